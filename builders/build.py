@@ -1,0 +1,99 @@
+"""What every way of building shares: the image, and the declared environment.
+
+The declared environment is part of the claim: a difference that comes from the vendor's own
+machine is closed by declaring it here and rebuilding, never by masking it afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+RESERVED_VARIABLES = frozenset({"TZ", "LC_ALL", "HOME", "HOSTNAME", "TMPDIR", "PWD"})
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_BUILD_PATHS = ("/build", "/home", "/srv", "/opt", "/mnt", "/usr/src", "/usr/local/src")
+
+
+class Model(BaseModel):
+    """A frozen value in which an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _image(text: str) -> str:
+    if "@sha256:" in text:
+        if re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}", text):
+            return text
+        message = "expected name@sha256:<64 hex digits>"
+        raise ValueError(message)
+    if ":" in text or "/" in text:
+        message = (
+            "an image tag can be moved to other bytes; expected name@sha256:<digest>, or the name "
+            "of a definition in recipes/images"
+        )
+        raise ValueError(message)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text):
+        message = "expected the name of a definition in recipes/images, or name@sha256:<digest>"
+        raise ValueError(message)
+    return text
+
+
+def _build_path(text: str) -> str:
+    path = PurePosixPath(text)
+    inside = any(
+        text == p.rstrip("/") or text.startswith(p.rstrip("/") + "/") for p in _BUILD_PATHS
+    )
+    if not inside or ".." in path.parts or str(path) != text:
+        message = f"expected a clean absolute path below {', '.join(_BUILD_PATHS)}"
+        raise ValueError(message)
+    return text
+
+
+ImageName = Annotated[str, AfterValidator(_image)]
+
+
+class Build(Model):
+    """How to build: subclasses add `method` and the parameters of that method."""
+
+    image: ImageName
+    environment: dict[
+        Annotated[str, StringConstraints(pattern=_VARIABLE, max_length=128)],
+        Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")],
+    ] = Field(default_factory=dict, max_length=256)
+    umask: Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] = "022"
+    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "UTC"
+    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")] = "C.UTF-8"
+    path: Annotated[str, AfterValidator(_build_path)] = "/build/reproducible-path"
+    hostname: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = (
+        "builder"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_declare(self) -> Self:
+        if taken := RESERVED_VARIABLES & self.environment.keys():
+            message = (
+                f"{min(taken)} is set from its own field: use timezone, locale, hostname or path"
+            )
+            raise ValueError(message)
+        return self
+
+    def declared_environment(self) -> dict[str, str | dict[str, str]]:
+        """Return what the claim holds of the environment; every value is text."""
+        return {
+            "hostname": self.hostname,
+            "locale": self.locale,
+            "path": self.path,
+            "timezone": self.timezone,
+            "umask": self.umask.zfill(4),
+            "variables": dict(sorted(self.environment.items())),
+        }

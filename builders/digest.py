@@ -1,0 +1,95 @@
+"""Digests as values, and the canonical JSON that is hashed and signed.
+
+A `Digest` cannot exist without 64 hexadecimal digits, so that whatever takes one needs no check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import rfc8785
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+CHUNK = 1 << 20
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, order=True)
+class Digest:
+    """A SHA-256 digest; `hex` is 64 lower-case hexadecimal digits."""
+
+    hex: str
+
+    def __post_init__(self) -> None:
+        if not _HEX.fullmatch(self.hex):
+            message = f"not a SHA-256 digest: got {self.hex[:80]!r}, expected 64 hex digits"
+            raise ValueError(message)
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Read `<hex>` or `sha256:<hex>`."""
+        return cls(text.removeprefix("sha256:"))
+
+    @classmethod
+    def of(cls, data: bytes) -> Digest:
+        """Hash `data`."""
+        return cls(hashlib.sha256(data).hexdigest())
+
+    def __str__(self) -> str:
+        """Return the plain hexadecimal digits, as `sha256sum` prints them."""
+        return self.hex
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Let pydantic read a digest from text and write it as text."""
+        text = core_schema.no_info_after_validator_function(
+            cls.parse, core_schema.str_schema(pattern=r"^(sha256:)?[0-9a-f]{64}$")
+        )
+        return core_schema.json_or_python_schema(
+            json_schema=text,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), text]),
+            serialization=core_schema.to_string_ser_schema(),
+        )
+
+
+def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:
+    """Yield `stream` in pieces of at most `size` bytes."""
+    while piece := stream.read(size):
+        yield piece
+
+
+def digest_stream(stream: BinaryIO) -> Digest:
+    """Hash all that is left in `stream`, in memory of one buffer."""
+    hasher = hashlib.sha256()
+    for piece in chunks(stream):
+        hasher.update(piece)
+    return Digest(hasher.hexdigest())
+
+
+def digest_file(path: Path) -> Digest:
+    """Hash the file at `path`, in memory of one buffer."""
+    with path.open("rb", buffering=0) as stream:
+        return Digest(hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def keyed_digest(key: bytes, path: Path) -> Digest:
+    """HMAC-SHA256 (RFC 2104) of the file at `path`."""
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    with path.open("rb") as stream:
+        for piece in chunks(stream):
+            mac.update(piece)
+    return Digest(mac.hexdigest())
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the canonical JSON (RFC 8785) of `value`: the form that is hashed or signed."""
+    return rfc8785.dumps(value)

@@ -1,0 +1,48 @@
+"""Fetching: from a locator to bytes in a file. It moves bytes and runs nothing of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from builders.digest import Digest
+from builders.locators.locator import Locator
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolLocator:
+    """A file of the Debian archive by its path below the archive's root, as a lock names it."""
+
+    suite: str
+    path: PurePosixPath
+
+    def __str__(self) -> str:
+        """Return the path, for messages."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Want:
+    """One file to fetch."""
+
+    locator: Locator | PoolLocator
+    name: str
+    """File name, for registries that are asked by name, and for messages."""
+    sha256: Digest
+    """What is expected; a fetcher may use it to find the file, and checks nothing against it."""
+    folder: Path | None = None
+    """Where `file:` locators start."""
+
+
+class Fetcher(Protocol):
+    """Brings files to this machine."""
+
+    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+        """Fetch every file of `wants` to a path of its own below `into`, in the same order.
+
+        The bytes are whatever was served: the caller compares digests. Raises
+        `InputUnavailableError` for the first one that nobody serves; its message names the locator
+        and never a host.
+        """

@@ -1,0 +1,157 @@
+"""The three forms of a locator, as values that cannot exist when malformed.
+
+A purl is canonical (package-url specification) and never carries a host, a checksum or a download
+address; a git locator names a full commit; a file locator stays below the recipe's own folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import unquote, urlsplit
+
+from packageurl import PackageURL
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+PURL_TYPES = ("deb", "pypi")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_HOST_QUALIFIERS = frozenset({"repository_url", "download_url", "vcs_url", "checksum"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurlLocator:
+    """A package of a registry that this machine is configured for."""
+
+    purl: str
+    type: Literal["deb", "pypi"]
+    name: str
+    version: str
+    arch: str | None = None  # deb: `source`, `all`, `amd64`...
+    distro: str = "trixie"  # deb: the suite
+    file_name: str | None = None
+
+    def __str__(self) -> str:
+        """Return the purl as the recipe wrote it."""
+        return self.purl
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitLocator:
+    """The tree of one commit, read from blobs."""
+
+    url: str
+    commit: str
+
+    def __str__(self) -> str:
+        """Return `git+https://...@<commit>`."""
+        return f"git+{self.url}@{self.commit}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileLocator:
+    """A file below the folder of the recipe."""
+
+    path: PurePosixPath
+
+    def __str__(self) -> str:
+        """Return `file:<path>`."""
+        return f"file:{self.path}"
+
+
+Locator = PurlLocator | GitLocator | FileLocator
+
+
+def parse_locator(text: str) -> Locator:
+    """Read a locator; raises ValueError with what was expected."""
+    match text.partition(":")[0]:
+        case "pkg":
+            return _parse_purl(text)
+        case "file":
+            return FileLocator(path=relative_path(unquote(text.removeprefix("file:"))))
+        case "git+https":
+            return _parse_git(text)
+        case _:
+            message = f"unknown locator {text[:80]!r}: expected pkg:..., file:... or git+https:..."
+            raise ValueError(message)
+
+
+def relative_path(text: str) -> PurePosixPath:
+    """Return `text` as a path that stays where it is; raises ValueError."""
+    path = PurePosixPath(text)
+    if not text or text.startswith(("/", "//")) or path.is_absolute():
+        _refuse(f"path {text[:80]!r} is not relative: put the file beside the recipe")
+    if ".." in path.parts or "\0" in text or not path.parts:
+        _refuse(f"path {text[:80]!r} leaves the folder of the recipe")
+    return path
+
+
+def _parse_purl(text: str) -> PurlLocator:
+    try:
+        purl = PackageURL.from_string(text)
+    except ValueError as error:
+        _refuse(f"not a package URL: {error}")
+    qualifiers = dict(purl.qualifiers or {})
+    if hosts := _HOST_QUALIFIERS & qualifiers.keys():
+        _refuse(
+            f"purl qualifier {min(hosts)!r} is refused: the machine's own "
+            "configuration says where packages come from"
+        )
+    if purl.type not in PURL_TYPES or purl.subpath:
+        _refuse(f"purl {text[:80]!r}: expected one of pkg:{', pkg:'.join(PURL_TYPES)}")
+    if not purl.version:
+        _refuse(f"purl {text[:80]!r} names no version: expected pkg:type/name@version")
+    known = {"deb": {"arch", "distro", "file_name"}, "pypi": {"file_name"}}[purl.type]
+    if unknown := qualifiers.keys() - known:
+        _refuse(f"purl qualifier {min(unknown)!r} is unknown: expected {', '.join(sorted(known))}")
+    if purl.type == "deb" and (purl.namespace != "debian" or "arch" not in qualifiers):
+        _refuse(f"purl {text[:80]!r}: expected pkg:deb/debian/<name>@<version>?arch=<arch>")
+    for value in (purl.name, purl.version, *qualifiers.values()):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*", value):
+            _refuse(f"purl {text[:80]!r}: {value[:40]!r} has characters no package has")
+    return PurlLocator(
+        purl=text,
+        type=purl.type,  # type: ignore[arg-type]  # one of PURL_TYPES, checked above
+        name=purl.name,
+        version=purl.version,
+        **qualifiers,
+    )
+
+
+def _parse_git(text: str) -> GitLocator:
+    url, _, commit = text.removeprefix("git+").rpartition("@")
+    if not _COMMIT.fullmatch(commit):
+        _refuse(
+            f"git locator pins no full commit: got {commit[:80]!r}, expected 40 or 64 hex digits"
+        )
+    parts = urlsplit(url)
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or parts.username
+        or parts.query
+        or parts.fragment
+    ):
+        _refuse("git locator: expected git+https://<host>/<path>@<commit>, no user or query")
+    return GitLocator(url=url, commit=commit)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
+def _validate(value: object) -> Locator:
+    if isinstance(value, PurlLocator | GitLocator | FileLocator):
+        return value
+    if not isinstance(value, str):
+        _refuse("expected a locator as text")
+    return parse_locator(value)
+
+
+LocatorField = Annotated[
+    Any,
+    BeforeValidator(_validate),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": r"^(pkg:(deb|pypi)/|file:|git\+https://)"}),
+]

@@ -1,0 +1,48 @@
+"""Anything else: a list of commands, or one script file that stands beside the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from builders.build import Build
+from builders.locators.locator import relative_path
+from builders.methods.method import CONTROL, Command, Method, StagedInput
+
+RECIPE_SCRIPT = f"{CONTROL}/recipe-script"
+Argument = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
+Step = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=1000)]
+
+
+def _script_path(text: str) -> str:
+    return str(relative_path(text))
+
+
+class ScriptBuild(Build):
+    """Commands run one after another in the build path; what they leave in /out is the output."""
+
+    method: Literal["script"]
+    steps: Annotated[tuple[Step, ...], Field(max_length=1000)] = ()
+    script: Annotated[str, AfterValidator(_script_path)] | None = None
+
+    @model_validator(mode="after")
+    def _steps_or_script(self) -> Self:
+        if bool(self.steps) == bool(self.script):
+            message = "expected either steps (lists of arguments) or script (a file), not both"
+            raise ValueError(message)
+        return self
+
+
+def command(build: ScriptBuild, staged: Sequence[StagedInput], cores: int) -> Command:
+    """Flatten the steps to groups of `count word...`; nothing is quoted, nothing is joined."""
+    del staged
+    steps: Sequence[tuple[str, ...]] = build.steps or ((RECIPE_SCRIPT,),)
+    flat = [str(len(steps))]
+    for step in steps:
+        flat += [str(len(step)), *step]
+    return Command(arguments=tuple(flat), variables={"CORES": str(cores)})
+
+
+METHOD = Method(name="script", script="script.sh", command=command)
