@@ -19,6 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+BASE_VARIABLES = {
+    "HOME": "/tmp/home",  # noqa: S108  # inside the container, on its own scratch space
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
 RESERVED_VARIABLES = frozenset({"TZ", "LC_ALL", "HOME", "HOSTNAME", "TMPDIR", "PWD"})
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BUILD_PATHS = ("/build", "/home", "/srv", "/opt", "/mnt", "/usr/src", "/usr/local/src")
@@ -87,6 +91,15 @@ class Build(Model):
             raise ValueError(message)
         return self
 
+    def variables(self) -> dict[str, str]:
+        """Return every environment variable that the build sees, but those of its method."""
+        return {
+            **BASE_VARIABLES,
+            "LC_ALL": self.locale,
+            "TZ": self.timezone,
+            **self.environment,
+        }
+
     def declared_environment(self) -> dict[str, str | dict[str, str]]:
         """Return what the claim holds of the environment; every value is text."""
         return {
@@ -95,5 +108,5 @@ class Build(Model):
             "path": self.path,
             "timezone": self.timezone,
             "umask": self.umask.zfill(4),
-            "variables": dict(sorted(self.environment.items())),
+            "variables": {**BASE_VARIABLES, **self.environment},
         }

@@ -1,0 +1,122 @@
+"""Outputs, read as hostile: only regular files, no link followed, counts and sizes capped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from builders.digest import CHUNK, Digest
+from builders.errors import BuildFailedError, ScratchError
+from builders.recipe import Recipe
+
+
+class Part(StrEnum):
+    """What an output is to its release."""
+
+    ARTEFACT = "artefact"
+    BY_PRODUCT = "by-product"
+    IGNORED = "ignored"
+    UNEXPECTED = "unexpected"
+
+
+class Output(BaseModel):
+    """One file that a build left."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    size: int
+    sha256: Digest
+    part: Part
+
+
+def part_of(name: str, recipe: Recipe) -> Part:
+    """Say what an output of that name is; declared artefacts come first."""
+    if any(artefact.name == name for artefact in recipe.artefacts):
+        return Part.ARTEFACT
+    if any(fnmatchcase(name, glob) for glob in recipe.by_products):
+        return Part.BY_PRODUCT
+    if any(fnmatchcase(name, glob) for glob in recipe.ignore):
+        return Part.IGNORED
+    return Part.UNEXPECTED
+
+
+def take_outputs(source: Path, target: Path, recipe: Recipe) -> tuple[Output, ...]:
+    """Copy the outputs of a build from its scratch space, sorted by name.
+
+    Raises `BuildFailedError` for anything that is no regular file at the top of the folder, and for
+    more files or bytes than the recipe's limits allow.
+    """
+    names = _names(source, limit=recipe.limits.outputs)
+    room = recipe.limits.scratch
+    outputs = []
+    for name in names:
+        size, digest = _copy(source, name, target / name, room=room)
+        room -= size
+        outputs.append(Output(name=name, size=size, sha256=digest, part=part_of(name, recipe)))
+    return tuple(outputs)
+
+
+def _names(source: Path, *, limit: int) -> list[str]:
+    names: list[str] = []
+    with os.scandir(source) as entries:
+        for entry in entries:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            shown = ascii(entry.name)[1:-1][:120]
+            if not stat.S_ISREG(mode):
+                raise BuildFailedError(
+                    f"the build left {shown} as an output",
+                    got=_kind(mode),
+                    expected="regular files at the top of the output folder",
+                )
+            if len(names) >= limit:
+                raise BuildFailedError(
+                    "the build left too many outputs", got="more", expected=f"at most {limit}"
+                )
+            if not entry.name.isprintable() or entry.name.startswith("."):
+                raise BuildFailedError(f"the build left an output with an odd name: {shown}")
+            names.append(entry.name)
+    return sorted(names)
+
+
+def _copy(source: Path, name: str, target: Path, *, room: int) -> tuple[int, Digest]:
+    descriptor = os.open(source / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    hasher, size = hashlib.sha256(), 0
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BuildFailedError(f"output {name} changed while it was read")
+        try:
+            with target.open("xb") as out:
+                while piece := stream.read(CHUNK):
+                    size += len(piece)
+                    if size > room:  # a sparse file can claim more than its file system holds
+                        raise BuildFailedError(
+                            "the outputs are too large",
+                            got="more",
+                            expected=f"at most {room} bytes",
+                        )
+                    hasher.update(piece)
+                    out.write(piece)
+        except OSError as error:
+            raise ScratchError(
+                "an output cannot be copied", got=error.strerror, todo="Free some disk space"
+            ) from error
+    return size, Digest(hasher.hexdigest())
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")

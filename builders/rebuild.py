@@ -1,0 +1,165 @@
+"""One rebuild: stage the inputs, run the plan in its container, take the outputs.
+
+What comes back says whether the build ran, never whether bytes matched: no shipped byte of the
+release is anywhere near.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from builders.container import ContainerResult, Ended, RunLabels
+from builders.digest import Digest, digest_file
+from builders.engine import Engine
+from builders.errors import (
+    BuildFailedError,
+    CancelledError,
+    InfrastructureError,
+    RecipeError,
+    ScratchError,
+)
+from builders.outputs import Output, take_outputs
+from builders.plan import GATE, InputFile, Plan
+from builders.recipe import LoadedRecipe
+from builders.scratch import scratch
+from builders.units import show_size, show_time
+from builders.vault import Vault
+from builders.words import Outcome
+
+LOG = "build.log"
+OUTPUTS = "outputs"
+_TAIL = 1 << 16
+_SPARE_DISK = 32 << 20
+
+
+class Rebuild(BaseModel):
+    """How one attempt went. Sizes are bytes, times are seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    outcome: Outcome
+    reason: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    oom_killed: bool = False
+    peak_memory: int | None = None
+    wall_seconds: float | None = None
+    log: Digest | None = None
+    log_truncated: bool = False
+    outputs: tuple[Output, ...] = ()
+
+
+def stage(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -> None:
+    """Lay out the control and input folders of an attempt; every input is checked on its way."""
+    folder.mkdir(mode=0o700)
+    for name in ("control", "inputs", OUTPUTS):
+        (folder / name).mkdir(mode=0o755)
+    for name, data in plan.control.items():
+        path = folder / "control" / name
+        path.write_bytes(data)
+        path.chmod(0o755)
+    os.mkfifo(folder / "control" / GATE)
+    (folder / "control" / GATE).chmod(0o644)
+    for item in inputs:
+        target = folder / "inputs" / item.role / item.name
+        target.parent.mkdir(mode=0o755, exist_ok=True)
+        if target.exists():
+            raise RecipeError(
+                "two inputs have one name", file="inputs", field=item.role, got=item.name
+            )
+        vault.stage(item.sha256, target)
+        target.chmod(0o444)
+
+
+def rebuild(
+    loaded: LoadedRecipe,
+    plan: Plan,
+    inputs: Sequence[InputFile],
+    *,
+    image: str,
+    vault: Vault,
+    engine: Engine,
+    folder: Path,
+    labels: RunLabels,
+    cancelled: threading.Event,
+) -> Rebuild:
+    """Run one attempt in the new folder `folder`; outputs and log stay there.
+
+    Raises `RebuildError`: its `outcome` says how to record the attempt, and only an
+    `InfrastructureError` is worth another one.
+    """
+    try:
+        stage(plan, inputs, vault, folder)
+    except OSError as error:
+        raise ScratchError(
+            "the inputs cannot be staged", got=error.strerror, todo="Free some disk space"
+        ) from error
+    with scratch(folder, loaded.recipe.limits.scratch) as mount:
+        spec = plan.spec(image=image, folder=folder, scratch=mount, labels=labels)
+        result = engine.run(spec, log=folder / LOG, cancelled=cancelled, scratch=mount)
+        outcome, reason = outcome_of(result, plan, loaded, tail=_tail(folder / LOG))
+        outputs: tuple[Output, ...] = ()
+        if outcome is Outcome.BUILT:
+            try:
+                outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
+            except BuildFailedError as error:
+                outcome, reason = error.outcome, str(error)
+        elif _host_disk_full(folder):
+            raise InfrastructureError(
+                "this machine's disk is full, so the build cannot be blamed",
+                got=reason,
+                todo="Free some disk space and run again",
+            )
+    return Rebuild(
+        outcome=outcome,
+        reason=reason,
+        exit_code=result.exit_code,
+        signal=result.signal,
+        oom_killed=result.oom_killed,
+        peak_memory=result.peak_memory,
+        wall_seconds=result.wall_seconds,
+        log=digest_file(folder / LOG),
+        log_truncated=result.log_truncated,
+        outputs=outputs,
+    )
+
+
+def outcome_of(
+    result: ContainerResult, plan: Plan, loaded: LoadedRecipe, *, tail: bytes
+) -> tuple[Outcome, str | None]:
+    """Tell apart the ways a build can end, the surest sign first; raises `CancelledError`."""
+    limits = loaded.recipe.limits
+    if result.ended is Ended.CANCELLED:
+        raise CancelledError("the run was cancelled")
+    if result.ended is Ended.DEADLINE:
+        return Outcome.TIMED_OUT, f"killed at its deadline of {show_time(plan.limits.seconds)}"
+    if result.oom_killed:
+        return (
+            Outcome.OUT_OF_RESOURCES,
+            f"memory: the kernel killed a process at the limit of {show_size(plan.limits.memory)}",
+        )
+    if result.exit_code == 0:
+        return Outcome.BUILT, None
+    if result.scratch_full or b"No space left on device" in tail:
+        return Outcome.OUT_OF_RESOURCES, f"scratch: {show_size(limits.scratch)} were filled"
+    if result.pids_limit_hit:
+        return Outcome.OUT_OF_RESOURCES, f"processes: the limit of {plan.limits.pids} was reached"
+    ending = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
+    last = tail.decode(errors="replace").strip().splitlines()[-1:] or ["(it printed nothing)"]
+    return Outcome.BUILD_FAILED, f"{ending}; its last line: {last[0][:300]}"
+
+
+def _tail(log: Path) -> bytes:
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - _TAIL))
+        return stream.read()
+
+
+def _host_disk_full(folder: Path) -> bool:
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize < _SPARE_DISK

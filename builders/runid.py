@@ -1,0 +1,25 @@
+"""The name of one run."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import NewType
+
+RunId = NewType("RunId", str)
+_FORM = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+
+
+def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunId:
+    """Return `<UTC time>-<8 hex digits>`; names sort by time."""
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    return RunId(f"{moment:%Y%m%dT%H%M%SZ}-{token or secrets.token_hex(4)}")
+
+
+def parse_run_id(text: str) -> RunId:
+    """Read a run id; raises ValueError."""
+    if not _FORM.fullmatch(text):
+        message = f"not a run id: got {text[:60]!r}, expected such as 20260102T030405Z-0a1b2c3d"
+        raise ValueError(message)
+    return RunId(text)

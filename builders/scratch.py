@@ -1,0 +1,95 @@
+"""Scratch space of a fixed size: a file system in a file, mounted through a loop device.
+
+What a build writes can fill it, and nothing else. Its identifiers are fixed, so that the order in
+which a folder lists its files depends on their names alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builders.container import BUILDER_GID, BUILDER_UID
+from builders.errors import ScratchError
+
+IMAGE = "scratch.img"
+MOUNT_POINT = "scratch"
+FOLDERS = ("work", "out", "tmp")
+_UUID = "5a3eb175-0000-4000-8000-000000000000"
+
+
+@contextmanager
+def scratch(folder: Path, size: int) -> Iterator[Path]:
+    """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
+
+    It is unmounted and deleted on every path out. Raises `ScratchError`.
+    """
+    if os.geteuid() != 0:
+        raise ScratchError(
+            "a scratch file system can only be mounted by root",
+            got=f"user id {os.geteuid()}",
+            todo="Run samebits as root or with sudo",
+        )
+    image, mount_point = folder / IMAGE, folder / MOUNT_POINT
+    try:
+        mount_point.mkdir(mode=0o700)
+        with image.open("xb") as stream:
+            stream.truncate(size)
+    except OSError as error:
+        raise ScratchError("no room for scratch", got=error.strerror, expected=folder) from error
+    try:
+        _tool(
+            "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-U", _UUID,
+            "-E", f"nodiscard,hash_seed={_UUID},root_owner={BUILDER_UID}:{BUILDER_GID}",
+            str(image),
+        )  # fmt: skip
+        _tool("mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(mount_point))
+        for name in FOLDERS:
+            (mount_point / name).mkdir(mode=0o755)
+            os.chown(mount_point / name, BUILDER_UID, BUILDER_GID)
+        yield mount_point
+    finally:
+        release(folder)
+
+
+def release(folder: Path) -> None:
+    """Unmount and delete the scratch space of `folder`, whatever state it is in."""
+    mount_point = folder / MOUNT_POINT
+    for _ in range(50):
+        if not os.path.ismount(mount_point):
+            break
+        # Busy for a moment while the engine lets go of a container that was just removed.
+        try:
+            _tool("umount", str(mount_point))
+        except ScratchError:
+            time.sleep(0.1)
+    else:
+        _tool("umount", "--lazy", str(mount_point))
+    (folder / IMAGE).unlink(missing_ok=True)
+    if mount_point.is_dir():
+        mount_point.rmdir()
+
+
+def _tool(*command: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            timeout=120,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ScratchError(
+            f"{command[0]} cannot be run", got=error, todo="`bash infra/bootstrap.sh` installs it"
+        ) from error
+    if done.returncode:
+        raise ScratchError(
+            f"{command[0]} failed",
+            got=done.stderr.decode(errors="replace").strip()[-300:] or done.returncode,
+            todo="samebits mounts scratch space: it needs root and a free loop device",
+        )
