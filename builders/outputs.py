@@ -48,19 +48,28 @@ def part_of(name: str, recipe: Recipe) -> Part:
 
 
 def take_outputs(source: Path, target: Path, recipe: Recipe) -> tuple[Output, ...]:
-    """Copy the outputs of a build from its scratch space, sorted by name.
+    """Copy the outputs of a build from its scratch space, sorted by name; raises as `copy_files`."""
+    taken = copy_files(source, target, count=recipe.limits.outputs, room=recipe.limits.scratch)
+    return tuple(
+        Output(name=name, size=size, sha256=digest, part=part_of(name, recipe))
+        for name, (size, digest) in taken.items()
+    )
+
+
+def copy_files(
+    source: Path, target: Path, *, count: int, room: int
+) -> dict[str, tuple[int, Digest]]:
+    """Copy the files of a hostile folder; returns size and digest by name, sorted.
 
     Raises `BuildFailedError` for anything that is no regular file at the top of the folder, and for
-    more files or bytes than the recipe's limits allow.
+    more than `count` files or `room` bytes.
     """
-    names = _names(source, limit=recipe.limits.outputs)
-    room = recipe.limits.scratch
-    outputs = []
-    for name in names:
+    taken = {}
+    for name in _names(source, limit=count):
         size, digest = _copy(source, name, target / name, room=room)
         room -= size
-        outputs.append(Output(name=name, size=size, sha256=digest, part=part_of(name, recipe)))
-    return tuple(outputs)
+        taken[name] = (size, digest)
+    return taken
 
 
 def _names(source: Path, *, limit: int) -> list[str]:

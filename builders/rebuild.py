@@ -20,7 +20,6 @@ from builders.errors import (
     BuildFailedError,
     CancelledError,
     InfrastructureError,
-    RecipeError,
     ScratchError,
 )
 from builders.outputs import Output, take_outputs
@@ -68,10 +67,6 @@ def stage(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -
     for item in inputs:
         target = folder / "inputs" / item.role / item.name
         target.parent.mkdir(mode=0o755, exist_ok=True)
-        if target.exists():
-            raise RecipeError(
-                "two inputs have one name", file="inputs", field=item.role, got=item.name
-            )
         vault.stage(item.sha256, target)
         target.chmod(0o444)
 

@@ -81,16 +81,32 @@ class Vault:
             for piece in chunks(stream):
                 hasher.update(piece)
                 out.write(piece)
-        if hasher.hexdigest() != digest.hex:
+        try:
+            self._compare(hasher.hexdigest(), digest)
+        except InputMismatchError:
             target.unlink()
-            raise InputMismatchError(
-                "the vault's own copy is damaged",
-                got=f"sha256 {hasher.hexdigest()}",
-                expected=digest,
-                todo=f"Delete {self.key(digest)} in the store and fetch it again",
-            )
+            raise
+
+    def verify(self, digest: Digest) -> int:
+        """Read the bytes of `digest` through, and return their size; raises as `stage` does."""
+        hasher, size = hashlib.sha256(), 0
+        with self.open(digest) as stream:
+            for piece in chunks(stream):
+                hasher.update(piece)
+                size += len(piece)
+        self._compare(hasher.hexdigest(), digest)
+        return size
 
     def digests(self) -> Iterator[Digest]:
         """Yield the digest of every input held."""
         for key in self._store.list(PREFIX):
             yield Digest(key.rpartition("/")[2])
+
+    def _compare(self, got: str, expected: Digest) -> None:
+        if got != expected.hex:
+            raise InputMismatchError(
+                "the vault's own copy is damaged",
+                got=f"sha256 {got}",
+                expected=expected,
+                todo=f"Delete {self.key(expected)} in the store and fetch it again",
+            )

@@ -1,0 +1,39 @@
+"""Clearing away what killed runs left: containers, mounts, folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from builders import workspace
+from builders.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reaped:
+    """What was removed: ids of containers, names of run folders."""
+
+    containers: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+def reap(engine: Engine, runs: Path, *, center: str, now: datetime | None = None) -> Reaped:
+    """Remove what belongs to `center` and to no living run.
+
+    A container goes when its deadline has passed or its run's folder is here and nobody holds it; a
+    folder goes when nobody holds it. Living runs are never touched.
+    """
+    moment = now or datetime.now(UTC)
+    containers, folders = [], []
+    for leftover in engine.containers(center=center):
+        late = leftover.deadline is not None and leftover.deadline < moment
+        if late and not workspace.alive(runs, leftover.run):
+            engine.sweep(leftover.run)
+            containers.append(leftover.id)
+    for folder in workspace.dead(runs):
+        containers += [c.id for c in engine.containers(run=folder.name)]
+        engine.sweep(folder.name)
+        workspace.clear(folder)
+        folders.append(folder.name)
+    return Reaped(containers=tuple(containers), folders=tuple(folders))

@@ -1,0 +1,44 @@
+"""What is checked of a recipe before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from builders.claim import claim_of, recipe_script
+from builders.images.provide import claimed_digest
+from builders.inputs import input_name
+from builders.plan import InputFile, make_plan
+from builders.recipe import LoadedRecipe, load_recipe
+from pipelines.center import Center
+from pipelines.workshop import workshop
+
+
+def check_recipes(paths: Iterable[Path], center: Center) -> list[LoadedRecipe]:
+    """Load every recipe and plan its rebuild; raises for the first that cannot be used."""
+    return [check_recipe(path, center) for path in paths]
+
+
+def check_recipe(path: Path, center: Center) -> LoadedRecipe:
+    """Load a recipe, find its image, plan its rebuild; raises `UsageError` for the first fault."""
+    loaded = load_recipe(path)
+    images = workshop(center).images
+    claim_of(loaded, claimed_digest(loaded.recipe.build.image, images))
+    inputs = tuple(
+        InputFile(role=i.role, name=input_name(i), sha256=i.sha256) for i in loaded.recipe.inputs
+    )
+    make_plan(loaded, inputs, script=recipe_script(loaded), cores=1)
+    return loaded
+
+
+def warnings(loaded: LoadedRecipe) -> list[str]:
+    """Return what is allowed and yet looks like a slip."""
+    recipe = loaded.recipe
+    found = []
+    if not loaded.path.match(f"{recipe.vendor}/{recipe.product}/{recipe.version}.yaml"):
+        found.append(
+            f"the file does not lie at {recipe.vendor}/{recipe.product}/{recipe.version}.yaml"
+        )
+    if recipe.expect is None:
+        found.append("no expect.verdict: a change for the worse raises no alarm")
+    return found

@@ -1,0 +1,106 @@
+"""The entry point: the list of commands, and how every failure leaves the process."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from builders.errors import EXIT_INTERRUPTED, EXIT_USAGE, SamebitsError
+
+_COMMANDS = {
+    "verify": ("verify", "Rebuild releases and compare them with what was shipped."),
+    "rebuild": ("rebuild", "Rebuild one release; needs no shipped file."),
+    "compare": ("compare", "Take a first look at two files that should be the same."),
+    "recipe": ("recipe", "Check recipes and print their schema."),
+    "image": ("image", "Lock, build and check builder images."),
+    "vault": ("vault", "Carry inputs between centers."),
+    "evidence": ("evidence", "List and show what runs have found."),
+    "reap": ("reap", "Remove what killed runs left behind."),
+    "bench": ("bench", "Measure speed and memory on this machine."),
+}
+
+
+class Commands(click.Group):
+    """Finds a command in its module when it is called, and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of their importance."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pipelines.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 all reproduced, 1 some not, 2 some not checked, 64 usage or bad recipe.",
+)
+@click.version_option(package_name="samebits", prog_name="samebits")
+def samebits() -> None:
+    """Say whether the bytes a vendor shipped are the bytes its reviewed source builds.
+
+    \b
+    Examples:
+      samebits verify recipes/releases/debian/netbase/6.5.yaml
+      samebits verify --json recipes/releases/debian/*/*.yaml
+      samebits rebuild recipes/releases/debian/netbase/6.5.yaml --out /tmp/netbase
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit; a failure is one clear message, never a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = samebits.main(words, prog_name="samebits", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        code = EXIT_USAGE
+        error.show()
+    except SamebitsError as error:
+        code = error.exit_code
+        fail(error, as_json="--json" in words)
+    except (KeyboardInterrupt, click.Abort):
+        code = EXIT_INTERRUPTED
+        click.echo("samebits: interrupted; nothing was left behind", err=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.stdout.flush()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(error: SamebitsError, *, as_json: bool) -> None:
+    """Print an error: for people on stderr, for programs as the one document on stdout."""
+    if as_json:
+        click.echo(json.dumps({"error": error.to_dict()}, indent=2))
+    click.echo(f"samebits: {error}", err=True)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End as on Ctrl-C, so that everything is cleaned up."""
+    del number, frame
+    raise KeyboardInterrupt

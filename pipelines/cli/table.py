@@ -1,0 +1,55 @@
+"""A report as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.units import show_size
+from builders.words import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from pipelines.judge.finding import Finding
+    from pipelines.report import Report
+
+_COLORS = {
+    Verdict.IDENTICAL: "green",
+    Verdict.IDENTICAL_SIGNED: "green",
+    Verdict.EQUIVALENT: "yellow",
+    Verdict.NOT_CHECKED: "yellow",
+}
+_SHOWN = 8
+
+
+def show_report(report: Report) -> None:
+    """Print a report: one line an artefact, and below it why, where there is a why."""
+    seconds = report.timings.get("total", 0.0)
+    built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
+    click.secho(f"{report.release}", bold=True, nl=False)
+    click.echo(f"  {seconds:.1f} s{built}")
+    for finding in report.artefacts:
+        verdict = click.style(f"{finding.verdict:<16}", fg=_COLORS.get(finding.verdict, "red"))
+        click.echo(f"  {verdict} {finding.name}")
+        if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
+            click.echo(f"{'':19}{finding.reason}")
+            _show_causes(finding)
+    if report.claim:
+        click.echo(f"  claim {report.claim}")
+    if report.seal:
+        click.echo(f"  seal  {report.seal}")
+    click.echo(f"  run   {report.run}")
+
+
+def _show_causes(finding: Finding) -> None:
+    for cause in finding.causes[:_SHOWN]:
+        click.echo(f"{'':19}- {cause.name}: {cause.detail}")
+    explanation = finding.explanation
+    if explanation.tool:
+        kept = f", report sha256 {explanation.html_diff}" if explanation.html_diff else ""
+        click.echo(f"{'':19}- {explanation.tool}: {explanation.status}{kept}")
+
+
+def size(count: int | None) -> str:
+    """Write a size for people, or a dash."""
+    return "-" if count is None else show_size(count)

@@ -1,0 +1,113 @@
+"""`samebits verify`: releases side by side, each a run of the flow `verify-release`."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.errors import EXIT_INTERRUPTED, SamebitsError
+from pipelines.cli.options import PATH, center_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from pipelines.center import Center
+    from pipelines.report import Report
+
+_SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, type=PATH, metavar="RECIPE...")
+@click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
+@json_option
+@center_option
+def command(
+    recipes: tuple[Path, ...], fresh: bool, as_json: bool, center_file: Path | None
+) -> None:
+    """Rebuild releases from source, in containers without network, and judge them bit for bit.
+
+    Each RECIPE is verified by a run of the Prefect flow `verify-release`: against PREFECT_API_URL
+    when that is set, else with an embedded server that lives as long as this command.
+
+    \b
+    Examples:
+      samebits verify recipes/releases/debian/netbase/6.5.yaml
+      samebits verify --json recipes/releases/*/*/*.yaml > reports.json
+
+    Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,
+    MISSING or EQUIVALENT; 2 something not checked; 64 usage or bad recipe.
+    """
+    from pipelines.center import load_center
+    from pipelines.cli.lint import check_recipes
+    from pipelines.judge.finding import exit_code
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    check_recipes(recipes, center)
+    workshop(center).engine.facts()  # no engine: one message, before anything else starts
+    _ = workshop(center).store
+    reports, faults = _run_all(recipes, center, center_file, fresh=fresh)
+    if as_json:
+        shown = [r.model_dump(mode="json", by_alias=True) for r in reports]
+        shown += [{"error": fault.to_dict()} for fault in faults]
+        print_json(shown[0] if len(recipes) == 1 else {"reports": shown})
+    else:
+        from pipelines.cli.table import show_report
+
+        for report in reports:
+            show_report(report)
+    for fault in faults:
+        click.echo(f"samebits: {fault}", err=True)
+    if any(f.exit_code == EXIT_INTERRUPTED for f in faults):
+        raise KeyboardInterrupt
+    code = exit_code(finding for report in reports for finding in report.artefacts)
+    sys.exit(max([code, *(f.exit_code for f in faults)]) if faults and code != 1 else code)
+
+
+def _run_all(
+    recipes: tuple[Path, ...], center: Center, center_file: Path | None, *, fresh: bool
+) -> tuple[list[Report], list[SamebitsError]]:
+    """Run the flow for every recipe, and return reports and errors in the order of the recipes."""
+    from pipelines import progress
+    from pipelines.cli.terminal import screen
+    from pipelines.flows.server import EmbeddedServer
+    from pipelines.workshop import workshop
+
+    shop = workshop(center)
+    with screen() as sink, EmbeddedServer(center.home / "prefect") as server:
+        progress.watch_with(sink)
+        sink.step("samebits", f"starting Prefect for {len(recipes)} release(s)")
+        from pipelines.flows.verify_release import heartbeat, verify_release
+
+        server.wait()
+        sink.done("samebits", "Prefect answers")
+
+        def run(recipe: Path) -> Report:
+            with heartbeat(wanted=not server.embedded):
+                return verify_release(
+                    str(recipe), str(center_file) if center_file else None, fresh=fresh
+                )
+
+        pool = ThreadPoolExecutor(max_workers=min(_SIDE_BY_SIDE, len(recipes)))
+        futures = [pool.submit(run, recipe) for recipe in recipes]
+        try:
+            return _collect(futures)
+        except KeyboardInterrupt:
+            shop.cancelled.set()  # every run ends at its next step, removing what it made
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collect(futures: list[Future[Report]]) -> tuple[list[Report], list[SamebitsError]]:
+    reports: list[Report] = []
+    faults: list[SamebitsError] = []
+    for future in futures:
+        try:
+            reports.append(future.result())
+        except SamebitsError as error:
+            faults.append(error)
+    return reports, faults

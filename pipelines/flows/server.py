@@ -1,0 +1,148 @@
+"""Prefect's embedded server, in a process of its own that cannot outlive ours.
+
+It takes some seconds to start, nearly all of them imports. So it is started first, everything else
+goes on beside it, and only the flow itself waits for it. With PREFECT_API_URL set nothing is
+started. This module does not import Prefect: settings must be in the environment before that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from builders.errors import InfrastructureError
+
+_START_SECONDS = 120
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_LOGGERS_PREFECT_LEVEL": "ERROR",
+    "PREFECT_CLI_COLORS": "false",
+}
+
+
+class EmbeddedServer:
+    """A Prefect API on a free port of the loopback interface, gone when the block is left."""
+
+    def __init__(self, home: Path) -> None:
+        """Keep Prefect's database and settings in `home`; nothing starts yet."""
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url: str | None = os.environ.get("PREFECT_API_URL")
+        self._log = home / "server.log"
+
+    def __enter__(self) -> Self:
+        """Begin to start the server, unless PREFECT_API_URL names one; does not wait."""
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+        if self.url is not None:
+            return self
+        try:
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            log = self._log.open("wb")
+        except OSError as error:
+            raise InfrastructureError(
+                "Prefect's folder cannot be made",
+                got=f"{error.strerror}: {self._home}",
+                todo="Set SAMEBITS_HOME to a folder that can be written",
+            ) from error
+        port = _free_port()
+        os.environ["PREFECT_HOME"] = str(self._home)
+        environment = {
+            **os.environ,
+            "PREFECT_UI_ENABLED": "0",
+            "PREFECT__SERVER_EPHEMERAL": "1",
+            "PREFECT__SERVER_FINAL": "1",
+        }
+        command = [
+            "setpriv", "--pdeathsig", "TERM",  # a killed samebits leaves no server behind
+            sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
+            "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--lifespan", "on",
+        ]  # fmt: skip
+        with log:
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise InfrastructureError(
+                    "Prefect's server cannot be started", got=error, expected="setpriv and Python"
+                ) from error
+        self.url = f"http://127.0.0.1:{port}/api"
+        os.environ["PREFECT_API_URL"] = self.url
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the server was started here."""
+        return self._process is not None
+
+    def wait(self) -> None:
+        """Return once the server answers; raises `InfrastructureError`."""
+        if self._process is None:
+            return
+        # Two servers that migrate one database at once would collide.
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=5):  # noqa: S310
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+        raise InfrastructureError(
+            "Prefect's embedded server does not start",
+            got=tail[0][:200] if tail else f"exit code {self._process.poll()}",
+            todo=f"See {self._log}, or set PREFECT_API_URL to a server of your own",
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the server that was started here."""
+        if self._process is None:
+            return
+        os.environ.pop("PREFECT_API_URL", None)
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Hold while the server starts: two that migrate one database at once would collide."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / "start.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,101 @@
+"""The flow `verify-release`: the steps of `pipelines.verify` as tasks of Prefect.
+
+No result is ever cached or persisted: a cached second build would be a false "reproducible". Only
+failures of the center's own machinery are retried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from builders.errors import InfrastructureError
+from pipelines import judging, steps
+from pipelines.center import load_center
+from pipelines.report import Report
+from pipelines.verify import Steps, job_for, verify
+
+
+def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
+    """Say whether a failed task is worth another try: only what the center itself broke."""
+    try:
+        state.result()
+    except InfrastructureError:
+        return True
+    except Exception:  # noqa: BLE001  # whatever else it was, trying again is not for us
+        return False
+    return False
+
+
+def _task(function: Callable[..., Any], name: str, *, retried: bool) -> Any:
+    """Make a task of a plain function, never cached, never persisted."""
+    wrap = task(name=name, cache_policy=NO_CACHE, persist_result=False)
+    if not retried:
+        return wrap(function)
+    return wrap(function).with_options(
+        retries=2, retry_delay_seconds=[2, 10], retry_condition_fn=is_infrastructure
+    )
+
+
+TASKS = Steps(
+    fetch_inputs=_task(steps.fetch_inputs, "fetch-inputs", retried=True),
+    provide_image=_task(steps.provide_image, "provide-image", retried=True),
+    run_rebuild=_task(steps.run_rebuild, "rebuild", retried=True),
+    seal_outputs=_task(steps.seal_outputs, "seal", retried=False),
+    fetch_shipped=_task(judging.fetch_shipped, "fetch-shipped", retried=True),
+    judge=_task(judging.judge, "judge", retried=False),
+    explain_difference=_task(judging.explain_difference, "explain", retried=False),
+    publish=_task(steps.publish, "publish", retried=True),
+)
+
+
+@flow(name="verify-release", flow_run_name="verify {recipe}", persist_result=False)
+def verify_release(recipe: str, center: str | None = None, *, fresh: bool = False) -> Report:
+    """Verify one release and store the evidence; `recipe` and `center` are paths of files.
+
+    The flow run completes whatever the verdict is; the verdict is in the report and its table.
+    """
+    owner = load_center(Path(center) if center else None)
+    with job_for(Path(recipe), owner, flow_run=str(flow_run.id or "")) as job:
+        report = verify(job, TASKS, fresh=fresh)
+    _show(report)
+    return report
+
+
+def heartbeat(*, wanted: bool) -> AbstractContextManager[object]:
+    """Leave out the heartbeats of flow runs where nobody needs them.
+
+    Their thread costs each run its last second. They tell a long-lived server that a worker died;
+    an embedded server dies with its only client.
+    """
+    if wanted:
+        return nullcontext()
+    changed: Any = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    return temporary_settings(changed)
+
+
+def _show(report: Report) -> None:
+    """Write the table of verdicts; that this fails never fails a verification."""
+    key = re.sub(r"[^a-z0-9]+", "-", f"verdicts-{report.vendor}-{report.product}".lower())
+    rows = [
+        {"artefact": f.name, "verdict": str(f.verdict), "reason": f.reason}
+        for f in report.artefacts
+    ]
+    try:
+        create_table_artifact(
+            rows,
+            key=key.strip("-"),
+            description=f"{report.release}: {report.verdict}, run {report.run}",
+        )
+    except Exception as error:  # noqa: BLE001
+        get_run_logger().warning("the table of verdicts was not written: %s", error)

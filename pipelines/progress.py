@@ -1,0 +1,61 @@
+"""What a run tells whoever watches it: one line a step, wherever the run happens to execute."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+_LOG = logging.getLogger("samebits")
+
+
+class Sink(Protocol):
+    """Takes what is to be shown."""
+
+    def step(self, release: str, step: str) -> None:
+        """Show that a release has come to `step`."""
+
+    def detail(self, release: str, text: str) -> None:
+        """Show that something moves within the current step."""
+
+    def done(self, release: str, text: str) -> None:
+        """Show that a release is finished."""
+
+
+class LogSink:
+    """The default: the log of the process, as a scheduler's worker keeps it."""
+
+    def step(self, release: str, step: str) -> None:
+        """Log the step."""
+        _LOG.info("%s: %s", release, step)
+
+    def detail(self, release: str, text: str) -> None:
+        """Log the detail, for those who want to know."""
+        _LOG.debug("%s: %s", release, text)
+
+    def done(self, release: str, text: str) -> None:
+        """Log the end."""
+        _LOG.info("%s: %s", release, text)
+
+
+_sink: Sink = LogSink()
+
+
+def watch_with(sink: Sink) -> None:
+    """Send everything to `sink` from now on."""
+    global _sink  # noqa: PLW0603  # one process has one terminal
+    _sink = sink
+
+
+def sink() -> Sink:
+    """Return where to send progress."""
+    return _sink
+
+
+def counter(release: str) -> Callable[[int, int, str], None]:
+    """Return a counter that shows itself as a detail of `release`: done, total, what."""
+
+    def count(done: int, total: int, name: str) -> None:
+        sink().detail(release, f"{name} ({done}/{total})" if total else name)
+
+    return count

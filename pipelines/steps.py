@@ -1,0 +1,130 @@
+"""The steps of a verification: plain functions over small frozen values.
+
+Each can be called without a scheduler; a Prefect task is a call of one of them. Whatever is larger
+than a report lies in the folder of the run until `publish` has stored it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builders.claim import recipe_script
+from builders.errors import CancelledError, RebuildError
+from builders.images.provide import ProvidedImage, provide
+from builders.inputs import gather
+from builders.outputs import Part
+from builders.plan import InputFile, make_plan
+from builders.rebuild import LOG, OUTPUTS, Rebuild, rebuild
+from builders.seal import Seal, seal_files
+from pipelines import progress
+from pipelines.evidence import Visibility
+from pipelines.evidence.keys import REPORT, release_run
+from pipelines.job import Job
+from pipelines.report import Attempt, Report
+
+JUDGED, RETRY, CONFIRMING = "judged", "retry", "confirming"
+_ATTEMPTS = "attempts.jsonl"
+
+
+def fetch_inputs(job: Job) -> tuple[InputFile, ...]:
+    """Bring every input into the vault; raises `InputUnavailableError`, `InputMismatchError`."""
+    shop = job.shop()
+    progress.sink().step(job.release, "fetching inputs")
+    return gather(
+        job.loaded(), shop.vault, shop.fetcher, shop.workdir, progress.counter(job.release)
+    )
+
+
+def provide_image(job: Job) -> ProvidedImage:
+    """Make sure that the engine holds the builder image."""
+    progress.sink().step(job.release, "providing the builder image")
+    return provide_once(job, job.loaded().recipe.build.image)
+
+
+def provide_once(job: Job, name: str) -> ProvidedImage:
+    """Provide an image; of runs side by side one builds it, and the others wait."""
+    shop = job.shop()
+    with shop.image_lock:
+        return provide(name, shop.images, shop.engine, shop.workdir, progress.counter(job.release))
+
+
+def run_rebuild(
+    job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage, purpose: str = JUDGED
+) -> Attempt:
+    """Run one attempt in a container of its own and record it, however it ends.
+
+    Raises `RebuildError` when there is no result; only an `InfrastructureError` is worth a retry.
+    """
+    shop, loaded = job.shop(), job.loaded()
+    number = len(attempts(job)) + 1
+    if purpose == JUDGED and number > 1:
+        purpose = RETRY
+    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=shop.engine.facts().cpus)
+    progress.sink().step(
+        job.release, "rebuilding" if purpose != CONFIRMING else "rebuilding once more to confirm"
+    )
+    try:
+        with shop.budget.share(
+            cpus=plan.limits.cpus, memory=plan.limits.memory, cancelled=shop.cancelled
+        ):
+            if shop.cancelled.is_set():
+                raise CancelledError("the run was cancelled")
+            result = rebuild(
+                loaded,
+                plan,
+                inputs,
+                image=image.reference,
+                vault=shop.vault,
+                engine=shop.engine,
+                folder=attempt_folder(job, number),
+                labels=job.labels(),
+                cancelled=shop.cancelled,
+            )
+    except RebuildError as error:
+        failed = Rebuild(outcome=error.outcome, reason=str(error))
+        _record(job, Attempt(number=number, purpose=purpose, rebuild=failed))
+        raise
+    attempt = Attempt(number=number, purpose=purpose, rebuild=result)
+    _record(job, attempt)
+    return attempt
+
+
+def seal_outputs(job: Job, attempt: Attempt) -> Seal:
+    """Seal what an attempt left: the commitment, made before any shipped file is opened."""
+    progress.sink().step(job.release, "sealing the outputs")
+    folder = attempt_folder(job, attempt.number) / OUTPUTS
+    sealed = [o.name for o in attempt.rebuild.outputs if o.part is not Part.IGNORED]
+    return seal_files([folder / name for name in sealed], center=job.center.id, run=job.run)
+
+
+def publish(job: Job, report: Report) -> str:
+    """Store logs and outputs, then the report; returns the name of the report's record."""
+    store = job.shop().store
+    progress.sink().step(job.release, "storing evidence")
+    for attempt in report.attempts:
+        folder = attempt_folder(job, attempt.number)
+        if (folder / LOG).is_file():
+            store.put_cas(Visibility.PRIVATE, folder / LOG)
+        for output in attempt.rebuild.outputs:
+            store.put_cas(Visibility.PRIVATE, folder / OUTPUTS / output.name)
+    key = release_run(report.vendor, report.product, report.version, report.center, report.run)
+    store.put_record(f"{key}{REPORT}", report.to_json())
+    return f"{key}{REPORT}"
+
+
+def attempts(job: Job) -> tuple[Attempt, ...]:
+    """Return every attempt of this run so far, those that ended in an error included."""
+    path = job.folder / _ATTEMPTS
+    if not path.is_file():
+        return ()
+    return tuple(Attempt.model_validate_json(line) for line in path.read_bytes().splitlines())
+
+
+def attempt_folder(job: Job, number: int) -> Path:
+    """Return the folder of one attempt."""
+    return job.folder / f"attempt-{number}"
+
+
+def _record(job: Job, attempt: Attempt) -> None:
+    with (job.folder / _ATTEMPTS).open("ab") as stream:
+        stream.write(attempt.model_dump_json().encode() + b"\n")
