@@ -1,0 +1,103 @@
+"""`samebits evidence`: what the store holds of past runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.errors import EXIT_NOT_CHECKED, UsageError
+from pipelines.cli.options import PATH, center_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from pipelines.evidence import Store
+    from pipelines.report import Report
+
+_RELEASE = "RELEASE"
+
+
+@click.group()
+def command() -> None:
+    """List and show what runs have found."""
+
+
+@command.command("list")
+@click.argument("release", required=False, metavar=f"[{_RELEASE}]")
+@json_option
+@center_option
+def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
+    """List runs, of one RELEASE (vendor/product@version) or of all.
+
+    \b
+    Examples:
+      samebits evidence list
+      samebits evidence list debian/netbase@6.5
+    """
+    from pipelines.center import load_center
+    from pipelines.evidence import ReleaseName, RunSummary, runs
+    from pipelines.workshop import workshop
+
+    store = workshop(load_center(center_file)).store
+    found = list(runs(store, ReleaseName.parse(release) if release else None))
+    if as_json:
+        print_json({"runs": [entry.to_dict() for entry in found]})
+    for entry in [] if as_json else found:
+        if isinstance(entry, RunSummary):
+            name = entry.name
+            click.echo(f"{name.run}  {entry.verdict or entry.outcome:<16} {name.release}")
+        else:
+            click.echo(f"DAMAGED  {entry.prefix}: {entry.reason}")
+    sys.exit(0 if all(isinstance(entry, RunSummary) for entry in found) else EXIT_NOT_CHECKED)
+
+
+@command.command()
+@click.argument("release", metavar=_RELEASE)
+@click.option("--run", default="latest", show_default=True, help="Id of the run.")
+@click.option("--log", "log_to", type=PATH, metavar="FILE", help="Write the build log to FILE.")
+@json_option
+@center_option
+def show(
+    release: str, run: str, log_to: Path | None, as_json: bool, center_file: Path | None
+) -> None:
+    """Show the report of one run of RELEASE (vendor/product@version).
+
+    \b
+    Examples:
+      samebits evidence show debian/netbase@6.5
+      samebits evidence show debian/netbase@6.5 --log build.log
+    """
+    from pipelines.center import load_center
+    from pipelines.cli.table import show_report
+    from pipelines.evidence import ReleaseName, find_run, read_report
+    from pipelines.report import Report
+    from pipelines.workshop import workshop
+
+    store = workshop(load_center(center_file)).store
+    document = read_report(store, find_run(store, ReleaseName.parse(release), run))
+    report = Report.model_validate(document)
+    if log_to is not None:
+        _copy_log(store, report, log_to)
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        show_report(report)
+
+
+def _copy_log(store: Store, report: Report, target: Path) -> None:
+    """Write the log of the judged attempt to `target`."""
+    import shutil
+
+    from pipelines.evidence import Visibility
+    from pipelines.evidence.keys import cas
+
+    logs = [a.rebuild.log for a in report.attempts if a.rebuild.log and a.purpose != "confirming"]
+    if not logs:
+        raise UsageError(f"run {report.run} has no build log", got=report.outcome)
+    try:
+        with store.open(cas(Visibility.PRIVATE, logs[-1])) as stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written", got=error.strerror) from error

@@ -1,0 +1,44 @@
+"""`samebits reap`: clear away what killed runs left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipelines.cli.options import center_option, json_option, print_json
+
+
+@click.command()
+@json_option
+@center_option
+def command(as_json: bool, center_file: Path | None) -> None:
+    """Remove containers, mounts and folders of runs that are no longer alive.
+
+    Living runs are never touched, so this may run at any time, from a timer too.
+
+    \b
+    Example:
+      samebits reap
+    """
+    from builders.reap import reap
+    from pipelines.center import load_center
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    shop = workshop(center)
+    gone = reap(shop.engine, center.runs, center=center.id)
+    spooled = shop.store.sweep()
+    if as_json:
+        print_json(
+            {
+                "containers": list(gone.containers),
+                "folders": list(gone.folders),
+                "half_written": spooled,
+            }
+        )
+    else:
+        click.echo(
+            f"removed {len(gone.containers)} containers, {len(gone.folders)} folders of runs, "
+            f"{spooled} half-written objects"
+        )

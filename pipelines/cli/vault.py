@@ -1,0 +1,103 @@
+"""`samebits vault`: inputs that travel, to centers without a network and to new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.options import PATH, center_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from builders.digest import Digest
+    from builders.vault_archive import Carried
+    from pipelines.center import Center
+
+
+@click.group()
+def command() -> None:
+    """Carry inputs between centers."""
+
+
+@command.command("export")
+@click.argument("file", type=PATH)
+@click.argument("recipes", nargs=-1, type=PATH, metavar="[RECIPE...]")
+@json_option
+@center_option
+def export_(file: Path, recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> None:
+    """Write inputs to FILE: all that the vault holds, or what the RECIPEs and their images need.
+
+    What a named recipe needs and the vault lacks is fetched first.
+
+    \b
+    Examples:
+      samebits vault export inputs.tar
+      samebits vault export netbase.tar recipes/releases/debian/netbase/6.5.yaml
+    """
+    from builders.vault_archive import export
+    from pipelines.center import load_center
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    digests = _needed(recipes, center) if recipes else None
+    _show("exported", export(workshop(center).vault, digests, file), file, as_json=as_json)
+
+
+@command.command("import")
+@click.argument("file", type=PATH)
+@json_option
+@center_option
+def import_(file: Path, as_json: bool, center_file: Path | None) -> None:
+    """Take the inputs of FILE into the vault; each is checked against its digest.
+
+    \b
+    Example:
+      samebits vault import inputs.tar
+    """
+    from builders import vault_archive
+    from pipelines.center import load_center
+    from pipelines.workshop import workshop
+
+    shop = workshop(load_center(center_file))
+    shop.workdir.mkdir(parents=True, exist_ok=True)
+    taken = vault_archive.import_(shop.vault, file, scratch=shop.workdir)
+    _show("imported", taken, file, as_json=as_json)
+
+
+def _needed(recipes: tuple[Path, ...], center: Center) -> set[Digest]:
+    """Stock and list everything that the rebuild and the judgement of the recipes read."""
+    from builders.inputs import gather
+    from builders.locators.stock import stock
+    from pipelines.cli.lint import check_recipe
+    from pipelines.judging import shipped_want
+    from pipelines.workshop import workshop
+
+    shop = workshop(center)
+    digests: set[Digest] = set()
+    for path in recipes:
+        loaded = check_recipe(path, center)
+        wants = [shipped_want(a, loaded.folder) for a in loaded.recipe.artefacts]
+        if "@sha256:" not in loaded.recipe.build.image:
+            wants += shop.images.lock(loaded.recipe.build.image).wants()
+        stock(shop.vault, shop.fetcher, wants, shop.workdir)
+        digests |= {want.sha256 for want in wants}
+        digests |= {i.sha256 for i in gather(loaded, shop.vault, shop.fetcher, shop.workdir)}
+    return digests
+
+
+def _show(verb: str, carried: Carried, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "inputs": carried.done,
+                "already_held": carried.held,
+                "bytes": carried.copied,
+            }
+        )
+    else:
+        click.echo(
+            f"{verb} {carried.done} inputs, {carried.copied} bytes"
+            f"{f', {carried.held} already held' if carried.held else ''}: {file}"
+        )

@@ -1,0 +1,210 @@
+"""Reading back what the store knows: which runs of which releases, and what each one found.
+
+A store is read as something that others may have written: a report that is damaged, too large or
+about something else is listed as damaged, with the reason, and never stops the reading of others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NoReturn
+
+from builders.errors import NotFoundError, UsageError
+from builders.runid import RunId, parse_run_id
+from builders.words import Outcome, Verdict
+from pipelines.evidence.keys import REPORT, check_prefix, decode, release_prefix, release_run
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.store import DamagedError, Store, TooLargeError
+
+MAX_REPORT = 32 << 20
+_ROOT = "public/releases/"
+_RUN_DEPTH = 7  # public/releases/<vendor>/<product>/<version>/<center>/<run>
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunName:
+    """One run of one release by one center."""
+
+    release: ReleaseName
+    center: str
+    run: RunId
+
+    @property
+    def prefix(self) -> str:
+        """Return the folder of its records in the store."""
+        name = self.release
+        return release_run(name.vendor, name.product, name.version, self.center, self.run)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """What a run found, in short."""
+
+    name: RunName
+    outcome: Outcome
+    verdict: Verdict | None
+    artefacts: tuple[tuple[str, Verdict], ...]
+    """File name and verdict, as reported."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        release = self.name.release
+        return {
+            "vendor": release.vendor,
+            "product": release.product,
+            "version": release.version,
+            "center": self.name.center,
+            "run": self.name.run,
+            "outcome": str(self.outcome),
+            "verdict": None if self.verdict is None else str(self.verdict),
+            "artefacts": [{"name": n, "verdict": str(v)} for n, v in self.artefacts],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamagedRun:
+    """A run whose report cannot be read."""
+
+    prefix: str
+    """Its folder in the store, percent-encoded and so safe to print."""
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {"prefix": self.prefix, "damaged": self.reason}
+
+
+def runs(store: Store, release: ReleaseName | None = None) -> Iterator[RunSummary | DamagedRun]:
+    """Yield every run in the store, or of one release, in order of its name.
+
+    Raises `StoreError` only when the store itself cannot be read.
+    """
+    folder = _ROOT if release is None else _release_prefix(release)
+    for prefix, _ in groupby(store.list(folder), key=_run_prefix):
+        try:
+            name = _run_name(prefix)
+            yield _summary(name, read_report(store, name))
+        except (DamagedError, NotFoundError, UsageError) as error:
+            yield DamagedRun(prefix=prefix, reason=str(error))
+
+
+def find_run(
+    store: Store, release: ReleaseName, run: str = "latest", center: str | None = None
+) -> RunName:
+    """Return the run of that id, or the newest one; raises `NotFoundError`.
+
+    Run ids begin with their time of start, so the newest is the last one in order. Damaged runs
+    count: the newest being damaged is something that the caller has to hear of.
+    """
+    found = []
+    for prefix in {_run_prefix(key) for key in store.list(_release_prefix(release))}:
+        try:
+            name = _run_name(prefix)
+        except (DamagedError, UsageError):
+            continue
+        if center in {None, name.center} and run in {"latest", name.run}:
+            found.append(name)
+    if not found:
+        whose = f" by center {center}" if center else ""
+        raise NotFoundError(
+            f"the store has no {'run' if run == 'latest' else f'run {run}'} of {release}{whose}",
+            todo="`samebits evidence list` shows what it has",
+        )
+    return max(found, key=lambda name: (name.run, name.center))
+
+
+def read_report(store: Store, name: RunName) -> dict[str, Any]:
+    """Return the report of a run; raises `NotFoundError`, and `DamagedError` for rubbish.
+
+    What is returned is a JSON object about exactly that run, whose outcome and verdicts are known
+    words; its other fields are as they were found.
+    """
+    key = name.prefix + REPORT
+    try:
+        data = store.get(key, MAX_REPORT)
+    except TooLargeError as error:
+        raise _damaged(key, got=error.got, expected=error.expected) from error
+    try:
+        report = json.loads(data, parse_constant=_refuse, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(key, got=error, expected="one JSON document") from error
+    if not isinstance(report, dict):
+        raise _damaged(key, got=type(report).__name__, expected="a JSON object")
+    release = name.release
+    named = (release.vendor, release.product, release.version, name.center, name.run)
+    fields = ("vendor", "product", "version", "center", "run")
+    for field, expected in zip(fields, named, strict=True):
+        if report.get(field) != expected:
+            raise _damaged(key, got=f"{field} {report.get(field)!a:.120}", expected=expected)
+    _summary(name, report)
+    return report
+
+
+def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
+    try:
+        verdict = report["verdict"]
+        return RunSummary(
+            name=name,
+            outcome=Outcome(report["outcome"]),
+            verdict=None if verdict is None else Verdict(verdict),
+            artefacts=tuple((_text(a["name"]), Verdict(a["verdict"])) for a in report["artefacts"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"no field {error}" if isinstance(error, KeyError) else ascii(str(error))[:200]
+        raise _damaged(
+            name.prefix + REPORT, got=problem, expected="the outcome and verdicts of a report"
+        ) from error
+
+
+def _release_prefix(release: ReleaseName) -> str:
+    return release_prefix(release.vendor, release.product, release.version)
+
+
+def _run_prefix(key: str) -> str:
+    return "/".join(key.split("/")[:_RUN_DEPTH]) + "/"
+
+
+def _run_name(prefix: str) -> RunName:
+    parts = check_prefix(prefix).rstrip("/").split("/")
+    if len(parts) != _RUN_DEPTH:
+        raise _damaged(prefix, got="a record outside of a run", expected="folders of runs")
+    vendor, product, version, center, run = (decode(part) for part in parts[2:])
+    if not center.isprintable():
+        raise _damaged(prefix, got="control characters", expected="a printable center")
+    release = ReleaseName(vendor=vendor, product=product, version=version)
+    try:
+        return RunName(release=release, center=center, run=parse_run_id(run))
+    except ValueError as error:
+        raise _damaged(prefix, got="another name", expected="the id of a run") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        message = f"expected a file name as text, got {type(value).__name__}"
+        raise TypeError(message)
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    message = f"{constant} is not JSON"
+    raise ValueError(message)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        message = "a key stands twice in one object"
+        raise ValueError(message)
+    return result
+
+
+def _damaged(key: str, *, got: object, expected: object) -> DamagedError:
+    return DamagedError(
+        f"{key} is damaged",
+        got=got,
+        expected=expected,
+        todo="Verify the release again, and find out who wrote that record",
+    )
