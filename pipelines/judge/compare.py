@@ -1,0 +1,130 @@
+"""The verdict: a pure function of the facts of one rebuild.
+
+The rules, in order; the first that holds decides:
+
+1. The outcome is not BUILT: every artefact is NOT_CHECKED. A served file that is not the published
+   one is then told in the reason, with both digests in the finding.
+2. An input holds an artefact under test, or could not be searched: every verdict is NOT_CHECKED,
+   those of undeclared outputs too.
+3. Then, per declared artefact, worst first:
+   the served file is not the published one: SHIPPED_MISMATCH, rebuilt or not;
+   nothing was rebuilt under its name: MISSING, even when the shipped file is out of reach, since
+   MISSING is the worse of the two and does not need the shipped bytes;
+   the shipped file is out of reach: NOT_CHECKED;
+   the bytes are not the same: DIFFERENT;
+   size and SHA-256 are the same: IDENTICAL.
+4. An output that is neither declared nor covered as a by-product or ignored: UNEXPECTED.
+
+IDENTICAL is only ever the result of two equal digests that are both there.
+"""
+
+from __future__ import annotations
+
+from builders.digest import Digest
+from builders.words import Outcome, Verdict
+from pipelines.judge.causes import nondeterministic
+from pipelines.judge.facts import Declared, Facts, Rebuilt, Unreachable
+from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.look import FileFact
+
+_COVERED = frozenset({"by-product", "ignored"})
+
+
+def compare(facts: Facts) -> tuple[Finding, ...]:
+    """Return a finding for every declared artefact, then one for every undeclared output."""
+    rebuilt = {output.name: output for output in facts.rebuilt}
+    names = {artefact.name for artefact in facts.declared}
+    findings = [_judge(a, rebuilt.get(a.name), facts) for a in facts.declared]
+    if facts.outcome is Outcome.BUILT:
+        findings += [
+            _undeclared(output, facts)
+            for output in facts.rebuilt
+            if output.name not in names and output.coverage not in _COVERED
+        ]
+    return tuple(findings)
+
+
+def confirm(finding: Finding, again: Digest | None) -> Finding:
+    """Add what a confirming rebuild showed to the DIFFERENT `finding`; the verdict stays.
+
+    `again` is the digest of the same artefact in the second rebuild, None when that left none.
+    Raises ValueError for any other verdict.
+    """
+    if finding.verdict is not Verdict.DIFFERENT or not finding.shipped or not finding.rebuilt:
+        message = f"only DIFFERENT is confirmed by a second rebuild, got {finding.verdict}"
+        raise ValueError(message)
+    if again is None:
+        note = "a second rebuild left no such file"
+    elif cause := nondeterministic(
+        first=finding.rebuilt.sha256, second=again, shipped=finding.shipped.published
+    ):
+        return finding.model_copy(update={"causes": (*finding.causes, cause)})
+    else:
+        note = "a second rebuild gave the same bytes as the first"
+    return finding.model_copy(update={"reason": f"{finding.reason}; {note}"})
+
+
+def _judge(artefact: Declared, output: Rebuilt | None, facts: Facts) -> Finding:
+    served = facts.served.get(artefact.name, Unreachable(reason="it was not fetched"))
+    file = output.file if output else None
+    verdict, reason = _verdict(artefact, file, served, facts)
+    fetched = served if isinstance(served, FileFact) else None
+    return Finding(
+        name=artefact.name,
+        verdict=verdict,
+        reason=reason,
+        shipped=ShippedFact(
+            published=artefact.published,
+            sha256=fetched.sha256 if fetched else None,
+            size=fetched.size if fetched else None,
+        ),
+        rebuilt=file,
+    )
+
+
+def _verdict(
+    artefact: Declared, file: FileFact | None, served: FileFact | Unreachable, facts: Facts
+) -> tuple[Verdict, str]:
+    mismatch = _mismatch(artefact, served)
+    if fault := _unjudged(facts):
+        return Verdict.NOT_CHECKED, f"{fault}; {mismatch}" if mismatch else fault
+    if mismatch:
+        return Verdict.SHIPPED_MISMATCH, mismatch
+    if file is None:
+        return Verdict.MISSING, "the build succeeded and left no file of this name"
+    if isinstance(served, Unreachable):
+        likeness = "the" if file.sha256 == artefact.published else "not the"
+        reason = f"shipped file unreachable: {served.reason}"
+        return Verdict.NOT_CHECKED, f"{reason}; the rebuilt file has {likeness} published digest"
+    if file != served:
+        sizes = f"{served.size} bytes shipped, {file.size} rebuilt"
+        return Verdict.DIFFERENT, f"the bytes differ: {sizes}"
+    return Verdict.IDENTICAL, "same SHA-256"
+
+
+def _undeclared(output: Rebuilt, facts: Facts) -> Finding:
+    reason = "the build left a file that no declaration covers"
+    fault = _unjudged(facts)
+    return Finding(
+        name=output.name,
+        verdict=Verdict.NOT_CHECKED if fault else Verdict.UNEXPECTED,
+        reason=f"{fault}; {reason}" if fault else reason,
+        rebuilt=output.file,
+    )
+
+
+def _unjudged(facts: Facts) -> str | None:
+    """Return why nothing of this rebuild may be judged."""
+    if facts.outcome is not Outcome.BUILT:
+        why = f": {facts.outcome_reason}" if facts.outcome_reason else ""
+        return f"no rebuild to compare with: {facts.outcome}{why}"
+    return facts.inputs.fault
+
+
+def _mismatch(artefact: Declared, served: FileFact | Unreachable) -> str | None:
+    if isinstance(served, Unreachable) or served.sha256 == artefact.published:
+        return None
+    return (
+        f"the file served as shipped is not the published one: got sha256 {served.sha256}, "
+        f"published {artefact.published}"
+    )

@@ -1,0 +1,57 @@
+"""Real archives, and small ones made to measure."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+Maker = Callable[..., bytes]
+
+
+@pytest.fixture
+def data() -> Path:
+    return Path(__file__).parents[1] / "data" / "judge"
+
+
+@pytest.fixture
+def make_tar() -> Maker:
+    def make(files: Mapping[str, bytes], *, mode: int = 0o644, mtime: int = 0) -> bytes:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, content in files.items():
+                info = tarfile.TarInfo(name)
+                info.size, info.mode, info.mtime = len(content), mode, mtime
+                tar.addfile(info, io.BytesIO(content))
+        return out.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def make_zip() -> Maker:
+    def make(files: Mapping[str, bytes], *, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, content in files.items():
+                info = zipfile.ZipInfo(name, (2024, 2, 29, 12, 30, 58))
+                archive.writestr(info, content, packing)
+        return out.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def make_ar() -> Maker:
+    def make(files: Mapping[str, bytes], *, mtime: int = 0) -> bytes:
+        out = b"!<arch>\n"
+        for name, content in files.items():
+            out += f"{name:<16}{mtime:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
+            out += content + b"\n" * (len(content) % 2)
+        return out
+
+    return make

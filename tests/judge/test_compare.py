@@ -1,0 +1,266 @@
+"""Every rule of the verdict, one row each; removing a rule turns at least one row red."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from builders.digest import Digest
+from builders.words import Outcome, Verdict
+from pipelines.judge.compare import compare, confirm
+from pipelines.judge.facts import (
+    Coverage,
+    Declared,
+    Facts,
+    InputCheck,
+    Rebuilt,
+    Unreachable,
+)
+from pipelines.judge.finding import CauseName, Finding
+from pipelines.judge.look import FileFact
+
+GOOD = FileFact(sha256=Digest.of(b"good"), size=4)
+OTHER = FileFact(sha256=Digest.of(b"other"), size=5)
+EVIL = FileFact(sha256=Digest.of(b"evil"), size=4)
+LONGER = FileFact(sha256=GOOD.sha256, size=5)
+AWAY = Unreachable(reason="no answer")
+CLEAN = InputCheck(fault=None)
+COPIED = InputCheck(fault="copied-input: a.deb is already in the dependency b.deb")
+REPLACED = (
+    f"the file served as shipped is not the published one: got sha256 {EVIL.sha256}, "
+    f"published {GOOD.sha256}"
+)
+BLIND = InputCheck(fault="input-not-scanned: the source s.zip: broken")
+
+
+def facts(
+    *,
+    outcome: Outcome = Outcome.BUILT,
+    declared: tuple[str, ...] = ("a.deb",),
+    rebuilt: Mapping[str, tuple[FileFact, Coverage]] | None = None,
+    served: Mapping[str, FileFact | Unreachable] | None = None,
+    inputs: InputCheck = CLEAN,
+) -> Facts:
+    return Facts(
+        outcome=outcome,
+        outcome_reason="" if outcome is Outcome.BUILT else "the reason",
+        declared=tuple(Declared(name=name, published=GOOD.sha256) for name in declared),
+        rebuilt=tuple(
+            Rebuilt(name=name, file=file, coverage=coverage)
+            for name, (file, coverage) in (rebuilt or {}).items()
+        ),
+        served={"a.deb": GOOD} if served is None else served,
+        inputs=inputs,
+    )
+
+
+def built(file: FileFact) -> dict[str, tuple[FileFact, Coverage]]:
+    return {"a.deb": (file, "declared")}
+
+
+RULES: dict[str, tuple[Facts, Verdict, str]] = {
+    "same bytes": (facts(rebuilt=built(GOOD)), Verdict.IDENTICAL, "same SHA-256"),
+    "other bytes": (facts(rebuilt=built(OTHER)), Verdict.DIFFERENT, "4 bytes shipped, 5 rebuilt"),
+    "same size, other bytes": (facts(rebuilt=built(EVIL)), Verdict.DIFFERENT, "the bytes differ"),
+    "one digest with two sizes": (
+        facts(rebuilt=built(LONGER)),
+        Verdict.DIFFERENT,
+        "the bytes differ",
+    ),
+    "nothing of that name": (facts(), Verdict.MISSING, "left no file"),
+    "nothing of that name, and shipped out of reach": (
+        facts(served={"a.deb": AWAY}),
+        Verdict.MISSING,
+        "left no file",
+    ),
+    "shipped out of reach": (
+        facts(rebuilt=built(GOOD), served={"a.deb": AWAY}),
+        Verdict.NOT_CHECKED,
+        "no answer; the rebuilt file has the published digest",
+    ),
+    "shipped out of reach, other bytes": (
+        facts(rebuilt=built(OTHER), served={"a.deb": AWAY}),
+        Verdict.NOT_CHECKED,
+        "no answer; the rebuilt file has not the published digest",
+    ),
+    "shipped never fetched": (
+        facts(rebuilt=built(GOOD), served={}),
+        Verdict.NOT_CHECKED,
+        "it was not fetched",
+    ),
+    "another file is served": (
+        facts(rebuilt=built(GOOD), served={"a.deb": EVIL}),
+        Verdict.SHIPPED_MISMATCH,
+        f"got sha256 {EVIL.sha256}, published {GOOD.sha256}",
+    ),
+    "the served file is rebuilt, and is not the published one": (
+        facts(rebuilt=built(EVIL), served={"a.deb": EVIL}),
+        Verdict.SHIPPED_MISMATCH,
+        "not the published one",
+    ),
+    "another file is served, nothing was rebuilt": (
+        facts(served={"a.deb": EVIL}),
+        Verdict.SHIPPED_MISMATCH,
+        "not the published one",
+    ),
+    "copied input": (
+        facts(rebuilt=built(GOOD), inputs=COPIED),
+        Verdict.NOT_CHECKED,
+        "copied-input: ",
+    ),
+    "copied input and other bytes": (
+        facts(rebuilt=built(OTHER), inputs=COPIED),
+        Verdict.NOT_CHECKED,
+        "copied-input: ",
+    ),
+    "copied input and nothing rebuilt": (
+        facts(inputs=COPIED),
+        Verdict.NOT_CHECKED,
+        "copied-input: ",
+    ),
+    "copied input and another file served": (
+        facts(rebuilt=built(GOOD), served={"a.deb": EVIL}, inputs=COPIED),
+        Verdict.NOT_CHECKED,
+        f"{COPIED.fault}; {REPLACED}",
+    ),
+    "an input could not be searched": (
+        facts(rebuilt=built(GOOD), inputs=BLIND),
+        Verdict.NOT_CHECKED,
+        "input-not-scanned: ",
+    ),
+    "no build, before a copied input": (
+        facts(outcome=Outcome.CANCELLED, inputs=COPIED),
+        Verdict.NOT_CHECKED,
+        "CANCELLED: the reason",
+    ),
+}
+for _outcome in Outcome:
+    if _outcome is not Outcome.BUILT:
+        RULES[f"outcome {_outcome}"] = (
+            facts(outcome=_outcome, rebuilt=built(GOOD)),
+            Verdict.NOT_CHECKED,
+            f"no rebuild to compare with: {_outcome}: the reason",
+        )
+        RULES[f"outcome {_outcome} and another file served"] = (
+            facts(outcome=_outcome, served={"a.deb": EVIL}),
+            Verdict.NOT_CHECKED,
+            f"{_outcome}: the reason; {REPLACED}",
+        )
+
+
+@pytest.mark.parametrize(("given", "verdict", "reason"), list(RULES.values()), ids=list(RULES))
+def test_each_rule(given: Facts, verdict: Verdict, reason: str) -> None:
+    (finding,) = compare(given)
+    assert finding.name == "a.deb"
+    assert finding.verdict is verdict
+    assert reason in finding.reason
+    assert finding.shipped is not None
+    assert finding.shipped.published == GOOD.sha256
+
+
+def test_a_finding_carries_the_digests_it_was_made_of() -> None:
+    (finding,) = compare(facts(rebuilt=built(OTHER), served={"a.deb": EVIL}))
+    assert finding.shipped is not None
+    assert (finding.shipped.sha256, finding.shipped.size) == (EVIL.sha256, 4)
+    assert finding.rebuilt == OTHER
+
+
+@pytest.mark.parametrize(
+    ("coverage", "judged"),
+    [("by-product", False), ("ignored", False), ("unexpected", True), ("declared", True)],
+)
+def test_an_output_that_nothing_covers(coverage: Coverage, judged: bool) -> None:
+    findings = compare(facts(rebuilt={**built(GOOD), "x": (OTHER, coverage)}))
+    verdicts = [(f.name, f.verdict) for f in findings]
+    assert verdicts == [("a.deb", Verdict.IDENTICAL)] + [("x", Verdict.UNEXPECTED)] * judged
+    if judged:
+        assert findings[1].rebuilt == OTHER
+        assert findings[1].shipped is None
+
+
+def test_a_declared_artefact_is_judged_whatever_its_coverage_says() -> None:
+    (finding,) = compare(facts(rebuilt={"a.deb": (OTHER, "by-product")}))
+    assert finding.verdict is Verdict.DIFFERENT
+
+
+def test_an_undeclared_output_is_not_checked_when_an_input_was_copied() -> None:
+    findings = compare(facts(rebuilt={**built(GOOD), "x": (OTHER, "unexpected")}, inputs=COPIED))
+    assert [f.verdict for f in findings] == [Verdict.NOT_CHECKED, Verdict.NOT_CHECKED]
+    assert findings[1].reason.startswith("copied-input: ")
+
+
+def test_a_build_that_failed_left_nothing_unexpected() -> None:
+    given = facts(outcome=Outcome.BUILD_FAILED, rebuilt={"x": (OTHER, "unexpected")})
+    assert [f.name for f in compare(given)] == ["a.deb"]
+
+
+def test_each_artefact_has_its_own_verdict() -> None:
+    given = facts(
+        declared=("a.deb", "b.deb", "c.deb"),
+        rebuilt={"a.deb": (GOOD, "declared"), "b.deb": (OTHER, "declared")},
+        served={"a.deb": GOOD, "b.deb": GOOD, "c.deb": GOOD},
+    )
+    assert [f.verdict for f in compare(given)] == [
+        Verdict.IDENTICAL,
+        Verdict.DIFFERENT,
+        Verdict.MISSING,
+    ]
+
+
+def test_nothing_declared_gives_no_finding() -> None:
+    assert compare(facts(declared=())) == ()
+
+
+def test_names_are_unique() -> None:
+    with pytest.raises(ValueError, match=r"declared: 'a\.deb' is there twice"):
+        facts(declared=("a.deb", "a.deb"))
+    twice = Rebuilt(name="x", file=GOOD, coverage="unexpected")
+    with pytest.raises(ValueError, match="rebuilt: 'x' is there twice"):
+        Facts(
+            outcome=Outcome.BUILT,
+            outcome_reason="",
+            declared=(),
+            rebuilt=(twice, twice),
+            served={},
+            inputs=CLEAN,
+        )
+
+
+def different() -> Finding:
+    return compare(facts(rebuilt=built(OTHER)))[0]
+
+
+@pytest.mark.parametrize(
+    ("again", "detail"),
+    [
+        (GOOD.sha256, "a second rebuild gave the shipped bytes, the first did not"),
+        (EVIL.sha256, f"a second rebuild gave a third set of bytes: sha256 {EVIL.sha256}"),
+    ],
+)
+def test_a_second_rebuild_that_differs_names_the_cause_and_keeps_the_verdict(
+    again: Digest, detail: str
+) -> None:
+    confirmed = confirm(different(), again)
+    assert confirmed.verdict is Verdict.DIFFERENT
+    assert [(c.name, c.detail) for c in confirmed.causes] == [(CauseName.NONDETERMINISTIC, detail)]
+
+
+@pytest.mark.parametrize(
+    ("again", "note"),
+    [
+        (OTHER.sha256, "a second rebuild gave the same bytes as the first"),
+        (None, "a second rebuild left no such file"),
+    ],
+)
+def test_a_second_rebuild_that_shows_nothing_new_is_noted(again: Digest | None, note: str) -> None:
+    confirmed = confirm(different(), again)
+    assert confirmed.verdict is Verdict.DIFFERENT
+    assert confirmed.causes == ()
+    assert confirmed.reason.endswith(f"; {note}")
+
+
+def test_only_a_difference_is_confirmed() -> None:
+    (identical,) = compare(facts(rebuilt=built(GOOD)))
+    with pytest.raises(ValueError, match="only DIFFERENT"):
+        confirm(identical, GOOD.sha256)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from builders.digest import Digest
+from builders.words import Role
+from pipelines.judge.archives import Limits, members
+from pipelines.judge.copied import InputFile, carried, check_inputs, contents
+
+Maker = Callable[..., bytes]
+ARTEFACT = b"the artefact under test, long enough not to be tiny"
+PUBLISHED = {"a.deb": Digest.of(ARTEFACT)}
+
+
+class Cache:
+    def __init__(self) -> None:
+        self.rows: dict[Digest, bytes] = {}
+
+    def get(self, digest: Digest) -> bytes | None:
+        return self.rows.get(digest)
+
+    def put(self, digest: Digest, row: bytes) -> None:
+        self.rows[digest] = row
+
+
+def input_file(content: bytes, name: str = "x.tar.gz", role: Role = Role.DEPENDENCY) -> InputFile:
+    digest = Digest.of(content)
+    return InputFile(role=role, name=name, digest=digest, open=lambda: io.BytesIO(content))
+
+
+def fault(content: bytes, limits: Limits | None = None) -> str | None:
+    file = input_file(content)
+    inside = contents(file, limits=limits or Limits())
+    return check_inputs([(file, inside)], PUBLISHED).fault
+
+
+def test_an_input_that_is_the_artefact() -> None:
+    assert fault(ARTEFACT) == "copied-input: a.deb is already in the dependency x.tar.gz"
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_no_role_may_hold_the_artefact(role: Role, make_tar: Maker) -> None:
+    file = input_file(make_tar({"deep/a": ARTEFACT}), "s.tar", role)
+    check = check_inputs([(file, contents(file))], PUBLISHED)
+    assert (
+        check.fault == f"copied-input: a.deb is already in the {role} s.tar, in its member deep/a"
+    )
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_an_input_that_is_the_compressed_artefact(pack: Callable[[bytes], bytes]) -> None:
+    assert str(fault(pack(ARTEFACT))).startswith("copied-input: ")
+
+
+def test_an_artefact_that_is_itself_compressed_or_a_tar_is_found(make_tar: Maker) -> None:
+    tar = make_tar({"a": b"content of the artefact"})
+    file = input_file(gzip.compress(tar))
+    check = check_inputs([(file, contents(file))], {"a.tar": Digest.of(tar)})
+    assert check.fault is not None
+    assert "in its member (unpacked)" in check.fault
+
+
+def test_an_artefact_several_archives_deep(
+    make_tar: Maker, make_zip: Maker, make_ar: Maker
+) -> None:
+    package = make_ar({"data.tar.xz": lzma.compress(make_tar({"./a": ARTEFACT}))})
+    source = gzip.compress(make_tar({"x.zip": make_zip({"y": package})}))
+    assert fault(source) == (
+        "copied-input: a.deb is already in the dependency x.tar.gz, "
+        "in its member x.zip/y/data.tar/./a"
+    )
+
+
+def test_a_plain_file_and_a_clean_archive_are_clean(make_tar: Maker) -> None:
+    assert fault(b"plain") is None
+    assert fault(gzip.compress(make_tar({"a": b"other", "empty": b""}))) is None
+
+
+@pytest.mark.parametrize("name", ["truncated.deb", "overlapping-entries.zip", "encrypted.zip"])
+def test_an_input_that_cannot_be_read_fails_closed(data: Path, name: str) -> None:
+    text = fault((data / name).read_bytes())
+    assert text is not None
+    assert text.startswith("input-not-scanned: the dependency x.tar.gz: ")
+
+
+@pytest.mark.parametrize("name", ["bytes-after-the-end.tar.bz2", "sparse-member.tar.bz2"])
+def test_a_compressed_tar_that_cannot_be_read_fails_closed(data: Path, name: str) -> None:
+    assert str(fault((data / name).read_bytes())).startswith("input-not-scanned: ")
+
+
+def test_an_input_beyond_a_limit_fails_closed(data: Path) -> None:
+    bomb = (data / "one-gib-of-zeros.bz2").read_bytes()
+    text = fault(bomb, Limits(unpacked=1 << 20))
+    assert text is not None
+    assert "unpacks to too much" in text
+
+
+def test_an_archive_too_deep_or_not_read_here_fails_closed(data: Path, make_tar: Maker) -> None:
+    content = b"core"
+    for _ in range(6):
+        content = make_tar({"in": content})
+    assert "too deep" in str(fault(content))
+    sparse = (data / "sparse-member.tar.bz2").read_bytes()
+    assert "sparse" in str(fault(make_tar({"in": sparse})))
+
+
+def test_a_broken_archive_among_test_data_is_a_plain_file(data: Path, make_tar: Maker) -> None:
+    truncated = (data / "truncated.deb").read_bytes()
+    file = input_file(make_tar({"tests/bad.deb": truncated}))
+    inside = contents(file)
+    assert inside.fault is None
+    assert list(inside.unread) == ["tests/bad.deb"]
+    assert check_inputs([(file, inside)], {"a": Digest.of(truncated)}).fault is not None
+
+
+def test_a_copy_counts_before_an_input_not_scanned(data: Path) -> None:
+    pairs = [
+        (file, contents(file))
+        for file in (input_file((data / "truncated.deb").read_bytes()), input_file(ARTEFACT))
+    ]
+    assert str(check_inputs(pairs, PUBLISHED).fault).startswith("copied-input: ")
+
+
+def test_empty_files_are_no_copies(make_tar: Maker) -> None:
+    file = input_file(make_tar({"__init__.py": b""}))
+    assert check_inputs([(file, contents(file))], {"a": Digest.of(b"")}).fault is None
+
+
+def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:
+    cache = Cache()
+    file = input_file(make_tar({"a": ARTEFACT}))
+    fresh = contents(file, cache=cache)
+
+    def never() -> io.BytesIO:
+        raise AssertionError
+
+    again = InputFile(role=file.role, name=file.name, digest=file.digest, open=never)
+    assert contents(again, cache=cache) == fresh
+    row = json.loads(cache.rows[file.digest])
+    assert (row["format"], row["input"]) == (1, file.digest.hex)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda row: {**row, "format": 2},
+        lambda row: {k: v for k, v in row.items() if k != "format"},
+        lambda row: {**row, "input": Digest.of(b"another").hex},
+        lambda row: [row],
+    ],
+)
+def test_a_row_of_another_format_or_input_is_not_used(
+    spoil: Callable[[dict[str, object]], object], make_tar: Maker
+) -> None:
+    cache = Cache()
+    file = input_file(make_tar({"a": ARTEFACT}))
+    fresh = contents(file, cache=cache)
+    row = spoil({**json.loads(cache.rows[file.digest]), "files": {}})
+    cache.rows[file.digest] = json.dumps(row).encode()
+    assert contents(file, cache=cache) == fresh
+
+
+def test_a_fault_is_never_cached(data: Path) -> None:
+    cache = Cache()
+    file = input_file((data / "truncated.deb").read_bytes())
+    assert contents(file, cache=cache).fault
+    assert cache.rows == {}
+
+
+def test_members_carried_from_a_dependency_are_listed(make_tar: Maker, make_zip: Maker) -> None:
+    licence = b"a licence that everybody has, long enough"
+    helper = b"a helper that comes from the dependency"
+    source = input_file(make_tar({"LICENSE": licence}), "s.tar", Role.SOURCE)
+    dependency = input_file(
+        make_zip({"LICENSE": licence, "helper.py": helper, "tiny": b"tiny", "empty": b""}), "d.whl"
+    )
+    rebuilt = make_zip(
+        {
+            "LICENSE": licence,
+            "pkg/helper.py": helper,
+            "tiny": b"tiny",
+            "empty": b"",
+            "own": b"o" * 99,
+        }
+    )
+    found = carried(
+        members(io.BytesIO(rebuilt)), [(file, contents(file)) for file in (source, dependency)]
+    )
+    assert [c.model_dump(mode="json") for c in found] == [
+        {
+            "member": "pkg/helper.py",
+            "sha256": Digest.of(helper).hex,
+            "size": len(helper),
+            "input": "d.whl",
+            "input_member": "helper.py",
+        }
+    ]
+
+
+def test_a_whole_input_carried_into_the_artefact(make_zip: Maker) -> None:
+    whole = b"one file that is an input by itself"
+    file = input_file(whole, "logo.bin", Role.TOOLCHAIN)
+    (found,) = carried(members(io.BytesIO(make_zip({"l": whole}))), [(file, contents(file))])
+    assert (found.input, found.input_member) == ("logo.bin", "")
+
+
+def test_an_input_that_takes_too_long_fails_closed(make_tar: Maker) -> None:
+    ticks = itertools.count(step=10)
+    file = input_file(make_tar({"a": b"x"}))
+    late = contents(file, limits=Limits(seconds=5), clock=lambda: float(next(ticks)))
+    assert "too long to read" in str(late.fault)
