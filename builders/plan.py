@@ -51,12 +51,18 @@ class Plan:
     """Files of the control folder, by name."""
 
     def spec(
-        self, *, image: str, folder: Path, scratch: Path, labels: RunLabels, shell: bool = False
+        self,
+        *,
+        image: str,
+        folder: Path,
+        scratch: Path,
+        labels: RunLabels,
+        interactive: bool = False,
     ) -> ContainerSpec:
         """Return the container of this plan, with the folders of one attempt."""
         return ContainerSpec(
             image=image,
-            command=SHELL if shell else self.command,
+            command=SHELL if interactive else self.command,
             environment=self.environment,
             hostname=self.hostname,
             workdir=self.path,

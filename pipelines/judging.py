@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from builders.archives import ArchiveError, members
 from builders.digest import Digest, digest_file
 from builders.errors import InputUnavailableError, RebuildError
 from builders.locators import FileLocator, Want
@@ -22,7 +23,6 @@ from builders.words import Outcome, Verdict
 from pipelines import progress
 from pipelines.evidence import Visibility
 from pipelines.job import Job
-from pipelines.judge.archives import ArchiveError, members
 from pipelines.judge.causes import causes
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.copied import Contents, carried, check_inputs, contents
@@ -63,18 +63,23 @@ def fetch_shipped(job: Job, *, fresh: bool = False) -> tuple[ShippedFile, ...]:
     return tuple(_fetch(job, artefact, fresh=fresh) for artefact in job.loaded().recipe.artefacts)
 
 
+def shipped_want(artefact: Artefact, folder: Path) -> Want:
+    """Return what to fetch for an artefact; `file:` locators start at `folder`."""
+    return Want(
+        locator=artefact.shipped.locator,
+        name=artefact.name,
+        sha256=artefact.shipped.sha256,
+        folder=folder,
+    )
+
+
 def _fetch(job: Job, artefact: Artefact, *, fresh: bool) -> ShippedFile:
     shop, shipped = job.shop(), artefact.shipped
     beside = isinstance(shipped.locator, FileLocator)
     if shop.vault.has(shipped.sha256) and not beside and not fresh:
         size = shop.vault.verify(shipped.sha256)
         return ShippedFile(name=artefact.name, file=FileFact(sha256=shipped.sha256, size=size))
-    want = Want(
-        locator=shipped.locator,
-        name=artefact.name,
-        sha256=shipped.sha256,
-        folder=job.loaded().folder,
-    )
+    want = shipped_want(artefact, job.loaded().folder)
     shop.workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=shop.workdir, prefix="shipped-") as folder:
         try:

@@ -44,7 +44,7 @@ def provide_image(job: Job) -> ProvidedImage:
 def provide_once(job: Job, name: str) -> ProvidedImage:
     """Provide an image; of runs side by side one builds it, and the others wait."""
     shop = job.shop()
-    with shop.image_lock:
+    with shop.image_lock(name):
         return provide(name, shop.images, shop.engine, shop.workdir, progress.counter(job.release))
 
 

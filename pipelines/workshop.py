@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Workshop:
         """Work for `center`."""
         self.center = center
         self.cancelled = threading.Event()
-        self._image_lock = threading.Lock()
+        self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @cached_property
     def store(self) -> DirectoryStore:
@@ -79,10 +80,9 @@ class Workshop:
         """Where half-fetched files and half-built images lie."""
         return self.center.home / "work"
 
-    @property
-    def image_lock(self) -> threading.Lock:
-        """Held while an image is built or loaded: runs side by side need it once."""
-        return self._image_lock
+    def image_lock(self, name: str) -> threading.Lock:
+        """Return what is held while that image is built: runs side by side need it once."""
+        return self._image_locks[name]
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from builders.digest import Digest
-from builders.locators.locator import Locator
+from builders.locators.locator import Locator, PurlLocator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,23 @@ class PoolLocator:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompanionLocator:
+    """A file that a .dsc names, found through the source package it belongs to."""
+
+    source: PurlLocator
+    """The purl of the .dsc (`arch=source`)."""
+    name: str
+
+    def __str__(self) -> str:
+        """Return the purl and the file name, for messages."""
+        return f"{self.name} of {self.source}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Want:
     """One file to fetch."""
 
-    locator: Locator | PoolLocator
+    locator: Locator | PoolLocator | CompanionLocator
     name: str
     """File name, for registries that are asked by name, and for messages."""
     sha256: Digest

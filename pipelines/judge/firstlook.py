@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.judge.archives import Clock, Limits
+from builders.archives import Clock, Limits
 from pipelines.judge.look import FirstLook
 from pipelines.judge.memberlook import MEMBER_LIMITS, Listing, compare_members, listing
 

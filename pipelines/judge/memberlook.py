@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, get_args
 
-from pipelines.judge.archives import ArchiveError, Clock, Limits, Member, members
+from builders.archives import ArchiveError, Clock, Limits, Member, members
 from pipelines.judge.look import (
     ChangedMember,
     ChangedMetadata,

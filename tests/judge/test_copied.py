@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from builders.archives import Limits, members
 from builders.digest import Digest
 from builders.words import Role
-from pipelines.judge.archives import Limits, members
 from pipelines.judge.copied import InputFile, carried, check_inputs, contents
 
 Maker = Callable[..., bytes]

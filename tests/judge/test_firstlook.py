@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders.archives import Limits
 from builders.digest import Digest
-from pipelines.judge.archives import Limits
 from pipelines.judge.causes import causes, nondeterministic
 from pipelines.judge.firstlook import first_look
 from pipelines.judge.look import FirstLook, MemberLook

@@ -1,6 +1,6 @@
 """Bounded, forward-only listing of the members of hostile archives."""
 
-from pipelines.judge.archives.limits import (
+from builders.archives.limits import (
     ArchiveError,
     ArchiveLimitError,
     ArchiveTooDeepError,
@@ -8,8 +8,8 @@ from pipelines.judge.archives.limits import (
     Limits,
     UnsupportedArchiveError,
 )
-from pipelines.judge.archives.member import Member, MemberKind
-from pipelines.judge.archives.walk import members
+from builders.archives.member import Member, MemberKind
+from builders.archives.walk import members
 
 __all__ = [
     "ArchiveError",

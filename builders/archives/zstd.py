@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-from pipelines.judge.archives.limits import CHUNK, ArchiveError, UnsupportedArchiveError
+from builders.archives.limits import CHUNK, ArchiveError, UnsupportedArchiveError
 
 
 class _Buffer(ctypes.Structure):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.judge.archives.limits import ArchiveError
-from pipelines.judge.archives.member import Entry, Facts
-from pipelines.judge.archives.streams import Part, Reader
+from builders.archives.limits import ArchiveError
+from builders.archives.member import Entry, Facts
+from builders.archives.streams import Part, Reader
 
 MAGIC = b"!<arch>\n"
 _HEADER = 60

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from builders.archives.limits import CHUNK, ArchiveError
 from builders.digest import Digest
-from pipelines.judge.archives.limits import CHUNK, ArchiveError
 
 _SMALL = 1 << 14
 """Bytes below which a read is served from a chunk read ahead."""

@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import IO
 
-from pipelines.judge.archives.compressed import Decompressor, Inflate
-from pipelines.judge.archives.limits import CHUNK, ArchiveError, Budget, UnsupportedArchiveError
-from pipelines.judge.archives.member import Entry, Facts, MemberKind
-from pipelines.judge.archives.streams import Part, Readable, Reader
-from pipelines.judge.archives.zipdirectory import LOCAL, Row, directory
+from builders.archives.compressed import Decompressor, Inflate
+from builders.archives.limits import CHUNK, ArchiveError, Budget, UnsupportedArchiveError
+from builders.archives.member import Entry, Facts, MemberKind
+from builders.archives.streams import Part, Readable, Reader
+from builders.archives.zipdirectory import LOCAL, Row, directory
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKINGS = {0: "stored", 8: "deflate", 12: "bzip2"}

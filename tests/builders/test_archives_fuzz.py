@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.judge.archives import ArchiveError, Limits, members
+from builders.archives import ArchiveError, Limits, members
 
-DATA = Path(__file__).parents[1] / "data" / "judge"
+DATA = Path(__file__).parents[1] / "data" / "archives"
 LIMITS = Limits(members=2000, unpacked=4 << 20, set_aside=1 << 20, seconds=5)
 SEEDS = {p.name: p.read_bytes() for p in sorted(DATA.iterdir()) if p.name != "one-gib-of-zeros.bz2"}
 UNPACKED = {

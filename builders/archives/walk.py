@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
-from pipelines.judge.archives import ars, tars, zips
-from pipelines.judge.archives.compressed import Form, Unpacked, compression, unpacked_name
-from pipelines.judge.archives.limits import (
+from builders.archives import ars, tars, zips
+from builders.archives.compressed import Form, Unpacked, compression, unpacked_name
+from builders.archives.limits import (
     ArchiveError,
     ArchiveLimitError,
     ArchiveTooDeepError,
@@ -24,8 +24,8 @@ from pipelines.judge.archives.limits import (
     Limits,
     UnsupportedArchiveError,
 )
-from pipelines.judge.archives.member import Entry, Member
-from pipelines.judge.archives.streams import Hashed, Reader
+from builders.archives.member import Entry, Member
+from builders.archives.streams import Hashed, Reader
 
 _HOLDERS = frozenset({"ar", "tar", "zip"})
 _HEAD = tars.BLOCK

@@ -15,7 +15,7 @@ Maker = Callable[..., bytes]
 
 @pytest.fixture
 def data() -> Path:
-    return Path(__file__).parents[1] / "data" / "judge"
+    return Path(__file__).parent / "data" / "archives"
 
 
 @pytest.fixture

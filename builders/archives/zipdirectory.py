@@ -9,8 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
-from pipelines.judge.archives.limits import ArchiveError, ArchiveLimitError, Budget
-from pipelines.judge.archives.streams import Part, Reader
+from builders.archives.limits import ArchiveError, ArchiveLimitError, Budget
+from builders.archives.streams import Part, Reader
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from builders.archives.streams import Readable
 from builders.digest import Digest
-from pipelines.judge.archives.streams import Readable
 
 MemberKind = Literal["file", "directory", "symlink", "hardlink", "device", "fifo"]
 

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.judge.archives import (
+from builders.archives import (
     ArchiveError,
     ArchiveLimitError,
     Limits,
@@ -27,6 +26,7 @@ from pipelines.judge.archives import (
     members,
     zstd,
 )
+from builders.digest import Digest
 
 Maker = Callable[..., bytes]
 

@@ -8,9 +8,9 @@ import zlib
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from pipelines.judge.archives.limits import CHUNK, ArchiveError, Budget
-from pipelines.judge.archives.streams import Reader
-from pipelines.judge.archives.zstd import ZstdDecompressor
+from builders.archives.limits import CHUNK, ArchiveError, Budget
+from builders.archives.streams import Reader
+from builders.archives.zstd import ZstdDecompressor
 
 Compression = Literal["gzip", "bzip2", "xz", "zstd"]
 Form = Literal["ar", "tar", "zip"] | Compression

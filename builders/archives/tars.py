@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.judge.archives.limits import ArchiveError, Budget, UnsupportedArchiveError
-from pipelines.judge.archives.member import Entry, Facts, MemberKind
-from pipelines.judge.archives.streams import Part, Reader
+from builders.archives.limits import ArchiveError, Budget, UnsupportedArchiveError
+from builders.archives.member import Entry, Facts, MemberKind
+from builders.archives.streams import Part, Reader
 
 BLOCK = 512
 _MAX_EXTENDED = 1 << 20

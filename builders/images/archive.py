@@ -1,0 +1,142 @@
+"""One image as one tar that is an OCI image layout and a docker-archive at once.
+
+The layer is uncompressed, so that no compressor's version shows in its digest; config and manifest
+are ours, in canonical JSON. Formats: OCI Image Layout 1.0, OCI Image Specification 1.0, and the
+manifest.json that `docker load` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from builders.digest import Digest, canonical_json
+from builders.images.definition import USER_ID, ImageDefinition
+from builders.images.layer import write_layer
+
+_OCI = "application/vnd.oci.image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage:
+    """An image in a tar; its config digest is its name."""
+
+    tar: Path
+    config: Digest
+    manifest: Digest
+    diff_id: Digest
+
+
+def write_archive(root: Path, definition: ImageDefinition, epoch: int, tar: Path) -> BuiltImage:
+    """Write the file tree at `root` as an image to the new file `tar`; `epoch` in seconds."""
+    with tar.open("x+b") as out:
+        out.write(bytes(tarfile.BLOCKSIZE))  # the layer's header, known when the layer is written
+        hashing = _Hashing(out)
+        write_layer(root, hashing, epoch)  # type: ignore[arg-type]  # it writes and tells
+        diff_id, layer_size = Digest(hashing.hasher.hexdigest()), hashing.size
+        config = canonical_json(_config(definition, epoch, diff_id))
+        manifest = canonical_json(_manifest(config, diff_id, layer_size))
+        out.seek(0)
+        out.write(_header(_blob(diff_id), layer_size, epoch))
+        out.seek(0, 2)
+        members = {
+            _blob(Digest.of(config)): config,
+            _blob(Digest.of(manifest)): manifest,
+            "index.json": canonical_json(_index(manifest)),
+            "manifest.json": canonical_json(
+                [
+                    {
+                        "Config": _blob(Digest.of(config)),
+                        "Layers": [_blob(diff_id)],
+                        "RepoTags": None,
+                    }
+                ]
+            ),
+            "oci-layout": canonical_json({"imageLayoutVersion": "1.0.0"}),
+        }
+        for name, data in members.items():
+            out.write(_header(name, len(data), epoch) + data + bytes(-len(data) % 512))
+        out.write(bytes(2 * tarfile.BLOCKSIZE))
+    return BuiltImage(
+        tar=tar, config=Digest.of(config), manifest=Digest.of(manifest), diff_id=diff_id
+    )
+
+
+def _config(definition: ImageDefinition, epoch: int, diff_id: Digest) -> dict[str, Any]:
+    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "architecture": "amd64",
+        "config": {
+            "Cmd": ["/bin/sh"],
+            "Env": [f"{name}={value}" for name, value in definition.variables().items()],
+            "User": f"{USER_ID}:{USER_ID}",
+            "WorkingDir": "/",
+        },
+        "created": created,
+        "history": [{"created": created, "created_by": "samebits image"}],
+        "os": "linux",
+        "rootfs": {"diff_ids": [f"sha256:{diff_id}"], "type": "layers"},
+    }
+
+
+def _manifest(config: bytes, diff_id: Digest, layer_size: int) -> dict[str, Any]:
+    return {
+        "config": {
+            "digest": f"sha256:{Digest.of(config)}",
+            "mediaType": f"{_OCI}.config.v1+json",
+            "size": len(config),
+        },
+        "layers": [
+            {
+                "digest": f"sha256:{diff_id}",
+                "mediaType": f"{_OCI}.layer.v1.tar",
+                "size": layer_size,
+            }
+        ],
+        "mediaType": f"{_OCI}.manifest.v1+json",
+        "schemaVersion": 2,
+    }
+
+
+def _index(manifest: bytes) -> dict[str, Any]:
+    return {
+        "manifests": [
+            {
+                "digest": f"sha256:{Digest.of(manifest)}",
+                "mediaType": f"{_OCI}.manifest.v1+json",
+                "platform": {"architecture": "amd64", "os": "linux"},
+                "size": len(manifest),
+            }
+        ],
+        "mediaType": f"{_OCI}.index.v1+json",
+        "schemaVersion": 2,
+    }
+
+
+def _blob(digest: Digest) -> str:
+    return f"blobs/sha256/{digest}"
+
+
+def _header(name: str, size: int, epoch: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = size, epoch, 0o644
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+class _Hashing:
+    """Writes through to a file, and knows digest and size of what was written."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out, self.size, self.hasher = out, 0, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hasher.update(data)
+        self.size += len(data)
+        return self._out.write(data)
+
+    def tell(self) -> int:
+        return self.size

@@ -1,0 +1,195 @@
+"""From a resolution and the vault to an image: offline, and to the same bytes anywhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from builders.errors import ImageMismatchError, ImageUnavailableError, InfrastructureError
+from builders.images.archive import BuiltImage, write_archive
+from builders.images.definition import ImageDefinition
+from builders.images.lock import ImageLock, LockedPackage, Resolution
+from builders.images.resolve import tool_versions
+from builders.locators.stock import Progress, quiet
+from builders.vault import Vault
+
+_STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
+_LAST_LINES = 12
+_NAMESPACE = (  # dies with us, even when we are killed
+    *("setpriv", "--pdeathsig", "KILL", "--"),
+    *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts"),
+    *("--fork", "--kill-child", "--propagation", "private", "--"),
+)
+
+
+def build_image(
+    definition: ImageDefinition,
+    resolution: Resolution,
+    vault: Vault,
+    tar: Path,
+    workdir: Path,
+    progress: Progress = quiet,
+) -> BuiltImage:
+    """Build the new file `tar` from packages that the vault holds; needs root.
+
+    Raises `InputUnavailableError` for a package that the vault lacks, `ImageUnavailableError` when
+    the packages do not install. Nothing is left in `workdir`, and no `tar` on failure.
+    """
+    if os.geteuid() != 0:
+        raise InfrastructureError(
+            "building an image needs root", got=f"user id {os.geteuid()}", todo="Use sudo"
+        )
+    partial = tar.with_name(f".{tar.name}.part")
+    with _scratch(workdir) as scratch:
+        root, debs = scratch / "root", scratch / "debs"
+        root.mkdir()
+        root.chmod(0o755)
+        for name, packages in (
+            ("essential", resolution.essential),
+            ("packages", resolution.packages),
+        ):
+            (debs / name).mkdir(parents=True)
+            for index, package in enumerate(packages):
+                vault.stage(package.sha256, debs / name / f"{index:05d}.deb")
+        _assemble(root, debs, definition.user, resolution, progress)
+        _check_installed(root, resolution.every())
+        try:
+            partial.unlink(missing_ok=True)
+            built = write_archive(root, definition, resolution.epoch, partial)
+            partial.replace(tar)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    return BuiltImage(tar=tar, config=built.config, manifest=built.manifest, diff_id=built.diff_id)
+
+
+def check_built(name: str, built: BuiltImage, lock: ImageLock) -> None:
+    """Compare an image with its lock; raises `ImageMismatchError`."""
+    if (built.config, built.manifest, built.diff_id) == (
+        lock.image.config,
+        lock.image.manifest,
+        lock.image.diff_id,
+    ):
+        return
+    here = tool_versions()
+    other = [
+        f"{tool} {here.get(tool, 'none')} here, {version} in the lock"
+        for tool, version in sorted(lock.tools.items())
+        if here.get(tool) != version
+    ]
+    raise ImageMismatchError(
+        f"builder image {name} built from its lock is another one",
+        got=f"config sha256 {built.config}, layer sha256 {built.diff_id}",
+        expected=f"config sha256 {lock.image.config}, layer sha256 {lock.image.diff_id}",
+        todo=f"Tools that differ: {'; '.join(other) or 'none'}. Do not use this image before it is "
+        "known why",
+    )
+
+
+@contextmanager
+def _scratch(workdir: Path) -> Iterator[Path]:
+    workdir.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=workdir, prefix="image-"))
+    try:
+        yield scratch
+    finally:
+        for _ in range(20):  # a killed namespace may take a moment to let go
+            shutil.rmtree(scratch, ignore_errors=True)
+            if not scratch.exists():
+                break
+            time.sleep(0.1)
+
+
+def _assemble(
+    root: Path, debs: Path, user: str, resolution: Resolution, progress: Progress
+) -> None:
+    script = debs.parent / "assemble.sh"
+    script.write_bytes((resources.files("builders.images") / "assemble.sh").read_bytes())
+    total = 2 * len(resolution.every())
+    done, last = 0, deque[str](maxlen=_LAST_LINES)
+    with _namespace(
+        ["sh", str(script), str(root), str(debs), user], resolution.epoch, debs.parent
+    ) as process:
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace").strip()
+            last.append(line)
+            if step := _STEP.match(line):
+                done = min(done + 1, total)
+                progress(done, total, step[1])
+        status = process.wait()
+    if status:
+        raise ImageUnavailableError(
+            "the locked packages do not install",
+            got=f"exit code {status}: {' | '.join(line for line in last if line)[-800:]}",
+            todo="Check the lock with `samebits image check`, or make a new one",
+        )
+
+
+@contextmanager
+def _namespace(words: Sequence[str], epoch: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `words` in namespaces of their own, without network; kill what is left."""
+    environment = {
+        "DEBCONF_NONINTERACTIVE_SEEN": "true",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "HOME": "/nonexistent",
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONHASHSEED": "0",
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "TZ": "UTC",
+    }
+    try:
+        process = subprocess.Popen(
+            [*_NAMESPACE, *words],
+            env=environment,
+            cwd=folder,
+            umask=0o022,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise InfrastructureError(
+            "the tools setpriv and unshare are missing", todo="Install util-linux"
+        ) from error
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.stdout:
+                process.stdout.read()  # ends when the last process of the namespace has ended
+
+
+def _check_installed(root: Path, expected: Sequence[LockedPackage]) -> None:
+    with (root / "var/lib/dpkg/status").open("rb") as stream:
+        got = {
+            (entry["Package"], entry["Version"], entry["Architecture"])
+            for entry in Deb822.iter_paragraphs(stream, use_apt_pkg=False)
+            if entry.get("Status") == "install ok installed"
+        }
+    wanted = {(p.name, p.version, p.architecture) for p in expected}
+    if got == wanted:
+        return
+    first = min(got ^ wanted)
+    raise ImageMismatchError(
+        "the installed packages are not the locked ones",
+        got=f"{' '.join(first)} {'installed' if first in got else 'not installed'}",
+        expected=f"exactly the {len(wanted)} packages of the lock",
+        todo="A file of the lock is not the package that its line names",
+    )

@@ -1,0 +1,53 @@
+"""The definition of a builder image: what people write; the lock says what it became."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from builders.build import Model
+from builders.digest import Digest, canonical_json
+from builders.yamlfile import load_document, parse_model
+
+USER_ID = 1000
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+Suite = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,127}$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
+Value = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\n]*$")]
+
+
+class ImageDefinition(Model):
+    """Debian's essential packages of one suite, and those named here with what they depend on."""
+
+    schema_: Annotated[Literal["samebits/image/v1"], Field(alias="schema")]
+    suite: Suite
+    packages: Annotated[tuple[PackageName, ...], Field(max_length=1000)] = ()
+    environment: dict[Variable, Value] = Field(default_factory=dict, max_length=64)
+    user: UserName = "builder"
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of the image, its own PATH first."""
+        return {"PATH": PATH, **dict(sorted(self.environment.items()))}
+
+    def digest(self) -> Digest:
+        """Hash what the definition says; comments and the order of packages do not count."""
+        value = self.model_dump(mode="json", by_alias=True)
+        return Digest.of(canonical_json({**value, "packages": sorted(set(self.packages))}))
+
+
+def load_definition(path: Path) -> ImageDefinition:
+    """Read one definition; raises `RecipeError` with file, line and field."""
+    return parse_model(load_document(path), ImageDefinition)
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of a definition, for editors."""
+    schema: dict[str, Any] = ImageDefinition.model_json_schema(by_alias=True, mode="validation")
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"

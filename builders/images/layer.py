@@ -1,0 +1,74 @@
+"""A folder as one canonical tar layer.
+
+Entries are sorted by path, times are clamped to the epoch, owners are numbers, hard links point to
+the first path that sorts before them. What a running system or this machine's file system adds is
+left out: device nodes, sockets, extended attributes, and whatever is below /dev /proc /run /sys
+/tmp.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_EMPTIED = frozenset({"dev", "proc", "run", "sys", "tmp"})
+
+
+def write_layer(root: Path, out: BinaryIO, epoch: int) -> None:
+    """Write everything below `root` to `out` as an uncompressed tar; `epoch` in seconds."""
+    links: dict[tuple[int, int], str] = {}
+    with tarfile.TarFile(
+        fileobj=out, mode="w", format=tarfile.PAX_FORMAT, copybufsize=1 << 20
+    ) as tar:
+        for name in _names(os.fsencode(root), b""):
+            path = os.path.join(os.fsencode(root), name)  # noqa: PTH118  # bytes, not text
+            info = _info(path, os.fsdecode(name), epoch, links)
+            if info is None:
+                continue
+            if info.isreg():
+                with open(path, "rb") as stream:  # noqa: PTH123  # bytes, not text
+                    tar.addfile(info, stream)
+            else:
+                tar.addfile(info)
+            tar.getmembers().clear()  # they would all be kept in memory
+
+
+def _names(root: bytes, below: bytes) -> Iterator[bytes]:
+    """Yield relative paths, a folder before what is in it, sorted as bytes."""
+    with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in found:
+        path = os.path.join(below, name) if below else name  # noqa: PTH118
+        yield path
+        if is_folder and os.fsdecode(path) not in _EMPTIED:
+            yield from _names(root, path)
+
+
+def _info(
+    path: bytes, name: str, epoch: int, links: dict[tuple[int, int], str]
+) -> tarfile.TarInfo | None:
+    found = os.lstat(path)
+    info = tarfile.TarInfo(name)
+    info.mode = stat.S_IMODE(found.st_mode)
+    info.uid, info.gid = found.st_uid, found.st_gid
+    info.mtime = epoch if name in _EMPTIED else min(int(found.st_mtime), epoch)
+    match stat.S_IFMT(found.st_mode):
+        case stat.S_IFDIR:
+            info.type = tarfile.DIRTYPE
+        case stat.S_IFLNK:
+            info.type, info.mode = tarfile.SYMTYPE, 0o777
+            info.linkname = os.fsdecode(os.readlink(path))  # noqa: PTH115  # bytes, not text
+        case stat.S_IFREG:
+            key = (found.st_dev, found.st_ino)
+            if found.st_nlink > 1 and key in links:
+                info.type, info.linkname = tarfile.LNKTYPE, links[key]
+            else:
+                links[key] = name
+                info.size = found.st_size
+        case _:
+            return None
+    return info

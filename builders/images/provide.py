@@ -1,0 +1,57 @@
+"""From the name of an image in a recipe to an image that the engine holds."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders.digest import Digest
+from builders.engine import Engine
+from builders.images.catalogue import Images
+from builders.locators.stock import Progress, quiet
+
+_PINNED = "@sha256:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvidedImage:
+    """An image that can be run: the engine's id of it, and the digest that the claim holds."""
+
+    reference: str
+    config: Digest
+
+
+def claimed_digest(name: str, images: Images) -> Digest:
+    """Return what the claim says of an image: its locked config digest.
+
+    Of `name@sha256:...` it is the digest in the reference. Raises `UsageError` for an unknown name.
+    """
+    if _PINNED in name:
+        return Digest(name.partition(_PINNED)[2])
+    return images.lock(name).image.config
+
+
+def provide(
+    name: str, images: Images, engine: Engine, workdir: Path, progress: Progress = quiet
+) -> ProvidedImage:
+    """Make sure that the engine holds the image; build or pull it if it does not.
+
+    Raises `ImageUnavailableError`, `ImageMismatchError`, `InputUnavailableError`.
+    """
+    if _PINNED in name:
+        if not engine.has_image(name):
+            engine.pull(name)
+        return ProvidedImage(reference=name, config=claimed_digest(name, images))
+    locked = images.lock(name).image
+    for digest in (locked.config, locked.manifest):
+        if engine.has_image(f"sha256:{digest}"):
+            return ProvidedImage(reference=f"sha256:{digest}", config=locked.config)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="image-") as folder:
+        built = images.build(name, Path(folder), progress)
+        progress(0, 0, f"loading {name} into the engine")
+        reference = engine.load(
+            built.tar, ids=(locked.config, locked.manifest), layers=(locked.diff_id,)
+        )
+    return ProvidedImage(reference=reference, config=locked.config)

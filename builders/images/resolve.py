@@ -1,0 +1,83 @@
+"""From a definition to the full set of packages, through the private apt state."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+
+from builders.errors import InfrastructureError
+from builders.images.definition import ImageDefinition
+from builders.images.lock import SCHEMA, LockedPackage, Resolution
+from builders.locators.aptstate import AptState, AptStates, Served
+
+_ESSENTIAL = "?essential"
+
+
+def resolve(definition: ImageDefinition, states: AptStates) -> Resolution:
+    """Ask apt what installing the packages into an empty system brings, from fresh lists.
+
+    Raises `InputUnavailableError` when the suite has no such packages, `InfrastructureError` when
+    the lists cannot be fetched.
+    """
+    state = states.of(definition.suite)
+    with state.locked():
+        state.refresh(older_than=60)
+        essential = _locked(state, state.closure([_ESSENTIAL]))
+        every = _locked(state, state.closure([_ESSENTIAL, *sorted(set(definition.packages))]))
+        epoch = state.epoch()
+    names = {package.name for package in essential}
+    return Resolution.model_validate(
+        {
+            "schema": SCHEMA,
+            "definition": definition.digest(),
+            "suite": definition.suite,
+            "epoch": epoch,
+            "tools": tool_versions(),
+            "essential": [p for p in every if p.name in names],
+            "packages": [p for p in every if p.name not in names],
+        }
+    )
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of this machine's tools that resolve and build images."""
+    return {
+        "apt": _version(["apt-get", "--version"]),
+        "dpkg": _version(["dpkg-deb", "--version"]),
+        "python": platform.python_version(),
+        "util-linux": _version(["unshare", "--version"]),
+    }
+
+
+def _locked(state: AptState, served: Sequence[Served]) -> list[LockedPackage]:
+    found = []
+    for file in served:
+        name, version, architecture = file.name.removesuffix(".deb").split("_")
+        found.append(
+            LockedPackage(
+                name=name,
+                version=version,
+                architecture=architecture,
+                size=file.size,
+                sha256=file.sha256,
+                path=state.pool_path(file),
+            )
+        )
+    return sorted(found)
+
+
+def _version(words: list[str]) -> str:
+    try:
+        shown = subprocess.run(
+            words, capture_output=True, text=True, timeout=60, check=True, env={"LC_ALL": "C"}
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise InfrastructureError(
+            f"the tool {words[0]} does not run",
+            got=error,
+            todo="Builder images are built on Debian, or on a system with apt, dpkg and util-linux",
+        ) from error
+    match = re.search(r"\d+(\.\d+)+", shown)
+    return match[0] if match else "unknown"

@@ -1,0 +1,295 @@
+"""A private apt state for one suite: signed, main only, and nothing of the machine's own choices.
+
+From the machine come only the addresses and keyrings of its signed sources and how to reach them
+(proxies, certificates, credentials). Its preferences, its unsigned repositories, its `Trusted`
+switches and its installed packages do not count, and nothing of it is written. All of our
+configuration stands in one `APT_CONFIG` file that also turns off `apt.conf.d`: apt reads that file
+first, so whatever is read after it would win.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from builders.digest import Digest
+from builders.errors import InfrastructureError, InputUnavailableError
+
+STALE_SECONDS = 6 * 3600
+_TIMEOUT = 1800
+_SUITE = re.compile(r"[a-z][a-z0-9-]*")
+_LINE = re.compile(r"'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})")
+_DEBIAN_KEYRINGS = tuple(
+    Path(f"/usr/share/keyrings/debian-archive-keyring.{suffix}") for suffix in ("pgp", "gpg")
+)
+# How the machine reaches its mirrors. The two dates are its choice too (a mirror may lag): what is
+# fetched is pinned by digest, so a stale list can only fail to name a file.
+_TRANSPORT = re.compile(
+    r"Acquire::(http|https|socks|Retries|Queue-Mode|ForceIPv4|ForceIPv6|"
+    r"Check-Valid-Until|Check-Date)(::.*)?"
+)
+_INDEX_FORMAT = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(SIGNED_BY)"
+_CONFIG = """\
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "{state}/none";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "{state}/sources";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "{state}/none";
+Dir::Etc::trusted "/dev/null";
+Dir::Etc::trustedparts "{state}/none";
+Dir::State "{state}";
+Dir::State::lists "{state}/lists";
+Dir::State::status "{state}/status";
+Dir::Cache "{state}/cache";
+Dir::Log "{state}/log";
+APT::Architecture "amd64";
+APT::Architectures {{ "amd64"; }};
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+APT::Get::AllowUnauthenticated "false";
+APT::Get::Only-Source "true";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+Acquire::ForceHash "SHA256";
+Acquire::Languages "none";
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """One file that the archive's signed lists name; `size` in bytes."""
+
+    uri: str
+    name: str
+    size: int
+    sha256: Digest
+
+
+class AptState:
+    """The signed lists of one suite, in a folder of ours."""
+
+    def __init__(self, folder: Path, suite: str, mirrors: Sequence[str] = ()) -> None:
+        """Keep the state in `folder`; `mirrors` are archive roots asked after the machine's own."""
+        if not _SUITE.fullmatch(suite):
+            raise InputUnavailableError(
+                "no such suite", got=suite, expected="a suite's code name such as trixie"
+            )
+        self.suite = suite
+        self._folder = folder.absolute()
+        self._mirrors = tuple(uri.rstrip("/") + "/" for uri in mirrors)
+        self._configuration = self._folder / "apt.conf"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of the state, and make it if it is not there."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "state.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._stamp.exists():
+                self._refresh()
+            yield
+
+    def refresh(self, older_than: float = 0) -> None:
+        """Fetch the lists anew when they are older than so many seconds; only when `locked`."""
+        if self.age() > older_than:
+            self._refresh()
+
+    def age(self) -> float:
+        """Return the seconds since the lists were fetched."""
+        return time.time() - self._stamp.stat().st_mtime if self._stamp.exists() else float("inf")
+
+    def roots(self) -> list[str]:
+        """Return the archive roots, in the order in which they are asked."""
+        return [
+            line.removeprefix("URIs: ")
+            for line in (self._folder / "sources/samebits.sources").read_text().splitlines()
+            if line.startswith("URIs: ")
+        ]
+
+    def binaries(self, names: Sequence[str]) -> list[Served]:
+        """Look up `NAME=VERSION` packages; those that are not listed are left out."""
+        return self._served(["download", *names]) if names else []
+
+    def source(self, name: str, version: str) -> list[Served]:
+        """Look up the .dsc and all other files of a source package; empty when not listed."""
+        return self._served(["source", f"{name}={version}"])
+
+    def closure(self, wishes: Sequence[str]) -> list[Served]:
+        """Return every package that installing `wishes` into an empty system brings.
+
+        Raises `InputUnavailableError` when apt finds no solution.
+        """
+        found = self._run("apt-get", ["-y", "--print-uris", "install", *wishes])
+        if found.returncode:
+            faults = [line for line in found.stderr.splitlines() if line.startswith("E:")]
+            raise InputUnavailableError(
+                f"suite {self.suite} has no installable set of the wanted packages",
+                got=_without_hosts(faults[0][3:]) if faults else f"exit code {found.returncode}",
+                todo="Check the package names",
+            )
+        return _parse(found.stdout)
+
+    def epoch(self) -> int:
+        """Return the date of the suite's signed Release file, in seconds since 1970 (UTC)."""
+        for path in sorted((self._folder / "lists").glob("*Release")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                if line.startswith("Date: "):
+                    date = parsedate_to_datetime(line.removeprefix("Date: "))
+                    return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+        raise InfrastructureError(f"the lists of suite {self.suite} carry no date")
+
+    def pool_path(self, served: Served) -> PurePosixPath:
+        """Return the path of a served file below the root of its archive."""
+        for root in self.roots():
+            if served.uri.startswith(root):
+                return PurePosixPath(unquote(served.uri.removeprefix(root)))
+        raise InfrastructureError(f"{served.name} is served from outside the archive")
+
+    def download(self, pairs: Sequence[tuple[str, Path]]) -> None:
+        """Download addresses to files; what nobody serves leaves no file, and is no error."""
+        # apt leaves a `file:` where it is; `copy:` brings it.
+        words = [w for uri, target in pairs for w in (re.sub("^file:", "copy:", uri), str(target))]
+        self._run("/usr/lib/apt/apt-helper", ["download-file", *words])
+
+    @property
+    def _stamp(self) -> Path:
+        return self._folder / "fetched"
+
+    def _refresh(self) -> None:
+        sources = self._sources()
+        for name in ("sources", "none", "lists/partial", "cache/archives/partial", "log"):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        (self._folder / "status").write_text("")
+        self._configuration.write_text(
+            _CONFIG.format(state=self._folder) + "".join(_machine_transport())
+        )
+        if not self._update(sources):  # one of several roots may be down, or unsigned
+            sources = [source for source in sources if len(sources) > 1 and self._update([source])]
+            if not sources or not self._update(sources):
+                raise InfrastructureError(
+                    f"the signed package lists of suite {self.suite} cannot be fetched",
+                    got="a failed `apt-get update` in samebits' private state",
+                    todo="Run `apt-get update` to see whether this machine reaches its mirrors",
+                )
+        self._stamp.write_text("")
+
+    def _update(self, sources: Sequence[str]) -> bool:
+        (self._folder / "sources/samebits.sources").write_text("\n".join(sources))
+        return self._run("apt-get", ["update", "--error-on=any"]).returncode == 0
+
+    def _sources(self) -> list[str]:
+        """Return deb822 stanzas for every signed source of the suite, mirrors last."""
+        found = _machine_sources(self.suite)
+        if keyring := _debian_keyring():
+            for uri in self._mirrors:
+                found.setdefault(uri, keyring)
+        if not found:
+            raise InputUnavailableError(
+                f"this machine's apt has no signed source of suite {self.suite}, component main",
+                todo="Add one to its apt sources, or a mirror to the center's file",
+            )
+        return [
+            f"Types: deb deb-src\nURIs: {uri}\nSuites: {self.suite}\nComponents: main\n"
+            f"Signed-By: {keyring}\n"
+            for uri, keyring in found.items()
+        ]
+
+    def _served(self, words: Sequence[str]) -> list[Served]:
+        return _parse(self._run("apt-get", ["--print-uris", *words]).stdout)
+
+    def _run(self, tool: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        # Given names decide nothing here: apt finds its whole configuration in our one file.
+        return _apt([tool, *words], {**os.environ, "APT_CONFIG": str(self._configuration)})
+
+
+class AptStates:
+    """The private apt states of a center, one a suite, below one folder."""
+
+    def __init__(self, folder: Path, mirrors: Sequence[str] = ()) -> None:
+        """Keep states below `folder`; `mirrors` are further archive roots, snapshots for one."""
+        self._folder = folder
+        self._mirrors = tuple(mirrors)
+
+    def of(self, suite: str) -> AptState:
+        """Return the state of `suite`; raises `InputUnavailableError` for an impossible name."""
+        return AptState(self._folder / suite, suite, self._mirrors)
+
+
+def _parse(text: str) -> list[Served]:
+    found = (_LINE.fullmatch(line.strip()) for line in text.splitlines())
+    return [
+        Served(uri=m[1], name=unquote(m[2]), size=int(m[3]), sha256=Digest(m[4]))
+        for m in found
+        if m
+    ]
+
+
+def _machine_sources(suite: str) -> dict[str, str]:
+    """Return archive roots and keyrings; a root whose lists do not verify is dropped later."""
+    listed = _apt(
+        ["apt-get", "indextargets", "--format", _INDEX_FORMAT, "Created-By: Packages"],
+        dict(os.environ),
+    ).stdout
+    found: dict[str, str] = {}
+    ours = _debian_keyring()
+    for line in listed.splitlines():
+        uri, release, codename, component, signed_by = line.split("|")
+        # A source without a keyring of its own is signed with Debian's, or it is refused.
+        keyring = signed_by if Path(signed_by).is_file() else ours
+        if keyring and suite in {release, codename} and component == "main":
+            found.setdefault(uri, keyring)
+    if not found and ours:  # a machine that never fetched lists names only addresses
+        planned = _apt(["apt-get", "update", "--print-uris"], dict(os.environ)).stdout
+        for root in re.findall(rf"'(\S+/)dists/{suite}/InRelease'", planned):
+            found.setdefault(root, ours)
+    return found
+
+
+def _machine_transport() -> Iterator[str]:
+    dumped = _apt(["apt-config", "dump", "--format", '%F "%v";%n'], dict(os.environ)).stdout
+    for line in dumped.splitlines():
+        if _TRANSPORT.fullmatch(line.partition(" ")[0]):
+            yield line + "\n"
+
+
+def _debian_keyring() -> str | None:
+    return next((str(path) for path in _DEBIAN_KEYRINGS if path.is_file()), None)
+
+
+def _without_hosts(text: str) -> str:
+    return re.sub(r"\S+://\S+", "<address>", text)
+
+
+def _apt(words: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            words,
+            env={**environment, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise InfrastructureError(
+            f"the tool {words[0]} is missing", todo="Debian packages are fetched through apt"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise InfrastructureError(
+            f"{words[0]} {words[1]} did not end", expected=f"at most {_TIMEOUT} s"
+        ) from error

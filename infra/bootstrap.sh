@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Makes a bare Debian machine ready for samebits: missing packages, a container engine if none
+# answers, and a virtual environment with hash-pinned packages. What is there is left alone, so it
+# may run any number of times. As root, or with sudo.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv="$root/.venv"
+
+say() { printf 'bootstrap: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+[ "$(id -u)" -eq 0 ] || fail "run as root or with sudo: samebits mounts scratch space and builds images"
+
+# command=package, for every program that samebits calls
+needed=(
+    dockerd=docker.io docker=docker-cli mkfs.ext4=e2fsprogs mount=mount setpriv=util-linux
+    unshare=util-linux dpkg-deb=dpkg git=git tar=tar xz=xz-utils
+)
+packages=()
+for pair in "${needed[@]}"; do
+    command -v "${pair%%=*}" > /dev/null || packages+=("${pair#*=}")
+done
+
+python=
+for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ] || ! "$python" -c 'import ensurepip, venv' 2> /dev/null; then
+    packages+=(python3 python3-venv)
+    python=/usr/bin/python3
+fi
+
+if [ "${#packages[@]}" -gt 0 ]; then
+    command -v apt-get > /dev/null || fail "missing: ${packages[*]}; this script installs them on Debian only"
+    say "installing ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq || fail "apt-get update failed: check this machine's apt sources"
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" > /dev/null \
+        || fail "apt-get could not install ${packages[*]}"
+fi
+
+if ! docker version > /dev/null 2>&1; then
+    # Rebuilds have no network, so the engine needs none of its own.
+    say "starting a container engine (log: /var/log/samebits-dockerd.log)"
+    setsid nohup dockerd --bridge=none --iptables=false --ip6tables=false \
+        > /var/log/samebits-dockerd.log 2>&1 < /dev/null &
+    for _ in $(seq 120); do
+        if docker version > /dev/null 2>&1; then break; fi
+        sleep 0.5
+    done
+    docker version > /dev/null 2>&1 \
+        || fail "the engine does not start: $(tail -n 1 /var/log/samebits-dockerd.log)"
+fi
+
+pins=$(sha256sum "$root/infra/requirements.txt" "$root/pyproject.toml" | sha256sum | cut -d ' ' -f 1)
+if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/bin/samebits" ]; then
+    say "making a virtual environment in .venv"
+    "$python" -m venv --clear "$venv" || fail "$python cannot make a virtual environment"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --only-binary :all: -r "$root/infra/requirements.txt" \
+        || fail "pip could not install infra/requirements.txt: check this machine's pip configuration"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+        --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
+    printf '%s\n' "$pins" > "$venv/.samebits-pins"
+fi

@@ -1,0 +1,31 @@
+"""Say whether the newest run of each recipe ended as the recipe expects; exit 0 when all did."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from builders.recipe import load_recipe
+from pipelines.center import load_center
+from pipelines.evidence import ReleaseName, find_run, read_report
+from pipelines.workshop import workshop
+
+
+def main(paths: list[str]) -> int:
+    """Print one line a recipe, and return the exit code."""
+    store = workshop(load_center(None)).store
+    unexpected = 0
+    print()  # noqa: T201
+    for path in paths:
+        recipe = load_recipe(Path(path)).recipe
+        release = ReleaseName.parse(recipe.release)
+        got = read_report(store, find_run(store, release))["verdict"]
+        expected = str(recipe.expect.verdict) if recipe.expect else None
+        unexpected += got != expected
+        word = "as expected" if got == expected else f"EXPECTED {expected}"
+        print(f"{got:<16} {word:<12} {release}")  # noqa: T201
+    return 1 if unexpected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
