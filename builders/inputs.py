@@ -99,7 +99,7 @@ def _companions(
             )
         )
     stock(vault, fetcher, wants, workdir, progress)
-    return [InputFile(role=item.role, name=c.name, sha256=c.sha256) for c in found]
+    return [InputFile(role=item.role, name=c.name, sha256=c.sha256, of=item.sha256) for c in found]
 
 
 def _refuse_twins(files: list[InputFile], loaded: LoadedRecipe) -> None:

@@ -48,7 +48,7 @@ def part_of(name: str, recipe: Recipe) -> Part:
 
 
 def take_outputs(source: Path, target: Path, recipe: Recipe) -> tuple[Output, ...]:
-    """Copy the outputs of a build from its scratch space, sorted by name; raises as `copy_files`."""
+    """Copy the outputs of a build, sorted by name; raises as `copy_files` does."""
     taken = copy_files(source, target, count=recipe.limits.outputs, room=recipe.limits.scratch)
     return tuple(
         Output(name=name, size=size, sha256=digest, part=part_of(name, recipe))

@@ -32,6 +32,8 @@ class InputFile(BaseModel):
     role: Role
     name: str
     sha256: Digest
+    of: Digest | None = None
+    """The digest of the .dsc that names this file."""
 
     def staged(self) -> StagedInput:
         """Return the file as the container sees it."""

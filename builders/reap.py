@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from builders import workspace
 from builders.engine import Engine
+
+_STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +20,17 @@ class Reaped:
 
     containers: tuple[str, ...]
     folders: tuple[str, ...]
+    files: tuple[str, ...]
 
 
-def reap(engine: Engine, runs: Path, *, center: str, now: datetime | None = None) -> Reaped:
+def reap(
+    engine: Engine, runs: Path, workdir: Path, *, center: str, now: datetime | None = None
+) -> Reaped:
     """Remove what belongs to `center` and to no living run.
 
     A container goes when its deadline has passed or its run's folder is here and nobody holds it; a
-    folder goes when nobody holds it. Living runs are never touched.
+    folder goes when nobody holds it; half-made files below `workdir` go after a day. Living runs
+    are never touched.
     """
     moment = now or datetime.now(UTC)
     containers, folders = [], []
@@ -36,4 +44,16 @@ def reap(engine: Engine, runs: Path, *, center: str, now: datetime | None = None
         engine.sweep(folder.name)
         workspace.clear(folder)
         folders.append(folder.name)
-    return Reaped(containers=tuple(containers), folders=tuple(folders))
+    return Reaped(
+        containers=tuple(containers),
+        folders=tuple(folders),
+        files=tuple(_old_files(workdir, moment)),
+    )
+
+
+def _old_files(workdir: Path, now: datetime) -> Iterator[str]:
+    """Delete what fetches and image builds that were killed long ago left half-made."""
+    for path in sorted(workdir.iterdir()) if workdir.is_dir() else []:
+        if now.timestamp() - path.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+            yield path.name

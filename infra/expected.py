@@ -15,7 +15,7 @@ def main(paths: list[str]) -> int:
     """Print one line a recipe, and return the exit code."""
     store = workshop(load_center(None)).store
     unexpected = 0
-    print()  # noqa: T201
+    print()
     for path in paths:
         recipe = load_recipe(Path(path)).recipe
         release = ReleaseName.parse(recipe.release)
@@ -23,7 +23,7 @@ def main(paths: list[str]) -> int:
         expected = str(recipe.expect.verdict) if recipe.expect else None
         unexpected += got != expected
         word = "as expected" if got == expected else f"EXPECTED {expected}"
-        print(f"{got:<16} {word:<12} {release}")  # noqa: T201
+        print(f"{got:<16} {word:<12} {release}")
     return 1 if unexpected else 0
 
 

@@ -16,11 +16,13 @@ from builders.outputs import Part
 from builders.plan import InputFile, make_plan
 from builders.rebuild import LOG, OUTPUTS, Rebuild, rebuild
 from builders.seal import Seal, seal_files
+from builders.source import source_digest
+from builders.words import Role
 from pipelines import progress
 from pipelines.evidence import Visibility
 from pipelines.evidence.keys import REPORT, release_run
 from pipelines.job import Job
-from pipelines.report import Attempt, Report
+from pipelines.report import Attempt, Report, SourceFact
 
 JUDGED, RETRY, CONFIRMING = "judged", "retry", "confirming"
 _ATTEMPTS = "attempts.jsonl"
@@ -32,6 +34,23 @@ def fetch_inputs(job: Job) -> tuple[InputFile, ...]:
     progress.sink().step(job.release, "fetching inputs")
     return gather(
         job.loaded(), shop.vault, shop.fetcher, shop.workdir, progress.counter(job.release)
+    )
+
+
+def source_facts(job: Job, inputs: tuple[InputFile, ...]) -> tuple[SourceFact, ...]:
+    """Return the source digest of every source; raises `InputMismatchError` for a hostile one."""
+    vault = job.shop().vault
+    return tuple(
+        SourceFact(
+            locator=str(declared.locator),
+            sha256=declared.sha256,
+            source_digest=source_digest(
+                [i for i in inputs if declared.sha256 in {i.sha256, i.of}],
+                lambda file: vault.open(file.sha256),
+            ),
+        )
+        for declared in job.loaded().recipe.inputs
+        if declared.role is Role.SOURCE
     )
 
 

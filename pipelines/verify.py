@@ -54,6 +54,7 @@ class _Run:
     claim: Digest | None = None
     image: ProvidedImage | None = None
     inputs: tuple[InputFile, ...] = ()
+    sources: tuple[SourceFact, ...] = ()
     attempt: Attempt | None = None
     seal: Seal | None = None
     outcome: Outcome = Outcome.INFRASTRUCTURE_ERROR
@@ -112,6 +113,8 @@ def _rebuild(job: Job, using: Steps, run: _Run) -> None:
     run.claim = claim_of(loaded, claimed_digest(loaded.recipe.build.image, shop.images)).digest
     with run.timed("inputs"):
         run.inputs = using.fetch_inputs(job)
+    with run.timed("source"):
+        run.sources = steps.source_facts(job, run.inputs)
     with run.timed("image"):
         run.image = using.provide_image(job)
     with run.timed("rebuild"):
@@ -200,11 +203,7 @@ def _environment(job: Job, run: _Run) -> Environment:
         method=build.method,
         image=build.image,
         image_config=run.image.config if run.image else None,
-        sources=tuple(
-            SourceFact(locator=str(i.locator), sha256=i.sha256)
-            for i in loaded.recipe.inputs
-            if i.role == "source"
-        ),
+        sources=run.sources,
         samebits=version("samebits"),
         **engine,
     )

@@ -67,6 +67,10 @@ class Images:
             )
         return load_definition(self._folder / f"{name}.yaml")
 
+    def has_lock(self, name: str) -> bool:
+        """Say whether a lock of that name is there."""
+        return (self._folder / f"{name}{_LOCK}").is_file()
+
     def lock(self, name: str) -> ImageLock:
         """Read a lock; raises `UsageError` when it is missing or of an older definition."""
         definition = self.definition(name)

@@ -27,18 +27,19 @@ def command(as_json: bool, center_file: Path | None) -> None:
 
     center = load_center(center_file)
     shop = workshop(center)
-    gone = reap(shop.engine, center.runs, center=center.id)
+    gone = reap(shop.engine, center.runs, shop.workdir, center=center.id)
     spooled = shop.store.sweep()
     if as_json:
         print_json(
             {
                 "containers": list(gone.containers),
                 "folders": list(gone.folders),
+                "files": list(gone.files),
                 "half_written": spooled,
             }
         )
     else:
         click.echo(
             f"removed {len(gone.containers)} containers, {len(gone.folders)} folders of runs, "
-            f"{spooled} half-written objects"
+            f"{len(gone.files)} half-made files, {spooled} half-written objects"
         )
