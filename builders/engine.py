@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import docker
 import docker.errors
@@ -23,6 +23,7 @@ import requests
 from docker.types import LogConfig
 from docker.types import Mount as DockerMount
 from docker.utils import kwargs_from_env
+from docker.utils.socket import frames_iter
 
 from builders.cgroup import Cgroup
 from builders.container import (
@@ -170,10 +171,10 @@ class Engine:
         `log` receives what it prints, capped; `scratch` is watched for being full. Raises
         `EngineError` when the engine fails or a limit does not hold.
         """
-        with self.created(spec) as container:
-            output = LogPump(
-                self._attach(container), log, cap=spec.limits.log, faults=_ENGINE_FAULTS
-            )
+        with (
+            self.created(spec) as container,
+            self._logged(container, log, spec.limits.log) as output,
+        ):
             start = clock()
             with _faults("the engine does not start the container", todo=_HOW_TO_START):
                 self._api.start(container)
@@ -275,9 +276,26 @@ class Engine:
             self._remove(leftover.id)
         return len(found)
 
-    def _attach(self, container: str) -> Iterator[bytes]:
+    @contextmanager
+    def _logged(self, container: str, log: Path, cap: int) -> Iterator[LogPump]:
+        """Drain what the container prints into `log` until it ends, or the block fails."""
+        wanted = {"stdout": 1, "stderr": 1, "stream": 1}
         with _faults("the engine does not attach to the container"):
-            return cast("Iterator[bytes]", self._api.attach(container, stream=True, logs=False))
+            stream = self._api.attach_socket(container, params=wanted)
+        pieces = (piece for _, piece in frames_iter(stream, tty=False))  # type: ignore[no-untyped-call]
+        pump = LogPump(pieces, log, cap=cap, faults=_ENGINE_FAULTS)
+        try:
+            yield pump
+        except BaseException:
+            with contextlib.suppress(*_ENGINE_FAULTS):
+                self._api.kill(container, signal="SIGKILL")  # ends the stream
+            raise
+        finally:
+            pump.join(_GRACE)
+            # In this order: the response owns the connection that the stream reads from.
+            with contextlib.suppress(*_ENGINE_FAULTS, ValueError):
+                stream._response.close()  # noqa: SLF001  # docker-py keeps it there for this
+            stream.close()
 
     def _kill(self, container: str, waiter: _Waiter) -> None:
         with contextlib.suppress(docker.errors.APIError), _faults("the container was not killed"):

@@ -33,6 +33,8 @@ from builders.words import Outcome
 LOG = "build.log"
 OUTPUTS = "outputs"
 _TAIL = 1 << 16
+# What shells and the C library say when the limit was met between two looks at the cgroup.
+_NO_FORK = (b"Cannot fork", b"fork: Resource temporarily unavailable")
 _SPARE_DISK = 32 << 20
 
 
@@ -142,7 +144,7 @@ def outcome_of(
         return Outcome.BUILT, None
     if result.scratch_full or b"No space left on device" in tail:
         return Outcome.OUT_OF_RESOURCES, f"scratch: {show_size(limits.scratch)} were filled"
-    if result.pids_limit_hit:
+    if result.pids_limit_hit or any(word in tail for word in _NO_FORK):
         return Outcome.OUT_OF_RESOURCES, f"processes: the limit of {plan.limits.pids} was reached"
     ending = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
     last = tail.decode(errors="replace").strip().splitlines()[-1:] or ["(it printed nothing)"]

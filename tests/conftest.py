@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from builders.images.provide import ProvidedImage, provide
+from pipelines.center import Center
+from pipelines.workshop import Workshop, workshop
 
 Maker = Callable[..., bytes]
 
@@ -55,3 +59,28 @@ def make_ar() -> Maker:
         return out
 
     return make
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SAMEBITS_HOME of the whole session: vault, store and apt state are filled once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def center(home: Path) -> Center:
+    return Center(id="local", home=home, store=home / "store")
+
+
+@pytest.fixture(scope="session")
+def shop(center: Center) -> Iterator[Workshop]:
+    """The real engine, images and mirrors of this machine; no engine fails the suite."""
+    shop = workshop(center)
+    yield shop
+    shop.engine.close()
+
+
+@pytest.fixture(scope="session")
+def build_image(shop: Workshop) -> ProvidedImage:
+    """The builder image for Debian packages, rebuilt from its lock if the engine lacks it."""
+    return provide("debian-trixie-build", shop.images, shop.engine, shop.workdir)

@@ -6,4 +6,5 @@ read -r _go < /samebits/gate
 umask "$1"
 shift
 mkdir -p "$HOME"
-exec "$@"
+# One stream, so that the log keeps the order in which things were said.
+exec "$@" 2>&1

@@ -1,0 +1,100 @@
+"""The samebits command as its users run it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "pipelines.cli")
+DATA = Path(__file__).parent / "data"
+RELEASES = Path(__file__).parents[1] / "recipes" / "releases"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def document(self) -> Any:
+        """Return the one JSON document on stdout."""
+        return json.loads(self.out)
+
+    def assert_clear(self) -> None:
+        """No traceback, and one line of its own for every failure."""
+        assert "Traceback" not in self.err + self.out
+        assert "samebits: " in self.err
+
+
+def samebits(
+    *words: str | Path, home: Path, env: Mapping[str, str] | None = None, seconds: int = 300
+) -> Ended:
+    """Run the command to its end."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+        env={**_environment(home), **(env or {})},
+    )
+    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def start(*words: str | Path, home: Path) -> subprocess.Popen[str]:
+    """Start the command in a session of its own."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(home),
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], *, seconds: int = 60) -> Ended:
+    """Wait for the end of a started command."""
+    out, err = process.communicate(timeout=seconds)
+    return Ended(code=process.returncode, out=out, err=err)
+
+
+def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Send a signal to the command alone, not to what it started."""
+    os.kill(process.pid, number)
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Return once something holds; fails when it does not come."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come"
+        time.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the ids of the processes that `pid` started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def _environment(home: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    return {**kept, "SAMEBITS_HOME": str(home)}

@@ -1,0 +1,127 @@
+"""A place to run hostile builds in: a small recipe, the real engine, and what is left."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from builders.claim import recipe_script
+from builders.container import RunLabels
+from builders.digest import Digest
+from builders.images.provide import ProvidedImage
+from builders.inputs import gather
+from builders.plan import Plan, make_plan
+from builders.rebuild import Rebuild, rebuild
+from builders.recipe import LoadedRecipe, load_recipe
+from builders.runid import RunId, new_run_id
+from builders.workspace import workspace
+from pipelines.workshop import Workshop
+
+SOURCE = b"int main(void) { return 0; }\n"
+SMALL = {"cpus": 1, "memory": "256MiB", "scratch": "64MiB", "time": "60s"}
+
+
+def write_recipe(
+    folder: Path,
+    steps: Sequence[Sequence[str]],
+    *,
+    shipped: bytes = b"shipped",
+    name: str = "out.bin",
+    limits: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Path:
+    """Write a recipe of the script method, its source and its shipped file into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "source.c").write_bytes(SOURCE)
+    (folder / name).write_bytes(shipped)
+    build = {"method": "script", "image": "debian-trixie-build", "steps": list(map(list, steps))}
+    recipe = {
+        "schema": "samebits/recipe/v1",
+        "vendor": "lab",
+        "product": folder.name.lower(),
+        "version": "1",
+        "kind": "binary",
+        "platform": "linux/amd64",
+        "build": {**build, **fields.pop("build", {})},
+        "inputs": [
+            {"role": "source", "locator": "file:source.c", "sha256": str(Digest.of(SOURCE))}
+        ],
+        "artefacts": [
+            {
+                "name": name,
+                "shipped": {"locator": f"file:{name}", "sha256": str(Digest.of(shipped))},
+            }
+        ],
+        "limits": {**SMALL, **(limits or {})},
+        **fields,
+    }
+    path = folder / "1.yaml"
+    path.write_text(json.dumps(recipe, indent=1))  # every JSON document is a YAML document
+    return path
+
+
+class Lab:
+    """Runs recipes and keeps what they left, to be looked at."""
+
+    def __init__(self, shop: Workshop, image: ProvidedImage, folder: Path) -> None:
+        self.shop, self.image, self.folder = shop, image, folder
+        self.cancelled = threading.Event()
+        self.run_id: RunId = new_run_id()
+        self.runs = folder / "runs"
+        self.kept = folder / "kept"
+
+    def labels(self) -> RunLabels:
+        return RunLabels(run=self.run_id, center="lab")
+
+    def plan(self, loaded: LoadedRecipe, *, log: int | None = None) -> Plan:
+        inputs = gather(loaded, self.shop.vault, self.shop.fetcher, self.shop.workdir)
+        cores = self.shop.engine.facts().cpus
+        plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=cores)
+        return plan if log is None else replace(plan, limits=replace(plan.limits, log=log))
+
+    def run(
+        self, steps: Sequence[Sequence[str]], *, log: int | None = None, **fields: Any
+    ) -> Rebuild:
+        """Rebuild a recipe with these steps; log and outputs are copied to `kept`."""
+        loaded = load_recipe(write_recipe(self.folder / "recipe", steps, **fields))
+        inputs = gather(loaded, self.shop.vault, self.shop.fetcher, self.shop.workdir)
+        with workspace(self.runs, self.run_id) as folder:
+            result = rebuild(
+                loaded,
+                self.plan(loaded, log=log),
+                inputs,
+                image=self.image.reference,
+                vault=self.shop.vault,
+                engine=self.shop.engine,
+                folder=folder / "attempt-1",
+                labels=self.labels(),
+                cancelled=self.cancelled,
+            )
+            self.kept.mkdir(exist_ok=True)
+            for path in [folder / "attempt-1" / "build.log"]:
+                (self.kept / path.name).write_bytes(path.read_bytes())
+            for path in (folder / "attempt-1" / "outputs").iterdir():
+                (self.kept / path.name).write_bytes(path.read_bytes())
+        return result
+
+    def shell(self, script: str, **fields: Any) -> Rebuild:
+        """Rebuild a recipe whose one step is a shell script."""
+        return self.run([["sh", "-c", script]], **fields)
+
+    def log(self) -> str:
+        return (self.kept / "build.log").read_text(errors="replace")
+
+    def output(self, name: str = "out.bin") -> str:
+        return (self.kept / name).read_text()
+
+    def assert_nothing_left(self) -> None:
+        """No container, no mount, no folder, no loop device of this lab."""
+        assert self.shop.engine.containers(run=self.run_id) == []
+        assert str(self.folder) not in Path("/proc/self/mountinfo").read_text()
+        assert not self.runs.exists() or list(self.runs.iterdir()) == []
+        backing = Path("/sys/block").glob("loop*/loop/backing_file")
+        assert not [b for b in backing if str(self.folder) in b.read_text()]

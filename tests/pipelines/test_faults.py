@@ -1,0 +1,255 @@
+"""What goes wrong around a run: one clear message, the right exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builders.engine import Engine
+from builders.images.provide import ProvidedImage
+from pipelines.workshop import Workshop
+from tests.command import (
+    RELEASES,
+    children_of,
+    finish,
+    interrupt,
+    samebits,
+    start,
+    wait_until,
+)
+from tests.fakes.disk import small_disk_at
+from tests.lab import write_recipe
+
+NETBASE = RELEASES / "debian/netbase/6.5.yaml"
+SLEEP = [["sh", "-c", "echo started; sleep 120"]]
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> Path:
+    """A home of its own, so that whatever is left can only be this test's."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path, build_image: ProvidedImage) -> Path:
+    """A recipe whose build sleeps for two minutes."""
+    return write_recipe(tmp_path / "sleeper", SLEEP, limits={"time": "5min"})
+
+
+def mounts_below(folder: Path) -> bool:
+    return str(folder) in Path("/proc/self/mountinfo").read_text()
+
+
+def running(engine: Engine, home: Path) -> list[str]:
+    """Return the runs of `home` whose container is there."""
+    runs = home / "runs"
+    names = {p.name for p in runs.iterdir()} if runs.is_dir() else set()
+    return [c.run for c in engine.containers() if c.run in names]
+
+
+def answers() -> bool:
+    """Say whether the engine of DOCKER_HOST answers."""
+    return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
+
+
+def assert_nothing_left(engine: Engine, home: Path) -> None:
+    assert running(engine, home) == []
+    assert not mounts_below(home)
+    assert not (home / "runs").exists() or list((home / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["rebuild", "verify"])
+def test_an_interrupted_command_leaves_nothing(
+    shop: Workshop,
+    own_home: Path,
+    sleeper: Path,
+    tmp_path: Path,
+    command: str,
+    number: signal.Signals,
+) -> None:
+    words = ["--out", str(tmp_path / "out")] if command == "rebuild" else []
+    process = start(command, sleeper, *words, home=own_home)
+    wait_until(lambda: bool(running(shop.engine, own_home)))
+    started = children_of(process.pid)
+    interrupt(process, number)
+    ended = finish(process)
+    assert ended.code == 130
+    ended.assert_clear()
+    assert_nothing_left(shop.engine, own_home)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), seconds=10)
+
+
+def test_a_killed_command_is_cleared_away_by_reap(
+    shop: Workshop, own_home: Path, sleeper: Path
+) -> None:
+    process = start("verify", sleeper, home=own_home)
+    wait_until(lambda: bool(running(shop.engine, own_home)))
+    servers = children_of(process.pid)
+    assert servers, "Prefect's server runs beside the command"
+    living = samebits("reap", "--json", home=own_home).document()
+    assert (living["containers"], living["folders"]) == ([], []), "a living run is not touched"
+    process.kill()
+    finish(process)
+    assert mounts_below(own_home), "a killed run leaves its scratch mounted"
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers), seconds=20)
+    reaped = samebits("reap", "--json", home=own_home).document()
+    assert (len(reaped["containers"]), len(reaped["folders"])) == (1, 1)
+    assert_nothing_left(shop.engine, own_home)
+    again = samebits("reap", home=own_home)
+    assert again.out.startswith("removed 0 containers, 0 folders of runs")
+
+
+def test_no_engine_is_one_message(own_home: Path) -> None:
+    ended = samebits(
+        "verify", NETBASE, home=own_home, env={"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    )
+    assert ended.code == 2
+    ended.assert_clear()
+    assert "no container engine answers" in ended.err
+    assert "infra/bootstrap.sh" in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_no_engine_as_json_is_one_document(own_home: Path) -> None:
+    ended = samebits(
+        "verify", "--json", NETBASE, home=own_home, env={"DOCKER_HOST": "unix:///nowhere/x.sock"}
+    )
+    assert ended.document()["error"]["error"] == "EngineError"
+
+
+@pytest.fixture
+def second_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine of our own, with its own images, that can be stopped in mid-build."""
+    folder = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # a socket's path must be short
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [
+            "dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false",
+            "--host", f"unix://{folder}/docker.sock", "--data-root", str(folder / "data"),
+            "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"),
+        ],
+        stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
+    yield process
+    process.kill()
+    process.wait()
+    log.close()
+    containerd = folder / "exec/containerd/containerd.pid"
+    if containerd.is_file():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(containerd.read_text()), signal.SIGKILL)
+    for line in Path("/proc/self/mountinfo").read_text().splitlines()[::-1]:
+        if (mount := line.split()[4]).startswith(str(folder)):
+            subprocess.run(["umount", "--lazy", mount], check=True)
+    shutil.rmtree(folder)
+
+
+def test_an_engine_that_goes_away_in_mid_build_is_no_fault_of_the_release(
+    second_engine: subprocess.Popen[bytes], home: Path, tmp_path: Path
+) -> None:
+    sleeper = write_recipe(tmp_path / "sleeper", SLEEP, build={"image": "python-wheel"})
+    wait_until(answers)
+    engine = Engine.connect()
+    process = start("rebuild", sleeper, "--out", tmp_path / "out", home=home)
+    wait_until(lambda: bool(running(engine, home)), seconds=180)
+    engine.close()
+    time.sleep(1)
+    second_engine.kill()
+    ended = finish(process)
+    assert ended.code == 2
+    ended.assert_clear()
+    assert "engine" in ended.err
+    assert not (tmp_path / "out").exists()
+    assert not mounts_below(home)
+
+
+@pytest.mark.parametrize("place", ["home", "store"])
+def test_a_store_that_cannot_be_written_is_found_out_before_anything_is_built(
+    tmp_path: Path, place: str, sleeper: Path
+) -> None:
+    home = tmp_path / "home"
+    if place == "home":
+        home.write_text("a file in the way")
+    else:
+        home.mkdir()
+        (home / "store").write_text("a file in the way")
+    start = time.monotonic()
+    ended = samebits("verify", sleeper, home=home)
+    assert ended.code == 2
+    ended.assert_clear()
+    assert time.monotonic() - start < 30
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_evidence(
+    tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    recipe = write_recipe(
+        tmp_path / "large", [["sh", "-c", "head -c 3000000 /dev/urandom > /out/out.bin"]]
+    )
+    with small_disk_at(tmp_path / "disk") as disk:
+        center = tmp_path / "center.yaml"
+        center.write_text(
+            f"schema: samebits/center/v1\nid: full\nhome: {tmp_path}/home\nstore: {disk}/store\n"
+        )
+        ended = samebits("verify", "--center", center, recipe, home=tmp_path / "home")
+        assert ended.code == 2
+        ended.assert_clear()
+        assert "No space left on device" in ended.err
+        assert not list(disk.rglob("report.json"))
+        assert not list((disk / "store" / "tmp").iterdir())
+
+
+def test_a_lock_that_names_a_package_nobody_serves_is_an_unavailable_input(
+    tmp_path: Path, own_home: Path, build_image: ProvidedImage
+) -> None:
+    recipes = tmp_path / "recipes"
+    (recipes / "images").mkdir(parents=True)
+    source = RELEASES.parent / "images"
+    for name in ("debian-trixie-build.yaml", "debian-trixie-build.lock.yaml"):
+        text = (source / name).read_text()
+        config = build_image.config.hex
+        text = text.replace(config, "0" * 64).replace(
+            "pool/main/b/bash/bash_", "pool/main/b/bash/gone_"
+        )
+        (recipes / "images" / name).write_text(text)
+    ended = samebits(
+        "verify", "--json", NETBASE, home=own_home, env={"SAMEBITS_RECIPES": str(recipes)}
+    )
+    report = ended.document()
+    assert ended.code == 2
+    assert report["outcome"] == "INPUT_UNAVAILABLE"
+    assert [a["verdict"] for a in report["artefacts"]] == ["NOT_CHECKED"]
+    assert report["seal"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["verify"], "Missing argument"),
+        (["verify", "/nowhere/recipe.yaml"], "cannot be read"),
+        (["nonsense"], "No such command"),
+        (["verify", "--nonsense", "x"], "No such option"),
+        (["rebuild", str(NETBASE)], "--out or --shell"),
+        (["evidence", "show", "nonsense"], "vendor/product@version"),
+        (["compare", "/nowhere/a", "/nowhere/b"], "cannot be read"),
+        (["image", "build", "nonsense"], "no such builder image"),
+        (["vault", "import", "/nowhere/vault.tar"], "/nowhere/vault.tar"),
+        (["verify", "--center", "/nowhere/center.yaml", str(NETBASE)], "cannot be read"),
+    ],
+)
+def test_wrong_words_are_usage_errors(own_home: Path, words: list[str], expected: str) -> None:
+    ended = samebits(*words, home=own_home)
+    assert ended.code == 64
+    assert expected in ended.err
+    assert "Traceback" not in ended.err
