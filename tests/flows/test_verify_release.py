@@ -1,0 +1,107 @@
+"""The flow on a real Prefect server: what it leaves there, and what is retried."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.images.provide import ProvidedImage
+from pipelines.flows.server import EmbeddedServer
+from tests.command import DATA, Ended, samebits
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that was there before the command, as a center has one."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
+    try:
+        with EmbeddedServer(tmp_path_factory.mktemp("prefect")) as server:
+            server.wait()
+            assert server.url is not None
+            yield server.url
+    finally:
+        for name in [n for n in os.environ if n.startswith("PREFECT_") and n not in before]:
+            del os.environ[name]
+
+
+def ask(api: str, path: str, **wanted: Any) -> list[dict[str, Any]]:
+    """Ask Prefect's REST API for a list."""
+    request = urllib.request.Request(  # noqa: S310
+        f"{api}/{path}/filter",
+        data=json.dumps(wanted).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        found: list[dict[str, Any]] = json.load(answer)
+    return found
+
+
+@pytest.fixture(scope="module")
+def verified(api: str, home: Path, build_image: ProvidedImage) -> Ended:
+    recipe = DATA / "planted/copied-input/6.5.yaml"
+    return samebits("verify", "--json", recipe, home=home, env={"PREFECT_API_URL": api})
+
+
+def test_the_server_that_is_named_gets_the_run(api: str, verified: Ended) -> None:
+    assert verified.code == 2
+    (run,) = ask(api, "flow_runs")
+    assert run["state_type"] == "COMPLETED"
+    assert run["name"].startswith("verify ")
+    assert run["parameters"]["recipe"].endswith("copied-input/6.5.yaml")
+
+
+def test_every_step_is_a_task_that_ran_and_persisted_nothing(api: str, verified: Ended) -> None:
+    (run,) = ask(api, "flow_runs")
+    wanted = {
+        "fetch-inputs",
+        "provide-image",
+        "rebuild",
+        "seal",
+        "fetch-shipped",
+        "judge",
+        "publish",
+    }
+    tasks: list[dict[str, Any]] = []
+    for _ in range(50):  # task runs are recorded a moment after they ended
+        tasks = ask(api, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})
+        if len(tasks) >= len(wanted):
+            break
+    assert wanted == {task["name"].rpartition("-")[0] for task in tasks}
+    assert {task["state_type"] for task in tasks} == {"COMPLETED"}
+    assert {task["state_name"] for task in tasks} == {"Completed"}, "none was cached"
+
+
+def test_a_table_of_verdicts_is_left(api: str, verified: Ended) -> None:
+    (artifact,) = ask(api, "artifacts")
+    assert artifact["type"] == "table"
+    assert artifact["key"] == "verdicts-planted-copied-input"
+    (row,) = json.loads(artifact["data"])
+    assert (row["artefact"], row["verdict"]) == ("netbase_6.5_all.deb", "NOT_CHECKED")
+    assert verified.document()["run"] in artifact["description"]
+
+
+def test_the_noise_of_prefect_is_out_of_sight(verified: Ended) -> None:
+    told = [line for line in verified.err.splitlines() if line.strip()]
+    assert all(" s  " in line for line in told), told
+
+
+@pytest.mark.parametrize(
+    ("fault", "retried"),
+    [("InfrastructureError", True), ("EngineError", True), ("InputMismatchError", False),
+     ("BuildFailedError", False), ("CancelledError", False), ("ValueError", False)],
+)  # fmt: skip
+def test_only_what_the_center_broke_is_tried_again(fault: str, retried: bool) -> None:
+    from prefect.client.schemas.objects import State, StateType
+
+    from builders import errors
+    from pipelines.flows.verify_release import is_infrastructure
+
+    kind = getattr(errors, fault, ValueError)
+    state: State[Any] = State(type=StateType.FAILED, data=kind("broken"))
+    assert is_infrastructure(None, None, state) is retried  # type: ignore[arg-type]
