@@ -62,7 +62,7 @@ if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
         --only-binary :all: -r "$root/infra/requirements.txt" \
         || fail "pip could not install infra/requirements.txt: check this machine's pip configuration"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-        --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
+    PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
     printf '%s\n' "$pins" > "$venv/.samebits-pins"
 fi
