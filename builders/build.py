@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
+    WithJsonSchema,
 )
 
 BASE_VARIABLES = {
@@ -24,6 +24,8 @@ BASE_VARIABLES = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
 RESERVED_VARIABLES = frozenset({"TZ", "LC_ALL", "HOME", "HOSTNAME", "TMPDIR", "PWD"})
+_DEFINITION = r"[a-z0-9][a-z0-9.-]*"
+_REFERENCE = r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BUILD_PATHS = ("/build", "/home", "/srv", "/opt", "/mnt", "/usr/src", "/usr/local/src")
 
@@ -36,7 +38,7 @@ class Model(BaseModel):
 
 def _image(text: str) -> str:
     if "@sha256:" in text:
-        if re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}", text):
+        if re.fullmatch(_REFERENCE, text):
             return text
         message = "expected name@sha256:<64 hex digits>"
         raise ValueError(message)
@@ -46,7 +48,7 @@ def _image(text: str) -> str:
             "of a definition in recipes/images"
         )
         raise ValueError(message)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text):
+    if not re.fullmatch(_DEFINITION, text):
         message = "expected the name of a definition in recipes/images, or name@sha256:<digest>"
         raise ValueError(message)
     return text
@@ -63,33 +65,73 @@ def _build_path(text: str) -> str:
     return text
 
 
-ImageName = Annotated[str, AfterValidator(_image)]
+def _unreserved(environment: dict[str, str]) -> dict[str, str]:
+    if taken := RESERVED_VARIABLES & environment.keys():
+        message = f"{min(taken)} is set from its own field: use timezone, locale, hostname or path"
+        raise ValueError(message)
+    return environment
+
+
+ImageName = Annotated[
+    str,
+    AfterValidator(_image),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "A definition in recipes/images, or name@sha256:<digest>; never a tag.",
+            "pattern": f"^({_DEFINITION}|{_REFERENCE})$",
+        }
+    ),
+]
+BuildPath = Annotated[
+    str,
+    AfterValidator(_build_path),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "The folder in which the build runs: files can remember its name.",
+            "pattern": rf"^(?!.*/\.{{0,2}}(/|$))({'|'.join(_BUILD_PATHS)})(/.*)?$",
+        }
+    ),
+]
+Variable = Annotated[str, StringConstraints(pattern=_VARIABLE, max_length=128)]
+Value = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
 
 
 class Build(Model):
     """How to build: subclasses add `method` and the parameters of that method."""
 
     image: ImageName
-    environment: dict[
-        Annotated[str, StringConstraints(pattern=_VARIABLE, max_length=128)],
-        Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")],
-    ] = Field(default_factory=dict, max_length=256)
-    umask: Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] = "022"
-    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "UTC"
-    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")] = "C.UTF-8"
-    path: Annotated[str, AfterValidator(_build_path)] = "/build/reproducible-path"
-    hostname: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = (
-        "builder"
-    )
-
-    @model_validator(mode="after")
-    def _one_way_to_declare(self) -> Self:
-        if taken := RESERVED_VARIABLES & self.environment.keys():
-            message = (
-                f"{min(taken)} is set from its own field: use timezone, locale, hostname or path"
-            )
-            raise ValueError(message)
-        return self
+    environment: Annotated[
+        dict[Variable, Value],
+        AfterValidator(_unreserved),
+        Field(
+            max_length=256,
+            description="Further environment variables of the build.",
+            json_schema_extra={"additionalProperties": False},
+        ),
+    ] = {}
+    umask: Annotated[
+        str,
+        StringConstraints(pattern=r"^0?[0-7]{3}$"),
+        Field(description="The umask of the build, in octal."),
+    ] = "022"
+    timezone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"),
+        Field(description="TZ of the build."),
+    ] = "UTC"
+    locale: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,64}$"),
+        Field(description="LC_ALL of the build."),
+    ] = "C.UTF-8"
+    path: BuildPath = "/build/reproducible-path"
+    hostname: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        Field(description="The host name that the build sees."),
+    ] = "builder"
 
     def variables(self) -> dict[str, str]:
         """Return every environment variable that the build sees, but those of its method."""

@@ -12,6 +12,7 @@ from builders.container import ContainerLimits
 from builders.errors import EngineError
 
 ROOT = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
 _PAGE = 4096
 
 
@@ -59,22 +60,20 @@ class Cgroup:
                 self._expect(self.memory / "memory.memsw.limit_in_bytes", str(memory))
             else:
                 _refuse_swap()
-            quota = int(self._read(self.cpu / "cpu.cfs_quota_us"))
-            period = int(self._read(self.cpu / "cpu.cfs_period_us"))
+            quota = self._read(self.cpu / "cpu.cfs_quota_us")
+            period = self._read(self.cpu / "cpu.cfs_period_us")
         else:
             self._expect(self.memory / "memory.max", str(memory))
             if (self.memory / "memory.swap.max").exists():
                 self._expect(self.memory / "memory.swap.max", "0")
             else:
                 _refuse_swap()
-            quota_text, _, period_text = self._read(self.cpu / "cpu.max").partition(" ")
-            quota = -1 if quota_text == "max" else int(quota_text)
-            period = int(period_text)
+            quota, _, period = self._read(self.cpu / "cpu.max").partition(" ")
         self._expect(self.pids / "pids.max", str(limits.pids))
-        if quota < 0 or abs(quota / period - limits.cpus) > 0.01:
+        if not _cores_hold(quota, period, limits.cpus):
             raise EngineError(
                 "the kernel does not keep the limit of cores",
-                got=f"quota {quota} of {period}",
+                got=f"quota {quota!r} of {period!r}",
                 expected=limits.cpus,
             )
 
@@ -115,9 +114,16 @@ class Cgroup:
             ) from error
 
 
+def _cores_hold(quota: str, period: str, cpus: float) -> bool:
+    """Say whether `quota` of `period` microseconds are `cpus` cores; no number is no limit."""
+    if not (quota.isdecimal() and period.isdecimal() and int(period)):
+        return False
+    return abs(int(quota) / int(period) - cpus) <= 0.01
+
+
 def _refuse_swap() -> None:
     """Without swap accounting the memory limit holds only where there is no swap."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
+    for line in MEMINFO.read_text().splitlines():
         if line.startswith("SwapTotal:") and int(line.split()[1]) > 0:
             raise EngineError(
                 "the kernel counts no swap, and this machine has some",

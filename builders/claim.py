@@ -17,6 +17,7 @@ from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild
 from builders.recipe import LoadedRecipe
+from builders.smallfile import read_small_file
 
 MAX_SCRIPT = 1 << 20
 
@@ -66,25 +67,17 @@ def recipe_script(loaded: LoadedRecipe) -> bytes | None:
                 file=str(loaded.path),
                 field="build.script",
                 got=build.script,
+                expected="a file beside the recipe",
             )
-        with path.open("rb") as stream:
-            data = stream.read(MAX_SCRIPT + 1)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         raise RecipeError(
             "the script cannot be read",
             file=str(loaded.path),
             field="build.script",
-            got=error.strerror,
+            got=error.strerror if isinstance(error, OSError) else "a loop of links",
             expected=f"a file {build.script} beside the recipe",
         ) from error
-    if len(data) > MAX_SCRIPT:
-        raise RecipeError(
-            "the script is too large",
-            file=str(loaded.path),
-            field="build.script",
-            expected=f"at most {MAX_SCRIPT} bytes",
-        )
-    return data
+    return read_small_file(path, limit=MAX_SCRIPT, file=str(loaded.path), field="build.script")
 
 
 def _parameters(build: Build) -> dict[str, Any]:

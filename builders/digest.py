@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import rfc8785
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 CHUNK = 1 << 20
@@ -29,7 +30,9 @@ class Digest:
 
     def __post_init__(self) -> None:
         if not _HEX.fullmatch(self.hex):
-            message = f"not a SHA-256 digest: got {self.hex[:80]!r}, expected 64 hex digits"
+            message = (
+                f"not a SHA-256 digest: got {self.hex[:80]!r}, expected 64 lower-case hex digits"
+            )
             raise ValueError(message)
 
     @classmethod
@@ -51,14 +54,29 @@ class Digest:
         cls, source: type[Any], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         """Let pydantic read a digest from text and write it as text."""
-        text = core_schema.no_info_after_validator_function(
-            cls.parse, core_schema.str_schema(pattern=r"^(sha256:)?[0-9a-f]{64}$")
+        return core_schema.no_info_plain_validator_function(
+            cls._read, serialization=core_schema.to_string_ser_schema()
         )
-        return core_schema.json_or_python_schema(
-            json_schema=text,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), text]),
-            serialization=core_schema.to_string_ser_schema(),
-        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe a digest to editors."""
+        return {
+            "type": "string",
+            "description": "A SHA-256 digest: 64 lower-case hex digits, as sha256sum prints them.",
+            "pattern": "^(sha256:)?[0-9a-f]{64}$",
+        }
+
+    @classmethod
+    def _read(cls, value: object) -> Digest:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str) or not _HEX.fullmatch(value.removeprefix("sha256:")):
+            message = "expected a SHA-256 digest: 64 lower-case hex digits"
+            raise ValueError(message)
+        return cls.parse(value)
 
 
 def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:

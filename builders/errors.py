@@ -40,7 +40,7 @@ class SamebitsError(Exception):
         text = "; ".join(parts)
         return f"{text}. {self.todo}" if self.todo else text
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_dict(self) -> dict[str, str | int | None]:
         """Return the parts for `--json` output."""
         return {
             "error": type(self).__name__,
@@ -81,6 +81,10 @@ class RecipeError(UsageError):
             todo=todo,
         )
 
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the parts for `--json` output, the place among them."""
+        return {**super().to_dict(), "file": self.file, "line": self.line, "field": self.field}
+
 
 class RebuildError(SamebitsError):
     """A rebuild that ends before or without a build; `outcome` says how it is recorded."""
@@ -110,6 +114,12 @@ class ImageMismatchError(RebuildError):
     """The builder image built here is not the locked one."""
 
     outcome: ClassVar[Outcome] = Outcome.IMAGE_MISMATCH
+
+
+class SourceNotReviewedError(RebuildError):
+    """Fewer reviewers than demanded have approved exactly this source and claim."""
+
+    outcome: ClassVar[Outcome] = Outcome.SOURCE_NOT_REVIEWED
 
 
 class BuildFailedError(RebuildError):

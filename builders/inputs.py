@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builders.errors import RecipeError
-from builders.locators import FileLocator, GitLocator, PurlLocator, Want
+from builders.locators import FileLocator, GitLocator, PurlLocator, VaultLocator, Want
 from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.locators.fetch import CompanionLocator, Fetcher
 from builders.locators.stock import Progress, quiet, stock
@@ -45,6 +45,8 @@ def input_name(item: Input) -> str:
             return path.name
         case GitLocator(commit=commit):
             return f"{commit}.tar"
+        case VaultLocator(name=name):
+            return name
         case PurlLocator() as purl:
             return purl.file_name or _purl_file_name(purl)
         case _:
@@ -81,14 +83,16 @@ def _companions(
     for companion in found:
         match item.locator:
             case PurlLocator() as purl:
-                locator: CompanionLocator | FileLocator = CompanionLocator(
+                locator: CompanionLocator | FileLocator | VaultLocator = CompanionLocator(
                     source=purl, name=companion.name
                 )
             case FileLocator(path=path):
                 locator = FileLocator(path=path.with_name(companion.name))
+            case VaultLocator():
+                locator = VaultLocator(name=companion.name)
             case _:
                 raise RecipeError(
-                    "a .dsc comes from a purl or a file",
+                    "a .dsc comes from a purl, a file or the vault",
                     file=str(loaded.path),
                     field="inputs",
                     got=item.locator,

@@ -5,35 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
+from typing import BinaryIO
 
 from builders.digest import CHUNK, Digest
 from builders.errors import BuildFailedError, ScratchError
+from builders.rebuilt import Output, Part
 from builders.recipe import Recipe
 
 
-class Part(StrEnum):
-    """What an output is to its release."""
-
-    ARTEFACT = "artefact"
-    BY_PRODUCT = "by-product"
-    IGNORED = "ignored"
-    UNEXPECTED = "unexpected"
-
-
-class Output(BaseModel):
-    """One file that a build left."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    name: str
-    size: int
-    sha256: Digest
-    part: Part
+__all__ = ["Output", "Part", "copy_files", "part_of", "take_outputs"]
 
 
 def part_of(name: str, recipe: Recipe) -> Part:
@@ -95,11 +77,8 @@ def _names(source: Path, *, limit: int) -> list[str]:
 
 
 def _copy(source: Path, name: str, target: Path, *, room: int) -> tuple[int, Digest]:
-    descriptor = os.open(source / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     hasher, size = hashlib.sha256(), 0
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BuildFailedError(f"output {name} changed while it was read")
+    with _opened(source, name) as stream:
         try:
             with target.open("xb") as out:
                 while piece := stream.read(CHUNK):
@@ -117,6 +96,20 @@ def _copy(source: Path, name: str, target: Path, *, room: int) -> tuple[int, Dig
                 "an output cannot be copied", got=error.strerror, todo="Free some disk space"
             ) from error
     return size, Digest(hasher.hexdigest())
+
+
+def _opened(source: Path, name: str) -> BinaryIO:
+    """Open a file that was seen to be regular, whatever may stand in its place by now."""
+    what = f"output {name} changed while it was read"
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(source / name, flags)
+    except OSError as error:
+        raise BuildFailedError(what, got=error.strerror) from error
+    if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BuildFailedError(what, got=_kind(mode))
+    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def _kind(mode: int) -> str:

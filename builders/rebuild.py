@@ -11,8 +11,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from builders.container import ContainerResult, Ended, RunLabels
 from builders.digest import Digest, digest_file
 from builders.engine import Engine
@@ -22,8 +20,9 @@ from builders.errors import (
     InfrastructureError,
     ScratchError,
 )
-from builders.outputs import Output, take_outputs
+from builders.outputs import take_outputs
 from builders.plan import GATE, InputFile, Plan
+from builders.rebuilt import Output, Rebuild
 from builders.recipe import LoadedRecipe
 from builders.scratch import scratch
 from builders.units import show_size, show_time
@@ -36,23 +35,9 @@ _TAIL = 1 << 16
 # What shells and the C library say when the limit was met between two looks at the cgroup.
 _NO_FORK = (b"Cannot fork", b"fork: Resource temporarily unavailable")
 _SPARE_DISK = 32 << 20
+_TELLING = 40  # lines at the end of a log in which an error is looked for
 
-
-class Rebuild(BaseModel):
-    """How one attempt went. Sizes are bytes, times are seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    outcome: Outcome
-    reason: str | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    oom_killed: bool = False
-    peak_memory: int | None = None
-    wall_seconds: float | None = None
-    log: Digest | None = None
-    log_truncated: bool = False
-    outputs: tuple[Output, ...] = ()
+__all__ = ["LOG", "OUTPUTS", "Rebuild", "outcome_of", "rebuild", "stage"]
 
 
 def stage(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -> None:
@@ -147,8 +132,17 @@ def outcome_of(
     if result.pids_limit_hit or any(word in tail for word in _NO_FORK):
         return Outcome.OUT_OF_RESOURCES, f"processes: the limit of {plan.limits.pids} was reached"
     ending = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
-    last = tail.decode(errors="replace").strip().splitlines()[-1:] or ["(it printed nothing)"]
-    return Outcome.BUILD_FAILED, f"{ending}; its last line: {last[0][:300]}"
+    return Outcome.BUILD_FAILED, f"{ending}; {_telling_line(tail)}"
+
+
+def _telling_line(tail: bytes) -> str:
+    """Return the last line that speaks of an error, or else the last one."""
+    lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+    if not lines:
+        return "it printed nothing"
+    errors = [line for line in lines[-_TELLING:] if "error" in line.lower()]
+    said = "its last error" if errors else "its last line"
+    return f"{said}: {(errors or lines)[-1].strip()[:300]}"
 
 
 def _tail(log: Path) -> bytes:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from builders.build import Model
 from builders.digest import Digest
-from builders.locators.locator import FileLocator, LocatorField
+from builders.locators.locator import FileLocator, Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
-from builders.units import Duration, Size
+from builders.units import Duration, Size, between, parse_size, parse_time
 from builders.words import Kind, Role, Verdict
 from builders.yamlfile import Document, load_document, parse_model
-
-SCHEMA = "samebits/recipe/v1"
-_MIB, _GIB, _TIB = 1 << 20, 1 << 30, 1 << 40
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]{0,127}$")]
@@ -35,40 +32,63 @@ def _glob(text: str) -> str:
     return text
 
 
-Glob = Annotated[str, StringConstraints(max_length=255), AfterValidator(_glob)]
+Glob = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    AfterValidator(_glob),
+    WithJsonSchema({"type": "string", "pattern": r"^(?!\*$)(?!.*\.\.)[^/]{1,255}$"}),
+]
 
 
 class Input(Model):
     """Anything a rebuild reads."""
 
-    role: Role
+    role: Annotated[Role, Field(description="What the input is to the rebuild.")]
     locator: LocatorField
     sha256: Digest
+
+
+def _fetched(locator: Locator) -> Locator:
+    if isinstance(locator, VaultLocator):
+        message = (
+            "a shipped file is fetched from where customers get it; expected another locator than "
+            "vault:..."
+        )
+        raise ValueError(message)
+    return locator
 
 
 class Shipped(Model):
     """Where the vendor's file is, and its published digest."""
 
-    locator: LocatorField
+    locator: Annotated[LocatorField, AfterValidator(_fetched)]
     sha256: Digest
 
 
 class Artefact(Model):
     """One shipped file."""
 
-    name: FileName
+    name: Annotated[FileName, Field(description="The file's name in the output folder.")]
     shipped: Shipped
 
 
 class Limits(Model):
     """What a rebuild may use; not part of the claim."""
 
-    cpus: Annotated[float, Field(ge=0.1, le=256)] = 2
-    memory: Annotated[Size, Field(ge=32 * _MIB, le=4 * _TIB)] = 4 * _GIB
-    scratch: Annotated[Size, Field(ge=16 * _MIB, le=4 * _TIB)] = 8 * _GIB
-    time: Annotated[Duration, Field(ge=1, le=7 * 24 * 3600)] = 30 * 60
-    pids: Annotated[int, Field(ge=16, le=65536)] = 4096
-    outputs: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    cpus: Annotated[float, Field(ge=0.1, le=256, description="Cores.")] = 2
+    memory: Annotated[
+        Size, between("32MiB", "4TiB", parse_size), Field(json_schema_extra={"default": "4GiB"})
+    ] = 4 << 30
+    scratch: Annotated[
+        Size, between("16MiB", "4TiB", parse_size), Field(json_schema_extra={"default": "8GiB"})
+    ] = 8 << 30
+    time: Annotated[
+        Duration, between("1s", "168h", parse_time), Field(json_schema_extra={"default": "30min"})
+    ] = 30 * 60
+    pids: Annotated[int, Field(ge=16, le=65536, description="Processes.")] = 4096
+    outputs: Annotated[int, Field(ge=1, le=100_000, description="Files in the output folder.")] = (
+        1000
+    )
 
 
 class Expect(Model):
@@ -77,38 +97,82 @@ class Expect(Model):
     verdict: Verdict
 
 
-class Recipe(Model):
-    """One release and its rebuild."""
+class ReviewDemand(Model):
+    """How many reviews the release needs; can add to the center's policy, never take away."""
 
-    schema_: Annotated[Literal["samebits/recipe/v1"], Field(alias="schema")]
-    vendor: Name
-    product: Name
-    version: Version
-    kind: Kind
-    platform: Literal["linux/amd64"]
-    build: BuildField
-    inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=10_000)]
-    artefacts: Annotated[tuple[Artefact, ...], Field(min_length=1, max_length=10_000)]
-    by_products: tuple[Glob, ...] = ()
-    ignore: tuple[Glob, ...] = ()
+    minimum: Annotated[
+        int, Field(ge=0, le=100, description="Reviewers of exactly this source and claim.")
+    ]
+
+
+def _with_source(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    if not any(i.role is Role.SOURCE for i in inputs):
+        message = "expected at least one with role source"
+        raise ValueError(message)
+    return inputs
+
+
+def _distinct(artefacts: tuple[Artefact, ...]) -> tuple[Artefact, ...]:
+    seen: set[str] = set()
+    for artefact in artefacts:
+        if artefact.name in seen:
+            message = f"expected each name once; {artefact.name!r} is declared twice"
+            raise ValueError(message)
+        seen.add(artefact.name)
+    return artefacts
+
+
+Inputs = Annotated[
+    tuple[Input, ...],
+    Field(min_length=1, max_length=10_000, description="What the rebuild reads, all pinned."),
+    AfterValidator(_with_source),
+]
+Artefacts = Annotated[
+    tuple[Artefact, ...],
+    Field(min_length=1, max_length=10_000, description="The shipped files of the release."),
+    AfterValidator(_distinct),
+]
+
+
+class Recipe(Model):
+    """How one release is rebuilt, from which pinned inputs."""
+
+    schema_: Annotated[
+        Literal["samebits/recipe/v1"], Field(alias="schema", description="The form of this file.")
+    ]
+    vendor: Annotated[Name, Field(description="Who ships the release.")]
+    product: Annotated[Name, Field(description="What is shipped.")]
+    version: Annotated[
+        Version, Field(description="The version as the vendor writes it; always text.")
+    ]
+    kind: Annotated[Kind, Field(description="What the release is.")]
+    platform: Annotated[Literal["linux/amd64"], Field(description="Where the build runs.")]
+    build: Annotated[BuildField, Field(description="How the release is built.")]
+    inputs: Inputs
+    artefacts: Artefacts
+    by_products: Annotated[
+        tuple[Glob, ...], Field(description="Outputs that are built and not shipped.")
+    ] = ()
+    ignore: Annotated[
+        tuple[Glob, ...], Field(description="Outputs with no meaning of their own.")
+    ] = ()
     limits: Limits = Limits()
-    expect: Expect | None = None
+    visibility: Annotated[
+        Literal["public", "private"],
+        Field(description="Private: nothing of the source may be told to the public."),
+    ] = "public"
+    reviews: Annotated[
+        ReviewDemand | None,
+        Field(description="Reviews that must be there; only more than the policy asks for counts."),
+    ] = None
+    expect: Annotated[
+        Expect | None, Field(description="What is expected; an alarm, never a verdict.")
+    ] = None
 
     @property
     def release(self) -> str:
         """Return `vendor/product@version`."""
         return f"{self.vendor}/{self.product}@{self.version}"
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        names = [artefact.name for artefact in self.artefacts]
-        if twice := {name for name in names if names.count(name) > 1}:
-            message = f"artefacts: {min(twice)!r} is declared twice"
-            raise ValueError(message)
-        if not any(i.role is Role.SOURCE for i in self.inputs):
-            message = "inputs: expected at least one with role source"
-            raise ValueError(message)
-        return self
 
 
 class LoadedRecipe(Model):

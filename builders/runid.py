@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NewType
 
 RunId = NewType("RunId", str)
-_FORM = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_FORM = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunId:

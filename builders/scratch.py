@@ -35,12 +35,7 @@ def scratch(folder: Path, size: int) -> Iterator[Path]:
             todo="Run samebits as root or with sudo",
         )
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
-    try:
-        mount_point.mkdir(mode=0o700)
-        with image.open("xb") as stream:
-            stream.truncate(size)
-    except OSError as error:
-        raise ScratchError("no room for scratch", got=error.strerror, expected=folder) from error
+    _make(mount_point, image, size)
     try:
         _tool(
             "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-U", _UUID,
@@ -54,6 +49,21 @@ def scratch(folder: Path, size: int) -> Iterator[Path]:
         yield mount_point
     finally:
         release(folder)
+
+
+def _make(mount_point: Path, image: Path, size: int) -> None:
+    try:
+        mount_point.mkdir(mode=0o700)
+        with image.open("xb") as stream:
+            stream.truncate(size)
+    except FileExistsError as error:
+        raise ScratchError("the folder has a scratch space already", got=error.filename) from error
+    except OSError as error:
+        image.unlink(missing_ok=True)
+        mount_point.rmdir()
+        raise ScratchError(
+            "no room for scratch", got=error.strerror, expected=f"{size} bytes"
+        ) from error
 
 
 def release(folder: Path) -> None:

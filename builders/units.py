@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _TIME_UNITS = {"s": 1, "min": 60, "h": 3600}
-_NUMBER_UNIT = re.compile(r"(\d{1,9})\s?([A-Za-z]+)")
+_NUMBER_UNIT = re.compile(r"([0-9]{1,9}) ?([A-Za-z]+)")
 
 
 def parse_size(text: object) -> int:
@@ -24,16 +25,17 @@ def parse_time(text: object) -> int:
 
 def show_size(count: int) -> str:
     """Write bytes in the largest unit that keeps them whole."""
-    unit = max((u for u in _SIZE_UNITS if count % _SIZE_UNITS[u] == 0), key=_SIZE_UNITS.__getitem__)
-    return f"{count // _SIZE_UNITS[unit]}{unit}"
+    return _show(count, _SIZE_UNITS)
 
 
 def show_time(seconds: int) -> str:
     """Write seconds in the largest unit that keeps them whole."""
-    unit = max(
-        (u for u in _TIME_UNITS if seconds % _TIME_UNITS[u] == 0), key=_TIME_UNITS.__getitem__
-    )
-    return f"{seconds // _TIME_UNITS[unit]}{unit}"
+    return _show(seconds, _TIME_UNITS)
+
+
+def _show(count: int, units: dict[str, int]) -> str:
+    whole = [unit for unit in units if count % units[unit] == 0 and (count or units[unit] == 1)]
+    return f"{count // units[whole[-1]]}{whole[-1]}"
 
 
 def _parse(text: object, units: dict[str, int], example: str) -> int:
@@ -46,13 +48,39 @@ def _parse(text: object, units: dict[str, int], example: str) -> int:
     return int(match[1]) * units[match[2]]
 
 
+def _form(units: dict[str, int], description: str, *examples: str) -> WithJsonSchema:
+    pattern = f"^[0-9]{{1,9}} ?({'|'.join(units)})$"
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "description": description,
+            "pattern": pattern,
+            "examples": list(examples),
+        }
+    )
+
+
+def between(low: str, high: str, parse: Callable[[object], int]) -> AfterValidator:
+    """Refuse what lies outside of two values, in the words that people wrote them in."""
+
+    def check(value: int) -> int:
+        if not parse(low) <= value <= parse(high):
+            message = f"expected between {low} and {high}"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
 Size = Annotated[
     int,
-    BeforeValidator(parse_size, json_schema_input_type=str),
+    BeforeValidator(parse_size),
     PlainSerializer(show_size),
+    _form(_SIZE_UNITS, "A number of bytes, with its unit.", "512MiB", "4GiB"),
 ]
 Duration = Annotated[
     int,
-    BeforeValidator(parse_time, json_schema_input_type=str),
+    BeforeValidator(parse_time),
     PlainSerializer(show_time),
+    _form(_TIME_UNITS, "A length of time, with its unit.", "90s", "30min", "2h"),
 ]

@@ -17,7 +17,7 @@ from builders import scratch
 from builders.errors import ScratchError
 from builders.runid import RunId
 
-_LOCK = "lock"
+_LOCK, _NEW_LOCK = "lock", "lock.new"
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def workspace(root: Path, run: RunId) -> Iterator[Path]:
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700)
-        lock = (folder / _LOCK).open("wb")
+        lock = (folder / _NEW_LOCK).open("wb")
     except OSError as error:
         raise ScratchError(
             "the folder of the run cannot be made",
@@ -35,7 +35,9 @@ def workspace(root: Path, run: RunId) -> Iterator[Path]:
             todo="Free some space, or set SAMEBITS_HOME to a folder that can be written",
         ) from error
     with lock:
+        # Held before it has its name: nobody can find it free and take the run for dead.
         fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / _NEW_LOCK).rename(folder / _LOCK)
         try:
             yield folder
         finally:
@@ -70,7 +72,7 @@ def dead(root: Path) -> Iterator[Path]:
 def alive(root: Path, run: str) -> bool:
     """Say whether a living process holds the folder of `run`."""
     path = root / run / _LOCK
-    if "/" in run or not path.is_file():
+    if "/" in run or run in {"", ".", ".."} or not path.is_file():
         return False
     with path.open("r+b") as lock:
         try:

@@ -1,7 +1,14 @@
-"""Where bytes come from: purls, git commits and files beside the recipe, never a host name."""
+"""Where bytes come from: purls, git commits, files, the vault itself; never a host name."""
 
 from builders.locators.fetch import Fetcher, PoolLocator, Want
-from builders.locators.locator import FileLocator, GitLocator, Locator, PurlLocator, parse_locator
+from builders.locators.locator import (
+    FileLocator,
+    GitLocator,
+    Locator,
+    PurlLocator,
+    VaultLocator,
+    parse_locator,
+)
 
 __all__ = [
     "Fetcher",
@@ -10,6 +17,7 @@ __all__ = [
     "Locator",
     "PoolLocator",
     "PurlLocator",
+    "VaultLocator",
     "Want",
     "parse_locator",
 ]

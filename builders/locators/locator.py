@@ -1,7 +1,8 @@
-"""The three forms of a locator, as values that cannot exist when malformed.
+"""The four forms of a locator, as values that cannot exist when malformed.
 
 A purl is canonical (package-url specification) and never carries a host, a checksum or a download
-address; a git locator names a full commit; a file locator stays below the recipe's own folder.
+address; a git locator names a full commit; a file locator stays below the recipe's own folder; a
+vault locator names a file that only the center's vault has, and that nobody ever fetches.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 PURL_TYPES = ("deb", "pypi")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]{0,254}")
 _HOST_QUALIFIERS = frozenset({"repository_url", "download_url", "vcs_url", "checksum"})
 
 
@@ -60,7 +62,19 @@ class FileLocator:
         return f"file:{self.path}"
 
 
-Locator = PurlLocator | GitLocator | FileLocator
+@dataclass(frozen=True, kw_only=True)
+class VaultLocator:
+    """A file that the vault holds already, found there by its digest."""
+
+    name: str
+    """The file name under which a build sees it."""
+
+    def __str__(self) -> str:
+        """Return `vault:<name>`."""
+        return f"vault:{self.name}"
+
+
+Locator = PurlLocator | GitLocator | FileLocator | VaultLocator
 
 
 def parse_locator(text: str) -> Locator:
@@ -72,9 +86,21 @@ def parse_locator(text: str) -> Locator:
             return FileLocator(path=relative_path(unquote(text.removeprefix("file:"))))
         case "git+https":
             return _parse_git(text)
+        case "vault":
+            return vault_locator(text.removeprefix("vault:"))
         case _:
-            message = f"unknown locator {text[:80]!r}: expected pkg:..., file:... or git+https:..."
+            message = (
+                f"unknown locator {text[:80]!r}: expected pkg:..., file:..., git+https:... or "
+                "vault:..."
+            )
             raise ValueError(message)
+
+
+def vault_locator(name: str) -> VaultLocator:
+    """Return the locator of a file in the vault; raises ValueError for what is no file name."""
+    if not _FILE_NAME.fullmatch(name):
+        _refuse(f"vault locator names no file: got {name[:80]!r}, expected vault:<file name>")
+    return VaultLocator(name=name)
 
 
 def relative_path(text: str) -> PurePosixPath:
@@ -142,7 +168,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _validate(value: object) -> Locator:
-    if isinstance(value, PurlLocator | GitLocator | FileLocator):
+    if isinstance(value, PurlLocator | GitLocator | FileLocator | VaultLocator):
         return value
     if not isinstance(value, str):
         _refuse("expected a locator as text")
@@ -153,5 +179,18 @@ LocatorField = Annotated[
     Any,
     BeforeValidator(_validate),
     PlainSerializer(str),
-    WithJsonSchema({"type": "string", "pattern": r"^(pkg:(deb|pypi)/|file:|git\+https://)"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "A package URL, a git commit, a file beside the recipe or in the vault.",
+            "pattern": r"^(pkg:(deb|pypi)/.+@|file:[^/]|vault:[A-Za-z0-9_]|"
+            r"git\+https://[^@]+@[0-9a-f]{40,64}$)",
+            "examples": [
+                "pkg:deb/debian/netbase@6.5?arch=source",
+                "git+https://git.example/team/tool.git@<commit>",
+                "file:rules.tar",
+                "vault:rules.tar",
+            ],
+        }
+    ),
 ]

@@ -12,7 +12,8 @@ from builders.locators.fetch import CompanionLocator, Fetcher, PoolLocator, Want
 from builders.locators.files import FolderFetcher
 from builders.locators.git import GitFetcher
 from builders.locators.index import IndexFetcher
-from builders.locators.locator import FileLocator, GitLocator, PurlLocator
+from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
+from builders.locators.vaulted import VaultOnlyFetcher
 
 
 class MachineFetcher:
@@ -31,6 +32,7 @@ class MachineFetcher:
             "pypi": index or IndexFetcher(),
             "git": git or GitFetcher(),
             "file": FolderFetcher(),
+            "vault": VaultOnlyFetcher(),
         }
 
     def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
@@ -55,3 +57,5 @@ def _kind(want: Want) -> str:
             return "git"
         case FileLocator():
             return "file"
+        case VaultLocator():
+            return "vault"

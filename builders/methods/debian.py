@@ -16,8 +16,10 @@ Profile = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
 class DebianBuild(Build):
     """A source package to all its binary packages."""
 
-    method: Literal["debian"]
-    profiles: tuple[Profile, ...] = Field(default=(), max_length=32)
+    method: Annotated[Literal["debian"], Field(description="dpkg-buildpackage.")]
+    profiles: Annotated[
+        tuple[Profile, ...], Field(max_length=32, description="DEB_BUILD_PROFILES.")
+    ] = ()
 
 
 def command(build: DebianBuild, staged: Sequence[StagedInput], cores: int) -> Command:

@@ -23,9 +23,14 @@ def _script_path(text: str) -> str:
 class ScriptBuild(Build):
     """Commands run one after another in the build path; what they leave in /out is the output."""
 
-    method: Literal["script"]
-    steps: Annotated[tuple[Step, ...], Field(max_length=1000)] = ()
-    script: Annotated[str, AfterValidator(_script_path)] | None = None
+    method: Annotated[Literal["script"], Field(description="Commands of the recipe's own.")]
+    steps: Annotated[
+        tuple[Step, ...], Field(max_length=1000, description="Commands, each a list of words.")
+    ] = ()
+    script: Annotated[
+        Annotated[str, AfterValidator(_script_path)] | None,
+        Field(description="An executable file beside the recipe, in place of steps."),
+    ] = None
 
     @model_validator(mode="after")
     def _steps_or_script(self) -> Self:

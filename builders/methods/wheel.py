@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from builders.build import Build
 from builders.methods.method import Command, Method, StagedInput, only_source
@@ -13,7 +15,7 @@ from builders.words import Role
 class WheelBuild(Build):
     """A source distribution to its wheel, with the backend pinned as toolchain inputs."""
 
-    method: Literal["wheel"]
+    method: Annotated[Literal["wheel"], Field(description="The PEP 517 hook of the backend.")]
 
 
 def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Command:
@@ -24,17 +26,7 @@ def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Com
     if wrong := [i.name for i in tools if not i.name.endswith(".whl")]:
         message = f"expected wheels as toolchain and dependency inputs, got {wrong[0]!r}"
         raise ValueError(message)
-    return Command(
-        arguments=(source.path, *(i.path for i in tools)),
-        # Set order may not depend on chance; pip may not ask anybody or write anywhere else.
-        variables={
-            "PYTHONHASHSEED": "0",
-            "PIP_NO_INDEX": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_CONFIG_FILE": "/dev/null",
-        },
-    )
+    return Command(arguments=(source.path, *(i.path for i in tools)))
 
 
 METHOD = Method(name="wheel", script="wheel.sh", command=command)

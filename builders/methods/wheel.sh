@@ -2,6 +2,10 @@
 # Builds a wheel. Arguments: the source distribution, then the wheels of its backend.
 # No index can be reached; the backend runs in an environment that holds those wheels alone.
 set -eu
+# The order of sets may not depend on chance, unless the recipe says so; pip may not ask anybody, or
+# write anywhere else.
+export PYTHONHASHSEED="${PYTHONHASHSEED-0}"
+export PIP_NO_INDEX=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONFIG_FILE=/dev/null
 sdist=$1
 shift
 python3 -m venv --without-pip "$HOME/venv"

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.claim import MAX_SCRIPT, claim_of
+from builders.digest import Digest, canonical_json
+from builders.errors import RecipeError
+from builders.methods import METHODS
+from builders.methods.method import launcher_bytes
+from builders.recipe import load_recipe
+from tests.builders.recipes import DEBIAN, IMAGE, SCRIPT, SOURCE, TOOL, WHEEL, recipe
+
+A_CONSCIOUS_ACT = (
+    "this changes every claim, so that findings of before and after cannot be joined: "
+    "only if that is meant, write the new value here"
+)
+
+LAUNCHER = "a676565bf903004b3e3052fc0645d6404fef6725bb367783ea40bc7057836722"
+METHOD_SCRIPTS = {
+    "debian": "9fa88b31a3c7fcb7b678b6acb6d5a1d3b4011bff8f6109e5d291b3e9808650e0",
+    "wheel": "e9253480f702e31b164217287e97dc77579e30aa4b942bb855e3573d7960955a",
+    "script": "1d80c2d6b70de51b7d7db4d485d94b4de897fd394dc0aa5f2384f623d52b8d91",
+}
+ENVIRONMENT = {
+    "hostname": "builder",
+    "locale": "C.UTF-8",
+    "path": "/build/reproducible-path",
+    "timezone": "UTC",
+    "umask": "0022",
+    "variables": {
+        "HOME": "/tmp/home",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    },
+}
+GOLDEN = {
+    "debian": (
+        {"profiles": []},
+        "3cf6304493711c4a569240e10ad4a05ba9ebaf1be29484326f74192007904853",
+    ),
+    "wheel": ({}, "351b34a5dcff81cdd686286ee9552bf7f480b7f3b501b2d7822fcf107517c01a"),
+    "script": (
+        {"steps": SCRIPT["steps"]},
+        "d016b78e07a7eed38e0de3e3b3b3d516d4d07a65467b6bacf9abd22f05f559cd",
+    ),
+}
+BUILDS = {"debian": DEBIAN, "wheel": WHEEL, "script": SCRIPT}
+
+
+def digest(build: dict[str, Any] = DEBIAN, image: Digest = IMAGE, **changes: Any) -> Digest:
+    return claim_of(recipe(build, **changes), image).digest
+
+
+def test_the_scripts_are_the_known_ones() -> None:
+    assert str(Digest.of(launcher_bytes())) == LAUNCHER, A_CONSCIOUS_ACT
+    assert {
+        name: str(Digest.of(method.script_bytes())) for name, method in METHODS.items()
+    } == METHOD_SCRIPTS, A_CONSCIOUS_ACT
+
+
+@pytest.mark.parametrize("method", GOLDEN)
+def test_the_claim_never_changes_by_accident(method: str) -> None:
+    parameters, expected = GOLDEN[method]
+    claim = claim_of(recipe(BUILDS[method]), IMAGE)
+    assert claim.content == {
+        "environment": ENVIRONMENT,
+        "image": "1" * 64,
+        "inputs": [["source", SOURCE], ["toolchain", TOOL]],
+        "kind": "binary",
+        "method": method,
+        "parameters": parameters,
+        "platform": "linux/amd64",
+        "scripts": {"launcher": LAUNCHER, "method": METHOD_SCRIPTS[method]},
+    }, A_CONSCIOUS_ACT
+    assert str(claim.digest) == expected, A_CONSCIOUS_ACT
+    assert claim.digest == Digest.of(canonical_json(claim.content))
+
+
+def shipped(**changes: Any) -> list[dict[str, Any]]:
+    of = {"locator": "file:rules.deb", "sha256": "c" * 64}
+    return [{"name": "rules.deb", "shipped": {**of, **changes}}]
+
+
+SAME = {
+    "vendor": {"vendor": "other"},
+    "product": {"product": "other"},
+    "version": {"version": "2"},
+    "cores": {"limits": {"cpus": "8"}},
+    "memory": {"limits": {"memory": "64GiB"}},
+    "scratch": {"limits": {"scratch": "64GiB"}},
+    "time": {"limits": {"time": "9h"}},
+    "processes": {"limits": {"pids": "100"}},
+    "outputs": {"limits": {"outputs": "5"}},
+    "expectation": {"expect": {"verdict": "DIFFERENT"}},
+    "published digest": {"artefacts": shipped(sha256="d" * 64)},
+    "where the vendor's file is": {"artefacts": shipped(locator="file:elsewhere.deb")},
+    "by-products": {"by_products": ["*.log"]},
+    "ignored outputs": {"ignore": ["*.log"]},
+    "where inputs come from": {
+        "inputs": [
+            {"role": "toolchain", "locator": "file:mirror/tool.whl", "sha256": TOOL},
+            {"role": "source", "locator": "file:mirror/rules.dsc", "sha256": f"sha256:{SOURCE}"},
+        ]
+    },
+    "the folder of the recipe": {"folder": Path("/elsewhere")},
+}
+
+
+@pytest.mark.parametrize("changes", SAME.values(), ids=SAME.keys())
+def test_what_no_center_needs_to_share_is_not_claimed(changes: dict[str, Any]) -> None:
+    assert digest(**changes) == digest()
+
+
+def test_comments_are_not_claimed(tmp_path: Path) -> None:
+    text = Path(__file__).parents[1].joinpath("data/recipes/good/every-field.yaml").read_text()
+    (tmp_path / "a.yaml").write_text(text)
+    (tmp_path / "b.yaml").write_text("# another comment\n" + text.replace("  # who ships it", ""))
+    a, b = (load_recipe(tmp_path / name) for name in ("a.yaml", "b.yaml"))
+    assert claim_of(a, IMAGE) == claim_of(b, IMAGE)
+
+
+OTHER_INPUTS = [
+    [("source", "d" * 64), ("toolchain", TOOL)],
+    [("source", SOURCE), ("toolchain", "d" * 64)],
+    [("source", SOURCE), ("dependency", TOOL)],
+    [("source", SOURCE)],
+    [("source", SOURCE), ("toolchain", TOOL), ("toolchain", TOOL)],
+]
+OTHER_BUILDS: dict[str, dict[str, Any]] = {
+    "a variable": {"environment": {"A": "1"}},
+    "an empty variable": {"environment": {"A": ""}},
+    "a path": {"environment": {"PATH": "/bin"}},
+    "umask": {"umask": "002"},
+    "time zone": {"timezone": "Europe/Zurich"},
+    "locale": {"locale": "C"},
+    "build path": {"path": "/build/rules"},
+    "host name": {"hostname": "forge"},
+    "profiles": {"profiles": ["nocheck"]},
+}
+OTHER: dict[str, dict[str, Any]] = {
+    "kind": {"kind": "update"},
+    **{
+        f"inputs {i}": {
+            "inputs": [
+                {"role": role, "locator": f"file:{n}.whl", "sha256": sha}
+                for n, (role, sha) in enumerate(inputs)
+            ]
+        }
+        for i, inputs in enumerate(OTHER_INPUTS)
+    },
+    **{name: {"build": {**DEBIAN, **build}} for name, build in OTHER_BUILDS.items()},
+    "method": {"build": {**DEBIAN, "method": "wheel"}},
+}
+
+
+@pytest.mark.parametrize("changes", OTHER.values(), ids=OTHER.keys())
+def test_what_may_change_the_outputs_is_claimed(changes: dict[str, Any]) -> None:
+    assert digest(**changes) != digest()
+
+
+def test_no_two_of_them_claim_the_same() -> None:
+    claims = [digest(), *(digest(**changes) for changes in OTHER.values())]
+    assert len(set(claims)) == len(claims)
+
+
+def test_another_image_is_another_claim_and_its_name_is_none() -> None:
+    assert digest(image=Digest("2" * 64)) != digest()
+    assert digest({**DEBIAN, "image": "debian-bookworm-build"}) == digest()
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [["cp", "/inputs/source/rules.tar", "/out/two", "words"], ["true"]],
+        [["cp", "/inputs/source/rules.tar", "/out/two words", "true"]],
+        [["true"], ["cp", "/inputs/source/rules.tar", "/out/two words"]],
+        [["cp", "/inputs/source/rules.tar", "/out/two words"], ["true", ""]],
+    ],
+)
+def test_every_word_of_every_step_is_claimed(steps: list[list[str]]) -> None:
+    assert digest({**SCRIPT, "steps": steps}) != digest(SCRIPT)
+
+
+def test_a_umask_has_one_form() -> None:
+    assert digest({**DEBIAN, "umask": "0022"}) == digest({**DEBIAN, "umask": "022"})
+
+
+def with_script(folder: Path, name: str = "build.sh") -> Digest:
+    build = {"method": "script", "image": "debian-trixie-build", "script": name}
+    return claim_of(recipe(build, folder=folder), IMAGE).digest
+
+
+def test_a_script_is_claimed_by_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "build.sh").write_text("make\n")
+    (tmp_path / "other.sh").write_text("make\n")
+    claimed = with_script(tmp_path)
+    assert with_script(tmp_path, "other.sh") == claimed
+    (tmp_path / "other.sh").write_text("make \n")
+    assert with_script(tmp_path, "other.sh") != claimed
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("missing", "the script cannot be read; got No such file"),
+        ("folder", "cannot be read; got a folder; expected a regular file"),
+        ("pipe", "cannot be read; got a pipe or device; expected a regular file"),
+        ("loop", "the script cannot be read; got a loop of links"),
+        ("link out", "lies outside the folder of the recipe"),
+        ("large", "file too large; got more; expected at most"),
+    ],
+)
+def test_a_script_that_cannot_be_taken_is_named(tmp_path: Path, kind: str, words: str) -> None:
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    path = folder / "build.sh"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "loop":
+            path.symlink_to("build.sh")
+        case "link out":
+            (tmp_path / "outside").write_text("make\n")
+            path.symlink_to("../outside")
+        case "large":
+            with path.open("wb") as stream:
+                stream.truncate(MAX_SCRIPT + 1)
+        case _:
+            pass
+    with pytest.raises(RecipeError, match=words) as caught:
+        with_script(folder)
+    assert caught.value.field == "build.script"

@@ -1,0 +1,252 @@
+"""The scripts that run in every container, here run by this machine's own sh."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from builders.methods import METHODS, StagedInput
+from builders.methods.method import launcher_bytes
+from builders.methods.script import ScriptBuild
+from builders.watch import open_gate
+
+SHOW = [sys.executable, "-S", "-c", "import json, sys; print(json.dumps(sys.argv[1:]))"]
+Done = subprocess.CompletedProcess[str]
+
+
+def sh(script: bytes, *arguments: str, cwd: Path, **variables: str) -> Done:
+    path = cwd / "method.sh"
+    path.write_bytes(script)
+    done = subprocess.run(
+        ["/bin/sh", str(path), *arguments],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_steps(folder: Path, *steps: list[str]) -> Done:
+    build = ScriptBuild(method="script", image="i", steps=tuple(map(tuple, steps)))
+    command = METHODS["script"].command(build, [], 2)
+    return sh(METHODS["script"].script_bytes(), *command.arguments, cwd=folder)
+
+
+def test_every_word_arrives_as_it_was_written(tmp_path: Path) -> None:
+    words = [
+        *(
+            "two words",
+            "",
+            " ",
+            "\n",
+            "a\nb\n",
+            "\t",
+            "'",
+            '"',
+            "\\",
+            "\\n",
+            "`id`",
+            "$(id)",
+            "$HOME",
+        ),
+        *(
+            "-n",
+            "--",
+            "-",
+            "-e",
+            "*",
+            "?",
+            "[a]",
+            "~",
+            "#",
+            ";",
+            "&&",
+            "|",
+            ">x",
+            "!",
+            "{a,b}",
+            "%s",
+        ),
+        *("2", "0", "ä€😀", "\x1b[31m", "a" * 30_000),
+    ]
+    done = run_steps(tmp_path, [*SHOW, *words])
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == words
+    assert [p.name for p in tmp_path.iterdir()] == ["method.sh"]
+
+
+def test_steps_run_in_order_and_each_gets_its_own_words(tmp_path: Path) -> None:
+    done = run_steps(tmp_path, [*SHOW, "1", "a"], [*SHOW], [*SHOW, "3", "", "b c"], ["pwd"])
+    assert done.stdout.splitlines() == ['["1", "a"]', "[]", '["3", "", "b c"]', str(tmp_path)]
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), max_size=4),
+        min_size=1,
+        max_size=3,
+    )
+)
+@example([["3"], ["2", "1"], []])
+def test_any_words_of_any_steps_arrive(tmp_path: Path, steps: list[list[str]]) -> None:
+    show = ["/usr/bin/printf", "%s\\0"]
+    done = run_steps(tmp_path, *([*show, *step, "end"] for step in steps))
+    assert done.stdout == "".join("".join(f"{w}\0" for w in [*step, "end"]) for step in steps)
+
+
+@pytest.mark.parametrize("code", [1, 7, 65, 255])
+def test_a_failing_step_stops_the_rest_with_its_code(tmp_path: Path, code: int) -> None:
+    done = run_steps(tmp_path, ["echo", "first"], ["sh", "-c", f"exit {code}"], ["echo", "never"])
+    assert (done.returncode, done.stdout) == (code, "first\n")
+
+
+def test_the_last_step_decides_too(tmp_path: Path) -> None:
+    assert run_steps(tmp_path, ["true"], ["false"]).returncode == 1
+
+
+def test_a_step_that_is_no_program_fails(tmp_path: Path) -> None:
+    done = run_steps(tmp_path, ["no such program; true"], ["echo", "never"])
+    assert (done.returncode, done.stdout) == (127, "")
+    assert run_steps(tmp_path, [""], ["echo", "never"]).returncode != 0
+
+
+def test_a_step_changes_nothing_for_the_next(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    done = run_steps(tmp_path, ["sh", "-c", "cd below; A=1; umask 077"], ["sh", "-c", "pwd"])
+    assert done.stdout == f"{tmp_path}\n"
+
+
+def test_builtins_of_the_shell_are_no_steps(tmp_path: Path) -> None:
+    done = run_steps(tmp_path, ["set", "--", "2"], ["echo", "never"])
+    assert (done.returncode, done.stdout) == (127, "")
+
+
+def test_no_steps_do_nothing(tmp_path: Path) -> None:
+    done = sh(METHODS["script"].script_bytes(), "0", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def launch(folder: Path, *arguments: str, opened: bool = True) -> Done:
+    gate = folder / "gate"
+    os.mkfifo(gate)
+    script = launcher_bytes()
+    assert script.count(b"/samebits/gate") == 1
+    script = script.replace(b"/samebits/gate", str(gate).encode())
+
+    def let_go() -> None:
+        if opened:
+            open_gate(gate, threading.Event(), seconds=10)
+        else:
+            os.close(os.open(gate, os.O_WRONLY))
+
+    opener = threading.Thread(target=let_go)
+    opener.start()
+    try:
+        return sh(script, *arguments, cwd=folder, HOME=str(folder / "home"))
+    finally:
+        opener.join()
+
+
+def test_nothing_starts_before_the_gate_opens(tmp_path: Path) -> None:
+    done = launch(tmp_path, "022", "touch", "started", opened=False)
+    assert done.returncode != 0
+    assert not (tmp_path / "started").exists()
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_launcher_hands_on_words_and_umask(tmp_path: Path) -> None:
+    done = launch(tmp_path, "0027", "sh", "-c", 'umask; printf "%s|" "$0" "$@"', "a b", "", "$(id)")
+    assert done.stdout == "0027\na b||$(id)|"
+    assert (tmp_path / "home").is_dir()
+    assert done.returncode == 0
+
+
+def test_the_launcher_ends_with_the_code_of_the_build(tmp_path: Path) -> None:
+    assert launch(tmp_path, "022", "sh", "-c", "exit 41").returncode == 41
+
+
+FAKE = """#!/bin/sh
+# Stands in for a program: notes its arguments, and leaves the wheel that it was asked for.
+{ printf '%s' "${0##*/}"; printf '|%s' "$@"; echo; } >> "$NOTES"
+case "$*" in
+    *" wheel "*) mkdir -p "$HOME/wheels"; : > "$HOME/wheels/a b.whl" ;;
+    "-xf "*) for folder in $UNPACKS; do mkdir -p "unpacked/$folder"; done ;;
+esac
+"""
+
+
+def build_wheel(folder: Path, *arguments: str, unpacks: str = "six-1.0") -> tuple[Done, list[str]]:
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("python3", "tar", "mv"):
+        (tools / name).write_text(FAKE)
+        (tools / name).chmod(0o755)
+    done = sh(
+        METHODS["wheel"].script_bytes(),
+        *arguments,
+        cwd=folder,
+        PATH=f"{tools}:{os.environ['PATH']}",
+        HOME="/h",
+        NOTES=str(folder / "notes"),
+        UNPACKS=unpacks,
+    )
+    notes = folder / "notes"
+    return done, notes.read_text().splitlines() if notes.exists() else []
+
+
+def test_a_wheel_is_built_with_its_backend_alone(tmp_path: Path) -> None:
+    done, notes = build_wheel(tmp_path, "/i/my six.tar.gz", "/i/a b.whl", "/i/-c.whl")
+    python, build = "--python|/h/venv/bin/python", "wheel|--no-deps|--no-build-isolation"
+    assert notes[:4] == [
+        "python3|-m|venv|--without-pip|/h/venv",
+        f"python3|-m|pip|{python}|install|--quiet|--no-deps|--no-compile|/i/a b.whl|/i/-c.whl",
+        "tar|-xf|/i/my six.tar.gz|-C|unpacked|--no-same-owner",
+        f"python3|-m|pip|{python}|{build}|--wheel-dir|/h/wheels|unpacked/six-1.0",
+    ]
+    assert done.returncode == 0
+
+
+def test_no_backend_installs_nothing(tmp_path: Path) -> None:
+    _, notes = build_wheel(tmp_path, "/i/six.tar.gz")
+    assert not any("|install|" in note for note in notes)
+
+
+def test_a_zip_is_unpacked_as_a_zip(tmp_path: Path) -> None:
+    _, notes = build_wheel(tmp_path, "/i/six.zip")
+    assert "python3|-m|zipfile|-e|/i/six.zip|unpacked" in notes
+
+
+@pytest.mark.parametrize("unpacks", ["", "six-1.0 other"])
+def test_a_source_distribution_is_one_folder(tmp_path: Path, unpacks: str) -> None:
+    done, notes = build_wheel(tmp_path, "/i/six.tar.gz", unpacks=unpacks)
+    assert done.returncode == 65
+    assert "expected one folder" in done.stderr
+    assert not any("|wheel|" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["launch.sh", "debian.sh", "wheel.sh", "script.sh"])
+def test_every_script_stops_at_the_first_failure(name: str) -> None:
+    text = (resources.files("builders.methods") / name).read_text()
+    assert text.startswith("#!/bin/sh\n")
+    assert "\nset -eu\n" in text
+    assert "eval" not in text
+
+
+def test_staged_inputs_have_one_place() -> None:
+    from builders.words import Role
+
+    assert StagedInput(role=Role.SOURCE, name="a b.dsc").path == "/inputs/source/a b.dsc"

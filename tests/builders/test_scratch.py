@@ -1,0 +1,164 @@
+"""Real file systems on real loop devices: these tests need root, as a rebuild does."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from builders.container import BUILDER_GID, BUILDER_UID
+from builders.errors import ScratchError
+from builders.scratch import IMAGE, MOUNT_POINT, release, scratch
+
+MIB = 1 << 20
+SIZE = 16 * MIB
+
+
+def mounted(folder: Path) -> bool:
+    return str(folder) in Path("/proc/self/mountinfo").read_text()
+
+
+def loops() -> str:
+    done = subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def fill(path: Path) -> int:
+    """Write until the file system is full; returns what fitted."""
+    with path.open("wb", buffering=0) as stream:
+        try:
+            for _ in range(10_000):
+                stream.write(b"x" * (MIB // 8))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC  # noqa: PT017  # filling is what this does
+    return path.stat().st_size
+
+
+def test_it_can_be_filled_to_its_size_and_no_further(tmp_path: Path) -> None:
+    with scratch(tmp_path, SIZE) as mount:
+        written = fill(mount / "work" / "large")
+        assert 0.8 * SIZE < written < SIZE
+        assert (tmp_path / IMAGE).stat().st_size == SIZE
+        with pytest.raises(OSError, match="No space left"):
+            (mount / "out" / "more").write_bytes(b"x" * MIB)
+
+
+def test_it_belongs_to_the_builder_and_carries_no_privilege(tmp_path: Path) -> None:
+    with scratch(tmp_path, SIZE) as mount:
+        assert mount == tmp_path / MOUNT_POINT
+        for name in ("work", "out", "tmp"):
+            found = (mount / name).stat()
+            assert (found.st_uid, found.st_gid) == (BUILDER_UID, BUILDER_GID)
+            assert stat.S_IMODE(found.st_mode) == 0o755
+            assert list((mount / name).iterdir()) == []
+        flags = os.statvfs(mount).f_flag
+        assert flags & os.ST_NOSUID
+        assert flags & os.ST_NODEV
+        os.mknod(mount / "null", 0o20666, os.makedev(1, 3))
+        with pytest.raises(PermissionError):
+            (mount / "null").read_bytes()
+
+
+@pytest.mark.parametrize("count", [40, 600])
+def test_the_order_of_a_folder_depends_on_names_alone(tmp_path: Path, count: int) -> None:
+    names = [f"file-{number}" for number in range(count)]
+    orders = []
+    for folder, made in (("one", names), ("two", names[::-1])):
+        (tmp_path / folder).mkdir()
+        with scratch(tmp_path / folder, SIZE) as mount:
+            for name in made:
+                (mount / "work" / name).touch()
+            orders.append([entry.name for entry in os.scandir(mount / "work")])
+    assert orders[0] == orders[1]
+    assert sorted(orders[0]) == sorted(names)
+    assert orders[0] != names
+
+
+def test_nothing_is_left(tmp_path: Path) -> None:
+    with scratch(tmp_path, SIZE) as mount:
+        assert mounted(mount)
+        assert str(tmp_path / IMAGE) in loops()
+    assert list(tmp_path.iterdir()) == []
+    assert not mounted(tmp_path)
+    assert str(tmp_path) not in loops()
+
+
+def test_nothing_is_left_after_a_failure_or_an_interruption(tmp_path: Path) -> None:
+    for error in (RuntimeError, KeyboardInterrupt):
+        with pytest.raises(error), scratch(tmp_path, SIZE):
+            raise error
+        assert list(tmp_path.iterdir()) == []
+        assert not mounted(tmp_path)
+
+
+def test_a_process_that_lingers_is_waited_for(tmp_path: Path) -> None:
+    with scratch(tmp_path, SIZE) as mount:
+        lingers = subprocess.Popen(["sleep", "0.4"], cwd=mount / "work")
+    assert lingers.poll() is not None or lingers.wait(1) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert str(tmp_path) not in loops()
+
+
+def test_a_file_that_stays_open_does_not_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with scratch(tmp_path, SIZE) as mount:
+        kept = (mount / "work" / "open").open("wb")
+    with kept:
+        assert list(tmp_path.iterdir()) == []
+        assert not mounted(tmp_path)
+
+
+@pytest.mark.parametrize("tool", ["mkfs.ext4", "mount"])
+@pytest.mark.parametrize("how", ["fails", "is missing"])
+def test_nothing_is_left_when_a_tool_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, how: str
+) -> None:
+    real = subprocess.run
+
+    def run(command: list[str], **options: object) -> object:
+        if command[0] == tool:
+            command = ["false"] if how == "fails" else ["samebits-no-such-tool"]
+        return real(command, **options)  # type: ignore[call-overload]  # handed on as it came
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ScratchError, match=tool) as caught, scratch(tmp_path, SIZE):
+        pytest.fail("it was never made")
+    assert caught.value.todo is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_size_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScratchError, match="no room for scratch"), scratch(tmp_path, 1 << 62):
+        pytest.fail("it was never made")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_living_scratch_space_is_not_touched_by_a_second(tmp_path: Path) -> None:
+    with scratch(tmp_path, SIZE) as mount:
+        with pytest.raises(ScratchError, match="has a scratch space already"):
+            scratch(tmp_path, SIZE).__enter__()
+        (mount / "work" / "still").touch()
+        assert mounted(mount)
+
+
+def test_only_root_can_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ScratchError, match="got user id 1000") as caught:
+        scratch(tmp_path, SIZE).__enter__()
+    assert caught.value.todo == "Run samebits as root or with sudo"
+
+
+def test_release_takes_any_state(tmp_path: Path) -> None:
+    release(tmp_path)
+    (tmp_path / IMAGE).touch()
+    release(tmp_path)
+    (tmp_path / MOUNT_POINT).mkdir()
+    release(tmp_path)
+    assert list(tmp_path.iterdir()) == []
