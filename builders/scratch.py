@@ -28,12 +28,7 @@ def scratch(folder: Path, size: int) -> Iterator[Path]:
 
     It is unmounted and deleted on every path out. Raises `ScratchError`.
     """
-    if os.geteuid() != 0:
-        raise ScratchError(
-            "a scratch file system can only be mounted by root",
-            got=f"user id {os.geteuid()}",
-            todo="Run samebits as root or with sudo",
-        )
+    require_root()
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
     _make(mount_point, image, size)
     try:
@@ -49,6 +44,16 @@ def scratch(folder: Path, size: int) -> Iterator[Path]:
         yield mount_point
     finally:
         release(folder)
+
+
+def require_root() -> None:
+    """Raise `ScratchError` unless this process may mount file systems."""
+    if os.geteuid() != 0:
+        raise ScratchError(
+            "a scratch file system can only be mounted by root",
+            got=f"user id {os.geteuid()}",
+            todo="Run samebits as root or with sudo",
+        )
 
 
 def _make(mount_point: Path, image: Path, size: int) -> None:

@@ -39,6 +39,7 @@ def command(
 
     Exit codes: 0 built, 2 not built, 64 usage or bad recipe.
     """
+    from builders.scratch import require_root
     from builders.words import Outcome
     from pipelines import progress, steps
     from pipelines.center import load_center
@@ -55,6 +56,7 @@ def command(
         raise UsageError(f"{out} exists", expected="a new folder", todo="Choose another --out")
     center = load_center(center_file)
     check_recipe(recipe, center)
+    require_root()
     workshop(center).engine.facts()
     with job_for(recipe, center) as job:
         with screen() as sink:

@@ -40,6 +40,7 @@ def command(
     Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,
     MISSING or EQUIVALENT; 2 something not checked; 64 usage or bad recipe.
     """
+    from builders.scratch import require_root
     from pipelines.center import load_center
     from pipelines.cli.lint import check_recipes
     from pipelines.judge.finding import exit_code
@@ -47,7 +48,8 @@ def command(
 
     center = load_center(center_file)
     check_recipes(recipes, center)
-    workshop(center).engine.facts()  # no engine: one message, before anything else starts
+    require_root()  # like a missing engine: one message, before anything starts
+    workshop(center).engine.facts()
     _ = workshop(center).store
     reports, faults = _run_all(recipes, center, center_file, fresh=fresh)
     if as_json:

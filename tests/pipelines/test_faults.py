@@ -18,6 +18,7 @@ from builders.engine import Engine
 from builders.images.provide import ProvidedImage
 from pipelines.workshop import Workshop
 from tests.command import (
+    COMMAND,
     RELEASES,
     children_of,
     finish,
@@ -253,3 +254,21 @@ def test_wrong_words_are_usage_errors(own_home: Path, words: list[str], expected
     assert ended.code == 64
     assert expected in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_without_root_it_says_so_before_anything_starts(tmp_path: Path) -> None:
+    # A copy of the recipe in a folder that everybody can read, and a home that nobody can write.
+    folder = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))
+    folder.chmod(0o755)
+    recipe = write_recipe(folder / "plain", SLEEP)
+    done = subprocess.run(
+        ["setpriv", "--reuid", "65534", "--clear-groups", *COMMAND, "verify", str(recipe)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SAMEBITS_HOME": str(folder / "home")},
+    )
+    shutil.rmtree(folder)
+    assert done.returncode == 2
+    assert "Run samebits as root or with sudo" in done.stderr
+    assert "Traceback" not in done.stderr
