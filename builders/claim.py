@@ -17,7 +17,7 @@ from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild
 from builders.recipe import LoadedRecipe
-from builders.smallfile import read_small_file
+from builders.smallfile import read_fault, read_small_file
 
 MAX_SCRIPT = 1 << 20
 
@@ -69,12 +69,12 @@ def recipe_script(loaded: LoadedRecipe) -> bytes | None:
                 got=build.script,
                 expected="a file beside the recipe",
             )
-    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+    except (OSError, RuntimeError) as error:
         raise RecipeError(
             "the script cannot be read",
             file=str(loaded.path),
             field="build.script",
-            got=error.strerror if isinstance(error, OSError) else "a loop of links",
+            got=read_fault(error),
             expected=f"a file {build.script} beside the recipe",
         ) from error
     return read_small_file(path, limit=MAX_SCRIPT, file=str(loaded.path), field="build.script")

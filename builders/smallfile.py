@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -40,3 +41,10 @@ def read_small_file(path: Path, *, limit: int, file: str, field: str | None = No
             "file too large", file=file, field=field, got="more", expected=f"at most {limit} bytes"
         )
     return data
+
+
+def read_fault(error: OSError | RuntimeError) -> str:
+    """Say why a path cannot be followed; Python up to 3.12 has a RuntimeError for a loop."""
+    if isinstance(error, OSError) and error.errno != errno.ELOOP:
+        return error.strerror or str(error)
+    return "a loop of links"

@@ -11,6 +11,7 @@ from pathlib import Path
 from builders.errors import InputUnavailableError
 from builders.locators.fetch import Want
 from builders.locators.locator import FileLocator
+from builders.smallfile import read_fault
 
 
 class FolderFetcher:
@@ -39,7 +40,7 @@ def _copy(want: Want, target: Path) -> Path:
     except (OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.filename == str(target):
             raise
-        reason = error.strerror if isinstance(error, OSError) else "a loop of links"
+        reason = read_fault(error)
         raise _unavailable(want, reason) from error
     return target
 
