@@ -14,7 +14,6 @@ from builders.errors import BuildFailedError, ScratchError
 from builders.rebuilt import Output, Part
 from builders.recipe import Recipe
 
-
 __all__ = ["Output", "Part", "copy_files", "part_of", "take_outputs"]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builders.container import ContainerResult, Ended, RunLabels
-from builders.digest import Digest, digest_file
+from builders.digest import digest_file
 from builders.engine import Engine
 from builders.errors import (
     BuildFailedError,

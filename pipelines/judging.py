@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.digest import Digest, digest_file
+from builders.digest import digest_file
 from builders.errors import InputUnavailableError, RebuildError
 from builders.locators import FileLocator, Want
 from builders.outputs import Part
@@ -22,6 +22,7 @@ from builders.recipe import Artefact
 from builders.words import Outcome, Verdict
 from pipelines import progress
 from pipelines.evidence import Visibility
+from pipelines.foldercache import FolderCache
 from pipelines.job import Job
 from pipelines.judge.causes import causes
 from pipelines.judge.compare import compare, confirm
@@ -212,7 +213,7 @@ def _scan(
     job: Job, inputs: tuple[InputFile, ...], attempt: Attempt
 ) -> Iterator[tuple[CheckedInput, Contents]]:
     """Look into the staged inputs, whose digests were checked when they were staged."""
-    cache = _FolderCache(job.center.home / "cache" / "contents")
+    cache = FolderCache(job.center.home / "cache" / "contents")
     staged = attempt_folder(job, attempt.number) / "inputs"
     for item in inputs:
         path = staged / item.role / item.name
@@ -240,22 +241,3 @@ class _Opener:
     def __call__(self) -> Iterator[BinaryIO]:
         with self._path.open("rb") as stream:
             yield stream
-
-
-class _FolderCache:
-    """Rows by digest in a folder; losing one costs a second look."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def get(self, digest: Digest) -> bytes | None:
-        try:
-            return (self._folder / digest.hex).read_bytes()
-        except OSError:
-            return None
-
-    def put(self, digest: Digest, row: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as partial:
-            partial.write(row)
-        Path(partial.name).replace(self._folder / digest.hex)

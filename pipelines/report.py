@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from builders.digest import Digest
-from builders.rebuild import Rebuild
+from builders.rebuilt import Rebuild
 from builders.seal import SealedFile
 from builders.words import Outcome, Verdict
 from pipelines.judge.finding import Finding
@@ -25,6 +27,13 @@ class SourceFact(Record):
     source_digest: Digest | None = None
 
 
+class ReviewFact(Record):
+    """A reviewer of exactly this source and claim who counted; `key` is the id of their key."""
+
+    name: str
+    key: str
+
+
 class Environment(Record):
     """What the rebuild was told to be, and what it happened to run on."""
 
@@ -37,6 +46,9 @@ class Environment(Record):
     kernel: str | None = None
     cgroup: str | None = None
     samebits: str | None = None
+    visibility: Literal["public", "private"] = "public"
+    """Of a private release, the public form of a report holds keyed digests and no text."""
+    reviews: tuple[ReviewFact, ...] = ()
 
 
 class Attempt(Record):

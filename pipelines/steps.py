@@ -20,8 +20,9 @@ from builders.source import source_digest
 from builders.words import Role
 from pipelines import progress
 from pipelines.evidence import Visibility
-from pipelines.evidence.keys import REPORT, release_run
+from pipelines.evidence.keys import cas
 from pipelines.job import Job
+from pipelines.publishing import make_salt, open_signer, sign_and_store, store_report
 from pipelines.report import Attempt, Report, SourceFact
 
 JUDGED, RETRY, CONFIRMING = "judged", "retry", "confirming"
@@ -117,18 +118,18 @@ def seal_outputs(job: Job, attempt: Attempt) -> Seal:
 
 
 def publish(job: Job, report: Report) -> str:
-    """Store logs and outputs, then the report; returns the name of the report's record."""
+    """Store logs and outputs, then signed statements, then the report; returns its name."""
     store = job.shop().store
     progress.sink().step(job.release, "storing evidence")
     for attempt in report.attempts:
         folder = attempt_folder(job, attempt.number)
-        if (folder / LOG).is_file():
-            store.put_cas(Visibility.PRIVATE, folder / LOG)
+        if attempt.rebuild.log is not None:
+            store.put_file(cas(Visibility.PRIVATE, attempt.rebuild.log), folder / LOG)
         for output in attempt.rebuild.outputs:
-            store.put_cas(Visibility.PRIVATE, folder / OUTPUTS / output.name)
-    key = release_run(report.vendor, report.product, report.version, report.center, report.run)
-    store.put_record(f"{key}{REPORT}", report.to_json())
-    return f"{key}{REPORT}"
+            store.put_file(cas(Visibility.PRIVATE, output.sha256), folder / OUTPUTS / output.name)
+    make_salt(job, store)
+    sign_and_store(job, report, open_signer(job.center, store, job.shop().vault), store)
+    return store_report(job, report, store)
 
 
 def attempts(job: Job) -> tuple[Attempt, ...]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,7 +29,9 @@ from pipelines.center import Center
 from pipelines.job import Job
 from pipelines.judge.finding import Explanation, Finding, worst
 from pipelines.judging import ShippedFile
-from pipelines.report import Attempt, Environment, Report, SourceFact
+from pipelines.policy import Policy, load_policy
+from pipelines.report import Attempt, Environment, Report, ReviewFact, SourceFact
+from pipelines.review.gate import reviewed_of, standing
 from pipelines.workshop import workshop
 
 
@@ -55,6 +58,7 @@ class _Run:
     image: ProvidedImage | None = None
     inputs: tuple[InputFile, ...] = ()
     sources: tuple[SourceFact, ...] = ()
+    reviews: tuple[ReviewFact, ...] = ()
     attempt: Attempt | None = None
     seal: Seal | None = None
     outcome: Outcome = Outcome.INFRASTRUCTURE_ERROR
@@ -91,9 +95,10 @@ def verify(job: Job, using: Steps | None = None, *, fresh: bool = False) -> Repo
     using = using or Steps()
     run = _Run()
     start = time.monotonic()
-    _ = job.shop().store  # a store that cannot be written is found out before anything is built
+    job.shop().check_store()
+    policy = load_policy(job.center.policy)
     try:
-        _rebuild(job, using, run)
+        _rebuild(job, using, run, policy)
     except StoreError:
         raise
     except RebuildError as error:
@@ -107,7 +112,7 @@ def verify(job: Job, using: Steps | None = None, *, fresh: bool = False) -> Repo
     return report
 
 
-def _rebuild(job: Job, using: Steps, run: _Run) -> None:
+def _rebuild(job: Job, using: Steps, run: _Run, policy: Policy) -> None:
     """Rebuild and seal; nothing here has seen a shipped byte."""
     loaded, shop = job.loaded(), job.shop()
     run.claim = claim_of(loaded, claimed_digest(loaded.recipe.build.image, shop.images)).digest
@@ -115,6 +120,7 @@ def _rebuild(job: Job, using: Steps, run: _Run) -> None:
         run.inputs = using.fetch_inputs(job)
     with run.timed("source"):
         run.sources = steps.source_facts(job, run.inputs)
+        _require_reviews(job, run, policy)
     with run.timed("image"):
         run.image = using.provide_image(job)
     with run.timed("rebuild"):
@@ -123,6 +129,19 @@ def _rebuild(job: Job, using: Steps, run: _Run) -> None:
     if run.outcome is Outcome.BUILT:
         with run.timed("seal"):
             run.seal = using.seal_outputs(job, run.attempt)
+
+
+def _require_reviews(job: Job, run: _Run, policy: Policy) -> None:
+    """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
+    recipe, store = job.loaded().recipe, job.shop().store
+    digests = [source.source_digest for source in run.sources if source.source_digest]
+    if run.claim is None:
+        message = "a claim comes before its reviews"
+        raise ValueError(message)
+    reviewed = reviewed_of(recipe, run.claim, digests, store)
+    found = standing(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))
+    run.reviews = tuple(ReviewFact(name=c.reviewer, key=c.keyid) for c in found.count.counted)
+    found.require(reviewed)
 
 
 def _judge(job: Job, using: Steps, run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
@@ -205,6 +224,8 @@ def _environment(job: Job, run: _Run) -> Environment:
         image_config=run.image.config if run.image else None,
         sources=run.sources,
         samebits=version("samebits"),
+        visibility=loaded.recipe.visibility,
+        reviews=run.reviews,
         **engine,
     )
 

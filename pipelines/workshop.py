@@ -18,7 +18,10 @@ from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
 from builders.vault import Vault
 from pipelines.center import Center
-from pipelines.evidence import DirectoryStore
+from pipelines.evidence import DirectoryStore, Visibility
+from pipelines.evidence.nearby import NearbyStore
+from pipelines.evidence.opening import CenterStore, open_center_store
+from pipelines.evidence.outbox import Flushed, OutboxStore
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -38,14 +41,24 @@ class Workshop:
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @cached_property
-    def store(self) -> DirectoryStore:
+    def store(self) -> CenterStore:
         """The center's evidence store."""
-        return DirectoryStore(self.center.store)
+        return open_center_store(self.center.store, self.center.home / "outbox")
+
+    def check_store(self) -> None:
+        """Write a few bytes, so that a store that takes none is found out before anything runs."""
+        self.store.put_cas(Visibility.PRIVATE, b"samebits can write here\n")
 
     @cached_property
     def vault(self) -> Vault:
-        """The center's inputs."""
-        return Vault(self.store)
+        """The center's inputs; those of a store far away are kept here too."""
+        if isinstance(self.store, DirectoryStore):
+            return Vault(self.store)
+        return Vault(NearbyStore(self.center.home / "vault", self.store))
+
+    def flush(self) -> Flushed | None:
+        """Send the evidence that waits; None for a store that nothing waits for."""
+        return self.store.flush() if isinstance(self.store, OutboxStore) else None
 
     @cached_property
     def states(self) -> AptStates:

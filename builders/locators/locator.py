@@ -183,8 +183,8 @@ LocatorField = Annotated[
         {
             "type": "string",
             "description": "A package URL, a git commit, a file beside the recipe or in the vault.",
-            "pattern": r"^(pkg:(deb|pypi)/.+@|file:[^/]|vault:[A-Za-z0-9_]|"
-            r"git\+https://[^@]+@[0-9a-f]{40,64}$)",
+            "pattern": r"^(pkg:(deb|pypi)/.+@|file:[^/]|"
+            r"vault:[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]*$|git\+https://[^@]+@[0-9a-f]{40,64}$)",
             "examples": [
                 "pkg:deb/debian/netbase@6.5?arch=source",
                 "git+https://git.example/team/tool.git@<commit>",

@@ -84,3 +84,40 @@ def startup(runs: int, as_json: bool) -> None:
     from pipelines.bench.startup import measure
 
     show(measure(runs), as_json=as_json)
+
+
+@command.command()
+@click.option("--size", default=2048, show_default=True, help="MiB of the large object.")
+@click.option("--records", default=10_000, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--pairs", default=2, show_default=True, type=click.IntRange(1, 100))
+@json_option
+def store(size: int, records: int, pairs: int, as_json: bool) -> None:
+    """Compare the S3 store with plain boto3, in turn: a large object, then many small records.
+
+    The server is the one that AWS_ENDPOINT_URL_S3 names, else a Ceph gateway of its own.
+
+    \b
+    Example:
+      samebits bench store --json
+    """
+    from pipelines.bench.show import show
+    from pipelines.bench.store import measure
+
+    show(measure(size << 20, records=records, pairs=pairs), as_json=as_json)
+
+
+@command.command()
+@click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option("--artefacts", default=5, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def check(runs: int, artefacts: int, as_json: bool) -> None:
+    """Measure how long `samebits evidence check` takes as a whole process.
+
+    \b
+    Example:
+      samebits bench check --json
+    """
+    from pipelines.bench.check import measure
+    from pipelines.bench.show import show
+
+    show(measure(runs, artefacts=artefacts), as_json=as_json)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.errors import EXIT_NOT_CHECKED, UsageError
+from pipelines.cli.bundle import check, export
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ _RELEASE = "RELEASE"
 
 @click.group()
 def command() -> None:
-    """List and show what runs have found."""
+    """List and show what runs have found, and carry it to others."""
+
+
+command.add_command(export)
+command.add_command(check)
 
 
 @command.command("list")
@@ -64,6 +69,8 @@ def show(
 ) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
 
+    Of a private release that is the whole report, which is not among what is public.
+
     \b
     Examples:
       samebits evidence show debian/netbase@6.5
@@ -76,7 +83,7 @@ def show(
     from pipelines.workshop import workshop
 
     store = workshop(load_center(center_file)).store
-    document = read_report(store, find_run(store, ReleaseName.parse(release), run))
+    document = read_report(store, find_run(store, ReleaseName.parse(release), run), whole=True)
     report = Report.model_validate(document)
     if log_to is not None:
         _copy_log(store, report, log_to)

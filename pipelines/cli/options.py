@@ -32,6 +32,17 @@ def center_option(function: Function) -> Function:
     )(function)
 
 
+def store_option(function: Function) -> Function:
+    """Add `--store ADDRESS`."""
+    return click.option(
+        "--store",
+        "store",
+        envvar="SAMEBITS_STORE",
+        metavar="ADDRESS",
+        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
+    )(function)
+
+
 def print_json(value: Any) -> None:
     """Print one document."""
     click.echo(json.dumps(value, indent=2))

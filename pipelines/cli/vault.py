@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from builders.errors import UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Carry inputs between centers."""
+    """Take inputs in, and carry them between centers."""
 
 
 @command.command("export")
@@ -63,6 +64,40 @@ def import_(file: Path, as_json: bool, center_file: Path | None) -> None:
     shop.workdir.mkdir(parents=True, exist_ok=True)
     taken = vault_archive.import_(shop.vault, file, scratch=shop.workdir)
     _show("imported", taken, file, as_json=as_json)
+
+
+@command.command()
+@click.argument("file", type=PATH)
+@json_option
+@center_option
+def add(file: Path, as_json: bool, center_file: Path | None) -> None:
+    """Take FILE into the vault, and print its digest and the locator that a recipe names it by.
+
+    For source that exists nowhere else: a `vault:` locator is never fetched.
+
+    \b
+    Example:
+      samebits vault add engine-4.2.tar
+    """
+    from builders.digest import digest_file
+    from builders.locators.locator import vault_locator
+    from pipelines.center import load_center
+    from pipelines.workshop import workshop
+
+    try:
+        locator = vault_locator(file.name)
+        if not file.is_file():
+            raise UsageError(f"{file} cannot be taken in", expected="a regular file")
+        digest = digest_file(file)
+    except ValueError as error:
+        raise UsageError(f"{file} has no name for a locator", got=error) from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read", got=error.strerror) from error
+    workshop(load_center(center_file)).vault.add(file, digest, what=file.name)
+    if as_json:
+        print_json({"file": str(file), "sha256": str(digest), "locator": str(locator)})
+    else:
+        click.echo(f"locator: {locator}\nsha256: {digest}")
 
 
 def _needed(recipes: tuple[Path, ...], center: Center) -> set[Digest]:

@@ -44,13 +44,15 @@ def command(
     from pipelines.center import load_center
     from pipelines.cli.lint import check_recipes
     from pipelines.judge.finding import exit_code
+    from pipelines.policy import load_policy
     from pipelines.workshop import workshop
 
     center = load_center(center_file)
     check_recipes(recipes, center)
+    load_policy(center.policy)
     require_root()  # like a missing engine: one message, before anything starts
     workshop(center).engine.facts()
-    _ = workshop(center).store
+    workshop(center).check_store()
     reports, faults = _run_all(recipes, center, center_file, fresh=fresh)
     if as_json:
         shown = [r.model_dump(mode="json", by_alias=True) for r in reports]

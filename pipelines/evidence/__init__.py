@@ -1,10 +1,26 @@
-"""What lets a third party repeat the judgement: records, and the store that keeps them."""
+"""What lets a third party repeat the judgement: records, and the store that keeps them.
 
-from pipelines.evidence.directory import DirectoryStore
-from pipelines.evidence.keys import Visibility
-from pipelines.evidence.records import DamagedRun, RunName, RunSummary, find_run, read_report, runs
-from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.store import DamagedError, Store, TooLargeError, Version
+Names are imported when they are first asked for: who only checks a bundle opens no store.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.evidence.directory import DirectoryStore
+    from pipelines.evidence.keys import Visibility
+    from pipelines.evidence.records import (
+        DamagedRun,
+        RunName,
+        RunSummary,
+        find_run,
+        read_report,
+        runs,
+    )
+    from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.store import DamagedError, Store, TooLargeError, Version
 
 __all__ = [
     "DamagedError",
@@ -21,3 +37,21 @@ __all__ = [
     "read_report",
     "runs",
 ]
+
+_MODULES = {
+    "DirectoryStore": "directory",
+    "ReleaseName": "release",
+    "Visibility": "keys",
+    **dict.fromkeys(("DamagedError", "Store", "TooLargeError", "Version"), "store"),
+    **dict.fromkeys(
+        ("DamagedRun", "RunName", "RunSummary", "find_run", "read_report", "runs"), "records"
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a name of ours."""
+    if name not in _MODULES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

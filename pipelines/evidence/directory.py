@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -121,6 +121,16 @@ class DirectoryStore:
             created = self._publish(file, key)
         if not created:
             self._check_equal(key, data)
+
+    def remove(self, key: str) -> None:
+        """Take an object away, if it is there: for folders that are a passage, as an outbox is."""
+        folder, name = _place(key)
+        with (
+            self._explained(f"cannot remove {key}"),
+            suppress(FileNotFoundError),
+            opened_folder(self.root, folder) as fd,
+        ):
+            os.unlink(name, dir_fd=fd)
 
     def sweep(self) -> int:
         """Remove what dead writers left behind; returns how many files that were."""

@@ -112,6 +112,11 @@ def content_digest(key: str) -> Digest | None:
     return Digest(match[2]) if match else None
 
 
+def private_twin(key: str) -> str:
+    """Return the name under which the whole of something is kept whose public part is `key`."""
+    return check_key(f"{Visibility.PRIVATE}/{key.removeprefix('public/')}")
+
+
 def release_prefix(vendor: str, product: str, version: str) -> str:
     """Return the folder that holds every run of one release."""
     return check_prefix(f"public/releases/{encode(vendor)}/{encode(product)}/{encode(version)}/")

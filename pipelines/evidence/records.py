@@ -15,7 +15,14 @@ from typing import Any, NoReturn
 from builders.errors import NotFoundError, UsageError
 from builders.runid import RunId, parse_run_id
 from builders.words import Outcome, Verdict
-from pipelines.evidence.keys import REPORT, check_prefix, decode, release_prefix, release_run
+from pipelines.evidence.keys import (
+    REPORT,
+    check_prefix,
+    decode,
+    private_twin,
+    release_prefix,
+    release_run,
+)
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.store import DamagedError, Store, TooLargeError
 
@@ -116,13 +123,16 @@ def find_run(
     return max(found, key=lambda name: (name.run, name.center))
 
 
-def read_report(store: Store, name: RunName) -> dict[str, Any]:
+def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str, Any]:
     """Return the report of a run; raises `NotFoundError`, and `DamagedError` for rubbish.
 
     What is returned is a JSON object about exactly that run, whose outcome and verdicts are known
-    words; its other fields are as they were found.
+    words; its other fields are as they were found. Of a private release that is its public form,
+    unless the `whole` report is asked for and the store has it.
     """
     key = name.prefix + REPORT
+    if whole and store.has(private_twin(key)):
+        key = private_twin(key)
     try:
         data = store.get(key, MAX_REPORT)
     except TooLargeError as error:

@@ -29,6 +29,10 @@ class TooLargeError(StoreError):
     """An object is larger than its reader is ready to take."""
 
 
+class UnfitStoreError(StoreError):
+    """A server does not honour what the center requires; nothing is written there."""
+
+
 class DamagedError(StoreError):
     """An object does not hold what its name or its kind promises."""
 

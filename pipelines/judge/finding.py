@@ -137,13 +137,22 @@ def _holds(finding: Finding) -> bool:
 
 def worst(findings: Iterable[Finding]) -> Verdict:
     """Return the worst verdict; NOT_CHECKED when there is nothing to judge."""
-    verdicts = [finding.verdict for finding in findings]
+    return worst_of(finding.verdict for finding in findings)
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of `verdicts`; NOT_CHECKED when there are none."""
     return min(verdicts, key=_WORST_FIRST.index, default=Verdict.NOT_CHECKED)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
     """Return 1 if anything failed, else 2 if anything or everything was not checked, else 0."""
-    verdicts = {finding.verdict for finding in findings}
-    if verdicts & _FAILING:
+    return exit_code_of(finding.verdict for finding in findings)
+
+
+def exit_code_of(verdicts: Iterable[Verdict]) -> int:
+    """Return the exit code for `verdicts`, as `exit_code` does."""
+    found = set(verdicts)
+    if found & _FAILING:
         return EXIT_FAILED
-    return 0 if verdicts and verdicts <= _PASSING else EXIT_NOT_CHECKED
+    return 0 if found and found <= _PASSING else EXIT_NOT_CHECKED

@@ -128,6 +128,7 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
         "build",
         "expected either steps (lists of arguments) or script (a",
     ),
+    "negative-reviews": (21, "reviews.minimum", "expected greater than or equal to 0"),
     "no-artefacts": (14, "artefacts", "expected at least 1 item"),
     "no-cpus": (19, "limits.cpus", "expected greater than or equal to 0.1"),
     "no-inputs": (12, "inputs", "expected at least 1 item"),
@@ -171,6 +172,12 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
     ),
     "script-outside": (10, "build.script", "path '../build.sh' leaves the folder of the recipe"),
     "sha512-prefix": (13, "inputs.0.sha256", "expected a SHA-256 digest: 64 lower-case hex digits"),
+    "reviews-by-name": (21, "reviews.reviewers", "unknown key"),
+    "shipped-from-the-vault": (
+        19,
+        "artefacts.0.shipped.locator",
+        "a shipped file is fetched from where customers get it",
+    ),
     "short-digest": (13, "inputs.0.sha256", "expected a SHA-256 digest: 64 lower-case hex digits"),
     "size-in-other-digits": (19, "limits.memory", "expected a size such as 512MiB or 4GiB"),
     "size-in-unknown-unit": (19, "limits.memory", "expected a size such as 512MiB or 4GiB"),
@@ -196,6 +203,13 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
     "unknown-kind": (5, "kind", "expected 'binary', 'update' or 'ruleset'"),
     "unknown-limit": (19, "limits.network", "unknown key"),
     "unknown-method": (8, "build.method", "expected one of 'debian', 'wheel', 'script'"),
+    "unknown-visibility": (21, "visibility", "expected 'public' or 'private'"),
+    "vault-locator-of-nothing": (14, "inputs.0.locator", "vault locator names no file"),
+    "vault-locator-with-a-folder": (
+        14,
+        "inputs.0.locator",
+        "vault locator names no file: got 'closed/rules.tar'",
+    ),
     "unknown-nested-key": (9, "build.network", "unknown key"),
     "unknown-platform": (6, "platform", "expected 'linux/amd64'"),
     "unknown-role": (11, "inputs.0.role", "expected 'source', 'dependency', 'toolchain' or 'base'"),
@@ -226,6 +240,7 @@ BEYOND_A_SCHEMA = {
     "encoded-dot-dot-path",
     "dot-dot-path",
     "merge-key",
+    "shipped-from-the-vault",
     "git-with-a-password",
     "purl-of-an-odd-name",
     "purl-with-repository-url",
@@ -338,6 +353,9 @@ def test_text_stays_text() -> None:
     assert recipe.limits.cpus == 1.5
     assert recipe.limits.memory == 512 << 20
     assert recipe.limits.time == 90
+    assert recipe.visibility == "private"
+    assert recipe.reviews
+    assert recipe.reviews.minimum == 2
 
 
 def test_a_recipe_says_little_and_gets_the_defaults() -> None:

@@ -2,26 +2,94 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipelines.evidence.directory import DirectoryStore
+from pipelines.evidence.outbox import OutboxStore
+from pipelines.evidence.signing import PrivateKey, create_key
 from pipelines.evidence.store import Store
+from tests.evidence.bundles import Altered, Maker, made
 from tests.fakes.disk import small_disk_at
 from tests.fakes.store import MemoryStore
 
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+    from tests.evidence.ceph import Gateway
+
 Opener = Callable[[], Store]
+_prefixes = itertools.count()
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A real object store, one for the session."""
+    from tests.evidence.ceph import running_gateway
+
+    with running_gateway(tmp_path_factory.mktemp("ceph")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(gateway: Gateway) -> S3Client:
+    """A client that does what a store must not do."""
+    return gateway.client()
+
+
+@pytest.fixture(scope="session")
+def plain_bucket(admin: S3Client) -> str:
+    from tests.evidence.ceph import new_bucket
+
+    return new_bucket(admin)
+
+
+@pytest.fixture(scope="session")
+def versioned_bucket(admin: S3Client) -> str:
+    from tests.evidence.ceph import new_bucket
+
+    return new_bucket(admin, versions=True)
+
+
+@pytest.fixture
+def aws(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual AWS configuration, of this gateway alone."""
+    for name, value in gateway.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(params=["directory", "memory", "s3-plain", "s3-versioned", "outbox"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Open one and the same store, again and again, as several processes would."""
     if request.param == "directory":
         return lambda: DirectoryStore(tmp_path / "store")
     memory = MemoryStore()
-    return lambda: memory
+    if request.param == "memory":
+        return lambda: memory
+    if request.param == "outbox":
+        return lambda: OutboxStore(tmp_path / "outbox", memory)
+    request.getfixturevalue("aws")
+    return _s3_opener(request.getfixturevalue(request.param.removeprefix("s3-") + "_bucket"))
+
+
+def _s3_opener(bucket: str) -> Opener:
+    from pipelines.evidence.s3 import S3Store
+    from pipelines.evidence.s3client import connect
+    from tests.evidence.ceph import settings
+
+    client = lru_cache(connect)
+    place = settings(bucket, f"contract-{next(_prefixes)}")
+    client(place.private)
+    return lambda: S3Store(place, client=client)
 
 
 @pytest.fixture
@@ -34,3 +102,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
     with small_disk_at(tmp_path / "disk") as mount:
         yield mount
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> PrivateKey:
+    return create_key(tmp_path_factory.mktemp("key"), "statements")
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory) -> PrivateKey:
+    return create_key(tmp_path_factory.mktemp("other"), "statements")
+
+
+@pytest.fixture(scope="session")
+def bundle(key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """Return the bundle of a scene, made once and handed out to be altered."""
+    kept: dict[str, Altered] = {}
+
+    def get(scene: str) -> Altered:
+        if scene not in kept:
+            kept[scene] = made(tmp_path_factory.mktemp(scene), key, scene=scene)
+        return Altered(key=key, members=dict(kept[scene].members))
+
+    return get

@@ -1,4 +1,4 @@
-"""A process of its own that writes: `writer ROOT record KEY TEXT` or `writer ROOT file PATH`."""
+"""A process of its own that writes: `writer STORE record KEY TEXT` or `writer STORE file PATH`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from builders.errors import StoreConflictError
-from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.keys import Visibility
+from pipelines.evidence.opening import open_store
 
 
 def main(root: str, what: str, *rest: str) -> int:
-    store = DirectoryStore(Path(root))
+    store = open_store(root)
     if what == "file":
         store.put_cas(Visibility.PRIVATE, Path(rest[0]))
         return 0

@@ -1,0 +1,64 @@
+"""How long `samebits evidence check` takes, as a whole process, and what it imports for that."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from pipelines.bench.sample import sample_bundle
+from pipelines.bench.show import spread
+from pipelines.evidence.signing import create_key
+
+HEAVY = ("prefect", "docker", "boto3", "botocore", "requests", "urllib3", "securesystemslib")
+"""What checking a bundle has no use for."""
+_COMMAND = (sys.executable, "-m", "pipelines.cli", "evidence", "check")
+_LOADED = "import sys; from pipelines.cli.main import main\ntry: main(sys.argv[1:])\nexcept \
+SystemExit: pass\nprint(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
+
+
+def measure(runs: int, *, artefacts: int) -> dict[str, Any]:
+    """Return the seconds of `runs` checks, after one that warms the disk cache.
+
+    The bundle is made up: a run of `artefacts` artefacts, all of them identical.
+    """
+    with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
+        folder = Path(name)
+        key = create_key(folder / "keys", "statements")
+        bundle = folder / "sample.bundle.tar"
+        bundle.write_bytes(sample_bundle(key, artefacts=artefacts))
+        words = [str(bundle), "--key", str(folder / "keys/statements.pub")]
+        seconds = []
+        for number in range(runs + 1):
+            start = time.perf_counter()
+            subprocess.run([*_COMMAND, *words], check=True, capture_output=True)
+            if number:
+                seconds.append(time.perf_counter() - start)
+        return {
+            "artefacts": artefacts,
+            "bundle_bytes": bundle.stat().st_size,
+            "check_seconds": spread(seconds),
+            "python_seconds": spread([_timed_python() for _ in range(runs)]),
+            "heavy_modules": loaded_heavy(words),
+        }
+
+
+def loaded_heavy(words: list[str]) -> list[str]:
+    """Return the heavy modules that `evidence check` with these words imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, "evidence", "check", *words],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    loaded = {line.partition(".")[0] for line in done.stderr.splitlines()}
+    return sorted(loaded & set(HEAVY))
+
+
+def _timed_python() -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return time.perf_counter() - start

@@ -1,0 +1,89 @@
+"""Reviews as `samebits review list` shows them, wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from builders.errors import EXIT_NOT_CHECKED
+from pipelines.cli.options import print_json
+from pipelines.evidence.opening import open_store, store_address
+from pipelines.evidence.statements.statement import show_time
+from pipelines.policy import load_policy
+from pipelines.review import StoredReview, stored_reviews
+from pipelines.review.asking import Question, standing_of
+from pipelines.review.records import review_of, reviews_in
+from pipelines.review.subject import plain
+
+if TYPE_CHECKING:
+    from pipelines.center import Center
+
+
+def found_in(
+    origin: str | None, question: Question | None, center: Center
+) -> Iterable[StoredReview]:
+    """Return the reviews at `origin`, by default in the center's store; raises `UsageError`."""
+    from pipelines.workshop import workshop
+
+    if origin is not None:
+        return reviews_from(origin)
+    store = workshop(center).store
+    if question is None:
+        return stored_reviews(store)
+    return [r for s in question.reviewed.sources for r in stored_reviews(store, plain(s))]
+
+
+def reviews_from(place: str) -> Iterable[StoredReview]:
+    """Return the reviews in a store far away, a folder or a file."""
+    address = store_address(place)
+    if isinstance(address, Path):
+        return reviews_in(address)
+    return stored_reviews(open_store(address))
+
+
+def show(
+    found: list[StoredReview], question: Question | None, center: Center, *, as_json: bool
+) -> int:
+    """Print reviews, and how a release stands with them; returns the exit code."""
+    policy = load_policy(center.policy)
+    rows = [_row(review) for review in found]
+    standing = standing_of(question, found, policy, datetime.now(UTC)) if question else None
+    if as_json:
+        told = standing.to_dict() if standing else None
+        about = question.to_dict() if question else None
+        print_json({"reviews": rows, "about": about, "standing": told})
+    else:
+        for row in rows:
+            click.echo(
+                f"{row['decided_on']}  {row['decision']:<9} {row['reviewer']:<16} "
+                f"source {row['source'][:16]} claim {row['claim'][:16]} key {row['key'][:16]}"
+                if row["fault"] is None
+                else f"DAMAGED  {row['name']}: {row['fault']}"
+            )
+        if standing:
+            click.echo(f"{len(standing.count.counted)} of {standing.demanded}: {standing.told()}")
+    damaged = any(row["fault"] for row in rows)
+    return EXIT_NOT_CHECKED if damaged or (standing and not standing.enough) else 0
+
+
+def _row(review: StoredReview) -> dict[str, Any]:
+
+    if review.envelope is None:
+        return {"name": review.name, "fault": review.fault}
+    statement = review_of(review.envelope)
+    told = statement.predicate
+    return {
+        "name": review.name,
+        "fault": None,
+        "reviewer": told.reviewer,
+        "decision": str(told.decision),
+        "decided_on": show_time(told.decided_on),
+        "source": str(plain(statement.source)),
+        "claim": str(plain(statement.claim)),
+        "keyed": statement.source.sha256 is None,
+        "key": review.envelope.signatures[0].keyid,
+    }

@@ -1,0 +1,103 @@
+"""`samebits signer`: the process that holds the key for statements."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from builders.errors import UsageError
+from pipelines.cli.options import PATH, center_option
+
+
+@click.command()
+@click.option(
+    "--socket", "path", type=PATH, required=True, metavar="PATH", help="The socket to listen on."
+)
+@click.option(
+    "--user", "users", multiple=True, metavar="NAME", help="Answer this user; by default oneself."
+)
+@click.option("--group", metavar="NAME", help="Let this group reach the socket (mode 0660).")
+@click.option(
+    "--cache",
+    type=PATH,
+    metavar="FOLDER",
+    help="Remember here what is inside of inputs; only the signer's user may write there.",
+)
+@center_option
+def command(
+    path: Path,
+    users: tuple[str, ...],
+    group: str | None,
+    cache: Path | None,
+    center_file: Path | None,
+) -> None:
+    """Sign what runs have found, after finding it again.
+
+    It takes evidence on a Unix socket, reads the bytes that the evidence is about in the center's
+    store, hashes and judges them itself, and refuses whatever does not agree. The center's file
+    names the socket as `signer`.
+
+    \b
+    Examples:
+      samebits signer --center center.yaml --socket /run/samebits/signer.sock --user samebits
+    """
+    from pipelines.center import load_center
+    from pipelines.evidence.opening import open_store
+    from pipelines.foldercache import FolderCache
+    from pipelines.signer.local import LocalSigner, center_key, folder_locks
+    from pipelines.signer.server import SignerServer, to_stderr
+
+    center = load_center(center_file)
+    key = center_key(center)
+    signer = LocalSigner(
+        center,
+        open_store(center.store),
+        key=key,
+        locks=folder_locks(_images()),
+        cache=None if cache is None else FolderCache(cache),
+    )
+    server = SignerServer(
+        path,
+        signer,
+        uids=[_uid(name) for name in users] or [os.geteuid()],
+        group=None if group is None else _gid(group),
+    )
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        server.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    to_stderr(f"center {center.id}, key {key.public.keyid}, listening on {path}")
+    server.serve()
+    sys.exit(0)
+
+
+def _images() -> Path:
+    """Return the folder of builder images: of SAMEBITS_RECIPES, by default of this checkout."""
+    recipes = os.environ.get("SAMEBITS_RECIPES") or Path(__file__).resolve().parents[2] / "recipes"
+    return Path(recipes).absolute() / "images"
+
+
+def _uid(name: str) -> int:
+    import pwd
+
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError as error:
+        raise UsageError("no such user", got=name) from error
+
+
+def _gid(name: str) -> int:
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError as error:
+        raise UsageError("no such group", got=name) from error

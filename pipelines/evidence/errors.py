@@ -1,0 +1,59 @@
+"""What can be wrong with evidence: not in its form, not signed, not true, or not signable here."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from builders.errors import EXIT_NOT_CHECKED, EXIT_USAGE, SamebitsError
+
+EXIT_REFUSED = 1
+
+
+class EvidenceError(SamebitsError):
+    """Evidence that cannot be accepted."""
+
+    exit_code: ClassVar[int] = EXIT_REFUSED
+
+
+class MalformedError(EvidenceError):
+    """Bytes that are not in the form their format asks for."""
+
+
+class SignatureError(EvidenceError):
+    """An envelope that the known keys have not signed."""
+
+
+class KeyFileError(EvidenceError):
+    """A key that cannot be read, made or used."""
+
+    exit_code: ClassVar[int] = EXIT_USAGE
+
+
+class RefusedError(EvidenceError):
+    """Evidence that the signer does not put its name to; `check` says which rule it broke."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        check: str,
+        got: object = None,
+        expected: object = None,
+        todo: str | None = None,
+    ) -> None:
+        """Put the name of the check in front of the message."""
+        self.check = check
+        super().__init__(
+            f"the signer refuses ({check}): {what}", got=got, expected=expected, todo=todo
+        )
+
+
+def refused(check: str, what: str, *, got: object, expected: object) -> RefusedError:
+    """Return the error for evidence that breaks the rule `check`."""
+    return RefusedError(what, check=check, got=got, expected=expected)
+
+
+class SignerError(EvidenceError):
+    """The signer cannot be reached, or does not answer as one."""
+
+    exit_code: ClassVar[int] = EXIT_NOT_CHECKED

@@ -1,0 +1,103 @@
+"""The secret of a private release, under which its digests are told to the public.
+
+A keyed digest is HMAC-SHA256 (RFC 2104) with the salt as key, over the 64 hexadecimal digits of the
+SHA-256 in ASCII. Centers that share the salt tell the same ones, so their findings can still be
+joined; whoever lacks it cannot even try a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from builders.digest import Digest
+from builders.errors import NotFoundError, StoreConflictError, UsageError
+from builders.vault import ByteStore
+from pipelines.evidence.keys import check_key, encode
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.store import DamagedError, Store
+
+SALT_BYTES = 32
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Salt:
+    """32 secret bytes; they are never shown by accident."""
+
+    secret: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != SALT_BYTES:
+            message = f"a salt has {SALT_BYTES} bytes, got {len(self.secret)}"
+            raise ValueError(message)
+
+    def __repr__(self) -> str:
+        """Return nothing that helps."""
+        return "Salt(...)"
+
+    def keyed(self, digest: Digest) -> Digest:
+        """Return the keyed digest that stands for `digest` in public."""
+        return Digest(hmac.new(self.secret, digest.hex.encode(), hashlib.sha256).hexdigest())
+
+    def to_text(self) -> str:
+        """Return the secret as it is stored and carried: 64 hexadecimal digits and a newline."""
+        return f"{self.secret.hex()}\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Salt:
+        """Read what `to_text` writes; raises `UsageError`, which does not repeat the text."""
+        try:
+            return cls(secret=bytes.fromhex(Digest(text.strip()).hex))
+        except ValueError as error:
+            raise UsageError(
+                "not a salt", got=f"{len(text)} characters", expected="64 lower-case hex digits"
+            ) from error
+
+
+def salt_key(release: ReleaseName) -> str:
+    """Return the name of a release's salt in the private prefix of a store."""
+    parts = (release.vendor, release.product, release.version)
+    return check_key("/".join(["private/salts", *map(encode, parts)]))
+
+
+def read_salt(store: ByteStore, release: ReleaseName) -> Salt | None:
+    """Return the salt of a release, None when it has none yet; raises `DamagedError`."""
+    key = salt_key(release)
+    try:
+        with store.open(key) as stream:
+            data = stream.read(256)
+    except NotFoundError:
+        return None
+    try:
+        return Salt.parse(data.decode("ascii"))
+    except (UsageError, UnicodeDecodeError) as error:
+        raise DamagedError(
+            f"{key} is damaged",
+            got=f"{len(data)} bytes",
+            expected="64 hex digits",
+            todo="Bring the salt from another center of this release",
+        ) from error
+
+
+def release_salt(store: Store, release: ReleaseName, random: Random = os.urandom) -> Salt:
+    """Return the salt of a release; it is made on first use, and of racing makers one wins."""
+    if (found := read_salt(store, release)) is not None:
+        return found
+    made = Salt(secret=random(SALT_BYTES))
+    try:
+        store.put_record(salt_key(release), made.to_text().encode())
+    except StoreConflictError:
+        found = read_salt(store, release)
+        if found is None:
+            raise
+        return found
+    return made
+
+
+def keep_salt(store: Store, release: ReleaseName, salt: Salt) -> None:
+    """Take in the salt of another center; raises `StoreConflictError` when there is another one."""
+    store.put_record(salt_key(release), salt.to_text().encode())

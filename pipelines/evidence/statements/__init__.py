@@ -1,0 +1,21 @@
+"""The statements that samebits signs: one module each, and one reader for them all."""
+
+from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import KINDS, kind_of, read_statement
+from pipelines.evidence.statements.review import Decision, ReviewStatement
+from pipelines.evidence.statements.statement import NAMESPACE, Statement
+
+__all__ = [
+    "KINDS",
+    "NAMESPACE",
+    "AttemptStatement",
+    "ComparisonStatement",
+    "Decision",
+    "ProvenanceStatement",
+    "ReviewStatement",
+    "Statement",
+    "kind_of",
+    "read_statement",
+]

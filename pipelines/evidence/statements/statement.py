@@ -1,0 +1,146 @@
+"""The in-toto Statement v1 without its envelope, and the parts that predicates share.
+
+Field rules: in-toto attestation framework, specification v1 (statement, resource descriptor, digest
+set). A statement has one spelling, canonical JSON (RFC 8785), so that writing one that was read
+gives the same bytes; unknown fields are refused, because nobody here would have checked them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from builders.digest import Digest, canonical_json
+
+NAMESPACE = "https://samebits.example/"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+MAX_STATEMENT = 8 << 20
+MAX_SUBJECTS = 20_000
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1024)]
+"""One line of text."""
+Uri = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21\x23-\x7e]+$", max_length=2048)
+]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Release = Annotated[str, StringConstraints(pattern=r"^[^\s/@]+/[^\s/@]+@[^\s/@]+$", max_length=400)]
+RunName = Annotated[str, StringConstraints(pattern=r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")]
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+def parse_time(value: object) -> datetime:
+    """Read `2026-01-02T03:04:05Z` (RFC 3339, UTC, whole seconds); raises ValueError."""
+    if isinstance(value, datetime):
+        if value.tzinfo != UTC or value.microsecond:
+            message = "expected whole seconds in UTC"
+            raise ValueError(message)
+        return value
+    moment = datetime.strptime(value, _TIME).replace(tzinfo=UTC) if isinstance(value, str) else None
+    if moment is None or show_time(moment) != value:
+        message = "expected a time such as 2026-01-02T03:04:05Z"
+        raise ValueError(message)
+    return moment
+
+
+def show_time(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, whole seconds."""
+    # The year is spelt out: strftime does not pad it everywhere.
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%SZ}"
+
+
+Time = Annotated[datetime, BeforeValidator(parse_time), PlainSerializer(show_time)]
+
+
+class Part(BaseModel):
+    """A frozen part of a statement; its fields are written in lowerCamelCase, as in-toto does."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; what is None is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class DigestSet(Part):
+    """Digests of one thing, by algorithm; `hmac_sha256` is a keyed one."""
+
+    sha256: Digest | None = None
+    hmac_sha256: Annotated[Digest | None, Field(alias="hmac_sha256")] = None
+    git_commit: Annotated[
+        str | None, Field(alias="gitCommit", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")
+    ] = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            message = "expected at least one digest"
+            raise ValueError(message)
+        return self
+
+
+class Subject(Part):
+    """What a statement is about; in-toto makes the digest mandatory, we make the name so."""
+
+    name: Line
+    digest: DigestSet
+
+
+class Resource(Part):
+    """Something that a statement mentions: an in-toto resource descriptor with a digest."""
+
+    name: Line
+    uri: Uri | None = None
+    digest: DigestSet
+    annotations: dict[Word, Line] | None = None
+
+
+class Statement(Part):
+    """An in-toto statement; each kind gives `predicate_type` and `predicate` their types."""
+
+    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")] = (
+        "https://in-toto.io/Statement/v1"
+    )
+    subject: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=MAX_SUBJECTS)]
+    predicate_type: str
+    predicate: Part
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [subject.name for subject in self.subject]
+        if len(set(names)) != len(names):
+            message = "a subject's name stands twice"
+            raise ValueError(message)
+        return self
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON: the payload that is signed."""
+        return canonical_json(self.to_dict())
+
+    def digest(self) -> Digest:
+        """Return the SHA-256 of the payload, by which other statements name this one."""
+        return Digest.of(self.to_bytes())
+
+
+def subject(name: str, sha256: Digest) -> Subject:
+    """Return a subject with a plain digest."""
+    return Subject(name=name, digest=DigestSet(sha256=sha256))

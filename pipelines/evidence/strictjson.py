@@ -1,0 +1,139 @@
+"""JSON as evidence has it: one spelling, bounded in size, depth and count, nothing ambiguous.
+
+RFC 8259 leaves duplicate keys and large numbers to the reader; two readers then see two documents
+in one signature. Here they are refused, with whatever RFC 8785 cannot write.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pipelines.evidence.errors import MalformedError
+
+MAX_DEPTH = 32
+MAX_NODES = 500_000
+_MAX_INTEGER = (1 << 53) - 1  # I-JSON (RFC 7493), and so RFC 8785
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_object(
+    data: bytes, *, what: str, limit: int, nodes: int = MAX_NODES, floats: bool = False
+) -> dict[str, Any]:
+    """Read one JSON object of at most `limit` bytes and `nodes` values.
+
+    `what` names it in messages. Numbers with a fraction or exponent are refused unless `floats`.
+    Raises `MalformedError`.
+    """
+    if len(data) > limit:
+        raise malformed(what, got=f"{len(data)} bytes", expected=f"at most {limit} bytes")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_float=float if floats else _refuse,
+        )
+    except UnicodeDecodeError as error:
+        raise malformed(
+            what, got=f"byte {data[error.start]:#04x} at {error.start}", expected="UTF-8"
+        ) from error
+    except RecursionError as error:
+        raise malformed(what, got="more", expected=f"at most {MAX_DEPTH} levels") from error
+    except ValueError as error:
+        raise malformed(what, got=ascii(str(error))[1:-1][:200], expected="JSON") from error
+    if not isinstance(value, dict):
+        raise malformed(what, got=type(value).__name__, expected="a JSON object")
+    _check_nodes(value, what, nodes)
+    return value
+
+
+def read_model(
+    data: bytes,
+    model: type[Model],
+    *,
+    what: str,
+    limit: int,
+    nodes: int = MAX_NODES,
+    floats: bool = False,
+) -> Model:
+    """Read one JSON object as `model`, strictly; raises `MalformedError` naming the field."""
+    read_object(data, what=what, limit=limit, nodes=nodes, floats=floats)
+    try:
+        return model.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        raise _invalid(what, error) from error
+
+
+def malformed(what: str, *, got: object, expected: object) -> MalformedError:
+    """Return the error for `what`, which is not in its form."""
+    return MalformedError(
+        f"{what} is malformed",
+        got=got,
+        expected=expected,
+        todo="Take it again from where it was published; a damaged copy proves nothing",
+    )
+
+
+def _invalid(what: str, error: ValidationError) -> MalformedError:
+    faults = error.errors(include_url=False, include_context=False)
+    first = faults[0]
+    field = ".".join(str(part) for part in first["loc"])
+    value = first["input"]
+    shown = ascii(value)[:120] if isinstance(value, str | int | float) else type(value).__name__
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return malformed(
+        what,
+        got=f"{ascii(field)[1:-1][:200] or 'the document'} {shown}{more}",
+        expected=ascii(first["msg"].removeprefix("Value error, "))[1:-1][:300],
+    )
+
+
+def _check_nodes(value: Any, what: str, nodes: int) -> None:
+    """Bound depth and count, and refuse text and numbers that RFC 8785 cannot write."""
+    count = 0
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for node in level:
+            if isinstance(node, dict):
+                below += node.keys()
+                below += node.values()
+            elif isinstance(node, list):
+                below += node
+            else:
+                _check_leaf(node, what)
+        count += len(below)
+        if count > nodes:
+            raise malformed(what, got="more", expected=f"at most {nodes} values")
+        if not below:
+            return
+        level = below
+    raise malformed(what, got="more", expected=f"at most {MAX_DEPTH} levels")
+
+
+def _check_leaf(node: Any, what: str) -> None:
+    if isinstance(node, str):
+        try:
+            node.encode()
+        except UnicodeEncodeError as error:
+            raise malformed(what, got=ascii(node)[:120], expected="Unicode text") from error
+    elif isinstance(node, int) and abs(node) > _MAX_INTEGER:
+        raise malformed(what, got=str(node)[:40], expected="whole numbers below 2^53")
+    elif isinstance(node, float) and node in {float("inf"), float("-inf")}:
+        raise malformed(what, got="a number out of range", expected="numbers that fit a double")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        message = "a key stands twice in one object"
+        raise ValueError(message)
+    return result
+
+
+def _refuse(constant: str) -> NoReturn:
+    message = f"the number {constant[:40]} is refused"
+    raise ValueError(message)

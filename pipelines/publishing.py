@@ -1,0 +1,115 @@
+"""From a finished report to signed statements in the store: evidence first, announcement after."""
+
+from __future__ import annotations
+
+from builders.claim import recipe_script
+from builders.digest import Digest
+from builders.errors import UsageError
+from builders.images.provide import claimed_digest
+from builders.vault import Vault
+from pipelines.center import Center
+from pipelines.evidence import Store, Visibility
+from pipelines.evidence.artefacts import put_pointers
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.keys import REPORT, private_twin, release_run
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.salt import release_salt
+from pipelines.evidence.sbom import sbom
+from pipelines.evidence.signed import named
+from pipelines.foldercache import FolderCache
+from pipelines.job import Job
+from pipelines.redaction import redact
+from pipelines.report import Report
+from pipelines.signer import Evidence, LocalSigner, SocketSigner, StatementSigner
+from pipelines.signer.evidence import MAX_RECIPE
+from pipelines.signer.local import center_key, folder_locks
+from pipelines.workshop import recipes_folder
+
+
+def open_signer(center: Center, store: Store, vault: Vault) -> StatementSigner:
+    """Return the signer of a center: behind its socket if its file names one, else in process.
+
+    Raises `KeyFileError`.
+    """
+    if center.signer is not None:
+        return SocketSigner(center.signer)
+    return LocalSigner(
+        center,
+        store,
+        key=center_key(center),
+        locks=folder_locks(recipes_folder() / "images"),
+        vault=vault,
+        cache=FolderCache(center.home / "cache" / "contents"),
+    )
+
+
+def sign_and_store(
+    job: Job, report: Report, signer: StatementSigner, store: Store
+) -> tuple[str, ...]:
+    """Sign what a run found and store it; returns the names of the records.
+
+    What the report names by digest must be in the store already. Raises `RefusedError` when the
+    signer does not agree, `SignerError` when it cannot be reached, `StoreError`.
+    """
+    evidence = gather_evidence(job, report, store)
+    folder = release_run(report.vendor, report.product, report.version, report.center, report.run)
+    envelopes = named(signer.sign(evidence))
+    for name, envelope in envelopes.items():
+        _put(store, f"{folder}{name}", envelope)
+    return tuple(f"{folder}{name}" for name in envelopes)
+
+
+def make_salt(job: Job, store: Store) -> None:
+    """Make sure that a private release has its salt, which the signer only reads."""
+    if job.loaded().recipe.visibility == "private":
+        release_salt(store, ReleaseName.parse(job.release))
+
+
+def store_report(job: Job, report: Report, store: Store) -> str:
+    """Store the report and return its public name; of a private release only its public form.
+
+    The whole report of a private release goes under the same name into the private prefix.
+    """
+    key = release_run(report.vendor, report.product, report.version, report.center, report.run)
+    if job.loaded().recipe.visibility == "private":
+        store.put_record(private_twin(f"{key}{REPORT}"), report.to_json())
+        report = redact(report, release_salt(store, ReleaseName.parse(job.release)))
+    put_pointers(store, report.model_dump(mode="json", by_alias=True))
+    store.put_record(f"{key}{REPORT}", report.to_json())
+    return f"{key}{REPORT}"
+
+
+def gather_evidence(job: Job, report: Report, store: Store) -> Evidence:
+    """Return what the signer needs, and store the SBOM."""
+    loaded, images = job.loaded(), job.shop().images
+    name = loaded.recipe.build.image
+    digest = claimed_digest(name, images)
+    lock = None if "@sha256:" in name else images.lock(name)
+    bill = sbom(loaded.recipe, image=digest, lock=lock)
+    store.put_cas(Visibility.PRIVATE, bill)
+    try:
+        with loaded.path.open("rb") as stream:
+            recipe = stream.read(MAX_RECIPE)
+    except OSError as error:
+        raise UsageError(
+            f"the recipe {loaded.path} cannot be read any more", got=error.strerror
+        ) from error
+    return Evidence(
+        recipe=recipe,
+        script=recipe_script(loaded),
+        image=digest,
+        sbom=Digest.of(bill),
+        report=report,
+    )
+
+
+def _put(store: Store, key: str, envelope: Envelope) -> None:
+    """Store an envelope; one of the same statement that is there from an earlier try is kept.
+
+    Not every scheme signs the same bytes to the same signature.
+    """
+    if store.has(key):
+        there = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
+        if there.payload == envelope.payload:
+            return
+    store.put_record(key, envelope.to_bytes())

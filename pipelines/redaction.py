@@ -1,0 +1,177 @@
+"""What the public may know of a run whose source is closed.
+
+Everything is copied field by field, and only what is known to be public: names and digests of what
+is shipped, words and numbers of our own. Digests of anything else are keyed by the release's salt,
+text of other origin is left out. A field that is added to a report stays private until it is named
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from builders.digest import Digest
+from builders.rebuilt import Output, Part, Rebuild
+from builders.seal import SealedFile
+from builders.words import Outcome
+from pipelines.evidence.salt import Salt
+from pipelines.evidence.statements.attempt import Cut, cut
+from pipelines.evidence.statements.comparison import ground
+from pipelines.evidence.statements.run import (
+    Run,
+    judged_attempt,
+    public_image_name,
+    shipped_digests,
+)
+from pipelines.judge.finding import Cause, Explanation, Finding, ShippedFact
+from pipelines.judge.look import FileFact
+from pipelines.report import Attempt, Environment, Report, ReviewFact, SourceFact
+
+WITHHELD = "withheld"
+_STEPS = (
+    "inputs", "source", "image", "rebuild", "seal", "shipped", "judge", "look", "confirm",
+    "explain", "total",
+)  # fmt: skip
+
+
+def redact(report: Report, salt: Salt) -> Report:
+    """Return the public form of the report of a private release."""
+    view = _View(salt, shipped_digests(report))
+    judged = judged_attempt(report)
+    ended = judged.rebuild if judged and judged.rebuild.outcome is report.outcome else None
+    return Report(
+        vendor=report.vendor,
+        product=report.product,
+        version=report.version,
+        center=report.center,
+        run=report.run,
+        claim=view.secret(report.claim),
+        seal=report.seal,
+        outcome=report.outcome,
+        reason=_ending(ended) if ended else None,
+        verdict=report.verdict,
+        artefacts=view.findings(report),
+        by_products=tuple(
+            SealedFile(name=f"by-product-{number}", size=file.size, hmac=salt.keyed(file.hmac))
+            for number, file in enumerate(report.by_products, start=1)
+        ),
+        environment=view.environment(report.environment),
+        timings={step: report.timings[step] for step in _STEPS if step in report.timings},
+        attempts=tuple(view.attempt(a, declared_names(report)) for a in report.attempts),
+    )
+
+
+def redact_run(run: Run, salt: Salt) -> Run:
+    """Return a run as the public statements about it are made."""
+    return replace(run, report=redact(run.report, salt), recipe=salt.keyed(run.recipe), salt=salt)
+
+
+def declared_names(report: Report) -> frozenset[str]:
+    """Return the names of the shipped files."""
+    return frozenset(finding.name for finding in report.artefacts if finding.shipped)
+
+
+def _ending(rebuild: Rebuild) -> str | None:
+    """Return what ended a build, in a word and a number of our own."""
+    match word := cut(rebuild):
+        case Cut.EXIT_CODE:
+            return f"exit code {rebuild.exit_code}"
+        case Cut.SIGNAL:
+            return f"signal {rebuild.signal}"
+        case _:
+            return str(word) if word else None
+
+
+class _View:
+    """Turns each part of a report into what is shown of it."""
+
+    def __init__(self, salt: Salt, shipped: AbstractSet[Digest]) -> None:
+        self._salt = salt
+        self._shipped = shipped
+
+    def secret(self, digest: Digest | None) -> Digest | None:
+        return self._salt.keyed(digest) if digest else None
+
+    def built(self, digest: Digest) -> Digest:
+        """Show the digest of a built file only if that very file is shipped."""
+        return digest if digest in self._shipped else self._salt.keyed(digest)
+
+    def findings(self, report: Report) -> tuple[Finding, ...]:
+        built = report.outcome is Outcome.BUILT
+        found, undeclared = [], 0
+        for finding in report.artefacts:
+            undeclared += finding.shipped is None
+            name = finding.name if finding.shipped else f"undeclared-{undeclared}"
+            found.append(self._finding(finding, name, built=built))
+        return tuple(found)
+
+    def _finding(self, finding: Finding, name: str, *, built: bool) -> Finding:
+        shipped, rebuilt, told = finding.shipped, finding.rebuilt, finding.explanation
+        return Finding(
+            name=name,
+            verdict=finding.verdict,
+            reason=ground(finding, built=built),
+            shipped=ShippedFact(
+                published=shipped.published, sha256=shipped.sha256, size=shipped.size
+            )
+            if shipped
+            else None,
+            rebuilt=FileFact(sha256=self.built(rebuilt.sha256), size=rebuilt.size)
+            if rebuilt
+            else None,
+            normalizers=finding.normalizers,
+            causes=tuple(Cause(name=cause.name, detail=WITHHELD) for cause in finding.causes),
+            explanation=Explanation(
+                status=told.status,
+                json_diff=self.secret(told.json_diff),
+                html_diff=self.secret(told.html_diff),
+            ),
+        )
+
+    def environment(self, told: Environment) -> Environment:
+        return Environment(
+            declared={},
+            method=told.method,
+            image=public_image_name(told.image) if told.image else None,
+            image_config=told.image_config,
+            sources=tuple(
+                SourceFact(
+                    locator=WITHHELD,
+                    sha256=self._salt.keyed(source.sha256),
+                    source_digest=self.secret(source.source_digest),
+                )
+                for source in told.sources
+            ),
+            samebits=told.samebits,
+            visibility=told.visibility,
+            reviews=tuple(ReviewFact(name=r.name, key=r.key) for r in told.reviews),
+        )
+
+    def attempt(self, attempt: Attempt, declared: AbstractSet[str]) -> Attempt:
+        rebuild = attempt.rebuild
+        return Attempt(
+            number=attempt.number,
+            purpose=attempt.purpose,
+            rebuild=Rebuild(
+                outcome=rebuild.outcome,
+                reason=_ending(rebuild),
+                exit_code=rebuild.exit_code,
+                signal=rebuild.signal,
+                oom_killed=rebuild.oom_killed,
+                peak_memory=rebuild.peak_memory,
+                wall_seconds=rebuild.wall_seconds,
+                log=self.secret(rebuild.log),
+                log_truncated=rebuild.log_truncated,
+                outputs=tuple(
+                    Output(
+                        name=output.name,
+                        size=output.size,
+                        sha256=self.built(output.sha256),
+                        part=output.part,
+                    )
+                    for output in rebuild.outputs
+                    if output.part is Part.ARTEFACT and output.name in declared
+                ),
+            ),
+        )

@@ -1,0 +1,11 @@
+"""The signer: takes evidence, finds the verdict again by itself, and signs only what agrees.
+
+It is the only holder of the key for statements. In a center it is a process of its own behind a
+socket; by default the same code runs in the process that verified.
+"""
+
+from pipelines.signer.client import SocketSigner
+from pipelines.signer.evidence import Evidence
+from pipelines.signer.local import LocalSigner, StatementSigner
+
+__all__ = ["Evidence", "LocalSigner", "SocketSigner", "StatementSigner"]

@@ -1,0 +1,135 @@
+"""The signer in this process: checks, then statements, then signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from builders.errors import UsageError
+from builders.images.lock import ImageLock, load_lock
+from builders.vault import ByteStore, Vault
+from pipelines.center import LOCAL, Center
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.salt import read_salt
+from pipelines.evidence.signed import statements_for
+from pipelines.evidence.signing import (
+    PrivateKey,
+    key_from_uri,
+    load_key,
+    load_or_create,
+    read_public_file,
+)
+from pipelines.evidence.statements import Statement
+from pipelines.judge.copied import ContentsCache
+from pipelines.redaction import redact_run
+from pipelines.signer.bytesource import ByteSource
+from pipelines.signer.case import Case, Locks, opened
+from pipelines.signer.checks import check_all
+from pipelines.signer.evidence import Evidence
+
+STATEMENTS = "statements"
+
+
+class StatementSigner(Protocol):
+    """Whoever signs what a run found."""
+
+    def sign(self, evidence: Evidence) -> list[Envelope]:
+        """Return the signed statements of a run; raises `RefusedError` when it does not agree."""
+
+
+class LocalSigner:
+    """Signs for one center, with the key in this process."""
+
+    def __init__(
+        self,
+        center: Center,
+        store: ByteStore,
+        *,
+        key: EnvelopeSigner,
+        locks: Locks,
+        vault: Vault | None = None,
+        cache: ContentsCache | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Read evidence in `store`, and inputs in `vault`, which is that of `store` by default.
+
+        `locks` gives the locks of builder images, `cache` what is inside of inputs, `clock` the
+        time in UTC.
+        """
+        self._center = center
+        self._store = store
+        self._source = ByteSource(store, vault or Vault(store))
+        self._key = key
+        self._locks = locks
+        self._cache = cache
+        self._clock = clock
+
+    def sign(self, evidence: Evidence) -> list[Envelope]:
+        """Return the signed statements of a run; raises `RefusedError` when it does not agree."""
+        with opened(
+            evidence,
+            center=self._center,
+            source=self._source,
+            locks=self._locks,
+            cache=self._cache,
+            now=self._clock(),
+        ) as case:
+            check_all(case)
+            try:
+                statements = self._statements(case)
+            except ValidationError as error:
+                raise RefusedError(
+                    "what it says fits into no statement",
+                    check="statement",
+                    got=error.errors(include_url=False)[0]["msg"],
+                ) from error
+        return [sign(statement.to_bytes(), self._key) for statement in statements]
+
+    def _statements(self, case: Case) -> list[Statement]:
+        """Return what is to be signed: of a private release, what the public may know."""
+        if case.recipe.visibility == "public":
+            return statements_for(case.run, sbom=case.evidence.sbom)
+        salt = read_salt(self._store, ReleaseName.parse(case.recipe.release))
+        if salt is None:
+            raise RefusedError(
+                "the source is closed, and the store has no salt for its digests",
+                check="salt",
+                got="none",
+                expected="the release's salt in the private prefix",
+            )
+        return statements_for(redact_run(case.run, salt), sbom=salt.keyed(case.evidence.sbom))
+
+
+def folder_locks(folder: Path) -> Locks:
+    """Return the locks `<name>.lock.yaml` of a recipes folder's `images`."""
+
+    def lock(image: str) -> ImageLock | None:
+        if "@sha256:" in image:
+            return None
+        try:
+            return load_lock(folder / f"{image}.lock.yaml")
+        except UsageError as error:
+            raise RefusedError(
+                "the signer does not know that builder image", check="image", got=error
+            ) from error
+
+    return lock
+
+
+def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
+    """Open the key of a center; the implicit center's is made on first use.
+
+    Raises `KeyFileError`.
+    """
+    for name, source in center.key_sources:
+        if name == use:
+            return key_from_uri(source.uri, read_public_file(source.public))
+    if center.id == LOCAL:
+        return load_or_create(center.key_folder, use)
+    return load_key(center.key_folder, use)

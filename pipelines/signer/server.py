@@ -1,0 +1,170 @@
+"""The signer as a process: a Unix socket, callers known by their uid, one thread a connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+import sys
+import threading
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from builders.errors import SamebitsError, UsageError
+from pipelines.evidence.errors import EvidenceError, SignerError
+from pipelines.signer import wire
+from pipelines.signer.evidence import Evidence
+from pipelines.signer.local import StatementSigner
+
+MAX_CALLERS = 8
+_CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
+_BACKLOG = 32
+_LOOK_UP = 0.5  # seconds between looks at whether to stop
+Say = Callable[[str], None]
+
+
+def to_stderr(line: str) -> None:
+    """Write one line to standard error."""
+    sys.stderr.write(f"signer: {line}\n")
+    sys.stderr.flush()
+
+
+class SignerServer:
+    """Answers callers on one socket until it is told to stop."""
+
+    def __init__(
+        self,
+        path: Path,
+        signer: StatementSigner,
+        *,
+        uids: Collection[int],
+        group: int | None = None,
+        say: Say = to_stderr,
+        seconds: float = wire.SECONDS,
+    ) -> None:
+        """Listen on `path`, which is made with mode 0600, or 0660 for the group id `group`.
+
+        Only processes of `uids` are answered. `seconds` bounds each message. Raises `UsageError`.
+        """
+        self._signer = signer
+        self._uids = frozenset(uids)
+        self._say = say
+        self._seconds = seconds
+        self._room = threading.BoundedSemaphore(MAX_CALLERS)
+        self._path = path
+        self._socket = _listen(path, group)
+        self._socket.settimeout(_LOOK_UP)
+        self._stopped = threading.Event()
+
+    def serve(self) -> None:
+        """Answer callers until `stop`."""
+        while not self._stopped.is_set():
+            if not self._room.acquire(timeout=_LOOK_UP):
+                continue
+            try:
+                connection, _ = self._socket.accept()
+            except TimeoutError:
+                self._room.release()
+                continue
+            except OSError:  # stopped meanwhile, or no descriptor is free
+                self._room.release()
+                self._stopped.wait(_LOOK_UP)
+                continue
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Take the socket away and answer nobody any more."""
+        self._stopped.set()
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                if self._knows(connection):
+                    self._converse(connection)
+        except EvidenceError as error:
+            self._say(str(error))
+        finally:
+            self._room.release()
+
+    def _knows(self, connection: socket.socket) -> bool:
+        data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid, uid, _ = _CREDENTIALS.unpack(data)
+        if uid not in self._uids:
+            self._say(f"process {pid} of user id {uid} may not call; it was not answered")
+            return False
+        return True
+
+    def _converse(self, connection: socket.socket) -> None:
+        """Answer one message after the other; a malformed one ends the connection."""
+        while not self._stopped.is_set():
+            try:
+                message = wire.receive(connection, patience=self._seconds, seconds=self._seconds)
+                if message is None:
+                    return
+                evidence = Evidence.from_bytes(message)
+            except SignerError:
+                raise
+            except EvidenceError as error:
+                self._say(str(error))
+                wire.send(connection, wire.refusal(error))
+                return
+            wire.send(connection, self._reply(evidence))
+
+    def _reply(self, evidence: Evidence) -> bytes:
+        report = evidence.report
+        shown = ascii(f"{report.release} {report.run}")[1:-1][:300]
+        try:
+            envelopes = self._signer.sign(evidence)
+        except EvidenceError as error:
+            self._say(f"{shown}: {error}")
+            return wire.refusal(error)
+        except SamebitsError as error:
+            self._say(f"{shown}: {error}")
+            return wire.fault(str(error))
+        except Exception as error:  # noqa: BLE001  # a caller gets an answer whatever happens
+            self._say(f"{shown}: {type(error).__name__}: {error}")
+            return wire.fault(type(error).__name__)
+        self._say(f"{shown}: {len(envelopes)} statements signed")
+        return wire.answer(envelopes)
+
+
+def _listen(path: Path, group: int | None) -> socket.socket:
+    _remove_stale(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    mask = os.umask(0o177)
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        listening.bind(str(path))
+        if group is not None:
+            os.chown(path, -1, group)
+            path.chmod(0o660)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise UsageError(
+            f"the signer cannot listen on {path}",
+            got=error.strerror or error,
+            expected="a path of at most 107 bytes in a folder of its own",
+        ) from error
+    finally:
+        os.umask(mask)
+    return listening
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a signer that died; one that answers, or anything else, stays."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise UsageError(f"{path} is no socket", todo="Choose another path")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise UsageError(f"a signer listens on {path} already", todo="Stop that one first")

@@ -1,0 +1,132 @@
+"""Messages between a center and its signer: four bytes of length, big-endian, then one JSON object.
+
+A message has a largest size and a deadline for all of it, so that neither a liar nor a slow peer
+can hold the other up.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import Any
+
+from builders.digest import canonical_json
+from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
+from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.signer.evidence import MAX_EVIDENCE
+
+MAX_ANSWER = 256 << 20
+MAX_ENVELOPES = 25_000
+SECONDS = 60.0
+"""For one message to arrive once it has begun."""
+_LENGTH = struct.Struct(">I")
+_PIECE = 1 << 16
+
+
+def send(connection: socket.socket, data: bytes, *, seconds: float = SECONDS) -> None:
+    """Send one message; raises `SignerError`."""
+    connection.settimeout(seconds)
+    try:
+        connection.sendall(_LENGTH.pack(len(data)) + data)
+    except OSError as error:
+        raise _broken(error) from error
+
+
+def receive(
+    connection: socket.socket,
+    *,
+    limit: int = MAX_EVIDENCE,
+    patience: float = SECONDS,
+    seconds: float = SECONDS,
+) -> bytes | None:
+    """Receive one message; None when the peer has hung up instead of beginning one.
+
+    `patience` is how long it may take to begin. Raises `SignerError` for a peer that stops half-way
+    and `MalformedError` for a message above `limit` bytes.
+    """
+    deadline = time.monotonic() + patience
+    first = _exactly(connection, 1, deadline)
+    if not first:
+        return None
+    deadline = time.monotonic() + seconds
+    header = first + _whole(connection, _LENGTH.size - 1, deadline)
+    (size,) = _LENGTH.unpack(header)
+    if size > limit:
+        raise malformed("the message", got=f"{size} bytes", expected=f"at most {limit} bytes")
+    return _whole(connection, size, deadline)
+
+
+def answer(envelopes: list[Envelope]) -> bytes:
+    """Return the answer that carries signed statements."""
+    return canonical_json({"envelopes": [envelope.to_dict() for envelope in envelopes]})
+
+
+def refusal(error: EvidenceError) -> bytes:
+    """Return the answer that says why nothing is signed."""
+    check = error.check if isinstance(error, RefusedError) else "schema"
+    return canonical_json({"refused": {"check": check, "message": str(error)[:4000]}})
+
+
+def fault(message: str) -> bytes:
+    """Return the answer that the signer itself is out of order."""
+    return canonical_json({"fault": message[:4000]})
+
+
+def read_answer(data: bytes) -> list[Envelope]:
+    """Read an answer; raises `RefusedError` for a refusal, `SignerError` for what is none."""
+    try:
+        document = read_object(data, what="the signer's answer", limit=MAX_ANSWER)
+        match document:
+            case {"envelopes": list(found), **rest} if not rest and 0 < len(found) <= MAX_ENVELOPES:
+                return [_envelope(entry) for entry in found]
+            case {"refused": {"check": str(check), "message": str(message), **odd}, **rest} if not (
+                odd or rest
+            ):
+                raise RefusedError(message, check=check)
+            case {"fault": str(message), **rest} if not rest:
+                raise SignerError("the signer is out of order", got=message)
+    except MalformedError as error:
+        raise SignerError("the signer gives no proper answer", got=error) from error
+    raise SignerError("the signer gives no proper answer", got="other fields")
+
+
+def _envelope(entry: Any) -> Envelope:
+    if not isinstance(entry, dict):
+        raise malformed("an envelope", got=type(entry).__name__, expected="an object")
+    return Envelope.from_dict(entry)
+
+
+def _whole(connection: socket.socket, size: int, deadline: float) -> bytes:
+    data = _exactly(connection, size, deadline)
+    if len(data) < size:
+        raise SignerError(
+            "a message ends in the middle", got=f"{len(data)} bytes", expected=f"{size} bytes"
+        )
+    return data
+
+
+def _exactly(connection: socket.socket, size: int, deadline: float) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise SignerError("a message takes too long", got=f"{len(data)} of {size} bytes")
+        connection.settimeout(left)
+        try:
+            piece = connection.recv(min(size - len(data), _PIECE))
+        except OSError as error:
+            raise _broken(error) from error
+        if not piece:
+            break
+        data += piece
+    return bytes(data)
+
+
+def _broken(error: OSError) -> SignerError:
+    return SignerError(
+        "the connection to the signer broke",
+        got=error.strerror or "no answer in time",
+        todo="Look at the signer's own messages, and run again",
+    )

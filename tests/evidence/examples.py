@@ -1,0 +1,185 @@
+"""A statement of every kind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from builders.digest import Digest
+from builders.words import Kind, Outcome, Verdict
+from pipelines.evidence.statements.attempt import (
+    AttemptStatement,
+    Cut,
+    Purpose,
+    RebuildAttempt,
+)
+from pipelines.evidence.statements.comparison import (
+    Comparison,
+    ComparisonStatement,
+    ExplanationDigests,
+    FileDigest,
+    Ground,
+    Shipped,
+)
+from pipelines.evidence.statements.provenance import (
+    BuildDefinition,
+    Builder,
+    DeclaredEnvironment,
+    ExternalParameters,
+    InternalParameters,
+    Metadata,
+    Provenance,
+    ProvenanceStatement,
+    RunDetails,
+)
+from pipelines.evidence.statements.review import Decision, review
+from pipelines.evidence.statements.statement import (
+    DigestSet,
+    Resource,
+    Statement,
+    subject,
+)
+from pipelines.evidence.statements.status import (
+    Answer,
+    Head,
+    KeyChange,
+    KeyUse,
+    Result,
+    TestResult,
+    TestResultStatement,
+    heartbeat,
+    key_event,
+    receipt,
+)
+from pipelines.judge.finding import CauseName, ExplanationStatus
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RUN = "20260102T030405Z-0a1b2c3d"
+RELEASE = "acme/rules@1.10"
+BUILDER = "https://samebits.example/centers/zurich/builder"
+A, B, C = (Digest(letter * 64) for letter in "abc")
+SET = DigestSet(sha256=A)
+
+
+def example_provenance() -> ProvenanceStatement:
+    return ProvenanceStatement(
+        subject=(subject("rules.bin", A), subject("rules ü.idx", B)),
+        predicate=Provenance(
+            build_definition=BuildDefinition(
+                external_parameters=ExternalParameters(
+                    release=RELEASE,
+                    recipe=SET,
+                    kind=Kind.RULESET,
+                    platform="linux/amd64",
+                    method="script",
+                    parameters={"steps": [["true"]], "script": None, "epoch": 0},
+                    image="debian-trixie-build",
+                    environment=DeclaredEnvironment(
+                        hostname="builder",
+                        locale="C.UTF-8",
+                        path="/build/x",
+                        timezone="UTC",
+                        umask="0022",
+                        variables={"PATH": "/usr/bin", "EMPTY": ""},
+                    ),
+                ),
+                internal_parameters=InternalParameters(claim=DigestSet(sha256=B)),
+                resolved_dependencies=(
+                    Resource(
+                        name="rules.tar",
+                        uri="git+https://git.example/rules@" + "1" * 40,
+                        digest=DigestSet(sha256=C, git_commit="1" * 40),
+                        annotations={"role": "source", "source-digest": str(A)},
+                    ),
+                ),
+            ),
+            run_details=RunDetails(
+                builder=Builder(id=BUILDER, version={"samebits": "0.1.0"}),
+                metadata=Metadata(invocation_id=RUN, started_on=NOW, finished_on=NOW),
+                byproducts=(
+                    Resource(name="build.log", digest=SET),
+                    Resource(name="x.debug", digest=DigestSet(hmac_sha256=B)),
+                ),
+            ),
+        ),
+    )
+
+
+def example_comparison() -> ComparisonStatement:
+    return ComparisonStatement(
+        subject=(subject("rules.bin", A),),
+        predicate=Comparison(
+            release=RELEASE,
+            center="zurich",
+            builder=BUILDER,
+            run=RUN,
+            compared_on=NOW,
+            claim=SET,
+            verdict=Verdict.DIFFERENT,
+            ground=Ground.BYTES_DIFFER,
+            shipped=Shipped(published=SET, served=FileDigest(digest=SET, size=3)),
+            rebuilt=FileDigest(digest=DigestSet(sha256=B), size=4),
+            normalizers=(),
+            causes=(CauseName.CONTENT,),
+            explanation=ExplanationDigests(status=ExplanationStatus.COMPLETE, json_diff=SET),
+            provenance=SET,
+        ),
+    )
+
+
+def example_attempt() -> AttemptStatement:
+    return AttemptStatement(
+        subject=(subject("rules.bin", A),),
+        predicate=RebuildAttempt(
+            release=RELEASE,
+            center="zurich",
+            builder=BUILDER,
+            run=RUN,
+            number=1,
+            purpose=Purpose.JUDGED,
+            outcome=Outcome.BUILD_FAILED,
+            reason=Cut.EXIT_CODE,
+            exit_code=2,
+            oom_killed=False,
+            peak_memory=1 << 30,
+            wall_milliseconds=1500,
+            log=SET,
+            log_truncated=False,
+            claim=SET,
+            started_on=NOW,
+            finished_on=NOW,
+        ),
+    )
+
+
+STATEMENTS: dict[str, Statement] = {
+    "provenance": example_provenance(),
+    "comparison": example_comparison(),
+    "attempt": example_attempt(),
+    "review": review(
+        source=DigestSet(sha256=A),
+        claim=DigestSet(sha256=B),
+        reviewer="r.one",
+        decision=Decision.APPROVE,
+        now=NOW.replace(microsecond=9),
+    ),
+    "heartbeat": heartbeat(
+        center="zurich", heads=[Head(release=RELEASE, sequence=7, newest=SET)], now=NOW
+    ),
+    "receipt": receipt(center="zurich", request=A, answer=Answer.DONE, now=NOW, run=RUN),
+    "key-event": key_event(
+        center="zurich",
+        key_id=A,
+        pem=b"pem",
+        use=KeyUse.STATEMENTS,
+        change=KeyChange.REVOKED,
+        now=NOW,
+    ),
+    "test-result": TestResultStatement(
+        subject=(subject("samebits", A),),
+        predicate=TestResult(
+            result=Result.PASSED,
+            configuration=(Resource(name="suite", digest=SET),),
+            passed_tests=("one", "two"),
+        ),
+    ),
+}

@@ -1,0 +1,55 @@
+"""A key, and honest runs of every ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.words import Outcome
+from pipelines.evidence.signing import PrivateKey, create_key
+from tests.signer.scene import OURS, THEIRS, Scene
+
+Stage = Callable[[str], Scene]
+
+SCENES: dict[str, dict[str, Any]] = {
+    "identical": {},
+    "unread": {"read": False},
+    "pulled": {"image": "registry.internal:5000/base/builder@sha256:" + "7" * 64},
+    "different": {
+        "outputs": {"rules.bin": THEIRS, "rules.idx": b"index", "rules.debug": b"s"},
+        "explained": True,
+    },
+    "nondeterministic": {
+        "outputs": {"rules.bin": THEIRS, "rules.idx": b"index"},
+        "again": {"rules.bin": OURS, "rules.idx": b"index"},
+    },
+    "confirmed": {
+        "outputs": {"rules.bin": THEIRS, "rules.idx": b"index"},
+        "again": {"rules.bin": THEIRS, "rules.idx": b"index"},
+    },
+    "missing": {"outputs": {"rules.bin": OURS}},
+    "nothing": {"outputs": {}},
+    "unexpected": {"outputs": {"rules.bin": OURS, "rules.idx": b"index", "surprise": b"!"}},
+    "twins": {
+        "outputs": {"rules.bin": OURS, "rules.idx": b"index", "surprise1": b"!", "surprise2": b"!"}
+    },
+    "unreachable": {"served": {"rules.idx": None}},
+    "mismatch": {"served": {"rules.bin": THEIRS}},
+    "failed": {"outcome": Outcome.BUILD_FAILED},
+    "broken": {"outcome": Outcome.INFRASTRUCTURE_ERROR, "attempt": Outcome.BUILT},
+    "unavailable": {"outcome": Outcome.INPUT_UNAVAILABLE, "attempted": False},
+}
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> PrivateKey:
+    return create_key(tmp_path_factory.mktemp("keys"), "statements")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Set a scene by its name."""
+    return lambda name: Scene(folder=tmp_path, **SCENES[name])

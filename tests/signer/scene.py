@@ -1,0 +1,267 @@
+"""Runs as a center leaves them, without an engine: store, vault, recipe and an honest report."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from builders.claim import claim_of, recipe_script
+from builders.digest import Digest
+from builders.images.lock import ImageLock, load_lock
+from builders.outputs import Output, part_of
+from builders.plan import InputFile
+from builders.rebuild import Rebuild
+from builders.recipe import LoadedRecipe, load_recipe
+from builders.seal import Seal, seal_files
+from builders.source import source_digest
+from builders.vault import Vault
+from builders.words import Outcome, Role
+from pipelines.center import Center
+from pipelines.evidence.keys import Visibility
+from pipelines.evidence.sbom import sbom
+from pipelines.evidence.signing import PrivateKey
+from pipelines.judge.compare import compare, confirm
+from pipelines.judge.facts import Declared, Facts, InputCheck, Rebuilt, Unreachable
+from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, worst
+from pipelines.judge.look import FileFact
+from pipelines.report import Attempt, Environment, Report, SourceFact
+from pipelines.signer.evidence import Evidence
+from pipelines.signer.local import LocalSigner, folder_locks
+from pipelines.signer.recompute import _COVERAGE
+from tests.fakes.store import MemoryStore
+
+IMAGES = Path(__file__).parents[2] / "recipes" / "images"
+RUN = "20260102T030405Z-0a1b2c3d"
+NOW = datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
+OURS = b"the bytes of rules.bin, long enough to count as a member\n"
+THEIRS = b"the bytes of rules.bin, short of what was shipped to all\n"
+LOG = b"building\n"
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """What goes into a run; `make` turns it into evidence."""
+
+    folder: Path
+    shipped: dict[str, bytes] = field(
+        default_factory=lambda: {"rules.bin": OURS, "rules.idx": b"index"}
+    )
+    served: dict[str, bytes | None] = field(default_factory=dict)
+    """What is served instead of the published bytes; None: nothing."""
+    outputs: dict[str, bytes] = field(
+        default_factory=lambda: {
+            "rules.bin": OURS,
+            "rules.idx": b"index",
+            "rules.debug": b"symbols",
+            "rules.notes": b"noted",
+        }
+    )
+    again: dict[str, bytes] | None = None
+    """What a confirming rebuild leaves."""
+    source: dict[str, bytes] = field(default_factory=lambda: {"src/rule": b"match everything\n"})
+    image: str = "python-wheel"
+    read: bool = True
+    """Whether the source digest was found."""
+    outcome: Outcome = Outcome.BUILT
+    attempted: bool = True
+    attempt: Outcome | None = None
+    """How the attempt ended, if not as the run."""
+    explained: bool = False
+    store: MemoryStore = field(default_factory=MemoryStore)
+
+    @property
+    def center(self) -> Center:
+        return Center(id="zurich", home=self.folder / "home", store=self.folder / "store")
+
+    def signer(self, key: PrivateKey) -> LocalSigner:
+        return LocalSigner(
+            self.center, self.store, key=key, locks=folder_locks(IMAGES), clock=lambda: NOW
+        )
+
+    def make(self) -> Evidence:
+        loaded = self._recipe()
+        lock, image = self._image()
+        attempts = self._attempts(loaded)
+        seal = self._seal(attempts[0].rebuild) if self.outcome is Outcome.BUILT else None
+        findings = self._judge(loaded, attempts)
+        source = loaded.recipe.inputs[0]
+        bill = sbom(loaded.recipe, image=image, lock=lock)
+        report = Report(
+            vendor="acme",
+            product="rules",
+            version="1.10",
+            center=self.center.id,
+            run=RUN,
+            claim=claim_of(loaded, image).digest,
+            seal=seal.digest if seal else None,
+            outcome=self.outcome,
+            reason=None if self.outcome is Outcome.BUILT else "told in words",
+            verdict=worst(findings),
+            artefacts=findings,
+            by_products=tuple(f for f in seal.files if f.name == "rules.debug") if seal else (),
+            environment=Environment(
+                declared=loaded.recipe.build.declared_environment(),
+                method=loaded.recipe.build.method,
+                image=loaded.recipe.build.image,
+                image_config=image,
+                sources=(
+                    SourceFact(
+                        locator=str(source.locator),
+                        sha256=source.sha256,
+                        source_digest=self._source_digest(source.sha256) if self.read else None,
+                    ),
+                ),
+                samebits="0.1.0",
+            ),
+            timings={"rebuild": 1.5, "total": 2.25},
+            attempts=attempts,
+        )
+        return Evidence(
+            recipe=loaded.path.read_bytes(),
+            script=recipe_script(loaded),
+            image=image,
+            sbom=Digest.of(bill),
+            report=report,
+        )
+
+    def _image(self) -> tuple[ImageLock | None, Digest]:
+        if "@" in self.image:
+            return None, Digest(self.image.rpartition(":")[2])
+        lock = load_lock(IMAGES / f"{self.image}.lock.yaml")
+        return lock, lock.image.config
+
+    def _recipe(self) -> LoadedRecipe:
+        folder = self.folder / "recipe"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "build.sh").write_bytes(b"#!/bin/sh\n")
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w") as archive:
+            for name, content in self.source.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+        pin = self._vault("rules.tar", tar.getvalue())
+        tool = self._vault("tool.bin", b"a tool\n")
+        data = {
+            "schema": "samebits/recipe/v1",
+            "vendor": "acme",
+            "product": "rules",
+            "version": "1.10",
+            "kind": "ruleset",
+            "platform": "linux/amd64",
+            "build": {"method": "script", "image": self.image, "script": "build.sh"},
+            "inputs": [
+                {"role": "source", "locator": "file:my%20rules.tar", "sha256": str(pin)},
+                {"role": "toolchain", "locator": "file:tool.bin", "sha256": str(tool)},
+            ],
+            "artefacts": [
+                {"name": n, "shipped": {"locator": f"file:{n}", "sha256": str(Digest.of(b))}}
+                for n, b in self.shipped.items()
+            ],
+            "by_products": ["*.debug"],
+            "ignore": ["*.notes"],
+        }
+        path = folder / "recipe.yaml"
+        path.write_text(yaml.safe_dump(data))
+        return load_recipe(path)
+
+    def _attempts(self, loaded: LoadedRecipe) -> tuple[Attempt, ...]:
+        if not self.attempted:
+            return ()
+        found = [Attempt(number=1, purpose="judged", rebuild=self._rebuild(loaded, self.outputs))]
+        if self.again is not None:
+            rebuild = self._rebuild(loaded, self.again)
+            found.append(Attempt(number=2, purpose="confirming", rebuild=rebuild))
+        return tuple(found)
+
+    def _rebuild(self, loaded: LoadedRecipe, outputs: dict[str, bytes]) -> Rebuild:
+        log = self.store.put_cas(Visibility.PRIVATE, LOG)
+        outcome = self.attempt or self.outcome
+        if outcome is not Outcome.BUILT:
+            return Rebuild(
+                outcome=outcome, reason="exit code 3", exit_code=3, log=log, wall_seconds=1.25
+            )
+        return Rebuild(
+            outcome=outcome,
+            exit_code=0,
+            peak_memory=1 << 20,
+            wall_seconds=1.25,
+            log=log,
+            outputs=tuple(
+                Output(
+                    name=name,
+                    size=len(data),
+                    sha256=self.store.put_cas(Visibility.PRIVATE, data),
+                    part=part_of(name, loaded.recipe),
+                )
+                for name, data in sorted(outputs.items())
+            ),
+        )
+
+    def _seal(self, rebuild: Rebuild) -> Seal:
+        folder = self.folder / "outputs"
+        folder.mkdir(exist_ok=True)
+        for name, data in self.outputs.items():
+            (folder / name).write_bytes(data)
+        names = [o.name for o in rebuild.outputs if o.part != "ignored"]
+        return seal_files([folder / n for n in names], center=self.center.id, run=RUN)
+
+    def _judge(self, loaded: LoadedRecipe, attempts: tuple[Attempt, ...]) -> tuple[Finding, ...]:
+        outputs = attempts[0].rebuild.outputs if attempts else ()
+        served: dict[str, FileFact | Unreachable] = {}
+        for name, published in self.shipped.items() if self.outcome is Outcome.BUILT else ():
+            data = self.served.get(name, published)
+            if data is None:
+                served[name] = Unreachable(reason="nobody serves it")
+            else:
+                served[name] = FileFact(sha256=self._vault(name, data), size=len(data))
+        facts = Facts(
+            outcome=self.outcome,
+            outcome_reason="told in words",
+            declared=tuple(
+                Declared(name=a.name, published=a.shipped.sha256) for a in loaded.recipe.artefacts
+            ),
+            rebuilt=tuple(
+                Rebuilt(
+                    name=o.name,
+                    file=FileFact(sha256=o.sha256, size=o.size),
+                    coverage=_COVERAGE[o.part],
+                )
+                for o in outputs
+            ),
+            served=served,
+            inputs=InputCheck(fault=None),
+        )
+        found = compare(facts)
+        if self.explained:
+            found = tuple(self._explained(f) if f.verdict == "DIFFERENT" else f for f in found)
+        if self.again is None:
+            return found
+        digests = {name: Digest.of(data) for name, data in self.again.items()}
+        return tuple(
+            confirm(f, digests.get(f.name)) if f.verdict == "DIFFERENT" else f for f in found
+        )
+
+    def _explained(self, finding: Finding) -> Finding:
+        told = Explanation(
+            status=ExplanationStatus.COMPLETE,
+            json_diff=self.store.put_cas(Visibility.PRIVATE, b"{}"),
+            html_diff=self.store.put_cas(Visibility.PRIVATE, b"<p>"),
+        )
+        return finding.model_copy(update={"explanation": told})
+
+    def _vault(self, name: str, data: bytes) -> Digest:
+        path = self.folder / f"vaulted-{name}"
+        path.write_bytes(data)
+        digest = Digest.of(data)
+        Vault(self.store).add(path, digest, what=name)
+        return digest
+
+    def _source_digest(self, sha256: Digest) -> Digest:
+        file = InputFile(role=Role.SOURCE, name="rules.tar", sha256=sha256)
+        return source_digest([file], lambda f: Vault(self.store).open(f.sha256))

@@ -1,0 +1,117 @@
+"""From a report to records in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from builders.errors import StoreError
+from builders.runid import RunId
+from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.signing import PrivateKey, key_from_uri
+from pipelines.job import Job
+from pipelines.publishing import open_signer, sign_and_store
+from pipelines.report import Report
+from pipelines.signer import LocalSigner, SocketSigner
+from pipelines.steps import attempt_folder, publish
+from pipelines.workshop import workshop
+from tests.signer.conftest import Stage
+from tests.signer.scene import LOG, RUN, Scene
+
+FOLDER = f"public/releases/acme/rules/1.10/zurich/{RUN}/"
+NAMES = [
+    f"{FOLDER}{n}.dsse.json" for n in ("attempt-1", "comparison-1", "comparison-2", "provenance-1")
+]
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return stage("identical")
+
+
+@pytest.fixture
+def report(scene: Scene) -> Report:
+    return scene.make().report
+
+
+@pytest.fixture
+def job(scene: Scene, report: Report) -> Job:
+    return Job(
+        recipe=scene.folder / "recipe" / "recipe.yaml",
+        center=scene.center,
+        run=RunId(report.run),
+        folder=scene.folder / "run",
+    )
+
+
+def test_statements_become_records(scene: Scene, report: Report, job: Job, key: PrivateKey) -> None:
+    names = sign_and_store(job, report, scene.signer(key), scene.store)
+    assert sorted(names) == NAMES == list(scene.store.list(FOLDER))
+    for name in names:
+        verify(Envelope.from_bytes(scene.store.get(name, 1 << 20)), [key.public])
+
+
+def test_a_second_try_finds_everything_there(
+    scene: Scene, report: Report, job: Job, key: PrivateKey
+) -> None:
+    first = sign_and_store(job, report, scene.signer(key), scene.store)
+    assert sign_and_store(job, report, scene.signer(key), scene.store) == first
+
+
+def test_a_second_try_keeps_a_signature_that_would_be_another(
+    scene: Scene, report: Report, job: Job, tmp_path: Path
+) -> None:
+    far = CryptoSigner.generate_ecdsa()
+    (tmp_path / "far.pem").write_bytes(far.private_bytes)
+    key = key_from_uri(f"file2:{tmp_path}/far.pem", far.public_key.keyval["public"].encode())
+    (name, *_) = sign_and_store(job, report, scene.signer(key), scene.store)
+    before = scene.store.get(name, 1 << 20)
+    sign_and_store(job, report, scene.signer(key), scene.store)
+    assert scene.store.objects[name] == [before]
+
+
+def test_a_store_that_fails_half_way_is_completed_later(
+    scene: Scene, report: Report, job: Job, key: PrivateKey
+) -> None:
+    scene.store.fail_on("put", after=3)
+    with pytest.raises(StoreError):
+        sign_and_store(job, report, scene.signer(key), scene.store)
+    scene.store.heal()
+    sign_and_store(job, report, scene.signer(key), scene.store)
+    assert list(scene.store.list(FOLDER)) == NAMES
+
+
+def test_what_is_refused_leaves_no_record(
+    scene: Scene, report: Report, job: Job, key: PrivateKey
+) -> None:
+    lie = report.model_copy(update={"claim": None})
+    with pytest.raises(RefusedError, match="claim"):
+        sign_and_store(job, lie, scene.signer(key), scene.store)
+    assert not list(scene.store.list("public/"))
+
+
+def test_the_report_is_announced_last(
+    scene: Scene, report: Report, job: Job, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = attempt_folder(job, 1)
+    (folder / "outputs").mkdir(parents=True)
+    (folder / "build.log").write_bytes(LOG)
+    for name, data in scene.outputs.items():
+        (folder / "outputs" / name).write_bytes(data)
+    workshop(job.center).__dict__["store"] = scene.store
+    monkeypatch.setattr("pipelines.steps.open_signer", lambda *_: scene.signer(key))
+    publish(job, report)
+    written = [name for name in scene.store.objects if name.startswith(FOLDER)]
+    assert sorted(written[:-1]) == NAMES
+    assert written[-1] == f"{FOLDER}report.json"
+
+
+def test_a_center_file_says_where_its_signer_is(scene: Scene, key: PrivateKey) -> None:
+    vault = workshop(scene.center).vault
+    near = scene.center.model_copy(update={"id": "local"})
+    assert isinstance(open_signer(near, scene.store, vault), LocalSigner)
+    far = scene.center.model_copy(update={"signer": scene.folder / "s"})
+    assert isinstance(open_signer(far, scene.store, vault), SocketSigner)

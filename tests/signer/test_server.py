@@ -1,0 +1,268 @@
+"""The signer as a process: callers, messages, and what happens when they misbehave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from builders.errors import UsageError
+from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
+from pipelines.evidence.signing import PrivateKey, load_key
+from pipelines.signer import wire
+from pipelines.signer.client import SocketSigner
+from pipelines.signer.evidence import Evidence
+from pipelines.signer.server import SignerServer
+from tests.signer.conftest import Stage
+from tests.signer.scene import Scene
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return stage("identical")
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def path(scene: Scene, key: PrivateKey, tmp_path: Path, said: list[str]) -> Iterator[Path]:
+    """The socket of a running signer."""
+    server = SignerServer(
+        tmp_path / "s", scene.signer(key), uids=[os.getuid()], say=said.append, seconds=2
+    )
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    yield tmp_path / "s"
+    server.stop()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_a_caller_gets_what_the_signer_in_process_gives(
+    path: Path, scene: Scene, key: PrivateKey
+) -> None:
+    evidence = scene.make()
+    assert SocketSigner(path).sign(evidence) == scene.signer(key).sign(evidence)
+
+
+def test_the_socket_is_for_its_owner(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_refusal_comes_with_its_check(path: Path, scene: Scene, said: list[str]) -> None:
+    evidence = scene.make()
+    report = evidence.report.model_copy(update={"center": "geneva"})
+    lie = evidence.model_copy(update={"report": report})
+    with pytest.raises(RefusedError, match="another center") as caught:
+        SocketSigner(path).sign(lie)
+    assert caught.value.check == "center"
+    assert "another center" in said[-1]
+
+
+def test_several_requests_go_over_one_connection(path: Path, scene: Scene) -> None:
+    data = scene.make().to_bytes()
+    with _connect(path) as connection:
+        for _ in range(2):
+            wire.send(connection, data)
+            answer = wire.receive(connection, patience=30)
+            assert answer is not None
+            assert len(wire.read_answer(answer)) == 4
+
+
+def test_what_is_no_evidence_is_refused_and_ends_the_connection(path: Path) -> None:
+    with _connect(path) as connection:
+        wire.send(connection, b'{"_type": "https://in-toto.io/Statement/v1"}')
+        answer = wire.receive(connection)
+        assert answer is not None
+        with pytest.raises(RefusedError, match="malformed"):
+            wire.read_answer(answer)
+        assert wire.receive(connection) is None
+
+
+def test_a_message_that_says_it_is_huge_is_not_read(path: Path) -> None:
+    with _connect(path) as connection:
+        connection.sendall(struct.pack(">I", 0xFFFFFFFF))
+        answer = wire.receive(connection)
+        assert answer is not None
+        with pytest.raises(RefusedError, match="at most"):
+            wire.read_answer(answer)
+
+
+def test_a_message_cut_short_is_dropped(path: Path, said: list[str]) -> None:
+    with _connect(path) as connection:
+        connection.sendall(struct.pack(">I", 100) + b"{")
+    _until(lambda: any("middle" in line for line in said))
+
+
+def test_a_slow_caller_is_dropped(path: Path, said: list[str]) -> None:
+    with _connect(path) as connection:
+        connection.sendall(b"\0")
+        _until(lambda: any("no answer in time" in s or "too long" in s for s in said))
+
+
+def test_strangers_are_not_answered(
+    scene: Scene, key: PrivateKey, tmp_path: Path, said: list[str]
+) -> None:
+    server = SignerServer(tmp_path / "t", scene.signer(key), uids=[65534], say=said.append)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with pytest.raises(SignerError):
+            SocketSigner(tmp_path / "t").sign(scene.make())
+        _until(lambda: any("may not call" in line for line in said))
+    finally:
+        server.stop()
+        thread.join(timeout=10)
+
+
+def test_a_group_may_reach_the_socket(scene: Scene, key: PrivateKey, tmp_path: Path) -> None:
+    server = SignerServer(tmp_path / "g", scene.signer(key), uids=[0], group=os.getgid())
+    assert stat.S_IMODE((tmp_path / "g").stat().st_mode) == 0o660
+    server.stop()
+
+
+def test_a_second_signer_is_refused(path: Path, scene: Scene, key: PrivateKey) -> None:
+    with pytest.raises(UsageError, match="already"):
+        SignerServer(path, scene.signer(key), uids=[0])
+
+
+def test_the_socket_of_a_dead_signer_is_taken_over(
+    scene: Scene, key: PrivateKey, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "s"))
+    SignerServer(tmp_path / "s", scene.signer(key), uids=[0]).stop()
+
+
+def test_a_file_is_not_taken_for_a_socket(scene: Scene, key: PrivateKey, tmp_path: Path) -> None:
+    (tmp_path / "s").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="no socket"):
+        SignerServer(tmp_path / "s", scene.signer(key), uids=[0])
+    assert (tmp_path / "s").read_bytes() == b"mine"
+
+
+def test_a_path_that_is_too_long_is_one_message(
+    scene: Scene, key: PrivateKey, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="107 bytes"):
+        SignerServer(tmp_path / ("s" * 200), scene.signer(key), uids=[0])
+
+
+@pytest.mark.parametrize("name", ["absent", "a" * 200])
+def test_no_signer_is_one_message(scene: Scene, tmp_path: Path, name: str) -> None:
+    with pytest.raises(SignerError, match="no signer listens"):
+        SocketSigner(tmp_path / name).sign(scene.make())
+
+
+def test_a_signer_out_of_order_says_so(tmp_path: Path, scene: Scene) -> None:
+    class Broken:
+        def sign(self, evidence: Evidence) -> list[Envelope]:
+            message = "secret details"
+            raise RuntimeError(message)
+
+    server = SignerServer(tmp_path / "b", Broken(), uids=[os.getuid()], say=lambda _: None)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with pytest.raises(SignerError, match="RuntimeError") as caught:
+            SocketSigner(tmp_path / "b").sign(scene.make())
+        assert "secret" not in str(caught.value)
+    finally:
+        server.stop()
+        thread.join(timeout=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=400))
+def test_an_answer_of_rubbish_is_one_error(data: bytes) -> None:
+    with pytest.raises(EvidenceError):
+        wire.read_answer(data)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.binary(min_size=1, max_size=200))
+def test_rubbish_never_stops_the_signer(path: Path, data: bytes) -> None:
+    with _connect(path) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        try:
+            answer = wire.receive(connection)
+        except SignerError:
+            return
+        if answer is not None:
+            with pytest.raises(RefusedError):
+                wire.read_answer(answer)
+
+
+def test_a_receiver_bounds_what_it_takes() -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        wire.send(left, b"x" * 11)
+        with pytest.raises(MalformedError):
+            wire.receive(right, limit=10)
+
+
+def test_the_command_signs_in_a_process_of_its_own(scene: Scene, tmp_path: Path) -> None:
+    """`center init`, then `signer` over the directory store of that center."""
+    from pipelines.evidence.directory import DirectoryStore
+
+    center = tmp_path / "center.yaml"
+    center.write_text("schema: samebits/center/v1\nid: zurich\nhome: home\nstore: store\n")
+    _run("center", "init", "--center", str(center))
+    evidence = scene.make()
+    store = DirectoryStore(tmp_path / "store")
+    for name, versions in scene.store.objects.items():
+        held = tmp_path / "object"
+        held.write_bytes(versions[0])
+        store.put_file(name, held)
+    arguments = ["signer", "--center", str(center), "--socket", str(tmp_path / "s")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", *arguments], stderr=subprocess.PIPE
+    ) as process:
+        try:
+            _until((tmp_path / "s").exists, seconds=20)
+            time.sleep(0.1)
+            envelopes = SocketSigner(tmp_path / "s").sign(evidence)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            errors = process.communicate(timeout=20)[1].decode()
+    assert process.returncode == 0, errors
+    assert "4 statements signed" in errors
+    verify(envelopes[0], [load_key(tmp_path / "home" / "keys", "statements").public])
+    assert not (tmp_path / "s").exists()
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "pipelines.cli", *arguments], check=True)
+
+
+def _connect(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(str(path))
+    return connection
+
+
+def _until(condition: object, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if callable(condition) and condition():
+            return
+        time.sleep(0.02)
+    pytest.fail("it did not happen in time")

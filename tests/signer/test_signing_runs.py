@@ -1,0 +1,112 @@
+"""Honest evidence is signed, whatever was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from builders.words import Verdict
+from pipelines.evidence.dsse import verify
+from pipelines.evidence.signed import named, statement_of
+from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.statements import (
+    AttemptStatement,
+    ComparisonStatement,
+    ProvenanceStatement,
+)
+from pipelines.signer.evidence import Evidence
+from tests.signer.conftest import SCENES, Stage
+
+EXPECTED = {
+    "identical": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "unread": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "pulled": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "different": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "nondeterministic": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
+    "confirmed": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
+    "missing": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "nothing": ["comparison-1", "comparison-2", "attempt-1"],
+    "unexpected": ["provenance-1", *[f"comparison-{n}" for n in (1, 2, 3)], "attempt-1"],
+    "twins": ["provenance-1", *[f"comparison-{n}" for n in (1, 2, 3, 4)], "attempt-1"],
+    "unreachable": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "mismatch": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    "failed": ["comparison-1", "comparison-2", "attempt-1"],
+    "broken": ["comparison-1", "comparison-2", "attempt-1", "attempt-2"],
+    "unavailable": ["comparison-1", "comparison-2", "attempt-1"],
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_honest_evidence_is_signed(stage: Stage, key: PrivateKey, name: str) -> None:
+    scene = stage(name)
+    evidence = Evidence.from_bytes(scene.make().to_bytes())
+    envelopes = scene.signer(key).sign(evidence)
+    assert list(named(envelopes)) == [f"{n}.dsse.json" for n in EXPECTED[name]]
+    for envelope in envelopes:
+        verify(envelope, [key.public])
+        assert statement_of(envelope).to_bytes() == envelope.payload
+
+
+def test_provenance_is_about_the_rebuilt_bytes(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("different")
+    evidence = scene.make()
+    made, first, *_ = map(statement_of, scene.signer(key).sign(evidence))
+    assert isinstance(made, ProvenanceStatement)
+    assert isinstance(first, ComparisonStatement)
+    (artefact, _) = evidence.report.artefacts
+    assert artefact.rebuilt
+    assert artefact.shipped
+    assert made.subject[0].digest.sha256 == artefact.rebuilt.sha256
+    assert first.subject[0].digest.sha256 == artefact.shipped.published
+    assert first.predicate.verdict is Verdict.DIFFERENT
+    assert first.predicate.provenance
+    assert first.predicate.provenance.sha256 == made.digest()
+
+
+def test_provenance_names_everything_that_went_in(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("identical")
+    made = statement_of(scene.signer(key).sign(scene.make())[0])
+    assert isinstance(made, ProvenanceStatement)
+    definition, details = made.predicate.build_definition, made.predicate.run_details
+    roles = [(r.annotations or {})["role"] for r in definition.resolved_dependencies]
+    assert roles == ["source", "toolchain", "image"]
+    assert all(r.uri and r.digest.sha256 for r in definition.resolved_dependencies)
+    by_products = {r.name: r.digest for r in details.byproducts}
+    assert by_products.keys() == {"sbom.cdx.json", "build.log", "seal", "rules.debug"}
+    assert by_products["rules.debug"].sha256 is None
+    assert by_products["rules.debug"].hmac_sha256
+
+
+def test_a_failure_is_signed_with_what_is_known(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("failed")
+    attempt = statement_of(scene.signer(key).sign(scene.make())[-1])
+    assert isinstance(attempt, AttemptStatement)
+    assert [s.name for s in attempt.subject] == ["rules.bin", "rules.idx"]
+    assert attempt.predicate.outcome == "BUILD_FAILED"
+    assert attempt.predicate.reason == "exit-code"
+    assert attempt.predicate.exit_code == 3
+
+
+def test_a_run_without_an_attempt_is_signed_too(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("unavailable")
+    attempt = statement_of(scene.signer(key).sign(scene.make())[-1])
+    assert isinstance(attempt, AttemptStatement)
+    assert (attempt.predicate.purpose, attempt.predicate.outcome) == ("run", "INPUT_UNAVAILABLE")
+
+
+def test_statements_carry_no_message_path_or_machine(stage: Stage, key: PrivateKey) -> None:
+    for name in SCENES:
+        scene = stage(name)
+        for envelope in scene.signer(key).sign(scene.make()):
+            text = envelope.payload.decode()
+            assert "told in words" not in text
+            assert "nobody serves it" not in text
+            assert str(scene.folder) not in text
+            assert "registry.internal" not in text
+
+
+def test_signing_twice_gives_the_same_bytes(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("identical")
+    evidence = scene.make()
+    signer = scene.signer(key)
+    first, second = ([e.to_bytes() for e in signer.sign(evidence)] for _ in range(2))
+    assert first == second
