@@ -106,9 +106,11 @@ def samebits_home() -> Path:
 def load_center(path: Path | None, store: str | None = None) -> Center:
     """Read a center file, or return the implicit center; raises `RecipeError`.
 
-    `store` is the address of a store in place of the one that the file names; relative paths in it
-    start at the working folder. Raises `UsageError` for one that cannot be read.
+    `store`, or else SAMEBITS_STORE, is the address of a store in place of the one that the file
+    names; relative paths in it start at the working folder. Raises `UsageError` for one that cannot
+    be read.
     """
+    store = store or os.environ.get("SAMEBITS_STORE")
     if path is None:
         home = samebits_home()
         return Center(id=LOCAL, home=home, store=store_address(store) if store else home / "store")

@@ -18,7 +18,7 @@ from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signed import named
 from pipelines.foldercache import FolderCache
 from pipelines.job import Job
-from pipelines.redaction import redact
+from pipelines.redaction import public_form, redact
 from pipelines.report import Report
 from pipelines.signer import Evidence, LocalSigner, SocketSigner, StatementSigner
 from pipelines.signer.evidence import MAX_RECIPE
@@ -66,16 +66,19 @@ def make_salt(job: Job, store: Store) -> None:
 
 
 def store_report(job: Job, report: Report, store: Store) -> str:
-    """Store the report and return its public name; of a private release only its public form.
+    """Store the public form of the report and return its name.
 
-    The whole report of a private release goes under the same name into the private prefix.
+    Where that is not the whole report, the whole goes under the same name into the private prefix.
     """
     key = release_run(report.vendor, report.product, report.version, report.center, report.run)
     if job.loaded().recipe.visibility == "private":
+        public = redact(report, release_salt(store, ReleaseName.parse(job.release)))
+    else:
+        public = public_form(report)
+    if public != report:
         store.put_record(private_twin(f"{key}{REPORT}"), report.to_json())
-        report = redact(report, release_salt(store, ReleaseName.parse(job.release)))
-    put_pointers(store, report.model_dump(mode="json", by_alias=True))
-    store.put_record(f"{key}{REPORT}", report.to_json())
+    put_pointers(store, public.model_dump(mode="json", by_alias=True))
+    store.put_record(f"{key}{REPORT}", public.to_json())
     return f"{key}{REPORT}"
 
 

@@ -1,9 +1,9 @@
-"""What the public may know of a run whose source is closed.
+"""What the public may know of a run, above all of one whose source is closed.
 
-Everything is copied field by field, and only what is known to be public: names and digests of what
-is shipped, words and numbers of our own. Digests of anything else are keyed by the release's salt,
-text of other origin is left out. A field that is added to a report stays private until it is named
-here.
+Of a private release everything is copied field by field, and only what is known to be public:
+names and digests of what is shipped, words and numbers of our own. Digests of anything else are
+keyed by the release's salt, text of other origin is left out. A field that is added to a report
+stays private until it is named here.
 """
 
 from __future__ import annotations
@@ -60,6 +60,29 @@ def redact(report: Report, salt: Salt) -> Report:
         timings={step: report.timings[step] for step in _STEPS if step in report.timings},
         attempts=tuple(view.attempt(a, declared_names(report)) for a in report.attempts),
     )
+
+
+def public_form(report: Report) -> Report:
+    """Return the public form of the report of a public release.
+
+    By-products are left to the seal, whose digests are keyed: who could read their plain digests
+    could claim to have built them.
+    """
+    attempts = tuple(
+        attempt.model_copy(
+            update={
+                "rebuild": attempt.rebuild.model_copy(
+                    update={
+                        "outputs": tuple(
+                            o for o in attempt.rebuild.outputs if o.part is not Part.BY_PRODUCT
+                        )
+                    }
+                )
+            }
+        )
+        for attempt in report.attempts
+    )
+    return report.model_copy(update={"attempts": attempts})
 
 
 def redact_run(run: Run, salt: Salt) -> Run:

@@ -129,7 +129,10 @@ def publish(job: Job, report: Report) -> str:
             store.put_file(cas(Visibility.PRIVATE, output.sha256), folder / OUTPUTS / output.name)
     make_salt(job, store)
     sign_and_store(job, report, open_signer(job.center, store, job.shop().vault), store)
-    return store_report(job, report, store)
+    key = store_report(job, report, store)
+    if (flushed := job.shop().flush()) and (note := flushed.note()):
+        progress.sink().step(job.release, note)
+    return key
 
 
 def attempts(job: Job) -> tuple[Attempt, ...]:

@@ -30,6 +30,7 @@ from pipelines.job import Job
 from pipelines.judge.finding import Explanation, Finding, worst
 from pipelines.judging import ShippedFile
 from pipelines.policy import Policy, load_policy
+from pipelines.publishing import open_signer
 from pipelines.report import Attempt, Environment, Report, ReviewFact, SourceFact
 from pipelines.review.gate import reviewed_of, standing
 from pipelines.workshop import workshop
@@ -95,8 +96,9 @@ def verify(job: Job, using: Steps | None = None, *, fresh: bool = False) -> Repo
     using = using or Steps()
     run = _Run()
     start = time.monotonic()
-    job.shop().check_store()
+    job.shop().check_store()  # a store that takes nothing is found out before anything is built
     policy = load_policy(job.center.policy)
+    open_signer(job.center, job.shop().store, job.shop().vault)  # as is a center without its keys
     try:
         _rebuild(job, using, run, policy)
     except StoreError:

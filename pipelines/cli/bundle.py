@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.errors import SamebitsError, UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json, store_option
+from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
     from pipelines.evidence.check import CheckResult, GivenFile, Trust
@@ -22,14 +22,12 @@ _COLORS = {"ok": "green", "note": None, "unchecked": "yellow", "wrong": "red"}
 @click.option("--run", default="latest", show_default=True, help="Id of the run.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help="Where to write the bundle.")
 @json_option
-@store_option
 @center_option
 def export(
     release: str,
     run: str,
     out: Path,
     as_json: bool,
-    store: str | None,
     center_file: Path | None,
 ) -> None:
     """Write one bundle: all that is public about a run of RELEASE (vendor/product@version).
@@ -49,7 +47,7 @@ def export(
     from pipelines.exporting import export as exported
     from pipelines.exporting import write_file
 
-    center = load_center(center_file, store)
+    center = load_center(center_file)
     opened = open_center_store(center.store, center.home / "outbox")
     name = find_run(opened, ReleaseName.parse(release), run, center.id)
     made = exported(opened, name, center)

@@ -8,15 +8,14 @@ from pathlib import Path
 import click
 
 from builders.errors import UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json, store_option
+from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 
 @click.command()
 @click.argument("file", type=PATH)
 @json_option
-@store_option
 @center_option
-def command(file: Path, as_json: bool, store: str | None, center_file: Path | None) -> None:
+def command(file: Path, as_json: bool, center_file: Path | None) -> None:
     """Say what the store knows of FILE by its digest: every run that judged it, newest first.
 
     \b
@@ -35,7 +34,7 @@ def command(file: Path, as_json: bool, store: str | None, center_file: Path | No
         digest = digest_file(file)
     except OSError as error:
         raise UsageError(f"{file} cannot be read", got=error.strerror) from error
-    center = load_center(center_file, store)
+    center = load_center(center_file)
     found = known(open_center_store(center.store, center.home / "outbox"), digest)
     if as_json:
         print_json(

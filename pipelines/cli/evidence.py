@@ -59,6 +59,34 @@ def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
 
 
 @command.command()
+@json_option
+@center_option
+def flush(as_json: bool, center_file: Path | None) -> None:
+    """Send the evidence that waits in the outbox for a store that did not answer.
+
+    Every run does so at its end; this is for a timer, or for after an outage.
+
+    \b
+    Example:
+      samebits evidence flush --center europe.yaml
+
+    Exit codes: 0 nothing waits any more, 2 something does.
+    """
+    from pipelines.center import load_center
+    from pipelines.workshop import workshop
+
+    flushed = workshop(load_center(center_file)).flush()
+    sent, waiting = (flushed.sent, flushed.waiting) if flushed else (0, 0)
+    if as_json:
+        print_json({"sent": sent, "waiting": waiting})
+    else:
+        click.echo(f"sent {sent} objects, {waiting} wait")
+    if flushed and (note := flushed.note()):
+        click.echo(f"samebits: {note}", err=True)
+    sys.exit(EXIT_NOT_CHECKED if waiting else 0)
+
+
+@command.command()
 @click.argument("release", metavar=_RELEASE)
 @click.option("--run", default="latest", show_default=True, help="Id of the run.")
 @click.option("--log", "log_to", type=PATH, metavar="FILE", help="Write the build log to FILE.")

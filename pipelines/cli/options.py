@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,25 +23,30 @@ def json_option(function: Function) -> Function:
 
 
 def center_option(function: Function) -> Function:
-    """Add `--center FILE`."""
+    """Add `--center FILE` and `--store ADDRESS`.
+
+    The address goes into the environment, from where every part of this process takes it.
+    """
+    stored = click.option(
+        "--store",
+        metavar="ADDRESS",
+        expose_value=False,
+        callback=_use_store,
+        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
+    )(function)
     return click.option(
         "--center",
         "center_file",
         type=PATH,
         metavar="FILE",
         help="The center's file; without it a center `local` below SAMEBITS_HOME.",
-    )(function)
+    )(stored)
 
 
-def store_option(function: Function) -> Function:
-    """Add `--store ADDRESS`."""
-    return click.option(
-        "--store",
-        "store",
-        envvar="SAMEBITS_STORE",
-        metavar="ADDRESS",
-        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
-    )(function)
+def _use_store(ctx: click.Context, parameter: click.Parameter, address: str | None) -> None:
+    del ctx, parameter
+    if address is not None:
+        os.environ["SAMEBITS_STORE"] = address
 
 
 def print_json(value: Any) -> None:

@@ -302,6 +302,12 @@ LIES: dict[str, Lie] = {
     "card-no-json": Lie("card", _add(CARD, b"center")),
     "card-of-another-version": Lie("card", _card("schema", "samebits/center-card/v2")),
     "card-with-a-field-more": Lie("card", _card("verified", "yes")),
+    "card-without-a-key-for-statements": Lie("card", _card("keys/0/use", "log"), says="a key for"),
+    "card-with-one-key-for-two-uses": Lie(
+        "card",
+        lambda a, _: a.card(lambda d: d["keys"].insert(0, {**d["keys"][0], "use": "log"})),
+        says="another key for each use",
+    ),
     "card-indented": Lie(
         "card", lambda a, _: a.members.update({CARD: a.members[CARD].replace(b",", b", ")})
     ),
@@ -410,7 +416,9 @@ LIES: dict[str, Lie] = {
     "report-of-a-build-that-never-ran": Lie("outcome", _report("outcome", "BUILT"), "unavailable"),
     "report-with-another-seal": Lie("seal", _report("seal", OTHER)),
     "report-without-its-seal": Lie("seal", _report("seal", None)),
-    "report-sealed-without-a-build": Lie("seal", _report("seal", OTHER), "failed"),
+    "report-sealed-without-a-build": Lie(
+        "seal", _report("seal", OTHER), "failed", says="without a build"
+    ),
     "attempt-with-another-seal": Lie("seal", _in(_E, "predicate/seal", {"sha256": OTHER})),
     "attempt-without-a-seal": Lie("seal", _in(_E, "predicate/seal", None)),
     "confirming-attempt-sealed": Lie(

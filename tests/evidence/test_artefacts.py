@@ -147,6 +147,24 @@ def test_one_damaged_pointer_takes_the_pass_away_and_hides_nothing(store: Memory
     assert found.exit_code == 2
 
 
+def test_a_pointer_to_no_run_is_told_as_damaged(store: MemoryStore) -> None:
+    put_pointers(store, report("../other"))
+    found = known(store, FILE)
+    assert "names no run" in found.damaged[0]
+    assert found.exit_code == 2
+
+
+def test_a_report_of_no_digest_is_told_as_damaged(store: MemoryStore) -> None:
+    put(store, report())
+    odd = report(_SECOND)
+    put_pointers(store, odd)
+    odd["artefacts"][0]["rebuilt"] = {"sha256": "no digest", "size": 8}
+    put(store, odd, pointers=False)
+    found = known(store, FILE)
+    assert "something else than a digest" in found.damaged[0]
+    assert [s.name.run for s in found.sightings] == [_FIRST]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300))
 def test_rubbish_in_a_pointer_is_told_as_damaged(rubbish: bytes) -> None:
