@@ -57,6 +57,16 @@ def running(engine: Engine, home: Path) -> list[str]:
     return [c.run for c in engine.containers() if c.run in names]
 
 
+def processes_of(folder: Path) -> list[int]:
+    """Return the ids of the processes that were started with a path below `folder`."""
+    found = []
+    for words in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in words.read_bytes():
+                found.append(int(words.parent.name))
+    return found
+
+
 def answers() -> bool:
     """Say whether the engine of DOCKER_HOST answers."""
     return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
@@ -150,6 +160,10 @@ def second_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[
     if containerd.is_file():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(containerd.read_text()), signal.SIGKILL)
+    for shim in processes_of(folder):  # they outlive their engine, and so do their containers
+        for pid in (*children_of(shim), shim):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     for line in Path("/proc/self/mountinfo").read_text().splitlines()[::-1]:
         if (mount := line.split()[4]).startswith(str(folder)):
             subprocess.run(["umount", "--lazy", mount], check=True)
