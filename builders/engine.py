@@ -152,7 +152,7 @@ class Engine:
 
     def remove_image(self, reference: str) -> None:
         """Remove an image where it exists."""
-        with contextlib.suppress(docker.errors.ImageNotFound), _faults("image not removed"):
+        with _faults("image not removed"), contextlib.suppress(docker.errors.ImageNotFound):
             self._api.remove_image(reference, force=True)
 
     # Containers
@@ -298,8 +298,8 @@ class Engine:
             stream.close()
 
     def _kill(self, container: str, waiter: _Waiter) -> None:
-        with contextlib.suppress(docker.errors.APIError), _faults("the container was not killed"):
-            self._api.kill(container, signal="SIGKILL")
+        with _faults("the container was not killed"), contextlib.suppress(docker.errors.APIError):
+            self._api.kill(container, signal="SIGKILL")  # refused where it has just ended
         if not waiter.done.wait(_GRACE):
             raise EngineError("the container survived SIGKILL", got=container[:12])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def reap(
     for folder in workspace.dead(runs):
         containers += [c.id for c in engine.containers(run=folder.name)]
         engine.sweep(folder.name)
-        workspace.clear(folder)
+        with contextlib.suppress(FileNotFoundError):  # its owner was at it too
+            workspace.clear(folder)
         folders.append(folder.name)
     return Reaped(
         containers=tuple(containers),
@@ -54,6 +56,10 @@ def reap(
 def _old_files(workdir: Path, now: datetime) -> Iterator[str]:
     """Delete what fetches and image builds that were killed long ago left half-made."""
     for path in sorted(workdir.iterdir()) if workdir.is_dir() else []:
-        if now.timestamp() - path.stat().st_mtime > _STALE_SECONDS:
+        try:
+            age = now.timestamp() - path.stat().st_mtime
+        except FileNotFoundError:  # its owner has just removed it
+            continue
+        if age > _STALE_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
             yield path.name

@@ -86,17 +86,17 @@ def rebuild(
         result = engine.run(spec, log=folder / LOG, cancelled=cancelled, scratch=mount)
         outcome, reason = outcome_of(result, plan, loaded, tail=_tail(folder / LOG))
         outputs: tuple[Output, ...] = ()
+        if _host_disk_full(folder):
+            raise InfrastructureError(
+                "this machine's disk is full, so the build cannot be blamed or believed",
+                got=reason or outcome,
+                todo="Free some disk space and run again",
+            )
         if outcome is Outcome.BUILT:
             try:
                 outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
             except BuildFailedError as error:
                 outcome, reason = error.outcome, str(error)
-        elif _host_disk_full(folder):
-            raise InfrastructureError(
-                "this machine's disk is full, so the build cannot be blamed",
-                got=reason,
-                todo="Free some disk space and run again",
-            )
     return Rebuild(
         outcome=outcome,
         reason=reason,

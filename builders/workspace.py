@@ -58,10 +58,11 @@ def clear(folder: Path) -> None:
 def dead(root: Path) -> Iterator[Path]:
     """Yield the folders of runs that no living process holds; each is locked while yielded."""
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        path = folder / _LOCK
-        if not path.is_file():
+        try:
+            lock = (folder / _LOCK).open("r+b")
+        except (FileNotFoundError, NotADirectoryError):  # its owner has just removed it
             continue
-        with path.open("r+b") as lock:
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -72,9 +73,13 @@ def dead(root: Path) -> Iterator[Path]:
 def alive(root: Path, run: str) -> bool:
     """Say whether a living process holds the folder of `run`."""
     path = root / run / _LOCK
-    if "/" in run or run in {"", ".", ".."} or not path.is_file():
+    if "/" in run or run in {"", ".", ".."}:
         return False
-    with path.open("r+b") as lock:
+    try:
+        lock = path.open("r+b")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,6 +3,7 @@
 # answers, and a virtual environment with hash-pinned packages. What is there is left alone, so it
 # may run any number of times. As root, or with sudo.
 set -euo pipefail
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"  # a plain `su` leaves them out
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv="$root/.venv"
 

@@ -1,17 +1,21 @@
-"""Say whether the newest run of each recipe ended as the recipe expects; exit 0 when all did."""
+"""Say whether the run of each recipe, begun since a given time, ended as the recipe expects.
+
+Arguments: the time, as run ids begin with it, and the recipes. Exit code 0 when all did.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from builders.errors import SamebitsError
 from builders.recipe import load_recipe
 from pipelines.center import load_center
 from pipelines.evidence import ReleaseName, find_run, read_report
 from pipelines.workshop import workshop
 
 
-def main(paths: list[str]) -> int:
+def main(began: str, paths: list[str]) -> int:
     """Print one line a recipe, and return the exit code."""
     store = workshop(load_center(None)).store
     unexpected = 0
@@ -19,7 +23,11 @@ def main(paths: list[str]) -> int:
     for path in paths:
         recipe = load_recipe(Path(path)).recipe
         release = ReleaseName.parse(recipe.release)
-        got = read_report(store, find_run(store, release))["verdict"]
+        try:
+            run = find_run(store, release)
+            got = read_report(store, run)["verdict"] if run.run >= began else "NO RUN"
+        except SamebitsError as error:
+            got = f"NO RUN ({error})"
         expected = str(recipe.expect.verdict) if recipe.expect else None
         unexpected += got != expected
         word = "as expected" if got == expected else f"EXPECTED {expected}"
@@ -28,4 +36,4 @@ def main(paths: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from builders.errors import UsageError
 from builders.yamlfile import load_document, parse_model
 from pipelines.evidence.opening import StoreAddress, store_address
 from pipelines.evidence.s3settings import S3Section
@@ -100,7 +101,12 @@ def samebits_home() -> Path:
     if home := os.environ.get("SAMEBITS_HOME"):
         return Path(home).absolute()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser().absolute() / "samebits"
+    try:
+        return Path(data).expanduser().absolute() / "samebits"
+    except RuntimeError as error:
+        raise UsageError(
+            "this user has no home folder", got=error, todo="Set SAMEBITS_HOME to a folder"
+        ) from error
 
 
 def load_center(path: Path | None, store: str | None = None) -> Center:

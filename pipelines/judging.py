@@ -28,7 +28,7 @@ from pipelines.judge.causes import causes
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.copied import Contents, carried, check_inputs, contents
 from pipelines.judge.copied import InputFile as CheckedInput
-from pipelines.judge.differ import HTML, JSON, explain
+from pipelines.judge.differ import HTML, JSON, DifferLimits, explain
 from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, Finding
 from pipelines.judge.firstlook import first_look
@@ -171,14 +171,18 @@ def explain_difference(job: Job, finding: Finding, attempt: Attempt) -> Explanat
             cancelled=shop.cancelled,
         )
         outputs = Path(tempfile.mkdtemp(dir=job.folder, prefix="explained-"))
-        explanation = explain(
-            finding.explanation,
-            name=finding.name,
-            shipped=_shipped(job, finding),
-            rebuilt=attempt_folder(job, attempt.number) / OUTPUTS / finding.name,
-            outputs=outputs,
-            runner=runner,
-        )
+        limits = DifferLimits()
+        with shop.budget.share(cpus=1, memory=limits.memory, cancelled=shop.cancelled):
+            shop.go_on()
+            explanation = explain(
+                finding.explanation,
+                name=finding.name,
+                shipped=_shipped(job, finding),
+                rebuilt=attempt_folder(job, attempt.number) / OUTPUTS / finding.name,
+                outputs=outputs,
+                runner=runner,
+                limits=limits,
+            )
     except RebuildError as error:
         return finding.explanation.model_copy(
             update={"status": ExplanationStatus.CRASHED, "note": str(error)}

@@ -6,10 +6,11 @@ than a report lies in the folder of the run until `publish` has stored it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from builders.claim import recipe_script
-from builders.errors import CancelledError, RebuildError
+from builders.errors import RebuildError
 from builders.images.provide import ProvidedImage, provide
 from builders.inputs import gather
 from builders.outputs import Part
@@ -33,9 +34,7 @@ def fetch_inputs(job: Job) -> tuple[InputFile, ...]:
     """Bring every input into the vault; raises `InputUnavailableError`, `InputMismatchError`."""
     shop = job.shop()
     progress.sink().step(job.release, "fetching inputs")
-    return gather(
-        job.loaded(), shop.vault, shop.fetcher, shop.workdir, progress.counter(job.release)
-    )
+    return gather(job.loaded(), shop.vault, shop.fetcher, shop.workdir, _counter(job))
 
 
 def source_facts(job: Job, inputs: tuple[InputFile, ...]) -> tuple[SourceFact, ...]:
@@ -65,7 +64,18 @@ def provide_once(job: Job, name: str) -> ProvidedImage:
     """Provide an image; of runs side by side one builds it, and the others wait."""
     shop = job.shop()
     with shop.image_lock(name):
-        return provide(name, shop.images, shop.engine, shop.workdir, progress.counter(job.release))
+        return provide(name, shop.images, shop.engine, shop.workdir, _counter(job))
+
+
+def _counter(job: Job) -> Callable[[int, int, str], None]:
+    """Return a counter that shows itself, and at which a cancelled run ends."""
+    shown, shop = progress.counter(job.release), job.shop()
+
+    def count(done: int, total: int, name: str) -> None:
+        shop.go_on()
+        shown(done, total, name)
+
+    return count
 
 
 def run_rebuild(
@@ -87,8 +97,7 @@ def run_rebuild(
         with shop.budget.share(
             cpus=plan.limits.cpus, memory=plan.limits.memory, cancelled=shop.cancelled
         ):
-            if shop.cancelled.is_set():
-                raise CancelledError("the run was cancelled")
+            shop.go_on()
             result = rebuild(
                 loaded,
                 plan,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -151,7 +151,7 @@ def _judge(job: Job, using: Steps, run: _Run, *, fresh: bool) -> tuple[Finding, 
     shipped: tuple[ShippedFile, ...] = ()
     if run.outcome is Outcome.BUILT:
         with run.timed("shipped"):
-            shipped = using.fetch_shipped(job, fresh=fresh)
+            shipped = _shipped(job, using, fresh=fresh)
     with run.timed("judge"):
         findings = using.judge(
             job, run.inputs, run.attempt, shipped, outcome=run.outcome, reason=run.reason
@@ -167,6 +167,17 @@ def _judge(job: Job, using: Steps, run: _Run, *, fresh: bool) -> tuple[Finding, 
             findings = tuple(_explained(job, using, run.attempt, f) for f in findings)
     judging.keep_shipped(job, findings)
     return findings
+
+
+def _shipped(job: Job, using: Steps, *, fresh: bool) -> tuple[ShippedFile, ...]:
+    """Fetch what was shipped; whatever goes wrong there, the rebuild is not lost for it."""
+    try:
+        return using.fetch_shipped(job, fresh=fresh)
+    except StoreError:
+        raise
+    except RebuildError as error:
+        names = [artefact.name for artefact in job.loaded().recipe.artefacts]
+        return tuple(ShippedFile(name=name, fault=str(error)) for name in names)
 
 
 def _again(job: Job, using: Steps, run: _Run) -> Attempt | None:
@@ -236,4 +247,5 @@ def _sweep(job: Job) -> None:
     """Remove containers that an interrupted step left behind."""
     shop = workshop(job.center)
     if "engine" in shop.__dict__:
-        shop.engine.sweep(job.run)
+        with suppress(EngineError):  # `samebits reap` removes them once the engine is back
+            shop.engine.sweep(job.run)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from builders.budget import Budget
 from builders.engine import Engine
+from builders.errors import CancelledError
 from builders.images import Images
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
@@ -44,6 +45,15 @@ class Workshop:
     def store(self) -> CenterStore:
         """The center's evidence store."""
         return open_center_store(self.center.store, self.center.home / "outbox")
+
+    def prepare(self) -> None:
+        """Make the parts that runs share, before threads could make two of one."""
+        _ = self.vault, self.fetcher, self.images, self.engine, self.budget
+
+    def go_on(self) -> None:
+        """Raise `CancelledError` once somebody asked for everything to stop."""
+        if self.cancelled.is_set():
+            raise CancelledError("the run was cancelled")
 
     def check_store(self) -> None:
         """Write a few bytes, so that a store that takes none is found out before anything runs."""

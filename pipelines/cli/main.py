@@ -13,7 +13,13 @@ from typing import NoReturn
 
 import click
 
-from builders.errors import EXIT_INTERRUPTED, EXIT_USAGE, SamebitsError
+from builders.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_NOT_CHECKED,
+    EXIT_USAGE,
+    InfrastructureError,
+    SamebitsError,
+)
 
 _COMMANDS = {
     "verify": ("verify", "Rebuild releases and compare them with what was shipped."),
@@ -93,6 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except OSError as error:
+        code = EXIT_NOT_CHECKED
+        fault = InfrastructureError(
+            f"{error.filename or 'something'} cannot be used",
+            got=error.strerror or error,
+            todo="Check its permissions, and free disk space",
+        )
+        fail(fault, as_json="--json" in words)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else 0)
 

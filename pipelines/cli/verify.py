@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_INTERRUPTED, SamebitsError
+from builders.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _run_all(
     from pipelines.workshop import workshop
 
     shop = workshop(center)
+    shop.prepare()
     with screen() as sink, EmbeddedServer(center.home / "prefect") as server:
         progress.watch_with(sink)
         sink.step("samebits", f"starting Prefect for {len(recipes)} release(s)")
@@ -90,17 +92,27 @@ def _run_all(
         sink.done("samebits", "Prefect answers")
 
         def run(recipe: Path) -> Report:
-            with heartbeat(wanted=not server.embedded):
-                return verify_release(
-                    str(recipe), str(center_file) if center_file else None, fresh=fresh
-                )
+            try:
+                with heartbeat(wanted=not server.embedded):
+                    return verify_release(
+                        str(recipe), str(center_file) if center_file else None, fresh=fresh
+                    )
+            except SamebitsError:
+                raise
+            except Exception as error:  # the scheduler's own faults come in many classes
+                raise InfrastructureError(
+                    f"the run of {recipe} failed",
+                    got=f"{type(error).__name__}: {error}"[:300],
+                    todo="Check PREFECT_API_URL, free disk space and the scheduler's log",
+                ) from error
 
         pool = ThreadPoolExecutor(max_workers=min(_SIDE_BY_SIDE, len(recipes)))
-        futures = [pool.submit(run, recipe) for recipe in recipes]
         try:
-            return _collect(futures)
+            return _collect([pool.submit(run, recipe) for recipe in recipes])
         except KeyboardInterrupt:
             shop.cancelled.set()  # every run ends at its next step, removing what it made
+            for number in (signal.SIGINT, signal.SIGTERM):  # and is not kept from doing so
+                signal.signal(number, signal.SIG_IGN)
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -15,11 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from builders.errors import InfrastructureError
 
@@ -42,6 +40,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.url: str | None = os.environ.get("PREFECT_API_URL")
         self._log = home / "server.log"
+        self._starting: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         """Begin to start the server, unless PREFECT_API_URL names one; does not wait."""
@@ -51,15 +50,23 @@ class EmbeddedServer:
             return self
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            log = self._log.open("wb")
+            log = self._log.open("ab")
         except OSError as error:
             raise InfrastructureError(
                 "Prefect's folder cannot be made",
                 got=f"{error.strerror}: {self._home}",
                 todo="Set SAMEBITS_HOME to a folder that can be written",
             ) from error
+        for name in ("no_proxy", "NO_PROXY"):  # a proxy of this machine cannot reach its loopback
+            kept = os.environ.get(name)
+            os.environ[name] = f"{kept},127.0.0.1" if kept else "127.0.0.1"
+        # Two servers that migrate one database at once would collide: the next one waits.
+        self._starting = (self._home / "start.lock").open("wb")
+        fcntl.flock(self._starting, fcntl.LOCK_EX)
         port = _free_port()
         os.environ["PREFECT_HOME"] = str(self._home)
+        # Nobody can read logs in a server that is gone with us; its last ones would find none.
+        os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
         environment = {
             **os.environ,
             "PREFECT_UI_ENABLED": "0",
@@ -98,13 +105,13 @@ class EmbeddedServer:
         """Return once the server answers; raises `InfrastructureError`."""
         if self._process is None:
             return
-        # Two servers that migrate one database at once would collide.
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             if self._process.poll() is not None:
                 break
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=5):  # noqa: S310
+                    self._let_the_next_start()
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
@@ -115,6 +122,11 @@ class EmbeddedServer:
             todo=f"See {self._log}, or set PREFECT_API_URL to a server of your own",
         )
 
+    def _let_the_next_start(self) -> None:
+        if self._starting is not None:
+            self._starting.close()
+            self._starting = None
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -122,6 +134,7 @@ class EmbeddedServer:
         trace: TracebackType | None,
     ) -> None:
         """Stop the server that was started here."""
+        self._let_the_next_start()
         if self._process is None:
             return
         os.environ.pop("PREFECT_API_URL", None)
@@ -131,15 +144,6 @@ class EmbeddedServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-@contextmanager
-def one_at_a_time(home: Path) -> Iterator[None]:
-    """Hold while the server starts: two that migrate one database at once would collide."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (home / "start.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _free_port() -> int:

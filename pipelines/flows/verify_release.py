@@ -22,6 +22,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from builders.errors import InfrastructureError
 from pipelines import judging, steps
 from pipelines.center import load_center
+from pipelines.evidence.errors import SignerError
 from pipelines.report import Report
 from pipelines.verify import Steps, job_for, verify
 
@@ -30,7 +31,7 @@ def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     """Say whether a failed task is worth another try: only what the center itself broke."""
     try:
         state.result()
-    except InfrastructureError:
+    except (InfrastructureError, SignerError):
         return True
     except Exception:  # noqa: BLE001  # whatever else it was, trying again is not for us
         return False

@@ -15,7 +15,12 @@ from pathlib import Path
 import pytest
 
 from builders.engine import Engine
+from builders.errors import InfrastructureError
 from builders.images.provide import ProvidedImage
+from pipelines.center import Center
+from pipelines.job import Job
+from pipelines.judging import ShippedFile
+from pipelines.verify import Steps, job_for, verify
 from pipelines.workshop import Workshop
 from tests.command import (
     COMMAND,
@@ -217,6 +222,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_evidence(
         center.write_text(
             f"schema: samebits/center/v1\nid: full\nhome: {tmp_path}/home\nstore: {disk}/store\n"
         )
+        samebits("center", "init", "--center", center, home=tmp_path / "home")
         ended = samebits("verify", "--center", center, recipe, home=tmp_path / "home")
         assert ended.code == 2
         ended.assert_clear()
@@ -286,3 +292,31 @@ def test_without_root_it_says_so_before_anything_starts(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Run samebits as root or with sudo" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_scheduler_that_does_not_answer_is_one_message(own_home: Path) -> None:
+    ended = samebits(
+        "verify", NETBASE, home=own_home, env={"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    )
+    assert ended.code == 2
+    ended.assert_clear()
+    assert "Check PREFECT_API_URL" in ended.err
+
+
+def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(
+    center: Center, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    """The network goes away after the build: NOT_CHECKED, signed and stored like any other run."""
+    recipe = write_recipe(tmp_path / "alone", [["sh", "-c", "echo one > /out/out.bin"]])
+
+    def fetch_shipped(job: Job, *, fresh: bool) -> tuple[ShippedFile, ...]:
+        raise InfrastructureError("the index does not answer")
+
+    with job_for(recipe, center) as job:
+        report = verify(job, Steps(fetch_shipped=fetch_shipped))
+    (finding,) = report.artefacts
+    assert (report.outcome, finding.verdict) == ("BUILT", "NOT_CHECKED")
+    assert "the index does not answer" in finding.reason
+    assert isinstance(center.store, Path)
+    folder = center.store / "public/releases/lab/alone/1/local" / report.run
+    assert {"report.json", "attempt-1.dsse.json"} <= {p.name for p in folder.iterdir()}
