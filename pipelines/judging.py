@@ -149,9 +149,9 @@ def look(
     return tuple(looked)
 
 
-def confirm_all(findings: tuple[Finding, ...], again: Attempt | None) -> tuple[Finding, ...]:
+def confirm_all(findings: tuple[Finding, ...], again: Attempt) -> tuple[Finding, ...]:
     """Add to every DIFFERENT what a second rebuild showed; no verdict changes."""
-    digests = {o.name: o.sha256 for o in again.rebuild.outputs} if again else {}
+    digests = {o.name: o.sha256 for o in again.rebuild.outputs}
     return tuple(
         confirm(f, digests.get(f.name)) if f.verdict is Verdict.DIFFERENT else f for f in findings
     )

@@ -84,6 +84,7 @@ def run_rebuild(
     """Run one attempt in a container of its own and record it, however it ends.
 
     Raises `RebuildError` when there is no result; only an `InfrastructureError` is worth a retry.
+    An attempt to confirm raises none of that: it can only add to a verdict, and is made once.
     """
     shop, loaded = job.shop(), job.loaded()
     number = len(attempts(job)) + 1
@@ -110,9 +111,11 @@ def run_rebuild(
                 cancelled=shop.cancelled,
             )
     except RebuildError as error:
-        failed = Rebuild(outcome=error.outcome, reason=str(error))
-        _record(job, Attempt(number=number, purpose=purpose, rebuild=failed))
-        raise
+        result = Rebuild(outcome=error.outcome, reason=str(error))
+        _record(job, Attempt(number=number, purpose=purpose, rebuild=result))
+        if purpose != CONFIRMING:
+            raise
+        return Attempt(number=number, purpose=purpose, rebuild=result)
     attempt = Attempt(number=number, purpose=purpose, rebuild=result)
     _record(job, attempt)
     return attempt

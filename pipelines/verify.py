@@ -162,7 +162,8 @@ def _judge(job: Job, using: Steps, run: _Run, *, fresh: bool) -> tuple[Finding, 
         findings = judging.look(job, run.inputs, run.attempt, findings)
     if any(f.verdict is Verdict.DIFFERENT for f in findings):
         with run.timed("confirm"):
-            findings = judging.confirm_all(findings, _again(job, using, run))
+            again = using.run_rebuild(job, run.inputs, run.image, steps.CONFIRMING)
+            findings = judging.confirm_all(findings, again)
         with run.timed("explain"):
             findings = tuple(_explained(job, using, run.attempt, f) for f in findings)
     judging.keep_shipped(job, findings)
@@ -178,14 +179,6 @@ def _shipped(job: Job, using: Steps, *, fresh: bool) -> tuple[ShippedFile, ...]:
     except RebuildError as error:
         names = [artefact.name for artefact in job.loaded().recipe.artefacts]
         return tuple(ShippedFile(name=name, fault=str(error)) for name in names)
-
-
-def _again(job: Job, using: Steps, run: _Run) -> Attempt | None:
-    """Rebuild once more; that this fails is recorded with the attempts, and changes nothing."""
-    try:
-        return using.run_rebuild(job, run.inputs, run.image, steps.CONFIRMING)
-    except RebuildError:
-        return None
 
 
 def _explained(job: Job, using: Steps, attempt: Attempt, finding: Finding) -> Finding:

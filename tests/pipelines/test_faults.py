@@ -11,12 +11,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from builders.engine import Engine
 from builders.errors import InfrastructureError
 from builders.images.provide import ProvidedImage
+from builders.rebuild import rebuild as real_rebuild
+from pipelines import steps
 from pipelines.center import Center
 from pipelines.job import Job
 from pipelines.judging import ShippedFile
@@ -320,3 +323,29 @@ def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(
     assert isinstance(center.store, Path)
     folder = center.store / "public/releases/lab/alone/1/local" / report.run
     assert {"report.json", "attempt-1.dsse.json"} <= {p.name for p in folder.iterdir()}
+
+
+def test_a_confirming_rebuild_that_breaks_is_recorded_once_and_costs_nothing(
+    center: Center, tmp_path: Path, build_image: ProvidedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path / "broken", [["sh", "-c", "echo one > /out/out.bin"]])
+    calls: list[Path] = []
+
+    def rebuild(*words: Any, **named: Any) -> Any:
+        calls.append(named["folder"])
+        if len(calls) > 1:
+            raise InfrastructureError("the engine went away")
+        return real_rebuild(*words, **named)
+
+    monkeypatch.setattr(steps, "rebuild", rebuild)
+    with job_for(recipe, center) as job:
+        report = verify(job)
+    (finding,) = report.artefacts
+    assert finding.verdict == "DIFFERENT"
+    assert [(a.purpose, a.rebuild.outcome) for a in report.attempts] == [
+        ("judged", "BUILT"),
+        ("confirming", "INFRASTRUCTURE_ERROR"),
+    ]
+    assert isinstance(center.store, Path)
+    folder = center.store / "public/releases/lab/broken/1/local" / report.run
+    assert {"report.json", "comparison-1.dsse.json"} <= {p.name for p in folder.iterdir()}
