@@ -66,23 +66,29 @@ def public_form(report: Report) -> Report:
     """Return the public form of the report of a public release.
 
     By-products are left to the seal, whose digests are keyed: who could read their plain digests
-    could claim to have built them.
+    could claim to have built them. What broke in the center's own machinery is told in a word: its
+    text may name a path or an address.
     """
-    attempts = tuple(
-        attempt.model_copy(
-            update={
-                "rebuild": attempt.rebuild.model_copy(
-                    update={
-                        "outputs": tuple(
-                            o for o in attempt.rebuild.outputs if o.part is not Part.BY_PRODUCT
-                        )
-                    }
-                )
-            }
-        )
-        for attempt in report.attempts
+    broken = report.outcome is Outcome.INFRASTRUCTURE_ERROR
+    findings = report.artefacts
+    if broken:
+        told = f"no rebuild to compare with: {report.outcome}"
+        findings = tuple(finding.model_copy(update={"reason": told}) for finding in findings)
+    return report.model_copy(
+        update={
+            "reason": None if broken else report.reason,
+            "artefacts": findings,
+            "attempts": tuple(_open_attempt(attempt) for attempt in report.attempts),
+        }
     )
-    return report.model_copy(update={"attempts": attempts})
+
+
+def _open_attempt(attempt: Attempt) -> Attempt:
+    rebuild = attempt.rebuild
+    broken = rebuild.outcome is Outcome.INFRASTRUCTURE_ERROR
+    shown = tuple(output for output in rebuild.outputs if output.part is not Part.BY_PRODUCT)
+    update = {"outputs": shown, "reason": None if broken else rebuild.reason}
+    return attempt.model_copy(update={"rebuild": rebuild.model_copy(update=update)})
 
 
 def redact_run(run: Run, salt: Salt) -> Run:

@@ -349,3 +349,31 @@ def test_a_confirming_rebuild_that_breaks_is_recorded_once_and_costs_nothing(
     assert isinstance(center.store, Path)
     folder = center.store / "public/releases/lab/broken/1/local" / report.run
     assert {"report.json", "comparison-1.dsse.json"} <= {p.name for p in folder.iterdir()}
+
+
+def test_what_broke_in_the_center_is_not_told_to_the_public(
+    center: Center, tmp_path: Path, build_image: ProvidedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path / "told", [["true"]])
+
+    def rebuild(*words: Any, **named: Any) -> Any:
+        raise InfrastructureError("no room", got="engine.internal:2376 in /srv/secret")
+
+    monkeypatch.setattr(steps, "rebuild", rebuild)
+    with job_for(recipe, center) as job:
+        report = verify(job)
+    assert "engine.internal" in (report.reason or "")
+    assert isinstance(center.store, Path)
+    name = f"releases/lab/told/1/local/{report.run}"
+    public = [p.read_text() for p in (center.store / "public" / name).iterdir()]
+    assert public
+    assert not [text for text in public if "engine.internal" in text or "/srv/secret" in text]
+    assert "engine.internal" in (center.store / "private" / name / "report.json").read_text()
+    bundle = tmp_path / "told.tar"
+    exported = samebits("evidence", "export", "lab/told@1", "--out", bundle, home=center.home)
+    assert exported.code == 0, exported.err
+    checked = samebits(
+        "evidence", "check", bundle, "--key", center.home / "keys/statements.pub", home=center.home
+    )
+    assert checked.code == 2, checked.out
+    assert "wrong" not in checked.out
