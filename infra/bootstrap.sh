@@ -60,8 +60,10 @@ pins=$(sha256sum "$root/infra/requirements.txt" "$root/pyproject.toml" | sha256s
 if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/bin/samebits" ]; then
     say "making a virtual environment in .venv"
     "$python" -m venv --clear "$venv" || fail "$python cannot make a virtual environment"
+    # The file is the whole closure; resolving it again would fail whenever a newer release of a
+    # dependency with an extra appears.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-        --only-binary :all: -r "$root/infra/requirements.txt" \
+        --no-deps --only-binary :all: -r "$root/infra/requirements.txt" \
         || fail "pip could not install infra/requirements.txt: check this machine's pip configuration"
     PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         --no-deps --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
