@@ -15,7 +15,7 @@ fail() { say "$*"; exit 1; }
 # command=package, for every program that samebits calls
 needed=(
     dockerd=docker.io docker=docker-cli mkfs.ext4=e2fsprogs mount=mount setpriv=util-linux
-    unshare=util-linux cosign=cosign dpkg-deb=dpkg git=git tar=tar xz=xz-utils
+    unshare=util-linux cosign=cosign go=golang-go dpkg-deb=dpkg git=git tar=tar xz=xz-utils
 )
 packages=()
 for pair in "${needed[@]}"; do

@@ -1,6 +1,7 @@
 """The store in a directory: the embedded default, on any local file system with hard links.
 
-An object appears under its name complete and durable, or not at all, and is never replaced.
+An object appears under its name complete and durable, or not at all, and is never replaced; the
+one that is (`keys.is_mutable`) changes from one whole content to the next.
 Layout: `format`, `public/`, `private/` (mode 0700), and `tmp/` for what is being written. Reading
 creates nothing; the layout is made with the first write.
 """
@@ -95,7 +96,7 @@ class DirectoryStore:
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under a name that its content determines; an existing one is left alone."""
-        keys.check_key(key)
+        keys.check_immutable(key)
         with opened_source(path) as stream:
             if found := self._stat(key):
                 check_size(key, found.st_size, os.fstat(stream.fileno()).st_size)
@@ -111,7 +112,7 @@ class DirectoryStore:
 
     def put_record(self, key: str, data: bytes) -> None:
         """Create a named record; raises `StoreConflictError` when other bytes stand there."""
-        keys.check_key(key)
+        keys.check_immutable(key)
         if self.has(key):
             self._check_equal(key, data)
             return
@@ -121,6 +122,19 @@ class DirectoryStore:
             created = self._publish(file, key)
         if not created:
             self._check_equal(key, data)
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Write the object that is replaced, in one step; raises `UsageError` for other names."""
+        folder, name = _place(keys.check_mutable(key))
+        with self._explained(f"cannot write {key}"), self._spooled() as file:
+            file.write(data)
+            file.seal()
+            with opened_folder(self.root, folder, create=0o755) as fd:
+                file.replace(name, fd)
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        """Return what was written last; raises `NotFoundError`, `TooLargeError`."""
+        return self.get(keys.check_mutable(key), limit)
 
     def remove(self, key: str) -> None:
         """Take an object away, if it is there: for folders that are a passage, as an outbox is."""

@@ -18,6 +18,8 @@ MAX_SEGMENT = 255
 MAX_KEY = 900
 """Bytes of a whole key: S3 takes 1024, a prefix in front of it included."""
 REPORT = "report.json"
+_LOG = "public/log/"
+_MUTABLE = frozenset({f"{_LOG}checkpoint"})
 _SHOWN = 120
 _CONTENT = re.compile(
     r"(?:public/cas|private/cas|private/vault)/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})"
@@ -110,6 +112,38 @@ def content_digest(key: str) -> Digest | None:
     """Return the digest that a content-addressed name promises; None for a named record."""
     match = _CONTENT.fullmatch(key)
     return Digest(match[2]) if match else None
+
+
+def is_mutable(key: str) -> bool:
+    """Say whether an object is replaced: the newest checkpoint of the log, and nothing else."""
+    return key in _MUTABLE
+
+
+def is_log(key: str) -> bool:
+    """Say whether an object is part of the log: what a log says is said at once, or not at all."""
+    return key.startswith(_LOG)
+
+
+def check_mutable(key: str) -> str:
+    """Return `key` when it names an object that is replaced; raises `UsageError`."""
+    if not is_mutable(check_key(key)):
+        raise UsageError(
+            "an object that is written once is not replaced",
+            got=repr(key[:_SHOWN]),
+            expected=", ".join(sorted(_MUTABLE)),
+        )
+    return key
+
+
+def check_immutable(key: str) -> str:
+    """Return `key` when it names an object that is written once; raises `UsageError`."""
+    if is_mutable(check_key(key)):
+        raise UsageError(
+            "an object that is replaced is no record",
+            got=repr(key),
+            expected="a name that is written once",
+        )
+    return key
 
 
 def private_twin(key: str) -> str:

@@ -3,6 +3,8 @@
 What is put is safe on this disk before the remote store is asked; it leaves the folder only when
 the remote store has given the same bytes back. A remote store that does not answer stops nothing:
 what waits goes with the next write, or the next `flush`. Readers see both.
+
+What is part of the log does not wait: it is written to the remote store, or refused.
 """
 
 from __future__ import annotations
@@ -114,8 +116,12 @@ class OutboxStore:
     def put_record(self, key: str, data: bytes) -> None:
         """Create a named record; raises `StoreConflictError` when other bytes are known there.
 
-        While the remote store is away a conflict with its record is found by a later `flush`.
+        While the remote store is away a conflict with its record is found by a later `flush`; but
+        a record of the log is refused then.
         """
+        if keys.is_log(key):
+            self._ask(lambda: self.remote.put_record(key, data))
+            return
         try:
             self._keep(lambda: self._local.put_record(key, data))
         except StoreConflictError:
@@ -124,6 +130,14 @@ class OutboxStore:
                 raise
             return
         self._try_to_send(key)
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Write the object that is replaced; raises `StoreError` while the remote store is away."""
+        self._ask(lambda: self.remote.put_latest(key, data))
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        """Return what was written last; raises `StoreError` while the remote store is away."""
+        return self._ask(lambda: self.remote.get_latest(key, limit))
 
     def waiting(self) -> int:
         """Return how many objects wait."""

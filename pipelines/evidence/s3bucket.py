@@ -1,7 +1,8 @@
 """One S3 place: its objects, their versions, and the one-step creation of a name.
 
 Where the bucket keeps versions, the oldest one is the object: newer ones and delete markers are
-read past. Where it keeps none, a reader is held to the entity tag that it saw first.
+read past. Where it keeps none, a reader is held to the entity tag that it saw first. Of the object
+that is replaced (`keys.is_mutable`) the newest version counts.
 """
 
 from __future__ import annotations
@@ -128,9 +129,9 @@ class Bucket:
 
     def open(self, key: str) -> tuple[BinaryIO, int]:
         """Return the truth of `key` as a checked stream, and its size; raises `NotFoundError`."""
-        _ = self.versioned  # a missing bucket is named before a missing object
-        pinned = self._pins.get(key) or (self.find(key) if self.versioned else None)
-        if pinned is None and self.versioned:
+        oldest = self.versioned and not keys.is_mutable(key)  # names a missing bucket first
+        pinned = self._pins.get(key) or (self.find(key) if oldest else None)
+        if pinned is None and oldest:
             raise not_found(key)
         wanted: dict[str, Any] = {"VersionId": pinned.id} if pinned and pinned.id else {}
         with explained(f"cannot read {key}", self.place):
@@ -181,7 +182,7 @@ class Bucket:
             if not self.conditional and self.find(key):
                 return False
             for attempt in range(_TRIES):
-                answer = self._put(key, data)
+                answer = self._put(key, data, conditional=self.conditional)
                 if answer is not None:
                     return self._is_truth(key, answer)
                 if self.find(key):
@@ -194,9 +195,20 @@ class Bucket:
             todo="Run again; if it stays so, look at the server",
         )
 
-    def _put(self, key: str, data: bytes) -> str | None:
+    def replace(self, key: str, data: bytes) -> None:
+        """Write an object in place of the one that is there."""
+        with explained(f"cannot write {key}", self.place):
+            if self._put(key, data, conditional=False) is None:
+                raise StoreError(
+                    f"cannot write {key} in the store {self.place}",
+                    got="a conflict with another writer",
+                    expected="one that comes later to win",
+                    todo="Run again; if it stays so, look at the server",
+                )
+
+    def _put(self, key: str, data: bytes, *, conditional: bool) -> str | None:
         """Send an object; returns its version, empty where there are none; None when it met one."""
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if self.conditional else {}
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
         try:
             answer = self.client.put_object(
                 **self.target(key),
@@ -280,6 +292,8 @@ class Bucket:
         return found
 
     def _remember(self, key: str, found: Found) -> Found:
+        if keys.is_mutable(key):
+            return found
         pinned = self._pins.setdefault(key, found)
         with suppress(KeyError):  # another thread may have dropped it
             self._pins.move_to_end(key)

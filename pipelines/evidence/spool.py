@@ -54,6 +54,11 @@ class SpoolFile:
             os.fsync(folder)  # a racing writer's link is as durable as ours when we return
         return True
 
+    def replace(self, name: str, folder: int) -> None:
+        """Give the file its final name, durably, in place of the file that has it."""
+        os.replace(self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder)
+        os.fsync(folder)
+
 
 @contextmanager
 def spooled(folder: int) -> Iterator[SpoolFile]:

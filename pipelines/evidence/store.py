@@ -1,8 +1,9 @@
 """The store interface: objects written once, by content or by name.
 
-Nothing that a store holds is ever replaced. Content-addressed objects come first; a named record
-is created in one step, or not at all, and its truth is its oldest version. Every implementation
-passes the one contract suite of `tests/evidence/test_store_contract.py`.
+Nothing that a store holds is ever replaced, but one: the newest checkpoint of the log, which
+`keys.is_mutable` names. Content-addressed objects come first; a named record is created in one
+step, or not at all, and its truth is its oldest version. Every implementation passes the one
+contract suite of `tests/evidence/test_store_contract.py`.
 
 All methods raise `UsageError` for a key or prefix that `keys` refuses and `StoreError` when the
 store cannot be reached, read or written; a failed write leaves nothing that can be read.
@@ -60,6 +61,8 @@ class Store(ByteStore, Protocol):
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object whole: its oldest version, its digest checked if its name has one.
 
+        Of the object that is replaced it is the newest, as with `get_latest`.
+
         Raises `NotFoundError`, `TooLargeError` above `limit` bytes, `DamagedError`.
         """
 
@@ -79,6 +82,15 @@ class Store(ByteStore, Protocol):
         Raises `StoreConflictError` when it is there with other bytes. Of racing writers exactly
         one creates it.
         """
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Write the object that is replaced: in one step, readers see the old bytes or the new.
+
+        Raises `UsageError` for every other name. Of racing writers the last one wins.
+        """
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        """Return what `put_latest` wrote last; raises `NotFoundError`, `TooLargeError`."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix` (ends with a slash), in order of their bytes.

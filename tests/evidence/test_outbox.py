@@ -56,6 +56,23 @@ def cut(remote: MemoryStore) -> None:
         remote.fail_on(operation)  # type: ignore[arg-type]
 
 
+def test_the_log_does_not_wait(store: OutboxStore, remote: MemoryStore) -> None:
+    cut(remote)
+    with pytest.raises(StoreError, match="out of order"):
+        store.put_latest("public/log/checkpoint", b"x")
+    with pytest.raises(StoreError, match="out of order"):
+        store.get_latest("public/log/checkpoint", 10)
+    with pytest.raises(StoreError, match="out of order"):
+        store.put_record("public/log/commit/0", b"x")
+    assert store.waiting() == 0
+    remote.heal()
+    store.flush()
+    assert not remote.objects
+    store.put_record("public/log/commit/0", b"x")
+    store.put_latest("public/log/checkpoint", b"x")
+    assert remote.objects.keys() == {"public/log/commit/0", "public/log/checkpoint"}
+
+
 def test_nothing_waits_when_the_store_answers(store: OutboxStore, remote: MemoryStore) -> None:
     store.put_record(KEY, b"{}")
     digest = store.put_cas(Visibility.PRIVATE, b"log")

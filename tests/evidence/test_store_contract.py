@@ -18,6 +18,7 @@ from pipelines.evidence.store import DamagedError, Store, TooLargeError
 from tests.evidence.conftest import Opener
 
 KEY = "public/releases/v/p/1.0/center/run/report.json"
+LATEST = "public/log/checkpoint"
 HOSTILE = [
     "",
     "public",
@@ -246,6 +247,65 @@ def test_only_regular_files_are_stored(store: Store, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing", tmp_path / "fifo", Path("/dev/zero")):
         with pytest.raises(StoreError, match="cannot store"):
             store.put_cas(Visibility.PUBLIC, path)
+
+
+def test_the_newest_checkpoint_is_the_one_object_that_is_replaced(opener: Opener) -> None:
+    for number in range(3):
+        opener().put_latest(LATEST, b"%d" % number)
+        for reader in (opener(), opener()):
+            assert reader.has(LATEST)
+            assert reader.get_latest(LATEST, 1) == reader.get(LATEST, 1) == b"%d" % number
+            with reader.open(LATEST) as stream:
+                assert stream.read() == b"%d" % number
+
+
+def test_a_reader_sees_each_replacement(store: Store) -> None:
+    for data in (b"first", b"second", b"", b"third"):
+        store.put_latest(LATEST, data)
+        assert store.versions(LATEST)[-1].size == len(data)
+        assert list(store.list("public/log/")) == [LATEST]
+        assert store.get_latest(LATEST, 10) == data
+
+
+def test_a_checkpoint_that_was_never_written_is_missing(store: Store) -> None:
+    with pytest.raises(NotFoundError, match=LATEST):
+        store.get_latest(LATEST, 10)
+    store.put_latest(LATEST, b"12345")
+    with pytest.raises(TooLargeError, match="at most 4 bytes"):
+        store.get_latest(LATEST, 4)
+
+
+@pytest.mark.parametrize("key", [*HOSTILE, KEY, LATEST + "s/1", "private/log/checkpoint"])
+def test_nothing_else_is_replaced(store: Store, key: str) -> None:
+    with pytest.raises(UsageError):
+        store.put_latest(key, b"x")
+    with pytest.raises(UsageError):
+        store.get_latest(key, 10)
+
+
+def test_what_is_replaced_is_no_record(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "file"
+    source.write_bytes(b"x")
+    with pytest.raises(UsageError, match="no record"):
+        store.put_record(LATEST, b"x")
+    with pytest.raises(UsageError, match="no record"):
+        store.put_file(LATEST, source)
+    assert not store.has(LATEST)
+
+
+def test_of_racing_replacements_one_stays_whole(opener: Opener) -> None:
+    def write(number: int) -> None:
+        mine = opener()
+        start.wait()
+        for _ in range(3):
+            mine.put_latest(LATEST, b"%d" % number * 10_000)
+            there = mine.get_latest(LATEST, 10_000)
+            assert there == there[:1] * 10_000
+
+    start = Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert len(opener().get_latest(LATEST, 10_000)) == 10_000
 
 
 def test_a_vault_lives_in_it(store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ class _Fault:
     after: int
     times: int
     lost_reply: bool
-    error: Exception
+    error: BaseException
 
 
 class MemoryStore:
@@ -52,7 +52,7 @@ class MemoryStore:
         after: int = 0,
         times: int = 1_000_000,
         lost_reply: bool = False,
-        error: Exception | None = None,
+        error: BaseException | None = None,
     ) -> None:
         """Let `after` calls pass, then fail `times` calls; a lost reply fails after its effect."""
         what = error or StoreError("the store is out of order", got=f"a fault in {operation}")
@@ -72,13 +72,14 @@ class MemoryStore:
 
     def open(self, key: str) -> BinaryIO:
         self._call("open", keys.check_key(key))
-        return io.BytesIO(self._oldest(key))
+        return io.BytesIO(self._truth(key))
 
     def get(self, key: str, limit: int) -> bytes:
         self._call("get", keys.check_key(key))
-        data = self._oldest(key)
+        data = self._truth(key)
         check_limit(key, len(data), limit)
-        check_content(key, Digest.of(data))
+        if keys.content_digest(key):
+            check_content(key, Digest.of(data))
         return data
 
     def versions(self, key: str) -> tuple[Version, ...]:
@@ -93,12 +94,12 @@ class MemoryStore:
         return iter(sorted(key for key in self.objects if key.startswith(prefix)))
 
     def put_file(self, key: str, path: Path) -> None:
-        keys.check_key(key)
+        keys.check_immutable(key)
         with opened_source(path) as stream:
             data = stream.read()
         with self._lock:
             if key in self.objects:
-                check_size(key, len(self._oldest(key)), len(data))
+                check_size(key, len(self._truth(key)), len(data))
             else:
                 check_content(key, Digest.of(data))
             self._create(key, data)
@@ -111,30 +112,41 @@ class MemoryStore:
         key = keys.cas(visibility, digest)
         with self._lock:
             self._create(key, content)
-            check_size(key, len(self._oldest(key)), len(content))
+            check_size(key, len(self._truth(key)), len(content))
         return digest
 
     def put_record(self, key: str, data: bytes) -> None:
-        keys.check_key(key)
+        keys.check_immutable(key)
         with self._lock:
             self._create(key, data)
-            there = self._oldest(key)
+            there = self._truth(key)
         if there != data:
             raise conflict(key, got=f"sha256 {Digest.of(there)}", expected=Digest.of(data).hex)
 
+    def put_latest(self, key: str, data: bytes) -> None:
+        keys.check_mutable(key)
+        with self._lock:
+            self._write(key, lambda: self.overwrite(key, data))
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        return self.get(keys.check_mutable(key), limit)
+
     def _create(self, key: str, data: bytes) -> None:
+        self._write(key, lambda: self.objects.setdefault(key, [data]))
+
+    def _write(self, key: str, effect: Callable[[], object]) -> None:
         fault = self._faults.get("put")
         if fault is None or fault.after > 0 or not fault.lost_reply:
             self._call("put", key)
-            self.objects.setdefault(key, [data])
+            effect()
         else:
-            self.objects.setdefault(key, [data])
+            effect()
             self._call("put", key)
 
-    def _oldest(self, key: str) -> bytes:
+    def _truth(self, key: str) -> bytes:
         if key not in self.objects:
             raise not_found(key)
-        return self.objects[key][0]
+        return self.objects[key][-1 if keys.is_mutable(key) else 0]
 
     def _call(self, operation: Operation, key: str) -> None:
         with self._lock:

@@ -1,0 +1,137 @@
+"""Checkpoints (C2SP tlog-checkpoint): a log's name, how many leaves it has, and their root.
+
+`Checkpoint` is the text, always well-formed; `open_checkpoint` is the only way to believe one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.log.cosignature import split_cosignature
+from pipelines.log.errors import CheckpointError, NoteError
+from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE
+from pipelines.log.note import Note, open_note
+from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
+from pipelines.log.text import check_control, decode_base64, decode_number, encode_base64, shown
+
+_WHAT = "the checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A tree of `size` leaves with `root` (32 bytes), in the log that is called `origin`."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for line in (self.origin, *self.extensions):
+            if not line or "\n" in line:
+                raise CheckpointError(
+                    f"{_WHAT} has an empty line, or two in one", got=shown(line), expected="text"
+                )
+            check_control(line, what=_WHAT, error=CheckpointError)
+        if not 0 <= self.size <= MAX_SIZE:
+            raise CheckpointError(
+                f"{_WHAT} has a size that no log has", got=self.size, expected=f"0 to {MAX_SIZE}"
+            )
+        if len(self.root) != HASH_SIZE:
+            raise CheckpointError(
+                f"the root of {_WHAT} has another length",
+                got=f"{len(self.root)} bytes",
+                expected=f"{HASH_SIZE} bytes",
+            )
+        if self.size == 0 and self.root != EMPTY_ROOT:
+            raise CheckpointError(
+                f"the root of {_WHAT} is not that of an empty log",
+                got=self.root.hex(),
+                expected=EMPTY_ROOT.hex(),
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Checkpoint:
+        """Read the text of a note; raises `CheckpointError`."""
+        lines = text.removesuffix("\n").split("\n")
+        if not text.endswith("\n") or len(lines) < 3:
+            raise CheckpointError(
+                f"{_WHAT} is incomplete",
+                got=f"{len(lines)} lines",
+                expected="origin, size and root, each ending in a newline",
+            )
+        origin, size, root, *extensions = lines
+        return cls(
+            origin=origin,
+            size=decode_number(size, what=f"the size of {_WHAT}", error=CheckpointError),
+            root=decode_base64(root, what=f"the root of {_WHAT}", error=CheckpointError),
+            extensions=tuple(extensions),
+        )
+
+    def to_text(self) -> str:
+        """Return the text; `parse` gives an equal value, and this the same text."""
+        lines = (self.origin, str(self.size), encode_base64(self.root), *self.extensions)
+        return "".join(f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosignature:
+    """A verified cosignature: the witness's key, and its time in seconds since 1970 UTC."""
+
+    key: NoteKey
+    time: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedCheckpoint:
+    """A checkpoint that its log has signed; `note` has the verified signatures alone."""
+
+    checkpoint: Checkpoint
+    note: Note
+    cosignatures: tuple[Cosignature, ...] = ()
+
+
+def open_checkpoint(
+    data: bytes, *, origin: str, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()
+) -> SignedCheckpoint:
+    """Return the checkpoint of the log `origin` in `data`, signed by one of the log's `keys`.
+
+    Cosignatures of `witnesses` are verified and handed on; how many it needs is for a policy to
+    say. Raises `NoteError` for a note that is malformed, signed by none of `keys`, or has a bad
+    signature of a known key, and `CheckpointError` for another log's or a malformed text.
+    """
+    _check_algorithm("a log", keys, ED25519)
+    _check_algorithm("a witness", witnesses, COSIGNATURE)
+    note = open_note(data, (*keys, *witnesses))
+    if not any(signature.is_by(key) for signature in note.signatures for key in keys):
+        raise NoteError(
+            f"{_WHAT} is cosigned, but not signed by its log",
+            got=", ".join(shown(s.name) for s in note.signatures),
+            expected=" or ".join(str(key) for key in keys) or "a key of the log",
+        )
+    checkpoint = Checkpoint.parse(note.text)
+    if checkpoint.origin != origin:
+        raise CheckpointError(
+            f"{_WHAT} is of another log", got=shown(checkpoint.origin), expected=shown(origin)
+        )
+    return SignedCheckpoint(
+        checkpoint=checkpoint,
+        note=note,
+        cosignatures=tuple(
+            Cosignature(key=key, time=split_cosignature(signature.data)[0])
+            for signature in note.signatures
+            for key in witnesses
+            if signature.is_by(key)
+        ),
+    )
+
+
+def _check_algorithm(whose: str, keys: Sequence[NoteKey], algorithm: int) -> None:
+    for key in keys:
+        if key.algorithm != algorithm:
+            raise CheckpointError(
+                f"the key of {whose} is of another algorithm",
+                got=key,
+                expected=f"algorithm {algorithm:#04x}",
+            )

@@ -1,0 +1,88 @@
+"""The commit point of a batch: one object, created once, after which the batch is in the log.
+
+It holds all leaves of the batch and the root of the tree before it, so that whoever finds it can
+write the rest. Where two appenders meet, the store lets one of them create it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from builders.digest import canonical_json
+from pipelines.evidence.strictjson import read_object
+from pipelines.log.errors import LogError
+from pipelines.log.leaf import MAX_LEAF
+from pipelines.log.tiles import PREFIX
+
+SCHEMA = "samebits/log-commit/v1"
+MAX_LEAVES = 1000
+"""Leaves of the largest batch."""
+MAX_COMMIT = MAX_LEAVES * MAX_LEAF * 2
+"""Bytes of the object: in JSON text a quote is two."""
+_FIELDS = {"leaves", "origin", "root", "schema", "start"}
+
+
+def commit_key(start: int) -> str:
+    """Return the name of the batch whose first leaf has the index `start`."""
+    return f"{PREFIX}commit/{start:020d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """The leaves from index `start` on, after the tree of `start` leaves with `root`."""
+
+    origin: str
+    start: int
+    root: bytes
+    leaves: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.leaves) <= MAX_LEAVES:
+            raise LogError(
+                "a batch has too few or too many leaves",
+                got=len(self.leaves),
+                expected=f"1 to {MAX_LEAVES}",
+            )
+
+    def to_bytes(self) -> bytes:
+        """Return the object."""
+        return canonical_json(
+            {
+                "leaves": [leaf.decode() for leaf in self.leaves],
+                "origin": self.origin,
+                "root": self.root.hex(),
+                "schema": SCHEMA,
+                "start": self.start,
+            }
+        )
+
+
+def read_commit(data: bytes, *, origin: str, start: int, root: bytes) -> Commit:
+    """Read the commit that continues the tree of `start` leaves with `root`.
+
+    Raises `MalformedError`, and `LogError` for the commit of another tree.
+    """
+    what = commit_key(start)
+    fields = read_object(data, what=what, limit=MAX_COMMIT)
+    expected = {"origin": origin, "root": root.hex(), "schema": SCHEMA, "start": start}
+    leaves = fields.get("leaves")
+    if not isinstance(leaves, list) or not all(isinstance(leaf, str) for leaf in leaves):
+        raise _altered(what, got="no list of leaves", expected="texts")
+    for name, value in expected.items():
+        if fields.get(name) != value:
+            raise _altered(what, got=f"{name} {fields.get(name)!a:.120}", expected=value)
+    commit = Commit(
+        origin=origin, start=start, root=root, leaves=tuple(leaf.encode() for leaf in leaves)
+    )
+    if fields.keys() != _FIELDS or commit.to_bytes() != data:
+        raise _altered(what, got="another spelling", expected="canonical JSON")
+    return commit
+
+
+def _altered(what: str, *, got: object, expected: object) -> LogError:
+    return LogError(
+        f"{what} does not continue the log",
+        got=got,
+        expected=expected,
+        todo="Somebody else wrote there, or the log was shortened or replaced: find out who",
+    )

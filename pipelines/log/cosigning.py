@@ -1,0 +1,124 @@
+"""Cosignatures come home: what witnesses wrote about a log, joined into what the log publishes.
+
+A witness writes into its own store; the owner of a log, or anybody who wants to show that a
+checkpoint was witnessed, reads it there. Nothing is believed that does not verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from builders.errors import NotFoundError, StoreError
+from pipelines.evidence.store import Store
+from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.errors import LogError
+from pipelines.log.journal import Log
+from pipelines.log.note import MAX_NOTE, Note
+from pipelines.log.notekey import NoteKey
+from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.witness import origin_folder
+
+_LOOK_BACK = 64
+"""Cosigned checkpoints of one witness that are read, newest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WitnessedLog:
+    """A log, its keys, and the witnesses whose cosignatures may be joined to its checkpoints."""
+
+    origin: str
+    keys: tuple[NoteKey, ...]
+    witnesses: tuple[NoteKey, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """What was joined to the published checkpoint."""
+
+    size: int
+    witnesses: tuple[str, ...]
+    """Names of the witnesses whose cosignatures it bears now."""
+    added: int
+
+
+def cosigned(stores: Iterable[Store], log: WitnessedLog) -> Iterator[SignedCheckpoint]:
+    """Yield the log's checkpoints that witnesses have in their `stores`, newest first in each.
+
+    What cannot be read, or does not verify, is passed over: a witness that lies only loses its say.
+    """
+    for store in stores:
+        try:
+            keys = [k for k in store.list(origin_folder(log.origin)) if _is_cosigned(k)]
+            for key in sorted(keys, reverse=True)[:_LOOK_BACK]:
+                signed = _opened(store.get(key, MAX_NOTE), log)
+                if signed is not None and signed.cosignatures:
+                    yield signed
+        except (StoreError, NotFoundError):
+            continue
+
+
+def collect(own: Store, stores: Iterable[Store], log: WitnessedLog, journal: Log) -> Collected:
+    """Join the cosignatures of the published checkpoint's own tree to it, and publish it again.
+
+    Raises `LogError` when the published checkpoint is not the log's, `StoreError`, `NotFoundError`.
+    """
+    published = _required(own.get(CHECKPOINT, MAX_NOTE), log)
+    joined = join([published, *cosigned(stores, log)], published)
+    before = {(c.key, c.time) for c in published.cosignatures}
+    after = {(c.key, c.time) for c in joined.cosignatures}
+    if added := len(after - before):
+        journal.publish(joined.note.to_bytes())
+    return Collected(
+        size=joined.checkpoint.size,
+        witnesses=tuple(sorted({c.key.name for c in joined.cosignatures})),
+        added=added,
+    )
+
+
+def join(found: Iterable[SignedCheckpoint], base: SignedCheckpoint) -> SignedCheckpoint:
+    """Return `base` with the newest cosignature that each witness gave to the same tree."""
+    newest = {c.key: (c.time, c, s) for s in [base] for c in s.cosignatures}
+    for signed in found:
+        if signed.checkpoint != base.checkpoint:
+            continue
+        for cosignature in signed.cosignatures:
+            held = newest.get(cosignature.key)
+            if held is None or held[0] < cosignature.time:
+                newest[cosignature.key] = (cosignature.time, cosignature, signed)
+    lines = [
+        line
+        for _, cosignature, signed in newest.values()
+        for line in signed.note.signatures
+        if line.is_by(cosignature.key)
+    ]
+    own = [s for s in base.note.signatures if not any(s.is_by(key) for key in newest)]
+    return SignedCheckpoint(
+        checkpoint=base.checkpoint,
+        note=Note(text=base.note.text, signatures=(*own, *sorted(lines, key=lambda s: s.name))),
+        cosignatures=tuple(c for _, c, _ in newest.values()),
+    )
+
+
+def best(found: Sequence[SignedCheckpoint], *, index: int) -> tuple[SignedCheckpoint, ...]:
+    """Return the checkpoints that hold the leaf `index`, one a tree, largest first."""
+    trees: dict[int, SignedCheckpoint] = {}
+    for signed in found:
+        if signed.checkpoint.size > index:
+            trees.setdefault(signed.checkpoint.size, signed)
+    return tuple(join(found, trees[size]) for size in sorted(trees, reverse=True))
+
+
+def _is_cosigned(key: str) -> bool:
+    return key.rpartition("/")[2][:20].isdigit()
+
+
+def _opened(data: bytes, log: WitnessedLog) -> SignedCheckpoint | None:
+    try:
+        return _required(data, log)
+    except LogError:
+        return None
+
+
+def _required(data: bytes, log: WitnessedLog) -> SignedCheckpoint:
+    return open_checkpoint(data, origin=log.origin, keys=log.keys, witnesses=log.witnesses)

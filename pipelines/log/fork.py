@@ -1,0 +1,114 @@
+"""Proof of a fork: two checkpoints that one log has signed, of one size, with two roots.
+
+No honest log signs both, and nobody without the log's key can make the pair: it convinces anyone
+who knows the key, offline. A log that shows two people inconsistent trees of two *sizes* is found
+by comparing what both have read; it leaves no such proof, since a proof that cannot be made cannot
+be carried around.
+
+The form is our own: canonical JSON with both notes as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from builders.digest import canonical_json
+from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.errors import ForkError
+from pipelines.log.note import MAX_NOTE, Note
+from pipelines.log.notekey import NoteKey
+
+TYPE = "https://samebits.example/log-fork/v1"
+MAX_FORK = MAX_NOTE * 4
+_WHAT = "the proof of a fork"
+_FIELDS = {"type", "first", "second"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """A log that was caught: `witnesses` are those that have cosigned both of its roots."""
+
+    origin: str
+    size: int
+    roots: tuple[bytes, bytes]
+    witnesses: tuple[NoteKey, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForkProof:
+    """Two signed checkpoints, byte by byte as the log published them; not yet believed."""
+
+    first: bytes
+    second: bytes
+
+    def __post_init__(self) -> None:
+        Note.parse(self.first)
+        Note.parse(self.second)
+
+    @classmethod
+    def parse(cls, data: bytes) -> ForkProof:
+        """Read a proof without believing it; raises `MalformedError` or `NoteError`."""
+        value = read_object(data, what=_WHAT, limit=MAX_FORK)
+        if value.keys() != _FIELDS or value["type"] != TYPE:
+            raise malformed(_WHAT, got="other fields", expected=f"first, second, type {TYPE}")
+        proof = cls(first=_note(value, "first"), second=_note(value, "second"))
+        if proof.to_bytes() != data:
+            raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
+        return proof
+
+    def to_bytes(self) -> bytes:
+        """Return canonical JSON; `parse` gives an equal value, and this the same bytes."""
+        return canonical_json(
+            {"type": TYPE, "first": self.first.decode(), "second": self.second.decode()}
+        )
+
+    def verify(
+        self, *, origin: str, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()
+    ) -> Fork:
+        """Return what the log `origin` did, when both are signed by its `keys`.
+
+        Raises `NoteError` or `CheckpointError` for a checkpoint that is not the log's, and
+        `ForkError` for two that may both be true.
+        """
+        one, other = (
+            open_checkpoint(data, origin=origin, keys=keys, witnesses=witnesses)
+            for data in (self.first, self.second)
+        )
+        a, b = one.checkpoint, other.checkpoint
+        if a.size != b.size:
+            raise ForkError(
+                "the checkpoints are of two sizes, and prove no fork",
+                got=f"{a.size} and {b.size} leaves",
+                expected="one size",
+            )
+        if a.root == b.root:
+            raise ForkError(
+                "the checkpoints have one root, and prove no fork",
+                got=f"root {a.root.hex()} twice",
+                expected="two roots",
+            )
+        return Fork(
+            origin=origin,
+            size=a.size,
+            roots=(a.root, b.root),
+            witnesses=tuple(
+                key for key in witnesses if _cosigned(one, key) and _cosigned(other, key)
+            ),
+        )
+
+
+def _cosigned(signed: SignedCheckpoint, key: NoteKey) -> bool:
+    return any(cosignature.key == key for cosignature in signed.cosignatures)
+
+
+def _note(value: dict[str, Any], name: str) -> bytes:
+    text = value[name]
+    if not isinstance(text, str):
+        raise malformed(_WHAT, got=f"{name} of type {type(text).__name__}", expected="text")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise malformed(_WHAT, got=f"{name} with half a character", expected="UTF-8") from error

@@ -1,0 +1,192 @@
+"""What an appender must know of its log, in a local database: no more than a cache.
+
+For each release key its newest leaf, for each entry its index, and the right edge of the tree. It
+can be lost or killed at any time; whoever opens it compares the root that it gives with the log's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from pipelines.log.chain import Link
+from pipelines.log.edge import Edge
+from pipelines.log.leaf import Facts
+from pipelines.log.tiles import split_hashes
+
+_VERSION = 1
+_TABLES = """
+CREATE TABLE log (origin TEXT NOT NULL, size INTEGER NOT NULL);
+CREATE TABLE edge (level INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+CREATE TABLE releases (
+    release TEXT PRIMARY KEY, sequence INTEGER NOT NULL, hash BLOB NOT NULL, leaf INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE entries (identity BLOB PRIMARY KEY, leaf INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The newest leaf of one release key."""
+
+    release: str
+    sequence: int
+    hash: str
+    """Hex of its leaf hash."""
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A leaf that was added: its hash, and what it says."""
+
+    hash: bytes
+    facts: Facts
+
+
+class Heads:
+    """The cache of one log; open it with `opened`, and under the log's lock."""
+
+    def __init__(self, connection: sqlite3.Connection, origin: str) -> None:
+        """Use an open database, whose tables are made if they are missing or of another log."""
+        self._database = connection
+        self._origin = origin
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != _VERSION or self._row() is None:
+            self.clear()
+        self.edge = self._read_edge()
+
+    @property
+    def size(self) -> int:
+        """Leaves that the cache knows of."""
+        return self.edge.size
+
+    def head(self, release: str) -> Head | None:
+        """Return the newest leaf of a release key, or None."""
+        row = self._database.execute(
+            "SELECT sequence, hash, leaf FROM releases WHERE release = ?", (release,)
+        ).fetchone()
+        if row is None:
+            return None
+        return Head(release=release, sequence=row[0], hash=row[1].hex(), index=row[2])
+
+    def link(self, release: str) -> Link | None:
+        """Return what the next leaf of a release has to say, or None for its first."""
+        head = self.head(release)
+        return None if head is None else (head.sequence + 1, head.hash)
+
+    def heads(self) -> Iterator[Head]:
+        """Yield the newest leaf of every release key, in order of their names."""
+        for release, sequence, found, leaf in self._database.execute(
+            "SELECT release, sequence, hash, leaf FROM releases ORDER BY release"
+        ):
+            yield Head(release=release, sequence=sequence, hash=found.hex(), index=leaf)
+
+    def find(self, identity: str) -> int | None:
+        """Return the index of the leaf with that identity, or None."""
+        row = self._database.execute(
+            "SELECT leaf FROM entries WHERE identity = ?", (_short(identity),)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def extend(self, added: Sequence[Added], edge: Edge) -> None:
+        """Take in the leaves after the last one, with the edge after them, in one step."""
+        start = self.size
+        newest = {leaf.facts.release: (leaf, index) for index, leaf in enumerate(added, start)}
+        with self._transaction() as run:
+            run.executemany(
+                "INSERT OR IGNORE INTO entries VALUES (?, ?)",
+                sorted(
+                    (_short(leaf.facts.identity), index) for index, leaf in enumerate(added, start)
+                ),
+            )
+            run.executemany(
+                "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?)",
+                [
+                    (name, leaf.facts.sequence, leaf.hash, index)
+                    for name, (leaf, index) in newest.items()
+                ],
+            )
+            run.execute("UPDATE log SET size = ?", (edge.size,))
+            run.execute("DELETE FROM edge")
+            run.executemany(
+                "INSERT INTO edge VALUES (?, ?)",
+                [(level, b"".join(row)) for level, row in enumerate(edge.rows)],
+            )
+        self.edge = edge
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._transaction() as run:
+            for table in ("log", "edge", "releases", "entries"):
+                run.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in filter(str.strip, _TABLES.split(";")):
+                run.execute(statement)
+            run.execute("INSERT INTO log VALUES (?, 0)", (self._origin,))
+            run.execute(f"PRAGMA user_version = {_VERSION}")
+        self.edge = Edge()
+
+    def _read_edge(self) -> Edge:
+        rows = self._database.execute("SELECT hashes FROM edge ORDER BY level").fetchall()
+        row = self._row()
+        try:
+            return Edge(row[1] if row else 0, tuple(tuple(split_hashes(r[0])) for r in rows))
+        except ValueError as error:
+            raise sqlite3.DatabaseError("the edge does not fit the size") from error
+
+    def _row(self) -> tuple[str, int] | None:
+        """Return origin and size, or None where the database is not of this log."""
+        rows: list[tuple[str, int]] = self._database.execute(
+            "SELECT origin, size FROM log WHERE origin = ?", (self._origin,)
+        ).fetchall()
+        return rows[0] if len(rows) == 1 else None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._database
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+@contextmanager
+def opened(path: Path, origin: str) -> Iterator[Heads]:
+    """Open the cache of the log `origin` in the file `path`; a broken one is made anew."""
+    connection = None
+    try:
+        connection = _connect(path)
+        heads = Heads(connection, origin)
+    except sqlite3.DatabaseError:
+        if connection is not None:
+            connection.close()
+        remove(path)
+        connection = _connect(path)
+        heads = Heads(connection, origin)
+    try:
+        yield heads
+    finally:
+        connection.close()
+
+
+def remove(path: Path) -> None:
+    """Take the cache away."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _short(identity: str) -> bytes:
+    return sha256(identity.encode()).digest()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # a lost end is read from the log again
+    return connection

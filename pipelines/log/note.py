@@ -1,0 +1,164 @@
+"""Signed notes (C2SP signed-note): text, and lines of signatures below it.
+
+Reading is strict, and what was read is written again byte by byte. A note's text counts only after
+`open_note`: `Note.parse` believes nothing that it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipelines.log.errors import NoteError
+from pipelines.log.notekey import ID_SIZE, NoteKey, check_name
+from pipelines.log.text import check_control, decode_base64, decode_text, encode_base64, shown
+
+__all__ = ["Note", "NoteKey", "NoteSignature", "NoteSigner", "open_note", "sign_note"]
+
+MAX_NOTE = 256 << 10
+"""Bytes of a note: 16 signatures of the largest known kind fit twice."""
+MAX_SIGNATURES = 64
+_DASH = "\N{EM DASH}"
+_WHAT = "the note"
+
+
+class NoteSigner(Protocol):
+    """Whoever signs notes."""
+
+    @property
+    def key(self) -> NoteKey:
+        """Return the key that verifies the signatures."""
+
+    def sign(self, text: bytes) -> bytes:
+        """Return the signature over a note's text, as it stands after the key id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteSignature:
+    """One signature: `name` and `id` (4 bytes) say whose, `data` is the signature itself."""
+
+    name: str
+    id: bytes
+    data: bytes
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if len(self.id) != ID_SIZE or not self.data:
+            raise NoteError(
+                "a signature is cut off",
+                got=f"{len(self.id)} bytes of key id and {len(self.data)} of signature",
+                expected=f"{ID_SIZE} bytes of key id, and a signature",
+            )
+
+    def is_by(self, key: NoteKey) -> bool:
+        """Say whether name and id are those of `key`; this verifies nothing."""
+        return (self.name, self.id) == (key.name, key.id)
+
+    def to_line(self) -> str:
+        """Return the line in the note."""
+        return f"{_DASH} {self.name} {encode_base64(self.id + self.data)}\n"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A text that ends in a newline, and signatures that nobody has verified yet."""
+
+    text: str
+    signatures: tuple[NoteSignature, ...]
+
+    def __post_init__(self) -> None:
+        check_control(self.text, what=f"the text of {_WHAT}", error=NoteError)
+        if not self.text.endswith("\n"):
+            raise NoteError(
+                f"the text of {_WHAT} ends within a line",
+                got=shown(self.text[-40:]),
+                expected="a newline at the end",
+            )
+        if not 0 < len(self.signatures) <= MAX_SIGNATURES:
+            raise NoteError(
+                f"{_WHAT} has too few or too many signatures",
+                got=len(self.signatures),
+                expected=f"1 to {MAX_SIGNATURES}",
+            )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Note:
+        """Read a note without believing it; raises `NoteError`."""
+        whole = decode_text(data, what=_WHAT, limit=MAX_NOTE, error=NoteError)
+        text, blank, below = whole.rpartition("\n\n")
+        if not blank:
+            raise NoteError(f"{_WHAT} is not signed", got="no blank line", expected="signatures")
+        if not below.endswith("\n"):
+            raise NoteError(
+                f"{_WHAT} ends within a line", got=shown(below[-40:]), expected="a newline"
+            )
+        return cls(text + "\n", tuple(_read_line(line) for line in below[:-1].split("\n")))
+
+    def to_bytes(self) -> bytes:
+        """Return the note; `parse` gives an equal value, and this the same bytes."""
+        return f"{self.text}\n{''.join(s.to_line() for s in self.signatures)}".encode()
+
+    def signed_by(self, *signers: NoteSigner) -> Note:
+        """Return the note with new signatures, in place of those that the same keys had made."""
+        text = self.text.encode()
+        new = {
+            (s.key.name, s.key.id): NoteSignature(name=s.key.name, id=s.key.id, data=s.sign(text))
+            for s in signers
+        }
+        kept = [s for s in self.signatures if (s.name, s.id) not in new]
+        return Note(self.text, (*kept, *new.values()))
+
+
+def open_note(data: bytes, keys: Iterable[NoteKey]) -> Note:
+    """Return the note with the signatures of `keys` alone, each verified and each key once.
+
+    Raises `NoteError` when none of `keys` has signed, or when the signature of one of them is bad.
+    """
+    known = _by_name(keys)
+    note = Note.parse(data)
+    found: dict[NoteKey, NoteSignature] = {}
+    for signature in note.signatures:
+        key = known.get((signature.name, signature.id))
+        if key is not None:
+            key.check(note.text.encode(), signature.data)
+            found.setdefault(key, signature)
+    if not found:
+        raise NoteError(
+            f"{_WHAT} is not signed by a known key",
+            got=", ".join(shown(s.name) for s in note.signatures),
+            expected=" or ".join(str(key) for key in known.values()),
+        )
+    return Note(note.text, tuple(found.values()))
+
+
+def sign_note(text: str, *signers: NoteSigner) -> bytes:
+    """Return the note of `text`, which ends in a newline, with one signature of each signer."""
+    data = text.encode()
+    signatures = (NoteSignature(name=s.key.name, id=s.key.id, data=s.sign(data)) for s in signers)
+    return Note(text, tuple(signatures)).to_bytes()
+
+
+def _read_line(line: str) -> NoteSignature:
+    parts = line.split(" ")
+    if len(parts) != 3 or parts[0] != _DASH:
+        raise NoteError(
+            "a line below the note is no signature",
+            got=shown(line),
+            expected="em dash, name and base64, one space between them",
+        )
+    data = decode_base64(parts[2], what="a signature", error=NoteError)
+    return NoteSignature(name=parts[1], id=data[:ID_SIZE], data=data[ID_SIZE:])
+
+
+def _by_name(keys: Iterable[NoteKey]) -> dict[tuple[str, bytes], NoteKey]:
+    """Return the keys by name and id; two keys that share both would make a signature ambiguous."""
+    known: dict[tuple[str, bytes], NoteKey] = {}
+    for key in keys:
+        if known.setdefault((key.name, key.id), key) != key:
+            raise NoteError(
+                "two keys share a name and an id", got=key, expected=known[key.name, key.id]
+            )
+    if not known:
+        raise NoteError("there is no key to open the note with", got=0, expected="one or more")
+    return known

@@ -1,0 +1,133 @@
+"""Proofs for offline use (C2SP tlog-proof): a leaf's index and path, and a signed checkpoint.
+
+A proof is read without being believed; `verify` checks signature, log and path together. The extra
+data is signed by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.errors import ProofError
+from pipelines.log.merkle import HASH_SIZE, MAX_SIZE, verify_inclusion
+from pipelines.log.note import MAX_NOTE, Note
+from pipelines.log.notekey import NoteKey
+from pipelines.log.text import decode_base64, decode_number, decode_text, encode_base64, shown
+
+HEADER = "c2sp.org/tlog-proof@v1"
+MAX_HASHES = 63
+"""Hashes of the longest path: one a level of the largest tree."""
+MAX_EXTRA = 64 << 10
+MAX_PROOF = MAX_NOTE + MAX_EXTRA * 2
+_WHAT = "the proof"
+_EXTRA = "extra "
+_INDEX = "index "
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogProof:
+    """Where a leaf stands in a log: `hashes` lead from it to the root in `checkpoint`.
+
+    `checkpoint` is the signed note, byte by byte as it was published; `extra` is application data.
+    """
+
+    index: int
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+    extra: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < MAX_SIZE:
+            raise ProofError(
+                f"{_WHAT} is of a leaf that no log has",
+                got=self.index,
+                expected=f"0 to {MAX_SIZE - 1}",
+            )
+        if len(self.hashes) > MAX_HASHES:
+            raise ProofError(
+                f"{_WHAT} has too many hashes",
+                got=len(self.hashes),
+                expected=f"at most {MAX_HASHES}",
+            )
+        for value in self.hashes:
+            if len(value) != HASH_SIZE:
+                raise ProofError(
+                    f"{_WHAT} has a hash of another length",
+                    got=f"{len(value)} bytes",
+                    expected=f"{HASH_SIZE} bytes",
+                )
+        if self.extra is not None and not 0 < len(self.extra) <= MAX_EXTRA:
+            raise ProofError(
+                f"{_WHAT} has too much or empty extra data",
+                got=f"{len(self.extra)} bytes",
+                expected=f"1 to {MAX_EXTRA} bytes, or no extra line",
+            )
+        Note.parse(self.checkpoint)
+
+    @classmethod
+    def parse(cls, data: bytes) -> LogProof:
+        """Read a proof without believing it; raises `ProofError` or `NoteError`."""
+        whole = decode_text(data, what=_WHAT, limit=MAX_PROOF, error=ProofError)
+        above, blank, checkpoint = whole.partition("\n\n")
+        if not blank:
+            raise ProofError(
+                f"{_WHAT} has no checkpoint", got="no blank line", expected="one above it"
+            )
+        header, *lines = above.split("\n")
+        if header != HEADER:
+            raise ProofError(f"{_WHAT} is of another form", got=shown(header), expected=HEADER)
+        extra = None
+        if lines and lines[0].startswith(_EXTRA):
+            text = lines.pop(0).removeprefix(_EXTRA)
+            extra = decode_base64(text, what=f"the extra data of {_WHAT}", error=ProofError)
+        if not lines or not lines[0].startswith(_INDEX):
+            raise ProofError(
+                f"{_WHAT} does not say which leaf it is of",
+                got=shown(lines[0]) if lines else "no line",
+                expected="`index ` and a number",
+            )
+        index, *path = lines
+        return cls(
+            index=decode_number(
+                index.removeprefix(_INDEX), what=f"the index of {_WHAT}", error=ProofError
+            ),
+            hashes=tuple(
+                decode_base64(line, what=f"a hash of {_WHAT}", error=ProofError) for line in path
+            ),
+            checkpoint=checkpoint.encode(),
+            extra=extra,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the file `.tlog-proof`; `parse` gives an equal value, and this the same bytes."""
+        lines = [HEADER]
+        if self.extra is not None:
+            lines.append(_EXTRA + encode_base64(self.extra))
+        lines.append(f"{_INDEX}{self.index}")
+        lines += map(encode_base64, self.hashes)
+        return "".join(f"{line}\n" for line in lines).encode() + b"\n" + self.checkpoint
+
+    def verify(
+        self,
+        leaf: bytes,
+        *,
+        origin: str,
+        keys: Sequence[NoteKey],
+        witnesses: Sequence[NoteKey] = (),
+    ) -> SignedCheckpoint:
+        """Return the checkpoint of the log `origin` whose tree has the hash `leaf` at this index.
+
+        Which cosignatures are enough is for a policy to say. Raises `NoteError`, `CheckpointError`
+        or `ProofError`.
+        """
+        signed = open_checkpoint(self.checkpoint, origin=origin, keys=keys, witnesses=witnesses)
+        verify_inclusion(
+            leaf=leaf,
+            index=self.index,
+            size=signed.checkpoint.size,
+            proof=self.hashes,
+            root=signed.checkpoint.root,
+        )
+        return signed

@@ -1,0 +1,164 @@
+"""Reading a log of any center: nothing is handed out that its signed checkpoint does not cover.
+
+One reader looks at one checkpoint; memory does not grow with the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from builders.errors import NotFoundError
+from pipelines.evidence.store import TooLargeError
+from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from pipelines.log.edge import Edge
+from pipelines.log.errors import LogError
+from pipelines.log.leaf import Facts, Leaf, read_facts, read_leaf
+from pipelines.log.merkle import consistency_proof, inclusion_proof, tree_root
+from pipelines.log.note import MAX_NOTE
+from pipelines.log.notekey import NoteKey
+from pipelines.log.tilereader import LogSource, TileReader
+from pipelines.log.tiles import CHECKPOINT, WIDTH
+
+__all__ = ["LogReader", "LogSource", "published"]
+
+
+def published(
+    source: LogSource, *, origin: str, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()
+) -> SignedCheckpoint | None:
+    """Return the newest checkpoint that a log has published, or None; raises `LogError`."""
+    try:
+        data = source.get(CHECKPOINT, MAX_NOTE)
+    except NotFoundError:
+        return None
+    except TooLargeError as error:
+        raise LogError(
+            f"the checkpoint of {origin} is too large",
+            got="more",
+            expected=f"at most {MAX_NOTE} bytes",
+            todo="Somebody wrote into the log: take it from another copy, and find out who",
+        ) from error
+    return open_checkpoint(data, origin=origin, keys=keys, witnesses=witnesses)
+
+
+class LogReader:
+    """The log `origin`, signed by one of `keys`, as `source` has it; for one thread.
+
+    All methods raise `LogError` for a log that is altered, shortened or not signed, and
+    `StoreError` when the source cannot be read.
+    """
+
+    def __init__(
+        self,
+        source: LogSource,
+        *,
+        origin: str,
+        keys: Sequence[NoteKey],
+        witnesses: Sequence[NoteKey] = (),
+        checkpoint: SignedCheckpoint | None = None,
+        edge: Edge | None = None,
+    ) -> None:
+        """Look at `checkpoint`, already opened, or at the newest one when something is asked.
+
+        Cosignatures of `witnesses` are verified and handed on. `edge` is believed when it gives
+        the checkpoint's root; it saves reading the partial tiles.
+        """
+        self._source = source
+        self._origin = origin
+        self._keys = keys
+        self._witnesses = witnesses
+        self._given = checkpoint
+        self._edge = edge
+
+    def checkpoint(self) -> SignedCheckpoint:
+        """Return the checkpoint that this reader looks at; raises `LogError` when there is none."""
+        return self._signed
+
+    @property
+    def size(self) -> int:
+        """Leaves of the tree."""
+        return self._signed.checkpoint.size
+
+    @cached_property
+    def tiles(self) -> TileReader:
+        """The tree itself."""
+        return TileReader(self._source, self._signed.checkpoint, edge=self._edge)
+
+    def entries(
+        self, start: int = 0, stop: int | None = None, *, tiles: bool = False
+    ) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
+        """Yield, bundle by bundle, the index of the first leaf, leaves, and leaf hashes.
+
+        With `tiles` the hash tiles of the same leaves are read and compared too.
+        """
+        stop = self._stop(start, stop)
+        position = start
+        while position < stop:
+            index, skip = divmod(position, WIDTH)
+            leaves, hashes = self.tiles.bundle(index, tiles=tiles)
+            end = min(len(leaves), stop - index * WIDTH)
+            yield position, leaves[skip:end], hashes[skip:end]
+            position = index * WIDTH + end
+
+    def facts(
+        self, start: int = 0, stop: int | None = None, *, tiles: bool = False
+    ) -> Iterator[tuple[int, bytes, Facts]]:
+        """Yield index, leaf hash and facts of the leaves from `start` to before `stop`."""
+        for first, leaves, hashes in self.entries(start, stop, tiles=tiles):
+            for index, (leaf, found) in enumerate(zip(leaves, hashes, strict=True), first):
+                yield index, found, read_facts(leaf)
+
+    def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Leaf]]:
+        """Yield index and leaf from `start` to before `stop`, by default to the end."""
+        for first, leaves, _ in self.entries(start, stop):
+            for index, leaf in enumerate(leaves, first):
+                yield index, read_leaf(leaf)
+
+    def leaf(self, index: int) -> Leaf:
+        """Return one leaf."""
+        return next(leaf for _, leaf in self.leaves(index, index + 1))
+
+    def inclusion(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
+        """Return the path of leaf `index` to the root of the first `size` leaves, or of all."""
+        return inclusion_proof(index, self._size(size), self.tiles)
+
+    def consistency(self, old: int, size: int | None = None) -> tuple[bytes, ...]:
+        """Return the proof that the tree of `size` leaves, or of all, continues that of `old`."""
+        return consistency_proof(old, self._size(size), self.tiles)
+
+    def tree(self, size: int) -> Checkpoint:
+        """Return what a checkpoint of the first `size` leaves must say; nobody signed it."""
+        return Checkpoint(
+            origin=self._origin, size=size, root=tree_root(self._size(size), self.tiles)
+        )
+
+    @cached_property
+    def _signed(self) -> SignedCheckpoint:
+        found = self._given or published(
+            self._source, origin=self._origin, keys=self._keys, witnesses=self._witnesses
+        )
+        if found is None:
+            raise LogError(
+                f"there is no log {self._origin}",
+                got=f"no object {CHECKPOINT}",
+                expected="its newest checkpoint",
+                todo="Nothing was logged there yet, or somebody took it away",
+            )
+        return found
+
+    def _size(self, size: int | None) -> int:
+        if size is not None and not 0 <= size <= self.size:
+            raise LogError(
+                "the checkpoint covers no such tree", got=size, expected=f"0 to {self.size} leaves"
+            )
+        return self.size if size is None else size
+
+    def _stop(self, start: int, stop: int | None) -> int:
+        stop = self.size if stop is None else stop
+        if not 0 <= start <= stop <= self.size:
+            raise LogError(
+                "the checkpoint covers no such leaves",
+                got=f"{start} to before {stop}",
+                expected=f"0 to before {self.size}",
+            )
+        return stop

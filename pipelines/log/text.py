@@ -1,0 +1,80 @@
+"""The small parts that C2SP texts are made of: lines, decimal numbers, base64 in its one spelling.
+
+Each function names what it refuses by `what`, and raises the error class it is given.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from pipelines.log.errors import LogError
+from pipelines.log.merkle import MAX_SIZE
+
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_SHOWN = 80
+
+
+def decode_text(data: bytes, *, what: str, limit: int, error: type[LogError]) -> str:
+    """Return UTF-8 text of at most `limit` bytes without control characters but newline."""
+    if len(data) > limit:
+        raise error(
+            f"{what} is too large", got=f"{len(data)} bytes", expected=f"at most {limit} bytes"
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise error(
+            f"{what} is not UTF-8",
+            got=f"byte {data[problem.start]:#04x} at {problem.start}",
+            expected="UTF-8 text",
+        ) from problem
+    check_control(text, what=what, error=error)
+    return text
+
+
+def check_control(text: str, *, what: str, error: type[LogError]) -> None:
+    """Refuse ASCII control characters other than newline."""
+    if found := _CONTROL.search(text):
+        raise error(
+            f"{what} has a control character",
+            got=f"U+{ord(found[0]):04X} at {found.start()}",
+            expected="none but newline",
+        )
+
+
+def decode_base64(text: str, *, what: str, error: type[LogError]) -> bytes:
+    """Return the bytes of standard base64 (RFC 4648, 4), padded and without stray bits."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:  # also for text that is not ASCII
+        data = None
+    if data is None or encode_base64(data) != text:
+        raise error(
+            f"{what} is not base64 in its one spelling",
+            got=shown(text),
+            expected="padded standard base64",
+        )
+    return data
+
+
+def encode_base64(data: bytes) -> str:
+    """Return standard base64, padded."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def decode_number(text: str, *, what: str, error: type[LogError]) -> int:
+    """Return a decimal number below 2**63, written without sign or leading zeros."""
+    if not _DECIMAL.fullmatch(text) or int(text) > MAX_SIZE:
+        raise error(
+            f"{what} is not a number in its one spelling",
+            got=shown(text),
+            expected=f"0 to {MAX_SIZE} in decimal, without leading zeros",
+        )
+    return int(text)
+
+
+def shown(text: str) -> str:
+    """Return foreign text for a message: quoted, ASCII, short."""
+    return f"{text!a:.{_SHOWN}}"

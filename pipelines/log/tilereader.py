@@ -1,0 +1,160 @@
+"""Tiles that are believed only when they lead to the root of a checkpoint.
+
+The partial tiles of a tree together give its root; every full tile is hashed into one above it. So
+whatever this reader hands out is part of the tree that the checkpoint signs, whoever stored it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import suppress
+from hashlib import sha256
+from typing import Protocol
+
+from builders.errors import NotFoundError
+from pipelines.evidence.store import TooLargeError
+from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.edge import Edge
+from pipelines.log.errors import LogError
+from pipelines.log.merkle import HASH_SIZE
+from pipelines.log.tiles import (
+    HEIGHT,
+    WIDTH,
+    Tile,
+    count_at,
+    levels,
+    split_hashes,
+    subtree_root,
+    tile_at,
+    unpack_entries,
+)
+
+_KEPT = 64  # full tiles in memory, 17 KiB each
+
+
+class LogSource(Protocol):
+    """Where a log is read: a store, or whatever gives the same objects."""
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return an object whole; raises `NotFoundError`, `TooLargeError`, `StoreError`."""
+
+
+class TileReader:
+    """A `HashReader` of the tree of one checkpoint; for one thread."""
+
+    def __init__(self, source: LogSource, tree: Checkpoint, *, edge: Edge | None = None) -> None:
+        """Read `source`; an `edge` with the root of `tree` saves reading the partial tiles."""
+        self.tree = tree
+        self.fetched = 0
+        """Objects that were read so far."""
+        self._source = source
+        self._edge = edge if edge and (edge.size, edge.root()) == (tree.size, tree.root) else None
+        self._kept: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
+
+    def read(self, level: int, index: int) -> bytes:
+        """Return the hash of the 2**level leaves from index * 2**level on; raises `LogError`."""
+        tile, height = divmod(level, HEIGHT)
+        start, width = index << height, 1 << height
+        if start + width > count_at(tile, self.tree.size):
+            raise LogError(
+                "the tree has no such subtree",
+                got=f"2^{level} leaves from {index << level} on",
+                expected=f"less than {self.tree.size}",
+            )
+        row = self.tile(tile, start // WIDTH)
+        return subtree_root(row[start % WIDTH : start % WIDTH + width])
+
+    def tile(self, level: int, index: int) -> list[bytes]:
+        """Return the hashes of a tile, as wide as this tree has it."""
+        place = tile_at(level, index, self.tree.size)
+        if place.width < WIDTH:
+            return list(self.edge().rows[level])
+        if (level, index) not in self._kept:
+            row = split_hashes(self._hashes(place))
+            if subtree_root(row) != self.read((level + 1) * HEIGHT, index):
+                raise self._altered(place)
+            self._kept[level, index] = row
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end((level, index))
+        return self._kept[level, index]
+
+    def edge(self) -> Edge:
+        """Return the right edge of the tree."""
+        if self._edge is None:
+            size = self.tree.size
+            rows = []
+            for level in range(levels(size)):
+                index, width = divmod(count_at(level, size), WIDTH)
+                place = Tile(level=level, index=index, width=width)
+                rows.append(tuple(split_hashes(self._hashes(place))) if width else ())
+            edge = Edge(size, tuple(rows))
+            if edge.root() != self.tree.root:
+                raise LogError(
+                    f"the tiles of {self.tree.origin} are not those of its checkpoint",
+                    got=f"root {edge.root().hex()} of {size} leaves",
+                    expected=f"root {self.tree.root.hex()}",
+                    todo="Somebody altered the log, or signed another one",
+                )
+            self._edge = edge
+        return self._edge
+
+    def bundle(self, index: int, *, tiles: bool = False) -> tuple[list[bytes], list[bytes]]:
+        """Return leaves and leaf hashes of an entry bundle, as long as this tree has it.
+
+        With `tiles` the hash tile of the same leaves is read and compared too.
+        """
+        place = tile_at(None, index, self.tree.size)
+        data, found = self._fetch(place)
+        entries = unpack_entries(data, found.width, what=found.key)
+        if len(data) != 2 * len(entries) + sum(map(len, entries)):
+            raise self._altered(found)
+        entries = entries[: place.width]
+        hasher = sha256
+        hashes = [hasher(b"\0" + entry).digest() for entry in entries]
+        if place.width < WIDTH:
+            good = tuple(hashes) == self.edge().rows[0]
+        else:
+            good = subtree_root(hashes) == self.read(HEIGHT, index)
+        if not good:
+            raise self._altered(place)
+        if tiles and self._hashes(level := tile_at(0, index, self.tree.size)) != b"".join(hashes):
+            raise self._altered(level)
+        return entries, hashes
+
+    def _fetch(self, place: Tile) -> tuple[bytes, Tile]:
+        """Return a tile or bundle unchecked, and which: the full one where the partial is gone."""
+        try:
+            return self._get(place), place
+        except NotFoundError as error:
+            if place.width < WIDTH:
+                with suppress(NotFoundError):
+                    return self._get(place.full), place.full
+            raise LogError(
+                f"the log {self.tree.origin} lacks {place.key}",
+                got="no such object",
+                expected=f"all tiles and leaves of its checkpoint of {self.tree.size}",
+                todo="Somebody shortened the log, or it is being copied",
+            ) from error
+
+    def _get(self, place: Tile) -> bytes:
+        self.fetched += 1
+        try:
+            return self._source.get(place.key, place.limit)
+        except TooLargeError as error:
+            raise self._altered(place) from error
+
+    def _hashes(self, place: Tile) -> bytes:
+        """Return the bytes of a hash tile, of a fuller one the part that this tree has."""
+        data, found = self._fetch(place)
+        if len(data) != found.width * HASH_SIZE:
+            raise self._altered(found)
+        return data[: place.width * HASH_SIZE]
+
+    def _altered(self, place: Tile) -> LogError:
+        return LogError(
+            f"{place.key} of the log {self.tree.origin} is altered",
+            got="bytes that the checkpoint does not cover",
+            expected=f"part of the tree of {self.tree.size} leaves",
+            todo="Somebody wrote into the log: take it from another copy, and find out who",
+        )

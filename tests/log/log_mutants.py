@@ -1,0 +1,229 @@
+"""Every check of reading and growing a log, and how it is left out: none may go unnoticed."""
+
+from __future__ import annotations
+
+from tests.log.mutants import Mutant, _off
+
+MUTANTS = (
+    # leaves and their chains
+    Mutant("leaf", "all of it is a leaf", "pattern.fullmatch(data)", "pattern.match(data)"),
+    Mutant("leaf", "facts of all of it", "_STATEMENT.fullmatch", "_STATEMENT.match"),
+    Mutant("leaf", "facts of a whole commitment", "_COMMITMENT.fullmatch", "_COMMITMENT.match"),
+    Mutant(
+        "leaf", "what is made can be read", "    if _match(pattern, data) is None:", "    if 0:"
+    ),
+    _off("chain", "numbers without a gap", "facts.sequence != sequence"),
+    Mutant("chain", "a statement names the one before", "facts.previous != previous:", "0:"),
+    Mutant(
+        "chain",
+        "a commitment counts",
+        "(facts.sequence + 1,",
+        "(facts.sequence + bool(facts.previous),",
+    ),
+    # tiles
+    Mutant("tiles", "an entry's length", "if position > end:", "if start > end:"),
+    _off("tiles", "a tile of this size", "width < 1"),
+    Mutant(
+        "tiles",
+        "partial tiles have a width",
+        'if self.width == WIDTH else f".p/',
+        'if 1 else f".p/',
+    ),
+    Mutant(
+        "edge",
+        "as many hashes as the size says",
+        "if len(row) != count_at(level, self.size) % WIDTH:",
+        "if 0:",
+    ),
+    Mutant(
+        "edge",
+        "as many levels as the size says",
+        "if count_at(len(self.rows), self.size):",
+        "if 0:",
+    ),
+    Mutant("edge", "left before right", "node_hash(part, found)", "node_hash(found, part)"),
+    # reading
+    _off("tilereader", "the partial tiles' root", "edge.root() != self.tree.root"),
+    Mutant(
+        "tilereader",
+        "an edge that was given",
+        "if edge and (edge.size, edge.root()) == (tree.size, tree.root) else None",
+        "if edge else None",
+    ),
+    _off(
+        "tilereader",
+        "a full tile is in the one above",
+        "subtree_root(row) != self.read((level + 1) * HEIGHT, index)",
+    ),
+    Mutant("tilereader", "a bundle's leaves", "        if not good:", "        if False:"),
+    Mutant(
+        "tilereader",
+        "the last bundle's leaves",
+        "good = tuple(hashes) == self.edge().rows[0]",
+        "good = True",
+    ),
+    Mutant(
+        "tilereader",
+        "a full bundle's leaves",
+        "good = subtree_root(hashes) == self.read(HEIGHT, index)",
+        "good = True",
+    ),
+    Mutant(
+        "tilereader",
+        "nothing behind a bundle",
+        "if len(data) != 2 * len(entries)",
+        "if 0 and len(data) != 2 * len(entries)",
+    ),
+    Mutant(
+        "tilereader",
+        "the hash tile of a bundle",
+        "if tiles and self._hashes",
+        "if False and self._hashes",
+    ),
+    _off("tilereader", "a hash tile's length", "len(data) != found.width * HASH_SIZE"),
+    _off("tilereader", "a subtree of this size", "start + width > count_at(tile, self.tree.size)"),
+    Mutant(
+        "tilereader",
+        "the full one in place of the partial",
+        "return self._get(place.full), place.full",
+        "raise NotFoundError('')",
+    ),
+    Mutant(
+        "reader",
+        "a size that is covered",
+        "if size is not None and not 0 <= size <= self.size:",
+        "if 0:",
+    ),
+    _off("reader", "leaves that are covered", "not 0 <= start <= stop <= self.size"),
+    # growing
+    Mutant("commit", "a bounded batch", "if not 0 < len(self.leaves) <= MAX_LEAVES:", "if 0:"),
+    _off("commit", "a commit of this tree", "fields.get(name) != value"),
+    Mutant(
+        "commit",
+        "one spelling",
+        "if fields.keys() != _FIELDS or commit.to_bytes() != data:",
+        "if 0:",
+    ),
+    Mutant(
+        "commit",
+        "leaves are texts",
+        "if not isinstance(leaves, list) or not all(",
+        "if 0 and not all(",
+    ),
+    Mutant(
+        "tail",
+        "a commit's leaves continue",
+        "if gap := chains.follow(index, leaf.hash, leaf.facts):",
+        "if chains.follow(index, leaf.hash, leaf.facts) and 0:",
+    ),
+    Mutant("tail", "the tiles it grows from", "        if heads.size:  #", "        if 0:  #"),
+    Mutant("tail", "not shorter than signed", "if signed.size > heads.size:", "if 0:"),
+    Mutant(
+        "tail", "what was signed", 'self._check_past(self.tiles(heads), signed, "signed")', "pass"
+    ),
+    Mutant(
+        "tail",
+        "what was published",
+        'self._check_past(self.tiles(heads), seen.checkpoint, "published")',
+        "pass",
+    ),
+    Mutant(
+        "tail",
+        "the cache is of this log",
+        "if reader.tree(heads.size) != self.tree(heads):",
+        "if 0:",
+    ),
+    Mutant(
+        "tail",
+        "the cache is of a kept tree",
+        "if own is None or own.checkpoint != self.tree(heads):",
+        "if own is None:",
+    ),
+    Mutant(
+        "tail",
+        "the kept tree is there",
+        "if own is None or own.checkpoint != self.tree(heads):",
+        "if own is not None and own.checkpoint != self.tree(heads):",
+    ),
+    Mutant(
+        "tail",
+        "others are finished first",
+        "        self.finish_others(heads)\n        self._check",
+        "        self._check",
+    ),
+    Mutant(
+        "growth", "of one size one root was signed", "    if found.checkpoint != tree:", "    if 0:"
+    ),
+    Mutant(
+        "growth",
+        "of one size one root is published",
+        "and there.checkpoint != new.checkpoint:",
+        "and 0:",
+    ),
+    Mutant("growth", "the newest stays", "there.checkpoint.size >= new.checkpoint.size:", "0:"),
+    Mutant("growth", "a kept checkpoint's size", "if found.checkpoint.size != size:", "if 0:"),
+    Mutant(
+        "journal",
+        "nothing is doubled",
+        "[e for e in entries if e.identity not in placed]",
+        "list(entries)",
+    ),
+    Mutant("journal", "one identity in one call", "if wanted[entry.identity] != entry:", "if 0:"),
+    Mutant("journal", "one identity in one log", "if not _says(leaf, entry):", "if 0:"),
+    Mutant(
+        "journal",
+        "the loser finishes the winner",
+        "                self._tail.finish_others(heads)\n                continue",
+        "                continue",
+    ),
+    Mutant(
+        "journal",
+        "a cosigned tree is of this log",
+        "if own is None or own.checkpoint != new:",
+        "if own is None:",
+    ),
+    Mutant(
+        "journal",
+        "a cosigned size was signed",
+        "if own is None or own.checkpoint != new:",
+        "if own and own.checkpoint != new:",
+    ),
+    Mutant(
+        "journal",
+        "an older cosigned one stays out",
+        "there is None or there.checkpoint.size <= new.size",
+        "True",
+    ),
+    Mutant("journal", "the key is of this log", "if signer.key.name != origin:", "if 0:"),
+    Mutant(
+        "checkpointsigner",
+        "never shorter",
+        "if newest is not None and new.size < newest.size:",
+        "if 0:",
+    ),
+    Mutant(
+        "checkpointsigner",
+        "never a second root",
+        "new.size == newest.size and new.root != newest.root:",
+        "0:",
+    ),
+    Mutant("checkpointsigner", "after the newest alone", "    if old != newest:", "    if 0:"),
+    Mutant(
+        "checkpointsigner",
+        "only what continues",
+        "            verify_consistency(\n",
+        "            dict(\n",
+    ),
+    Mutant("checkpointsigner", "of its own log", "if new.origin != self.key.name:", "if 0:"),
+    Mutant(
+        "checkpointsigner", "remembered before signed", "durable.replace(self._path, note)", "pass"
+    ),
+    Mutant("heads", "the origin", "WHERE origin = ?", "WHERE origin = ? OR 1"),
+    Mutant("heads", "the version", "version != _VERSION or ", "version == 0 or "),
+    Mutant(
+        "heads",
+        "taken in whole",
+        'self._database.execute("ROLLBACK")',
+        'self._database.execute("COMMIT")',
+    ),
+)

@@ -1,0 +1,82 @@
+"""Logs to break: small ones, in any store, with the keys of `keys.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from builders.digest import Digest
+from pipelines.evidence.store import Store
+from pipelines.log.chain import Chains
+from pipelines.log.checkpointsigner import LocalCheckpointSigner
+from pipelines.log.journal import CommitmentEntry, Entry, Log, StatementEntry
+from pipelines.log.leaf import Leaf
+from pipelines.log.merkle import leaf_hash
+from pipelines.log.reader import LogReader, LogSource
+from tests.fakes.store import MemoryStore
+from tests.log import keys
+from tests.log.keys import ORIGIN
+from tests.log.tree import mth
+
+KEY = keys.log().key
+
+
+def entry(number: int, *, release: str | None = None) -> Entry:
+    """Return one of many entries, in turn of five releases; every fourth is a commitment."""
+    name = release or f"vendor/product@{number % 5}"
+    if number % 4 == 3:
+        return CommitmentEntry(
+            center="east",
+            release=name,
+            run=f"20261124T120000Z-{number:08x}",
+            claim=Digest.of(b"claim %d" % number),
+            seal=Digest.of(b"seal %d" % number),
+        )
+    return StatementEntry(
+        center="east",
+        release=name,
+        pae=Digest.of(b"%d" % number),
+        keyid=Digest.of(b"key").hex,
+        predicate_type="https://samebits.example/attempt/v1",
+    )
+
+
+def entries(numbers: Iterable[int]) -> list[Entry]:
+    return [entry(number) for number in numbers]
+
+
+def opened(store: Store, home: Path, *, signed: Path | None = None) -> Log:
+    """Open a log as a process does; `signed` is where its signer remembers, by default `home`."""
+    signer = LocalCheckpointSigner(keys.log(), signed or home)
+    return Log(store, origin=ORIGIN, signer=signer, home=home)
+
+
+def reader(source: LogSource) -> LogReader:
+    return LogReader(source, origin=ORIGIN, keys=[KEY])
+
+
+def audited(source: LogSource) -> list[Leaf]:
+    """Read all of a log with every check there is, and return its leaves."""
+    log, chains, leaves = reader(source), Chains(), list[Leaf]()
+    for index, found, facts in log.facts(tiles=True):
+        assert chains.follow(index, found, facts) is None
+    for index, leaf in log.leaves():
+        assert index == len(leaves)
+        leaves.append(leaf)
+    root = mth([leaf.to_bytes() for leaf in leaves])
+    assert log.checkpoint().checkpoint.root == root
+    assert len({leaf.identity for leaf in leaves}) == len(leaves)
+    return leaves
+
+
+def identities(items: Sequence[Leaf] | Sequence[Entry]) -> list[str]:
+    return [item.identity for item in items]
+
+
+def public(store: MemoryStore) -> dict[str, bytes]:
+    """Return the objects of a log as a reader sees them."""
+    return {key: store.get(key, 1 << 30) for key in sorted(store.objects)}
+
+
+def hashed(leaf: Leaf) -> bytes:
+    return leaf_hash(leaf.to_bytes())

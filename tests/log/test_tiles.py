@@ -1,0 +1,152 @@
+"""Tiles: names and sizes as C2SP tlog-tiles says, and the same root from every way of growing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.edge import Edge
+from pipelines.log.errors import LogError
+from pipelines.log.merkle import EMPTY_ROOT, leaf_hash
+from pipelines.log.tilereader import TileReader
+from pipelines.log.tiles import (
+    CHECKPOINT,
+    MAX_ENTRY,
+    WIDTH,
+    Tile,
+    checkpoint_key,
+    count_at,
+    grown,
+    levels,
+    pack_entries,
+    spelled,
+    subtree_root,
+    tile_at,
+    unpack_entries,
+)
+from tests.fakes.store import MemoryStore
+from tests.log.keys import ORIGIN
+from tests.log.tree import mth
+
+
+def some(count: int, first: int = 0) -> list[bytes]:
+    return [b"%d" % number for number in range(first, first + count)]
+
+
+@pytest.mark.parametrize(
+    ("index", "path"),
+    [
+        (0, "000"),
+        (7, "007"),
+        (999, "999"),
+        (1000, "x001/000"),
+        (1234067, "x001/x234/067"),  # the example of the text
+        (999_999, "x999/999"),
+        (1_000_000, "x001/x000/000"),
+    ],
+)
+def test_an_index_is_spelled_in_threes(index: int, path: str) -> None:
+    assert spelled(index) == path
+    assert Tile(level=0, index=index, width=WIDTH).key == f"public/log/tile/0/{path}"
+    assert Tile(level=2, index=index, width=3).key == f"public/log/tile/2/{path}.p/3"
+    assert Tile(level=None, index=index, width=255).key == f"public/log/tile/entries/{path}.p/255"
+
+
+def test_names_beside_the_tiles() -> None:
+    assert CHECKPOINT == "public/log/checkpoint"
+    assert checkpoint_key(70_000) == "public/log/checkpoints/70000"
+
+
+def test_the_example_of_the_text() -> None:
+    """A tree of size 70,000 has 273 full tiles and one of 112, one full and one of 17, one of 1."""
+    tiles = [tile for level in range(levels(70_000)) for tile in grown(level, 0, 70_000)]
+    counts = [(tile.level, tile.width) for tile in tiles]
+    assert counts.count((0, WIDTH)) == 273
+    assert counts[273:] == [(0, 112), (1, WIDTH), (1, 17), (2, 1)]
+    assert [t.width for level in range(levels(256)) for t in grown(level, 0, 256)] == [WIDTH, 1]
+    assert levels(0) == 0
+    assert [count_at(level, 70_000) for level in range(4)] == [70_000, 273, 1, 0]
+
+
+def test_a_tile_that_no_log_of_that_size_has() -> None:
+    with pytest.raises(LogError, match="a log of 256 leaves has no such tile"):
+        tile_at(0, 1, 256)
+    with pytest.raises(LogError, match="no such tile"):
+        tile_at(2, 0, 256)
+
+
+@given(st.lists(st.binary(max_size=30), max_size=40))
+def test_a_bundle_gives_its_entries_back(entries: list[bytes]) -> None:
+    data = pack_entries(entries)
+    assert len(data) == sum(len(entry) + 2 for entry in entries)
+    for count in (0, len(entries) // 2, len(entries)):
+        assert unpack_entries(data, count, what="x") == entries[:count]
+    with pytest.raises(LogError, match="x is cut off"):
+        unpack_entries(data, len(entries) + 1, what="x")
+    for cut in range(len(data)):
+        with pytest.raises(LogError, match="x is cut off"):
+            unpack_entries(data[:cut], len(entries), what="x")
+
+
+def test_lengths_are_big_endian() -> None:
+    assert pack_entries([b"a" * 0x0102])[:2] == b"\1\2"
+    assert unpack_entries(pack_entries([b"a" * MAX_ENTRY]), 1, what="x") == [b"a" * MAX_ENTRY]
+    with pytest.raises(OverflowError):
+        pack_entries([b"a" * (MAX_ENTRY + 1)])
+
+
+def test_the_hash_over_a_tile_is_that_of_its_leaves() -> None:
+    hashes = [leaf_hash(entry) for entry in some(WIDTH)]
+    assert subtree_root(hashes) == mth(some(WIDTH))
+
+
+@given(st.lists(st.integers(0, 700), max_size=5))
+def test_however_a_tree_grows_its_edge_is_the_same(steps: list[int]) -> None:
+    edge, store = Edge(), MemoryStore()
+    assert edge.root() == EMPTY_ROOT
+    for step in steps:
+        before = edge
+        edge, tiles = before.grown([leaf_hash(entry) for entry in some(step, before.size)])
+        for tile, data in tiles:
+            store.put_record(tile.key, data)
+        expected = [
+            tile
+            for level in range(levels(edge.size))
+            for tile in grown(level, before.size, edge.size)
+        ]
+        assert [tile for tile, _ in tiles] == expected
+    assert edge == Edge().grown([leaf_hash(entry) for entry in some(sum(steps))])[0]
+    assert edge.root() == mth(some(edge.size))
+    tree = Checkpoint(origin=ORIGIN, size=edge.size, root=edge.root())
+    assert TileReader(store, tree).edge() == edge
+
+
+def test_a_tree_of_three_levels() -> None:
+    """65,536 leaves and more: a second level fills, and a third begins."""
+    size = WIDTH * WIDTH + WIDTH + 1
+    hashes = [leaf_hash(entry) for entry in some(size)]
+    edge, tiles = Edge().grown(hashes)
+    assert [len(row) for row in edge.rows] == [1, 1, 1]
+    assert edge.rows[2][0] == subtree_root(hashes[: WIDTH * WIDTH])
+    store = MemoryStore()
+    for tile, data in tiles:
+        store.put_record(tile.key, data)
+    tree = Checkpoint(origin=ORIGIN, size=size, root=edge.root())
+    reader = TileReader(store, tree)
+    assert reader.read(16, 0) == edge.rows[2][0]
+    assert reader.read(8, 256) == edge.rows[1][0]
+    assert reader.read(9, 3) == subtree_root(hashes[1536:2048])
+    assert reader.read(0, size - 1) == hashes[-1]
+    with pytest.raises(LogError, match="no such subtree"):
+        reader.read(0, size)
+    with pytest.raises(LogError, match="no such subtree"):
+        reader.read(9, 128)
+
+
+def test_an_edge_that_does_not_fit_its_size() -> None:
+    one = leaf_hash(b"")
+    for size, rows in ((1, ()), (1, ((),)), (1, ((one, one),)), (0, ((one,),)), (256, ((),))):
+        with pytest.raises(ValueError, match="leaves"):
+            Edge(size, rows)

@@ -1,0 +1,282 @@
+"""A witness cosigns what grew from what it saw, refuses all else, and never forgets."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from builders.errors import StoreError
+from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.statements import read_statement
+from pipelines.evidence.statements.refusal import RefusalStatement
+from pipelines.log.checkpoint import open_checkpoint
+from pipelines.log.cosigning import WitnessedLog, best, collect, cosigned
+from pipelines.log.errors import LogError
+from pipelines.log.fork import ForkProof
+from pipelines.log.journal import Log
+from pipelines.log.note import MAX_NOTE
+from pipelines.log.notekey import NoteKey
+from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.witness import Seen, Sight, Witness, origin_folder
+from tests.fakes.store import MemoryStore
+from tests.log import keys
+from tests.log.keys import ORIGIN
+from tests.log.logs import KEY, entries, opened
+
+NAME = "samebits.example/centers/asia/witness"
+
+
+class Clock:
+    """A clock that moves one second a look."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def log_store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def log(log_store: MemoryStore, tmp_path: Path) -> Log:
+    return opened(log_store, tmp_path / "log")
+
+
+@pytest.fixture
+def own() -> MemoryStore:
+    """The witness's own store."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def witness(own: MemoryStore, tmp_path: Path) -> Witness:
+    return made(own, tmp_path / "witness")
+
+
+def made(own: MemoryStore, home: Path, *, name: str = NAME, key: str = "witness") -> Witness:
+    return Witness(home=home, store=own, private=keys.FixedKey(key), name=name, clock=Clock())
+
+
+def look(witness: Witness, store: MemoryStore) -> Seen:
+    return witness.look(store, origin=ORIGIN, keys=[KEY])
+
+
+def witnessed(*witnesses: NoteKey) -> WitnessedLog:
+    return WitnessedLog(origin=ORIGIN, keys=(KEY,), witnesses=witnesses)
+
+
+def test_a_log_that_grows_is_cosigned_each_time(
+    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore
+) -> None:
+    for count in (3, 300, 700):
+        log.append(entries(range(count)))
+        seen = look(witness, log_store)
+        assert (seen.sight, seen.size) == (Sight.COSIGNED, count)
+        assert seen.record is not None
+        signed = open_checkpoint(
+            own.get(seen.record, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=[witness.key]
+        )
+        assert signed.checkpoint.size == count
+        assert [c.key for c in signed.cosignatures] == [witness.key]
+
+
+def test_the_same_checkpoint_is_cosigned_anew_with_its_time(
+    witness: Witness, log: Log, log_store: MemoryStore
+) -> None:
+    log.append(entries(range(3)))
+    first, second = look(witness, log_store), look(witness, log_store)
+    assert first.record != second.record
+    assert second.sight is Sight.COSIGNED
+
+
+def test_a_log_that_does_not_answer_is_silent(witness: Witness, log_store: MemoryStore) -> None:
+    seen = look(witness, log_store)
+    assert seen.sight is Sight.SILENT
+    assert seen.record is None
+
+
+def test_a_shortened_log_is_refused_and_the_refusal_signed(
+    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore
+) -> None:
+    log.append(entries(range(3)))
+    before = log_store.get(CHECKPOINT, MAX_NOTE)
+    log.append(entries(range(9)))
+    look(witness, log_store)
+    log_store.put_latest(CHECKPOINT, before)
+    seen = look(witness, log_store)
+    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "shortened")
+    told = refusal(own, seen)
+    assert told.predicate.before is not None
+    assert told.predicate.before.size == 9
+    assert "9 leaves" in told.predicate.reason
+
+
+def test_a_refused_log_is_cosigned_again_when_it_is_whole(
+    witness: Witness, log: Log, log_store: MemoryStore
+) -> None:
+    log.append(entries(range(3)))
+    before = log_store.get(CHECKPOINT, MAX_NOTE)
+    log.append(entries(range(9)))
+    good = log_store.get(CHECKPOINT, MAX_NOTE)
+    look(witness, log_store)
+    log_store.put_latest(CHECKPOINT, before)
+    assert look(witness, log_store).sight is Sight.REFUSED
+    log_store.put_latest(CHECKPOINT, good)
+    assert look(witness, log_store).sight is Sight.COSIGNED
+
+
+def test_a_forked_log_leaves_a_proof_that_anybody_can_verify(
+    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+) -> None:
+    log.append(entries(range(5)))
+    look(witness, log_store)
+    other = MemoryStore()
+    opened(other, tmp_path / "other").append(entries(range(100, 105)))
+    seen = look(witness, other)
+    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "forked")
+    [name] = [key for key in own.list(origin_folder(ORIGIN)) if "/fork/" in key]
+    fork = ForkProof.parse(own.get(name, 1 << 20)).verify(origin=ORIGIN, keys=[KEY])
+    assert fork.size == 5
+
+
+def test_a_longer_log_of_another_past_is_refused(
+    witness: Witness, log: Log, log_store: MemoryStore, tmp_path: Path
+) -> None:
+    log.append(entries(range(5)))
+    look(witness, log_store)
+    other = MemoryStore()
+    opened(other, tmp_path / "other").append(entries(range(100, 111)))
+    seen = look(witness, other)
+    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "inconsistent")
+
+
+def test_an_altered_tile_is_refused(witness: Witness, log: Log, log_store: MemoryStore) -> None:
+    log.append(entries(range(5)))
+    look(witness, log_store)
+    log.append(entries(range(600)))
+    for key in [k for k in log_store.objects if "/tile/0/" in k]:
+        data = log_store.objects[key][0]
+        log_store.objects[key][0] = data[:-1] + bytes([data[-1] ^ 1])
+    seen = look(witness, log_store)
+    assert seen.sight is Sight.REFUSED
+    assert seen.complaint in {"altered", "inconsistent"}
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"a\n1\nAAAA\n\n", "— x y\n".encode()])
+def test_rubbish_is_refused(
+    witness: Witness, log_store: MemoryStore, own: MemoryStore, data: bytes
+) -> None:
+    log_store.put_latest(CHECKPOINT, data)
+    seen = look(witness, log_store)
+    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "unsigned")
+    assert refusal(own, seen).predicate.before is None
+    assert look(witness, log_store).record == seen.record  # the same complaint once
+
+
+def test_the_log_of_another_key_is_refused(
+    witness: Witness, log: Log, log_store: MemoryStore
+) -> None:
+    log.append(entries(range(5)))
+    other = NoteKey(name=ORIGIN, algorithm=KEY.algorithm, key=keys.log(word="other").key.key)
+    seen = witness.look(log_store, origin=ORIGIN, keys=[other])
+    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "unsigned")
+
+
+def test_it_remembers_before_it_can_be_read(
+    log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+) -> None:
+    """Killed while it stores the cosignature, it still knows what it had accepted."""
+    log.append(entries(range(5)))
+    own.fail_on("put")
+    dying = made(own, tmp_path / "witness")
+    with pytest.raises(StoreError):
+        look(dying, log_store)
+    own.heal()
+    other = MemoryStore()
+    opened(other, tmp_path / "other").append(entries(range(100, 105)))
+    assert look(made(own, tmp_path / "witness"), other).complaint == "forked"
+
+
+def test_a_damaged_memory_is_no_first_look(
+    witness: Witness, log: Log, log_store: MemoryStore, tmp_path: Path
+) -> None:
+    log.append(entries(range(5)))
+    look(witness, log_store)
+    [note] = (tmp_path / "witness").glob("*.note")
+    note.write_bytes(b"x")
+    with pytest.raises(LogError, match="damaged"):
+        look(witness, log_store)
+    shutil.rmtree(tmp_path / "witness")
+    assert look(witness, log_store).sight is Sight.COSIGNED
+
+
+def test_the_owner_collects_what_witnesses_wrote(
+    log: Log, log_store: MemoryStore, tmp_path: Path
+) -> None:
+    stores = [MemoryStore(), MemoryStore()]
+    names = ["w1.example/w", "w2.example/w"]
+    witnesses = [
+        made(store, tmp_path / name.partition(".")[0], name=name, key=name.partition(".")[0])
+        for store, name in zip(stores, names, strict=True)
+    ]
+    log.append(entries(range(5)))
+    look(witnesses[0], log_store)
+    log.append(entries(range(9)))
+    for one in witnesses:
+        look(one, log_store)
+    known = witnessed(*(one.key for one in witnesses))
+    done = collect(log_store, stores, known, log)
+    assert (done.size, done.witnesses, done.added) == (9, tuple(names), 2)
+    published = open_checkpoint(
+        log_store.get(CHECKPOINT, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=known.witnesses
+    )
+    assert {c.key for c in published.cosignatures} == set(known.witnesses)
+    assert collect(log_store, stores, known, log).added == 0
+    log.append(entries(range(10)))  # what was cosigned does not hold the log up
+    assert log.checkpoint() is not None
+
+
+def test_strangers_and_liars_are_not_collected(
+    log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+) -> None:
+    log.append(entries(range(5)))
+    stranger = made(own, tmp_path / "stranger", key="stranger")
+    look(stranger, log_store)
+    own.put_record(f"{origin_folder(ORIGIN)}{'9' * 20}-1", b"rubbish")
+    trusted = made(MemoryStore(), tmp_path / "w", key="witness")
+    done = collect(log_store, [own], witnessed(trusted.key), log)
+    assert done.added == 0
+
+
+def test_the_best_checkpoint_holds_the_leaf_and_all_cosignatures(
+    log: Log, log_store: MemoryStore, tmp_path: Path
+) -> None:
+    stores = [MemoryStore(), MemoryStore()]
+    one = made(stores[0], tmp_path / "a", name="w1.example/w", key="w1")
+    two = made(stores[1], tmp_path / "b", name="w2.example/w", key="w2")
+    log.append(entries(range(5)))
+    look(one, log_store)
+    look(two, log_store)
+    log.append(entries(range(9)))
+    look(one, log_store)
+    known = witnessed(one.key, two.key)
+    found = best(list(cosigned(stores, known)), index=3)
+    assert [(s.checkpoint.size, len(s.cosignatures)) for s in found] == [(9, 1), (5, 2)]
+    assert [s.checkpoint.size for s in best(list(cosigned(stores, known)), index=5)] == [9]
+
+
+def refusal(own: MemoryStore, seen: Seen) -> RefusalStatement:
+    assert seen.record is not None
+    envelope = Envelope.from_bytes(own.get(seen.record, 1 << 20))
+    verify(envelope, [keys.FixedKey("witness").public])
+    statement = read_statement(envelope.payload)
+    assert isinstance(statement, RefusalStatement)
+    return statement
