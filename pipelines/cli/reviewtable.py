@@ -49,9 +49,10 @@ def show(
     found: list[StoredReview], question: Question | None, center: Center, *, as_json: bool
 ) -> int:
     """Print reviews, and how a release stands with them; returns the exit code."""
-    policy = load_policy(center.policy)
+    now = datetime.now(UTC)
+    policy = load_policy(center.policy, home=center.home, now=now)
     rows = [_row(review) for review in found]
-    standing = standing_of(question, found, policy, datetime.now(UTC)) if question else None
+    standing = standing_of(question, found, policy, now) if question else None
     if as_json:
         told = standing.to_dict() if standing else None
         about = question.to_dict() if question else None

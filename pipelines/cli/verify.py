@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,14 @@ def command(
     from pipelines.center import load_center
     from pipelines.cli.lint import check_recipes
     from pipelines.judge.finding import exit_code
-    from pipelines.policy import load_policy
+    from pipelines.policy import load_policy, warnings
     from pipelines.workshop import workshop
 
     center = load_center(center_file)
     check_recipes(recipes, center)
-    load_policy(center.policy)
+    now = datetime.now(UTC)
+    for warning in warnings(load_policy(center.policy, home=center.home, now=now), now):
+        click.echo(f"samebits: {warning}", err=True)
     require_root()  # like a missing engine: one message, before anything starts
     workshop(center).engine.facts()
     workshop(center).check_store()

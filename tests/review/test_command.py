@@ -13,6 +13,7 @@ from pipelines.evidence.publickey import read_public_key
 from pipelines.evidence.signing import create_key
 from tests.command import Ended, samebits
 from tests.lab import write_recipe
+from tests.policy.world import ALPHA, draft, signed_bytes, signed_file
 
 DATA = Path(__file__).parents[1] / "data" / "reviews"
 
@@ -25,16 +26,19 @@ class Office:
         self.file = folder / "center.yaml"
         for name in ("ada", "bob", "eve"):
             create_key(folder, name)
-        (folder / "policy.yaml").write_text(
-            "schema: samebits/policy/v1\n"
-            "reviewers:\n  - {name: ada, key: ada.pub}\n  - {name: bob, key: bob.pub}\n"
-            "reviews: {minimum: 1}\n"
-        )
+        self.sign_policy()
         self.file.write_text(
-            "schema: samebits/center/v1\nid: local\nhome: home\npolicy: policy.yaml\n"
+            "schema: samebits/center/v1\nid: local\nhome: home\npolicy: policy.dsse.json\n"
         )
         self.recipe = write_recipe(
             folder / "engine", [["sh", "-c", "printf shipped > /out/out.bin"]]
+        )
+
+    def sign_policy(self) -> None:
+        signed_file(
+            self.folder,
+            "reviewers:\n  - {name: ada, key: ada.pub}\n  - {name: bob, key: bob.pub}\n"
+            "reviews: {minimum: 1}\n",
         )
 
     def run(self, *words: str | Path, center: bool = False) -> Ended:
@@ -101,6 +105,7 @@ def test_reviews_travel_as_files(office: Office, tmp_path: Path) -> None:
     office.decide("approve", "bob", "--yes")
     other = Office(tmp_path / "other")
     (other.folder / "bob.pub").write_bytes((office.folder / "bob.pub").read_bytes())
+    other.sign_policy()
     place = office.home / "store" / "public" / "reviews"
     listed = other.run(
         "review", "list", other.recipe, "--from", place, "--json", center=True
@@ -142,11 +147,17 @@ def test_rebuild_asks_nobody(office: Office, build_image: ProvidedImage, tmp_pat
 
 
 def test_a_broken_policy_is_told_before_anything_is_built(office: Office) -> None:
-    (office.folder / "policy.yaml").write_text("schema: samebits/policy/v1\nreviews: {minimum: 1}")
-    ended = office.run("verify", office.recipe, center=True)
-    assert ended.code == 64
-    ended.assert_clear()
-    assert "more reviewers are demanded than there are" in ended.err
+    policy = office.folder / "policy.dsse.json"
+    for data, says in (
+        (signed_bytes(draft(reviewers=[])), "more reviewers are demanded than there are"),
+        (signed_bytes(draft(), ALPHA), "not signed by enough of its operators"),
+        (b"schema: samebits/policy/v1\n", "samebits policy sign"),
+    ):
+        policy.write_bytes(data)
+        ended = office.run("verify", office.recipe, center=True)
+        assert ended.code == 64
+        ended.assert_clear()
+        assert says in ended.err
 
 
 def test_a_file_is_added_to_the_vault(office: Office, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from builders.errors import RecipeError
 from builders.words import Kind
 from builders.yamlfile import parse_document
 from pipelines.center import load_center
-from pipelines.policy import Policy, load_policy, policy_from
-from tests.review.people import ADA, BOB, policy
+from pipelines.policy import Policy, load_policy, policy_from, read_source
+from tests.policy.world import draft
+from tests.review.people import ADA, BOB, NOW, policy
 
 DATA = Path(__file__).parents[1] / "data" / "reviews"
 GOOD = sorted((DATA / "policies" / "good").glob("*.yaml"))
@@ -53,13 +54,13 @@ SAYS = {
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda p: p.stem)
 def test_a_good_policy_is_read(path: Path) -> None:
-    assert isinstance(load_policy(path), Policy)
+    assert isinstance(read_source(path), Policy)
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda p: p.stem)
 def test_a_bad_policy_is_one_clear_error(path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
-        load_policy(path)
+        read_source(path)
     assert SAYS[path.stem] in str(caught.value)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
@@ -72,12 +73,12 @@ def test_every_expectation_has_its_file() -> None:
 
 
 def test_keys_are_files_or_stand_in_the_policy() -> None:
-    both = [load_policy(DATA / "policies" / "good" / f"{n}.yaml") for n in ("files", "inline")]
+    both = [read_source(DATA / "policies" / "good" / f"{n}.yaml") for n in ("files", "inline")]
     assert [[r.key for r in p.reviewers] for p in both] == [[ADA.public, BOB.public]] * 2
 
 
-def test_without_a_file_nothing_is_demanded() -> None:
-    assert load_policy(None).demand(Kind.BINARY) == 0
+def test_without_a_file_nothing_is_demanded(tmp_path: Path) -> None:
+    assert load_policy(None, home=tmp_path, now=NOW).demand(Kind.BINARY) == 0
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def assert_read_or_refused(text: str) -> None:
 @given(plain)
 def test_whatever_a_policy_holds_it_is_read_or_refused(data: object) -> None:
     fields = data if isinstance(data, dict) else {"x": data}
-    assert_read_or_refused(yaml.safe_dump({"schema": "samebits/policy/v1", **fields}))
+    assert_read_or_refused(yaml.safe_dump({**draft(), **fields}))
 
 
 @given(st.text(max_size=200))
