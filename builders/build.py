@@ -19,6 +19,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from builders.clock import Clock
+from builders.scratch import FolderOrder
+
 BASE_VARIABLES = {
     "HOME": "/tmp/home",  # noqa: S108  # inside the container, on its own scratch space
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -132,6 +135,18 @@ class Build(Model):
         StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
         Field(description="The host name that the build sees."),
     ] = "builder"
+    clock: Annotated[
+        Clock | None,
+        Field(description="The time that the build reads; without it, the real one."),
+    ] = None
+
+    folder_order: Annotated[
+        FolderOrder,
+        Field(
+            description="How folders list their files: hashed, by a hash of the names, or created, "
+            "in the order in which they were made. Old tools keep that order."
+        ),
+    ] = FolderOrder.HASHED
 
     def variables(self) -> dict[str, str]:
         """Return every environment variable that the build sees, but those of its method."""
@@ -144,7 +159,12 @@ class Build(Model):
 
     def declared_environment(self) -> dict[str, str | dict[str, str]]:
         """Return what the claim holds of the environment; every value is text."""
+        clock = {"clock": self.clock.declared()} if self.clock else {}
+        hashed = self.folder_order is FolderOrder.HASHED
+        order = {} if hashed else {"folder_order": str(self.folder_order)}
         return {
+            **clock,
+            **order,
             "hostname": self.hostname,
             "locale": self.locale,
             "path": self.path,

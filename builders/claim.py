@@ -16,6 +16,7 @@ from builders.errors import RecipeError
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild
+from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe import LoadedRecipe
 from builders.smallfile import read_fault, read_small_file
 
@@ -39,6 +40,9 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
         "launcher": str(Digest.of(launcher_bytes())),
         "method": str(Digest.of(method.script_bytes())),
     }
+    if build.clock is not None:
+        scripts["clock"] = str(Digest.of(probe_bytes()))
+        scripts["preload"] = str(preload_lock().library)
     if (own := recipe_script(loaded)) is not None:
         scripts["recipe"] = str(Digest.of(own))
     content = {

@@ -17,10 +17,14 @@ from builders.digest import Digest
 from builders.errors import RecipeError
 from builders.methods import METHODS, StagedInput
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
+from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe import LoadedRecipe
 from builders.words import Role
 
 GATE = "gate"
+LIBRARY = "clock.so"
+# The loader reads this file in every program, whatever a build does to its environment.
+PRELOAD = "/etc/ld.so.preload"
 SHELL = ("/bin/sh", "-i")
 
 
@@ -51,6 +55,8 @@ class Plan:
     limits: ContainerLimits
     control: Mapping[str, bytes]
     """Files of the control folder, by name."""
+    preload: Digest | None = None
+    """The library of a declared clock, which the vault holds."""
 
     def spec(
         self,
@@ -62,6 +68,8 @@ class Plan:
         interactive: bool = False,
     ) -> ContainerSpec:
         """Return the container of this plan, with the folders of one attempt."""
+        control = folder / "control"
+        preload = (Mount(source=control / "preload", target=PRELOAD),) if self.preload else ()
         return ContainerSpec(
             image=image,
             command=SHELL if interactive else self.command,
@@ -69,7 +77,8 @@ class Plan:
             hostname=self.hostname,
             workdir=self.path,
             mounts=(
-                Mount(source=folder / "control", target=CONTROL),
+                Mount(source=control, target=CONTROL),
+                *preload,
                 Mount(source=folder / "inputs", target=INPUTS),
                 Mount(source=scratch / "work", target=self.path, read_only=False),
                 Mount(source=scratch / "out", target=OUTPUTS, read_only=False),
@@ -77,7 +86,7 @@ class Plan:
             ),
             limits=self.limits,
             labels=labels,
-            gate=folder / "control" / GATE,
+            gate=control / GATE,
         )
 
 
@@ -105,11 +114,20 @@ def make_plan(
     control = {"launch.sh": launcher_bytes(), "method.sh": method.script_bytes()}
     if script is not None:
         control["recipe-script"] = script
+    probe: tuple[str, ...] = ()
+    if build.clock is not None:
+        probe = ("/bin/sh", f"{CONTROL}/clock.sh")
+        control |= {
+            "clock": build.clock.configuration(),
+            "clock.sh": probe_bytes(),
+            "preload": f"{CONTROL}/{LIBRARY}\n".encode(),
+        }
     return Plan(
         command=(
             "/bin/sh",
             f"{CONTROL}/launch.sh",
             build.umask,
+            *probe,
             "/bin/sh",
             f"{CONTROL}/method.sh",
             *command.arguments,
@@ -124,4 +142,5 @@ def make_plan(
             seconds=recipe.limits.time,
         ),
         control=control,
+        preload=preload_lock().library if build.clock else None,
     )

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from builders.clock import show_moment
 from builders.container import ContainerResult, Ended, RunLabels
 from builders.digest import digest_file
 from builders.engine import Engine
@@ -21,7 +22,7 @@ from builders.errors import (
     ScratchError,
 )
 from builders.outputs import take_outputs
-from builders.plan import GATE, InputFile, Plan
+from builders.plan import GATE, LIBRARY, InputFile, Plan
 from builders.rebuilt import Output, Rebuild
 from builders.recipe import LoadedRecipe
 from builders.scratch import scratch
@@ -45,10 +46,14 @@ def stage(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -
     folder.mkdir(mode=0o700)
     for name in ("control", "inputs", OUTPUTS):
         (folder / name).mkdir(mode=0o755)
-    for name, data in plan.control.items():
+    # In this order: what is not older than the file that declares the clock shows its time.
+    for name, data in sorted(plan.control.items()):
         path = folder / "control" / name
         path.write_bytes(data)
         path.chmod(0o755)
+    if plan.preload is not None:
+        vault.stage(plan.preload, folder / "control" / LIBRARY)
+        (folder / "control" / LIBRARY).chmod(0o755)
     os.mkfifo(folder / "control" / GATE)
     (folder / "control" / GATE).chmod(0o644)
     for item in inputs:
@@ -81,7 +86,8 @@ def rebuild(
         raise ScratchError(
             "the inputs cannot be staged", got=error.strerror, todo="Free some disk space"
         ) from error
-    with scratch(folder, loaded.recipe.limits.scratch) as mount:
+    recipe = loaded.recipe
+    with scratch(folder, recipe.limits.scratch, order=recipe.build.folder_order) as mount:
         spec = plan.spec(image=image, folder=folder, scratch=mount, labels=labels)
         result = engine.run(spec, log=folder / LOG, cancelled=cancelled, scratch=mount)
         outcome, reason = outcome_of(result, plan, loaded, tail=_tail(folder / LOG))
@@ -119,7 +125,7 @@ def outcome_of(
     if result.ended is Ended.CANCELLED:
         raise CancelledError("the run was cancelled")
     if result.ended is Ended.DEADLINE:
-        return Outcome.TIMED_OUT, f"killed at its deadline of {show_time(plan.limits.seconds)}"
+        return Outcome.TIMED_OUT, _late(plan, loaded)
     if result.oom_killed:
         return (
             Outcome.OUT_OF_RESOURCES,
@@ -133,6 +139,17 @@ def outcome_of(
         return Outcome.OUT_OF_RESOURCES, f"processes: the limit of {plan.limits.pids} was reached"
     ending = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
     return Outcome.BUILD_FAILED, f"{ending}; {_telling_line(tail)}"
+
+
+def _late(plan: Plan, loaded: LoadedRecipe) -> str:
+    said = f"killed at its deadline of {show_time(plan.limits.seconds)}"
+    clock = loaded.recipe.build.clock
+    if clock is None or clock.mode != "frozen":
+        return said
+    return (
+        f"{said}; its clock stands still at {show_moment(clock.time)}, and a build that waits for "
+        "it to go on never ends: try mode advancing"
+    )
 
 
 def _telling_line(tail: bytes) -> str:

@@ -1,7 +1,7 @@
 """Scratch space of a fixed size: a file system in a file, mounted through a loop device.
 
-What a build writes can fill it, and nothing else. Its identifiers are fixed, so that the order in
-which a folder lists its files depends on their names alone.
+What a build writes can fill it, and nothing else. The order in which a folder lists its files is
+declared: by a hash of their names (identifiers are fixed, so nothing else decides), or as made.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from builders.container import BUILDER_GID, BUILDER_UID
@@ -22,8 +23,17 @@ FOLDERS = ("work", "out", "tmp")
 _UUID = "5a3eb175-0000-4000-8000-000000000000"
 
 
+class FolderOrder(StrEnum):
+    """In which order a folder lists its files."""
+
+    HASHED = "hashed"
+    """By a hash of their names, as ext4 and most file systems of Linux do."""
+    CREATED = "created"
+    """As they were made: what was unpacked or copied in order of names is listed so."""
+
+
 @contextmanager
-def scratch(folder: Path, size: int) -> Iterator[Path]:
+def scratch(folder: Path, size: int, *, order: FolderOrder = FolderOrder.HASHED) -> Iterator[Path]:
     """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
 
     It is unmounted and deleted on every path out. Raises `ScratchError`.
@@ -31,9 +41,10 @@ def scratch(folder: Path, size: int) -> Iterator[Path]:
     require_root()
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
     _make(mount_point, image, size)
+    features = "^has_journal" if order is FolderOrder.HASHED else "^has_journal,^dir_index"
     try:
         _tool(
-            "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-U", _UUID,
+            "mkfs.ext4", "-q", "-F", "-m", "0", "-O", features, "-U", _UUID,
             "-E", f"nodiscard,hash_seed={_UUID},root_owner={BUILDER_UID}:{BUILDER_GID}",
             str(image),
         )  # fmt: skip

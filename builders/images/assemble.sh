@@ -51,6 +51,17 @@ if [ -n "$unfinished" ]; then
     exit 1
 fi
 
+# What Python compiles depends on the order of its sets up to 3.10, and Debian's packages compile
+# without the fixed order that is asked for here.
+for python in "$root"/usr/bin/python3.[0-9]; do
+    if [ ! -x "$python" ]; then continue; fi
+    version=${python##*/python}
+    compiled="cpython-3${version#3.}"
+    (cd "$root" && find usr -name "*.$compiled.pyc") \
+        | sed "s,^,/,;s,__pycache__/\\([^/]*\\)\\.$compiled\\.pyc\$,\\1.py," | LC_ALL=C sort \
+        | chroot "$root" "/usr/bin/python$version" -m py_compile -
+done
+
 umount "$root/var/lib/dpkg"
 rm -rf "$root/var/lib/dpkg"
 cp -a "$root/tmp/dpkg" "$root/var/lib/dpkg"

@@ -169,7 +169,7 @@ class AptState:
         return self._folder / "fetched"
 
     def _refresh(self) -> None:
-        sources = self._sources()
+        sources, listed = self._sources()
         for name in ("sources", "none", "lists/partial", "cache/archives/partial", "log"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         (self._folder / "status").write_text("")
@@ -179,6 +179,8 @@ class AptState:
         if not self._update(sources):  # one of several roots may be down, or unsigned
             sources = [source for source in sources if len(sources) > 1 and self._update([source])]
             if not sources or not self._update(sources):
+                if not listed:
+                    raise self._unlisted()
                 raise InfrastructureError(
                     f"the signed package lists of suite {self.suite} cannot be fetched",
                     got="a failed `apt-get update` in samebits' private state",
@@ -190,22 +192,29 @@ class AptState:
         (self._folder / "sources/samebits.sources").write_text("\n".join(sources))
         return self._run("apt-get", ["update", "--error-on=any"]).returncode == 0
 
-    def _sources(self) -> list[str]:
-        """Return deb822 stanzas for every signed source of the suite, mirrors last."""
-        found = _machine_sources(self.suite)
+    def _unlisted(self) -> InputUnavailableError:
+        return InputUnavailableError(
+            f"this machine's apt has no signed source of suite {self.suite}, component main",
+            todo="Add one to its apt sources, or a mirror to the center's file",
+        )
+
+    def _sources(self) -> tuple[list[str], bool]:
+        """Return deb822 stanzas for every signed source, mirrors last.
+
+        The second value says whether any of them is known to have the suite: an archive that holds
+        the machine's own suite may well hold an older one, so it is asked where nothing else is.
+        """
+        found, others = _machine_sources(self.suite)
         if keyring := _debian_keyring():
             for uri in self._mirrors:
                 found.setdefault(uri, keyring)
-        if not found:
-            raise InputUnavailableError(
-                f"this machine's apt has no signed source of suite {self.suite}, component main",
-                todo="Add one to its apt sources, or a mirror to the center's file",
-            )
+        if not found and not others:
+            raise self._unlisted()
         return [
             f"Types: deb deb-src\nURIs: {uri}\nSuites: {self.suite}\nComponents: main\n"
             f"Signed-By: {keyring}\n"
-            for uri, keyring in found.items()
-        ]
+            for uri, keyring in (found or others).items()
+        ], bool(found)
 
     def _served(self, words: Sequence[str]) -> list[Served]:
         return _parse(self._run("apt-get", ["--print-uris", *words]).stdout)
@@ -237,25 +246,30 @@ def _parse(text: str) -> list[Served]:
     ]
 
 
-def _machine_sources(suite: str) -> dict[str, str]:
-    """Return archive roots and keyrings; a root whose lists do not verify is dropped later."""
+def _machine_sources(suite: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return archive roots and keyrings, those of the suite and those of other suites.
+
+    A root whose lists do not verify is dropped later.
+    """
     listed = _apt(
         ["apt-get", "indextargets", "--format", _INDEX_FORMAT, "Created-By: Packages"],
         dict(os.environ),
     ).stdout
     found: dict[str, str] = {}
     ours = _debian_keyring()
+    others: dict[str, str] = {}
     for line in listed.splitlines():
         uri, release, codename, component, signed_by = line.split("|")
         # A source without a keyring of its own is signed with Debian's, or it is refused.
         keyring = signed_by if Path(signed_by).is_file() else ours
-        if keyring and suite in {release, codename} and component == "main":
-            found.setdefault(uri, keyring)
+        if keyring and component == "main":
+            named = suite in {release, codename}
+            (found if named else others).setdefault(uri, keyring)
     if not found and ours:  # a machine that never fetched lists names only addresses
         planned = _apt(["apt-get", "update", "--print-uris"], dict(os.environ)).stdout
-        for root in re.findall(rf"'(\S+/)dists/{suite}/InRelease'", planned):
-            found.setdefault(root, ours)
-    return found
+        for root, named in re.findall(r"'(\S+/)dists/([^/' ]+)/InRelease'", planned):
+            (found if named == suite else others).setdefault(root, ours)
+    return found, others
 
 
 def _machine_transport() -> Iterator[str]:

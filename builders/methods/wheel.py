@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from builders.build import Build
 from builders.methods.method import Command, Method, StagedInput, only_source
+from builders.methods.treefiles import TreeFiles, tree_words
 from builders.words import Role
 
 
@@ -16,17 +17,41 @@ class WheelBuild(Build):
     """A source distribution to its wheel, with the backend pinned as toolchain inputs."""
 
     method: Annotated[Literal["wheel"], Field(description="The PEP 517 hook of the backend.")]
+    source_umask: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] | None,
+        Field(
+            description="The umask under which the source is unpacked, in octal; 000 keeps the "
+            "modes of the archive. By default that of the build."
+        ),
+    ] = None
+    files: TreeFiles = ()
+    python_tag: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^(py|cp)[0-9]{1,4}(\.(py|cp)[0-9]{1,4}){0,7}$")]
+        | None,
+        Field(
+            description="The Python tag that the vendor gave to setuptools, such as py2.py3; a "
+            "setup.cfg in the source comes first."
+        ),
+    ] = None
 
 
 def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Command:
-    """Give the script the source distribution and the wheels of the backend."""
-    del build, cores
+    """Give the script the source distribution, what is set on it, and the backend's wheels."""
+    del cores
     source = only_source(staged, (".tar.gz", ".zip", ".tar.bz2", ".tar.xz"))
     tools = [i for i in staged if i.role in {Role.TOOLCHAIN, Role.DEPENDENCY}]
     if wrong := [i.name for i in tools if not i.name.endswith(".whl")]:
         message = f"expected wheels as toolchain and dependency inputs, got {wrong[0]!r}"
         raise ValueError(message)
-    return Command(arguments=(source.path, *(i.path for i in tools)))
+    return Command(
+        arguments=(
+            source.path,
+            build.python_tag or "-",
+            *tree_words(build.files),
+            *(i.path for i in tools),
+        ),
+        variables={"SOURCE_UMASK": build.source_umask} if build.source_umask else {},
+    )
 
 
 METHOD = Method(name="wheel", script="wheel.sh", command=command)

@@ -1,5 +1,7 @@
 #!/bin/sh
-# Builds a wheel. Arguments: the source distribution, then the wheels of its backend.
+# Builds a wheel. Arguments: the source distribution; a tag for the wheel or `-`; the number of paths
+# to set modes and times of, and for each the path, the mode or `-`, the time or `-`; then the wheels
+# of the backend.
 # No index can be reached; the backend runs in an environment that holds those wheels alone.
 set -eu
 # The order of sets may not depend on chance, unless the recipe says so; pip may not ask anybody, or
@@ -7,21 +9,71 @@ set -eu
 export PYTHONHASHSEED="${PYTHONHASHSEED-0}"
 export PIP_NO_INDEX=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONFIG_FILE=/dev/null
 sdist=$1
-shift
+tag=$2
+count=$3
+shift 3
+files=$HOME/files
+: > "$files"
+while [ "$count" -gt 0 ]; do
+    printf '%s\n' "$1" "$2" "$3" >> "$files"
+    shift 3
+    count=$((count - 1))
+done
+if [ "$tag" != - ]; then
+    # Read by every version of distutils and of setuptools; the source's own setup.cfg comes first.
+    printf '[bdist_wheel]\npython-tag = %s\n' "$tag" > "$HOME/.pydistutils.cfg"
+fi
+# The image's pip, run by the environment's Python: what `pip --python` does, for older ones too.
+pip=/usr/lib/python3/dist-packages/pip
+# Python's own unzipping forgets times and modes.
+unzip='
+import os, sys, time, zipfile
+mask = os.umask(0)
+os.umask(mask)
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    for info in archive.infolist():
+        path = archive.extract(info, "unpacked")
+        if not info.is_dir():
+            if info.external_attr >> 16:
+                os.chmod(path, (info.external_attr >> 16) & 0o777 & ~mask)
+            when = time.mktime((*info.date_time, 0, 0, -1))
+            os.utime(path, (when, when))
+'
 python3 -m venv --without-pip "$HOME/venv"
 if [ "$#" -gt 0 ]; then
-    python3 -m pip --python "$HOME/venv/bin/python" install --quiet --no-deps --no-compile "$@"
+    "$HOME/venv/bin/python" "$pip" install --quiet --no-deps --no-compile \
+        --ignore-installed "$@"
 fi
 mkdir unpacked
-case "$sdist" in
-    *.zip) python3 -m zipfile -e "$sdist" unpacked ;;
-    *) tar -xf "$sdist" -C unpacked --no-same-owner ;;
-esac
+(
+    # The vendor may have unpacked under another umask than it built under.
+    umask "${SOURCE_UMASK:-$(umask)}"
+    case "$sdist" in
+        *.zip) python3 -c "$unzip" "$sdist" ;;
+        *) tar -xf "$sdist" -C unpacked --no-same-owner ;;
+    esac
+)
 set -- unpacked/*
 if [ "$#" -ne 1 ] || [ ! -d "$1" ]; then
     echo "samebits: the source distribution has $# entries at its top, expected one folder" >&2
     exit 65
 fi
-python3 -m pip --python "$HOME/venv/bin/python" wheel --no-deps --no-build-isolation \
+while IFS= read -r path && read -r mode && read -r mtime; do
+    case "$path" in
+        '**') set -- "$1" "$1" -type f ;;
+        */'**') set -- "$1" "$1/${path%/??}" -type f ;;
+        *) set -- "$1" "$1/$path" -prune ;;
+    esac
+    if [ -L "$2" ] || [ ! -e "$2" ]; then
+        echo "samebits: the source has no $path to set a mode or time of" >&2
+        exit 65
+    fi
+    top=$1
+    shift
+    if [ "$mode" != - ]; then find "$@" -exec chmod "$mode" {} +; fi
+    if [ "$mtime" != - ]; then find "$@" -exec touch -c -d "@$mtime" {} +; fi
+    set -- "$top"
+done < "$files"
+"$HOME/venv/bin/python" "$pip" wheel --no-deps --no-build-isolation \
     --wheel-dir "$HOME/wheels" "$1"
 mv -- "$HOME"/wheels/*.whl /out/

@@ -11,6 +11,7 @@ from builders.digest import Digest, canonical_json
 from builders.errors import RecipeError
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
+from builders.preload.lock import preload_lock
 from builders.recipe import load_recipe
 from tests.builders.recipes import DEBIAN, IMAGE, SCRIPT, SOURCE, TOOL, WHEEL, recipe
 
@@ -22,9 +23,11 @@ A_CONSCIOUS_ACT = (
 LAUNCHER = "a676565bf903004b3e3052fc0645d6404fef6725bb367783ea40bc7057836722"
 METHOD_SCRIPTS = {
     "debian": "9fa88b31a3c7fcb7b678b6acb6d5a1d3b4011bff8f6109e5d291b3e9808650e0",
-    "wheel": "e9253480f702e31b164217287e97dc77579e30aa4b942bb855e3573d7960955a",
+    "wheel": "ce9953b480f6d9524c7fb6bf07081a441547222c18c3848b89936ef515d72ed1",
     "script": "1d80c2d6b70de51b7d7db4d485d94b4de897fd394dc0aa5f2384f623d52b8d91",
 }
+PROBE = "5663f42e4ce08c37e6ffef2c8e7a8dcd6dc105be140a0acd14cd2d71077ff3c4"
+PRELOAD = "09be0cc9e3f75b1de237f3dd672396219815f23141024db53bbb42a5c9076704"
 ENVIRONMENT = {
     "hostname": "builder",
     "locale": "C.UTF-8",
@@ -41,7 +44,10 @@ GOLDEN = {
         {"profiles": []},
         "3cf6304493711c4a569240e10ad4a05ba9ebaf1be29484326f74192007904853",
     ),
-    "wheel": ({}, "351b34a5dcff81cdd686286ee9552bf7f480b7f3b501b2d7822fcf107517c01a"),
+    "wheel": (
+        {"source_umask": None, "files": [], "python_tag": None},
+        "47db53739af3cb2e8d40c7128e628f32a4ff1f5f9a02679e93a0c4db8415d8e5",
+    ),
     "script": (
         {"steps": SCRIPT["steps"]},
         "d016b78e07a7eed38e0de3e3b3b3d516d4d07a65467b6bacf9abd22f05f559cd",
@@ -138,6 +144,10 @@ OTHER_BUILDS: dict[str, dict[str, Any]] = {
     "locale": {"locale": "C"},
     "build path": {"path": "/build/rules"},
     "host name": {"hostname": "forge"},
+    "clock": {"clock": {"time": "2021-05-05T14:18:17Z"}},
+    "another time": {"clock": {"time": "2021-05-05T14:18:18Z"}},
+    "a clock that goes on": {"clock": {"time": "2021-05-05T14:18:17Z", "mode": "advancing"}},
+    "order of folders": {"folder_order": "created"},
     "profiles": {"profiles": ["nocheck"]},
 }
 OTHER: dict[str, dict[str, Any]] = {
@@ -182,6 +192,40 @@ def test_another_image_is_another_claim_and_its_name_is_none() -> None:
 )
 def test_every_word_of_every_step_is_claimed(steps: list[list[str]]) -> None:
     assert digest({**SCRIPT, "steps": steps}) != digest(SCRIPT)
+
+
+TREE = {"path": "src/a.py", "mode": "0644", "mtime": "2021-05-05T14:18:17Z"}
+OTHER_WHEELS: dict[str, dict[str, Any]] = {
+    "a file": {"files": [TREE]},
+    "its mode": {"files": [{**TREE, "mode": "0755"}]},
+    "its time": {"files": [{**TREE, "mtime": "2021-05-05T14:18:18Z"}]},
+    "its name": {"files": [{**TREE, "path": "src/**"}]},
+    "a tag": {"python_tag": "py2.py3"},
+    "the umask of the source": {"source_umask": "000"},
+}
+
+
+def test_whatever_is_set_on_a_source_is_claimed() -> None:
+    claims = [digest(WHEEL), *(digest({**WHEEL, **build}) for build in OTHER_WHEELS.values())]
+    assert len(set(claims)) == len(claims)
+
+
+def test_a_clock_is_claimed_with_the_library_that_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = recipe({**DEBIAN, "clock": {"time": "1620224297"}})
+    claim = claim_of(declared, IMAGE)
+    assert claim.content["environment"]["clock"] == {
+        "mode": "frozen",
+        "time": "2021-05-05T14:18:17Z",
+    }
+    assert claim.content["scripts"] == {
+        "clock": PROBE,
+        "launcher": LAUNCHER,
+        "method": METHOD_SCRIPTS["debian"],
+        "preload": PRELOAD,
+    }, A_CONSCIOUS_ACT
+    other = preload_lock().model_copy(update={"library": Digest("0" * 64)})
+    monkeypatch.setattr("builders.claim.preload_lock", lambda: other)
+    assert claim_of(declared, IMAGE).digest != claim.digest
 
 
 def test_a_umask_has_one_form() -> None:

@@ -171,3 +171,19 @@ def test_a_state_is_used_by_one_at_a_time(states: AptStates) -> None:
 def test_a_suite_is_a_code_name(tmp_path: Path, suite: str) -> None:
     with pytest.raises(InputUnavailableError, match="no such suite"):
         AptStates(tmp_path).of(suite)
+
+
+def test_an_archive_of_the_machine_is_asked_for_an_older_suite_too(tmp_path: Path) -> None:
+    sources, listed = AptStates(tmp_path).of("bookworm")._sources()
+    assert not listed
+    assert sources
+    for source in sources:
+        assert "\nSuites: bookworm\n" in source
+        assert "\nSigned-By: /" in source
+    assert AptStates(tmp_path).of("trixie")._sources()[1]
+
+
+def test_a_suite_that_no_archive_has_is_said_so(tmp_path: Path) -> None:
+    state = AptStates(tmp_path).of("nosuch")
+    with pytest.raises(InputUnavailableError, match="no signed source of suite nosuch"):
+        state.locked().__enter__()

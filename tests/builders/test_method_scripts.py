@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from builders.methods import METHODS, StagedInput
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild
+from builders.methods.wheel import WheelBuild
 from builders.watch import open_gate
 
 SHOW = [sys.executable, "-S", "-c", "import json, sys; print(json.dumps(sys.argv[1:]))"]
@@ -192,15 +194,16 @@ esac
 def build_wheel(folder: Path, *arguments: str, unpacks: str = "six-1.0") -> tuple[Done, list[str]]:
     tools = folder / "tools"
     tools.mkdir()
-    for name in ("python3", "tar", "mv"):
-        (tools / name).write_text(FAKE)
-        (tools / name).chmod(0o755)
+    (folder / "h/venv/bin").mkdir(parents=True)
+    for tool in (tools / "python3", tools / "tar", tools / "mv", folder / "h/venv/bin/python"):
+        tool.write_text(FAKE)
+        tool.chmod(0o755)
     done = sh(
         METHODS["wheel"].script_bytes(),
         *arguments,
         cwd=folder,
         PATH=f"{tools}:{os.environ['PATH']}",
-        HOME="/h",
+        HOME=str(folder / "h"),
         NOTES=str(folder / "notes"),
         UNPACKS=unpacks,
     )
@@ -209,30 +212,58 @@ def build_wheel(folder: Path, *arguments: str, unpacks: str = "six-1.0") -> tupl
 
 
 def test_a_wheel_is_built_with_its_backend_alone(tmp_path: Path) -> None:
-    done, notes = build_wheel(tmp_path, "/i/my six.tar.gz", "/i/a b.whl", "/i/-c.whl")
-    python, build = "--python|/h/venv/bin/python", "wheel|--no-deps|--no-build-isolation"
+    done, notes = build_wheel(tmp_path, "/i/my six.tar.gz", "-", "0", "/i/a b.whl", "/i/-c.whl")
+    home, pip = tmp_path / "h", "/usr/lib/python3/dist-packages/pip"
+    build = "wheel|--no-deps|--no-build-isolation"
+    install = "install|--quiet|--no-deps|--no-compile|--ignore-installed"
     assert notes[:4] == [
-        "python3|-m|venv|--without-pip|/h/venv",
-        f"python3|-m|pip|{python}|install|--quiet|--no-deps|--no-compile|/i/a b.whl|/i/-c.whl",
+        f"python3|-m|venv|--without-pip|{home}/venv",
+        f"python|{pip}|{install}|/i/a b.whl|/i/-c.whl",
         "tar|-xf|/i/my six.tar.gz|-C|unpacked|--no-same-owner",
-        f"python3|-m|pip|{python}|{build}|--wheel-dir|/h/wheels|unpacked/six-1.0",
+        f"python|{pip}|{build}|--wheel-dir|{home}/wheels|unpacked/six-1.0",
     ]
     assert done.returncode == 0
 
 
 def test_no_backend_installs_nothing(tmp_path: Path) -> None:
-    _, notes = build_wheel(tmp_path, "/i/six.tar.gz")
+    _, notes = build_wheel(tmp_path, "/i/six.tar.gz", "-", "0")
     assert not any("|install|" in note for note in notes)
 
 
-def test_a_zip_is_unpacked_as_a_zip(tmp_path: Path) -> None:
-    _, notes = build_wheel(tmp_path, "/i/six.zip")
-    assert "python3|-m|zipfile|-e|/i/six.zip|unpacked" in notes
+def test_a_zip_keeps_its_times_and_modes(tmp_path: Path) -> None:
+    source = tmp_path / "six.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for name, mode in {"six-1.0/tool": 0o775, "six-1.0/six.py": 0o666}.items():
+            info = zipfile.ZipInfo(name, (2021, 5, 5, 14, 18, 16))
+            info.external_attr = (0o100000 | mode) << 16
+            archive.writestr(info, name)
+    python = 'python3() { if [ "$1" = -c ]; then command python3 "$@"; fi; }\n'
+    script = METHODS["wheel"].script_bytes().partition(b"set -- unpacked")[0]
+    (tmp_path / "work").mkdir()
+    facts = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TZ": "UTC", "SOURCE_UMASK": "002"}
+    done = sh(python.encode() + script, str(source), "-", "0", cwd=tmp_path / "work", **facts)
+    assert done.returncode == 0, done.stderr
+    found = {p.name: p.stat() for p in (tmp_path / "work/unpacked/six-1.0").iterdir()}
+    assert {name: oct(facts.st_mode & 0o777) for name, facts in found.items()} == {
+        "tool": "0o775",
+        "six.py": "0o664",
+    }
+    assert {int(facts.st_mtime) for facts in found.values()} == {1620224296}
+
+
+def test_the_source_has_an_umask_of_its_own(tmp_path: Path) -> None:
+    from builders.words import Role
+
+    source = StagedInput(role=Role.SOURCE, name="six.tar.gz")
+    build = WheelBuild(method="wheel", image="python-wheel", umask="022", source_umask="000")
+    assert METHODS["wheel"].command(build, [source], 1).variables == {"SOURCE_UMASK": "000"}
+    plain = WheelBuild(method="wheel", image="python-wheel")
+    assert METHODS["wheel"].command(plain, [source], 1).variables == {}
 
 
 @pytest.mark.parametrize("unpacks", ["", "six-1.0 other"])
 def test_a_source_distribution_is_one_folder(tmp_path: Path, unpacks: str) -> None:
-    done, notes = build_wheel(tmp_path, "/i/six.tar.gz", unpacks=unpacks)
+    done, notes = build_wheel(tmp_path, "/i/six.tar.gz", "-", "0", unpacks=unpacks)
     assert done.returncode == 65
     assert "expected one folder" in done.stderr
     assert not any("|wheel|" in note for note in notes)

@@ -127,9 +127,25 @@ def test_nothing_of_this_process_reaches_the_build(monkeypatch: pytest.MonkeyPat
 def test_a_wheel_gets_its_backend_in_order() -> None:
     planned = plan(WHEEL, "toolchain/b.whl", "source/r.zip", "dependency/a.whl", "base/old.bin")
     assert planned.command[5:] == (
-        "/inputs/source/r.zip",
+        *("/inputs/source/r.zip", "-", "0"),
         "/inputs/toolchain/b.whl",
         "/inputs/dependency/a.whl",
+    )
+
+
+def test_what_is_set_on_a_source_tree_arrives_as_words() -> None:
+    files = [
+        {"path": "src/**", "mode": "0664"},
+        {"path": "a b", "mtime": "1970-01-01T00:00:01Z"},
+        {"path": "c", "mode": "755", "mtime": "7"},
+    ]
+    planned = plan(
+        {**WHEEL, "files": files, "python_tag": "py2"}, "source/r.zip", "toolchain/b.whl"
+    )
+    assert planned.command[5:] == (
+        *("/inputs/source/r.zip", "py2", "3"),
+        *("src/**", "0664", "-", "a b", "-", "1", "c", "755", "7"),
+        "/inputs/toolchain/b.whl",
     )
 
 

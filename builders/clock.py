@@ -1,0 +1,80 @@
+"""The declared clock and declared file times: whole seconds since 1970 (UTC), never more.
+
+A time is a scalar that a reviewer can read, so it is written `2021-05-05T14:18:17Z` or as a number
+of seconds, and kept as the number.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+# Before 1985 a deadline cannot be told from a monotonic one (builders/preload/clock.c), and after
+# 2107 no zip archive has a date.
+EARLIEST = 473_385_600
+LATEST = 4_354_819_199
+_FORM = "%Y-%m-%dT%H:%M:%SZ"
+_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_PATTERN = r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z|\d{1,10})$"
+
+
+def parse_moment(value: object) -> int:
+    """Return seconds since 1970 for `2021-05-05T14:18:17Z` or a number; raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{1,10}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, str) and _TEXT.fullmatch(value):
+        try:
+            return int(datetime.strptime(value, _FORM).replace(tzinfo=UTC).timestamp())
+        except ValueError as error:
+            message = "no such date or time of day"
+            raise ValueError(message) from error
+    message = "expected a time in UTC such as 2021-05-05T14:18:17Z, or whole seconds since 1970"
+    raise ValueError(message)
+
+
+def show_moment(seconds: int) -> str:
+    """Write seconds since 1970 as `2021-05-05T14:18:17Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime(_FORM)
+
+
+Moment = Annotated[
+    int,
+    BeforeValidator(parse_moment),
+    Field(ge=0, le=LATEST),
+    PlainSerializer(show_moment),
+    WithJsonSchema(
+        {
+            "type": ["string", "integer"],
+            "description": "A time in UTC, or whole seconds since 1970.",
+            "pattern": _PATTERN,
+            "minimum": 0,
+            "maximum": LATEST,
+            "examples": ["2021-05-05T14:18:17Z", 1620224297],
+        }
+    ),
+]
+ClockMode = Literal["frozen", "advancing"]
+
+
+class Clock(BaseModel):
+    """What the build reads as the time, and as the times of files that it makes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: Annotated[Moment, Field(ge=EARLIEST, description="The time at which the build starts.")]
+    mode: Annotated[
+        ClockMode, Field(description="Whether the clock stands still, or goes on from there.")
+    ] = "frozen"
+
+    def declared(self) -> dict[str, str]:
+        """Return what the claim holds of the clock."""
+        return {"mode": self.mode, "time": show_moment(self.time)}
+
+    def configuration(self) -> bytes:
+        """Return the file that the preload and its probe read."""
+        return f"{self.mode} {self.time}\n".encode()

@@ -1,0 +1,56 @@
+"""The lock of the preload: which source, in which image, to which library; and its other files."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from builders.digest import Digest
+from builders.yamlfile import parse_document, parse_model
+
+SCHEMA = "samebits/preload-lock/v1"
+LOCK = "preload.lock.yaml"
+
+
+class PreloadLock(BaseModel):
+    """Digests of the C source, of the config of the image that has the compiler, of the library."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    schema_: Annotated[Literal["samebits/preload-lock/v1"], Field(alias="schema")]
+    image: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    config: Digest
+    source: Digest
+    library: Digest
+
+    def to_text(self) -> str:
+        """Return the text of the lock file."""
+        return (
+            "# What `clock.c` becomes; a test builds it twice and compares.\n"
+            f"schema: {self.schema_}\nimage: {self.image}\nconfig: {self.config}\n"
+            f"source: {self.source}\nlibrary: {self.library}\n"
+        )
+
+
+@cache
+def preload_lock() -> PreloadLock:
+    """Read the lock that came with this version of samebits."""
+    text = _file(LOCK).decode()
+    return parse_model(parse_document(text, file=f"builders/preload/{LOCK}"), PreloadLock)
+
+
+def source_bytes() -> bytes:
+    """Return the C source of the library."""
+    return _file("clock.c")
+
+
+def probe_bytes() -> bytes:
+    """Return the script that proves the clock before a build; its digest is part of the claim."""
+    return _file("clock.sh")
+
+
+def _file(name: str) -> bytes:
+    return (resources.files("builders.preload") / name).read_bytes()
