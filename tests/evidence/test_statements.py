@@ -92,6 +92,39 @@ def test_a_broken_statement_is_refused_with_one_message(path: Path) -> None:
     _one_clear_line(caught.value)
 
 
+DEFECTS = {
+    "heartbeat-of-other-heads": "digest of its heads",
+    "heartbeat-with-two-subjects": "digest of its heads",
+    "heartbeat-without-log": "Field required",
+    "heartbeat-head-twice": "each release once",
+    "heartbeat-heads-unsorted": "each release once, in order",
+    "heartbeat-head-beyond-log": "below the size of the log",
+    "heartbeat-fewer-releases-than-heads": "as many heads as releases",
+    "heartbeat-more-releases-than-leaves": "releases as leaves",
+    "heartbeat-empty-log-with-root": "root of nothing",
+    "heartbeat-log-with-empty-root": "root of nothing",
+    "heartbeat-more-done-than-due": "as many as were due",
+    "heartbeat-night-with-path": "match pattern",
+    "heartbeat-short-root": "SHA-256",
+    "receipt-done-without-verdict": "report, run, verdict with done",
+    "receipt-done-without-report": "report, run, verdict with done",
+    "receipt-refused-without-reason": "reason with refused",
+    "receipt-accepted-with-verdict": "nothing more with accepted",
+    "receipt-with-reason-of-two-words": "match pattern",
+    "receipt-of-two-requests": "only subject",
+    "receipt-of-keyed-request": "SHA-256 of the request",
+    "receipt-with-path-as-nonce": "match pattern",
+    "receipt-of-release-outside": "match pattern",
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_statement_of_status_is_refused_for_what_it_is_named_by(name: str) -> None:
+    path = DATA / "evidence" / "statements" / f"{name}.json"
+    with pytest.raises(MalformedError, match=DEFECTS[name]):
+        read_statement(path.read_bytes())
+
+
 @pytest.mark.parametrize("path", BROKEN_KEYS, ids=lambda p: p.name)
 def test_a_broken_key_is_refused_with_one_message(path: Path) -> None:
     with pytest.raises(EvidenceError) as caught:

@@ -2,20 +2,24 @@
 
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import KINDS, kind_of, read_statement
 from pipelines.evidence.statements.review import Decision, ReviewStatement
 from pipelines.evidence.statements.statement import NAMESPACE, Statement
+from pipelines.evidence.statements.vsa import SummaryStatement
 
 __all__ = [
     "KINDS",
     "NAMESPACE",
     "AttemptStatement",
     "ComparisonStatement",
+    "CrosscheckStatement",
     "Decision",
     "ProvenanceStatement",
     "ReviewStatement",
     "Statement",
+    "SummaryStatement",
     "kind_of",
     "read_statement",
 ]

@@ -98,6 +98,11 @@ class DigestSet(Part):
         return self
 
 
+def value_of(digest: DigestSet | None) -> Digest | None:
+    """Return the digest as a report has it: plain, or keyed where the source is closed."""
+    return (digest.sha256 or digest.hmac_sha256) if digest else None
+
+
 class Subject(Part):
     """What a statement is about; in-toto makes the digest mandatory, we make the name so."""
 

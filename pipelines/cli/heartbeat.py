@@ -1,0 +1,56 @@
+"""`samebits heartbeat`: a center says that it is alive, and how long its log is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.options import center_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from pipelines.evidence.statements.status import Heartbeat
+
+
+@click.command()
+@json_option
+@center_option
+def command(as_json: bool, center_file: Path | None) -> None:
+    """Sign, store and log a heartbeat of the center now; its nights do so by themselves.
+
+    It holds the size and root of the log and the newest leaf of every release, so that a log which
+    lost its end, or was exchanged, is found out by whoever has seen the heartbeat.
+
+    \b
+    Examples:
+      samebits heartbeat
+      samebits heartbeat --center asia.yaml --json
+    """
+    from datetime import UTC, datetime
+
+    from pipelines.center import load_center
+    from pipelines.heartbeats import beat, signs
+    from pipelines.publishing import open_signer
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    shop = workshop(center)
+    key, statement = beat(
+        center=center.id,
+        book=shop.logbook(),
+        store=shop.store,
+        sign=signs(open_signer(center, shop.store, shop.vault)),
+        now=datetime.now(UTC),
+    )
+    told = statement.predicate
+    if as_json:
+        print_json({"record": key, **_shown(told)})
+        return
+    click.echo(f"{told.center}: {told.log.size} leaves of {told.releases} releases logged")
+    click.echo(key)
+
+
+def _shown(told: Heartbeat) -> dict[str, object]:
+    """Return what it says, without the list of heads."""
+    return {**told.to_dict(), "heads": len(told.heads)}

@@ -1,0 +1,194 @@
+"""`samebits request`: ask a center to verify one release now, and wait for its answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
+from pipelines.cli.options import PATH, json_option, print_json
+
+if TYPE_CHECKING:
+    from pipelines.evidence.opening import StoreAddress
+    from pipelines.evidence.publickey import PublicKey
+    from pipelines.evidence.signing import PrivateKey
+    from pipelines.evidence.store import Store
+    from pipelines.requests.asking import Heard
+    from pipelines.requests.records import SignedRequest
+
+_AN_HOUR = 3600.0
+
+
+@click.command()
+@click.argument("release")
+@click.option("--center", required=True, metavar="ID", help="The center that is asked.")
+@click.option(
+    "--store",
+    metavar="ADDRESS",
+    help="That center's store: a folder, or s3://bucket/prefix; by default SAMEBITS_STORE.",
+)
+@click.option(
+    "--key", "key_file", type=PATH, required=True, metavar="FILE", help="The requester's key."
+)
+@click.option("--requester", required=True, metavar="NAME", help="As the center's policy has it.")
+@click.option("--nonce", metavar="TEXT", help="8 to 64 letters, digits, - and _; else 128 bits.")
+@click.option("--valid", default="24h", show_default=True, help="For how long it is wanted.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    is_flag=False,
+    flag_value=_AN_HOUR,
+    metavar="[SECONDS]",
+    help="Wait for the answer, by default for an hour.",
+)
+@click.option(
+    "--center-key",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="The center's public key for statements; without it no answer is believed.",
+)
+@json_option
+def command(
+    *,
+    release: str,
+    center: str,
+    store: str | None,
+    key_file: Path,
+    requester: str,
+    nonce: str | None,
+    valid: str,
+    wait: float | None,
+    center_key: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Ask a center to verify RELEASE (vendor/product@version) now, ahead of its night.
+
+    The signed request is a record in the center's store; nothing is sent to its machines, and it
+    names a release, no path, command or address. The center answers with signed receipts beside it:
+    accepted or refused, and then done, with the nonce, the verdict and the digest of its report.
+
+    \b
+    Examples:
+      samebits request debian/netbase@6.5 --center asia --store s3://bucket/asia \\
+          --key alice.key --requester alice
+      samebits request debian/netbase@6.5 --center asia --store /mnt/asia --key alice.key \\
+          --requester alice --wait 600 --center-key asia.pub
+
+    Exit codes: 0 asked, or everything reproduced; with --wait: 1 something was not reproduced, 2
+    refused, no answer in time, not checked, or no key of the center to verify the answer with.
+    """
+    import secrets
+    from datetime import UTC, datetime, timedelta
+
+    from builders.units import parse_time
+    from pipelines.evidence import ReleaseName
+    from pipelines.evidence.opening import open_store
+    from pipelines.requests import keep_request
+    from pipelines.requests.asking import sign_request
+    from pipelines.requests.records import request_key
+
+    name = ReleaseName.parse(release)
+    keys = [_public(path) for path in center_key]
+    try:
+        seconds = parse_time(valid)
+    except ValueError as error:
+        raise UsageError("--valid is no time", got=valid, expected="such as 24h") from error
+    place = open_store(_address(center, store))
+    envelope = sign_request(
+        center=center,
+        release=name,
+        nonce=nonce or secrets.token_hex(16),
+        requester=requester,
+        key=_private(key_file),
+        now=datetime.now(UTC),
+        valid=timedelta(seconds=seconds),
+    )
+    asked = keep_request(place, envelope)
+    if not as_json:
+        click.echo(f"asked {center} for {name}, nonce {asked.told.nonce}, until {_end(asked)}")
+        click.echo(request_key(center, asked.digest))
+    heard, code = None, 0
+    if wait is not None:
+        heard, code = _waited(place, asked, keys, seconds=wait)
+    if as_json:
+        print_json(
+            {
+                "request": str(asked.digest),
+                "record": request_key(center, asked.digest),
+                **asked.told.to_dict(),
+                "answer": heard.to_dict() if heard else None,
+            }
+        )
+    elif heard is not None:
+        click.echo(heard.word)
+    sys.exit(code)
+
+
+def _waited(
+    store: Store, asked: SignedRequest, keys: list[PublicKey], *, seconds: float
+) -> tuple[Heard, int]:
+    """Wait with a moving line, and return what was heard and the exit code."""
+    from pipelines.cli.terminal import screen
+    from pipelines.requests.asking import exit_code, wait_for
+
+    with screen() as sink:
+        name = asked.told.release
+        sink.step(name, f"asked {asked.told.center}")
+        heard = wait_for(
+            store, asked, keys, seconds=seconds, told=lambda news: sink.step(name, news.word)
+        )
+        sink.done(name, heard.word if heard.over else f"no answer in {seconds:g} s")
+    if not heard.over:
+        click.echo("samebits: no answer in time; the request stays where it is", err=True)
+    elif not heard.verified and heard.fault is None:
+        click.echo("samebits: the answer is UNVERIFIED; give --center-key FILE", err=True)
+    try:
+        return heard, exit_code(store, asked, heard)
+    except SamebitsError as error:
+        click.echo(f"samebits: {error}", err=True)
+        return heard, EXIT_NOT_CHECKED
+
+
+def _address(center: str, store: str | None) -> StoreAddress:
+    """Return where the center looks for requests."""
+    from pipelines.center import LOCAL, load_center
+    from pipelines.evidence.opening import store_address
+
+    named = store or os.environ.get("SAMEBITS_STORE")
+    if named:
+        return store_address(named)
+    if center == LOCAL:
+        return load_center(None).store
+    raise UsageError(
+        f"nobody knows where the store of {center} is",
+        expected="--store ADDRESS, or SAMEBITS_STORE",
+        todo="Ask the center for the address that its requesters may write to",
+    )
+
+
+def _private(path: Path) -> PrivateKey:
+    from pipelines.evidence.signing import load_key
+
+    if path.suffix != ".key":
+        raise UsageError(
+            "a private key is a file that ends in .key", got=path, expected="such as alice.key"
+        )
+    return load_key(path.parent, path.stem)
+
+
+def _public(path: Path) -> PublicKey:
+    from builders.smallfile import read_small_file
+    from pipelines.evidence.publickey import MAX_KEY_FILE, read_public_key
+
+    return read_public_key(read_small_file(path, limit=MAX_KEY_FILE, file=str(path)))
+
+
+def _end(asked: SignedRequest) -> str:
+    from pipelines.evidence.statements.statement import show_time
+
+    return show_time(asked.told.expires)

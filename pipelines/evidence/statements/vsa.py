@@ -1,0 +1,131 @@
+"""Statement D: the summary of a consensus on one artefact; subject = the shipped bytes.
+
+Field rules: SLSA verification summary v1 (specification 1.2), and its verified property
+`SLSA_BUILD_REPRODUCED`. What that format has no field for (result, claim, who matched and who
+dissented, the summary that this one supersedes) stands in one extension field, whose name is a URI
+of ours, as the format asks; who does not know it passes it over.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from pipelines.evidence.statements.statement import (
+    Count,
+    DigestSet,
+    Identifier,
+    Line,
+    Part,
+    Release,
+    Statement,
+    Time,
+    Uri,
+    Word,
+)
+
+VSA = "https://slsa.dev/verification_summary/v1"
+EXTENSION = "https://samebits.example/consensus/v1"
+SLSA_VERSION = "1.2"
+REPRODUCED = "SLSA_BUILD_REPRODUCED"
+REVIEWED = "SAMEBITS_SOURCE_REVIEWED_"
+FAILED_LEVEL = "FAILED"
+_MAX_LISTED = 20_000
+
+Level = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(SLSA_BUILD_REPRODUCED|SAMEBITS_SOURCE_REVIEWED_[1-9]\d{0,3}|FAILED)$"
+    ),
+]
+Operators = Annotated[tuple[Identifier, ...], Field(max_length=1000)]
+
+
+class Summed(StrEnum):
+    """What a summary says; the words are those of the format."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+
+
+class Verifier(Part):
+    """Who joined: the identity that the center's file gives, and the version of samebits."""
+
+    id: Uri
+    version: dict[Word, Line] | None = None
+
+
+class Reference(Part):
+    """A policy or an attestation: where it is, and its digest."""
+
+    uri: Uri
+    digest: DigestSet
+
+
+class Extension(Part):
+    """What the format has no field for."""
+
+    release: Release
+    center: Identifier
+    result: Literal["SUSPECT", "SPLIT", "CONFIRMED", "NONDETERMINISTIC"]
+    claim: DigestSet
+    matched: Operators
+    dissenting: Operators
+    work_proof: Word
+    """`none` where a match counts that nothing can prove."""
+    number: Annotated[Count, Field(ge=1)]
+    """Of the summaries that this center made of this artefact, from 1."""
+    supersedes: Reference | None = None
+    """The one before; by the digest of its payload."""
+
+
+class VerificationSummary(Part):
+    """The predicate of a verification summary."""
+
+    verifier: Verifier
+    time_verified: Time
+    resource_uri: Uri
+    policy: Reference
+    input_attestations: Annotated[tuple[Reference, ...], Field(max_length=_MAX_LISTED)]
+    verification_result: Summed
+    verified_levels: Annotated[tuple[Level, ...], Field(max_length=2)]
+    slsa_version: Literal["1.2"] = "1.2"
+    consensus: Annotated[Extension, Field(alias=EXTENSION)]
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        passed = self.verification_result is Summed.PASSED
+        result = self.consensus.result
+        if passed is not (result == "CONFIRMED") and result != "SPLIT":
+            message = f"{self.verification_result} does not follow from {result}"
+            raise ValueError(message)
+        if passed is (FAILED_LEVEL in self.verified_levels) or (
+            not passed and self.verified_levels != (FAILED_LEVEL,)
+        ):
+            message = f"expected the level {FAILED_LEVEL}, alone, with FAILED and only there"
+            raise ValueError(message)
+        if REPRODUCED in self.verified_levels and len(self.consensus.matched) < 2:
+            message = f"{REPRODUCED} takes two operators"
+            raise ValueError(message)
+        if (self.consensus.number == 1) is not (self.consensus.supersedes is None):
+            message = "expected the summary before this one, from the second on"
+            raise ValueError(message)
+        return self
+
+
+class SummaryStatement(Statement):
+    """Statement D."""
+
+    predicate_type: Literal["https://slsa.dev/verification_summary/v1"] = (
+        "https://slsa.dev/verification_summary/v1"
+    )
+    predicate: VerificationSummary
+
+    @model_validator(mode="after")
+    def _about_one_file(self) -> Self:
+        if len(self.subject) != 1 or self.subject[0].digest.sha256 is None:
+            message = "expected one shipped file, by its published SHA-256"
+            raise ValueError(message)
+        return self

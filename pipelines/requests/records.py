@@ -1,0 +1,169 @@
+"""Where requests and their answers are: small records in the store of the center that is asked.
+
+`public/requests/<center>/<digest>/request.dsse.json`, and beside it `receipt-1.dsse.json` (accepted
+or refused) and `receipt-2.dsse.json` (done, or refused after all). The digest is the SHA-256 of the
+request's record, so that nobody can take a name by bringing other bytes for it first, and a request
+has one signature and one spelling: whoever copies one can make no second record of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from builders.digest import Digest
+from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.keys import check_prefix, encode
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.evidence.statements.request import Request, RequestStatement, read_request
+from pipelines.evidence.statements.statement import subject
+from pipelines.evidence.statements.status import (
+    REQUESTED,
+    Answer,
+    ReceiptStatement,
+)
+from pipelines.evidence.store import Store
+from pipelines.evidence.strictjson import malformed
+
+MAX_RECORD = 16 << 10
+"""Bytes of a request or a receipt."""
+FIRST, LAST = 1, 2
+"""Numbers of the receipts."""
+_ROOT = "public/requests/"
+_REQUEST = f"request{SUFFIX}"
+_ANSWERS = {FIRST: {Answer.ACCEPTED, Answer.REFUSED}, LAST: {Answer.DONE, Answer.REFUSED}}
+_WHAT, _RECEIPT = "the request", "the receipt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedRequest:
+    """A request in its form; who signed it is not verified yet."""
+
+    envelope: Envelope
+    statement: RequestStatement
+    digest: Digest
+    """Of the record."""
+
+    @property
+    def told(self) -> Request:
+        """What it asks."""
+        return self.statement.predicate
+
+
+@dataclass(kw_only=True)
+class Folder:
+    """What stands in the folder of one request, by name alone."""
+
+    digest: Digest
+    request: bool = False
+    receipts: set[int] = field(default_factory=set)
+
+
+def request_from(data: bytes) -> SignedRequest:
+    """Read the record of a request, its form checked and no signature; raises `MalformedError`."""
+    if len(data) > MAX_RECORD:
+        raise malformed(_WHAT, got=f"{len(data)} bytes", expected=f"at most {MAX_RECORD} bytes")
+    envelope = Envelope.from_bytes(data)
+    if len(envelope.signatures) != 1:
+        raise malformed(
+            _WHAT, got=f"{len(envelope.signatures)} signatures", expected="one: the requester's"
+        )
+    if envelope.to_bytes() != data:
+        raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
+    statement = read_request(envelope.payload)
+    return SignedRequest(envelope=envelope, statement=statement, digest=Digest.of(data))
+
+
+def receipt_from(
+    data: bytes, asked: SignedRequest, number: int, *, center: str, keys: Sequence[PublicKey]
+) -> ReceiptStatement:
+    """Read the receipt of that number by `center`, signed by one of its `keys`.
+
+    Raises `MalformedError`, and `SignatureError` when none of `keys` has signed.
+    """
+    if len(data) > MAX_RECORD:
+        raise malformed(_RECEIPT, got=f"{len(data)} bytes", expected=f"at most {MAX_RECORD} bytes")
+    envelope = Envelope.from_bytes(data)
+    verify(envelope, keys)
+    return receipt_in(envelope, asked, number, center=center)
+
+
+def receipt_in(
+    envelope: Envelope, asked: SignedRequest, number: int, *, center: str
+) -> ReceiptStatement:
+    """Return the receipt in an envelope that is verified, or said to be unverified.
+
+    Raises `MalformedError` unless it is the one of that number about exactly this request.
+    """
+    statement = statement_of(envelope)
+    if not isinstance(statement, ReceiptStatement):
+        raise malformed(_RECEIPT, got=statement.predicate_type, expected="a receipt")
+    told = statement.predicate
+    if told.center != center:
+        raise malformed(_RECEIPT, got=f"one of the center {told.center}", expected=center)
+    if statement.subject != (subject(REQUESTED, asked.digest),):
+        raise malformed(_RECEIPT, got="one of another request", expected=asked.digest)
+    if (told.release, told.nonce) != (asked.told.release, asked.told.nonce):
+        raise malformed(
+            _RECEIPT,
+            got=f"{told.release} and the nonce {told.nonce}",
+            expected=f"{asked.told.release} and the nonce {asked.told.nonce}",
+        )
+    if told.answer not in _ANSWERS[number]:
+        raise malformed(
+            _RECEIPT,
+            got=f"{told.answer} as number {number}",
+            expected=" or ".join(sorted(_ANSWERS[number])),
+        )
+    return statement
+
+
+def keep_request(store: Store, envelope: Envelope) -> SignedRequest:
+    """Store a request; one that is there is success. Raises `MalformedError`, `StoreError`."""
+    data = envelope.to_bytes()
+    asked = request_from(data)
+    store.put_record(request_key(asked.told.center, asked.digest), data)
+    return asked
+
+
+def request_key(center: str, digest: Digest) -> str:
+    """Return the name of a request's record."""
+    return f"{_folder(center)}{digest}/{_REQUEST}"
+
+
+def receipt_key(center: str, digest: Digest, number: int) -> str:
+    """Return the name of a receipt's record; `center` is the one in whose folder it stands."""
+    return f"{_folder(center)}{digest}/receipt-{number}{SUFFIX}"
+
+
+def folders(store: Store, center: str) -> tuple[dict[Digest, Folder], int]:
+    """Return the requests to a center by digest, from names alone, and how many names are none."""
+    found: dict[Digest, Folder] = {}
+    others = 0
+    prefix = _folder(center)
+    names = {_REQUEST: None} | {f"receipt-{n}{SUFFIX}": n for n in (FIRST, LAST)}
+    for key in store.list(prefix):
+        name, _, file = key.removeprefix(prefix).partition("/")
+        digest = _digest(name)
+        if digest is None or file not in names:
+            others += 1
+            continue
+        folder = found.setdefault(digest, Folder(digest=digest))
+        number = names[file]
+        if number is None:
+            folder.request = True
+        else:
+            folder.receipts.add(number)
+    return found, others
+
+
+def _digest(text: str) -> Digest | None:
+    try:
+        return Digest(text)
+    except ValueError:
+        return None
+
+
+def _folder(center: str) -> str:
+    return check_prefix(f"{_ROOT}{encode(center)}/")

@@ -1,0 +1,121 @@
+"""A real center at its desk: its own signer, its own store, its own log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from builders.words import Verdict
+from pipelines.center import LOCAL, Center, load_center
+from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.keys import REPORT, release_run
+from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.request import request
+from pipelines.evidence.statements.status import Work
+from pipelines.heartbeats import beat, newest_heartbeat
+from pipelines.log.leaf import own_key
+from pipelines.policy import Reviewer
+from pipelines.publickeys import public_keys
+from pipelines.report import Report
+from pipelines.requests import Desk, keep_request, serve
+from pipelines.requests.asking import exit_code, hear
+from pipelines.requests.opening import open_desk
+from pipelines.workshop import workshop
+from tests.lab import write_recipe
+from tests.requests.office import report
+from tests.review.people import ADA
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def center(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
+    monkeypatch.setenv("SAMEBITS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAMEBITS_RECIPES", str(tmp_path / "recipes"))
+    monkeypatch.delenv("SAMEBITS_STORE", raising=False)
+    write_recipe(tmp_path / "recipes" / "releases" / "lab" / "engine", [["true"]])
+    return load_center(None)
+
+
+@pytest.fixture
+def desk(center: Center, now: datetime) -> Desk:
+    """Return its desk; without a policy it knows nobody, so ada is named here."""
+    return replace(open_desk(center, now), requesters=(Reviewer(name="ada", key=ADA.public),))
+
+
+def test_a_real_center_answers_and_logs(center: Center, desk: Desk, now: datetime) -> None:
+    store = desk.store
+    statement = request(
+        center=LOCAL,
+        release="lab/engine@1",
+        nonce="nonce-0001",
+        requester="ada",
+        now=now,
+        valid=timedelta(hours=1),
+    )
+    asked = keep_request(store, sign(statement.to_bytes(), ADA))
+
+    def run(recipe: Path) -> Report:
+        made = report(center=LOCAL, verdict=Verdict.IDENTICAL)
+        place = release_run(made.vendor, made.product, made.version, LOCAL, made.run)
+        store.put_record(f"{place}{REPORT}", made.to_json())
+        return made
+
+    (served,) = serve(desk, run, lambda: now)
+    assert served.fault is None
+    heard = hear(store, asked, [public_keys(center)["statements"]])
+    assert exit_code(store, asked, heard) == 0
+    (head,) = workshop(center).logbook().log.heads()
+    assert (head.release, head.sequence) == (own_key(LOCAL), 1), "both receipts are in the log"
+
+
+def test_without_a_policy_nobody_is_known(center: Center, now: datetime) -> None:
+    assert open_desk(center, now).known == ()
+
+
+def test_a_center_beats_and_the_next_beat_knows_of_it(
+    center: Center, desk: Desk, now: datetime
+) -> None:
+    book = workshop(center).logbook()
+    keys = [public_keys(center)["statements"]]
+
+    def at(moment: datetime, work: Work | None = None) -> None:
+        beat(center=LOCAL, book=book, store=desk.store, sign=desk.sign, now=moment, work=work)
+
+    at(now)
+    first = newest_heartbeat(desk.store, LOCAL, keys, now=now)
+    assert first
+    assert (first.predicate.log.size, first.predicate.heads) == (0, ())
+    at(now + timedelta(seconds=1), Work(due=2, done=1, failed=1, night="2026-03-01"))
+    second = newest_heartbeat(desk.store, LOCAL, keys, now=now)
+    assert second
+    assert [(h.release, h.sequence) for h in second.predicate.heads] == [(own_key(LOCAL), 0)]
+    tree = book.log.recover()
+    assert tree
+    assert (tree.size, second.predicate.log.size) == (2, 1)
+
+
+def test_a_heartbeat_that_died_before_its_leaf_is_logged_by_the_next(
+    center: Center, desk: Desk, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = workshop(center).logbook()
+
+    with monkeypatch.context() as broken:
+
+        def die(statement: Statement) -> Envelope:
+            broken.setattr(book.log, "append", None)
+            return desk.sign(statement)
+
+        with pytest.raises(TypeError):
+            beat(center=LOCAL, book=book, store=desk.store, sign=die, now=now)
+    later = workshop(center).logbook()
+    beat(center=LOCAL, book=later, store=desk.store, sign=desk.sign, now=now + timedelta(seconds=1))
+    tree = later.log.recover()
+    assert tree
+    assert tree.size == 2
