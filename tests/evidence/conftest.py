@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.outbox import OutboxStore
 from pipelines.evidence.signing import PrivateKey, create_key
 from pipelines.evidence.store import Store
-from tests.evidence.bundles import Altered, Maker, made
+from tests.evidence.bundles import Altered, Book, Maker, made
 from tests.fakes.disk import small_disk_at
 from tests.fakes.store import MemoryStore
 
@@ -122,6 +124,11 @@ def bundle(key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Maker:
     def get(scene: str) -> Altered:
         if scene not in kept:
             kept[scene] = made(tmp_path_factory.mktemp(scene), key, scene=scene)
-        return Altered(key=key, members=dict(kept[scene].members))
+        return replace(
+            kept[scene],
+            members=dict(kept[scene].members),
+            book=Book(),
+            policy=deepcopy(kept[scene].policy),
+        )
 
     return get

@@ -10,31 +10,49 @@ import gzip
 import io
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.bench.sample import sample_bundle
+from pipelines.bench.sample import Keys, Sample, sample
 from pipelines.evidence.bundle import Bundle
-from pipelines.evidence.bundle.layout import CARD, MEDIA_TYPE, REPORT, SUMS, sums_of
+from pipelines.evidence.bundle.layout import (
+    CARD,
+    LEAF,
+    LOG,
+    MEDIA_TYPE,
+    PROOF,
+    REPORT,
+    SUMS,
+    sums_of,
+)
+from pipelines.evidence.bundle.layout import POLICY as BROUGHT
 from pipelines.evidence.bundle.tarball import BLOCK, write_tar
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.signing import PrivateKey
 
 FOLDER = Path(__file__).parents[1] / "data" / "bundles"
-SOUND, TRUSTED = "sound.tar", "trusted.pub"
+SOUND, TRUSTED, POLICY = "sound.tar", "trusted.pub", "policy.dsse.json"
+NOW, EXPIRES = datetime(2026, 3, 1, tzinfo=UTC), datetime(2126, 3, 1, tzinfo=UTC)
 _ATTEMPT = "statements/attempt-1.dsse.json"
 _COMPARISON = "statements/comparison-1.dsse.json"
 _END = 2 * BLOCK
 Break = Callable[[bytes], bytes]
 
 
-def fixed_key() -> PrivateKey:
-    """Return a key that everybody knows."""
+def fixed_key(first: int = 0) -> PrivateKey:
+    """Return a key that everybody knows: 32 bytes that count from `first`."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from securesystemslib.signer import CryptoSigner
 
-    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(first, first + 32)))
     public = ed25519_key(private.public_key().public_bytes_raw())
     return PrivateKey(public=public, signer=CryptoSigner(private))
+
+
+def fixed_sample() -> Sample:
+    """Return the sound bundle and its policy."""
+    keys = Keys(statements=fixed_key(), log=fixed_key(1), operator=fixed_key(2))
+    return sample(keys, expires=EXPIRES)
 
 
 def members(data: bytes) -> list[tuple[str, bytes]]:
@@ -109,7 +127,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "a-zip": ("form", _zipped),
     "gzipped": ("form", lambda d: gzip.compress(d, mtime=0)),
     "an-envelope-alone": ("form", lambda d: Bundle.from_bytes(d).members[_ATTEMPT]),
-    "media-type-of-version-2": ("form", lambda d: d.replace(b"bundle.v1+tar", b"bundle.v2+tar", 1)),
+    "media-type-of-version-1": ("form", lambda d: d.replace(b"bundle.v2+tar", b"bundle.v1+tar", 1)),
     "media-type-with-more": (
         "form",
         _members(lambda m: m.__setitem__(0, (m[0][0], m[0][1] + b"!"))),
@@ -179,6 +197,25 @@ BROKEN: dict[str, tuple[str, Break]] = {
             ),
         )(d),
     ),
+    "policy-empty": ("given-policy", _content(BROUGHT, lambda _: b"")),
+    "policy-nested-too-deep": ("given-policy", _content(BROUGHT, _deep)),
+    "leaf-empty": ("leaves", _content(f"{LOG}1{LEAF}", lambda _: b"")),
+    "leaf-indented": ("leaves", _content(f"{LOG}1{LEAF}", lambda d: d.replace(b",", b", "))),
+    "leaf-with-a-field-twice": (
+        "leaves",
+        _content(f"{LOG}1{LEAF}", lambda d: d.replace(b"{", b'{"v":1,', 1)),
+    ),
+    "leaf-nested-too-deep": ("leaves", _content(f"{LOG}1{LEAF}", lambda d: _deep(d)[:4096])),
+    "proof-empty": ("leaves", _content(f"{LOG}1{PROOF}", lambda _: b"")),
+    "proof-truncated": ("leaves", _content(f"{LOG}1{PROOF}", lambda d: d[: d.index(b"\n\n")])),
+    "proof-not-utf-8": (
+        "leaves",
+        _content(f"{LOG}1{PROOF}", lambda d: d.replace(b"index", b"ind\xff", 1)),
+    ),
+    "proof-of-version-2": (
+        "leaves",
+        _content(f"{LOG}1{PROOF}", lambda d: d.replace(b"@v1", b"@v2", 1)),
+    ),
     "report-empty": ("report", _content(REPORT, lambda _: b"")),
     "report-nested-too-deep": ("report", _content(REPORT, _deep)),
     "report-not-utf-8": ("report", _content(REPORT, lambda r: r.replace(b"sample", b"\xff", 1))),
@@ -190,12 +227,12 @@ BROKEN: dict[str, tuple[str, Break]] = {
 def write(folder: Path = FOLDER) -> None:
     """Write the sound bundle, the key that it is signed with, and every broken one."""
     folder.mkdir(exist_ok=True)
-    key = fixed_key()
-    sound = sample_bundle(key)
-    (folder / SOUND).write_bytes(sound)
-    (folder / TRUSTED).write_bytes(key.public.to_pem())
+    made = fixed_sample()
+    (folder / SOUND).write_bytes(made.bundle)
+    (folder / POLICY).write_bytes(made.policy)
+    (folder / TRUSTED).write_bytes(fixed_key().public.to_pem())
     for name, (_, broken) in BROKEN.items():
-        (folder / f"{name}.tar").write_bytes(broken(sound))
+        (folder / f"{name}.tar").write_bytes(broken(made.bundle))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pipelines.evidence.statements.comparison import (
     Ground,
     Shipped,
 )
+from pipelines.evidence.statements.crosscheck import CheckedFile, CheckedRun, Proof, crosscheck
 from pipelines.evidence.statements.provenance import (
     BuildDefinition,
     Builder,
@@ -31,6 +32,7 @@ from pipelines.evidence.statements.provenance import (
     ProvenanceStatement,
     RunDetails,
 )
+from pipelines.evidence.statements.refusal import Complaint, Shown, refusal
 from pipelines.evidence.statements.review import Decision, review
 from pipelines.evidence.statements.statement import (
     DigestSet,
@@ -51,6 +53,14 @@ from pipelines.evidence.statements.status import (
     heartbeat,
     key_event,
     receipt,
+)
+from pipelines.evidence.statements.vsa import (
+    Extension,
+    Reference,
+    SummaryStatement,
+    Summed,
+    VerificationSummary,
+    Verifier,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus
 
@@ -163,6 +173,49 @@ STATEMENTS: dict[str, Statement] = {
         reviewer="r.one",
         decision=Decision.APPROVE,
         now=NOW.replace(microsecond=9),
+    ),
+    "summary": SummaryStatement(
+        subject=(subject("rules.bin", A),),
+        predicate=VerificationSummary(
+            verifier=Verifier(id=BUILDER, version={"samebits": "0.1.0"}),
+            time_verified=NOW,
+            resource_uri="pkg:generic/acme/rules@1.10?file_name=rules.bin",
+            policy=Reference(uri=BUILDER, digest=SET),
+            input_attestations=(Reference(uri=BUILDER, digest=SET),),
+            verification_result=Summed.FAILED,
+            verified_levels=("FAILED",),
+            consensus=Extension(
+                release=RELEASE,
+                center="zurich",
+                result="SPLIT",
+                claim=SET,
+                matched=("one",),
+                dissenting=("two",),
+                work_proof="proved",
+                number=2,
+                supersedes=Reference(uri=BUILDER, digest=SET),
+            ),
+        ),
+    ),
+    "crosscheck": crosscheck(
+        release=RELEASE,
+        center="zurich",
+        run=RUN,
+        claim=SET,
+        checked=CheckedRun(center="bern", run=RUN),
+        seal=A,
+        seal_proof=Proof.PROVED,
+        files=(CheckedFile(name="rules.debug", proof=Proof.PROVED),),
+        now=NOW,
+    ),
+    "refusal": refusal(
+        witness="samebits.example/centers/bern/witness",
+        origin="samebits.example/centers/zurich",
+        complaint=Complaint.SHORTENED,
+        reason="9 leaves before, 3 leaves now",
+        seen=b"note",
+        before=Shown(size=9, root=B, note="note"),
+        now=NOW,
     ),
     "heartbeat": heartbeat(
         center="zurich",

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from pipelines.evidence.check import CHECKS
 from tests.evidence.corpus import BROKEN
-from tests.evidence.lies import LIES
+from tests.evidence.lies import LIES as LIES_IN_STATEMENTS
+from tests.evidence.loglies import LIES as LIES_IN_LOGS
+
+LIES = LIES_IN_STATEMENTS | LIES_IN_LOGS
 
 FILE = Path(__file__).with_name("killers.md")
 _ELSEWHERE = {
+    "inclusion": ("test_without_a_policy_nothing_passes",),
     "signatures": ("test_without_a_trusted_key_nothing_passes",),
     "builder": (
         "test_the_builder_must_be_the_one_that_the_key_is_trusted_for",
@@ -24,7 +28,8 @@ _ELSEWHERE = {
 }
 _HEAD = """# Checks of a bundle, and what kills each when it is left out
 
-Written by `python -m tests.evidence.killers` from `lies.py`, `corpus.py` and `test_check.py`.
+Written by `python -m tests.evidence.killers` from `lies.py`, `loglies.py`, `corpus.py` and
+`test_check.py`.
 
 | check | killers |
 |---|---|

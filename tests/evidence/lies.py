@@ -42,6 +42,8 @@ class Lie:
     scene: str = "identical"
     says: str = ""
     """What the message must say, where one check has several rules for the same thing."""
+    policy: bool = True
+    """Whether the reader has a policy, or trusts the center's key alone."""
     unchecked: bool = False
     """Whether it is told as something that cannot be checked, which ends in exit code 2."""
 
@@ -166,18 +168,19 @@ def _second_provenance(altered: Altered, other: PrivateKey) -> None:
 
 def _card_of_another_key(altered: Altered, other: PrivateKey) -> None:
     altered.members[STATEMENTS_KEY] = other.public.to_pem()
-    altered.card(lambda d: d["keys"][0].update(keyid=other.public.keyid))
+    altered.card(lambda d: d["keys"][1].update(keyid=other.public.keyid))
 
 
-def _log_key_on_card(altered: Altered, other: PrivateKey) -> None:
-    """Sign statements with the key for the log, and show another for statements."""
-    altered.members["keys/log.pub"] = altered.key.public.to_pem()
+def _witness_key_on_card(altered: Altered, other: PrivateKey) -> None:
+    """Sign statements with the key for witnessing, and show another for statements."""
+    altered.members["keys/witness.pub"] = altered.key.public.to_pem()
     altered.members[STATEMENTS_KEY] = other.public.to_pem()
     altered.card(
         lambda d: d.update(
             keys=[
-                {"use": "log", "keyid": altered.key.public.keyid},
+                d["keys"][0],
                 {"use": "statements", "keyid": other.public.keyid},
+                {"use": "witness", "keyid": altered.key.public.keyid},
             ]
         )
     )
@@ -302,10 +305,12 @@ LIES: dict[str, Lie] = {
     "card-no-json": Lie("card", _add(CARD, b"center")),
     "card-of-another-version": Lie("card", _card("schema", "samebits/center-card/v2")),
     "card-with-a-field-more": Lie("card", _card("verified", "yes")),
-    "card-without-a-key-for-statements": Lie("card", _card("keys/0/use", "log"), says="a key for"),
+    "card-without-a-key-for-statements": Lie(
+        "card", _card("keys/1/use", "witness"), says="a key for"
+    ),
     "card-with-one-key-for-two-uses": Lie(
         "card",
-        lambda a, _: a.card(lambda d: d["keys"].insert(0, {**d["keys"][0], "use": "log"})),
+        lambda a, _: a.card(lambda d: d["keys"][0].update(keyid=d["keys"][1]["keyid"])),
         says="another key for each use",
     ),
     "card-indented": Lie(
@@ -313,7 +318,7 @@ LIES: dict[str, Lie] = {
     ),
     "card-of-another-key": Lie("keys", _card("keys/0/keyid", OTHER)),
     "key-nobody-named": Lie(
-        "keys", lambda a, o: a.members.update({"keys/log.pub": o.public.to_pem()})
+        "keys", lambda a, o: a.members.update({"keys/witness.pub": o.public.to_pem()})
     ),
     "key-rubbish": Lie("keys", _add(STATEMENTS_KEY, b"rubbish")),
     "envelope-indented": Lie("envelopes", _indented),
@@ -332,7 +337,7 @@ LIES: dict[str, Lie] = {
         ),
     ),
     "another-key-on-the-card": Lie("key-use", _card_of_another_key),
-    "signed-with-the-key-for-the-log": Lie("key-use", _log_key_on_card),
+    "signed-with-the-key-for-witnessing": Lie("key-use", _witness_key_on_card),
     "signed-under-another-key-id": Lie("key-use", _key_id),
     "signed-by-another-too": Lie("key-use", _by_another_too),
     "field-nobody-knows": Lie("schema", _in(_E, "predicate/extra", 1)),
@@ -342,7 +347,9 @@ LIES: dict[str, Lie] = {
     "statement-under-another-name": Lie("kinds", _rename("comparison-2", "attempt-2")),
     "a-gap-in-the-numbers": Lie("kinds", _rename("comparison-2", "comparison-3")),
     "two-provenances": Lie("kinds", _second_provenance),
-    "card-of-another-builder": Lie("builder", _card("builder_id", "https://x.example/b")),
+    "card-of-another-builder": Lie(
+        "builder", _card("builder_id", "https://x.example/b"), policy=False
+    ),
     "provenance-of-another-builder": Lie(
         "builder", _in(_A, "predicate/runDetails/builder/id", "https://x.example/b")
     ),
@@ -366,7 +373,7 @@ LIES: dict[str, Lie] = {
     "comparison-of-another-run": Lie("run", _in(_B, "predicate/run", "20260102T030405Z-ffffffff")),
     "comparison-of-another-release": Lie("run", _in(_B, "predicate/release", "acme/rules@1.11")),
     "attempt-of-another-center": Lie("run", _in(_E, "predicate/center", "basel")),
-    "card-of-another-center": Lie("run", _card("id", "basel")),
+    "card-of-another-center": Lie("run", _card("id", "basel"), policy=False),
     "attempt-finished-later": Lie(
         "times", _in(_E, "predicate/finishedOn", _LATER), says="different times"
     ),

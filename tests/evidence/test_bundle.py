@@ -11,13 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.evidence.bundle import Bundle, CenterCard
-from pipelines.evidence.bundle.layout import MAX_BUNDLE, STATEMENTS
+from pipelines.evidence.bundle.layout import LOG, MAX_BUNDLE, STATEMENTS
 from pipelines.evidence.bundle.tarball import BLOCK, MAX_MEMBERS, read_tar, write_tar
 from pipelines.evidence.check import CheckResult, Status, Trust, check_bundle
 from pipelines.evidence.errors import EvidenceError, MalformedError
-from pipelines.evidence.publickey import read_public_key
 from tests.evidence.bundles import Maker
-from tests.evidence.corpus import BROKEN, FOLDER, SOUND, TRUSTED, members
+from tests.evidence.corpus import BROKEN, FOLDER, NOW, POLICY, SOUND, TRUSTED, members
 
 FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -29,7 +28,7 @@ def sound() -> bytes:
 
 @lru_cache
 def trust() -> Trust:
-    return Trust(keys=(read_public_key((FOLDER / TRUSTED).read_bytes()),))
+    return Trust(policy=(FOLDER / POLICY).read_bytes(), now=NOW)
 
 
 def check(data: bytes) -> CheckResult:
@@ -52,7 +51,12 @@ def test_the_sound_bundle_passes() -> None:
 
 
 def test_every_broken_bundle_is_named_by_its_defect() -> None:
-    assert {p.name for p in FOLDER.iterdir()} == {SOUND, TRUSTED, *(f"{n}.tar" for n in BROKEN)}
+    assert {p.name for p in FOLDER.iterdir()} == {
+        SOUND,
+        TRUSTED,
+        POLICY,
+        *(f"{n}.tar" for n in BROKEN),
+    }
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -66,7 +70,7 @@ def test_a_bundle_reads_back_to_the_same_bytes() -> None:
 
 
 def test_the_media_type_stands_at_byte_512() -> None:
-    assert sound()[512:].startswith(b"application/vnd.samebits.bundle.v1+tar\n")
+    assert sound()[512:].startswith(b"application/vnd.samebits.bundle.v2+tar\n")
 
 
 def test_a_card_reads_back_to_the_same_bytes(bundle: Maker) -> None:
@@ -160,9 +164,9 @@ def test_blocks_in_another_order_never_pass(data: st.DataObject) -> None:
 @FUZZ
 @given(st.data())
 def test_members_swapped_doubled_or_dropped_never_pass(data: st.DataObject) -> None:
-    """The digests are made to fit, as a forger would."""
+    """The digests are made to fit, as a forger would; only a policy may be left out, as advice."""
     found = dict(Bundle.from_bytes(sound()).members)
-    names = sorted(found)
+    names = sorted(found.keys() - {"policy.dsse.json"})
     one, two = (data.draw(st.sampled_from(names)) for _ in range(2))
     match data.draw(st.sampled_from(["swap", "copy", "drop", "add"])):
         case "swap":
@@ -175,6 +179,17 @@ def test_members_swapped_doubled_or_dropped_never_pass(data: st.DataObject) -> N
             found[f"{STATEMENTS}comparison-2.dsse.json"] = found[two]
     if found != Bundle.from_bytes(sound()).members:
         refused(packed(found))
+
+
+@FUZZ
+@given(st.data())
+def test_a_changed_leaf_or_proof_never_passes(data: st.DataObject) -> None:
+    found = dict(Bundle.from_bytes(sound()).members)
+    name = data.draw(st.sampled_from([n for n in found if n.startswith(LOG)]))
+    at = data.draw(st.integers(0, len(found[name]) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda b: b != found[name][at]))
+    found[name] = found[name][:at] + bytes([byte]) + found[name][at + 1 :]
+    assert refused(packed(found)) in {"leaves", "inclusion", "logged", "chain", "commitment"}
 
 
 @FUZZ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from pipelines.evidence.check import CHECKS, CheckResult, GivenFile, Status, Tru
 from pipelines.evidence.signing import PrivateKey
 from pipelines.judge.finding import exit_code
 from pipelines.report import Report
-from tests.evidence.bundles import REPORT, Altered, Maker
-from tests.evidence.killers import FILE, killers, table
-from tests.evidence.lies import LIES
+from tests.evidence.bundles import POLICY, REPORT, Altered, Maker
+from tests.evidence.killers import FILE, LIES, killers, table
+from tests.evidence.loglies import amid
 from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS, THEIRS
 
@@ -65,12 +66,85 @@ def test_a_pass_without_a_trusted_key_is_exit_code_two(bundle: Maker) -> None:
     assert bundle("identical").check(trusted=False).exit_code == 2
 
 
+@pytest.mark.parametrize("scene", SCENES)
+def test_without_a_policy_nothing_passes(bundle: Maker, scene: str) -> None:
+    result = bundle(scene).check(policy=False)
+    unchecked = [name for name, status in statuses(result).items() if status is Status.UNCHECKED]
+    assert unchecked == ["inclusion"]
+    assert result.exit_code == (verdicts_code(bundle(scene)) or 2)
+
+
+def test_statements_of_another_run_may_stand_among_the_leaves(bundle: Maker) -> None:
+    altered = bundle("identical")
+    amid(altered)
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert "statements, each with its leaf" in step(result, "logged")
+    assert len([name for name in altered.members if name.endswith("5.dsse.json")]) == 0
+
+
+def test_a_run_that_broke_after_its_commitment_is_no_lie(bundle: Maker) -> None:
+    altered = bundle("broken")
+    report = Report.model_validate_json(altered.members[REPORT])
+    assert report.claim is not None
+    altered.book.commitments = [(report.run, report.claim, Digest.of(b"seal"))]
+    result = altered.check()
+    assert statuses(result)["commitment"] is Status.OK
+    assert result.exit_code == 2
+
+
+def test_a_heartbeat_says_that_nothing_came_later(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.beat()
+    result = altered.check()
+    assert (statuses(result)["fresh"], result.exit_code) == (Status.OK, 0)
+    assert step(result, "fresh").startswith("nothing newer")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sequence": 7}, "2 later leaves about this release"),
+        ({"sequence": 0, "size": 3, "newest": "0" * 64}, "is older than the run"),
+    ],
+)
+def test_a_heartbeat_of_another_time_is_noted(
+    bundle: Maker, changes: dict[str, object], says: str
+) -> None:
+    altered = bundle("identical")
+    altered.beat(**changes)
+    result = altered.check()
+    assert (statuses(result)["fresh"], result.exit_code) == (Status.NOTE, 0)
+    assert says in step(result, "fresh")
+
+
+def test_a_checkpoint_as_young_as_asked_for_passes(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.max_age = timedelta(hours=1)
+    altered.book.seen = altered.now - timedelta(minutes=59)
+    assert altered.check().exit_code == 0
+
+
+def test_the_policy_in_the_bundle_counts_for_nothing(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.policy["version"] = 5
+    result = altered.check()
+    assert (statuses(result)["given-policy"], result.exit_code) == (Status.NOTE, 0)
+    assert "version 4; yours counts" in step(result, "given-policy")
+    del altered.members[POLICY]
+    assert altered.check().exit_code == 0
+
+
+def step(result: CheckResult, name: str) -> str:
+    return next(s.message for s in result.steps if s.name == name)
+
+
 @pytest.mark.parametrize("name", LIES)
 def test_a_lie_is_found_by_its_own_check(bundle: Maker, other: PrivateKey, name: str) -> None:
     lie = LIES[name]
     altered = bundle(lie.scene)
     lie.tell(altered, other)
-    result = altered.check()
+    result = altered.check(policy=lie.policy)
     if lie.unchecked:
         assert statuses(result)[lie.check] is Status.UNCHECKED
         assert result.exit_code == 2
@@ -105,7 +179,7 @@ def test_the_builder_must_be_the_one_that_the_key_is_trusted_for(
     data = bundle("identical").to_bytes()
     right = "https://samebits.example/centers/zurich/builder"
     good = check_bundle(data, trust=Trust(keys=(key.public,), builder=right))
-    assert good.exit_code == 0
+    assert statuses(good)["builder"] is Status.OK
     bad = check_bundle(data, trust=Trust(keys=(key.public,), builder=right + "s"))
     assert wrong(bad) == "builder"
 
@@ -118,7 +192,8 @@ def test_several_keys_say_nothing_until_their_builder_is_named(
     assert statuses(result)["builder"] is Status.UNCHECKED
     assert result.exit_code == 2
     builder = "https://samebits.example/centers/zurich/builder"
-    assert check_bundle(data, trust=Trust(keys=keys, builder=builder)).exit_code == 0
+    named = check_bundle(data, trust=Trust(keys=keys, builder=builder))
+    assert statuses(named)["builder"] is Status.OK
 
 
 def test_digests_are_checked(bundle: Maker, key: PrivateKey) -> None:

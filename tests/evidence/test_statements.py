@@ -81,6 +81,7 @@ def test_every_kind_has_an_example_and_our_own_are_in_our_namespace() -> None:
     foreign = {t for t in KINDS if not t.startswith(NAMESPACE)}
     assert foreign == {
         "https://slsa.dev/provenance/v1",
+        "https://slsa.dev/verification_summary/v1",
         "https://in-toto.io/attestation/test-result/v0.1",
     }
 

@@ -1,0 +1,254 @@
+"""A center at the table: its own store and its peers', its policy, its recipes, its name.
+
+Summaries are signed with the center's key for statements in this process: they rest on statements
+of others, which the signer behind a socket has no evidence of. Cross-checks are signed by whichever
+signer the center has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from builders.errors import UsageError
+from builders.recipe import LoadedRecipe, load_recipe
+from builders.runid import RunId
+from pipelines.center import LOCAL, Center
+from pipelines.consensus.gather import Gathered, ReleaseConsensus, consensus_of, gather
+from pipelines.consensus.logged import LogIndexes
+from pipelines.consensus.proofs import OwnCenter
+from pipelines.consensus.publish import (
+    Published,
+    publish_crosschecks,
+    publish_summary,
+    summary_prefix,
+)
+from pipelines.consensus.silence import Asked
+from pipelines.consensus.summary import Summarizer, legal_names, resource_uri
+from pipelines.consensus.verified import IndexOf, Source
+from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.opening import open_store
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.records import RunName, read_report
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement
+from pipelines.evidence.statements.vsa import Reference
+from pipelines.evidence.store import Store
+from pipelines.policy import ConsensusRules, SignedPolicy, load_policy, read_signed
+from pipelines.policy.local import local_policy_file, make_local_policy
+from pipelines.publishing import open_signer
+from pipelines.report import Report
+from pipelines.review.gate import reviewed_of, standing
+from pipelines.signer.local import center_key
+from pipelines.signer.orders import StatusOrder
+from pipelines.workshop import recipes_folder, workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """All that a center joins with."""
+
+    center: Center
+    store: Store
+    policy: SignedPolicy
+    peers: tuple[Source, ...]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The center itself, and its peers."""
+        return (Source(center=self.center.id, store=self.store), *self.peers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """What was gathered of a release, and what came of it."""
+
+    gathered: Gathered
+    consensus: ReleaseConsensus
+    recipe: LoadedRecipe | None
+    """None for a release that this center has no recipe of."""
+
+
+def open_desk(center: Center, now: datetime) -> Desk:
+    """Return the desk of a center, under the policy that holds at `now` (UTC).
+
+    Raises what `load_policy` raises, and `UsageError` for a center without a policy.
+    """
+    path = _policy_file(center)
+    policy = load_policy(path, home=center.home, now=now)
+    signed = read_signed(path.read_bytes())
+    if signed.policy != policy:
+        raise UsageError(f"{path} changed while it was read", todo="Try again")
+    return Desk(
+        center=center,
+        store=workshop(center).store,
+        policy=signed,
+        peers=tuple(Source(center=p.id, store=Asked(open_store(p.store))) for p in center.peers),
+    )
+
+
+def read_logs(desk: Desk, releases: Iterable[ReleaseName]) -> LogIndexes:
+    """Return the indexes of the logs of all centers, for `releases`; each log is read once."""
+    return LogIndexes({s.center: s.store for s in desk.sources}, desk.policy.policy, releases)
+
+
+def join_release(
+    desk: Desk,
+    release: ReleaseName,
+    *,
+    claim: DigestSet | None = None,
+    logs: IndexOf | None = None,
+) -> Joined:
+    """Gather what all centers say of a release, and join it.
+
+    Who joins many reads the `logs` once for all of them. Raises `StoreError` for our own store.
+    """
+    recipe = find_recipe(desk.center, release)
+    gathered = gather(
+        release,
+        desk.sources,
+        policy=desk.policy.policy,
+        index_of=logs or read_logs(desk, [release]),
+        own=OwnCenter(id=desk.center.id, store=desk.store),
+    )
+    artefacts = recipe.recipe.artefacts if recipe else ()
+    found = consensus_of(
+        gathered,
+        rules_for(desk, recipe),
+        own=desk.center.id,
+        claim=claim,
+        expected=[(a.name, a.shipped.sha256) for a in artefacts],
+    )
+    return Joined(gathered=gathered, consensus=found, recipe=recipe)
+
+
+def publish_joined(desk: Desk, joined: Joined, now: datetime) -> tuple[Published, ...]:
+    """Sign, keep and log cross-checks of the others' work, and a summary of each artefact."""
+    center, policy = desk.center, desk.policy
+    book, key = workshop(center).logbook(), center_key(center)
+    signer = open_signer(center, desk.store, workshop(center).vault)
+    by = Summarizer(
+        center=center.id,
+        verifier=center.verifier_id,
+        version=version("samebits"),
+        policy=Reference(
+            uri=f"{NAMESPACE}policy/{policy.policy.version}",
+            digest=DigestSet(sha256=policy.digest),
+        ),
+        legal=legal_names(policy.policy),
+    )
+
+    def checked(statement: Statement) -> Envelope:
+        return signer.sign_status(StatusOrder(statement=statement.to_bytes()))
+
+    made = list(
+        publish_crosschecks(
+            desk.store, joined.gathered, sign=checked, now=now, storing=book.storing
+        )
+    )
+    reviews = count_of_reviews(desk, joined, now)
+    for found in joined.consensus.artefacts:
+        release = joined.gathered.release
+        with book.storing(summary_prefix(release, found.question, center.id)):
+            one = publish_summary(
+                desk.store,
+                release,
+                found,
+                by=by,
+                resource=resource_uri(
+                    release, found.question.artefact, _locator(joined, found.question.artefact)
+                ),
+                reviews=reviews,
+                sign=lambda statement: sign(statement.to_bytes(), key),
+                keys=[key.public, *_former_keys(desk)],
+                now=now,
+            )
+        made += [one] if one else []
+    book.settle(*(one.name for one in made))
+    return tuple(made)
+
+
+def rules_for(desk: Desk, recipe: LoadedRecipe | None) -> ConsensusRules:
+    """Return the policy's rules for the kind of a release; without a recipe the strictest."""
+    policy = desk.policy.policy
+    if recipe is not None:
+        return policy.rules(recipe.recipe.kind)
+    found = policy.consensus
+    for rules in policy.consensus_kinds.values():
+        found = found.tightened(
+            k=rules.k,
+            regions=rules.regions,
+            max_dissent=rules.max_dissent,
+            normalizers=rules.normalizers,
+        )
+    return found
+
+
+def find_recipe(center: Center, release: ReleaseName) -> LoadedRecipe | None:
+    """Return the center's recipe of a release, if it has one; raises `UsageError` for a bad one."""
+    folder = (center.recipes or recipes_folder()) / "releases"
+    path = folder / release.vendor / release.product / f"{release.version}.yaml"
+    if not path.is_file():
+        return None
+    loaded = load_recipe(path)
+    if loaded.recipe.release != str(release):
+        raise UsageError(
+            f"{path} is the recipe of another release",
+            got=loaded.recipe.release,
+            expected=str(release),
+        )
+    return loaded
+
+
+def count_of_reviews(desk: Desk, joined: Joined, now: datetime) -> int:
+    """Return how many reviewers count for exactly the source and claim of our newest run."""
+    ours = [p for p in joined.gathered.positions if p.place.center == desk.center.id]
+    newest = max(ours, key=lambda p: p.index, default=None)
+    asked = {one.question.claim for one in joined.consensus.artefacts}
+    if newest is None or joined.recipe is None or newest.claim not in asked:
+        return 0
+    name = RunName(release=joined.gathered.release, center=desk.center.id, run=RunId(newest.run))
+    report = Report.model_validate(read_report(desk.store, name, whole=True))
+    sources = [s.source_digest for s in report.environment.sources if s.source_digest]
+    if report.claim is None or not sources:
+        return 0
+    reviewed = reviewed_of(joined.recipe.recipe, report.claim, sources, desk.store)
+    found = standing(
+        joined.recipe.recipe,
+        reviewed,
+        policy=desk.policy.policy,
+        store=desk.store,
+        now=now,
+    )
+    return len(found.count.counted)
+
+
+def _policy_file(center: Center) -> Path:
+    path = center.policy or local_policy_file(center.home)
+    if path.is_file():
+        return path
+    if center.policy is None and center.id == LOCAL:
+        return make_local_policy(center)
+    raise UsageError(
+        f"center {center.id} has no policy",
+        got=f"no file {path}",
+        expected="the signed policy of its operators",
+        todo="`samebits center init` makes one for a center alone",
+    )
+
+
+def _former_keys(desk: Desk) -> Iterator[PublicKey]:
+    for center in desk.policy.policy.centers:
+        if center.id == desk.center.id:
+            yield from (key.key for key in center.keys)
+
+
+def _locator(joined: Joined, artefact: str) -> str | None:
+    """Return the shipped locator in our recipe; None where it is told to nobody."""
+    if joined.recipe is None or joined.recipe.recipe.visibility == "private":
+        return None
+    artefacts = {a.name: str(a.shipped.locator) for a in joined.recipe.recipe.artefacts}
+    return artefacts.get(artefact)

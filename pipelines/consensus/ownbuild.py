@@ -1,0 +1,79 @@
+"""What this center has built itself: the bytes that others' proofs of work are checked with."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from builders.digest import Digest, chunks
+from builders.errors import NotFoundError
+from builders.rebuilt import Output, Part
+from builders.runid import RunId
+from builders.words import Outcome
+from pipelines.consensus.work import OwnFile
+from pipelines.evidence.keys import Visibility, cas
+from pipelines.evidence.records import RunName, read_report
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.salt import Salt, read_salt
+from pipelines.evidence.statements.run import judged_attempt
+from pipelines.evidence.store import DamagedError, Store
+from pipelines.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnBuild:
+    """The outputs of one run of our own, and the salt of a private release."""
+
+    run: str
+    files: tuple[OwnFile, ...]
+    salt: Salt | None = None
+
+    @property
+    def provable(self) -> bool:
+        """Whether there is a by-product that proves anything."""
+        return any(file.by_product and file.size for file in self.files)
+
+
+def own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnBuild | None:
+    """Return what a run of this center has left in its store.
+
+    None for a run that built nothing, or whose whole report or bytes are not there any more. Raises
+    `StoreError`.
+    """
+    name = RunName(release=release, center=center, run=RunId(run))
+    try:
+        report = Report.model_validate(read_report(store, name, whole=True))
+    except (NotFoundError, DamagedError, ValueError):
+        return None
+    judged = judged_attempt(report)
+    if report.outcome is not Outcome.BUILT or judged is None:
+        return None
+    outputs = [o for o in judged.rebuild.outputs if o.part is not Part.IGNORED]
+    if not all(store.has(cas(Visibility.PRIVATE, output.sha256)) for output in outputs):
+        return None
+    return OwnBuild(
+        run=run,
+        files=tuple(
+            OwnFile(
+                name=output.name,
+                size=output.size,
+                by_product=output.part is Part.BY_PRODUCT,
+                keyed=_keyed(store, output),
+            )
+            for output in outputs
+        ),
+        salt=read_salt(store, release) if report.environment.visibility == "private" else None,
+    )
+
+
+def _keyed(store: Store, output: Output) -> Callable[[bytes], Digest]:
+    def keyed(key: bytes) -> Digest:
+        mac = hmac.new(key, digestmod=hashlib.sha256)
+        with store.open(cas(Visibility.PRIVATE, output.sha256)) as stream:
+            for piece in chunks(stream):
+                mac.update(piece)
+        return Digest(mac.hexdigest())
+
+    return keyed

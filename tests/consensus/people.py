@@ -1,0 +1,125 @@
+"""Operators and what they say, as values: one function a thing that can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from builders.digest import Digest
+from builders.words import Outcome, Verdict
+from pipelines.consensus.position import Basis, Place, Position
+from pipelines.consensus.result import Question
+from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.judge.finding import CauseName
+
+SHIPPED, TAMPERED, OTHER = (Digest.of(name) for name in (b"shipped", b"tampered", b"other"))
+CLAIM, OTHER_CLAIM = (DigestSet(sha256=Digest.of(name)) for name in (b"claim", b"other claim"))
+FILE = "tool.deb"
+QUESTION = Question(artefact=FILE, published=SHIPPED, claim=CLAIM)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+Saying = Callable[..., Position]
+
+
+def said(operator: str, **changes: Any) -> Position:
+    """Return a match by the one center of an operator, in a region of its own, or another saying.
+
+    A center is named after its operator, and a region after its center, unless `changes` say else.
+    """
+    center = changes.pop("center", f"{operator}-1")
+    place = Place(center=center, operator=operator, region=changes.pop("region", f"{center}-land"))
+    base = Position(
+        place=place,
+        key=f"ed25519 {center}",
+        artefact=FILE,
+        published=SHIPPED,
+        claim=CLAIM,
+        run="20260102T030405Z-0a1b2c3d",
+        outcome=Outcome.BUILT,
+        verdict=Verdict.IDENTICAL,
+        served=SHIPPED,
+        rebuilt=DigestSet(sha256=SHIPPED),
+        comparison=Basis(
+            name=f"public/{center}/comparison-1.dsse.json", digest=Digest.of(b"b" + center.encode())
+        ),
+        attempt=Basis(
+            name=f"public/{center}/attempt-1.dsse.json", digest=Digest.of(b"e" + center.encode())
+        ),
+        time=NOW,
+        index=7,
+        work=Proof.PROVED,
+    )
+    return replace(base, **changes)
+
+
+def match(operator: str, **changes: Any) -> Position:
+    return said(operator, **changes)
+
+
+def signed_match(operator: str, **changes: Any) -> Position:
+    return said(
+        operator,
+        **{
+            "verdict": Verdict.IDENTICAL_SIGNED,
+            "rebuilt": DigestSet(sha256=OTHER),
+            "grafted": SHIPPED,
+            **changes,
+        },
+    )
+
+
+def differs(operator: str, made: Digest = TAMPERED, **changes: Any) -> Position:
+    return said(
+        operator, **{"verdict": Verdict.DIFFERENT, "rebuilt": DigestSet(sha256=made), **changes}
+    )
+
+
+def differs_otherwise(operator: str, **changes: Any) -> Position:
+    return differs(operator, OTHER, **changes)
+
+
+def missing(operator: str, **changes: Any) -> Position:
+    return said(operator, **{"verdict": Verdict.MISSING, "rebuilt": None, **changes})
+
+
+def wavers(operator: str, **changes: Any) -> Position:
+    return differs(operator, **{"causes": frozenset({CauseName.NONDETERMINISTIC}), **changes})
+
+
+def unreachable(operator: str, **changes: Any) -> Position:
+    return said(operator, **{"verdict": Verdict.NOT_CHECKED, "served": None, **changes})
+
+
+def failed(operator: str, outcome: Outcome = Outcome.BUILD_FAILED, **changes: Any) -> Position:
+    return said(
+        operator,
+        **{
+            "outcome": outcome,
+            "verdict": Verdict.NOT_CHECKED,
+            "served": None,
+            "rebuilt": None,
+            **changes,
+        },
+    )
+
+
+def cancelled(operator: str, **changes: Any) -> Position:
+    return failed(operator, Outcome.CANCELLED, **changes)
+
+
+def served_another(operator: str, **changes: Any) -> Position:
+    return said(operator, **{"verdict": Verdict.SHIPPED_MISMATCH, "served": OTHER, **changes})
+
+
+def equivalent(operator: str, **changes: Any) -> Position:
+    return said(
+        operator,
+        **{
+            "verdict": Verdict.EQUIVALENT,
+            "rebuilt": DigestSet(sha256=OTHER),
+            "normalizers": frozenset({"strip-signature"}),
+            **changes,
+        },
+    )

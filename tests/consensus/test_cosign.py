@@ -1,0 +1,56 @@
+"""Statement D judged by others: Debian's cosign over the shipped file."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builders.digest import Digest
+from pipelines.bench.madeup import MadeUpKey
+from pipelines.consensus import Question, join
+from pipelines.evidence.dsse import sign
+from pipelines.evidence.statements.vsa import VSA
+from pipelines.policy import ConsensusRules
+from tests.consensus.people import CLAIM, FILE, match
+from tests.consensus.test_summary import said
+from tests.consensus.world import CONTENT
+
+
+def cosign(folder: Path, artefact: bytes, key: MadeUpKey, trusted: MadeUpKey) -> int:
+    """Return how cosign ends over a summary of the shipped file, and an artefact."""
+    published = Digest.of(CONTENT)
+    question = Question(artefact=FILE, published=published, claim=CLAIM)
+    built = match("ada").rebuilt
+    assert built is not None
+    one = match(
+        "ada",
+        published=published,
+        served=published,
+        rebuilt=built.model_copy(update={"sha256": published}),
+    )
+    statement = said(join(question, [one], ConsensusRules(k=1)))
+    (folder / "envelope").write_bytes(sign(statement.to_bytes(), key).to_bytes())
+    (folder / "artefact").write_bytes(artefact)
+    (folder / "key.pub").write_bytes(trusted.public.to_pem())
+    tool = shutil.which("cosign")
+    assert tool, "cosign is missing: infra/bootstrap.sh installs it"
+    words = [
+        *(tool, "verify-blob-attestation", "--key", "key.pub", "--type", VSA),
+        *("--insecure-ignore-tlog", "--signature", "envelope", "artefact"),
+    ]
+    done = subprocess.run(words, cwd=folder, capture_output=True, check=False, timeout=60)
+    return done.returncode
+
+
+@pytest.mark.parametrize(
+    ("artefact", "trusted", "accepted"),
+    [(CONTENT, "ada", True), (CONTENT, "bob", False), (b"another file", "ada", False)],
+)
+def test_a_summary_is_accepted_for_the_shipped_file_under_the_right_key_alone(
+    tmp_path: Path, artefact: bytes, trusted: str, accepted: bool
+) -> None:
+    code = cosign(tmp_path, artefact, MadeUpKey("ada"), MadeUpKey(trusted))
+    assert (code == 0) is accepted

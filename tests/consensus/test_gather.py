@@ -1,0 +1,402 @@
+"""Gathering: what counts is signed, logged and in its place; all else is counted out by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders.digest import Digest
+from builders.errors import StoreError
+from builders.words import Outcome, Verdict
+from pipelines.bench.madeup import MadeUpFile, MadeUpKey
+from pipelines.consensus import Source, gather
+from pipelines.consensus.position import Why
+from pipelines.consensus.reading import read_center
+from pipelines.consensus.verified import SilentError
+from pipelines.evidence.dsse import Envelope, Signature, sign
+from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.log.errors import LogError
+from tests.consensus.people import OTHER_CLAIM
+from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, World, whys
+from tests.fakes.store import MemoryStore
+
+EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
+DIFFERENT = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
+UNBUILT = {
+    FILE: MadeUpFile(published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED)
+}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    for site in made.sites.values():
+        site.run()
+    return made
+
+
+def test_three_centers_that_built_the_same_confirm_it(world: World) -> None:
+    found = world.consensus()
+    (one,) = found.artefacts
+    assert (str(one.result), one.passed) == ("CONFIRMED", True)
+    assert [v.operator for v in one.matched] == ["ada", "bob", "cyd"]
+    assert whys(found) == set()
+    assert found.exit_code == 0
+    assert one.work_proof is Proof.PROVED
+
+
+def test_a_center_that_finds_other_bytes_splits_them() -> None:
+    world = World()
+    world["ada-1"].run()
+    world["bob-1"].run()
+    world["cyd-1"].run(files=DIFFERENT)
+    assert world.result() == "SPLIT"
+    assert world.consensus().exit_code == 1
+
+
+def test_a_center_that_the_policy_does_not_know_is_counted_out() -> None:
+    world = World("ada", "bob")
+    stranger = World("eve")["eve-1"]
+    stranger.run()
+    found = world.gather(also=(Source(center="eve-1", store=stranger.store),))
+    assert [(o.center, o.why) for o in found.counted_out if o.center == "eve-1"] == [
+        ("eve-1", Why.UNKNOWN_CENTER)
+    ]
+
+
+def test_a_silent_peer_is_named_and_takes_nothing_from_the_others(world: World) -> None:
+    world["cyd-1"].store.fail_on("list")
+    found = world.consensus()
+    assert str(found.artefacts[0].result) == "CONFIRMED"
+    assert ("cyd-1", "silent") in whys(found)
+
+
+def test_a_peer_that_falls_silent_in_the_middle_says_nothing(world: World) -> None:
+    world["cyd-1"].store.fail_on("get", after=1, times=1)
+    found = world.consensus()
+    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob"]
+    assert ("cyd-1", "silent") in whys(found)
+
+
+def test_a_fault_that_is_no_error_of_ours_is_silence_too(world: World) -> None:
+    world["cyd-1"].store.fail_on("list", error=ConnectionResetError("reset"))
+    assert ("cyd-1", "silent") in whys(world.consensus())
+
+
+def test_a_peer_that_has_nothing_of_the_release_is_named() -> None:
+    world = World()
+    world["ada-1"].run()
+    assert {("bob-1", "nothing-of-this-release"), ("cyd-1", "nothing-of-this-release")} <= whys(
+        world.consensus()
+    )
+
+
+def test_a_peer_that_lists_without_end_is_silent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.consensus.reading.MAX_RECORDS", 3)
+    found = world.consensus()
+    assert whys(found) == {(name, "silent") for name in world.sites}
+    assert found.artefacts == ()
+    assert found.exit_code == 2
+
+
+RUBBISH = {
+    "no-json": b"rubbish",
+    "nothing": b"",
+    "another-document": b'{"a": 1}',
+    "not-utf-8": b"\xff\xfe",
+    "nested": b"[" * 100_000,
+    "large": b" " * (13 << 20),
+}
+
+
+@pytest.mark.parametrize("name", RUBBISH)
+def test_rubbish_is_named_and_its_run_does_not_count(world: World, name: str) -> None:
+    site = world["cyd-1"]
+    key = site.publish(site.made(run=EARLIER))["comparison-1.dsse.json"]
+    site.store.objects[key] = [RUBBISH[name]]
+    found = world.consensus()
+    assert whys(found) == {("cyd-1", "unreadable"), ("cyd-1", "incomplete")}
+    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob", "cyd"]
+
+
+def test_where_the_newest_run_cannot_be_read_the_center_says_nothing(world: World) -> None:
+    site = world["cyd-1"]
+    key = site.publish(site.made(run=LATER))["attempt-1.dsse.json"]
+    site.store.objects[key] = [b"rubbish"]
+    found = world.consensus()
+    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob"]
+
+
+@pytest.mark.parametrize("run", [EARLIER, "20260102T030405Z-0a1b2c3d", LATER])
+def test_rubbish_beside_it_hides_no_mismatch(run: str) -> None:
+    world = World()
+    for name in ("ada-1", "bob-1"):
+        world[name].run()
+    world["cyd-1"].run(files=DIFFERENT)
+    prefix = f"public/releases/acme/tool/1.0/cyd-1/{run}"
+    world["cyd-1"].store.objects[f"{prefix}/rubbish-1.dsse.json"] = [b"rubbish"]
+    assert world.result() == "SPLIT"
+
+
+def test_rubbish_in_a_run_takes_its_match_away_though_another_run_began_later() -> None:
+    """By its clock the failed run is newer; by the log the one with the rubbish is."""
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    bob = world["bob-1"]
+    bob.run(run=LATER, outcome=Outcome.BUILD_FAILED, files=UNBUILT, by_products={})
+    bob.run(run=EARLIER)
+    prefix = f"public/releases/acme/tool/1.0/bob-1/{EARLIER}"
+    bob.store.objects[f"{prefix}/rubbish-1.dsse.json"] = [b"rubbish"]
+    voices = {v.operator: str(v.stand) for v in world.consensus().artefacts[0].voices}
+    assert voices == {"ada": "match", "bob": "could-not-build"}
+
+
+@pytest.mark.parametrize("run", ["20260102T030405Z-0a1b2c3d", LATER])
+def test_rubbish_in_the_newest_run_takes_a_match_away(world: World, run: str) -> None:
+    prefix = f"public/releases/acme/tool/1.0/cyd-1/{run}"
+    world["cyd-1"].store.objects[f"{prefix}/rubbish-1.dsse.json"] = [b"rubbish"]
+    assert [v.operator for v in world.consensus().artefacts[0].matched] == ["ada", "bob"]
+
+
+def test_a_log_that_cannot_be_read_is_silence_and_one_that_is_broken_is_named(
+    world: World,
+) -> None:
+    def broken(error: Exception) -> set[tuple[str, str]]:
+        real = world.index_of
+
+        def index_of(center: str, pae: Digest) -> int | None:
+            if center == "cyd-1":
+                raise error
+            return real(center, pae)
+
+        sources = [Source(center=s.id, store=s.store) for s in world.sites.values()]
+        found = gather(RELEASE, sources, policy=world.policy, index_of=index_of)
+        return {(o.center, str(o.why)) for o in found.counted_out}
+
+    assert broken(SilentError("no answer")) == {("cyd-1", "silent")}
+    assert broken(LogError("altered")) == {("cyd-1", "log-broken")}
+
+
+def test_a_statement_in_another_spelling_cannot_be_read(world: World) -> None:
+    site = world["cyd-1"]
+    spaced = sign(site.made().attempt().to_bytes().replace(b'":', b'": '), site.key)
+    site.put("public/releases/acme/tool/1.0/cyd-1/" + f"{EARLIER}/attempt-1.dsse.json", spaced)
+    assert whys(world.consensus()) == {("cyd-1", "unreadable")}
+
+
+def test_a_statement_by_an_unknown_key_is_counted_out() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    site = world["bob-1"]
+    site.publish(site.made(), key=MadeUpKey("a stranger"))
+    assert ("bob-1", "unknown-key") in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_statement_under_the_key_id_of_another_is_counted_out() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    site, stranger = world["bob-1"], MadeUpKey("a stranger")
+    for name, honest in site.made().envelopes(site.key).items():
+        forged = Envelope(
+            payload=honest.payload,
+            signatures=(Signature(keyid=site.key.public.keyid, sig=stranger.sign(honest.pae())),),
+        )
+        site.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/{name}", forged)
+    assert ("bob-1", "bad-signature") in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_statement_that_the_log_does_not_have_is_counted_out() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    site = world["bob-1"]
+    site.publish(site.made(), logged=False)
+    assert ("bob-1", "not-logged") in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (99, None)])
+def test_a_statement_where_its_key_does_not_count_is_counted_out(
+    start: int, end: int | None
+) -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    world["bob-1"].run()
+    world["bob-1"].start, world["bob-1"].end = start, end
+    assert ("bob-1", "key-not-valid") in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_the_center_of_another_cannot_be_spoken_for() -> None:
+    """Bob stores what Cyd signed of itself, and what Bob signed in the name of Cyd."""
+    world = World()
+    bob, cyd = world["bob-1"], world["cyd-1"]
+    for number, envelope in enumerate(cyd.made().envelopes(bob.key).values(), start=1):
+        bob.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/x-{number}.dsse.json", envelope)
+    for number, envelope in enumerate(cyd.made(run=LATER).envelopes(cyd.key).values(), start=1):
+        bob.put(f"public/releases/acme/tool/1.0/bob-1/{LATER}/x-{number}.dsse.json", envelope)
+    found = world.consensus()
+    assert {("bob-1", "misplaced"), ("bob-1", "unknown-key")} <= whys(found)
+    assert found.artefacts == ()
+
+
+CHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "another-release": ({"release": "acme/tool@2.0"}, "misplaced"),
+    "another-builder": ({"builder": "https://samebits.example/other"}, "other-builder"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_statement_about_something_else_is_counted_out(name: str) -> None:
+    changes, why = CHANGES[name]
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    world["bob-1"].run(**changes)
+    assert ("bob-1", why) in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_statement_of_another_run_than_its_folder_is_counted_out() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    bob = world["bob-1"]
+    for name, envelope in bob.made().envelopes(bob.key).items():
+        bob.put(f"public/releases/acme/tool/1.0/bob-1/{LATER}/{name}", envelope)
+    assert ("bob-1", "misplaced") in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_statements_of_other_kinds_in_a_run_are_counted_out(world: World) -> None:
+    from tests.evidence.examples import STATEMENTS
+
+    site = world["bob-1"]
+    for kind in ("review", "heartbeat"):
+        envelope = site.sign(STATEMENTS[kind])
+        site.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/{kind}-1.dsse.json", envelope)
+    assert whys(world.consensus()) == {("bob-1", "misplaced")}
+
+
+@pytest.mark.parametrize("left_out", ["attempt-1.dsse.json", "comparison-1.dsse.json"])
+def test_half_a_run_is_none(left_out: str) -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    names = world["bob-1"].run()
+    del world["bob-1"].store.objects[names[left_out]]
+    assert ("bob-1", "incomplete") in whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_comparison_that_is_held_back_is_missed() -> None:
+    """Of two artefacts one differs, and its comparison is not there."""
+    world = World("ada", "bob")
+    files = {**FILES, "tool.idx": MadeUpFile.different(b"index", b"another index")}
+    world["ada-1"].run(files={**FILES, "tool.idx": MadeUpFile.identical(b"index")})
+    names = world["bob-1"].run(files=files)
+    del world["bob-1"].store.objects[names["comparison-2.dsse.json"]]
+    found = world.consensus()
+    assert ("bob-1", "incomplete") in whys(found)
+    assert [str(one.result) for one in found.artefacts] == ["PENDING", "PENDING"]
+
+
+def test_a_comparison_under_another_claim_than_its_attempt_is_counted_out() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    bob = world["bob-1"]
+    names = bob.run()
+    other = bob.sign(bob.made(claim=OTHER_CLAIM).attempt())
+    del bob.store.objects[names["attempt-1.dsse.json"]]
+    bob.put(names["attempt-1.dsse.json"], other)
+    assert ("bob-1", "incomplete") in whys(world.consensus())
+
+
+def test_the_order_is_that_of_the_log_though_a_clock_is_an_hour_behind() -> None:
+    """The run that began later by its clock was logged first, and the other one counts."""
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    bob = world["bob-1"]
+    bob.run(run=LATER)
+    failed = {
+        FILE: MadeUpFile(published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED)
+    }
+    bob.run(run=EARLIER, outcome=Outcome.BUILD_FAILED, files=failed, by_products={})
+    voices = {v.operator: str(v.stand) for v in world.consensus().artefacts[0].voices}
+    assert voices == {"ada": "match", "bob": "could-not-build"}
+
+
+def test_who_once_found_other_bytes_for_the_same_claim_contradicts_itself(world: World) -> None:
+    world["cyd-1"].run(run=EARLIER, files=DIFFERENT)
+    assert world.result() == "SPLIT"
+
+
+def test_the_claim_that_is_asked_about_is_our_newest_or_that_of_most() -> None:
+    world = World()
+    world["ada-1"].run(claim=OTHER_CLAIM)
+    world["bob-1"].run()
+    world["cyd-1"].run()
+    (ours,) = world.consensus("ada-1").artefacts
+    assert ours.question.claim == OTHER_CLAIM
+    assert str(ours.result) == "PENDING"
+    (most,) = world.consensus(None).artefacts
+    assert most.question.claim == world["bob-1"].made().claim
+    (asked,) = world.consensus("bob-1", claim=OTHER_CLAIM).artefacts
+    assert asked.question.claim == OTHER_CLAIM
+
+
+def test_a_keyed_claim_joins_with_the_same_keyed_claim() -> None:
+    world = World("ada", "bob")
+    keyed = DigestSet(hmac_sha256=OTHER_CLAIM.sha256)
+    for site in world.sites.values():
+        site.run(claim=keyed)
+    assert world.result() == "CONFIRMED"
+
+
+def test_two_published_digests_of_one_name_are_two_artefacts() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    world["bob-1"].run(files={FILE: MadeUpFile.identical(b"another shipped file")})
+    found = world.consensus()
+    assert [str(one.result) for one in found.artefacts] == ["PENDING", "PENDING"]
+    assert whys(found) == {("ada-1", "other-published"), ("bob-1", "other-published")}
+
+
+def test_an_artefact_that_nobody_speaks_of_is_not_checked() -> None:
+    world = World("ada", "bob")
+    expected = [(FILE, world["ada-1"].made().comparison(FILE, None).subject[0].digest.sha256)]
+    found = world.consensus(expected=expected)
+    assert [str(one.result) for one in found.artefacts] == ["NOT_CHECKED"]
+    assert found.exit_code == 2
+
+
+def test_our_own_store_that_fails_is_no_silence_of_others(world: World) -> None:
+    """Its own bytes are asked for to check the others: that is a fault, not a finding."""
+    own = world["ada-1"].store
+    own.fail_on("open")
+    with pytest.raises(StoreError):
+        world.gather()
+
+
+def test_an_empty_policy_knows_nobody(world: World) -> None:
+    from pipelines.policy import Policy
+
+    source = Source(center="ada-1", store=world["ada-1"].store)
+    read = read_center(source, RELEASE, policy=Policy(), index_of=world.index_of)
+    assert (read.positions, [o.why for o in read.counted_out]) == ((), [Why.UNKNOWN_CENTER])
+
+
+def test_an_empty_store_is_no_pass() -> None:
+    world = World("ada")
+    source = Source(center="ada-1", store=MemoryStore())
+    read = read_center(source, RELEASE, policy=world.policy, index_of=world.index_of)
+    assert [o.why for o in read.counted_out] == [Why.NOTHING]
+
+
+def test_nothing_private_is_read_of_a_peer(world: World) -> None:
+    world.consensus()
+    read = {key for op, key in world["bob-1"].store.calls if op in {"get", "open", "list", "has"}}
+    assert read
+    assert all(key.startswith("public/") for key in read)

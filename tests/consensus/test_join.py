@@ -1,0 +1,397 @@
+"""Joining: each rule where nothing but that rule decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from builders.digest import Digest
+from builders.words import Outcome, Verdict
+from pipelines.consensus import Consensus, Position, Question, Result, join
+from pipelines.consensus.alarms import AlarmName
+from pipelines.consensus.position import Why
+from pipelines.consensus.result import exit_code_of
+from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.policy import ConsensusRules
+from tests.consensus.people import (
+    CLAIM,
+    FILE,
+    OTHER,
+    OTHER_CLAIM,
+    QUESTION,
+    SHIPPED,
+    TAMPERED,
+    cancelled,
+    differs,
+    differs_otherwise,
+    equivalent,
+    failed,
+    match,
+    missing,
+    said,
+    served_another,
+    signed_match,
+    unreachable,
+    wavers,
+)
+
+
+def joined(
+    *positions: Position, k: int = 2, regions: int = 1, max_dissent: int = 0, allowed: str = ""
+) -> Consensus:
+    rules = ConsensusRules(
+        k=k, regions=regions, max_dissent=max_dissent, normalizers=frozenset(allowed.split())
+    )
+    return join(QUESTION, positions, rules)
+
+
+def whys(found: Consensus) -> list[tuple[str, Why]]:
+    return [(out.center, out.why) for out in found.counted_out]
+
+
+def test_nothing_at_all_is_not_checked() -> None:
+    found = joined()
+    assert (found.result, found.passed) == (Result.NOT_CHECKED, None)
+    assert exit_code_of([found]) == 2
+    assert exit_code_of([]) == 2
+
+
+def test_two_of_two_confirm() -> None:
+    found = joined(match("ada"), match("bob"))
+    assert (found.result, found.passed) == (Result.CONFIRMED, True)
+    assert [voice.operator for voice in found.matched] == ["ada", "bob"]
+    assert found.work_proof is Proof.PROVED
+    assert exit_code_of([found]) == 0
+
+
+def test_one_of_two_is_pending() -> None:
+    found = joined(match("ada"))
+    assert (found.result, found.passed) == (Result.PENDING, None)
+    assert exit_code_of([found]) == 2
+
+
+def test_two_centers_of_one_operator_are_one_voice() -> None:
+    assert joined(match("ada"), match("ada", center="ada-2")).result is Result.PENDING
+
+
+def test_matches_in_one_region_are_not_enough_where_two_are_asked_for() -> None:
+    one = joined(match("ada", region="europe"), match("bob", region="europe"), regions=2)
+    two = joined(match("ada", region="europe"), match("bob", region="asia"), regions=2)
+    assert (one.result, two.result) == (Result.PENDING, Result.CONFIRMED)
+    assert two.regions == ("asia", "europe")
+
+
+def test_two_centers_of_one_operator_are_two_regions() -> None:
+    found = joined(match("ada"), match("ada", center="ada-2"), k=1, regions=2)
+    assert found.result is Result.CONFIRMED
+
+
+def test_the_region_of_a_match_that_does_not_count_is_none() -> None:
+    second = match("ada", center="ada-2", work=Proof.WRONG)
+    assert joined(match("ada"), second, k=1, regions=2).result is Result.PENDING
+
+
+def test_two_who_agree_on_other_bytes_are_suspect_whoever_else_matches() -> None:
+    found = joined(differs("ada"), differs("bob"), match("cyd"), match("dee"))
+    assert (found.result, found.passed) == (Result.SUSPECT, False)
+    assert exit_code_of([found]) == 1
+
+
+def test_regions_are_not_asked_for_to_suspect() -> None:
+    found = joined(differs("ada", region="asia"), differs("bob", region="asia"), regions=2)
+    assert found.result is Result.SUSPECT
+
+
+def test_two_who_build_no_such_file_agree_that_it_is_not_from_this_source() -> None:
+    assert joined(missing("ada"), missing("bob")).result is Result.SUSPECT
+    assert joined(missing("ada"), differs("bob")).result is Result.NONDETERMINISTIC
+
+
+def test_keyed_digests_of_closed_source_agree_too() -> None:
+    keyed = DigestSet(hmac_sha256=TAMPERED)
+    same = joined(differs("ada", rebuilt=keyed), differs("bob", rebuilt=keyed))
+    mixed = joined(differs("ada", rebuilt=keyed), differs("bob"))
+    assert (same.result, mixed.result) == (Result.SUSPECT, Result.NONDETERMINISTIC)
+
+
+def test_a_keyed_digest_is_never_the_published_one() -> None:
+    keyed = said("ada", rebuilt=DigestSet(hmac_sha256=SHIPPED))
+    assert joined(keyed, k=1).result is Result.NONDETERMINISTIC
+
+
+def test_a_split_fails_unless_the_policy_allows_that_dissent() -> None:
+    positions = (match("ada"), match("bob"), differs("cyd"))
+    assert joined(*positions).result is Result.SPLIT
+    assert joined(*positions).passed is False
+    assert joined(*positions, max_dissent=1).passed is True
+    assert joined(*positions, max_dissent=1, k=3).passed is False
+    assert joined(*positions, max_dissent=1, regions=3).passed is False
+    two_against = (*positions, differs_otherwise("dee"))
+    assert joined(*two_against, max_dissent=1).passed is False
+    assert exit_code_of([joined(*positions)]) == 1
+    assert exit_code_of([joined(*positions, max_dissent=1)]) == 0
+
+
+def test_those_who_dissent_and_disagree_found_it_nondeterministic() -> None:
+    found = joined(differs("ada"), differs_otherwise("bob"))
+    assert (found.result, found.passed) == (Result.NONDETERMINISTIC, False)
+
+
+def test_one_who_differs_alone_is_pending_for_two() -> None:
+    assert joined(differs("ada")).result is Result.PENDING
+    assert joined(differs("ada"), k=1).result is Result.SUSPECT
+
+
+def test_a_build_that_came_out_in_two_ways_is_dissent_and_agrees_with_nobody() -> None:
+    assert joined(wavers("ada"), wavers("bob"), k=1).result is Result.NONDETERMINISTIC
+    assert joined(wavers("ada"), match("bob"), k=1).result is Result.SPLIT
+
+
+@pytest.mark.parametrize("older", [differs, missing, equivalent, wavers])
+def test_who_said_something_else_of_the_claim_before_contradicts_itself(
+    older: Callable[..., Position],
+) -> None:
+    found = joined(older("ada", index=3), match("ada", index=9), k=1, allowed="strip-signature")
+    assert found.result is Result.NONDETERMINISTIC
+    assert joined(older("ada", index=9), match("ada", index=3), match("bob")).result is Result.SPLIT
+
+
+def test_who_once_contradicted_itself_agrees_with_nobody_on_no_file_at_all() -> None:
+    found = joined(wavers("ada", index=3), missing("ada", index=9), k=1)
+    assert found.result is Result.NONDETERMINISTIC
+
+
+def test_two_centers_of_one_operator_that_disagree_are_dissent() -> None:
+    found = joined(match("ada"), differs("ada", center="ada-2"), match("bob"), k=1)
+    assert found.result is Result.SPLIT
+    assert [voice.operator for voice in found.dissenting] == ["ada"]
+
+
+def test_the_newest_by_the_log_counts_and_not_the_newest_by_the_clock() -> None:
+    early = match("ada", index=9, time=QUESTION_TIME.replace(hour=2))
+    late = failed("ada", index=3, time=QUESTION_TIME.replace(hour=3))
+    found = joined(late, early, k=1)
+    assert found.result is Result.CONFIRMED
+    assert [p.index for p in found.voices[0].newest] == [9]
+    assert joined(match("ada", index=3), failed("ada", index=9), k=1).result is Result.UNBUILDABLE
+
+
+QUESTION_TIME = match("ada").time
+
+
+def test_what_could_not_be_tried_says_nothing() -> None:
+    assert joined(cancelled("ada"), cancelled("bob"), k=1).result is Result.NOT_CHECKED
+    assert joined(cancelled("ada"), failed("bob"), k=1).result is Result.UNBUILDABLE
+    assert joined(unreachable("ada"), failed("bob"), k=1).result is Result.PENDING
+
+
+@pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.BUILT})
+def test_no_outcome_but_built_is_ever_a_match_or_a_mismatch(outcome: Outcome) -> None:
+    found = joined(failed("ada", outcome), k=1)
+    assert found.result in {Result.NOT_CHECKED, Result.UNBUILDABLE}
+    lie = failed("ada", outcome, verdict=Verdict.IDENTICAL, rebuilt=DigestSet(sha256=SHIPPED))
+    assert joined(lie, k=1).result is Result.NONDETERMINISTIC
+
+
+UNSOUND = {
+    "identical-of-other-bytes": said("ada", rebuilt=DigestSet(sha256=OTHER)),
+    "identical-of-nothing": said("ada", rebuilt=None),
+    "identical-to-a-file-never-served": said("ada", served=None),
+    "identical-to-another-file": said("ada", served=OTHER),
+    "signed-and-never-grafted": signed_match("ada", grafted=None),
+    "signed-and-grafted-to-something-else": signed_match("ada", grafted=OTHER),
+    "signed-without-a-build": signed_match("ada", rebuilt=None),
+    "signed-of-another-file": signed_match("ada", served=OTHER),
+    "different-of-the-same-bytes": differs("ada", SHIPPED),
+    "different-of-nothing": differs("ada", rebuilt=None),
+    "different-from-nothing": differs("ada", served=None),
+    "missing-and-rebuilt": missing("ada", rebuilt=DigestSet(sha256=OTHER)),
+    "mismatch-of-the-published-file": served_another("ada", served=SHIPPED),
+    "mismatch-of-nothing": served_another("ada", served=None),
+    "equivalent-of-the-same-bytes": equivalent("ada", rebuilt=DigestSet(sha256=SHIPPED)),
+    "equivalent-without-a-normalizer": equivalent("ada", normalizers=frozenset()),
+    "equivalent-to-another-file": equivalent("ada", served=OTHER),
+    "equivalent-of-nothing": equivalent("ada", rebuilt=None),
+    "unexpected-although-published": said("ada", verdict=Verdict.UNEXPECTED),
+}
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_a_verdict_that_its_digests_do_not_bear_out_is_dissent(name: str) -> None:
+    found = joined(UNSOUND[name], match("bob"), k=1, allowed="strip-signature")
+    assert found.result is Result.SPLIT
+    assert joined(UNSOUND[name], k=1).result is Result.NONDETERMINISTIC
+
+
+def test_a_grafted_signature_matches() -> None:
+    assert joined(signed_match("ada"), match("bob")).result is Result.CONFIRMED
+
+
+def test_equivalent_is_never_a_match() -> None:
+    found = joined(equivalent("ada"), equivalent("bob"), k=1, allowed="strip-signature")
+    assert found.result is Result.PENDING
+    assert whys(found) == [("ada-1", Why.EQUIVALENT), ("bob-1", Why.EQUIVALENT)]
+    beside = joined(match("ada"), equivalent("bob"), k=1, allowed="strip-signature")
+    assert beside.result is Result.CONFIRMED
+
+
+def test_equivalent_by_a_normalizer_that_the_policy_does_not_allow_differs() -> None:
+    found = joined(equivalent("ada"), equivalent("bob"), allowed="sort-members")
+    assert found.result is Result.SUSPECT
+    both = frozenset({"strip-signature", "mask-everything"})
+    found = joined(equivalent("ada", normalizers=both), match("bob"), allowed="strip-signature")
+    assert found.result is Result.SPLIT
+
+
+@pytest.mark.parametrize(
+    ("work", "why"), [(Proof.ABSENT, Why.WORK_ABSENT), (Proof.WRONG, Why.WORK_WRONG)]
+)
+def test_a_match_without_its_proof_of_work_is_named_and_does_not_count(
+    work: Proof, why: Why
+) -> None:
+    found = joined(match("ada"), match("echo", work=work))
+    assert found.result is Result.PENDING
+    assert whys(found) == [("echo-1", why)]
+    assert [voice.operator for voice in found.matched] == ["ada"]
+    assert joined(match("echo", work=work), differs("ada"), k=2).result is Result.PENDING
+
+
+def test_a_match_that_nothing_can_prove_counts_and_is_said() -> None:
+    found = joined(match("ada", work=Proof.NONE), match("bob", work=Proof.NONE))
+    assert (found.result, found.work_proof) == (Result.CONFIRMED, Proof.NONE)
+    assert joined(match("ada"), match("bob", work=Proof.NONE)).work_proof is Proof.NONE
+    assert joined(differs("ada")).work_proof is Proof.ABSENT
+
+
+def test_a_mismatch_counts_without_a_proof_of_work() -> None:
+    found = joined(differs("ada", work=Proof.ABSENT), differs("bob", work=Proof.WRONG))
+    assert found.result is Result.SUSPECT
+
+
+def test_one_key_of_two_operators_counts_for_neither() -> None:
+    found = joined(match("ada", key="k"), match("bob", key="k"), match("cyd"))
+    assert found.result is Result.PENDING
+    assert whys(found) == [("ada-1", Why.SHARED_KEY), ("bob-1", Why.SHARED_KEY)]
+    mine = joined(match("ada", key="k"), match("ada", center="ada-2", key="k"), match("bob"))
+    assert mine.result is Result.CONFIRMED
+
+
+def test_one_key_of_two_operators_is_found_out_whatever_else_the_other_signed() -> None:
+    elsewhere = match("bob", key="k", claim=OTHER_CLAIM)
+    assert joined(match("ada", key="k"), elsewhere, k=1).result is Result.PENDING
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_with_no_k_nothing_is_confirmed(k: int) -> None:
+    assert joined(match("ada"), match("bob"), k=k).result is Result.PENDING
+    assert joined(match("ada"), differs("bob"), k=k, max_dissent=9).passed is False
+    assert joined(differs("ada"), k=k).result is Result.SUSPECT
+
+
+def test_a_k_above_the_number_of_operators_is_never_reached() -> None:
+    assert joined(match("ada"), match("bob"), k=3).result is Result.PENDING
+
+
+def test_other_claims_are_counted_out_by_name() -> None:
+    found = joined(match("ada"), match("bob", claim=OTHER_CLAIM))
+    assert found.result is Result.PENDING
+    assert whys(found) == [("bob-1", Why.OTHER_CLAIM)]
+    assert found.counted_out[0].note == str(OTHER_CLAIM.sha256)
+
+
+def test_a_keyed_claim_is_not_the_same_claim() -> None:
+    keyed = DigestSet(hmac_sha256=CLAIM.sha256)
+    assert joined(match("ada", claim=keyed), k=1).result is Result.NOT_CHECKED
+
+
+def test_who_says_that_something_else_was_published_is_counted_out_by_name() -> None:
+    found = joined(match("ada"), differs("bob", published=OTHER, served=OTHER))
+    assert whys(found) == [("bob-1", Why.OTHER_PUBLISHED)]
+    assert (found.result, found.alarms) == (Result.PENDING, ())
+
+
+def test_another_file_is_another_question() -> None:
+    question = Question(artefact="other.deb", published=SHIPPED, claim=CLAIM)
+    rules = ConsensusRules(k=1)
+    assert join(question, [match("ada")], rules).result is Result.NOT_CHECKED
+
+
+def test_without_a_claim_nothing_is_joined() -> None:
+    question = Question(artefact=FILE, published=SHIPPED, claim=None)
+    found = join(question, [match("ada")], ConsensusRules(k=1))
+    assert found.result is Result.NOT_CHECKED
+
+
+def test_a_region_that_was_served_another_file_is_an_alarm_whatever_the_result() -> None:
+    found = joined(match("ada"), match("bob"), served_another("cyd", region="asia"))
+    assert (found.result, found.passed) == (Result.CONFIRMED, True)
+    assert [alarm.name for alarm in found.alarms] == [
+        AlarmName.SHIPPED_MISMATCH,
+        AlarmName.SERVED_DIFFERENTLY,
+    ]
+    assert str(found.alarms[0]) == f"SHIPPED_MISMATCH: asia (cyd-1) was served {OTHER}"
+    assert whys(found) == [("cyd-1", Why.SERVED_OTHER)]
+    assert exit_code_of([found]) == 1
+
+
+def test_all_regions_served_the_same_other_file_is_no_difference_between_them() -> None:
+    found = joined(served_another("ada"), served_another("bob"), k=1)
+    assert found.result is Result.PENDING
+    assert [alarm.name for alarm in found.alarms] == [AlarmName.SHIPPED_MISMATCH] * 2
+    assert exit_code_of([found]) == 1
+
+
+def test_who_was_served_another_file_and_built_another_differs() -> None:
+    other = DigestSet(sha256=TAMPERED)
+    found = joined(served_another("ada", rebuilt=other), served_another("bob", rebuilt=other))
+    assert found.result is Result.SUSPECT
+
+
+def test_what_was_served_is_told_under_any_claim_by_the_newest_that_was_served_anything() -> None:
+    found = joined(
+        match("ada"),
+        served_another("bob", claim=OTHER_CLAIM, index=4),
+        cancelled("bob", claim=OTHER_CLAIM, index=9),
+        match("cyd", index=9),
+        served_another("cyd", index=3),
+    )
+    assert {s.place.center: s.digest for s in found.served} == {
+        "ada-1": SHIPPED,
+        "bob-1": OTHER,
+        "cyd-1": SHIPPED,
+    }
+    assert [alarm.name for alarm in found.alarms] == [
+        AlarmName.SHIPPED_MISMATCH,
+        AlarmName.SERVED_DIFFERENTLY,
+    ]
+
+
+def test_a_second_center_that_was_served_another_file_takes_no_match_away() -> None:
+    found = joined(match("ada"), served_another("ada", center="ada-2"), k=1)
+    assert (found.result, exit_code_of([found])) == (Result.CONFIRMED, 1)
+
+
+def test_a_second_center_that_could_not_build_takes_no_match_away() -> None:
+    assert joined(match("ada"), failed("ada", center="ada-2"), k=1).result is Result.CONFIRMED
+
+
+def test_the_exit_code_of_several_is_that_of_the_worst() -> None:
+    good, open_, bad = joined(match("ada"), k=1), joined(), joined(differs("ada"), k=1)
+    assert exit_code_of([good, good]) == 0
+    assert exit_code_of([good, open_]) == 2
+    assert exit_code_of([good, open_, bad]) == 1
+
+
+def test_everything_is_told_in_json() -> None:
+    told = joined(match("ada"), differs("bob"), match("echo", work=Proof.WRONG)).to_dict()
+    assert told["consensus"] == "SPLIT"
+    assert told["passed"] is False
+    assert told["matched"] == ["ada"]
+    assert told["dissenting"] == ["bob"]
+    assert [v["stand"] for v in told["voices"]] == ["match", "mismatch", "match"]
+    assert [v["counts_as_match"] for v in told["voices"]] == [True, False, False]
+    assert told["voices"][1]["made"] == {"sha256": str(TAMPERED)}
+    assert [(o["center"], o["why"]) for o in told["counted_out"]] == [("echo-1", "work-wrong")]
+    assert Digest(told["published"]) == SHIPPED

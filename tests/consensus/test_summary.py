@@ -1,0 +1,388 @@
+"""Statement D: what it says of each result, what it never claims, and that it stays in line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from builders.digest import Digest
+from builders.errors import StoreConflictError
+from pipelines.bench.madeup import MadeUpFile
+from pipelines.consensus import Consensus, join
+from pipelines.consensus.publish import Published, publish_summary, summary_prefix
+from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
+from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.errors import EvidenceError, SignatureError
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.signed import statement_of
+from pipelines.evidence.statements import SummaryStatement, read_statement
+from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.vsa import EXTENSION, Reference
+from pipelines.evidence.store import DamagedError
+from pipelines.policy import ConsensusRules
+from tests.consensus.people import (
+    CLAIM,
+    FILE,
+    NOW,
+    QUESTION,
+    SHIPPED,
+    Saying,
+    cancelled,
+    differs,
+    differs_otherwise,
+    failed,
+    match,
+    wavers,
+)
+from tests.consensus.world import CONTENT, RELEASE, World
+
+POLICY = Reference(
+    uri="https://samebits.example/policy/1", digest=DigestSet(sha256=Digest.of(b"policy"))
+)
+LEGAL = {"ada": "Ada AG", "bob": "Bob Ltd", "eve": " ada  ag "}
+BY = Summarizer(
+    center="ada-1",
+    verifier="https://samebits.example/centers/ada-1/verifier",
+    version="0.1.0",
+    policy=POLICY,
+    legal=LEGAL,
+)
+PURL = "pkg:deb/acme/tool@1.0?arch=amd64"
+
+
+def joined(*sayings: Any, k: int = 2, max_dissent: int = 0) -> Consensus:
+    return join(QUESTION, sayings, ConsensusRules(k=k, max_dissent=max_dissent))
+
+
+def summed(found: Consensus, **changes: Any) -> SummaryStatement | None:
+    given = {"by": BY, "resource": PURL, "reviews": 0, "number": 1, "supersedes": None, "now": NOW}
+    return summary(found, RELEASE, **{**given, **changes})
+
+
+def said(found: Consensus, **changes: Any) -> SummaryStatement:
+    made = summed(found, **changes)
+    assert made is not None
+    return made
+
+
+def test_what_is_confirmed_is_passed_with_the_fields_of_the_format() -> None:
+    told = said(joined(match("ada"), match("bob"))).to_dict()
+    assert told["predicateType"] == "https://slsa.dev/verification_summary/v1"
+    assert told["subject"] == [{"name": FILE, "digest": {"sha256": str(SHIPPED)}}]
+    predicate = told["predicate"]
+    assert set(predicate) == {
+        "verifier",
+        "timeVerified",
+        "resourceUri",
+        "policy",
+        "inputAttestations",
+        "verificationResult",
+        "verifiedLevels",
+        "slsaVersion",
+        EXTENSION,
+    }
+    assert predicate["verifier"] == {"id": BY.verifier, "version": {"samebits": "0.1.0"}}
+    assert predicate["timeVerified"] == "2026-01-02T03:04:05Z"
+    assert predicate["resourceUri"] == PURL
+    assert predicate["policy"] == POLICY.to_dict()
+    assert predicate["verificationResult"] == "PASSED"
+    assert predicate["verifiedLevels"] == ["SLSA_BUILD_REPRODUCED"]
+    assert predicate["slsaVersion"] == "1.2"
+    assert predicate[EXTENSION] == {
+        "release": "acme/tool@1.0",
+        "center": "ada-1",
+        "result": "CONFIRMED",
+        "claim": CLAIM.to_dict(),
+        "matched": ["ada", "bob"],
+        "dissenting": [],
+        "workProof": "proved",
+        "number": 1,
+    }
+
+
+def test_every_statement_that_it_rests_on_is_named_by_its_digest() -> None:
+    positions = match("ada"), match("bob")
+    told = said(joined(*positions)).predicate.input_attestations
+    assert {r.digest.sha256 for r in told} == {
+        basis.digest for p in positions for basis in (p.comparison, p.attempt)
+    }
+    assert all(r.uri.startswith("https://samebits.example/public/") for r in told)
+
+
+@pytest.mark.parametrize(
+    ("people", "result"),
+    [
+        ((differs("ada"), differs("bob")), "SUSPECT"),
+        ((match("ada"), differs("bob")), "SPLIT"),
+        ((differs("ada"), differs_otherwise("bob")), "NONDETERMINISTIC"),
+        ((wavers("ada"),), "NONDETERMINISTIC"),
+    ],
+)
+def test_what_failed_is_failed_and_claims_no_level(people: tuple[Any, ...], result: str) -> None:
+    told = said(joined(*people), reviews=3).predicate
+    assert (str(told.verification_result), told.verified_levels) == ("FAILED", ("FAILED",))
+    assert told.consensus.result == result
+
+
+@pytest.mark.parametrize("saying", [cancelled, failed, match])
+def test_of_what_is_open_nothing_is_said(saying: Saying) -> None:
+    assert summed(joined(saying("ada"))) is None
+    assert summed(joined()) is None
+
+
+def test_a_split_within_the_allowed_dissent_is_passed_and_names_who_dissents() -> None:
+    told = said(joined(match("ada"), match("bob"), differs("cyd"), max_dissent=1)).predicate
+    assert str(told.verification_result) == "PASSED"
+    assert (told.consensus.result, told.consensus.dissenting) == ("SPLIT", ("cyd",))
+
+
+@pytest.mark.parametrize(
+    ("operators", "levels"),
+    [
+        (("ada",), ()),
+        (("ada", "bob"), ("SLSA_BUILD_REPRODUCED",)),
+        (("ada", "eve"), ()),
+        (("ada", "nobody"), ()),
+        (("ada", "eve", "bob"), ("SLSA_BUILD_REPRODUCED",)),
+    ],
+)
+def test_reproduced_takes_two_bodies_that_are_distinct_in_law(
+    operators: tuple[str, ...], levels: tuple[str, ...]
+) -> None:
+    found = joined(*(match(name) for name in operators), k=1)
+    assert said(found).predicate.verified_levels == levels
+
+
+def test_an_operator_whose_match_does_not_count_reproduces_nothing() -> None:
+    found = joined(match("ada"), match("bob", work=Proof.WRONG), k=1)
+    assert said(found).predicate.verified_levels == ()
+
+
+def test_reviews_are_a_level_of_our_own() -> None:
+    found = joined(match("ada"), k=1)
+    assert said(found, reviews=2).predicate.verified_levels == ("SAMEBITS_SOURCE_REVIEWED_2",)
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    plain = said(joined(match("ada"), match("bob"))).to_dict()
+    for name, value in changes.items():
+        place = plain["predicate"]
+        if name in {"result", "matched", "number", "supersedes"}:
+            place = place[EXTENSION]
+        place[name] = value
+    return plain
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "passed-a-suspect": {"result": "SUSPECT"},
+    "passed-what-is-nondeterministic": {"result": "NONDETERMINISTIC"},
+    "failed-what-is-confirmed": {"verificationResult": "FAILED", "verifiedLevels": ["FAILED"]},
+    "passed-as-failed": {"verifiedLevels": ["FAILED"]},
+    "failed-and-a-level": {
+        "result": "SUSPECT", "verificationResult": "FAILED", "verifiedLevels": ["FAILED",
+        "SLSA_BUILD_REPRODUCED"],
+    },
+    "failed-without-saying-so": {
+        "result": "SUSPECT", "verificationResult": "FAILED", "verifiedLevels": [],
+    },
+    "a-level-nobody-knows": {"verifiedLevels": ["SLSA_BUILD_LEVEL_3"]},
+    "reproduced-by-one": {"matched": ["ada"]},
+    "second-without-a-first": {"number": 2},
+    "first-with-one-before": {"supersedes": POLICY.to_dict()},
+    "of-no-result": {"result": "PENDING"},
+    "of-another-version": {"slsaVersion": "1.0"},
+    "with-a-field-more": {"note": "x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_summary_that_contradicts_itself_cannot_be_made(name: str) -> None:
+    with pytest.raises(ValidationError):
+        SummaryStatement.model_validate(changed(**LIES[name]))
+
+
+def test_a_summary_reads_back_to_the_same_bytes_and_is_about_one_file() -> None:
+    made = said(joined(match("ada"), match("bob")))
+    assert read_statement(made.to_bytes()) == made
+    plain = made.to_dict()
+    plain["subject"].append({"name": "x", "digest": {"sha256": "a" * 64}})
+    with pytest.raises(ValidationError, match="one shipped file"):
+        SummaryStatement.model_validate(plain)
+    plain["subject"] = [{"name": "x", "digest": {"hmac_sha256": "a" * 64}}]
+    with pytest.raises(ValidationError, match="one shipped file"):
+        SummaryStatement.model_validate(plain)
+
+
+@pytest.mark.parametrize(
+    ("locator", "expected"),
+    [
+        (PURL, PURL),
+        ("file:netbase.deb", "pkg:generic/acme/tool@1.0?file_name=tool.deb"),
+        (None, "pkg:generic/acme/tool@1.0?file_name=tool.deb"),
+    ],
+)
+def test_a_file_is_called_by_its_purl_and_never_by_a_path(
+    locator: str | None, expected: str
+) -> None:
+    assert resource_uri(RELEASE, FILE, locator) == expected
+
+
+def test_odd_names_are_encoded() -> None:
+    release = ReleaseName(vendor="acme", product="a+b", version="1:2~3")
+    assert resource_uri(release, "a=b,c", None) == (
+        "pkg:generic/acme/a%2Bb@1%3A2~3?file_name=a%3Db%2Cc"
+    )
+
+
+class Desk:
+    """Where Ada publishes what she joins."""
+
+    def __init__(self, *operators: str) -> None:
+        self.world = World(*(operators or ("ada", "bob")))
+        self.site = self.world["ada-1"]
+        self.minutes = 0
+
+    def publish(self, **changes: Any) -> Published | None:
+        (found,) = self.world.consensus().artefacts
+        self.minutes += 1
+        given: dict[str, Any] = {
+            "by": Summarizer(
+                center="ada-1",
+                verifier=BY.verifier,
+                version="0.1.0",
+                policy=POLICY,
+                legal=legal_names(self.world.policy),
+            ),
+            "resource": PURL,
+            "reviews": 0,
+            "sign": self.site.sign,
+            "keys": [self.site.key.public],
+            "now": NOW + timedelta(minutes=self.minutes),
+        }
+        return publish_summary(self.site.store, RELEASE, found, **{**given, **changes})
+
+    def read(self, published: Published | None) -> SummaryStatement:
+        assert published is not None
+        envelope = Envelope.from_bytes(self.site.store.get(published.name, 1 << 20))
+        statement = statement_of(envelope)
+        assert isinstance(statement, SummaryStatement)
+        return statement
+
+
+def test_a_later_summary_names_the_one_it_supersedes() -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    first = desk.publish()
+    desk.world["bob-1"].run(
+        run="20260103T030405Z-00000003", files={FILE: MadeUpFile.different(CONTENT, b"other")}
+    )
+    second = desk.publish()
+    assert first
+    assert second
+    assert first.name.endswith("/ada-1/000001.dsse.json")
+    assert second.name.endswith("/ada-1/000002.dsse.json")
+    one, two = desk.read(first), desk.read(second)
+    assert [str(s.predicate.verification_result) for s in (one, two)] == ["PASSED", "FAILED"]
+    assert two.predicate.consensus.supersedes == Reference(
+        uri=f"https://samebits.example/{first.name}", digest=DigestSet(sha256=one.digest())
+    )
+
+
+def test_what_says_nothing_new_is_not_said_again() -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    assert desk.publish() is not None
+    assert desk.publish() is None
+    desk.world["bob-1"].run(run="20260103T030405Z-00000003")
+    assert desk.publish() is not None
+
+
+def test_of_what_is_open_nothing_is_kept() -> None:
+    desk = Desk()
+    desk.site.run()
+    assert desk.publish() is None
+
+
+def test_of_two_that_publish_at_once_the_second_supersedes_the_first() -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    store, sign = desk.site.store, desk.site.sign
+    raced: list[Published | None] = []
+
+    def late(statement: Any) -> Envelope:
+        if not raced:
+            raced.append(None)
+            raced[0] = desk.publish(reviews=1)
+        return sign(statement)
+
+    second = desk.publish(sign=late)
+    assert second
+    assert second.name.endswith("000002.dsse.json")
+    assert desk.read(second).predicate.consensus.supersedes is not None
+    assert len([k for k in store.objects if k.startswith("public/consensus")]) == 2
+
+
+def test_many_that_publish_at_once_end_in_one_message() -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    real, count = desk.site.store.put_record, iter(range(1000))
+
+    def taken(key: str, data: bytes) -> None:
+        del data
+        raise StoreConflictError(f"{key} {next(count)}")
+
+    desk.site.store.put_record = taken  # type: ignore[method-assign]
+    with pytest.raises(StoreConflictError, match="by many at once"):
+        desk.publish()
+    desk.site.store.put_record = real  # type: ignore[method-assign]
+
+
+def prefix(desk: Desk) -> str:
+    (found,) = desk.world.consensus().artefacts
+    return summary_prefix(RELEASE, found.question, "ada-1")
+
+
+def test_a_summary_that_somebody_else_planted_is_not_built_upon() -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    made = desk.publish()
+    assert made
+    forged = desk.world["bob-1"].sign(desk.read(made))
+    desk.site.store.objects[f"{prefix(desk)}000002.dsse.json"] = [forged.to_bytes()]
+    with pytest.raises(SignatureError):
+        desk.publish()
+
+
+@pytest.mark.parametrize("where", ["000009.dsse.json", "x.dsse.json"])
+def test_a_summary_under_the_name_of_another_is_not_built_upon(where: str) -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    made = desk.publish()
+    assert made
+    desk.site.store.objects[f"{prefix(desk)}{where}"] = [made.envelope.to_bytes()]
+    with pytest.raises(DamagedError):
+        desk.publish()
+
+
+def test_a_summary_of_another_file_is_not_built_upon() -> None:
+    desk = Desk()
+    for site in desk.world.sites.values():
+        site.run()
+    made = desk.publish()
+    assert made
+    other = desk.read(made).to_dict()
+    other["subject"][0]["name"] = "other.deb"
+    envelope = desk.site.sign(SummaryStatement.model_validate(other))
+    desk.site.store.objects[made.name] = [envelope.to_bytes()]
+    with pytest.raises((DamagedError, EvidenceError)):
+        desk.publish(reviews=1)

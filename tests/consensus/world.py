@@ -1,0 +1,157 @@
+"""A small world of centers: each with a store, a key and a log; made-up runs, really signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from builders.digest import Digest
+from builders.words import Outcome
+from pipelines.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from pipelines.consensus import (
+    Gathered,
+    OwnCenter,
+    ReleaseConsensus,
+    Source,
+    consensus_of,
+    gather,
+)
+from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.keys import REPORT, Visibility, private_twin
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.statements import Statement
+from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
+from tests.fakes.store import MemoryStore
+
+RELEASE = ReleaseName(vendor="acme", product="tool", version="1.0")
+FILE, CONTENT = "tool.deb", b"the shipped bytes"
+FILES = {FILE: MadeUpFile.identical(CONTENT)}
+PRODUCTS = {"tool-dbgsym.deb": b"symbols that nobody ships"}
+LAWS = {"ada": "Ada AG", "bob": "Bob Ltd", "cyd": "Cyd Inc."}
+
+
+@dataclass(kw_only=True)
+class Site:
+    """One center as others see it, and the key that it signs with."""
+
+    id: str
+    operator: str
+    region: str
+    key: MadeUpKey
+    store: MemoryStore = field(default_factory=MemoryStore)
+    log: list[Digest] = field(default_factory=list)
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def builder(self) -> str:
+        return f"https://samebits.example/centers/{self.id}/builder"
+
+    def put(self, key: str, envelope: Envelope, *, logged: bool = True) -> None:
+        self.store.put_record(key, envelope.to_bytes())
+        if logged:
+            self.log.append(envelope.digest())
+
+    def sign(self, statement: Statement) -> Envelope:
+        return sign(statement.to_bytes(), self.key)
+
+    def made(self, **changes: Any) -> MadeUpRun:
+        """Return a run of this center in which all is as it should be, but for `changes`."""
+        return MadeUpRun(
+            **{
+                "center": self.id,
+                "builder": self.builder,
+                "release": str(RELEASE),
+                "run": "20260102T030405Z-0a1b2c3d",
+                "files": FILES,
+                "by_products": PRODUCTS,
+                **changes,
+            }
+        )
+
+    def publish(
+        self, run: MadeUpRun, *, key: MadeUpKey | None = None, logged: bool = True
+    ) -> dict[str, str]:
+        """Store the statements of a run, and what it left; returns their records by name."""
+        names, folder = {}, replace(run, release=str(RELEASE)).folder()
+        for name, envelope in run.envelopes(key or self.key).items():
+            names[name] = folder + name
+            self.put(names[name], envelope, logged=logged)
+        for content in run.outputs.values():
+            self.store.put_cas(Visibility.PRIVATE, content)
+        whole = run.report().to_json()
+        if run.outcome is Outcome.BUILT:
+            self.store.put_record(private_twin(folder + REPORT), whole)
+        self.store.put_record(folder + REPORT, b"{}")
+        return names
+
+    def run(self, **changes: Any) -> dict[str, str]:
+        return self.publish(self.made(**changes))
+
+
+class World:
+    """Centers that know each other by one policy."""
+
+    def __init__(self, *operators: str) -> None:
+        self.sites = {
+            f"{name}-1": Site(
+                id=f"{name}-1", operator=name, region=f"{name}-land", key=MadeUpKey(name)
+            )
+            for name in operators or ("ada", "bob", "cyd")
+        }
+        self.rules = ConsensusRules(k=2)
+
+    def __getitem__(self, center: str) -> Site:
+        return self.sites[center]
+
+    @property
+    def policy(self) -> Policy:
+        operators = sorted({site.operator for site in self.sites.values()})
+        return Policy(
+            version=1,
+            operators=tuple(
+                Operator(name=n, legal=LAWS.get(n, n), key=MadeUpKey(f"law {n}").public)
+                for n in operators
+            ),
+            centers=tuple(
+                PolicyCenter(
+                    id=site.id,
+                    operator=site.operator,
+                    region=site.region,
+                    builder=site.builder,
+                    verifier=f"https://samebits.example/centers/{site.id}/verifier",
+                    origin=f"samebits.example/centers/{site.id}",
+                    log_key="",
+                    keys=(CenterKey(key=site.key.public, start=site.start, end=site.end),),
+                )
+                for site in self.sites.values()
+            ),
+            consensus=self.rules,
+        )
+
+    def index_of(self, center: str, pae: Digest) -> int | None:
+        log = self.sites[center].log
+        return log.index(pae) if pae in log else None
+
+    def gather(self, own: str | None = "ada-1", *, also: tuple[Source, ...] = ()) -> Gathered:
+        sources = [Source(center=site.id, store=site.store) for site in self.sites.values()]
+        return gather(
+            RELEASE,
+            [*sources, *also],
+            policy=self.policy,
+            index_of=self.index_of,
+            own=OwnCenter(id=own, store=self.sites[own].store) if own else None,
+        )
+
+    def consensus(self, own: str | None = "ada-1", **changes: Any) -> ReleaseConsensus:
+        return consensus_of(self.gather(own), self.rules, own=own, **changes)
+
+    def result(self, own: str | None = "ada-1") -> str:
+        (found,) = self.consensus(own).artefacts
+        return str(found.result)
+
+
+def whys(found: ReleaseConsensus) -> set[tuple[str, str]]:
+    """Return who was counted out and why, before the join and in it."""
+    every = [*found.counted_out, *(o for one in found.artefacts for o in one.counted_out)]
+    return {(out.center, str(out.why)) for out in every}
