@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from builders.errors import NotFoundError, UsageError
@@ -29,11 +30,14 @@ from pipelines.evidence.check.dossier import Dossier
 from pipelines.evidence.check.filechecks import named_digests
 from pipelines.evidence.dsse import MAX_ENVELOPE
 from pipelines.evidence.keys import Visibility, cas
-from pipelines.evidence.publickey import PublicKey, read_public_key
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName
 from pipelines.evidence.signed import SUFFIX
-from pipelines.evidence.signing import KEY_NAMES, read_public_file
 from pipelines.evidence.store import DamagedError, Store, TooLargeError
+from pipelines.log.journal import Log
+from pipelines.loggedrun import log_members
+from pipelines.policy import Policy
+from pipelines.publickeys import public_keys
 
 _PAGE = 25_000
 
@@ -47,39 +51,30 @@ class Exported:
     left_out: tuple[str, ...]
 
 
-def export(store: Store, name: RunName, center: Center) -> Exported:
+def export(
+    store: Store, name: RunName, center: Center, log: Log, *, policy: Policy, now: datetime
+) -> Exported:
     """Return the bundle of one run of `center`, checked as its readers will check it.
 
-    The same run always gives the same bytes. Raises `NotFoundError` for a run that has no
-    statements, `KeyFileError` without the center's public key, and `DamagedError` when the store
-    holds something that no reader would accept.
+    The same run under the same checkpoint always gives the same bytes; `now` is UTC. Raises
+    `NotFoundError` for a run that has no statements or is not logged yet, `KeyFileError` without
+    the center's public key, and `DamagedError` when the store holds something that no reader would
+    accept.
     """
     keys = public_keys(center)
+    statements = _statements(store, name)
     members = {
         CARD: card_of(center, keys).to_bytes(),
         **{f"{KEYS}{use}.pub": key.to_pem() for use, key in keys.items()},
         REPORT: store.get(name.prefix + REPORT, MAX_REPORT),
-        **_statements(store, name),
+        **statements,
+        **log_members(store, name, center, log, policy, statements, now),
     }
     trust = Trust(keys=(keys["statements"],), builder=center.builder_id)
     first = _checked(Bundle.of(members).to_bytes(), trust, name)
     evidence, left_out = _public_evidence(store, first, trust)
     data = first if not evidence else Bundle.of({**members, **evidence}).to_bytes()
     return Exported(data=data, result=check_bundle(data, trust=trust), left_out=left_out)
-
-
-def public_keys(center: Center) -> dict[str, PublicKey]:
-    """Return the public keys of a center by use; raises `KeyFileError` without one for statements.
-
-    No private key is opened.
-    """
-    paths = {use: center.key_folder / f"{use}.pub" for use in KEY_NAMES}
-    paths |= {use: source.public for use, source in center.key_sources}
-    return {
-        use: read_public_key(read_public_file(path))
-        for use, path in sorted(paths.items())
-        if use == "statements" or path.exists()
-    }
 
 
 def card_of(center: Center, keys: dict[str, PublicKey]) -> CenterCard:

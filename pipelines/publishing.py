@@ -20,43 +20,50 @@ from pipelines.foldercache import FolderCache
 from pipelines.job import Job
 from pipelines.redaction import public_form, redact
 from pipelines.report import Report
-from pipelines.signer import Evidence, LocalSigner, SocketSigner, StatementSigner
+from pipelines.signer import CenterSigner, Evidence, LocalSigner, SocketSigner
 from pipelines.signer.evidence import MAX_RECIPE
-from pipelines.signer.local import center_key, folder_locks
+from pipelines.signer.local import center_key, folder_locks, log_signer
 from pipelines.workshop import recipes_folder
 
 
-def open_signer(center: Center, store: Store, vault: Vault) -> StatementSigner:
+def open_signer(center: Center, store: Store, vault: Vault) -> CenterSigner:
     """Return the signer of a center: behind its socket if its file names one, else in process.
 
     Raises `KeyFileError`.
     """
     if center.signer is not None:
         return SocketSigner(center.signer)
+    from pipelines.consensus.desk import check_summary  # noqa: PLC0415  # it opens signers itself
+
     return LocalSigner(
         center,
         store,
         key=center_key(center),
+        log=log_signer(center),
         locks=folder_locks(recipes_folder() / "images"),
         vault=vault,
         cache=FolderCache(center.home / "cache" / "contents"),
+        summaries=check_summary,
     )
 
 
-def sign_and_store(
-    job: Job, report: Report, signer: StatementSigner, store: Store
-) -> tuple[str, ...]:
+def sign_and_store(job: Job, report: Report, signer: CenterSigner, store: Store) -> tuple[str, ...]:
     """Sign what a run found and store it; returns the names of the records.
 
     What the report names by digest must be in the store already. Raises `RefusedError` when the
     signer does not agree, `SignerError` when it cannot be reached, `StoreError`.
     """
     evidence = gather_evidence(job, report, store)
-    folder = release_run(report.vendor, report.product, report.version, report.center, report.run)
+    folder = run_folder(report)
     envelopes = named(signer.sign(evidence))
     for name, envelope in envelopes.items():
         _put(store, f"{folder}{name}", envelope)
     return tuple(f"{folder}{name}" for name in envelopes)
+
+
+def run_folder(report: Report) -> str:
+    """Return the folder of a run's records."""
+    return release_run(report.vendor, report.product, report.version, report.center, report.run)
 
 
 def make_salt(job: Job, store: Store) -> None:
@@ -70,7 +77,7 @@ def store_report(job: Job, report: Report, store: Store) -> str:
 
     Where that is not the whole report, the whole goes under the same name into the private prefix.
     """
-    key = release_run(report.vendor, report.product, report.version, report.center, report.run)
+    key = run_folder(report)
     if job.loaded().recipe.visibility == "private":
         public = redact(report, release_salt(store, ReleaseName.parse(job.release)))
     else:

@@ -30,7 +30,7 @@ from pipelines.report import Attempt, Environment, Report, ReviewFact, SourceFac
 
 WITHHELD = "withheld"
 _STEPS = (
-    "inputs", "source", "image", "rebuild", "seal", "shipped", "judge", "look", "confirm",
+    "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "look", "confirm",
     "explain", "total",
 )  # fmt: skip
 

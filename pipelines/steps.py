@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builders.claim import recipe_script
-from builders.errors import RebuildError
+from builders.digest import Digest
+from builders.errors import InfrastructureError, RebuildError, StoreError
 from builders.images.provide import ProvidedImage, provide
 from builders.inputs import gather
 from builders.outputs import Part
 from builders.plan import InputFile, make_plan
+from builders.preload.library import provide_library
 from builders.rebuild import LOG, OUTPUTS, Rebuild, rebuild
 from builders.seal import Seal, seal_files
 from builders.source import source_digest
@@ -22,10 +24,21 @@ from builders.words import Role
 from pipelines import progress
 from pipelines.evidence import Visibility
 from pipelines.evidence.keys import cas
+from pipelines.evidence.outbox import OutboxStore
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.salt import release_salt
 from pipelines.job import Job
-from pipelines.publishing import make_salt, open_signer, sign_and_store, store_report
+from pipelines.logbook import Logbook
+from pipelines.publishing import (
+    make_salt,
+    open_signer,
+    run_folder,
+    sign_and_store,
+    store_report,
+)
 from pipelines.report import Attempt, Report, SourceFact
 
+LIBRARY = "the declared clock"
 JUDGED, RETRY, CONFIRMING = "judged", "retry", "confirming"
 _ATTEMPTS = "attempts.jsonl"
 
@@ -55,9 +68,21 @@ def source_facts(job: Job, inputs: tuple[InputFile, ...]) -> tuple[SourceFact, .
 
 
 def provide_image(job: Job) -> ProvidedImage:
-    """Make sure that the engine holds the builder image."""
+    """Make sure that the engine holds the builder image, and the vault the declared clock."""
     progress.sink().step(job.release, "providing the builder image")
-    return provide_once(job, job.loaded().recipe.build.image)
+    build, shop = job.loaded().recipe.build, job.shop()
+    provided = provide_once(job, build.image)
+    if build.clock is not None:
+        with shop.image_lock(LIBRARY):
+            provide_library(
+                shop.images,
+                shop.engine,
+                shop.vault,
+                shop.workdir,
+                labels=job.labels(),
+                cancelled=shop.cancelled,
+            )
+    return provided
 
 
 def provide_once(job: Job, name: str) -> ProvidedImage:
@@ -129,8 +154,33 @@ def seal_outputs(job: Job, attempt: Attempt) -> Seal:
     return seal_files([folder / name for name in sealed], center=job.center.id, run=job.run)
 
 
+def commit_seal(job: Job, claim: Digest, seal: Seal) -> int:
+    """Log claim and seal, and return the index; nothing shipped may be opened before that.
+
+    Of a private release the claim is logged keyed, as it is told everywhere. Raises
+    `InfrastructureError` when the log cannot be reached.
+    """
+    shop = job.shop()
+    progress.sink().step(job.release, "logging the commitment")
+    if job.loaded().recipe.visibility == "private":
+        salt = release_salt(shop.store, ReleaseName.parse(job.release))
+        claim = salt.keyed(claim)
+    try:
+        book = shop.logbook()
+        return book.commit(release=job.release, run=job.run, claim=claim, seal=seal.digest)
+    except StoreError as error:
+        raise InfrastructureError(
+            "the commitment could not be logged, so nothing that was shipped was opened",
+            got=error,
+            todo="Verify again once the store of the center answers",
+        ) from error
+
+
 def publish(job: Job, report: Report) -> str:
-    """Store logs and outputs, then signed statements, then the report; returns its name."""
+    """Store logs and outputs, then signed statements, log them, then the report.
+
+    Returns the report's name.
+    """
     store = job.shop().store
     progress.sink().step(job.release, "storing evidence")
     for attempt in report.attempts:
@@ -140,11 +190,25 @@ def publish(job: Job, report: Report) -> str:
         for output in attempt.rebuild.outputs:
             store.put_file(cas(Visibility.PRIVATE, output.sha256), folder / OUTPUTS / output.name)
     make_salt(job, store)
-    sign_and_store(job, report, open_signer(job.center, store, job.shop().vault), store)
+    book, records = job.shop().logbook(), run_folder(report)
+    with book.storing(records):
+        sign_and_store(job, report, open_signer(job.center, store, job.shop().vault), store)
+    _settle(job, book, records)
     key = store_report(job, report, store)
     if (flushed := job.shop().flush()) and (note := flushed.note()):
         progress.sink().step(job.release, note)
     return key
+
+
+def _settle(job: Job, book: Logbook, records: str) -> None:
+    """Log the run's statements; those that wait for a store far away are logged with later ones."""
+    job.shop().flush()
+    try:
+        book.settle(records)
+    except StoreError as error:
+        if not isinstance(job.shop().store, OutboxStore):
+            raise
+        progress.sink().step(job.release, f"the statements are not logged yet: {error}")
 
 
 def attempts(job: Job) -> tuple[Attempt, ...]:

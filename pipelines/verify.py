@@ -44,6 +44,7 @@ class Steps:
     provide_image: Callable[[Job], ProvidedImage] = steps.provide_image
     run_rebuild: Callable[..., Attempt] = steps.run_rebuild
     seal_outputs: Callable[[Job, Attempt], Seal] = steps.seal_outputs
+    commit_seal: Callable[[Job, Digest, Seal], int] = steps.commit_seal
     fetch_shipped: Callable[..., tuple[ShippedFile, ...]] = judging.fetch_shipped
     judge: Callable[..., tuple[Finding, ...]] = judging.judge
     explain_difference: Callable[[Job, Finding, Attempt], Explanation] = judging.explain_difference
@@ -97,7 +98,7 @@ def verify(job: Job, using: Steps | None = None, *, fresh: bool = False) -> Repo
     run = _Run()
     start = time.monotonic()
     job.shop().check_store()  # a store that takes nothing is found out before anything is built
-    policy = load_policy(job.center.policy)
+    policy = load_policy(job.center.policy, home=job.center.home, now=datetime.now(UTC))
     open_signer(job.center, job.shop().store, job.shop().vault)  # as is a center without its keys
     try:
         _rebuild(job, using, run, policy)
@@ -115,7 +116,7 @@ def verify(job: Job, using: Steps | None = None, *, fresh: bool = False) -> Repo
 
 
 def _rebuild(job: Job, using: Steps, run: _Run, policy: Policy) -> None:
-    """Rebuild and seal; nothing here has seen a shipped byte."""
+    """Rebuild, seal and commit; nothing here has seen a shipped byte."""
     loaded, shop = job.loaded(), job.shop()
     run.claim = claim_of(loaded, claimed_digest(loaded.recipe.build.image, shop.images)).digest
     with run.timed("inputs"):
@@ -130,7 +131,10 @@ def _rebuild(job: Job, using: Steps, run: _Run, policy: Policy) -> None:
     run.outcome, run.reason = run.attempt.rebuild.outcome, run.attempt.rebuild.reason
     if run.outcome is Outcome.BUILT:
         with run.timed("seal"):
-            run.seal = using.seal_outputs(job, run.attempt)
+            seal = using.seal_outputs(job, run.attempt)
+        with run.timed("commit"):
+            using.commit_seal(job, run.claim, seal)
+        run.seal = seal
 
 
 def _require_reviews(job: Job, run: _Run, policy: Policy) -> None:

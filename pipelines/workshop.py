@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builders.budget import Budget
 from builders.engine import Engine
@@ -23,6 +24,9 @@ from pipelines.evidence import DirectoryStore, Visibility
 from pipelines.evidence.nearby import NearbyStore
 from pipelines.evidence.opening import CenterStore, open_center_store
 from pipelines.evidence.outbox import Flushed, OutboxStore
+
+if TYPE_CHECKING:
+    from pipelines.logbook import Logbook
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -69,6 +73,12 @@ class Workshop:
     def flush(self) -> Flushed | None:
         """Send the evidence that waits; None for a store that nothing waits for."""
         return self.store.flush() if isinstance(self.store, OutboxStore) else None
+
+    def logbook(self) -> Logbook:
+        """Return the center's log; raises `KeyFileError` without its key."""
+        from pipelines.logbook import open_logbook  # noqa: PLC0415  # it asks for a workshop's parts
+
+        return open_logbook(self.center, self.store, self.vault)
 
     @cached_property
     def states(self) -> AptStates:

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.bench.sample import sample_bundle
+from pipelines.bench.sample import Keys, sample
 from pipelines.bench.show import spread
 from pipelines.evidence.signing import create_key
 
@@ -23,14 +24,19 @@ SystemExit: pass\nprint(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
 def measure(runs: int, *, artefacts: int) -> dict[str, Any]:
     """Return the seconds of `runs` checks, after one that warms the disk cache.
 
-    The bundle is made up: a run of `artefacts` artefacts, all of them identical.
+    The bundle is made up: a run of `artefacts` artefacts, all of them identical, checked
+    under a policy.
     """
     with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
         folder = Path(name)
-        key = create_key(folder / "keys", "statements")
-        bundle = folder / "sample.bundle.tar"
-        bundle.write_bytes(sample_bundle(key, artefacts=artefacts))
-        words = [str(bundle), "--key", str(folder / "keys/statements.pub")]
+        uses = ("statements", "log", "operator")
+        keys = Keys(**{use: create_key(folder / "keys", use) for use in uses})
+        tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+        made = sample(keys, expires=tomorrow, artefacts=artefacts)
+        bundle, policy = folder / "sample.bundle.tar", folder / "policy.dsse.json"
+        bundle.write_bytes(made.bundle)
+        policy.write_bytes(made.policy)
+        words = [str(bundle), "--policy", str(policy)]
         seconds = []
         for number in range(runs + 1):
             start = time.perf_counter()
@@ -48,14 +54,18 @@ def measure(runs: int, *, artefacts: int) -> dict[str, Any]:
 
 def loaded_heavy(words: list[str]) -> list[str]:
     """Return the heavy modules that `evidence check` with these words imports."""
+    return sorted({name.partition(".")[0] for name in loaded(words)} & set(HEAVY))
+
+
+def loaded(words: list[str]) -> set[str]:
+    """Return all modules that `evidence check` with these words imports."""
     done = subprocess.run(
         [sys.executable, "-c", _LOADED, "evidence", "check", *words],
         check=True,
         capture_output=True,
         text=True,
     )
-    loaded = {line.partition(".")[0] for line in done.stderr.splitlines()}
-    return sorted(loaded & set(HEAVY))
+    return set(done.stderr.splitlines())
 
 
 def _timed_python() -> float:

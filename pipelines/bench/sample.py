@@ -1,20 +1,24 @@
-"""A made-up run and its bundle, signed by a key at hand: no engine, no store, no recipe."""
+"""A made-up run, its bundle and a policy, signed by keys at hand: no engine, store or recipe."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from builders.digest import Digest
 from builders.rebuilt import Output, Part, Rebuild
 from builders.words import Kind, Outcome, Verdict
+from pipelines.bench.samplelog import chained, log_members
 from pipelines.evidence.bundle import Bundle, CenterCard, KeyEntry
-from pipelines.evidence.bundle.layout import CARD, REPORT, STATEMENTS, STATEMENTS_KEY
-from pipelines.evidence.dsse import EnvelopeSigner, sign
+from pipelines.evidence.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.signed import named
 from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,
     ProvenanceStatement,
+    read_statement,
 )
 from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
@@ -22,10 +26,15 @@ from pipelines.evidence.statements import provenance as a
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
 from pipelines.judge.finding import ExplanationStatus, Finding, ShippedFact
 from pipelines.judge.look import FileFact
+from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
+from pipelines.log.signers import LogSigner
+from pipelines.policy import CenterKey, Operator, Policy, PolicyCenter
+from pipelines.policy.signed import add_signature
 from pipelines.report import Attempt, Environment, Report
 
 _CENTER, _RUN = "sample", "20260102T030405Z-0a1b2c3d"
 _BUILDER = "https://samebits.example/centers/sample/builder"
+_ORIGIN, _REGION = "samebits.example/centers/sample", "nowhere"
 _RELEASE, _IMAGE, _METHOD = "sample/sample@1.0", "debian-trixie-build", "script"
 _STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _FINISHED = datetime(2026, 1, 2, 3, 4, 8, tzinfo=UTC)
@@ -36,31 +45,91 @@ _DECLARED = a.DeclaredEnvironment(
 )
 
 
-def sample_bundle(key: EnvelopeSigner, *, artefacts: int = 1) -> bytes:
-    """Return the bundle of a run whose artefacts are all identical."""
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Who signs: the center its statements, its log the checkpoint, an operator the policy."""
+
+    statements: EnvelopeSigner
+    log: EnvelopeSigner
+    operator: EnvelopeSigner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A bundle, and the signed policy that its reader has."""
+
+    bundle: bytes
+    policy: bytes
+
+
+def sample(keys: Keys, *, expires: datetime, artefacts: int = 1) -> Sample:
+    """Return the bundle of a run whose artefacts are all identical, and a policy until `expires`.
+
+    The run is in a log of its own. Raises `KeyFileError` for a key of the log that is not Ed25519.
+    """
     files = {
         f"file-{number}": FileFact(sha256=Digest.of(b"%d" % number), size=len(b"%d" % number))
         for number in range(1, artefacts + 1)
     }
     made = _provenance(files)
     statements = [made, *(_comparison(n, f, made) for n, f in files.items()), _attempt(files)]
-    envelopes = named(sign(statement.to_bytes(), key) for statement in statements)
+    envelopes = named(sign(statement.to_bytes(), keys.statements) for statement in statements)
+    log = LogSigner(_ORIGIN, keys.log)
+    policy = _policy(keys, log, expires)
+    leaves = chained(_entries(envelopes.values(), keys))
+    shown = {"log": keys.log.public, "statements": keys.statements.public}
     card = CenterCard(
         id=_CENTER,
         operator=_CENTER,
-        region="nowhere",
+        region=_REGION,
         builder_id=_BUILDER,
         verifier_id=_BUILDER,
-        keys=(KeyEntry(use="statements", keyid=key.public.keyid),),
+        keys=tuple(KeyEntry.model_validate({"use": u, "keyid": k.keyid}) for u, k in shown.items()),
     )
-    return Bundle.of(
+    bundle = Bundle.of(
         {
             CARD: card.to_bytes(),
-            STATEMENTS_KEY: key.public.to_pem(),
+            **{f"{KEYS}{use}.pub": key.to_pem() for use, key in shown.items()},
+            POLICY: policy,
             REPORT: _report(files).to_json(),
             **{f"{STATEMENTS}{name}": e.to_bytes() for name, e in envelopes.items()},
+            **log_members(leaves, range(len(leaves)), log),
         }
-    ).to_bytes()
+    )
+    return Sample(bundle=bundle.to_bytes(), policy=policy)
+
+
+def _entries(envelopes: Iterable[Envelope], keys: Keys) -> Iterator[Entry]:
+    yield CommitmentEntry(center=_CENTER, release=_RELEASE, run=_RUN, claim=_DIGEST, seal=_DIGEST)
+    for envelope in envelopes:
+        yield StatementEntry(
+            center=_CENTER,
+            release=_RELEASE,
+            pae=envelope.digest(),
+            keyid=keys.statements.public.keyid,
+            predicate_type=read_statement(envelope.payload).predicate_type,
+        )
+
+
+def _policy(keys: Keys, log: LogSigner, expires: datetime) -> bytes:
+    policy = Policy(
+        version=1,
+        expires=expires,
+        operators=(Operator(name=_CENTER, legal=_CENTER, key=keys.operator.public),),
+        centers=(
+            PolicyCenter(
+                id=_CENTER,
+                operator=_CENTER,
+                region=_REGION,
+                builder=_BUILDER,
+                verifier=_BUILDER,
+                origin=_ORIGIN,
+                log_key=str(log.key),
+                keys=(CenterKey(key=keys.statements.public),),
+            ),
+        ),
+    )
+    return add_signature(policy, _CENTER, keys.operator).envelope.to_bytes()
 
 
 def _provenance(files: dict[str, FileFact]) -> ProvenanceStatement:

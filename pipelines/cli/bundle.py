@@ -12,6 +12,8 @@ from builders.errors import SamebitsError, UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from pipelines.evidence.check import CheckResult, GivenFile, Trust
 
 _COLORS = {"ok": "green", "note": None, "unchecked": "yellow", "wrong": "red"}
@@ -32,25 +34,32 @@ def export(
 ) -> None:
     """Write one bundle: all that is public about a run of RELEASE (vendor/product@version).
 
-    Statements, report, public evidence, the center's card and public keys; a plain tar, always the
-    same bytes for the same run. Nothing private is read.
+    Statements, report, public evidence, the center's card and public keys, the leaves of its log
+    with their proofs, and its policy; a plain tar. Nothing private is read.
 
     \b
     Example:
       samebits evidence export debian/netbase@6.5 --out netbase.bundle.tar
     """
+    from datetime import UTC, datetime
+
     from builders.digest import Digest
     from pipelines.center import load_center
-    from pipelines.evidence.opening import open_center_store
     from pipelines.evidence.records import find_run
     from pipelines.evidence.release import ReleaseName
     from pipelines.exporting import export as exported
     from pipelines.exporting import write_file
+    from pipelines.policy import load_policy
+    from pipelines.workshop import workshop
 
     center = load_center(center_file)
-    opened = open_center_store(center.store, center.home / "outbox")
-    name = find_run(opened, ReleaseName.parse(release), run, center.id)
-    made = exported(opened, name, center)
+    now = datetime.now(UTC)
+    shop = workshop(center)
+    name = find_run(shop.store, ReleaseName.parse(release), run, center.id)
+    book = shop.logbook()
+    book.settle()
+    policy = load_policy(center.policy, home=center.home, now=now)
+    made = exported(shop.store, name, center, book.log, policy=policy, now=now)
     write_file(out, made.data)
     for left in made.left_out:
         click.echo(f"samebits: evidence {left} is too large for a bundle; left out", err=True)
@@ -76,30 +85,42 @@ def export(
     "--file", "files", multiple=True, type=PATH, metavar="ARTEFACT", help="A file to look up in it."
 )
 @click.option(
+    "--policy", type=PATH, metavar="FILE", help="The signed policy, from where you trust it."
+)
+@click.option(
     "--key",
     "keys",
     multiple=True,
     type=PATH,
     metavar="PUBLIC",
-    help="The center's public key (PEM), from where you trust it.",
+    help="The center's public key (PEM) in place of a policy; its log is then not checked.",
 )
 @click.option("--builder", metavar="URI", help="The builder that the key is trusted for.")
+@click.option(
+    "--max-age",
+    metavar="DURATION",
+    help="Refuse a checkpoint that no witness has seen for so long, such as 720h.",
+)
 @json_option
 def check(
     bundle: Path,
     files: tuple[Path, ...],
+    policy: Path | None,
     keys: tuple[Path, ...],
     builder: str | None,
+    max_age: str | None,
     as_json: bool,
 ) -> None:
     """Check BUNDLE offline, one line a step, and say what it found.
 
-    Keys inside the bundle are not trusted: without --key the best that can come out is exit 2.
+    Nothing inside the bundle is trusted by itself: without --policy the best that can come out is
+    exit 2. The policy names the keys of centers, logs and witnesses.
 
     \b
     Examples:
-      samebits evidence check netbase.bundle.tar --key center.pub
-      samebits evidence check netbase.bundle.tar --key center.pub --file netbase_6.5_all.deb
+      samebits evidence check netbase.bundle.tar --policy policy.dsse.json
+      samebits evidence check netbase.bundle.tar --policy policy.dsse.json \\
+          --file netbase_6.5_all.deb --max-age 720h
 
     Exit codes: 0 all checked and reproduced; 1 something is wrong, or a verdict is not a pass; 2
     something could not be checked; 64 usage.
@@ -113,7 +134,7 @@ def check(
 
     given = [_given(path) for path in files]
     data = read_small_file(bundle, limit=MAX_BUNDLE, file=str(bundle))
-    result = check_bundle(data, trust=_trust(keys, builder), files=given)
+    result = check_bundle(data, trust=_trust(policy, keys, builder, max_age), files=given)
     if as_json:
         print_json({"bundle": str(bundle), **result.to_dict()})
     else:
@@ -133,11 +154,25 @@ def _show(result: CheckResult) -> None:
         click.echo(f"  {answer.file}: {answer.verdict or 'not in this bundle'}")
 
 
-def _trust(keys: tuple[Path, ...], builder: str | None) -> Trust:
+def _trust(
+    policy: Path | None, keys: tuple[Path, ...], builder: str | None, max_age: str | None
+) -> Trust:
+    from datetime import UTC, datetime
+
+    from builders.smallfile import read_small_file
+    from pipelines.evidence.bundle.layout import MAX_POLICY
     from pipelines.evidence.check import Trust
     from pipelines.evidence.publickey import read_public_key
     from pipelines.evidence.signing import read_public_file
 
+    if policy is not None and (keys or builder):
+        raise UsageError(
+            "--policy names keys and builders itself", todo="Leave --key and --builder"
+        )
+    if max_age is not None and policy is None:
+        raise UsageError(
+            "--max-age without --policy", todo="Name the policy: it says who the witnesses are"
+        )
     found = []
     for path in keys:
         try:
@@ -146,7 +181,28 @@ def _trust(keys: tuple[Path, ...], builder: str | None) -> Trust:
             raise UsageError(f"the key {path} cannot be used", got=error) from error
     if builder is not None and not found:
         raise UsageError("--builder without --key", todo="Name the key that the builder signs with")
-    return Trust(keys=tuple(found), builder=builder)
+    return Trust(
+        keys=tuple(found),
+        builder=builder,
+        policy=read_small_file(policy, limit=MAX_POLICY, file=str(policy)) if policy else None,
+        now=datetime.now(UTC),
+        max_age=_age(max_age),
+    )
+
+
+def _age(text: str | None) -> timedelta | None:
+    from datetime import timedelta
+
+    from builders.units import parse_time
+
+    if text is None:
+        return None
+    try:
+        return timedelta(seconds=parse_time(text))
+    except ValueError as error:
+        raise UsageError(
+            "--max-age is no duration", got=ascii(text[:40]), expected=error
+        ) from error
 
 
 def _given(path: Path) -> GivenFile:

@@ -128,7 +128,9 @@ def _open_shell(job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage) -
     plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=shop.engine.facts().cpus)
     folder = attempt_folder(job, 1)
     stage(plan, inputs, shop.vault, folder)
-    with scratch(folder, loaded.recipe.limits.scratch) as mount:
+    with scratch(
+        folder, loaded.recipe.limits.scratch, order=loaded.recipe.build.folder_order
+    ) as mount:
         spec = plan.spec(
             image=image.reference,
             folder=folder,

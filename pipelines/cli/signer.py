@@ -36,7 +36,7 @@ def command(
     cache: Path | None,
     center_file: Path | None,
 ) -> None:
-    """Sign what runs have found, after finding it again.
+    """Sign what runs have found, after finding it again, and the center's log.
 
     It takes evidence on a Unix socket, reads the bytes that the evidence is about in the center's
     store, hashes and judges them itself, and refuses whatever does not agree. The center's file
@@ -47,9 +47,10 @@ def command(
       samebits signer --center center.yaml --socket /run/samebits/signer.sock --user samebits
     """
     from pipelines.center import load_center
+    from pipelines.consensus.desk import check_summary
     from pipelines.evidence.opening import open_store
     from pipelines.foldercache import FolderCache
-    from pipelines.signer.local import LocalSigner, center_key, folder_locks
+    from pipelines.signer.local import LocalSigner, center_key, folder_locks, log_signer
     from pipelines.signer.server import SignerServer, to_stderr
 
     center = load_center(center_file)
@@ -58,8 +59,10 @@ def command(
         center,
         open_store(center.store),
         key=key,
+        log=log_signer(center),
         locks=folder_locks(_images()),
         cache=None if cache is None else FolderCache(cache),
+        summaries=check_summary,
     )
     server = SignerServer(
         path,

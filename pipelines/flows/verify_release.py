@@ -24,6 +24,7 @@ from pipelines import judging, steps
 from pipelines.center import load_center
 from pipelines.evidence.errors import SignerError
 from pipelines.report import Report
+from pipelines.standing.alive import living
 from pipelines.verify import Steps, job_for, verify
 
 
@@ -53,6 +54,7 @@ TASKS = Steps(
     provide_image=_task(steps.provide_image, "provide-image", retried=True),
     run_rebuild=_task(steps.run_rebuild, "rebuild", retried=True),
     seal_outputs=_task(steps.seal_outputs, "seal", retried=False),
+    commit_seal=_task(steps.commit_seal, "commit", retried=True),
     fetch_shipped=_task(judging.fetch_shipped, "fetch-shipped", retried=True),
     judge=_task(judging.judge, "judge", retried=False),
     explain_difference=_task(judging.explain_difference, "explain", retried=False),
@@ -67,7 +69,8 @@ def verify_release(recipe: str, center: str | None = None, *, fresh: bool = Fals
     The flow run completes whatever the verdict is; the verdict is in the report and its table.
     """
     owner = load_center(Path(center) if center else None)
-    with job_for(Path(recipe), owner, flow_run=str(flow_run.id or "")) as job:
+    mine = str(flow_run.id or "")
+    with living(owner, mine), job_for(Path(recipe), owner, flow_run=mine) as job:
         report = verify(job, TASKS, fresh=fresh)
     _show(report)
     return report

@@ -22,12 +22,16 @@ def warnings(
     found = []
     if policy.expires is not None and policy.expires - now <= AHEAD:
         found.append(_expiry(policy.expires, now))
-    found += [
+    return (*found, *endings(policy, sizes))
+
+
+def endings(policy: Policy, sizes: Mapping[str, int] | None = None) -> tuple[str, ...]:
+    """Return one sentence for each center whose last key has a known end."""
+    return tuple(
         _end(center, (sizes or {}).get(center.id))
         for center in policy.centers
         if all(key.end is not None for key in center.keys)
-    ]
-    return tuple(found)
+    )
 
 
 def _expiry(expires: datetime, now: datetime) -> str:

@@ -6,6 +6,6 @@ socket; by default the same code runs in the process that verified.
 
 from pipelines.signer.client import SocketSigner
 from pipelines.signer.evidence import Evidence
-from pipelines.signer.local import LocalSigner, StatementSigner
+from pipelines.signer.local import CenterSigner, LocalSigner
 
-__all__ = ["Evidence", "LocalSigner", "SocketSigner", "StatementSigner"]
+__all__ = ["CenterSigner", "Evidence", "LocalSigner", "SocketSigner"]

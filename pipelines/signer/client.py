@@ -8,7 +8,15 @@ from pathlib import Path
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import SignerError
 from pipelines.signer.evidence import Evidence
-from pipelines.signer.wire import MAX_ANSWER, read_answer, receive, send
+from pipelines.signer.orders import CheckpointOrder, NewestOrder, StatusOrder, TreeHead
+from pipelines.signer.wire import (
+    MAX_ANSWER,
+    read_answer,
+    read_newest_answer,
+    read_note_answer,
+    receive,
+    send,
+)
 
 PATIENCE = 3600.0
 """Seconds that a signer may take to hash what a large release is about."""
@@ -27,6 +35,26 @@ class SocketSigner:
 
         Raises `RefusedError` when the signer does not agree, `SignerError` when none answers.
         """
+        return read_answer(self._ask(evidence.to_bytes()))
+
+    def sign_status(self, order: StatusOrder) -> Envelope:
+        """Return a signed statement of status; raises as `sign` does."""
+        envelopes = read_answer(self._ask(order.to_bytes()))
+        if len(envelopes) != 1 or envelopes[0].payload != order.statement:
+            raise SignerError(
+                "the signer signed something else", expected="the statement asked for"
+            )
+        return envelopes[0]
+
+    def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
+        """Return the signature of a checkpoint's text; raises as `sign` does."""
+        return read_note_answer(self._ask(order.to_bytes()))
+
+    def newest_checkpoint(self) -> TreeHead | None:
+        """Return the newest checkpoint that was signed; raises as `sign` does."""
+        return read_newest_answer(self._ask(NewestOrder().to_bytes()))
+
+    def _ask(self, message: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
             try:
                 connection.connect(str(self._path))
@@ -36,10 +64,10 @@ class SocketSigner:
                     got=getattr(error, "strerror", None) or error,
                     todo="Start `samebits signer`, or correct `signer` in the center's file",
                 ) from error
-            send(connection, evidence.to_bytes())
+            send(connection, message)
             data = receive(connection, limit=MAX_ANSWER, patience=self._patience)
         if data is None:
             raise SignerError(
                 "the signer hung up", todo="See the signer's own messages: may this user call it?"
             )
-        return read_answer(data)
+        return data

@@ -25,22 +25,48 @@ from pipelines.evidence.signing import (
     load_or_create,
     read_public_file,
 )
-from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements import Statement, read_statement
+from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
+from pipelines.log.checkpointsigner import CheckpointSigner, LocalCheckpointSigner
+from pipelines.log.signers import LogSigner
 from pipelines.redaction import redact_run
 from pipelines.signer.bytesource import ByteSource
 from pipelines.signer.case import Case, Locks, opened
 from pipelines.signer.checks import check_all
 from pipelines.signer.evidence import Evidence
+from pipelines.signer.orders import CheckpointOrder, StatusOrder, TreeHead
+from pipelines.signer.statuschecks import check_status
 
 STATEMENTS = "statements"
 
 
-class StatementSigner(Protocol):
-    """Whoever signs what a run found."""
+class CenterSigner(Protocol):
+    """Whoever signs for a center; every method raises `RefusedError` when it does not agree."""
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
-        """Return the signed statements of a run; raises `RefusedError` when it does not agree."""
+        """Return the signed statements of a run."""
+
+    def sign_status(self, order: StatusOrder) -> Envelope:
+        """Return a signed statement of what the center says of itself."""
+
+    def newest_checkpoint(self) -> TreeHead | None:
+        """Return the newest checkpoint of the center's log that was signed."""
+
+    def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
+        """Return the signature of the next checkpoint of the center's log."""
+
+
+CheckSummary = Callable[[Center, SummaryStatement, datetime], None]
+"""Joins again what a summary is about; raises `RefusedError` when it comes to something else."""
+
+
+def no_summaries(center: Center, statement: SummaryStatement, now: datetime) -> None:
+    """Refuse every summary: this signer cannot join findings."""
+    del center, now
+    raise RefusedError(
+        "this signer signs no summaries", check="summary", got=statement.predicate.consensus.release
+    )
 
 
 class LocalSigner:
@@ -52,22 +78,26 @@ class LocalSigner:
         store: ByteStore,
         *,
         key: EnvelopeSigner,
+        log: CheckpointSigner,
         locks: Locks,
         vault: Vault | None = None,
         cache: ContentsCache | None = None,
+        summaries: CheckSummary = no_summaries,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Read evidence in `store`, and inputs in `vault`, which is that of `store` by default.
 
-        `locks` gives the locks of builder images, `cache` what is inside of inputs, `clock` the
-        time in UTC.
+        `key` signs statements, `log` checkpoints; `locks` gives the locks of builder images,
+        `cache` what is inside of inputs, `summaries` checks a consensus, `clock` the time in UTC.
         """
         self._center = center
         self._store = store
         self._source = ByteSource(store, vault or Vault(store))
         self._key = key
+        self._log = log
         self._locks = locks
         self._cache = cache
+        self._summaries = summaries
         self._clock = clock
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
@@ -90,6 +120,28 @@ class LocalSigner:
                     got=error.errors(include_url=False)[0]["msg"],
                 ) from error
         return [sign(statement.to_bytes(), self._key) for statement in statements]
+
+    def sign_status(self, order: StatusOrder) -> Envelope:
+        """Return a signed statement of what the center says of itself."""
+        statement, now = read_statement(order.statement), self._clock()
+        check_status(statement, center=self._center.id, now=now)
+        if isinstance(statement, SummaryStatement):
+            self._summaries(self._center, statement, now)
+        return sign(order.statement, self._key)
+
+    def newest_checkpoint(self) -> TreeHead | None:
+        """Return the newest checkpoint of the center's log that was signed."""
+        newest = self._log.newest()
+        return None if newest is None else TreeHead.of(newest)
+
+    def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
+        """Return the signature of the next checkpoint; it must continue the newest one."""
+        origin = self._log.key.name
+        return self._log.sign(
+            None if order.old is None else order.old.checkpoint(origin),
+            order.new.checkpoint(origin),
+            [bytes.fromhex(found.hex) for found in order.proof],
+        )
 
     def _statements(self, case: Case) -> list[Statement]:
         """Return what is to be signed: of a private release, what the public may know."""
@@ -122,8 +174,17 @@ def folder_locks(folder: Path) -> Locks:
     return lock
 
 
+def log_signer(center: Center) -> LocalCheckpointSigner:
+    """Return the signer of a center's log; what it signed last is remembered beside its key.
+
+    Raises `KeyFileError`.
+    """
+    signer = LogSigner(center.origin, center_key(center, "log"))
+    return LocalCheckpointSigner(signer, center.key_folder / "log")
+
+
 def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
-    """Open the key of a center; the implicit center's is made on first use.
+    """Open the key of a center; the implicit center's, and its policy, are made on first use.
 
     Raises `KeyFileError`.
     """
@@ -131,5 +192,10 @@ def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
         if name == use:
             return key_from_uri(source.uri, read_public_file(source.public))
     if center.id == LOCAL:
-        return load_or_create(center.key_folder, use)
+        key = load_or_create(center.key_folder, use)
+        if center.policy is None:
+            from pipelines.policy.local import make_local_policy  # noqa: PLC0415  # once in a life
+
+            make_local_policy(center)
+        return key
     return load_key(center.key_folder, use)

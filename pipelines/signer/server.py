@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import assert_never
 
 from builders.errors import SamebitsError, UsageError
 from pipelines.evidence.errors import EvidenceError, SignerError
 from pipelines.signer import wire
 from pipelines.signer.evidence import Evidence
-from pipelines.signer.local import StatementSigner
+from pipelines.signer.local import CenterSigner
+from pipelines.signer.orders import CheckpointOrder, NewestOrder, Order, StatusOrder, read_order
 
 MAX_CALLERS = 8
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
@@ -36,7 +38,7 @@ class SignerServer:
     def __init__(
         self,
         path: Path,
-        signer: StatementSigner,
+        signer: CenterSigner,
         *,
         uids: Collection[int],
         group: int | None = None,
@@ -104,20 +106,19 @@ class SignerServer:
                 message = wire.receive(connection, patience=self._seconds, seconds=self._seconds)
                 if message is None:
                     return
-                evidence = Evidence.from_bytes(message)
+                order = read_order(message)
             except SignerError:
                 raise
             except EvidenceError as error:
                 self._say(str(error))
                 wire.send(connection, wire.refusal(error))
                 return
-            wire.send(connection, self._reply(evidence))
+            wire.send(connection, self._reply(order))
 
-    def _reply(self, evidence: Evidence) -> bytes:
-        report = evidence.report
-        shown = ascii(f"{report.release} {report.run}")[1:-1][:300]
+    def _reply(self, order: Order) -> bytes:
+        shown = _shown(order)
         try:
-            envelopes = self._signer.sign(evidence)
+            answer, done = self._carry_out(order)
         except EvidenceError as error:
             self._say(f"{shown}: {error}")
             return wire.refusal(error)
@@ -127,8 +128,39 @@ class SignerServer:
         except Exception as error:  # noqa: BLE001  # a caller gets an answer whatever happens
             self._say(f"{shown}: {type(error).__name__}: {error}")
             return wire.fault(type(error).__name__)
-        self._say(f"{shown}: {len(envelopes)} statements signed")
-        return wire.answer(envelopes)
+        self._say(f"{shown}: {done}")
+        return answer
+
+    def _carry_out(self, order: Order) -> tuple[bytes, str]:
+        """Return the answer, and what was done in words."""
+        match order:
+            case Evidence():
+                envelopes = self._signer.sign(order)
+                return wire.answer(envelopes), f"{len(envelopes)} statements signed"
+            case StatusOrder():
+                return wire.answer([self._signer.sign_status(order)]), "signed"
+            case NewestOrder():
+                return wire.newest_answer(self._signer.newest_checkpoint()), "told"
+            case CheckpointOrder():
+                return wire.note_answer(self._signer.sign_checkpoint(order)), "signed"
+            case _:
+                assert_never(order)
+
+
+def _shown(order: Order) -> str:
+    """Return what an order is about, for the signer's messages."""
+    match order:
+        case Evidence(report=report):
+            about = f"{report.release} {report.run}"
+        case StatusOrder():
+            about = "statement of status"
+        case NewestOrder():
+            about = "newest checkpoint"
+        case CheckpointOrder(new=new):
+            about = f"checkpoint of {new.size} leaves"
+        case _:
+            assert_never(order)
+    return ascii(about)[1:-1][:300]
 
 
 def _listen(path: Path, group: int | None) -> socket.socket:

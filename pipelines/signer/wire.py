@@ -6,16 +6,20 @@ can hold the other up.
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import time
 from typing import Any
+
+from pydantic import ValidationError
 
 from builders.digest import canonical_json
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.strictjson import malformed, read_object
 from pipelines.signer.evidence import MAX_EVIDENCE
+from pipelines.signer.orders import TreeHead
 
 MAX_ANSWER = 256 << 20
 MAX_ENVELOPES = 25_000
@@ -23,6 +27,7 @@ SECONDS = 60.0
 """For one message to arrive once it has begun."""
 _LENGTH = struct.Struct(">I")
 _PIECE = 1 << 16
+_SIGNATURE = re.compile(r"(?:[0-9a-f]{2}){1,4096}")
 
 
 def send(connection: socket.socket, data: bytes, *, seconds: float = SECONDS) -> None:
@@ -63,6 +68,16 @@ def answer(envelopes: list[Envelope]) -> bytes:
     return canonical_json({"envelopes": [envelope.to_dict() for envelope in envelopes]})
 
 
+def note_answer(signature: bytes) -> bytes:
+    """Return the answer that carries the signature of a checkpoint."""
+    return canonical_json({"signature": signature.hex()})
+
+
+def newest_answer(newest: TreeHead | None) -> bytes:
+    """Return the answer that carries the newest signed tree."""
+    return canonical_json({"newest": newest.model_dump(mode="json") if newest else None})
+
+
 def refusal(error: EvidenceError) -> bytes:
     """Return the answer that says why nothing is signed."""
     check = error.check if isinstance(error, RefusedError) else "schema"
@@ -75,12 +90,43 @@ def fault(message: str) -> bytes:
 
 
 def read_answer(data: bytes) -> list[Envelope]:
-    """Read an answer; raises `RefusedError` for a refusal, `SignerError` for what is none."""
+    """Read signed statements; raises `RefusedError` for a refusal, or else `SignerError`."""
+    document = _read(data)
     try:
-        document = read_object(data, what="the signer's answer", limit=MAX_ANSWER)
         match document:
             case {"envelopes": list(found), **rest} if not rest and 0 < len(found) <= MAX_ENVELOPES:
                 return [_envelope(entry) for entry in found]
+    except MalformedError as error:
+        raise _improper(error) from error
+    raise _improper("other fields")
+
+
+def read_note_answer(data: bytes) -> bytes:
+    """Read the signature of a checkpoint; raises as `read_answer` does."""
+    match _read(data):
+        case {"signature": str(text), **rest} if not rest and _SIGNATURE.fullmatch(text):
+            return bytes.fromhex(text)
+    raise _improper("other fields")
+
+
+def read_newest_answer(data: bytes) -> TreeHead | None:
+    """Read the newest signed tree; raises as `read_answer` does."""
+    match _read(data):
+        case {"newest": None, **rest} if not rest:
+            return None
+        case {"newest": dict(found), **rest} if not rest:
+            try:
+                return TreeHead.model_validate(found)
+            except ValidationError as error:
+                raise _improper("no size and root") from error
+    raise _improper("other fields")
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    """Read an answer that is neither a refusal nor a fault."""
+    try:
+        document = read_object(data, what="the signer's answer", limit=MAX_ANSWER)
+        match document:
             case {"refused": {"check": str(check), "message": str(message), **odd}, **rest} if not (
                 odd or rest
             ):
@@ -88,8 +134,12 @@ def read_answer(data: bytes) -> list[Envelope]:
             case {"fault": str(message), **rest} if not rest:
                 raise SignerError("the signer is out of order", got=message)
     except MalformedError as error:
-        raise SignerError("the signer gives no proper answer", got=error) from error
-    raise SignerError("the signer gives no proper answer", got="other fields")
+        raise _improper(error) from error
+    return document
+
+
+def _improper(got: object) -> SignerError:
+    return SignerError("the signer gives no proper answer", got=got)
 
 
 def _envelope(entry: Any) -> Envelope:

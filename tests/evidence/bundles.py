@@ -38,6 +38,7 @@ from pipelines.evidence.statements.status import Head, Tree, heartbeat
 from pipelines.exporting import card_of
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash
+from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LogSigner, WitnessSigner
 from pipelines.report import Report
 from tests.log.keys import FixedKey
@@ -69,6 +70,8 @@ class Book:
     witnesses: tuple[str, ...] = ("w1", "w2")
     seen: datetime = NOW
     """When the witnesses looked."""
+    late: tuple[str, ...] = ()
+    """Those of them that looked a week earlier."""
 
 
 @dataclass(kw_only=True)
@@ -141,14 +144,16 @@ class Altered:
         self.leaves = chained(entries)
         first, last = len(book.before), len(book.before) + len(own)
         shown = [i for i in range(first, last) if entries[i].release == RELEASE]
-        signers = [LogSigner(book.origin, book.key), *map(self.witness, book.witnesses)]
+        signers = self._signers(book.witnesses)
         self.members |= log_members(self.leaves, shown, *signers, size=book.size)
 
     def witness(self, name: str) -> WitnessSigner:
         """Return a witness of the policy."""
-        return WitnessSigner(
-            f"{name}.example/witness", FixedKey(name), clock=lambda: self.book.seen
-        )
+        seen = self.book.seen - timedelta(days=7 if name in self.book.late else 0)
+        return WitnessSigner(f"{name}.example/witness", FixedKey(name), clock=lambda: seen)
+
+    def _signers(self, witnesses: tuple[str, ...]) -> list[NoteSigner]:
+        return [LogSigner(self.book.origin, self.book.key), *map(self.witness, witnesses)]
 
     def own_leaves(self) -> list[int]:
         """Return the indexes of the leaves in the bundle."""
@@ -166,7 +171,7 @@ class Altered:
         for index in self.own_leaves():
             del self.members[f"{LOG}{index}{LEAF}"], self.members[f"{LOG}{index}{PROOF}"]
         self.leaves = leaves
-        signers = [LogSigner(self.book.origin, self.book.key), *map(self.witness, ("w1", "w2"))]
+        signers = self._signers(("w1", "w2"))
         self.members |= log_members(leaves, shown, *signers)
 
     def beat(self, *signers: EnvelopeSigner, **changes: Any) -> None:
@@ -246,10 +251,10 @@ def made(folder: Path, key: PrivateKey, *, scene: str = "identical") -> Altered:
     evidence = stage.make()
     envelopes = named(stage.signer(key).sign(evidence))
     house: Center = stage.center
-    log = FixedKey("zurich log").public
+    shown = FixedKey("zurich log").public
     members = {
-        CARD: card_of(house, {"log": log, "statements": key.public}).to_bytes(),
-        f"{KEYS}log.pub": log.to_pem(),
+        CARD: card_of(house, {"log": shown, "statements": key.public}).to_bytes(),
+        f"{KEYS}log.pub": shown.to_pem(),
         STATEMENTS_KEY: key.public.to_pem(),
         REPORT: evidence.report.to_json(),
         **{f"{STATEMENTS}{name}": e.to_bytes() for name, e in envelopes.items()},
@@ -321,6 +326,7 @@ __all__ = [
     "CARD",
     "EVIDENCE",
     "KEYS",
+    "POLICY",
     "REPORT",
     "STATEMENTS",
     "STATEMENTS_KEY",

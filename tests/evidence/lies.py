@@ -146,6 +146,15 @@ def _key_id(altered: Altered, other: PrivateKey) -> None:
     altered.members[member] = canonical_json(document)
 
 
+def _key_ids(altered: Altered, other: PrivateKey) -> None:
+    """Show another key, and name it in every envelope that the trusted one has signed."""
+    _card_of_another_key(altered, other)
+    for member in [name for name in altered.members if name.startswith(STATEMENTS)]:
+        document = json.loads(altered.members[member])
+        document["signatures"][0]["keyid"] = other.public.keyid
+        altered.members[member] = canonical_json(document)
+
+
 def _by_another_too(altered: Altered, other: PrivateKey) -> None:
     member = _statement(_B)
     document = json.loads(Envelope.from_bytes(altered.members[member]).payload)
@@ -339,6 +348,7 @@ LIES: dict[str, Lie] = {
     "another-key-on-the-card": Lie("key-use", _card_of_another_key),
     "signed-with-the-key-for-witnessing": Lie("key-use", _witness_key_on_card),
     "signed-under-another-key-id": Lie("key-use", _key_id),
+    "key-on-the-card-that-has-signed-nothing": Lie("key-use", _key_ids),
     "signed-by-another-too": Lie("key-use", _by_another_too),
     "field-nobody-knows": Lie("schema", _in(_E, "predicate/extra", 1)),
     "subject-without-digest": Lie("schema", _in(_B, "subject/0/digest", {})),

@@ -104,6 +104,32 @@ def _drop_leaf(altered: Altered, index: int) -> None:
     del altered.members[f"{LOG}{index}{LEAF}"], altered.members[f"{LOG}{index}{PROOF}"]
 
 
+def _do(*changes: Callable[[Altered], object]) -> Tell:
+    """Change one thing after the other in what is logged already."""
+
+    def tell(altered: Altered, other: PrivateKey) -> None:
+        altered.settle()
+        for change in changes:
+            change(altered)
+
+    return tell
+
+
+def _strip(altered: Altered) -> None:
+    for index in altered.own_leaves():
+        _drop_leaf(altered, index)
+
+
+def _bend(altered: Altered) -> None:
+    index = altered.own_leaves()[-1]
+    bent = altered.leaves[index].replace(b"rules@1.10", b"rules@1.11")
+    altered.members[f"{LOG}{index}{LEAF}"] = bent
+
+
+def _first(altered: Altered, suffix: str) -> str:
+    return f"{LOG}{altered.own_leaves()[0]}{suffix}"
+
+
 def _book(**changes: Any) -> Tell:
     def tell(altered: Altered, other: PrivateKey) -> None:
         for name, value in changes.items():
@@ -195,7 +221,7 @@ def _commitments(*changes: dict[str, Any]) -> Tell:
 
     def tell(altered: Altered, other: PrivateKey) -> None:
         report = Report.model_validate_json(altered.members[REPORT])
-        honest = {
+        honest: dict[str, Any] = {
             "run": report.run,
             "claim": report.claim or Digest.of(b"x"),
             "seal": report.seal or Digest.of(b"x"),
@@ -253,13 +279,7 @@ def _beat_of_a_review(altered: Altered, other: PrivateKey) -> None:
     altered.put(HEARTBEAT, EXAMPLES["review"].to_dict())
 
 
-def _replaced(altered: Altered, other: PrivateKey) -> None:
-    """Sign a statement anew after it was logged, with a figure changed."""
-    altered.settle()
-    altered.statement("attempt-1", lambda d: d["predicate"].update(cause="other"))
-
-
-def _moved(altered: Altered, member: str) -> None:
+def _moved(altered: Altered) -> None:
     """Show a statement of this run as one of another."""
     index = altered.leaf_of("comparison-2")
     altered.members[f"{LOG}{index}{OTHER}"] = altered.members.pop(
@@ -324,18 +344,18 @@ LIES: dict[str, Lie] = {
     ),
     "without-leaves": Lie(
         "leaves",
-        lambda a, _: (a.settle(), [_drop_leaf(a, index) for index in a.own_leaves()]),
+        _do(_strip),
         says="nothing of the center's log",
         unchecked=True,
     ),
     "leaf-without-its-proof": Lie(
         "leaves",
-        lambda a, _: (a.settle(), a.members.pop(f"{LOG}{a.own_leaves()[1]}{PROOF}")),
+        _do(lambda a: a.members.pop(_first(a, PROOF))),
         says="stands alone",
     ),
     "proof-without-its-leaf": Lie(
         "leaves",
-        lambda a, _: (a.settle(), a.members.pop(f"{LOG}{a.own_leaves()[1]}{LEAF}")),
+        _do(lambda a: a.members.pop(_first(a, LEAF))),
         says="stands alone",
     ),
     "statement-of-a-leaf-that-is-not-there": Lie(
@@ -354,26 +374,14 @@ LIES: dict[str, Lie] = {
     ),
     "leaf-rubbish": Lie(
         "leaves",
-        lambda a, _: (a.settle(), a.members.update({f"{LOG}{a.own_leaves()[0]}{LEAF}": b"{}"})),
+        _do(lambda a: a.members.update({_first(a, LEAF): b"{}"})),
         says="malformed",
     ),
     "proof-forged": Lie(
         "inclusion", _proof(lambda p: _with(p, hashes=(b"\1" * 32, *p.hashes[1:])))
     ),
     "proof-too-short": Lie("inclusion", _proof(lambda p: _with(p, hashes=p.hashes[1:]))),
-    "leaf-bent": Lie(
-        "inclusion",
-        lambda a, _: (
-            a.settle(),
-            a.members.update(
-                {
-                    f"{LOG}{(i := a.own_leaves()[-1])}{LEAF}": a.leaves[i].replace(
-                        b"rules@1.10", b"rules@1.11"
-                    )
-                }
-            ),
-        ),
-    ),
+    "leaf-bent": Lie("inclusion", _do(_bend)),
     "checkpoint-by-another-key": Lie("inclusion", _book(key=FixedKey("other log"))),
     "checkpoint-of-another-log": Lie(
         "inclusion", _book(origin="samebits.example/centers/basel"), says="not signed by"
@@ -435,18 +443,13 @@ LIES: dict[str, Lie] = {
     "another-runs-statement-under-another-key-id": Lie(
         "logged", _amid(_nothing, keyid="e" * 64), says="tells another key"
     ),
-    "this-runs-statement-shown-as-anothers": Lie(
-        "logged", lambda a, _: (a.settle(), _moved(a, "")), says="not of another run"
-    ),
+    "this-runs-statement-shown-as-anothers": Lie("logged", _do(_moved), says="not of another run"),
     "statement-of-no-run-among-the-leaves": Lie(
         "logged", _amid(_nothing, run=None), says="not of another run"
     ),
     "another-runs-statement-of-no-leaf": Lie(
         "logged",
-        lambda a, _: (
-            a.settle(),
-            a.members.update({f"{LOG}{a.own_leaves()[0]}{OTHER}": a.members[_ATTEMPT]}),
-        ),
+        _do(lambda a: a.members.update({_first(a, OTHER): a.members[_ATTEMPT]})),
         says="is of no leaf",
     ),
     "difference-and-its-leaf-left-out": Lie(
@@ -496,6 +499,9 @@ LIES: dict[str, Lie] = {
         "fresh",
         _both(_reader(max_age=_DAY), lambda a, _: setattr(a.book, "seen", a.now - 2 * _DAY)),
         says="is stale",
+    ),
+    "checkpoint-that-one-witness-alone-saw-of-late": Lie(
+        "fresh", _both(_reader(max_age=_DAY), _book(late=("w1",))), says="is stale"
     ),
     "checkpoint-of-the-future": Lie(
         "fresh",

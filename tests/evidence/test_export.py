@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.bench.check import loaded_heavy
+from builders.digest import Digest, canonical_json
+from builders.errors import NotFoundError
+from pipelines.bench.check import loaded, loaded_heavy
 from pipelines.center import Center, load_center
 from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.bundle import Bundle
 from pipelines.evidence.directory import DirectoryStore
+from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.keys import Visibility, cas, private_twin, release_run
 from pipelines.evidence.records import find_run
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import named
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.store import DamagedError
-from pipelines.exporting import export
+from pipelines.exporting import Exported, export
+from pipelines.heartbeats import beat
+from pipelines.logbook import Logbook
+from pipelines.policy import load_policy
+from pipelines.policy.local import make_local_policy
+from pipelines.signer.local import log_signer
 from tests.command import Ended, samebits
-from tests.evidence.corpus import FOLDER, SOUND, TRUSTED
+from tests.evidence.corpus import FOLDER, POLICY, SOUND, TRUSTED
 from tests.signer.conftest import SCENES
 from tests.signer.scene import LOG, OURS, RUN, THEIRS, Scene
 
@@ -36,33 +45,54 @@ COMPARISON = "https://samebits.example/comparison/v1"
 class Filled:
     """A center's store with one run in it, as `publish` leaves it."""
 
-    def __init__(self, folder: Path, scene: str) -> None:
+    def __init__(self, folder: Path, scene: str, *, logged: bool = True) -> None:
         self.stage = Scene(folder=folder, **SCENES[scene])
         self.center: Center = self.stage.center
         self.store = DirectoryStore(folder / "store")
         self.home = folder / "home"
         key = create_key(self.center.key_folder, "statements")
+        for use in ("log", "witness"):
+            create_key(self.center.key_folder, use)
+        self.policy = make_local_policy(self.center)
         evidence = self.stage.make()
         for name in self.stage.store.list("private/"):
             path = folder / "object"
             path.write_bytes(self.stage.store.get(name, 1 << 20))
             self.store.put_file(name, path)
         self.prefix = release_run("acme", "rules", "1.10", "zurich", RUN)
-        for name, envelope in named(self.stage.signer(key).sign(evidence)).items():
-            self.store.put_record(self.prefix + name, envelope.to_bytes())
+        report = evidence.report
+        book = self.book()
+        if report.claim and report.seal:
+            book.commit(release=str(RELEASE), run=RUN, claim=report.claim, seal=report.seal)
+        with book.storing(self.prefix):
+            for name, envelope in named(self.stage.signer(key).sign(evidence)).items():
+                self.store.put_record(self.prefix + name, envelope.to_bytes())
+        if logged:
+            book.settle()
         put_pointers(self.store, evidence.report.model_dump(mode="json", by_alias=True))
         self.store.put_record(self.prefix + "report.json", evidence.report.to_json())
         self.file = folder / "center.yaml"
         self.file.write_text(
             f"schema: samebits/center/v1\nid: zurich\nhome: {self.home}\nstore: {folder}/store\n"
+            f"policy: {self.policy}\n"
         )
 
     @property
     def public_key(self) -> Path:
         return self.home / "keys/statements.pub"
 
+    def book(self) -> Logbook:
+        signer = log_signer(self.center)
+        return Logbook(self.center, store=self.store, log_store=self.store, signer=signer)
+
+    def made(self) -> Exported:
+        center, now = load_center(self.file), datetime.now(UTC)
+        policy = load_policy(center.policy, home=center.home, now=now)
+        run = find_run(self.store, RELEASE, RUN)
+        return export(self.store, run, center, self.book().log, policy=policy, now=now)
+
     def export(self) -> bytes:
-        return export(self.store, find_run(self.store, RELEASE), load_center(self.file)).data
+        return self.made().data
 
     def command(self, *words: str | Path) -> Ended:
         return samebits(*words, home=self.home)
@@ -113,9 +143,9 @@ def test_what_is_too_large_is_left_out_and_told(
     filled = Filled(tmp_path, "identical")
     filled.store.put_cas(Visibility.PUBLIC, LOG)
     monkeypatch.setattr("pipelines.exporting.MAX_EVIDENCE", len(LOG) - 1)
-    made = export(filled.store, find_run(filled.store, RELEASE), filled.center)
+    made = filled.made()
     assert made.left_out == (str(Digest.of(LOG)),)
-    assert made.result.exit_code == 0
+    assert made.result.exit_code == 2  # nobody has given a policy yet
 
 
 def test_damaged_records_are_not_exported(tmp_path: Path) -> None:
@@ -158,19 +188,22 @@ def test_a_stranger_checks_a_bundle(filled: Filled, tmp_path: Path) -> None:
     artefact = tmp_path / "rules.bin"
     artefact.write_bytes(OURS)
     words = ("evidence", "check", bundle, "--file", artefact)
-    ended = filled.command(*words, "--key", filled.public_key)
+    ended = filled.command(*words, "--policy", filled.policy)
     assert ended.code == 0, ended.out
     assert "rules.bin: IDENTICAL" in ended.out
-    assert len([line for line in ended.out.splitlines() if line.startswith("ok ")]) > 25
+    assert len([line for line in ended.out.splitlines() if line.startswith("ok ")]) > 32
     assert filled.command(*words).code == 2
-    document = filled.command(*words, "--key", filled.public_key, "--json").document()
+    assert filled.command(*words, "--key", filled.public_key).code == 2
+    late = filled.command(*words, "--policy", filled.policy, "--max-age", "1h")
+    assert (late.code, late.out.splitlines()[-1].split()[:2]) == (1, ["wrong", "fresh:"])
+    document = filled.command(*words, "--policy", filled.policy, "--json").document()
     assert document["files"][0]["verdict"] == "IDENTICAL"
     assert document["exit_code"] == 0
 
 
 def test_a_difference_is_exit_code_one(different: Filled, tmp_path: Path) -> None:
     bundle = bundle_of(different, tmp_path)
-    ended = different.command("evidence", "check", bundle, "--key", different.public_key)
+    ended = different.command("evidence", "check", bundle, "--policy", different.policy)
     assert ended.code == 1
     assert "DIFFERENT        rules.bin" in ended.out
 
@@ -192,6 +225,11 @@ def test_a_broken_bundle_is_one_line_and_exit_code_one(tmp_path: Path, name: str
         ["nowhere.tar"],
         ["/dev/zero"],
         [FOLDER / SOUND, "--key", "nowhere.pub"],
+        [FOLDER / SOUND, "--policy", "nowhere.json"],
+        [FOLDER / SOUND, "--key", FOLDER / TRUSTED, "--max-age", "1h"],
+        [FOLDER / SOUND, "--policy", FOLDER / POLICY, "--key", FOLDER / TRUSTED],
+        [FOLDER / SOUND, "--policy", FOLDER / POLICY, "--builder", "https://samebits.example/b"],
+        [FOLDER / SOUND, "--policy", FOLDER / POLICY, "--max-age", "a while"],
         [FOLDER / SOUND, "--key", FOLDER / SOUND],
         [FOLDER / SOUND, "--builder", "https://samebits.example/b"],
         [FOLDER / SOUND, "--file", "nowhere.bin"],
@@ -206,6 +244,62 @@ def test_usage_is_exit_code_64(tmp_path: Path, words: list[Any]) -> None:
 def test_checking_imports_nothing_heavy() -> None:
     words = [str(FOLDER / SOUND), "--key", str(FOLDER / TRUSTED), "--file", str(FOLDER / SOUND)]
     assert loaded_heavy(words) == []
+    assert loaded(words).isdisjoint({"yaml", "pipelines.policy"})
+    assert loaded_heavy([str(FOLDER / SOUND), "--policy", str(FOLDER / POLICY)]) == []
+
+
+def test_a_run_that_is_not_logged_is_not_exported(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "identical", logged=False)
+    with pytest.raises(NotFoundError, match="not in the log yet"):
+        filled.export()
+    assert bundle_of(filled, tmp_path).exists()  # the command logs it first
+
+
+def test_a_run_without_a_checkpoint_is_not_exported(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "identical")
+    (tmp_path / "store/public/log/checkpoint").unlink()
+    with pytest.raises(NotFoundError, match="no checkpoint"):
+        filled.export()
+
+
+def test_statements_of_runs_side_by_side_come_along(tmp_path: Path) -> None:
+    """Logged among this run's, each shows by itself that it is of another run."""
+    filled = Filled(tmp_path, "identical", logged=False)
+    side = "20260102T030405Z-00000000"
+    there = f"{filled.prefix.replace(RUN, side)}attempt-1.dsse.json"
+    own = Envelope.from_bytes(filled.store.get(f"{filled.prefix}attempt-1.dsse.json", 1 << 20))
+    document = json.loads(own.payload)
+    document["predicate"]["run"] = side
+    made = sign(canonical_json(document), load_key(filled.center.key_folder, "statements"))
+    book = filled.book()
+    with book.storing(there):
+        filled.store.put_record(there, made.to_bytes())
+    book.settle(f"{filled.prefix}attempt-1.dsse.json", there, filled.prefix)
+    found = Bundle.from_bytes(filled.export()).members
+    (shown,) = [n for n in found if n.startswith("log/") and n.endswith(".dsse.json")]
+    assert found[shown] == made.to_bytes()
+    bundle = bundle_of(filled, tmp_path)
+    assert filled.command("evidence", "check", bundle, "--policy", filled.policy).code == 0
+
+
+def test_the_newest_heartbeat_comes_along_unless_it_is_younger(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "identical")
+    key = load_key(filled.center.key_folder, "statements")
+    book = filled.book()
+    beat(
+        center="zurich",
+        book=book,
+        store=filled.store,
+        sign=lambda statement: sign(statement.to_bytes(), key),
+        now=datetime.now(UTC),
+    )
+    members = Bundle.from_bytes(filled.export()).members
+    assert "heartbeat.dsse.json" in members
+    bundle = tmp_path / "b.tar"
+    bundle.write_bytes(filled.export())
+    ended = filled.command("evidence", "check", bundle, "--policy", filled.policy)
+    assert ended.code == 0
+    assert "ok        fresh: nothing newer" in ended.out
 
 
 def test_a_file_is_known_by_its_digest(filled: Filled, different: Filled, tmp_path: Path) -> None:

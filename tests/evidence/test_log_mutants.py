@@ -1,4 +1,4 @@
-"""The checks of log and policy, broken one piece at a time: each time something must notice.
+"""The checks of signer, log and policy, broken piece by piece: each time something must notice.
 
 A mutant leaves out a condition before a `raise`, one operand of it, or a call whose result nobody
 uses. It dies when any lie, or any honest bundle, comes to another end than with the whole check.
@@ -17,23 +17,25 @@ from types import ModuleType
 import pytest
 
 from builders.digest import Digest
-from pipelines.evidence.check import CHECKS, logchecks, policychecks
+from pipelines.evidence.check import CHECKS, Trust, logchecks, policychecks, signerchecks
 from pipelines.evidence.check.dossier import Dossier
 from pipelines.evidence.check.result import NotNeededError, UncheckedError
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.signing import PrivateKey
 from pipelines.report import Report
-from tests.evidence.bundles import REPORT, Altered, Maker
+from tests.evidence.bundles import POLICY, REPORT, Altered, Maker
 from tests.evidence.killers import LIES
 from tests.evidence.loglies import LIES as LOG_LIES
 from tests.evidence.loglies import amid
 
 Cases = dict[str, Dossier]
-_MODULES = (logchecks, policychecks)
+BUILDERS = "https://samebits.example/centers/"
+_FALLS_OVER = (AttributeError, LookupError, StopIteration, TypeError, ValueError)
+_MODULES = (logchecks, policychecks, signerchecks)
 _RULES = {
     name: check
     for name, check in CHECKS.items()
-    if check.__module__.endswith(("logchecks", "policychecks"))
+    if check.__module__.endswith(("logchecks", "policychecks", "signerchecks"))
 }
 
 
@@ -46,6 +48,11 @@ def _young(altered: Altered) -> None:
     altered.max_age = timedelta(hours=1)
 
 
+def _no_log_key(altered: Altered) -> None:
+    del altered.members["keys/log.pub"]
+    altered.card(lambda d: d["keys"].pop(0))
+
+
 HONEST: dict[str, tuple[str, Callable[[Altered], object]]] = {
     "identical": ("identical", lambda _: None),
     "a-run-side-by-side": ("identical", amid),
@@ -54,6 +61,8 @@ HONEST: dict[str, tuple[str, Callable[[Altered], object]]] = {
     "with-a-heartbeat": ("identical", lambda a: a.beat()),
     "with-an-older-heartbeat": ("identical", lambda a: a.beat(sequence=0, size=3, newest="0" * 64)),
     "looked-at-again": ("identical", lambda a: a.beat(sequence=7)),
+    "without-its-policy": ("identical", lambda a: a.members.pop(POLICY)),
+    "without-its-key-of-the-log": ("identical", _no_log_key),
     "young-enough": ("identical", _young),
 }
 
@@ -62,7 +71,9 @@ HONEST: dict[str, tuple[str, Callable[[Altered], object]]] = {
 def cases(bundle: Maker, other: PrivateKey) -> Cases:
     """Every lie about the log, and every honest bundle, with what its reader trusts."""
     found: Cases = {}
-    for name, lie in LOG_LIES.items():
+    for name, lie in LIES.items():
+        if lie.check not in _RULES and name not in LOG_LIES:
+            continue
         altered = bundle(lie.scene)
         lie.tell(altered, other)
         found[name] = Dossier(data=altered.to_bytes(), trust=altered.trust(policy=lie.policy))
@@ -72,6 +83,17 @@ def cases(bundle: Maker, other: PrivateKey) -> Cases:
         data = altered.to_bytes()
         found[name] = Dossier(data=data, trust=altered.trust())
         found[f"{name}, by key"] = Dossier(data=data, trust=altered.trust(policy=False))
+    good = bundle("identical")
+    data, keys = good.to_bytes(), (good.key.public, other.public)
+    for number, trust in enumerate(
+        (
+            Trust(),
+            Trust(keys=keys),
+            Trust(keys=keys, builder=f"{BUILDERS}zurich/builder"),
+            Trust(keys=keys[:1], builder=f"{BUILDERS}basel/builder"),
+        )
+    ):
+        found[f"trust {number}"] = Dossier(data=data, trust=trust)
     return found
 
 
@@ -80,7 +102,12 @@ def _source(module: ModuleType) -> ast.Module:
     return ast.parse(Path(str(module.__file__)).read_text())
 
 
-def _mutants(module: ModuleType) -> Iterator[tuple[str, ast.Module]]:
+@cache
+def _mutants(module: ModuleType) -> dict[str, ast.Module]:
+    return dict(_made(module))
+
+
+def _made(module: ModuleType) -> Iterator[tuple[str, ast.Module]]:
     """Yield what is left out, and the module without it."""
     nodes = list(ast.walk(_source(module)))
     for place, node in enumerate(nodes):
@@ -116,13 +143,13 @@ def _end(dossier: Dossier) -> object:
             found.append(CHECKS[name](dossier))
         except (NotNeededError, UncheckedError) as error:
             found.append((type(error), str(error)))
-        except (EvidenceError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (EvidenceError, *_FALLS_OVER) as error:
             return [*found, (type(error), str(error))]
     return found
 
 
 def _all() -> list[tuple[ModuleType, str]]:
-    return [(module, what) for module in _MODULES for what, _ in _mutants(module)]
+    return [(module, what) for module in _MODULES for what in _mutants(module)]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +169,7 @@ def test_nothing_can_be_left_out(
 ) -> None:
     broken = ModuleType(module.__name__)
     broken.__dict__.update({"__file__": module.__file__})
-    code = compile(dict(_mutants(module))[what], str(module.__file__), "exec")
+    code = compile(_mutants(module)[what], str(module.__file__), "exec")
     exec(code, broken.__dict__)  # noqa: S102  # our own module, with a piece left out
     for name, check in _RULES.items():
         if check.__module__ == module.__name__:
@@ -152,4 +179,4 @@ def test_nothing_can_be_left_out(
 
 def test_every_lie_has_a_name_of_its_own() -> None:
     assert set(LOG_LIES) <= set(LIES)
-    assert len(_RULES) == 10
+    assert len(_RULES) == 13

@@ -10,7 +10,9 @@ from builders.digest import Digest
 from builders.images.provide import ProvidedImage
 from pipelines.center import Center
 from pipelines.evidence.bundle import Bundle
+from pipelines.evidence.bundle.layout import POLICY
 from pipelines.evidence.dsse import Envelope
+from pipelines.policy.local import local_policy_file
 from pipelines.verify import job_for, verify
 from pipelines.workshop import Workshop
 from tests.command import Ended, samebits
@@ -35,14 +37,16 @@ class Ran:
         self.home, self.folder = center.home, folder / product
         self.artefact = self.folder / "out.bin"
         self.bundle = folder / f"{product}.bundle.tar"
-        self.key = center.key_folder / "statements.pub"
+        self.policy = local_policy_file(center.home)
 
     def export(self) -> Ended:
         release = self.report.release
         return samebits("evidence", "export", release, "--out", self.bundle, home=self.home)
 
     def check(self, *words: str | Path) -> Ended:
-        return samebits("evidence", "check", self.bundle, "--key", self.key, *words, home=self.home)
+        return samebits(
+            "evidence", "check", self.bundle, "--policy", self.policy, *words, home=self.home
+        )
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +123,8 @@ def test_a_bundle_of_closed_source_checks_and_tells_nothing(
     out = tmp_path / "closed.bundle.tar"
     done = samebits("evidence", "export", report.release, "--out", out, home=center.home)
     assert done.code == 0, done.err
-    key = center.key_folder / "statements.pub"
-    words = ("evidence", "check", out, "--key", key, "--file", folder / "out.bin")
+    policy = local_policy_file(center.home)
+    words = ("evidence", "check", out, "--policy", policy, "--file", folder / "out.bin")
     ended = samebits(*words, home=center.home)
     assert ended.code == code, ended.out
     assert "wrong" not in ended.out
@@ -134,6 +138,8 @@ def payloads(data: bytes) -> list[bytes]:
     """Return a bundle, and the payloads of its envelopes."""
     members = Bundle.from_bytes(data).members
     signed = [
-        Envelope.from_bytes(d).payload for n, d in members.items() if n.endswith(".dsse.json")
+        Envelope.from_bytes(d).payload
+        for n, d in members.items()
+        if n.endswith(".dsse.json") and n != POLICY
     ]
     return [data, *signed]

@@ -29,11 +29,14 @@ from pipelines.judge.compare import compare, confirm
 from pipelines.judge.facts import Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, worst
 from pipelines.judge.look import FileFact
+from pipelines.log.checkpointsigner import LocalCheckpointSigner
+from pipelines.log.signers import LogSigner
 from pipelines.report import Attempt, Environment, Report, SourceFact
 from pipelines.signer.evidence import Evidence
 from pipelines.signer.local import LocalSigner, folder_locks
 from pipelines.signer.recompute import _COVERAGE
 from tests.fakes.store import MemoryStore
+from tests.log.keys import FixedKey
 
 IMAGES = Path(__file__).parents[2] / "recipes" / "images"
 RUN = "20260102T030405Z-0a1b2c3d"
@@ -80,7 +83,14 @@ class Scene:
 
     def signer(self, key: PrivateKey) -> LocalSigner:
         return LocalSigner(
-            self.center, self.store, key=key, locks=folder_locks(IMAGES), clock=lambda: NOW
+            self.center,
+            self.store,
+            key=key,
+            log=LocalCheckpointSigner(
+                LogSigner(self.center.origin, FixedKey("log")), self.folder / "signed"
+            ),
+            locks=folder_locks(IMAGES),
+            clock=lambda: NOW,
         )
 
     def make(self) -> Evidence:

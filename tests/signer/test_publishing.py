@@ -11,7 +11,7 @@ from builders.errors import StoreError
 from builders.runid import RunId
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.signing import PrivateKey, key_from_uri
+from pipelines.evidence.signing import KEY_NAMES, PrivateKey, create_key, key_from_uri
 from pipelines.job import Job
 from pipelines.publishing import open_signer, sign_and_store
 from pipelines.report import Report
@@ -101,6 +101,8 @@ def test_the_report_is_announced_last(
     (folder / "build.log").write_bytes(LOG)
     for name, data in scene.outputs.items():
         (folder / "outputs" / name).write_bytes(data)
+    for use in KEY_NAMES:
+        create_key(job.center.key_folder, use)
     workshop(job.center).__dict__["store"] = scene.store
     monkeypatch.setattr("pipelines.steps.open_signer", lambda *_: scene.signer(key))
     publish(job, report)

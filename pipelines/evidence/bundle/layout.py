@@ -4,12 +4,17 @@
     SHA256SUMS                      of every other member, as `sha256sum -c` reads it
     center.json                     the card of the center
     evidence/<sha256>               public evidence that a statement names by digest
+    heartbeat.dsse.json             the center's newest heartbeat
     keys/<use>.pub                  the center's public keys (PEM, as cosign reads them)
+    log/<index>.leaf                a leaf of the center's log, from the run's commitment on
+    log/<index>.dsse.json           the statement of another run, where the leaf is of one
+    log/<index>.tlog-proof          that it is in the log (C2SP tlog-proof), and the checkpoint
+    policy.dsse.json                the policy that the center goes by
     report.json                     the public report of the run
     statements/<kind>-<n>.dsse.json every statement about the run
 
-The rest is sorted by name. Version 1 has these members and no others: what a reader does not know,
-it has not checked. What the transparency log adds comes with another version in the media type.
+The rest is sorted by name. Version 2 has these members and no others: what a reader does not know,
+it has not checked.
 """
 
 from __future__ import annotations
@@ -24,14 +29,19 @@ from pipelines.evidence.bundle.tarball import BLOCK, read_tar, write_tar
 from pipelines.evidence.dsse import MAX_ENVELOPE
 from pipelines.evidence.publickey import MAX_KEY_FILE
 from pipelines.evidence.strictjson import malformed
+from pipelines.log.leaf import MAX_LEAF
+from pipelines.log.proof import MAX_PROOF
 
-MEDIA_TYPE = "application/vnd.samebits.bundle.v1+tar"
+MEDIA_TYPE = "application/vnd.samebits.bundle.v2+tar"
 MAX_BUNDLE = 256 << 20
 MAX_REPORT = 32 << 20
 MAX_EVIDENCE = 64 << 20
+MAX_POLICY = 4 << 20
 
 MIMETYPE, SUMS, CARD, REPORT = "mimetype", "SHA256SUMS", "center.json", "report.json"
-KEYS, STATEMENTS, EVIDENCE = "keys/", "statements/", "evidence/"
+KEYS, STATEMENTS, EVIDENCE, LOG = "keys/", "statements/", "evidence/", "log/"
+LEAF, PROOF, OTHER = ".leaf", ".tlog-proof", ".dsse.json"
+HEARTBEAT, POLICY = "heartbeat.dsse.json", "policy.dsse.json"
 STATEMENTS_KEY = f"{KEYS}statements.pub"
 
 _WHAT = "the bundle"
@@ -42,6 +52,11 @@ _PLACES = (
     (re.compile(r"keys/(?:statements|log|witness)\.pub"), MAX_KEY_FILE),
     (re.compile(r"statements/[a-z][a-z-]{0,30}-[1-9][0-9]{0,4}\.dsse\.json"), MAX_ENVELOPE),
     (re.compile(r"evidence/[0-9a-f]{64}"), MAX_EVIDENCE),
+    (re.compile(r"log/(?:0|[1-9][0-9]{0,15})\.leaf"), MAX_LEAF),
+    (re.compile(r"log/(?:0|[1-9][0-9]{0,15})\.tlog-proof"), MAX_PROOF),
+    (re.compile(r"log/(?:0|[1-9][0-9]{0,15})\.dsse\.json"), MAX_ENVELOPE),
+    (re.compile(r"heartbeat\.dsse\.json"), MAX_ENVELOPE),
+    (re.compile(r"policy\.dsse\.json"), MAX_POLICY),
 )
 _NEEDED = (CARD, STATEMENTS_KEY, REPORT)
 
@@ -91,7 +106,7 @@ class Bundle:
 
 
 def check_members(members: Mapping[str, bytes]) -> None:
-    """Require the members of version 1: none unknown, none too large, none of the needed missing.
+    """Require the members of this version: none unknown, none too large, none missing.
 
     Raises `MalformedError`.
     """

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pipelines.evidence.check import filechecks, findingchecks, formchecks, runchecks, signerchecks
+from pipelines.evidence.check import (
+    filechecks,
+    findingchecks,
+    formchecks,
+    logchecks,
+    policychecks,
+    runchecks,
+    signerchecks,
+)
 from pipelines.evidence.check.dossier import Dossier, GivenFile, Trust
 from pipelines.evidence.check.result import (
     CheckResult,
@@ -28,6 +36,8 @@ CHECKS: dict[str, Check] = {
     "digests": formchecks.check_digests,
     "card": formchecks.check_card,
     "keys": formchecks.check_keys,
+    "policy": policychecks.check_policy,
+    "given-policy": policychecks.check_given_policy,
     "envelopes": formchecks.check_envelopes,
     "signatures": signerchecks.check_signatures,
     "key-use": signerchecks.check_key_use,
@@ -41,6 +51,14 @@ CHECKS: dict[str, Check] = {
     "attempts": runchecks.check_attempts,
     "outcome": runchecks.check_outcome,
     "seal": runchecks.check_seal,
+    "leaves": logchecks.check_leaves,
+    "inclusion": logchecks.check_inclusion,
+    "logged": logchecks.check_logged,
+    "chain": logchecks.check_chain,
+    "commitment": logchecks.check_commitment,
+    "key-time": policychecks.check_key_time,
+    "witnesses": policychecks.check_witnesses,
+    "fresh": policychecks.check_fresh,
     "subjects": findingchecks.check_subjects,
     "complete": findingchecks.check_complete,
     "artefacts": findingchecks.check_artefacts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders.digest import Digest
 from builders.words import Outcome, Verdict
-from pipelines.evidence.check.dossier import Dossier, value_of
+from pipelines.evidence.check.dossier import Dossier
 from pipelines.evidence.check.result import UncheckedError, WrongError
 from pipelines.evidence.check.runchecks import outcome_of
 from pipelines.evidence.statements.comparison import (
@@ -13,6 +13,7 @@ from pipelines.evidence.statements.comparison import (
     FileDigest,
     Ground,
 )
+from pipelines.evidence.statements.statement import value_of
 from pipelines.judge.finding import Finding, exit_code_of, worst_of
 
 _UNJUDGED = frozenset({Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED})

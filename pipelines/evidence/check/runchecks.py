@@ -7,10 +7,15 @@ from datetime import datetime
 
 from builders.digest import Digest
 from builders.words import Outcome
-from pipelines.evidence.check.dossier import Dossier, value_of
+from pipelines.evidence.check.dossier import Dossier
 from pipelines.evidence.check.result import WrongError
+from pipelines.evidence.statements import (
+    ComparisonStatement,
+    ProvenanceStatement,
+    Statement,
+)
 from pipelines.evidence.statements.attempt import AttemptStatement, Purpose
-from pipelines.evidence.statements.statement import DigestSet, Resource
+from pipelines.evidence.statements.statement import DigestSet, Resource, value_of
 from pipelines.report import Attempt
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
@@ -168,6 +173,17 @@ def outcome_of(dossier: Dossier) -> Outcome | None:
         return last[-1].predicate.outcome
     judged = _judged(dossier)
     return judged.predicate.outcome if judged else None
+
+
+def run_of(statement: Statement) -> str | None:
+    """Return the run that a statement is about; None for one that is about none."""
+    match statement:
+        case ProvenanceStatement():
+            return statement.predicate.run_details.metadata.invocation_id
+        case ComparisonStatement() | AttemptStatement():
+            return statement.predicate.run
+        case _:
+            return None
 
 
 def _judged(dossier: Dossier) -> AttemptStatement | None:

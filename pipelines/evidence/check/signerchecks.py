@@ -12,7 +12,7 @@ from pipelines.evidence.statements.attempt import AttemptStatement
 
 def check_signatures(dossier: Dossier) -> str:
     """Require a good signature on every envelope; without a trusted key none can be trusted."""
-    trusted = dossier.trust.keys
+    trusted = dossier.trusted
     signers = {}
     for envelope in dossier.envelopes.values():
         for key in verify(envelope, trusted or [dossier.keys[STATEMENTS]]):
@@ -22,8 +22,8 @@ def check_signatures(dossier: Dossier) -> str:
         raise UncheckedError(
             "signed by the key in the bundle, which nothing vouches for",
             got=f"key {named}",
-            expected="a key that you trust, by --key",
-            todo="Get the center's public key from the center, not from the bundle",
+            expected="a policy or a key that you trust",
+            todo="Get --policy or --key from the centers, not from the bundle",
         )
     return f"{len(dossier.envelopes)} envelopes signed by the trusted key {named}"
 
@@ -34,7 +34,7 @@ def check_key_use(dossier: Dossier) -> str:
     A key id is not signed, and a second signature would be one that nobody has looked at.
     """
     key = dossier.keys[STATEMENTS]
-    trusted = {known.material for known in dossier.trust.keys}
+    trusted = {known.material for known in dossier.trusted}
     for name, envelope in dossier.envelopes.items():
         ids = [signature.keyid for signature in envelope.signatures]
         if ids != [key.keyid] or not key.verifies(envelope.signatures[0].sig, envelope.pae()):
@@ -61,6 +61,8 @@ def check_builder(dossier: Dossier) -> str:
         if builder != expected:
             raise WrongError(f"{name} is of another builder", got=builder, expected=expected)
     trust = dossier.trust
+    if dossier.policy is not None:
+        return f"all of builder {expected}, as the policy names it"
     if trust.builder not in {None, expected}:
         raise WrongError(
             "the key is trusted for another builder", got=expected, expected=trust.builder

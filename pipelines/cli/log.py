@@ -1,0 +1,280 @@
+"""`samebits log`: a center's transparency log, and the witnessing of others."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.options import PATH, center_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.center import Center
+    from pipelines.log.gaps import Wholeness
+    from pipelines.log.witness import Seen
+    from pipelines.logs import KnownLog
+    from pipelines.policy import Policy
+
+
+@click.group()
+def command() -> None:
+    """Read, prove, check and witness transparency logs.
+
+    A center logs the seal of every rebuild before it opens a shipped file, and every statement that
+    it signs. The log is plain files in the store (C2SP tlog-tiles), its checkpoints are signed
+    notes.
+    """
+
+
+@command.command()
+@json_option
+@center_option
+def checkpoint(as_json: bool, center_file: Path | None) -> None:
+    """Finish what is unfinished, publish the newest checkpoint, and print it.
+
+    Statements that wait are logged first, and the cosignatures that peers have written are joined
+    to the checkpoint.
+
+    \b
+    Examples:
+      samebits log checkpoint
+      samebits log checkpoint --center europe.yaml --json
+    """
+    from pipelines.center import load_center
+    from pipelines.logs import collect_cosignatures
+    from pipelines.publickeys import log_key
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    book = workshop(center).logbook()
+    book.settle()
+    book.log.publish()
+    if book.log.checkpoint() is not None:
+        collect_cosignatures(center, _policy(center), book.log)
+    signed = book.log.checkpoint()
+    if as_json:
+        print_json(
+            {
+                "origin": center.origin,
+                "key": str(log_key(center)),
+                "size": signed.checkpoint.size if signed else 0,
+                "root": signed.checkpoint.root.hex() if signed else None,
+                "checkpoint": signed.note.to_bytes().decode() if signed else None,
+            }
+        )
+        return
+    if signed is None:
+        click.echo(f"the log {center.origin} is empty")
+        return
+    click.echo(signed.note.to_bytes().decode(), nl=False)
+
+
+@command.command()
+@click.argument("index", type=click.IntRange(min=0))
+@click.option("--out", type=PATH, metavar="FILE", help="Write the proof to FILE.")
+@json_option
+@center_option
+def prove(index: int, out: Path | None, as_json: bool, center_file: Path | None) -> None:
+    """Prove that leaf INDEX is in the log, in the format of C2SP tlog-proof.
+
+    \b
+    Examples:
+      samebits log prove 12
+      samebits log prove 12 --out 12.tlog-proof
+    """
+    from pipelines.center import load_center
+    from pipelines.exporting import write_file
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    book = workshop(center).logbook()
+    proof = book.log.prove(index)
+    if out is not None:
+        write_file(out, proof.to_bytes())
+    if as_json:
+        leaf = _known(center, None, _policy(center)).reader().leaf(index)
+        print_json(
+            {
+                "index": index,
+                "leaf": leaf.to_bytes().decode(),
+                "hashes": [found.hex() for found in proof.hashes],
+                "checkpoint": proof.checkpoint.decode(),
+            }
+        )
+    elif out is None:
+        click.echo(proof.to_bytes().decode(), nl=False)
+
+
+@command.command()
+@click.option("--peer", metavar="ID", help="Check the log of this peer of the center.")
+@json_option
+@center_option
+def check(peer: str | None, as_json: bool, center_file: Path | None) -> None:
+    """Read a whole log, and hold the store and the newest heartbeat against it.
+
+    Names sequences that skip, statements that the log has and the store has not or the other way
+    round, statements without a commitment before them, and heads older than the heartbeat's.
+
+    \b
+    Examples:
+      samebits log check
+      samebits log check --center europe.yaml --peer asia --json
+
+    Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
+    """
+    from pipelines.center import load_center
+    from pipelines.cli.terminal import screen
+    from pipelines.logs import check_whole
+
+    center = load_center(center_file)
+    known = _known(center, peer, _policy(center))
+    with screen() as shown:
+        found = check_whole(known, lambda n: shown.detail(known.origin, f"{n} leaves"))
+    if as_json:
+        print_json({"center": known.center, "origin": known.origin, **found.to_dict()})
+    else:
+        _show_check(known, found)
+    sys.exit(1 if found.gaps else 0)
+
+
+@command.command()
+@click.argument("places", metavar="[STORE]...", nargs=-1)
+@click.option("--log-key", "vkey", metavar="VKEY", help="The key of the log in STORE.")
+@click.option("--key", type=PATH, metavar="FILE", help="The witness's private key (PEM).")
+@click.option("--name", metavar="NAME", help="The name under which to cosign, such as a URL.")
+@click.option("--home", type=PATH, metavar="FOLDER", help="Where this witness remembers.")
+@click.option("--out", metavar="STORE", help="Where the cosigned checkpoints go.")
+@json_option
+@center_option
+def witness(
+    places: tuple[str, ...],
+    vkey: str | None,
+    key: Path | None,
+    name: str | None,
+    home: Path | None,
+    out: str | None,
+    as_json: bool,
+    center_file: Path | None,
+) -> None:
+    """Look at the logs of others, and cosign what only grew since the last look.
+
+    Without arguments the peers of the center are looked at, with the center's key for that. Anybody
+    else needs a key, a name, a folder to remember in, and a place for the cosigned checkpoints.
+
+    \b
+    Examples:
+      samebits log witness --center europe.yaml
+      samebits log witness s3://asia/store --log-key "$VKEY" --key witness.key \\
+          --name witness.example/w1 --home ~/.witness --out /srv/cosigned
+
+    Exit codes: 0 all cosigned; 1 a log was refused; 2 one did not answer, or there was none to look
+    at; 64 usage.
+    """
+    from pipelines.center import load_center
+
+    center = load_center(center_file)
+    if places:
+        found = list(_witness_alone(places, vkey, key, name, home, out))
+    else:
+        from pipelines.logs import witness_peers
+        from pipelines.workshop import workshop
+
+        found = list(witness_peers(center, _policy(center), workshop(center).store))
+    if as_json:
+        print_json({"logs": [{"log": place, **seen.to_dict()} for place, seen in found]})
+    else:
+        for place, seen in found:
+            _show_seen(place, seen)
+        if not found:
+            click.echo(f"center {center.id} has no peers, and no store was named", err=True)
+    sys.exit(_witness_exit([seen for _, seen in found]))
+
+
+def _witness_alone(
+    places: tuple[str, ...],
+    vkey: str | None,
+    key: Path | None,
+    name: str | None,
+    home: Path | None,
+    out: str | None,
+) -> Iterator[tuple[str, Seen]]:
+    from datetime import UTC, datetime
+
+    from builders.errors import UsageError
+    from pipelines.evidence.errors import EvidenceError
+    from pipelines.evidence.opening import open_store
+    from pipelines.evidence.signing import load_key
+    from pipelines.log.witness import Witness
+    from pipelines.policy.vkey import log_key
+
+    given = {"--log-key": vkey, "--key": key, "--name": name, "--home": home, "--out": out}
+    if missing := [option for option, value in given.items() if value is None]:
+        raise UsageError("a witness needs more", got=f"no {missing[0]}", todo="See --help")
+    if vkey is None or key is None or name is None or home is None or out is None:
+        return
+    try:
+        known = log_key(vkey)
+    except EvidenceError as error:
+        raise UsageError(
+            "--log-key is no key of a log", got=error.got, expected=error.expected
+        ) from error
+    looking = Witness(
+        home=home,
+        store=open_store(out),
+        private=load_key(key.parent, key.name.removesuffix(".key")),
+        name=name,
+        clock=lambda: datetime.now(UTC),
+    )
+    for place in places:
+        yield place, looking.look(open_store(place), origin=known.name, keys=[known])
+
+
+def _policy(center: Center) -> Policy:
+    from datetime import UTC, datetime
+
+    from pipelines.policy import load_policy
+
+    return load_policy(center.policy, home=center.home, now=datetime.now(UTC))
+
+
+def _known(center: Center, peer: str | None, policy: Policy) -> KnownLog:
+    from pipelines.logs import find_peer, own_log, peer_log
+
+    if peer is None:
+        return own_log(center)
+    return peer_log(policy, find_peer(center, peer))
+
+
+def _show_check(known: KnownLog, found: Wholeness) -> None:
+    click.echo(
+        f"{known.origin}: {found.leaves} leaves of {found.releases} releases, "
+        f"{found.statements} statements in the store"
+    )
+    for gap in found.gaps:
+        at = "" if gap.index is None else f" at {gap.index}"
+        click.echo(f"  {gap.kind:<12} {gap.about}{at}: {gap.message}")
+    if found.more:
+        click.echo(f"  and {found.more} more")
+    if not found.gaps:
+        click.echo("  whole: nothing skipped, nothing missing, every seal before its look")
+
+
+def _show_seen(place: str, seen: Seen) -> None:
+    what = f"{seen.size} leaves" if seen.reason is None else seen.reason
+    click.echo(f"{seen.sight:<9} {place}  {seen.origin}: {what}")
+    if seen.record:
+        click.echo(f"          {seen.record}")
+
+
+def _witness_exit(found: list[Seen]) -> int:
+    from builders.errors import EXIT_NOT_CHECKED
+    from pipelines.log.witness import Sight
+
+    sights = {seen.sight for seen in found}
+    if Sight.REFUSED in sights:
+        return 1
+    return EXIT_NOT_CHECKED if Sight.SILENT in sights or not found else 0

@@ -1,0 +1,167 @@
+"""The logs that a center has to do with: its own, those of its peers, and their statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from builders.errors import UsageError
+from pipelines.center import Center, Peer
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.opening import open_store
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.evidence.store import Store
+from pipelines.heartbeats import newest_heartbeat
+from pipelines.log.cosigning import Collected, WitnessedLog, collect
+from pipelines.log.gaps import StoredStatement, Wholeness, check_log
+from pipelines.log.journal import Log
+from pipelines.log.notekey import NoteKey
+from pipelines.log.reader import LogReader
+from pipelines.log.witness import Seen, Witness
+from pipelines.policy import Policy, PolicyCenter, PolicyError
+from pipelines.policy.vkey import log_key as parse_log_key
+from pipelines.policy.vkey import witness_key as parse_witness_key
+from pipelines.publickeys import log_key, public_keys
+from pipelines.signer.local import center_key
+
+_OTHERS = ("public/log/", "public/reviews/")
+"""Folders whose envelopes others have signed, or that stand beside the log."""
+_RELEASES = "public/releases/"
+_RUN_DEPTH = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownLog:
+    """A log, where it is, and the key that signs it."""
+
+    center: str
+    origin: str
+    store: Store
+    key: NoteKey
+    statement_keys: tuple[PublicKey, ...]
+    """The keys that sign the center's statements."""
+
+    def reader(self) -> LogReader:
+        """Return a reader of its newest checkpoint."""
+        return LogReader(self.store, origin=self.origin, keys=[self.key])
+
+
+def own_log(center: Center) -> KnownLog:
+    """Return the log of a center; raises `KeyFileError` when it has no key for one."""
+    return KnownLog(
+        center=center.id,
+        origin=center.origin,
+        store=open_store(center.store),
+        key=log_key(center),
+        statement_keys=(public_keys(center)["statements"],),
+    )
+
+
+def peer_log(policy: Policy, peer: Peer) -> KnownLog:
+    """Return the log of a peer as the policy knows it; raises `PolicyError`."""
+    known = policy.center(peer.id)
+    return KnownLog(
+        center=known.id,
+        origin=known.origin,
+        store=open_store(peer.store),
+        key=parse_log_key(known.log_key),
+        statement_keys=tuple(key.key for key in known.keys),
+    )
+
+
+def witness_keys(policy: Policy) -> dict[NoteKey, str]:
+    """Return the keys of the policy's witnesses, with the names that its quorum has for them."""
+    return {parse_witness_key(w.key): w.name for w in policy.quorum.witnesses}
+
+
+def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
+    """Return a center's log, as its cosignatures are verified."""
+    return WitnessedLog(
+        origin=known.origin,
+        keys=(parse_log_key(known.log_key),),
+        witnesses=tuple(witness_keys(policy)),
+    )
+
+
+def own_witness(
+    center: Center, store: Store, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Witness:
+    """Return the witness that a center is for its peers; raises `KeyFileError`."""
+    return Witness(
+        home=center.home / "witness",
+        store=store,
+        private=center_key(center, "witness"),
+        name=f"{center.origin}/witness",
+        clock=clock,
+    )
+
+
+def witness_peers(center: Center, policy: Policy, store: Store) -> Iterator[tuple[str, Seen]]:
+    """Look at the log of every peer; yields the peer's id and what came of it.
+
+    Raises `PolicyError` for a peer that the policy does not know, `StoreError` for the own store.
+    """
+    witness = own_witness(center, store)
+    for peer in center.peers:
+        known = peer_log(policy, peer)
+        yield peer.id, witness.look(known.store, origin=known.origin, keys=[known.key])
+
+
+def collect_cosignatures(center: Center, policy: Policy, log: Log) -> Collected | None:
+    """Join what the peers have cosigned to the published checkpoint; None when there is no log.
+
+    A policy that does not name the center has no witnesses for it.
+    """
+    try:
+        known = policy.center(center.id)
+    except PolicyError:
+        return None
+    stores = [open_store(peer.store) for peer in center.peers]
+    return collect(open_store(center.store), stores, witnessed(known, policy), log)
+
+
+def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:
+    """Yield the statements of `store` that belong into the log: those that its center signed."""
+    signers = {key.keyid for key in log.statement_keys}
+    for key in store.list("public/"):
+        if not key.endswith(SUFFIX) or key.startswith(_OTHERS):
+            continue
+        parts = key.split("/")
+        run = parts[6] if key.startswith(_RELEASES) and len(parts) == _RUN_DEPTH else None
+        if run is not None and parts[5] != log.center:
+            continue
+        try:
+            envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
+            statement = statement_of(envelope)
+        except EvidenceError:
+            continue  # no statement of anybody: `evidence list` names it
+        if signers & {s.keyid for s in envelope.signatures}:
+            yield StoredStatement(
+                key=key, identity=f"pae:{envelope.digest()}", statement=statement, run=run
+            )
+
+
+def find_peer(center: Center, name: str) -> Peer:
+    """Return a peer by its id; raises `UsageError`."""
+    for peer in center.peers:
+        if peer.id == name:
+            return peer
+    raise UsageError(
+        f"center {center.id} has no such peer",
+        got=ascii(name[:80]),
+        expected=", ".join(p.id for p in center.peers) or "peers in the center's file",
+    )
+
+
+def check_whole(log: KnownLog, count: Callable[[int], None] = lambda _: None) -> Wholeness:
+    """Read a whole log, and hold its store and newest heartbeat against it; raises `LogError`."""
+    beat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
+    return check_log(
+        log.reader(),
+        stored=stored_statements(log, log.store),
+        heartbeat=None if beat is None else beat.predicate,
+        count=count,
+    )

@@ -1,0 +1,224 @@
+"""What a signer is asked for beside statements of runs: status, and the checkpoints of the log."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from builders.digest import Digest
+from pipelines.bench.samplelog import Tree as MadeTree
+from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
+from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.status import Tree, heartbeat
+from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.merkle import consistency_proof
+from pipelines.log.signers import LogSigner
+from pipelines.signer import wire
+from pipelines.signer.checkpoints import AskedCheckpointSigner
+from pipelines.signer.client import SocketSigner
+from pipelines.signer.local import CenterSigner
+from pipelines.signer.orders import (
+    CheckpointOrder,
+    NewestOrder,
+    StatusOrder,
+    TreeHead,
+    read_order,
+)
+from pipelines.signer.server import SignerServer
+from tests.evidence.examples import STATEMENTS
+from tests.log.keys import FixedKey
+from tests.signer.conftest import Stage
+from tests.signer.scene import NOW, Scene
+
+LEAVES = [b"leaf %d" % number for number in range(9)]
+LOG_KEY = FixedKey("log")
+ORIGIN = "samebits.example/centers/zurich"
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return stage("identical")
+
+
+@pytest.fixture(params=["in process", "over the socket"])
+def signer(
+    request: pytest.FixtureRequest, scene: Scene, key: PrivateKey, tmp_path: Path
+) -> Iterator[CenterSigner]:
+    own = scene.signer(key)
+    if request.param == "in process":
+        yield own
+        return
+    server = SignerServer(tmp_path / "s", own, uids=[os.getuid()], say=lambda _: None)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    yield SocketSigner(tmp_path / "s")
+    server.stop()
+    thread.join(timeout=10)
+
+
+def beat(*, center: str = "zurich", now: datetime = NOW) -> StatusOrder:
+    nothing = Tree(size=0, root=Digest.of(b""))
+    made = heartbeat(center=center, log=nothing, heads=[], releases=0, now=now)
+    return StatusOrder(statement=made.to_bytes())
+
+
+def head(size: int) -> Checkpoint:
+    return Checkpoint(origin=ORIGIN, size=size, root=MadeTree(LEAVES[:size]).root)
+
+
+def asked(signer: CenterSigner) -> AskedCheckpointSigner:
+    return AskedCheckpointSigner(signer, LogSigner(ORIGIN, LOG_KEY).key)
+
+
+def test_a_heartbeat_is_signed_as_it_was_asked_for(signer: CenterSigner, key: PrivateKey) -> None:
+    order = beat()
+    envelope = signer.sign_status(order)
+    assert envelope.payload == order.statement
+    assert verify(envelope, [key.public]) == (key.public,)
+
+
+@pytest.mark.parametrize("kind", ["provenance", "comparison", "attempt", "review"])
+def test_what_a_run_found_is_not_signed_on_request(signer: CenterSigner, kind: str) -> None:
+    statement: Statement = STATEMENTS[kind]
+    with pytest.raises(RefusedError, match="not signed on request") as caught:
+        signer.sign_status(StatusOrder(statement=statement.to_bytes()))
+    assert caught.value.check == "kind"
+
+
+def test_a_center_speaks_for_itself_alone(signer: CenterSigner) -> None:
+    with pytest.raises(RefusedError, match="another center") as caught:
+        signer.sign_status(beat(center="basel"))
+    assert caught.value.check == "center"
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=6), -timedelta(minutes=6)])
+def test_a_status_is_of_this_moment(signer: CenterSigner, by: timedelta) -> None:
+    signer.sign_status(beat(now=NOW + by * 0.8))
+    with pytest.raises(RefusedError, match="not of this moment") as caught:
+        signer.sign_status(beat(now=NOW + by))
+    assert caught.value.check == "times"
+
+
+def test_a_statement_in_another_spelling_is_not_signed(signer: CenterSigner) -> None:
+    with pytest.raises(EvidenceError):
+        signer.sign_status(StatusOrder(statement=beat().statement + b" "))
+
+
+def test_checkpoints_are_signed_one_after_the_other(signer: CenterSigner) -> None:
+    log = asked(signer)
+    assert log.newest() is None
+    signature = log.sign(None, head(3), [])
+    assert LOG_KEY.public.verifies(signature, head(3).to_text().encode())
+    assert log.newest() == head(3)
+    proof = consistency_proof(3, 9, MadeTree(LEAVES))
+    assert LOG_KEY.public.verifies(log.sign(head(3), head(9), proof), head(9).to_text().encode())
+    assert log.newest() == head(9)
+
+
+def _second_root(log: AskedCheckpointSigner) -> None:
+    log.sign(head(3), Checkpoint(origin=ORIGIN, size=3, root=b"\1" * 32), [])
+
+
+def _shorter(log: AskedCheckpointSigner) -> None:
+    log.sign(None, head(2), [])
+
+
+def _forged(log: AskedCheckpointSigner) -> None:
+    log.sign(head(3), Checkpoint(origin=ORIGIN, size=9, root=b"\1" * 32), [b"\2" * 32] * 5)
+
+
+def _forgetful(log: AskedCheckpointSigner) -> None:
+    log.sign(None, head(9), [])
+
+
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        (_second_root, "second root"),
+        (_shorter, "shorten the log"),
+        (_forged, "does not continue"),
+        (_forgetful, "another checkpoint"),
+    ],
+)
+def test_a_log_that_forks_is_not_signed(
+    signer: CenterSigner,
+    order: Callable[[AskedCheckpointSigner], None],
+    says: str,
+) -> None:
+    log = asked(signer)
+    log.sign(None, head(3), [])
+    with pytest.raises(EvidenceError, match=says):
+        order(log)
+    assert log.newest() == head(3)
+
+
+def test_orders_read_back_to_the_same_bytes() -> None:
+    orders = (
+        beat(),
+        NewestOrder(),
+        CheckpointOrder(old=TreeHead.of(head(3)), new=TreeHead.of(head(9)), proof=()),
+    )
+    for order in orders:
+        assert read_order(order.to_bytes()) == order
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{}",
+        b'{"schema":"samebits/status-order/v2"}',
+        b'{"schema":"samebits/newest-order/v1","more":1}',
+        CheckpointOrder(old=None, new=TreeHead.of(head(9)), proof=())
+        .to_bytes()
+        .replace(b'"old":null', b'"old":{"root":"%s","size":10}' % (b"0" * 64)),
+    ],
+)
+def test_no_order_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        read_order(data)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"{}",
+        b'{"signature":""}',
+        b'{"signature":"0g"}',
+        b'{"newest":{"size":1}}',
+        b'{"newest":1}',
+        b'{"newest":null,"more":1}',
+        b'{"signature":"00","more":1}',
+    ],
+)
+def test_an_improper_answer_is_refused(answer: bytes) -> None:
+    for read in (wire.read_note_answer, wire.read_newest_answer):
+        with pytest.raises(EvidenceError, match="no proper answer"):
+            read(answer)
+
+
+def test_a_signer_that_signs_something_else_is_noticed(
+    scene: Scene, key: PrivateKey, tmp_path: Path
+) -> None:
+    class Liar(type(scene.signer(key))):  # type: ignore[misc]
+        def sign_status(self, order: StatusOrder) -> Envelope:
+            envelope: Envelope = super().sign_status(beat(now=NOW + timedelta(seconds=1)))
+            return envelope
+
+    liar = scene.signer(key)
+    liar.__class__ = Liar
+    server = SignerServer(tmp_path / "s", liar, uids=[os.getuid()], say=lambda _: None)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with pytest.raises(EvidenceError, match="signed something else"):
+            SocketSigner(tmp_path / "s").sign_status(beat())
+    finally:
+        server.stop()
+        thread.join(timeout=10)
