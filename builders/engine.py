@@ -74,10 +74,15 @@ class Engine:
         self._api = api  # docker-py's low-level client, half of which has no types
 
     @classmethod
-    def connect(cls) -> Engine:
-        """Connect to the engine of DOCKER_HOST or the usual socket; raises `EngineError`."""
+    def connect(cls, host: str | None = None) -> Engine:
+        """Connect to the engine at `host`, by default that of DOCKER_HOST or the usual socket.
+
+        Raises `EngineError`.
+        """
         try:
             options = kwargs_from_env()
+            if host is not None:
+                options["base_url"] = host
             api = docker.APIClient(version="auto", timeout=120, **options)
             api.ping()
         except _ENGINE_FAULTS as error:

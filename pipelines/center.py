@@ -6,49 +6,49 @@ Without a center file there is an implicit center `local`, with everything below
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
 from builders.errors import UsageError
 from builders.yamlfile import load_document, parse_model
+from pipelines.centerfile import (
+    SQLITE,
+    CenterFile,
+    KeySource,
+    LimitsSection,
+    NightSection,
+    PrefectSection,
+)
 from pipelines.evidence.opening import StoreAddress, store_address
 from pipelines.evidence.s3settings import S3Section
 
 LOCAL = "local"
 NAMESPACE = "https://samebits.example/centers/"
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21\x23-\x7e]+$")]
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """Another center; its store is read, and only the public part of it."""
+
+    id: str
+    store: StoreAddress
 
 
-class KeySource(BaseModel):
-    """A private key that is no file of ours: securesystemslib's URI of it, and its public file."""
+@dataclass(frozen=True, kw_only=True)
+class Prefect:
+    """Where a center's Prefect API is, and what a server of its own needs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    uri: Uri
-    public: Path
-
-
-class CenterFile(BaseModel):
-    """The file that describes a center; relative paths start at its folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_: Annotated[Literal["samebits/center/v1"], Field(alias="schema")]
-    id: Identifier
-    home: str | None = None
-    store: str | S3Section | None = None
-    mirrors: tuple[str, ...] = ()
-    operator: Identifier | None = None
-    region: Identifier = "unspecified"
-    policy: str | None = None
-    builder_id: Uri | None = None
-    verifier_id: Uri | None = None
-    signer: str | None = None
-    keys: dict[Literal["statements", "log", "witness"], KeySource] = Field(default_factory=dict)
+    url: str
+    port: int | None = None
+    """The port of a server of its own, on loopback; None when the server is somebody else's."""
+    database: str | None = None
+    """URL of PostgreSQL without a password; None is SQLite in the center's home."""
+    database_file: Path | None = None
+    """A file that holds the URL."""
+    auth: Path | None = None
+    """A file that holds `user:password`."""
 
 
 class Center(BaseModel):
@@ -75,6 +75,19 @@ class Center(BaseModel):
     """Keys that are no files below `home`, by use. (A model that is passed to a task of Prefect may
     not have a field named `keys`: Prefect then takes it for a mapping.)"""
 
+    file: Path | None = None
+    """The file that describes it; None for the implicit center."""
+    recipes: Path | None = None
+    """The folder with `releases` and `images`; None is SAMEBITS_RECIPES or this checkout's."""
+    peers: tuple[Peer, ...] = ()
+    engine: str | None = None
+    """Where its container engine listens; None is DOCKER_HOST or the usual socket."""
+    prefect: Prefect | None = None
+    pool_name: str | None = None
+    workers: int = 1
+    night: NightSection = NightSection()
+    limits: LimitsSection = LimitsSection()
+
     @property
     def builder_id(self) -> str:
         """Who it is as a builder (SLSA's builder.id)."""
@@ -84,6 +97,16 @@ class Center(BaseModel):
     def verifier_id(self) -> str:
         """Who it is as a verifier (SLSA's verifier.id)."""
         return self.verifier_uri or f"{NAMESPACE}{self.id}/verifier"
+
+    @property
+    def pool(self) -> str:
+        """The work pool of Prefect on which its flow runs wait for workers."""
+        return self.pool_name or self.id
+
+    @property
+    def origin(self) -> str:
+        """What its log is called (C2SP tlog-checkpoint: a URL without its scheme)."""
+        return f"{NAMESPACE.removeprefix('https://')}{self.id}"
 
     @property
     def key_folder(self) -> Path:
@@ -119,7 +142,13 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
     store = store or os.environ.get("SAMEBITS_STORE")
     if path is None:
         home = samebits_home()
-        return Center(id=LOCAL, home=home, store=store_address(store) if store else home / "store")
+        own = home / "policy" / "policy.dsse.json"
+        return Center(
+            id=LOCAL,
+            home=home,
+            store=store_address(store) if store else home / "store",
+            policy=own if own.exists() else None,
+        )
     center = parse_model(load_document(path), CenterFile)
     base = path.parent.absolute()
     home = base / center.home if center.home else samebits_home() / "centers" / center.id
@@ -138,6 +167,28 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
             (use, KeySource(uri=key.uri, public=base / key.public))
             for use, key in sorted(center.keys.items())
         ),
+        file=path.absolute(),
+        recipes=base / center.recipes if center.recipes else None,
+        peers=tuple(Peer(id=p.id, store=store_address(p.store, base)) for p in center.peers),
+        engine=center.engine,
+        prefect=_prefect(center.prefect, base, home) if center.prefect else None,
+        pool_name=center.pool,
+        workers=center.workers,
+        night=center.night,
+        limits=center.limits,
+    )
+
+
+def _prefect(section: PrefectSection, base: Path, home: Path) -> Prefect:
+    auth = base / section.auth if section.auth else None
+    if section.port is None:
+        return Prefect(url=section.api or "", auth=auth)
+    return Prefect(
+        url=f"http://127.0.0.1:{section.port}/api",
+        port=section.port,
+        database=None if section.database == SQLITE else section.database,
+        database_file=base / section.database_file if section.database_file else None,
+        auth=auth or home / "standing" / "auth",
     )
 
 

@@ -12,7 +12,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builders.budget import Budget
 from builders.engine import Engine
 from builders.errors import CancelledError
 from builders.images import Images
@@ -24,6 +23,7 @@ from pipelines.evidence import DirectoryStore, Visibility
 from pipelines.evidence.nearby import NearbyStore
 from pipelines.evidence.opening import CenterStore, open_center_store
 from pipelines.evidence.outbox import Flushed, OutboxStore
+from pipelines.standing.ledger import Ledger
 
 if TYPE_CHECKING:
     from pipelines.logbook import Logbook
@@ -93,20 +93,20 @@ class Workshop:
     @cached_property
     def images(self) -> Images:
         """The builder images of the recipes folder."""
-        return Images(
-            recipes_folder() / "images", self.vault, self.fetcher, self.workdir, self.states
-        )
+        folder = self.center.recipes or recipes_folder()
+        return Images(folder / "images", self.vault, self.fetcher, self.workdir, self.states)
 
     @cached_property
     def engine(self) -> Engine:
         """The container engine; raises `EngineError` when none answers."""
-        return Engine.connect()
+        return Engine.connect(self.center.engine)
 
     @cached_property
-    def budget(self) -> Budget:
-        """The machine's cores and memory, for rebuilds side by side."""
+    def budget(self) -> Ledger:
+        """The cores and memory of the machine, or of the center's limit, for all its rebuilds."""
         facts = self.engine.facts()
-        return Budget(cpus=facts.cpus, memory=facts.memory)
+        memory = min(facts.memory, self.center.limits.memory or facts.memory)
+        return Ledger(self.center.home / "budget", cpus=facts.cpus, memory=memory)
 
     @property
     def workdir(self) -> Path:

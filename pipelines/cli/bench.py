@@ -121,3 +121,107 @@ def check(runs: int, artefacts: int, as_json: bool) -> None:
     from pipelines.bench.show import show
 
     show(measure(runs, artefacts=artefacts), as_json=as_json)
+
+
+@command.command()
+@click.option("--leaves", default=1_000_000, show_default=True, type=click.IntRange(1))
+@json_option
+def log(leaves: int, as_json: bool) -> None:
+    """Measure a transparency log of many leaves on a directory store.
+
+    It is built in batches of 1,000, as any log is; then leaves are proved, and all of it is read.
+
+    \b
+    Example:
+      samebits bench log --leaves 100000 --json
+    """
+    from pipelines.bench.log import measure
+    from pipelines.bench.show import show
+
+    show(measure(leaves, _told), as_json=as_json)
+
+
+@command.command()
+@click.option("--releases", default=1_000, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+def consensus(releases: int, as_json: bool) -> None:
+    """Measure the consensus over many made-up releases of three centers.
+
+    \b
+    Example:
+      samebits bench consensus --releases 1000 --json
+    """
+    from pipelines.bench.consensus import measure
+    from pipelines.bench.show import show
+
+    show(measure(releases, told=lambda line: click.echo(line, err=True)), as_json=as_json)
+
+
+def _told(leaves: int) -> None:
+    if leaves % 50_000 == 0:
+        click.echo(f"{leaves} leaves", err=True)
+
+
+@command.command()
+@click.argument("releases", type=PATH, metavar="LIST")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
+@click.option("--time", "seconds", default="5min", show_default=True, help="For each release.")
+@click.option("--html", type=PATH, metavar="DIR", help="Write a page with chart and table there.")
+@json_option
+@center_option
+def corpus(
+    releases: Path,
+    jobs: int,
+    max_tries: int,
+    seconds: str,
+    html: Path | None,
+    as_json: bool,
+    center_file: Path | None,
+) -> None:
+    """Measure how many releases of a list can be rebuilt bit for bit, and why others cannot.
+
+    LIST has one purl a line. Each release is inferred as `samebits recipe new` does it; what is
+    finished is kept, so that a run that was stopped goes on where it was.
+
+    \b
+    Example:
+      samebits bench corpus popular-wheels.txt --jobs 2 --html /tmp/corpus
+    """
+    from pipelines.cli.corpus import run_corpus
+
+    run_corpus(
+        releases,
+        jobs=jobs,
+        tries=max_tries,
+        time=seconds,
+        html=html,
+        as_json=as_json,
+        center_file=center_file,
+    )
+
+
+@command.command()
+@click.option("--count", default=35, show_default=True, type=click.IntRange(0, 5000))
+@click.option(
+    "--real/--no-real", default=True, show_default=True, help="The recipes that are here."
+)
+@click.option("--seconds", default=0.0, show_default=True, help="How long each fixture builds.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--shard", type=click.IntRange(1, 500), help="Releases of one flow run.")
+@json_option
+def night(
+    count: int, real: bool, seconds: float, workers: int, shard: int | None, as_json: bool
+) -> None:
+    """Measure a night of real recipes and small fixtures on a center with its own workers.
+
+    \b
+    Example:
+      samebits bench night --json
+      samebits bench night --count 12 --no-real --seconds 20 --json
+    """
+    from pipelines.bench.night import measure
+    from pipelines.bench.show import show
+
+    figures = measure(count=count, real=real, seconds=seconds, workers=workers, shard=shard)
+    show(figures, as_json=as_json)

@@ -1,8 +1,7 @@
 """A center at the table: its own store and its peers', its policy, its recipes, its name.
 
-Summaries are signed with the center's key for statements in this process: they rest on statements
-of others, which the signer behind a socket has no evidence of. Cross-checks are signed by whichever
-signer the center has.
+Summaries and cross-checks are signed by whichever signer the center has; it joins what a summary is
+about again before it signs.
 """
 
 from __future__ import annotations
@@ -27,22 +26,23 @@ from pipelines.consensus.publish import (
     summary_prefix,
 )
 from pipelines.consensus.silence import Asked
-from pipelines.consensus.summary import Summarizer, legal_names, resource_uri
+from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
 from pipelines.consensus.verified import IndexOf, Source
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.errors import refused
 from pipelines.evidence.opening import open_store
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement
-from pipelines.evidence.statements.vsa import Reference
+from pipelines.evidence.statements.vsa import Reference, SummaryStatement
 from pipelines.evidence.store import Store
 from pipelines.policy import ConsensusRules, SignedPolicy, load_policy, read_signed
 from pipelines.policy.local import local_policy_file, make_local_policy
+from pipelines.publickeys import public_keys
 from pipelines.publishing import open_signer
 from pipelines.report import Report
 from pipelines.review.gate import reviewed_of, standing
-from pipelines.signer.local import center_key
 from pipelines.signer.orders import StatusOrder
 from pipelines.workshop import recipes_folder, workshop
 
@@ -127,27 +127,15 @@ def join_release(
 
 def publish_joined(desk: Desk, joined: Joined, now: datetime) -> tuple[Published, ...]:
     """Sign, keep and log cross-checks of the others' work, and a summary of each artefact."""
-    center, policy = desk.center, desk.policy
-    book, key = workshop(center).logbook(), center_key(center)
+    center = desk.center
+    book = workshop(center).logbook()
     signer = open_signer(center, desk.store, workshop(center).vault)
-    by = Summarizer(
-        center=center.id,
-        verifier=center.verifier_id,
-        version=version("samebits"),
-        policy=Reference(
-            uri=f"{NAMESPACE}policy/{policy.policy.version}",
-            digest=DigestSet(sha256=policy.digest),
-        ),
-        legal=legal_names(policy.policy),
-    )
 
-    def checked(statement: Statement) -> Envelope:
+    def signed(statement: Statement) -> Envelope:
         return signer.sign_status(StatusOrder(statement=statement.to_bytes()))
 
     made = list(
-        publish_crosschecks(
-            desk.store, joined.gathered, sign=checked, now=now, storing=book.storing
-        )
+        publish_crosschecks(desk.store, joined.gathered, sign=signed, now=now, storing=book.storing)
     )
     reviews = count_of_reviews(desk, joined, now)
     for found in joined.consensus.artefacts:
@@ -157,18 +145,66 @@ def publish_joined(desk: Desk, joined: Joined, now: datetime) -> tuple[Published
                 desk.store,
                 release,
                 found,
-                by=by,
-                resource=resource_uri(
-                    release, found.question.artefact, _locator(joined, found.question.artefact)
-                ),
+                by=summarizer(desk),
+                resource=_resource(joined, found.question.artefact),
                 reviews=reviews,
-                sign=lambda statement: sign(statement.to_bytes(), key),
-                keys=[key.public, *_former_keys(desk)],
+                sign=signed,
+                keys=[public_keys(center)["statements"], *_former_keys(desk)],
                 now=now,
             )
         made += [one] if one else []
     book.settle(*(one.name for one in made))
     return tuple(made)
+
+
+def summarizer(desk: Desk) -> Summarizer:
+    """Return who sums up at this desk."""
+    policy = desk.policy
+    return Summarizer(
+        center=desk.center.id,
+        verifier=desk.center.verifier_id,
+        version=version("samebits"),
+        policy=Reference(
+            uri=f"{NAMESPACE}policy/{policy.policy.version}",
+            digest=DigestSet(sha256=policy.digest),
+        ),
+        legal=legal_names(policy.policy),
+    )
+
+
+def check_summary(center: Center, statement: SummaryStatement, now: datetime) -> None:
+    """Join again what a summary is about, and raise `RefusedError` unless it comes to the same."""
+    desk, said = open_desk(center, now), statement.predicate
+    release = ReleaseName.parse(said.consensus.release)
+    joined = join_release(desk, release, claim=said.consensus.claim)
+    about = statement.subject[0]
+    for found in joined.consensus.artefacts:
+        question = found.question
+        if (question.artefact, question.published) != (about.name, about.digest.sha256):
+            continue
+        again = summary(
+            found,
+            release,
+            by=summarizer(desk),
+            resource=_resource(joined, question.artefact),
+            reviews=count_of_reviews(desk, joined, now),
+            number=said.consensus.number,
+            supersedes=said.consensus.supersedes,
+            now=said.time_verified,
+        )
+        if again == statement:
+            return
+        raise refused(
+            "summary",
+            "the centers together say something else",
+            got=f"{said.verification_result} for {said.consensus.result}",
+            expected=f"{found.result}",
+        )
+    raise refused("summary", "nobody says anything of it", got=about.name, expected="an artefact")
+
+
+def _resource(joined: Joined, artefact: str) -> str:
+    return resource_uri(joined.gathered.release, artefact, _locator(joined, artefact))
 
 
 def rules_for(desk: Desk, recipe: LoadedRecipe | None) -> ConsensusRules:

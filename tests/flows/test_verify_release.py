@@ -63,6 +63,7 @@ def test_every_step_is_a_task_that_ran_and_persisted_nothing(api: str, verified:
         "provide-image",
         "rebuild",
         "seal",
+        "commit",
         "fetch-shipped",
         "judge",
         "publish",

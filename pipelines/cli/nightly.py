@@ -1,0 +1,103 @@
+"""`samebits nightly`: the whole night, now."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.options import center_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from pipelines.center import Center
+
+
+@click.command()
+@json_option
+@center_option
+def command(as_json: bool, center_file: Path | None) -> None:
+    """Verify everything that is shipped, as the center does every night.
+
+    Where the center is up, its workers do it; else it runs here, with an embedded Prefect server.
+    Releases that have not changed are looked at again, and rebuilt every few nights.
+
+    \b
+    Examples:
+      samebits nightly
+      samebits nightly --center center.yaml --json
+
+    Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
+    is an alarm that somebody has to look at; 64 usage.
+    """
+    from pipelines.center import load_center
+    from pipelines.night.record import last_night, read_night
+    from pipelines.night.summary import summarise
+    from pipelines.standing.api import PrefectApi
+    from pipelines.workshop import workshop
+
+    center = load_center(center_file)
+    up = center.prefect is not None and PrefectApi(center).answers()
+    night = _there(center) if up else _here(center)
+    store = workshop(center).store
+    record = read_night(store, center.id, night)
+    summary = summarise(record, last_night(store, center.id, before=night))
+    if as_json:
+        print_json(summary.to_dict())
+    else:
+        for line in summary.lines():
+            click.echo(line)
+    sys.exit(record.exit_code())
+
+
+def _there(center: Center) -> str:
+    """Let the center's workers do it, and wait."""
+    from builders.errors import InfrastructureError
+    from pipelines.cli.terminal import screen
+    from pipelines.standing.asking import ask_for_night, follow, night_of
+
+    api, flow_run = ask_for_night(center)
+    with screen() as sink:
+        last = ""
+        for run in follow(api, flow_run):
+            if run["state_name"] != last:
+                last = run["state_name"]
+                sink.step("nightly", f"{last} (flow run {flow_run})")
+    if run["state_type"] != "COMPLETED":
+        raise InfrastructureError(
+            "the night did not come to its end",
+            got=f"{run['state_name']}: {run['state'].get('message')}"[:300],
+            todo="Look at its flow run in Prefect",
+        )
+    return night_of(run)
+
+
+def _here(center: Center) -> str:
+    """Do it in this process."""
+    from builders.scratch import require_root
+    from pipelines import progress
+    from pipelines.cli.terminal import screen
+    from pipelines.flows.server import EmbeddedServer
+    from pipelines.standing.environment import adopt
+    from pipelines.workshop import workshop
+
+    require_root()
+    adopt(center)
+    shop = workshop(center)
+    shop.engine.facts()
+    shop.prepare()
+    with screen() as sink, EmbeddedServer(center.home / "prefect") as server:
+        progress.watch_with(sink)
+        sink.step("samebits", "starting Prefect for a night")
+        from pipelines.flows.nightly import nightly
+        from pipelines.flows.verify_release import heartbeat
+
+        server.wait()
+        sink.done("samebits", "Prefect answers")
+        try:
+            with heartbeat(wanted=not server.embedded):
+                return str(nightly(str(center.file) if center.file else None, spread=False))
+        except KeyboardInterrupt:
+            shop.cancelled.set()
+            raise

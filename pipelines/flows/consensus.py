@@ -1,0 +1,7 @@
+"""The flow `consensus`: what all centers found is joined, release by release."""
+
+from __future__ import annotations
+
+from pipelines.flows.plain import plain_flow
+
+consensus = plain_flow("consensus", "pipelines.rounds:join_everything")

@@ -1,0 +1,187 @@
+"""The flow `nightly`: everything shipped, in shards that any number of workers share.
+
+A night has the id of its flow run. A night that was killed and is started again finds the shards
+that it had made, and the results that they left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
+from prefect.deployments import run_deployment
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+
+from pipelines.center import Center, load_center
+from pipelines.flows.dead import restart_dead, start_again
+from pipelines.flows.verify_shard import verify_shard
+from pipelines.night.gather import gather_outside
+from pipelines.night.night import NightPlan, end_night, plan_night, work_of
+from pipelines.night.record import Alarm, NightRecord
+from pipelines.night.summary import Summary
+from pipelines.rounds import beat_round
+from pipelines.standing.alive import living
+from pipelines.standing.services import concurrency
+
+SHARD = "verify-shard/center"
+_POLL = 1.0
+_LOOK_AFTER_DEAD = 10.0
+_PATIENCE = 900.0
+"""Seconds without a word from Prefect's API after which a night gives up."""
+_BATCH = 200
+
+
+@flow(name="nightly", flow_run_name="night of {center}", persist_result=False)
+def nightly(center: str | None = None, *, spread: bool = True) -> str:
+    """Verify every release of the center's recipes; returns the id of the night.
+
+    The flow run completes whatever was found; that is in the night's record, table and events.
+    Without `spread` everything runs in this process.
+    """
+    owner = load_center(Path(center) if center else None)
+    with living(owner, str(flow_run.id or "")):
+        plan = plan_night(owner, night_id(str(flow_run.id)), now=datetime.now(UTC))
+        if spread:
+            _spread(owner, plan)
+        else:
+            _here(owner, plan)
+        due = [one.release for one in plan.dues]
+        outside = gather_outside(owner, due, now=datetime.now(UTC))
+        record, summary = end_night(owner, plan, outside, now=datetime.now(UTC))
+        beat_round(owner, work_of(record))
+    _tell(owner, record, summary)
+    return plan.night
+
+
+def night_id(flow_run_id: str) -> str:
+    """Return the id of the night of a flow run: when that was made, and a part of its own id."""
+    with get_client(sync_client=True) as client:
+        made = client.read_flow_run(UUID(flow_run_id)).created
+    moment = (made or datetime.now(UTC)).astimezone(UTC)
+    return f"{moment:%Y%m%dT%H%M%SZ}-{flow_run_id[:8]}"
+
+
+def _spread(owner: Center, plan: NightPlan) -> None:
+    """Make a flow run of every shard, and wait until all of them have ended."""
+    made = [_submit(owner, plan, number) for number in range(len(plan.shards))]
+    waiting, heard, looked = set(made), time.monotonic(), time.monotonic()
+    while waiting:
+        time.sleep(_POLL)
+        try:
+            waiting -= _ended(waiting)
+            if time.monotonic() - looked > _LOOK_AFTER_DEAD:
+                restart_dead(owner)
+                looked = time.monotonic()
+            heard = time.monotonic()
+        except httpx.HTTPError as error:  # the server is being started again
+            if time.monotonic() - heard > _PATIENCE:
+                get_run_logger().error("Prefect's API does not answer: %s", error)
+                raise
+
+
+def _submit(owner: Center, plan: NightPlan, number: int) -> UUID:
+    """Make the flow run of a shard, unless it was made before; returns its id."""
+    run: Any = run_deployment(
+        SHARD,
+        parameters=_parameters(owner, plan, number),
+        timeout=0,
+        as_subflow=True,
+        idempotency_key=f"{plan.night}-{number}",
+        flow_run_name=f"shard {number + 1} of night {plan.night}",
+    )
+    return UUID(str(run.id))
+
+
+def _ended(waiting: set[UUID]) -> set[UUID]:
+    """Return which flow runs have ended; one that crashed is started again, and has not."""
+    ended = set()
+    with get_client(sync_client=True) as client:
+        for batch in _batches(sorted(waiting)):
+            found = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": batch}})
+            )
+            ended |= set(batch) - {run.id for run in found}  # deleted by somebody
+            for run in found:
+                if run.state is None or not run.state.is_final():
+                    continue
+                crashed = run.state_type is StateType.CRASHED
+                if not (crashed and start_again(client, run)):
+                    ended.add(run.id)
+    return ended
+
+
+def _batches(ids: list[UUID]) -> Iterable[list[UUID]]:
+    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+
+
+def _here(owner: Center, plan: NightPlan) -> None:
+    """Run every shard in this process, some side by side."""
+
+    def run(number: int) -> None:
+        with contextlib.suppress(Exception):  # it is told in its log, and by what is not there
+            verify_shard(**_parameters(owner, plan, number))
+
+    with ThreadPoolExecutor(max_workers=concurrency(owner)) as pool:
+        numbers = range(len(plan.shards))
+        list(pool.map(lambda number: copy_context().run(run, number), numbers))
+
+
+def _parameters(owner: Center, plan: NightPlan, number: int) -> dict[str, Any]:
+    return {
+        "center": None if owner.file is None else str(owner.file),
+        "night": plan.night,
+        "releases": [due.model_dump(mode="json", exclude_none=True) for due in plan.shards[number]],
+    }
+
+
+def _tell(owner: Center, record: NightRecord, summary: Summary) -> None:
+    """Write the table and send the alarms; that this fails never fails a night."""
+    _safely("the table of the night", lambda: _table(record, summary))
+    for alarm in record.alarms:
+        _safely(f"the alarm {alarm.kind}", partial(_event, owner, record, alarm))
+    for line in summary.lines():
+        get_run_logger().info("%s", line)
+
+
+def _event(owner: Center, record: NightRecord, alarm: Alarm) -> None:
+    emit_event(
+        event=f"samebits.alarm.{alarm.kind}",
+        resource={
+            "prefect.resource.id": f"samebits.center.{owner.id}",
+            "samebits.about": alarm.about,
+            "samebits.night": record.night,
+        },
+        payload={"text": alarm.text, "night": record.night},
+    )
+
+
+def _table(record: NightRecord, summary: Summary) -> None:
+    rows = [
+        {"release": e.release, "verdict": str(e.verdict), "how": str(e.mode), "why": str(e.why)}
+        for e in record.releases
+    ]
+    create_table_artifact(
+        rows, key=f"night-{record.center}", description="\n\n".join(summary.lines())
+    )
+
+
+def _safely(what: str, do: Callable[[], object]) -> None:
+    try:
+        do()
+    except Exception as error:  # noqa: BLE001
+        get_run_logger().warning("%s was not sent: %s", what, error)

@@ -1,0 +1,22 @@
+"""The flow `reap`: what killed runs left is cleared away, and they are started again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+
+from pipelines.center import load_center
+from pipelines.flows.dead import restart_dead
+from pipelines.standing.reaping import reap_center
+
+
+@flow(name="reap", persist_result=False)
+def reap(center: str) -> None:
+    """Clear away what no living run of the center needs; `center` is the path of its file."""
+    owner = load_center(Path(center))
+    gone, again = reap_center(owner), restart_dead(owner)
+    get_run_logger().info(
+        "removed %d containers and %d folders; started again: %s",
+        len(gone.containers), len(gone.folders), ", ".join(again) or "none",
+    )  # fmt: skip

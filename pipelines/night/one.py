@@ -1,0 +1,154 @@
+"""One release of a night: rebuild it, or look at what is shipped; exactly one result a night.
+
+The result is a record that is created once. Whoever is given a release that has its result already
+returns that; two who are given it at once wait for each other where they share a machine, and of
+two machines the first result counts. Every run's own evidence is kept in any case.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from builders.digest import Digest
+from builders.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
+from builders.words import Verdict
+from pipelines import judging
+from pipelines.center import Center
+from pipelines.evidence.store import DamagedError, Store
+from pipelines.job import Job
+from pipelines.night.due import Due
+from pipelines.night.record import Entry, Judged, Mode, Robustness, Why, result_key
+from pipelines.report import Report
+from pipelines.verify import job_for, verify
+from pipelines.workshop import recipes_folder, workshop
+
+Verify = Callable[[Job], Report]
+Moved = Callable[[Job, Report], Robustness]
+
+_MAX_RESULT = 1 << 20
+
+
+def verify_fresh(job: Job) -> Report:
+    """Verify with shipped files fetched anew: the night asks what is served now."""
+    return verify(job, fresh=True)
+
+
+def run_one(
+    center: Center,
+    night: str,
+    due: Due,
+    *,
+    flow_run: str = "",
+    verifier: Verify = verify_fresh,
+    moved: Moved | None = None,
+) -> Entry:
+    """Do what is due for one release and record it; returns the record that counts.
+
+    Raises `UsageError` for a recipe that has become unusable, and `StoreError`; then nothing is
+    recorded, and whoever is given the release again does it again.
+    """
+    store = workshop(center).store
+    key = result_key(center.id, night, due.release)
+    with _alone(center, due.release):
+        if (there := read_result(store, key)) is not None:
+            return there
+        entry = _do(center, due, flow_run=flow_run, verifier=verifier, moved=moved)
+        try:
+            store.put_record(key, entry.model_dump_json(exclude_none=True).encode())
+        except StoreConflictError:  # another machine was first
+            return read_result(store, key) or entry
+    return entry
+
+
+def read_result(store: Store, key: str) -> Entry | None:
+    """Return what a night found for a release; None while there is nothing. Raises `StoreError`."""
+    try:
+        data = store.get(key, _MAX_RESULT)
+    except NotFoundError:
+        return None
+    try:
+        return Entry.model_validate_json(data)
+    except ValidationError as error:
+        raise DamagedError(
+            f"{key} is damaged", got=f"{error.error_count()} faults", expected="a night's result"
+        ) from error
+
+
+def _do(center: Center, due: Due, *, flow_run: str, verifier: Verify, moved: Moved | None) -> Entry:
+    path = recipes_folder() / due.recipe
+    why = due.why
+    if not due.rebuild and due.before is not None:
+        with job_for(path, center, flow_run=flow_run) as job:
+            changed = _look(job)
+        if changed is None:
+            return _looked(due, due.before, checked=False)
+        if not changed:
+            return _looked(due, due.before, checked=True)
+        why = Why.SHIPPED_CHANGED  # a whole verification signs what is served now
+    with job_for(path, center, flow_run=flow_run) as job:
+        report = verifier(job)
+        shown = moved(job, report) if moved is not None and due.robustness else None
+    return _rebuilt(due, report, why, shown)
+
+
+def _look(job: Job) -> bool | None:
+    """Fetch what is shipped now; says whether it has changed, None where it cannot be had."""
+    published = {a.name: a.shipped.sha256 for a in job.loaded().recipe.artefacts}
+    try:
+        served = judging.fetch_shipped(job, fresh=True)
+    except StoreError:
+        raise
+    except RebuildError:
+        return None
+    if any(s.file is not None and s.file.sha256 != published[s.name] for s in served):
+        return True
+    return None if any(s.file is None for s in served) else False
+
+
+def _looked(due: Due, before: Entry, *, checked: bool) -> Entry:
+    verdict = before.verdict if checked else Verdict.NOT_CHECKED
+    return before.model_copy(
+        update={
+            "mode": Mode.FRESH,
+            "why": due.why,
+            "expected": due.expected,
+            "verdict": verdict,
+            "artefacts": (),
+            "robustness": None,
+        }
+    )
+
+
+def _rebuilt(due: Due, report: Report, why: Why, shown: Robustness | None) -> Entry:
+    settled = due.before.settled if due.before else None
+    return Entry(
+        release=due.release,
+        claim=due.claim,
+        published=due.published,
+        mode=Mode.REBUILT,
+        why=why,
+        verdict=report.verdict,
+        outcome=report.outcome,
+        artefacts=tuple(Judged(name=f.name, verdict=f.verdict) for f in report.artefacts),
+        run=report.run,
+        rebuilt=due.number,
+        settled=settled if report.verdict is Verdict.NOT_CHECKED else report.verdict,
+        expected=due.expected,
+        seconds=round(report.timings.get("total", 0.0), 1),
+        robustness=shown,
+    )
+
+
+@contextmanager
+def _alone(center: Center, release: str) -> Iterator[None]:
+    """Hold the lock of one release on this machine; a dead holder holds nothing."""
+    path: Path = center.home / "locks" / Digest.of(release.encode()).hex[:32]
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""A center that stands: its server, signer and workers, as processes that outlive the command."""

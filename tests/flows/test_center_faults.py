@@ -1,0 +1,98 @@
+"""What breaks around a standing center, really broken: nothing left, no verdict lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from builders.engine import Engine
+from pipelines.night.due import due
+from pipelines.night.releases import Release, releases
+from pipelines.standing import services
+from pipelines.standing.reaping import reap_center
+from pipelines.workshop import Workshop
+from tests.command import wait_until
+from tests.standing.stand import Stand
+
+
+@pytest.fixture(scope="module")
+def stand(standing_center: Stand) -> Stand:
+    standing_center.only(robustness_share=0)
+    standing_center.up()
+    return standing_center
+
+
+@pytest.fixture
+def engine(shop: Workshop) -> Engine:
+    return shop.engine
+
+
+def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engine: Engine) -> None:
+    stand.release("quick")
+    stand.release("slow", "sleep 6; echo one > /out/out.bin")
+    asked = stand.ask_night()
+    wait_until(lambda: stand.builds(engine, seconds=2), seconds=90)
+    stand.kill_workers()
+    assert stand.containers(engine), "a killed run leaves its container"
+    stand.up()
+    stand.wait(stand.ask("reap"))
+    night = stand.night(asked)
+    reap_center(stand.center)
+    record = json.loads((stand.center.home / f"store/public/nights/stand/{night}.json").read_text())
+    assert {r["release"]: r["verdict"] for r in record["releases"]} == {
+        "lab/quick@1": "IDENTICAL",
+        "lab/slow@1": "IDENTICAL",
+    }
+    assert len(stand.results(night)) == 2, "one result a release"
+    assert len(stand.runs("slow")) == 1, "the killed run published nothing, the second one did"
+    assert len(stand.runs("quick")) == 1, "what was done was not done again"
+    stand.assert_nothing_left(engine)
+
+
+def test_a_server_that_is_started_again_in_mid_run_costs_nothing(
+    stand: Stand, engine: Engine
+) -> None:
+    recipe = stand.release("patient", "sleep 8; echo one > /out/out.bin")
+    asked = stand.ask("verify-release", recipe=str(recipe))
+    wait_until(lambda: stand.builds(engine), seconds=60)
+    pid = services.server(stand.center).pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: services.server(stand.center).pid() is None)
+    services.start_server(stand.center)
+    wait_until(stand.api.answers)
+    assert stand.wait(asked)["state_type"] == "COMPLETED"
+    assert len(stand.runs("patient")) == 1
+    stand.assert_nothing_left(engine)
+
+
+def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engine: Engine) -> None:
+    recipe = stand.release("endless", "sleep 200")
+    asked = stand.ask("verify-release", recipe=str(recipe))
+    wait_until(lambda: stand.builds(engine), seconds=60)
+    stand.api.post(
+        f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING", "name": "Cancelling"}
+    )
+    assert stand.wait(asked)["state_type"] == "CANCELLED"
+    wait_until(lambda: not stand.containers(engine), seconds=30)
+    stand.assert_nothing_left(engine)
+    assert stand.runs("endless") == []
+
+
+def test_two_workers_with_the_same_release_give_one_verdict(
+    stand: Stand, engine: Engine, shop: Workshop
+) -> None:
+    stand.release("shared", "sleep 2; echo one > /out/out.bin")
+    found = [r for r in releases(stand.recipes, shop.images) if isinstance(r, Release)]
+    (one,) = due([r for r in found if r.release == "lab/shared@1"], None, rebuild_every=7)
+    night = "20260101T000000Z-00000000"
+    shard = [one.model_dump(mode="json", exclude_none=True)]
+    asked = [stand.ask("verify-shard", night=night, releases=shard) for _ in range(2)]
+    ended = [stand.wait(flow_run)["state_type"] for flow_run in asked]
+    assert ended == ["COMPLETED", "COMPLETED"]
+    (result,) = stand.results(night)
+    assert [result["run"]] == stand.runs("shared")
+    stand.assert_nothing_left(engine)
