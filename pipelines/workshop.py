@@ -94,7 +94,14 @@ class Workshop:
     def images(self) -> Images:
         """The builder images of the recipes folder."""
         folder = self.center.recipes or recipes_folder()
-        return Images(folder / "images", self.vault, self.fetcher, self.workdir, self.states)
+        return Images(
+            folder / "images",
+            self.vault,
+            self.fetcher,
+            self.workdir,
+            self.states,
+            derived=self.center.home / "images",
+        )
 
     @cached_property
     def engine(self) -> Engine:

@@ -1,17 +1,22 @@
-"""The builder images of a folder: `<name>.yaml` is the definition, `<name>.lock.yaml` the lock."""
+"""The builder images of a folder: `<name>.yaml` is the definition, `<name>.lock.yaml` the lock.
+
+Images that a center derives from those, for sources that need more packages, lie in a folder of its
+own, until somebody publishes them beside the others. Their names hold what they are made of.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders.digest import Digest, canonical_json
 from builders.errors import UsageError
 from builders.images.archive import BuiltImage
 from builders.images.build import build_image, check_built
-from builders.images.definition import ImageDefinition, load_definition
+from builders.images.definition import ImageDefinition, dump_definition, load_definition
 from builders.images.lock import (
     ImageDigests,
     ImageLock,
@@ -42,39 +47,51 @@ class Images:
     """Definitions and locks in one folder, and what it takes to build them."""
 
     def __init__(
-        self, folder: Path, vault: Vault, fetcher: Fetcher, workdir: Path, states: AptStates
+        self,
+        folder: Path,
+        vault: Vault,
+        fetcher: Fetcher,
+        workdir: Path,
+        states: AptStates,
+        *,
+        derived: Path | None = None,
     ) -> None:
-        """Read `folder`; packages come through `vault` and `fetcher`; `states` resolve names."""
+        """Read `folder`; packages come through `vault` and `fetcher`; `states` resolve names.
+
+        Derived images are kept in the folder `derived`, and found there after those of `folder`.
+        """
         self._folder = folder
+        self._derived = derived
         self._vault = vault
         self._fetcher = fetcher
         self._workdir = workdir
         self._states = states
 
     def names(self) -> list[str]:
-        """Return the names of all definitions, sorted."""
-        files = self._folder.glob("*.yaml")
-        return sorted(f.name.removesuffix(".yaml") for f in files if not f.name.endswith(_LOCK))
+        """Return the names of all definitions but derived ones, sorted."""
+        return _names(self._folder)
 
     def definition(self, name: str) -> ImageDefinition:
         """Read a definition; raises `UsageError` for an unknown name."""
-        if name not in self.names():
+        folder = self._folder_of(name)
+        if folder is None:
             raise UsageError(
                 "no such builder image",
                 got=name,
                 expected=f"one of {', '.join(self.names()) or 'none: the folder is empty'}",
                 todo=f"Definitions are read from {self._folder}",
             )
-        return load_definition(self._folder / f"{name}.yaml")
+        return load_definition(folder / f"{name}.yaml")
 
     def has_lock(self, name: str) -> bool:
         """Say whether a lock of that name is there."""
-        return (self._folder / f"{name}{_LOCK}").is_file()
+        folder = self._folder_of(name)
+        return folder is not None and (folder / f"{name}{_LOCK}").is_file()
 
     def lock(self, name: str) -> ImageLock:
         """Read a lock; raises `UsageError` when it is missing or of an older definition."""
         definition = self.definition(name)
-        path = self._folder / f"{name}{_LOCK}"
+        path = (self._folder_of(name) or self._folder) / f"{name}{_LOCK}"
         if not path.is_file():
             raise UsageError(
                 f"builder image {name} has no lock", todo=f"Run `samebits image lock {name}`"
@@ -96,19 +113,75 @@ class Images:
 
         With `write=False` the lock in the folder stays as it is, to look at the changes first.
         """
-        definition = self.definition(name)
-        resolution = resolve(definition, self._states)
-        stock(self._vault, self._fetcher, resolution.wants(), self._workdir, progress)
-        image = build_image(
-            definition, resolution, self._vault, into / f"{name}.tar", self._workdir, progress
-        )
-        digests = ImageDigests(config=image.config, manifest=image.manifest, diff_id=image.diff_id)
-        lock = ImageLock(**resolution.model_dump(by_alias=True), image=digests)
+        lock, image = self._lock(self.definition(name), into / f"{name}.tar", progress)
         path = self._folder / f"{name}{_LOCK}"
         old = load_lock(path) if path.is_file() else None
         if write:
             _replace(path, dump_lock(lock))
         return NewLock(lock=lock, changes=None if old is None else diff(old, lock), image=image)
+
+    def derived_name(self, base: str, packages: Iterable[str]) -> str:
+        """Return the name of `base` with further packages: it says which, and which `base`."""
+        parts = {"base": self.lock(base).image.config.hex, "packages": sorted(set(packages))}
+        return f"{base}-{Digest.of(canonical_json(parts)).hex[:8]}"
+
+    def derive(
+        self, base: str, packages: Iterable[str], into: Path, progress: Progress = quiet
+    ) -> NewLock:
+        """Define, lock and build `base` with further packages; its tar is left in `into`.
+
+        The packages come from the suite of `base`, as it is now. Nothing is kept of an image that
+        cannot be built; raises as `lock_new` does.
+        """
+        if self._derived is None:
+            raise UsageError("no folder is set for derived images", got=base)
+        extra = sorted(set(packages))
+        name, parent = self.derived_name(base, extra), self.definition(base)
+        definition = parent.model_copy(
+            update={"packages": tuple(sorted({*parent.packages, *extra}))}
+        )
+        lock, image = self._lock(definition, into / f"{name}.tar", progress)
+        comment = f"{base}, and what the build dependencies of sources ask for: {' '.join(extra)}"
+        self._derived.mkdir(parents=True, exist_ok=True)
+        _replace(self._derived / f"{name}.yaml", dump_definition(definition, comment))
+        _replace(self._derived / f"{name}{_LOCK}", dump_lock(lock))
+        return NewLock(lock=lock, changes=None, image=image)
+
+    def publish(self, name: str) -> Path | None:
+        """Copy a derived image's definition and lock beside the others, unless it is there.
+
+        Returns the new definition's path, None when there was nothing to do. Raises `UsageError`
+        when the folder cannot be written.
+        """
+        folder = self._folder_of(name)
+        if folder is None or folder == self._folder:
+            return None
+        self.lock(name)
+        try:
+            for file in (f"{name}{_LOCK}", f"{name}.yaml"):
+                _replace(self._folder / file, (folder / file).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(
+                f"builder image {name} cannot be put into {self._folder}", got=error.strerror
+            ) from error
+        return self._folder / f"{name}.yaml"
+
+    def _folder_of(self, name: str) -> Path | None:
+        """Return where a definition lies; None for an unknown name."""
+        if name in self.names():
+            return self._folder
+        if self._derived is not None and name in _names(self._derived):
+            return self._derived
+        return None
+
+    def _lock(
+        self, definition: ImageDefinition, tar: Path, progress: Progress
+    ) -> tuple[ImageLock, BuiltImage]:
+        resolution = resolve(definition, self._states)
+        stock(self._vault, self._fetcher, resolution.wants(), self._workdir, progress)
+        image = build_image(definition, resolution, self._vault, tar, self._workdir, progress)
+        digests = ImageDigests(config=image.config, manifest=image.manifest, diff_id=image.diff_id)
+        return ImageLock(**resolution.model_dump(by_alias=True), image=digests), image
 
     def build(self, name: str, into: Path, progress: Progress = quiet) -> BuiltImage:
         """Build the locked image as `<name>.tar` in the folder `into`.
@@ -141,6 +214,11 @@ class Images:
         with tempfile.TemporaryDirectory(dir=self._workdir, prefix="check-") as folder:
             self.build(name, Path(folder), progress)
         return self.lock(name)
+
+
+def _names(folder: Path) -> list[str]:
+    files = folder.glob("*.yaml")
+    return sorted(f.name.removesuffix(".yaml") for f in files if not f.name.endswith(_LOCK))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import Field, StringConstraints
 
 from builders.build import Model
@@ -44,6 +46,17 @@ class ImageDefinition(Model):
 def load_definition(path: Path) -> ImageDefinition:
     """Read one definition; raises `RecipeError` with file, line and field."""
     return parse_model(load_document(path), ImageDefinition)
+
+
+def dump_definition(definition: ImageDefinition, comment: str) -> str:
+    """Return the text of a definition file: the same text for the same definition."""
+    data = definition.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    data["packages"] = sorted(set(definition.packages))
+    lines = textwrap.wrap(
+        comment, 98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+    text = yaml.safe_dump(data, sort_keys=False, indent=2)
+    return "\n".join(lines) + "\n" + text
 
 
 def json_schema() -> str:

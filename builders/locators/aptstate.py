@@ -127,6 +127,10 @@ class AptState:
         """Look up the .dsc and all other files of a source package; empty when not listed."""
         return self._served(["source", f"{name}={version}"])
 
+    def cache(self, words: Sequence[str]) -> str:
+        """Return what `apt-cache` says of the lists; names that are not listed are left out."""
+        return self._run("apt-cache", words).stdout
+
     def closure(self, wishes: Sequence[str]) -> list[Served]:
         """Return every package that installing `wishes` into an empty system brings.
 

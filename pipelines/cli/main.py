@@ -25,7 +25,7 @@ _COMMANDS = {
     "verify": ("verify", "Rebuild releases and compare them with what was shipped."),
     "rebuild": ("rebuild", "Rebuild one release; needs no shipped file."),
     "compare": ("compare", "Take a first look at two files that should be the same."),
-    "recipe": ("recipe", "Check recipes and print their schema."),
+    "recipe": ("recipe", "Infer and check recipes, and print their schema."),
     "image": ("image", "Lock, build and check builder images."),
     "vault": ("vault", "Take inputs in, and carry them between centers."),
     "review": ("review", "Approve source, withdraw that, and see what counts."),

@@ -1,4 +1,4 @@
-"""`samebits recipe`: check recipes before anything runs, and print what they may say."""
+"""`samebits recipe`: infer recipes, check them before anything runs, print what they may say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 @click.group()
 def command() -> None:
-    """Check recipes and print their schema."""
+    """Infer and check recipes, and print their schema."""
 
 
 @command.command()
@@ -22,7 +22,7 @@ def command() -> None:
 @json_option
 @center_option
 def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> None:
-    """Check recipes without fetching or building anything.
+    """Check recipes without fetching or building anything; a draft's inferred values are shown.
 
     \b
     Example:
@@ -30,8 +30,10 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
 
     Exit codes: 0 all can be used, 64 some cannot.
     """
+    from builders.yamlfile import read_text
     from pipelines.center import load_center
     from pipelines.cli.lint import check_recipe, warnings
+    from pipelines.infer.draft import explanations
 
     center = load_center(center_file)
     rows: list[dict[str, Any]] = []
@@ -39,19 +41,74 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
         try:
             loaded = check_recipe(path, center)
         except UsageError as error:
-            rows.append({"file": str(path), "error": error.to_dict(), "warnings": []})
+            fault = error.to_dict()
+            rows.append({"file": str(path), "error": fault, "warnings": [], "inferred": []})
             if not as_json:
                 click.echo(f"samebits: {error}", err=True)
             continue
         found = warnings(loaded)
-        rows.append({"file": str(path), "error": None, "warnings": found})
+        explained = explanations(read_text(path))
+        rows.append({"file": str(path), "error": None, "warnings": found, "inferred": explained})
         if not as_json:
             click.echo(f"{path}: {loaded.recipe.release} can be used")
             for warning in found:
                 click.echo(f"  note: {warning}")
+            for line in explained:
+                click.echo(f"  inferred: {line}")
     if as_json:
         print_json({"recipes": rows})
     sys.exit(EXIT_USAGE if any(row["error"] for row in rows) else 0)
+
+
+@command.command()
+@click.argument("purl", required=False)
+@click.option("--out", type=PATH, metavar="FILE", help="Write the recipe here, not to stdout.")
+@click.option("--from-file", "shipped", type=PATH, metavar="SHIPPED", help="A wheel on disk.")
+@click.option("--source", type=PATH, metavar="SDIST", help="Its source distribution, on disk.")
+@click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
+@click.option("--time", "seconds", default="5min", show_default=True, help="For all tries.")
+@json_option
+@center_option
+def new(
+    purl: str | None,
+    out: Path | None,
+    shipped: Path | None,
+    source: Path | None,
+    max_tries: int,
+    seconds: str,
+    as_json: bool,
+    center_file: Path | None,
+) -> None:
+    """Find the build that makes a shipped wheel from its source, and write it as a draft recipe.
+
+    The environment is inferred from the shipped file and tried in real rebuilds, the likeliest
+    first, until the bytes are identical; each inferred value stands in the draft with its evidence.
+    Otherwise the nearest recipe is written, with the causes that remain. The trail of all tries is
+    kept, so that a second call returns at once or goes on. Of Debian, a whole source package is
+    rebuilt to all its binary packages.
+
+    \b
+    Examples:
+      samebits recipe new pkg:pypi/six@1.17.0 --out recipes/releases/pypi/six/1.17.0.yaml
+      samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source"
+      samebits recipe new --from-file six-1.17.0-py2.py3-none-any.whl --source six-1.17.0.tar.gz
+
+    Exit codes: 0 identical, 1 not identical, 2 not tried, 64 usage.
+    """
+    from pipelines.cli.newrecipe import write_recipe
+
+    sys.exit(
+        write_recipe(
+            purl,
+            shipped=shipped,
+            source=source,
+            out=out,
+            tries=max_tries,
+            time=seconds,
+            as_json=as_json,
+            center_file=center_file,
+        )
+    )
 
 
 @command.command()

@@ -1,0 +1,137 @@
+"""`samebits recipe new`: the command behind it, and how it shows what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.errors import EXIT_NOT_CHECKED, UsageError
+from pipelines.cli.options import print_json
+
+if TYPE_CHECKING:
+    from pipelines.infer import Limits, Trail
+    from pipelines.workshop import Workshop
+
+_EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}
+_COLORS = {"identical": "green", "not available": "yellow"}
+
+
+def write_recipe(
+    purl: str | None,
+    *,
+    shipped: Path | None,
+    source: Path | None,
+    out: Path | None,
+    tries: int,
+    time: str,
+    as_json: bool,
+    center_file: Path | None,
+) -> int:
+    """Infer, write or print, and return the exit code; raises `UsageError` before anything runs."""
+    from builders.scratch import require_root
+    from builders.units import parse_time
+    from pipelines import progress
+    from pipelines.center import load_center
+    from pipelines.cli.terminal import screen
+    from pipelines.infer import Limits
+    from pipelines.workshop import workshop
+
+    local = shipped is not None and source is not None
+    if local == (purl is not None) or (shipped is None) != (source is None):
+        raise UsageError(
+            "say what was shipped", expected="a purl, or --from-file SHIPPED with --source SDIST"
+        )
+    try:
+        limits = Limits(tries=tries, seconds=parse_time(time))
+    except ValueError as error:
+        raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
+    if out is not None and out.exists():
+        raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
+    shop = workshop(load_center(center_file))
+    require_root()
+    shop.engine.facts()
+    with screen() as sink:
+        progress.watch_with(sink)
+        trail = _infer(purl, shipped, source, out, shop, limits)
+        sink.done(trail.release, trail.status)
+    if trail.recipe is not None and out is not None:
+        _write(out, trail.recipe)
+        _publish_image(out, shop)
+    _show(trail, out, as_json=as_json)
+    return _EXIT[trail.status]
+
+
+def _infer(
+    purl: str | None,
+    shipped: Path | None,
+    source: Path | None,
+    out: Path | None,
+    shop: Workshop,
+    limits: Limits,
+) -> Trail:
+    from builders.locators.project import IndexReader
+    from pipelines.infer import files_on_disk, infer, infer_release
+
+    index = IndexReader()
+    if purl is not None:
+        return infer_release(purl, shop, index, limits)
+    if shipped is None or source is None:
+        message = "no files"
+        raise ValueError(message)
+    folder = (out.parent if out else Path()).absolute()
+    for path in (shipped, source):
+        if path.absolute().parent != folder:
+            raise UsageError(
+                f"{path} does not lie beside the recipe",
+                got=str(path.absolute().parent),
+                expected=str(folder),
+                todo="A recipe names local files relative to its own folder: put them there",
+            )
+    target, files = files_on_disk(shipped, source)
+    for pin in (target.shipped, target.source):
+        shop.vault.add(files[pin.name], pin.sha256, what=pin.name)
+    return infer(target, shop, index, limits)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written", got=error.strerror) from error
+
+
+def _publish_image(out: Path, shop: Workshop) -> None:
+    """Put the image that was derived for a recipe beside the others, for review."""
+    from builders.recipe import load_recipe
+
+    if published := shop.images.publish(load_recipe(out).recipe.build.image):
+        _say(f"  image: {published}")
+
+
+def _show(trail: Trail, out: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json(trail.model_dump(mode="json"))
+        return
+    if trail.recipe is not None and out is None:
+        click.echo(trail.recipe, nl=False)
+    color = _COLORS.get(trail.status, "red")
+    _say(f"{trail.release}  {click.style(trail.status, fg=color)}  {trail.artefact}")
+    _say(f"  {len(trail.tries)} tries, {trail.seconds:.1f} s, {trail.bits:g} bits inferred")
+    if trail.status != "identical":
+        _say(f"  {trail.reason}")
+    for scalar in trail.scalars:
+        _say(f"  - {scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}")
+    for cause in trail.causes:
+        _say(f"  - {cause.name}: {cause.detail}")
+    for note in trail.notes:
+        _say(f"  note: {note}")
+    if out is not None and trail.recipe is not None:
+        _say(f"  recipe: {out}")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,141 @@
+"""The draft recipe of a hypothesis: the same text that is written is what is tried."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+from builders.clock import show_moment
+from builders.recipe import LoadedRecipe, recipe_from
+from builders.yamlfile import parse_document
+from pipelines.infer.hypothesis import Hypothesis, Scalar
+from pipelines.infer.target import Pin, Target
+
+MARK = "# inferred "
+"""Starts the comment of every inferred value, for `recipe lint` to show."""
+_WIDTH = 100
+_LIMITS = "limits: {cpus: 1, memory: 2GiB, scratch: 2GiB, time: 5min}"
+
+
+def draft_text(
+    target: Target,
+    hypothesis: Hypothesis,
+    *,
+    identical: bool = True,
+    scalars: Iterable[Scalar] = (),
+    head: Iterable[str] = (),
+) -> str:
+    """Return the YAML of a draft; each of `scalars` is explained where it stands.
+
+    `head` is what a reviewer should know of the whole, one comment each.
+    """
+    why = {scalar.name: scalar for scalar in scalars}
+    lines = [line for text in head for line in comment("# ", text)]
+    lines += [
+        "schema: samebits/recipe/v1",
+        f"vendor: {target.vendor}",
+        f"product: {target.product}",
+        f"version: {_quoted(target.version)}",
+        "kind: binary",
+        "platform: linux/amd64",
+        "build:",
+        "  method: wheel",
+        *_explained(why.get("image")),
+        f"  image: {hypothesis.image}",
+    ]
+    if hypothesis.epoch is not None:
+        lines += [
+            *_explained(why.get("source_date_epoch")),
+            f'  environment: {{SOURCE_DATE_EPOCH: "{hypothesis.epoch}"}}',
+        ]
+    if hypothesis.clock is not None:
+        lines += [
+            *_explained(why.get("clock")),
+            f'  clock: {{mode: frozen, time: "{show_moment(hypothesis.clock)}"}}',
+        ]
+    if hypothesis.umask != "022":
+        lines += [*_explained(why.get("umask")), f'  umask: "{hypothesis.umask}"']
+    if hypothesis.source_umask is not None:
+        lines += [
+            *_explained(why.get("source_umask")),
+            f'  source_umask: "{hypothesis.source_umask}"',
+        ]
+    if hypothesis.timezone != "UTC":
+        lines += [*_explained(why.get("timezone")), f"  timezone: {hypothesis.timezone}"]
+    if hypothesis.python_tag is not None:
+        lines += [*_explained(why.get("python_tag")), f"  python_tag: {hypothesis.python_tag}"]
+    if hypothesis.files:
+        lines.append("  files:")
+    for change in hypothesis.files:
+        lines += [
+            *_explained(why.get(f"mode of {change.path}")),
+            f'  - {{path: {_quoted(change.path)}, mode: "{change.mode}"}}',
+        ]
+    lines += ["inputs:", *_input("source", target.source, None)]
+    for tool in hypothesis.tools:
+        lines += _input("toolchain", tool.pin, why.get(tool.project))
+    shipped = target.shipped
+    lines += [
+        "artefacts:",
+        f"  - name: {_quoted(shipped.name)}",
+        "    shipped:",
+        f"      locator: {_quoted(str(shipped.locator))}",
+        f"      sha256: {shipped.sha256}",
+        _LIMITS,
+        f"expect: {{verdict: {'IDENTICAL' if identical else 'DIFFERENT'}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def load_draft(text: str, folder: Path) -> LoadedRecipe:
+    """Read a draft as `load_recipe` would read its file in `folder`."""
+    path = folder / "draft.yaml"
+    return recipe_from(parse_document(text, file=str(path)), path)
+
+
+def explanations(text: str) -> list[str]:
+    """Return what the comments of a draft say of each inferred value, one line each."""
+    found: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        words = line.strip()
+        if words.startswith(MARK):
+            found.append(words.removeprefix(MARK))
+        elif inside and words.startswith("#   "):
+            found[-1] += " " + words.removeprefix("#   ")
+        inside = words.startswith((MARK, "#   ")) and bool(found)
+    return found
+
+
+def _input(role: str, pin: Pin, scalar: Scalar | None) -> list[str]:
+    return [
+        *_explained(scalar),
+        f"  - role: {role}",
+        f"    locator: {_quoted(str(pin.locator))}",
+        f"    sha256: {pin.sha256}",
+    ]
+
+
+def _explained(scalar: Scalar | None) -> list[str]:
+    if scalar is None:
+        return []
+    text = f"{scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}"
+    return comment(f"  {MARK}", text)
+
+
+def comment(start: str, text: str) -> list[str]:
+    """Return a comment wrapped to lines that begin with `start`; odd characters become `?`."""
+    plain = "".join(c if c.isprintable() else "?" for c in text)
+    indent = start[: len(start) - len(start.lstrip())]
+    return textwrap.wrap(
+        plain,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=f"{indent}#   ",
+        break_on_hyphens=False,
+    ) or [start.rstrip()]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,279 @@
+"""The next hypotheses, from how the last try failed: each rule reads one kind of difference.
+
+Rules are pure: clues, hypothesis and differences in, hypotheses out, the likeliest first.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from builders.errors import RebuildError
+from builders.words import Outcome, Verdict
+from pipelines.infer.differences import Differences
+from pipelines.infer.first import (
+    LICENSES_NAMED,
+    PLAIN,
+    Clues,
+    pythons,
+    replace_because,
+    tool_reasons,
+    toolchain,
+)
+from pipelines.infer.hypothesis import MAX_FILES, FileChange, Hypothesis
+from pipelines.infer.pythons import PythonImage
+from pipelines.infer.toolchain import KNOWN_SETUPTOOLS, Resolver
+from pipelines.infer.tryout import Tried
+
+_ABSENT_MODULE = re.compile(
+    r"(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_]+)"
+)
+_ABSENT_PROJECT = (
+    re.compile(r"No matching distribution found for ([^\n]+)"),
+    re.compile(r"Could not find suitable distribution for Requirement\.parse\('([^']+)'\)"),
+    re.compile(r"The '([^']+)' distribution was not found and is required"),
+)
+_PROJECTS = {"setuptools_scm": "setuptools-scm", "pkg_resources": "setuptools"}
+_STUCK = frozenset({Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
+_OLD_FIELD = re.compile(r"-(?:Platform|License): UNKNOWN")
+_MOST = 8
+"""Versions of setuptools that one try leads to."""
+_LICENSE_FILE = re.compile(r"([-+])License-File: ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Last:
+    """The last try: what was tried, how it went, what differs (None when nothing was built)."""
+
+    hypothesis: Hypothesis
+    tried: Tried
+    differences: Differences | None
+    requirements: tuple[Requirement, ...]
+    """What was asked for beyond what the clues ask for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idea:
+    """A hypothesis to try, and what its toolchain was asked for beyond the clues."""
+
+    hypothesis: Hypothesis
+    requirements: tuple[Requirement, ...] = ()
+
+
+class Refiner:
+    """Turns failed tries into ideas."""
+
+    def __init__(self, clues: Clues, resolver: Resolver) -> None:
+        """Work from `clues`; tools come from `resolver`."""
+        self._clues, self._resolver = clues, resolver
+        self._rules: tuple[Callable[[Last], Iterator[Idea]], ...] = (
+            self._absent,
+            self._tag,
+            self._setuptools,
+            self._times,
+            self._modes,
+            self._pythons,
+        )
+
+    def ideas(self, last: Last) -> list[Idea]:
+        """Return what to try next, the likeliest first."""
+        if last.tried.outcome in _STUCK:
+            return list(self._unfrozen(last))
+        return [idea for rule in self._rules for idea in rule(last)]
+
+    def _unfrozen(self, last: Last) -> Iterator[Idea]:
+        """Try once without a clock that stands still: a build may wait for it for ever."""
+        h = last.hypothesis
+        if h.clock is not None:
+            why = "under a clock that stands still the build does not end"
+            yield self._idea(last, replace_because(h, epoch=h.clock, reason=why))
+
+    def _absent(self, last: Last) -> Iterator[Idea]:
+        """Add what the build asked for and did not find."""
+        if last.tried.outcome is not Outcome.BUILD_FAILED:
+            return
+        wanted = [m[1] for form in _ABSENT_PROJECT for m in form.finditer(last.tried.log)]
+        wanted += [
+            _PROJECTS.get(m[1], m[1])
+            for m in _ABSENT_MODULE.finditer(last.tried.log)
+            if m[1] not in sys.stdlib_module_names  # of another Python: no project brings them
+        ]
+        have = {tool.project for tool in last.hypothesis.tools}
+        more: dict[str, Requirement] = {}
+        for text in wanted:
+            try:
+                requirement = Requirement(text.strip())
+            except InvalidRequirement:
+                continue
+            if canonicalize_name(requirement.name) not in have:
+                more.setdefault(canonicalize_name(requirement.name), requirement)
+        if more:
+            yield from self._with(
+                last,
+                (*last.requirements, *more.values()),
+                dict.fromkeys(more, "the build asks for it"),
+            )
+
+    def _setuptools(self, last: Last) -> Iterator[Idea]:
+        """Try a setuptools of another time: of those that write METADATA in another way first."""
+        tools = {tool.project: tool.version for tool in last.hypothesis.tools}
+        if "setuptools" not in tools or self._clues.generator.project == "setuptools":
+            return
+        failed = last.tried.outcome is Outcome.BUILD_FAILED
+        d = last.differences
+        dist_info = self._clues.shipped.dist_info
+        own = d and [
+            p
+            for p in (*d.content, *d.only_shipped, *d.only_rebuilt)
+            if p.startswith(f"{dist_info}/") or p in d.only_shipped
+        ]
+        if not failed and not own:
+            return
+        for version in _likely(tools["setuptools"], d, failed=failed):
+            exact = Requirement(f"setuptools=={version}")
+            others = tuple(r for r in last.requirements if r.name != "setuptools")
+            why = (
+                f"{tools['setuptools']}, the newest of its day, does not build it here"
+                if failed
+                else f"METADATA is not as {tools['setuptools']} writes it"
+            )
+            yield from self._with(last, (*others, exact), {"setuptools": why})
+
+    def _tag(self, last: Last) -> Iterator[Idea]:
+        """Give the tag on the command line that no file of the source gives."""
+        d = last.differences
+        stem = self._clues.shipped.name.removesuffix("-none-any.whl")
+        tag = stem.rpartition("-")[2]
+        renamed = last.tried.verdict is Verdict.MISSING or (d and any("Tag:" in x for x in d.wheel))
+        bdist = self._clues.generator.project in {"wheel", "setuptools"}
+        if renamed and bdist and last.hypothesis.python_tag is None and tag.startswith("py"):
+            yield self._idea(
+                last,
+                replace(last.hypothesis, python_tag=tag).because(
+                    python_tag="the file name has it, and nothing in the source asks for it"
+                ),
+            )
+
+    def _times(self, last: Last) -> Iterator[Idea]:
+        """Try the other ways of fixing times."""
+        d, h = last.differences, last.hypothesis
+        if d is None or not d.times:
+            return
+        newest = self._clues.newest
+        if h.clock is not None:
+            yield self._idea(
+                last,
+                replace_because(h, epoch=newest, reason="it is the time of the newest member"),
+            )
+        elif h.epoch is not None:
+            yield self._idea(
+                last,
+                replace_because(h, clock=newest, reason="it is the time of the newest member"),
+            )
+        elif newest:
+            yield self._idea(
+                last,
+                replace_because(h, epoch=newest, reason="it is the time of the newest member"),
+            )
+            yield self._idea(
+                last,
+                replace_because(h, clock=newest, reason="it is the time of the newest member"),
+            )
+
+    def _modes(self, last: Last) -> Iterator[Idea]:
+        """Try other umasks, then the modes of single files that the source holds unchanged."""
+        d, h = last.differences, last.hypothesis
+        if d is None or not d.modes:
+            return
+        for umask, source in (("002", None), ("022", None), ("022", "000"), ("002", "022")):
+            if (umask, source) != (h.umask, h.source_umask):
+                yield self._idea(
+                    last,
+                    replace(h, umask=umask, source_umask=source).because(
+                        umask="other modes were not explained",
+                        source_umask="other modes were not explained",
+                    ),
+                )
+        if changes := self._single(d, h):
+            yield self._idea(
+                last,
+                replace(h, files=changes).because(
+                    **{
+                        f"mode of {c.path}": "the shipped member has it, its archive not"
+                        for c in changes
+                    }
+                ),
+            )
+
+    def _single(self, d: Differences, h: Hypothesis) -> tuple[FileChange, ...]:
+        known = self._clues.source.by_digest()
+        shipped = {m.path: m for m in self._clues.shipped.files()}
+        changes = {c.path: c for c in h.files}
+        for path, (mode, _) in d.modes.items():
+            member = shipped[path]
+            same = known.get(member.sha256, []) if member.sha256 else []
+            named = [f for f in same if f.path.endswith(path.rpartition("/")[2])]
+            if mode is None or not named:
+                return ()
+            changes[named[0].path] = FileChange(path=named[0].path, mode=f"{mode & 0o777:03o}")
+        return tuple(sorted(changes.values())) if len(changes) <= MAX_FILES else ()
+
+    def _pythons(self, last: Last) -> Iterator[Idea]:
+        """Try the other Pythons: after failures, and where METADATA or names differ."""
+        d = last.differences
+        if d is not None and not (d.content or d.only_shipped or d.only_rebuilt or d.packing):
+            return
+        for image in pythons(self._clues):
+            if image.name != last.hypothesis.image:
+                yield from self._with(last, last.requirements, {}, image)
+
+    def _with(
+        self,
+        last: Last,
+        requirements: tuple[Requirement, ...],
+        reasons: dict[str, str],
+        image: PythonImage | None = None,
+    ) -> Iterator[Idea]:
+        """Yield the hypothesis with a toolchain for more requirements, or for another image."""
+        clues, h = self._clues, last.hypothesis
+        here = image or next(i for i in clues.images if i.name == h.image)
+        try:
+            tools = toolchain(clues, self._resolver, here, requirements)
+        except RebuildError:
+            return
+        found = replace(h, image=here.name, tools=tools).because(
+            **{**tool_reasons(clues, tools), **reasons}
+        )
+        if image is not None:
+            found = found.because(image=f"the other Pythons did not explain it, {image} may")
+        yield Idea(hypothesis=found, requirements=requirements)
+
+    def _idea(self, last: Last, hypothesis: Hypothesis) -> Idea:
+        return Idea(hypothesis=hypothesis, requirements=last.requirements)
+
+
+def _likely(current: Version, d: Differences | None, *, failed: bool) -> list[Version]:
+    """Return setuptools versions in the order in which to try them."""
+    metadata = d.metadata if d else ()
+    known = [v for v in KNOWN_SETUPTOOLS if v != current]
+    low, high = Version("0"), Version("9999")
+    if any(_OLD_FIELD.match(line) or line == "-" for line in metadata):
+        high = PLAIN  # until then, empty fields were said to be UNKNOWN, and lines were added
+    elif any(line == "+" for line in metadata):
+        low = PLAIN
+    signs = {match[1] for line in metadata if (match := _LICENSE_FILE.match(line))}
+    if signs == {"+"}:
+        high = LICENSES_NAMED
+    elif signs == {"-"}:
+        low = LICENSES_NAMED
+    inside = [v for v in known if low <= v < high]
+    if failed:  # the nearest that may run
+        return sorted(inside, key=lambda v: (v < current, abs(v.major - current.major)))[:_MOST]
+    near = sorted(inside, key=lambda v: abs(v.major - current.major))
+    return (near + [v for v in known if v not in inside])[:_MOST]

@@ -1,0 +1,143 @@
+"""Debian sources from the real suite in real containers, and sources that cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from builders.errors import InputUnavailableError
+from builders.images.provide import ProvidedImage
+from builders.locators.fetch import CompanionLocator, Fetcher, Want
+from builders.recipe import load_recipe
+from builders.words import Verdict
+from pipelines.center import Center
+from pipelines.infer import Trail, debiansearch
+from pipelines.infer.debianimage import image_with
+from pipelines.infer.debiansearch import infer_debian
+from pipelines.workshop import Workshop
+from tests.command import RELEASES
+
+NETBASE = "pkg:deb/debian/netbase@6.5?arch=source"
+
+
+@dataclass
+class BadMirror:
+    """A `Fetcher` whose companions of a .dsc are gone, or other files than the .dsc pins."""
+
+    real: Fetcher
+    served: bytes | None = None
+
+    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+        if not any(isinstance(want.locator, CompanionLocator) for want in wants):
+            return self.real.fetch(wants, into)
+        if self.served is None:
+            raise InputUnavailableError(f"{wants[0].locator} is not served", got="404")
+        paths = [into / str(number) for number, _ in enumerate(wants)]
+        for path in paths:
+            path.write_bytes(self.served)
+        return paths
+
+
+def with_mirror(shop: Workshop, folder: Path, mirror: BadMirror) -> Workshop:
+    """Return a workshop with an empty vault, and the signed lists of `shop`."""
+    bad = Workshop(Center(id="local", home=folder / "home", store=folder / "store"))
+    bad.__dict__.update(states=shop.states, fetcher=mirror, engine=shop.engine)
+    return bad
+
+
+def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
+    shop: Workshop,
+    build_image: ProvidedImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del build_image
+    trail = infer_debian(NETBASE, shop)
+    assert (trail.status, trail.bits, trail.causes) == ("identical", 0, ())
+    assert [t.verdict for t in trail.tries] == [Verdict.IDENTICAL]
+    path = tmp_path / "debian/netbase/6.5.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(trail.recipe or "")
+    drafted, written = (load_recipe(p).recipe for p in (path, RELEASES / "debian/netbase/6.5.yaml"))
+    assert drafted.inputs == written.inputs
+    assert [(a.name, a.shipped.sha256) for a in drafted.artefacts] == [
+        (a.name, a.shipped.sha256) for a in written.artefacts
+    ]
+    searched: list[str] = []
+
+    def found(*_: object) -> Trail:
+        searched.append("again")
+        return trail
+
+    monkeypatch.setattr(debiansearch, "_found", found)
+    assert infer_debian(NETBASE, shop) == trail
+    assert searched == []
+    (tried,) = trail.tries
+    gone = tried.model_copy(update={"values": {"image": "debian-trixie-build-00000000"}})
+    every = (shop.center.home / "infer").glob("*/trail.json")
+    kept = next(file for file in every if "debian/netbase@6.5" in file.read_text())
+    kept.write_text(trail.model_copy(update={"tries": (gone,)}).model_dump_json())
+    assert infer_debian(NETBASE, shop).tries == trail.tries
+    assert searched == ["again"]  # a recipe must name an image that is there
+
+
+@pytest.mark.parametrize(
+    ("served", "cause", "said"),
+    [
+        (None, "source-answers-404", "netbase_6.5.tar.xz of pkg:deb/debian/netbase@6.5"),
+        (b"something else", "source-files-do-not-match", "netbase_6.5.tar.xz"),
+    ],
+)
+def test_a_source_that_cannot_be_had_is_one_finding_and_nothing_runs(
+    shop: Workshop, tmp_path: Path, served: bytes | None, cause: str, said: str
+) -> None:
+    bad = with_mirror(shop, tmp_path, BadMirror(shop.fetcher, served))
+    trail = infer_debian(NETBASE, bad)
+    assert (trail.status, trail.tries, trail.recipe) == ("not available", (), None)
+    assert [c.name for c in trail.causes] == [cause]
+    assert said in trail.causes[0].detail
+    assert not (bad.center.home / "infer").exists()  # tomorrow it may be there
+    assert list(bad.workdir.iterdir()) == []
+
+
+def test_a_version_that_the_suite_lacks_is_one_clear_line(shop: Workshop) -> None:
+    with pytest.raises(InputUnavailableError, match="no such source in suite trixie"):
+        infer_debian("pkg:deb/debian/netbase@0.1?arch=source", shop)
+
+
+@dataclass
+class Images:
+    """Derived images that a test knows of."""
+
+    known: set[str] = field(default_factory=set)
+
+    def derived_name(self, base: str, packages: Sequence[str]) -> str:
+        return "-".join([base, *packages])
+
+    def has_lock(self, name: str) -> bool:
+        return name in self.known
+
+    def derive(self, base: str, packages: Sequence[str], into: Path, *_: object) -> Any:
+        assert into.is_dir()
+        self.known.add(self.derived_name(base, packages))
+        digests = SimpleNamespace(config="c", manifest="m", diff_id="d")
+        image = SimpleNamespace(tar=into / "tar")
+        return SimpleNamespace(lock=SimpleNamespace(image=digests), image=image)
+
+
+def test_a_second_source_with_the_same_needs_starts_warm(tmp_path: Path) -> None:
+    loaded: list[str] = []
+    shop: Any = Workshop(Center(id="local", home=tmp_path, store=tmp_path / "store"))
+    shop.__dict__.update(
+        images=Images(), engine=SimpleNamespace(load=lambda tar, **_: loaded.append(tar.name))
+    )
+    assert image_with("base", (), shop, "debian/a@1") == "base"
+    assert image_with("base", ("doxygen",), shop, "debian/a@1") == "base-doxygen"
+    assert image_with("base", ("doxygen",), shop, "debian/b@1") == "base-doxygen"
+    assert loaded == ["tar"]
+    assert list(shop.workdir.iterdir()) == []

@@ -1,0 +1,209 @@
+"""The search for a Debian source: few tries, each for a reason, and the nearest one is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from builders.digest import Digest
+from builders.words import Outcome, Verdict
+from pipelines.infer.debiancauses import Contrast, Tool
+from pipelines.infer.debiandraft import Attempt
+from pipelines.infer.debiansearch import search
+from pipelines.infer.debiansource import SourcePackage
+from pipelines.infer.debiantryout import TriedSource
+from pipelines.infer.search import Limits
+from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.look import FileFact
+from tests.infer.test_debian_causes import DOC, ELF, TOOLS, contrast
+from tests.infer.test_debian_sources import PACKAGES, Lists, package
+
+FIRST = Attempt(image="debian-trixie-build", options=("nocheck",))
+PLAIN = Lists(packages=PACKAGES.replace("Version: 1:2.0-1+b2", "Version: 1:2.0-1"))
+CUT = {f"{DOC}/NEWS.Debian.gz": None}
+
+
+@dataclass
+class FakeTryout:
+    """A `SourceTryout` whose builds are rules of a test."""
+
+    build: Callable[[Attempt], TriedSource]
+    tried: list[tuple[str, ...]] = field(default_factory=list)
+
+    def run(self, attempt: Attempt, *, seconds: int) -> TriedSource:
+        assert seconds > 0
+        self.tried.append(attempt.options)
+        return self.build(attempt)
+
+    def tools(self, attempt: Attempt) -> tuple[Tool, ...]:
+        del attempt
+        return TOOLS
+
+
+def built(source: SourcePackage, *contrasts: Contrast, same: bool = False) -> TriedSource:
+    """Return a try in which every artefact is the shipped one, or none is."""
+    findings = []
+    for pin in source.artefacts:
+        size = source.sizes[pin.name]
+        own = pin.sha256 if same else Digest("5" * 64)
+        findings.append(
+            Finding(
+                name=pin.name,
+                verdict=Verdict.IDENTICAL if same else Verdict.DIFFERENT,
+                reason="same SHA-256" if same else "the bytes differ",
+                shipped=ShippedFact(published=pin.sha256, sha256=pin.sha256, size=size),
+                rebuilt=FileFact(sha256=own, size=size),
+            )
+        )
+    return TriedSource(
+        claim=Digest("7" * 64),
+        outcome=Outcome.BUILT,
+        reason="",
+        seconds=1.0,
+        findings=tuple(findings),
+        contrasts=contrasts,
+    )
+
+
+def failed(log: str = "", outcome: Outcome = Outcome.BUILD_FAILED) -> TriedSource:
+    return TriedSource(
+        claim=Digest("7" * 64), outcome=outcome, reason="exit code 2", seconds=1.0, log=log
+    )
+
+
+def test_the_first_identical_try_ends_the_search() -> None:
+    source = package(PLAIN)
+    tryout = FakeTryout(lambda _: built(source, same=True))
+    trail = search(source, FIRST, tryout, Limits())
+    assert (trail.status, trail.causes, trail.bits) == ("identical", (), 0)
+    assert tryout.tried == [("nocheck",)]
+    assert "expect: {verdict: IDENTICAL}" in (trail.recipe or "")
+
+
+def test_a_cut_changelog_is_recovered_and_not_masked() -> None:
+    source = package(PLAIN)
+
+    def build(attempt: Attempt) -> TriedSource:
+        if "notrimdch" in attempt.options:
+            return built(source, same=True)
+        return built(source, contrast(CUT))
+
+    tryout = FakeTryout(build)
+    trail = search(source, FIRST, tryout, Limits())
+    assert tryout.tried == [("nocheck",), ("nocheck", "notrimdch")]
+    assert (trail.status, trail.bits) == ("identical", 1)
+    (scalar,) = trail.scalars
+    assert scalar.value == "nocheck notrimdch"
+    assert "NEWS.Debian" in scalar.evidence
+    assert "# inferred DEB_BUILD_OPTIONS nocheck notrimdch" in (trail.recipe or "")
+
+
+def test_an_identical_try_ends_the_search_though_ideas_are_left() -> None:
+    source = package(PLAIN)
+
+    def build(attempt: Attempt) -> TriedSource:
+        if "notrimdch" in attempt.options:
+            return built(source, same=True)
+        return built(source, contrast({**CUT, "usr/bin/more": b"#!/bin/sh\n"}))
+
+    tryout = FakeTryout(build)
+    trail = search(source, FIRST, tryout, Limits())
+    assert tryout.tried == [("nocheck",), ("nocheck", "notrimdch")]
+    assert trail.status == "identical"
+
+
+def test_drift_is_not_tried_again() -> None:
+    source = package(PLAIN)
+    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"})))
+    trail = search(source, FIRST, tryout, Limits())
+    assert (trail.status, trail.finished) == ("different", True)
+    assert [c.name for c in trail.causes] == ["toolchain-drift"]
+    assert len(tryout.tried) == 1
+    assert "expect: {verdict: DIFFERENT}" in (trail.recipe or "")
+    assert "# remaining cause toolchain-drift: tool_2.0-1_amd64.deb" in (trail.recipe or "")
+
+
+def test_what_nothing_explains_is_tried_with_its_tests_too() -> None:
+    source = package(PLAIN)
+    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"})))
+    trail = search(source, FIRST, tryout, Limits())
+    assert tryout.tried == [("nocheck",), ()]
+    assert [c.name for c in trail.causes] == ["unexplained"]
+
+
+def test_the_nearest_try_is_kept() -> None:
+    source = package(PLAIN)
+    near, far = contrast(CUT), contrast({**CUT, "usr/bin/tool": b"#!/bin/sh\n"})
+    order = {("nocheck",): far, ("nocheck", "notrimdch"): near}
+    tryout = FakeTryout(lambda attempt: built(source, order.get(attempt.options, far)))
+    trail = search(source, FIRST, tryout, Limits())
+    assert '"nocheck notrimdch"' in (trail.recipe or "")
+    assert len(trail.tries) == len(set(tryout.tried))
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        ("error: unmet build dependencies: libfoo-dev\n", "unmet-build-dependency"),
+        ("make: *** [Makefile:3: x.o] Error 1\n", "unexplained"),
+    ],
+)
+def test_a_build_that_fails_is_not_tried_again(log: str, cause: str) -> None:
+    source = package(PLAIN)
+    tryout = FakeTryout(lambda _: failed(log))
+    trail = search(source, FIRST, tryout, Limits())
+    assert (trail.status, len(tryout.tried)) == ("build failed", 1)
+    assert [c.name for c in trail.causes] == [cause]
+
+
+def test_a_build_that_ran_out_of_our_time_may_be_asked_again() -> None:
+    source = package(PLAIN)
+    tryout = FakeTryout(lambda _: failed(outcome=Outcome.TIMED_OUT))
+    trail = search(source, FIRST, tryout, Limits())
+    assert (trail.status, trail.finished) == ("build failed", False)
+    assert [c.name for c in trail.causes] == ["build-does-not-end"]
+
+
+def test_tries_are_bounded() -> None:
+    source = package(PLAIN)
+    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"})))
+    trail = search(source, FIRST, tryout, Limits(tries=1))
+    assert (len(trail.tries), trail.finished) == (1, False)
+
+
+def test_a_binary_only_rebuild_is_named_and_its_twin_is_no_surprise() -> None:
+    source = package()
+    tried = built(source, same=True)
+    lost = tried.findings[1]
+    assert lost.name == "tool_2.0-1+b2_amd64.deb"
+    missing = replace_finding(lost, Verdict.MISSING)
+    twin = Finding(
+        name="tool_2.0-1_amd64.deb",
+        verdict=Verdict.UNEXPECTED,
+        reason="no declaration covers it",
+        rebuilt=FileFact(sha256=Digest("5" * 64), size=7),
+    )
+    findings = (tried.findings[0], missing, twin)
+    tryout = FakeTryout(lambda _: replace(tried, findings=findings))
+    trail = search(source, FIRST, tryout, Limits())
+    assert trail.status == "different"
+    assert [c.name for c in trail.causes] == ["binary-only-rebuild"]
+    assert "tool 1:2.0-1+b2" in trail.causes[0].detail
+
+
+@pytest.mark.parametrize(
+    ("verdict", "cause"),
+    [(Verdict.MISSING, "package-not-built"), (Verdict.NOT_CHECKED, "unexplained")],
+)
+def test_a_package_without_a_match_is_a_cause(verdict: Verdict, cause: str) -> None:
+    source = package(PLAIN)
+    tried = built(source, same=True)
+    findings = (tried.findings[0], replace_finding(tried.findings[1], verdict))
+    trail = search(source, FIRST, FakeTryout(lambda _: replace(tried, findings=findings)), Limits())
+    assert [c.name for c in trail.causes] == [cause]
+
+
+def replace_finding(finding: Finding, verdict: Verdict) -> Finding:
+    return Finding(name=finding.name, verdict=verdict, reason="as it is", shipped=finding.shipped)

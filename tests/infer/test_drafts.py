@@ -1,0 +1,109 @@
+"""The draft: a recipe like any other, in which every inferred value says why it is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders.digest import Digest
+from builders.locators import parse_locator
+from builders.methods.wheel import WheelBuild
+from pipelines.infer.draft import draft_text, explanations, load_draft
+from pipelines.infer.hypothesis import FileChange, Hypothesis, Scalar
+from pipelines.infer.target import Pin, Target
+from tests.infer.workbench import BUILT
+
+PIN = Pin(
+    name="tool-1.0.tar.gz",
+    locator=parse_locator("pkg:pypi/tool@1.0?file_name=tool-1.0.tar.gz"),
+    sha256=Digest("1" * 64),
+)
+TARGET = Target(
+    vendor="pypi",
+    product="tool",
+    version="1.0",
+    shipped=replace(PIN, name="tool-1.0-py3-none-any.whl"),
+    source=PIN,
+    uploaded=None,
+)
+EVERYTHING = Hypothesis(
+    image="python-wheel",
+    epoch=BUILT,
+    clock=BUILT,
+    umask="002",
+    source_umask="000",
+    timezone="Europe/Berlin",
+    python_tag="py2.py3",
+    files=(FileChange(path="tool/a b.txt", mode="755"),),
+)
+
+
+def test_every_value_stands_in_the_recipe() -> None:
+    build = load_draft(draft_text(TARGET, EVERYTHING), Path("/nowhere")).recipe.build
+    assert isinstance(build, WheelBuild)
+    assert build.environment == {"SOURCE_DATE_EPOCH": str(BUILT)}
+    assert build.clock is not None
+    assert (build.clock.time, build.clock.mode) == (BUILT, "frozen")
+    assert (build.umask, build.source_umask) == ("002", "000")
+    assert (build.timezone, build.python_tag) == ("Europe/Berlin", "py2.py3")
+    assert [(f.path, f.mode) for f in build.files] == [("tool/a b.txt", "755")]
+
+
+def test_every_inferred_value_is_explained_where_it_stands() -> None:
+    known = EVERYTHING.because(clock="RECORD has this time", image="Python 3.13 was common")
+    scalars = known.scalars(images=3, zones=40, versions=64)
+    text = draft_text(TARGET, known, scalars=scalars)
+    said = explanations(text)
+    assert len(said) == len(scalars) == 8
+    assert any(line.startswith("clock 2022-06-01T10:00:20Z (31 bits): RECORD") for line in said)
+    lines = text.splitlines()
+    clock = next(i for i, line in enumerate(lines) if line.strip().startswith("clock:"))
+    assert "RECORD has this time" in lines[clock - 1]
+
+
+def test_the_default_environment_needs_no_words() -> None:
+    text = draft_text(TARGET, Hypothesis(image="python-wheel"))
+    assert explanations(text) == []
+    assert not any(word in text for word in ("umask", "clock", "timezone", "environment"))
+
+
+def test_long_reasons_are_wrapped_and_read_whole() -> None:
+    reason = "because " + "so " * 80
+    scalar = Scalar(name="clock", value="x", bits=31, evidence=reason.strip())
+    text = draft_text(TARGET, EVERYTHING, scalars=[scalar])
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert explanations(text) == [f"clock x (31 bits): {reason.strip()}"]
+
+
+@given(st.text(max_size=200))
+def test_no_word_of_the_shipped_file_can_change_the_recipe(said: str) -> None:
+    plain = load_draft(draft_text(TARGET, EVERYTHING), Path("/nowhere")).recipe
+    scalar = Scalar(name="clock", value="x", bits=1, evidence=said)
+    text = draft_text(TARGET, EVERYTHING, scalars=[scalar], head=[said])
+    assert load_draft(text, Path("/nowhere")).recipe == plain
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(EVERYTHING, epoch=None),
+        replace(EVERYTHING, clock=BUILT + 2),
+        replace(EVERYTHING, umask="022"),
+        replace(EVERYTHING, source_umask=None),
+        replace(EVERYTHING, timezone="UTC"),
+        replace(EVERYTHING, python_tag=None),
+        replace(EVERYTHING, files=()),
+        replace(EVERYTHING, image="other"),
+    ],
+)
+def test_each_value_makes_another_hypothesis(other: Hypothesis) -> None:
+    assert other.key != EVERYTHING.key
+    assert draft_text(TARGET, other) != draft_text(TARGET, EVERYTHING)
+
+
+def test_reasons_make_no_other_hypothesis() -> None:
+    assert EVERYTHING.because(clock="said otherwise").key == EVERYTHING.key

@@ -1,0 +1,162 @@
+"""Inference in real containers, with the real index: one release, and attacks on the same one."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builders.digest import digest_file
+from builders.images.provide import ProvidedImage, provide
+from builders.locators.project import IndexReader
+from builders.words import Outcome, Verdict
+from pipelines.infer import Limits, Target, Trail, find_release, infer
+from pipelines.infer.target import Pin
+from pipelines.infer.trail import TrailFolder
+from pipelines.workshop import Workshop
+from tests.command import samebits
+from tests.infer.workbench import Entry, sdist
+
+SIX = "pkg:pypi/six@1.17.0"
+ONE_TRY = Limits(tries=1, one=60)
+
+
+@pytest.fixture(scope="module")
+def index() -> IndexReader:
+    return IndexReader()
+
+
+@pytest.fixture(scope="module")
+def image(shop: Workshop) -> ProvidedImage:
+    return provide("python-wheel", shop.images, shop.engine, shop.workdir)
+
+
+@pytest.fixture(scope="module")
+def six(shop: Workshop, index: IndexReader, image: ProvidedImage) -> tuple[Target, Trail]:
+    target = find_release(SIX, index)
+    return target, infer(target, shop, index)
+
+
+def local(shop: Workshop, path: Path, known: Pin) -> Pin:
+    """Put a file into the vault in place of `known`."""
+    digest = digest_file(path)
+    shop.vault.add(path, digest, what=path.name)
+    return replace(known, sha256=digest)
+
+
+def planted(shop: Workshop, target: Target, folder: Path) -> Path:
+    """Return the shipped wheel with one file more."""
+    path = folder / target.shipped.name
+    shop.vault.stage(target.shipped.sha256, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("six_update.py", "import socket\n")
+    return path
+
+
+def test_a_release_becomes_a_recipe_that_builds_to_its_bytes(
+    six: tuple[Target, Trail], home: Path, tmp_path: Path
+) -> None:
+    _, trail = six
+    assert (trail.status, trail.tries[-1].verdict) == ("identical", Verdict.IDENTICAL)
+    assert {s.name for s in trail.scalars} == {"image", "setuptools", "clock"}
+    assert trail.bits < 64
+    recipe = tmp_path / "pypi/six/1.17.0.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text(trail.recipe or "")
+    linted = samebits("recipe", "lint", recipe, home=home)
+    assert linted.code == 0, linted.err
+    assert "inferred: clock 2024-12-04T17:35:24Z (31 bits)" in linted.out
+    built = samebits("rebuild", recipe, "--out", tmp_path / "out", home=home)
+    assert built.code == 0, built.err
+    assert digest_file(tmp_path / "out" / trail.artefact) == trail.shipped
+
+
+def test_a_second_run_returns_what_the_first_one_found(
+    six: tuple[Target, Trail], shop: Workshop, index: IndexReader
+) -> None:
+    target, trail = six
+    assert infer(target, shop, index) == trail
+    assert TrailFolder(shop.center.home, target).load() == trail
+
+
+def test_a_planted_file_finds_no_recipe(
+    six: tuple[Target, Trail], shop: Workshop, index: IndexReader, tmp_path: Path
+) -> None:
+    target, _ = six
+    attacked = replace(target, shipped=local(shop, planted(shop, target, tmp_path), target.shipped))
+    trail = infer(attacked, shop, index, Limits(tries=4))
+    assert trail.status == "different"
+    assert "files-added-by-the-vendor" in {c.name for c in trail.causes}
+    assert any("six_update.py" in c.detail for c in trail.causes)
+    assert any("six_update.py is not in RECORD" in note for note in trail.notes)
+    assert "socket" not in (trail.recipe or "")
+
+
+def test_a_source_that_holds_the_shipped_file_proves_nothing(
+    six: tuple[Target, Trail], shop: Workshop, index: IndexReader, tmp_path: Path
+) -> None:
+    target, _ = six
+    shipped = tmp_path / "shipped"
+    shop.vault.stage(target.shipped.sha256, shipped)
+    script = "import shutil,sys,glob\nfrom setuptools import setup\nsetup(name='six')\n"
+    source = sdist(
+        tmp_path / target.source.name,
+        {
+            "setup.py": Entry(data=script.encode()),
+            target.shipped.name: Entry(data=shipped.read_bytes()),
+        },
+        top="six-1.17.0",
+    )
+    copied = replace(target, source=local(shop, source, target.source))
+    trail = infer(copied, shop, index, ONE_TRY)
+    assert trail.status != "identical"
+    assert "copied-input" in trail.reason
+
+
+def test_a_build_that_never_ends_is_one_finding(
+    six: tuple[Target, Trail], shop: Workshop, index: IndexReader, tmp_path: Path
+) -> None:
+    target, _ = six
+    source = sdist(
+        tmp_path / target.source.name,
+        {"setup.py": Entry(data=b"while True: pass\n")},
+        top="six-1.17.0",
+    )
+    endless = replace(target, source=local(shop, source, target.source))
+    trail = infer(endless, shop, index, Limits(tries=1, one=6))
+    assert (trail.status, trail.tries[0].outcome) == ("build failed", Outcome.TIMED_OUT)
+    assert [c.name for c in trail.causes] == ["build-does-not-end"]
+
+
+def test_a_release_that_does_not_exist_is_one_clear_line(home: Path) -> None:
+    done = samebits("recipe", "new", "pkg:pypi/six@99.0", home=home)
+    assert done.code == 2
+    done.assert_clear()
+    assert "no version 99.0" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        (SIX, "--from-file", "a.whl", "--source", "b.tar.gz"),
+        ("--from-file", "a.whl"),
+        (SIX, "--time", "soon"),
+        ("pkg:npm/six@1.0",),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_runs(
+    home: Path, words: tuple[str, ...]
+) -> None:
+    done = samebits("recipe", "new", *words, home=home)
+    assert done.code == 64
+    done.assert_clear()
+
+
+def test_an_existing_recipe_is_not_overwritten(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "six.yaml").write_text("mine")
+    done = samebits("recipe", "new", SIX, "--out", tmp_path / "six.yaml", home=home)
+    assert done.code == 64
+    assert (tmp_path / "six.yaml").read_text() == "mine"

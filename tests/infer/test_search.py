@@ -1,0 +1,322 @@
+"""The search as a whole, over tries that need no container."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from builders.digest import digest_file
+from builders.errors import InputUnavailableError
+from builders.locators import FileLocator
+from builders.locators.locator import relative_path
+from pipelines.center import Center
+from pipelines.infer import search
+from pipelines.infer.hypothesis import MAX_BITS, Hypothesis
+from pipelines.infer.search import Limits, Search
+from pipelines.infer.target import Pin, Target
+from pipelines.infer.trail import Trail, TrailFolder
+from pipelines.workshop import Workshop
+from tests.infer.workbench import (
+    BUILT,
+    METADATA,
+    RELEASED,
+    SOURCE_TIME,
+    TIMED_OUT,
+    Entries,
+    Entry,
+    FakeTryout,
+    backends,
+    sdist,
+    source_files,
+    tools_of,
+    wheel,
+    wheel_files,
+)
+
+NAME = "tool-1.0-py3-none-any.whl"
+OLD = f"{METADATA}\n"
+"""With the line that older versions of setuptools leave at the end."""
+
+
+def no_requirements(folder: Path) -> Callable[[Pin], Path]:
+    """Return a `wheel_of` for tools that require nothing."""
+    path = folder / "nothing.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
+    return lambda _: path
+
+
+class Lab:
+    """One release in a vault of its own, and a vendor whose build is a rule of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shop = Workshop(Center(id="local", home=folder / "home", store=folder / "store"))
+        self.count = 0
+        self.index = backends()
+
+    def release(
+        self,
+        shipped: Entries,
+        source: Entries | None = None,
+        *,
+        name: str = NAME,
+        at: int = BUILT,
+    ) -> Target:
+        made = wheel(self.folder / name, shipped, at=at)
+        archive = sdist(self.folder / "tool-1.0.tar.gz", source or source_files())
+        pins = []
+        for path in (made, archive):
+            pin = Pin(
+                name=path.name,
+                locator=FileLocator(path=relative_path(path.name)),
+                sha256=digest_file(path),
+            )
+            self.shop.vault.add(path, pin.sha256, what=path.name)
+            pins.append(pin)
+        return Target(
+            vendor="local",
+            product="tool",
+            version="1.0",
+            shipped=pins[0],
+            source=pins[1],
+            uploaded=RELEASED,
+        )
+
+    def search(
+        self,
+        target: Target,
+        build: Callable[[Hypothesis], Entries | str],
+        *,
+        limits: Limits | None = None,
+        known: Trail | None = None,
+        at: int = BUILT,
+    ) -> tuple[Trail, FakeTryout]:
+        def built(hypothesis: Hypothesis) -> Path | str:
+            result = build(hypothesis)
+            if isinstance(result, str):
+                return result
+            self.count += 1
+            return wheel(self.folder / f"built-{self.count}.whl", result, at=at)
+
+        tryout = FakeTryout(build=built, published=target.shipped.sha256)
+        place = self.folder / f"search-{self.count}"
+        found = Search(target, self.shop, self.index, tryout, place, limits or Limits(), known)
+        found.use_tools(no_requirements(self.folder))
+        return found.run(), tryout
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def by_setuptools(hypothesis: Hypothesis) -> Entries:
+    """Build as an old setuptools does, up to version 62."""
+    version = next(t.version for t in hypothesis.tools if t.project == "setuptools")
+    return wheel_files(metadata=OLD if version.major < 60 else METADATA)
+
+
+def test_the_first_identical_is_kept(lab: Lab) -> None:
+    trail, tryout = lab.search(lab.release(wheel_files()), by_setuptools)
+    assert (trail.status, trail.finished, len(tryout.tried)) == ("identical", True, 1)
+    assert trail.recipe is not None
+    assert "expect: {verdict: IDENTICAL}" in trail.recipe
+    assert trail.causes == ()
+
+
+def test_differences_choose_the_next_try(lab: Lab) -> None:
+    trail, tryout = lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
+    assert trail.status == "identical"
+    assert tools_of(tryout.tried[0])[0] == "setuptools 61.3.1"
+    assert [s.name for s in trail.scalars if s.name == "setuptools"] == ["setuptools"]
+
+
+def test_a_payload_that_no_source_explains_finds_no_recipe(lab: Lab) -> None:
+    planted = {**wheel_files(), "tool/update.py": Entry(data=b"import socket\n")}
+    trail, tryout = lab.search(lab.release(planted), by_setuptools)
+    assert trail.status == "different"
+    assert "expect: {verdict: DIFFERENT}" in (trail.recipe or "")
+    assert [c.name for c in trail.causes] == ["files-the-sdist-lacks"]
+    assert trail.causes[0].detail == "tool/update.py"
+    assert "import socket" not in (trail.recipe or "")
+    assert len(tryout.tried) == 1
+
+
+def test_a_payload_inside_a_known_file_finds_no_recipe(lab: Lab) -> None:
+    planted = {**wheel_files(), "tool/__init__.py": Entry(data=b"# tool\nimport socket\n")}
+    trail, tryout = lab.search(lab.release(planted), by_setuptools, limits=Limits(tries=5))
+    assert trail.status == "different"
+    assert "unexplained" in [c.name for c in trail.causes]
+    assert all(h.files == () for h in tryout.tried)
+
+
+def test_tries_are_bounded_and_a_second_run_goes_on(lab: Lab) -> None:
+    target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
+    some, first = lab.search(target, by_setuptools, limits=Limits(tries=2))
+    assert (some.finished, len(first.tried), len(some.tries)) == (False, 2, 2)
+    more, second = lab.search(target, by_setuptools, limits=Limits(tries=4), known=some)
+    assert len(more.tries) == 4
+    assert len(second.tried) == 2, "the first two were remembered"
+    whole, _ = lab.search(target, by_setuptools, limits=Limits(tries=4))
+    assert [t.claim for t in more.tries] == [t.claim for t in whole.tries]
+
+
+def test_no_environment_is_tried_twice(lab: Lab) -> None:
+    target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
+    trail, tryout = lab.search(target, by_setuptools, limits=Limits(tries=100))
+    assert trail.finished
+    keys = [h.key for h in tryout.tried]
+    assert len(set(keys)) == len(keys)
+
+
+def test_time_is_bounded(lab: Lab) -> None:
+    trail, tryout = lab.search(lab.release(wheel_files()), by_setuptools, limits=Limits(seconds=1))
+    assert tryout.tried
+    assert trail.status == "identical"
+
+
+def test_a_missing_requirement_is_added(lab: Lab) -> None:
+    def build(hypothesis: Hypothesis) -> Entries | str:
+        if not any(t.project == "flit-core" for t in hypothesis.tools):
+            return "ModuleNotFoundError: No module named 'flit_core'\n"
+        return wheel_files()
+
+    trail, _ = lab.search(lab.release(wheel_files()), build)
+    assert trail.status == "identical"
+    assert trail.tries[0].outcome == "BUILD_FAILED"
+
+
+def test_a_module_of_another_python_is_no_project(lab: Lab) -> None:
+    log = "ModuleNotFoundError: No module named 'distutils'\n"
+    lab.index.put("distutils", "1.0", RELEASED)
+    trail, tryout = lab.search(lab.release(wheel_files()), lambda _: log)
+    assert trail.status == "build failed"
+    assert {h.image for h in tryout.tried} == {"python39-wheel", "python311-wheel", "python-wheel"}
+    assert not any("distutils" in tool for h in tryout.tried for tool in tools_of(h))
+
+
+def test_another_way_of_fixing_times_is_tried(lab: Lab) -> None:
+    shipped = {n: replace(e, at=SOURCE_TIME) for n, e in wheel_files().items()}
+    target = lab.release(shipped, at=SOURCE_TIME)
+    late = wheel_files(at=SOURCE_TIME + 86_400)
+    trail, tryout = lab.search(target, lambda h: shipped if h.epoch else late, at=SOURCE_TIME)
+    assert (tryout.tried[0].epoch, tryout.tried[0].clock) == (None, SOURCE_TIME)
+    assert trail.status == "identical"
+    assert "source_date_epoch" in {s.name for s in trail.scalars}
+
+
+def test_a_tag_that_no_source_asks_for_was_given_by_hand(lab: Lab) -> None:
+    path = "tool-1.0.dist-info/WHEEL"
+    plain = wheel_files()[path]
+    both = replace(plain, data=b"Tag: py2-none-any\n" + plain.data)
+    target = lab.release({**wheel_files(), path: both}, name="tool-1.0-py2.py3-none-any.whl")
+    trail, _ = lab.search(
+        target, lambda h: {**wheel_files(), path: both if h.python_tag == "py2.py3" else plain}
+    )
+    assert trail.status == "identical"
+    assert "python_tag: py2.py3" in (trail.recipe or "")
+
+
+def test_what_needs_too_many_bits_is_not_tried(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MAX_BITS", 45.0)
+    trail, tryout = lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
+    assert tryout.tried
+    assert all(t.bits <= 45 for t in trail.tries)
+    monkeypatch.setattr(search, "MAX_BITS", 10.0)
+    with pytest.raises(InputUnavailableError, match="too much"):
+        lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
+
+
+def test_what_comes_no_nearer_leads_nowhere(lab: Lab) -> None:
+    target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
+    _, tryout = lab.search(target, by_setuptools, limits=Limits(tries=100))
+    kinds = {(h.image, h.epoch, h.clock) for h in tryout.tried}
+    assert len(kinds) == 3, "each Python was tried once, with the first way of fixing times"
+    others = [h for h in tryout.tried if h.image != tryout.tried[0].image]
+    assert len(others) == 2, "no tool was changed under a Python that came no nearer"
+
+
+def test_a_build_that_does_not_end_is_tried_once_without_its_clock(lab: Lab) -> None:
+    target = lab.release(wheel_files())
+    trail, tryout = lab.search(target, lambda h: TIMED_OUT if h.clock else wheel_files())
+    assert [(h.clock is None, h.epoch is None) for h in tryout.tried] == [
+        (False, True),
+        (True, False),
+    ]
+    assert trail.status == "identical"
+    trail, tryout = lab.search(target, lambda _: TIMED_OUT)
+    assert len(tryout.tried) == 2
+    assert [c.name for c in trail.causes] == ["build-does-not-end"]
+
+
+def test_a_backend_too_old_for_the_python_is_replaced(lab: Lab) -> None:
+    def build(hypothesis: Hypothesis) -> Entries | str:
+        version = next(t.version for t in hypothesis.tools if t.project == "setuptools")
+        return wheel_files() if version.major == 56 else "AttributeError: gone\n"
+
+    trail, _ = lab.search(lab.release(wheel_files()), build)
+    assert trail.status == "identical"
+    assert any("does not build it here" in s.evidence for s in trail.scalars)
+
+
+def test_nothing_that_builds_is_a_failed_build(lab: Lab) -> None:
+    trail, _ = lab.search(lab.release(wheel_files()), lambda _: "TypeError: no\n")
+    assert trail.status == "build failed"
+    assert [c.name for c in trail.causes] == ["python-version"]
+
+
+def test_single_modes_are_scalars_with_their_bits(lab: Lab) -> None:
+    shipped = wheel_files()
+    shipped["tool/data.txt"] = replace(shipped["tool/data.txt"], mode=0o755)
+
+    def build(hypothesis: Hypothesis) -> Entries:
+        changes = {c.path: int(c.mode, 8) for c in hypothesis.files}
+        mode = changes.get("tool/data.txt", 0o644)
+        made = wheel_files()
+        made["tool/data.txt"] = replace(made["tool/data.txt"], mode=mode)
+        return made
+
+    trail, _ = lab.search(lab.release(shipped), build)
+    assert trail.status == "identical"
+    (scalar,) = [s for s in trail.scalars if s.name.startswith("mode of")]
+    assert (scalar.value, scalar.bits) == ("755", 9.0)
+    assert trail.bits == pytest.approx(sum(s.bits for s in trail.scalars), abs=0.1)
+    assert trail.bits < MAX_BITS
+    assert '{path: "tool/data.txt", mode: "755"}' in (trail.recipe or "")
+
+
+def test_many_modes_explain_nothing(lab: Lab) -> None:
+    more = {f"tool/{n}.txt": Entry(data=b"%d" % n, mode=0o600 + n % 8) for n in range(30)}
+    plain = {n: replace(e, mode=0o644) for n, e in more.items()}
+    trail, tryout = lab.search(
+        lab.release({**wheel_files(), **more}, {**source_files(), **plain}),
+        lambda _: {**wheel_files(), **plain},
+    )
+    assert trail.status == "different"
+    assert [c.name for c in trail.causes] == ["modes"]
+    assert all(len(h.files) <= 20 for h in tryout.tried)
+
+
+def test_a_trail_is_kept_and_read_back(lab: Lab) -> None:
+    target = lab.release(wheel_files(metadata=OLD))
+    trail, _ = lab.search(target, by_setuptools)
+    kept = TrailFolder(lab.folder / "home", target)
+    assert kept.load() is None
+    kept.save(trail)
+    assert kept.load() == trail
+    kept.path.write_bytes(b"{")
+    assert kept.load() is None
+
+
+def test_a_release_that_nobody_dated_is_dated_by_its_members(lab: Lab) -> None:
+    target = replace(lab.release(wheel_files()), uploaded=None)
+    trail, tryout = lab.search(target, by_setuptools)
+    assert trail.status == "identical"
+    assert tools_of(tryout.tried[0])[0] == "setuptools 61.3.1"
+    assert datetime.fromtimestamp(tryout.tried[0].clock or 0, UTC).year == 2022

@@ -1,0 +1,210 @@
+"""Small wheels and sources, an index in memory, and tries that need no container."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.version import Version
+
+from builders.digest import Digest
+from builders.errors import InputUnavailableError
+from builders.locators.project import IndexFile, Project
+from builders.words import Outcome, Verdict
+from pipelines.infer.first import Clues, clues_of
+from pipelines.infer.hypothesis import Hypothesis
+from pipelines.infer.pythons import PythonImage
+from pipelines.infer.sdist import read_sdist
+from pipelines.infer.shipped import read_wheel
+from pipelines.infer.tryout import Tried
+
+RELEASED = datetime(2022, 6, 1, tzinfo=UTC)
+BUILT = int(datetime(2022, 6, 1, 10, 0, 20, tzinfo=UTC).timestamp())
+SOURCE_TIME = int(datetime(2022, 5, 31, 8, 0, 0, tzinfo=UTC).timestamp())
+IMAGES = (
+    PythonImage(version=(3, 9), name="python39-wheel", zones=True),
+    PythonImage(version=(3, 11), name="python311-wheel", zones=False),
+    PythonImage(version=(3, 13), name="python-wheel", zones=True),
+)
+METADATA = "Metadata-Version: 2.1\nName: tool\nVersion: 1.0\nSummary: d\n\nLong text\n"
+WHEEL = "Wheel-Version: 1.0\nGenerator: {}\nRoot-Is-Purelib: true\nTag: py3-none-any\n\n"
+SETUPTOOLS = "bdist_wheel (0.37.1)"
+FLIT = "flit 3.7.1"
+TIMED_OUT = "killed at its deadline"
+"""The log with which a made-up build never ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One file: content, time in seconds since 1970, mode."""
+
+    data: bytes = b""
+    at: int = SOURCE_TIME
+    mode: int = 0o644
+
+
+Entries = Mapping[str, Entry]
+
+
+def source_files(**more: Entry) -> dict[str, Entry]:
+    """Return the files of a small setuptools project, by path below its top folder."""
+    return {
+        "setup.py": Entry(data=b"from setuptools import setup; setup()\n"),
+        "tool/__init__.py": Entry(data=b"# tool\n"),
+        "tool/data.txt": Entry(data=b"data\n"),
+        "LICENSE": Entry(data=b"Do what you like.\n"),
+        **more,
+    }
+
+
+def sdist(path: Path, files: Entries, *, top: str = "tool-1.0") -> Path:
+    """Write a `.tar.gz`."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, entry in files.items():
+            info = tarfile.TarInfo(f"{top}/{name}")
+            info.size, info.mtime, info.mode = len(entry.data), entry.at, entry.mode
+            archive.addfile(info, io.BytesIO(entry.data))
+    return path
+
+
+def wheel_files(
+    generator: str = SETUPTOOLS, *, at: int = BUILT, mode: int = 0o644, metadata: str = METADATA
+) -> dict[str, Entry]:
+    """Return the members of the wheel of `source_files`, RECORD left out."""
+    folder = "tool-1.0.dist-info"
+    made = {"at": at, "mode": mode}
+    return {
+        "tool/__init__.py": Entry(data=b"# tool\n", mode=mode),
+        "tool/data.txt": Entry(data=b"data\n"),
+        f"{folder}/LICENSE": Entry(data=b"Do what you like.\n", at=at),
+        f"{folder}/METADATA": Entry(data=metadata.encode(), **made),
+        f"{folder}/WHEEL": Entry(data=WHEEL.format(generator).encode(), **made),
+    }
+
+
+def wheel(
+    path: Path,
+    files: Entries,
+    *,
+    record: str | None = None,
+    level: int | None = None,
+    reverse_record: bool = False,
+    at: int = BUILT,
+) -> Path:
+    """Write a wheel; its RECORD is made unless given."""
+    rows = [_record_row(name, entry.data) for name, entry in files.items()]
+    if reverse_record:
+        rows.reverse()
+    folder = next((n.partition("/")[0] for n in files if ".dist-info/" in n), "tool-1.0.dist-info")
+    text = record if record is not None else "".join([*rows, f"{folder}/RECORD,,\n"])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        for name, entry in {**files, f"{folder}/RECORD": Entry(data=text.encode(), at=at)}.items():
+            when = datetime.fromtimestamp(entry.at, UTC)
+            info = zipfile.ZipInfo(name, when.timetuple()[:6])
+            info.external_attr = (0o100000 | entry.mode) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, entry.data, compresslevel=level)
+    return path
+
+
+def _record_row(name: str, data: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}\n"
+
+
+def clues(
+    folder: Path,
+    *,
+    shipped: Entries | None = None,
+    source: Entries | None = None,
+    name: str = "tool-1.0-py3-none-any.whl",
+    dated: datetime = RELEASED,
+) -> Clues:
+    """Return the clues of a wheel and a source."""
+    made = wheel(folder / name, shipped or wheel_files())
+    archive = sdist(folder / "tool-1.0.tar.gz", source or source_files())
+    return clues_of(read_wheel(made, name), read_sdist(archive, "tool-1.0.tar.gz"), dated, IMAGES)
+
+
+@dataclass
+class FakeIndex:
+    """A `ProjectReader` over what a test puts in."""
+
+    projects: dict[str, list[IndexFile]] = field(default_factory=dict)
+
+    def project(self, name: str) -> Project:
+        if name not in self.projects:
+            raise InputUnavailableError(f"the package index has no project {name}")
+        return Project(name=name, files=tuple(self.projects[name]))
+
+    def put(
+        self, project: str, version: str, uploaded: datetime | None, **facts: object
+    ) -> IndexFile:
+        """Add the pure wheel of a version."""
+        name = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+        values: dict[str, object] = {
+            "name": name,
+            "kind": "wheel",
+            "sha256": Digest.of(name.encode()),
+            "tags": frozenset({"py3-none-any"}),
+            **facts,
+        }
+        file = IndexFile(version=Version(version), uploaded=uploaded, **values)  # type: ignore[arg-type]
+        self.projects.setdefault(project, []).append(file)
+        return file
+
+
+def backends() -> FakeIndex:
+    """Return an index with a few backends, each version uploaded in its own year."""
+    index = FakeIndex()
+    for project, versions in {
+        "setuptools": {"44.1.1": 2020, "56.2.0": 2021, "61.3.1": 2022, "65.5.0": 2023},
+        "wheel": {"0.37.1": 2021, "0.38.4": 2023},
+        "flit-core": {"3.7.1": 2022},
+    }.items():
+        for version, year in versions.items():
+            index.put(project, version, datetime(year, 1, 1, tzinfo=UTC))
+    return index
+
+
+@dataclass
+class FakeTryout:
+    """A `Tryout` that builds wheels in this process, by a rule of the test."""
+
+    build: Callable[[Hypothesis], Path | str]
+    """Returns the wheel that a hypothesis builds to, or the log of a build that fails."""
+    published: Digest
+    tried: list[Hypothesis] = field(default_factory=list)
+
+    def run(self, hypothesis: Hypothesis, *, seconds: int) -> Tried:
+        assert seconds > 0
+        self.tried.append(hypothesis)
+        built = self.build(hypothesis)
+        if isinstance(built, str):
+            return Tried(
+                outcome=Outcome.TIMED_OUT if built == TIMED_OUT else Outcome.BUILD_FAILED,
+                verdict=Verdict.NOT_CHECKED,
+                reason="exit code 1",
+                seconds=1.0,
+                log=built,
+            )
+        same = Digest.of(built.read_bytes()) == self.published
+        return Tried(
+            outcome=Outcome.BUILT,
+            verdict=Verdict.IDENTICAL if same else Verdict.DIFFERENT,
+            reason="same SHA-256" if same else "the bytes differ",
+            seconds=1.0,
+            rebuilt=built,
+        )
+
+
+def tools_of(hypothesis: Hypothesis) -> Sequence[str]:
+    """Return the toolchain as `project version`."""
+    return [f"{tool.project} {tool.version}" for tool in hypothesis.tools]
