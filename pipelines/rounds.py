@@ -5,17 +5,21 @@ Plain functions over a center, each whole in itself; flows, commands and nights 
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders.errors import SamebitsError
+from builders.digest import Digest
+from builders.errors import SamebitsError, StoreConflictError
 from pipelines.center import Center
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.desk import join_release, publish_joined, read_logs
+from pipelines.consensus.desk import Desk, join_release, publish_joined, read_logs
 from pipelines.consensus.desk import open_desk as open_joining
+from pipelines.consensus.logged import LogIndexes
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.status import HeartbeatStatement, Work
 from pipelines.heartbeats import beat, signs
@@ -31,6 +35,9 @@ from pipelines.requests import Served, serve
 from pipelines.requests.opening import open_desk as open_serving
 from pipelines.verify import job_for
 from pipelines.workshop import recipes_folder, workshop
+
+_LOG = logging.getLogger("samebits")
+_TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,35 +68,65 @@ def witness_round(center: Center) -> tuple[tuple[str, Seen], ...]:
     return seen
 
 
-def join_round(center: Center, releases: Iterable[str]) -> Round:
+def join_round(
+    center: Center,
+    releases: Iterable[str],
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Round:
     """Join what all centers found of `releases`, and sign, store and log a summary of each.
 
-    What is wrong with one release costs no other its turn. Raises `CenterPolicyError`.
+    What is wrong with one release costs no other its turn. `clock` gives the time in UTC; it is
+    asked for every release, since a signer takes no summary of another moment than its own. Raises
+    `CenterPolicyError`.
     """
-    now = datetime.now(UTC)
-    desk = open_joining(center, now)
+    desk = open_joining(center, clock())
     names = [ReleaseName.parse(release) for release in releases]
     logs = read_logs(desk, names)
     joined, failed = [], []
     for name in names:
         try:
-            found = join_release(desk, name, logs=logs)
-            publish_joined(desk, found, now)
+            joined.append(_joined(desk, name, logs, clock))
         except SamebitsError as error:
+            _LOG.warning("%s could not be joined: %s", name, error)
             failed.append((str(name), str(error)))
-        else:
-            joined.append(found.consensus)
     return Round(joined=tuple(joined), failed=tuple(failed))
 
 
-def serve_round(center: Center) -> list[Served]:
-    """Answer every signed request that is there; returns what became of each."""
+def _joined(
+    desk: Desk, name: ReleaseName, logs: LogIndexes, clock: Callable[[], datetime]
+) -> ReleaseConsensus:
+    """Join one release and publish what came of it.
+
+    A peer may speak between the joining and the signer's own; then it is joined again.
+    """
+    for _ in range(_TRIES):
+        found = join_release(desk, name, logs=logs)
+        try:
+            publish_joined(desk, found, clock())
+        except RefusedError as error:
+            if error.check != "summary":
+                raise
+            logs = read_logs(desk, [name])
+        else:
+            return found.consensus
+    raise StoreConflictError(
+        "the centers do not stop speaking of it",
+        got=f"{_TRIES} tries",
+        expected="a moment in which nothing new is said",
+        todo="Join it again later: `samebits consensus RELEASE --publish`",
+    )
+
+
+def serve_round(center: Center, *, leave: Container[Digest] = ()) -> list[Served]:
+    """Answer every signed request but those in `leave`; returns what became of each."""
 
     def run(recipe: Path) -> Report:
         with job_for(recipe, center) as job:
             return verify_fresh(job)
 
-    return serve(open_serving(center, datetime.now(UTC)), run, lambda: datetime.now(UTC))
+    desk = open_serving(center, datetime.now(UTC))
+    return serve(desk, run, lambda: datetime.now(UTC), leave=leave)
 
 
 def serve_for_a_while(
@@ -102,12 +139,13 @@ def serve_for_a_while(
 ) -> list[Served]:
     """Answer requests, looking for new ones every few seconds, for some minutes.
 
-    A look costs little and a flow run seconds of CPU, so one flow run looks many times.
+    A look costs little and a flow run seconds of CPU, so one flow run looks many times. A request
+    whose run failed is tried once in that time: each try is a rebuild, with a leaf in the log.
     """
     served, until = serve_round(center), clock() + seconds
     while clock() + every < until:
         sleep(every)
-        served += serve_round(center)
+        served += serve_round(center, leave={one.digest for one in served if one.fault})
     return served
 
 

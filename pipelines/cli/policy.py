@@ -1,4 +1,4 @@
-"""`samebits policy`: sign, check and compare what says who counts."""
+"""`samebits policy`: join, sign, check and compare what says who counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Sign, check and compare policies."""
+    """Join, sign, check and compare policies."""
 
 
 @command.command()
@@ -63,6 +63,77 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
         return
     click.echo(f"{out}: version {policy.version}, sha256 {signed.digest}")
     click.echo(f"signed by {', '.join(good)}: {len(good)} of the {policy.threshold} it takes")
+
+
+@command.command()
+@click.argument("sources", nargs=-1, required=True, type=PATH, metavar="POLICY.yaml...")
+@click.option("--out", type=PATH, required=True, metavar="FILE", help="The joint policy, as YAML.")
+@click.option(
+    "--threshold",
+    type=click.IntRange(min=1),
+    help="Operators that sign a policy; by default more than half of them.",
+)
+@click.option(
+    "--k", type=click.IntRange(min=1), help="Operators that have to match; by default two."
+)
+@click.option(
+    "--regions",
+    type=click.IntRange(min=1),
+    help="Regions in which they are; by default as many as --k, where there are as many.",
+)
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    help="By default one more than the newest of the policies.",
+)
+@json_option
+def join(
+    sources: tuple[Path, ...],
+    out: Path,
+    threshold: int | None,
+    k: int | None,
+    regions: int | None,
+    version: int | None,
+    as_json: bool,
+) -> None:
+    """Join the policies that centers made for themselves into one for all their operators.
+
+    It has all their operators, centers and reviewers, and of two numbers the stricter one; the
+    centers witness each other's logs. Every key is put inline, so that FILE can travel: each
+    operator reads it and signs it with `samebits policy sign`, into one signed policy. A FILE that
+    is there is not replaced.
+
+    \b
+    Example:
+      samebits policy join europe.yaml asia.yaml americas.yaml --k 2 --out joint.yaml
+      samebits policy sign joint.yaml --key operator.key --operator eu-trust --out policy.dsse.json
+    """
+    from datetime import UTC, datetime
+
+    from pipelines.policy import read_source
+    from pipelines.policy.files import replace_file
+    from pipelines.policy.joining import Wishes, join_policies, to_yaml
+
+    if out.exists():
+        raise UsageError(
+            "the joint policy is not written over another file",
+            got=out,
+            expected="a new file",
+            todo="Name another one with --out",
+        )
+    wishes = Wishes(version=version, threshold=threshold, k=k, regions=regions)
+    joint = join_policies([read_source(source) for source in sources], wishes)
+    replace_file(out, to_yaml(joint).encode())
+    if as_json:
+        print_json(_about(joint, datetime.now(UTC)))
+        return
+    rules = joint.consensus
+    click.echo(f"{out}: version {joint.version}, expires {joint.expires:%Y-%m-%d}")
+    click.echo(
+        f"operators   {', '.join(o.name for o in joint.operators)} ({joint.threshold} sign it)"
+    )
+    click.echo(f"centers     {', '.join(c.id for c in joint.centers)}")
+    click.echo(f"confirmed   by {rules.k} operators in {rules.regions} regions")
 
 
 @command.command()

@@ -19,6 +19,7 @@ from pipelines.night.outside import Expiry, Gap, Joined, Outside, PeerState
 from pipelines.policy import CenterPolicyError, Policy, PolicyError, load_policy
 from pipelines.policy.warning import endings, warnings
 from pipelines.rounds import join_round, witness_round
+from pipelines.workshop import workshop
 
 _TOLD = 20
 """Gaps of one log that are told."""
@@ -43,6 +44,7 @@ def gather_outside(center: Center, releases: Iterable[str], *, now: datetime) ->
         if state.size is not None:
             sizes[peer.id] = state.size
     round_ = join_round(center, releases)
+    workshop(center).logbook().settle()  # what a join that failed had stored already
     return Outside(
         consensus=tuple(j for found in round_.joined for j in _joined(found)),
         peers=tuple(peers),

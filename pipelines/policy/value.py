@@ -9,7 +9,8 @@ from datetime import datetime
 from builders.words import Kind
 from pipelines.evidence.publickey import PublicKey
 from pipelines.policy.errors import Fault, PolicyError
-from pipelines.policy.quorum import Quorum
+from pipelines.policy.quorum import Quorum, Witness
+from pipelines.policy.vkey import witness_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +168,18 @@ class Policy:
             expected="a key of one of its centers",
             todo="Signed by somebody whom the policy does not know: do not rely on it",
         )
+
+    def witnesses_for(self, center: str) -> tuple[Witness, ...]:
+        """Return the witnesses that have a say about the log of a center: all but its own.
+
+        Else a center could show a log to one reader alone, and witness that itself.
+        """
+        own = {
+            witness_key(c.witness_key).key
+            for c in self.centers
+            if c.id == center and c.witness_key is not None
+        }
+        return tuple(w for w in self.quorum.witnesses if witness_key(w.key).key not in own)
 
     def _require_centers(self) -> None:
         if not self.centers:

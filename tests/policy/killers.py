@@ -179,6 +179,58 @@ RULES = (
         ("test_value.test_the_empty_policy_trusts_nobody_and_says_so",),
     ),
     Rule(
+        "value", "a center is no witness of its own log",
+        "if witness_key(w.key).key not in own)", "if True)",
+        ("test_value.test_a_center_is_no_witness_of_its_own_log",),
+    ),
+    Rule(
+        "joining", "what clashes is refused by the rules for every policy",
+        'policy_from(Document(file="the joint policy", data=to_dict(joint), lines={}), None)',
+        "joint",
+        ("test_joining.test_what_two_have_is_refused[the witness]",
+         "test_joining.test_what_two_have_is_refused[the key of the log]"),
+    ),
+    Rule(
+        "joining", "the policy that ends first ends the joint one",
+        "expires=min(", "expires=max(",
+        ("test_joining.test_the_stricter_of_two_numbers_holds",),
+    ),
+    Rule(
+        "joining", "the greater minimum of reviewers holds",
+        "minimum=max(", "minimum=min(",
+        ("test_joining.test_the_stricter_of_two_numbers_holds",),
+    ),
+    Rule(
+        "joining", "what one revokes is revoked",
+        "revoked=frozenset[str]().union(*(policy.revoked for policy in policies)),", "",
+        ("test_joining.test_the_stricter_of_two_numbers_holds",),
+    ),
+    Rule(
+        "joining", "a wish loosens nothing",
+        "            k=rules.k,\n", "",
+        ("test_joining.test_a_wish_loosens_nothing",),
+    ),
+    Rule(
+        "joining", "only normalizers that all allow",
+        "            normalizers=rules.normalizers,\n", "",
+        ("test_joining.test_the_stricter_of_two_numbers_holds",),
+    ),
+    Rule(
+        "joining", "it takes more than half of the operators",
+        "len(operators) // 2 + 1", "1",
+        ("test_joining.test_three_centers_confirm_by_two_and_watch_each_other",),
+    ),
+    Rule(
+        "joining", "groups of witnesses are not left out unseen",
+        "        if policy.quorum.groups:\n", "        if False:\n",
+        ("test_joining.test_groups_of_witnesses_are_not_guessed_at",),
+    ),
+    Rule(
+        "joining", "what is written reads as it was",
+        "json.dumps(part, ensure_ascii=False)", "json.dumps(part)",
+        ("test_joining.test_it_reads_again_from_the_file_as_it_was_joined",),
+    ),
+    Rule(
         "value", "a recipe asks for more operators, never for fewer",
         "max(self.k, k)", "k",
         ("test_value.test_a_recipe_tightens_and_never_loosens",),

@@ -114,3 +114,10 @@ def test_a_recipe_tightens_and_never_loosens() -> None:
     assert loose == rules
     tight = rules.tightened(k=3, regions=4, max_dissent=0, normalizers="bc")
     assert tight == ConsensusRules(k=3, regions=4, max_dissent=0, normalizers=frozenset("b"))
+
+
+def test_a_center_is_no_witness_of_its_own_log() -> None:
+    policy = policy_of()
+    assert {w.name for w in policy.witnesses_for("europe")} == {"asia", "americas"}
+    assert {w.name for w in policy.witnesses_for("asia")} == {"americas"}
+    assert {w.name for w in policy.witnesses_for("nobody")} == {"asia", "americas"}

@@ -1,0 +1,58 @@
+"""A center that lies, for the demo: it hashes the public files of a release, and builds nothing.
+
+Arguments: the center's file, and the recipe. Its statements are signed with its own keys and stand
+in its log, its seal before them; every digest in them is one that anybody can have, but for the
+by-product, which it makes up.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from builders.claim import claim_of
+from builders.digest import Digest
+from builders.images.provide import claimed_digest
+from builders.recipe import load_recipe
+from builders.runid import new_run_id
+from pipelines.bench.madeup import MadeUpFile, MadeUpRun
+from pipelines.center import load_center
+from pipelines.evidence.keys import REPORT
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.judging import shipped_want
+from pipelines.signer.local import center_key
+from pipelines.workshop import workshop
+
+
+def main(center_file: str, recipe_file: str) -> int:
+    """Sign, store and log the findings of a run that never was."""
+    center, loaded = load_center(Path(center_file)), load_recipe(Path(recipe_file))
+    shop, recipe = workshop(center), loaded.recipe
+    shop.workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=shop.workdir) as folder:
+        wanted = [shipped_want(artefact, loaded.folder) for artefact in recipe.artefacts]
+        paths = shop.fetcher.fetch(wanted, Path(folder))
+        public = {w.name: p.read_bytes() for w, p in zip(wanted, paths, strict=True)}
+    claim = claim_of(loaded, claimed_digest(recipe.build.image, shop.images)).digest
+    run = MadeUpRun(
+        center=center.id,
+        builder=center.builder_id,
+        release=recipe.release,
+        run=new_run_id(),
+        claim=DigestSet(sha256=claim),
+        files={name: MadeUpFile.identical(content) for name, content in public.items()},
+        by_products={g.replace("*", recipe.product): b"made up\n" for g in recipe.by_products},
+    )
+    book = shop.logbook()
+    book.commit(release=recipe.release, run=run.run, claim=Digest(str(claim)), seal=run.seal())
+    with book.storing(run.folder()):
+        for name, envelope in run.envelopes(center_key(center)).items():
+            shop.store.put_record(f"{run.folder()}{name}", envelope.to_bytes())
+    book.settle(run.folder())
+    shop.store.put_record(f"{run.folder()}{REPORT}", run.report().to_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
