@@ -102,7 +102,7 @@ def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[s
 
 def _checkpoint(store: Store, center: Center, policy: Policy, last: int) -> SignedCheckpoint:
     """Return the largest checkpoint that enough witnesses have cosigned, or else the newest."""
-    witnesses = witness_keys(policy)
+    witnesses = witness_keys(policy, center.id)
     known = WitnessedLog(origin=center.origin, keys=(log_key(center),), witnesses=tuple(witnesses))
     newest = published(store, origin=known.origin, keys=known.keys, witnesses=known.witnesses)
     if newest is None:

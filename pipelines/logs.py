@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from pipelines.evidence.signed import SUFFIX, statement_of
 from pipelines.evidence.store import Store
 from pipelines.heartbeats import newest_heartbeat
 from pipelines.log.cosigning import Collected, WitnessedLog, collect
-from pipelines.log.gaps import StoredStatement, Wholeness, check_log
+from pipelines.log.gaps import GapKind, StoredStatement, Wholeness, check_log
 from pipelines.log.journal import Log
 from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader
@@ -31,6 +32,8 @@ _OTHERS = ("public/log/", "public/reviews/")
 """Folders whose envelopes others have signed, or that stand beside the log."""
 _RELEASES = "public/releases/"
 _RUN_DEPTH = 8
+_ON_ITS_WAY = 20.0
+"""Seconds after which what was stored is in the log, unless whoever stored it has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,12 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     )
 
 
-def witness_keys(policy: Policy) -> dict[NoteKey, str]:
-    """Return the keys of the policy's witnesses, with the names that its quorum has for them."""
-    return {parse_witness_key(w.key): w.name for w in policy.quorum.witnesses}
+def witness_keys(policy: Policy, center: str) -> dict[NoteKey, str]:
+    """Return the keys of the witnesses of a center's log, with the names its quorum has for them.
+
+    What a center says of its own log counts for nothing.
+    """
+    return {parse_witness_key(w.key): w.name for w in policy.witnesses_for(center)}
 
 
 def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
@@ -82,7 +88,7 @@ def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
     return WitnessedLog(
         origin=known.origin,
         keys=(parse_log_key(known.log_key),),
-        witnesses=tuple(witness_keys(policy)),
+        witnesses=tuple(witness_keys(policy, known.id)),
     )
 
 
@@ -156,8 +162,28 @@ def find_peer(center: Center, name: str) -> Peer:
     )
 
 
-def check_whole(log: KnownLog, count: Callable[[int], None] = lambda _: None) -> Wholeness:
-    """Read a whole log, and hold its store and newest heartbeat against it; raises `LogError`."""
+def check_whole(
+    log: KnownLog,
+    count: Callable[[int], None] = lambda _: None,
+    *,
+    wait: Callable[[float], None] = time.sleep,
+) -> Wholeness:
+    """Read a whole log, and hold its store and newest heartbeat against it; raises `LogError`.
+
+    A statement is stored before it is logged. So one that only the store has is looked for once
+    more after a while, with `wait`, and is a gap if the log still has not got it.
+    """
+    found = _look(log, count)
+    early = {gap.about for gap in found.gaps if gap.kind is GapKind.UNLOGGED}
+    if not early:
+        return found
+    wait(_ON_ITS_WAY)
+    found = _look(log, count)
+    found.gaps = [g for g in found.gaps if g.kind is not GapKind.UNLOGGED or g.about in early]
+    return found
+
+
+def _look(log: KnownLog, count: Callable[[int], None]) -> Wholeness:
     beat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
     return check_log(
         log.reader(),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def make(root: Path, releases: int) -> None:
             run = _run(center, number)
             for record, envelope in run.envelopes(key).items():
                 store.put_record(run.folder() + record, envelope.to_bytes())
-                lines.append(envelope.digest().hex)
+                about = run.release if not record.startswith("provenance-") else ""
+                lines.append(f"{envelope.digest().hex}\t{about}")
             if center == CENTERS[0]:
                 store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
                 for content in run.outputs.values():
@@ -73,18 +75,27 @@ def join_all(root: Path, releases: int) -> dict[str, int]:
     policy = _policy()
     sources = [Source(center=c, store=DirectoryStore(root / c)) for c in CENTERS]
     own = OwnCenter(id=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
-    logs = {
-        c: {bytes.fromhex(x): n for n, x in enumerate((root / f"{c}.log").read_text().split())}
-        for c in CENTERS
-    }
+    logs: dict[str, dict[bytes, int]] = {c: {} for c in CENTERS}
+    about: dict[str, dict[str, set[Digest]]] = {c: defaultdict(set) for c in CENTERS}
+    for c in CENTERS:
+        for number, line in enumerate((root / f"{c}.log").read_text().splitlines()):
+            pae, _, told = line.partition("\t")
+            logs[c][bytes.fromhex(pae)] = number
+            if told:
+                about[c][told].add(Digest(pae))
 
     def index_of(center: str, pae: Digest) -> int | None:
         return logs[center].get(bytes.fromhex(pae.hex))
 
+    def logged(center: str, release: str) -> set[Digest]:
+        return about[center].get(release, set())
+
     counts: dict[str, int] = {}
     for number in range(releases):
         release = ReleaseName.parse(_run(CENTERS[0], number).release)
-        gathered = gather(release, sources, policy=policy, index_of=index_of, own=own)
+        gathered = gather(
+            release, sources, policy=policy, index_of=index_of, logged=logged, own=own
+        )
         for one in consensus_of(gathered, policy.consensus, own=own.id).artefacts:
             counts[one.result] = counts.get(one.result, 0) + 1
     return counts

@@ -27,7 +27,7 @@ from pipelines.consensus.publish import (
 )
 from pipelines.consensus.silence import Asked
 from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
-from pipelines.consensus.verified import IndexOf, Source
+from pipelines.consensus.verified import Source
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import refused
 from pipelines.evidence.opening import open_store
@@ -100,18 +100,20 @@ def join_release(
     release: ReleaseName,
     *,
     claim: DigestSet | None = None,
-    logs: IndexOf | None = None,
+    logs: LogIndexes | None = None,
 ) -> Joined:
     """Gather what all centers say of a release, and join it.
 
     Who joins many reads the `logs` once for all of them. Raises `StoreError` for our own store.
     """
     recipe = find_recipe(desk.center, release)
+    logs = logs or read_logs(desk, [release])
     gathered = gather(
         release,
         desk.sources,
         policy=desk.policy.policy,
-        index_of=logs or read_logs(desk, [release]),
+        index_of=logs,
+        logged=logs.about,
         own=OwnCenter(id=desk.center.id, store=desk.store),
     )
     artefacts = recipe.recipe.artefacts if recipe else ()

@@ -18,7 +18,7 @@ from pipelines.consensus.position import CountedOut, Position
 from pipelines.consensus.proofs import OwnCenter, Proofs
 from pipelines.consensus.reading import MATCHES, read_center
 from pipelines.consensus.result import Consensus, Question, exit_code_of
-from pipelines.consensus.verified import IndexOf, Source
+from pipelines.consensus.verified import IndexOf, Logged, Source
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.statement import DigestSet
 
@@ -68,6 +68,7 @@ def gather(
     *,
     policy: Policy,
     index_of: IndexOf,
+    logged: Logged,
     own: OwnCenter | None = None,
 ) -> Gathered:
     """Return what the centers say of a release; only a fault of our own store is raised.
@@ -75,7 +76,7 @@ def gather(
     With `own`, the proofs of work are checked from our own bytes where we have built the same.
     """
     asked = tuple(sources)
-    read = [read_center(s, release, policy=policy, index_of=index_of) for s in asked]
+    read = [read_center(s, release, policy=policy, index_of=index_of, logged=logged) for s in asked]
     found = tuple(p for one in read for p in one.positions)
     proofs = Proofs(release, asked, found, policy=policy, index_of=index_of, own=own)
     return Gathered(

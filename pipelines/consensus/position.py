@@ -5,7 +5,7 @@ Reading ends here. Joining (`join`) sees no statement, store, key or clock, only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,6 +26,8 @@ class Why(StrEnum):
     KEY_NOT_VALID = "key-not-valid"
     BAD_SIGNATURE = "bad-signature"
     NOT_LOGGED = "not-logged"
+    WITHHELD = "withheld"
+    """Its log has statements about the release that its store does not show."""
     MISPLACED = "misplaced"
     OTHER_BUILDER = "other-builder"
     INCOMPLETE = "incomplete"
@@ -52,6 +54,8 @@ class CountedOut:
     what: str = ""
     """The name of the record, or the digest of the statement."""
     note: str = ""
+    pae: Digest | None = field(default=None, compare=False)
+    """What is signed, of a statement that a key of the center has signed."""
 
     def __str__(self) -> str:
         """Return it in one line."""
@@ -78,6 +82,8 @@ class Signed:
     statement: Statement
     digest: Digest
     """Of the payload, by which other statements name it."""
+    pae: Digest
+    """Of what is signed, by which the log names it."""
     name: str
     """Of its record in the store."""
     place: Place

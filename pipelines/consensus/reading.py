@@ -3,11 +3,13 @@
 A run counts as a whole: a comparison without the attempt that it rests on, or an attempt whose
 artefacts were not all compared, is no position. Of a run with a record that cannot be read no match
 counts, and of a center whose newest run is such a one none at all: what it would say is not known.
-A mismatch stays: nobody hides one by laying rubbish beside it.
+A mismatch stays: nobody hides one by laying rubbish beside it. Nor does a match count where the log
+has a statement about the release that is not among the records: it may be one that says otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,7 +17,14 @@ from typing import TYPE_CHECKING
 from builders.digest import Digest
 from builders.words import Verdict
 from pipelines.consensus.position import CountedOut, Position, Signed, Why
-from pipelines.consensus.verified import IndexOf, SilentError, Source, names_below, read_signed
+from pipelines.consensus.verified import (
+    IndexOf,
+    Logged,
+    SilentError,
+    Source,
+    names_below,
+    read_signed,
+)
 from pipelines.evidence.keys import encode, release_prefix
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX
@@ -48,6 +57,8 @@ class _RunRead:
     run: str
     positions: tuple[Position, ...]
     counted_out: tuple[CountedOut, ...]
+    seen: frozenset[Digest]
+    """The PAE digests of the statements that are there, whether they count or not."""
 
     @property
     def readable(self) -> bool:
@@ -60,12 +71,16 @@ def center_prefix(release: ReleaseName, center: str) -> str:
     return f"{folder}{encode(center)}/"
 
 
-def read_center(source: Source, release: ReleaseName, *, policy: Policy, index_of: IndexOf) -> Read:
+def read_center(
+    source: Source, release: ReleaseName, *, policy: Policy, index_of: IndexOf, logged: Logged
+) -> Read:
     """Return what a center says of a release; whatever does not count is there with a reason."""
     if all(center.id != source.center for center in policy.centers):
         return _nothing(source, Why.UNKNOWN_CENTER)
     prefix = center_prefix(release, source.center)
     try:
+        # First the log, then the store: a run that ends meanwhile is in both, or in the store.
+        told = _told(source, release, logged)
         names = names_below(source.store, prefix, limit=MAX_RECORDS)
         runs = [
             _read_run(source, release, run, list(keys), policy=policy, index_of=index_of)
@@ -77,12 +92,23 @@ def read_center(source: Source, release: ReleaseName, *, policy: Policy, index_o
         return _nothing(source, Why.SILENT, note=f"{error.got}")
     except LogError as error:
         return _nothing(source, Why.LOG_BROKEN, note=ascii(str(error))[1:-1][:160])
-    if not names:
+    withheld = told - frozenset[Digest]().union(*(run.seen for run in runs))
+    if not names and not withheld:
         return _nothing(source, Why.NOTHING)
     positions = tuple(p for run in runs for p in run.positions)
-    if not max(runs, key=lambda run: run.run).readable:
+    out = [o for run in runs for o in run.counted_out]
+    if withheld:
+        out.append(_withheld(source, withheld))
+    if withheld or not max(runs, key=lambda run: run.run).readable:
         positions = _doubted(positions)
-    return Read(positions=positions, counted_out=tuple(o for run in runs for o in run.counted_out))
+    return Read(positions=positions, counted_out=tuple(out))
+
+
+def _told(source: Source, release: ReleaseName, logged: Logged) -> AbstractSet[Digest]:
+    try:
+        return logged(source.center, str(release))
+    except LogError:  # of a log that is broken, or none, no record counts: each of them says so
+        return frozenset()
 
 
 def _read_run(
@@ -97,10 +123,13 @@ def _read_run(
     comparisons: list[tuple[Signed, ComparisonStatement]] = []
     attempts: list[tuple[Signed, AttemptStatement]] = []
     out: list[CountedOut] = []
+    seen: set[Digest] = set()
     for key in keys:
         if not key.endswith(SUFFIX) or key.rpartition("/")[2].startswith(_PROVENANCE):
             continue
         found = read_signed(source, key, policy=policy, index_of=index_of)
+        if found.pae is not None:
+            seen.add(found.pae)
         if isinstance(found, CountedOut):
             out.append(found)
             continue
@@ -112,7 +141,12 @@ def _read_run(
             case _:
                 out.append(_out(found, Why.MISPLACED))
     positions, left = _positions(comparisons, attempts)
-    read = _RunRead(run=run, positions=tuple(positions), counted_out=(*out, *left))
+    read = _RunRead(
+        run=run,
+        positions=tuple(positions),
+        counted_out=(*out, *left),
+        seen=frozenset(seen),
+    )
     return read if read.readable else replace(read, positions=_doubted(read.positions))
 
 
@@ -204,6 +238,15 @@ def _grafted(said: Comparison) -> bool:
 
 def _out(signed: Signed, why: Why, *, note: str = "") -> CountedOut:
     return CountedOut(center=signed.place.center, why=why, what=signed.name, note=note)
+
+
+def _withheld(source: Source, withheld: AbstractSet[Digest]) -> CountedOut:
+    first = min(withheld, key=str)
+    return CountedOut(
+        center=source.center,
+        why=Why.WITHHELD,
+        note=f"{len(withheld)} that its log has, such as {first.hex[:16]}",
+    )
 
 
 def _nothing(source: Source, why: Why, *, note: str = "") -> Read:

@@ -7,6 +7,7 @@ record never stops the reading of others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 IndexOf = Callable[[str, Digest], int | None]
 """From a center and the digest of an envelope's PAE to its index in that center's log, if any."""
+Logged = Callable[[str, str], AbstractSet[Digest]]
+"""From a center and a release to the PAE digests of all that its log has about runs of it."""
 _DAMAGED = (DamagedError, TooLargeError, NotFoundError)
 
 
@@ -73,17 +76,19 @@ def read_signed(  # noqa: PLR0911  # one return a reason
         return _out(source, key, Why.BAD_SIGNATURE, note=str(error.got))
     except (EvidenceError, *_DAMAGED) as error:
         return _out(source, key, Why.UNREADABLE, note=_short(error))
-    index = index_of(source.center, envelope.digest())
+    pae = envelope.digest()
+    index = index_of(source.center, pae)
     if index is None:
         return _out(source, key, Why.NOT_LOGGED)
     valid = [k.key for k in member.keys if k.key in signers and k.counts_at(index)]
     if not valid:
-        return _out(source, key, Why.KEY_NOT_VALID, note=f"at index {index} of its log")
+        return _out(source, key, Why.KEY_NOT_VALID, note=f"at index {index} of its log", pae=pae)
     if (why := _misplaced(statement, source.center, member)) is not None:
-        return _out(source, key, why)
+        return _out(source, key, why, pae=pae)
     return Signed(
         statement=statement,
         digest=Digest.of(envelope.payload),
+        pae=pae,
         name=key,
         place=Place(center=member.id, operator=member.operator, region=member.region),
         key=valid[0],
@@ -143,5 +148,7 @@ def _short(error: Exception) -> str:
     return ascii(str(error))[1:-1][:160]
 
 
-def _out(source: Source, key: str, why: Why, *, note: str = "") -> CountedOut:
-    return CountedOut(center=source.center, why=why, what=key, note=note)
+def _out(
+    source: Source, key: str, why: Why, *, note: str = "", pae: Digest | None = None
+) -> CountedOut:
+    return CountedOut(center=source.center, why=why, what=key, note=note, pae=pae)

@@ -196,6 +196,8 @@ class Facts(NamedTuple):
     previous: str | None
     """Hex of the leaf hash that it names; None for a commitment, which names none."""
     identity: str
+    predicate_type: str | None
+    """None for a commitment."""
 
 
 def own_key(center: str) -> str:
@@ -232,11 +234,12 @@ def read_leaf(data: bytes) -> Leaf:
 def read_facts(data: bytes) -> Facts:
     """Read of a leaf what its release's chain needs, as strictly and ten times as fast."""
     if match := _STATEMENT.fullmatch(data):
-        pae, previous, release, sequence = match.group(3, 5, 6, 7)
-        return Facts(release.decode(), int(sequence), previous.decode(), "pae:" + pae.decode())
+        pae, kind, previous, release, sequence = match.group(3, 4, 5, 6, 7)
+        identity = "pae:" + pae.decode()
+        return Facts(release.decode(), int(sequence), previous.decode(), identity, kind.decode())
     if match := _COMMITMENT.fullmatch(data):
         release, run, sequence = match.group(3, 4, 6)
-        return Facts(release.decode(), int(sequence), None, "run:" + run.decode())
+        return Facts(release.decode(), int(sequence), None, "run:" + run.decode(), None)
     raise _malformed(data)
 
 

@@ -160,7 +160,7 @@ def wait_for(
         if heard != before:
             told(heard)
         left = end - clock()
-        if heard.over or left <= 0:
+        if heard.over or not left > 0:  # no number is no time to wait
             return heard
         before = heard
         sleep(min(pause, left))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from builders.digest import Digest
 from builders.errors import CancelledError, NotFoundError, SamebitsError, StoreError
 from pipelines.report import Report
 from pipelines.requests.desk import (
@@ -30,16 +31,21 @@ Run = Callable[[Path], Report]
 """Verifies the release of a recipe, and stores what it found."""
 
 
-def serve(desk: Desk, run: Run, clock: Callable[[], datetime]) -> list[Served]:
+def serve(
+    desk: Desk, run: Run, clock: Callable[[], datetime], *, leave: Container[Digest] = ()
+) -> list[Served]:
     """Answer every request that is there, and return what became of each.
 
     `clock` gives the time in UTC. A run that raises `SamebitsError` leaves its request open for
     another try, until it expires; `CancelledError` ends the serving. What another server of this
-    center is running is left to it. Raises what `pending` raises.
+    center is running is left to it, and those in `leave` are left for later. Raises what `pending`
+    raises.
     """
     seen = pending(desk, clock())
     served = list(seen.refused)
     for item in seen.open:
+        if item.digest in leave:
+            continue
         with held(desk, item) as mine:
             if mine:
                 served.append(_served(desk, item, run, clock))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import time
 import urllib.error
@@ -12,7 +13,7 @@ from typing import Any
 
 from builders.errors import InfrastructureError
 from pipelines.center import Center
-from pipelines.standing.secret import read_auth
+from pipelines.standing.secret import auth_is_made, read_auth
 
 _PAUSES = (0.2, 1.0, 2.0, 4.0)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -24,7 +25,7 @@ class PrefectApi:
     def __init__(self, center: Center) -> None:
         """Talk to the API that the center's file names; raises `UsageError` for a bad secret."""
         self.url = center.prefect.url if center.prefect else ""
-        auth = read_auth(center)
+        auth = read_auth(center) if auth_is_made(center) else None
         self._headers = {"Content-Type": "application/json"}
         if auth is not None:
             word = base64.b64encode(auth.encode()).decode()
@@ -54,13 +55,13 @@ class PrefectApi:
         )
         try:
             text = self._send(request)
-        except (urllib.error.URLError, OSError, ValueError) as error:
+            return json.loads(text) if text else None
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             raise InfrastructureError(
                 "Prefect's API does not answer as it should",
                 got=f"{error}"[:200],
                 todo="`samebits center status` says what runs; `samebits center up` starts it",
             ) from error
-        return json.loads(text) if text else None
 
     def _send(self, request: urllib.request.Request) -> bytes:
         """Send a request; one that a busy database has refused is sent again."""

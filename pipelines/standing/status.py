@@ -14,7 +14,7 @@ from pipelines.heartbeats import newest_heartbeat
 from pipelines.night.record import last_night
 from pipelines.night.summary import summarise
 from pipelines.policy import load_policy, warnings
-from pipelines.signer.local import center_key
+from pipelines.publickeys import public_keys
 from pipelines.standing.api import PrefectApi
 from pipelines.standing.updown import online, pids
 from pipelines.workshop import workshop
@@ -144,7 +144,7 @@ def _last_night(center: Center, faults: list[str]) -> dict[str, Any] | None:
 
 def _last_heartbeat(center: Center, faults: list[str], *, now: datetime) -> str | None:
     try:
-        key = center_key(center).public
+        key = public_keys(center)["statements"]
         found = newest_heartbeat(workshop(center).store, center.id, [key], now=now)
     except SamebitsError as error:
         faults.append(str(error))

@@ -294,12 +294,19 @@ MUTANTS = (
     Mutant(
         _READING, "a broken log", "except LogError as error:", "except ZeroDivisionError as error:"
     ),
-    Mutant(_READING, "nothing of the release", "    if not names:\n", "    if False:\n"),
+    Mutant(
+        _READING,
+        "nothing of the release",
+        "    if not names and not withheld:\n",
+        "    if False:\n",
+    ),
+    Mutant(_READING, "what the log has is there", "    if withheld or not ", "    if not "),
+    Mutant(_READING, "what is withheld is named", "    if withheld:\n", "    if False:\n"),
     Mutant(
         _READING,
         "the newest run must be readable",
-        "if not max(runs, key=lambda run: run.run).readable:",
-        "if False:",
+        "not max(runs, key=lambda run: run.run).readable:",
+        "False:",
     ),
     Mutant(
         _READING,
@@ -335,6 +342,7 @@ MUTANTS = (
         "    if index is None:\n        index = 0\n    if False:\n        return",
     ),
     Mutant(_VERIFIED, "where the key counts", " and k.counts_at(index)]", "]"),
+    Mutant(_VERIFIED, "an ended key withholds nothing", 'of its log", pae=pae)', 'of its log")'),
     Mutant(_VERIFIED, "of the center itself", "    if named != center:\n", "    if False:\n"),
     Mutant(
         _VERIFIED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from pipelines.policy import (
 )
 from pipelines.policy.signed import add_signature
 from pipelines.publickeys import log_key, public_keys
+from pipelines.rounds import join_round
 from pipelines.signer.local import center_key
 from pipelines.workshop import workshop
 from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE
@@ -198,6 +199,32 @@ def test_what_is_signed_is_logged(table: Table) -> None:
     for name in told["published"]:
         envelope = Envelope.from_bytes(desk.store.get(name, 1 << 20))
         assert logs("europe", envelope.digest()) is not None
+
+
+def test_what_a_peer_has_logged_and_shows_no_more_takes_its_match_away(table: Table) -> None:
+    for name in NAMES:
+        table.publish(name)
+    other = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
+    run = table.publish("asia", run="20260103T030405Z-00000003", files=other)
+    assert [a["consensus"] for a in table.run()[1]["artefacts"]] == ["SPLIT"]
+    for record in run.envelopes(center_key(table.center("asia"))):
+        (table.root / "asia" / "store" / (run.folder() + record)).unlink()
+    code, told = table.run()
+    assert code == 2
+    assert [a["consensus"] for a in told["artefacts"]] == ["PENDING"]
+    assert [o["why"] for o in told["counted_out"]] == ["withheld"]
+
+
+def test_a_round_that_takes_long_signs_every_summary_at_its_own_moment(table: Table) -> None:
+    """A signer takes nothing that is older than some minutes, and a round may be."""
+    for name in NAMES:
+        table.publish(name)
+    began = iter([datetime.now(UTC) - timedelta(minutes=10)])
+    found = join_round(
+        table.center("europe"), [str(RELEASE)], clock=lambda: next(began, datetime.now(UTC))
+    )
+    assert found.failed == ()
+    assert [one.exit_code for one in found.joined] == [0]
 
 
 def test_the_cross_checks_of_both_convince_a_third(table: Table) -> None:

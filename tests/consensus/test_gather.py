@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -119,8 +120,12 @@ def test_rubbish_is_named_and_its_run_does_not_count(world: World, name: str) ->
     key = site.publish(site.made(run=EARLIER))["comparison-1.dsse.json"]
     site.store.objects[key] = [RUBBISH[name]]
     found = world.consensus()
-    assert whys(found) == {("cyd-1", "unreadable"), ("cyd-1", "incomplete")}
-    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob", "cyd"]
+    assert whys(found) == {
+        ("cyd-1", "unreadable"),
+        ("cyd-1", "incomplete"),
+        ("cyd-1", "withheld"),
+    }
+    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob"]
 
 
 def test_where_the_newest_run_cannot_be_read_the_center_says_nothing(world: World) -> None:
@@ -174,7 +179,9 @@ def test_a_log_that_cannot_be_read_is_silence_and_one_that_is_broken_is_named(
             return real(center, pae)
 
         sources = [Source(center=s.id, store=s.store) for s in world.sites.values()]
-        found = gather(RELEASE, sources, policy=world.policy, index_of=index_of)
+        found = gather(
+            RELEASE, sources, policy=world.policy, index_of=index_of, logged=world.logged
+        )
         return {(o.center, str(o.why)) for o in found.counted_out}
 
     assert broken(SilentError("no answer")) == {("cyd-1", "silent")}
@@ -185,7 +192,54 @@ def test_a_statement_in_another_spelling_cannot_be_read(world: World) -> None:
     site = world["cyd-1"]
     spaced = sign(site.made().attempt().to_bytes().replace(b'":', b'": '), site.key)
     site.put("public/releases/acme/tool/1.0/cyd-1/" + f"{EARLIER}/attempt-1.dsse.json", spaced)
-    assert whys(world.consensus()) == {("cyd-1", "unreadable")}
+    assert whys(world.consensus()) == {("cyd-1", "unreadable"), ("cyd-1", "withheld")}
+
+
+def _bob_who_found_otherwise_later() -> tuple[World, dict[str, str]]:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    world["bob-1"].run()
+    names = world["bob-1"].run(run=LATER, files=DIFFERENT)
+    assert world.result() == "SPLIT"
+    return world, names
+
+
+def test_a_mismatch_that_is_taken_out_of_the_store_is_missed_by_the_log() -> None:
+    world, names = _bob_who_found_otherwise_later()
+    for name in names.values():
+        del world["bob-1"].store.objects[name]
+    assert whys(world.consensus()) == {("bob-1", "withheld")}
+    assert world.result() == "PENDING"
+
+
+def test_a_mismatch_whose_signature_is_spoilt_takes_the_match_away() -> None:
+    world, names = _bob_who_found_otherwise_later()
+    store = world["bob-1"].store
+    for name in names.values():
+        honest = Envelope.from_bytes(store.objects[name][-1])
+        (signature,) = honest.signatures
+        spoilt = Signature(keyid=signature.keyid, sig=signature.sig[::-1])
+        store.objects[name] = [replace(honest, signatures=(spoilt,)).to_bytes()]
+    assert {("bob-1", "bad-signature"), ("bob-1", "withheld")} <= whys(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_store_that_shows_nothing_of_what_its_log_has_withholds_it() -> None:
+    world = World("ada")
+    for name in world["ada-1"].run().values():
+        del world["ada-1"].store.objects[name]
+    assert whys(world.consensus()) == {("ada-1", "withheld")}
+
+
+def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    bob = world["bob-1"]
+    bob.run(run=EARLIER, files=DIFFERENT)
+    bob.start = len(bob.log)
+    bob.run()
+    assert whys(world.consensus()) == {("bob-1", "key-not-valid")}
+    assert world.result() == "CONFIRMED"
 
 
 def test_a_statement_by_an_unknown_key_is_counted_out() -> None:
@@ -384,14 +438,18 @@ def test_an_empty_policy_knows_nobody(world: World) -> None:
     from pipelines.policy import Policy
 
     source = Source(center="ada-1", store=world["ada-1"].store)
-    read = read_center(source, RELEASE, policy=Policy(), index_of=world.index_of)
+    read = read_center(
+        source, RELEASE, policy=Policy(), index_of=world.index_of, logged=world.logged
+    )
     assert (read.positions, [o.why for o in read.counted_out]) == ((), [Why.UNKNOWN_CENTER])
 
 
 def test_an_empty_store_is_no_pass() -> None:
     world = World("ada")
     source = Source(center="ada-1", store=MemoryStore())
-    read = read_center(source, RELEASE, policy=world.policy, index_of=world.index_of)
+    read = read_center(
+        source, RELEASE, policy=world.policy, index_of=world.index_of, logged=world.logged
+    )
     assert [o.why for o in read.counted_out] == [Why.NOTHING]
 
 

@@ -214,6 +214,7 @@ def test_a_seal_that_the_attempt_did_not_commit_to_is_no_proof() -> None:
     bob = world["bob-1"]
     names = bob.run()
     del bob.store.objects[names["attempt-1.dsse.json"]]
+    bob.about.clear()
     other = bob.made(by_products={"x": b"y"})
     bob.put(names["attempt-1.dsse.json"], bob.sign(other.attempt()))
     assert whys(world.consensus()) == {("bob-1", "work-absent")}

@@ -40,6 +40,8 @@ class Site:
     key: MadeUpKey
     store: MemoryStore = field(default_factory=MemoryStore)
     log: list[Digest] = field(default_factory=list)
+    about: set[Digest] = field(default_factory=set)
+    """Of the log, what its runs of the release come to."""
     start: int = 0
     end: int | None = None
 
@@ -51,6 +53,8 @@ class Site:
         self.store.put_record(key, envelope.to_bytes())
         if logged:
             self.log.append(envelope.digest())
+            if key.rpartition("/")[2].startswith(("comparison-", "attempt-")):
+                self.about.add(envelope.digest())
 
     def sign(self, statement: Statement) -> Envelope:
         return sign(statement.to_bytes(), self.key)
@@ -133,6 +137,9 @@ class World:
         log = self.sites[center].log
         return log.index(pae) if pae in log else None
 
+    def logged(self, center: str, release: str) -> set[Digest]:
+        return self.sites[center].about if release == str(RELEASE) else set()
+
     def gather(self, own: str | None = "ada-1", *, also: tuple[Source, ...] = ()) -> Gathered:
         sources = [Source(center=site.id, store=site.store) for site in self.sites.values()]
         return gather(
@@ -140,6 +147,7 @@ class World:
             [*sources, *also],
             policy=self.policy,
             index_of=self.index_of,
+            logged=self.logged,
             own=OwnCenter(id=own, store=self.sites[own].store) if own else None,
         )
 

@@ -522,7 +522,7 @@ CHECKS = (
         ),
         (
             "an end to waiting",
-            "if heard.over or left <= 0:",
+            "if heard.over or not left > 0:",
             "if heard.over or left <= 4:",
             "test_no_answer_in_time_is_not_a_pass",
         ),

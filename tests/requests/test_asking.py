@@ -16,9 +16,11 @@ from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.keys import REPORT, release_run
 from pipelines.evidence.statements.status import Answer, receipt
 from pipelines.report import Report
+from pipelines.requests import keep_request
 from pipelines.requests.asking import Heard, exit_code, hear, wait_for
 from pipelines.requests.records import FIRST, LAST, SignedRequest, receipt_key
-from tests.requests.office import CENTER, EVE, HERE, NOW, Center, report
+from tests.fakes.store import MemoryStore
+from tests.requests.office import CENTER, EVE, HERE, NOW, Center, report, signed
 
 KEYS = [CENTER.public]
 
@@ -180,3 +182,15 @@ def _forge(
 def _place(made: Report) -> str:
     folder = release_run(made.vendor, made.product, made.version, made.center, made.run)
     return f"{folder}{REPORT}"
+
+
+def test_a_wait_that_is_no_number_is_no_wait() -> None:
+    store = MemoryStore()
+    asked = keep_request(store, signed())
+    heard = wait_for(store, asked, [], seconds=float("nan"), told=lambda _: None, sleep=_never)
+    assert heard.final is None
+
+
+def _never(_: float) -> None:
+    message = "it waits"
+    raise AssertionError(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from builders.errors import (
     StoreError,
 )
 from builders.words import Verdict
+from pipelines import rounds
+from pipelines.center import load_center
 from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.errors import EvidenceError
@@ -27,7 +29,7 @@ from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.status import Answer, receipt
 from pipelines.policy import Reviewer
 from pipelines.report import Report
-from pipelines.requests import Unanswered, answer, held, look, pending, serve
+from pipelines.requests import Served, Unanswered, answer, held, look, pending, serve
 from pipelines.requests.records import FIRST, LAST, MAX_RECORD, receipt_key, request_key
 from pipelines.requests.rules import SKEW, Refusal
 from tests.fakes.store import MemoryStore
@@ -404,6 +406,28 @@ def test_a_run_that_fails_is_tried_again_until_the_request_expires(center: Cente
     center.now += DAY
     assert answers(center.serve()) == [(Answer.REFUSED, Refusal.NOT_FINISHED)]
     assert center.serve() == []
+
+
+def test_a_server_that_looks_often_tries_a_failed_run_once_in_its_time(
+    center: Center, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every try is a rebuild with a leaf in the log; another request is not kept waiting."""
+    center.faults = 1
+    center.ask()
+
+    def one_look(_: object, *, leave: Container[Digest] = ()) -> list[Served]:
+        if len(center.runs) == 1:
+            center.ask(nonce="nonce-0002")
+        return serve(center.desk, center.run, lambda: center.now, leave=leave)
+
+    monkeypatch.setattr(rounds, "serve_round", one_look)
+    clock = iter(range(100))
+    served = rounds.serve_for_a_while(
+        load_center(None), seconds=60, every=5, clock=lambda: next(clock), sleep=lambda _: None
+    )
+    assert len(center.runs) == 2
+    assert [bool(one.fault) for one in served] == [True, False]
+    assert answers(center.serve()) == [DONE], "the next server tries again"
 
 
 def test_a_cancelled_run_leaves_its_request_open(center: Center) -> None:

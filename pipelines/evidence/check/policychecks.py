@@ -23,7 +23,7 @@ from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey
 
 if TYPE_CHECKING:
-    from pipelines.policy import Quorum
+    from pipelines.policy import Policy
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a witness may be ahead."""
@@ -83,7 +83,7 @@ def check_witnesses(dossier: Dossier) -> str:
     policy = dossier.policy
     if policy is None or not dossier.leaves:
         raise NotNeededError("no policy, or no leaves")
-    found = _names(policy.quorum, dossier.checkpoint.cosignatures)
+    found = _names(policy, dossier.card.id, dossier.checkpoint.cosignatures)
     if not policy.quorum.met(found):
         raise WrongError(
             "the checkpoint has too few witnesses",
@@ -115,8 +115,8 @@ def _check_age(dossier: Dossier) -> None:
     oldest, latest = int((now - limit).timestamp()), int((now + SKEW).timestamp())
     told = dossier.checkpoint.cosignatures
     seen = [c for c in told if oldest <= c.time <= latest]
-    quorum = None if dossier.policy is None else dossier.policy.quorum
-    if not seen or not (quorum and quorum.met(_names(quorum, seen))):
+    policy = dossier.policy
+    if not seen or not (policy and policy.quorum.met(_names(policy, dossier.card.id, seen))):
         raise WrongError(
             "the checkpoint is stale",
             got=f"{len(seen)} of {len(told)} cosignatures are of that time",
@@ -185,7 +185,7 @@ def _check_head(dossier: Dossier, beat: HeartbeatStatement) -> str:
     raise NotNeededError(f"the heartbeat of {when} is older than the run")
 
 
-def _names(quorum: Quorum, cosignatures: Iterable[Cosignature]) -> set[str]:
-    """Return the policy's names for those who cosigned."""
+def _names(policy: Policy, center: str, cosignatures: Iterable[Cosignature]) -> set[str]:
+    """Return the policy's names for those who cosigned a center's log, itself left out."""
     keys = {cosignature.key for cosignature in cosignatures}
-    return {witness.name for witness in quorum.witnesses if NoteKey.parse(witness.key) in keys}
+    return {w.name for w in policy.witnesses_for(center) if NoteKey.parse(w.key) in keys}
