@@ -9,9 +9,10 @@ the dead have left. A log is never written through an outbox: a leaf that waits 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builders.digest import Digest
@@ -19,6 +20,7 @@ from builders.errors import InfrastructureError
 from builders.vault import Vault
 from pipelines.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.keys import decode
 from pipelines.evidence.opening import open_store
 from pipelines.evidence.signed import SUFFIX, statement_of
@@ -30,6 +32,7 @@ from pipelines.publickeys import log_key
 from pipelines.publishing import open_signer
 from pipelines.signer.checkpoints import AskedCheckpointSigner
 
+_LOG = logging.getLogger("samebits")
 _RELEASES = "public/releases/"
 
 
@@ -63,18 +66,7 @@ class Logbook:
         While the block runs nobody settles that place; afterwards anybody does.
         """
         path = self._note(place)
-        try:
-            self._pending.mkdir(mode=0o700, parents=True, exist_ok=True)
-            note = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _broken(path, error) from error
-        try:
-            fcntl.flock(note, fcntl.LOCK_EX)
-            os.write(note, place.encode())
-            os.fsync(note)
-        except OSError as error:
-            os.close(note)
-            raise _broken(path, error) from error
+        note = self._hold(path, place)
         try:
             yield
         finally:
@@ -83,35 +75,60 @@ class Logbook:
     def settle(self, *places: str) -> Appended | None:
         """Log all statements that are stored and not logged, those in `places` among them.
 
-        None when there was nothing to do. Raises `LogError`, `StoreError`; what was not logged
-        stays written down.
+        None when there was nothing to do. A record that cannot be read is left written down, and
+        does not hold the others up. Raises `LogError`, `StoreError`; what was not logged stays
+        written down.
         """
-        waiting = sorted({*places, *self._waiting()})
-        entries = [self._entry(key) for place in waiting for key in self._records(place)]
-        appended = self.log.append(entries) if entries else None
-        for place in waiting:
-            self._note(place).unlink(missing_ok=True)
+        with ExitStack() as held:
+            waiting = dict(self._waiting(held))
+            entries, damaged = list[StatementEntry](), set[str]()
+            for place in sorted({*places, *waiting}):
+                for key in self._records(place):
+                    try:
+                        entries.append(self._entry(key))
+                    except EvidenceError as error:
+                        _LOG.warning("%s is not logged: %s", key, error)
+                        damaged.add(place)
+            appended = self.log.append(entries) if entries else None
+            for place, path in waiting.items():
+                if place not in damaged:
+                    path.unlink(missing_ok=True)
         return appended
 
     def _note(self, place: str) -> Path:
         return self._pending / Digest.of(place.encode()).hex
 
-    def _waiting(self) -> Iterator[str]:
-        """Yield the places that nobody is storing into."""
+    def _hold(self, path: Path, place: str) -> int:
+        """Write a note durably and return it, open and locked; raises `InfrastructureError`."""
+        try:
+            self._pending.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while True:
+                note = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    fcntl.flock(note, fcntl.LOCK_EX)
+                    os.write(note, place.encode())
+                    os.fsync(note)
+                    if _is_there(note, path):
+                        return note
+                except OSError:
+                    os.close(note)
+                    raise
+                os.close(note)  # somebody settled the place and took the note away: write another
+        except OSError as error:
+            raise _broken(path, error) from error
+
+    def _waiting(self, held: ExitStack) -> Iterator[tuple[str, Path]]:
+        """Yield the places that nobody is storing into; their notes are locked by `held`."""
         if not self._pending.is_dir():
             return
         for path in self._pending.iterdir():
             try:
-                note = path.open("rb")
-            except FileNotFoundError:
-                continue  # settled by another process
-            with note:
-                try:
-                    fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                if place := note.read().decode():
-                    yield place
+                note = held.enter_context(path.open("rb"))
+                fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (FileNotFoundError, BlockingIOError):
+                continue  # settled by another process, or being stored into
+            if place := note.read().decode():
+                yield place, path
 
     def _records(self, place: str) -> Iterator[str]:
         if not place.endswith("/"):
@@ -145,6 +162,13 @@ def release_key(key: str, center: str) -> str:
         return own_key(center)
     vendor, product, version = map(decode, key.removeprefix(_RELEASES).split("/")[:3])
     return f"{vendor}/{product}@{version}"
+
+
+def _is_there(note: int, path: Path) -> bool:
+    try:
+        return os.fstat(note).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _broken(path: Path, error: OSError) -> InfrastructureError:

@@ -52,14 +52,19 @@ class KnownLog:
         return LogReader(self.store, origin=self.origin, keys=[self.key])
 
 
-def own_log(center: Center) -> KnownLog:
-    """Return the log of a center; raises `KeyFileError` when it has no key for one."""
+def own_log(center: Center, policy: Policy) -> KnownLog:
+    """Return the log of a center, with the former keys that its policy knows.
+
+    Raises `KeyFileError` when it has no key for a log.
+    """
+    mine = public_keys(center)["statements"]
+    known = [k.key for c in policy.centers if c.id == center.id for k in c.keys]
     return KnownLog(
         center=center.id,
         origin=center.origin,
         store=open_store(center.store),
         key=log_key(center),
-        statement_keys=(public_keys(center)["statements"],),
+        statement_keys=(mine, *(key for key in known if key.material != mine.material)),
     )
 
 

@@ -243,9 +243,11 @@ def _policy(center: Center) -> Policy:
 
 def _known(center: Center, peer: str | None, policy: Policy) -> KnownLog:
     from pipelines.logs import find_peer, own_log, peer_log
+    from pipelines.workshop import workshop
 
     if peer is None:
-        return own_log(center)
+        workshop(center).logbook()  # makes the keys of a center that was never used
+        return own_log(center, policy)
     return peer_log(policy, find_peer(center, peer))
 
 

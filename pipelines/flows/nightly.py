@@ -6,7 +6,6 @@ that it had made, and the results that they left.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from prefect.deployments import run_deployment
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
+from builders.errors import CancelledError
 from pipelines.center import Center, load_center
 from pipelines.flows.dead import restart_dead, start_again
 from pipelines.flows.verify_shard import verify_shard
@@ -133,8 +133,12 @@ def _here(owner: Center, plan: NightPlan) -> None:
     """Run every shard in this process, some side by side."""
 
     def run(number: int) -> None:
-        with contextlib.suppress(Exception):  # it is told in its log, and by what is not there
+        try:
             verify_shard(**_parameters(owner, plan, number))
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001  # what is not there says so, and its own log why
+            return
 
     with ThreadPoolExecutor(max_workers=concurrency(owner)) as pool:
         numbers = range(len(plan.shards))

@@ -35,7 +35,7 @@ def gather_outside(center: Center, releases: Iterable[str], *, now: datetime) ->
     except CenterPolicyError as error:
         return Outside(expiries=(Expiry(what="policy", name=center.id, text=error.what),))
     if center.policy is None:
-        return Outside(gaps=tuple(_gaps(own_log(center))))
+        return Outside(gaps=tuple(_gaps(own_log(center, policy))))
     seen, sizes = _seen(center), dict[str, int]()
     peers = []
     for peer in center.peers:
@@ -82,7 +82,7 @@ def _peer(policy: Policy, peer: Peer, seen: Seen | None, now: datetime) -> PeerS
 
 
 def _all_gaps(center: Center, policy: Policy) -> Iterator[Gap]:
-    yield from _gaps(own_log(center))
+    yield from _gaps(own_log(center, policy))
     for peer in center.peers:
         try:
             known = peer_log(policy, peer)

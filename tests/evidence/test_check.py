@@ -116,12 +116,18 @@ def test_a_heartbeat_of_another_time_is_noted(
     result = altered.check()
     assert (statuses(result)["fresh"], result.exit_code) == (Status.NOTE, 0)
     assert says in step(result, "fresh")
+    altered.max_age = timedelta(hours=1)
+    result = altered.check()
+    assert (statuses(result)["fresh"], result.exit_code) == (Status.UNCHECKED, 2)
+    assert says in step(result, "fresh")
 
 
 def test_a_checkpoint_as_young_as_asked_for_passes(bundle: Maker) -> None:
     altered = bundle("identical")
     altered.max_age = timedelta(hours=1)
     altered.book.seen = altered.now - timedelta(minutes=59)
+    assert altered.check().exit_code == 2, "without a heartbeat nothing says that it is the last"
+    altered.beat()
     assert altered.check().exit_code == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -189,3 +190,36 @@ def test_a_home_that_cannot_be_written_is_one_message(store: MemoryStore, tmp_pa
     (tmp_path / "home/log").write_bytes(b"a file")
     with pytest.raises(InfrastructureError, match="cannot write"), made.storing(PLACE):
         raise AssertionError
+
+
+def test_a_damaged_record_does_not_hold_the_others_up(store: MemoryStore, tmp_path: Path) -> None:
+    made = book(tmp_path, store)
+    with made.storing(PLACE):
+        put(store, f"{PLACE}attempt-1.dsse.json")
+        store.put_record(f"{PLACE}attempt-2.dsse.json", b"rubbish")
+    with made.storing(BEAT):
+        put(store, BEAT, "heartbeat")
+    made.settle()
+    assert len(leaves(store)) == 2
+    assert len(list((tmp_path / "home" / "log" / "pending").iterdir())) == 1, "it is not forgotten"
+
+
+def test_a_note_that_was_settled_away_is_written_again(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody settles the place between the opening of the note and its lock."""
+    made, taken = book(tmp_path, store), []
+    lock = fcntl.flock
+
+    def late(note: object, operation: int) -> None:
+        if operation == fcntl.LOCK_EX and not taken:
+            [path] = (tmp_path / "home" / "log" / "pending").iterdir()
+            taken.append(path.name)
+            path.unlink()
+        lock(note, operation)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with made.storing(PLACE):
+        [path] = (tmp_path / "home" / "log" / "pending").iterdir()
+        assert path.read_text() == PLACE
+    assert taken == [path.name]

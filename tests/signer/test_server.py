@@ -170,13 +170,16 @@ def test_no_signer_is_one_message(scene: Scene, tmp_path: Path, name: str) -> No
         SocketSigner(tmp_path / name).sign(scene.make())
 
 
-def test_a_signer_out_of_order_says_so(tmp_path: Path, scene: Scene) -> None:
-    class Broken:
-        def sign(self, evidence: Evidence) -> list[Envelope]:
-            message = "secret details"
-            raise RuntimeError(message)
+def test_a_signer_out_of_order_says_so(
+    tmp_path: Path, scene: Scene, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(evidence: Evidence) -> list[Envelope]:
+        message = "secret details"
+        raise RuntimeError(message)
 
-    server = SignerServer(tmp_path / "b", Broken(), uids=[os.getuid()], say=lambda _: None)
+    signer = scene.signer(key)
+    monkeypatch.setattr(signer, "sign", broken)
+    server = SignerServer(tmp_path / "b", signer, uids=[os.getuid()], say=lambda _: None)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:

@@ -13,8 +13,9 @@ from builders.digest import Digest
 from pipelines.evidence.bundle.card import STATEMENTS
 from pipelines.evidence.bundle.layout import HEARTBEAT, POLICY
 from pipelines.evidence.check.dossier import Dossier
-from pipelines.evidence.check.result import NotNeededError, WrongError
+from pipelines.evidence.check.result import NotNeededError, UncheckedError, WrongError
 from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.evidence.statements.status import HeartbeatStatement
 from pipelines.log.checkpoint import Cosignature
@@ -100,7 +101,7 @@ def check_fresh(dossier: Dossier) -> str:
         raise NotNeededError("no leaves")
     _check_age(dossier)
     if dossier.heartbeat is None:
-        raise NotNeededError("no heartbeat says what came later")
+        raise _silence(dossier, "no heartbeat says what came later")
     envelope, beat = dossier.heartbeat
     _check_speaker(dossier, envelope, beat)
     _check_tree(dossier, beat)
@@ -169,9 +170,10 @@ def _check_head(dossier: Dossier, beat: HeartbeatStatement) -> str:
         if head.release != dossier.report.release:
             continue
         if head.sequence > last:
-            raise NotNeededError(
+            raise _silence(
+                dossier,
                 f"the center has {head.sequence - last} later leaves about this release by {when}: "
-                "it looked again"
+                "it looked again",
             )
         told, logged = value_of(head.newest), leaves.get(head.sequence)
         if logged and told != Digest(leaf_hash(logged.data).hex()):
@@ -182,7 +184,14 @@ def _check_head(dossier: Dossier, beat: HeartbeatStatement) -> str:
             )
         if head.sequence == last:
             return f"nothing newer in the heartbeat of {when}"
-    raise NotNeededError(f"the heartbeat of {when} is older than the run")
+    raise _silence(dossier, f"the heartbeat of {when} is older than the run")
+
+
+def _silence(dossier: Dossier, what: str) -> EvidenceError:
+    """Return what it means that this may not be the last word: much to who asks for a new one."""
+    if dossier.trust.max_age is None:
+        return NotNeededError(what)
+    return UncheckedError(what, todo="Ask the center for a bundle of its newest run")
 
 
 def _names(policy: Policy, center: str, cosignatures: Iterable[Cosignature]) -> set[str]:
