@@ -353,7 +353,7 @@ def test_a_statement_on_its_way_into_the_log_is_no_gap(three: Three) -> None:
     found = check_whole(known, wait=wait).gaps
     assert len(waited) == 1
     assert GapKind.UNLOGGED not in {gap.kind for gap in found}
-    check_whole(own_log(three.center("europe")), wait=waited.append)
+    check_whole(own_log(three.center("europe"), three.policy()), wait=waited.append)
     assert len(waited) == 1
 
 
@@ -363,7 +363,7 @@ def test_every_log_is_whole_after_everything(three: Three) -> None:
             three.join(name, product, publish=True)
     meet(three)
     for name in NAMES:
-        known = own_log(three.center(name))
+        known = own_log(three.center(name), three.policy())
         assert check_whole(known, wait=lambda _: None).gaps == []
 
 

@@ -17,6 +17,7 @@ from pipelines.job import Job
 from pipelines.log.journal import Appended, Entry, Log
 from pipelines.log.leaf import CommitmentLeaf, Leaf
 from pipelines.logs import own_log
+from pipelines.policy import Policy
 from pipelines.report import Report
 from pipelines.verify import Steps, job_for, verify
 from tests.lab import write_recipe
@@ -41,7 +42,9 @@ steps_fetch = Steps().fetch_shipped
 
 
 def leaves_of(center: Center, release: str) -> list[Leaf]:
-    return [leaf for _, leaf in own_log(center).reader().leaves() if leaf.release == release]
+    return [
+        leaf for _, leaf in own_log(center, Policy()).reader().leaves() if leaf.release == release
+    ]
 
 
 def run(center: Center, folder: Path, looked: Looked) -> Report:

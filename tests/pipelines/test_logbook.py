@@ -208,7 +208,8 @@ def test_a_note_that_was_settled_away_is_written_again(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody settles the place between the opening of the note and its lock."""
-    made, taken = book(tmp_path, store), []
+    made = book(tmp_path, store)
+    taken: list[str] = []
     lock = fcntl.flock
 
     def late(note: object, operation: int) -> None:
