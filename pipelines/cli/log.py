@@ -163,13 +163,14 @@ def witness(
     """Look at the logs of others, and cosign what only grew since the last look.
 
     Without arguments the peers of the center are looked at, with the center's key for that. Anybody
-    else needs a key, a name, a folder to remember in, and a place for the cosigned checkpoints.
+    else needs a key and a name. What was seen is remembered in --home, by default `witness` below
+    SAMEBITS_HOME, and cosigned checkpoints go to --out, by default `cosigned` in that folder.
 
     \b
     Examples:
       samebits log witness --center europe.yaml
       samebits log witness s3://asia/store --log-key "$VKEY" --key witness.key \\
-          --name witness.example/w1 --home ~/.witness --out /srv/cosigned
+          --name witness.example/w1 --out /srv/cosigned
 
     Exit codes: 0 all cosigned; 1 a log was refused; 2 one did not answer, or there was none to look
     at; 64 usage.
@@ -205,17 +206,18 @@ def _witness_alone(
     from datetime import UTC, datetime
 
     from builders.errors import UsageError
+    from pipelines.center import samebits_home
     from pipelines.evidence.errors import EvidenceError
     from pipelines.evidence.opening import open_store
     from pipelines.evidence.signing import load_key
     from pipelines.log.witness import Witness
     from pipelines.policy.vkey import log_key
 
-    given = {"--log-key": vkey, "--key": key, "--name": name, "--home": home, "--out": out}
-    if missing := [option for option, value in given.items() if value is None]:
-        raise UsageError("a witness needs more", got=f"no {missing[0]}", todo="See --help")
-    if vkey is None or key is None or name is None or home is None or out is None:
-        return
+    if vkey is None or key is None or name is None:
+        given = {"--log-key": vkey, "--key": key, "--name": name}
+        missing = next(option for option, value in given.items() if value is None)
+        raise UsageError("a witness needs more", got=f"no {missing}", todo="See --help")
+    home = home or samebits_home() / "witness"
     try:
         known = log_key(vkey)
     except EvidenceError as error:
@@ -224,7 +226,7 @@ def _witness_alone(
         ) from error
     looking = Witness(
         home=home,
-        store=open_store(out),
+        store=open_store(out or home / "cosigned"),
         private=load_key(key.parent, key.name.removesuffix(".key")),
         name=name,
         clock=lambda: datetime.now(UTC),
