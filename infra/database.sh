@@ -23,7 +23,11 @@ user=postgres
 data="$folder/data"
 url_file="$folder/url"
 
-programs() { find /usr/lib/postgresql -path '*/bin/initdb' 2> /dev/null | sort -V | tail -n 1 | xargs -r dirname; }
+# The newest version's programs; nothing where none is installed, which is no failure.
+programs() {
+    { find /usr/lib/postgresql -path '*/bin/initdb' 2> /dev/null || true; } \
+        | sort -V | tail -n 1 | xargs -r dirname
+}
 
 install_postgresql() {
     [ -z "$(programs)" ] || return 0
