@@ -14,10 +14,12 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from builders.digest import Digest, canonical_json
+from builders.methods.wheel import WheelBuild
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import read_public_key
 from pipelines.evidence.statements import KINDS, ReviewStatement, kind_of, read_statement
+from pipelines.evidence.statements.provenance import DeclaredEnvironment
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     DigestSet,
@@ -232,3 +234,23 @@ def _one_clear_line(error: EvidenceError) -> None:
     text = str(error)
     assert text.isprintable()
     assert len(text) < 2000
+
+
+def test_whatever_a_recipe_can_declare_of_the_environment_can_be_stated() -> None:
+    build = WheelBuild.model_validate(
+        {
+            "method": "wheel",
+            "image": "python-wheel",
+            "clock": {"time": "2021-05-05T14:18:17Z", "mode": "advancing"},
+            "folder_order": "created",
+            "umask": "002",
+            "timezone": "Asia/Tokyo",
+            "locale": "C.UTF-8",
+            "path": "/build/there",
+            "hostname": "vendor",
+            "environment": {"SOURCE_DATE_EPOCH": "1"},
+        }
+    )
+    declared = build.declared_environment()
+    told = DeclaredEnvironment.model_validate(declared)
+    assert told.model_dump(mode="json", by_alias=False, exclude_none=True) == declared

@@ -39,9 +39,18 @@ _MAX_LISTED = 20_000
 Text = Annotated[str, Field(max_length=32768)]
 
 
+class DeclaredClock(Part):
+    """What programs and file times said during the build: a time, frozen or advancing."""
+
+    time: Line
+    mode: Word
+
+
 class DeclaredEnvironment(Part):
     """What the recipe says of the machine that a build sees."""
 
+    clock: DeclaredClock | None = None
+    folder_order: Word | None = None
     hostname: Line
     locale: Line
     path: Line
