@@ -234,7 +234,7 @@ def _report(files: dict[str, FileFact]) -> Report:
             for name, file in files.items()
         ),
         environment=Environment(
-            declared=_DECLARED.model_dump(mode="json"),
+            declared=_DECLARED.declared(),
             method=_METHOD,
             image=_IMAGE,
             image_config=_DIGEST,

@@ -252,5 +252,4 @@ def test_whatever_a_recipe_can_declare_of_the_environment_can_be_stated() -> Non
         }
     )
     declared = build.declared_environment()
-    told = DeclaredEnvironment.model_validate(declared)
-    assert told.model_dump(mode="json", by_alias=False, exclude_none=True) == declared
+    assert DeclaredEnvironment.model_validate(declared).declared() == declared

@@ -173,11 +173,7 @@ def check_environment(dossier: Dossier) -> str:
         ),
         None,
     )
-    declared = (
-        signed.environment.model_dump(mode="json", by_alias=False, exclude_none=True)
-        if signed.environment
-        else {}
-    )
+    declared = signed.environment.declared() if signed.environment else {}
     facts: list[tuple[str, object, object]] = [
         ("method", told.method, signed.method),
         ("image", (told.image or "").rpartition("/")[2], signed.image),

@@ -8,7 +8,7 @@ log, the SBOM, the seal, and the by-products of the build by keyed digests only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
@@ -57,6 +57,10 @@ class DeclaredEnvironment(Part):
     timezone: Line
     umask: Line
     variables: Annotated[dict[Line, Text], Field(max_length=512)]
+
+    def declared(self) -> dict[str, Any]:
+        """Return it as recipes, claims and reports have it."""
+        return self.model_dump(mode="json", by_alias=False, exclude_none=True)
 
 
 class ExternalParameters(Part):
