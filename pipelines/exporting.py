@@ -6,13 +6,12 @@ lies beside them, or is private, is never opened.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from builders.errors import NotFoundError, UsageError
+from builders.errors import InfrastructureError, NotFoundError, UsageError
+from pipelines import durable
 from pipelines.center import Center
 from pipelines.evidence.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.evidence.bundle.layout import (
@@ -92,19 +91,9 @@ def card_of(center: Center, keys: dict[str, PublicKey]) -> CenterCard:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file complete or not at all; raises `UsageError`."""
     try:
-        handle, partial = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:60]}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o644)
-                os.fsync(stream.fileno())
-            Path(partial).replace(path)
-        except BaseException:
-            Path(partial).unlink()
-            raise
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written", got=error.strerror) from error
+        durable.replace(path, data, mode=0o644)
+    except InfrastructureError as error:
+        raise UsageError(f"{path} cannot be written", got=error.got) from error
 
 
 def _statements(store: Store, name: RunName) -> dict[str, bytes]:

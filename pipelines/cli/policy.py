@@ -42,9 +42,9 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
     """
     from datetime import UTC, datetime
 
+    from pipelines import durable
     from pipelines.evidence.signing import load_key
     from pipelines.policy import read_source
-    from pipelines.policy.files import replace_file
     from pipelines.policy.signed import add_signature, check_expiry, signed_by
 
     policy = read_source(source)
@@ -56,7 +56,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
         )
     there = _read(out) if out.exists() else None
     signed = add_signature(policy, operator, load_key(key_file.parent, key_file.stem), to=there)
-    replace_file(out, signed.envelope.to_bytes() + b"\n")
+    durable.replace(out, signed.envelope.to_bytes() + b"\n", mode=0o644)
     good = signed_by(signed, policy)
     if as_json:
         print_json({**_about(policy, now), "sha256": str(signed.digest), "signed_by": list(good)})
@@ -110,8 +110,8 @@ def join(
     """
     from datetime import UTC, datetime
 
+    from pipelines import durable
     from pipelines.policy import read_source
-    from pipelines.policy.files import replace_file
     from pipelines.policy.joining import Wishes, join_policies, to_yaml
 
     if out.exists():
@@ -123,7 +123,7 @@ def join(
         )
     wishes = Wishes(version=version, threshold=threshold, k=k, regions=regions)
     joint = join_policies([read_source(source) for source in sources], wishes)
-    replace_file(out, to_yaml(joint).encode())
+    durable.replace(out, to_yaml(joint).encode(), mode=0o644)
     if as_json:
         print_json(_about(joint, datetime.now(UTC)))
         return

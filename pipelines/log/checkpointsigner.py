@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from builders.errors import InfrastructureError
-from pipelines.log import durable
+from pipelines import durable
 from pipelines.log.checkpoint import Checkpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.merkle import verify_consistency

@@ -21,8 +21,8 @@ from builders.errors import (
     StoreError,
     UsageError,
 )
+from pipelines import durable
 from pipelines.evidence.store import Store
-from pipelines.log import durable
 from pipelines.log import heads as cache
 from pipelines.log.chain import Chains
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint

@@ -8,11 +8,7 @@ public files; what is written is C2SP tlog-cosignature.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +17,7 @@ from typing import Any
 
 from builders.digest import Digest
 from builders.errors import NotFoundError, StoreError
+from pipelines import durable
 from pipelines.evidence.dsse import EnvelopeSigner, sign
 from pipelines.evidence.statements.refusal import Complaint, Shown, refusal
 from pipelines.evidence.store import Store
@@ -99,13 +96,14 @@ class Witness:
     def look(self, source: LogSource, *, origin: str, keys: Sequence[NoteKey]) -> Seen:
         """Read a log's checkpoint and cosign it, or refuse; raises `StoreError` for the own store.
 
-        A log that cannot be reached is silent, which is no refusal.
+        A log that cannot be reached is silent, which is no refusal. Raises `InfrastructureError`
+        where nothing can be remembered.
         """
         try:
             data = source.get(CHECKPOINT, MAX_NOTE)
         except (StoreError, NotFoundError) as error:
             return Seen(origin=origin, sight=Sight.SILENT, reason=str(error))
-        with self._alone(origin):
+        with durable.held(self._path(origin).with_suffix(".lock")):
             return self._judge(source, origin, keys, data)
 
     def _judge(self, source: LogSource, origin: str, keys: Sequence[NoteKey], data: bytes) -> Seen:
@@ -208,27 +206,7 @@ class Witness:
 
     def _remember(self, origin: str, new: SignedCheckpoint) -> None:
         """Write down what is accepted, durably, before anybody can read a cosignature of it."""
-        path = self._path(origin)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".witness.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(new.note.to_bytes())
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(partial).replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def _alone(self, origin: str) -> Iterator[None]:
-        """Hold what is remembered of a log against another process of this witness."""
-        path = self._path(origin)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.with_suffix(".lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        durable.replace(self._path(origin), new.note.to_bytes())
 
     def _path(self, origin: str) -> Path:
         return self._home / f"{Digest.of(origin.encode())}.note"

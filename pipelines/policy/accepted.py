@@ -14,16 +14,18 @@ from typing import Any
 
 from builders.digest import canonical_json
 from builders.smallfile import read_small_file
+from pipelines import durable
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.strictjson import read_object
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
-from pipelines.policy.files import locked, replace_file
 from pipelines.policy.signed import MAX_FILE, SignedPolicy, check_step, open_policy, read_signed
 from pipelines.policy.value import Policy
 
 SCHEMA = "samebits/accepted-policy/v1"
 FOLDER = "policy"
 ACCEPTED = "accepted.json"
+LOCK = ".lock"
+"""Held while anything in the folder changes."""
 
 
 def load_policy(path: Path | None, *, home: Path, now: datetime) -> Policy:
@@ -54,10 +56,10 @@ def accept(home: Path, signed: SignedPolicy) -> None:
     path = home / FOLDER / ACCEPTED
     if (old := accepted(home)) is not None and old.digest == signed.digest:
         return
-    with locked(path.parent):
+    with durable.held(path.parent / LOCK):
         if (old := accepted(home)) is not None:
             check_step(old, signed)
-        replace_file(path, _to_bytes(signed))
+        durable.replace(path, _to_bytes(signed), mode=0o644)
 
 
 def accepted(home: Path) -> SignedPolicy | None:

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipelines import durable
 from pipelines.center import LOCAL, Center
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.signing import load_key, load_or_create, read_public_file
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
-from pipelines.policy.accepted import FOLDER
-from pipelines.policy.files import locked, replace_file
+from pipelines.policy.accepted import FOLDER, LOCK
 from pipelines.policy.form import SCHEMA
 from pipelines.policy.signed import add_signature
 from pipelines.policy.source import read_source
@@ -46,15 +46,15 @@ def make_local_policy(
     signed, source = local_policy_file(center.home), folder / SOURCE
     if signed.exists():
         return signed
-    with locked(folder):
+    with durable.held(folder / LOCK):
         if signed.exists():  # made by another process in the meantime
             return signed
         key = load_or_create(center.key_folder, OPERATOR)
         if not source.exists():
-            replace_file(source, _written(center, clock() + VALID).encode())
+            durable.replace(source, _written(center, clock() + VALID).encode(), mode=0o644)
         policy = read_source(source)
         made = add_signature(policy, policy.operators[0].name, key)
-        replace_file(signed, made.envelope.to_bytes())
+        durable.replace(signed, made.envelope.to_bytes(), mode=0o644)
     return signed
 
 

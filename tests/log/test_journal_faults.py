@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from builders.errors import StoreError
+from pipelines import durable
 from pipelines.evidence.directory import DirectoryStore
-from pipelines.log import durable, journal
+from pipelines.log import journal
 from pipelines.log.commit import commit_key
 from pipelines.log.heads import Heads
 from pipelines.log.tiles import CHECKPOINT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import StoreError
+from builders.errors import InfrastructureError, StoreError
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.statements import read_statement
 from pipelines.evidence.statements.refusal import RefusalStatement
@@ -216,6 +216,16 @@ def test_a_damaged_memory_is_no_first_look(
         look(witness, log_store)
     shutil.rmtree(tmp_path / "witness")
     assert look(witness, log_store).sight is Sight.COSIGNED
+
+
+def test_a_home_that_cannot_be_written_is_one_message(
+    log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+) -> None:
+    log.append(entries(range(5)))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InfrastructureError, match="cannot write"):
+        look(made(own, tmp_path / "file" / "home"), log_store)
+    assert not own.objects, "nothing is cosigned that is not remembered"
 
 
 def test_the_owner_collects_what_witnesses_wrote(

@@ -119,7 +119,7 @@ RULES = (
     ),
     Rule(
         "accepted", "what was accepted is remembered",
-        "        replace_file(path, _to_bytes(signed))\n", "        pass\n",
+        "        durable.replace(path, _to_bytes(signed), mode=0o644)\n", "        pass\n",
         ("test_accepted.test_an_older_policy_in_its_place_is_a_rollback",),
     ),
     Rule(
@@ -144,7 +144,7 @@ RULES = (
     ),
     Rule(
         "accepted", "one after the other",
-        "    with locked(path.parent):\n",
+        "    with durable.held(path.parent / LOCK):\n",
         "    path.parent.mkdir(parents=True, exist_ok=True)\n    if True:\n",
         ("test_accepted.test_a_step_waits_for_the_one_before",),
     ),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from builders.errors import InfrastructureError, RecipeError
+from pipelines import durable
 from pipelines.policy import CenterPolicyError, Fault, Policy, load_policy
 from pipelines.policy.accepted import accepted
-from pipelines.policy.files import locked
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes
 
 
@@ -144,14 +144,14 @@ def test_a_record_that_cannot_be_written_is_told(office: Office) -> None:
     office.put()
     office.home.mkdir()
     (office.home / "policy").write_text("a file, where the folder should be")
-    with pytest.raises(InfrastructureError, match="cannot be written"):
+    with pytest.raises(InfrastructureError, match="cannot write"):
         office.load()
 
 
 def test_a_step_waits_for_the_one_before(office: Office) -> None:
     office.put()
     with ThreadPoolExecutor(1) as pool:
-        with locked(office.record.parent):
+        with durable.held(office.record.parent / ".lock"):
             step = pool.submit(office.load)
             with pytest.raises(TimeoutError):
                 step.result(timeout=0.3)

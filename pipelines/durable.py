@@ -12,15 +12,16 @@ from pathlib import Path
 from builders.errors import InfrastructureError
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Put `data` into the file `path`: after a crash it has the old bytes, or these.
 
     Raises `InfrastructureError`.
     """
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, partial = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:60]}.")
         try:
             with os.fdopen(handle, "wb") as stream:
+                os.fchmod(stream.fileno(), mode)
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -28,7 +29,7 @@ def replace(path: Path, data: bytes) -> None:
         except BaseException:
             Path(partial).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:
@@ -60,5 +61,5 @@ def _broken(path: Path, error: OSError) -> InfrastructureError:
         f"cannot write {path}",
         got=error.strerror or type(error).__name__,
         expected="a file that this user can write",
-        todo="Check permissions and free space of the center's home",
+        todo="Check permissions and free space there",
     )
