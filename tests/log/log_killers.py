@@ -15,14 +15,15 @@ from tests.log.log_mutants import MUTANTS
 from tests.log.mutants import Mutant
 
 FILE = Path(__file__).with_name("log_killers.md")
-_GROWING = ("journal", "heads")
+_JOURNAL = ("journal", "journal_races", "journal_refused", "checkpointsigner")
+_GROWING = (*_JOURNAL, "heads")
 base._NAMED = 1  # one is enough, and these tests take longer
 base._TESTS |= {
     "leaf": ("leaf",),
-    "chain": ("leaf", "journal"),
+    "chain": ("leaf", *_JOURNAL),
     "tiles": ("tiles", "reader"),
-    "edge": ("tiles", "journal"),
-    "tilereader": ("reader", "tiles", "journal"),
+    "edge": ("tiles", *_JOURNAL),
+    "tilereader": ("reader", "tiles", *_JOURNAL),
     "reader": ("reader",),
     **dict.fromkeys(("commit", "tail", "growth", "journal", "checkpointsigner"), _GROWING),
     "heads": ("heads",),

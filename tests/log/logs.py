@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pytest
+
 from builders.digest import Digest
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.store import Store
 from pipelines.log.chain import Chains
+from pipelines.log.checkpoint import Checkpoint, open_checkpoint
 from pipelines.log.checkpointsigner import LocalCheckpointSigner
+from pipelines.log.commit import Commit
 from pipelines.log.journal import CommitmentEntry, Entry, Log, StatementEntry
-from pipelines.log.leaf import Leaf
+from pipelines.log.leaf import FIRST, Leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.reader import LogReader, LogSource
+from pipelines.log.tiles import CHECKPOINT
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN
@@ -80,3 +86,28 @@ def public(store: MemoryStore) -> dict[str, bytes]:
 
 def hashed(leaf: Leaf) -> bytes:
     return leaf_hash(leaf.to_bytes())
+
+
+def tree_of(store: MemoryStore) -> Checkpoint:
+    return open_checkpoint(store.get(CHECKPOINT, 1000), origin=ORIGIN, keys=[KEY]).checkpoint
+
+
+def committed(tree: Checkpoint, which: range, *, sequence: int | None = None) -> Commit:
+    """Return a commit that somebody made: of entries that open a release each."""
+    leaves = tuple(
+        entry(n, release=f"v/p@{n}").leaf(sequence or 0, FIRST).to_bytes() for n in which
+    )
+    return Commit(origin=ORIGIN, start=tree.size, root=tree.root, leaves=leaves)
+
+
+def refused(store: MemoryStore, log: Log, match: str) -> None:
+    """See that nothing is appended, and nothing written."""
+    before = {key: list(versions) for key, versions in store.objects.items()}
+    for _ in range(2):
+        with pytest.raises(EvidenceError, match=match):
+            log.append(entries([9999]))
+    assert store.objects == before
+
+
+def signer(home: Path) -> LocalCheckpointSigner:
+    return LocalCheckpointSigner(keys.log(), home)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 
@@ -18,22 +17,12 @@ from pipelines.log.leaf import FIRST, StatementLeaf
 from pipelines.log.merkle import leaf_hash
 from tests.evidence.examples import NOW, STATEMENTS
 from tests.fakes.store import MemoryStore
-from tests.log.logs import entries, entry, opened, reader
+from tests.log.logs import entries, entry, reader
 from tests.log.raw import write_log
 
 RELEASE = "acme/rules@1.10"
 RUN = "20260102T030405Z-0a1b2c3d"
 CLAIM, SEAL = Digest.of(b"claim"), Digest.of(b"seal")
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def log(store: MemoryStore, tmp_path: Path) -> Log:
-    return opened(store, tmp_path / "log")
 
 
 def attempt(*, claim: Digest = CLAIM, seal: Digest | None = SEAL) -> AttemptStatement:

@@ -1,0 +1,84 @@
+"""Who signs checkpoints remembers the newest one, and signs only what continues it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builders.errors import InfrastructureError
+from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.errors import LogError
+from pipelines.log.journal import Log
+from pipelines.log.tiles import CHECKPOINT
+from tests.fakes.store import MemoryStore
+from tests.log.logs import (
+    KEY,
+    entries,
+    reader,
+    refused,
+    signer,
+)
+
+HERE = Path(__file__).parents[2]
+
+
+def trees(store: MemoryStore, *sizes: int) -> list[Checkpoint]:
+    return [reader(store).tree(size) for size in sizes]
+
+
+def test_the_signer_signs_what_continues(store: MemoryStore, log: Log, home: Path) -> None:
+    log.append(entries(range(300)))
+    three, five = trees(store, 3, 5)
+    proof = reader(store).consistency(3, 5)
+    mine = signer(home / "new")
+    assert mine.newest() is None
+    mine.sign(None, three, ())
+    assert mine.newest() == three
+    signature = mine.sign(three, five, proof)
+    assert KEY.verifies(five.to_text().encode(), signature)
+    assert signer(home / "new").newest() == five
+    assert signer(home / "new").sign(five, five, ()) == signature
+
+
+def test_the_signer_refuses_everything_else(store: MemoryStore, log: Log, home: Path) -> None:
+    log.append(entries(range(300)))
+    three, five, six = trees(store, 3, 5, 6)
+    proof = reader(store).consistency(5, 6)
+    mine = signer(home / "new")
+    mine.sign(None, five, ())
+    other = replace(six, root=bytes(32))
+    for old, new, path, match in (
+        (five, three, (), "refuses to shorten the log; got 3 leaves; expected 5"),
+        (five, replace(five, root=bytes(32)), (), "refuses a second root for 5 leaves"),
+        (five, other, proof, "does not continue what it has signed"),
+        (five, six, (), "does not continue what it has signed"),
+        (five, six, (*proof, bytes(32)), "does not continue what it has signed"),
+        (None, six, (), "was shown another checkpoint"),
+        (three, six, reader(store).consistency(3, 6), "was shown another checkpoint"),
+        (five, replace(six, origin="x"), proof, "is not of that log"),
+    ):
+        with pytest.raises(LogError, match=match):
+            mine.sign(old, new, path)
+        assert mine.newest() == five
+    mine.sign(five, six, proof)
+
+
+def test_a_damaged_memory_of_the_signer_is_refused(
+    store: MemoryStore, log: Log, home: Path
+) -> None:
+    log.append(entries(range(5)))
+    (home / "signed").write_bytes(b"garbage")
+    refused(store, log, "what the log's signer remembers is damaged")
+
+
+def test_a_signer_that_cannot_remember_does_not_sign(
+    store: MemoryStore, log: Log, home: Path
+) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "signed").mkdir(parents=True)
+    with pytest.raises(InfrastructureError, match=r"cannot read .*signed"):
+        log.append(entries(range(5)))
+    assert CHECKPOINT not in store.objects

@@ -1,0 +1,124 @@
+"""Appenders side by side: every entry once, whoever is first, in threads and processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from pipelines.evidence.directory import DirectoryStore
+from pipelines.log.commit import commit_key
+from tests.fakes.store import MemoryStore
+from tests.log.logs import (
+    audited,
+    committed,
+    entries,
+    entry,
+    identities,
+    opened,
+    tree_of,
+)
+
+HERE = Path(__file__).parents[2]
+
+
+def numbers(turn: int) -> range:
+    return range(turn * 100, turn * 100 + 10)
+
+
+@pytest.mark.parametrize("shared", ["home", "signer", "nothing"])
+def test_appenders_race_in_threads(tmp_path: Path, shared: str) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    start = Barrier(4)
+
+    def work(worker: int) -> None:
+        home = tmp_path / ("home" if shared == "home" else f"home-{worker}")
+        signed = tmp_path / "signed" if shared == "signer" else None
+        start.wait()
+        for turn in range(4):
+            mine = entries(numbers(worker * 10 + turn))
+            done = opened(store, home, signed=signed).append(mine)
+            assert [placed.leaf.identity for placed in done.leaves] == identities(mine)
+            assert done.size >= 10
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    opened(store, tmp_path / "last").recover()
+    leaves = audited(store)
+    wanted = [e for w in range(4) for t in range(4) for e in entries(numbers(w * 10 + t))]
+    assert sorted(identities(leaves)) == sorted(identities(wanted))
+
+
+def test_appenders_race_for_the_same_entries(tmp_path: Path) -> None:
+    store = MemoryStore()
+    start = Barrier(4)
+
+    def work(worker: int) -> list[int]:
+        start.wait()
+        done = opened(store, tmp_path / f"home-{worker}").append(entries(range(40)))
+        return [placed.index for placed in done.leaves]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(4))) == [list(range(40))] * 4
+    assert len(audited(store)) == 40
+
+
+_WORKER = """
+import sys
+from pathlib import Path
+from pipelines.evidence.directory import DirectoryStore
+from tests.log.logs import entries, opened
+folder, worker = Path(sys.argv[1]), int(sys.argv[2])
+log = opened(DirectoryStore(folder / "store"), folder / sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+for turn in range(4):
+    first = (worker * 10 + turn) * 100
+    log.append(entries(range(first, first + 10)))
+"""
+
+
+@pytest.mark.parametrize("homes", [("one", "one"), ("one", "other")], ids=["one", "two"])
+def test_appenders_race_in_processes(tmp_path: Path, homes: tuple[str, str]) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER, str(tmp_path), str(number), home],
+            cwd=HERE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number, home in enumerate(homes)
+    ]
+    for worker in workers:
+        assert worker.stdout
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        worker.communicate("go\n", timeout=60)
+        assert worker.returncode == 0
+    store = DirectoryStore(tmp_path / "store")
+    opened(store, tmp_path / "last").recover()
+    wanted = [e for w in range(2) for t in range(4) for e in entries(numbers(w * 10 + t))]
+    assert sorted(identities(audited(store))) == sorted(identities(wanted))
+
+
+def test_who_loses_the_race_finishes_the_winner_and_comes_next(tmp_path: Path) -> None:
+    """The winner dies right after its commit; the loser had looked before that."""
+
+    class Overtaken(MemoryStore):
+        def put_record(self, key: str, data: bytes) -> None:
+            if key == commit_key(5) and key not in self.objects:
+                other = tree_of(self)
+                self.objects[key] = [committed(other, range(50, 53)).to_bytes()]
+            super().put_record(key, data)
+
+    store = Overtaken()
+    log = opened(store, tmp_path)
+    log.append(entries(range(5)))
+    done = log.append([entry(5), entry(51, release="v/p@51"), entry(6)])
+    assert [placed.index for placed in done.leaves] == [8, 6, 9]
+    assert identities(audited(store)) == identities(entries([*range(5), 50, 51, 52, 5, 6]))
