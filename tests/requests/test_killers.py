@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.requests.killers import CHECKS, FILE, faults, table
+from tests.requests.checks import CHECKS
+from tests.requests.killers import FILE, faults, table
 
 
 def test_every_check_has_killers_and_they_are_listed() -> None:
