@@ -8,9 +8,9 @@ from dataclasses import dataclass
 _REQUESTS = "pipelines/requests/"
 _STATEMENTS = "pipelines/evidence/statements/"
 _HERE = "tests/requests/"
-_SERVING, _RECORDS = f"{_HERE}test_serving.py", f"{_HERE}test_records.py"
-_ASKING, _BEATS = f"{_HERE}test_asking.py", f"{_HERE}test_heartbeats.py"
-_KINDS = "tests/evidence/test_statements.py"
+_SERVING = tuple(f"{_HERE}test_{name}.py" for name in ("serving", "strangers", "serving_faults"))
+_RECORDS, _ASKING = (f"{_HERE}test_records.py",), (f"{_HERE}test_asking.py",)
+_BEATS, _KINDS = (f"{_HERE}test_heartbeats.py",), ("tests/evidence/test_statements.py",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +21,11 @@ class Check:
     file: str
     old: str
     new: str
-    tests: str
+    tests: tuple[str, ...]
     killers: tuple[str, ...]
 
 
-def _checks(file: str, tests: str, *rows: tuple[str, str, str, str]) -> Iterator[Check]:
+def _checks(file: str, tests: tuple[str, ...], *rows: tuple[str, str, str, str]) -> Iterator[Check]:
     for name, old, new, killers in rows:
         found = tuple(killers.split())
         yield Check(name=name, file=file, old=old, new=new, tests=tests, killers=found)

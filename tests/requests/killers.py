@@ -40,9 +40,18 @@ def faults(root: Path = ROOT) -> list[str]:
         count = (root / check.file).read_text().count(check.old)
         if count != 1:
             found.append(f"{check.name}: stands {count} times in {check.file}")
-        names = set(re.findall(r"^def (test_\w+)", (root / check.tests).read_text(), re.MULTILINE))
-        found += [f"{check.name}: no test {name}" for name in check.killers if name not in names]
+        there = _files(root, check)
+        found += [f"{check.name}: no test {name}" for name in check.killers if name not in there]
     return found
+
+
+def _files(root: Path, check: Check) -> dict[str, str]:
+    """Return where each test is, of those that may be killers of a check."""
+    return {
+        name: file
+        for file in check.tests
+        for name in re.findall(r"^def (test_\w+)", (root / file).read_text(), re.MULTILINE)
+    }
 
 
 def survivors(root: Path) -> Iterator[str]:
@@ -60,7 +69,8 @@ def survivors(root: Path) -> Iterator[str]:
 
 def _failed(root: Path, check: Check) -> set[str]:
     """Return the killers of a check that are red."""
-    words = [f"{check.tests}::{name}" for name in check.killers]
+    there = _files(root, check)
+    words = [f"{there[name]}::{name}" for name in check.killers]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
         cwd=root,
