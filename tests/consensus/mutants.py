@@ -1,32 +1,8 @@
-"""Every rule of the consensus, and how it is left out or broken: none may go unnoticed.
-
-A mutant replaces one piece of a module's text, which stands there exactly once.
-"""
+"""Every rule of the consensus, and how it is left out or broken: none may go unnoticed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One rule of `pipelines/<module>.py`, broken by putting `after` for `before`."""
-
-    module: str
-    rule: str
-    before: str
-    after: str
-
-    def broken(self, text: str) -> str:
-        """Return the module's text without the rule."""
-        assert text.count(self.before) == 1, self
-        return text.replace(self.before, self.after)
-
-
-def _off(module: str, rule: str, condition: str) -> Mutant:
-    """A rule whose condition is never met."""
-    return Mutant(module, rule, f"if {condition}:", f"if False and ({condition}):")
-
+from tests.mutation import Mutant, off
 
 _JOIN, _ANSWER, _ALARMS = "consensus/join", "consensus/answer", "consensus/alarms"
 _RESULT, _READING, _VERIFIED = "consensus/result", "consensus/reading", "consensus/verified"
@@ -36,14 +12,14 @@ _VSA, _CROSS = "evidence/statements/vsa", "evidence/statements/crosscheck"
 
 MUTANTS = (
     # the order
-    _off(_JOIN, "not checked comes first", "stands <= {Stand.UNCHECKED, Stand.UNTRIED}"),
+    off(_JOIN, "not checked comes first", "stands <= {Stand.UNCHECKED, Stand.UNTRIED}"),
     Mutant(
         _JOIN,
         "what was not tried is not checked",
         "{Stand.UNCHECKED, Stand.UNTRIED}:",
         "{Stand.UNCHECKED}:",
     ),
-    _off(_JOIN, "unbuildable", "not stands & BUILT"),
+    off(_JOIN, "unbuildable", "not stands & BUILT"),
     Mutant(_JOIN, "suspect", "return Result.SUSPECT", "pass"),
     Mutant(_JOIN, "suspect takes k", ">= max(rules.k, 1):", ">= 1:"),
     Mutant(_JOIN, "suspect with no k", ">= max(rules.k, 1):", ">= rules.k:"),
@@ -51,8 +27,8 @@ MUTANTS = (
     Mutant(
         _JOIN, "only mismatches agree", "if voice.stand is Stand.MISMATCH)", "if voice.dissents)"
     ),
-    _off(_JOIN, "split", "matches and dissent"),
-    _off(_JOIN, "confirmed", "_enough(matches, rules)"),
+    off(_JOIN, "split", "matches and dissent"),
+    off(_JOIN, "confirmed", "_enough(matches, rules)"),
     Mutant(_JOIN, "those who disagree", "len(made) > 1 or Stand", "Stand"),
     Mutant(
         _JOIN,

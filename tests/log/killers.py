@@ -1,27 +1,16 @@
-"""Breaks every check of the log's formats in a copy, and writes what goes red to `killers.md`.
+"""Who notices a broken check of the log's formats: `python -m tests.log.killers [PART OF A NAME]`.
 
-Run as `python -m tests.log.killers`; it takes some minutes. `mutants.py` says what is broken.
+It takes some minutes; `mutants.py` says what is broken.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import multiprocessing
-import os
-import re
-import shutil
 import sys
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import pytest
+from tests.log.mutants import MUTANTS
+from tests.mutation import Campaign
 
-from tests.log.mutants import MUTANTS, Mutant
-
-FILE = Path(__file__).with_name("killers.md")
-ROOT = Path(__file__).parents[2]
 _TESTS = {
     "merkle": ("merkle",),
     "text": ("note", "checkpoint", "log_proof"),
@@ -33,72 +22,16 @@ _TESTS = {
     "fork": ("fork",),
     "signers": ("cosignature", "note"),
 }
-_NAMED = 3
-_OPTIONS = (
-    *("-q", "--tb=no", "--assert=plain", f"--maxfail={_NAMED}", "-k", "not Fuzz"),
-    *("-p", "no:cacheprovider", "--noconftest", "--continue-on-collection-errors"),
-    f"--rootdir={ROOT}",
+
+CAMPAIGN = Campaign(
+    title="Checks of the log's formats, and what kills each when it is broken",
+    file=Path(__file__).with_name("killers.md"),
+    module="tests.log.killers",
+    source="mutants.py",
+    mutants=MUTANTS,
+    tests_of=lambda module: _TESTS[module.removeprefix("log/")],
+    options=("-k", "not Fuzz"),
 )
-_HEAD = """# Checks of the log's formats, and what kills each when it is broken
-
-Written by `python -m tests.log.killers` from `mutants.py`; the first few of each.
-
-| module | check | killers |
-|---|---|---|
-"""
-
-
-class Failed:
-    """Notes the names of the tests that fail."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            name, _, case = report.nodeid.rpartition("::")[2].partition("[")
-            named = re.fullmatch(r"([a-z][a-z0-9-]+)\]", case)
-            self.names.append(f"{name} ({named[1]})" if named else name)
-
-
-def row(mutant: Mutant, killers: tuple[str, ...]) -> str:
-    """Return the line of one mutant."""
-    return f"| {mutant.module} | {mutant.check} | {', '.join(killers[:_NAMED])} |\n"
-
-
-def listed() -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return the killers in the file, by module and check."""
-    rows = (line.strip("|").split("|") for line in FILE.read_text().splitlines()[6:])
-    return {(m.strip(), c.strip()): tuple(k.strip().split(", ")) for m, c, k in rows}
-
-
-def killers(mutant: Mutant) -> tuple[str, ...]:
-    """Return the first tests that fail with one check broken; to be called in a new process."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "pipelines"
-        shutil.copytree(ROOT / "pipelines", copy)
-        module = copy / "log" / f"{mutant.module}.py"
-        module.write_text(mutant.broken(module.read_text()))
-        failed = Failed()
-        words = [*_OPTIONS, "-o", f"pythonpath={folder}"]
-        files = [str(FILE.with_name(f"test_{name}.py")) for name in _TESTS[mutant.module]]
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            code = pytest.main([*words, *files], plugins=[failed])
-        assert code in {0, 1}, out.getvalue()
-        assert Path(sys.modules["pipelines"].__path__[0]) == copy
-    return tuple(dict.fromkeys(failed.names))
-
-
-def _main() -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "hypothesis", "cryptography", "pydantic"])
-    rows = []
-    with ProcessPoolExecutor(os.cpu_count(), context, max_tasks_per_child=1) as pool:
-        for mutant, found in zip(MUTANTS, pool.map(killers, MUTANTS), strict=True):
-            print(f"{mutant.module}: {mutant.check}: {', '.join(found)}", flush=True)  # noqa: T201
-            rows.append(row(mutant, found))
-    FILE.write_text(_HEAD + "".join(rows))
-
 
 if __name__ == "__main__":
-    _main()
+    sys.exit(CAMPAIGN.run("".join(sys.argv[1:2])))
