@@ -164,8 +164,7 @@ def _keep(places: sqlite3.Connection, found: Wholeness, batch: list[Any]) -> Non
     if places.total_changes - before == len(batch):
         return
     for index, _, fact in batch:
-        row = places.execute("SELECT leaf FROM places WHERE identity = ?", (fact.identity,))
-        if (first := row.fetchone()[0]) != index:
+        if (first := _place(places, fact.identity)) != index:
             found.add(
                 Gap(
                     kind=GapKind.TWICE,
@@ -174,6 +173,12 @@ def _keep(places: sqlite3.Connection, found: Wholeness, batch: list[Any]) -> Non
                     message=f"{fact.identity[:24]} is in the log at {first} already",
                 )
             )
+
+
+def _place(places: sqlite3.Connection, identity: str) -> int | None:
+    """Return the index of the leaf with that identity; None where the log has none."""
+    row = places.execute("SELECT leaf FROM places WHERE identity = ?", (identity,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _check_stored(
@@ -186,8 +191,7 @@ def _check_stored(
     found.statements = 0
     for record in stored:
         found.statements += 1
-        row = places.execute("SELECT leaf FROM places WHERE identity = ?", (record.identity,))
-        place = row.fetchone()
+        place = _place(places, record.identity)
         if place is None:
             found.add(
                 Gap(
@@ -198,7 +202,7 @@ def _check_stored(
             )
             continue
         places.execute("UPDATE places SET seen = 1 WHERE identity = ?", (record.identity,))
-        _check_commitment(reader, found, record, place[0], places)
+        _check_commitment(reader, found, record, place, places)
     lost = places.execute(
         "SELECT leaf, release, identity FROM places"
         " WHERE seen = 0 AND identity LIKE 'pae:%' ORDER BY leaf"
@@ -224,13 +228,12 @@ def _check_commitment(
     """Require that the seal of a build was logged before anything that was found with it."""
     if record.run is None:
         return
-    row = places.execute("SELECT leaf FROM places WHERE identity = ?", (f"run:{record.run}",))
-    place = row.fetchone()
+    place = _place(places, f"run:{record.run}")
     attempt = record.statement
     sealed = isinstance(attempt, AttemptStatement) and attempt.predicate.seal is not None
     if place is None and not sealed:
         return  # nothing was built, so nothing was committed to
-    wrong = _wrong_commitment(reader, None if place is None else place[0], index, attempt)
+    wrong = _wrong_commitment(reader, place, index, attempt)
     if wrong is not None:
         found.add(Gap(kind=GapKind.UNCOMMITTED, about=record.key, index=index, message=wrong))
 

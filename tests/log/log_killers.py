@@ -23,6 +23,9 @@ _TESTS = {
     "reader": ("reader",),
     **dict.fromkeys(("commit", "tail", "growth", "journal", "checkpointsigner"), _GROWING),
     "heads": ("heads",),
+    "witness": ("witness",),
+    "cosigning": ("witness",),
+    "gaps": ("gaps",),
 }
 
 CAMPAIGN = Campaign(

@@ -262,8 +262,26 @@ def test_strangers_and_liars_are_not_collected(
     look(stranger, log_store)
     own.put_record(f"{origin_folder(ORIGIN)}{'9' * 20}-1", b"rubbish")
     trusted = made(MemoryStore(), tmp_path / "w", key="witness")
+    assert list(cosigned([own], witnessed(trusted.key))) == []
     done = collect(log_store, [own], witnessed(trusted.key), log)
     assert done.added == 0
+
+
+def test_of_several_cosignatures_the_newest_is_published(
+    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore
+) -> None:
+    log.append(entries(range(5)))
+    look(witness, log_store)
+    known = witnessed(witness.key)
+    collect(log_store, [own], known, log)
+    look(witness, log_store)
+    times = sorted(c.time for signed in cosigned([own], known) for c in signed.cosignatures)
+    assert times[0] < times[-1]
+    assert collect(log_store, [own], known, log).added == 1
+    published = open_checkpoint(
+        log_store.get(CHECKPOINT, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=[witness.key]
+    )
+    assert [c.time for c in published.cosignatures] == [times[-1]]
 
 
 def test_the_best_checkpoint_holds_the_leaf_and_all_cosignatures(
