@@ -6,15 +6,15 @@ about something else is listed as damaged, with the reason, and never stops the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NoReturn
+from typing import Any
 
 from builders.errors import NotFoundError, UsageError
 from builders.runid import RunId, parse_run_id
 from builders.words import Outcome, Verdict
+from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.keys import (
     REPORT,
     check_prefix,
@@ -25,6 +25,7 @@ from pipelines.evidence.keys import (
 )
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.store import DamagedError, Store, TooLargeError
+from pipelines.evidence.strictjson import read_object
 
 MAX_REPORT = 32 << 20
 _ROOT = "public/releases/"
@@ -138,11 +139,9 @@ def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str
     except TooLargeError as error:
         raise _damaged(key, got=error.got, expected=error.expected) from error
     try:
-        report = json.loads(data, parse_constant=_refuse, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(key, got=error, expected="one JSON document") from error
-    if not isinstance(report, dict):
-        raise _damaged(key, got=type(report).__name__, expected="a JSON object")
+        report = read_object(data, what=key, limit=MAX_REPORT, floats=True)
+    except MalformedError as error:
+        raise _damaged(key, got=error.got, expected=error.expected) from error
     release = name.release
     named = (release.vendor, release.product, release.version, name.center, name.run)
     fields = ("vendor", "product", "version", "center", "run")
@@ -196,19 +195,6 @@ def _text(value: object) -> str:
         message = f"expected a file name as text, got {type(value).__name__}"
         raise TypeError(message)
     return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    message = f"{constant} is not JSON"
-    raise ValueError(message)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        message = "a key stands twice in one object"
-        raise ValueError(message)
-    return result
 
 
 def _damaged(key: str, *, got: object, expected: object) -> DamagedError:
