@@ -19,6 +19,7 @@ from builders.methods.script import ScriptBuild
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe import LoadedRecipe
 from builders.smallfile import read_fault, read_small_file
+from builders.zone import needs_file, zone_bytes
 
 MAX_SCRIPT = 1 << 20
 
@@ -43,6 +44,8 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
     if build.clock is not None:
         scripts["clock"] = str(Digest.of(probe_bytes()))
         scripts["preload"] = str(preload_lock().library)
+    if needs_file(build):
+        scripts["zone"] = str(Digest.of(zone_bytes()))
     if (own := recipe_script(loaded)) is not None:
         scripts["recipe"] = str(Digest.of(own))
     content = {

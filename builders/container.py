@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,21 @@ LABEL_CENTER = "samebits.center"
 
 BUILDER_UID = 1000
 BUILDER_GID = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """Whom a build runs as."""
+
+    uid: int
+    gid: int
+
+    def __str__(self) -> str:
+        """Return `uid:gid`, as engines and file systems take it."""
+        return f"{self.uid}:{self.gid}"
+
+
+BUILDER = User(uid=BUILDER_UID, gid=BUILDER_GID)
 
 
 class Ended(StrEnum):
@@ -77,7 +92,12 @@ class ContainerSpec:
     labels: RunLabels
     gate: Path
     """Host path of the FIFO that the first process reads before it does anything."""
-    user: str = field(default=f"{BUILDER_UID}:{BUILDER_GID}")
+    user: User = BUILDER
+    core: int | None = None
+    """The only core of this machine that it may run on, as `nproc` tells it; None for all of them.
+
+    What counts the cores in /sys still finds all.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,15 @@
 Containers are created and started, never `run`; they have no network, a read-only root, no
 capabilities and hard limits, which are verified in the kernel's own files before the first byte of
 a recipe runs. Whatever happens, a container is removed before the call that made it returns.
+
+An engine that is stopped kills what runs. So the end of a container counts only where the engine
+that answers has seen it: no build is blamed for the end of an engine.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +24,7 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+import urllib3
 from docker.types import LogConfig
 from docker.types import Mount as DockerMount
 from docker.utils import kwargs_from_env
@@ -36,12 +41,17 @@ from builders.container import (
 )
 from builders.digest import Digest
 from builders.errors import EngineError, ImageMismatchError, ImageUnavailableError
-from builders.watch import LogPump, Watch, open_gate
+from builders.watch import LogPump, Waiter, Watch, lives, open_gate
 
-_POLL = 0.1
 _GRACE = 10.0
+_TIMEOUT = 120
 _SPARE = timedelta(minutes=5)
-_ENGINE_FAULTS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+_ENGINE_FAULTS = (
+    docker.errors.DockerException,
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,  # a stream that breaks
+    OSError,
+)
 _HOW_TO_START = "Start one: `bash infra/bootstrap.sh`, or set DOCKER_HOST"
 
 
@@ -69,9 +79,10 @@ class Leftover:
 class Engine:
     """A connection to one Docker engine on this machine."""
 
-    def __init__(self, api: Any) -> None:
-        """Use a connection that was checked; see `connect`."""
+    def __init__(self, api: Any, *, host: str | None = None) -> None:
+        """Use a connection to `host` that was checked; see `connect`."""
         self._api = api  # docker-py's low-level client, half of which has no types
+        self._host = host
 
     @classmethod
     def connect(cls, host: str | None = None) -> Engine:
@@ -80,16 +91,13 @@ class Engine:
         Raises `EngineError`.
         """
         try:
-            options = kwargs_from_env()
-            if host is not None:
-                options["base_url"] = host
-            api = docker.APIClient(version="auto", timeout=120, **options)
+            api = _dial(host)
             api.ping()
         except _ENGINE_FAULTS as error:
             raise EngineError(
                 "no container engine answers", got=_reason(error), todo=_HOW_TO_START
             ) from error
-        return cls(api)
+        return cls(api, host=host)
 
     def close(self) -> None:
         """Close the connection."""
@@ -183,22 +191,26 @@ class Engine:
             start = clock()
             with _faults("the engine does not start the container", todo=_HOW_TO_START):
                 self._api.start(container)
-                waiter = _Waiter(self._api, container)
-                state = self._api.inspect_container(container)["State"]
+            waiter = Waiter(lambda: self._ask_for_end(container), faults=_ENGINE_FAULTS)
             watch = Watch(scratch)
-            if not waiter.done.is_set() and state["Pid"]:
-                watch.cgroup = Cgroup.of(int(state["Pid"]))
-                watch.cgroup.verify(spec.limits)
-            open_gate(spec.gate, waiter.done, seconds=_GRACE)
-            ended = _wait(waiter, watch, start + spec.limits.seconds, cancelled, clock)
+            begun = self._begin(container, spec, waiter, watch)
+            ended = waiter.wait(watch, start + spec.limits.seconds, cancelled, clock)
             if ended is not Ended.EXITED:
                 self._kill(container, waiter)
             wall = clock() - start
-            waiter.raise_fault()
+            if waiter.fault is not None:
+                raise _went_away(_reason(waiter.fault)) from waiter.fault
             with _faults("the engine does not say how the container ended"):
+                # In this order: an engine that tells the last state has told the event, too.
                 state = self._api.inspect_container(container)["State"]
+                if ended is Ended.EXITED and not self._saw_end(container):
+                    raise _went_away("another one than began it")
             output.join(_GRACE)
             code = int(state["ExitCode"]) if ended is Ended.EXITED else None
+            if not begun and not state["OOMKilled"] and (not code or code > 128):
+                raise EngineError(
+                    "the container ended before its build began", got=f"exit code {code}"
+                )
             return ContainerResult(
                 ended=ended,
                 exit_code=code,
@@ -211,6 +223,55 @@ class Engine:
                 log_bytes=output.count,
                 log_truncated=output.truncated,
             )
+
+    def _begin(self, container: str, spec: ContainerSpec, waiter: Waiter, watch: Watch) -> bool:
+        """See that the limits hold and that the end will be told, and only then open the gate.
+
+        Returns False for a container that ended before: how it ended is its true outcome, whatever
+        could not be seen of it any more. Raises `EngineError`.
+        """
+        with _faults("the engine does not describe the container"):
+            pid = int(self._api.inspect_container(container)["State"]["Pid"])
+        try:
+            if pid:  # 0 for one that has ended
+                watch.cgroup = Cgroup.of(pid)
+                watch.cgroup.verify(spec.limits)
+                waiter.promised(seconds=_GRACE)
+                return open_gate(spec.gate, waiter.done, seconds=_GRACE)
+        except EngineError:
+            # A container whose end nobody tells of has not ended: this machine cannot see it.
+            if lives(pid) or not waiter.done.wait(_GRACE):
+                raise
+            return False
+        if not waiter.done.wait(_GRACE):
+            raise EngineError(
+                "the engine does not notice the end of a container", got=container[:12]
+            )
+        return False
+
+    def _ask_for_end(self, container: str) -> Callable[[], object]:
+        """Return what waits for the end, once the engine that answers has promised to tell of it.
+
+        A crash breaks that promise. An engine that is asked only after the crash of another one
+        tells of the end that it gave to whatever it found running.
+        """
+        answer = self._api.post(_url(self._api, f"containers/{container}/wait"), stream=True)
+        answer.raise_for_status()
+        return answer.json  # type: ignore[no-any-return]
+
+    def _saw_end(self, container: str) -> bool:
+        """Say whether the engine that answers now has seen the container end.
+
+        One that is stopped in order kills its containers, and the next one tells of their ends as
+        of any other; but what an engine has seen is forgotten with it. It is asked over a new
+        connection, which an engine that is about to end takes no more.
+        """
+        wanted = {"container": [container], "event": ["die"]}
+        told = {"until": f"{time.time():.9f}", "filters": json.dumps(wanted)}
+        with contextlib.closing(_dial(self._host)) as api:
+            answer = api.get(_url(api, "events"), params=told, timeout=_TIMEOUT)
+            answer.raise_for_status()
+        return bool(answer.content.strip())
 
     @contextmanager
     def created(self, spec: ContainerSpec, *, terminal: bool = False) -> Iterator[str]:
@@ -226,6 +287,7 @@ class Engine:
             init=True,
             pids_limit=limits.pids,
             nano_cpus=int(limits.cpus * 1e9),
+            cpuset_cpus=None if spec.core is None else str(spec.core),
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
             auto_remove=False,
@@ -241,7 +303,7 @@ class Engine:
                 command=list(spec.command),
                 environment=dict(spec.environment),
                 hostname=spec.hostname,
-                user=spec.user,
+                user=str(spec.user),
                 working_dir=spec.workdir,
                 labels=spec.labels.to_dict(deadline),
                 entrypoint=[],
@@ -302,7 +364,7 @@ class Engine:
                 stream._response.close()  # noqa: SLF001  # docker-py keeps it there for this
             stream.close()
 
-    def _kill(self, container: str, waiter: _Waiter) -> None:
+    def _kill(self, container: str, waiter: Waiter) -> None:
         with _faults("the container was not killed"), contextlib.suppress(docker.errors.APIError):
             self._api.kill(container, signal="SIGKILL")  # refused where it has just ended
         if not waiter.done.wait(_GRACE):
@@ -328,46 +390,16 @@ class Engine:
             ) from error
 
 
-class _Waiter:
-    """Waits for the end of a container in a thread of its own."""
-
-    def __init__(self, api: Any, container: str) -> None:
-        self.done = threading.Event()
-        self._fault: Exception | None = None
-        self._api, self._container = api, container
-        threading.Thread(target=self._wait, name="samebits-wait", daemon=True).start()
-
-    def _wait(self) -> None:
-        try:
-            self._api.wait(self._container)
-        except _ENGINE_FAULTS as error:
-            self._fault = error
-        finally:
-            self.done.set()
-
-    def raise_fault(self) -> None:
-        if self._fault is not None:
-            raise EngineError(
-                "the engine went away in mid-build", got=_reason(self._fault), todo=_HOW_TO_START
-            ) from self._fault
+def _dial(host: str | None) -> Any:
+    options = kwargs_from_env()
+    if host is not None:
+        options["base_url"] = host
+    return docker.APIClient(version="auto", timeout=_TIMEOUT, **options)
 
 
-def _wait(
-    waiter: _Waiter,
-    watch: Watch,
-    deadline: float,
-    cancelled: threading.Event,
-    clock: Callable[[], float],
-) -> Ended:
-    while True:
-        watch.sample()
-        if waiter.done.wait(_POLL):
-            watch.sample()
-            return Ended.EXITED
-        if cancelled.is_set():
-            return Ended.CANCELLED
-        if clock() >= deadline:
-            return Ended.DEADLINE
+def _url(api: Any, path: str) -> str:
+    """Return what docker-py itself asks, for questions that it asks in another way."""
+    return f"{api.base_url}/v{api.api_version}/{path}"
 
 
 @contextmanager
@@ -376,6 +408,10 @@ def _faults(what: str, *, todo: str | None = None) -> Iterator[None]:
         yield
     except _ENGINE_FAULTS as error:
         raise EngineError(what, got=_reason(error), todo=todo) from error
+
+
+def _went_away(got: str) -> EngineError:
+    return EngineError("the engine went away in mid-build", got=got, todo=_HOW_TO_START)
 
 
 def _reason(error: Exception) -> str:

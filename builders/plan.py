@@ -12,14 +12,23 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from builders.container import ContainerLimits, ContainerSpec, Mount, RunLabels
+from builders.container import (
+    BUILDER,
+    ContainerLimits,
+    ContainerSpec,
+    Mount,
+    RunLabels,
+    User,
+)
 from builders.digest import Digest
 from builders.errors import RecipeError
 from builders.methods import METHODS, StagedInput
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe import LoadedRecipe
+from builders.scratch import ORDER_SEED
 from builders.words import Role
+from builders.zone import needs_file, zone_bytes
 
 GATE = "gate"
 LIBRARY = "clock.so"
@@ -57,6 +66,11 @@ class Plan:
     """Files of the control folder, by name."""
     preload: Digest | None = None
     """The library of a declared clock, which the vault holds."""
+    user: User = BUILDER
+    core: int | None = None
+    """The only core that the build sees; None for all of this machine."""
+    order_seed: str = ORDER_SEED
+    """What folders that list their files by a hash of the names hash them with."""
 
     def spec(
         self,
@@ -87,6 +101,8 @@ class Plan:
             limits=self.limits,
             labels=labels,
             gate=control / GATE,
+            user=self.user,
+            core=self.core,
         )
 
 
@@ -115,8 +131,11 @@ def make_plan(
     if script is not None:
         control["recipe-script"] = script
     probe: tuple[str, ...] = ()
+    if needs_file(build):
+        probe = ("/bin/sh", f"{CONTROL}/zone.sh")
+        control["zone.sh"] = zone_bytes()
     if build.clock is not None:
-        probe = ("/bin/sh", f"{CONTROL}/clock.sh")
+        probe += ("/bin/sh", f"{CONTROL}/clock.sh")
         control |= {
             "clock": build.clock.configuration(),
             "clock.sh": probe_bytes(),

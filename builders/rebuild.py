@@ -87,7 +87,13 @@ def rebuild(
             "the inputs cannot be staged", got=error.strerror, todo="Free some disk space"
         ) from error
     recipe = loaded.recipe
-    with scratch(folder, recipe.limits.scratch, order=recipe.build.folder_order) as mount:
+    with scratch(
+        folder,
+        recipe.limits.scratch,
+        order=recipe.build.folder_order,
+        seed=plan.order_seed,
+        owner=plan.user,
+    ) as mount:
         spec = plan.spec(image=image, folder=folder, scratch=mount, labels=labels)
         result = engine.run(spec, log=folder / LOG, cancelled=cancelled, scratch=mount)
         outcome, reason = outcome_of(result, plan, loaded, tail=_tail(folder / LOG))

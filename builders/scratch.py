@@ -1,7 +1,9 @@
 """Scratch space of a fixed size: a file system in a file, mounted through a loop device.
 
 What a build writes can fill it, and nothing else. The order in which a folder lists its files is
-declared: by a hash of their names (identifiers are fixed, so nothing else decides), or as made.
+declared: by a hash of their names (identifiers and seed are fixed, so nothing else decides), or as
+made. Another seed gives another order, which is how a robustness rebuild moves it: an order that a
+file system in user space made up would need a privileged process between a build and its files.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from builders.container import BUILDER_GID, BUILDER_UID
+from builders.container import BUILDER, User
 from builders.errors import ScratchError
 
 IMAGE = "scratch.img"
 MOUNT_POINT = "scratch"
 FOLDERS = ("work", "out", "tmp")
 _UUID = "5a3eb175-0000-4000-8000-000000000000"
+ORDER_SEED = _UUID
+"""What names are hashed with, unless something else is asked for: a UUID."""
 
 
 class FolderOrder(StrEnum):
@@ -33,10 +37,18 @@ class FolderOrder(StrEnum):
 
 
 @contextmanager
-def scratch(folder: Path, size: int, *, order: FolderOrder = FolderOrder.HASHED) -> Iterator[Path]:
+def scratch(
+    folder: Path,
+    size: int,
+    *,
+    order: FolderOrder = FolderOrder.HASHED,
+    seed: str = ORDER_SEED,
+    owner: User = BUILDER,
+) -> Iterator[Path]:
     """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
 
-    It is unmounted and deleted on every path out. Raises `ScratchError`.
+    All of it belongs to `owner`; `seed` is a UUID, and decides the order of hashed names. It is
+    unmounted and deleted on every path out. Raises `ScratchError`.
     """
     require_root()
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
@@ -45,13 +57,13 @@ def scratch(folder: Path, size: int, *, order: FolderOrder = FolderOrder.HASHED)
     try:
         _tool(
             "mkfs.ext4", "-q", "-F", "-m", "0", "-O", features, "-U", _UUID,
-            "-E", f"nodiscard,hash_seed={_UUID},root_owner={BUILDER_UID}:{BUILDER_GID}",
+            "-E", f"nodiscard,hash_seed={seed},root_owner={owner}",
             str(image),
         )  # fmt: skip
         _tool("mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(mount_point))
         for name in FOLDERS:
             (mount_point / name).mkdir(mode=0o755)
-            os.chown(mount_point / name, BUILDER_UID, BUILDER_GID)
+            os.chown(mount_point / name, owner.uid, owner.gid)
         yield mount_point
     finally:
         release(folder)

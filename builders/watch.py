@@ -1,4 +1,4 @@
-"""Beside a running container: its output, what it uses, and the gate that it starts at."""
+"""Beside a running container: its output, its end, what it uses, and the gate that it starts at."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from builders.cgroup import Cgroup
+from builders.container import Ended
 from builders.errors import EngineError
+
+_POLL = 0.1
+_DEAD = "ZX"
 
 
 class LogPump:
@@ -76,24 +80,94 @@ class Watch:
                 self.scratch_full = True
 
 
-def open_gate(gate: Path, gone: threading.Event, *, seconds: float) -> None:
-    """Write one line into the FIFO that the container's first process waits at."""
+class Waiter:
+    """Waits for the end of a container in a thread of its own."""
+
+    def __init__(
+        self, ask: Callable[[], Callable[[], object]], *, faults: tuple[type[Exception], ...]
+    ) -> None:
+        """Call `ask`, which returns once the question is taken, with what returns at the end.
+
+        What either raises of `faults` is kept as `fault`.
+        """
+        self._taken = threading.Event()
+        self.done = threading.Event()
+        self.fault: Exception | None = None
+        self._ask, self._faults = ask, faults
+        threading.Thread(target=self._call, name="samebits-wait", daemon=True).start()
+
+    def _call(self) -> None:
+        try:
+            answer = self._ask()
+            self._taken.set()
+            answer()
+        except self._faults as error:
+            self.fault = error
+        finally:
+            self.done.set()
+            self._taken.set()
+
+    def promised(self, *, seconds: float) -> None:
+        """Return once the question is taken, or has failed; raises `EngineError`."""
+        if not self._taken.wait(seconds):
+            raise EngineError(
+                "the engine does not promise to tell of the end", expected=f"within {seconds:.0f} s"
+            )
+
+    def wait(
+        self,
+        watch: Watch,
+        deadline: float,
+        cancelled: threading.Event,
+        clock: Callable[[], float],
+    ) -> Ended:
+        """Return at the end, at the deadline by `clock`, or once the run is cancelled."""
+        while True:
+            watch.sample()
+            if self.done.wait(_POLL):
+                watch.sample()
+                return Ended.EXITED
+            if cancelled.is_set():
+                return Ended.CANCELLED
+            if clock() >= deadline:
+                return Ended.DEADLINE
+
+
+def lives(pid: int, *, proc: Path = Path("/proc")) -> bool:
+    """Say whether a process is there and has not ended."""
+    try:
+        line = (proc / str(pid) / "stat").read_text()
+    except OSError:
+        return False
+    return line.rpartition(")")[2].split()[0] not in _DEAD
+
+
+def open_gate(gate: Path, gone: threading.Event, *, seconds: float) -> bool:
+    """Write one line into the FIFO that the container's first process waits at.
+
+    Returns False once `gone` says that the container has ended. Raises `EngineError`.
+    """
     until = time.monotonic() + seconds
     while not gone.is_set():
         try:
-            descriptor = os.open(gate, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            return _pass(gate)
         except OSError as error:
-            if error.errno != errno.ENXIO:
+            # ENXIO: nobody waits there yet. EPIPE: who waited has just died.
+            if error.errno not in {errno.ENXIO, errno.EPIPE}:
                 raise EngineError("the gate cannot be opened", got=error.strerror) from error
             if time.monotonic() > until:
                 raise EngineError(
                     "the container does not come to its gate", expected=f"within {seconds:.0f} s"
                 ) from error
             time.sleep(0.005)
-            continue
-        try:
-            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-                os.write(descriptor, b"go\n")
-        finally:
-            os.close(descriptor)
-        return
+    return False
+
+
+def _pass(gate: Path) -> bool:
+    descriptor = os.open(gate, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            os.write(descriptor, b"go\n")
+    finally:
+        os.close(descriptor)
+    return True

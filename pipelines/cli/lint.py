@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from builders.claim import claim_of, recipe_script
+from builders.errors import RecipeError
+from builders.images import Images
 from builders.images.provide import claimed_digest
 from builders.inputs import input_name
 from builders.plan import InputFile, make_plan
 from builders.recipe import LoadedRecipe, load_recipe
+from builders.zone import needs_file
 from pipelines.center import Center
 from pipelines.workshop import workshop
 
@@ -24,11 +27,41 @@ def check_recipe(path: Path, center: Center) -> LoadedRecipe:
     loaded = load_recipe(path)
     images = workshop(center).images
     claim_of(loaded, claimed_digest(loaded.recipe.build.image, images))
+    _require_zones(loaded, images)
     inputs = tuple(
         InputFile(role=i.role, name=input_name(i), sha256=i.sha256) for i in loaded.recipe.inputs
     )
     make_plan(loaded, inputs, script=recipe_script(loaded), cores=1)
     return loaded
+
+
+def _require_zones(loaded: LoadedRecipe, images: Images) -> None:
+    """Refuse a time zone that the lock of the image shows it cannot know."""
+    build = loaded.recipe.build
+    if not needs_file(build) or "@sha256:" in build.image:
+        return
+    if not any(package.name == "tzdata" for package in images.lock(build.image).every()):
+        raise RecipeError(
+            "the builder image knows no time zones: the build would read UTC",
+            file=str(loaded.path),
+            field="build.timezone",
+            got=f"{build.timezone} in image {build.image}",
+            expected="an image with the package tzdata",
+            todo="Choose one that has it, or add tzdata to the definition and lock it anew",
+        )
+
+
+def draft_notes(text: str) -> list[str]:
+    """Return what a draft says of itself as a whole, one line each; empty for other recipes."""
+    notes: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith("# "):
+            break
+        if line.startswith("#   ") and notes:
+            notes[-1] += " " + line.removeprefix("#   ")
+        else:
+            notes.append(line.removeprefix("# "))
+    return notes if notes and notes[0].startswith("draft: ") else []
 
 
 def warnings(loaded: LoadedRecipe) -> list[str]:

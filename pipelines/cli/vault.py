@@ -11,9 +11,9 @@ from builders.errors import UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from builders.digest import Digest
     from builders.vault_archive import Carried
     from pipelines.center import Center
+    from pipelines.supplies import Supplies
 
 
 @click.group()
@@ -29,7 +29,8 @@ def command() -> None:
 def export_(file: Path, recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> None:
     """Write inputs to FILE: all that the vault holds, or what the RECIPEs and their images need.
 
-    What a named recipe needs and the vault lacks is fetched first.
+    What a named recipe needs and the vault lacks is fetched first. That includes the image in which
+    a declared clock is compiled, and the one in which differences are explained.
 
     \b
     Examples:
@@ -41,8 +42,9 @@ def export_(file: Path, recipes: tuple[Path, ...], as_json: bool, center_file: P
     from pipelines.workshop import workshop
 
     center = load_center(center_file)
-    digests = _needed(recipes, center) if recipes else None
-    _show("exported", export(workshop(center).vault, digests, file), file, as_json=as_json)
+    needed = _needed(recipes, center) if recipes else None
+    carried = export(workshop(center).vault, needed.digests if needed else None, file)
+    _show("exported", carried, file, needed.files if needed else (), as_json=as_json)
 
 
 @command.command("import")
@@ -100,28 +102,22 @@ def add(file: Path, as_json: bool, center_file: Path | None) -> None:
         click.echo(f"locator: {locator}\nsha256: {digest}")
 
 
-def _needed(recipes: tuple[Path, ...], center: Center) -> set[Digest]:
+def _needed(recipes: tuple[Path, ...], center: Center) -> Supplies:
     """Stock and list everything that the rebuild and the judgement of the recipes read."""
-    from builders.inputs import gather
-    from builders.locators.stock import stock
     from pipelines.cli.lint import check_recipe
-    from pipelines.judging import shipped_want
+    from pipelines.supplies import Supplies, supplies_of
     from pipelines.workshop import workshop
 
-    shop = workshop(center)
-    digests: set[Digest] = set()
-    for path in recipes:
-        loaded = check_recipe(path, center)
-        wants = [shipped_want(a, loaded.folder) for a in loaded.recipe.artefacts]
-        if "@sha256:" not in loaded.recipe.build.image:
-            wants += shop.images.lock(loaded.recipe.build.image).wants()
-        stock(shop.vault, shop.fetcher, wants, shop.workdir)
-        digests |= {want.sha256 for want in wants}
-        digests |= {i.sha256 for i in gather(loaded, shop.vault, shop.fetcher, shop.workdir)}
-    return digests
+    found = [supplies_of(check_recipe(path, center), workshop(center)) for path in recipes]
+    return Supplies(
+        digests=frozenset().union(*(one.digests for one in found)),
+        files=tuple(dict.fromkeys(path for one in found for path in one.files)),
+    )
 
 
-def _show(verb: str, carried: Carried, file: Path, *, as_json: bool) -> None:
+def _show(
+    verb: str, carried: Carried, file: Path, beside: tuple[Path, ...] = (), *, as_json: bool
+) -> None:
     if as_json:
         print_json(
             {
@@ -129,6 +125,7 @@ def _show(verb: str, carried: Carried, file: Path, *, as_json: bool) -> None:
                 "inputs": carried.done,
                 "already_held": carried.held,
                 "bytes": carried.copied,
+                "carry_too": [str(path) for path in beside],
             }
         )
     else:
@@ -136,3 +133,5 @@ def _show(verb: str, carried: Carried, file: Path, *, as_json: bool) -> None:
             f"{verb} {carried.done} inputs, {carried.copied} bytes"
             f"{f', {carried.held} already held' if carried.held else ''}: {file}"
         )
+        for path in beside:
+            click.echo(f"carry too, to recipes/images there: {path}", err=True)

@@ -23,11 +23,12 @@ A_CONSCIOUS_ACT = (
 LAUNCHER = "a676565bf903004b3e3052fc0645d6404fef6725bb367783ea40bc7057836722"
 METHOD_SCRIPTS = {
     "debian": "9fa88b31a3c7fcb7b678b6acb6d5a1d3b4011bff8f6109e5d291b3e9808650e0",
-    "wheel": "ce9953b480f6d9524c7fb6bf07081a441547222c18c3848b89936ef515d72ed1",
+    "debian-binnmu": "07c6a456bef3c62eda34ec77ab299032ba7cdb700fa33337ce97c66a8832e555",
+    "wheel": "568b998fa20ddc7119ad4023e735305eb2022fd56fe35ff13936be62caf2e8bb",
     "script": "1d80c2d6b70de51b7d7db4d485d94b4de897fd394dc0aa5f2384f623d52b8d91",
 }
-PROBE = "5663f42e4ce08c37e6ffef2c8e7a8dcd6dc105be140a0acd14cd2d71077ff3c4"
-PRELOAD = "09be0cc9e3f75b1de237f3dd672396219815f23141024db53bbb42a5c9076704"
+PROBE = "6adde68328514a556557f1129b5d8ee2e65c59590bc468312f96fa2fdb42caf6"
+PRELOAD = "fdd93957d1ee22774fee6841908d79cdc17c5f462e147fa7654f1b78bca8ddc6"
 ENVIRONMENT = {
     "hostname": "builder",
     "locale": "C.UTF-8",
@@ -39,21 +40,37 @@ ENVIRONMENT = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     },
 }
+ENTRY = {
+    "version": "1.0-1+b1",
+    "distribution": "sid",
+    "changes": ["* Rebuild on buildd"],
+    "by": "Build Daemon <buildd@example.org>",
+    "date": "Wed, 07 Aug 2019 06:15:10 +0000",
+}
 GOLDEN = {
     "debian": (
         {"profiles": []},
         "3cf6304493711c4a569240e10ad4a05ba9ebaf1be29484326f74192007904853",
     ),
+    "debian-binnmu": (
+        {"entry": {**ENTRY, "urgency": "low"}, "profiles": []},
+        "f2d390ed734e002cda410ea41ba9463853df6153837214dba415a36dcf080ac7",
+    ),
     "wheel": (
         {"source_umask": None, "files": [], "python_tag": None},
-        "47db53739af3cb2e8d40c7128e628f32a4ff1f5f9a02679e93a0c4db8415d8e5",
+        "267f10efd96ad12d942bc73e87341f13ab6a2c9ee9608e7aa33d80f762dc7c6b",
     ),
     "script": (
         {"steps": SCRIPT["steps"]},
         "d016b78e07a7eed38e0de3e3b3b3d516d4d07a65467b6bacf9abd22f05f559cd",
     ),
 }
-BUILDS = {"debian": DEBIAN, "wheel": WHEEL, "script": SCRIPT}
+BUILDS = {
+    "debian": DEBIAN,
+    "debian-binnmu": {**DEBIAN, "method": "debian-binnmu", "entry": ENTRY},
+    "wheel": WHEEL,
+    "script": SCRIPT,
+}
 
 
 def digest(build: dict[str, Any] = DEBIAN, image: Digest = IMAGE, **changes: Any) -> Digest:
@@ -201,6 +218,8 @@ OTHER_WHEELS: dict[str, dict[str, Any]] = {
     "its time": {"files": [{**TREE, "mtime": "2021-05-05T14:18:18Z"}]},
     "its name": {"files": [{**TREE, "path": "src/**"}]},
     "a tag": {"python_tag": "py2.py3"},
+    "a clock": {"clock": {"time": "1620224297"}},
+    "a clock of two steps": {"clock": {"time": "1620224297", "then": "1620224299"}},
     "the umask of the source": {"source_umask": "000"},
 }
 

@@ -5,13 +5,21 @@ from typing import Any
 
 import pytest
 
-from builders.container import LABEL_CENTER, ContainerLimits, ContainerSpec, Mount, RunLabels
+from builders.container import (
+    LABEL_CENTER,
+    ContainerLimits,
+    ContainerSpec,
+    Mount,
+    RunLabels,
+    User,
+)
 from builders.digest import Digest
 from builders.errors import RecipeError
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from builders.plan import InputFile, Plan, make_plan
 from builders.words import Role
+from builders.zone import zone_bytes
 from tests.builders.recipes import DEBIAN, SCRIPT, WHEEL, recipe
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -49,8 +57,8 @@ def test_the_container_of_a_debian_package() -> None:
     assert spec == ContainerSpec(
         image="sha256:11",
         command=(
-            *("/bin/sh", "/samebits/launch.sh", "002", "/bin/sh", "/samebits/method.sh"),
-            *("/inputs/source/r.dsc", "2"),
+            *("/bin/sh", "/samebits/launch.sh", "002", "/bin/sh", "/samebits/zone.sh"),
+            *("/bin/sh", "/samebits/method.sh", "/inputs/source/r.dsc", "2"),
         ),
         environment={
             "DEB_BUILD_PROFILES": "nodoc nocheck",
@@ -72,11 +80,12 @@ def test_the_container_of_a_debian_package() -> None:
         limits=ContainerLimits(cpus=2, memory=1 << 30, pids=99, seconds=300),
         labels=LABELS,
         gate=folder / "control" / "gate",
-        user="1000:1000",
+        user=User(uid=1000, gid=1000),
     )
     assert planned.control == {
         "launch.sh": launcher_bytes(),
         "method.sh": METHODS["debian"].script_bytes(),
+        "zone.sh": zone_bytes(),
     }
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from builders.container import BUILDER_GID, BUILDER_UID
+from builders.container import BUILDER_GID, BUILDER_UID, User
 from builders.errors import ScratchError
-from builders.scratch import IMAGE, MOUNT_POINT, release, scratch
+from builders.scratch import IMAGE, MOUNT_POINT, ORDER_SEED, release, scratch
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -77,6 +77,20 @@ def test_the_order_of_a_folder_depends_on_names_alone(tmp_path: Path, count: int
     assert orders[0] == orders[1]
     assert sorted(orders[0]) == sorted(names)
     assert orders[0] != names
+
+
+def test_another_seed_gives_another_order_and_another_owner_owns_it(tmp_path: Path) -> None:
+    names = [f"file-{number}" for number in range(40)]
+    orders = []
+    for seed in (ORDER_SEED, "5a3eb175-0000-4000-8000-000000000001"):
+        with scratch(tmp_path, SIZE, seed=seed, owner=User(uid=65534, gid=65533)) as mount:
+            found = [mount.stat(), (mount / "work").stat()]
+            assert {(f.st_uid, f.st_gid) for f in found} == {(65534, 65533)}
+            for name in names:
+                (mount / "work" / name).touch()
+            orders.append([entry.name for entry in os.scandir(mount / "work")])
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""All that rebuilding and judging a recipe reads, for a center that can fetch nothing.
+
+That is more than its inputs: the packages of its image, those of the image in which a declared
+clock is compiled, and those of the image in which a difference is explained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders.build import Build
+from builders.digest import Digest
+from builders.inputs import gather
+from builders.locators.stock import Progress, quiet, stock
+from builders.preload.lock import preload_lock
+from builders.recipe import LoadedRecipe
+from pipelines.judging import DIFFER_IMAGE, shipped_want
+from pipelines.workshop import Workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supplies:
+    """What the vault of another center must hold, and files that its recipes folder lacks."""
+
+    digests: frozenset[Digest]
+    files: tuple[Path, ...] = ()
+    """Definitions and locks of derived images, which lie in the home of this center alone."""
+
+
+def images_of(build: Build) -> tuple[str, ...]:
+    """Return the names of the locked images that a rebuild and its judgement may need."""
+    compiler = (preload_lock().image,) if build.clock is not None else ()
+    named = () if "@sha256:" in build.image else (build.image,)
+    return tuple(dict.fromkeys((*named, *compiler, DIFFER_IMAGE)))
+
+
+def supplies_of(loaded: LoadedRecipe, shop: Workshop, progress: Progress = quiet) -> Supplies:
+    """Fetch what the vault of `shop` lacks of a recipe, and return all that it needs.
+
+    Raises `InputUnavailableError` or `InputMismatchError`, and `UsageError` for an unknown image.
+    """
+    build = loaded.recipe.build
+    wants = [shipped_want(artefact, loaded.folder) for artefact in loaded.recipe.artefacts]
+    for name in images_of(build):
+        wants += shop.images.lock(name).wants()
+    stock(shop.vault, shop.fetcher, wants, shop.workdir, progress)
+    inputs = gather(loaded, shop.vault, shop.fetcher, shop.workdir, progress)
+    return Supplies(
+        digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
+        files=tuple(
+            shop.center.home / "images" / f"{name}{end}"
+            for name in images_of(build)
+            if name not in shop.images.names()
+            for end in (".yaml", ".lock.yaml")
+        ),
+    )
