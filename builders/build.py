@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     StringConstraints,
     WithJsonSchema,
+    field_validator,
 )
 
 from builders.clock import Clock
@@ -104,6 +105,8 @@ Value = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$"
 class Build(Model):
     """How to build: subclasses add `method` and the parameters of that method."""
 
+    two_steps: ClassVar[bool] = False
+    """Whether the method has a second step, at which a declared clock can go on."""
     image: ImageName
     environment: Annotated[
         dict[Variable, Value],
@@ -147,6 +150,14 @@ class Build(Model):
             "in the order in which they were made. Old tools keep that order."
         ),
     ] = FolderOrder.HASHED
+
+    @field_validator("clock")
+    @classmethod
+    def _has_step(cls, clock: Clock | None) -> Clock | None:
+        if clock is not None and clock.then is not None and not cls.two_steps:
+            message = "expected no `then`: only method wheel has a second step"
+            raise ValueError(message)
+        return clock
 
     def variables(self) -> dict[str, str]:
         """Return every environment variable that the build sees, but those of its method."""

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 # Before 1985 a deadline cannot be told from a monotonic one (builders/preload/clock.c), and after
 # 2107 no zip archive has a date.
@@ -70,11 +78,32 @@ class Clock(BaseModel):
     mode: Annotated[
         ClockMode, Field(description="Whether the clock stands still, or goes on from there.")
     ] = "frozen"
+    then: Annotated[
+        Moment | None,
+        Field(
+            description="The time of the second step of a build that makes the metadata of a wheel "
+            "before the wheel, in one run, as `setup.py sdist bdist_wheel` does; frozen too."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _steps(self) -> Self:
+        if self.then is None:
+            return self
+        if self.mode != "frozen":
+            message = "expected mode frozen beside `then`: a clock that goes on has no second step"
+            raise ValueError(message)
+        if self.then <= self.time:
+            message = f"expected `then` after {show_moment(self.time)}, the time of the first step"
+            raise ValueError(message)
+        return self
 
     def declared(self) -> dict[str, str]:
         """Return what the claim holds of the clock."""
-        return {"mode": self.mode, "time": show_moment(self.time)}
+        then = {} if self.then is None else {"then": show_moment(self.then)}
+        return {"mode": self.mode, "time": show_moment(self.time), **then}
 
     def configuration(self) -> bytes:
         """Return the file that the preload and its probe read."""
-        return f"{self.mode} {self.time}\n".encode()
+        then = "" if self.then is None else f" {self.then}"
+        return f"{self.mode} {self.time}{then}\n".encode()

@@ -37,6 +37,7 @@ _TAIL = 1 << 16
 _NO_FORK = (b"Cannot fork", b"fork: Resource temporarily unavailable")
 _SPARE_DISK = 32 << 20
 _TELLING = 40  # lines at the end of a log in which an error is looked for
+_OWN = "samebits: error:"
 
 __all__ = ["LOG", "OUTPUTS", "Rebuild", "outcome_of", "rebuild", "stage"]
 
@@ -164,6 +165,8 @@ def _telling_line(tail: bytes) -> str:
     if not lines:
         return "it printed nothing"
     errors = [line for line in lines[-_TELLING:] if "error" in line.lower()]
+    # Ours first: what a loader says before the launcher joins both streams may come after it.
+    errors = [line for line in errors if line.startswith(_OWN)] or errors
     said = "its last error" if errors else "its last line"
     return f"{said}: {(errors or lines)[-1].strip()[:300]}"
 

@@ -130,16 +130,17 @@ class Images:
     ) -> NewLock:
         """Define, lock and build `base` with further packages; its tar is left in `into`.
 
-        The packages come from the suite of `base`, as it is now. Nothing is kept of an image that
-        cannot be built; raises as `lock_new` does.
+        A package given as `name=version` takes the place of the one that `base` names. The packages
+        come from the suite of `base`, as it is now. Nothing is kept of an image that cannot be
+        built; raises as `lock_new` does.
         """
         if self._derived is None:
             raise UsageError("no folder is set for derived images", got=base)
         extra = sorted(set(packages))
         name, parent = self.derived_name(base, extra), self.definition(base)
-        definition = parent.model_copy(
-            update={"packages": tuple(sorted({*parent.packages, *extra}))}
-        )
+        pinned = {package.partition("=")[0] for package in extra}
+        kept = (package for package in parent.packages if package not in pinned)
+        definition = parent.model_copy(update={"packages": tuple(sorted({*kept, *extra}))})
         lock, image = self._lock(definition, into / f"{name}.tar", progress)
         comment = f"{base}, and what the build dependencies of sources ask for: {' '.join(extra)}"
         self._derived.mkdir(parents=True, exist_ok=True)

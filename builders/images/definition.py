@@ -18,7 +18,12 @@ USER_ID = 1000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Suite = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,127}$")]
+PackageName = Annotated[  # or `name=version`, for one that is not the newest
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9][a-z0-9+.-]{1,127}(=[A-Za-z0-9][A-Za-z0-9.+~:-]{0,127})?$"
+    ),
+]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
 Value = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\n]*$")]

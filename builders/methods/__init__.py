@@ -4,15 +4,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from builders.methods import debian, script, wheel
+from builders.methods import debian, debianbinnmu, script, wheel
 from builders.methods.method import Command, Method, StagedInput
 
 METHODS: dict[str, Method] = {
-    method.name: method for method in (debian.METHOD, wheel.METHOD, script.METHOD)
+    method.name: method
+    for method in (debian.METHOD, debianbinnmu.METHOD, wheel.METHOD, script.METHOD)
 }
 
 BuildField = Annotated[
-    debian.DebianBuild | wheel.WheelBuild | script.ScriptBuild, Field(discriminator="method")
+    debian.DebianBuild | debianbinnmu.DebianBinnmuBuild | wheel.WheelBuild | script.ScriptBuild,
+    Field(discriminator="method"),
 ]
 
 __all__ = ["METHODS", "BuildField", "Command", "Method", "StagedInput"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -10,25 +11,36 @@ from pydantic import Field, StringConstraints
 from builders.build import Build
 from builders.methods.method import Command, Method, StagedInput, only_source
 
+_PARALLEL = re.compile(r"parallel=([1-9]\d{0,2})")
 Profile = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
+Profiles = Annotated[tuple[Profile, ...], Field(max_length=32, description="DEB_BUILD_PROFILES.")]
 
 
 class DebianBuild(Build):
     """A source package to all its binary packages."""
 
     method: Annotated[Literal["debian"], Field(description="dpkg-buildpackage.")]
-    profiles: Annotated[
-        tuple[Profile, ...], Field(max_length=32, description="DEB_BUILD_PROFILES.")
-    ] = ()
+    profiles: Profiles = ()
 
 
 def command(build: DebianBuild, staged: Sequence[StagedInput], cores: int) -> Command:
-    """Give the script the .dsc and the number of cores."""
+    """Give the script the .dsc and the number of jobs."""
     source = only_source(staged, (".dsc",))
     return Command(
-        arguments=(source.path, str(cores)),
-        variables={"DEB_BUILD_PROFILES": " ".join(build.profiles)} if build.profiles else {},
+        arguments=(source.path, jobs(build, cores)), variables=profile_variables(build.profiles)
     )
+
+
+def jobs(build: Build, cores: int) -> str:
+    """Return how many jobs run at once: the declared number, else that of the cores."""
+    words = build.environment.get("DEB_BUILD_OPTIONS", "").split()
+    declared = [match[1] for word in words if (match := _PARALLEL.fullmatch(word))]
+    return (declared or [str(cores)])[-1]
+
+
+def profile_variables(profiles: Sequence[str]) -> Mapping[str, str]:
+    """Return the variable that names build profiles; none without any."""
+    return {"DEB_BUILD_PROFILES": " ".join(profiles)} if profiles else {}
 
 
 METHOD = Method(name="debian", script="debian.sh", command=command)

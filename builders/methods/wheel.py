@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -16,6 +16,7 @@ from builders.words import Role
 class WheelBuild(Build):
     """A source distribution to its wheel, with the backend pinned as toolchain inputs."""
 
+    two_steps: ClassVar[bool] = True
     method: Annotated[Literal["wheel"], Field(description="The PEP 517 hook of the backend.")]
     source_umask: Annotated[
         Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] | None,
@@ -43,6 +44,9 @@ def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Com
     if wrong := [i.name for i in tools if not i.name.endswith(".whl")]:
         message = f"expected wheels as toolchain and dependency inputs, got {wrong[0]!r}"
         raise ValueError(message)
+    variables = {"SOURCE_UMASK": build.source_umask} if build.source_umask else {}
+    if build.clock is not None and build.clock.then is not None:
+        variables["CLOCK_STEPS"] = "2"
     return Command(
         arguments=(
             source.path,
@@ -50,7 +54,7 @@ def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Com
             *tree_words(build.files),
             *(i.path for i in tools),
         ),
-        variables={"SOURCE_UMASK": build.source_umask} if build.source_umask else {},
+        variables=variables,
     )
 
 

@@ -1,17 +1,18 @@
 /*
  * The declared clock: every dynamically linked program of a build reads the time of the recipe.
  *
- * /samebits/clock holds `frozen <seconds>` or `advancing <seconds>` (since 1970, UTC). The file is
- * laid out before any other, so what has a time at or after its own was made for the build or by
- * it, and shows the declared time; sources keep theirs. The clock advances from the moment at
- * which the host opened the gate. Monotonic clocks stay real, so that sleeps and timeouts end.
+ * /samebits/clock holds `frozen <seconds> [<then>]` or `advancing <seconds>` (since 1970, UTC). The
+ * file is laid out before any other, so what has a time at or after its own was made for the build
+ * or by it, and shows the declared time; sources keep theirs. The clock advances from the moment at
+ * which the host opened the gate. With `then`, whatever is not older than the file THEN, which the
+ * build makes between its two steps, shows that time. Monotonic clocks stay real, so that sleeps
+ * and timeouts end.
  *
  * Only system calls are used, no library: one file then serves every glibc for amd64, of any age.
  * The functions are those of POSIX, and glibc's older and 64-bit names of them; on amd64 the
  * kernel's `struct stat` is the one of the C library.
  */
 #define _GNU_SOURCE
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
@@ -38,14 +39,18 @@
 
 static const char CLOCK_FILE[] = "/samebits/clock";
 static const char GATE[] = "/samebits/gate";
+static const char THEN[] = "/tmp/home/.samebits-then";
 
 static volatile int ready;
 static int advancing;
 static time_t declared;
+static time_t then;              /* 0: there is no second step */
 static struct timespec laid_out; /* what is older is a source */
 static struct timespec opened;   /* when the declared clock starts to advance */
 
-static long call(long number, long a, long b, long c, long d, long e)
+/* This and the next one are used by programs.c too. */
+
+long call(long number, long a, long b, long c, long d, long e)
 {
     long result;
     register long r10 __asm__("r10") = d;
@@ -58,7 +63,7 @@ static long call(long number, long a, long b, long c, long d, long e)
     return result;
 }
 
-static int answer(long result)
+int answer(long result)
 {
     if (result < 0 && result > -4096) {
         errno = (int)-result;
@@ -83,33 +88,45 @@ static long raw_stat(int folder, const char *path, struct stat *found, int flags
     return call(SYS_newfstatat, folder, (long)path, (long)found, flags, 0);
 }
 
+/* Reads the number that comes next, and goes past it; 0 where there is none. */
+static time_t next_number(const char **text)
+{
+    time_t found = 0;
+
+    while (**text && (**text < '0' || **text > '9'))
+        ++*text;
+    for (; **text >= '0' && **text <= '9'; ++*text)
+        found = found * 10 + (**text - '0');
+    return found;
+}
+
 /* A program that cannot read its clock ends: the real time would go unnoticed into what it makes. */
 static void __attribute__((constructor)) learn(void)
 {
     static const char unread[] = "samebits: error: the declared clock cannot be read\n";
     char text[64] = {0};
+    const char *next = text;
     struct stat clock_file, gate;
-    time_t seconds = 0;
-    long file, size = 0, at = 0;
+    time_t first, second;
+    long file;
 
     if (ready)
         return;
     file = call(SYS_openat, AT_FDCWD, (long)CLOCK_FILE, O_RDONLY | O_CLOEXEC, 0, 0);
     if (file >= 0) {
-        size = call(SYS_read, file, (long)text, sizeof text - 1, 0, 0);
+        call(SYS_read, file, (long)text, sizeof text - 1, 0, 0);
         call(SYS_close, file, 0, 0, 0, 0);
     }
-    while (at < size && text[at] != ' ')
-        at++;
-    for (at++; at < size && text[at] >= '0' && text[at] <= '9'; at++)
-        seconds = seconds * 10 + (text[at] - '0');
-    if (size <= 0 || seconds <= 0 || raw_stat(AT_FDCWD, CLOCK_FILE, &clock_file, 0) < 0 ||
+    first = next_number(&next);
+    second = next_number(&next);
+    if (first <= 0 || raw_stat(AT_FDCWD, CLOCK_FILE, &clock_file, 0) < 0 ||
         raw_stat(AT_FDCWD, GATE, &gate, 0) < 0) {
         give_up(unread, sizeof unread - 1);
         return;
     }
     advancing = text[0] == 'a';
-    declared = seconds;
+    declared = first;
+    then = second;
     laid_out = clock_file.st_mtim;
     opened = gate.st_mtim;
     ready = 1;
@@ -119,7 +136,11 @@ static void __attribute__((constructor)) learn(void)
 static void declare(struct timespec *when)
 {
     struct timespec passed = {0, 0};
+    time_t start = declared;
+    struct stat step;
 
+    if (then && raw_stat(AT_FDCWD, THEN, &step, 0) == 0 && !earlier(when, &step.st_mtim))
+        start = then;
     if (advancing && earlier(&opened, when)) {
         passed.tv_sec = when->tv_sec - opened.tv_sec;
         passed.tv_nsec = when->tv_nsec - opened.tv_nsec;
@@ -128,7 +149,7 @@ static void declare(struct timespec *when)
             passed.tv_nsec += SECOND;
         }
     }
-    when->tv_sec = declared + passed.tv_sec;
+    when->tv_sec = start + passed.tv_sec;
     when->tv_nsec = passed.tv_nsec;
 }
 
@@ -367,65 +388,4 @@ PUBLIC int statx(int folder, const char *restrict path, int flags, unsigned int 
         show_statx(&found->stx_mtime);
     }
     return answer(result);
-}
-
-/*
- * A statically linked program has no loader that could give it the clock: the log says so, where a
- * shell or another program starts it by execve or execv; the C library's own starters, such as
- * posix_spawn, do not come by here. The child of a vfork may.
- */
-
-static int is_static(const char *path)
-{
-    union {
-        Elf64_Ehdr header;
-        char bytes[4096];
-    } head;
-    const Elf64_Phdr *part;
-    long file, size;
-    int at;
-
-    file = call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0);
-    if (file < 0)
-        return 0;
-    size = call(SYS_read, file, (long)head.bytes, sizeof head.bytes, 0, 0);
-    call(SYS_close, file, 0, 0, 0, 0);
-    if (size < (long)sizeof head.header || head.header.e_ident[0] != ELFMAG0 ||
-        head.header.e_ident[1] != 'E' || head.header.e_ident[2] != 'L' ||
-        head.header.e_ident[3] != 'F' || head.header.e_phentsize != sizeof *part ||
-        head.header.e_phoff > (unsigned long)size ||
-        head.header.e_phnum * sizeof *part > (unsigned long)size - head.header.e_phoff)
-        return 0;
-    part = (const Elf64_Phdr *)(head.bytes + head.header.e_phoff);
-    for (at = 0; at < head.header.e_phnum; at++)
-        if (part[at].p_type == PT_INTERP)
-            return 0;
-    return 1;
-}
-
-static int run(const char *path, char *const words[], char *const variables[])
-{
-    static const char before[] = "samebits: warning: ";
-    static const char after[] =
-        " is statically linked: it reads the real time, not the declared clock\n";
-    long length = 0;
-
-    if (is_static(path)) {
-        while (path[length])
-            length++;
-        call(SYS_write, 2, (long)before, sizeof before - 1, 0, 0);
-        call(SYS_write, 2, (long)path, length, 0, 0);
-        call(SYS_write, 2, (long)after, sizeof after - 1, 0, 0);
-    }
-    return answer(call(SYS_execve, (long)path, (long)words, (long)variables, 0, 0));
-}
-
-PUBLIC int execve(const char *path, char *const words[], char *const variables[])
-{
-    return run(path, words, variables);
-}
-
-PUBLIC int execv(const char *path, char *const words[])
-{
-    return run(path, words, environ);
 }

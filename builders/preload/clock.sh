@@ -1,9 +1,9 @@
 #!/bin/sh
 # Proves that programs read the declared clock, then hands over to the command that it is given.
-# The declaration is /samebits/clock: the mode and seconds since 1970. An advancing clock has gone on
-# for at most a minute when this runs.
+# The declaration is /samebits/clock: the mode, seconds since 1970, and those of a second step. An
+# advancing clock has gone on for at most a minute when this runs.
 set -eu
-read -r mode seconds < /samebits/clock
+read -r mode seconds _then < /samebits/clock
 if [ "$mode" = frozen ]; then last=$seconds; else last=$((seconds + 60)); fi
 
 check() {

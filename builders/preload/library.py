@@ -15,7 +15,7 @@ from builders.images.provide import provide
 from builders.locators.stock import Progress, quiet
 from builders.methods.method import CONTROL, OUTPUTS, launcher_bytes
 from builders.plan import Plan
-from builders.preload.lock import PreloadLock, preload_lock, source_bytes
+from builders.preload.lock import PreloadLock, preload_lock, sources, sources_digest
 from builders.rebuild import stage
 from builders.runid import new_run_id
 from builders.scratch import scratch
@@ -28,7 +28,6 @@ COMPILER = (
     *("-Wl,--build-id=none", "-Wl,-z,relro", "-Wl,-z,now"),
 )
 _LIBRARY = "clock.so"
-_SOURCE = "clock.c"
 _LIMITS = ContainerLimits(cpus=1, memory=512 << 20, pids=64, seconds=120)
 _SCRATCH = 32 << 20
 _making = threading.Lock()
@@ -88,16 +87,17 @@ def compile_library(
     Its digest is not looked at. Raises `InfrastructureError` where the compiler fails.
     """
     image = provide(lock.image, images, engine, folder, progress)
+    texts = sources()
     plan = Plan(
         command=(
             *("/bin/sh", f"{CONTROL}/launch.sh", "022", *COMPILER),
-            *("-o", f"{OUTPUTS}/{_LIBRARY}", f"{CONTROL}/{_SOURCE}"),
+            *("-o", f"{OUTPUTS}/{_LIBRARY}", *(f"{CONTROL}/{name}" for name in texts)),
         ),
         environment={"HOME": "/tmp/home", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},  # noqa: S108
         hostname="builder",
         path="/build/clock",
         limits=_LIMITS,
-        control={"launch.sh": launcher_bytes(), _SOURCE: source_bytes()},
+        control={"launch.sh": launcher_bytes(), **texts},
     )
     attempt = folder / "attempt"
     stage(plan, (), vault, attempt)
@@ -125,12 +125,12 @@ def check_library(built: Path, lock: PreloadLock, images: Images) -> None:
     got = digest_file(built)
     if got == lock.library:
         return
-    here, source = images.lock(lock.image).image.config, Digest.of(source_bytes())
+    here = images.lock(lock.image).image.config
     other = [
         what
         for what, differs in (
             (f"image {lock.image}", here != lock.config),
-            (f"source {_SOURCE}", source != lock.source),
+            ("its sources", sources_digest() != lock.sources),
         )
         if differs
     ]
@@ -144,13 +144,13 @@ def check_library(built: Path, lock: PreloadLock, images: Images) -> None:
 
 
 def new_lock(image: str, images: Images, library: Path) -> PreloadLock:
-    """Return the lock of a library just built, for a change of its source or of its image."""
+    """Return the lock of a library just built, for a change of its sources or of its image."""
     return PreloadLock.model_validate(
         {
             "schema": "samebits/preload-lock/v1",
             "image": image,
             "config": images.lock(image).image.config,
-            "source": Digest.of(source_bytes()),
+            "sources": sources_digest(),
             "library": digest_file(library),
         }
     )

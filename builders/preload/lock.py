@@ -1,4 +1,4 @@
-"""The lock of the preload: which source, in which image, to which library; and its other files."""
+"""The lock of the preload: which sources, in which image, to which library; its other files."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from builders.digest import Digest
+from builders.digest import Digest, canonical_json
 from builders.yamlfile import parse_document, parse_model
 
 SCHEMA = "samebits/preload-lock/v1"
 LOCK = "preload.lock.yaml"
+SOURCES = ("clock.c", "programs.c")
 
 
 class PreloadLock(BaseModel):
-    """Digests of the C source, of the config of the image that has the compiler, of the library."""
+    """Digests of the C sources, of the config of the image with the compiler, of the library."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     schema_: Annotated[Literal["samebits/preload-lock/v1"], Field(alias="schema")]
     image: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     config: Digest
-    source: Digest
+    sources: Digest
     library: Digest
 
     def to_text(self) -> str:
         """Return the text of the lock file."""
         return (
-            "# What `clock.c` becomes; a test builds it twice and compares.\n"
+            "# What the C sources become; a test builds it twice and compares.\n"
             f"schema: {self.schema_}\nimage: {self.image}\nconfig: {self.config}\n"
-            f"source: {self.source}\nlibrary: {self.library}\n"
+            f"sources: {self.sources}\nlibrary: {self.library}\n"
         )
 
 
@@ -42,9 +43,14 @@ def preload_lock() -> PreloadLock:
     return parse_model(parse_document(text, file=f"builders/preload/{LOCK}"), PreloadLock)
 
 
-def source_bytes() -> bytes:
-    """Return the C source of the library."""
-    return _file("clock.c")
+def sources() -> dict[str, bytes]:
+    """Return the C sources of the library, by name."""
+    return {name: _file(name) for name in SOURCES}
+
+
+def sources_digest() -> Digest:
+    """Return one digest of all sources: of the canonical JSON of the digest of each."""
+    return Digest.of(canonical_json({n: str(Digest.of(data)) for n, data in sources().items()}))
 
 
 def probe_bytes() -> bytes:

@@ -38,6 +38,8 @@ class Row:
     seconds: float = 0
     bits: float = 0
     scalars: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is odd about the release itself, such as a RECORD that lies."""
 
 
 def read_list(path: Path) -> list[str]:
@@ -114,6 +116,9 @@ def _row(purl: str, shop: Workshop, index: ProjectReader, limits: Limits) -> Row
         return Row(purl=purl, status="not available", reason=str(error))
     except SamebitsError as error:
         return Row(purl=purl, status="not available", reason=f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001  # a fault of ours in one release ends no run
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return Row(purl=purl, status="not available", reason=f"samebits itself failed: {said}")
 
 
 def _of(purl: str, trail: Trail) -> Row:
@@ -127,6 +132,7 @@ def _of(purl: str, trail: Trail) -> Row:
         seconds=trail.seconds,
         bits=trail.bits,
         scalars=tuple(f"{s.name} {s.value}" for s in trail.scalars),
+        notes=trail.notes,
     )
 
 

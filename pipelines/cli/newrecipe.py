@@ -12,6 +12,7 @@ from pipelines.cli.options import print_json
 
 if TYPE_CHECKING:
     from pipelines.infer import Limits, Trail
+    from pipelines.infer.debianbuildinfo import BuildRecord
     from pipelines.workshop import Workshop
 
 _EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}
@@ -23,6 +24,7 @@ def write_recipe(
     *,
     shipped: Path | None,
     source: Path | None,
+    buildinfo: Path | None,
     out: Path | None,
     tries: int,
     time: str,
@@ -35,7 +37,7 @@ def write_recipe(
     from pipelines import progress
     from pipelines.center import load_center
     from pipelines.cli.terminal import screen
-    from pipelines.infer import Limits
+    from pipelines.infer import Limits, record_of
     from pipelines.workshop import workshop
 
     local = shipped is not None and source is not None
@@ -49,12 +51,13 @@ def write_recipe(
         raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
     if out is not None and out.exists():
         raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
+    record = record_of(purl, buildinfo) if buildinfo is not None else None
     shop = workshop(load_center(center_file))
     require_root()
     shop.engine.facts()
     with screen() as sink:
         progress.watch_with(sink)
-        trail = _infer(purl, shipped, source, out, shop, limits)
+        trail = _infer(purl, shipped, source, out, shop, limits, record)
         sink.done(trail.release, trail.status)
     if trail.recipe is not None and out is not None:
         _write(out, trail.recipe)
@@ -70,13 +73,14 @@ def _infer(
     out: Path | None,
     shop: Workshop,
     limits: Limits,
+    record: BuildRecord | None,
 ) -> Trail:
     from builders.locators.project import IndexReader
     from pipelines.infer import files_on_disk, infer, infer_release
 
     index = IndexReader()
     if purl is not None:
-        return infer_release(purl, shop, index, limits)
+        return infer_release(purl, shop, index, limits, record)
     if shipped is None or source is None:
         message = "no files"
         raise ValueError(message)

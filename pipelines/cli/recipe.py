@@ -32,7 +32,7 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
     """
     from builders.yamlfile import read_text
     from pipelines.center import load_center
-    from pipelines.cli.lint import check_recipe, warnings
+    from pipelines.cli.lint import check_recipe, draft_notes, warnings
     from pipelines.infer.draft import explanations
 
     center = load_center(center_file)
@@ -42,17 +42,20 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
             loaded = check_recipe(path, center)
         except UsageError as error:
             fault = error.to_dict()
-            rows.append({"file": str(path), "error": fault, "warnings": [], "inferred": []})
+            rows.append(_linted(path, fault))
             if not as_json:
                 click.echo(f"samebits: {error}", err=True)
             continue
         found = warnings(loaded)
-        explained = explanations(read_text(path))
-        rows.append({"file": str(path), "error": None, "warnings": found, "inferred": explained})
+        text = read_text(path)
+        notes, explained = draft_notes(text), explanations(text)
+        rows.append(_linted(path, None, warnings=found, draft=notes, inferred=explained))
         if not as_json:
             click.echo(f"{path}: {loaded.recipe.release} can be used")
             for warning in found:
                 click.echo(f"  note: {warning}")
+            for line in notes:
+                click.echo(f"  {line}")
             for line in explained:
                 click.echo(f"  inferred: {line}")
     if as_json:
@@ -60,20 +63,28 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
     sys.exit(EXIT_USAGE if any(row["error"] for row in rows) else 0)
 
 
+def _linted(path: Path, fault: dict[str, Any] | None, **said: list[str]) -> dict[str, Any]:
+    none: dict[str, list[str]] = {"warnings": [], "draft": [], "inferred": []}
+    return {"file": str(path), "error": fault, **none, **said}
+
+
 @command.command()
 @click.argument("purl", required=False)
 @click.option("--out", type=PATH, metavar="FILE", help="Write the recipe here, not to stdout.")
 @click.option("--from-file", "shipped", type=PATH, metavar="SHIPPED", help="A wheel on disk.")
 @click.option("--source", type=PATH, metavar="SDIST", help="Its source distribution, on disk.")
+@click.option("--buildinfo", type=PATH, metavar="FILE", help="A Debian build's own record.")
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
 @click.option("--time", "seconds", default="5min", show_default=True, help="For all tries.")
 @json_option
 @center_option
 def new(
     purl: str | None,
+    *,
     out: Path | None,
     shipped: Path | None,
     source: Path | None,
+    buildinfo: Path | None,
     max_tries: int,
     seconds: str,
     as_json: bool,
@@ -85,12 +96,13 @@ def new(
     first, until the bytes are identical; each inferred value stands in the draft with its evidence.
     Otherwise the nearest recipe is written, with the causes that remain. The trail of all tries is
     kept, so that a second call returns at once or goes on. Of Debian, a whole source package is
-    rebuilt to all its binary packages.
+    rebuilt to all its binary packages; what a .buildinfo recorded of their build is tried first.
 
     \b
     Examples:
       samebits recipe new pkg:pypi/six@1.17.0 --out recipes/releases/pypi/six/1.17.0.yaml
       samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source"
+      samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source" --buildinfo netbase.buildinfo
       samebits recipe new --from-file six-1.17.0-py2.py3-none-any.whl --source six-1.17.0.tar.gz
 
     Exit codes: 0 identical, 1 not identical, 2 not tried, 64 usage.
@@ -102,6 +114,7 @@ def new(
             purl,
             shipped=shipped,
             source=source,
+            buildinfo=buildinfo,
             out=out,
             tries=max_tries,
             time=seconds,

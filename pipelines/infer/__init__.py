@@ -1,6 +1,6 @@
 """Recipes that write themselves: from a shipped file and its source to the build that made it."""
 
-from pipelines.infer.release import infer_release
+from pipelines.infer.release import infer_release, record_of
 from pipelines.infer.search import Limits, infer
 from pipelines.infer.target import Target, files_on_disk, find_release
 from pipelines.infer.trail import Trail
@@ -13,4 +13,5 @@ __all__ = [
     "find_release",
     "infer",
     "infer_release",
+    "record_of",
 ]

@@ -71,6 +71,10 @@ class Case:
         folder, _, name = path.rpartition("/")
         return folder == self.clues.shipped.dist_info and name in _BACKEND_FILES
 
+    def in_dist_info(self, path: str) -> bool:
+        """Say whether a member lies in the folder that backends fill."""
+        return path.startswith(f"{self.clues.shipped.dist_info}/")
+
     def in_source(self, path: str) -> bool:
         """Say whether the source holds the bytes of a shipped member; of an empty one, the name."""
         member = self.shipped(path)
@@ -124,13 +128,12 @@ def _vendor_added(case: Case) -> Iterable[str]:
     """Yield files only shipped that lie where no source file does, or are made of one that is."""
     known = set(case.clues.source.files)
     for path in case.differences.only_shipped:
-        if case.in_source(path) or case.of_backend(path) or _PYTHON_NAME.search(path):
+        if case.in_source(path) or _PYTHON_NAME.search(path):
             continue
         stem = path.rpartition(".")[0]
         derived = any(name.endswith(stem) for name in known) if "/" in stem else False
         folder = path.rpartition("/")[0].rpartition("/")[2]
-        license_file = path.startswith(f"{case.clues.shipped.dist_info}/")
-        if derived or (not license_file and folder not in case.folders()):
+        if derived or (not case.in_dist_info(path) and folder not in case.folders()):
             yield path
 
 
@@ -164,12 +167,12 @@ def _unexplained(case: Case) -> Iterable[str]:
     yield from (p for p in _changed(case) if p not in known)
     made = {path.rpartition(".")[0] for path in _vendor_added(case)}  # the vendor kept no original
     lost = [
-        p for p in case.differences.only_rebuilt if not _PYTHON_NAME.search(p) and p not in made
+        p
+        for p in case.differences.only_rebuilt
+        if not (_PYTHON_NAME.search(p) or p in made or case.in_dist_info(p))
     ]
     kept = [
-        p
-        for p in case.differences.only_shipped
-        if case.in_source(p) and not p.startswith(f"{case.clues.shipped.dist_info}/")
+        p for p in case.differences.only_shipped if case.in_source(p) and not case.in_dist_info(p)
     ]
     yield from (*lost, *kept)
 
@@ -178,14 +181,12 @@ def _metadata(case: Case) -> Iterable[str]:
     d = case.differences
     lacking = f"{case.clues.shipped.dist_info}/top_level.txt" if d.lost_packages else ""
     names = [p for p in d.content if case.of_backend(p) and p != lacking]
-    names += [p for p in (*d.only_shipped, *d.only_rebuilt) if case.of_backend(p)]
     names += [
         p
         for p in d.only_shipped
-        if p.startswith(f"{case.clues.shipped.dist_info}/")
-        and not case.of_backend(p)
-        and case.in_source(p)
+        if case.of_backend(p) or (case.in_dist_info(p) and case.in_source(p))
     ]
+    names += [p for p in d.only_rebuilt if case.in_dist_info(p)]
     for path in names:
         lines = [x.strip() for x in d.metadata if path.endswith("/METADATA") and len(x.strip()) > 1]
         yield f"{path.rpartition('/')[2]} ({'; '.join(lines[:2])})" if lines else path
@@ -243,15 +244,16 @@ def hopeless(clues: Clues, differences: Differences) -> bool:
 
     Either bytes are shipped that no source holds, and an environment changes names, times and
     metadata but makes no files; or nothing is left but what no environment that can be declared
-    sets: the moments within one build at which generated files were made, or their order.
+    sets: the moments within one build at which generated files were made.
     """
     case = Case(clues=clues, differences=differences)
     if any(True for _ in _vendor_added(case)) or any(True for _ in _sdist_lacks(case)):
         return True
     d = differences
-    if d.only_shipped or d.only_rebuilt or d.content or d.modes or d.packing or d.wheel:
+    if d.only_shipped or d.only_rebuilt or d.content or d.modes or d.packing:
+        return False
+    if d.order or d.record_order:  # folders may list their files as they were made
         return False
     return all(
-        None not in pair and abs((pair[0] or 0) - (pair[1] or 0)) <= _ONE_BUILD
-        for pair in d.times.values()
+        abs((shipped or 0) - (rebuilt or 0)) <= _ONE_BUILD for shipped, rebuilt in d.times.values()
     )

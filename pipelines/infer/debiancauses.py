@@ -25,7 +25,9 @@ _SUMS = _CONTROL + "md5sums"
 _FIELDS = _CONTROL + "control"
 _SIZE = re.compile(rb"^Installed-Size: .*\n", re.MULTILINE)
 _COMPILING = ("gcc-", "binutils", "libc6-dev")
-_TRIMMED = re.compile(r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian)?(?:\.gz)?")
+_TRIMMED = re.compile(
+    r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"
+)
 
 
 class DebianCause(StrEnum):
@@ -34,6 +36,7 @@ class DebianCause(StrEnum):
     TOOLCHAIN = "toolchain-drift"
     DROPPED = "files-dropped-by-newer-debhelper"
     REBUILT_ALONE = "binary-only-rebuild"
+    RECORDED = "recorded-versions-not-in-image"
     UNMET = "unmet-build-dependency"
     CONFLICT = "build-conflict"
     NO_IMAGE = "image-cannot-be-derived"
@@ -162,15 +165,15 @@ def trimmed(contrasts: Iterable[Contrast]) -> str:
 
 
 Rule = Callable[[Case, Contrast, Sequence[str]], Sequence[str]]
-"""Returns which of the paths that are left the cause explains."""
+"""Returns paths that the cause explains, of those that are left and perhaps of others."""
 
 
-def _dropped(case: Case, contrast: Contrast, left: Sequence[str]) -> Sequence[str]:
+def _dropped(case: Case, contrast: Contrast, _left: Sequence[str]) -> Sequence[str]:
     """Take changelogs and NEWS that debhelper cuts, where it is newer than the release."""
     if not case.newer("debhelper"):
         return ()
-    gone = [path for path in contrast.cut() if path in left]
-    return [*gone, *_control(contrast, left)] if gone else ()
+    gone = contrast.cut()
+    return [*gone, *_control(contrast)] if gone else ()
 
 
 def _toolchain(case: Case, contrast: Contrast, left: Sequence[str]) -> Sequence[str]:
@@ -179,22 +182,20 @@ def _toolchain(case: Case, contrast: Contrast, left: Sequence[str]) -> Sequence[
         path
         for path in left
         if path.startswith(_CONTROL)
-        and path not in (_SUMS, _FIELDS)
         and contrast.shipped.control(path) == contrast.rebuilt.control(path)
     ]
     if case.marks() or case.newer(*_COMPILING):
         taken += [p for p in left if contrast.shipped.compiled(p) and contrast.rebuilt.compiled(p)]
-    return [*taken, *_control(contrast, left)] if taken else ()
+    return [*taken, *_control(contrast)] if taken else ()
 
 
-def _control(contrast: Contrast, left: Sequence[str]) -> Iterator[str]:
+def _control(contrast: Contrast) -> Iterator[str]:
     """Yield what follows from any other difference: the sums, and the installed size."""
-    if _SUMS in left:
-        yield _SUMS
+    yield _SUMS
     fields = [
         _SIZE.sub(b"", side.control(_FIELDS)) for side in (contrast.shipped, contrast.rebuilt)
     ]
-    if _FIELDS in left and fields[0] == fields[1]:
+    if fields[0] == fields[1]:
         yield _FIELDS
 
 
@@ -216,11 +217,16 @@ def _evidence(name: DebianCause, case: Case) -> str:
 
 def _files(contrast: Contrast, paths: Iterable[str]) -> list[str]:
     """Name the files that members belong to, each once."""
-    side = contrast.rebuilt.heads.keys() - contrast.shipped.heads.keys()
-    found = (
-        (contrast.rebuilt if path in side else contrast.shipped).file_of(path) for path in paths
-    )
-    return [f"{contrast.name}: {_plain(path)}" for path in dict.fromkeys(found)]
+    found = dict.fromkeys(_file(contrast, path) for path in paths)
+    return [f"{contrast.name}: {_plain(path)}" for path in found]
+
+
+def _file(contrast: Contrast, path: str) -> str:
+    """Return the file that a member belongs to, of the side that has it."""
+    for side in (contrast.shipped, contrast.rebuilt):
+        if (name := side.file_of(path)) in side.heads:
+            return name
+    return path
 
 
 def _plain(path: str) -> str:

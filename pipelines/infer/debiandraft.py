@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pipelines.infer.debiancauses import Cause
+from pipelines.infer.debianindex import Binary
+from pipelines.infer.debianrecord import (
+    RECORDED_BY,
+    Recorded,
+    Surroundings,
+    option_bits,
+    without_cores,
+)
 from pipelines.infer.debiansource import SourcePackage
+from pipelines.infer.debianversions import Version, shown_strays, strays
 from pipelines.infer.draft import MARK, comment
 from pipelines.infer.hypothesis import Scalar
 
@@ -22,18 +32,85 @@ class Attempt:
     added: tuple[str, ...] = ()
     """Packages that the image holds beyond the common one."""
     evidence: str = ""
-    """Why the last of the options was chosen; empty when nothing was looked at."""
+    """Why the options are more than the usual ones; empty when they are not."""
+    around: Surroundings = field(default_factory=Surroundings)
+    """What a .buildinfo recorded; its options are those of the record, tried or not."""
+    strays: tuple[Version, ...] = ()
+    """Recorded packages that the image has in another version, or not at all."""
+
+    def with_record(
+        self, recorded: Recorded, have: Mapping[str, str], listed: Sequence[Binary]
+    ) -> Attempt:
+        """Return the same with what a record says, in an image that holds the packages `have`.
+
+        `listed` is what the suite serves under the recorded names. The number of cores and the
+        tests are left to the search.
+        """
+        around = recorded.around
+        options = tuple(dict.fromkeys((*self.options, *without_cores(around.options))))
+        return replace(
+            self,
+            options=options,
+            evidence=self.evidence if options == self.options else RECORDED_BY,
+            around=around,
+            strays=strays(recorded.record, have, listed),
+        )
+
+    def with_options(self, options: Sequence[str], evidence: str = "") -> Attempt:
+        """Return the same with other options, and `evidence` beside that of those before."""
+        reasons = dict.fromkeys(reason for reason in (self.evidence, evidence) if reason)
+        return replace(self, options=tuple(options), evidence="; ".join(reasons))
 
     def values(self) -> dict[str, str | int | dict[str, str] | None]:
         """Return what makes this one differ from others, as plain data."""
-        return {"image": self.image, "DEB_BUILD_OPTIONS": " ".join(self.options) or None}
+        recorded = {scalar.name: scalar.value for scalar in self.around.scalars()}
+        options = " ".join(self.options) or None
+        return {"image": self.image, "DEB_BUILD_OPTIONS": options, **recorded}
 
     def scalars(self) -> tuple[Scalar, ...]:
-        """Return the values that were chosen by looking at the shipped files."""
+        """Return the values that were recorded, or chosen by looking at the shipped files."""
+        recorded = (*self._pins(), *self.around.scalars())
         if not self.evidence:
-            return ()
+            return recorded
         value = " ".join(self.options)
-        return (Scalar(name="DEB_BUILD_OPTIONS", value=value, bits=1, evidence=self.evidence),)
+        bits = sum(map(option_bits, {*self.options} - {"nocheck"}))
+        chosen = Scalar(name="DEB_BUILD_OPTIONS", value=value, bits=bits, evidence=self.evidence)
+        return (chosen, *recorded)
+
+    def _pins(self) -> tuple[Scalar, ...]:
+        """Return the versions that were asked for in the image, as one value."""
+        pins = [word for word in self.added if "=" in word]
+        bits = 8.0 * sum(len(word.partition("=")[2]) for word in pins)
+        value = " ".join(pins)
+        return (Scalar(name="image", value=value, bits=bits, evidence=RECORDED_BY),) * bool(pins)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the draft declares."""
+        epoch = self.around.epoch
+        found = {
+            "DEB_BUILD_OPTIONS": " ".join(self.options),
+            "SOURCE_DATE_EPOCH": "" if epoch is None else str(epoch),
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def fields(self) -> Iterator[str]:
+        """Yield the lines of the draft's build section, from the environment on."""
+        for scalar in self.scalars():
+            text = f"{scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}"
+            yield from comment(f"  {MARK}", text)
+        if entry := self.around.entry:
+            yield "  entry:"
+            for name in ("version", "distribution", "urgency", "by", "date"):
+                yield f"    {name}: {_text(getattr(entry, name))}"
+            yield f"    changes: [{', '.join(map(_text, entry.changes))}]"
+        if declared := self.environment():
+            pairs = ", ".join(f'{name}: "{value}"' for name, value in declared.items())
+            yield f"  environment: {{{pairs}}}"
+        if self.around.profiles:
+            yield f"  profiles: [{', '.join(self.around.profiles)}]"
+        for name in ("path", "locale"):
+            if value := getattr(self.around, name):
+                yield f'  {name}: "{value}"'
 
 
 def debian_draft(
@@ -53,6 +130,8 @@ def debian_draft(
         names = " ".join(attempt.added)
         head.append(f"{attempt.image} holds {names} for the build dependencies.")
     head += [f"note: {note}" for note in target.notes]
+    if attempt.strays:
+        head.append(f"note: {shown_strays(attempt.strays)}")
     if not identical:
         head.append("NOT IDENTICAL: this is the nearest of what was tried.")
         head += [f"remaining cause {cause.name}: {cause.detail}" for cause in remaining]
@@ -66,15 +145,9 @@ def debian_draft(
         "kind: binary",
         "platform: linux/amd64",
         "build:",
-        "  method: debian",
+        f"  method: {'debian-binnmu' if attempt.around.entry else 'debian'}",
         f"  image: {attempt.image}",
-    ]
-    for scalar in attempt.scalars():
-        text = f"{scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}"
-        lines += comment(f"  {MARK}", text)
-    if attempt.options:
-        lines.append(f'  environment: {{DEB_BUILD_OPTIONS: "{" ".join(attempt.options)}"}}')
-    lines += [
+        *attempt.fields(),
         "inputs:",
         "  - role: source",
         f'    locator: "{target.source.locator}"',
@@ -96,3 +169,8 @@ def debian_draft(
         f"expect: {{verdict: {'IDENTICAL' if identical else 'DIFFERENT'}}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    """Return text as YAML reads it back: every JSON string is one."""
+    return json.dumps(value, ensure_ascii=False)

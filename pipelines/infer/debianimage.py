@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders.errors import ImageUnavailableError, InputUnavailableError
 from builders.images import Images
 from pipelines import progress
 from pipelines.infer.debianindex import Binary, Index
 from pipelines.infer.debianneeds import Need, Needs, Relation
+from pipelines.infer.debianversions import Version
 from pipelines.workshop import Workshop
 
 
@@ -59,8 +62,36 @@ def lacking(needs: Needs, have: Mapping[str, str], index: Index) -> Lacking:
     )
 
 
+def exact_words(packages: Sequence[str], strays: Sequence[Version]) -> tuple[str, ...]:
+    """Return `packages`, and those that an image has in another version than was recorded.
+
+    Each of them is `name=version` where the suite serves the recorded version.
+    """
+    pins = {
+        each.name: f"{each.name}={each.recorded}"
+        for each in strays
+        if each.served and (each.here or each.name in packages)
+    }
+    return tuple(sorted({*pins.values(), *(p for p in packages if p not in pins)}))
+
+
+def nearest_image(
+    base: str, wishes: Sequence[Sequence[str]], shop: Workshop, release: str
+) -> tuple[str, tuple[str, ...]]:
+    """Return the first image that can be made with one of `wishes`, and which one it was.
+
+    Raises for the last of them as `image_with` does.
+    """
+    for packages in wishes[:-1]:
+        with suppress(ImageUnavailableError, InputUnavailableError):
+            return image_with(base, packages, shop, release), tuple(packages)
+    return image_with(base, wishes[-1], shop, release), tuple(wishes[-1])
+
+
 def image_with(base: str, packages: Sequence[str], shop: Workshop, release: str) -> str:
     """Return the name of an image that holds `base` and `packages`; make it if it is not there.
+
+    A package is a name, or `name=version`.
 
     Raises `InputUnavailableError`, `ImageUnavailableError`, `InfrastructureError`.
     """

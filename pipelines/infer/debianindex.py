@@ -16,7 +16,9 @@ from builders.locators.aptstate import STALE_SECONDS, AptState
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _SOURCE = re.compile(r"([a-z0-9][a-z0-9+.-]+)(?: \(([^)\s]+)\))?")
 _PROVIDED = re.compile(r"(\S+) (\S+)(?: \(= ([^)\s]+)\))?\s*")
-_REBUILD = re.compile(r"\+b\d+")
+_REBUILD = re.compile(r"\+b[0-9]+")
+_PATTERN = re.compile(r"[.+]")
+"""Where no package has a name with one of these, apt takes it for a regular expression."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ class SuiteIndex:
     def __init__(self, state: AptState) -> None:
         """Ask `state`."""
         self._state = state
+        self._all: frozenset[str] | None = None
 
     def source(self, name: str, version: str) -> SourceEntry | None:
         """Return a source package; see `Index`."""
@@ -105,7 +108,17 @@ class SuiteIndex:
             return ""
         with self._state.locked():
             self._state.refresh(older_than=STALE_SECONDS)
-            return self._state.cache([action, *known])
+            if action != "showsrc":
+                known = [name for name in known if self._is_plain(name)]
+            return self._state.cache([action, *known]) if known else ""
+
+    def _is_plain(self, name: str) -> bool:
+        """Say whether apt takes the name of a package for nothing but a name."""
+        if not _PATTERN.search(name):
+            return True
+        if self._all is None:
+            self._all = frozenset(self._state.cache(["pkgnames", "--all-names"]).split())
+        return name in self._all
 
 
 def read_source(text: str, name: str, version: str) -> SourceEntry | None:

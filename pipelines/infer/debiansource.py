@@ -5,6 +5,7 @@ Everything here is said by the signed lists of the suite, before a file is fetch
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from packageurl import PackageURL
@@ -53,8 +54,10 @@ def source_locator(purl: str) -> PurlLocator:
     return locator
 
 
-def find_source_package(locator: PurlLocator, index: Index) -> SourcePackage:
-    """Find a source package and its binaries.
+def find_source_package(
+    locator: PurlLocator, index: Index, profiles: Collection[str] = ()
+) -> SourcePackage:
+    """Find a source package and its binaries, and what it needs with these build profiles.
 
     Raises `InputUnavailableError` for a source that is not listed, `InputMismatchError` for one
     whose entry cannot be read.
@@ -92,10 +95,16 @@ def find_source_package(locator: PurlLocator, index: Index) -> SourcePackage:
         suite=locator.distro,
         artefacts=pins,
         sizes={binary.file_name: binary.size for binary in shipped},
-        needs=read_needs(entry.fields),
+        needs=read_needs(entry.fields, profiles=profiles),
         udebs=entry.udebs,
         rebuilt_alone=tuple(binary for binary in shipped if binary.rebuilt_alone),
     )
+
+
+def tree_name(product: str, version: str) -> str:
+    """Return the folder that a source is unpacked into: name and upstream version."""
+    plain = version.partition(":")[2] or version
+    return f"{product}-{plain.rpartition('-')[0] or plain}"
 
 
 def _pin(binary: Binary, source: PurlLocator) -> Pin:

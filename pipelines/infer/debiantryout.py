@@ -131,7 +131,8 @@ class ContainerSourceTryout:
 
 def _is_tool(name: str, added: tuple[str, ...]) -> bool:
     compiler = name.startswith(_COMPILER[0]) and name.endswith(_COMPILER[1])
-    return compiler or name in (*_TOOLS, _HEADERS, *added)
+    asked = (word.partition("=")[0] for word in added)
+    return compiler or name in (*_TOOLS, _HEADERS, *asked)
 
 
 def _content(stream: BinaryIO) -> DebContent:

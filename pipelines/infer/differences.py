@@ -20,6 +20,7 @@ from pipelines.infer.shipped import WheelFacts
 
 _MAX_TEXT = 4 << 20
 _SHOWN_LINES = 40
+_LINE, _WORD = re.compile(rb"\n"), re.compile(rb"[\s,;]+")
 _VERSION = re.compile(rb"\d+(?:\.\d+)+[0-9A-Za-z.+-]*|\b(?:g?[0-9a-f]{7,40})\b")
 
 
@@ -35,6 +36,8 @@ class Differences:
     """Those of `content` that differ in nothing but line endings."""
     version_strings: tuple[str, ...] = ()
     """Those of `content` that differ in nothing but version numbers and commit names."""
+    shuffled: Mapping[str, int] = field(default_factory=dict)
+    """Those of `content` that hold the same lines or words in another order: how many moved."""
     lost_packages: tuple[str, ...] = ()
     """Packages that the shipped top_level.txt names and the rebuilt one does not."""
     times: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
@@ -54,6 +57,7 @@ class Differences:
         """Return a figure for how far apart they are: content counts most."""
         return (
             1000 * (len(self.only_shipped) + len(self.only_rebuilt) + len(self.content))
+            - 500 * len(self.shuffled)
             + 10 * len(self.packing)
             + len(self.modes)
             + len(self.times)
@@ -74,11 +78,8 @@ def compare_wheels(
     with zipfile.ZipFile(shipped_file) as one, zipfile.ZipFile(rebuilt_file) as other:
         texts = {p: _both(one, other, before[p]) for p in content}
         endings = tuple(p for p, pair in texts.items() if pair and _same(pair, _plain_lines))
-        versions = tuple(
-            p
-            for p, pair in texts.items()
-            if pair and p not in endings and _same(pair, _without_versions)
-        )
+        versions = tuple(p for p, pair in texts.items() if pair and _same(pair, _without_versions))
+        shuffled = {p: moved for p, pair in texts.items() if pair and (moved := _moved(*pair))}
         sizes = {i.filename: i.compress_size for i in other.infolist()}
         packing = tuple(
             i.filename
@@ -97,6 +98,7 @@ def compare_wheels(
         content=tuple(content),
         line_endings=endings,
         version_strings=versions,
+        shuffled=shuffled,
         lost_packages=tuple(sorted(_packages(shipped) - _packages(rebuilt))),
         times={
             p: (before[p].mtime, after[p].mtime) for p in both if before[p].mtime != after[p].mtime
@@ -130,6 +132,15 @@ def _plain_lines(data: bytes) -> bytes:
 
 def _without_versions(data: bytes) -> bytes:
     return _VERSION.sub(b"V", data)
+
+
+def _moved(shipped: bytes, rebuilt: bytes) -> int:
+    """Return how many lines, else words, stand elsewhere; 0 where they are not the same ones."""
+    for end in _LINE, _WORD:
+        left, right = end.split(shipped), end.split(rebuilt)
+        if sorted(left) == sorted(right):
+            return sum(a != b for a, b in zip(left, right, strict=True))
+    return 0
 
 
 def _lines(shipped: WheelFacts, rebuilt: WheelFacts, name: str) -> tuple[str, ...]:

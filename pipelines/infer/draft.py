@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from builders.clock import show_moment
 from builders.recipe import LoadedRecipe, recipe_from
+from builders.scratch import FolderOrder
 from builders.yamlfile import parse_document
 from pipelines.infer.hypothesis import Hypothesis, Scalar
 from pipelines.infer.target import Pin, Target
@@ -44,27 +45,7 @@ def draft_text(
         *_explained(why.get("image")),
         f"  image: {hypothesis.image}",
     ]
-    if hypothesis.epoch is not None:
-        lines += [
-            *_explained(why.get("source_date_epoch")),
-            f'  environment: {{SOURCE_DATE_EPOCH: "{hypothesis.epoch}"}}',
-        ]
-    if hypothesis.clock is not None:
-        lines += [
-            *_explained(why.get("clock")),
-            f'  clock: {{mode: frozen, time: "{show_moment(hypothesis.clock)}"}}',
-        ]
-    if hypothesis.umask != "022":
-        lines += [*_explained(why.get("umask")), f'  umask: "{hypothesis.umask}"']
-    if hypothesis.source_umask is not None:
-        lines += [
-            *_explained(why.get("source_umask")),
-            f'  source_umask: "{hypothesis.source_umask}"',
-        ]
-    if hypothesis.timezone != "UTC":
-        lines += [*_explained(why.get("timezone")), f"  timezone: {hypothesis.timezone}"]
-    if hypothesis.python_tag is not None:
-        lines += [*_explained(why.get("python_tag")), f"  python_tag: {hypothesis.python_tag}"]
+    lines += _environment(hypothesis, why)
     if hypothesis.files:
         lines.append("  files:")
     for change in hypothesis.files:
@@ -86,6 +67,34 @@ def draft_text(
         f"expect: {{verdict: {'IDENTICAL' if identical else 'DIFFERENT'}}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]:
+    """Return what is declared of the vendor's environment, and above each line why."""
+    h = hypothesis
+    variables = [
+        f'{name}: "{value}"'
+        for name, value in (("SOURCE_DATE_EPOCH", h.epoch), ("PYTHONHASHSEED", h.hash_seed or None))
+        if value is not None
+    ]
+    hashed = h.folder_order is FolderOrder.HASHED
+    then = f', then: "{show_moment(h.then)}"' if h.then is not None else ""
+    clock = f'{{mode: frozen, time: "{show_moment(h.clock or 0)}"{then}}}'
+    rows = (
+        (("source_date_epoch", "hash_seed"), f"environment: {{{', '.join(variables)}}}", variables),
+        (("clock", "then"), f"clock: {clock}", h.clock is not None),
+        (("umask",), f'umask: "{h.umask}"', h.umask != "022"),
+        (("source_umask",), f'source_umask: "{h.source_umask}"', h.source_umask is not None),
+        (("timezone",), f"timezone: {h.timezone}", h.timezone != "UTC"),
+        (("folder_order",), f"folder_order: {h.folder_order}", not hashed),
+        (("python_tag",), f"python_tag: {h.python_tag}", h.python_tag is not None),
+    )
+    lines = []
+    for names, line, chosen in rows:
+        if chosen:
+            lines += [words for name in names for words in _explained(why.get(name))]
+            lines.append(f"  {line}")
+    return lines
 
 
 def load_draft(text: str, folder: Path) -> LoadedRecipe:

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from builders.archives import Member
 from builders.errors import InputUnavailableError
-from pipelines.infer.hypothesis import Hypothesis
+from pipelines.infer.hypothesis import MAX_STEP, Hypothesis
 from pipelines.infer.pythons import PythonImage
 from pipelines.infer.sdist import SourceFacts
 from pipelines.infer.shipped import WheelFacts
@@ -42,11 +42,14 @@ _FIXED_TIMES = frozenset(
     int(datetime(*day, tzinfo=UTC).timestamp())
     for day in ((2016, 1, 1), (1980, 1, 1), (2020, 2, 2))
 )
+_NEWEST = "METADATA, WHEEL and RECORD have this time, the newest"
 _LOCAL_TIME = frozenset({"flit-core"})
 """Backends that write local times."""
 LICENSES_NAMED, PLAIN = Version("57"), Version("62.2")
 """The setuptools from which on METADATA names license files, and has no UNKNOWN fields."""
 _LICENSES = ("LICEN", "COPYING", "NOTICE", "AUTHORS")
+_OF_EGG_INFO = frozenset({"top_level.txt", "entry_points.txt", "namespace_packages.txt"})
+"""What setuptools makes anew as metadata, and a wheel takes with its time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,12 +200,28 @@ def _times(clues: Clues, hypothesis: Hypothesis) -> Hypothesis:
     if len(times) == 1 and not _sources_agree(clues, newest):
         return replace_because(hypothesis, epoch=newest, reason="every member has this one time")
     if clues.generator.project in {"wheel", "setuptools"}:
-        return replace_because(
-            hypothesis, clock=newest, reason="METADATA, WHEEL and RECORD have this time, the newest"
-        )
+        return _steps(clues, replace_because(hypothesis, clock=newest, reason=_NEWEST))
     if len(times) == 1:
         return replace_because(hypothesis, epoch=newest, reason="every member has this one time")
     return _zone(clues, hypothesis)
+
+
+def _steps(clues: Clues, hypothesis: Hypothesis) -> Hypothesis:
+    """Let the clock go on once, where the metadata was made before the wheel, in the same run."""
+    newest = clues.newest
+    made = {m.mtime for m in clues.shipped.files() if clues.shipped.short(m) in _OF_EGG_INFO}
+    if len(made) != 1:
+        return hypothesis
+    began = made.pop() or 0
+    if not 0 < newest - began <= MAX_STEP:
+        return hypothesis
+    source = {f.mtime for p, f in clues.source.files.items() if p.endswith(".egg-info/PKG-INFO")}
+    too = ", in the source too" if any(abs((t or 0) - began) <= TOLERANCE for t in source) else ""
+    return replace(hypothesis, clock=began, then=newest).because(
+        clock=f"what egg_info made has this time{too}: it ran before, in the same run, as in "
+        "`setup.py sdist bdist_wheel`",
+        then=_NEWEST,
+    )
 
 
 def replace_because(
@@ -210,7 +229,7 @@ def replace_because(
 ) -> Hypothesis:
     """Return the hypothesis with one way of fixing times, and why."""
     name = "source_date_epoch" if epoch is not None else "clock"
-    return replace(hypothesis, epoch=epoch, clock=clock).because(**{name: reason})
+    return replace(hypothesis, epoch=epoch, clock=clock, then=None).because(**{name: reason})
 
 
 def _sources_agree(clues: Clues, at: int) -> bool:

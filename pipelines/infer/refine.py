@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from builders.errors import RebuildError
+from builders.scratch import FolderOrder
 from builders.words import Outcome, Verdict
 from pipelines.infer.differences import Differences
 from pipelines.infer.first import (
@@ -26,7 +27,7 @@ from pipelines.infer.first import (
     tool_reasons,
     toolchain,
 )
-from pipelines.infer.hypothesis import MAX_FILES, FileChange, Hypothesis
+from pipelines.infer.hypothesis import MAX_FILES, SEEDS, FileChange, Hypothesis
 from pipelines.infer.pythons import PythonImage
 from pipelines.infer.toolchain import KNOWN_SETUPTOOLS, Resolver
 from pipelines.infer.tryout import Tried
@@ -44,6 +45,10 @@ _STUCK = frozenset({Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
 _OLD_FIELD = re.compile(r"-(?:Platform|License): UNKNOWN")
 _MOST = 8
 """Versions of setuptools that one try leads to."""
+_FEW = 4
+"""Words of a set whose order some of a few seeds is likely to give."""
+_NAMESPACE = "-nspkg.pth"
+"""How the names of files end in which setuptools joins packages of one namespace."""
 _LICENSE_FILE = re.compile(r"([-+])License-File: ")
 
 
@@ -75,10 +80,12 @@ class Refiner:
         self._rules: tuple[Callable[[Last], Iterator[Idea]], ...] = (
             self._absent,
             self._tag,
+            self._order,
             self._setuptools,
             self._times,
             self._modes,
             self._pythons,
+            self._one_step,
         )
 
     def ideas(self, last: Last) -> list[Idea]:
@@ -92,7 +99,7 @@ class Refiner:
         h = last.hypothesis
         if h.clock is not None:
             why = "under a clock that stands still the build does not end"
-            yield self._idea(last, replace_because(h, epoch=h.clock, reason=why))
+            yield self._idea(last, replace_because(h, epoch=h.then or h.clock, reason=why))
 
     def _absent(self, last: Last) -> Iterator[Idea]:
         """Add what the build asked for and did not find."""
@@ -128,10 +135,11 @@ class Refiner:
         failed = last.tried.outcome is Outcome.BUILD_FAILED
         d = last.differences
         dist_info = self._clues.shipped.dist_info
+        joins = [p for p in d.content if p.endswith(_NAMESPACE)] if d else []
         own = d and [
             p
             for p in (*d.content, *d.only_shipped, *d.only_rebuilt)
-            if p.startswith(f"{dist_info}/") or p in d.only_shipped
+            if p.startswith((f"{dist_info}/", *joins)) or p in d.only_shipped
         ]
         if not failed and not own:
             return
@@ -141,7 +149,7 @@ class Refiner:
             why = (
                 f"{tools['setuptools']}, the newest of its day, does not build it here"
                 if failed
-                else f"METADATA is not as {tools['setuptools']} writes it"
+                else f"{(joins or ['METADATA'])[0]} is not as {tools['setuptools']} writes it"
             )
             yield from self._with(last, (*others, exact), {"setuptools": why})
 
@@ -159,6 +167,27 @@ class Refiner:
                     python_tag="the file name has it, and nothing in the source asks for it"
                 ),
             )
+
+    def _order(self, last: Last) -> Iterator[Idea]:
+        """Let folders list their files as made; of few words, let sets have other orders."""
+        d, h = last.differences, last.hypothesis
+        if d is None or not (d.order or d.record_order or d.shuffled):
+            return
+        if h.folder_order is FolderOrder.HASHED:
+            yield self._idea(
+                last,
+                replace(h, folder_order=FolderOrder.CREATED).because(
+                    folder_order="files or lines stand in another order than by hashed names"
+                ),
+            )
+        if d.shuffled and max(d.shuffled.values()) <= _FEW:
+            for seed in SEEDS:
+                yield self._idea(
+                    last,
+                    replace(h, hash_seed=seed).because(
+                        hash_seed=f"words stand in another order in {min(d.shuffled)}, as of a set"
+                    ),
+                )
 
     def _times(self, last: Last) -> Iterator[Idea]:
         """Try the other ways of fixing times."""
@@ -230,8 +259,17 @@ class Refiner:
         if d is not None and not (d.content or d.only_shipped or d.only_rebuilt or d.packing):
             return
         for image in pythons(self._clues):
+            if last.hypothesis.timezone != "UTC" and not image.zones:
+                continue
             if image.name != last.hypothesis.image:
                 yield from self._with(last, last.requirements, {}, image)
+
+    def _one_step(self, last: Last) -> Iterator[Idea]:
+        """Build without a step between, where it was never built with one."""
+        h = last.hypothesis
+        if last.tried.outcome is Outcome.BUILD_FAILED and h.then is not None:
+            why = "it is the time of the newest member; in two steps nothing was built"
+            yield self._idea(last, replace_because(h, clock=h.then, reason=why))
 
     def _with(
         self,

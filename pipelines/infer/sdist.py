@@ -7,10 +7,12 @@ unpacked on this machine.
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import tarfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,11 @@ from builders.words import Role
 _LIMITS = Limits(members=100_000, unpacked=4 << 30, seconds=60)
 _MAX_TEXT = 1 << 20
 _TEXTS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "PKG-INFO"})
+# What the two libraries raise for archives that only looked sound, or are none.
+_UNREADABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, UnicodeError, ValueError),
+)
 LEGACY = "setuptools.build_meta:__legacy__"
 
 
@@ -80,7 +87,14 @@ def read_sdist(path: Path, name: str, limits: Limits = _LIMITS) -> SourceFacts:
                 mtime=member.mtime,
                 sha256=member.sha256,
             )
-    texts = _texts(path, name)
+    try:
+        texts = _texts(path, name)
+    except _UNREADABLE as error:
+        raise InputMismatchError(
+            f"source {name} cannot be read",
+            got=str(error).partition("\n")[0].rstrip(":"),
+            expected="a sound archive",
+        ) from error
     backend, requires = _build_system(texts.get("pyproject.toml"), name)
     return SourceFacts(name=name, files=files, backend=backend, requires=requires, texts=texts)
 

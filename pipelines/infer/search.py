@@ -13,15 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from builders.claim import claim_of
-from builders.digest import Digest, canonical_json
 from builders.errors import InputUnavailableError, RebuildError, SamebitsError, StoreError
 from builders.images.provide import claimed_digest
 from builders.locators.project import ProjectReader
-from builders.methods import METHODS
-from builders.methods.method import launcher_bytes
-from builders.preload.lock import preload_lock, probe_bytes
 from builders.words import Outcome, Verdict
 from pipelines import progress
+from pipelines.infer.basis import basis
 from pipelines.infer.causes import hopeless
 from pipelines.infer.differences import Differences, compare_wheels
 from pipelines.infer.draft import draft_text, load_draft
@@ -50,8 +47,6 @@ from pipelines.workshop import Workshop
 _RETRIED = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
 # What was built under another name is compared too: the name may be all that differs.
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})
-RULES = 1
-"""Raised whenever the search would go another way, so that old trails are not taken for new."""
 _VERSIONS = 64
 """Versions of a tool among which one is chosen, for counting bits."""
 
@@ -91,10 +86,17 @@ def infer(
     """
     limits = limits or Limits()
     kept = TrailFolder(shop.center.home, target)
-    known = kept.load()
     start, base = time.monotonic(), basis(shop)
-    if known and known.basis == base and known.finished:
+    known = kept.load()
+    if known and known.basis != base:
+        known = None
+    if known and known.finished:
         return known
+
+    def timed(trail: Trail) -> Trail:
+        seconds = round(time.monotonic() - start, 3)
+        return trail.model_copy(update={"seconds": seconds, "basis": base})
+
     try:
         check_twins(target)
         fetch([target.shipped, target.source], shop.vault, shop.fetcher, shop.workdir)
@@ -102,31 +104,13 @@ def infer(
             size = shop.vault.verify(target.shipped.sha256)
             tryout = ContainerTryout(shop, target, size, run, folder)
             search = Search(target, shop, index, tryout, folder, limits, known)
-            trail = search.run()
+            trail = timed(search.run(lambda so_far: kept.save(timed(so_far))))
     except RebuildError as error:
         if error.outcome in _RETRIED or isinstance(error, StoreError):
             raise
-        trail = unavailable(target, error)
-    seconds = round(time.monotonic() - start, 3)
-    trail = trail.model_copy(update={"seconds": seconds, "basis": base})
+        return timed(unavailable(target, error))  # not kept: it may be served tomorrow
     kept.save(trail)
     return trail
-
-
-def basis(shop: Workshop) -> Digest:
-    """Return the digest of what every try rests on: images, scripts, the declared clock."""
-    images = {i.name: str(claimed_digest(i.name, shop.images)) for i in python_images(shop.images)}
-    scripts = [launcher_bytes(), METHODS["wheel"].script_bytes(), probe_bytes()]
-    return Digest.of(
-        canonical_json(
-            {
-                "clock": str(preload_lock().library),
-                "images": images,
-                "rules": RULES,
-                "scripts": [str(Digest.of(script)) for script in scripts],
-            }
-        )
-    )
 
 
 def unavailable(target: Target, error: SamebitsError) -> Trail:
@@ -177,8 +161,11 @@ class Search:
         """Take the wheels of tools from `wheel_of`, by default the vault and the index."""
         self._resolver = Resolver(self._index, wheel_of, without=self._target.product)
 
-    def run(self) -> Trail:
-        """Try until identical, or until ideas, tries or time run out."""
+    def run(self, keep: Callable[[Trail], object] = lambda _: None) -> Trail:
+        """Try until identical, or until ideas, tries or time run out.
+
+        `keep` gets the trail so far after every try, so that a search that is stopped loses none.
+        """
         refiner = Refiner(self._clues, self._resolver)
         queue = [Idea(hypothesis=first(self._clues, self._resolver))]
         seen: set[str] = set()
@@ -197,6 +184,7 @@ class Search:
             now, tried = self._one(idea, len(done) + 1, seconds)
             better = not done or now.weight < min(d.weight for d in done)
             done.append(now)
+            keep(self._trail(done, finished=False))
             if now.record.verdict is Verdict.IDENTICAL:
                 break
             if now.differences is not None and hopeless(self._clues, now.differences):
@@ -288,6 +276,7 @@ class Search:
             images=len(self._clues.images),
             zones=len(ZONES),
             versions=max(_VERSIONS, len(KNOWN_SETUPTOOLS)),
+            files=len(self._clues.source.files),
         )
 
     def _bits(self, hypothesis: Hypothesis) -> float:

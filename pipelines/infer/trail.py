@@ -51,6 +51,7 @@ class DifferenceRecord(_Part):
     content: tuple[str, ...] = ()
     line_endings: tuple[str, ...] = ()
     version_strings: tuple[str, ...] = ()
+    shuffled: dict[str, int] = Field(default_factory=dict)
     lost_packages: tuple[str, ...] = ()
     times: dict[str, tuple[int | None, int | None]] = Field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = Field(default_factory=dict)

@@ -66,14 +66,16 @@ def test_the_name_says_which_packages_and_which_base(tmp_path: Path, states: Apt
 def test_a_derived_image_is_locked_kept_and_published(tmp_path: Path, states: AptStates) -> None:
     place = Place(tmp_path / "one", states)
     place.lock_by_hand("base", DEFINITION)
-    made = place.images.derive("base", ["media-types"], tmp_path)
-    name = place.images.derived_name("base", ["media-types"])
+    wishes = ["media-types", "netbase=6.5"]  # that version, whatever the base asks for
+    made = place.images.derive("base", wishes, tmp_path)
+    name = place.images.derived_name("base", wishes)
     assert place.images.names() == ["base"]
     assert place.images.has_lock(name)
     definition = place.images.definition(name)
-    assert definition.packages == ("media-types", "netbase")
+    assert definition.packages == ("media-types", "netbase=6.5")
     assert definition.environment == {"GREETING": "hello"}
     assert {"media-types", "netbase"} <= {p.name for p in made.lock.packages}
+    assert ("netbase", "6.5") in {(p.name, p.version) for p in made.lock.packages}
     assert place.images.lock(name).image == made.lock.image
 
     assert place.images.publish(name) == place.recipes / f"{name}.yaml"

@@ -225,6 +225,47 @@ def test_a_wheel_is_built_with_its_backend_alone(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("setup", ["setup.py", "setup.cfg"])
+def test_two_steps_are_one_run_of_setuptools(tmp_path: Path, setup: str) -> None:
+    source, home = tmp_path / "unpacked/six-1.0", tmp_path / "h"
+    for folder in (source, home / "venv/bin"):
+        folder.mkdir(parents=True)
+    python = home / "venv/bin/python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    call = "import setuptools\nsetuptools.setup(name='six', py_modules=['six'])\n"
+    text = {"setup.py": call, "setup.cfg": "[metadata]\nname = six\n[options]\npy_modules = six\n"}
+    (source / setup).write_text(text[setup])
+    (source / "six.py").touch()
+    script = METHODS["wheel"].script_bytes()
+    stub = b"python3() { :; }\nmkdir() { command mkdir -p $@; }\ntar() { :; }\nmv() { :; }\n"
+    facts = {"HOME": str(home), "CLOCK_STEPS": "2"}
+    done = sh(stub + script, "six.tar.gz", "-", "0", cwd=tmp_path, **facts)
+    assert done.returncode == 0, done.stderr
+    metadata = (source / "six.egg-info/top_level.txt").stat().st_mtime_ns
+    step = (home / ".samebits-then").stat().st_mtime_ns
+    (wheel,) = (home / "wheels").iterdir()
+    assert metadata < step <= wheel.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("declared", "seen"), [({}, "0"), ({"PYTHONHASHSEED": "3"}, "3"), ({"CLOCK_STEPS": "2"}, "0")]
+)
+def test_the_order_of_sets_is_as_declared_and_never_by_chance(
+    tmp_path: Path, declared: dict[str, str], seen: str
+) -> None:
+    home = tmp_path / "h"
+    (tmp_path / "unpacked/six-1.0").mkdir(parents=True)
+    (home / "venv/bin").mkdir(parents=True)
+    python = home / "venv/bin/python"
+    python.write_text('#!/bin/sh\necho "seed $PYTHONHASHSEED"\n')
+    python.chmod(0o755)
+    stub = b"python3() { :; }\nmkdir() { command mkdir -p $@; }\ntar() { :; }\nmv() { :; }\n"
+    script = stub + METHODS["wheel"].script_bytes()
+    done = sh(script, "six.tar.gz", "-", "0", cwd=tmp_path, HOME=str(home), **declared)
+    assert (done.returncode, done.stdout) == (0, f"seed {seen}\n"), done.stderr
+
+
 def test_no_backend_installs_nothing(tmp_path: Path) -> None:
     _, notes = build_wheel(tmp_path, "/i/six.tar.gz", "-", "0")
     assert not any("|install|" in note for note in notes)
@@ -251,12 +292,16 @@ def test_a_zip_keeps_its_times_and_modes(tmp_path: Path) -> None:
     assert {int(facts.st_mtime) for facts in found.values()} == {1620224296}
 
 
-def test_the_source_has_an_umask_of_its_own(tmp_path: Path) -> None:
+def test_what_is_declared_reaches_the_script(tmp_path: Path) -> None:
     from builders.words import Role
 
     source = StagedInput(role=Role.SOURCE, name="six.tar.gz")
     build = WheelBuild(method="wheel", image="python-wheel", umask="022", source_umask="000")
     assert METHODS["wheel"].command(build, [source], 1).variables == {"SOURCE_UMASK": "000"}
+    steps = WheelBuild.model_validate(
+        {"method": "wheel", "image": "i", "clock": {"time": 500_000_000, "then": 500_000_002}}
+    )
+    assert METHODS["wheel"].command(steps, [source], 1).variables == {"CLOCK_STEPS": "2"}
     plain = WheelBuild(method="wheel", image="python-wheel")
     assert METHODS["wheel"].command(plain, [source], 1).variables == {}
 
@@ -269,7 +314,9 @@ def test_a_source_distribution_is_one_folder(tmp_path: Path, unpacks: str) -> No
     assert not any("|wheel|" in note for note in notes)
 
 
-@pytest.mark.parametrize("name", ["launch.sh", "debian.sh", "wheel.sh", "script.sh"])
+@pytest.mark.parametrize(
+    "name", ["launch.sh", "debian.sh", "debianbinnmu.sh", "wheel.sh", "script.sh", "zone.sh"]
+)
 def test_every_script_stops_at_the_first_failure(name: str) -> None:
     text = (resources.files("builders.methods") / name).read_text()
     assert text.startswith("#!/bin/sh\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -14,22 +16,15 @@ from typing import Any
 
 import pytest
 
-from builders.clock import Clock, parse_moment, show_moment
-from builders.container import ContainerResult, Ended
 from builders.digest import Digest
 from builders.engine import Engine
-from builders.errors import (
-    EngineError,
-    ImageMismatchError,
-    InputUnavailableError,
-    RecipeError,
-)
+from builders.errors import EngineError, ImageMismatchError, InputUnavailableError
 from builders.images.provide import ProvidedImage, provide
 from builders.inputs import gather
 from builders.plan import InputFile, Plan, make_plan
 from builders.preload.library import check_library, compile_library, new_lock, provide_library
-from builders.preload.lock import LOCK, preload_lock, source_bytes
-from builders.rebuild import Rebuild, outcome_of, rebuild, stage
+from builders.preload.lock import LOCK, preload_lock, sources_digest
+from builders.rebuild import Rebuild, rebuild, stage
 from builders.recipe import LoadedRecipe, load_recipe
 from builders.vault import Vault
 from builders.words import Outcome
@@ -175,9 +170,9 @@ TINY = {
 }
 
 
-def wheel_recipe(folder: Path, **build: Any) -> Path:
+def wheel_recipe(folder: Path, *, source: dict[str, tuple[str, int]] = TINY, **build: Any) -> Path:
     folder.mkdir()
-    data = sdist(TINY)
+    data = sdist(source)
     (folder / "tiny-1.tar.gz").write_bytes(data)
     name = "tiny-1-py3-none-any.whl"
     document = {
@@ -249,6 +244,44 @@ def test_a_wheel_has_the_clock_in_what_was_made_and_its_own_times_elsewhere(
     }
 
 
+SETUP = """
+import os, sys, zipfile
+from samebits_commands.then import then
+
+os.mkdir("tiny-1.dist-info")
+open("tiny-1.dist-info/top_level.txt", "w").close()
+then(None).run()
+open("tiny-1.dist-info/METADATA", "w").close()
+words = sys.argv[1:]
+assert words[:-1] == [
+    "--command-packages=samebits_commands", "egg_info", "then", "bdist_wheel", "--dist-dir"
+], words
+os.mkdir(words[-1])
+with zipfile.ZipFile(words[-1] + "/tiny-1-py3-none-any.whl", "w") as wheel:
+    wheel.write("tiny.py")
+    wheel.write("tiny-1.dist-info/top_level.txt")
+    wheel.write("tiny-1.dist-info/METADATA")
+    wheel.writestr("tiny-1.dist-info/RECORD", "")
+"""
+STAND_IN = "class Command:\n    def __init__(self, _): pass\n"
+
+
+def test_a_clock_goes_on_once_between_metadata_and_wheel(python_lab: Lab) -> None:
+    source = {**TINY, "setup.py": (SETUP, 1), "setuptools.py": (STAND_IN, 1)}
+    clock = {"time": MOMENT, "then": SECONDS + 5}
+    outcome, said, outputs = run_wheel(python_lab, source=source, clock=clock)
+    assert outcome is Outcome.BUILT, said
+    with zipfile.ZipFile(outputs / "tiny-1-py3-none-any.whl") as wheel:
+        found = {i.filename.rpartition("/")[2]: i.date_time for i in wheel.infolist()}
+    later = (2021, 5, 5, 14, 18, 22)
+    assert found == {
+        "tiny.py": (2017, 7, 14, 2, 40, 0),
+        "top_level.txt": (2021, 5, 5, 14, 18, 16),
+        "METADATA": later,
+        "RECORD": later,
+    }
+
+
 def test_a_file_that_the_source_lacks_is_named(python_lab: Lab) -> None:
     outcome, said, _ = run_wheel(python_lab, files=[{"path": "no such.py", "mode": "644"}])
     assert outcome is Outcome.BUILD_FAILED
@@ -261,6 +294,26 @@ def test_folders_list_their_files_as_declared(lab: Lab) -> None:
     assert lab.output() == "dbeac"
     lab.shell(script)
     assert lab.output() != "dbeac"
+
+
+@pytest.mark.parametrize("seed", ["0", "3"])
+def test_sets_have_the_order_of_the_declared_seed(python_lab: Lab, seed: str) -> None:
+    order = "str(list(set('abcdefgh')))"
+    told = BACKEND.replace("tag.read()", order)
+    source = {**TINY, "backend.py": (told, 1)}
+    environment = {} if seed == "0" else {"PYTHONHASHSEED": seed}
+    outcome, said, outputs = run_wheel(
+        python_lab, source=source, environment=environment, python_tag="py3"
+    )
+    assert outcome is Outcome.BUILT, said
+    here = subprocess.run(
+        [sys.executable, "-c", f"print({order}, end='')"],
+        env={"PYTHONHASHSEED": seed},
+        capture_output=True,
+        check=True,
+    )
+    with zipfile.ZipFile(outputs / "tiny-1-py3-none-any.whl") as wheel:
+        assert wheel.read("tag") == here.stdout
 
 
 def test_a_static_program_is_told_in_the_log(lab: Lab) -> None:
@@ -319,29 +372,9 @@ def test_a_build_that_waits_for_ever_says_what_the_clock_may_do(lab: Lab) -> Non
     assert result.outcome is Outcome.BUILT
 
 
-@pytest.mark.parametrize("build", [ADVANCING, {}])
-def test_a_clock_that_goes_on_is_not_blamed(build: dict[str, Any]) -> None:
-    loaded = recipe({**SCRIPT, **build})
-    plan = make_plan(loaded, [], script=None, cores=1)
-    late = ContainerResult(
-        ended=Ended.DEADLINE,
-        exit_code=None,
-        signal=None,
-        oom_killed=False,
-        pids_limit_hit=False,
-        scratch_full=False,
-        peak_memory=None,
-        wall_seconds=1800.0,
-        log_bytes=0,
-        log_truncated=False,
-    )
-    outcome, reason = outcome_of(late, plan, loaded, tail=b"")
-    assert (outcome, reason) == (Outcome.TIMED_OUT, "killed at its deadline of 30min")
-
-
 def test_the_library_is_the_locked_one_bit_for_bit(shop: Workshop, tmp_path: Path) -> None:
     lock = preload_lock()
-    assert lock.source == Digest.of(source_bytes()), "relock: the source is another one"
+    assert lock.sources == sources_digest(), "relock: the sources are others"
     assert lock.config == shop.images.lock(lock.image).image.config, "relock: another image"
     built = []
     for name in ("a", "b"):
@@ -376,64 +409,3 @@ def test_without_the_library_nothing_runs(tmp_path: Path) -> None:
     plan = make_plan(recipe({**SCRIPT, **FROZEN}), [], script=None, cores=1)
     with pytest.raises(InputUnavailableError):
         stage(plan, [], Vault(DirectoryStore(tmp_path / "store")), tmp_path / "attempt")
-
-
-def test_a_plan_with_a_clock_proves_it_before_the_build() -> None:
-    plan = make_plan(recipe({**SCRIPT, **ADVANCING}), [], script=None, cores=1)
-    assert plan.command[2:7] == (
-        "022",
-        *("/bin/sh", "/samebits/clock.sh", "/bin/sh", "/samebits/method.sh"),
-    )
-    assert plan.control["clock"] == f"advancing {SECONDS}\n".encode()
-    assert plan.control["preload"] == b"/samebits/clock.so\n"
-    assert plan.preload == preload_lock().library
-    bare = make_plan(recipe(SCRIPT), [], script=None, cores=1)
-    assert bare.preload is None
-    assert set(bare.control) == {"launch.sh", "method.sh"}
-
-
-@pytest.mark.parametrize("value", [MOMENT, str(SECONDS), SECONDS])
-def test_a_moment_has_two_spellings(value: object) -> None:
-    assert parse_moment(value) == SECONDS
-    assert Clock.model_validate({"time": value}).declared() == {"mode": "frozen", "time": MOMENT}
-    assert show_moment(SECONDS) == MOMENT
-
-
-BAD_BUILDS: dict[str, tuple[dict[str, Any], str]] = {
-    "no time zone": ({"clock": {"time": "2021-05-05T14:18:17"}}, "build.clock.time"),
-    "another zone": ({"clock": {"time": "2021-05-05T14:18:17+02:00"}}, "build.clock.time"),
-    "no such day": ({"clock": {"time": "2021-02-30T00:00:00Z"}}, "build.clock.time"),
-    "no such second": ({"clock": {"time": "2021-02-03T00:00:61Z"}}, "build.clock.time"),
-    "part of a second": ({"clock": {"time": "1620224297.5"}}, "build.clock.time"),
-    "negative": ({"clock": {"time": "-1"}}, "build.clock.time"),
-    "too early for deadlines": ({"clock": {"time": "473385599"}}, "build.clock.time"),
-    "too late for a zip": ({"clock": {"time": "4354819200"}}, "build.clock.time"),
-    "unknown mode": ({"clock": {"time": MOMENT, "mode": "slow"}}, "build.clock.mode"),
-    "no time": ({"clock": {"mode": "frozen"}}, "build.clock.time"),
-    "unknown order": ({"folder_order": "sorted"}, "build.folder_order"),
-    "a path that leaves": ({"files": [{"path": "../x", "mode": "644"}]}, "build.files.0.path"),
-    "an absolute path": ({"files": [{"path": "/x", "mode": "644"}]}, "build.files.0.path"),
-    "a path in two ways": ({"files": [{"path": "a//b", "mode": "644"}]}, "build.files.0.path"),
-    "an option": ({"files": [{"path": "-delete", "mode": "644"}]}, "build.files.0.path"),
-    "two lines": ({"files": [{"path": "a\nb", "mode": "644"}]}, "build.files.0.path"),
-    "stars inside": ({"files": [{"path": "**/a", "mode": "644"}]}, "build.files.0.path"),
-    "nothing said": ({"files": [{"path": "a"}]}, "build.files.0"),
-    "set-uid": ({"files": [{"path": "a", "mode": "4755"}]}, "build.files.0.mode"),
-    "no octal": ({"files": [{"path": "a", "mode": "689"}]}, "build.files.0.mode"),
-    "one path twice": ({"files": [{"path": "a", "mode": "644"}] * 2}, "build.files"),
-    "too many": (
-        {"files": [{"path": f"f{n}", "mode": "644"} for n in range(501)]},
-        "build.files",
-    ),
-    "a tag with a newline": ({"python_tag": "py3\nx"}, "build.python_tag"),
-    "no Python tag": ({"python_tag": "any"}, "build.python_tag"),
-}
-
-
-@pytest.mark.parametrize(("build", "field"), BAD_BUILDS.values(), ids=BAD_BUILDS.keys())
-def test_what_cannot_be_declared_is_refused(
-    tmp_path: Path, build: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(RecipeError) as caught:
-        load_recipe(wheel_recipe(tmp_path / "r", **build))
-    assert caught.value.field == field

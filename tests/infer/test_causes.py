@@ -3,58 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from builders.words import Outcome
 from pipelines.infer.causes import Found, InferredCause, causes, failure, hopeless
-from pipelines.infer.differences import Differences, compare_wheels
-from pipelines.infer.shipped import read_wheel
-from tests.infer.workbench import (
-    BUILT,
-    METADATA,
-    Entries,
-    Entry,
-    clues,
-    source_files,
-    wheel,
-    wheel_files,
-)
-
-DIST = "tool-1.0.dist-info"
-NAME = "tool-1.0-py3-none-any.whl"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Both wheels, as changes to the plain one; None takes a member away."""
-
-    shipped: dict[str, Entry | None] = field(default_factory=dict)
-    rebuilt: dict[str, Entry | None] = field(default_factory=dict)
-    source: dict[str, Entry] = field(default_factory=dict)
-    level: int | None = None
-    reverse_record: bool = False
-
-
-def changed(changes: dict[str, Entry | None]) -> Entries:
-    files: dict[str, Entry | None] = {**wheel_files(), **changes}
-    return {name: entry for name, entry in files.items() if entry is not None}
+from pipelines.infer.differences import Differences
+from tests.infer.pairs import DIST, Pair
+from tests.infer.workbench import BUILT, METADATA, Entry, wheel_files
 
 
 def differences(folder: Path, pair: Pair) -> tuple[Differences, Callable[[], tuple[Found, ...]]]:
-    shipped = changed(pair.shipped)
-    found = clues(folder, shipped=shipped, source={**source_files(), **pair.source})
-    other = wheel(
-        folder / "rebuilt.whl",
-        changed(pair.rebuilt),
-        level=pair.level,
-        reverse_record=pair.reverse_record,
-    )
-    facts = read_wheel(other, NAME)
-    d = compare_wheels(found.shipped, folder / NAME, facts, other)
-    assert hopeless(found, d) in {True, False}
+    found, d = pair.compared(folder)
     return d, lambda: causes(found, d)
 
 
@@ -163,13 +125,133 @@ def test_an_empty_file_is_known_by_its_name(tmp_path: Path) -> None:
     assert [f.name for f in named()] == [InferredCause.SDIST_LACKS]
 
 
+LICENSE = b"Do what you like.\n"
+WHEEL = PLAIN[f"{DIST}/WHEEL"]
+DETAILS = {
+    "what only the rebuild has": (
+        Pair(rebuilt={"tool/more.py": Entry(data=b"more\n")}),
+        ["unexplained: tool/more.py"],
+    ),
+    "bytes of the source in a folder of their own": (
+        Pair(shipped={"payload/copy.txt": Entry(data=LICENSE)}),
+        ["unexplained: payload/copy.txt"],
+    ),
+    "bytes of the source beside others": (
+        Pair(shipped={"tool/copy.txt": Entry(data=LICENSE)}),
+        ["unexplained: tool/copy.txt"],
+    ),
+    "a license that one backend copies": (
+        Pair(shipped={f"{DIST}/COPYING": Entry(data=LICENSE)}),
+        [f"metadata-of-another-backend: {DIST}/COPYING"],
+    ),
+    "a license that no source holds": (
+        Pair(
+            shipped={f"{DIST}/NOTICE": Entry(data=b"Only in the repository.\n")},
+            source={"docs/tool-1.0": Entry()},
+        ),
+        [f"files-the-sdist-lacks: {DIST}/NOTICE"],
+    ),
+    "a file that the vendor's backend writes": (
+        Pair(shipped={f"{DIST}/zip-safe": Entry(data=b"\n")}),
+        [f"metadata-of-another-backend: {DIST}/zip-safe"],
+    ),
+    "a file that this backend writes": (
+        Pair(rebuilt={f"{DIST}/zip-safe": Entry(data=b"\n")}),
+        [f"metadata-of-another-backend: {DIST}/zip-safe"],
+    ),
+    "a license that only this backend copies": (
+        Pair(rebuilt={f"{DIST}/licenses/LICENSE": Entry(data=LICENSE)}),
+        [f"metadata-of-another-backend: {DIST}/licenses/LICENSE"],
+    ),
+    "a backend's name in another folder": (
+        Pair(shipped={"tool/METADATA": Entry(data=b"1\n")}, rebuilt={"tool/METADATA": Entry()}),
+        ["unexplained: tool/METADATA"],
+    ),
+    "packages that only this build finds": (
+        Pair(rebuilt={f"{DIST}/top_level.txt": Entry(data=b"tool\n")}),
+        [f"metadata-of-another-backend: {DIST}/top_level.txt"],
+    ),
+    "a list with packages that came and none that went": (
+        Pair(
+            shipped={f"{DIST}/top_level.txt": Entry(data=b"tool\n")},
+            rebuilt={f"{DIST}/top_level.txt": Entry(data=b"tests\ntool\n")},
+        ),
+        [f"metadata-of-another-backend: {DIST}/top_level.txt"],
+    ),
+    "fields of METADATA": (
+        Pair(shipped={f"{DIST}/METADATA": Entry(data=OTHER, at=BUILT)}),
+        ["metadata-of-another-backend: METADATA (-Platform: UNKNOWN)"],
+    ),
+    "another backend": (
+        Pair(
+            shipped={
+                f"{DIST}/METADATA": Entry(data=OTHER, at=BUILT),
+                f"{DIST}/WHEEL": replace(WHEEL, data=WHEEL.data.replace(b"0.37.1", b"0.38")),
+            }
+        ),
+        [
+            f"metadata-of-another-backend: METADATA (-Platform: UNKNOWN), {DIST}/WHEEL",
+        ],
+    ),
+    "a tag of another Python": (
+        Pair(shipped={f"{DIST}/WHEEL": replace(WHEEL, data=WHEEL.data + b"Tag: py2-none-any\n")}),
+        [
+            f"metadata-of-another-backend: {DIST}/WHEEL",
+            "python-version: -Tag: py2-none-any",
+        ],
+    ),
+    "an empty file whose name only ends alike": (
+        Pair(shipped={"tool/py.typed": Entry()}, source={"tool/xpy.typed": Entry()}),
+        ["files-the-sdist-lacks: tool/py.typed"],
+    ),
+    "an empty file of the source": (
+        Pair(shipped={"tool/py.typed": Entry()}, source={"old/py.typed": Entry()}),
+        ["unexplained: tool/py.typed"],
+    ),
+    "a folder named as a file of the source": (
+        Pair(shipped={"LICENSE/run.py": Entry(data=b"import os\n")}),
+        ["files-added-by-the-vendor: LICENSE/run.py"],
+    ),
+    "a file beside those of the source": (
+        Pair(shipped={"tool/run.py": Entry(data=b"import os\n")}),
+        ["files-the-sdist-lacks: tool/run.py"],
+    ),
+    "more than is shown": (
+        Pair(shipped={f"tool/{n}.py": Entry(data=b"%d" % n) for n in range(5)}),
+        ["files-the-sdist-lacks: tool/0.py, tool/1.py, tool/2.py and 2 more"],
+    ),
+    "as many as are shown": (
+        Pair(shipped={f"tool/{n}.py": Entry(data=b"%d" % n) for n in range(3)}),
+        ["files-the-sdist-lacks: tool/0.py, tool/1.py, tool/2.py"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("pair", "said"), DETAILS.values(), ids=DETAILS)
+def test_each_cause_says_what_it_was_seen_in(tmp_path: Path, pair: Pair, said: list[str]) -> None:
+    _, named = differences(tmp_path, pair)
+    assert [f"{found.name}: {found.detail}" for found in named()] == said
+
+
+def test_members_in_another_order_are_records_order(tmp_path: Path) -> None:
+    found = Pair().clues(tmp_path)
+    for only in (Differences(order=True), Differences(record_order=True)):
+        named = [(f.name, f.detail) for f in causes(found, only)]
+        assert named == [(InferredCause.RECORD_ORDER, "RECORD")]
+
+
+def test_what_no_rule_sees_is_not_explained(tmp_path: Path) -> None:
+    (found,) = causes(Pair().clues(tmp_path), Differences())
+    assert found == Found(name=InferredCause.UNEXPLAINED, detail="no rule covers what differs")
+
+
 @pytest.mark.parametrize(
     ("cause", "ends"),
     [
         (InferredCause.VENDOR_ADDED, True),
         (InferredCause.SDIST_LACKS, True),
         (InferredCause.GENERATED_TIMES, True),
-        (InferredCause.RECORD_ORDER, True),
+        (InferredCause.RECORD_ORDER, False),
         (InferredCause.METADATA, False),
         (InferredCause.MODES, False),
         (InferredCause.UNEXPLAINED, False),
@@ -178,16 +260,34 @@ def test_an_empty_file_is_known_by_its_name(tmp_path: Path) -> None:
 def test_the_search_stops_where_no_environment_helps(
     tmp_path: Path, cause: InferredCause, ends: bool
 ) -> None:
-    pair = CASES[cause]
-    found = clues(tmp_path, shipped=changed(pair.shipped), source={**source_files(), **pair.source})
-    d, _ = differences(tmp_path, pair)
-    assert hopeless(found, d) is ends
+    assert hopeless(*CASES[cause].compared(tmp_path)) is ends
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        Differences(only_shipped=("tool/data.txt",)),
+        Differences(only_rebuilt=("tool/more.py",)),
+        Differences(content=("tool/data.txt",)),
+        Differences(modes={"tool/data.txt": (0o644, 0o755)}),
+        Differences(packing=("tool/data.txt",)),
+        Differences(times={"tool/data.txt": (None, BUILT)}),
+    ],
+)
+def test_the_search_goes_on_where_an_environment_may_help(
+    tmp_path: Path, left: Differences
+) -> None:
+    assert not hopeless(Pair().clues(tmp_path), left)
+
+
+def test_lost_packages_end_the_search(tmp_path: Path) -> None:
+    lost = Differences(content=(f"{DIST}/top_level.txt",), lost_packages=("tests",))
+    assert hopeless(Pair().clues(tmp_path), lost)
 
 
 def test_times_of_another_day_may_have_another_environment(tmp_path: Path) -> None:
     late = replace(PLAIN[f"{DIST}/METADATA"], at=BUILT + 86_400)
-    d, _ = differences(tmp_path, Pair(rebuilt={f"{DIST}/METADATA": late}))
-    assert not hopeless(clues(tmp_path), d)
+    assert not hopeless(*Pair(rebuilt={f"{DIST}/METADATA": late}).compared(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -207,6 +307,18 @@ def test_a_build_that_fails_says_why(log: str, cause: InferredCause) -> None:
     assert found.detail
 
 
-def test_a_build_without_an_end_says_so() -> None:
-    (found,) = failure(Outcome.TIMED_OUT, "ModuleNotFoundError: No module named 'x'\n", "flit 3")
+def test_the_last_error_of_a_log_is_the_reason() -> None:
+    log = "ImportError: No module named x\nrunning without x\nTypeError: no\n"
+    (found,) = failure(Outcome.BUILD_FAILED, log, "bdist_wheel (0.37.1)")
+    assert found.name is InferredCause.PYTHON_VERSION
+    assert found.detail == "wheel 0.37.1 does not run on the Pythons at hand: TypeError: no"
+    (found,) = failure(Outcome.BUILD_FAILED, log, "own tool 3")
+    assert found.detail.startswith("the backend does not run")
+    (found,) = failure(Outcome.BUILD_FAILED, "first\nlast\n\n", "bdist_wheel (0.37.1)")
+    assert found.detail == "the build failed: last"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES])
+def test_a_build_without_an_end_says_so(outcome: Outcome) -> None:
+    (found,) = failure(outcome, "ModuleNotFoundError: No module named 'x'\n", "flit 3")
     assert found.name is InferredCause.NO_END

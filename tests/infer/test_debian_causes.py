@@ -54,6 +54,10 @@ def deb(files: Mapping[str, bytes], control: Mapping[str, bytes] = CONTROL) -> b
         "control.tar.gz": gzip.compress(_tar(control), mtime=0),
         "data.tar.gz": gzip.compress(_tar(files), mtime=0),
     }
+    return ar(parts)
+
+
+def ar(parts: Mapping[str, bytes]) -> bytes:
     out = b"!<arch>\n"
     for name, data in parts.items():
         out += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode()
@@ -77,7 +81,11 @@ def contrast(
     """Compare the package with one in which some files are others, or gone (None)."""
     changed = {**FILES, **files}
     ours = deb({k: v for k, v in changed.items() if v is not None}, {**CONTROL, **(control or {})})
-    shipped, rebuilt = io.BytesIO(deb(FILES)), io.BytesIO(ours)
+    return compared(deb(FILES), ours)
+
+
+def compared(one: bytes, other: bytes) -> Contrast:
+    shipped, rebuilt = io.BytesIO(one), io.BytesIO(other)
     look = first_look(shipped, rebuilt).members
     shipped.seek(0)
     rebuilt.seek(0)
@@ -122,6 +130,57 @@ def test_a_control_file_that_says_something_else_is_not_drift() -> None:
     assert "DEBIAN/triggers" in named(TOOLS, other)["unexplained"]
 
 
+def test_a_mark_that_is_gone_is_no_mark_of_another_version() -> None:
+    other = contrast({"usr/bin/tool": ELF + b"rebuilt"}, {"triggers": b"interest x\n"})
+    assert list(named((), other)) == ["unexplained"]
+
+
+def test_the_newest_package_dates_the_release() -> None:
+    code = contrast({"usr/bin/tool": ELF + b"rebuilt"})
+    old = int((RELEASED - timedelta(days=30)).timestamp())
+    older = replace(code, name="older.deb", shipped=replace(code.shipped, newest=old))
+    between = replace(COMPILER, released=RELEASED - timedelta(days=1))
+    assert list(named((between,), code, older)) == ["unexplained"]
+
+
+def test_what_is_not_explained_takes_its_sums_along() -> None:
+    other = contrast({"usr/bin/tool": b"#!/bin/sh\n"}, {"md5sums": b"11  usr/bin/tool\n"})
+    name = "tool_2.0-1_amd64.deb"
+    assert named(TOOLS, other) == {"unexplained": f"{name}: DEBIAN/md5sums, {name}: usr/bin/tool"}
+
+
+def test_compiled_on_one_side_is_not_drift() -> None:
+    planted = contrast({"usr/bin/tool": b"#!/bin/sh\n"})
+    turned = replace(planted, shipped=planted.rebuilt, rebuilt=planted.shipped)
+    for other in (planted, turned):
+        assert list(named(TOOLS, other)) == ["unexplained"]
+
+
+def test_members_are_named_by_the_file_that_holds_them_once() -> None:
+    name = "tool_2.0-1_amd64.deb"
+    objects = {"a.o/": ELF + b"1", "b.o/": ELF + b"1"}
+    shipped = deb({**FILES, "usr/lib/libtool.a": ar(objects)})
+    objects = {"a.o/": ELF + b"2", "b.o/": ELF + b"2"}
+    rebuilt = deb({**FILES, "usr/lib/libtool.a": ar(objects)})
+    library = compared(shipped, rebuilt)
+    assert len(library.paths()) == 2
+    detail = named(TOOLS, library)["toolchain-drift"]
+    assert detail.startswith(f"{name}: usr/lib/libtool.a; newer than")
+    came = contrast({f"{DOC}/extra.gz": gzip.compress(b"new\n", mtime=0)})
+    assert named(TOOLS, came) == {"unexplained": f"{name}: {DOC}/extra.gz"}
+    gone = contrast({f"{DOC}/NEWS.Debian.gz": None})
+    assert named((), gone) == {"unexplained": f"{name}: {DOC}/NEWS.Debian.gz"}
+
+
+def test_three_files_are_named_and_others_are_counted() -> None:
+    names = [f"usr/bin/more{n}" for n in range(5)]
+    files: dict[str, bytes | None] = dict.fromkeys(names, b"#!/bin/sh\n")
+    shown = [f"tool_2.0-1_amd64.deb: {name}" for name in names]
+    assert named(TOOLS, contrast(files))["unexplained"] == f"{', '.join(shown[:3])} and 2 more"
+    few = contrast(dict(list(files.items())[:3]))
+    assert named(TOOLS, few)["unexplained"] == ", ".join(shown[:3])
+
+
 def test_other_fields_than_the_size_are_not_a_consequence() -> None:
     files = {"usr/bin/tool": ELF + b"rebuilt"}
     grown = contrast(files, {"control": b"Package: tool\nInstalled-Size: 24\n"})
@@ -138,6 +197,7 @@ def test_a_changelog_cut_by_a_newer_debhelper_is_told_apart() -> None:
     assert list(found) == ["files-dropped-by-newer-debhelper"]
     assert "NEWS.Debian.gz" in found["files-dropped-by-newer-debhelper"]
     assert "debhelper 13.24.2" in found["files-dropped-by-newer-debhelper"]
+    assert "gcc" not in found["files-dropped-by-newer-debhelper"]
     assert trimmed([other]).startswith(DOC)
     assert list(named((COMPILER, LINKER), other)) == ["unexplained"]
 
@@ -178,6 +238,12 @@ def test_what_is_packed_otherwise_is_said_so() -> None:
             "doxygen (>= 1.8.4-1~) x",
         ),
         (Outcome.TIMED_OUT, "", DebianCause.NO_END, "TIMED_OUT: it took too long"),
+        (
+            Outcome.OUT_OF_RESOURCES,
+            "",
+            DebianCause.NO_END,
+            "OUT_OF_RESOURCES: it took too long",
+        ),
         (
             Outcome.BUILD_FAILED,
             "x.c:1: error: no y\nmake[1]: *** [Makefile:3: x.o] Error 1\n",

@@ -10,18 +10,22 @@ from typing import Any
 
 import pytest
 
-from builders.errors import InputUnavailableError
+from builders.errors import InputMismatchError, InputUnavailableError
 from builders.images.provide import ProvidedImage
 from builders.locators.fetch import CompanionLocator, Fetcher, Want
 from builders.recipe import load_recipe
 from builders.words import Verdict
 from pipelines.center import Center
 from pipelines.infer import Trail, debiansearch
+from pipelines.infer.debianbuildinfo import load_build_record
 from pipelines.infer.debianimage import image_with
 from pipelines.infer.debiansearch import infer_debian
 from pipelines.workshop import Workshop
-from tests.command import RELEASES
+from tests.command import RELEASES, samebits
+from tests.infer.test_debian_buildinfo import REAL
 
+SEEKER = "pkg:deb/debian/plasmidseeker@1.3%2Bdfsg-3?arch=source"
+BINNMU = REAL.with_name("plasmidseeker_1.3+dfsg-3+b2_amd64.buildinfo")
 NETBASE = "pkg:deb/debian/netbase@6.5?arch=source"
 
 
@@ -84,6 +88,71 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
     kept.write_text(trail.model_copy(update={"tries": (gone,)}).model_dump_json())
     assert infer_debian(NETBASE, shop).tries == trail.tries
     assert searched == ["again"]  # a recipe must name an image that is there
+
+
+def test_a_recorded_build_is_tried_as_it_was_recorded(
+    shop: Workshop, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    del build_image
+    moved, lying = tmp_path / "moved.buildinfo", tmp_path / "lying.buildinfo"
+    text = REAL.read_text().replace("/build/reproducible-path/", "/build/elsewhere/")
+    moved.write_text(text.replace("zlib1g (= 1:1.3", "zlib1g (= 1:1.2"))
+    trail = infer_debian(NETBASE, shop, record=load_build_record(moved))
+    assert (trail.status, len(trail.tries)) == ("identical", 1)
+    assert trail.tries[0].values["path"] == "/build/elsewhere"
+    assert 'path: "/build/elsewhere"' in (trail.recipe or "")
+    gone = "recorded versions that the suite does not serve (1): zlib1g 1:1.2"
+    assert trail.notes[-1].startswith(gone)
+    lying.write_text(text.replace(" 76bafa", " 86bafa"))
+    with pytest.raises(InputMismatchError, match="speaks of other files"):
+        infer_debian(NETBASE, shop, record=load_build_record(lying))
+
+    # the command tells the same, from the trail that was kept
+    out = tmp_path / "debian/netbase/6.5.yaml"
+    words = ("recipe", "new", NETBASE, "--buildinfo", moved, "--out", out)
+    done = samebits(*words, home=shop.center.home)
+    assert (done.code, out.read_text()) == (0, trail.recipe)
+    assert f"note: {gone}" in done.err
+    assert "note: from a .buildinfo, which is not signed, sha256 " in done.err
+    assert "- path /build/elsewhere (128 bits): recorded in the .buildinfo" in done.err
+    told = samebits("recipe", "lint", "--json", out, home=shop.center.home).document()
+    (linted,) = told["recipes"]
+    assert (linted["error"], linted["warnings"]) == (None, [])
+    assert [line for line in linted["draft"] if line.startswith(f"note: {gone}")]
+    assert [line for line in linted["inferred"] if line.startswith("path /build/elsewhere")]
+    wrong = ("recipe", "new", NETBASE, "--buildinfo", lying, "--json", "--out", tmp_path / "no")
+    done = samebits(*wrong, home=shop.center.home)
+    assert (done.code, (tmp_path / "no").exists()) == (2, False)
+    done.assert_clear()
+    assert "speaks of other files" in done.document()["error"]["what"]
+
+
+def test_a_rebuild_without_new_source_is_rebuilt_with_its_recorded_entry(
+    shop: Workshop, build_image: ProvidedImage
+) -> None:
+    del build_image
+    trail = infer_debian(SEEKER, shop, record=load_build_record(BINNMU))
+    assert (trail.status, len(trail.tries)) == ("identical", 1)
+    assert trail.artefact == "plasmidseeker_1.3+dfsg-3+b2_amd64.deb"
+    assert "method: debian-binnmu" in (trail.recipe or "")
+
+
+@pytest.mark.parametrize(
+    ("purl", "said"),
+    [
+        ("pkg:deb/debian/nosuch@1?arch=source", "no such source in suite trixie"),
+        (f"{NETBASE}&distro=nosuch", "no signed source of suite nosuch"),
+    ],
+)
+def test_a_source_that_nobody_lists_is_one_clear_line(
+    purl: str, said: str, home: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.yaml"
+    done = samebits("recipe", "new", purl, "--out", out, home=home)
+    assert (done.code, out.exists(), done.out) == (2, False, "")
+    done.assert_clear()
+    assert done.err.count("\n") == 1
+    assert said in done.err
 
 
 @pytest.mark.parametrize(

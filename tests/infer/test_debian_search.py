@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from builders.digest import Digest
+from builders.methods.debianbinnmu import ChangelogEntry
 from builders.words import Outcome, Verdict
 from pipelines.infer.debiancauses import Contrast, Tool
 from pipelines.infer.debiandraft import Attempt
+from pipelines.infer.debianrecord import Surroundings
 from pipelines.infer.debiansearch import search
 from pipelines.infer.debiansource import SourcePackage
 from pipelines.infer.debiantryout import TriedSource
+from pipelines.infer.debianversions import Version
 from pipelines.infer.search import Limits
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
-from tests.infer.test_debian_causes import DOC, ELF, TOOLS, contrast
+from tests.builders.test_debian_methods import ENTRY
+from tests.infer.test_debian_causes import DOC, ELF, FILES, TOOLS, compared, contrast, deb
 from tests.infer.test_debian_sources import PACKAGES, Lists, package
 
 FIRST = Attempt(image="debian-trixie-build", options=("nocheck",))
@@ -141,6 +146,53 @@ def test_the_nearest_try_is_kept() -> None:
     trail = search(source, FIRST, tryout, Limits())
     assert '"nocheck notrimdch"' in (trail.recipe or "")
     assert len(trail.tries) == len(set(tryout.tried))
+
+
+def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained() -> None:
+    source = package(PLAIN)
+    around = Surroundings(options=("parallel=4", "terse"), path="/build/elsewhere")
+    stray = Version(name="gcc-14", recorded="14.2.0-16", here="14.2.0-19")
+    first = replace(FIRST, options=("nocheck", "terse"), around=around, strays=(stray,))
+
+    def build(attempt: Attempt) -> TriedSource:
+        assert attempt.around == around
+        whole = attempt.options == ("parallel=4", "terse")
+        return built(source, *([] if whole else [contrast({"usr/bin/x": b"#!"})]), same=whole)
+
+    tryout = FakeTryout(build)
+    trail = search(source, first, tryout, Limits())
+    assert tryout.tried == [("nocheck", "terse"), ("parallel=4", "terse")]
+    assert trail.status == "identical"
+    assert trail.causes == ()
+    assert trail.notes[-1].endswith("not serve (1): gcc-14 14.2.0-16 (14.2.0-19 here)")
+    chosen = trail.scalars[0]
+    assert (chosen.name, chosen.evidence) == ("DEB_BUILD_OPTIONS", "recorded in the .buildinfo")
+    assert chosen.bits == pytest.approx(1 + 8 * 10)
+    assert trail.tries[0].values["path"] == "/build/elsewhere"
+
+
+def test_a_rebuild_with_its_entry_may_differ_by_what_an_older_debhelper_kept() -> None:
+    around = Surroundings(entry=ChangelogEntry.model_validate(ENTRY))
+    source = package()  # one of its packages was rebuilt alone
+    name = f"{DOC}/changelog.Debian.amd64.gz"
+    longer, shorter = ({**FILES, name: gzip.compress(b"entry\n" + end)} for end in (b"\n", b""))
+    tried = built(source, compared(deb(longer), deb(shorter)))
+    trail = search(source, replace(FIRST, around=around), FakeTryout(lambda _: tried), Limits())
+    assert [c.name for c in trail.causes] == ["files-dropped-by-newer-debhelper"]
+    assert "method: debian-binnmu" in (trail.recipe or "")
+
+
+def test_recorded_versions_that_nobody_has_are_a_cause() -> None:
+    source = package(PLAIN)
+    strays = tuple(Version(name=f"lib{n}", recorded="1", here=None) for n in range(5))
+    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"})))
+    trail = search(source, replace(FIRST, strays=strays), tryout, Limits())
+    assert [c.name for c in trail.causes] == ["recorded-versions-not-in-image", "toolchain-drift"]
+    assert trail.causes[0].detail == (
+        "recorded versions that the suite does not serve (5): "
+        "lib0 1 (none here), lib1 1 (none here), lib2 1 (none here) and 2 more"
+    )
+    assert "lib4 1 (none here)" in (trail.recipe or "").replace("\n#   ", " ")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from pipelines.infer.debianindex import (
     Binary,
     Provider,
     SourceEntry,
+    SuiteIndex,
     read_binaries,
     read_providers,
     read_source,
@@ -230,3 +233,32 @@ def test_providers_are_read_with_their_versions() -> None:
         Provider(package="pkgconf-old", version=None),
     )
     assert read_providers("") == ()
+
+
+@dataclass
+class FakeState:
+    """An apt state that answers nothing but the names of all packages."""
+
+    asked: list[list[str]] = field(default_factory=list)
+
+    def locked(self) -> nullcontext[None]:
+        return nullcontext()
+
+    def refresh(self, older_than: float) -> None:
+        del older_than
+
+    def cache(self, words: Sequence[str]) -> str:
+        self.asked.append([*words])
+        return "libstdc++6\ntool\n" if words[0] == "pkgnames" else ""
+
+
+def test_a_name_is_never_taken_for_a_pattern() -> None:
+    state: Any = FakeState()
+    index = SuiteIndex(state)
+    assert index.binaries(["a.+", "libstdc++6", "tool", "none", "--help", "x=1"]) == ()
+    assert index.binaries(["b.+"]) == ()
+    assert index.providers("a.+") == ()
+    assert index.source("gtk+3.0", "1") is None  # sources are never looked up by a pattern
+    names, *rest = state.asked
+    assert names == ["pkgnames", "--all-names"]
+    assert rest == [["show", "libstdc++6", "tool", "none"], ["showsrc", "gtk+3.0"]]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.version import Version
 
+from builders.claim import claim_of
 from builders.digest import Digest
 from builders.locators import parse_locator
 from builders.methods.wheel import WheelBuild
+from builders.scratch import FolderOrder
 from pipelines.infer.draft import draft_text, explanations, load_draft
 from pipelines.infer.hypothesis import FileChange, Hypothesis, Scalar
 from pipelines.infer.target import Pin, Target
+from pipelines.infer.toolchain import Tool
 from tests.infer.workbench import BUILT
 
 PIN = Pin(
@@ -34,6 +38,9 @@ EVERYTHING = Hypothesis(
     image="python-wheel",
     epoch=BUILT,
     clock=BUILT,
+    then=BUILT + 2,
+    folder_order=FolderOrder.CREATED,
+    hash_seed=3,
     umask="002",
     source_umask="000",
     timezone="Europe/Berlin",
@@ -45,24 +52,76 @@ EVERYTHING = Hypothesis(
 def test_every_value_stands_in_the_recipe() -> None:
     build = load_draft(draft_text(TARGET, EVERYTHING), Path("/nowhere")).recipe.build
     assert isinstance(build, WheelBuild)
-    assert build.environment == {"SOURCE_DATE_EPOCH": str(BUILT)}
+    assert build.environment == {"SOURCE_DATE_EPOCH": str(BUILT), "PYTHONHASHSEED": "3"}
+    assert build.folder_order is FolderOrder.CREATED
     assert build.clock is not None
     assert (build.clock.time, build.clock.mode) == (BUILT, "frozen")
+    assert build.clock.then == BUILT + 2
     assert (build.umask, build.source_umask) == ("002", "000")
     assert (build.timezone, build.python_tag) == ("Europe/Berlin", "py2.py3")
     assert [(f.path, f.mode) for f in build.files] == [("tool/a b.txt", "755")]
 
 
+TOOL = Tool(
+    project="wheel",
+    version=Version("0.37.1"),
+    pin=replace(
+        PIN,
+        name="wheel-0.37.1-py2.py3-none-any.whl",
+        locator=parse_locator("pkg:pypi/wheel@0.37.1?file_name=wheel-0.37.1-py2.py3-none-any.whl"),
+        sha256=Digest("3" * 64),
+    ),
+)
+START = Hypothesis(image="python-wheel", clock=BUILT)
+ONE_VALUE: dict[str, tuple[Hypothesis, dict[str, float]]] = {
+    "image": (replace(START, image="python39-wheel"), {}),
+    "tools": (replace(START, tools=(TOOL,)).because(wheel="WHEEL says so"), {"wheel": 6.0}),
+    "epoch": (replace(START, epoch=BUILT), {"source_date_epoch": 31.0}),
+    "clock": (replace(START, clock=BUILT + 2), {}),
+    "then": (replace(START, then=BUILT + 2), {"then": 8.2}),
+    "umask": (replace(START, umask="002"), {"umask": 9.0}),
+    "source_umask": (replace(START, source_umask="000"), {"source_umask": 9.0}),
+    "timezone": (replace(START, timezone="Europe/Berlin"), {"timezone": 5.3}),
+    "python_tag": (replace(START, python_tag="py2.py3"), {"python_tag": 2.0}),
+    "files": (replace(START, files=EVERYTHING.files), {"mode of tool/a b.txt": 12.0}),
+    "folder_order": (replace(START, folder_order=FolderOrder.CREATED), {"folder_order": 1.0}),
+    "hash_seed": (replace(START, hash_seed=3), {"hash_seed": 2.3}),
+}
+
+
+def bits(hypothesis: Hypothesis) -> dict[str, float]:
+    scalars = hypothesis.scalars(images=3, zones=40, versions=64, files=8)
+    return {scalar.name: scalar.bits for scalar in scalars}
+
+
+@pytest.mark.parametrize(("other", "more"), ONE_VALUE.values(), ids=ONE_VALUE)
+def test_every_value_is_claimed_told_apart_and_counted(
+    other: Hypothesis, more: dict[str, float]
+) -> None:
+    def claim(hypothesis: Hypothesis) -> Digest:
+        image = Digest.of(hypothesis.image.encode())
+        return claim_of(load_draft(draft_text(TARGET, hypothesis), Path("/nowhere")), image).digest
+
+    assert claim(other) != claim(START)
+    assert other.key != START.key
+    assert bits(other) == {**bits(START), **more}
+
+
+def test_no_value_of_a_hypothesis_was_forgotten() -> None:
+    assert {f.name for f in fields(Hypothesis)} - {"evidence"} == set(ONE_VALUE)
+
+
 def test_every_inferred_value_is_explained_where_it_stands() -> None:
     known = EVERYTHING.because(clock="RECORD has this time", image="Python 3.13 was common")
-    scalars = known.scalars(images=3, zones=40, versions=64)
+    scalars = known.scalars(images=3, zones=40, versions=64, files=8)
     text = draft_text(TARGET, known, scalars=scalars)
     said = explanations(text)
-    assert len(said) == len(scalars) == 8
+    assert len(said) == len(scalars) == 11
     assert any(line.startswith("clock 2022-06-01T10:00:20Z (31 bits): RECORD") for line in said)
     lines = text.splitlines()
     clock = next(i for i, line in enumerate(lines) if line.strip().startswith("clock:"))
-    assert "RECORD has this time" in lines[clock - 1]
+    assert "RECORD has this time" in lines[clock - 2]
+    assert "then 2022-06-01T10:00:22Z (8.2 bits)" in lines[clock - 1]
 
 
 def test_the_default_environment_needs_no_words() -> None:

@@ -50,6 +50,37 @@ def test_one_time_for_all_is_a_source_date_epoch(tmp_path: Path) -> None:
     assert (found.clock, found.epoch) == (None, BUILT)
 
 
+@pytest.mark.parametrize(
+    ("before", "step"), [(2, True), (600, True), (602, False), (0, False), (-2, False)]
+)
+def test_metadata_that_is_older_than_the_wheel_tells_two_steps(
+    tmp_path: Path, before: int, step: bool
+) -> None:
+    top_level = Entry(data=b"tool\n", at=BUILT - before)
+    shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": top_level}
+    found = guess(tmp_path, shipped)
+    two, newest = (BUILT - before, BUILT), max(BUILT, BUILT - before)
+    assert (found.clock, found.then) == (two if step else (newest, None))
+
+
+def test_a_source_of_the_same_run_is_evidence_too(tmp_path: Path) -> None:
+    shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": Entry(at=BUILT - 4)}
+    for at, said in ((BUILT - 3, True), (BUILT - 9, False)):
+        source = source_files(**{"tool.egg-info/PKG-INFO": Entry(data=b"Name: tool\n", at=at)})
+        assert ("in the source too" in guess(tmp_path, shipped, source).why("clock")) is said
+
+
+def test_metadata_of_several_times_tells_no_step(tmp_path: Path) -> None:
+    folder = "tool-1.0.dist-info"
+    shipped = {
+        **wheel_files(),
+        f"{folder}/entry_points.txt": Entry(at=BUILT - 4),
+        f"{folder}/top_level.txt": Entry(at=BUILT - 2),
+    }
+    found = guess(tmp_path, shipped)
+    assert (found.clock, found.then) == (BUILT, None)
+
+
 def test_times_that_a_backend_always_writes_tell_nothing(tmp_path: Path) -> None:
     shipped = {n: replace(e, at=SOURCE_TIME) for n, e in wheel_files(FLIT).items()}
     for name in ("METADATA", "WHEEL"):

@@ -255,6 +255,77 @@ def test_a_build_that_does_not_end_is_tried_once_without_its_clock(lab: Lab) -> 
     assert [c.name for c in trail.causes] == ["build-does-not-end"]
 
 
+def test_two_steps_that_build_nothing_become_one(lab: Lab) -> None:
+    old = Entry(data=b"tool\n", at=BUILT - 2)
+    shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": old}
+    trail, tryout = lab.search(
+        lab.release(shipped), lambda h: "error: no such command\n" if h.then else shipped
+    )
+    assert (tryout.tried[0].clock, tryout.tried[0].then) == (BUILT - 2, BUILT)
+    assert (tryout.tried[-1].clock, tryout.tried[-1].then) == (BUILT, None)
+    assert trail.status == "identical"
+    assert "then" not in {s.name for s in trail.scalars}
+
+
+def test_the_step_of_a_clock_is_a_scalar_with_its_bits(lab: Lab) -> None:
+    old = Entry(data=b"tool\n", at=BUILT - 2)
+    shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": old}
+    trail, _ = lab.search(lab.release(shipped), lambda _: shipped)
+    bits = {s.name: (s.value, s.bits) for s in trail.scalars}
+    assert bits["clock"] == ("2022-06-01T10:00:18Z", 31.0)
+    assert bits["then"] == ("2022-06-01T10:00:20Z", 8.2)
+
+
+def test_an_order_of_files_becomes_an_order_of_folders(lab: Lab) -> None:
+    shipped = wheel_files()
+    backwards = dict(reversed(shipped.items()))
+    trail, tryout = lab.search(
+        lab.release(shipped), lambda h: shipped if h.folder_order == "created" else backwards
+    )
+    assert (trail.status, len(tryout.tried)) == ("identical", 2)
+    bits = {s.name: (s.value, s.bits) for s in trail.scalars}
+    assert bits["folder_order"] == ("created", 1.0)
+    assert "  folder_order: created\n" in (trail.recipe or "")
+
+
+def test_an_order_that_no_folder_gives_stays_named(lab: Lab) -> None:
+    backwards = dict(reversed(wheel_files().items()))
+    trail, tryout = lab.search(lab.release(wheel_files()), lambda _: backwards)
+    assert (trail.status, trail.finished, len(tryout.tried)) == ("different", True, 2)
+    assert [c.name for c in trail.causes] == ["record-order"]
+
+
+EXTRAS = "Metadata-Version: 2.1\nName: tool\n{}\nLong text\n"
+
+
+@pytest.mark.parametrize("words", ["Provides-Extra: {}\n" * 3, "Requires-Python: {},{}, {}\n"])
+def test_an_order_of_few_words_becomes_a_hash_seed(lab: Lab, words: str) -> None:
+    def built(*order: str) -> Entries:
+        return wheel_files(metadata=EXTRAS.format(words.format(*order)))
+
+    target = lab.release(built("c", "b", "a"))
+    trail, tryout = lab.search(
+        target, lambda h: built("c", "b", "a") if h.hash_seed == 3 else built("a", "b", "c")
+    )
+    assert [h.hash_seed for h in tryout.tried] == [0, 0, 1, 2, 3]
+    assert trail.status == "identical"
+    bits = {s.name: (s.value, s.bits) for s in trail.scalars}
+    assert bits["hash_seed"] == ("3", 2.3)
+    assert '{PYTHONHASHSEED: "3"}' in (trail.recipe or "")
+
+
+@pytest.mark.parametrize(
+    "shipped", [[str(n) for n in range(9, 0, -1)], ["1", "2", "3"]], ids=["many", "others"]
+)
+def test_no_seed_is_tried_for_what_it_will_hardly_give(lab: Lab, shipped: list[str]) -> None:
+    def built(order: list[str]) -> Entries:
+        return wheel_files(metadata=EXTRAS.format("".join(f"Provides-Extra: {w}\n" for w in order)))
+
+    words = [str(n) for n in range(1, 10)]
+    _, tryout = lab.search(lab.release(built(shipped)), lambda _: built(words))
+    assert {h.hash_seed for h in tryout.tried} == {0}
+
+
 def test_a_backend_too_old_for_the_python_is_replaced(lab: Lab) -> None:
     def build(hypothesis: Hypothesis) -> Entries | str:
         version = next(t.version for t in hypothesis.tools if t.project == "setuptools")
@@ -285,7 +356,7 @@ def test_single_modes_are_scalars_with_their_bits(lab: Lab) -> None:
     trail, _ = lab.search(lab.release(shipped), build)
     assert trail.status == "identical"
     (scalar,) = [s for s in trail.scalars if s.name.startswith("mode of")]
-    assert (scalar.value, scalar.bits) == ("755", 9.0)
+    assert (scalar.value, scalar.bits) == ("755", 11.0), "a mode, and one of four files"
     assert trail.bits == pytest.approx(sum(s.bits for s in trail.scalars), abs=0.1)
     assert trail.bits < MAX_BITS
     assert '{path: "tool/data.txt", mode: "755"}' in (trail.recipe or "")

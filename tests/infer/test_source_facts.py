@@ -59,6 +59,18 @@ def test_a_bomb_is_refused(tmp_path: Path, limits: Limits) -> None:
         read_sdist(sdist(tmp_path / NAME, files), NAME, limits)
 
 
+@pytest.mark.parametrize("name", [NAME, "tool-1.0.zip", "tool-1.0.tar.xz"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<html>moved</html>", b"PK\x03\x04 and no more", b"\x1f\x8b\x08 and no more"],
+)
+def test_what_is_no_archive_is_one_finding(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputMismatchError) as caught:
+        read_sdist(tmp_path / name, name)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     whole = sdist(tmp_path / "whole", source_files()).read_bytes()
     (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])

@@ -1,0 +1,85 @@
+"""What Debian rebuilds without a new source, with one more entry on top of the changelog: binNMUs.
+
+Only packages of an architecture are built so, never those for all. The entry is in no source; it
+is declared, field by field, and is part of the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from builders.build import Build, Model
+from builders.methods.debian import Profiles, jobs, profile_variables
+from builders.methods.method import Command, Method, StagedInput, only_source
+
+_DAY, _MONTH = "Mon|Tue|Wed|Thu|Fri|Sat|Sun", "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=500)]
+
+
+class ChangelogEntry(Model):
+    """The entry of such a rebuild, see deb-changelog(5)."""
+
+    version: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~:-]{0,127}\+b[1-9][0-9]{0,3}$"),
+        Field(description="Version of the packages: that of the source, and +b1 or so."),
+    ]
+    distribution: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"),
+        Field(description="The suite that it was made for."),
+    ]
+    urgency: Annotated[
+        str, StringConstraints(pattern=r"^[a-z]{1,16}$"), Field(description="Nearly always low.")
+    ] = "low"
+    changes: Annotated[
+        tuple[Line, ...],
+        Field(min_length=1, max_length=50, description="Its lines, without the spaces in front."),
+    ]
+    by: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^<>\x00-\x1f\x7f]+ <[^<>\s\x00-\x1f\x7f]+>$", max_length=200),
+        Field(description="Name and address of the builder."),
+    ]
+    date: Annotated[
+        str,
+        StringConstraints(
+            pattern=rf"^({_DAY}), [ 0-3]?[0-9] ({_MONTH}) [0-9]{{4}} "
+            r"[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}$"
+        ),
+        Field(description="When, as a changelog writes it."),
+    ]
+
+    def text(self, source: str) -> str:
+        """Return the entry as the changelog of `source` has it, without a last line break."""
+        head = f"{source} ({self.version}) {self.distribution}; urgency={self.urgency}"
+        changes = [f"  {line}" if line else "" for line in self.changes]
+        return "\n".join(
+            [f"{head}, binary-only=yes", "", *changes, "", f" -- {self.by}  {self.date}"]
+        )
+
+
+class DebianBinnmuBuild(Build):
+    """A source package to its packages of this architecture, as Debian rebuilt them."""
+
+    method: Annotated[
+        Literal["debian-binnmu"], Field(description="dpkg-buildpackage -B, with a changelog entry.")
+    ]
+    profiles: Profiles = ()
+    entry: Annotated[ChangelogEntry, Field(description="The entry that no source has.")]
+
+
+def command(build: DebianBinnmuBuild, staged: Sequence[StagedInput], cores: int) -> Command:
+    """Give the script the .dsc, the number of jobs and the entry."""
+    source = only_source(staged, (".dsc",))
+    entry = build.entry.text(source.name.partition("_")[0])
+    return Command(
+        arguments=(source.path, jobs(build, cores), entry),
+        variables=profile_variables(build.profiles),
+    )
+
+
+METHOD = Method(name="debian-binnmu", script="debianbinnmu.sh", command=command)

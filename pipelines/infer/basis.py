@@ -1,0 +1,32 @@
+"""What every try rests on, as one digest: on another basis, an old trail says nothing."""
+
+from __future__ import annotations
+
+from builders.digest import Digest, canonical_json
+from builders.images.provide import claimed_digest
+from builders.methods import METHODS
+from builders.methods.method import launcher_bytes
+from builders.preload.lock import preload_lock, probe_bytes
+from builders.zone import zone_bytes
+from pipelines.infer.pythons import python_images
+from pipelines.workshop import Workshop
+
+RULES = 3
+"""Raised whenever the search would go another way, so that old trails are not taken for new."""
+
+
+def basis(shop: Workshop) -> Digest:
+    """Return the digest of the images, the scripts, the declared clock and the rules."""
+    images = {i.name: str(claimed_digest(i.name, shop.images)) for i in python_images(shop.images)}
+    method = METHODS["wheel"].script_bytes()
+    scripts = [launcher_bytes(), method, probe_bytes(), zone_bytes()]
+    return Digest.of(
+        canonical_json(
+            {
+                "clock": str(preload_lock().library),
+                "images": images,
+                "rules": RULES,
+                "scripts": [str(Digest.of(script)) for script in scripts],
+            }
+        )
+    )

@@ -1,0 +1,376 @@
+"""Every rule by which a failed try leads to the next one, and how it is broken."""
+
+from __future__ import annotations
+
+from tests.mutation import Mutant, off
+
+_REFINE = "infer/refine"
+
+REFINE_MUTANTS = (
+    Mutant(_REFINE, "the rule absent", "            self._absent,\n", ""),
+    Mutant(_REFINE, "the rule tag", "            self._tag,\n", ""),
+    Mutant(_REFINE, "the rule order", "            self._order,\n", ""),
+    Mutant(_REFINE, "the rule setuptools", "            self._setuptools,\n", ""),
+    Mutant(_REFINE, "the rule times", "            self._times,\n", ""),
+    Mutant(_REFINE, "the rule modes", "            self._modes,\n", ""),
+    Mutant(_REFINE, "the rule pythons", "            self._pythons,\n", ""),
+    Mutant(_REFINE, "the rule one_step", "            self._one_step,\n", ""),
+    Mutant(
+        _REFINE,
+        "a stuck build has one way",
+        "if last.tried.outcome in _STUCK:",
+        "if False and (last.tried.outcome in _STUCK):",
+    ),
+    Mutant(
+        _REFINE,
+        "stuck by time",
+        "{Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES}",
+        "{Outcome.OUT_OF_RESOURCES}",
+    ),
+    Mutant(
+        _REFINE,
+        "stuck by room",
+        "{Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES}",
+        "{Outcome.TIMED_OUT}",
+    ),
+    Mutant(
+        _REFINE,
+        "stuck under a clock",
+        '        if h.clock is not None:\n            why = "under',
+        '        if True:\n            why = "under',
+    ),
+    Mutant(_REFINE, "stuck after a step", "epoch=h.then or h.clock", "epoch=h.clock"),
+    Mutant(
+        _REFINE,
+        "only a failed build asks",
+        "if last.tried.outcome is not Outcome.BUILD_FAILED:",
+        "if False:",
+    ),
+    Mutant(
+        _REFINE,
+        "projects that were asked for",
+        "for form in _ABSENT_PROJECT for m in",
+        "for form in _ABSENT_PROJECT[:0] for m in",
+    ),
+    Mutant(
+        _REFINE,
+        "projects that pip did not find",
+        're.compile(r"No matching distribution found for ([^\\n]+)"),',
+        "",
+    ),
+    Mutant(
+        _REFINE,
+        "projects that setuptools did not find",
+        "Could not find suitable distribution",
+        "No such line",
+    ),
+    Mutant(
+        _REFINE,
+        "projects that pkg_resources did not find",
+        "    re.compile(r\"The '([^']+)' distribution was not found and is required\"),\n",
+        "",
+    ),
+    Mutant(
+        _REFINE,
+        "modules that were asked for",
+        "for m in _ABSENT_MODULE.finditer(last.tried.log)",
+        "for m in ()",
+    ),
+    Mutant(_REFINE, "modules with another project", "_PROJECTS.get(m[1], m[1])", "m[1]"),
+    Mutant(
+        _REFINE,
+        "modules of another Python",
+        "            if m[1] not in sys.stdlib_module_names",
+        "            if True",
+    ),
+    Mutant(
+        _REFINE,
+        "requirements that cannot be read",
+        "except InvalidRequirement:",
+        "except ZeroDivisionError:",
+    ),
+    Mutant(
+        _REFINE,
+        "what is there already",
+        "if canonicalize_name(requirement.name) not in have:",
+        "if True:",
+    ),
+    Mutant(
+        _REFINE,
+        "as first said",
+        "more.setdefault(canonicalize_name(requirement.name), requirement)",
+        "more[canonicalize_name(requirement.name)] = requirement",
+    ),
+    Mutant(
+        _REFINE,
+        "what was asked before stays asked",
+        "(*last.requirements, *more.values()),",
+        "(*more.values(),),",
+    ),
+    Mutant(_REFINE, "why it is there", 'dict.fromkeys(more, "the build asks for it"),', "{},"),
+    Mutant(
+        _REFINE,
+        "setuptools where it writes",
+        'if "setuptools" not in tools or self._clues',
+        "if self._clues",
+    ),
+    Mutant(
+        _REFINE,
+        "setuptools that is named",
+        ' or self._clues.generator.project == "setuptools":',
+        ":",
+    ),
+    Mutant(_REFINE, "setuptools that fails", "if not failed and not own:", "if not own:"),
+    Mutant(
+        _REFINE, "setuptools that writes otherwise", "if not failed and not own:", "if not failed:"
+    ),
+    Mutant(
+        _REFINE,
+        "setuptools of a sound try",
+        "        if not failed and not own:\n            return\n",
+        "",
+    ),
+    Mutant(
+        _REFINE,
+        "what setuptools writes",
+        'if p.startswith((f"{dist_info}/", *joins)) or p in d.only_shipped\n',
+        "\n",
+    ),
+    Mutant(_REFINE, "a namespace is joined by setuptools", "p.endswith(_NAMESPACE)", "False"),
+    Mutant(_REFINE, "what is only shipped counts", " or p in d.only_shipped\n", "\n"),
+    Mutant(
+        _REFINE,
+        "what is only rebuilt counts",
+        "(*d.content, *d.only_shipped, *d.only_rebuilt)\n            if",
+        "(*d.content, *d.only_shipped)\n            if",
+    ),
+    Mutant(
+        _REFINE,
+        "one setuptools",
+        'for r in last.requirements if r.name != "setuptools")',
+        "for r in last.requirements)",
+    ),
+    Mutant(_REFINE, "other requirements", "(*others, exact), {", "(exact,), {"),
+    Mutant(_REFINE, "a tag of another name", "last.tried.verdict is Verdict.MISSING or (d", "(d"),
+    Mutant(
+        _REFINE,
+        "a tag in WHEEL",
+        'Verdict.MISSING or (d and any("Tag:" in x for x in d.wheel))',
+        "Verdict.MISSING",
+    ),
+    Mutant(_REFINE, "a tag in WHEEL alone", 'any("Tag:" in x for x in d.wheel)', "any(d.wheel)"),
+    Mutant(_REFINE, "a tag is asked for", "if renamed and bdist and", "if bdist and"),
+    Mutant(_REFINE, "a tag for bdist_wheel", "if renamed and bdist and", "if renamed and"),
+    Mutant(_REFINE, "one tag", " and last.hypothesis.python_tag is None and tag", " and tag"),
+    Mutant(_REFINE, "a tag of Pythons", ' and tag.startswith("py"):', ":"),
+    Mutant(
+        _REFINE,
+        "order of members",
+        "(d.order or d.record_order or d.shuffled)",
+        "(d.record_order or d.shuffled)",
+    ),
+    Mutant(
+        _REFINE,
+        "order of RECORD",
+        "(d.order or d.record_order or d.shuffled)",
+        "(d.order or d.shuffled)",
+    ),
+    Mutant(
+        _REFINE,
+        "order of words",
+        "(d.order or d.record_order or d.shuffled)",
+        "(d.order or d.record_order)",
+    ),
+    Mutant(
+        _REFINE, "order of folders once", "if h.folder_order is FolderOrder.HASHED:", "if True:"
+    ),
+    Mutant(
+        _REFINE,
+        "order of few words",
+        "if d.shuffled and max(d.shuffled.values()) <= _FEW:",
+        "if d.shuffled:",
+    ),
+    Mutant(
+        _REFINE, "order of the most words", "max(d.shuffled.values())", "min(d.shuffled.values())"
+    ),
+    Mutant(_REFINE, "every seed", "for seed in SEEDS:", "for seed in SEEDS[:1]:"),
+    Mutant(_REFINE, "times that differ", "if d is None or not d.times:", "if d is None:"),
+    Mutant(
+        _REFINE,
+        "times under a clock",
+        "if h.clock is not None:\n            yield",
+        "if False:\n            yield",
+    ),
+    Mutant(_REFINE, "times with an epoch", "elif h.epoch is not None:", "elif False:"),
+    Mutant(_REFINE, "times with neither", "elif newest:", "elif False:"),
+    Mutant(_REFINE, "modes that differ", "if d is None or not d.modes:", "if d is None:"),
+    Mutant(_REFINE, "umasks 002, None", '("002", None), ', ""),
+    Mutant(_REFINE, "umasks 022, None", '("022", None), ', ""),
+    Mutant(_REFINE, "umasks 022, 000", '("022", "000"), ', ""),
+    Mutant(_REFINE, "umasks 002, 022", ', ("002", "022")', ""),
+    Mutant(
+        _REFINE,
+        "not the same umasks",
+        "if (umask, source) != (h.umask, h.source_umask):",
+        "if True:",
+    ),
+    Mutant(_REFINE, "single modes", "if changes := self._single(d, h):", "if changes := ():"),
+    Mutant(
+        _REFINE,
+        "single modes of the source",
+        "known.get(member.sha256, []) if member.sha256 else []",
+        "[f for k in known.values() for f in k]",
+    ),
+    Mutant(
+        _REFINE,
+        "single modes of that name",
+        '[f for f in same if f.path.endswith(path.rpartition("/")[2])]',
+        "list(same)",
+    ),
+    Mutant(
+        _REFINE,
+        "single modes all or none",
+        "if mode is None or not named:\n                return ()",
+        "if mode is None or not named:\n                continue",
+    ),
+    Mutant(
+        _REFINE, "single modes that are there", "if mode is None or not named:", "if not named:"
+    ),
+    Mutant(
+        _REFINE, "single modes as before", "{c.path: c for c in h.files}", "dict[str, FileChange]()"
+    ),
+    Mutant(
+        _REFINE, "single modes are few", "if len(changes) <= MAX_FILES else ()", "if True else ()"
+    ),
+    Mutant(
+        _REFINE,
+        "another Python for content",
+        "not (d.content or d.only_shipped or d.only_rebuilt or d.packing)",
+        "not (d.only_shipped or d.only_rebuilt or d.packing)",
+    ),
+    Mutant(
+        _REFINE,
+        "another Python for only_shipped",
+        "not (d.content or d.only_shipped or d.only_rebuilt or d.packing)",
+        "not (d.content or d.only_rebuilt or d.packing)",
+    ),
+    Mutant(
+        _REFINE,
+        "another Python for only_rebuilt",
+        "not (d.content or d.only_shipped or d.only_rebuilt or d.packing)",
+        "not (d.content or d.only_shipped or d.packing)",
+    ),
+    Mutant(
+        _REFINE,
+        "another Python for packing",
+        "not (d.content or d.only_shipped or d.only_rebuilt or d.packing)",
+        "not (d.content or d.only_shipped or d.only_rebuilt)",
+    ),
+    Mutant(
+        _REFINE,
+        "another Python for what it changes",
+        "if d is not None and not (",
+        "if False and not (",
+    ),
+    Mutant(
+        _REFINE,
+        "another Python after failures",
+        "if d is not None and not (",
+        "if d is None or not (",
+    ),
+    Mutant(
+        _REFINE,
+        "another Python",
+        "            if image.name != last.hypothesis.image:\n",
+        "            if True:\n",
+    ),
+    off(
+        _REFINE,
+        "another Python that knows the zone",
+        'last.hypothesis.timezone != "UTC" and not image.zones',
+    ),
+    Mutant(
+        _REFINE,
+        "another Python with the same needs",
+        "self._with(last, last.requirements, {}, image)",
+        "self._with(last, (), {}, image)",
+    ),
+    Mutant(
+        _REFINE,
+        "one step after a failure",
+        "if last.tried.outcome is Outcome.BUILD_FAILED and h.then is not None:",
+        "if h.then is not None:",
+    ),
+    Mutant(
+        _REFINE,
+        "one step of two",
+        "Outcome.BUILD_FAILED and h.then is not None:",
+        "Outcome.BUILD_FAILED:",
+    ),
+    Mutant(_REFINE, "what cannot be resolved", "except RebuildError:", "except ZeroDivisionError:"),
+    Mutant(
+        _REFINE,
+        "why another Python",
+        "        if image is not None:\n            found",
+        "        if False:\n            found",
+    ),
+    Mutant(
+        _REFINE,
+        "needs go along",
+        "yield Idea(hypothesis=found, requirements=requirements)",
+        "yield Idea(hypothesis=found)",
+    ),
+    Mutant(
+        _REFINE,
+        "needs stay",
+        "Idea(hypothesis=hypothesis, requirements=last.requirements)",
+        "Idea(hypothesis=hypothesis)",
+    ),
+    Mutant(
+        _REFINE,
+        "not the same setuptools",
+        "[v for v in KNOWN_SETUPTOOLS if v != current]",
+        "list(KNOWN_SETUPTOOLS)",
+    ),
+    Mutant(
+        _REFINE,
+        "fields of old METADATA",
+        'any(_OLD_FIELD.match(line) or line == "-" for',
+        'any(line == "-" for',
+    ),
+    Mutant(
+        _REFINE,
+        "lines of old METADATA",
+        'any(_OLD_FIELD.match(line) or line == "-" for',
+        "any(_OLD_FIELD.match(line) for",
+    ),
+    Mutant(
+        _REFINE,
+        "lines of new METADATA",
+        'elif any(line == "+" for line in metadata):',
+        "elif False:",
+    ),
+    Mutant(_REFINE, "licenses that are named here", 'if signs == {"+"}:', "if False:"),
+    Mutant(_REFINE, "licenses that are named there", 'elif signs == {"-"}:', "elif False:"),
+    Mutant(_REFINE, "licenses on both sides", 'if signs == {"+"}:', 'if "+" in signs:'),
+    Mutant(
+        _REFINE,
+        "newer ones for failures",
+        "key=lambda v: (v < current, abs(v.major - current.major)))",
+        "key=lambda v: abs(v.major - current.major))",
+    ),
+    Mutant(
+        _REFINE,
+        "the nearest first",
+        "near = sorted(inside, key=lambda v: abs(v.major - current.major))",
+        "near = inside",
+    ),
+    Mutant(_REFINE, "others last", "(near + [v for v in known if v not in inside])", "near"),
+    Mutant(_REFINE, "not too many", "if v not in inside])[:_MOST]", "if v not in inside])"),
+    Mutant(
+        _REFINE,
+        "not too many after failures",
+        "abs(v.major - current.major)))[:_MOST]",
+        "abs(v.major - current.major)))",
+    ),
+)

@@ -1,0 +1,233 @@
+"""A list with everything that can be wrong: one clear row each, and the run goes on.
+
+Nothing of it is run outside a container, and nothing is left half-written.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from builders.archives import Limits as ArchiveLimits
+from builders.digest import Digest, digest_file
+from builders.errors import EngineError, InputUnavailableError
+from builders.locators import Want
+from pipelines.bench.corpus import Row, figures, measure
+from pipelines.center import Center
+from pipelines.infer import Limits, search
+from pipelines.infer.hypothesis import Hypothesis
+from pipelines.infer.sdist import read_sdist
+from pipelines.infer.trail import Trail
+from pipelines.infer.tryout import Tried
+from pipelines.workshop import Workshop
+from tests.infer.workbench import (
+    RELEASED,
+    TIMED_OUT,
+    Entry,
+    FakeIndex,
+    FakeTryout,
+    sdist,
+    source_files,
+    wheel,
+    wheel_files,
+)
+from tests.madeimages import made_image
+
+WHEEL, SDIST = "{}-1.0-py3-none-any.whl", "{}-1.0.tar.gz"
+ROWS = {
+    "pkg:pypi/good@1.0": ("identical", "same SHA-256"),
+    "pkg:pypi/nothing@1.0": ("not available", "no project nothing"),
+    "pkg:pypi/good@9.0": ("not available", "no version 9.0 of good"),
+    "pkg:pypi/yanked@1.0": ("identical", "same SHA-256"),
+    "pkg:pypi/nosource@1.0": ("not available", "without a source distribution"),
+    "pkg:pypi/climbing@1.0": (
+        "not available",
+        "leaves its tree; got tool-1.0/../../etc/cron.d/run",
+    ),
+    "pkg:pypi/bomb@1.0": ("not available", "cannot be read"),
+    "pkg:pypi/noarchive@1.0": ("not available", "cannot be read"),
+    "pkg:pypi/lying@1.0": ("different", "the bytes differ"),
+    "pkg:pypi/nowheel@1.0": ("not available", "cannot be read"),
+    "pkg:pypi/swapped@1.0": ("not available", "swapped-1.0-py3-none-any.whl"),
+    "pkg:pypi/lost@1.0": ("not available", "answers 404"),
+    "pkg:pypi/endless@1.0": ("build failed", "exit code 1"),
+    "pkg:pypi/faulty@1.0": ("not available", "the engine went away"),
+    "pkg:npm/good@1.0": ("not available", "purl 'pkg:npm/good@1.0'"),
+    "no purl at all": ("not available", "not a release"),
+    "pkg:pypi/last@1.0": ("identical", "same SHA-256"),
+}
+
+
+@dataclass
+class Vendors:
+    """An index, and what it serves."""
+
+    folder: Path
+    index: FakeIndex = field(default_factory=FakeIndex)
+    files: dict[Digest, bytes] = field(default_factory=dict)
+
+    def put(self, project: str, name: str, data: bytes, **facts: Any) -> None:
+        """Serve a file of version 1.0, under its digest or, to be found out, under another."""
+        facts = {"kind": "wheel", "sha256": Digest.of(data), **facts}
+        self.index.put(project, "1.0", RELEASED, name=name, **facts)
+        self.files[facts["sha256"]] = data
+
+    def release(
+        self,
+        project: str,
+        *,
+        shipped: bytes | None = None,
+        source: bytes | None = None,
+        yanked: str | None = None,
+    ) -> None:
+        """Release a project; the wheel and the source are sound where nothing else is said."""
+        made = self.wheel(project) if shipped is None else shipped
+        self.put(project, WHEEL.format(project), made, yanked=yanked)
+        made = self.source(project) if source is None else source
+        self.put(project, SDIST.format(project), made, kind="sdist")
+
+    def wheel(self, project: str, record: str | None = None) -> bytes:
+        files = {**wheel_files(), "tool/name": Entry(data=project.encode())}
+        return wheel(self.folder / "made.whl", files, record=record).read_bytes()
+
+    def source(self, project: str, **more: Entry) -> bytes:
+        files = source_files(**{"tool/name": Entry(data=project.encode()), **more})
+        return sdist(self.folder / "made.tar.gz", files).read_bytes()
+
+    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+        """Fetch as a `Fetcher` does."""
+        paths: list[Path] = []
+        for want in wants:
+            if want.sha256 not in self.files:
+                raise InputUnavailableError(f"{want.name} answers 404")
+            path = into / f"{len(paths)}"
+            path.write_bytes(self.files[want.sha256])
+            paths.append(path)
+        return paths
+
+
+def vendors(folder: Path) -> Vendors:
+    """Return an index of sound releases, and of all others of the list."""
+    made = Vendors(folder)
+    tool = io.BytesIO()
+    with zipfile.ZipFile(tool, "w") as archive:
+        archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
+    made.files[Digest.of(tool.getvalue())] = tool.getvalue()
+    for project, version in (("setuptools", "61.3.1"), ("wheel", "0.37.1")):
+        made.index.put(project, version, RELEASED, sha256=Digest.of(tool.getvalue()))
+    for project in ("good", "last", "endless", "faulty"):
+        made.release(project)
+    made.release("yanked", yanked="it deletes files")
+    made.put("nosource", WHEEL.format("nosource"), made.wheel("nosource"))
+    made.release("climbing", source=made.source("climbing", **{"../../etc/cron.d/run": Entry()}))
+    made.release("bomb", source=made.source("bomb", zeros=Entry(data=bytes(8 << 20))))
+    made.release("noarchive", source=b"<html>moved</html>")
+    made.release("nowheel", shipped=b"PK\x03\x04 and then nothing")
+    made.release("lying", shipped=made.wheel("lying", record="tool/name,sha256=AAAA,5\n"))
+    name = WHEEL.format("swapped")
+    made.put("swapped", name, made.wheel("another"), sha256=Digest.of(b"what was announced"))
+    made.put("swapped", SDIST.format("swapped"), made.source("swapped"), kind="sdist")
+    made.release("lost")
+    del made.files[Digest.of(made.source("lost"))]
+    return made
+
+
+class Tries:
+    """Stands for the containers: builds what the sound release of that name holds."""
+
+    def __init__(self, made: Vendors, shop: Any, target: Any, *_: object) -> None:
+        del shop
+        self.made, self.target = made, target
+
+    def run(self, hypothesis: Hypothesis, *, seconds: int) -> Tried:
+        project = self.target.product
+        if project == "faulty":
+            raise EngineError("the engine went away")
+
+        def build(_: Hypothesis) -> Path | str:
+            if project == "endless":
+                return TIMED_OUT
+            path = self.made.folder / f"{project}-rebuilt.whl"
+            path.write_bytes(self.made.wheel(project))
+            return path
+
+        tryout = FakeTryout(build=build, published=self.target.shipped.sha256)
+        return tryout.run(hypothesis, seconds=seconds)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    made = vendors(tmp_path)
+    home = tmp_path / "home"
+    center = Center(id="local", home=home, store=home / "store", recipes=tmp_path / "recipes")
+    shop: Any = Workshop(center)
+    made_image(
+        tmp_path / "recipes" / "images",
+        "python-wheel",
+        ["python3", "python3-pip", "python3-venv"],
+        shop.vault,
+        versions={"python3": "3.11.2-1"},
+    )
+    shop.fetcher, shop.index = made, made.index
+    shop.engine, shop.budget = SimpleNamespace(sweep=lambda _: 0), None
+    monkeypatch.setattr(search, "ContainerTryout", partial(Tries, made))
+    small = ArchiveLimits(unpacked=4 << 20)
+    monkeypatch.setattr(search, "read_sdist", partial(read_sdist, limits=small))
+
+    def forbidden(*words: object, **_: object) -> None:
+        pytest.fail(f"a program was started: {words}")
+
+    monkeypatch.setattr(subprocess, "Popen", forbidden)
+    return shop
+
+
+def measured(shop: Any) -> dict[str, Row]:
+    rows = measure(list(ROWS), shop, shop.index, jobs=1, limits=Limits(tries=3))
+    assert [row.purl for row in rows] == list(ROWS)
+    return {row.purl: row for row in rows}
+
+
+def test_each_bad_release_is_one_clear_row_and_the_run_goes_on(shop: Any) -> None:
+    rows = measured(shop)
+    for purl, (status, said) in ROWS.items():
+        assert (purl, rows[purl].status) == (purl, status), rows[purl]
+        assert said in rows[purl].reason
+        assert "\n" not in rows[purl].reason
+        assert "Traceback" not in rows[purl].reason
+    assert rows["pkg:pypi/endless@1.0"].causes == ("build-does-not-end",)
+    assert figures(list(rows.values()))["counts"]["not available"] == 12
+
+
+def test_what_is_odd_about_a_release_stands_in_its_row(shop: Any) -> None:
+    rows = measured(shop)
+    assert rows["pkg:pypi/yanked@1.0"].notes == (
+        "the vendor has yanked this release: it deletes files",
+    )
+    notes = rows["pkg:pypi/lying@1.0"].notes
+    assert notes[0] == "tool/__init__.py is not in RECORD"
+    assert rows["pkg:pypi/lying@1.0"].causes == ("unexplained",)
+    assert rows["pkg:pypi/good@1.0"].notes == ()
+
+
+def test_nothing_is_left_half_written(shop: Any) -> None:
+    measured(shop)
+    home = shop.center.home
+    assert [path for path in (home / "runs").rglob("*") if path.is_file()] == []
+    assert list((home / "work").iterdir()) == []
+    for folder in (home / "infer").iterdir():
+        (path,) = folder.iterdir()
+        assert Trail.model_validate_json(path.read_bytes()).finished
+    vaulted = [p for p in (home / "store" / "private").rglob("*") if p.is_file()]
+    assert vaulted
+    for path in vaulted:
+        assert digest_file(path).hex == path.name
+    assert Digest.of(shop.fetcher.wheel("another")) not in set(shop.vault.digests())

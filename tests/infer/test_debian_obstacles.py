@@ -1,0 +1,215 @@
+"""What keeps a Debian source from being tried: each is one named cause, and no container starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from builders.digest import Digest
+from builders.errors import ImageUnavailableError
+from builders.images import Images
+from builders.locators import Want
+from builders.words import Outcome, Verdict
+from pipelines.center import Center
+from pipelines.infer.debianbuildinfo import BuildRecord, RecordedFile
+from pipelines.infer.debiancauses import DebianCause
+from pipelines.infer.debiandraft import Attempt
+from pipelines.infer.debianindex import Binary, Provider, SourceEntry
+from pipelines.infer.debiansearch import infer_debian, search
+from pipelines.infer.debiansource import find_source_package, source_locator
+from pipelines.infer.debiantryout import TriedSource
+from pipelines.infer.search import Limits
+from pipelines.infer.trail import Trail
+from pipelines.judge.finding import Finding
+from pipelines.judge.look import FileFact
+from pipelines.workshop import Workshop
+from tests.madeimages import made_image
+
+PURL = "pkg:deb/debian/tool@1.0?arch=source"
+TAR = b"the source"
+DSC = f"""Format: 3.0 (native)
+Source: tool
+Version: 1.0
+Checksums-Sha256:
+ {Digest.of(TAR)} {len(TAR)} tool_1.0.tar.xz
+Files:
+ 00000000000000000000000000000000 {len(TAR)} tool_1.0.tar.xz
+""".encode()
+DEB = Binary(
+    name="tool",
+    version="1.0",
+    architecture="amd64",
+    source="tool",
+    source_version="1.0",
+    size=7,
+    sha256=Digest("a" * 64),
+)
+ENTRY = SourceEntry(
+    name="tool",
+    version="1.0",
+    dsc="tool_1.0.dsc",
+    sha256=Digest.of(DSC),
+    debs=("tool",),
+    udebs=(),
+    fields={},
+)
+RECORD = BuildRecord(
+    sha256=Digest("c" * 64),
+    signed=False,
+    source="tool",
+    source_version="1.0",
+    version="1.0",
+    architectures=("amd64",),
+    builder="amd64",
+    files={DEB.file_name: RecordedFile(size=DEB.size, sha256=DEB.sha256)},
+    installed={"gcc": "0.9"},
+    variables={},
+)
+OTHER = replace(DEB, name="libwanted-dev", source="wanted")
+
+
+@dataclass(frozen=True)
+class Lists:
+    """An `Index` of a few packages."""
+
+    entry: SourceEntry = ENTRY
+    listed: tuple[Binary, ...] = (DEB, OTHER)
+
+    def source(self, name: str, version: str) -> SourceEntry | None:
+        return self.entry if (name, version) == (self.entry.name, self.entry.version) else None
+
+    def binaries(self, names: Sequence[str]) -> tuple[Binary, ...]:
+        return tuple(b for b in self.listed if b.name in names)
+
+    def providers(self, name: str) -> tuple[Provider, ...]:
+        del name
+        return ()
+
+
+@dataclass
+class Mirror:
+    """A `Fetcher` that has the source, and counts what is asked for."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+        paths = []
+        for want in wants:
+            self.asked.append(want.name)
+            path = into / want.name
+            path.write_bytes({"tool_1.0.dsc": DSC, "tool_1.0.tar.xz": TAR}[want.name])
+            paths.append(path)
+        return paths
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Any:
+    home = tmp_path / "home"
+    center = Center(id="local", home=home, store=home / "store", recipes=tmp_path)
+    shop: Any = Workshop(center)
+    made_image(tmp_path / "images", "debian-trixie-build", ["gcc"], shop.vault)
+    shop.fetcher = Mirror()
+    shop.engine = SimpleNamespace(sweep=lambda _: 0)
+    return shop
+
+
+def lists(**fields: str) -> Lists:
+    return Lists(entry=replace(ENTRY, fields=fields))
+
+
+@pytest.mark.parametrize(
+    ("index", "status", "cause", "said"),
+    [
+        (
+            Lists(entry=replace(ENTRY, debs=(), udebs=("tool-udeb",))),
+            "not available",
+            DebianCause.ONLY_UDEBS,
+            "tool-udeb",
+        ),
+        (
+            Lists(listed=()),
+            "not available",
+            DebianCause.NOT_SHIPPED,
+            "no package of this version in the suite",
+        ),
+        (
+            lists(**{"Build-Depends": "gone (>= 2)"}),
+            "build failed",
+            DebianCause.UNMET,
+            "gone (>= 2)",
+        ),
+        (
+            lists(**{"Build-Conflicts": "gcc"}),
+            "build failed",
+            DebianCause.CONFLICT,
+            "gcc 1",
+        ),
+    ],
+)
+def test_what_the_lists_already_say_is_the_cause(
+    shop: Any, index: Lists, status: str, cause: DebianCause, said: str
+) -> None:
+    trail = infer_debian(PURL, shop, index=index)
+    assert told(trail) == (status, cause, said)
+    fetched = [] if status == "not available" else ["tool_1.0.dsc", "tool_1.0.tar.xz"]
+    assert shop.fetcher.asked == fetched
+    assert (trail.tries, trail.recipe) == ((), None)
+
+
+def test_an_image_that_cannot_be_derived_is_the_cause(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def derive(*words: object) -> None:
+        asked.append(words[2])
+        raise ImageUnavailableError("two packages exclude each other")
+
+    monkeypatch.setattr(Images, "derive", derive)
+    for record in (None, RECORD):
+        trail = infer_debian(
+            PURL, shop, index=lists(**{"Build-Depends": "libwanted-dev"}), record=record
+        )
+        said = "libwanted-dev: two packages exclude each other"
+        assert told(trail) == ("build failed", DebianCause.NO_IMAGE, said)
+    assert list(shop.workdir.iterdir()) == []
+    assert asked == [("libwanted-dev",)] * 2  # what is recorded asks for no other image
+    assert trail.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
+
+
+def test_a_record_of_what_is_not_shipped_hides_no_cause(shop: Any) -> None:
+    trail = infer_debian(PURL, shop, index=Lists(listed=()), record=RECORD)
+    assert told(trail)[:2] == ("not available", DebianCause.NOT_SHIPPED)
+    assert trail.notes[0].startswith("from a .buildinfo")
+
+
+def test_an_output_that_nobody_ships_is_the_cause() -> None:
+    extra = Finding(
+        name="extra_1.0_amd64.deb",
+        verdict=Verdict.UNEXPECTED,
+        reason="no declaration covers it",
+        rebuilt=FileFact(sha256=Digest("5" * 64), size=7),
+    )
+    tried = TriedSource(
+        claim=Digest("1" * 64), outcome=Outcome.BUILT, reason="", seconds=1, findings=(extra,)
+    )
+    tryout: Any = SimpleNamespace(run=lambda *_, **__: tried, tools=lambda _: ())
+    package = find_source_package(source_locator(PURL), Lists())
+    trail = search(package, Attempt(image="debian-trixie-build", options=()), tryout, Limits())
+    assert told(trail) == ("different", DebianCause.UNEXPECTED, "extra_1.0_amd64.deb")
+
+
+def test_every_cause_is_told_by_some_test() -> None:
+    here = Path(__file__).parent
+    text = "".join(path.read_text() for path in here.glob("test_debian_*.py"))
+    assert [c for c in DebianCause if f"DebianCause.{c.name}" not in text and c not in text] == []
+
+
+def told(trail: Trail) -> tuple[str, str, str]:
+    (cause,) = trail.causes
+    return trail.status, cause.name, cause.detail

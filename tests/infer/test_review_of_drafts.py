@@ -1,0 +1,166 @@
+"""A draft before its reviewer: explained by the linter, approved like any recipe, then built."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.digest import Digest, digest_file
+from builders.errors import ImageUnavailableError
+from builders.images.provide import ProvidedImage
+from builders.locators import FileLocator
+from builders.locators.locator import relative_path
+from builders.words import Outcome
+from pipelines.center import Center, load_center
+from pipelines.evidence.signing import create_key
+from pipelines.infer.search import Limits, Search
+from pipelines.infer.target import Pin, Target
+from pipelines.infer.trail import Trail
+from pipelines.job import Job
+from pipelines.report import Report
+from pipelines.verify import Steps, job_for, verify
+from pipelines.workshop import Workshop, workshop
+from tests.command import Ended, samebits
+from tests.infer.workbench import (
+    RELEASED,
+    Entries,
+    Entry,
+    FakeTryout,
+    backends,
+    sdist,
+    source_files,
+    wheel,
+    wheel_files,
+)
+from tests.policy.world import signed_file
+
+WHEEL, SDIST = "tool-1.0-py3-none-any.whl", "tool-1.0.tar.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A center that wants one review, and a draft of a release that it has the files of."""
+
+    folder: Path
+    center: Center
+    draft: Path
+    trail: Trail
+
+    def run(self, *words: str | Path) -> Ended:
+        return samebits(*words, "--center", self.folder / "center.yaml", home=self.folder / "home")
+
+    def approve(self) -> Ended:
+        key = self.folder / "ada.key"
+        return self.run("review", "approve", self.draft, "--key", key, "--reviewer", "ada", "--yes")
+
+    def verified(self, change: str = "", to: str = "") -> tuple[Report, int]:
+        """Return the report of a run without images, and how often it asked for one.
+
+        It is that of the draft, or of one beside it in which `change` became `to`.
+        """
+        asked = []
+        recipe = self.draft
+        if change:
+            recipe = self.draft.with_name(f"{len(to)}.yaml")
+            assert change in self.draft.read_text()
+            recipe.write_text(self.draft.read_text().replace(change, to))
+
+        def image(job: Job) -> ProvidedImage:
+            asked.append(job)
+            raise ImageUnavailableError("this test has no image")
+
+        with job_for(recipe, self.center) as job:
+            return verify(job, Steps(provide_image=image)), len(asked)
+
+
+def desk(folder: Path, *, shipped: Entries, built: Entries) -> Desk:
+    """Draft the recipe of a wheel `shipped`, where every try builds `built`."""
+    create_key(folder, "ada")
+    create_key(folder, "statements")
+    signed_file(folder, "reviewers:\n  - {name: ada, key: ada.pub}\nreviews: {minimum: 1}\n")
+    file = folder / "center.yaml"
+    file.write_text("schema: samebits/center/v1\nid: local\nhome: home\npolicy: policy.dsse.json\n")
+    center = load_center(file)
+    place = folder / "local" / "tool"
+    place.mkdir(parents=True)
+    wheel(place / WHEEL, shipped)
+    sdist(place / SDIST, source_files())
+    target = Target(
+        vendor="local",
+        product="tool",
+        version="1.0",
+        shipped=_pin(place / WHEEL),
+        source=_pin(place / SDIST),
+        uploaded=RELEASED,
+    )
+    trail = _search(target, workshop(center), folder, place, built)
+    draft = place / "1.0.yaml"
+    draft.write_text(trail.recipe or "")
+    return Desk(folder=folder, center=center, draft=draft, trail=trail)
+
+
+def _pin(path: Path) -> Pin:
+    locator = FileLocator(path=relative_path(path.name))
+    return Pin(name=path.name, locator=locator, sha256=digest_file(path))
+
+
+def _search(target: Target, shop: Workshop, folder: Path, place: Path, built: Entries) -> Trail:
+    for pin in (target.shipped, target.source):
+        shop.vault.add(place / pin.name, pin.sha256, what=pin.name)
+    index = backends()
+    for files in index.projects.values():
+        for file in files:  # whose content, to the vault, is their name
+            path = folder / file.name
+            path.write_text(file.name)
+            shop.vault.add(path, Digest.of(file.name.encode()), what=file.name)
+    rebuilt = wheel(folder / "built.whl", built)
+    tryout = FakeTryout(build=lambda _: rebuilt, published=target.shipped.sha256)
+    search = Search(target, shop, index, tryout, folder / "work", Limits(tries=1), None)
+    nothing = folder / "nothing.whl"
+    with zipfile.ZipFile(nothing, "w") as archive:
+        archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
+    search.use_tools(lambda _: nothing)
+    return search.run()
+
+
+@pytest.fixture
+def same(tmp_path: Path) -> Desk:
+    return desk(tmp_path, shipped=wheel_files(), built=wheel_files())
+
+
+def test_a_draft_is_built_once_it_is_approved_and_as_it_was_approved(same: Desk) -> None:
+    report, asked = same.verified()
+    assert (report.outcome, asked) == (Outcome.SOURCE_NOT_REVIEWED, 0)
+    assert "0 of 1 reviewers: nobody" in (report.reason or "")
+    approved = same.approve()
+    assert approved.code == 0, approved.err
+    report, asked = same.verified()
+    assert (report.outcome, asked) == (Outcome.IMAGE_UNAVAILABLE, 1)
+    assert [review.name for review in report.environment.reviews] == ["ada"]
+    report, asked = same.verified("mode: frozen", to="mode: advancing")
+    assert (report.outcome, asked) == (Outcome.SOURCE_NOT_REVIEWED, 0)
+    report, asked = same.verified("bits)", to="bits, I am told)")
+    assert asked == 1, "words beside a value are in no claim"
+
+
+def test_lint_explains_every_inferred_value(same: Desk) -> None:
+    shown = same.run("recipe", "lint", same.draft)
+    assert shown.code == 0
+    for scalar in same.trail.scalars:
+        assert f"inferred: {scalar.name} {scalar.value} ({scalar.bits:g} bits): " in shown.out
+    assert "draft: inferred from the shipped file in 1 try" in shown.out
+    assert "NOT IDENTICAL" not in shown.out
+
+
+def test_lint_says_what_a_draft_leaves_unexplained(tmp_path: Path) -> None:
+    planted = {**wheel_files(), "tool/update.py": Entry(data=b"import socket\n")}
+    other = desk(tmp_path, shipped=planted, built=wheel_files())
+    assert other.trail.status == "different"
+    row: Any = other.run("recipe", "lint", other.draft, "--json").document()["recipes"][0]
+    assert row["error"] is None
+    assert "NOT IDENTICAL: this is the nearest of what was tried." in row["draft"]
+    assert "remaining cause files-the-sdist-lacks: tool/update.py" in row["draft"]
