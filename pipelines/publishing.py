@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from builders.claim import recipe_script
 from builders.digest import Digest
-from builders.errors import UsageError
+from builders.errors import StoreConflictError, UsageError
 from builders.images.provide import claimed_digest
 from builders.vault import Vault
 from pipelines.center import Center
 from pipelines.evidence import Store, Visibility
 from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.keys import REPORT, private_twin, release_run
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signed import named
+from pipelines.evidence.store import TooLargeError
 from pipelines.foldercache import FolderCache
 from pipelines.job import Job
 from pipelines.redaction import public_form, redact
 from pipelines.report import Report
+from pipelines.robustness import MovedRebuild
 from pipelines.signer import CenterSigner, Evidence, LocalSigner, SocketSigner
 from pipelines.signer.evidence import MAX_RECIPE
 from pipelines.signer.local import center_key, folder_locks, log_signer
@@ -47,13 +50,21 @@ def open_signer(center: Center, store: Store, vault: Vault) -> CenterSigner:
     )
 
 
-def sign_and_store(job: Job, report: Report, signer: CenterSigner, store: Store) -> tuple[str, ...]:
+def sign_and_store(
+    job: Job,
+    report: Report,
+    signer: CenterSigner,
+    store: Store,
+    *,
+    moved: MovedRebuild | None = None,
+) -> tuple[str, ...]:
     """Sign what a run found and store it; returns the names of the records.
 
-    What the report names by digest must be in the store already. Raises `RefusedError` when the
-    signer does not agree, `SignerError` when it cannot be reached, `StoreError`.
+    What report and `moved` name by digest must be in the store already; what the store has of the
+    run's statements is left as it is. Raises `RefusedError` when the signer does not agree,
+    `SignerError` when it cannot be reached, `StoreError`.
     """
-    evidence = gather_evidence(job, report, store)
+    evidence = gather_evidence(job, report, store).model_copy(update={"moved": moved})
     folder = run_folder(report)
     envelopes = named(signer.sign(evidence))
     for name, envelope in envelopes.items():
@@ -118,8 +129,16 @@ def _put(store: Store, key: str, envelope: Envelope) -> None:
 
     Not every scheme signs the same bytes to the same signature.
     """
-    if store.has(key):
-        there = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
-        if there.payload == envelope.payload:
-            return
-    store.put_record(key, envelope.to_bytes())
+    try:
+        store.put_record(key, envelope.to_bytes())
+    except StoreConflictError:
+        if _payload_at(store, key) != envelope.payload:
+            raise
+
+
+def _payload_at(store: Store, key: str) -> bytes | None:
+    """Return the payload of a stored envelope; None of what is none."""
+    try:
+        return Envelope.from_bytes(store.get(key, MAX_ENVELOPE)).payload
+    except (MalformedError, TooLargeError):
+        return None

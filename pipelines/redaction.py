@@ -27,6 +27,7 @@ from pipelines.evidence.statements.run import (
 from pipelines.judge.finding import Cause, Explanation, Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.report import Attempt, Environment, Report, ReviewFact, SourceFact
+from pipelines.robustness import MovedRebuild
 
 WITHHELD = "withheld"
 _STEPS = (
@@ -94,6 +95,20 @@ def _open_attempt(attempt: Attempt) -> Attempt:
 def redact_run(run: Run, salt: Salt) -> Run:
     """Return a run as the public statements about it are made."""
     return replace(run, report=redact(run.report, salt), recipe=salt.keyed(run.recipe), salt=salt)
+
+
+def redact_moved(moved: MovedRebuild, report: Report, salt: Salt) -> MovedRebuild:
+    """Return a moved rebuild of the run that `report`, which is whole, is about, for the public.
+
+    What was moved was not declared, so that all of it is words and numbers of our own.
+    """
+    view = _View(salt, shipped_digests(report))
+    return MovedRebuild(
+        moved=moved.moved,
+        kept=moved.kept,
+        rebuild=view.rebuild(moved.rebuild, declared_names(report)),
+        tested_on=moved.tested_on,
+    )
 
 
 def declared_names(report: Report) -> frozenset[str]:
@@ -178,29 +193,31 @@ class _View:
         )
 
     def attempt(self, attempt: Attempt, declared: AbstractSet[str]) -> Attempt:
-        rebuild = attempt.rebuild
         return Attempt(
             number=attempt.number,
             purpose=attempt.purpose,
-            rebuild=Rebuild(
-                outcome=rebuild.outcome,
-                reason=_ending(rebuild),
-                exit_code=rebuild.exit_code,
-                signal=rebuild.signal,
-                oom_killed=rebuild.oom_killed,
-                peak_memory=rebuild.peak_memory,
-                wall_seconds=rebuild.wall_seconds,
-                log=self.secret(rebuild.log),
-                log_truncated=rebuild.log_truncated,
-                outputs=tuple(
-                    Output(
-                        name=output.name,
-                        size=output.size,
-                        sha256=self.built(output.sha256),
-                        part=output.part,
-                    )
-                    for output in rebuild.outputs
-                    if output.part is Part.ARTEFACT and output.name in declared
-                ),
+            rebuild=self.rebuild(attempt.rebuild, declared),
+        )
+
+    def rebuild(self, rebuild: Rebuild, declared: AbstractSet[str]) -> Rebuild:
+        return Rebuild(
+            outcome=rebuild.outcome,
+            reason=_ending(rebuild),
+            exit_code=rebuild.exit_code,
+            signal=rebuild.signal,
+            oom_killed=rebuild.oom_killed,
+            peak_memory=rebuild.peak_memory,
+            wall_seconds=rebuild.wall_seconds,
+            log=self.secret(rebuild.log),
+            log_truncated=rebuild.log_truncated,
+            outputs=tuple(
+                Output(
+                    name=output.name,
+                    size=output.size,
+                    sha256=self.built(output.sha256),
+                    part=output.part,
+                )
+                for output in rebuild.outputs
+                if output.part is Part.ARTEFACT and output.name in declared
             ),
         )

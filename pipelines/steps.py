@@ -22,7 +22,7 @@ from builders.seal import Seal, seal_files
 from builders.source import source_digest
 from builders.words import Role
 from pipelines import progress
-from pipelines.evidence import Visibility
+from pipelines.evidence import Store, Visibility
 from pipelines.evidence.keys import cas
 from pipelines.evidence.outbox import OutboxStore
 from pipelines.evidence.release import ReleaseName
@@ -37,6 +37,7 @@ from pipelines.publishing import (
     store_report,
 )
 from pipelines.report import Attempt, Report, SourceFact
+from pipelines.robustness import MovedRebuild
 
 LIBRARY = "the declared clock"
 JUDGED, RETRY, CONFIRMING = "judged", "retry", "confirming"
@@ -184,11 +185,7 @@ def publish(job: Job, report: Report) -> str:
     store = job.shop().store
     progress.sink().step(job.release, "storing evidence")
     for attempt in report.attempts:
-        folder = attempt_folder(job, attempt.number)
-        if attempt.rebuild.log is not None:
-            store.put_file(cas(Visibility.PRIVATE, attempt.rebuild.log), folder / LOG)
-        for output in attempt.rebuild.outputs:
-            store.put_file(cas(Visibility.PRIVATE, output.sha256), folder / OUTPUTS / output.name)
+        _keep(store, attempt.rebuild, attempt_folder(job, attempt.number))
     make_salt(job, store)
     book, records = job.shop().logbook(), run_folder(report)
     with book.storing(records):
@@ -198,6 +195,24 @@ def publish(job: Job, report: Report) -> str:
     if (flushed := job.shop().flush()) and (note := flushed.note()):
         progress.sink().step(job.release, note)
     return key
+
+
+def publish_moved(job: Job, report: Report, moved: MovedRebuild, folder: Path) -> None:
+    """Store what a moved rebuild left in `folder`, and its statement beside those of the run."""
+    store = job.shop().store
+    _keep(store, moved.rebuild, folder)
+    book, records = job.shop().logbook(), run_folder(report)
+    signer = open_signer(job.center, store, job.shop().vault)
+    with book.storing(records):
+        sign_and_store(job, report, signer, store, moved=moved)
+    _settle(job, book, records)
+
+
+def _keep(store: Store, made: Rebuild, folder: Path) -> None:
+    if made.log is not None:
+        store.put_file(cas(Visibility.PRIVATE, made.log), folder / LOG)
+    for output in made.outputs:
+        store.put_file(cas(Visibility.PRIVATE, output.sha256), folder / OUTPUTS / output.name)
 
 
 def _settle(job: Job, book: Logbook, records: str) -> None:

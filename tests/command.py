@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,16 +52,26 @@ def samebits(
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def start(*words: str | Path, home: Path) -> subprocess.Popen[str]:
-    """Start the command in a session of its own."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=_environment(home),
-        start_new_session=True,
-    )
+@contextmanager
+def started(*words: str | Path, home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start the command in a session of its own; after the block it is gone, and what it left."""
+    try:
+        # Whoever was started in the background ignores SIGINT, and hands that on.
+        with subprocess.Popen(
+            ["env", "--default-signal=INT", *COMMAND, *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(home),
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+    finally:
+        if any((home / "runs").glob("*")):  # only where a test has failed
+            samebits("reap", home=home)
 
 
 def finish(process: subprocess.Popen[str], *, seconds: int = 60) -> Ended:

@@ -202,26 +202,44 @@ def corpus(
 
 
 @command.command()
-@click.option("--count", default=35, show_default=True, type=click.IntRange(0, 5000))
+@click.option("--count", default=34, show_default=True, type=click.IntRange(0, 5000))
 @click.option(
     "--real/--no-real", default=True, show_default=True, help="The recipes that are here."
 )
-@click.option("--seconds", default=0.0, show_default=True, help="How long each fixture builds.")
+@click.option(
+    "--seconds",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 300),
+    help="CPU that the build of a fixture takes.",
+)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--shard", type=click.IntRange(1, 500), help="Releases of one flow run.")
+@click.option("--then", type=click.IntRange(1, 5000), help="Fixtures of a second night.")
 @json_option
 def night(
-    count: int, real: bool, seconds: float, workers: int, shard: int | None, as_json: bool
+    count: int,
+    real: bool,
+    seconds: int,
+    workers: int,
+    shard: int | None,
+    then: int | None,
+    as_json: bool,
 ) -> None:
     """Measure a night of real recipes and small fixtures on a center with its own workers.
+
+    With --then another center has a second night, and the peaks of memory stand side by side.
 
     \b
     Example:
       samebits bench night --json
-      samebits bench night --count 12 --no-real --seconds 20 --json
+      samebits bench night --count 16 --no-real --seconds 20 --json
+      samebits bench night --count 40 --no-real --then 200 --json
     """
     from pipelines.bench.night import measure
     from pipelines.bench.show import show
 
-    figures = measure(count=count, real=real, seconds=seconds, workers=workers, shard=shard)
+    figures = measure(
+        count=count, real=real, seconds=seconds, workers=workers, shard=shard, then=then
+    )
     show(figures, as_json=as_json)

@@ -52,7 +52,8 @@ def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
     for entry in [] if as_json else found:
         if isinstance(entry, RunSummary):
             name = entry.name
-            click.echo(f"{name.run}  {entry.verdict or entry.outcome:<16} {name.release}")
+            moved = f"  (elsewhere: {entry.robustness})" if entry.robustness else ""
+            click.echo(f"{name.run}  {entry.verdict or entry.outcome:<16} {name.release}{moved}")
         else:
             click.echo(f"DAMAGED  {entry.prefix}: {entry.reason}")
     sys.exit(0 if all(isinstance(entry, RunSummary) for entry in found) else EXIT_NOT_CHECKED)
@@ -97,7 +98,8 @@ def show(
 ) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
 
-    Of a private release that is the whole report, which is not among what is public.
+    And, if the run was rebuilt elsewhere too, what that showed. Of a private release that is the
+    whole report, which is not among what is public.
 
     \b
     Examples:
@@ -107,18 +109,31 @@ def show(
     from pipelines.center import load_center
     from pipelines.cli.table import show_report
     from pipelines.evidence import ReleaseName, find_run, read_report
+    from pipelines.evidence.robustness import lines, read_robustness
+    from pipelines.evidence.store import DamagedError
     from pipelines.report import Report
     from pipelines.workshop import workshop
 
     store = workshop(load_center(center_file)).store
-    document = read_report(store, find_run(store, ReleaseName.parse(release), run), whole=True)
+    name = find_run(store, ReleaseName.parse(release), run)
+    document = read_report(store, name, whole=True)
     report = Report.model_validate(document)
+    elsewhere, damaged = None, None
+    try:
+        elsewhere = read_robustness(store, name)
+    except DamagedError as error:  # no verdict rests on it, so the report is shown first
+        damaged = error
     if log_to is not None:
         _copy_log(store, report, log_to)
     if as_json:
-        click.echo(json.dumps(document, indent=2))
+        told = {"robustness": elsewhere.to_dict()} if elsewhere else {}
+        click.echo(json.dumps(document | told, indent=2))
     else:
         show_report(report)
+        for line in lines(elsewhere) if elsewhere else ():
+            click.echo(f"  {line}")
+    if damaged:
+        raise damaged
 
 
 def _copy_log(store: Store, report: Report, target: Path) -> None:

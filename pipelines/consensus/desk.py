@@ -25,6 +25,7 @@ from pipelines.consensus.publish import (
     publish_summary,
     summary_prefix,
 )
+from pipelines.consensus.remembered import LogMemory
 from pipelines.consensus.silence import Asked
 from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
 from pipelines.consensus.verified import Source
@@ -45,6 +46,9 @@ from pipelines.report import Report
 from pipelines.review.gate import reviewed_of, standing
 from pipelines.signer.orders import StatusOrder
 from pipelines.workshop import recipes_folder, workshop
+
+_READ = LogMemory()
+"""What this process has read of logs, for the summaries that it checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +94,15 @@ def open_desk(center: Center, now: datetime) -> Desk:
     )
 
 
-def read_logs(desk: Desk, releases: Iterable[ReleaseName]) -> LogIndexes:
-    """Return the indexes of the logs of all centers, for `releases`; each log is read once."""
-    return LogIndexes({s.center: s.store for s in desk.sources}, desk.policy.policy, releases)
+def read_logs(
+    desk: Desk, releases: Iterable[ReleaseName], *, memory: LogMemory | None = None
+) -> LogIndexes:
+    """Return the indexes of the logs of all centers, for `releases`; each log is read once.
+
+    Of what is in the `memory` of the process only the growth is read, and it takes that in.
+    """
+    stores = {s.center: s.store for s in desk.sources}
+    return LogIndexes(stores, desk.policy.policy, releases, memory)
 
 
 def join_release(
@@ -174,11 +184,17 @@ def summarizer(desk: Desk) -> Summarizer:
     )
 
 
-def check_summary(center: Center, statement: SummaryStatement, now: datetime) -> None:
-    """Join again what a summary is about, and raise `RefusedError` unless it comes to the same."""
+def check_summary(
+    center: Center, statement: SummaryStatement, now: datetime, *, memory: LogMemory = _READ
+) -> None:
+    """Join again what a summary is about, and raise `RefusedError` unless it comes to the same.
+
+    Of a log in `memory` only the growth is read: a round asks for many summaries.
+    """
     desk, said = open_desk(center, now), statement.predicate
     release = ReleaseName.parse(said.consensus.release)
-    joined = join_release(desk, release, claim=said.consensus.claim)
+    logs = read_logs(desk, [release], memory=memory)
+    joined = join_release(desk, release, claim=said.consensus.claim, logs=logs)
     about = statement.subject[0]
     for found in joined.consensus.artefacts:
         question = found.question

@@ -40,7 +40,8 @@ MAX_RECORDS = 20_000
 """Of one release, by one center."""
 MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
 """The verdicts that can be a match."""
-_PROVENANCE = "provenance-"
+_NO_POSITION = ("provenance-", "robustness-")
+"""Records that say nothing of what was shipped, and are not opened."""
 _RANKS = {Purpose.JUDGED: 0, Purpose.RETRY: 0, Purpose.RUN: 1}
 
 
@@ -125,7 +126,7 @@ def _read_run(
     out: list[CountedOut] = []
     seen: set[Digest] = set()
     for key in keys:
-        if not key.endswith(SUFFIX) or key.rpartition("/")[2].startswith(_PROVENANCE):
+        if not key.endswith(SUFFIX) or key.rpartition("/")[2].startswith(_NO_POSITION):
             continue
         found = read_signed(source, key, policy=policy, index_of=index_of)
         if found.pae is not None:

@@ -7,7 +7,7 @@ about something else is listed as damaged, with the reason, and never stops the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -29,6 +29,8 @@ from pipelines.evidence.strictjson import read_object
 
 MAX_REPORT = 32 << 20
 _ROOT = "public/releases/"
+ROBUSTNESS_RECORD = "robustness-1.dsse.json"
+"""Of a run's folder: what a moved rebuild showed, if one was made."""
 _RUN_DEPTH = 7  # public/releases/<vendor>/<product>/<version>/<center>/<run>
 
 
@@ -56,6 +58,8 @@ class RunSummary:
     verdict: Verdict | None
     artefacts: tuple[tuple[str, Verdict], ...]
     """File name and verdict, as reported."""
+    robustness: str | None = None
+    """What a moved rebuild showed, if one was made; `damaged` for a record that cannot be read."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -69,6 +73,7 @@ class RunSummary:
             "outcome": str(self.outcome),
             "verdict": None if self.verdict is None else str(self.verdict),
             "artefacts": [{"name": n, "verdict": str(v)} for n, v in self.artefacts],
+            "robustness": self.robustness,
         }
 
 
@@ -91,10 +96,12 @@ def runs(store: Store, release: ReleaseName | None = None) -> Iterator[RunSummar
     Raises `StoreError` only when the store itself cannot be read.
     """
     folder = _ROOT if release is None else _release_prefix(release)
-    for prefix, _ in groupby(store.list(folder), key=_run_prefix):
+    for prefix, keys in groupby(store.list(folder), key=_run_prefix):
+        moved = prefix + ROBUSTNESS_RECORD in keys
         try:
             name = _run_name(prefix)
-            yield _summary(name, read_report(store, name))
+            found = _summary(name, read_report(store, name))
+            yield replace(found, robustness=_robustness(store, name)) if moved else found
         except (DamagedError, NotFoundError, UsageError) as error:
             yield DamagedRun(prefix=prefix, reason=str(error))
 
@@ -166,6 +173,16 @@ def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
         raise _damaged(
             name.prefix + REPORT, got=problem, expected="the outcome and verdicts of a report"
         ) from error
+
+
+def _robustness(store: Store, name: RunName) -> str:
+    from pipelines.evidence.robustness import read_robustness  # noqa: PLC0415  # few runs have any
+
+    try:
+        told = read_robustness(store, name)
+    except DamagedError:
+        return "damaged"
+    return str(told.result) if told else "damaged"
 
 
 def _release_prefix(release: ReleaseName) -> str:

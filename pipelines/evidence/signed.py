@@ -11,21 +11,25 @@ from pipelines.evidence.statements import Statement, kind_of, read_statement
 from pipelines.evidence.statements.attempt import attempts
 from pipelines.evidence.statements.comparison import comparison
 from pipelines.evidence.statements.provenance import provenance
+from pipelines.evidence.statements.robustness import robustness
 from pipelines.evidence.statements.run import Run
+from pipelines.robustness import MovedRebuild
 
 SUFFIX = ".dsse.json"
 
 
-def statements_for(run: Run, *, sbom: Digest) -> list[Statement]:
+def statements_for(run: Run, *, sbom: Digest, moved: MovedRebuild | None = None) -> list[Statement]:
     """Return all statements about a run: A if it was built, B for each finding, E for each try.
 
-    `sbom` is the digest of its SBOM. There is always at least one E, whatever went wrong.
+    `sbom` is the digest of its SBOM. There is always at least one E, whatever went wrong. What a
+    moved rebuild showed, if one was made, comes last.
     """
     made = provenance(run, sbom=sbom)
     digest = made.digest() if made else None
     statements: list[Statement] = [made] if made else []
     statements += [comparison(run, f, provenance=digest) for f in run.report.artefacts]
-    return [*statements, *attempts(run)]
+    tests = [robustness(run, moved)] if moved else []
+    return [*statements, *attempts(run), *tests]
 
 
 def statement_of(envelope: Envelope) -> Statement:

@@ -46,9 +46,10 @@ async def _pool(client: PrefectClient, name: str, concurrency: int) -> None:
     for priority, queue in enumerate(QUEUES, 1):
         limit = None if queue == "steering" else concurrency
         if queue not in there:
-            await client.create_work_queue(
-                queue, work_pool_name=name, priority=priority, concurrency_limit=limit
-            )
+            with contextlib.suppress(ObjectAlreadyExists):  # another one was first
+                await client.create_work_queue(
+                    queue, work_pool_name=name, priority=priority, concurrency_limit=limit
+                )
         else:
             await client.update_work_queue(
                 there[queue].id, priority=priority, concurrency_limit=limit

@@ -21,7 +21,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.deployments import run_deployment
 from prefect.events import emit_event
 from prefect.runtime import flow_run
@@ -39,7 +39,7 @@ from pipelines.standing.alive import living
 from pipelines.standing.services import concurrency
 
 SHARD = "verify-shard/center"
-_POLL = 1.0
+_POLL = 2.0
 _LOOK_AFTER_DEAD = 10.0
 _PATIENCE = 900.0
 """Seconds without a word from Prefect's API after which a night gives up."""
@@ -86,6 +86,7 @@ def _spread(owner: Center, plan: NightPlan) -> None:
             waiting -= _ended(waiting)
             if time.monotonic() - looked > _LOOK_AFTER_DEAD:
                 restart_dead(owner)
+                waiting -= _deleted(waiting)
                 looked = time.monotonic()
             heard = time.monotonic()
         except httpx.HTTPError as error:  # the server is being started again
@@ -108,21 +109,36 @@ def _submit(owner: Center, plan: NightPlan, number: int) -> UUID:
 
 
 def _ended(waiting: set[UUID]) -> set[UUID]:
-    """Return which flow runs have ended; one that crashed is started again, and has not."""
+    """Return which flow runs have ended; one that crashed is started again, and has not.
+
+    Only those are asked for: of a large night, all would be megabytes, again and again.
+    """
     ended = set()
     with get_client(sync_client=True) as client:
         for batch in _batches(sorted(waiting)):
-            found = client.read_flow_runs(
-                flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": batch}})
-            )
-            ended |= set(batch) - {run.id for run in found}  # deleted by somebody
-            for run in found:
-                if run.state is None or not run.state.is_final():
-                    continue
+            for run in client.read_flow_runs(flow_run_filter=_among(batch, TERMINAL_STATES)):
                 crashed = run.state_type is StateType.CRASHED
                 if not (crashed and start_again(client, run)):
                     ended.add(run.id)
     return ended
+
+
+def _deleted(waiting: set[UUID]) -> set[UUID]:
+    """Return which flow runs are there no more, since somebody has deleted them."""
+    gone = set()
+    with get_client(sync_client=True) as client:
+        for batch in _batches(sorted(waiting)):
+            if client.count_flow_runs(flow_run_filter=_among(batch)) < len(batch):
+                found = client.read_flow_runs(flow_run_filter=_among(batch))
+                gone |= set(batch) - {run.id for run in found}
+    return gone
+
+
+def _among(ids: list[UUID], states: Iterable[StateType] = ()) -> FlowRunFilter:
+    wanted: dict[str, Any] = {"id": {"any_": ids}}
+    if states:
+        wanted["state"] = {"type": {"any_": sorted(states)}}
+    return FlowRunFilter.model_validate(wanted)
 
 
 def _batches(ids: list[UUID]) -> Iterable[list[UUID]]:
@@ -176,7 +192,13 @@ def _event(owner: Center, record: NightRecord, alarm: Alarm) -> None:
 
 def _table(record: NightRecord, summary: Summary) -> None:
     rows = [
-        {"release": e.release, "verdict": str(e.verdict), "how": str(e.mode), "why": str(e.why)}
+        {
+            "release": e.release,
+            "verdict": str(e.verdict),
+            "how": str(e.mode),
+            "why": str(e.why),
+            "elsewhere": str(e.moved or ""),
+        }
         for e in record.releases
     ]
     create_table_artifact(

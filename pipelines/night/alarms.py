@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from builders.words import Verdict
+from pipelines.evidence.statements.refusal import Complaint
 from pipelines.night.outside import Outside, PeerState
 from pipelines.night.record import Alarm, AlarmKind, Entry
 
@@ -26,6 +27,13 @@ _JOINED = {
     "SPLIT": (AlarmKind.SPLIT, _BOTH),
     "SHIPPED_MISMATCH": (AlarmKind.SHIPPED_MISMATCH, _SERVED),
     "SERVED_DIFFERENTLY": (AlarmKind.SHIPPED_MISMATCH, _SERVED),
+}
+_AGAINST = {
+    Complaint.SHORTENED: "is shorter than it was",
+    Complaint.FORKED: "shows other entries at the size that it had before",
+    Complaint.INCONSISTENT: "does not hold what it held before",
+    Complaint.ALTERED: "is altered",
+    Complaint.UNSIGNED: "is not signed with its key",
 }
 _EXPIRING = {"key": AlarmKind.KEY_EXPIRING, "policy": AlarmKind.POLICY_EXPIRING}
 
@@ -89,18 +97,13 @@ def _entry(entry: Entry, before: Entry | None) -> Iterator[Alarm]:
 
 
 def _peer(peer: PeerState, silent_before: datetime) -> Iterator[Alarm]:
-    shrunk = peer.size is not None and peer.size_before is not None and peer.size < peer.size_before
-    if shrunk or not peer.consistent:
-        yield Alarm(
-            kind=AlarmKind.PEER_ROLLED_BACK,
-            about=peer.id,
-            text=f"the log of {peer.id} had {peer.size_before} entries and shows {peer.size}"
-            if shrunk
-            else f"the log of {peer.id} does not hold what it held before",
-        )
-    if peer.size is None or peer.heard is None or peer.heard < silent_before:
+    if peer.complaint is not None:
+        text = f"the log of {peer.id} {_AGAINST[peer.complaint]} ({peer.complaint})"
+        yield Alarm(kind=AlarmKind.PEER_ROLLED_BACK, about=peer.id, text=text)
+    unread = peer.size is None and peer.complaint is None
+    if unread or peer.heard is None or peer.heard < silent_before:
         last = "never" if peer.heard is None else f"{peer.heard:%Y-%m-%d %H:%M} UTC"
         # Why it cannot be read may name a host, and this is told to the public.
-        what = "cannot be read" if peer.size is None else "is silent"
+        what = "cannot be read" if unread else "is silent"
         text = f"{peer.id} {what}; last heard of: {last}"
         yield Alarm(kind=AlarmKind.PEER_SILENT, about=peer.id, text=text)

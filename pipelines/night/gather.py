@@ -13,7 +13,7 @@ from pipelines.center import Center, Peer
 from pipelines.consensus import ReleaseConsensus
 from pipelines.evidence.errors import EvidenceError
 from pipelines.heartbeats import newest_heartbeat
-from pipelines.log.witness import Seen, Sight
+from pipelines.log.witness import Seen
 from pipelines.logs import KnownLog, check_whole, own_log, peer_log
 from pipelines.night.outside import Expiry, Gap, Joined, Outside, PeerState
 from pipelines.policy import CenterPolicyError, Policy, PolicyError, load_policy
@@ -62,7 +62,7 @@ def _seen(center: Center) -> dict[str, Seen]:
 
 
 def _peer(policy: Policy, peer: Peer, seen: Seen | None, now: datetime) -> PeerState:
-    """Return the state of a peer: when it spoke last, and whether its log only grew."""
+    """Return the state of a peer: when it spoke last, and what our witness found of its log."""
     if seen is None:
         return PeerState(id=peer.id, heard=None, size=None, fault="the witness could not look")
     heard, fault = None, seen.reason
@@ -76,7 +76,7 @@ def _peer(policy: Policy, peer: Peer, seen: Seen | None, now: datetime) -> PeerS
         id=peer.id,
         heard=heard,
         size=seen.size,
-        consistent=seen.sight is not Sight.REFUSED,
+        complaint=seen.complaint,
         fault=fault,
     )
 

@@ -1,71 +1,85 @@
 """A second rebuild in another environment than the judged one: it tells how firm a verdict stands.
 
-Only what the recipe leaves undeclared is moved: what it declares is part of the claim. Nothing that
-comes out of it changes a verdict.
+What comes of it is signed beside the evidence of the run, and told in the record of the night.
+Nothing of it changes a verdict, an exit code, or whether a release counts as done.
 """
 
 from __future__ import annotations
 
-from builders.claim import recipe_script
-from builders.errors import CancelledError, RebuildError
-from builders.outputs import Part
-from builders.plan import make_plan
+from datetime import UTC, datetime, timedelta
+
+from builders.errors import CancelledError, RebuildError, SamebitsError
+from builders.moving import move
 from builders.rebuild import rebuild
 from builders.rebuilt import Rebuild
-from builders.recipe import LoadedRecipe
 from builders.words import Outcome
 from pipelines import progress, steps
+from pipelines.evidence.statements.run import judged_attempt
 from pipelines.job import Job
-from pipelines.night.record import Robustness
+from pipelines.night.record import Moved
 from pipelines.report import Report
+from pipelines.robustness import MovedRebuild, Robustness, changed
 
-# A zone in POSIX form needs no files of the image, and every image has the locale C.
-_ELSEWHERE = {"hostname": "elsewhere", "timezone": "MOV+11", "locale": "C"}
 _FOLDER = "moved"
 
 
-def move(loaded: LoadedRecipe) -> LoadedRecipe:
-    """Return a recipe whose undeclared host name, time zone and locale are others."""
-    build = loaded.recipe.build
-    moved = {k: v for k, v in _ELSEWHERE.items() if k not in build.model_fields_set}
-    recipe = loaded.recipe.model_copy(update={"build": build.model_copy(update=moved)})
-    return loaded.model_copy(update={"recipe": recipe})
+def rebuild_elsewhere(job: Job, report: Report) -> Moved | None:
+    """Rebuild what `report` judged once more elsewhere, sign and store what that showed.
 
-
-def rebuild_moved(job: Job, report: Report) -> Robustness:
-    """Rebuild once more elsewhere, on one core, and compare with what `report` judged.
-
-    Raises `CancelledError`; every other failure is FAILED.
+    None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
+    is FAILED, and told in the log.
     """
-    if report.outcome is not Outcome.BUILT:
-        return Robustness.FAILED
-    progress.sink().step(job.release, "rebuilding in a moved environment")
+    judged = judged_attempt(report)
+    if report.outcome is not Outcome.BUILT or judged is None:
+        return None
+    sink = progress.sink()
+    sink.step(job.release, "rebuilding in a moved environment")
     try:
         again = _rebuild(job)
+        steps.publish_moved(job, report, again, job.folder / _FOLDER)
     except CancelledError:
         raise
-    except RebuildError:
-        return Robustness.FAILED
-    if again.outcome is not Outcome.BUILT:
-        return Robustness.FAILED
-    judged = next(a.rebuild for a in reversed(report.attempts) if a.purpose != steps.CONFIRMING)
-    same = _artefacts(again) == _artefacts(judged)
-    return Robustness.SAME if same else Robustness.DIFFERS
+    except (SamebitsError, OSError) as error:
+        sink.step(job.release, f"the moved rebuild is not told: {error}")
+        return Moved(result=Robustness.FAILED)
+    result, odd = Robustness.FAILED, tuple[str, ...]()
+    if again.rebuild.outcome is Outcome.BUILT:
+        odd = changed(judged.rebuild, again.rebuild)
+        result = Robustness.DIFFERS if odd else Robustness.SAME
+    moved = tuple(m.factor for m in again.moved)
+    return Moved(
+        result=result,
+        outcome=again.rebuild.outcome,
+        moved=moved,
+        kept=again.kept,
+        changed=odd,
+    )
 
 
-def _rebuild(job: Job) -> Rebuild:
-    shop, loaded = job.shop(), move(job.loaded())
+def _rebuild(job: Job) -> MovedRebuild:
+    """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
+    shop = job.shop()
     inputs, image = steps.fetch_inputs(job), steps.provide_image(job)
-    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=1)
-    with shop.budget.share(
-        cpus=plan.limits.cpus, memory=plan.limits.memory, cancelled=shop.cancelled
-    ):
-        shop.go_on()
-        return rebuild(
-            loaded, plan, inputs, image=image.reference, vault=shop.vault, engine=shop.engine,
-            folder=job.folder / _FOLDER, labels=job.labels(), cancelled=shop.cancelled,
-        )  # fmt: skip
-
-
-def _artefacts(made: Rebuild) -> dict[str, str]:
-    return {o.name: str(o.sha256) for o in made.outputs if o.part is Part.ARTEFACT}
+    moving = move(job.loaded(), inputs, cores=shop.engine.facts().cpus, run=job.run)
+    limits = moving.plan.limits
+    try:
+        with shop.budget.share(cpus=limits.cpus, memory=limits.memory, cancelled=shop.cancelled):
+            shop.go_on()
+            made = rebuild(
+                moving.loaded,
+                moving.plan,
+                inputs,
+                image=image.reference,
+                vault=shop.vault,
+                engine=shop.engine,
+                folder=job.folder / _FOLDER,
+                labels=job.labels(),
+                cancelled=shop.cancelled,
+            )
+    except CancelledError:
+        raise
+    except RebuildError as error:
+        made = Rebuild(outcome=error.outcome, reason=str(error))
+    # The second that has begun counts as over: a run's own end is rounded up too.
+    ended = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    return MovedRebuild(moved=moving.moved, kept=moving.kept, rebuild=made, tested_on=ended)

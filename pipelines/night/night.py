@@ -29,6 +29,7 @@ from pipelines.night.record import (
 from pipelines.night.releases import Release, releases
 from pipelines.night.shards import shards
 from pipelines.night.summary import Summary, summarise
+from pipelines.standing.services import concurrency
 from pipelines.workshop import recipes_folder, workshop
 
 
@@ -67,7 +68,7 @@ def plan_night(center: Center, night: str, *, now: datetime) -> NightPlan:
         started=now.astimezone(UTC),
         before=before,
         dues=dues,
-        shards=tuple(shards(dues, size=center.night.shard)),
+        shards=tuple(shards(dues, size=center.night.shard, places=concurrency(center))),
         unusable=tuple(one for one in found if isinstance(one, Unusable)),
     )
 

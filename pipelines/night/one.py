@@ -22,13 +22,15 @@ from pipelines.center import Center
 from pipelines.evidence.store import DamagedError, Store
 from pipelines.job import Job
 from pipelines.night.due import Due
-from pipelines.night.record import Entry, Judged, Mode, Robustness, Why, result_key
+from pipelines.night.record import Entry, Judged, Mode, Moved, Why, result_key
+from pipelines.night.reviewed import still_reviewed
 from pipelines.report import Report
 from pipelines.verify import job_for, verify
 from pipelines.workshop import recipes_folder, workshop
 
 Verify = Callable[[Job], Report]
-Moved = Callable[[Job, Report], Robustness]
+Test = Callable[[Job, Report], Moved | None]
+"""Rebuilds once more in a moved environment; None where there is nothing to compare with."""
 
 _MAX_RESULT = 1 << 20
 
@@ -45,19 +47,21 @@ def run_one(
     *,
     flow_run: str = "",
     verifier: Verify = verify_fresh,
-    moved: Moved | None = None,
+    tester: Test | None = None,
 ) -> Entry:
     """Do what is due for one release and record it; returns the record that counts.
 
-    Raises `UsageError` for a recipe that has become unusable, and `StoreError`; then nothing is
-    recorded, and whoever is given the release again does it again.
+    Raises `UsageError` for a recipe that has become unusable, `StoreError`, and `CancelledError`
+    for a night that was stopped; then nothing is recorded, and whoever is given the release again
+    does it again.
     """
     store = workshop(center).store
     key = result_key(center.id, night, due.release)
     with _alone(center, due.release):
         if (there := read_result(store, key)) is not None:
             return there
-        entry = _do(center, due, flow_run=flow_run, verifier=verifier, moved=moved)
+        entry = _do(center, due, flow_run=flow_run, verifier=verifier, tester=tester)
+        workshop(center).go_on()
         try:
             store.put_record(key, entry.model_dump_json(exclude_none=True).encode())
         except StoreConflictError:  # another machine was first
@@ -79,20 +83,22 @@ def read_result(store: Store, key: str) -> Entry | None:
         ) from error
 
 
-def _do(center: Center, due: Due, *, flow_run: str, verifier: Verify, moved: Moved | None) -> Entry:
+def _do(center: Center, due: Due, *, flow_run: str, verifier: Verify, tester: Test | None) -> Entry:
     path = recipes_folder() / due.recipe
     why = due.why
     if not due.rebuild and due.before is not None:
         with job_for(path, center, flow_run=flow_run) as job:
-            changed = _look(job)
-        if changed is None:
+            reviewed = still_reviewed(job, due.claim, due.before.run)
+            changed = _look(job) if reviewed else None
+        if reviewed and changed is None:
             return _looked(due, due.before, checked=False)
-        if not changed:
+        if reviewed and not changed:
             return _looked(due, due.before, checked=True)
-        why = Why.SHIPPED_CHANGED  # a whole verification signs what is served now
+        # A whole verification signs what is served now, or that nobody vouches for the source.
+        why = Why.SHIPPED_CHANGED if reviewed else Why.NOT_REVIEWED
     with job_for(path, center, flow_run=flow_run) as job:
         report = verifier(job)
-        shown = moved(job, report) if moved is not None and due.robustness else None
+        shown = tester(job, report) if tester is not None and due.robustness else None
     return _rebuilt(due, report, why, shown)
 
 
@@ -120,11 +126,12 @@ def _looked(due: Due, before: Entry, *, checked: bool) -> Entry:
             "verdict": verdict,
             "artefacts": (),
             "robustness": None,
+            "moved": None,
         }
     )
 
 
-def _rebuilt(due: Due, report: Report, why: Why, shown: Robustness | None) -> Entry:
+def _rebuilt(due: Due, report: Report, why: Why, shown: Moved | None) -> Entry:
     settled = due.before.settled if due.before else None
     return Entry(
         release=due.release,
@@ -140,7 +147,8 @@ def _rebuilt(due: Due, report: Report, why: Why, shown: Robustness | None) -> En
         settled=settled if report.verdict is Verdict.NOT_CHECKED else report.verdict,
         expected=due.expected,
         seconds=round(report.timings.get("total", 0.0), 1),
-        robustness=shown,
+        robustness=shown.result if shown else None,
+        moved=shown,
     )
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from pipelines.evidence.statements.refusal import Complaint
+
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
@@ -30,10 +32,9 @@ class PeerState:
     heard: datetime | None
     """When it last spoke (its newest heartbeat), UTC; None for never."""
     size: int | None
-    """The size of its log now; None where it could not be read."""
-    size_before: int | None = None
-    consistent: bool = True
-    """Whether its log now holds all that it held before."""
+    """The size of its log, which our witness found to hold all that it held before; else None."""
+    complaint: Complaint | None = None
+    """What our witness has signed against its log."""
     fault: str | None = None
     """Why nothing could be read."""
 

@@ -12,14 +12,17 @@ from pydantic import Field, ValidationError
 
 from builders.digest import Digest
 from builders.errors import NotFoundError
+from builders.factors import Factor, KeptFactor
 from builders.words import Outcome, Verdict
 from pipelines.evidence.keys import check_key, check_prefix, encode, private_twin
 from pipelines.evidence.store import DamagedError, Store
 from pipelines.judge.finding import exit_code_of
 from pipelines.report import Record
+from pipelines.robustness import Robustness
 
 SCHEMA: Literal["samebits/night/v1"] = "samebits/night/v1"
 MAX_RECORD = 64 << 20
+_BY_THE_BUILD = frozenset({Outcome.BUILD_FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
 ALARM_EXIT = 3
 
 
@@ -44,15 +47,9 @@ class Why(StrEnum):
     ROTATION = "rotation"
     SHIPPED_CHANGED = "shipped-changed"
     """Looking again showed another shipped file than the published one."""
+    NOT_REVIEWED = "not-reviewed"
+    """The reviews that it rested on are not enough any more."""
     UNCHANGED = "unchanged"
-
-
-class Robustness(StrEnum):
-    """What a second rebuild in a moved environment showed; never part of a verdict."""
-
-    SAME = "same"
-    DIFFERS = "differs"
-    FAILED = "failed"
 
 
 class Judged(Record):
@@ -60,6 +57,36 @@ class Judged(Record):
 
     name: str
     verdict: Verdict
+
+
+class Moved(Record):
+    """A second rebuild in a moved environment, and what it showed; never part of a verdict."""
+
+    result: Robustness
+    outcome: Outcome | None = None
+    """How that rebuild ended; None where that could not be told."""
+    moved: tuple[Factor, ...] = ()
+    kept: tuple[KeptFactor, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Artefacts that were not left as the judged rebuild left them."""
+
+    @property
+    def fragile(self) -> bool:
+        """Whether the release came out otherwise; what broke in our own machinery says nothing."""
+        return self.result is Robustness.DIFFERS or self.outcome in _BY_THE_BUILD
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        parts = [str(self.result)]
+        if self.result is Robustness.FAILED:
+            parts.append(f"outcome: {self.outcome or 'none'}")
+        if self.changed:
+            parts.append(f"changed: {', '.join(self.changed)}")
+        if self.moved:
+            parts.append(f"moved: {', '.join(self.moved)}")
+        if self.kept:
+            parts.append(f"not moved: {', '.join(f'{k.factor} ({k.why})' for k in self.kept)}")
+        return "; ".join(parts)
 
 
 class Entry(Record):
@@ -84,6 +111,8 @@ class Entry(Record):
     seconds: float = 0.0
     """Wall time of its last true rebuild, from fetching to publishing."""
     robustness: Robustness | None = None
+    moved: Moved | None = None
+    """How it came to that."""
 
 
 class Unusable(Record):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.night.alarms import is_worse
-from pipelines.night.record import Alarm, Entry, Mode, NightRecord, Why
+from pipelines.night.record import Alarm, Entry, Mode, Moved, NightRecord, Why
 
 _LISTS = ("new", "changed", "worse", "better", "fragile", "not_run", "unusable")
 
@@ -29,6 +29,8 @@ class Summary:
     better: tuple[str, ...]
     fragile: tuple[str, ...]
     """Releases that came out otherwise in a moved environment."""
+    moved: tuple[tuple[str, Moved], ...]
+    """By release, what each second rebuild elsewhere showed."""
     unusable: tuple[str, ...]
     alarms: tuple[Alarm, ...]
 
@@ -42,6 +44,9 @@ class Summary:
             "rebuilt": self.rebuilt,
             "fresh": self.fresh,
             **{name: list(getattr(self, name)) for name in _LISTS},
+            "robustness": [
+                {"release": name, **moved.model_dump(mode="json")} for name, moved in self.moved
+            ],
             "alarms": [alarm.model_dump(mode="json") for alarm in self.alarms],
         }
 
@@ -56,6 +61,7 @@ class Summary:
             for name in _LISTS
             if (found := getattr(self, name))
         ]
+        shown += [f"elsewhere, {name}: {moved}" for name, moved in self.moved]
         return shown
 
 
@@ -80,7 +86,8 @@ def summarise(record: NightRecord, before: NightRecord | None) -> Summary:
         changed=names(lambda e, _: e.why in {Why.CHANGED, Why.SHIPPED_CHANGED}),
         worse=names(lambda e, b: is_worse(e.verdict, b.settled if b else e.expected)),
         better=names(_better),
-        fragile=names(lambda e, _: e.robustness not in {None, "same"}),
+        fragile=names(lambda e, _: e.moved is not None and e.moved.fragile),
+        moved=tuple((e.release, e.moved) for e in entries if e.moved is not None),
         unusable=tuple(one.recipe for one in record.unusable),
         alarms=record.alarms,
     )

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 from builders.errors import SamebitsError
 from builders.outputs import Part, part_of
-from builders.rebuilt import Rebuild
 from builders.words import Outcome, Role
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
 from pipelines.evidence.statements.run import CONFIRMING
-from pipelines.signer.case import Case
+from pipelines.signer.case import MAX_RUN, Case
 from pipelines.signer.recompute import read_source, seal_digest, sealed
 
 # A run can still break or be stopped after its build succeeded, and before its seal.
@@ -54,15 +53,14 @@ def check_outcome(case: Case) -> None:
 
 
 def check_ending(case: Case) -> None:
-    """Require exit code 0 of an attempt that BUILT, and no outputs of any other."""
-    for attempt in case.report.attempts:
-        rebuild = attempt.rebuild
+    """Require exit code 0 of a rebuild that BUILT, and no outputs of any other."""
+    for name, rebuild in case.rebuilds:
         built = rebuild.outcome is Outcome.BUILT
         clean = rebuild.exit_code == 0 and not rebuild.signal and not rebuild.oom_killed
         if (built and not clean) or (not built and rebuild.outputs):
             raise refused(
                 "ending",
-                f"attempt {attempt.number} did not end as its outcome says",
+                f"{name} did not end as its outcome says",
                 got=f"{rebuild.outcome}, exit code {rebuild.exit_code}, "
                 f"{len(rebuild.outputs)} outputs",
                 expected="exit code 0 when BUILT, and outputs only then",
@@ -70,12 +68,13 @@ def check_ending(case: Case) -> None:
 
 
 def check_figures(case: Case) -> None:
-    """Require possible sizes and times of every attempt."""
-    for attempt in case.report.attempts:
-        rebuild = attempt.rebuild
+    """Require possible sizes and times of every rebuild."""
+    attempts = len(case.report.attempts)
+    total = case.report.timings.get("total", 0)
+    for number, (name, rebuild) in enumerate(case.rebuilds):
         figures = (rebuild.peak_memory or 0, rebuild.wall_seconds or 0)
-        total = case.report.timings.get("total", 0)
-        possible = all(0 <= f < 1 << 50 for f in figures) and figures[1] <= total + 1
+        longest = total if number < attempts else MAX_RUN.total_seconds()
+        possible = all(0 <= f < 1 << 50 for f in figures) and figures[1] <= longest + 1
         codes = rebuild.exit_code in {None, *range(256)} and rebuild.signal in {
             None,
             *range(1, 128),
@@ -83,25 +82,24 @@ def check_figures(case: Case) -> None:
         if not (possible and codes):
             raise refused(
                 "figures",
-                f"attempt {attempt.number} has impossible figures",
-                got=f"{figures[0]} bytes, {figures[1]} s of {total} s",
+                f"{name} has impossible figures",
+                got=f"{figures[0]} bytes, {figures[1]} s of {longest} s",
                 expected="no less than nothing, and no longer than the run",
             )
 
 
 def check_logs(case: Case) -> None:
-    """Require the log of every attempt in the store, and one of each build that succeeded."""
-    for attempt in case.report.attempts:
-        rebuild = attempt.rebuild
+    """Require the log of every rebuild in the store, and one of each that succeeded."""
+    for name, rebuild in case.rebuilds:
         if rebuild.log is not None:
-            case.source.evidence(rebuild.log, check="log", what=f"log of attempt {attempt.number}")
+            case.source.evidence(rebuild.log, check="log", what=f"log of {name}")
         elif rebuild.outcome is Outcome.BUILT:
             raise refused("log", "a build without a log", got="none", expected="a digest")
 
 
 def check_output_names(case: Case) -> None:
     """Require outputs named as files in one folder, each once, in order."""
-    for rebuild in _rebuilds(case):
+    for _, rebuild in case.rebuilds:
         names = [output.name for output in rebuild.outputs]
         odd = [n for n in names if not n.isprintable() or "/" in n or n[:1] in {"", "."}]
         if odd or names != sorted(set(names)):
@@ -115,7 +113,7 @@ def check_output_names(case: Case) -> None:
 
 def check_output_parts(case: Case) -> None:
     """Require of every output the part that the recipe gives to its name."""
-    for output in (o for rebuild in _rebuilds(case) for o in rebuild.outputs):
+    for output in (o for _, rebuild in case.rebuilds for o in rebuild.outputs):
         part = part_of(output.name, case.recipe)
         if output.part is not part:
             raise refused(
@@ -128,7 +126,7 @@ def check_output_parts(case: Case) -> None:
 
 def check_output_bytes(case: Case) -> None:
     """Require the bytes of every output in the store, with its digest and size."""
-    for output in (o for rebuild in _rebuilds(case) for o in rebuild.outputs):
+    for output in (o for _, rebuild in case.rebuilds for o in rebuild.outputs):
         found = case.source.evidence(
             output.sha256, check="output-bytes", what=f"output {output.name}"
         )
@@ -194,10 +192,6 @@ def check_sources(case: Case) -> None:
             raise refused(
                 "sources", "another source digest", got=fact.source_digest, expected=expected
             )
-
-
-def _rebuilds(case: Case) -> list[Rebuild]:
-    return [attempt.rebuild for attempt in case.report.attempts]
 
 
 CHECKS: dict[str, Callable[[Case], None]] = {

@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from builders.digest import Digest
 from builders.errors import RecipeError
 from builders.images.lock import ImageLock
+from builders.rebuilt import Rebuild
 from builders.recipe import LoadedRecipe, Recipe, recipe_from
 from builders.yamlfile import parse_document
 from pipelines.center import Center
@@ -23,6 +24,9 @@ from pipelines.judge.finding import Finding
 from pipelines.report import Report
 from pipelines.signer.bytesource import ByteSource
 from pipelines.signer.evidence import Evidence
+
+SKEW = timedelta(minutes=5)
+MAX_RUN = timedelta(days=30)
 
 Locks = Callable[[str], ImageLock | None]
 """From the image of a recipe to its lock; None for `name@sha256:...`, which has none."""
@@ -59,6 +63,15 @@ class Case:
             recipe=Digest.of(self.evidence.recipe),
             image=self.evidence.image,
             center=self.center,
+        )
+
+    @property
+    def rebuilds(self) -> tuple[tuple[str, Rebuild], ...]:
+        """Everything that was built, by what messages call it: attempts, then a moved rebuild."""
+        moved = self.evidence.moved
+        return (
+            *((f"attempt {a.number}", a.rebuild) for a in self.report.attempts),
+            *([("the moved rebuild", moved.rebuild)] if moved else []),
         )
 
     @cached_property

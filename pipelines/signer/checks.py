@@ -7,18 +7,14 @@ Each raises `RefusedError` under its own name; every rule has a lie that only it
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from builders.claim import claim_of
 from builders.digest import Digest
 from builders.errors import RecipeError
 from builders.runid import parse_run_id
 from pipelines.evidence.errors import refused
-from pipelines.signer import buildchecks, findingchecks
-from pipelines.signer.case import Case
-
-SKEW = timedelta(minutes=5)
-MAX_RUN = timedelta(days=30)
+from pipelines.signer import buildchecks, findingchecks, movedchecks
+from pipelines.signer.case import MAX_RUN, SKEW, Case
 
 Check = Callable[[Case], None]
 
@@ -138,5 +134,6 @@ CHECKS: dict[str, Check] = {
     "sbom": check_sbom,
     **buildchecks.CHECKS,
     **findingchecks.CHECKS,
+    **movedchecks.CHECKS,
 }
 """Every rule by its name, in the order of asking; what comes later relies on what came before."""

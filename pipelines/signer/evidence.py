@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from builders.digest import Digest, canonical_json
 from pipelines.evidence.strictjson import read_model
 from pipelines.report import Report
+from pipelines.robustness import MovedRebuild
 
 MAX_EVIDENCE = 64 << 20
 MAX_VALUES = 5_000_000
@@ -61,6 +62,8 @@ class Evidence(BaseModel):
     sbom: Digest
     """SHA-256 of the SBOM."""
     report: Report
+    moved: MovedRebuild | None = None
+    """The rebuild in a moved environment, once one was made; it is told apart from the report."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Evidence:

@@ -30,7 +30,7 @@ from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.checkpointsigner import CheckpointSigner, LocalCheckpointSigner
 from pipelines.log.signers import LogSigner
-from pipelines.redaction import redact_run
+from pipelines.redaction import redact_moved, redact_run
 from pipelines.signer.bytesource import ByteSource
 from pipelines.signer.case import Case, Locks, opened
 from pipelines.signer.checks import check_all
@@ -146,7 +146,7 @@ class LocalSigner:
     def _statements(self, case: Case) -> list[Statement]:
         """Return what is to be signed: of a private release, what the public may know."""
         if case.recipe.visibility == "public":
-            return statements_for(case.run, sbom=case.evidence.sbom)
+            return statements_for(case.run, sbom=case.evidence.sbom, moved=case.evidence.moved)
         salt = read_salt(self._store, ReleaseName.parse(case.recipe.release))
         if salt is None:
             raise RefusedError(
@@ -155,7 +155,12 @@ class LocalSigner:
                 got="none",
                 expected="the release's salt in the private prefix",
             )
-        return statements_for(redact_run(case.run, salt), sbom=salt.keyed(case.evidence.sbom))
+        moved = case.evidence.moved
+        return statements_for(
+            redact_run(case.run, salt),
+            sbom=salt.keyed(case.evidence.sbom),
+            moved=redact_moved(moved, case.report, salt) if moved else None,
+        )
 
 
 def folder_locks(folder: Path) -> Locks:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -77,7 +78,7 @@ class Standing:
             with self.log.open("ab") as log:
                 self.log.chmod(0o600)
                 process = subprocess.Popen(
-                    command,
+                    _hearing(command),
                     env={**environment, MARK: mark},
                     cwd="/",
                     stdin=subprocess.DEVNULL,
@@ -160,6 +161,16 @@ def started(pid: int) -> int | None:
     except OSError:
         return None
     return None if fields[0] in {"Z", "X"} else int(fields[_START_FIELD])
+
+
+def _hearing(command: Sequence[str]) -> list[str]:
+    """Return a command that hears SIGINT, by which Prefect's worker ends its runs.
+
+    What a shell starts in the background is deaf to it, and so is all that starts there in turn.
+    """
+    if shutil.which(command[0]) is None:
+        raise FileNotFoundError(command[0])
+    return ["env", "--default-signal=INT", *command]
 
 
 def marked(mark: str) -> list[int]:

@@ -17,12 +17,14 @@ from builders.errors import NotFoundError, UsageError
 from pipelines.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.center import Center, load_center
 from pipelines.cli.consensus import command
-from pipelines.consensus.desk import join_release, open_desk, publish_joined
+from pipelines.consensus.desk import check_summary, join_release, open_desk, publish_joined
 from pipelines.consensus.logged import LogIndexes
+from pipelines.consensus.remembered import LogMemory
 from pipelines.consensus.silence import Asked
 from pipelines.consensus.verified import SilentError
 from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.keys import REPORT, Visibility, private_twin
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import statement_of
@@ -201,6 +203,23 @@ def test_what_is_signed_is_logged(table: Table) -> None:
         assert logs("europe", envelope.digest()) is not None
 
 
+def test_whoever_checks_summaries_reads_no_leaf_of_a_log_twice(table: Table) -> None:
+    for name in NAMES:
+        table.publish(name)
+    _, told = table.run("--publish")
+    europe, memory = table.center("europe"), LogMemory()
+    (name,) = (n for n in told["published"] if n.startswith("public/consensus"))
+    store = DirectoryStore(table.root / "europe" / "store")
+    summary = statement_of(Envelope.from_bytes(store.get(name, 1 << 20)))
+    assert isinstance(summary, SummaryStatement)
+    check_summary(europe, summary, datetime.now(UTC), memory=memory)
+    for bundle in (table.root / "asia/store/public/log/tile/entries/000.p").iterdir():
+        bundle.unlink()
+    check_summary(europe, summary, datetime.now(UTC), memory=memory)
+    with pytest.raises(RefusedError):
+        check_summary(europe, summary, datetime.now(UTC), memory=LogMemory())
+
+
 def test_what_a_peer_has_logged_and_shows_no_more_takes_its_match_away(table: Table) -> None:
     for name in NAMES:
         table.publish(name)
@@ -334,6 +353,39 @@ def test_a_log_that_is_broken_is_read_once(table: Table) -> None:
         with pytest.raises(LogError):
             logs("asia", Digest.of(b""))
     assert len(store.calls) == 1
+
+
+def test_a_log_that_cannot_be_read_is_silence(table: Table) -> None:
+    store, memory = MemoryStore(), LogMemory()
+    store.fail_on("get")
+    desk = open_desk(table.center("europe"), datetime.now(UTC))
+    for logs in (
+        LogIndexes({"asia": store}, desk.policy.policy),
+        LogIndexes({"asia": store}, desk.policy.policy, memory=memory),
+    ):
+        with pytest.raises(SilentError):
+            logs.about("asia", str(RELEASE))
+
+
+@pytest.mark.parametrize(("room", "again"), [(0, True), (-1, False)])
+def test_a_log_that_is_too_large_for_a_memory_is_read_and_not_taken_in(
+    table: Table, room: int, *, again: bool
+) -> None:
+    run = table.publish("asia")
+    folder = table.root / "asia" / "store"
+    policy = open_desk(table.center("europe"), datetime.now(UTC)).policy.policy
+    envelopes = run.envelopes(center_key(table.center("asia"))).values()
+    memory = LogMemory(limit=len(envelopes) + room)
+    logs = LogIndexes({"asia": DirectoryStore(folder)}, policy, memory=memory)
+    assert sorted(logs("asia", e.digest()) or 0 for e in envelopes) == [0, 1, 2]
+    for bundle in (folder / "public/log/tile/entries/000.p").iterdir():
+        bundle.unlink()
+    logs = LogIndexes({"asia": DirectoryStore(folder)}, policy, memory=memory)
+    if again:
+        assert sorted(logs("asia", e.digest()) or 0 for e in envelopes) == [0, 1, 2]
+    else:
+        with pytest.raises(LogError):
+            logs.about("asia", str(RELEASE))
 
 
 def test_a_center_file_whose_key_is_missing_cannot_publish(table: Table) -> None:

@@ -23,6 +23,7 @@ from tests.fakes.store import MemoryStore
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+    from pipelines.evidence.s3settings import S3Place
     from tests.evidence.ceph import Gateway
 
 Opener = Callable[[], Store]
@@ -80,18 +81,26 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     if request.param == "outbox":
         return lambda: OutboxStore(tmp_path / "outbox", memory)
     request.getfixturevalue("aws")
-    return _s3_opener(request.getfixturevalue(request.param.removeprefix("s3-") + "_bucket"))
+    bucket = request.getfixturevalue(request.param.removeprefix("s3-") + "_bucket")
+    return _s3_opener(bucket, request.getfixturevalue("client_of"))
 
 
-def _s3_opener(bucket: str) -> Opener:
-    from pipelines.evidence.s3 import S3Store
+@pytest.fixture(scope="session")
+def client_of() -> Callable[[S3Place], S3Client]:
+    """Make one client for each bucket: a third of a second each, and no prefix is part of it."""
     from pipelines.evidence.s3client import connect
+
+    made = lru_cache(connect)
+    return lambda place: made(place.model_copy(update={"prefix": ""}))
+
+
+def _s3_opener(bucket: str, client_of: Callable[[S3Place], S3Client]) -> Opener:
+    from pipelines.evidence.s3 import S3Store
     from tests.evidence.ceph import settings
 
-    client = lru_cache(connect)
     place = settings(bucket, f"contract-{next(_prefixes)}")
-    client(place.private)
-    return lambda: S3Store(place, client=client)
+    client_of(place.private)
+    return lambda: S3Store(place, client=client_of)
 
 
 @pytest.fixture

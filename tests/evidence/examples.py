@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from builders.digest import Digest
+from builders.factors import Factor, Stays
 from builders.words import Kind, Outcome, Verdict
 from pipelines.evidence.statements.attempt import (
     AttemptStatement,
@@ -34,6 +35,13 @@ from pipelines.evidence.statements.provenance import (
 )
 from pipelines.evidence.statements.refusal import Complaint, Shown, refusal
 from pipelines.evidence.statements.review import Decision, review
+from pipelines.evidence.statements.robustness import (
+    Kept,
+    Moved,
+    Outlived,
+    RobustnessStatement,
+    RobustnessTest,
+)
 from pipelines.evidence.statements.statement import (
     DigestSet,
     Resource,
@@ -63,6 +71,7 @@ from pipelines.evidence.statements.vsa import (
     Verifier,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus
+from pipelines.robustness import Robustness
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "20260102T030405Z-0a1b2c3d"
@@ -243,6 +252,33 @@ STATEMENTS: dict[str, Statement] = {
         use=KeyUse.STATEMENTS,
         change=KeyChange.REVOKED,
         now=NOW,
+    ),
+    "robustness": RobustnessStatement(
+        subject=(subject("rules.bin", A),),
+        predicate=RobustnessTest(
+            release=RELEASE,
+            center="zurich",
+            builder=BUILDER,
+            run=RUN,
+            judged=SET,
+            claim=SET,
+            moved=(
+                Moved(factor=Factor.HOSTNAME, before="builder", after="elsewhere"),
+                Moved(factor=Factor.USER, before="1000:1000", after="65534:65534"),
+                Moved(factor=Factor.FOLDER_ORDER, before="one", after="another"),
+                Moved(factor=Factor.LOCALE, before="C.UTF-8", after="C"),
+            ),
+            kept=(
+                Kept(factor=Factor.CORES, why=Stays.ALONE),
+                Kept(factor=Factor.TIMEZONE, why=Stays.DECLARED),
+            ),
+            outcome=Outcome.BUILT,
+            wall_milliseconds=1500,
+            log=SET,
+            result=Robustness.DIFFERS,
+            artefacts=(Outlived(name="rules.bin", judged=SET, same=False),),
+            tested_on=NOW,
+        ),
     ),
     "test-result": TestResultStatement(
         subject=(subject("samebits", A),),

@@ -28,7 +28,7 @@ from tests.evidence.examples import STATEMENTS as EXAMPLES
 from tests.signer.scene import OURS, THEIRS
 
 OTHER = "e" * 64
-_A, _B, _E = "provenance-1", "comparison-1", "attempt-1"
+_A, _B, _E, _R = "provenance-1", "comparison-1", "attempt-1", "robustness-1"
 _OURS, _THEIRS = str(Digest.of(OURS)), str(Digest.of(THEIRS))
 Tell = Callable[[Altered, PrivateKey], object]
 
@@ -304,6 +304,37 @@ def _wrong_evidence(altered: Altered, other: PrivateKey) -> None:
 _LATER = show_time(NOW.replace(minute=59))
 _BUILD = "predicate/buildDefinition"
 
+
+def _moved_unbuilt(altered: Altered, other: PrivateKey) -> None:
+    """Say of a run in which nothing was built that a moved rebuild gave the same."""
+    document = EXAMPLES["robustness"].to_dict()
+    document["predicate"]["claim"] = {"sha256": json.loads(altered.members[REPORT])["claim"]}
+    altered.put(_statement(_R), document)
+
+
+def _moved_more(altered: Altered, other: PrivateKey) -> None:
+    """Say of a file that neither rebuild left that it was left the same."""
+    more = {"name": "other.bin", "same": True}
+    altered.statement(_R, lambda document: document["predicate"]["artefacts"].append(more))
+
+
+def _moved_declared(altered: Altered, other: PrivateKey) -> None:
+    """Say that the order of folders was moved, which the recipe declares."""
+
+    def change(document: Document) -> None:
+        test = document["predicate"]
+        test["kept"] = [k for k in test["kept"] if k["factor"] != "folder-order"]
+        test["moved"].insert(2, {"factor": "folder-order", "from": "one", "to": "another"})
+
+    altered.statement(_R, change)
+
+
+def _moved_twice(altered: Altered, other: PrivateKey) -> None:
+    document = json.loads(Envelope.from_bytes(altered.members[_statement(_R)]).payload)
+    document["predicate"]["testedOn"] = "2026-01-02T03:25:00Z"
+    altered.put(_statement("robustness-2"), document)
+
+
 LIES: dict[str, Lie] = {
     "unknown-member": Lie("members", _add("policy.json", b"{}")),
     "private-member": Lie("members", _add("private/cas/x", b"secret")),
@@ -357,6 +388,16 @@ LIES: dict[str, Lie] = {
     "statement-under-another-name": Lie("kinds", _rename("comparison-2", "attempt-2")),
     "a-gap-in-the-numbers": Lie("kinds", _rename("comparison-2", "comparison-3")),
     "two-provenances": Lie("kinds", _second_provenance),
+    "moved-twice": Lie("kinds", _moved_twice, "moved"),
+    "moved-by-another-builder": Lie(
+        "builder", _in(_R, "predicate/builder", "https://samebits.example/b"), "moved"
+    ),
+    "moved-rebuild-of-another-run": Lie(
+        "run", _in(_R, "predicate/run", "20260102T030405Z-ffffffff"), "moved"
+    ),
+    "moved-rebuild-of-another-claim": Lie(
+        "claim", _in(_R, "predicate/claim/sha256", OTHER), "moved"
+    ),
     "card-of-another-builder": Lie(
         "builder", _card("builder_id", "https://x.example/b"), policy=False
     ),
@@ -524,6 +565,42 @@ LIES: dict[str, Lie] = {
     ),
     "judged-without-a-build": Lie("verdicts", _passed_unbuilt, "failed"),
     "report-with-another-verdict": Lie("release-verdict", _report("verdict", "EQUIVALENT")),
+    "moved-beside-nothing-judged": Lie("tested", _moved_unbuilt, "failed", says="nothing that was"),
+    "moved-rebuild-of-another-attempt": Lie(
+        "tested", _in(_R, "predicate/judged/sha256", OTHER), "moved", says="another attempt"
+    ),
+    "moved-rebuild-of-another-artefact": Lie(
+        "tested", _in(_R, "subject/0/name", "z"), "moved", says="other artefacts"
+    ),
+    "moved-rebuild-before-the-run": Lie(
+        "tested", _in(_R, "predicate/testedOn", "2026-01-02T03:04:05Z"), "moved", says="before"
+    ),
+    "moved-rebuild-held-against-other-bytes": Lie(
+        "moved",
+        _both(*(_in(_R, f"predicate/artefacts/0/{n}/sha256", OTHER) for n in ("judged", "moved"))),
+        "moved",
+        says="other bytes of rules.bin",
+    ),
+    "moved-rebuild-of-fewer-artefacts": Lie(
+        "moved", lambda a, _: a.statement(_R, lambda d: d["predicate"]["artefacts"].pop()), "moved"
+    ),
+    "moved-rebuild-of-more-artefacts": Lie("moved", _moved_more, "moved"),
+    "moved-from-another-host": Lie(
+        "moved", _in(_R, "predicate/moved/0/from", "vendor"), "moved", says="hostname"
+    ),
+    "moved-from-another-locale": Lie(
+        "moved", _in(_R, "predicate/moved/5/from", "de"), "moved", says="locale"
+    ),
+    "moved-from-another-time-zone": Lie(
+        "moved", _in(_R, "predicate/moved/4/from", "CET"), "moved", says="timezone"
+    ),
+    "moved-though-declared": Lie("moved", _moved_declared, "moved-declared", says="folder-order"),
+    "moved-difference-called-the-same": Lie(
+        "schema", _in(_R, "predicate/artefacts/1/same", value=True), "moved-apart"
+    ),
+    "moved-result-of-other-parts": Lie(
+        "schema", _in(_R, "predicate/result", "same"), "moved-apart"
+    ),
     "evidence-of-other-bytes": Lie("evidence", _wrong_evidence),
     "evidence-nobody-named": Lie("evidence", _add(f"{EVIDENCE}{Digest.of(b'x')}", b"x")),
 }

@@ -10,6 +10,7 @@ import pytest
 
 from builders.digest import Digest, keyed_digest
 from builders.words import Verdict
+from pipelines.evidence.bundle.layout import EVIDENCE
 from pipelines.evidence.check import CHECKS, CheckResult, GivenFile, Status, Trust, check_bundle
 from pipelines.evidence.signing import PrivateKey
 from pipelines.judge.finding import exit_code
@@ -81,6 +82,16 @@ def test_statements_of_another_run_may_stand_among_the_leaves(bundle: Maker) -> 
     assert result.exit_code == 0, result.steps[-1].message
     assert "statements, each with its leaf" in step(result, "logged")
     assert len([name for name in altered.members if name.endswith("5.dsse.json")]) == 0
+
+
+def test_the_log_of_a_moved_rebuild_may_be_in_a_bundle(bundle: Maker) -> None:
+    altered, log = bundle("moved"), b"built elsewhere\n"
+    told = {"log": {"sha256": str(Digest.of(log))}}
+    altered.statement("robustness-1", lambda document: document["predicate"].update(told))
+    altered.members[f"{EVIDENCE}{Digest.of(log)}"] = log
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert step(result, "evidence").startswith("2 objects")
 
 
 def test_a_run_that_broke_after_its_commitment_is_no_lie(bundle: Maker) -> None:

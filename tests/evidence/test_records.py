@@ -1,17 +1,31 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builders.digest import canonical_json
 from builders.errors import NotFoundError, StoreError
 from builders.runid import parse_run_id
 from builders.words import Outcome, Verdict
-from pipelines.evidence import records
-from pipelines.evidence.records import DamagedRun, RunName, RunSummary, find_run, read_report, runs
+from pipelines.evidence import DirectoryStore, records
+from pipelines.evidence.dsse import Envelope, Signature
+from pipelines.evidence.records import (
+    ROBUSTNESS_RECORD,
+    DamagedRun,
+    RunName,
+    RunSummary,
+    find_run,
+    read_report,
+    runs,
+)
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.robustness import lines, read_robustness
 from pipelines.evidence.store import DamagedError
+from tests.command import samebits
+from tests.evidence.examples import STATEMENTS
 from tests.fakes.store import MemoryStore
 
 NETBASE = ReleaseName.parse("debian/netbase@6.5")
@@ -80,10 +94,82 @@ def test_a_summary_says_what_was_found(store: MemoryStore) -> None:
         "outcome": "BUILT",
         "verdict": "IDENTICAL",
         "artefacts": [{"name": "x.deb", "verdict": "IDENTICAL"}],
+        "robustness": None,
     }
     assert isinstance(second, RunSummary)
     assert second.verdict is None
     assert second.to_dict()["verdict"] is None
+
+
+def moved(of: RunName, **changes: Any) -> bytes:
+    """Return the record of a moved rebuild of a run; nobody has signed it."""
+    document: Any = STATEMENTS["robustness"].to_dict()
+    about = {"release": str(of.release), "center": of.center, "run": of.run}
+    document["predicate"] |= {**about, **changes}
+    signature = Signature(keyid="k", sig=b"s")
+    return Envelope(payload=canonical_json(document), signatures=(signature,)).to_bytes()
+
+
+def test_a_moved_rebuild_is_listed_beside_the_verdict(store: MemoryStore) -> None:
+    put(store, name(NETBASE))
+    store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, moved(name(NETBASE)))
+    (found,) = runs(store)
+    assert isinstance(found, RunSummary)
+    assert (found.verdict, found.robustness) == (Verdict.IDENTICAL, "differs")
+    told = read_robustness(store, name(NETBASE))
+    assert told is not None
+    assert lines(told)[:3] == [
+        "rebuilt elsewhere: differs, which is no part of the verdict",
+        "changed: rules.bin",
+        "hostname: builder -> elsewhere",
+    ]
+    assert read_robustness(store, name(NETBASE, SECOND)) is None
+
+
+SAME = {"result": "same", "artefacts": [{"name": "rules.bin", "same": True}]}
+FAILED = {"result": "failed", "outcome": "TIMED_OUT"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "second"), [(SAME, "hostname: builder -> elsewhere"), (FAILED, "outcome TIMED_OUT")]
+)
+def test_of_what_stayed_or_failed_no_change_is_told(
+    store: MemoryStore, changes: dict[str, Any], second: str
+) -> None:
+    store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, moved(name(NETBASE), **changes))
+    told = read_robustness(store, name(NETBASE))
+    assert told is not None
+    assert lines(told)[1] == second
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"rubbish", moved(name(SODIUM)), moved(name(NETBASE), result="same")],
+    ids=["rubbish", "of-another-run", "of-a-contradiction"],
+)
+def test_a_moved_rebuild_that_cannot_be_read_costs_no_verdict(
+    store: MemoryStore, record: bytes
+) -> None:
+    put(store, name(NETBASE))
+    store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, record)
+    (found,) = runs(store)
+    assert isinstance(found, RunSummary)
+    assert (found.verdict, found.robustness) == (Verdict.IDENTICAL, "damaged")
+    with pytest.raises(DamagedError, match="moved rebuild"):
+        read_robustness(store, name(NETBASE))
+
+
+def test_a_moved_rebuild_that_cannot_be_read_hides_no_report(tmp_path: Path) -> None:
+    store, environment = DirectoryStore(tmp_path / "store"), {"declared": {}, "method": "debian"}
+    body = report(name(NETBASE), artefacts=[], timings={}, environment=environment)
+    store.put_record(name(NETBASE).prefix + "report.json", json.dumps(body).encode())
+    store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, b"rubbish")
+    for words in ([], ["--json"]):
+        ended = samebits("evidence", "show", str(NETBASE), *words, home=tmp_path)
+        assert FIRST in ended.out
+        ended.assert_clear()
+        assert "robustness-1.dsse.json is damaged" in ended.err
+        assert ended.code == 2
 
 
 GOOD = json.dumps(report(name(NETBASE))).encode()

@@ -118,6 +118,16 @@ DEFECTS = {
     "receipt-of-keyed-request": "SHA-256 of the request",
     "receipt-with-path-as-nonce": "match pattern",
     "receipt-of-release-outside": "match pattern",
+    "robustness-same-over-other-digests": "as its digests are",
+    "robustness-same-over-a-difference": "not that of the artefacts",
+    "robustness-failed-with-bytes": "nothing to compare",
+    "robustness-factor-twice": "each factor once",
+    "robustness-factor-moved-and-kept": "moved or kept",
+    "robustness-factor-left-out": "moved or kept",
+    "robustness-moved-nowhere": "moved to where it was",
+    "robustness-of-one-locale-alone": "only cores can be alone",
+    "robustness-of-another-purpose": "should be 'robustness'",
+    "robustness-that-moves-nothing": "at least 1 item",
 }
 
 
@@ -236,12 +246,15 @@ def _one_clear_line(error: EvidenceError) -> None:
     assert len(text) < 2000
 
 
-def test_whatever_a_recipe_can_declare_of_the_environment_can_be_stated() -> None:
+@pytest.mark.parametrize("more", [{"mode": "advancing"}, {"then": "2021-05-05T14:18:19Z"}])
+def test_whatever_a_recipe_can_declare_of_the_environment_can_be_stated(
+    more: dict[str, str],
+) -> None:
     build = WheelBuild.model_validate(
         {
             "method": "wheel",
             "image": "python-wheel",
-            "clock": {"time": "2021-05-05T14:18:17Z", "mode": "advancing"},
+            "clock": {"time": "2021-05-05T14:18:17Z", **more},
             "folder_order": "created",
             "umask": "002",
             "timezone": "Asia/Tokyo",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from builders.words import Verdict
+from pipelines.evidence.statements.refusal import Complaint
 from pipelines.night.alarms import alarms, is_worse
 from pipelines.night.outside import Expiry, Gap, Joined, Outside, PeerState
 from pipelines.night.record import ALARM_EXIT, Alarm, AlarmKind, Entry
@@ -26,7 +27,7 @@ def kinds(*entries: Entry, before: tuple[Entry, ...] = (), **outside: Any) -> li
 
 
 def peer(**fields: Any) -> PeerState:
-    given = {"id": "asia", "heard": NOW - timedelta(hours=20), "size": 9, "size_before": 7}
+    given = {"id": "asia", "heard": NOW - timedelta(hours=20), "size": 9}
     return PeerState(**{**given, **fields})
 
 
@@ -102,9 +103,20 @@ def test_a_silent_peer(silence: dict[str, Any]) -> None:
     assert "no route" not in alarm.text, "the public is not told of hosts"
 
 
-@pytest.mark.parametrize("lie", [{"size": 6}, {"consistent": False}])
-def test_a_peer_that_was_rolled_back(lie: dict[str, Any]) -> None:
-    assert kinds(peers=(peer(**lie),)) == ["peer-rolled-back"]
+@pytest.mark.parametrize("complaint", list(Complaint))
+def test_a_peer_whose_log_the_witness_refused(complaint: Complaint) -> None:
+    """It has no size that anybody vouches for, and yet it is not silent."""
+    (alarm,) = raised(peers=(peer(size=None, complaint=complaint),))
+    assert (alarm.kind, alarm.about) == ("peer-rolled-back", "asia")
+    assert str(complaint) in alarm.text
+
+
+def test_a_peer_whose_log_was_refused_and_that_says_nothing() -> None:
+    mute = peer(size=None, complaint=Complaint.SHORTENED, heard=None)
+    assert {a.text for a in raised(peers=(mute,))} == {
+        "the log of asia is shorter than it was (shortened)",
+        "asia is silent; last heard of: never",
+    }
 
 
 def test_a_log_that_lacks_statements() -> None:
@@ -122,7 +134,10 @@ def test_what_runs_out(what: Any) -> None:
 def test_the_gravest_come_first_and_nothing_twice() -> None:
     twice = joined("SUSPECT") + joined("SUSPECT")
     found = kinds(
-        entry(verdict="DIFFERENT"), before=(entry(),), consensus=twice, peers=(peer(size=1),)
+        entry(verdict="DIFFERENT"),
+        before=(entry(),),
+        consensus=twice,
+        peers=(peer(complaint=Complaint.FORKED),),
     )
     assert found == ["suspect", "worse", "peer-rolled-back"]
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from builders.digest import Digest
-from builders.errors import StoreError
+from builders.errors import CancelledError, StoreError
+from builders.factors import Factor
 from builders.words import Outcome, Verdict
 from pipelines.center import Center
 from pipelines.evidence import DirectoryStore
+from pipelines.evidence.keys import REPORT
+from pipelines.evidence.statements import Decision
 from pipelines.job import Job
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.night.due import Due
 from pipelines.night.one import run_one
-from pipelines.night.record import Entry, Mode, Robustness, Why, result_key
-from pipelines.report import Environment, Report
+from pipelines.night.record import Entry, Mode, Moved, Why, result_key
+from pipelines.publishing import run_folder
+from pipelines.report import Environment, Report, SourceFact
+from pipelines.review.records import keep_review
+from pipelines.robustness import Robustness
+from pipelines.verify import job_for
+from pipelines.workshop import workshop
 from tests.lab import write_recipe
 from tests.night.nights import entry
+from tests.review.people import ADA, CLAIM, SOURCE, policy, signed
 
 SHIPPED = b"one\n"
 NIGHT = "20260102T010000Z-00000000"
@@ -157,11 +168,103 @@ def test_a_run_that_breaks_leaves_no_result(mine: Center) -> None:
     assert run_one(mine, NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
 
 
+def test_a_night_that_is_stopped_leaves_no_result(mine: Center) -> None:
+    shop = workshop(mine)
+
+    def stopped(job: Job) -> Report:
+        shop.cancelled.set()
+        return Verifier(Verdict.NOT_CHECKED)(job)
+
+    try:
+        with pytest.raises(CancelledError):
+            run_one(mine, NIGHT, due(), verifier=stopped)
+    finally:
+        shop.cancelled.clear()
+    assert run_one(mine, NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+
+
+MOVED = Moved(result=Robustness.DIFFERS, moved=(Factor.USER,), changed=("out.bin",))
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_moved_rebuild_is_recorded_beside_the_verdict(mine: Center, wanted: bool) -> None:
     found = run_one(
-        mine, NIGHT, due(robustness=wanted), verifier=Verifier(),
-        moved=lambda *_: Robustness.DIFFERS,
-    )  # fmt: skip
+        mine, NIGHT, due(robustness=wanted), verifier=Verifier(), tester=lambda *_: MOVED
+    )
     assert found.verdict is Verdict.IDENTICAL
     assert found.robustness == (Robustness.DIFFERS if wanted else None)
+    assert found.moved == (MOVED if wanted else None)
+
+
+def test_where_nothing_was_built_nothing_is_told_of_another_place(mine: Center) -> None:
+    found = run_one(mine, NIGHT, due(robustness=True), verifier=Verifier(), tester=lambda *_: None)
+    assert (found.robustness, found.moved) == (None, None)
+
+
+def test_a_look_tells_nothing_of_an_earlier_moved_rebuild(mine: Center) -> None:
+    before = entry(robustness=Robustness.DIFFERS, moved=MOVED)
+    found = run_one(mine, NIGHT, due(Why.UNCHANGED, before), verifier=Verifier())
+    assert (found.verdict, found.robustness, found.moved) == (Verdict.IDENTICAL, None, None)
+
+
+@pytest.fixture
+def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> Due:
+    """Under a policy of one review: a release that was approved, and identical last night."""
+    monkeypatch.setattr("pipelines.night.reviewed.load_policy", lambda *_, **__: policy())
+    keep_review(DirectoryStore(mine.home / "store"), signed("ada", ADA))
+    looked = due(Why.UNCHANGED, entry(claim=CLAIM, run=stored_run(mine, CLAIM)))
+    return looked.model_copy(update={"claim": CLAIM})
+
+
+def stored_run(mine: Center, claim: Digest) -> str:
+    """Store the report of an identical run from the reviewed source; returns its id."""
+    with job_for(mine.home.parent / "recipes/releases/lab/one/1.yaml", mine) as job:
+        report = Verifier()(job)
+    source = SourceFact(locator="file:source.c", sha256=SOURCE, source_digest=SOURCE)
+    environment = report.environment.model_copy(update={"sources": (source,)})
+    told = report.model_copy(update={"claim": claim, "environment": environment})
+    store = DirectoryStore(mine.home / "store")
+    store.put_record(f"{run_folder(told)}{REPORT}", told.to_json())
+    return told.run
+
+
+def test_a_verdict_that_is_still_reviewed_is_looked_at(mine: Center, reviewed: Due) -> None:
+    verifier = Verifier()
+    found = run_one(mine, NIGHT, reviewed, verifier=verifier)
+    assert (found.mode, found.verdict, verifier.asked) == (Mode.FRESH, Verdict.IDENTICAL, 0)
+
+
+def test_a_verdict_whose_review_was_withdrawn_is_verified_again(
+    mine: Center, reviewed: Due
+) -> None:
+    withdrawn = signed("ada", ADA, decision=Decision.WITHDRAW, ago=timedelta(0))
+    keep_review(DirectoryStore(mine.home / "store"), withdrawn)
+    verifier = Verifier(Verdict.NOT_CHECKED)
+    found = run_one(mine, NIGHT, reviewed, verifier=verifier)
+    assert (found.why, found.verdict, verifier.asked) == (
+        Why.NOT_REVIEWED,
+        Verdict.NOT_CHECKED,
+        1,
+    )
+
+
+def test_a_run_of_another_claim_vouches_for_nothing(mine: Center, reviewed: Due) -> None:
+    before = entry(claim=CLAIM, run=stored_run(mine, Digest.of(b"another")))
+    verifier = Verifier()
+    run_one(mine, NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
+    assert verifier.asked == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"run": None}, {"run": "20260102T030405Z-ffffffff"}, {"run": "../nowhere"}],
+    ids=["none", "gone", "rubbish"],
+)
+def test_a_verdict_whose_run_cannot_be_read_rests_on_no_review(
+    mine: Center, reviewed: Due, change: dict[str, Any]
+) -> None:
+    assert reviewed.before is not None
+    before = reviewed.before.model_copy(update=change)
+    verifier = Verifier()
+    run_one(mine, NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
+    assert verifier.asked == 1

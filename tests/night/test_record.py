@@ -6,10 +6,14 @@ import json
 
 import pytest
 
+from builders.factors import Factor, KeptFactor, Stays
+from builders.words import Outcome
 from pipelines.evidence.keys import private_twin
 from pipelines.evidence.store import DamagedError
 from pipelines.night.record import (
     Mode,
+    Moved,
+    NightRecord,
     Unusable,
     Why,
     last_night,
@@ -19,6 +23,7 @@ from pipelines.night.record import (
     store_night,
 )
 from pipelines.night.summary import summarise
+from pipelines.robustness import Robustness
 from tests.fakes.store import MemoryStore
 from tests.night.nights import entry, night
 
@@ -83,6 +88,52 @@ def test_the_exit_code_is_that_of_the_worst(verdicts: list[str], code: int) -> N
 def test_a_recipe_that_cannot_be_used_is_never_a_pass() -> None:
     record = night(entry(), unusable=(Unusable(recipe="x", error="y"),))
     assert record.exit_code() == 2
+
+
+def test_a_moved_rebuild_is_told_and_changes_no_exit_code() -> None:
+    moved = Moved(
+        result=Robustness.DIFFERS,
+        outcome=Outcome.BUILT,
+        moved=(Factor.HOSTNAME, Factor.USER),
+        kept=(KeptFactor(factor=Factor.CORES, why=Stays.ALONE),),
+        changed=("out.bin",),
+    )
+    record = night(entry(robustness=moved.result, moved=moved), entry("lab/two@1"))
+    store = MemoryStore()
+    public = json.loads(store.get(store_night(store, record), 1 << 20))
+    assert public["releases"][0]["moved"] == moved.model_dump(mode="json")
+    assert "moved" not in public["releases"][1]
+    summary = summarise(record, None)
+    assert summary.lines()[-1] == (
+        "elsewhere, lab/one@1: differs; changed: out.bin; moved: hostname, user; "
+        "not moved: cores (alone)"
+    )
+    assert summary.to_dict()["robustness"] == [
+        {"release": "lab/one@1", **moved.model_dump(mode="json")}
+    ]
+    assert summary.fragile == ("lab/one@1",)
+    assert (record.exit_code(), record.alarms) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fragile"),
+    [(Outcome.BUILD_FAILED, True), (Outcome.TIMED_OUT, True), (Outcome.OUT_OF_RESOURCES, True),
+     (Outcome.INFRASTRUCTURE_ERROR, False), (Outcome.INPUT_UNAVAILABLE, False), (None, False)],
+)  # fmt: skip
+def test_only_a_build_that_fails_elsewhere_makes_a_release_fragile(
+    outcome: Outcome | None, fragile: bool
+) -> None:
+    moved = Moved(result=Robustness.FAILED, outcome=outcome)
+    summary = summarise(night(entry(robustness=moved.result, moved=moved)), None)
+    assert bool(summary.fragile) is fragile
+    assert f"failed; outcome: {outcome or 'none'}" in summary.lines()[-1]
+
+
+def test_a_record_from_before_anything_was_told_of_moving_is_read() -> None:
+    old = json.loads(night(entry(robustness="same")).to_json())
+    assert "moved" not in old["releases"][0]
+    (read,) = NightRecord.model_validate(old).releases
+    assert (read.robustness, read.moved) == (Robustness.SAME, None)
 
 
 def test_the_summary_says_what_has_changed() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,7 @@ from tests.command import (
     finish,
     interrupt,
     samebits,
-    start,
+    started,
     wait_until,
 )
 from tests.fakes.disk import small_disk_at
@@ -65,21 +63,6 @@ def running(engine: Engine, home: Path) -> list[str]:
     return [c.run for c in engine.containers() if c.run in names]
 
 
-def processes_of(folder: Path) -> list[int]:
-    """Return the ids of the processes that were started with a path below `folder`."""
-    found = []
-    for words in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if str(folder).encode() in words.read_bytes():
-                found.append(int(words.parent.name))
-    return found
-
-
-def answers() -> bool:
-    """Say whether the engine of DOCKER_HOST answers."""
-    return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
-
-
 def assert_nothing_left(engine: Engine, home: Path) -> None:
     assert running(engine, home) == []
     assert not mounts_below(home)
@@ -97,33 +80,33 @@ def test_an_interrupted_command_leaves_nothing(
     number: signal.Signals,
 ) -> None:
     words = ["--out", str(tmp_path / "out")] if command == "rebuild" else []
-    process = start(command, sleeper, *words, home=own_home)
-    wait_until(lambda: bool(running(shop.engine, own_home)))
-    started = children_of(process.pid)
-    interrupt(process, number)
-    ended = finish(process)
-    assert ended.code == 130
-    ended.assert_clear()
-    assert_nothing_left(shop.engine, own_home)
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), seconds=10)
+    with started(command, sleeper, *words, home=own_home) as process:
+        wait_until(lambda: bool(running(shop.engine, own_home)))
+        children = children_of(process.pid)
+        interrupt(process, number)
+        ended = finish(process)
+        assert ended.code == 130
+        ended.assert_clear()
+        assert_nothing_left(shop.engine, own_home)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
 def test_a_killed_command_is_cleared_away_by_reap(
     shop: Workshop, own_home: Path, sleeper: Path
 ) -> None:
-    process = start("verify", sleeper, home=own_home)
-    wait_until(lambda: bool(running(shop.engine, own_home)))
-    servers = children_of(process.pid)
-    assert servers, "Prefect's server runs beside the command"
-    living = samebits("reap", "--json", home=own_home).document()
-    assert (living["containers"], living["folders"]) == ([], []), "a living run is not touched"
-    process.kill()
-    finish(process)
-    assert mounts_below(own_home), "a killed run leaves its scratch mounted"
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers), seconds=20)
-    reaped = samebits("reap", "--json", home=own_home).document()
-    assert (len(reaped["containers"]), len(reaped["folders"])) == (1, 1)
-    assert_nothing_left(shop.engine, own_home)
+    with started("verify", sleeper, home=own_home) as process:
+        wait_until(lambda: bool(running(shop.engine, own_home)))
+        servers = children_of(process.pid)
+        assert servers, "Prefect's server runs beside the command"
+        living = samebits("reap", "--json", home=own_home).document()
+        assert (living["containers"], living["folders"]) == ([], []), "a living run is not touched"
+        process.kill()
+        finish(process)
+        assert mounts_below(own_home), "a killed run leaves its scratch mounted"
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers))
+        reaped = samebits("reap", "--json", home=own_home).document()
+        assert (len(reaped["containers"]), len(reaped["folders"])) == (1, 1)
+        assert_nothing_left(shop.engine, own_home)
     again = samebits("reap", home=own_home)
     assert again.out.startswith("removed 0 containers, 0 folders of runs")
 
@@ -144,57 +127,6 @@ def test_no_engine_as_json_is_one_document(own_home: Path) -> None:
         "verify", "--json", NETBASE, home=own_home, env={"DOCKER_HOST": "unix:///nowhere/x.sock"}
     )
     assert ended.document()["error"]["error"] == "EngineError"
-
-
-@pytest.fixture
-def second_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """An engine of our own, with its own images, that can be stopped in mid-build."""
-    folder = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # a socket's path must be short
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(
-        [
-            "dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false",
-            "--host", f"unix://{folder}/docker.sock", "--data-root", str(folder / "data"),
-            "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"),
-        ],
-        stdout=log, stderr=log, start_new_session=True,
-    )  # fmt: skip
-    yield process
-    process.kill()
-    process.wait()
-    log.close()
-    containerd = folder / "exec/containerd/containerd.pid"
-    if containerd.is_file():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(containerd.read_text()), signal.SIGKILL)
-    for shim in processes_of(folder):  # they outlive their engine, and so do their containers
-        for pid in (*children_of(shim), shim):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-    for line in Path("/proc/self/mountinfo").read_text().splitlines()[::-1]:
-        if (mount := line.split()[4]).startswith(str(folder)):
-            subprocess.run(["umount", "--lazy", mount], check=True)
-    shutil.rmtree(folder)
-
-
-def test_an_engine_that_goes_away_in_mid_build_is_no_fault_of_the_release(
-    second_engine: subprocess.Popen[bytes], home: Path, tmp_path: Path
-) -> None:
-    sleeper = write_recipe(tmp_path / "sleeper", SLEEP, build={"image": "python-wheel"})
-    wait_until(answers)
-    engine = Engine.connect()
-    process = start("rebuild", sleeper, "--out", tmp_path / "out", home=home)
-    wait_until(lambda: bool(running(engine, home)), seconds=180)
-    engine.close()
-    time.sleep(1)
-    second_engine.kill()
-    ended = finish(process)
-    assert ended.code == 2
-    ended.assert_clear()
-    assert "engine" in ended.err
-    assert not (tmp_path / "out").exists()
-    assert not mounts_below(home)
 
 
 @pytest.mark.parametrize("place", ["home", "store"])

@@ -15,7 +15,12 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.signed import statement_of
 from pipelines.evidence.signing import PrivateKey
-from pipelines.evidence.statements import AttemptStatement, ComparisonStatement, ProvenanceStatement
+from pipelines.evidence.statements import (
+    AttemptStatement,
+    ComparisonStatement,
+    ProvenanceStatement,
+    RobustnessStatement,
+)
 from pipelines.evidence.statements.attempt import Cut
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.finding import ExplanationStatus
@@ -157,6 +162,10 @@ def test_statements_of_a_private_release_are_keyed(
         for word in ("rules.tar", "tool.bin", "src/rule", "file:", "rules.debug", "surprise"):
             assert word not in told
         plain = {*values(json.loads(evidence.report.to_json()))} - {d.hex for d in shipped}
+        if evidence.moved is not None:
+            plain |= {o.sha256.hex for o in evidence.moved.rebuild.outputs} - {
+                d.hex for d in shipped
+            }
         plain -= {str(evidence.report.seal), str(evidence.image)}
         assert not [text for text in plain if len(text) == 64 and text in told]
         assert str(evidence.sbom) not in told
@@ -168,7 +177,7 @@ def test_statements_of_a_private_release_are_keyed(
             pins = [item.sha256 for item in scene._recipe().recipe.inputs]
             told_pins = [r.digest.hmac_sha256 for r in definition.resolved_dependencies[:-1]]
             assert told_pins == [salt.keyed(pin) for pin in pins]
-        if isinstance(statement, ComparisonStatement | AttemptStatement):
+        if isinstance(statement, ComparisonStatement | AttemptStatement | RobustnessStatement):
             assert statement.predicate.claim
             assert statement.predicate.claim.hmac_sha256 == salt.keyed(evidence.report.claim)  # type: ignore[arg-type]
 

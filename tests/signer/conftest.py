@@ -38,6 +38,12 @@ SCENES: dict[str, dict[str, Any]] = {
     },
     "unreachable": {"served": {"rules.idx": None}},
     "mismatch": {"served": {"rules.bin": THEIRS}},
+    "moved": {"moved": {"rules.bin": OURS, "rules.idx": b"index", "rules.debug": b"elsewhere"}},
+    "moved-apart": {"moved": {"rules.bin": OURS, "rules.idx": b"elsewhere"}},
+    "moved-declared": {
+        "build": {"hostname": "vendor", "folder_order": "created"},
+        "moved": {"rules.bin": OURS, "rules.idx": b"index"},
+    },
     "failed": {"outcome": Outcome.BUILD_FAILED},
     "broken": {"outcome": Outcome.INFRASTRUCTURE_ERROR, "attempt": Outcome.BUILT},
     "unavailable": {"outcome": Outcome.INPUT_UNAVAILABLE, "attempted": False},

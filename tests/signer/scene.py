@@ -13,6 +13,7 @@ import yaml
 from builders.claim import claim_of, recipe_script
 from builders.digest import Digest
 from builders.images.lock import ImageLock, load_lock
+from builders.moving import move
 from builders.outputs import Output, part_of
 from builders.plan import InputFile
 from builders.rebuild import Rebuild
@@ -32,6 +33,7 @@ from pipelines.judge.look import FileFact
 from pipelines.log.checkpointsigner import LocalCheckpointSigner
 from pipelines.log.signers import LogSigner
 from pipelines.report import Attempt, Environment, Report, SourceFact
+from pipelines.robustness import MovedRebuild
 from pipelines.signer.evidence import Evidence
 from pipelines.signer.local import LocalSigner, folder_locks
 from pipelines.signer.recompute import _COVERAGE
@@ -41,6 +43,7 @@ from tests.log.keys import FixedKey
 IMAGES = Path(__file__).parents[2] / "recipes" / "images"
 RUN = "20260102T030405Z-0a1b2c3d"
 NOW = datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
+TESTED = datetime(2026, 1, 2, 3, 20, tzinfo=UTC)
 OURS = b"the bytes of rules.bin, long enough to count as a member\n"
 THEIRS = b"the bytes of rules.bin, short of what was shipped to all\n"
 LOG = b"building\n"
@@ -75,6 +78,10 @@ class Scene:
     attempt: Outcome | None = None
     """How the attempt ended, if not as the run."""
     explained: bool = False
+    build: dict[str, str] = field(default_factory=dict)
+    """What the recipe declares of the environment."""
+    moved: dict[str, bytes] | None = None
+    """What a rebuild in a moved environment leaves."""
     store: MemoryStore = field(default_factory=MemoryStore)
 
     @property
@@ -137,6 +144,17 @@ class Scene:
             image=image,
             sbom=Digest.of(bill),
             report=report,
+            moved=self.moved_rebuild(loaded) if self.moved is not None else None,
+        )
+
+    def moved_rebuild(self, loaded: LoadedRecipe) -> MovedRebuild:
+        """Return a moved rebuild that left `moved`, on a machine of four cores."""
+        moving = move(loaded, [], cores=4, run=RUN)
+        return MovedRebuild(
+            moved=moving.moved,
+            kept=moving.kept,
+            rebuild=self._rebuild(loaded, self.moved or {}),
+            tested_on=TESTED,
         )
 
     def _image(self) -> tuple[ImageLock | None, Digest]:
@@ -164,7 +182,12 @@ class Scene:
             "version": "1.10",
             "kind": "ruleset",
             "platform": "linux/amd64",
-            "build": {"method": "script", "image": self.image, "script": "build.sh"},
+            "build": {
+                "method": "script",
+                "image": self.image,
+                "script": "build.sh",
+                **self.build,
+            },
             "inputs": [
                 {"role": "source", "locator": "file:my%20rules.tar", "sha256": str(pin)},
                 {"role": "toolchain", "locator": "file:tool.bin", "sha256": str(tool)},

@@ -84,7 +84,7 @@ def test_a_heartbeat_is_signed_as_it_was_asked_for(signer: CenterSigner, key: Pr
     assert verify(envelope, [key.public]) == (key.public,)
 
 
-@pytest.mark.parametrize("kind", ["provenance", "comparison", "attempt", "review"])
+@pytest.mark.parametrize("kind", ["provenance", "comparison", "attempt", "review", "robustness"])
 def test_what_a_run_found_is_not_signed_on_request(signer: CenterSigner, kind: str) -> None:
     statement: Statement = STATEMENTS[kind]
     with pytest.raises(RefusedError, match="not signed on request") as caught:

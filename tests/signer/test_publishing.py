@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from builders.errors import StoreError
+from builders.errors import StoreConflictError, StoreError
 from builders.runid import RunId
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.signed import named
 from pipelines.evidence.signing import KEY_NAMES, PrivateKey, create_key, key_from_uri
 from pipelines.job import Job
 from pipelines.publishing import open_signer, sign_and_store
@@ -71,6 +72,17 @@ def test_a_second_try_keeps_a_signature_that_would_be_another(
     before = scene.store.get(name, 1 << 20)
     sign_and_store(job, report, scene.signer(key), scene.store)
     assert scene.store.objects[name] == [before]
+
+
+@pytest.mark.parametrize("other", ["rubbish", "another-statement"])
+def test_what_somebody_else_stored_under_the_name_is_a_conflict(
+    scene: Scene, report: Report, job: Job, key: PrivateKey, other: str
+) -> None:
+    envelopes = named(scene.signer(key).sign(scene.make()))
+    theirs = {"rubbish": b"{}", "another-statement": envelopes["attempt-1.dsse.json"].to_bytes()}
+    scene.store.put_record(f"{FOLDER}provenance-1.dsse.json", theirs[other])
+    with pytest.raises(StoreConflictError):
+        sign_and_store(job, report, scene.signer(key), scene.store)
 
 
 def test_a_store_that_fails_half_way_is_completed_later(

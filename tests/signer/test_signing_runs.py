@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from builders.factors import Factor
 from builders.words import Verdict
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.signed import named, statement_of
@@ -12,6 +13,7 @@ from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,
     ProvenanceStatement,
+    RobustnessStatement,
 )
 from pipelines.signer.evidence import Evidence
 from tests.signer.conftest import SCENES, Stage
@@ -29,6 +31,10 @@ EXPECTED = {
     "twins": ["provenance-1", *[f"comparison-{n}" for n in (1, 2, 3, 4)], "attempt-1"],
     "unreachable": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "mismatch": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
+    **{
+        name: ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "robustness-1"]
+        for name in ("moved", "moved-apart", "moved-declared")
+    },
     "failed": ["comparison-1", "comparison-2", "attempt-1"],
     "broken": ["comparison-1", "comparison-2", "attempt-1", "attempt-2"],
     "unavailable": ["comparison-1", "comparison-2", "attempt-1"],
@@ -60,6 +66,45 @@ def test_provenance_is_about_the_rebuilt_bytes(stage: Stage, key: PrivateKey) ->
     assert first.predicate.verdict is Verdict.DIFFERENT
     assert first.predicate.provenance
     assert first.predicate.provenance.sha256 == made.digest()
+
+
+def test_a_moved_rebuild_is_told_beside_the_run_and_changes_nothing_of_it(
+    stage: Stage, key: PrivateKey
+) -> None:
+    scene = stage("moved-apart")
+    evidence = scene.make()
+    alone = scene.signer(key).sign(evidence.model_copy(update={"moved": None}))
+    *others, last = scene.signer(key).sign(evidence)
+    assert [e.to_bytes() for e in others] == [e.to_bytes() for e in alone]
+    judged, told = statement_of(others[-1]), statement_of(last)
+    assert isinstance(told, RobustnessStatement)
+    assert told.predicate.judged.sha256 == judged.digest()
+    assert told.subject == judged.subject
+    assert (told.predicate.purpose, told.predicate.result) == ("robustness", "differs")
+    assert [a.same for a in told.predicate.artefacts] == [True, False]
+    assert [m.factor for m in told.predicate.moved] == list(Factor)
+
+
+def test_a_moved_rebuild_may_take_longer_than_the_run(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("moved")
+    evidence = scene.make()
+    assert evidence.moved is not None
+    slow = evidence.moved.rebuild.model_copy(update={"wall_seconds": 900.0})
+    moved = evidence.moved.model_copy(update={"rebuild": slow})
+    told = statement_of(scene.signer(key).sign(evidence.model_copy(update={"moved": moved}))[-1])
+    assert isinstance(told, RobustnessStatement)
+    assert told.predicate.wall_milliseconds == 900_000
+
+
+def test_what_is_declared_is_named_as_not_moved(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("moved-declared")
+    told = statement_of(scene.signer(key).sign(scene.make())[-1])
+    assert isinstance(told, RobustnessStatement)
+    assert [(k.factor, k.why) for k in told.predicate.kept] == [
+        ("hostname", "declared"),
+        ("folder-order", "declared"),
+    ]
+    assert told.predicate.result == "same"
 
 
 def test_provenance_names_everything_that_went_in(stage: Stage, key: PrivateKey) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,17 @@ def test_one_that_will_not_end_is_killed(one: Standing) -> None:
     wait_until(lambda: one.log.read_bytes() == b"1\n")
     assert one.stop(seconds=0.3)
     assert started(pid) is None
+
+
+def test_it_hears_an_interrupt_though_its_starter_does_not(one: Standing) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of `samebits center up &`
+    try:
+        pid = start(one, SLEEP)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_until(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    os.kill(pid, signal.SIGINT)
+    wait_until(lambda: started(pid) is None, seconds=5)
 
 
 def test_a_pid_that_went_to_somebody_else_is_left_alone(one: Standing, tmp_path: Path) -> None:

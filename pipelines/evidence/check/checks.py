@@ -15,6 +15,7 @@ from pipelines.evidence.check import (
     formchecks,
     logchecks,
     policychecks,
+    robustchecks,
     runchecks,
     signerchecks,
 )
@@ -70,6 +71,8 @@ CHECKS: dict[str, Check] = {
     "inputs": findingchecks.check_inputs,
     "verdicts": findingchecks.check_verdicts,
     "release-verdict": findingchecks.check_release_verdict,
+    "tested": robustchecks.check_tested,
+    "moved": robustchecks.check_moved,
     "evidence": filechecks.check_evidence,
     "files": filechecks.check_files,
     "sealed": filechecks.check_sealed,

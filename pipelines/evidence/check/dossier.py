@@ -30,6 +30,7 @@ from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,
     ProvenanceStatement,
+    RobustnessStatement,
     Statement,
     read_statement,
 )
@@ -243,6 +244,11 @@ class Dossier:
     def attempts(self) -> tuple[AttemptStatement, ...]:
         """Statements E in the order of their numbers."""
         return tuple(s for s in self._by_number() if isinstance(s, AttemptStatement))
+
+    @cached_property
+    def robustness(self) -> tuple[RobustnessStatement, ...]:
+        """What moved rebuilds of this run showed, in the order of their numbers."""
+        return tuple(s for s in self._by_number() if isinstance(s, RobustnessStatement))
 
     @property
     def closed(self) -> bool:

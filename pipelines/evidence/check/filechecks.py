@@ -34,6 +34,7 @@ def check_evidence(dossier: Dossier) -> str:
 def named_digests(dossier: Dossier) -> frozenset[Digest]:
     """Return the digests of all evidence that the statements name."""
     found = [a.predicate.log for a in dossier.attempts]
+    found += [r.predicate.log for r in dossier.robustness]
     for statement in dossier.comparisons:
         why = statement.predicate.explanation
         found += [why.json_diff, why.html_diff, statement.predicate.mask_ledger]

@@ -7,7 +7,7 @@ from pipelines.evidence.check.dossier import Dossier, number_of
 from pipelines.evidence.check.result import UncheckedError, WrongError
 from pipelines.evidence.statements import kind_of
 
-_OF_A_RUN = ("provenance", "comparison", "attempt")
+_OF_A_RUN = ("provenance", "comparison", "attempt", "robustness")
 
 
 def check_form(dossier: Dossier) -> str:
@@ -95,4 +95,6 @@ def check_kinds(dossier: Dossier) -> str:
         raise WrongError(
             "a run was built more than once", got=f"{counts['provenance']} provenances"
         )
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    if counts["robustness"] > 1:
+        raise WrongError("a run was moved more than once", got=f"{counts['robustness']} tests")
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)

@@ -12,6 +12,7 @@ from pipelines.evidence.check.result import WrongError
 from pipelines.evidence.statements import (
     ComparisonStatement,
     ProvenanceStatement,
+    RobustnessStatement,
     Statement,
 )
 from pipelines.evidence.statements.attempt import AttemptStatement, Purpose
@@ -63,6 +64,7 @@ def check_claim(dossier: Dossier) -> str:
     """Require one claim everywhere."""
     claims = [value_of(a.predicate.claim) for a in dossier.attempts]
     claims += [value_of(b.predicate.claim) for b in dossier.comparisons]
+    claims += [value_of(r.predicate.claim) for r in dossier.robustness]
     if dossier.provenance:
         definition = dossier.provenance.predicate.build_definition
         claims.append(value_of(definition.internal_parameters.claim))
@@ -120,7 +122,7 @@ def check_seal(dossier: Dossier) -> str:
             got=report.seal or "no seal",
             expected="a seal" if built else "no seal",
         )
-    judged = _judged(dossier)
+    judged = judged_of(dossier)
     found = [value_of(a.predicate.seal) for a in dossier.attempts]
     expected = [report.seal if a is judged else None for a in dossier.attempts]
     if dossier.provenance:
@@ -135,7 +137,7 @@ def check_seal(dossier: Dossier) -> str:
 
 def check_log(dossier: Dossier) -> str:
     """Require one build log in provenance and in the attempt that it is of."""
-    judged = _judged(dossier)
+    judged = judged_of(dossier)
     if dossier.provenance is None or judged is None:
         return "no provenance to compare with"
     found = [value_of(r.digest) for r in _by_products(dossier, named="build.log")]
@@ -171,7 +173,7 @@ def outcome_of(dossier: Dossier) -> Outcome | None:
     last = [a for a in dossier.attempts if a.predicate.purpose is Purpose.RUN]
     if last:
         return last[-1].predicate.outcome
-    judged = _judged(dossier)
+    judged = judged_of(dossier)
     return judged.predicate.outcome if judged else None
 
 
@@ -180,13 +182,14 @@ def run_of(statement: Statement) -> str | None:
     match statement:
         case ProvenanceStatement():
             return statement.predicate.run_details.metadata.invocation_id
-        case ComparisonStatement() | AttemptStatement():
+        case ComparisonStatement() | AttemptStatement() | RobustnessStatement():
             return statement.predicate.run
         case _:
             return None
 
 
-def _judged(dossier: Dossier) -> AttemptStatement | None:
+def judged_of(dossier: Dossier) -> AttemptStatement | None:
+    """Return the attempt whose outputs were judged, if there was one."""
     building = {Purpose.JUDGED, Purpose.RETRY}
     found = [a for a in dossier.attempts if a.predicate.purpose in building]
     return found[-1] if found else None
@@ -224,6 +227,9 @@ def _names(dossier: Dossier) -> Iterator[tuple[str, tuple[str, str, str]]]:
     for b in dossier.comparisons:
         found = b.predicate
         yield f"the comparison of {b.subject[0].name}", (found.release, found.center, found.run)
+    for test in dossier.robustness:
+        told = test.predicate
+        yield "the robustness test", (told.release, told.center, told.run)
     if dossier.provenance:
         details = dossier.provenance.predicate
         release = details.build_definition.external_parameters.release

@@ -6,8 +6,12 @@ from pipelines.evidence.bundle.card import STATEMENTS
 from pipelines.evidence.check.dossier import Dossier
 from pipelines.evidence.check.result import UncheckedError, WrongError
 from pipelines.evidence.dsse import verify
-from pipelines.evidence.statements import ComparisonStatement, ProvenanceStatement
-from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements import (
+    AttemptStatement,
+    ComparisonStatement,
+    ProvenanceStatement,
+    RobustnessStatement,
+)
 
 
 def check_signatures(dossier: Dossier) -> str:
@@ -54,7 +58,7 @@ def check_builder(dossier: Dossier) -> str:
         match statement:
             case ProvenanceStatement():
                 builder = statement.predicate.run_details.builder.id
-            case ComparisonStatement() | AttemptStatement():
+            case ComparisonStatement() | AttemptStatement() | RobustnessStatement():
                 builder = statement.predicate.builder
             case _:
                 continue  # of no kind that a run has: `kinds` says so

@@ -6,6 +6,7 @@ from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import KINDS, kind_of, read_statement
 from pipelines.evidence.statements.review import Decision, ReviewStatement
+from pipelines.evidence.statements.robustness import RobustnessStatement
 from pipelines.evidence.statements.statement import NAMESPACE, Statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 
@@ -18,6 +19,7 @@ __all__ = [
     "Decision",
     "ProvenanceStatement",
     "ReviewStatement",
+    "RobustnessStatement",
     "Statement",
     "SummaryStatement",
     "kind_of",

@@ -40,10 +40,14 @@ Text = Annotated[str, Field(max_length=32768)]
 
 
 class DeclaredClock(Part):
-    """What programs and file times said during the build: a time, frozen or advancing."""
+    """What programs and file times said during the build: a time, frozen or advancing.
+
+    `then` is the time of the second step, if it had one.
+    """
 
     time: Line
     mode: Word
+    then: Line | None = None
 
 
 class DeclaredEnvironment(Part):

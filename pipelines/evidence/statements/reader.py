@@ -10,6 +10,7 @@ from pipelines.evidence.statements.crosscheck import CROSSCHECK, CrosscheckState
 from pipelines.evidence.statements.provenance import SLSA_PROVENANCE, ProvenanceStatement
 from pipelines.evidence.statements.refusal import REFUSAL, RefusalStatement
 from pipelines.evidence.statements.review import REVIEW, ReviewStatement
+from pipelines.evidence.statements.robustness import ROBUSTNESS, RobustnessStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT, Statement
 from pipelines.evidence.statements.status import (
     HEARTBEAT,
@@ -36,6 +37,7 @@ KINDS: dict[str, tuple[str, type[Statement]]] = {
     RECEIPT: ("receipt", ReceiptStatement),
     KEY_EVENT: ("key-event", KeyEventStatement),
     TEST_RESULT: ("test-result", TestResultStatement),
+    ROBUSTNESS: ("robustness", RobustnessStatement),
 }
 """Every predicate type that is read, with the word that files are named by."""
 _WHAT = "the statement"

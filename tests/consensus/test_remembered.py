@@ -1,0 +1,193 @@
+"""A log that is read again and again: only its growth is read, and nothing unsigned is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from builders.digest import Digest
+from builders.errors import CancelledError, StoreError
+from pipelines.consensus.remembered import LogMemory, Remembered
+from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.log.journal import Log
+from pipelines.log.leaf import Entry, StatementEntry
+from pipelines.log.notekey import ED25519, NoteKey
+from tests.fakes.store import MemoryStore
+from tests.log.logs import KEY, entry, opened, reader
+
+GONE = Digest.of(b"never logged")
+KINDS = [k.model_fields["predicate_type"].default for k in (AttemptStatement, ComparisonStatement)]
+
+
+def entries(numbers: Iterable[int]) -> list[Entry]:
+    """Return entries of runs, in turn of two kinds and five releases; each fourth commits."""
+    return [
+        replace(one, predicate_type=KINDS[number % 2]) if isinstance(one, StatementEntry) else one
+        for number, one in ((number, entry(number)) for number in numbers)
+    ]
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def log(store: MemoryStore, tmp_path: Path) -> Log:
+    made = opened(store, tmp_path)
+    made.append(entries(range(600)))
+    return made
+
+
+def statements(numbers: Iterable[int]) -> list[StatementEntry]:
+    return [one for one in entries(numbers) if isinstance(one, StatementEntry)]
+
+
+def read(memory: LogMemory, store: MemoryStore, key: NoteKey = KEY) -> Remembered:
+    return memory.read(reader(store), key)
+
+
+def copied(store: MemoryStore) -> MemoryStore:
+    """Return a store that has what `store` has now."""
+    copy = MemoryStore()
+    copy.objects = {key: list(versions) for key, versions in store.objects.items()}
+    return copy
+
+
+def bundles(store: MemoryStore) -> list[str]:
+    """Return the entry bundles that were read since the last time."""
+    found = [key for operation, key in store.calls if operation == "get" and "entries" in key]
+    store.calls.clear()
+    return found
+
+
+def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: Log) -> None:
+    found = read(LogMemory(), store)
+    told: dict[str, set[Digest]] = {}
+    for index, one in enumerate(entries(range(600))):
+        if isinstance(one, StatementEntry):
+            assert found.place(one.pae) == index
+            told.setdefault(one.release, set()).add(one.pae)
+    assert {release: found.about(release) for release in told} == told
+    assert (found.place(GONE), found.about("vendor/other@1")) == (None, set())
+
+
+def test_a_place_is_the_first_and_bytes_of_two_leaves_are_none() -> None:
+    found = Remembered(packed=bytearray(range(96)) * 2)
+    assert found.place(Digest(bytes(range(48, 80)).hex())) == 1
+    assert found.place(Digest(bytes(range(8, 40)).hex())) is None
+
+
+def test_what_is_of_no_run_is_found_and_is_about_no_release(store: MemoryStore, log: Log) -> None:
+    beat = StatementEntry(
+        center="east", release="v/p@1", pae=GONE, keyid="key", predicate_type="heartbeat"
+    )
+    log.append([beat])
+    found = read(LogMemory(), store)
+    assert (found.place(GONE), found.about("v/p@1")) == (600, set())
+
+
+def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: Log) -> None:
+    memory = LogMemory()
+    read(memory, store)
+    log.append(entries(range(600, 605)))
+    bundles(store)
+    found = read(memory, store)
+    (only,) = bundles(store)
+    assert "002" in only
+    assert len(found) == 605
+    assert [found.place(e.pae) for e in statements(range(604, 605))] == [604]
+    read(memory, store)
+    assert not bundles(store)
+
+
+@pytest.mark.parametrize("more", [0, 3, 5, 20])
+def test_of_a_log_that_was_shortened_or_split_nothing_stays(
+    store: MemoryStore, log: Log, tmp_path: Path, more: int
+) -> None:
+    memory, other = LogMemory(), copied(store)
+    log.append(entries(range(600, 605)))
+    assert read(memory, store).place(Digest.of(b"604")) == 604
+    opened(other, tmp_path / "other").append(entries(range(1000, 1000 + more)))
+    found = read(memory, other)
+    assert (len(found), found.place(Digest.of(b"604"))) == (600 + more, None)
+    assert Digest.of(b"604") not in found.about("vendor/product@4")
+    assert found == read(LogMemory(), other)
+
+
+def test_what_was_taken_in_when_the_reading_was_stopped_is_not_believed(
+    store: MemoryStore, log: Log, tmp_path: Path
+) -> None:
+    class Stopped(bytearray):
+        def __iadd__(self, other: bytes, /) -> Self:  # type: ignore[override, misc]
+            self.extend(other)
+            raise CancelledError("stopped")
+
+    memory, other = LogMemory(), copied(store)
+    found = read(memory, store)
+    log.append(entries(range(600, 605)))
+    opened(other, tmp_path / "other").append(entries(range(1000, 1020)))
+    found.packed = Stopped(found.packed)
+    with pytest.raises(CancelledError):
+        read(memory, store)
+    assert read(memory, other) == read(LogMemory(), other)
+
+
+@pytest.mark.parametrize("size", [590, 600, 700])
+def test_another_log_of_the_same_key_is_read_anew(
+    store: MemoryStore, log: Log, tmp_path: Path, size: int
+) -> None:
+    memory, other = LogMemory(), MemoryStore()
+    read(memory, store)
+    opened(other, tmp_path / "other").append(entries(range(1000, 1000 + size)))
+    found = read(memory, other)
+    (first,) = statements(range(1000, 1001))
+    assert (len(found), found.place(first.pae)) == (size, 0)
+    assert found.place(Digest.of(b"0")) is None
+
+
+def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
+    store: MemoryStore, log: Log
+) -> None:
+    early = copied(store)
+    log.append(entries(range(600, 1200)))
+    whole = read(LogMemory(), store)
+    for after in range(100):
+        memory = LogMemory()
+        read(memory, early)
+        store.fail_on("get", after=after, times=1)
+        try:
+            read(memory, store)
+        except StoreError:
+            bundles(store)
+            assert read(memory, store) == whole
+            assert not any("/000" in key for key in bundles(store))
+        else:
+            break
+    assert after > 5, "there was something to fail"
+
+
+def test_no_more_leaves_are_remembered_than_the_limit(store: MemoryStore, log: Log) -> None:
+    memory = LogMemory(limit=599)
+    assert len(read(memory, store)) == 600
+    bundles(store)
+    read(memory, store)
+    assert len(bundles(store)) == 3
+
+
+def test_the_log_that_was_read_longest_ago_is_forgotten_first(store: MemoryStore, log: Log) -> None:
+    memory = LogMemory(limit=1200)
+    a, b, c = (NoteKey(name=name, algorithm=ED25519, key=bytes(32)) for name in "abc")
+    for key in (a, b, a, c):
+        read(memory, store, key)
+    bundles(store)
+    for key in (a, c):
+        read(memory, store, key)
+    assert not bundles(store)
+    read(memory, store, b)
+    assert len(bundles(store)) == 3

@@ -1,0 +1,110 @@
+"""The two lanes of a shard, with a release of our own in the place of each rebuild."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from builders.digest import Digest
+from builders.errors import CancelledError, InputUnavailableError
+from pipelines.center import Center, load_center
+from pipelines.flows import verify_shard as module
+from pipelines.night.due import Due
+from pipelines.night.record import Why
+from pipelines.workshop import Workshop, workshop
+
+Work = Callable[[str], None]
+
+
+@pytest.fixture
+def center(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    path = tmp_path / "center.yaml"
+    path.write_text("schema: samebits/center/v1\nid: lab\nhome: home\n")
+    monkeypatch.setattr(Workshop, "prepare", lambda _: None)
+    monkeypatch.setattr(module, "get_run_logger", lambda: logging.getLogger("shard"))
+    yield path
+    workshop.cache_clear()
+
+
+def run(path: Path, monkeypatch: pytest.MonkeyPatch, work: Work, names: str = "abcde") -> None:
+    def one(_center: Center, _night: str, due: Due, **_: Any) -> SimpleNamespace:
+        work(due.release)
+        return SimpleNamespace(verdict="IDENTICAL", mode="rebuilt", why=due.why)
+
+    monkeypatch.setattr(module, "run_one", one)
+    module.verify_shard.fn(str(path), "night", [due(n).model_dump(mode="json") for n in names])
+
+
+def due(name: str) -> Due:
+    digest = Digest.of(name.encode())
+    return Due(
+        recipe=f"{name}.yaml", release=name, claim=digest, published=digest, why=Why.NEW, number=1
+    )
+
+
+def test_two_releases_are_worked_on_at_once_and_no_more(
+    center: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, lock, here, most = threading.Barrier(2), threading.Lock(), list[str](), 0
+
+    def work(name: str) -> None:
+        nonlocal most
+        with lock:
+            here.append(name)
+            most = max(most, len(here))
+        both.wait(timeout=10)
+        with lock:
+            here.remove(name)
+
+    run(center, monkeypatch, work, "abcdef")
+    assert most == 2
+
+
+def test_what_breaks_costs_no_other_its_turn(center: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+
+    def work(name: str) -> None:
+        if name in "bd":
+            raise InputUnavailableError("broken", got=name)
+        done.append(name)
+
+    with pytest.raises(RuntimeError, match="2 of 5 releases have no result"):
+        run(center, monkeypatch, work)
+    assert sorted(done) == ["a", "c", "e"]
+
+
+def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
+    center: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended, both = [], [], threading.Barrier(3)
+    shop = workshop(load_center(center))
+
+    def work(name: str) -> None:
+        begun.append(name)
+        both.wait(timeout=10)
+        assert shop.cancelled.wait(timeout=10)
+        ended.append(name)
+        shop.go_on()
+
+    def stop() -> None:
+        both.wait(timeout=10)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(center, monkeypatch, work)
+    assert sorted(begun) == sorted(ended) == ["a", "b"]
+
+
+def test_what_was_stopped_is_not_published(center: Path) -> None:
+    shop = workshop(load_center(center))
+    shop.cancelled.set()
+    with pytest.raises(CancelledError):
+        module._publish(SimpleNamespace(shop=lambda: shop), None)  # type: ignore[arg-type]
