@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from builders import engine as engine_module
 from builders.cgroup import Cgroup
 from builders.container import ContainerLimits, ContainerResult, ContainerSpec, Mount
-from builders.engine import Engine
+from builders.engine import life
+from builders.engine.life import Life
 from builders.errors import EngineError
 from builders.images.provide import ProvidedImage
 from builders.watch import lives, open_gate
@@ -91,7 +91,7 @@ def test_a_container_that_never_began_its_build_has_not_built(
 def test_a_container_that_lives_and_does_not_come_to_its_gate_is_refused(
     gate: AtTheGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_GRACE", 0.5)
+    monkeypatch.setattr(life, "_GRACE", 0.5)
     with pytest.raises(EngineError, match="does not come to its gate"):
         gate.run("sleep 60")
 
@@ -106,8 +106,8 @@ def test_the_gate_stays_shut_until_the_engine_has_promised_to_tell_of_the_end(
         answered.wait(60)
         return answered.is_set
 
-    monkeypatch.setattr(engine_module, "_GRACE", 0.5)
-    monkeypatch.setattr(Engine, "_ask_for_end", late)
+    monkeypatch.setattr(life, "_GRACE", 0.5)
+    monkeypatch.setattr(Life, "_ask_for_end", late)
     with pytest.raises(EngineError, match="does not promise to tell of the end"):
         gate.run("read -r word < /samebits/gate; echo began; sleep 60")
     answered.set()
@@ -119,8 +119,8 @@ def test_a_container_that_this_machine_cannot_see_is_refused_by_that_name(
 ) -> None:
     """As in a container that has not the processes of its host: nothing there ever lives."""
     look = Cgroup.of
-    monkeypatch.setattr(engine_module, "_GRACE", 0.5)
-    monkeypatch.setattr(engine_module, "lives", lambda _pid: False)
+    monkeypatch.setattr(life, "_GRACE", 0.5)
+    monkeypatch.setattr(life, "lives", lambda _pid: False)
     monkeypatch.setattr(Cgroup, "of", lambda pid: look(pid, proc=tmp_path))
     with pytest.raises(EngineError, match="process cannot be seen, so its limits cannot"):
         gate.run("sleep 60")

@@ -1,0 +1,94 @@
+"""The making of a container, and its removal.
+
+Containers have no network, a read-only root, no capabilities and hard limits. Whatever happens, a
+container is removed before the block that it was made for is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import docker.errors
+import requests
+from docker.types import LogConfig
+from docker.types import Mount as DockerMount
+
+from builders.container import ContainerSpec
+from builders.engine.daemon import ENGINE_FAULTS, HOW_TO_START, faults, reason
+from builders.errors import EngineError
+
+_SPARE = timedelta(minutes=5)
+
+
+@contextmanager
+def created(api: Any, spec: ContainerSpec, *, terminal: bool) -> Iterator[str]:
+    """Create a container and yield its id; it is removed on every path out.
+
+    Raises `EngineError`.
+    """
+    limits = spec.limits
+    deadline = datetime.now(UTC) + timedelta(seconds=limits.seconds) + _SPARE
+    host = api.create_host_config(
+        network_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        ipc_mode="private",
+        init=True,
+        pids_limit=limits.pids,
+        nano_cpus=int(limits.cpus * 1e9),
+        cpuset_cpus=None if spec.core is None else str(spec.core),
+        mem_limit=limits.memory,
+        memswap_limit=limits.memory,
+        auto_remove=False,
+        log_config=LogConfig(type=LogConfig.types.NONE),
+        mounts=[
+            DockerMount(m.target, str(m.source), type="bind", read_only=m.read_only)
+            for m in spec.mounts
+        ],
+    )
+    with faults("the engine does not create the container", todo=HOW_TO_START):
+        answer = api.create_container(
+            spec.image,
+            command=list(spec.command),
+            environment=dict(spec.environment),
+            hostname=spec.hostname,
+            user=str(spec.user),
+            working_dir=spec.workdir,
+            labels=spec.labels.to_dict(deadline),
+            entrypoint=[],
+            tty=terminal,
+            stdin_open=terminal,
+            host_config=host,
+        )
+    container = str(answer["Id"])
+    try:
+        if warnings := answer.get("Warnings"):
+            raise EngineError("the engine does not keep every limit", got="; ".join(warnings))
+        yield container
+    finally:
+        remove(api, container)
+
+
+def remove(api: Any, container: str) -> None:
+    """Remove a container where it exists, running or not; raises `EngineError`."""
+    try:
+        api.remove_container(container, force=True, v=True)
+    except docker.errors.NotFound:
+        return
+    except docker.errors.APIError as error:
+        if error.status_code != requests.codes.conflict:  # conflict: its removal is under way
+            raise EngineError(
+                "a container was not removed",
+                got=reason(error),
+                todo="`samebits reap` removes it later",
+            ) from error
+    except ENGINE_FAULTS as error:
+        raise EngineError(
+            "the engine is gone, and a container may be left",
+            got=reason(error),
+            todo="`samebits reap` removes it once the engine is back",
+        ) from error
