@@ -89,7 +89,7 @@ class NightSection(Section):
 
     cron: Annotated[str, AfterValidator(parse_cron)] = "0 1 * * *"
     timezone: Annotated[str, AfterValidator(parse_timezone)] = "UTC"
-    shard: Annotated[int, Field(ge=1, le=500)] = 5
+    shard: Annotated[int, Field(ge=1, le=500)] = 10
     """Releases of one flow run: the 3 s of CPU that a flow run costs are shared by them."""
     rebuild_every: Annotated[int, Field(ge=1, le=365)] = 7
     """Nights after which an unchanged release is rebuilt at the latest."""

@@ -21,7 +21,7 @@ QUIET = {
     "PREFECT_CLI_PROMPT": "false",
 }
 _WORKING = {
-    "PREFECT_WORKER_QUERY_SECONDS": "2",
+    "PREFECT_WORKER_QUERY_SECONDS": "3",
     "PREFECT_WORKER_PREFETCH_SECONDS": "2",
     # A server that is restarted is away for some ten seconds; nothing is given up for that.
     "PREFECT_CLIENT_MAX_RETRIES": "8",
@@ -29,6 +29,11 @@ _WORKING = {
 _SERVING = {
     "PREFECT_UI_ENABLED": "true",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # Looked for every five seconds by default, which costs builds as much as half of all else that
+    # a waiting server does. Nothing here pauses, and a worker's own look starts what is due.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
 }
 
 
