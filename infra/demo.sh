@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Rebuilds five releases that other people shipped, and judges them bit for bit. Exits 0 when each
-# of them ends as its recipe expects: four identical, one honestly not. With --centers, three centers
+# Rebuilds six releases that other people shipped, and judges them bit for bit. Exits 0 when each
+# of them ends as its recipe expects: five identical, one honestly not. With --centers, three centers
 # on this machine find out one among them that lies (infra/demo-centers.sh).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
