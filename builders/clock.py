@@ -67,6 +67,7 @@ Moment = Annotated[
     ),
 ]
 ClockMode = Literal["frozen", "advancing"]
+ClockStep = Literal["wheel", "record"]
 
 
 class Clock(BaseModel):
@@ -81,14 +82,24 @@ class Clock(BaseModel):
     then: Annotated[
         Moment | None,
         Field(
-            description="The time of the second step of a build that makes the metadata of a wheel "
-            "before the wheel, in one run, as `setup.py sdist bdist_wheel` does; frozen too."
+            description="The time to which the clock of a wheel's build goes on once; frozen too."
         ),
     ] = None
+    before: Annotated[
+        ClockStep,
+        Field(
+            description="When it goes on. `wheel`: once the metadata is made and before the wheel "
+            "is, in one run, as `setup.py sdist bdist_wheel` does. `record`: once all files of the "
+            "wheel are made and before it is packed, which only its RECORD shows."
+        ),
+    ] = "wheel"
 
     @model_validator(mode="after")
     def _steps(self) -> Self:
         if self.then is None:
+            if "before" in self.model_fields_set:
+                message = "expected `then` beside `before`: the time to which the clock goes on"
+                raise ValueError(message)
             return self
         if self.mode != "frozen":
             message = "expected mode frozen beside `then`: a clock that goes on has no second step"
@@ -100,8 +111,10 @@ class Clock(BaseModel):
 
     def declared(self) -> dict[str, str]:
         """Return what the claim holds of the clock."""
-        then = {} if self.then is None else {"then": show_moment(self.then)}
-        return {"mode": self.mode, "time": show_moment(self.time), **then}
+        declared = {"mode": str(self.mode), "time": show_moment(self.time)}
+        if self.then is not None:
+            declared |= {"then": show_moment(self.then), "before": str(self.before)}
+        return declared
 
     def configuration(self) -> bytes:
         """Return the file that the preload and its probe read."""

@@ -46,7 +46,7 @@ def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Com
         raise ValueError(message)
     variables = {"SOURCE_UMASK": build.source_umask} if build.source_umask else {}
     if build.clock is not None and build.clock.then is not None:
-        variables["CLOCK_STEPS"] = "2"
+        variables["CLOCK_GOES_ON_BEFORE"] = build.clock.before
     return Command(
         arguments=(
             source.path,

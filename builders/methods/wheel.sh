@@ -39,7 +39,8 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
             when = time.mktime((*info.date_time, 0, 0, -1))
             os.utime(path, (when, when))
 '
-# A command between two others; the kernel counts the times of files in ticks of up to 10 ms.
+# A command between two others, at which the clock goes on, or which lets it go on when all but the
+# archive is made; the kernel counts the times of files in ticks of up to 10 ms.
 then='
 import os, time
 from setuptools import Command
@@ -48,8 +49,18 @@ class then(Command):
     def initialize_options(self): pass
     def finalize_options(self): pass
     def run(self):
-        time.sleep(0.05)
-        open(os.path.expanduser("~/.samebits-then"), "w").close()
+        if os.environ["CLOCK_GOES_ON_BEFORE"] == "wheel":
+            go_on()
+            return
+        bdist = self.distribution.get_command_class("bdist_wheel")
+        last = bdist.write_wheelfile
+        def write(*words, **named):
+            last(*words, **named)
+            go_on()
+        bdist.write_wheelfile = write
+def go_on():
+    time.sleep(0.05)
+    open(os.path.expanduser("~/.samebits-then"), "w").close()
 '
 python3 -m venv --without-pip "$HOME/venv"
 if [ "$#" -gt 0 ]; then
@@ -86,12 +97,12 @@ while IFS= read -r path && read -r mode && read -r mtime; do
     if [ "$mtime" != - ]; then find "$@" -exec touch -c -d "@$mtime" {} +; fi
     set -- "$top"
 done < "$files"
-if [ -z "${CLOCK_STEPS:-}" ]; then
+if [ -z "${CLOCK_GOES_ON_BEFORE:-}" ]; then
     "$HOME/venv/bin/python" "$pip" wheel --no-deps --no-build-isolation \
         --wheel-dir "$HOME/wheels" "$1"
 else
     # One run of several commands, as setuptools has them: the wheel gets the metadata as it was made
-    # before, with its times. The command between them lets the clock go on.
+    # before, with its times.
     mkdir -p "$HOME/commands/samebits_commands"
     : > "$HOME/commands/samebits_commands/__init__.py"
     printf '%s\n' "$then" > "$HOME/commands/samebits_commands/then.py"

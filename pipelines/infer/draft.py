@@ -79,6 +79,8 @@ def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]
     ]
     hashed = h.folder_order is FolderOrder.HASHED
     then = f', then: "{show_moment(h.then)}"' if h.then is not None else ""
+    if h.then is not None and h.before != "wheel":
+        then += f", before: {h.before}"
     clock = f'{{mode: frozen, time: "{show_moment(h.clock or 0)}"{then}}}'
     rows = (
         (("source_date_epoch", "hash_seed"), f"environment: {{{', '.join(variables)}}}", variables),

@@ -207,7 +207,7 @@ def _times(clues: Clues, hypothesis: Hypothesis) -> Hypothesis:
 
 
 def _steps(clues: Clues, hypothesis: Hypothesis) -> Hypothesis:
-    """Let the clock go on once, where the metadata was made before the wheel, in the same run."""
+    """Let the clock go on once, where the metadata is older than the wheel, or than its RECORD."""
     newest = clues.newest
     made = {m.mtime for m in clues.shipped.files() if clues.shipped.short(m) in _OF_EGG_INFO}
     if len(made) != 1:
@@ -215,6 +215,12 @@ def _steps(clues: Clues, hypothesis: Hypothesis) -> Hypothesis:
     began = made.pop() or 0
     if not 0 < newest - began <= MAX_STEP:
         return hypothesis
+    late = [clues.shipped.short(m) for m in clues.shipped.generated() if m.mtime == newest]
+    if late == ["RECORD"]:
+        return replace(hypothesis, clock=began, then=newest, before="record").because(
+            clock="all that was generated has this time but RECORD",
+            then="RECORD has it: the files were packed for so long",
+        )
     source = {f.mtime for p, f in clues.source.files.items() if p.endswith(".egg-info/PKG-INFO")}
     too = ", in the source too" if any(abs((t or 0) - began) <= TOLERANCE for t in source) else ""
     return replace(hypothesis, clock=began, then=newest).because(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from builders.clock import show_moment
+from builders.clock import ClockStep, show_moment
 from builders.digest import Digest, canonical_json
 from builders.scratch import FolderOrder
 from pipelines.infer.toolchain import Tool
@@ -15,7 +15,7 @@ TIME_BITS = 31.0
 """An even second of the time that a zip can hold (128 years)."""
 MAX_STEP = 600
 """Seconds from the first step of a build to its second one, at most."""
-STEP_BITS = math.log2(MAX_STEP / 2)
+STEP_BITS = math.log2(MAX_STEP / 2) + 1
 """An even second within that."""
 UMASK_BITS = 9.0
 TAG_BITS = 2.0
@@ -58,7 +58,9 @@ class Hypothesis:
     clock: int | None = None
     """A clock that stands still."""
     then: int | None = None
-    """The time to which it goes on when the metadata is made and the wheel is to be."""
+    """The time to which it goes on once."""
+    before: ClockStep = "wheel"
+    """When it does."""
     umask: str = "022"
     source_umask: str | None = None
     timezone: str = "UTC"
@@ -83,6 +85,7 @@ class Hypothesis:
     def values(self) -> dict[str, Any]:
         """Return what makes this one differ from others, as plain data."""
         return {
+            "before": self.before if self.then is not None else None,
             "clock": show_moment(self.clock) if self.clock is not None else None,
             "files": {change.path: change.mode for change in self.files},
             "folder_order": self._order,

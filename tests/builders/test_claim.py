@@ -24,7 +24,7 @@ LAUNCHER = "a676565bf903004b3e3052fc0645d6404fef6725bb367783ea40bc7057836722"
 METHOD_SCRIPTS = {
     "debian": "9fa88b31a3c7fcb7b678b6acb6d5a1d3b4011bff8f6109e5d291b3e9808650e0",
     "debian-binnmu": "07c6a456bef3c62eda34ec77ab299032ba7cdb700fa33337ce97c66a8832e555",
-    "wheel": "568b998fa20ddc7119ad4023e735305eb2022fd56fe35ff13936be62caf2e8bb",
+    "wheel": "25786eb4507ddd42d671db4d8e6b04c0bf2717a5c5cb9dadbabad0544f5f9536",
     "script": "1d80c2d6b70de51b7d7db4d485d94b4de897fd394dc0aa5f2384f623d52b8d91",
 }
 PROBE = "6adde68328514a556557f1129b5d8ee2e65c59590bc468312f96fa2fdb42caf6"
@@ -58,7 +58,7 @@ GOLDEN = {
     ),
     "wheel": (
         {"source_umask": None, "files": [], "python_tag": None},
-        "267f10efd96ad12d942bc73e87341f13ab6a2c9ee9608e7aa33d80f762dc7c6b",
+        "10534b721a31b5b5c9e793b009c49ecbbd8455ede9d9aabea88f5a12d3b6932a",
     ),
     "script": (
         {"steps": SCRIPT["steps"]},

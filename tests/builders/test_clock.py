@@ -78,7 +78,10 @@ def test_a_moment_has_two_spellings(value: object) -> None:
 
 def test_a_second_step_is_declared_with_its_time() -> None:
     clock = Clock.model_validate({"time": MOMENT, "then": SECONDS + 2})
-    assert clock.declared() == {"mode": "frozen", "time": MOMENT, "then": "2021-05-05T14:18:19Z"}
+    told = {"mode": "frozen", "time": MOMENT, "then": "2021-05-05T14:18:19Z"}
+    assert clock.declared() == {**told, "before": "wheel"}
+    later = Clock.model_validate({"time": MOMENT, "then": SECONDS + 2, "before": "record"})
+    assert later.declared() == {**told, "before": "record"}
     assert clock.configuration() == f"frozen {SECONDS} {SECONDS + 2}\n".encode()
 
 
@@ -98,6 +101,11 @@ BAD_BUILDS: dict[str, tuple[dict[str, Any], str]] = {
     "too late for a zip": ({"clock": {"time": "4354819200"}}, "build.clock.time"),
     "unknown mode": ({"clock": {"time": MOMENT, "mode": "slow"}}, "build.clock.mode"),
     "a step that goes back": ({"clock": {"time": MOMENT, "then": MOMENT}}, "build.clock"),
+    "no time to go on to": ({"clock": {"time": MOMENT, "before": "wheel"}}, "build.clock"),
+    "no such step": (
+        {"clock": {"time": MOMENT, "then": SECONDS + 2, "before": "install"}},
+        "build.clock.before",
+    ),
     "a step of a clock that goes on": (
         {"clock": {"time": MOMENT, "then": SECONDS + 2, "mode": "advancing"}},
         "build.clock",

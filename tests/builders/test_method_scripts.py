@@ -225,6 +225,17 @@ def test_a_wheel_is_built_with_its_backend_alone(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+OWN_WHEEL = """
+import pathlib, setuptools
+from setuptools.command.bdist_wheel import bdist_wheel
+class own(bdist_wheel):
+    def write_wheelfile(self, *words, **named):
+        super().write_wheelfile(*words, **named)
+        pathlib.Path.home().joinpath("laid-out").touch()
+setuptools.setup(name="six", py_modules=["six"], cmdclass={"bdist_wheel": own})
+"""
+
+
 @pytest.mark.parametrize("setup", ["setup.py", "setup.cfg"])
 def test_two_steps_are_one_run_of_setuptools(tmp_path: Path, setup: str) -> None:
     source, home = tmp_path / "unpacked/six-1.0", tmp_path / "h"
@@ -239,7 +250,7 @@ def test_two_steps_are_one_run_of_setuptools(tmp_path: Path, setup: str) -> None
     (source / "six.py").touch()
     script = METHODS["wheel"].script_bytes()
     stub = b"python3() { :; }\nmkdir() { command mkdir -p $@; }\ntar() { :; }\nmv() { :; }\n"
-    facts = {"HOME": str(home), "CLOCK_STEPS": "2"}
+    facts = {"HOME": str(home), "CLOCK_GOES_ON_BEFORE": "wheel"}
     done = sh(stub + script, "six.tar.gz", "-", "0", cwd=tmp_path, **facts)
     assert done.returncode == 0, done.stderr
     metadata = (source / "six.egg-info/top_level.txt").stat().st_mtime_ns
@@ -248,8 +259,29 @@ def test_two_steps_are_one_run_of_setuptools(tmp_path: Path, setup: str) -> None
     assert metadata < step <= wheel.stat().st_mtime_ns
 
 
+def test_a_clock_can_go_on_when_all_but_the_archive_is_made(tmp_path: Path) -> None:
+    source, home = tmp_path / "unpacked/six-1.0", tmp_path / "h"
+    for folder in (source, home / "venv/bin"):
+        folder.mkdir(parents=True)
+    python = home / "venv/bin/python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (source / "setup.py").write_text(OWN_WHEEL)
+    (source / "six.py").touch()
+    stub = b"python3() { :; }\nmkdir() { command mkdir -p $@; }\ntar() { :; }\nmv() { :; }\n"
+    script = stub + METHODS["wheel"].script_bytes()
+    facts = {"HOME": str(home), "CLOCK_GOES_ON_BEFORE": "record"}
+    done = sh(script, "six.tar.gz", "-", "0", cwd=tmp_path, **facts)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (home / "wheels").iterdir()
+    places = (home / "laid-out", home / ".samebits-then", wheel)
+    laid_out, step, packed = (path.stat().st_mtime_ns for path in places)
+    assert laid_out < step <= packed
+
+
 @pytest.mark.parametrize(
-    ("declared", "seen"), [({}, "0"), ({"PYTHONHASHSEED": "3"}, "3"), ({"CLOCK_STEPS": "2"}, "0")]
+    ("declared", "seen"),
+    [({}, "0"), ({"PYTHONHASHSEED": "3"}, "3"), ({"CLOCK_GOES_ON_BEFORE": "wheel"}, "0")],
 )
 def test_the_order_of_sets_is_as_declared_and_never_by_chance(
     tmp_path: Path, declared: dict[str, str], seen: str
@@ -301,7 +333,9 @@ def test_what_is_declared_reaches_the_script(tmp_path: Path) -> None:
     steps = WheelBuild.model_validate(
         {"method": "wheel", "image": "i", "clock": {"time": 500_000_000, "then": 500_000_002}}
     )
-    assert METHODS["wheel"].command(steps, [source], 1).variables == {"CLOCK_STEPS": "2"}
+    assert METHODS["wheel"].command(steps, [source], 1).variables == {
+        "CLOCK_GOES_ON_BEFORE": "wheel"
+    }
     plain = WheelBuild(method="wheel", image="python-wheel")
     assert METHODS["wheel"].command(plain, [source], 1).variables == {}
 

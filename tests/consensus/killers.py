@@ -13,12 +13,15 @@ from tests.mutation import Campaign
 
 _JOINING = ("join", "answer", "alarms", "result")
 _SUMMING = ("summary", "vsa")
+_LOGS = ("logged", "remembered")
 
 
 def _tests_of(module: str) -> tuple[str, ...]:
     name = module.rpartition("/")[2]
     if name in _JOINING:
         return ("join",)
+    if name in _LOGS:
+        return ("remembered", "desk")
     return ("summary",) if name in _SUMMING else ("work", "summary", "gather")
 
 

@@ -363,8 +363,11 @@ def test_a_log_that_cannot_be_read_is_silence(table: Table) -> None:
         LogIndexes({"asia": store}, desk.policy.policy),
         LogIndexes({"asia": store}, desk.policy.policy, memory=memory),
     ):
-        with pytest.raises(SilentError):
-            logs.about("asia", str(RELEASE))
+        store.calls.clear()
+        for _ in range(3):
+            with pytest.raises(SilentError):
+                logs.about("asia", str(RELEASE))
+        assert len(store.calls) == 1
 
 
 @pytest.mark.parametrize(("room", "again"), [(0, True), (-1, False)])
@@ -386,6 +389,22 @@ def test_a_log_that_is_too_large_for_a_memory_is_read_and_not_taken_in(
     else:
         with pytest.raises(LogError):
             logs.about("asia", str(RELEASE))
+
+
+def test_a_log_that_is_too_large_for_a_memory_drives_no_other_out(table: Table) -> None:
+    small = table.publish("europe")
+    for run in ("20260102T030405Z-00000002", "20260103T030405Z-00000003"):
+        table.publish("asia", run=run)
+    stores = {name: DirectoryStore(table.root / name / "store") for name in NAMES}
+    policy = open_desk(table.center("europe"), datetime.now(UTC)).policy.policy
+    memory = LogMemory(limit=len(small.envelopes(center_key(table.center("europe")))))
+    before = LogIndexes(stores, policy, memory=memory)
+    told = [before.about(name, str(RELEASE)) for name in NAMES]
+    assert [len(one) for one in told] == [2, 4]
+    for bundle in (table.root / "europe/store/public/log/tile/entries/000.p").iterdir():
+        bundle.unlink()
+    after = LogIndexes(stores, policy, memory=memory)
+    assert [after.about(name, str(RELEASE)) for name in NAMES] == told
 
 
 def test_a_center_file_whose_key_is_missing_cannot_publish(table: Table) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Self
 
 import pytest
 
 from builders.digest import Digest
 from builders.errors import CancelledError, StoreError
+from pipelines.consensus.logged import LogIndexes
 from pipelines.consensus.remembered import LogMemory, Remembered
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.journal import Log
-from pipelines.log.leaf import Entry, StatementEntry
+from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
+from pipelines.policy import Policy, PolicyCenter
 from tests.fakes.store import MemoryStore
+from tests.log.keys import ORIGIN
 from tests.log.logs import KEY, entry, opened, reader
+from tests.log.raw import write_log
 
 GONE = Digest.of(b"never logged")
 KINDS = [k.model_fields["predicate_type"].default for k in (AttemptStatement, ComparisonStatement)]
@@ -52,6 +57,21 @@ def read(memory: LogMemory, store: MemoryStore, key: NoteKey = KEY) -> Remembere
     return memory.read(reader(store), key)
 
 
+def indexes(store: MemoryStore, memory: LogMemory | None = None) -> LogIndexes:
+    """Return what a desk asks of the center `east`, whose log is in `store`."""
+    east = PolicyCenter(
+        id="east",
+        operator="east-body",
+        region="east",
+        builder="builder",
+        verifier="verifier",
+        origin=ORIGIN,
+        log_key=str(KEY),
+        keys=(),
+    )
+    return LogIndexes({"east": store}, Policy(centers=(east,)), memory=memory)
+
+
 def copied(store: MemoryStore) -> MemoryStore:
     """Return a store that has what `store` has now."""
     copy = MemoryStore()
@@ -75,6 +95,24 @@ def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: Log
             told.setdefault(one.release, set()).add(one.pae)
     assert {release: found.about(release) for release in told} == told
     assert (found.place(GONE), found.about("vendor/other@1")) == (None, set())
+
+
+def test_without_a_memory_the_answers_are_the_same(store: MemoryStore, log: Log) -> None:
+    logs, found = indexes(store), read(LogMemory(), store)
+    for one in statements(range(600)):
+        assert logs("east", one.pae) == found.place(one.pae)
+        assert logs.about("east", one.release) == found.about(one.release)
+    assert (logs("east", GONE), logs.about("east", "vendor/other@1")) == (None, set())
+
+
+@pytest.mark.parametrize("memory", [None, LogMemory()], ids=["read-anew", "remembered"])
+def test_a_statement_that_is_in_the_log_twice_is_where_it_was_first(
+    store: MemoryStore, memory: LogMemory | None
+) -> None:
+    (other, same) = statements(range(2))
+    write_log(store, [one.leaf(n, FIRST) for n, one in enumerate((other, same, same))])
+    logs = indexes(store, memory)
+    assert [logs("east", one.pae) for one in (other, same)] == [0, 1]
 
 
 def test_a_place_is_the_first_and_bytes_of_two_leaves_are_none() -> None:
@@ -151,8 +189,32 @@ def test_another_log_of_the_same_key_is_read_anew(
     assert found.place(Digest.of(b"0")) is None
 
 
+def test_two_that_read_at_once_read_the_growth_once(store: MemoryStore, log: Log) -> None:
+    memory = LogMemory()
+    read(memory, store)
+    log.append(entries(range(600, 605)))
+    bundles(store)
+    other = Thread(target=read, args=(memory, store))
+
+    class Meanwhile:
+        def get(self, key: str, limit: int) -> bytes:
+            if other.ident is None:
+                other.start()
+                other.join(0.2)
+            return store.get(key, limit)
+
+    assert len(memory.read(reader(Meanwhile()), KEY)) == 605
+    other.join()
+    assert len(bundles(store)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [StoreError("the store is out of order"), KeyboardInterrupt()],
+    ids=["fault", "interrupt"],
+)
 def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
-    store: MemoryStore, log: Log
+    store: MemoryStore, log: Log, fault: BaseException
 ) -> None:
     early = copied(store)
     log.append(entries(range(600, 1200)))
@@ -160,10 +222,10 @@ def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
     for after in range(100):
         memory = LogMemory()
         read(memory, early)
-        store.fail_on("get", after=after, times=1)
+        store.fail_on("get", after=after, times=1, error=fault)
         try:
             read(memory, store)
-        except StoreError:
+        except (StoreError, KeyboardInterrupt):
             bundles(store)
             assert read(memory, store) == whole
             assert not any("/000" in key for key in bundles(store))

@@ -246,7 +246,9 @@ def _one_clear_line(error: EvidenceError) -> None:
     assert len(text) < 2000
 
 
-@pytest.mark.parametrize("more", [{"mode": "advancing"}, {"then": "2021-05-05T14:18:19Z"}])
+@pytest.mark.parametrize(
+    "more", [{"mode": "advancing"}, {"then": "2021-05-05T14:18:19Z", "before": "record"}]
+)
 def test_whatever_a_recipe_can_declare_of_the_environment_can_be_stated(
     more: dict[str, str],
 ) -> None:

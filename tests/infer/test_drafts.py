@@ -78,7 +78,8 @@ ONE_VALUE: dict[str, tuple[Hypothesis, dict[str, float]]] = {
     "tools": (replace(START, tools=(TOOL,)).because(wheel="WHEEL says so"), {"wheel": 6.0}),
     "epoch": (replace(START, epoch=BUILT), {"source_date_epoch": 31.0}),
     "clock": (replace(START, clock=BUILT + 2), {}),
-    "then": (replace(START, then=BUILT + 2), {"then": 8.2}),
+    "then": (replace(START, then=BUILT + 2), {"then": 9.2}),
+    "before": (replace(START, then=BUILT + 2, before="record"), {"then": 9.2}),
     "umask": (replace(START, umask="002"), {"umask": 9.0}),
     "source_umask": (replace(START, source_umask="000"), {"source_umask": 9.0}),
     "timezone": (replace(START, timezone="Europe/Berlin"), {"timezone": 5.3}),
@@ -121,7 +122,7 @@ def test_every_inferred_value_is_explained_where_it_stands() -> None:
     lines = text.splitlines()
     clock = next(i for i, line in enumerate(lines) if line.strip().startswith("clock:"))
     assert "RECORD has this time" in lines[clock - 2]
-    assert "then 2022-06-01T10:00:22Z (8.2 bits)" in lines[clock - 1]
+    assert "then 2022-06-01T10:00:22Z (9.2 bits)" in lines[clock - 1]
 
 
 def test_the_default_environment_needs_no_words() -> None:

@@ -63,6 +63,27 @@ def test_metadata_that_is_older_than_the_wheel_tells_two_steps(
     assert (found.clock, found.then) == (two if step else (newest, None))
 
 
+@pytest.mark.parametrize(
+    ("late", "before"),
+    [({"RECORD"}, "record"), ({"RECORD", "METADATA"}, "wheel"), ({"tool/made.py"}, "wheel")],
+)
+def test_a_record_that_alone_is_newer_tells_when_the_files_were_packed(
+    tmp_path: Path, late: set[str], before: str
+) -> None:
+    folder = "tool-1.0.dist-info"
+    shipped = {**wheel_files(), f"{folder}/top_level.txt": Entry(data=b"tool\n", at=BUILT)}
+    shipped["tool/made.py"] = Entry(data=b"made\n", at=BUILT)
+    for name in late - {"RECORD"}:
+        path = name if "/" in name else f"{folder}/{name}"
+        shipped[path] = replace(shipped[path], at=BUILT + 2)
+    at = BUILT + 2 if "RECORD" in late else BUILT
+    found = first(
+        clues_with_record_at(tmp_path, shipped, at),
+        Resolver(backends(), no_requirements(tmp_path)),
+    )
+    assert (found.clock, found.then, found.before) == (BUILT, BUILT + 2, before)
+
+
 def test_a_source_of_the_same_run_is_evidence_too(tmp_path: Path) -> None:
     shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": Entry(at=BUILT - 4)}
     for at, said in ((BUILT - 3, True), (BUILT - 9, False)):

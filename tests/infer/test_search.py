@@ -273,7 +273,7 @@ def test_the_step_of_a_clock_is_a_scalar_with_its_bits(lab: Lab) -> None:
     trail, _ = lab.search(lab.release(shipped), lambda _: shipped)
     bits = {s.name: (s.value, s.bits) for s in trail.scalars}
     assert bits["clock"] == ("2022-06-01T10:00:18Z", 31.0)
-    assert bits["then"] == ("2022-06-01T10:00:20Z", 8.2)
+    assert bits["then"] == ("2022-06-01T10:00:20Z", 9.2)
 
 
 def test_an_order_of_files_becomes_an_order_of_folders(lab: Lab) -> None:

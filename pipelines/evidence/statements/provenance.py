@@ -42,12 +42,13 @@ Text = Annotated[str, Field(max_length=32768)]
 class DeclaredClock(Part):
     """What programs and file times said during the build: a time, frozen or advancing.
 
-    `then` is the time of the second step, if it had one.
+    `then` is the time to which it went on once, if it did, and `before` says when.
     """
 
     time: Line
     mode: Word
     then: Line | None = None
+    before: Word | None = None
 
 
 class DeclaredEnvironment(Part):
