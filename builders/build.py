@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from builders.clock import Clock
-from builders.scratch import FolderOrder
+from builders.folderorder import HASHED, FolderOrder
 
 BASE_VARIABLES = {
     "HOME": "/tmp/home",  # noqa: S108  # inside the container, on its own scratch space
@@ -146,10 +146,11 @@ class Build(Model):
     folder_order: Annotated[
         FolderOrder,
         Field(
-            description="How folders list their files: hashed, by a hash of the names, or created, "
-            "in the order in which they were made. Old tools keep that order."
+            description="How folders list their files: hashed, by a hash of the names; hashed-1 to "
+            "hashed-999, with other seeds; or created, in the order in which they were made. Old "
+            "tools keep that order."
         ),
-    ] = FolderOrder.HASHED
+    ] = HASHED
 
     @field_validator("clock")
     @classmethod
@@ -171,8 +172,7 @@ class Build(Model):
     def declared_environment(self) -> dict[str, str | dict[str, str]]:
         """Return what the claim holds of the environment; every value is text."""
         clock = {"clock": self.clock.declared()} if self.clock else {}
-        hashed = self.folder_order is FolderOrder.HASHED
-        order = {} if hashed else {"folder_order": str(self.folder_order)}
+        order = {} if self.folder_order == HASHED else {"folder_order": self.folder_order}
         return {
             **clock,
             **order,

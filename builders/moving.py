@@ -17,9 +17,9 @@ from builders.claim import recipe_script
 from builders.container import BUILDER, User
 from builders.digest import Digest
 from builders.factors import Factor, KeptFactor, MovedFactor, Stays
+from builders.folderorder import ORDER_SEED
 from builders.plan import InputFile, Plan, make_plan
 from builders.recipe import LoadedRecipe
-from builders.scratch import ORDER_SEED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def move(loaded: LoadedRecipe, inputs: Sequence[InputFile], *, cores: int, run: 
             user=_STRANGER,
             limits=replace(plan.limits, seconds=plan.limits.seconds * slower),
             core=None if Factor.CORES in stay else mine[int(_chance(run)[32:], 16) % len(mine)],
-            order_seed=ORDER_SEED if Factor.FOLDER_ORDER in stay else after[Factor.FOLDER_ORDER],
+            order_seed=None if Factor.FOLDER_ORDER in stay else after[Factor.FOLDER_ORDER],
         ),
         moved=moved,
         kept=tuple(KeptFactor(factor=f, why=stay[f]) for f in Factor if f in stay),

@@ -26,7 +26,6 @@ from builders.methods import METHODS, StagedInput
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe import LoadedRecipe
-from builders.scratch import ORDER_SEED
 from builders.words import Role
 from builders.zone import needs_file, zone_bytes
 
@@ -69,8 +68,8 @@ class Plan:
     user: User = BUILDER
     core: int | None = None
     """The only core that the build sees; None for all of this machine."""
-    order_seed: str = ORDER_SEED
-    """What folders that list their files by a hash of the names hash them with."""
+    order_seed: str | None = None
+    """What names of files are hashed with in place of the declared order's own, as a UUID."""
 
     def spec(
         self,

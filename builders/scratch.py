@@ -1,9 +1,9 @@
 """Scratch space of a fixed size: a file system in a file, mounted through a loop device.
 
 What a build writes can fill it, and nothing else. The order in which a folder lists its files is
-declared: by a hash of their names (identifiers and seed are fixed, so nothing else decides), or as
-made. Another seed gives another order, which is how a robustness rebuild moves it: an order that a
-file system in user space made up would need a privileged process between a build and its files.
+declared: identifiers and seeds are fixed, so nothing else decides. Another seed gives another
+order, which is how a robustness rebuild moves it: an order that a file system in user space made up
+would need a privileged process between a build and its files.
 """
 
 from __future__ import annotations
@@ -13,27 +13,16 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 
 from builders.container import BUILDER, User
 from builders.errors import ScratchError
+from builders.folderorder import CREATED, HASHED, hash_seed
 
 IMAGE = "scratch.img"
 MOUNT_POINT = "scratch"
 FOLDERS = ("work", "out", "tmp")
 _UUID = "5a3eb175-0000-4000-8000-000000000000"
-ORDER_SEED = _UUID
-"""What names are hashed with, unless something else is asked for: a UUID."""
-
-
-class FolderOrder(StrEnum):
-    """In which order a folder lists its files."""
-
-    HASHED = "hashed"
-    """By a hash of their names, as ext4 and most file systems of Linux do."""
-    CREATED = "created"
-    """As they were made: what was unpacked or copied in order of names is listed so."""
 
 
 @contextmanager
@@ -41,23 +30,24 @@ def scratch(
     folder: Path,
     size: int,
     *,
-    order: FolderOrder = FolderOrder.HASHED,
-    seed: str = ORDER_SEED,
+    order: str = HASHED,
+    seed: str | None = None,
     owner: User = BUILDER,
 ) -> Iterator[Path]:
     """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
 
-    All of it belongs to `owner`; `seed` is a UUID, and decides the order of hashed names. It is
-    unmounted and deleted on every path out. Raises `ScratchError`.
+    All of it belongs to `owner`; `order` is that of folders, and `seed` a UUID with which names are
+    hashed in place of its own. It is unmounted and deleted on every path out. Raises
+    `ScratchError`.
     """
     require_root()
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
     _make(mount_point, image, size)
-    features = "^has_journal" if order is FolderOrder.HASHED else "^has_journal,^dir_index"
+    features = "^has_journal,^dir_index" if order == CREATED else "^has_journal"
     try:
         _tool(
             "mkfs.ext4", "-q", "-F", "-m", "0", "-O", features, "-U", _UUID,
-            "-E", f"nodiscard,hash_seed={seed},root_owner={owner}",
+            "-E", f"nodiscard,hash_seed={seed or hash_seed(order)},root_owner={owner}",
             str(image),
         )  # fmt: skip
         _tool("mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(mount_point))

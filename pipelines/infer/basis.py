@@ -11,7 +11,7 @@ from builders.zone import zone_bytes
 from pipelines.infer.pythons import python_images
 from pipelines.workshop import Workshop
 
-RULES = 4
+RULES = 5
 """Raised whenever the search would go another way, so that old trails are not taken for new."""
 
 

@@ -6,16 +6,15 @@ modes and lines of text for people; no byte of it ever reaches a build.
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from builders.archives import Member
+from pipelines.infer.folderorder import record_paths, reordered
 from pipelines.infer.shipped import WheelFacts
 
 _MAX_TEXT = 4 << 20
@@ -49,6 +48,8 @@ class Differences:
     record_order: bool = False
     order: bool = False
     """Whether the members that both have stand in another order."""
+    reordered: tuple[str, ...] = ()
+    """Folders whose own files do: as members, else in RECORD."""
     packing: tuple[str, ...] = ()
     """Files with equal content that are packed to another size or in another way."""
 
@@ -92,6 +93,8 @@ def compare_wheels(
                 or before[i.filename].packing != after[i.filename].packing
             )
         )
+    order = [p for p in before if p in after] != [p for p in after if p in before]
+    rows = [record_paths(facts.texts["RECORD"]) for facts in (shipped, rebuilt)]
     return Differences(
         only_shipped=tuple(p for p in before if p not in after),
         only_rebuilt=tuple(p for p in after if p not in before),
@@ -106,8 +109,9 @@ def compare_wheels(
         modes={p: (before[p].mode, after[p].mode) for p in both if before[p].mode != after[p].mode},
         metadata=_lines(shipped, rebuilt, "METADATA"),
         wheel=_lines(shipped, rebuilt, "WHEEL"),
-        record_order=_other_order(shipped.texts["RECORD"], rebuilt.texts["RECORD"]),
-        order=[p for p in before if p in after] != [p for p in after if p in before],
+        record_order=_other_order(*rows),
+        order=order,
+        reordered=reordered(before, after) if order else reordered(*rows),
         packing=packing,
     )
 
@@ -157,16 +161,7 @@ def _packages(facts: WheelFacts) -> set[str]:
     return {line.strip()[:100] for line in text.splitlines() if line.strip()}
 
 
-def _other_order(shipped: bytes, rebuilt: bytes) -> bool:
+def _other_order(left: Sequence[str], right: Sequence[str]) -> bool:
     """Say whether the paths that both RECORDs have stand in another order."""
-    left, right = (_paths(text) for text in (shipped, rebuilt))
     common = set(left) & set(right)
     return [p for p in left if p in common] != [p for p in right if p in common]
-
-
-def _paths(text: bytes) -> list[str]:
-    rows = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
-    try:
-        return [row[0] for row in rows if row]
-    except csv.Error:
-        return []

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from builders.clock import show_moment
+from builders.folderorder import HASHED
 from builders.recipe import LoadedRecipe, recipe_from
-from builders.scratch import FolderOrder
 from builders.yamlfile import parse_document
 from pipelines.infer.hypothesis import Hypothesis, Scalar
 from pipelines.infer.target import Pin, Target
@@ -77,7 +77,6 @@ def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]
         for name, value in (("SOURCE_DATE_EPOCH", h.epoch), ("PYTHONHASHSEED", h.hash_seed or None))
         if value is not None
     ]
-    hashed = h.folder_order is FolderOrder.HASHED
     then = f', then: "{show_moment(h.then)}"' if h.then is not None else ""
     if h.then is not None and h.before != "wheel":
         then += f", before: {h.before}"
@@ -88,7 +87,7 @@ def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]
         (("umask",), f'umask: "{h.umask}"', h.umask != "022"),
         (("source_umask",), f'source_umask: "{h.source_umask}"', h.source_umask is not None),
         (("timezone",), f"timezone: {h.timezone}", h.timezone != "UTC"),
-        (("folder_order",), f"folder_order: {h.folder_order}", not hashed),
+        (("folder_order",), f"folder_order: {h.folder_order}", h.folder_order != HASHED),
         (("python_tag",), f"python_tag: {h.python_tag}", h.python_tag is not None),
     )
     lines = []

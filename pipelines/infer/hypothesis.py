@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.clock import ClockStep, show_moment
 from builders.digest import Digest, canonical_json
-from builders.scratch import FolderOrder
+from builders.folderorder import CHOICES, HASHED
 from pipelines.infer.toolchain import Tool
 
 TIME_BITS = 31.0
@@ -19,7 +19,7 @@ STEP_BITS = math.log2(MAX_STEP / 2) + 1
 """An even second within that."""
 UMASK_BITS = 9.0
 TAG_BITS = 2.0
-ORDER_BITS = 1.0
+ORDER_BITS = math.log2(CHOICES)
 SEEDS = (1, 2, 3, 4)
 """Seeds of Python's hashes that are tried beside 0; any one gives a set of few words its order."""
 SEED_BITS = math.log2(len(SEEDS) + 1)
@@ -68,7 +68,7 @@ class Hypothesis:
     """The tag given to bdist_wheel on its command line."""
     files: tuple[FileChange, ...] = ()
     """Modes of single files of the source, as a checkout had them."""
-    folder_order: FolderOrder = FolderOrder.HASHED
+    folder_order: str = HASHED
     hash_seed: int = 0
     """PYTHONHASHSEED."""
     evidence: tuple[tuple[str, str], ...] = field(default=(), compare=False)
@@ -102,7 +102,7 @@ class Hypothesis:
 
     @property
     def _order(self) -> str | None:
-        return None if self.folder_order is FolderOrder.HASHED else str(self.folder_order)
+        return None if self.folder_order == HASHED else self.folder_order
 
     @property
     def key(self) -> str:

@@ -12,24 +12,17 @@ from dataclasses import dataclass, replace
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from builders.errors import RebuildError
-from builders.scratch import FolderOrder
+from builders.folderorder import CREATED, HASHED
 from builders.words import Outcome, Verdict
+from pipelines.infer.candidates import likely
 from pipelines.infer.differences import Differences
-from pipelines.infer.first import (
-    LICENSES_NAMED,
-    PLAIN,
-    Clues,
-    pythons,
-    replace_because,
-    tool_reasons,
-    toolchain,
-)
+from pipelines.infer.first import Clues, pythons, replace_because, tool_reasons, toolchain
+from pipelines.infer.folderorder import order_of, record_paths
 from pipelines.infer.hypothesis import MAX_FILES, SEEDS, FileChange, Hypothesis
 from pipelines.infer.pythons import PythonImage
-from pipelines.infer.toolchain import KNOWN_SETUPTOOLS, Resolver
+from pipelines.infer.toolchain import Resolver
 from pipelines.infer.tryout import Tried
 
 _ABSENT_MODULE = re.compile(
@@ -42,14 +35,10 @@ _ABSENT_PROJECT = (
 )
 _PROJECTS = {"setuptools_scm": "setuptools-scm", "pkg_resources": "setuptools"}
 _STUCK = frozenset({Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
-_OLD_FIELD = re.compile(r"-(?:Platform|License): UNKNOWN")
-_MOST = 8
-"""Versions of setuptools that one try leads to."""
 _FEW = 4
 """Words of a set whose order some of a few seeds is likely to give."""
 _NAMESPACE = "-nspkg.pth"
 """How the names of files end in which setuptools joins packages of one namespace."""
-_LICENSE_FILE = re.compile(r"([-+])License-File: ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +132,7 @@ class Refiner:
         ]
         if not failed and not own:
             return
-        for version in _likely(tools["setuptools"], d, failed=failed):
+        for version in likely(tools["setuptools"], d, failed=failed):
             exact = Requirement(f"setuptools=={version}")
             others = tuple(r for r in last.requirements if r.name != "setuptools")
             why = (
@@ -169,17 +158,14 @@ class Refiner:
             )
 
     def _order(self, last: Last) -> Iterator[Idea]:
-        """Let folders list their files as made; of few words, let sets have other orders."""
+        """Let folders list their files in another way; of few words, let sets have other orders."""
         d, h = last.differences, last.hypothesis
         if d is None or not (d.order or d.record_order or d.shuffled):
             return
-        if h.folder_order is FolderOrder.HASHED:
-            yield self._idea(
-                last,
-                replace(h, folder_order=FolderOrder.CREATED).because(
-                    folder_order="files or lines stand in another order than by hashed names"
-                ),
-            )
+        if h.folder_order == HASHED:
+            for order, why in self._orders(d):
+                found = replace(h, folder_order=order).because(folder_order=why)
+                yield self._idea(last, found)
         if d.shuffled and max(d.shuffled.values()) <= _FEW:
             for seed in SEEDS:
                 yield self._idea(
@@ -188,6 +174,20 @@ class Refiner:
                         hash_seed=f"words stand in another order in {min(d.shuffled)}, as of a set"
                     ),
                 )
+
+    def _orders(self, d: Differences) -> Iterator[tuple[str, str]]:
+        """Return the orders of folders that may explain what differs, and why each."""
+        shipped = self._clues.shipped
+        members = [m.path for m in shipped.files()]
+        paths = members if d.order else record_paths(shipped.texts["RECORD"])
+        order = order_of(paths, d.reordered, shipped.dist_info) if d.reordered else None
+        if order is not None:
+            folder = min(d.reordered, key=lambda f: (f != shipped.dist_info, f))
+            yield (
+                order,
+                f"under it {folder or '.'} lists its files in the order in which they were shipped",
+            )
+        yield CREATED, "files or lines stand in another order than by hashed names"
 
     def _times(self, last: Last) -> Iterator[Idea]:
         """Try the other ways of fixing times."""
@@ -294,24 +294,3 @@ class Refiner:
 
     def _idea(self, last: Last, hypothesis: Hypothesis) -> Idea:
         return Idea(hypothesis=hypothesis, requirements=last.requirements)
-
-
-def _likely(current: Version, d: Differences | None, *, failed: bool) -> list[Version]:
-    """Return setuptools versions in the order in which to try them."""
-    metadata = d.metadata if d else ()
-    known = [v for v in KNOWN_SETUPTOOLS if v != current]
-    low, high = Version("0"), Version("9999")
-    if any(_OLD_FIELD.match(line) or line == "-" for line in metadata):
-        high = PLAIN  # until then, empty fields were said to be UNKNOWN, and lines were added
-    elif any(line == "+" for line in metadata):
-        low = PLAIN
-    signs = {match[1] for line in metadata if (match := _LICENSE_FILE.match(line))}
-    if signs == {"+"}:
-        high = LICENSES_NAMED
-    elif signs == {"-"}:
-        low = LICENSES_NAMED
-    inside = [v for v in known if low <= v < high]
-    if failed:  # the nearest that may run
-        return sorted(inside, key=lambda v: (v < current, abs(v.major - current.major)))[:_MOST]
-    near = sorted(inside, key=lambda v: abs(v.major - current.major))
-    return (near + [v for v in known if v not in inside])[:_MOST]

@@ -59,6 +59,7 @@ class DifferenceRecord(_Part):
     wheel: tuple[str, ...] = ()
     record_order: bool = False
     order: bool = False
+    reordered: tuple[str, ...] = ()
     packing: tuple[str, ...] = ()
 
 

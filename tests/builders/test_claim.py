@@ -165,6 +165,8 @@ OTHER_BUILDS: dict[str, dict[str, Any]] = {
     "another time": {"clock": {"time": "2021-05-05T14:18:18Z"}},
     "a clock that goes on": {"clock": {"time": "2021-05-05T14:18:17Z", "mode": "advancing"}},
     "order of folders": {"folder_order": "created"},
+    "another order of folders": {"folder_order": "hashed-1"},
+    "yet another order of folders": {"folder_order": "hashed-2"},
     "profiles": {"profiles": ["nocheck"]},
 }
 OTHER: dict[str, dict[str, Any]] = {

@@ -9,9 +9,9 @@ import pytest
 
 from builders.container import ContainerLimits
 from builders.factors import Factor
+from builders.folderorder import ORDER_SEED
 from builders.moving import Moving, move
 from builders.plan import make_plan
-from builders.scratch import ORDER_SEED
 from tests.builders.recipes import SCRIPT, recipe
 
 RUN = "20260102T030405Z-0a1b2c3d"
@@ -55,6 +55,13 @@ def test_what_is_declared_stays_even_where_it_is_the_usual() -> None:
     usual = make_plan(recipe({**SCRIPT, **DECLARED}), [], script=None, cores=1)
     limits = replace(found.plan.limits, seconds=usual.limits.seconds)
     assert replace(found.plan, user=usual.user, core=None, limits=limits) == usual
+
+
+def test_a_declared_order_of_folders_is_that_of_the_moved_rebuild() -> None:
+    found = moving({"folder_order": "hashed-7"})
+    assert Factor.FOLDER_ORDER in {k.factor for k in found.kept}
+    assert found.plan.order_seed is None
+    assert found.loaded.recipe.build.folder_order == "hashed-7"
 
 
 def test_of_one_core_there_are_no_fewer() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from builders.container import BUILDER_GID, BUILDER_UID, User
 from builders.errors import ScratchError
-from builders.scratch import IMAGE, MOUNT_POINT, ORDER_SEED, release, scratch
+from builders.folderorder import CREATED, HASHED, ORDER_SEED, hashed
+from builders.scratch import IMAGE, MOUNT_POINT, release, scratch
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -91,6 +92,31 @@ def test_another_seed_gives_another_order_and_another_owner_owns_it(tmp_path: Pa
             orders.append([entry.name for entry in os.scandir(mount / "work")])
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1])
+
+
+def listing(folder: Path, names: list[str], order: str, seed: str | None = None) -> list[str]:
+    with scratch(folder, SIZE, order=order, seed=seed) as mount:
+        for name in names:
+            (mount / "work" / name).touch()
+        return [entry.name for entry in os.scandir(mount / "work")]
+
+
+def test_every_declared_order_is_another_and_stays(tmp_path: Path) -> None:
+    names = [f"file-{number}" for number in range(40)]
+    orders = (HASHED, hashed(1), hashed(999), CREATED)
+    found = [tuple(listing(tmp_path, names, order)) for order in orders]
+    assert len(set(found)) == len(found)
+    assert found[3] == tuple(names)
+    assert found[1] == tuple(listing(tmp_path, names[::-1], hashed(1)))
+    assert found[1] == tuple(
+        listing(tmp_path, names, HASHED, "5a3eb175-0000-4000-8000-000000000001")
+    )
+
+
+def test_a_seed_that_is_asked_for_goes_before_the_declared_one(tmp_path: Path) -> None:
+    names = [f"file-{number}" for number in range(40)]
+    found = [listing(tmp_path, names, hashed(1), seed) for seed in (None, ORDER_SEED)]
+    assert found[0] != found[1] == listing(tmp_path, names, HASHED)
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ _TESTS = {
     "differences": ("differences", "causes"),
     "debiancauses": ("debian_causes",),
     "refine": ("refine",),
+    "candidates": ("refine",),
+    "folderorder": ("folder_order",),
 }
 
 CAMPAIGN = Campaign(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.infer.debian_mutants import DEBIAN_MUTANTS
+from tests.infer.order_mutants import ORDER_MUTANTS
 from tests.infer.refine_mutants import REFINE_MUTANTS
 from tests.mutation import Mutant, off
 
@@ -135,8 +136,8 @@ MUTANTS = (
     Mutant(
         _DIFFERENCES,
         "order of members",
-        "order=[p for p in before if p in after] !=",
-        "order=[] and",
+        "order = [p for p in before if p in after] !=",
+        "order = [] and",
     ),
     Mutant(
         _DIFFERENCES,
@@ -146,9 +147,15 @@ MUTANTS = (
     ),
     Mutant(
         _DIFFERENCES,
-        "a RECORD that is no table",
-        "except csv.Error:\n        return []",
-        "except ZeroDivisionError:\n        return []",
+        "folders whose members moved",
+        "reordered(before, after) if order else reordered(*rows)",
+        "reordered(*rows)",
+    ),
+    Mutant(
+        _DIFFERENCES,
+        "folders that moved in RECORD",
+        "reordered(before, after) if order else reordered(*rows)",
+        "reordered(before, after)",
     ),
     # how far apart they are
     Mutant(_DIFFERENCES, "content weighs most", "1000 * (", "1 * ("),
@@ -396,4 +403,5 @@ MUTANTS = (
     Mutant(_CAUSES, "moments of one build", " <= _ONE_BUILD for", " <= 10**10 for"),
     *DEBIAN_MUTANTS,
     *REFINE_MUTANTS,
+    *ORDER_MUTANTS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutation import Mutant, off
 
-_REFINE = "infer/refine"
+_REFINE, _CANDIDATES = "infer/refine", "infer/candidates"
 
 REFINE_MUTANTS = (
     Mutant(_REFINE, "the rule absent", "            self._absent,\n", ""),
@@ -181,8 +181,45 @@ REFINE_MUTANTS = (
         "(d.order or d.record_order or d.shuffled)",
         "(d.order or d.record_order)",
     ),
+    Mutant(_REFINE, "order of folders once", "if h.folder_order == HASHED:", "if True:"),
     Mutant(
-        _REFINE, "order of folders once", "if h.folder_order is FolderOrder.HASHED:", "if True:"
+        _REFINE,
+        "order of folders as made",
+        'yield CREATED, "files or lines stand in another order than by hashed names"',
+        "yield from ()",
+    ),
+    Mutant(_REFINE, "order of one seed", "if order is not None:", "if False:"),
+    Mutant(_REFINE, "order that no seed gives", "if order is not None:", "if True:"),
+    Mutant(
+        _REFINE,
+        "order of no folder",
+        "order_of(paths, d.reordered, shipped.dist_info) if d.reordered else None",
+        "order_of(paths, d.reordered, shipped.dist_info)",
+    ),
+    Mutant(
+        _REFINE,
+        "order of the folders that differ",
+        "order_of(paths, d.reordered, shipped.dist_info)",
+        "order_of(paths, d.reordered[:1], shipped.dist_info)",
+    ),
+    Mutant(
+        _REFINE,
+        "order of metadata as well",
+        "order_of(paths, d.reordered, shipped.dist_info)",
+        'order_of(paths, d.reordered, "")',
+    ),
+    Mutant(_REFINE, "order by RECORD", "members if d.order else record_paths", "members or"),
+    Mutant(
+        _REFINE,
+        "order by members",
+        "paths = members if d.order else record_paths",
+        "paths = record_paths",
+    ),
+    Mutant(
+        _REFINE,
+        "order of metadata is named first",
+        "key=lambda f: (f != shipped.dist_info, f)",
+        "key=lambda f: (f == shipped.dist_info, f)",
     ),
     Mutant(
         _REFINE,
@@ -327,48 +364,48 @@ REFINE_MUTANTS = (
         "Idea(hypothesis=hypothesis)",
     ),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "not the same setuptools",
         "[v for v in KNOWN_SETUPTOOLS if v != current]",
         "list(KNOWN_SETUPTOOLS)",
     ),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "fields of old METADATA",
         'any(_OLD_FIELD.match(line) or line == "-" for',
         'any(line == "-" for',
     ),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "lines of old METADATA",
         'any(_OLD_FIELD.match(line) or line == "-" for',
         "any(_OLD_FIELD.match(line) for",
     ),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "lines of new METADATA",
         'elif any(line == "+" for line in metadata):',
         "elif False:",
     ),
-    Mutant(_REFINE, "licenses that are named here", 'if signs == {"+"}:', "if False:"),
-    Mutant(_REFINE, "licenses that are named there", 'elif signs == {"-"}:', "elif False:"),
-    Mutant(_REFINE, "licenses on both sides", 'if signs == {"+"}:', 'if "+" in signs:'),
+    Mutant(_CANDIDATES, "licenses that are named here", 'if signs == {"+"}:', "if False:"),
+    Mutant(_CANDIDATES, "licenses that are named there", 'elif signs == {"-"}:', "elif False:"),
+    Mutant(_CANDIDATES, "licenses on both sides", 'if signs == {"+"}:', 'if "+" in signs:'),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "newer ones for failures",
         "key=lambda v: (v < current, abs(v.major - current.major)))",
         "key=lambda v: abs(v.major - current.major))",
     ),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "the nearest first",
         "near = sorted(inside, key=lambda v: abs(v.major - current.major))",
         "near = inside",
     ),
-    Mutant(_REFINE, "others last", "(near + [v for v in known if v not in inside])", "near"),
-    Mutant(_REFINE, "not too many", "if v not in inside])[:_MOST]", "if v not in inside])"),
+    Mutant(_CANDIDATES, "others last", "(near + [v for v in known if v not in inside])", "near"),
+    Mutant(_CANDIDATES, "not too many", "if v not in inside])[:_MOST]", "if v not in inside])"),
     Mutant(
-        _REFINE,
+        _CANDIDATES,
         "not too many after failures",
         "abs(v.major - current.major)))[:_MOST]",
         "abs(v.major - current.major)))",

@@ -12,9 +12,9 @@ from packaging.version import Version
 
 from builders.claim import claim_of
 from builders.digest import Digest
+from builders.folderorder import hashed
 from builders.locators import parse_locator
 from builders.methods.wheel import WheelBuild
-from builders.scratch import FolderOrder
 from pipelines.infer.draft import draft_text, explanations, load_draft
 from pipelines.infer.hypothesis import FileChange, Hypothesis, Scalar
 from pipelines.infer.target import Pin, Target
@@ -39,7 +39,7 @@ EVERYTHING = Hypothesis(
     epoch=BUILT,
     clock=BUILT,
     then=BUILT + 2,
-    folder_order=FolderOrder.CREATED,
+    folder_order=hashed(7),
     hash_seed=3,
     umask="002",
     source_umask="000",
@@ -53,7 +53,7 @@ def test_every_value_stands_in_the_recipe() -> None:
     build = load_draft(draft_text(TARGET, EVERYTHING), Path("/nowhere")).recipe.build
     assert isinstance(build, WheelBuild)
     assert build.environment == {"SOURCE_DATE_EPOCH": str(BUILT), "PYTHONHASHSEED": "3"}
-    assert build.folder_order is FolderOrder.CREATED
+    assert build.folder_order == "hashed-7"
     assert build.clock is not None
     assert (build.clock.time, build.clock.mode) == (BUILT, "frozen")
     assert build.clock.then == BUILT + 2
@@ -85,7 +85,7 @@ ONE_VALUE: dict[str, tuple[Hypothesis, dict[str, float]]] = {
     "timezone": (replace(START, timezone="Europe/Berlin"), {"timezone": 5.3}),
     "python_tag": (replace(START, python_tag="py2.py3"), {"python_tag": 2.0}),
     "files": (replace(START, files=EVERYTHING.files), {"mode of tool/a b.txt": 12.0}),
-    "folder_order": (replace(START, folder_order=FolderOrder.CREATED), {"folder_order": 1.0}),
+    "folder_order": (replace(START, folder_order=hashed(7)), {"folder_order": 10.0}),
     "hash_seed": (replace(START, hash_seed=3), {"hash_seed": 2.3}),
 }
 

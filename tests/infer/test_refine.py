@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from builders.scratch import FolderOrder
+from builders.folderorder import CREATED, HASHED
 from builders.words import Outcome, Verdict
 from pipelines.infer.differences import Differences
 from pipelines.infer.first import Clues, first, pythons
+from pipelines.infer.folderorder import order_of
 from pipelines.infer.hypothesis import MAX_FILES, SEEDS, FileChange, Hypothesis
 from pipelines.infer.refine import Idea, Last, Refiner
 from pipelines.infer.toolchain import KNOWN_SETUPTOOLS, Resolver
@@ -292,8 +293,51 @@ def test_a_tag_is_not_given_where_it_is_there_or_nothing_asks(made: Make) -> Non
 @pytest.mark.parametrize("left", [Differences(order=True), Differences(record_order=True)])
 def test_another_order_may_be_that_of_folders(made: Make, left: Differences) -> None:
     bench = made()
-    assert values(bench.ideas(left), "folder_order", "hash_seed") == [(FolderOrder.CREATED, 0)]
-    assert bench.ideas(left, folder_order=FolderOrder.CREATED) == []
+    assert values(bench.ideas(left), "folder_order", "hash_seed") == [(CREATED, 0)]
+    assert bench.ideas(left, folder_order=CREATED) == []
+    assert bench.ideas(left, folder_order="hashed-1") == []
+
+
+LISTED = tuple(f"{DIST}/{name}" for name in ("LICENSE", "METADATA", "WHEEL"))
+
+
+def test_an_order_of_members_may_be_that_of_one_seed(made: Make) -> None:
+    bench = made()
+    ideas = bench.ideas(Differences(order=True, reordered=("tool", DIST)))
+    both = [*LISTED, "tool/__init__.py", "tool/data.txt"]
+    seed = order_of(both, (DIST, "tool"), DIST)
+    assert seed not in {None, order_of(both, ("tool",), "tool"), order_of(both, (DIST,), DIST)}
+    assert values(ideas, "folder_order") == [(seed,), (CREATED,)]
+    assert f"under it {DIST} lists its files" in ideas[0].hypothesis.why("folder_order")
+    top = bench.ideas(Differences(order=True, reordered=("tool",)))
+    assert "under it tool lists its files" in top[0].hypothesis.why("folder_order")
+
+
+def test_a_seed_keeps_the_order_of_metadata_where_it_can(made: Make) -> None:
+    ideas = made().ideas(Differences(order=True, reordered=("tool",)))
+    both = [*LISTED, "tool/__init__.py", "tool/data.txt"]
+    assert values(ideas, "folder_order")[0] == (order_of(both, (DIST, "tool"), DIST),)
+
+
+def test_an_order_of_record_alone_may_be_that_of_one_seed(tmp_path: Path, made: Make) -> None:
+    bench = made()
+    turned = [*reversed(LISTED), f"{DIST}/RECORD"]
+    texts = {**bench.clues.shipped.texts, "RECORD": "".join(f"{p},,\n" for p in turned).encode()}
+    facts = replace(bench.clues.shipped, texts=texts)
+    refiner = Refiner(replace(bench.clues, shipped=facts), Resolver(backends(), lambda _: tmp_path))
+    other = replace(bench, refiner=refiner)
+    seeds = order_of(LISTED, (DIST,), DIST), order_of(turned, (DIST,), DIST)
+    assert seeds[0] != seeds[1]
+    for order, seed in zip((True, False), seeds, strict=True):
+        left = Differences(order=order, record_order=True, reordered=(DIST,))
+        ideas = other.ideas(left)
+        assert values(ideas, "folder_order") == [(seed,), (CREATED,)]
+
+
+def test_an_order_that_no_seed_gives_is_none_of_one(made: Make) -> None:
+    files = wheel_files() | {f"tool/{number:03}.py": Entry() for number in range(40)}
+    ideas = made(shipped=files).ideas(Differences(order=True, reordered=(DIST, "tool")))
+    assert values(ideas, "folder_order") == [(CREATED,)]
 
 
 def test_few_words_in_another_order_may_be_those_of_a_set(made: Make) -> None:
@@ -301,8 +345,8 @@ def test_few_words_in_another_order_may_be_those_of_a_set(made: Make) -> None:
     few = Differences(shuffled={"b": 2, "a": 4})
     ideas = bench.ideas(few)
     assert values(ideas, "folder_order", "hash_seed") == [
-        (FolderOrder.CREATED, 0),
-        *((FolderOrder.HASHED, seed) for seed in SEEDS),
+        (CREATED, 0),
+        *((HASHED, seed) for seed in SEEDS),
     ]
     assert "in another order in a, as of a set" in ideas[1].hypothesis.why("hash_seed")
     many = bench.ideas(Differences(shuffled={"b": 2, "a": 5}))

@@ -16,6 +16,7 @@ from builders.locators import FileLocator
 from builders.locators.locator import relative_path
 from pipelines.center import Center
 from pipelines.infer import search
+from pipelines.infer.folderorder import order_of
 from pipelines.infer.hypothesis import MAX_BITS, Hypothesis
 from pipelines.infer.search import Limits, Search
 from pipelines.infer.target import Pin, Target
@@ -282,16 +283,35 @@ def test_an_order_of_files_becomes_an_order_of_folders(lab: Lab) -> None:
     trail, tryout = lab.search(
         lab.release(shipped), lambda h: shipped if h.folder_order == "created" else backwards
     )
-    assert (trail.status, len(tryout.tried)) == ("identical", 2)
+    assert (trail.status, len(tryout.tried)) == ("identical", 3)
     bits = {s.name: (s.value, s.bits) for s in trail.scalars}
-    assert bits["folder_order"] == ("created", 1.0)
+    assert bits["folder_order"] == ("created", 10.0)
     assert "  folder_order: created\n" in (trail.recipe or "")
+
+
+def test_an_order_of_files_becomes_the_seed_that_explains_it(lab: Lab) -> None:
+    shipped = wheel_files()
+    backwards = dict(reversed(shipped.items()))
+
+    def listed(hypothesis: Hypothesis) -> Entries:
+        return backwards if hypothesis.folder_order == "hashed" else shipped
+
+    trail, tryout = lab.search(lab.release(shipped), listed)
+    seed = order_of(shipped, ("tool", "tool-1.0.dist-info"), "")
+    assert seed is not None
+    assert [h.folder_order for h in tryout.tried] == ["hashed", seed]
+    (told,) = (s for s in trail.scalars if s.name == "folder_order")
+    assert (told.value, told.bits) == (seed, 10.0)
+    assert "under it tool-1.0.dist-info lists its files in the order" in told.evidence
+    assert f"  folder_order: {seed}\n" in (trail.recipe or "")
+    assert trail.tries[0].differences is not None
+    assert trail.tries[0].differences.reordered == ("tool", "tool-1.0.dist-info")
 
 
 def test_an_order_that_no_folder_gives_stays_named(lab: Lab) -> None:
     backwards = dict(reversed(wheel_files().items()))
     trail, tryout = lab.search(lab.release(wheel_files()), lambda _: backwards)
-    assert (trail.status, trail.finished, len(tryout.tried)) == ("different", True, 2)
+    assert (trail.status, trail.finished, len(tryout.tried)) == ("different", True, 3)
     assert [c.name for c in trail.causes] == ["record-order"]
 
 
