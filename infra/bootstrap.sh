@@ -58,7 +58,7 @@ fi
 
 pins=$(sha256sum "$root/infra/requirements.txt" "$root/pyproject.toml" | sha256sum | cut -d ' ' -f 1)
 if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/bin/samebits" ]; then
-    say "making a virtual environment in .venv"
+    say "making a virtual environment in .venv; this takes a minute"
     "$python" -m venv --clear "$venv" || fail "$python cannot make a virtual environment"
     # The file is the whole closure; resolving it again would fail whenever a newer release of a
     # dependency with an extra appears.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from builders.words import Verdict
 from pipelines.infer.debiancauses import Cause
 from pipelines.infer.debianindex import Binary
 from pipelines.infer.debianrecord import (
@@ -117,12 +118,13 @@ def debian_draft(
     package: SourcePackage,
     attempt: Attempt,
     *,
-    identical: bool = True,
+    verdict: Verdict = Verdict.IDENTICAL,
     remaining: Iterable[Cause] = (),
 ) -> str:
     """Return the YAML of a draft; every value that was inferred is explained where it stands.
 
-    `remaining` are the causes that keep it from being identical.
+    `verdict` is what it came to when it was tried; `remaining` are the causes that keep
+    it from being identical.
     """
     target = package.target
     head = ["draft: packages and digests are those of the suite's signed lists."]
@@ -132,7 +134,7 @@ def debian_draft(
     head += [f"note: {note}" for note in target.notes]
     if attempt.strays:
         head.append(f"note: {shown_strays(attempt.strays)}")
-    if not identical:
+    if verdict is not Verdict.IDENTICAL:
         head.append("NOT IDENTICAL: this is the nearest of what was tried.")
         head += [f"remaining cause {cause.name}: {cause.detail}" for cause in remaining]
     by_products = ["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])]
@@ -166,7 +168,7 @@ def debian_draft(
         f"by_products: [{named}]",
         'ignore: ["*.buildinfo", "*.changes"]',
         _LIMITS,
-        f"expect: {{verdict: {'IDENTICAL' if identical else 'DIFFERENT'}}}",
+        f"expect: {{verdict: {verdict}}}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -89,7 +89,9 @@ def source_trail(
         bits=sum(s.bits for s in scalars),
         causes=tuple(CauseRecord(name=c.name, detail=c.detail) for c in found),
         tries=tuple(_record(number, each) for number, each in enumerate(done, start=1)),
-        recipe=debian_draft(package, best.attempt, identical=best.identical, remaining=found),
+        recipe=debian_draft(
+            package, best.attempt, verdict=worst(best.tried.findings), remaining=found
+        ),
     )
 
 

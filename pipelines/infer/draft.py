@@ -9,6 +9,7 @@ from pathlib import Path
 from builders.clock import show_moment
 from builders.folderorder import HASHED
 from builders.recipe import LoadedRecipe, recipe_from
+from builders.words import Verdict
 from builders.yamlfile import parse_document
 from pipelines.infer.hypothesis import Hypothesis, Scalar
 from pipelines.infer.target import Pin, Target
@@ -23,13 +24,14 @@ def draft_text(
     target: Target,
     hypothesis: Hypothesis,
     *,
-    identical: bool = True,
+    verdict: Verdict = Verdict.IDENTICAL,
     scalars: Iterable[Scalar] = (),
     head: Iterable[str] = (),
 ) -> str:
     """Return the YAML of a draft; each of `scalars` is explained where it stands.
 
-    `head` is what a reviewer should know of the whole, one comment each.
+    `verdict` is what it came to when it was tried. `head` is what a reviewer should
+    know of the whole, one comment each.
     """
     why = {scalar.name: scalar for scalar in scalars}
     lines = [line for text in head for line in comment("# ", text)]
@@ -64,7 +66,7 @@ def draft_text(
         f"      locator: {_quoted(str(shipped.locator))}",
         f"      sha256: {shipped.sha256}",
         _LIMITS,
-        f"expect: {{verdict: {'IDENTICAL' if identical else 'DIFFERENT'}}}",
+        f"expect: {{verdict: {verdict}}}",
     ]
     return "\n".join(lines) + "\n"
 

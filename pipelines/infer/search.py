@@ -265,7 +265,7 @@ class Search:
             recipe=draft_text(
                 self._target,
                 best.idea.hypothesis,
-                identical=status == "identical",
+                verdict=best.record.verdict,
                 scalars=scalars,
                 head=head_lines(self._target, self._clues, status, len(done), bits, found),
             ),

@@ -10,12 +10,12 @@ from typing import Any
 from builders.errors import InfrastructureError
 from pipelines.center import Center
 from pipelines.standing.api import PrefectApi
+from pipelines.standing.deployments import run_now
 from pipelines.standing.updown import online
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 _PATIENCE = 300.0
 """Seconds of silence after which a server counts as gone."""
-_NIGHTLY = "/deployments/name/nightly/center"
 
 
 def ask_for_night(center: Center) -> tuple[PrefectApi, str]:
@@ -29,8 +29,7 @@ def ask_for_night(center: Center) -> tuple[PrefectApi, str]:
             f"center {center.id} has no worker that could do it",
             todo="`samebits center up` starts its workers",
         )
-    deployment = api.get(_NIGHTLY)["id"]
-    return api, str(api.post(f"/deployments/{deployment}/create_flow_run")["id"])
+    return api, run_now(api, "nightly")
 
 
 def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[dict[str, Any]]:

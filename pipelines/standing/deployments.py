@@ -9,6 +9,7 @@ from pathlib import Path
 
 from builders.errors import InfrastructureError
 from pipelines.center import Center
+from pipelines.standing.api import PrefectApi
 from pipelines.standing.environment import client_environment
 from pipelines.standing.services import concurrency
 
@@ -50,3 +51,12 @@ def apply_deployments(center: Center) -> tuple[str, ...]:
             todo=f"Look at {prefect_file()} and at Prefect's log",
         )
     return tuple(done.stdout.split())
+
+
+def run_now(api: PrefectApi, flow: str) -> str:
+    """Have a center's flow run once, beside its schedule; returns the id of the flow run.
+
+    Raises `InfrastructureError`.
+    """
+    deployment = api.get(f"/deployments/name/{flow}/center")["id"]
+    return str(api.post(f"/deployments/{deployment}/create_flow_run")["id"])

@@ -13,7 +13,7 @@ from builders.errors import InfrastructureError, UsageError
 from pipelines.center import Center
 from pipelines.standing import services
 from pipelines.standing.api import PrefectApi
-from pipelines.standing.deployments import apply_deployments
+from pipelines.standing.deployments import apply_deployments, run_now
 from pipelines.standing.environment import adopt
 from pipelines.standing.process import Standing
 from pipelines.standing.reaping import reap_center
@@ -23,6 +23,10 @@ _SERVER_SECONDS = 120
 _WORKER_SECONDS = 60
 _GRACE = {services.SERVER: 10.0, services.SIGNER: 10.0, services.WORKER: 30.0}
 """Seconds to end in; a worker first removes the containers of its runs."""
+
+_AT_ONCE = ("reap", "serve-requests")
+"""Flows that are run as soon as there are workers: what was cut off goes on, and what was asked for
+meanwhile is answered. Their schedules start them minutes later."""
 
 Say = Callable[[str], None]
 
@@ -51,13 +55,14 @@ def up(center: Center, say: Say = lambda _: None) -> Running:
     make_auth(center)
     api = PrefectApi(center)
     if center.prefect.port is not None:
-        if services.server(center).pid() is None and _somebody_at(center):
-            raise InfrastructureError(
-                "another program listens at the port of the center's Prefect",
-                got=center.prefect.url,
-                todo="Stop it, or give the center another `prefect.port`",
-            )
-        say("Prefect's server")
+        if services.server(center).pid() is None:
+            if _somebody_at(center):
+                raise InfrastructureError(
+                    "another program listens at the port of the center's Prefect",
+                    got=center.prefect.url,
+                    todo="Stop it, or give the center another `prefect.port`",
+                )
+            say("Prefect's server")
         services.start_server(center)
     if services.start_signer(center):
         say("the signer")
@@ -73,11 +78,16 @@ def up(center: Center, say: Say = lambda _: None) -> Running:
     )
     say("pool and deployments")
     deployments = apply_deployments(center)
-    say(f"{center.workers} worker(s)")
+    idle = all(worker.pid() is None for worker in services.workers(center))
+    if idle:
+        say(f"{center.workers} worker(s)")
     services.start_workers(center)
     for worker in services.workers(center):
         heard = partial(_heard, center, api, services.worker_name(center, worker.name))
         _wait(heard, worker, seconds=_WORKER_SECONDS)
+    if idle:
+        for flow in _AT_ONCE:
+            run_now(api, flow)
     return Running(url=center.prefect.url, pids=pids(center), deployments=deployments)
 
 

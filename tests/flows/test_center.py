@@ -55,6 +55,15 @@ def test_a_night_on_the_workers_ends_with_its_summary(stand: Stand, night: Ended
     assert {one["robustness"] for one in told["releases"]} == {"same"}
 
 
+@pytest.mark.parametrize("flow", ["reap", "serve-requests"])
+def test_what_was_cut_off_or_asked_meanwhile_is_looked_at_once_it_is_up(
+    stand: Stand, flow: str
+) -> None:
+    """Not only when the schedule says so, which may be minutes later."""
+    runs = stand.api.post("/flow_runs/filter", flows={"name": {"any_": [flow]}})
+    assert [r for r in runs if not r["auto_scheduled"]], runs
+
+
 def test_the_night_leaves_a_table_and_its_alarms_as_events(stand: Stand, night: Ended) -> None:
     found = stand.api.post("/artifacts/filter", artifacts={"key": {"any_": ["night-stand"]}})
     assert {row["release"] for row in json.loads(found[0]["data"])} == {"lab/bad@1", "lab/good@1"}

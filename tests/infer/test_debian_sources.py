@@ -12,6 +12,7 @@ import pytest
 
 from builders.digest import Digest
 from builders.errors import InputMismatchError, InputUnavailableError, UsageError
+from builders.words import Verdict
 from pipelines.infer.debiandraft import Attempt, debian_draft
 from pipelines.infer.debianindex import (
     Binary,
@@ -199,7 +200,10 @@ def test_a_draft_is_the_recipe_that_is_tried() -> None:
     assert "holds doxygen libfoo-dev for the build dependencies" in text
     (told,) = explanations(text)
     assert told.startswith("DEB_BUILD_OPTIONS nocheck notrimdch (1 bits): usr/share/doc/tool")
-    assert "verdict: DIFFERENT" in debian_draft(package(), attempt, identical=False)
+    for verdict in (Verdict.DIFFERENT, Verdict.UNEXPECTED):
+        assert f"expect: {{verdict: {verdict}}}" in debian_draft(
+            package(), attempt, verdict=verdict
+        )
 
 
 def test_without_options_nothing_is_declared() -> None:
