@@ -194,7 +194,10 @@ def load_recipe(path: Path) -> LoadedRecipe:
 
 def recipe_from(document: Document, path: Path) -> LoadedRecipe:
     """Validate a document that is already read."""
-    return LoadedRecipe(recipe=parse_model(document, Recipe), path=path)
+    recipe = parse_model(
+        document, Recipe, todo="`samebits recipe schema` prints what each field takes"
+    )
+    return LoadedRecipe(recipe=recipe, path=path)
 
 
 def file_locators(recipe: Recipe) -> list[FileLocator]:

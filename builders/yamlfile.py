@@ -113,8 +113,11 @@ def parse_document(text: str, *, file: str) -> Document:
     return Document(file, data, lines)
 
 
-def parse_model(document: Document, model: type[Model]) -> Model:
-    """Validate `document` as `model`; the first fault is raised as a `RecipeError`."""
+def parse_model(document: Document, model: type[Model], *, todo: str | None = None) -> Model:
+    """Validate `document` as `model`; the first fault is raised as a `RecipeError`.
+
+    `todo` says where its reader finds what each field takes.
+    """
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -130,7 +133,7 @@ def parse_model(document: Document, model: type[Model]) -> Model:
             line=document.line_of(path),
             field=_dotted(path) or None,
             got=None if missing else _shown(document.data, path, first["input"]),
-            todo="`samebits recipe schema` prints what each field takes",
+            todo=todo,
         ) from error
 
 

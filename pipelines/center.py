@@ -149,7 +149,9 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
             store=store_address(store) if store else home / "store",
             policy=own if own.exists() else None,
         )
-    center = parse_model(load_document(path), CenterFile)
+    center = parse_model(
+        load_document(path), CenterFile, todo="infra/centers has examples of such a file"
+    )
     base = path.parent.absolute()
     home = base / center.home if center.home else samebits_home() / "centers" / center.id
     return Center(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.errors import UsageError
-from pipelines.cli.options import print_json
+from pipelines.cli.options import counted, print_json
 
 if TYPE_CHECKING:
     from pipelines.bench.corpus import Row
@@ -65,7 +65,8 @@ def run_corpus(
 def _line(row: Row) -> str:
     why = "; ".join(row.details) or ("" if row.status == "identical" else row.reason)
     status = click.style(f"{row.status:<13}", fg=_COLORS.get(row.status, "red"))
-    return f"{status} {row.purl}  {row.tries} tries, {row.seconds:.1f} s  {why[:160]}".rstrip()
+    tries = counted(row.tries, "try", "tries")
+    return f"{status} {row.purl}  {tries}, {row.seconds:.1f} s  {why[:160]}".rstrip()
 
 
 def _table(found: dict[str, Any], rows: list[Row]) -> None:
@@ -83,7 +84,8 @@ def _table(found: dict[str, Any], rows: list[Row]) -> None:
     for name, count in found["causes"].items():
         click.echo(f"  {count:>4} {name}")
     if found["median_seconds"] is not None:
-        click.echo(f"median {found['median_seconds']} s, {found['median_tries']} tries a release")
+        tries = counted(found["median_tries"], "try", "tries")
+        click.echo(f"median {found['median_seconds']} s, {tries} a release")
 
 
 def _write(folder: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli.options import print_json
+from pipelines.cli.options import counted, print_json
 
 if TYPE_CHECKING:
     from pipelines.infer import Limits, Trail
@@ -40,11 +40,7 @@ def write_recipe(
     from pipelines.infer import Limits, record_of
     from pipelines.workshop import workshop
 
-    local = shipped is not None and source is not None
-    if local == (purl is not None) or (shipped is None) != (source is None):
-        raise UsageError(
-            "say what was shipped", expected="a purl, or --from-file SHIPPED with --source SDIST"
-        )
+    _require_one(purl, shipped, source)
     try:
         limits = Limits(tries=tries, seconds=parse_time(time))
     except ValueError as error:
@@ -62,8 +58,27 @@ def write_recipe(
     if trail.recipe is not None and out is not None:
         _write(out, trail.recipe)
         _publish_image(out, shop)
-    _show(trail, out, as_json=as_json)
+    show(trail, out, as_json=as_json)
     return _EXIT[trail.status]
+
+
+def _require_one(purl: str | None, shipped: Path | None, source: Path | None) -> None:
+    """Refuse neither, both or half of the two ways to say what was shipped."""
+    told = {"--from-file": shipped, "--source": source}
+    given = [f"{option} {path}" for option, path in told.items() if path is not None]
+    expected = "a purl, or --from-file SHIPPED with --source SDIST"
+    if purl is not None and given:
+        raise UsageError(
+            "a purl and files on disk were both given",
+            got=" and ".join([purl, *given]),
+            expected=expected,
+            todo="Leave one of the two away",
+        )
+    if len(given) == 1:
+        missing = next(option for option, path in told.items() if path is None)
+        raise UsageError(f"{missing} is missing", got=f"{given[0]} alone", expected=expected)
+    if purl is None and not given:
+        raise UsageError("say what was shipped", expected=expected)
 
 
 def _infer(
@@ -116,19 +131,21 @@ def _publish_image(out: Path, shop: Workshop) -> None:
         _say(f"  image: {published}")
 
 
-def _show(trail: Trail, out: Path | None, *, as_json: bool) -> None:
+def show(trail: Trail, out: Path | None, *, as_json: bool) -> None:
+    """Print a trail: as one document, or the recipe on stdout and the rest on stderr."""
     if as_json:
-        print_json(trail.model_dump(mode="json"))
+        print_json(trail.model_dump(mode="json", by_alias=True))
         return
     if trail.recipe is not None and out is None:
         click.echo(trail.recipe, nl=False)
     color = _COLORS.get(trail.status, "red")
     _say(f"{trail.release}  {click.style(trail.status, fg=color)}  {trail.artefact}")
-    _say(f"  {len(trail.tries)} tries, {trail.seconds:.1f} s, {trail.bits:g} bits inferred")
+    tries, bits = counted(len(trail.tries), "try", "tries"), counted(trail.bits, "bit")
+    _say(f"  {tries}, {trail.seconds:.1f} s, {bits} inferred")
     if trail.status != "identical":
         _say(f"  {trail.reason}")
     for scalar in trail.scalars:
-        _say(f"  - {scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}")
+        _say(f"  - {scalar.name} {scalar.value} ({counted(scalar.bits, 'bit')}): {scalar.evidence}")
     for cause in trail.causes:
         _say(f"  - {cause.name}: {cause.detail}")
     for note in trail.notes:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from builders.errors import UsageError
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
@@ -47,6 +49,27 @@ def _use_store(ctx: click.Context, parameter: click.Parameter, address: str | No
     del ctx, parameter
     if address is not None:
         os.environ["SAMEBITS_STORE"] = address
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr for yes or no; raises `UsageError` where nobody can answer."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        raise UsageError(
+            f"nobody has answered: {question}",
+            got="the end of the input",
+            expected="y, or --yes",
+            todo="Give --yes to go on without a question",
+        ) from error
+
+
+def counted(number: float, one: str, more: str | None = None) -> str:
+    """Return a number with its noun; `more` is the plural, by default with an s."""
+    return f"{number:g} {one if number == 1 else more or one + 's'}"
 
 
 def print_json(value: Any) -> None:

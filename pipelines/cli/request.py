@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
+from builders.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
+from pipelines.cli.keyfile import open_key
 from pipelines.cli.options import PATH, json_option, print_json
 
 if TYPE_CHECKING:
     from pipelines.evidence.opening import StoreAddress
     from pipelines.evidence.publickey import PublicKey
-    from pipelines.evidence.signing import PrivateKey
     from pipelines.evidence.store import Store
     from pipelines.requests.asking import Heard
     from pipelines.requests.records import SignedRequest
@@ -80,7 +80,8 @@ def command(
           --requester alice --wait 600 --center-key asia.pub
 
     Exit codes: 0 asked, or everything reproduced; with --wait: 1 something was not reproduced, 2
-    refused, no answer in time, not checked, or no key of the center to verify the answer with.
+    refused, no answer in time, not checked, or no key of the center to verify the answer with; 130
+    interrupted while it waits: the request stays, and its receipts come beside its record.
     """
     import secrets
     from datetime import UTC, datetime, timedelta
@@ -104,7 +105,7 @@ def command(
         release=name,
         nonce=nonce or secrets.token_hex(16),
         requester=requester,
-        key=_private(key_file),
+        key=open_key(key_file),
         now=datetime.now(UTC),
         valid=timedelta(seconds=seconds),
     )
@@ -114,7 +115,16 @@ def command(
         click.echo(request_key(center, asked.digest))
     heard, code = None, 0
     if wait is not None:
-        heard, code = _waited(place, asked, keys, seconds=wait)
+        try:
+            heard, code = _waited(place, asked, keys, seconds=wait)
+        except KeyboardInterrupt:
+            code = EXIT_INTERRUPTED
+            record = request_key(center, asked.digest)
+            click.echo(
+                f"samebits: nobody waits any more; the request stays and can be served until "
+                f"{_end(asked)}; its receipts come into the store beside {record}",
+                err=True,
+            )
     if as_json:
         print_json(
             {
@@ -140,9 +150,13 @@ def _waited(
         name = asked.told.release
         sink.step(name, f"asked {asked.told.center}")
         heard = wait_for(
-            store, asked, keys, seconds=seconds, told=lambda news: sink.step(name, news.word)
+            store,
+            asked,
+            keys,
+            seconds=seconds,
+            told=lambda news: None if news.over else sink.step(name, news.word),
         )
-        sink.done(name, heard.word if heard.over else f"no answer in {seconds:g} s")
+        sink.done(name, "answered" if heard.over else f"no answer in {seconds:g} s")
     if not heard.over:
         click.echo("samebits: no answer in time; the request stays where it is", err=True)
     elif not heard.verified and heard.fault is None:
@@ -169,16 +183,6 @@ def _address(center: str, store: str | None) -> StoreAddress:
         expected="--store ADDRESS, or SAMEBITS_STORE",
         todo="Ask the center for the address that its requesters may write to",
     )
-
-
-def _private(path: Path) -> PrivateKey:
-    from pipelines.evidence.signing import load_key
-
-    if path.suffix != ".key":
-        raise UsageError(
-            "a private key is a file that ends in .key", got=path, expected="such as alice.key"
-        )
-    return load_key(path.parent, path.stem)
 
 
 def _public(path: Path) -> PublicKey:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.errors import UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from builders.errors import SamebitsError, UsageError
+from pipelines.cli.keyfile import key_path, open_key
+from pipelines.cli.options import PATH, center_option, confirm, json_option, print_json
 
 if TYPE_CHECKING:
+    from pipelines.center import Center
+    from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.signing import PrivateKey
     from pipelines.review.asking import Question
 
@@ -146,7 +149,7 @@ def key(name: str, out: Path | None, as_json: bool) -> None:
     """
     from pipelines.evidence.signing import create_key
 
-    path = _key_path(out or Path(f"{name}.key"))
+    path = key_path(out or Path(f"{name}.key"))
     made = create_key(path.parent, path.stem).public
     public = path.with_suffix(".pub")
     if as_json:
@@ -202,16 +205,21 @@ def _decide(
 ) -> None:
     from datetime import UTC, datetime
 
+    from builders.yamlfile import read_text
     from pipelines.center import load_center
+    from pipelines.cli.lint import draft_notes
     from pipelines.evidence.statements import Decision
     from pipelines.review.asking import asked_about_recipe
     from pipelines.review.signing import sign_reviews
 
     center = load_center(center_file)
-    private = _open_key(key_file)
+    private = open_key(key_file)
     question = asked_about_recipe(recipe, center)
     _show_question(word, question, reviewer, private)
-    if not yes and not click.confirm(f"{word} this?", err=True):
+    if draft_notes(read_text(recipe)):
+        lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
+        click.echo(f"  draft     this recipe is one: {lint}", err=True)
+    if not yes and not confirm(f"{word} this?"):
         raise UsageError("nothing was signed", got="another answer", expected="y, or --yes")
     names = sign_reviews(
         question,
@@ -221,26 +229,32 @@ def _decide(
         decision=Decision(word),
         now=datetime.now(UTC),
     )
+    why = _not_counted(private.public, reviewer, center)
     if as_json:
-        print_json({**question.to_dict(), "decision": word, "reviewer": reviewer, "reviews": names})
-        return
-    for name in names:
-        click.echo(name)
+        told = {"decision": word, "reviewer": reviewer, "reviews": names, "not_counted": why}
+        print_json({**question.to_dict(), **told})
+    else:
+        for name in names:
+            click.echo(name)
+    if why:
+        click.echo(f"samebits: it does not count under the policy here: {why}", err=True)
 
 
-def _open_key(path: Path) -> PrivateKey:
-    from pipelines.evidence.signing import load_key
+def _not_counted(key: PublicKey, reviewer: str, center: Center) -> str | None:
+    """Return why reviews with that key do not count under the center's policy, None if they can."""
+    from datetime import UTC, datetime
 
-    path = _key_path(path)
-    return load_key(path.parent, path.stem)
+    from pipelines.policy import load_policy
+    from pipelines.review.count import Why, fault_of_key
 
-
-def _key_path(path: Path) -> Path:
-    if path.suffix != ".key":
-        raise UsageError(
-            "a private key is a file that ends in .key", got=path, expected="such as alice.key"
-        )
-    return path
+    try:
+        policy = load_policy(center.policy, home=center.home, now=datetime.now(UTC))
+    except SamebitsError as error:  # what is signed stays signed
+        return f"that policy cannot be used: {error.what}"
+    fault = fault_of_key(key, reviewer, policy)
+    if fault in {Why.UNKNOWN_KEY, Why.NAME_OF_ANOTHER}:
+        return f"{fault}; it does once the policy names {reviewer} as a reviewer with that key"
+    return str(fault) if fault else None
 
 
 def _show_question(word: str, question: Question, reviewer: str, private: PrivateKey) -> None:

@@ -15,7 +15,7 @@ from builders.errors import InputUnavailableError, UsageError
 from builders.locators import PurlLocator, parse_locator
 from pipelines.infer.debianindex import Binary, Index
 from pipelines.infer.debianneeds import Needs, read_needs
-from pipelines.infer.target import Pin, Target
+from pipelines.infer.target import Pin, Target, no_release
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,11 @@ def source_locator(purl: str) -> PurlLocator:
     try:
         locator = parse_locator(purl)
     except ValueError as error:
-        raise UsageError("not a release", got=error, expected="a Debian source purl") from error
+        raise no_release(
+            error,
+            "pkg:deb/debian/NAME@VERSION?arch=source",
+            None if "arch=" in purl else "Add ?arch=source: whole source packages are rebuilt",
+        ) from error
     if not isinstance(locator, PurlLocator) or locator.type != "deb" or locator.arch != "source":
         raise UsageError(
             "only whole source packages are rebuilt",

@@ -24,6 +24,8 @@ from builders.locators.project import IndexFile, ProjectReader
 from builders.locators.stock import stock
 from builders.vault import Vault
 
+_NAMED = 3
+"""Files of a release that a message names."""
 _PURE = ("py3-none-any", "py2.py3-none-any", "py2-none-any")
 
 
@@ -77,7 +79,7 @@ def find_release(purl: str, index: ProjectReader) -> Target:
     if not sources:
         raise InputUnavailableError(
             f"{purl} was released without a source distribution",
-            got=", ".join(f.name for f in files),
+            got=_some(files),
             todo="Write a recipe from its repository",
         )
     notes = []
@@ -145,7 +147,7 @@ def _purl(text: str) -> PurlLocator:
     try:
         locator = parse_locator(text)
     except ValueError as error:
-        raise UsageError("not a release", got=error, expected="pkg:pypi/NAME@VERSION") from error
+        raise no_release(error, "pkg:pypi/NAME@VERSION, or a pkg:deb with ?arch=source") from error
     if not isinstance(locator, PurlLocator) or locator.type != "pypi":
         raise UsageError(
             "this kind of release cannot be inferred yet",
@@ -155,6 +157,13 @@ def _purl(text: str) -> PurlLocator:
     return locator
 
 
+def no_release(error: ValueError, expected: str, todo: str | None = None) -> UsageError:
+    """Return the error for a locator that names no release; it tells one `expected`, not two."""
+    return UsageError(
+        "not a release", got=str(error).partition(": expected ")[0], expected=expected, todo=todo
+    )
+
+
 def _wheel(files: tuple[IndexFile, ...], wanted: PurlLocator) -> IndexFile:
     if wanted.file_name:
         for file in files:
@@ -162,7 +171,7 @@ def _wheel(files: tuple[IndexFile, ...], wanted: PurlLocator) -> IndexFile:
                 return file
         raise InputUnavailableError(
             f"{wanted} is not served",
-            got=", ".join(f.name for f in files),
+            got=_some(files),
             expected=wanted.file_name,
             todo="Check file_name: it must be a wheel of that version",
         )
@@ -171,11 +180,17 @@ def _wheel(files: tuple[IndexFile, ...], wanted: PurlLocator) -> IndexFile:
     if not ranked:
         raise InputUnavailableError(
             f"{wanted} was released without a pure wheel",
-            got=", ".join(f.name for f in files),
+            got=_some(files),
             expected=f"a file ending in one of {', '.join(_PURE)}",
             todo="Only pure wheels are inferred",
         )
     return ranked[0]
+
+
+def _some(files: tuple[IndexFile, ...]) -> str:
+    """Name the first files, and say how many there are where that is not all of them."""
+    named = ", ".join(file.name for file in files[:_NAMED])
+    return named if len(files) <= _NAMED else f"{len(files)} files, such as {named}"
 
 
 def _file_pin(path: Path) -> Pin:

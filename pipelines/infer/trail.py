@@ -81,7 +81,9 @@ class TryRecord(_Part):
 class Trail(_Part):
     """The tries of one release. `seconds` is what they took; sizes of values are in bits."""
 
-    schema_: Literal["samebits/trail/v1"] = "samebits/trail/v1"
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_: Literal["samebits/trail/v1"] = Field(default="samebits/trail/v1", alias="schema")
     release: str
     artefact: str
     shipped: Digest
@@ -125,5 +127,5 @@ class TrailFolder:
         """Write the trail at once or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.path.parent, delete=False) as partial:
-            partial.write(trail.model_dump_json(indent=1).encode() + b"\n")
+            partial.write(trail.model_dump_json(indent=1, by_alias=True).encode() + b"\n")
         os.replace(partial.name, self.path)  # noqa: PTH105  # a name is all there is

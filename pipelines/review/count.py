@@ -110,6 +110,16 @@ def count_reviews(
     return ReviewCount(counted=tuple(counted), uncounted=tuple(sorted(uncounted)))
 
 
+def fault_of_key(key: PublicKey, reviewer: str, policy: Policy) -> Why | None:
+    """Return why reviews by `reviewer` with that key do not count, None if they can."""
+    owners = {r.name for r in policy.reviewers if r.key.material == key.material}
+    if key.keyid in policy.revoked:
+        return Why.REVOKED_KEY
+    if not owners:
+        return Why.UNKNOWN_KEY
+    return None if reviewer in owners else Why.NAME_OF_ANOTHER
+
+
 def _vote(
     envelope: Envelope, policy: Policy, reviewed: Reviewed, now: datetime
 ) -> _Vote | Uncounted:

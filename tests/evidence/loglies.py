@@ -515,7 +515,7 @@ LIES: dict[str, Lie] = {
             _book(witnesses=()),
             _policy(lambda p: p.update(witnesses="quorum none\n")),
         ),
-        says="is stale",
+        says="This policy names no witness",
     ),
     "checkpoint-dated-where-no-policy-is": Lie(
         "fresh", _reader(max_age=_DAY), policy=False, says="is stale"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.evidence.bundle import Bundle, CenterCard
-from pipelines.evidence.bundle.layout import LOG, MAX_BUNDLE, STATEMENTS
+from pipelines.evidence.bundle.layout import LOG, MAX_BUNDLE, MEDIA_TYPE, STATEMENTS
 from pipelines.evidence.bundle.tarball import BLOCK, MAX_MEMBERS, read_tar, write_tar
 from pipelines.evidence.check import CheckResult, Status, Trust, check_bundle
 from pipelines.evidence.errors import EvidenceError, MalformedError
@@ -202,6 +202,23 @@ def test_a_changed_statement_never_passes_with_fitting_digests(data: st.DataObje
     changed = found[name][:at] + bytes([byte]) + found[name][at + 1 :]
     if changed != found[name]:
         refused(packed({**found, name: changed}))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"!<arch>\ndebian-binary   1", "a Debian package"),
+        (b"PK\3\4wheel", "a zip file, as wheels are"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+        (b"", "an empty file"),
+        (b"netbase", "something else"),
+    ],
+)
+def test_what_was_taken_for_a_bundle_is_named(data: bytes, kind: str) -> None:
+    with pytest.raises(MalformedError) as error:
+        Bundle.from_bytes(data)
+    assert error.value.got == kind
+    assert MEDIA_TYPE in str(error.value.expected)
 
 
 @FUZZ

@@ -88,6 +88,22 @@ def test_what_is_no_file_is_never_waited_for(tmp_path: Path, refused: Refused) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ((PURL, "--from-file", "a.whl"), f"got {PURL} and --from-file a.whl"),
+        ((PURL, "--from-file", "a.whl", "--source", "b"), "--from-file a.whl and --source b"),
+        (("--from-file", "a.whl"), "--source is missing"),
+        (("--source", "b"), "--from-file is missing"),
+        ((), "say what was shipped"),
+    ],
+)
+def test_the_release_is_named_in_one_way(
+    words: tuple[str, ...], said: str, refused: Refused
+) -> None:
+    assert said in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
         (("pkg:pypi/six@1.17.0",), "only Debian packages have a .buildinfo"),
         (("--from-file", "a", "--source", "b"), "only Debian packages have a .buildinfo"),
         ((PURL.replace("source", "amd64"),), "only whole source packages are rebuilt"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -401,6 +402,10 @@ def test_a_trail_is_kept_and_read_back(lab: Lab) -> None:
     assert kept.load() is None
     kept.save(trail)
     assert kept.load() == trail
+    text = kept.path.read_text()
+    assert json.loads(text)["schema"] == "samebits/trail/v1"
+    kept.path.write_text(text.replace('"schema"', '"schema_"'))
+    assert kept.load() == trail, "as it was written once"
     kept.path.write_bytes(b"{")
     assert kept.load() is None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from builders.errors import InputMismatchError, InputUnavailableError, UsageError
+from pipelines.infer.debiansource import source_locator
 from pipelines.infer.target import check_twins, files_on_disk, find_release
 from tests.infer.workbench import FakeIndex, sdist, source_files, wheel, wheel_files
 
@@ -65,6 +66,25 @@ def test_what_is_not_there_is_one_finding(purl: str, made: FakeIndex, message: s
 def test_what_is_no_release_is_the_callers_fault(purl: str) -> None:
     with pytest.raises(UsageError):
         find_release(purl, index())
+
+
+def test_of_many_files_three_are_named() -> None:
+    made = FakeIndex()
+    for number in range(9):
+        made.put("tool", "1.0", DAY, name=f"tool-1.0-cp3{number}.whl", tags=frozenset())
+    with pytest.raises(InputUnavailableError) as error:
+        find_release("pkg:pypi/tool@1.0", made)
+    named = "9 files, such as tool-1.0-cp30.whl, tool-1.0-cp31.whl, tool-1.0-cp32.whl"
+    assert error.value.got == named
+
+
+@pytest.mark.parametrize("purl", ["tool", "pkg:npm/tool@1.0", "pkg:deb/debian/tool@1.0"])
+def test_what_is_no_release_tells_one_expectation(purl: str) -> None:
+    read = source_locator if purl.startswith("pkg:deb") else lambda p: find_release(p, index())
+    with pytest.raises(UsageError) as error:
+        read(purl)
+    assert str(error.value).count("expected") == 1
+    assert "?arch=source" in str(error.value)
 
 
 def test_files_on_disk_are_a_release_too(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -16,7 +18,7 @@ from pipelines.cli.request import command
 from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.signing import create_key
 from pipelines.requests.records import request_from, request_key
-from tests.command import wait_until
+from tests.command import finish, interrupt, started, wait_until
 from tests.requests.office import CENTER, HERE, Center
 from tests.review.people import Person
 
@@ -95,6 +97,7 @@ def test_who_waits_gets_the_verdict_and_its_exit_code(
     ended = reviewer.ask("--wait", "60", "--center-key", str(reviewer.folder / "asia.pub"))
     thread.join()
     assert ended.exit_code == code, ended.output
+    assert ended.output.count(f"done: {verdict} in the run") == 1
     assert f"done: {verdict} in the run" in ended.stdout
     assert "waiting" in ended.stderr
 
@@ -112,6 +115,25 @@ def test_no_answer_in_time_is_exit_code_2(reviewer: Reviewer) -> None:
     ended = reviewer.ask("--wait", "0", "--center-key", str(reviewer.folder / "asia.pub"))
     assert ended.exit_code == 2
     assert "no answer in time" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_waiting_is_told_that_the_request_stays(
+    reviewer: Reviewer, number: signal.Signals
+) -> None:
+    words = ["request", "lab/engine@1", "--center", HERE, "--store", str(reviewer.store.root)]
+    words += ["--key", str(reviewer.folder / "ada.key"), "--requester", "ada", "--wait", "--json"]
+    with started(*words, home=reviewer.folder / "own") as process:
+        wait_until(lambda: bool(list(reviewer.store.list("public/requests/"))))
+        time.sleep(1)  # it waits
+        interrupt(process, number)
+        ended = finish(process)
+    (key,) = reviewer.store.list("public/requests/")
+    assert ended.code == 130
+    assert "the request stays and can be served until" in ended.err
+    assert f"beside {key}" in ended.err
+    assert "nothing was left behind" not in ended.err
+    assert (ended.document()["record"], ended.document()["answer"]) == (key, None)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,11 @@ def test_a_key_is_private_and_never_replaced(office: Office) -> None:
 
 def test_what_is_approved_is_shown_first_and_asked(office: Office) -> None:
     asked = office.decide("approve", "ada")
-    assert asked.code == 130, "nobody answered"
+    assert asked.code == 64, "nobody answered"
+    asked.assert_clear()
+    assert "Give --yes" in asked.err
+    assert "interrupted" not in asked.err
+    assert "draft" not in asked.err
     assert "lab/engine@1 (public)" in asked.err
     for word in ("source", "claim", "file:source.c, sha256", "reviewer  ada, key"):
         assert word in asked.err
@@ -85,6 +89,7 @@ def test_what_is_approved_is_shown_first_and_asked(office: Office) -> None:
 def test_approve_list_withdraw(office: Office) -> None:
     made = office.decide("approve", "ada", "--yes", "--json").document()
     (name,) = made["reviews"]
+    assert made["not_counted"] is None
     assert name.startswith(f"public/reviews/{made['sources'][0]['source_digest']}/ada-")
     code, standing = office.standing()
     assert (code, [c["reviewer"] for c in standing["counted"]]) == (0, ["ada"])
@@ -94,8 +99,37 @@ def test_approve_list_withdraw(office: Office) -> None:
     assert {u["why"] for u in standing["not_counted"]} == {"it was withdrawn"}
 
 
+def test_a_draft_is_called_one_before_the_question(office: Office) -> None:
+    office.recipe.write_text(f"# draft: inferred\n{office.recipe.read_text()}")
+    asked = office.decide("approve", "ada").err
+    assert asked.index(f"`samebits recipe lint {office.recipe}`") < asked.index("approve this?")
+
+
+def test_a_key_that_is_not_there_is_made_by_a_command_for_it(office: Office) -> None:
+    ended = office.decide("approve", "nobody", "--yes")
+    assert ended.code == 64
+    assert "`samebits review key NAME`" in ended.err
+    assert "center init" not in ended.err
+
+
+@pytest.mark.parametrize("policy", [b"no policy", None])
+def test_what_was_approved_stays_so_without_a_policy(office: Office, policy: bytes | None) -> None:
+    if policy is not None:
+        (office.folder / "policy.dsse.json").write_bytes(policy)
+        said = "that policy cannot be used"
+    else:
+        office.file.write_text("schema: samebits/center/v1\nid: local\nhome: home\n")
+        said = "its key is not in the policy"
+    made = office.decide("approve", "ada", "--yes", "--json")
+    assert (made.code, len(made.document()["reviews"])) == (0, 1)
+    assert said in made.document()["not_counted"]
+
+
 def test_a_stranger_does_not_count(office: Office) -> None:
-    office.decide("approve", "eve", "--yes")
+    ended = office.decide("approve", "eve", "--yes", "--json")
+    said = "its key is not in the policy; it does once the policy names eve as a reviewer"
+    assert said in ended.document()["not_counted"]
+    assert said in ended.err
     code, standing = office.standing()
     assert (code, standing["demanded"], standing["counted"]) == (2, 1, [])
     assert standing["not_counted"][0]["why"] == "its key is not in the policy"

@@ -17,7 +17,7 @@ from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Policy, Reviewer
-from pipelines.review.count import SKEW, ReviewCount, Why, count_reviews
+from pipelines.review.count import SKEW, ReviewCount, Why, count_reviews, fault_of_key
 from pipelines.review.subject import Reviewed
 from tests.evidence.examples import STATEMENTS
 from tests.review.people import (
@@ -32,6 +32,7 @@ from tests.review.people import (
     REVIEWED,
     SECOND_SOURCE,
     SOURCE,
+    Person,
     policy,
     signed,
 )
@@ -238,6 +239,25 @@ CASES: dict[str, Case] = {
         reviews=(replace(ada, payload_type="text/plain"),), why=(("unknown", Why.WRONG_TYPE),)
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("person", "name", "rules", "why"),
+    [
+        (ADA, "ada", PEOPLE, None),
+        (EVE, "eve", PEOPLE, Why.UNKNOWN_KEY),
+        (EVE, "ada", PEOPLE, Why.UNKNOWN_KEY),
+        (ADA, "bob", PEOPLE, Why.NAME_OF_ANOTHER),
+        (ADA, "ada", policy(revoked=(ADA,)), Why.REVOKED_KEY),
+        (ADA, "ada", Policy(), Why.UNKNOWN_KEY),
+    ],
+)
+def test_a_key_is_judged_before_it_signs(
+    person: Person, name: str, rules: Policy, why: Why | None
+) -> None:
+    assert fault_of_key(person.public, name, rules) is why
+    count = count_reviews([signed(name, person)], rules, REVIEWED, NOW)
+    assert [u.why for u in count.uncounted] == ([] if why is None else [why])
 
 
 def outcome(count: ReviewCount) -> tuple[list[str], list[tuple[str, Why]]]:

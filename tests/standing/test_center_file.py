@@ -113,3 +113,9 @@ def test_what_cron_takes(text: str) -> None:
 def test_what_cron_does_not_take(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         parse_cron(text)
+
+
+def test_a_slip_points_to_examples_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        center(tmp_path, id="Not A Name")
+    assert error.value.todo == "infra/centers has examples of such a file"

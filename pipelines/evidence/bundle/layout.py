@@ -59,6 +59,15 @@ _PLACES = (
     (re.compile(r"policy\.dsse\.json"), MAX_POLICY),
 )
 _NEEDED = (CARD, STATEMENTS_KEY, REPORT)
+_KINDS = {
+    b"!<arch>\ndebian-binary": "a Debian package",
+    b"PK\3\4": "a zip file, as wheels are",
+    b"\x1f\x8b": "a gzip file",
+    b"\x7fELF": "an ELF file",
+    b"{": "what may be JSON",
+    b"-----BEGIN ": "a PEM file",
+}
+"""Files that are taken for bundles, by how they start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +94,7 @@ class Bundle:
             raise malformed(_WHAT, got="more", expected=f"at most {MAX_BUNDLE} bytes")
         mark = data[BLOCK : BLOCK + len(_MARK)]
         if not data.startswith(MIMETYPE.encode() + b"\0") or mark != _MARK:
-            raise malformed(_WHAT, got="something else", expected=f"a file that says {MEDIA_TYPE}")
+            raise malformed(_WHAT, got=_kind_of(data), expected=f"a file that says {MEDIA_TYPE}")
         found = read_tar(data)
         names = [name for name, _ in found]
         if names[:2] != [MIMETYPE, SUMS] or names[2:] != sorted(set(names[2:])):
@@ -103,6 +112,14 @@ class Bundle:
         return write_tar(
             [(MIMETYPE, _MARK), (SUMS, self.sums), *sorted(self.members.items())],
         )
+
+
+def _kind_of(data: bytes) -> str:
+    """Say what a file that is no bundle looks like, by its first bytes."""
+    for start, kind in _KINDS.items():
+        if data.startswith(start):
+            return kind
+    return "something else" if data else "an empty file"
 
 
 def check_members(members: Mapping[str, bytes]) -> None:
