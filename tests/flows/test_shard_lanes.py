@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,8 +84,12 @@ def test_what_breaks_costs_no_other_its_turn(center: Path, monkeypatch: pytest.M
 def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
     center: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, ended, both = [], [], threading.Barrier(3)
+    begun, ended, both, waits = [], [], threading.Barrier(3), threading.Event()
     shop = workshop(load_center(center))
+
+    def waiting(*words: Any, **named: Any) -> Any:
+        waits.set()
+        return wait(*words, **named)
 
     def work(name: str) -> None:
         begun.append(name)
@@ -95,8 +100,10 @@ def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
 
     def stop() -> None:
         both.wait(timeout=10)
+        assert waits.wait(timeout=10)  # a pool that is interrupted while it starts waits for less
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
+    monkeypatch.setattr(module, "wait", waiting)
     threading.Thread(target=stop).start()
     with pytest.raises(KeyboardInterrupt):
         run(center, monkeypatch, work)
