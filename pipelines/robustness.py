@@ -24,6 +24,13 @@ class Robustness(StrEnum):
     FAILED = "failed"
     """It left nothing to compare."""
 
+    @classmethod
+    def of(cls, *, built: bool, same: bool) -> Robustness:
+        """Return what it showed, by whether it left all artefacts, the same ones."""
+        if not built:
+            return cls.FAILED
+        return cls.SAME if same else cls.DIFFERS
+
 
 def _whole_second(moment: datetime) -> datetime:
     if moment.utcoffset() or moment.microsecond:

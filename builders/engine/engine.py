@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -133,11 +132,6 @@ class Engine:
                 got=reason(error),
                 todo="Load it into the engine, or use a definition in recipes/images",
             ) from error
-
-    def remove_image(self, reference: str) -> None:
-        """Remove an image where it exists."""
-        with faults("image not removed"), contextlib.suppress(docker.errors.ImageNotFound):
-            self._api.remove_image(reference, force=True)
 
     def run(
         self,

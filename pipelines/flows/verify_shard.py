@@ -13,6 +13,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread, current_thread
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -57,7 +58,8 @@ def _in_lanes(owner: Center, night: str, dues: Sequence[Due]) -> list[bool]:
     shop = workshop(owner)
     with suppress(EngineError):  # every release then says so itself
         shop.prepare()
-    pool = ThreadPoolExecutor(max_workers=LANES)
+    begun: list[Thread] = []
+    pool = ThreadPoolExecutor(LANES, initializer=lambda: begun.append(current_thread()))
     try:
         lanes = [pool.submit(copy_context().run, _done, owner, night, due) for due in dues]
         while wait(lanes, timeout=_HEED).not_done:
@@ -68,6 +70,8 @@ def _in_lanes(owner: Center, night: str, dues: Sequence[Due]) -> list[bool]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        for lane in begun:  # a pool that is stopped while it starts one does not wait for that
+            lane.join()
 
 
 def _done(owner: Center, night: str, due: Due) -> bool:

@@ -18,7 +18,7 @@ from pipelines.infer.debianrecord import (
 )
 from pipelines.infer.debiansource import SourcePackage
 from pipelines.infer.debianversions import Version, shown_strays, strays
-from pipelines.infer.draft import MARK, comment
+from pipelines.infer.draft import comment, explained
 from pipelines.infer.hypothesis import Scalar
 
 _LIMITS = "limits: {cpus: 2, memory: 3GiB, scratch: 4GiB, time: 30min}"
@@ -97,8 +97,7 @@ class Attempt:
     def fields(self) -> Iterator[str]:
         """Yield the lines of the draft's build section, from the environment on."""
         for scalar in self.scalars():
-            text = f"{scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}"
-            yield from comment(f"  {MARK}", text)
+            yield from explained(scalar)
         if entry := self.around.entry:
             yield "  entry:"
             for name in ("version", "distribution", "urgency", "by", "date"):

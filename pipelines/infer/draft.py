@@ -44,7 +44,7 @@ def draft_text(
         "platform: linux/amd64",
         "build:",
         "  method: wheel",
-        *_explained(why.get("image")),
+        *explained(why.get("image")),
         f"  image: {hypothesis.image}",
     ]
     lines += _environment(hypothesis, why)
@@ -52,7 +52,7 @@ def draft_text(
         lines.append("  files:")
     for change in hypothesis.files:
         lines += [
-            *_explained(why.get(f"mode of {change.path}")),
+            *explained(why.get(f"mode of {change.path}")),
             f'  - {{path: {_quoted(change.path)}, mode: "{change.mode}"}}',
         ]
     lines += ["inputs:", *_input("source", target.source, None)]
@@ -95,7 +95,7 @@ def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]
     lines = []
     for names, line, chosen in rows:
         if chosen:
-            lines += [words for name in names for words in _explained(why.get(name))]
+            lines += [words for name in names for words in explained(why.get(name))]
             lines.append(f"  {line}")
     return lines
 
@@ -122,17 +122,19 @@ def explanations(text: str) -> list[str]:
 
 def _input(role: str, pin: Pin, scalar: Scalar | None) -> list[str]:
     return [
-        *_explained(scalar),
+        *explained(scalar),
         f"  - role: {role}",
         f"    locator: {_quoted(str(pin.locator))}",
         f"    sha256: {pin.sha256}",
     ]
 
 
-def _explained(scalar: Scalar | None) -> list[str]:
+def explained(scalar: Scalar | None) -> list[str]:
+    """Return the comment of an inferred value; none for one that is not."""
     if scalar is None:
         return []
-    text = f"{scalar.name} {scalar.value} ({scalar.bits:g} bits): {scalar.evidence}"
+    bits = f"{scalar.bits:g} bit{'' if scalar.bits == 1 else 's'}"
+    text = f"{scalar.name} {scalar.value} ({bits}): {scalar.evidence}"
     return comment(f"  {MARK}", text)
 
 

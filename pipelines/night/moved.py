@@ -42,15 +42,12 @@ def rebuild_elsewhere(job: Job, report: Report) -> Moved | None:
     except (SamebitsError, OSError) as error:
         sink.step(job.release, f"the moved rebuild is not told: {error}")
         return Moved(result=Robustness.FAILED)
-    result, odd = Robustness.FAILED, tuple[str, ...]()
-    if again.rebuild.outcome is Outcome.BUILT:
-        odd = changed(judged.rebuild, again.rebuild)
-        result = Robustness.DIFFERS if odd else Robustness.SAME
-    moved = tuple(m.factor for m in again.moved)
+    built = again.rebuild.outcome is Outcome.BUILT
+    odd = changed(judged.rebuild, again.rebuild) if built else ()
     return Moved(
-        result=result,
+        result=Robustness.of(built=built, same=not odd),
         outcome=again.rebuild.outcome,
-        moved=moved,
+        moved=tuple(m.factor for m in again.moved),
         kept=again.kept,
         changed=odd,
     )

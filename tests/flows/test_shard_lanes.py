@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,12 +85,8 @@ def test_what_breaks_costs_no_other_its_turn(center: Path, monkeypatch: pytest.M
 def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
     center: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, ended, both, waits = [], [], threading.Barrier(3), threading.Event()
+    begun, ended, both = [], [], threading.Barrier(3)
     shop = workshop(load_center(center))
-
-    def waiting(*words: Any, **named: Any) -> Any:
-        waits.set()
-        return wait(*words, **named)
 
     def work(name: str) -> None:
         begun.append(name)
@@ -100,14 +97,38 @@ def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
 
     def stop() -> None:
         both.wait(timeout=10)
-        assert waits.wait(timeout=10)  # a pool that is interrupted while it starts waits for less
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    monkeypatch.setattr(module, "wait", waiting)
     threading.Thread(target=stop).start()
     with pytest.raises(KeyboardInterrupt):
         run(center, monkeypatch, work)
     assert sorted(begun) == sorted(ended) == ["a", "b"]
+
+
+def test_a_lane_that_starts_while_it_is_stopped_is_waited_for(
+    center: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt can come after a thread has started and before its pool knows of it."""
+    ended, began = [], threading.Event()
+    shop = workshop(load_center(center))
+
+    class Stopped(ThreadPoolExecutor):
+        def submit(self, *words: Any, **named: Any) -> Future[Any]:
+            super().submit(*words, **named)
+            assert began.wait(timeout=10)
+            self._threads = set()
+            raise KeyboardInterrupt
+
+    def work(name: str) -> None:
+        began.set()
+        assert shop.cancelled.wait(timeout=10)
+        time.sleep(0.2)
+        ended.append(name)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(center, monkeypatch, work)
+    assert ended == ["a"]
 
 
 def test_what_was_stopped_is_not_published(center: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_draft_is_the_recipe_that_is_tried() -> None:
     assert recipe.by_products == ("*-dbgsym_*.deb", "*.udeb")
     assert "holds doxygen libfoo-dev for the build dependencies" in text
     (told,) = explanations(text)
-    assert told.startswith("DEB_BUILD_OPTIONS nocheck notrimdch (1 bits): usr/share/doc/tool")
+    assert told.startswith("DEB_BUILD_OPTIONS nocheck notrimdch (1 bit): usr/share/doc/tool")
     for verdict in (Verdict.DIFFERENT, Verdict.UNEXPECTED):
         assert f"expect: {{verdict: {verdict}}}" in debian_draft(
             package(), attempt, verdict=verdict

@@ -122,7 +122,8 @@ class RobustnessTest(Part):
         if not built and any(artefact.moved for artefact in self.artefacts):
             message = f"{self.outcome} leaves nothing to compare"
             raise ValueError(message)
-        if self.result is not _result(self.artefacts, built=built):
+        same = all(artefact.same for artefact in self.artefacts)
+        if self.result is not Robustness.of(built=built, same=same):
             message = "the result is not that of the artefacts"
             raise ValueError(message)
         return self
@@ -173,7 +174,9 @@ def robustness(run: Run, again: MovedRebuild) -> RobustnessStatement:
             reason=cut(made),
             wall_milliseconds=None if wall is None else round(wall * 1000),
             log=run.told(made.log) if made.log else None,
-            result=_result(artefacts, built=made.outcome is Outcome.BUILT),
+            result=Robustness.of(
+                built=made.outcome is Outcome.BUILT, same=all(a.same for a in artefacts)
+            ),
             artefacts=artefacts,
             tested_on=again.tested_on,
         ),
@@ -182,9 +185,3 @@ def robustness(run: Run, again: MovedRebuild) -> RobustnessStatement:
 
 def _left(run: Run, rebuild: Rebuild) -> dict[str, DigestSet]:
     return {o.name: run.told(o.sha256) for o in rebuild.outputs if o.part is OutputPart.ARTEFACT}
-
-
-def _result(artefacts: tuple[Outlived, ...], *, built: bool) -> Robustness:
-    if not built:
-        return Robustness.FAILED
-    return Robustness.SAME if all(a.same for a in artefacts) else Robustness.DIFFERS
