@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         fail(error, as_json="--json" in words)
     except (KeyboardInterrupt, click.Abort):
         code = EXIT_INTERRUPTED
-        click.echo("samebits: interrupted; nothing was left behind", err=True)
+        click.echo("samebits: interrupted; nothing half-done was left behind", err=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
