@@ -17,7 +17,8 @@ from pipelines.judge.finding import exit_code
 from pipelines.report import Report
 from tests.evidence.bundles import POLICY, REPORT, Altered, Maker
 from tests.evidence.killers import FILE, LIES, killers, table
-from tests.evidence.loglies import amid
+from tests.evidence.logtells import amid
+from tests.evidence.stories import another_seal
 from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS, THEIRS
 
@@ -271,10 +272,8 @@ def test_the_seal_is_made_again_from_the_files(bundle: Maker, tmp_path: Path) ->
 
 
 def test_a_seal_that_the_files_do_not_give_is_wrong(bundle: Maker, tmp_path: Path) -> None:
-    from tests.evidence.lies import _seal_everywhere
-
     altered = bundle("identical")
-    _seal_everywhere(altered, altered.key)
+    another_seal(altered, altered.key)
     files = [given(tmp_path, OURS, "one"), given(tmp_path, b"index", "two")]
     assert wrong(altered.check(*files)) == "sealed"
     assert altered.check(files[0]).exit_code == 0

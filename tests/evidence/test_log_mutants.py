@@ -26,7 +26,7 @@ from pipelines.report import Report
 from tests.evidence.bundles import POLICY, REPORT, Altered, Maker
 from tests.evidence.killers import LIES
 from tests.evidence.loglies import LIES as LOG_LIES
-from tests.evidence.loglies import amid
+from tests.evidence.logtells import amid
 
 Cases = dict[str, Dossier]
 BUILDERS = "https://samebits.example/centers/"

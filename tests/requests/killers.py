@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.requests.checks import CHECKS, Check
+from tests.requests.check import Check
+from tests.requests.checks import CHECKS
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("killers.md")
