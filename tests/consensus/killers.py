@@ -21,7 +21,7 @@ def _tests_of(module: str) -> tuple[str, ...]:
     if name in _JOINING:
         return ("join",)
     if name in _LOGS:
-        return ("remembered", "desk")
+        return ("remembered", "logged", "desk")
     return ("summary",) if name in _SUMMING else ("work", "summary", "gather")
 
 

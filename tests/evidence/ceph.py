@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from pipelines.evidence.s3client import connect
 from pipelines.evidence.s3settings import S3Place, S3Settings
+from pipelines.evidence.s3upload import PART
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+KEY = "public/releases/v/p/1.0/center/run/report.json"
+LARGE = (3 * PART) + 12_345
+"""Bytes that take four parts."""
 SCRIPT = Path(__file__).parents[2] / "infra/object-store.sh"
 _numbers = itertools.count()
 
@@ -124,3 +129,14 @@ def settings(bucket: str, prefix: str = "", **more: Any) -> S3Settings:
     """Return a store with both parts in one place."""
     place = S3Place(bucket=bucket, prefix=prefix)
     return S3Settings(public=place, private=place, **more)
+
+
+def broken(change: Callable[[Any], None]) -> Callable[[S3Place], S3Client]:
+    """Connect as the store does, with one method of the client replaced."""
+
+    def client(place: S3Place) -> S3Client:
+        made = connect(place)
+        change(made)
+        return made
+
+    return client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -57,6 +58,30 @@ def versioned_bucket(admin: S3Client) -> str:
     from tests.evidence.ceph import new_bucket
 
     return new_bucket(admin, versions=True)
+
+
+@pytest.fixture
+def bucket(admin: S3Client) -> str:
+    from tests.evidence.ceph import new_bucket
+
+    return new_bucket(admin)
+
+
+@pytest.fixture
+def versioned(admin: S3Client) -> str:
+    from tests.evidence.ceph import new_bucket
+
+    return new_bucket(admin, versions=True)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file that goes up in four parts."""
+    from tests.evidence.ceph import LARGE
+
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(LARGE))
+    return path
 
 
 @pytest.fixture

@@ -1,0 +1,139 @@
+"""Two centers as they really are: files, keys, stores, logs, one signed policy; and the command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from builders.digest import Digest
+from pipelines.bench.madeup import MadeUpKey, MadeUpRun
+from pipelines.center import Center, load_center
+from pipelines.cli.consensus import command
+from pipelines.evidence.directory import DirectoryStore
+from pipelines.evidence.keys import REPORT, Visibility, private_twin
+from pipelines.evidence.signing import create_key
+from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
+from pipelines.policy.signed import add_signature
+from pipelines.publickeys import log_key, public_keys
+from pipelines.signer.local import center_key
+from pipelines.workshop import workshop
+from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE
+
+NAMES = ("europe", "asia")
+RECIPE = """\
+schema: samebits/recipe/v1
+vendor: acme
+product: tool
+version: "1.0"
+kind: binary
+platform: linux/amd64
+build: {{method: script, image: debian-trixie-build, steps: [["true"]]}}
+inputs:
+  - {{role: source, locator: "file:source.tar", sha256: {source}}}
+artefacts:
+  - name: {name}
+    shipped: {{locator: "pkg:deb/debian/tool@1.0?arch=amd64", sha256: {shipped}}}
+by_products: ["*-dbgsym.deb"]
+"""
+
+
+@dataclass(kw_only=True)
+class Table:
+    """Two centers of two operators that know each other."""
+
+    root: Path
+
+    def file(self, name: str) -> Path:
+        return self.root / f"{name}.yaml"
+
+    def center(self, name: str) -> Center:
+        return load_center(self.file(name))
+
+    def publish(self, name: str, **changes: Any) -> MadeUpRun:
+        """Do what a run does at its end: store its outputs and statements, and log those."""
+        center = self.center(name)
+        run = MadeUpRun(
+            **{
+                "center": name,
+                "builder": center.builder_id,
+                "release": str(RELEASE),
+                "run": "20260102T030405Z-0a1b2c3d",
+                "files": FILES,
+                "by_products": PRODUCTS,
+                **changes,
+            }
+        )
+        store = DirectoryStore(self.root / name / "store")
+        for content in run.outputs.values():
+            store.put_cas(Visibility.PRIVATE, content)
+        book = workshop(center).logbook()
+        with book.storing(run.folder()):
+            for record, envelope in run.envelopes(center_key(center)).items():
+                store.put_record(run.folder() + record, envelope.to_bytes())
+        store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
+        book.settle()
+        return run
+
+    def sign_policy(self, *, version: int = 1, rules: ConsensusRules | None = None) -> None:
+        laws = {name: MadeUpKey(f"law of {name}") for name in NAMES}
+        policy = Policy(
+            version=version,
+            expires=datetime(2099, 1, 1, tzinfo=UTC),
+            operators=tuple(
+                Operator(name=f"{n}-body", legal=f"{n} Ltd", key=laws[n].public) for n in NAMES
+            ),
+            threshold=2,
+            centers=tuple(self.known(name) for name in NAMES),
+            consensus=rules or ConsensusRules(k=2, regions=2),
+        )
+        signed = None
+        for name in NAMES:
+            signed = add_signature(policy, f"{name}-body", laws[name], to=signed)
+        assert signed is not None
+        (self.root / "policy.dsse.json").write_bytes(signed.envelope.to_bytes())
+
+    def known(self, name: str) -> PolicyCenter:
+        center = self.center(name)
+        return PolicyCenter(
+            id=name,
+            operator=f"{name}-body",
+            region=name,
+            builder=center.builder_id,
+            verifier=center.verifier_id,
+            origin=center.origin,
+            log_key=str(log_key(center)),
+            keys=(CenterKey(key=public_keys(center)["statements"]),),
+        )
+
+    def run(self, *words: str, center: str = "europe") -> tuple[int, Any]:
+        done = CliRunner().invoke(
+            command, [str(RELEASE), "--json", "--center", str(self.file(center)), *words]
+        )
+        assert isinstance(done.exception, SystemExit | None), done.exception
+        return done.exit_code, json.loads(done.stdout)
+
+
+def laid(root: Path) -> Table:
+    """Set up both centers under `root`, and the recipe of the release in `root/recipes`."""
+    made = Table(root=root)
+    for name in NAMES:
+        (other,) = [n for n in NAMES if n != name]
+        made.file(name).write_text(
+            f"schema: samebits/center/v1\nid: {name}\nhome: {name}\nstore: {name}/store\n"
+            f"operator: {name}-body\nregion: {name}\npolicy: policy.dsse.json\n"
+            f"peers: [{{id: {other}, store: {other}/store}}]\n"
+        )
+        for use in ("statements", "log", "witness"):
+            create_key(root / name / "keys", use)
+    made.sign_policy()
+    recipe = root / "recipes/releases/acme/tool/1.0.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text(
+        RECIPE.format(source=Digest.of(b"source"), shipped=Digest.of(CONTENT), name=FILE)
+    )
+    return made
