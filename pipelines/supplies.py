@@ -48,10 +48,5 @@ def supplies_of(loaded: LoadedRecipe, shop: Workshop, progress: Progress = quiet
     inputs = gather(loaded, shop.vault, shop.fetcher, shop.workdir, progress)
     return Supplies(
         digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
-        files=tuple(
-            shop.center.home / "images" / f"{name}{end}"
-            for name in images_of(build)
-            if name not in shop.images.names()
-            for end in (".yaml", ".lock.yaml")
-        ),
+        files=tuple(p for name in images_of(build) for p in shop.images.unpublished(name)),
     )

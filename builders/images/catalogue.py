@@ -154,18 +154,25 @@ class Images:
         Returns the new definition's path, None when there was nothing to do. Raises `UsageError`
         when the folder cannot be written.
         """
-        folder = self._folder_of(name)
-        if folder is None or folder == self._folder:
+        files = self.unpublished(name)
+        if not files:
             return None
         self.lock(name)
         try:
-            for file in (f"{name}{_LOCK}", f"{name}.yaml"):
-                _replace(self._folder / file, (folder / file).read_text(encoding="utf-8"))
+            for file in reversed(files):  # the definition last: it makes the image known
+                _replace(self._folder / file.name, file.read_text(encoding="utf-8"))
         except OSError as error:
             raise UsageError(
                 f"builder image {name} cannot be put into {self._folder}", got=error.strerror
             ) from error
         return self._folder / f"{name}.yaml"
+
+    def unpublished(self, name: str) -> tuple[Path, ...]:
+        """Return definition and lock of a derived image that lies in `derived` alone; else none."""
+        folder = self._folder_of(name)
+        if folder is None or folder != self._derived:
+            return ()
+        return tuple(folder / f"{name}{end}" for end in (".yaml", _LOCK))
 
     def _folder_of(self, name: str) -> Path | None:
         """Return where a definition lies; None for an unknown name."""
