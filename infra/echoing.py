@@ -11,18 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from builders.claim import claim_of
-from builders.digest import Digest
+from builders.core.digest import Digest
+from builders.core.runid import new_run_id
 from builders.images.provide import claimed_digest
-from builders.recipe import load_recipe
-from builders.runid import new_run_id
-from pipelines.bench.madeup import MadeUpFile, MadeUpRun
-from pipelines.center import load_center
-from pipelines.evidence.keys import REPORT
+from builders.recipe.claim import claim_of
+from builders.recipe.recipe import load_recipe
+from infra.bench.madeup import MadeUpFile, MadeUpRun
+from pipelines.center.center import load_center
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judging import shipped_want
 from pipelines.signer.local import center_key
-from pipelines.workshop import workshop
+from pipelines.storage.names import REPORT
+from pipelines.verify.judging import shipped_want
+from pipelines.verify.session import workshop
 
 
 def main(center_file: str, recipe_file: str) -> int:

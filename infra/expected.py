@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from builders.errors import SamebitsError
-from builders.recipe import load_recipe
-from pipelines.center import load_center
-from pipelines.evidence import ReleaseName, find_run, read_report
-from pipelines.workshop import workshop
+from builders.core.errors import SamebitsError
+from builders.recipe.recipe import load_recipe
+from pipelines.center.center import load_center
+from pipelines.evidence.records import find_run, read_report
+from pipelines.evidence.release import ReleaseName
+from pipelines.verify.session import workshop
 
 
 def main(began: str, paths: list[str]) -> int:

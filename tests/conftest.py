@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from builders.images.provide import ProvidedImage, provide
-from pipelines.center import Center
-from pipelines.workshop import Workshop, workshop
+from pipelines.center.center import Center
+from pipelines.verify.session import Workshop, workshop
 
 Maker = Callable[..., bytes]
 

@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from builders.claim import recipe_script
-from builders.container import RunLabels
-from builders.digest import Digest
+from builders.build.plan import Plan, make_plan
+from builders.build.rebuild import Rebuild, rebuild
+from builders.build.workspace import workspace
+from builders.container.container import RunLabels
+from builders.core.digest import Digest
+from builders.core.runid import RunId, new_run_id
 from builders.images.provide import ProvidedImage
-from builders.inputs import gather
-from builders.plan import Plan, make_plan
-from builders.rebuild import Rebuild, rebuild
-from builders.recipe import LoadedRecipe, load_recipe
-from builders.runid import RunId, new_run_id
-from builders.workspace import workspace
-from pipelines.workshop import Workshop
+from builders.inputs.inputs import gather
+from builders.recipe.claim import recipe_script
+from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.verify.session import Workshop
 
 SOURCE = b"int main(void) { return 0; }\n"
 SMALL = {"cpus": 1, "memory": "256MiB", "scratch": "64MiB", "time": "60s"}

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from builders.images.definition import load_definition
-from builders.vault import Vault
+from builders.inputs.vault import Vault
 
 
 def made_image(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from builders.errors import SamebitsError
+from builders.core.errors import SamebitsError
 
 Clock = Callable[[], float]
 """Seconds, monotonic."""

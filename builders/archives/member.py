@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from builders.archives.streams import Readable
-from builders.digest import Digest
+from builders.core.digest import Digest
 
 MemberKind = Literal["file", "directory", "symlink", "hardlink", "device", "fifo"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from builders.archives.limits import CHUNK, ArchiveError
-from builders.digest import Digest
+from builders.core.digest import Digest
 
 _SMALL = 1 << 14
 """Bytes below which a read is served from a chunk read ahead."""

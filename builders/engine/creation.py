@@ -16,9 +16,9 @@ import requests
 from docker.types import LogConfig
 from docker.types import Mount as DockerMount
 
-from builders.container import ContainerSpec
+from builders.container.container import ContainerSpec
+from builders.core.errors import EngineError
 from builders.engine.daemon import ENGINE_FAULTS, HOW_TO_START, faults, reason
-from builders.errors import EngineError
 
 _SPARE = timedelta(minutes=5)
 

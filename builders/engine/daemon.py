@@ -12,7 +12,7 @@ import requests
 import urllib3
 from docker.utils import kwargs_from_env
 
-from builders.errors import EngineError
+from builders.core.errors import EngineError
 
 TIMEOUT = 120
 """Seconds that an answer may take."""

@@ -13,18 +13,18 @@ from typing import Any
 
 import docker.errors
 
-from builders.container import (
+from builders.container.container import (
     LABEL_CENTER,
     LABEL_DEADLINE,
     LABEL_RUN,
     ContainerResult,
     ContainerSpec,
 )
-from builders.digest import Digest
+from builders.core.digest import Digest
+from builders.core.errors import EngineError, ImageMismatchError, ImageUnavailableError
 from builders.engine.creation import created, remove
 from builders.engine.daemon import ENGINE_FAULTS, HOW_TO_START, dial, faults, reason
 from builders.engine.life import Life
-from builders.errors import EngineError, ImageMismatchError, ImageUnavailableError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,10 @@ from typing import Any
 import docker.errors
 from docker.utils.socket import frames_iter
 
-from builders.cgroup import Cgroup
-from builders.container import ContainerResult, ContainerSpec, Ended
+from builders.container.cgroup import Cgroup
+from builders.container.container import ContainerResult, ContainerSpec, Ended
+from builders.container.watch import LogPump, Waiter, Watch, lives, open_gate
+from builders.core.errors import EngineError
 from builders.engine.daemon import (
     ENGINE_FAULTS,
     HOW_TO_START,
@@ -31,8 +33,6 @@ from builders.engine.daemon import (
     reason,
     url,
 )
-from builders.errors import EngineError
-from builders.watch import LogPump, Waiter, Watch, lives, open_gate
 
 _GRACE = 10.0
 

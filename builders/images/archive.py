@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from builders.images.definition import USER_ID, ImageDefinition
 from builders.images.layer import write_layer
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from builders.errors import ImageMismatchError, ImageUnavailableError, InfrastructureError
+from builders.core.errors import ImageMismatchError, ImageUnavailableError, InfrastructureError
 from builders.images.archive import BuiltImage, write_archive
 from builders.images.definition import ImageDefinition
 from builders.images.lock import ImageLock, LockedPackage, Resolution
 from builders.images.resolve import tool_versions
-from builders.locators.stock import Progress, quiet
-from builders.vault import Vault
+from builders.inputs.stock import Progress, quiet
+from builders.inputs.vault import Vault
 
 _STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
 _LAST_LINES = 12

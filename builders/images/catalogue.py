@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.digest import Digest, canonical_json
-from builders.errors import UsageError
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import UsageError
 from builders.images.archive import BuiltImage
 from builders.images.build import build_image, check_built
 from builders.images.definition import ImageDefinition, dump_definition, load_definition
@@ -26,10 +26,10 @@ from builders.images.lock import (
     load_lock,
 )
 from builders.images.resolve import resolve
+from builders.inputs.stock import Progress, quiet, stock
+from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.fetch import Fetcher
-from builders.locators.stock import Progress, quiet, stock
-from builders.vault import Vault
 
 _LOCK = ".lock.yaml"
 

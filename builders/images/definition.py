@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, StringConstraints
 
-from builders.build import Model
-from builders.digest import Digest, canonical_json
-from builders.yamlfile import load_document, parse_model
+from builders.core.digest import Digest, canonical_json
+from builders.core.yamlfile import load_document, parse_model
+from builders.methods.build import Model
 
 USER_ID = 1000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from builders.build import Model
-from builders.digest import Digest
+from builders.core.digest import Digest
+from builders.core.yamlfile import load_document, parse_model
 from builders.images.definition import Suite
 from builders.locators.fetch import PoolLocator, Want
 from builders.locators.locator import relative_path
-from builders.yamlfile import load_document, parse_model
+from builders.methods.build import Model
 
 SCHEMA = "samebits/image-lock/v1"
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")

@@ -6,10 +6,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from builders.engine import Engine
 from builders.images.catalogue import Images
-from builders.locators.stock import Progress, quiet
+from builders.inputs.stock import Progress, quiet
 
 _PINNED = "@sha256:"
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 
-from builders.errors import InfrastructureError
+from builders.core.errors import InfrastructureError
 from builders.images.definition import ImageDefinition
 from builders.images.lock import SCHEMA, LockedPackage, Resolution
 from builders.locators.aptstate import AptState, AptStates, Served

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import assert_never
 from urllib.parse import quote
 
-from builders.errors import InputUnavailableError
+from builders.core.errors import InputUnavailableError
 from builders.locators.aptstate import STALE_SECONDS, AptState, AptStates, Served
 from builders.locators.fetch import CompanionLocator, PoolLocator, Want
 from builders.locators.locator import PurlLocator

@@ -22,8 +22,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from builders.digest import Digest
-from builders.errors import InfrastructureError, InputUnavailableError
+from builders.core.digest import Digest
+from builders.core.errors import InfrastructureError, InputUnavailableError
 
 STALE_SECONDS = 6 * 3600
 _TIMEOUT = 1800

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from debian.deb822 import Dsc
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError
 
 MAX_DSC_BYTES = 1 << 20
 MAX_FILES = 100

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from builders.locators.locator import Locator, PurlLocator
 
 

@@ -8,10 +8,10 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from builders.errors import InputUnavailableError
+from builders.core.errors import InputUnavailableError
+from builders.core.smallfile import read_fault
 from builders.locators.fetch import Want
 from builders.locators.locator import FileLocator
-from builders.smallfile import read_fault
 
 
 class FolderFetcher:

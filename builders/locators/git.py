@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from builders.errors import InfrastructureError, InputUnavailableError
+from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators.fetch import Want
 from builders.locators.gittree import write_tree
 from builders.locators.locator import GitLocator

@@ -11,8 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.digest import CHUNK
-from builders.errors import InputMismatchError
+from builders.core.digest import CHUNK
+from builders.core.errors import InputMismatchError
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 16 << 30

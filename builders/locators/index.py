@@ -23,8 +23,8 @@ from pypi_simple import (
     UnsupportedContentTypeError,
 )
 
-from builders.digest import CHUNK
-from builders.errors import InfrastructureError, InputUnavailableError
+from builders.core.digest import CHUNK
+from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators.fetch import Want
 from builders.locators.locator import PurlLocator
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.build import Build, Model
+from builders.methods.build import Build, Model
 from builders.methods.debian import Profiles, jobs, profile_variables
 from builders.methods.method import Command, Method, StagedInput, only_source
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from builders.build import Build
 from builders.locators.locator import relative_path
+from builders.methods.build import Build
 from builders.methods.method import CONTROL, Command, Method, StagedInput
 
 RECIPE_SCRIPT = f"{CONTROL}/recipe-script"

@@ -12,8 +12,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
-from builders.build import Model
-from builders.clock import Moment
+from builders.methods.build import Model
+from builders.methods.clock import Moment
 
 MAX_FILES = 500
 EVERY = "**"

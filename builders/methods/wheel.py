@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.build import Build
+from builders.core.words import Role
+from builders.methods.build import Build
 from builders.methods.method import Command, Method, StagedInput, only_source
 from builders.methods.treefiles import TreeFiles, tree_words
-from builders.words import Role
 
 
 class WheelBuild(Build):

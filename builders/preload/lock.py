@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from builders.digest import Digest, canonical_json
-from builders.yamlfile import parse_document, parse_model
+from builders.core.digest import Digest, canonical_json
+from builders.core.yamlfile import parse_document, parse_model
 
 SCHEMA = "samebits/preload-lock/v1"
 LOCK = "preload.lock.yaml"

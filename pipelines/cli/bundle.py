@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import SamebitsError, UsageError
+from builders.core.errors import SamebitsError, UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from pipelines.evidence.check import CheckResult, GivenFile, Trust
+    from pipelines.bundle.check import CheckResult, GivenFile, Trust
 
 _COLORS = {"ok": "green", "note": None, "unchecked": "yellow", "wrong": "red"}
 
@@ -43,14 +43,14 @@ def export(
     """
     from datetime import UTC, datetime
 
-    from builders.digest import Digest
-    from pipelines.center import load_center
+    from builders.core.digest import Digest
+    from pipelines.bundle.export import export as exported
+    from pipelines.bundle.export import write_file
+    from pipelines.center.center import load_center
     from pipelines.evidence.records import find_run
     from pipelines.evidence.release import ReleaseName
-    from pipelines.exporting import export as exported
-    from pipelines.exporting import write_file
     from pipelines.policy import load_policy
-    from pipelines.workshop import workshop
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     now = datetime.now(UTC)
@@ -128,9 +128,9 @@ def check(
     import gc
 
     gc.disable()  # of a short process that leaves no cycles: a tenth of its time
-    from builders.smallfile import read_small_file
-    from pipelines.evidence.bundle import MAX_BUNDLE
-    from pipelines.evidence.check import check_bundle
+    from builders.core.smallfile import read_small_file
+    from pipelines.bundle import MAX_BUNDLE
+    from pipelines.bundle.check import check_bundle
 
     given = [_given(path) for path in files]
     data = read_small_file(bundle, limit=MAX_BUNDLE, file=str(bundle))
@@ -159,9 +159,9 @@ def _trust(
 ) -> Trust:
     from datetime import UTC, datetime
 
-    from builders.smallfile import read_small_file
-    from pipelines.evidence.bundle.layout import MAX_POLICY
-    from pipelines.evidence.check import Trust
+    from builders.core.smallfile import read_small_file
+    from pipelines.bundle.check import Trust
+    from pipelines.bundle.layout import MAX_POLICY
     from pipelines.evidence.publickey import read_public_key
     from pipelines.evidence.signing import read_public_file
 
@@ -193,7 +193,7 @@ def _trust(
 def _age(text: str | None) -> timedelta | None:
     from datetime import timedelta
 
-    from builders.units import parse_time
+    from builders.core.units import parse_time
 
     if text is None:
         return None
@@ -208,8 +208,8 @@ def _age(text: str | None) -> timedelta | None:
 def _given(path: Path) -> GivenFile:
     from functools import partial
 
-    from builders.digest import digest_file, keyed_digest
-    from pipelines.evidence.check import GivenFile
+    from builders.core.digest import digest_file, keyed_digest
+    from pipelines.bundle.check import GivenFile
 
     try:
         return GivenFile(

@@ -11,7 +11,7 @@ from pipelines.cli.options import center_option, json_option, print_json
 from pipelines.cli.standing import down, status, up
 
 if TYPE_CHECKING:
-    from pipelines.center import Center
+    from pipelines.center.center import Center
     from pipelines.evidence.publickey import PublicKey
 
 
@@ -43,8 +43,8 @@ def init(as_json: bool, center_file: Path | None) -> None:
       samebits center init
       samebits center init --center center.yaml
     """
-    from pipelines.center import load_center
-    from pipelines.standing.secret import make_auth
+    from pipelines.center.center import load_center
+    from pipelines.services.secret import make_auth
 
     center = load_center(center_file)
     keys = _make(center)
@@ -65,9 +65,9 @@ def init(as_json: bool, center_file: Path | None) -> None:
 
 def _make(center: Center) -> dict[str, PublicKey]:
     """Make every key that is a file; all of them must be new, or all there and the policy not."""
+    from pipelines.center.local_policy import local_policy_file
     from pipelines.evidence.errors import KeyFileError
     from pipelines.evidence.signing import KEY_NAMES, create_key, load_key
-    from pipelines.policy.local import local_policy_file
     from pipelines.signer.local import center_key
 
     elsewhere = {use for use, _ in center.key_sources}
@@ -89,14 +89,14 @@ def _make(center: Center) -> dict[str, PublicKey]:
 
 
 def _policy(center: Center) -> Path | None:
-    from pipelines.policy.local import make_local_policy
+    from pipelines.center.local_policy import make_local_policy
 
     return make_local_policy(center) if _own_policy(center) else None
 
 
 def _own_policy(center: Center) -> bool:
     """Say whether the policy is the center's own, and not one that its file names elsewhere."""
-    from pipelines.policy.local import local_policy_file
+    from pipelines.center.local_policy import local_policy_file
 
     own = local_policy_file(center.home)
     return center.policy is None or center.policy.absolute() == own.absolute()

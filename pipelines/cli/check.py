@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 
@@ -25,10 +25,10 @@ def command(file: Path, as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 reproduced, by the newest verdict of each center; 1 not; 2 unknown or not checked.
     """
-    from builders.digest import digest_file
-    from pipelines.center import load_center
+    from builders.core.digest import digest_file
+    from pipelines.center.center import load_center
     from pipelines.evidence.artefacts import known
-    from pipelines.evidence.opening import open_center_store
+    from pipelines.storage.opening import open_center_store
 
     try:
         digest = digest_file(file)

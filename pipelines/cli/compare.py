@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, json_option, print_json
 
 
@@ -24,9 +24,9 @@ def command(shipped: Path, rebuilt: Path, as_json: bool) -> None:
 
     Exit codes: 0 the same, 1 different, 64 a file cannot be read.
     """
-    from builders.digest import digest_file
-    from pipelines.judge.causes import causes
-    from pipelines.judge.firstlook import first_look
+    from builders.core.digest import digest_file
+    from pipelines.explain.causes import causes
+    from pipelines.explain.firstlook import first_look
 
     try:
         digests = [digest_file(path) for path in (shipped, rebuilt)]

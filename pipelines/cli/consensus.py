@@ -46,7 +46,7 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
     from pipelines.consensus.desk import join_release, open_desk, publish_joined
     from pipelines.evidence.release import ReleaseName
 
@@ -66,8 +66,8 @@ def command(
 
 
 def _claim(text: str | None) -> DigestSet | None:
-    from builders.digest import Digest
-    from builders.errors import UsageError
+    from builders.core.digest import Digest
+    from builders.core.errors import UsageError
     from pipelines.evidence.statements.statement import DigestSet as Told
 
     if text is None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_NOT_CHECKED, UsageError
+from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli.bundle import check, export
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from pipelines.evidence import Store
-    from pipelines.report import Report
+    from pipelines.evidence.report import Report
+    from pipelines.storage.store import Store
 
 _RELEASE = "RELEASE"
 
@@ -41,9 +41,10 @@ def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
       samebits evidence list
       samebits evidence list debian/netbase@6.5
     """
-    from pipelines.center import load_center
-    from pipelines.evidence import ReleaseName, RunSummary, runs
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.evidence.records import RunSummary, runs
+    from pipelines.evidence.release import ReleaseName
+    from pipelines.verify.session import workshop
 
     store = workshop(load_center(center_file)).store
     found = list(runs(store, ReleaseName.parse(release) if release else None))
@@ -73,8 +74,8 @@ def flush(as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 nothing waits any more, 2 something does.
     """
-    from pipelines.center import load_center
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     flushed = workshop(load_center(center_file)).flush()
     sent, waiting = (flushed.sent, flushed.waiting) if flushed else (0, 0)
@@ -106,13 +107,14 @@ def show(
       samebits evidence show debian/netbase@6.5
       samebits evidence show debian/netbase@6.5 --log build.log
     """
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
     from pipelines.cli.table import show_report
-    from pipelines.evidence import ReleaseName, find_run, read_report
+    from pipelines.evidence.records import find_run, read_report
+    from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.report import Report
     from pipelines.evidence.robustness import lines, read_robustness
-    from pipelines.evidence.store import DamagedError
-    from pipelines.report import Report
-    from pipelines.workshop import workshop
+    from pipelines.storage.store import DamagedError
+    from pipelines.verify.session import workshop
 
     store = workshop(load_center(center_file)).store
     name = find_run(store, ReleaseName.parse(release), run)
@@ -140,8 +142,7 @@ def _copy_log(store: Store, report: Report, target: Path) -> None:
     """Write the log of the judged attempt to `target`."""
     import shutil
 
-    from pipelines.evidence import Visibility
-    from pipelines.evidence.keys import cas
+    from pipelines.storage.names import Visibility, cas
 
     logs = [a.rebuild.log for a in report.attempts if a.rebuild.log and a.purpose != "confirming"]
     if not logs:

@@ -29,10 +29,10 @@ def command(as_json: bool, center_file: Path | None) -> None:
     """
     from datetime import UTC, datetime
 
-    from pipelines.center import load_center
-    from pipelines.heartbeats import beat, signs
-    from pipelines.publishing import open_signer
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.log.heartbeats import beat, signs
+    from pipelines.verify.publish import open_signer
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     shop = workshop(center)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipelines.workshop import Workshop
+    from pipelines.verify.session import Workshop
 
 
 @click.group()
@@ -105,8 +105,8 @@ def check(names: tuple[str, ...], as_json: bool, center_file: Path | None) -> No
 
 
 def _shop(center_file: Path | None) -> Workshop:
-    from pipelines.center import load_center
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     return workshop(load_center(center_file))
 

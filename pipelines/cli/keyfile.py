@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.evidence.signing import PrivateKey

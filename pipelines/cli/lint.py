@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from builders.claim import claim_of, recipe_script
-from builders.errors import RecipeError
+from builders.build.plan import InputFile, make_plan
+from builders.core.errors import RecipeError
 from builders.images import Images
 from builders.images.provide import claimed_digest
-from builders.inputs import input_name
-from builders.plan import InputFile, make_plan
-from builders.recipe import LoadedRecipe, load_recipe
-from builders.zone import needs_file
-from pipelines.center import Center
-from pipelines.workshop import workshop
+from builders.inputs.inputs import input_name
+from builders.methods.zone import needs_file
+from builders.recipe.claim import claim_of, recipe_script
+from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.center.center import Center
+from pipelines.verify.session import workshop
 
 
 def check_recipes(paths: Iterable[Path], center: Center) -> list[LoadedRecipe]:

@@ -13,10 +13,10 @@ from pipelines.cli.options import PATH, center_option, json_option, print_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.center import Center
+    from pipelines.center.center import Center
+    from pipelines.center.logs import KnownLog
     from pipelines.log.gaps import Wholeness
     from pipelines.log.witness import Seen
-    from pipelines.logs import KnownLog
     from pipelines.policy import Policy
 
 
@@ -44,10 +44,10 @@ def checkpoint(as_json: bool, center_file: Path | None) -> None:
       samebits log checkpoint
       samebits log checkpoint --center europe.yaml --json
     """
-    from pipelines.center import load_center
-    from pipelines.logs import collect_cosignatures
-    from pipelines.publickeys import log_key
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.center.keys import log_key
+    from pipelines.center.logs import collect_cosignatures
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     book = workshop(center).logbook()
@@ -86,9 +86,9 @@ def prove(index: int, out: Path | None, as_json: bool, center_file: Path | None)
       samebits log prove 12
       samebits log prove 12 --out 12.tlog-proof
     """
-    from pipelines.center import load_center
-    from pipelines.exporting import write_file
-    from pipelines.workshop import workshop
+    from pipelines.bundle.export import write_file
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     book = workshop(center).logbook()
@@ -126,9 +126,9 @@ def check(peer: str | None, as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
     """
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
+    from pipelines.center.logs import check_whole
     from pipelines.cli.terminal import screen
-    from pipelines.logs import check_whole
 
     center = load_center(center_file)
     known = _known(center, peer, _policy(center))
@@ -175,14 +175,14 @@ def witness(
     Exit codes: 0 all cosigned; 1 a log was refused; 2 one did not answer, or there was none to look
     at; 64 usage.
     """
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
 
     center = load_center(center_file)
     if places:
         found = list(_witness_alone(places, vkey, key, name, home, out))
     else:
-        from pipelines.logs import witness_peers
-        from pipelines.workshop import workshop
+        from pipelines.center.logs import witness_peers
+        from pipelines.verify.session import workshop
 
         found = list(witness_peers(center, _policy(center), workshop(center).store))
     if as_json:
@@ -205,13 +205,13 @@ def _witness_alone(
 ) -> Iterator[tuple[str, Seen]]:
     from datetime import UTC, datetime
 
-    from builders.errors import UsageError
-    from pipelines.center import samebits_home
+    from builders.core.errors import UsageError
+    from pipelines.center.center import samebits_home
     from pipelines.evidence.errors import EvidenceError
-    from pipelines.evidence.opening import open_store
     from pipelines.evidence.signing import load_key
     from pipelines.log.witness import Witness
     from pipelines.policy.vkey import log_key
+    from pipelines.storage.opening import open_store
 
     if vkey is None or key is None or name is None:
         given = {"--log-key": vkey, "--key": key, "--name": name}
@@ -244,8 +244,8 @@ def _policy(center: Center) -> Policy:
 
 
 def _known(center: Center, peer: str | None, policy: Policy) -> KnownLog:
-    from pipelines.logs import find_peer, own_log, peer_log
-    from pipelines.workshop import workshop
+    from pipelines.center.logs import find_peer, own_log, peer_log
+    from pipelines.verify.session import workshop
 
     if peer is None:
         workshop(center).logbook()  # makes the keys of a center that was never used
@@ -275,7 +275,7 @@ def _show_seen(place: str, seen: Seen) -> None:
 
 
 def _witness_exit(found: list[Seen]) -> int:
-    from builders.errors import EXIT_NOT_CHECKED
+    from builders.core.errors import EXIT_NOT_CHECKED
     from pipelines.log.witness import Sight
 
     sights = {seen.sight for seen in found}

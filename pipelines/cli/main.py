@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from builders.errors import (
+from builders.core.errors import (
     EXIT_INTERRUPTED,
     EXIT_NOT_CHECKED,
     EXIT_USAGE,

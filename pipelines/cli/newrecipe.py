@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_NOT_CHECKED, UsageError
+from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli.options import counted, print_json
 
 if TYPE_CHECKING:
     from pipelines.infer import Limits, Trail
-    from pipelines.infer.debianbuildinfo import BuildRecord
-    from pipelines.workshop import Workshop
+    from pipelines.infer.debian.buildinfo import BuildRecord
+    from pipelines.verify.session import Workshop
 
 _EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}
 _COLORS = {"identical": "green", "not available": "yellow"}
@@ -32,13 +32,13 @@ def write_recipe(
     center_file: Path | None,
 ) -> int:
     """Infer, write or print, and return the exit code; raises `UsageError` before anything runs."""
-    from builders.scratch import require_root
-    from builders.units import parse_time
-    from pipelines import progress
-    from pipelines.center import load_center
+    from builders.container.scratch import require_root
+    from builders.core.units import parse_time
+    from pipelines.center.center import load_center
     from pipelines.cli.terminal import screen
     from pipelines.infer import Limits, record_of
-    from pipelines.workshop import workshop
+    from pipelines.verify import progress
+    from pipelines.verify.session import workshop
 
     _require_one(purl, shipped, source)
     try:
@@ -125,7 +125,7 @@ def _write(out: Path, text: str) -> None:
 
 def _publish_image(out: Path, shop: Workshop) -> None:
     """Put the image that was derived for a recipe beside the others, for review."""
-    from builders.recipe import load_recipe
+    from builders.recipe.recipe import load_recipe
 
     if published := shop.images.publish(load_recipe(out).recipe.build.image):
         _say(f"  image: {published}")

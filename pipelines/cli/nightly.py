@@ -11,7 +11,7 @@ import click
 from pipelines.cli.options import center_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from pipelines.center import Center
+    from pipelines.center.center import Center
 
 
 @click.command()
@@ -31,11 +31,11 @@ def command(as_json: bool, center_file: Path | None) -> None:
     Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
     is an alarm that somebody has to look at; 64 usage.
     """
-    from pipelines.center import load_center
-    from pipelines.night.record import last_night, read_night
-    from pipelines.night.summary import summarise
-    from pipelines.standing.api import PrefectApi
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.nightly.record import last_night, read_night
+    from pipelines.nightly.summary import summarise
+    from pipelines.services.api import PrefectApi
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     up = center.prefect is not None and PrefectApi(center).answers()
@@ -53,9 +53,9 @@ def command(as_json: bool, center_file: Path | None) -> None:
 
 def _there(center: Center) -> str:
     """Let the center's workers do it, and wait."""
-    from builders.errors import InfrastructureError
+    from builders.core.errors import InfrastructureError
     from pipelines.cli.terminal import screen
-    from pipelines.standing.asking import ask_for_night, follow, night_of
+    from pipelines.services.asking import ask_for_night, follow, night_of
 
     api, flow_run = ask_for_night(center)
     with screen() as sink:
@@ -75,12 +75,12 @@ def _there(center: Center) -> str:
 
 def _here(center: Center) -> str:
     """Do it in this process."""
-    from builders.scratch import require_root
-    from pipelines import progress
+    from builders.container.scratch import require_root
     from pipelines.cli.terminal import screen
     from pipelines.flows.server import EmbeddedServer
-    from pipelines.standing.environment import adopt
-    from pipelines.workshop import workshop
+    from pipelines.services.environment import adopt
+    from pipelines.verify import progress
+    from pipelines.verify.session import workshop
 
     require_root()
     adopt(center)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, json_option, print_json
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
     """
     from datetime import UTC, datetime
 
-    from pipelines import durable
     from pipelines.evidence.signing import load_key
     from pipelines.policy import read_source
     from pipelines.policy.signed import add_signature, check_expiry, signed_by
+    from pipelines.storage import files as durable
 
     policy = read_source(source)
     now = datetime.now(UTC)
@@ -110,9 +110,9 @@ def join(
     """
     from datetime import UTC, datetime
 
-    from pipelines import durable
     from pipelines.policy import read_source
     from pipelines.policy.joining import Wishes, join_policies, to_yaml
+    from pipelines.storage import files as durable
 
     if out.exists():
         raise UsageError(
@@ -239,7 +239,7 @@ def _read(path: Path) -> SignedPolicy:
 
 
 def _bytes(path: Path) -> bytes:
-    from builders.smallfile import read_small_file
+    from builders.core.smallfile import read_small_file
     from pipelines.policy.signed import MAX_FILE
 
     return read_small_file(path, limit=MAX_FILE, file=str(path))

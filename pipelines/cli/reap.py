@@ -21,9 +21,9 @@ def command(as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits reap
     """
-    from builders.reap import reap
-    from pipelines.center import load_center
-    from pipelines.workshop import workshop
+    from builders.build.reap import reap
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     shop = workshop(center)

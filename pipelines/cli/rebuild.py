@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_NOT_CHECKED, EngineError, UsageError
+from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
+    from builders.build.plan import InputFile
     from builders.images.provide import ProvidedImage
-    from builders.plan import InputFile
-    from pipelines.job import Job
-    from pipelines.report import Attempt
+    from pipelines.evidence.report import Attempt
+    from pipelines.verify.job import Job
 
 
 @click.command()
@@ -39,14 +39,14 @@ def command(
 
     Exit codes: 0 built, 2 not built, 64 usage or bad recipe.
     """
-    from builders.scratch import require_root
-    from builders.words import Outcome
-    from pipelines import progress, steps
-    from pipelines.center import load_center
+    from builders.container.scratch import require_root
+    from builders.core.words import Outcome
+    from pipelines.center.center import load_center
     from pipelines.cli.lint import check_recipe
     from pipelines.cli.terminal import screen
-    from pipelines.verify import job_for
-    from pipelines.workshop import workshop
+    from pipelines.verify import progress, steps
+    from pipelines.verify.session import workshop
+    from pipelines.verify.verify import job_for
 
     if (out is None) == (not shell):
         raise UsageError(
@@ -92,8 +92,8 @@ def _hand_over(job: Job, attempt: Attempt, out: Path) -> None:
     """Move outputs and log out of the folder of the run, before that is cleared away."""
     import shutil
 
-    from builders.rebuild import LOG, OUTPUTS
-    from pipelines.steps import attempt_folder
+    from builders.build.rebuild import LOG, OUTPUTS
+    from pipelines.verify.steps import attempt_folder
 
     folder = attempt_folder(job, attempt.number)
     try:
@@ -118,11 +118,11 @@ def _open_shell(job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage) -
     """Run a shell in the container of the plan, with the engine's own command line client."""
     import subprocess
 
-    from builders.claim import recipe_script
-    from builders.plan import make_plan
-    from builders.rebuild import stage
-    from builders.scratch import scratch
-    from pipelines.steps import attempt_folder
+    from builders.build.plan import make_plan
+    from builders.build.rebuild import stage
+    from builders.container.scratch import scratch
+    from builders.recipe.claim import recipe_script
+    from pipelines.verify.steps import attempt_folder
 
     shop, loaded = job.shop(), job.loaded()
     plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=shop.engine.facts().cpus)

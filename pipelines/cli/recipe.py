@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from builders.errors import EXIT_USAGE, UsageError
+from builders.core.errors import EXIT_USAGE, UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 
@@ -30,10 +30,10 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
 
     Exit codes: 0 all can be used, 64 some cannot.
     """
-    from builders.yamlfile import read_text
-    from pipelines.center import load_center
+    from builders.core.yamlfile import read_text
+    from pipelines.center.center import load_center
     from pipelines.cli.lint import check_recipe, draft_notes, warnings
-    from pipelines.infer.draft import explanations
+    from pipelines.infer.wheel.draft import explanations
 
     center = load_center(center_file)
     rows: list[dict[str, Any]] = []
@@ -132,6 +132,6 @@ def schema() -> None:
     Example:
       samebits recipe schema > recipes/schema/recipe.json
     """
-    from builders.recipe import json_schema
+    from builders.recipe.recipe import json_schema
 
     click.echo(json_schema(), nl=False)

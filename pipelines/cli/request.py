@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
+from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
 from pipelines.cli.keyfile import open_key
 from pipelines.cli.options import PATH, json_option, print_json
 
 if TYPE_CHECKING:
-    from pipelines.evidence.opening import StoreAddress
     from pipelines.evidence.publickey import PublicKey
-    from pipelines.evidence.store import Store
     from pipelines.requests.asking import Heard
     from pipelines.requests.records import SignedRequest
+    from pipelines.storage.opening import StoreAddress
+    from pipelines.storage.store import Store
 
 _AN_HOUR = 3600.0
 
@@ -86,12 +86,12 @@ def command(
     import secrets
     from datetime import UTC, datetime, timedelta
 
-    from builders.units import parse_time
-    from pipelines.evidence import ReleaseName
-    from pipelines.evidence.opening import open_store
+    from builders.core.units import parse_time
+    from pipelines.evidence.release import ReleaseName
     from pipelines.requests import keep_request
     from pipelines.requests.asking import sign_request
     from pipelines.requests.records import request_key
+    from pipelines.storage.opening import open_store
 
     name = ReleaseName.parse(release)
     keys = [_public(path) for path in center_key]
@@ -170,8 +170,8 @@ def _waited(
 
 def _address(center: str, store: str | None) -> StoreAddress:
     """Return where the center looks for requests."""
-    from pipelines.center import LOCAL, load_center
-    from pipelines.evidence.opening import store_address
+    from pipelines.center.center import LOCAL, load_center
+    from pipelines.storage.opening import store_address
 
     named = store or os.environ.get("SAMEBITS_STORE")
     if named:
@@ -186,7 +186,7 @@ def _address(center: str, store: str | None) -> StoreAddress:
 
 
 def _public(path: Path) -> PublicKey:
-    from builders.smallfile import read_small_file
+    from builders.core.smallfile import read_small_file
     from pipelines.evidence.publickey import MAX_KEY_FILE, read_public_key
 
     return read_public_key(read_small_file(path, limit=MAX_KEY_FILE, file=str(path)))

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.errors import SamebitsError, UsageError
+from builders.core.errors import SamebitsError, UsageError
 from pipelines.cli.keyfile import key_path, open_key
 from pipelines.cli.options import PATH, center_option, confirm, json_option, print_json
 
 if TYPE_CHECKING:
-    from pipelines.center import Center
+    from pipelines.center.center import Center
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.signing import PrivateKey
-    from pipelines.review.asking import Question
+    from pipelines.verify.review_subject import Question
 
 _RECIPE = click.argument("recipe", type=PATH)
 _KEY = click.option(
@@ -92,9 +92,9 @@ def list_(what: str | None, origin: str | None, as_json: bool, center_file: Path
 
     Exit codes: 0; 2 when fewer reviewers count than are demanded, or a record cannot be read.
     """
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
     from pipelines.cli.reviewtable import found_in, show
-    from pipelines.review.asking import asked_about
+    from pipelines.verify.review_subject import asked_about
 
     center = load_center(center_file)
     question = asked_about(what, center) if what else None
@@ -118,11 +118,11 @@ def import_(place: str, as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 all taken in, 1 some cannot be read.
     """
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
     from pipelines.cli.reviewtable import reviews_from
     from pipelines.evidence.errors import EXIT_REFUSED
-    from pipelines.review import keep_review
-    from pipelines.workshop import workshop
+    from pipelines.policy.reviews import keep_review
+    from pipelines.verify.session import workshop
 
     store = workshop(load_center(center_file)).store
     rows: list[dict[str, Any]] = []
@@ -174,11 +174,11 @@ def salt(release: str, source: Path | None, out: Path | None, center_file: Path 
       samebits review salt acme/engine@4.2 --out engine.salt
       samebits review salt acme/engine@4.2 --import engine.salt
     """
-    from builders.smallfile import read_small_file
-    from pipelines.center import load_center
-    from pipelines.evidence import ReleaseName
+    from builders.core.smallfile import read_small_file
+    from pipelines.center.center import load_center
+    from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.salt import Salt, keep_salt, release_salt
-    from pipelines.workshop import workshop
+    from pipelines.verify.session import workshop
 
     if (source is None) == (out is None):
         raise UsageError("say where the secret goes, or comes from", expected="--out or --import")
@@ -205,12 +205,12 @@ def _decide(
 ) -> None:
     from datetime import UTC, datetime
 
-    from builders.yamlfile import read_text
-    from pipelines.center import load_center
+    from builders.core.yamlfile import read_text
+    from pipelines.center.center import load_center
     from pipelines.cli.lint import draft_notes
     from pipelines.evidence.statements import Decision
-    from pipelines.review.asking import asked_about_recipe
-    from pipelines.review.signing import sign_reviews
+    from pipelines.policy.reviews.signing import sign_reviews
+    from pipelines.verify.review_subject import asked_about_recipe
 
     center = load_center(center_file)
     private = open_key(key_file)
@@ -245,7 +245,7 @@ def _not_counted(key: PublicKey, reviewer: str, center: Center) -> str | None:
     from datetime import UTC, datetime
 
     from pipelines.policy import load_policy
-    from pipelines.review.count import Why, fault_of_key
+    from pipelines.policy.reviews.count import Why, fault_of_key
 
     try:
         policy = load_policy(center.policy, home=center.home, now=datetime.now(UTC))

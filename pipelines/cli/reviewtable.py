@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.errors import EXIT_NOT_CHECKED
+from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.cli.options import print_json
-from pipelines.evidence.opening import open_store, store_address
 from pipelines.evidence.statements.statement import show_time
 from pipelines.policy import load_policy
-from pipelines.review import StoredReview, stored_reviews
-from pipelines.review.asking import Question, standing_of
-from pipelines.review.records import review_of, reviews_in
-from pipelines.review.subject import plain
+from pipelines.policy.reviews import StoredReview, stored_reviews
+from pipelines.policy.reviews.records import review_of, reviews_in
+from pipelines.policy.reviews.subject import plain
+from pipelines.storage.opening import open_store, store_address
+from pipelines.verify.review_subject import Question, standing_of
 
 if TYPE_CHECKING:
-    from pipelines.center import Center
+    from pipelines.center.center import Center
 
 
 def found_in(
     origin: str | None, question: Question | None, center: Center
 ) -> Iterable[StoredReview]:
     """Return the reviews at `origin`, by default in the center's store; raises `UsageError`."""
-    from pipelines.workshop import workshop
+    from pipelines.verify.session import workshop
 
     if origin is not None:
         return reviews_from(origin)

@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, center_option
 
 
@@ -46,12 +46,12 @@ def command(
     Examples:
       samebits signer --center center.yaml --socket /run/samebits/signer.sock --user samebits
     """
-    from pipelines.center import load_center
+    from pipelines.center.center import load_center
     from pipelines.consensus.desk import check_summary
-    from pipelines.evidence.opening import open_store
-    from pipelines.foldercache import FolderCache
     from pipelines.signer.local import LocalSigner, center_key, folder_locks, log_signer
     from pipelines.signer.server import SignerServer, to_stderr
+    from pipelines.storage.foldercache import FolderCache
+    from pipelines.storage.opening import open_store
 
     center = load_center(center_file)
     key = center_key(center)

@@ -24,8 +24,8 @@ def up(as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits center up --center infra/centers/europe.yaml
     """
-    from pipelines.center import load_center
-    from pipelines.standing.updown import up as start
+    from pipelines.center.center import load_center
+    from pipelines.services.updown import up as start
 
     center = load_center(center_file)
     running = start(center, lambda what: click.echo(f"starting {what}", err=True))
@@ -51,8 +51,8 @@ def down(as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits center down --center infra/centers/europe.yaml
     """
-    from pipelines.center import load_center
-    from pipelines.standing.updown import down as stop
+    from pipelines.center.center import load_center
+    from pipelines.services.updown import down as stop
 
     center = load_center(center_file)
     stopped = stop(center, lambda what: click.echo(f"stopping {what}", err=True))
@@ -77,9 +77,9 @@ def status(as_json: bool, center_file: Path | None) -> None:
     """
     from datetime import UTC, datetime
 
-    from builders.errors import EXIT_NOT_CHECKED
-    from pipelines.center import load_center
-    from pipelines.standing.status import status as look
+    from builders.core.errors import EXIT_NOT_CHECKED
+    from pipelines.center.center import load_center
+    from pipelines.services.status import status as look
 
     found = look(load_center(center_file), now=datetime.now(UTC))
     if as_json:

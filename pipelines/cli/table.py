@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.units import show_size
-from builders.words import Outcome, Verdict
+from builders.core.units import show_size
+from builders.core.words import Outcome, Verdict
 
 if TYPE_CHECKING:
+    from pipelines.evidence.report import Report
     from pipelines.judge.finding import Finding
-    from pipelines.report import Report
 
 _COLORS = {
     Verdict.IDENTICAL: "green",

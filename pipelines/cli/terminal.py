@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 import click
 
-from pipelines import progress
+from pipelines.verify import progress
 
 
 class Screen(progress.Sink, Protocol):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from builders.vault_archive import Carried
-    from pipelines.center import Center
-    from pipelines.supplies import Supplies
+    from builders.inputs.vault_archive import Carried
+    from pipelines.center.center import Center
+    from pipelines.verify.supplies import Supplies
 
 
 @click.group()
@@ -37,9 +37,9 @@ def export_(file: Path, recipes: tuple[Path, ...], as_json: bool, center_file: P
       samebits vault export inputs.tar
       samebits vault export netbase.tar recipes/releases/debian/netbase/6.5.yaml
     """
-    from builders.vault_archive import export
-    from pipelines.center import load_center
-    from pipelines.workshop import workshop
+    from builders.inputs.vault_archive import export
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     needed = _needed(recipes, center) if recipes else None
@@ -58,9 +58,9 @@ def import_(file: Path, as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits vault import inputs.tar
     """
-    from builders import vault_archive
-    from pipelines.center import load_center
-    from pipelines.workshop import workshop
+    from builders.inputs import vault_archive
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     shop = workshop(load_center(center_file))
     shop.workdir.mkdir(parents=True, exist_ok=True)
@@ -81,10 +81,10 @@ def add(file: Path, as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits vault add engine-4.2.tar
     """
-    from builders.digest import digest_file
+    from builders.core.digest import digest_file
     from builders.locators.locator import vault_locator
-    from pipelines.center import load_center
-    from pipelines.workshop import workshop
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import workshop
 
     try:
         locator = vault_locator(file.name)
@@ -105,8 +105,8 @@ def add(file: Path, as_json: bool, center_file: Path | None) -> None:
 def _needed(recipes: tuple[Path, ...], center: Center) -> Supplies:
     """Stock and list everything that the rebuild and the judgement of the recipes read."""
     from pipelines.cli.lint import check_recipe
-    from pipelines.supplies import Supplies, supplies_of
-    from pipelines.workshop import workshop
+    from pipelines.verify.session import workshop
+    from pipelines.verify.supplies import Supplies, supplies_of
 
     found = [supplies_of(check_recipe(path, center), workshop(center)) for path in recipes]
     return Supplies(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
+from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
 from pipelines.cli.options import PATH, center_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from pipelines.center import Center
-    from pipelines.report import Report
+    from pipelines.center.center import Center
+    from pipelines.evidence.report import Report
 
 _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
 
@@ -42,12 +42,12 @@ def command(
     Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,
     MISSING or EQUIVALENT; 2 something not checked; 64 usage or bad recipe.
     """
-    from builders.scratch import require_root
-    from pipelines.center import load_center
+    from builders.container.scratch import require_root
+    from pipelines.center.center import load_center
     from pipelines.cli.lint import check_recipes
     from pipelines.judge.finding import exit_code
     from pipelines.policy import load_policy, warnings
-    from pipelines.workshop import workshop
+    from pipelines.verify.session import workshop
 
     center = load_center(center_file)
     check_recipes(recipes, center)
@@ -79,10 +79,10 @@ def _run_all(
     recipes: tuple[Path, ...], center: Center, center_file: Path | None, *, fresh: bool
 ) -> tuple[list[Report], list[SamebitsError]]:
     """Run the flow for every recipe, and return reports and errors in the order of the recipes."""
-    from pipelines import progress
     from pipelines.cli.terminal import screen
     from pipelines.flows.server import EmbeddedServer
-    from pipelines.workshop import workshop
+    from pipelines.verify import progress
+    from pipelines.verify.session import workshop
 
     shop = workshop(center)
     shop.prepare()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.consensus.position import Place, Position
 
 

@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
-from builders.digest import Digest
-from builders.words import Outcome, Verdict
+from builders.core.digest import Digest
+from builders.core.words import Outcome, Verdict
 from pipelines.consensus.position import Position
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName

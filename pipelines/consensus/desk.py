@@ -12,10 +12,12 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from builders.errors import UsageError
-from builders.recipe import LoadedRecipe, load_recipe
-from builders.runid import RunId
-from pipelines.center import LOCAL, Center
+from builders.core.errors import UsageError
+from builders.core.runid import RunId
+from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.center.center import LOCAL, Center
+from pipelines.center.keys import public_keys
+from pipelines.center.local_policy import local_policy_file, make_local_policy
 from pipelines.consensus.gather import Gathered, ReleaseConsensus, consensus_of, gather
 from pipelines.consensus.logged import LogIndexes
 from pipelines.consensus.proofs import OwnCenter
@@ -31,21 +33,19 @@ from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, s
 from pipelines.consensus.verified import Source
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import refused
-from pipelines.evidence.opening import open_store
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement
-from pipelines.evidence.store import Store
 from pipelines.policy import ConsensusRules, SignedPolicy, load_policy, read_signed
-from pipelines.policy.local import local_policy_file, make_local_policy
-from pipelines.publickeys import public_keys
-from pipelines.publishing import open_signer
-from pipelines.report import Report
-from pipelines.review.gate import reviewed_of, standing
+from pipelines.policy.reviews.gate import reviewed_of, standing
 from pipelines.signer.orders import StatusOrder
-from pipelines.workshop import recipes_folder, workshop
+from pipelines.storage.opening import open_store
+from pipelines.storage.store import Store
+from pipelines.verify.publish import open_signer
+from pipelines.verify.session import recipes_folder, workshop
 
 _READ = LogMemory()
 """What this process has read of logs, for the summaries that it checks."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.consensus.alarms import newest_by_center
 from pipelines.consensus.join import join
 from pipelines.consensus.position import CountedOut, Position

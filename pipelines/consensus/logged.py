@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builders.digest import Digest
-from builders.errors import StoreError
+from builders.core.digest import Digest
+from builders.core.errors import StoreError
 from pipelines.consensus.remembered import LogMemory, Remembered, of_a_run, pae_of
 from pipelines.consensus.verified import SilentError
 from pipelines.evidence.release import ReleaseName

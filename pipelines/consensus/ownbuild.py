@@ -7,19 +7,19 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from builders.digest import Digest, chunks
-from builders.errors import NotFoundError
-from builders.rebuilt import Output, Part
-from builders.runid import RunId
-from builders.words import Outcome
+from builders.build.rebuilt import Output, Part
+from builders.core.digest import Digest, chunks
+from builders.core.errors import NotFoundError
+from builders.core.runid import RunId
+from builders.core.words import Outcome
 from pipelines.consensus.work import OwnFile
-from pipelines.evidence.keys import Visibility, cas
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, read_salt
 from pipelines.evidence.statements.run import judged_attempt
-from pipelines.evidence.store import DamagedError, Store
-from pipelines.report import Report
+from pipelines.storage.names import Visibility, cas
+from pipelines.storage.store import DamagedError, Store
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from builders.digest import Digest
-from builders.words import Outcome, Verdict
+from builders.core.digest import Digest
+from builders.core.words import Outcome, Verdict
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet, Statement

@@ -12,15 +12,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from builders.digest import Digest
-from builders.seal import SealedFile
-from builders.words import Outcome
+from builders.build.seal import SealedFile
+from builders.core.digest import Digest
+from builders.core.words import Outcome
 from pipelines.consensus.ownbuild import OwnBuild, own_build
 from pipelines.consensus.position import Basis, CountedOut, Position, Signed
 from pipelines.consensus.reading import center_prefix
 from pipelines.consensus.verified import IndexOf, SilentError, Source, read_signed
 from pipelines.consensus.work import Claimed, WorkProof, check_work
-from pipelines.evidence.keys import check_key, encode
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX
 from pipelines.evidence.statements.crosscheck import (
@@ -31,8 +30,9 @@ from pipelines.evidence.statements.crosscheck import (
 )
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource
-from pipelines.evidence.store import Store
 from pipelines.log.errors import LogError
+from pipelines.storage.names import check_key, encode
+from pipelines.storage.store import Store
 
 if TYPE_CHECKING:
     from pipelines.policy import Policy

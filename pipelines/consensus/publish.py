@@ -12,18 +12,18 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from builders.errors import StoreConflictError
+from builders.core.errors import StoreConflictError
 from pipelines.consensus.gather import Gathered
 from pipelines.consensus.result import Consensus, Question
 from pipelines.consensus.summary import Summarizer, record_uri, summary
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
-from pipelines.evidence.keys import check_prefix, encode
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement
-from pipelines.evidence.store import DamagedError, Store
+from pipelines.storage.names import check_prefix, encode
+from pipelines.storage.store import DamagedError, Store
 
 _TRIES = 16
 

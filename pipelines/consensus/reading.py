@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from builders.digest import Digest
-from builders.words import Verdict
+from builders.core.digest import Digest
+from builders.core.words import Verdict
 from pipelines.consensus.position import CountedOut, Position, Signed, Why
 from pipelines.consensus.verified import (
     IndexOf,
@@ -25,13 +25,13 @@ from pipelines.consensus.verified import (
     names_below,
     read_signed,
 )
-from pipelines.evidence.keys import encode, release_prefix
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX
 from pipelines.evidence.statements.attempt import AttemptStatement, Purpose
 from pipelines.evidence.statements.comparison import Comparison, ComparisonStatement
 from pipelines.evidence.statements.statement import Subject
 from pipelines.log.errors import LogError
+from pipelines.storage.names import encode, release_prefix
 
 if TYPE_CHECKING:
     from pipelines.policy import Policy

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.checkpoint import Checkpoint

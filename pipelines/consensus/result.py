@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from builders.digest import Digest
-from builders.errors import EXIT_NOT_CHECKED
+from builders.core.digest import Digest
+from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.consensus.alarms import Alarm, Served
 from pipelines.consensus.answer import Stand
 from pipelines.consensus.position import Basis, CountedOut, Position

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from builders.errors import NotFoundError, SamebitsError
+from builders.core.errors import NotFoundError, SamebitsError
 from pipelines.consensus.verified import Reader, SilentError
-from pipelines.evidence.store import DamagedError, TooLargeError
+from pipelines.storage.store import DamagedError, TooLargeError
 
 
 class Asked:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from builders.digest import Digest
-from builders.errors import NotFoundError, SamebitsError, StoreError
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError, SamebitsError, StoreError
 from pipelines.consensus.position import CountedOut, Place, Signed, Why
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
 from pipelines.evidence.errors import EvidenceError, SignatureError
@@ -22,7 +22,7 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import read_statement
-from pipelines.evidence.store import DamagedError, TooLargeError
+from pipelines.storage.store import DamagedError, TooLargeError
 
 if TYPE_CHECKING:
     from pipelines.evidence.publickey import PublicKey

@@ -1,7 +1,7 @@
 """Whether a center did the work: its keyed digests, made again from bytes of our own.
 
-The key is that of the one run (`builders.seal`), so a line can neither be copied from another run
-nor made from a digest. An empty file proves nothing: everybody has its bytes.
+The key is that of the one run (`builders.build.seal`), so a line can neither be copied from another
+run nor made from a digest. An empty file proves nothing: everybody has its bytes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from builders.digest import Digest, canonical_json
-from builders.seal import SealedFile, seal_key
+from builders.build.seal import SealedFile, seal_key
+from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.crosscheck import CheckedFile, Proof, overall
 

@@ -9,8 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipelines.evidence.directory import DirectoryStore
-    from pipelines.evidence.keys import Visibility
     from pipelines.evidence.records import (
         DamagedRun,
         RunName,
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
         runs,
     )
     from pipelines.evidence.release import ReleaseName
-    from pipelines.evidence.store import DamagedError, Store, TooLargeError, Version
+    from pipelines.storage.directory import DirectoryStore
+    from pipelines.storage.names import Visibility
+    from pipelines.storage.store import DamagedError, Store, TooLargeError, Version
 
 __all__ = [
     "DamagedError",

@@ -17,16 +17,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from builders.digest import Digest, canonical_json
-from builders.errors import EXIT_NOT_CHECKED, NotFoundError, SamebitsError
-from builders.runid import parse_run_id
-from builders.words import Verdict
-from pipelines.evidence.keys import check_prefix, encode
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, SamebitsError
+from builders.core.runid import parse_run_id
+from builders.core.words import Verdict
 from pipelines.evidence.records import DamagedRun, RunName, read_report, runs
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.store import DamagedError, Store
 from pipelines.evidence.strictjson import read_model
 from pipelines.judge.finding import exit_code_of
+from pipelines.storage.names import check_prefix, encode
+from pipelines.storage.store import DamagedError, Store
 
 MAX_POINTER = 4096
 MAX_POINTERS = 10_000

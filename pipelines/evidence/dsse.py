@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.strictjson import malformed, read_object

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from builders.errors import EXIT_NOT_CHECKED, EXIT_USAGE, SamebitsError
+from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, SamebitsError
 
 EXIT_REFUSED = 1
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.strictjson import malformed, read_object
 

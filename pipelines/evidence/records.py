@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from builders.errors import NotFoundError, UsageError
-from builders.runid import RunId, parse_run_id
-from builders.words import Outcome, Verdict
+from builders.core.errors import NotFoundError, UsageError
+from builders.core.runid import RunId, parse_run_id
+from builders.core.words import Outcome, Verdict
 from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.keys import (
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.strictjson import read_object
+from pipelines.storage.names import (
     REPORT,
     check_prefix,
     decode,
@@ -23,9 +25,7 @@ from pipelines.evidence.keys import (
     release_prefix,
     release_run,
 )
-from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.store import DamagedError, Store, TooLargeError
-from pipelines.evidence.strictjson import read_object
+from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 MAX_REPORT = 32 << 20
 _ROOT = "public/releases/"

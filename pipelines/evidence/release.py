@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from builders.errors import UsageError
-from builders.recipe import Name, Version
+from builders.core.errors import UsageError
+from builders.recipe.recipe import Name, Version
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _VERSION: TypeAdapter[str] = TypeAdapter(Version)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from builders.errors import NotFoundError
+from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
+from pipelines.evidence.moved import Robustness
 from pipelines.evidence.records import ROBUSTNESS_RECORD, RunName
 from pipelines.evidence.statements import RobustnessStatement, read_statement
 from pipelines.evidence.statements.robustness import RobustnessTest
-from pipelines.evidence.store import DamagedError, Store, TooLargeError
-from pipelines.robustness import Robustness
+from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 
 def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:

@@ -13,12 +13,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from builders.digest import Digest
-from builders.errors import NotFoundError, StoreConflictError, UsageError
-from builders.vault import ByteStore
-from pipelines.evidence.keys import check_key, encode
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError, StoreConflictError, UsageError
+from builders.inputs.vault import ByteStore
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.store import DamagedError, Store
+from pipelines.storage.names import check_key, encode
+from pipelines.storage.store import DamagedError, Store
 
 SALT_BYTES = 32
 Random = Callable[[int], bytes]

@@ -16,11 +16,11 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from builders.images.lock import ImageLock, LockedPackage
-from builders.inputs import input_name
+from builders.inputs.inputs import input_name
 from builders.locators import PurlLocator
-from builders.recipe import Input, Recipe
+from builders.recipe.recipe import Input, Recipe
 
 SBOM = "sbom.cdx.json"
 

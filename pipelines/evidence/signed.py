@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.moved import MovedRebuild
 from pipelines.evidence.statements import Statement, kind_of, read_statement
 from pipelines.evidence.statements.attempt import attempts
 from pipelines.evidence.statements.comparison import comparison
 from pipelines.evidence.statements.provenance import provenance
 from pipelines.evidence.statements.robustness import robustness
 from pipelines.evidence.statements.run import Run
-from pipelines.robustness import MovedRebuild
 
 SUFFIX = ".dsse.json"
 

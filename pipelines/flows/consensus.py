@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
 
-consensus = plain_flow("consensus", "pipelines.rounds:join_everything")
+consensus = plain_flow("consensus", "pipelines.nightly.rounds:join_everything")

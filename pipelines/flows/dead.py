@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from pipelines.center import Center
-from pipelines.standing.alive import died, forget
+from pipelines.center.center import Center
+from pipelines.flows.alive import died, forget
 
 TRIES = 3
 _STUCK = timedelta(minutes=10)

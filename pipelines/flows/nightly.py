@@ -26,17 +26,17 @@ from prefect.deployments import run_deployment
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from builders.errors import CancelledError
-from pipelines.center import Center, load_center
+from builders.core.errors import CancelledError
+from pipelines.center.center import Center, load_center
+from pipelines.flows.alive import living
 from pipelines.flows.dead import restart_dead, start_again
 from pipelines.flows.verify_shard import verify_shard
-from pipelines.night.gather import gather_outside
-from pipelines.night.night import NightPlan, end_night, plan_night, work_of
-from pipelines.night.record import Alarm, NightRecord
-from pipelines.night.summary import Summary
-from pipelines.rounds import beat_round
-from pipelines.standing.alive import living
-from pipelines.standing.services import concurrency
+from pipelines.nightly.gather import gather_outside
+from pipelines.nightly.night import NightPlan, end_night, plan_night, work_of
+from pipelines.nightly.record import Alarm, NightRecord
+from pipelines.nightly.rounds import beat_round
+from pipelines.nightly.summary import Summary
+from pipelines.services.services import concurrency
 
 SHARD = "verify-shard/center"
 _POLL = 2.0

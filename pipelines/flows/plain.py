@@ -14,8 +14,8 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from pipelines.center import load_center
-from pipelines.standing.alive import living
+from pipelines.center.center import load_center
+from pipelines.flows.alive import living
 
 
 def plain_flow(name: str, function: str) -> Any:

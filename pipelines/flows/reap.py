@@ -6,9 +6,9 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger
 
-from pipelines.center import load_center
+from pipelines.center.center import load_center
 from pipelines.flows.dead import restart_dead
-from pipelines.standing.reaping import reap_center
+from pipelines.nightly.reaping import reap_center
 
 
 @flow(name="reap", persist_result=False)

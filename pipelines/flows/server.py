@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from builders.errors import InfrastructureError
+from builders.core.errors import InfrastructureError
 
 _START_SECONDS = 120
 _QUIET = {

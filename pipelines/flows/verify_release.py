@@ -1,4 +1,4 @@
-"""The flow `verify-release`: the steps of `pipelines.verify` as tasks of Prefect.
+"""The flow `verify-release`: the steps of `pipelines.verify.verify` as tasks of Prefect.
 
 No result is ever cached or persisted: a cached second build would be a false "reproducible". Only
 failures of the center's own machinery are retried.
@@ -19,13 +19,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from builders.errors import InfrastructureError
-from pipelines import judging, steps
-from pipelines.center import load_center
+from builders.core.errors import InfrastructureError
+from pipelines.center.center import load_center
 from pipelines.evidence.errors import SignerError
-from pipelines.report import Report
-from pipelines.standing.alive import living
-from pipelines.verify import Steps, job_for, verify
+from pipelines.evidence.report import Report
+from pipelines.flows.alive import living
+from pipelines.verify import judging, steps
+from pipelines.verify.verify import Steps, job_for, verify
 
 
 def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:

@@ -19,17 +19,17 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from builders.errors import CancelledError, EngineError
-from pipelines.center import Center, load_center
+from builders.core.errors import CancelledError, EngineError
+from pipelines.center.center import Center, load_center
+from pipelines.evidence.report import Report
+from pipelines.flows.alive import living
 from pipelines.flows.verify_release import TASKS
-from pipelines.job import Job
-from pipelines.night.due import Due
-from pipelines.night.moved import rebuild_elsewhere
-from pipelines.night.one import run_one
-from pipelines.report import Report
-from pipelines.standing.alive import living
-from pipelines.verify import verify
-from pipelines.workshop import workshop
+from pipelines.nightly.due import Due
+from pipelines.nightly.moved import rebuild_elsewhere
+from pipelines.nightly.one import run_one
+from pipelines.verify.job import Job
+from pipelines.verify.session import workshop
+from pipelines.verify.verify import verify
 
 LANES = 2
 _HEED = 0.5

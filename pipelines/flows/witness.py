@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
 
-witness = plain_flow("witness", "pipelines.rounds:witness_round")
+witness = plain_flow("witness", "pipelines.nightly.rounds:witness_round")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from builders.images.provide import claimed_digest
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
+from builders.methods.zone import zone_bytes
 from builders.preload.lock import preload_lock, probe_bytes
-from builders.zone import zone_bytes
-from pipelines.infer.pythons import python_images
-from pipelines.workshop import Workshop
+from pipelines.infer.wheel.pythons import python_images
+from pipelines.verify.session import Workshop
 
 RULES = 5
 """Raised whenever the search would go another way, so that old trails are not taken for new."""

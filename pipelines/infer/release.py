@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from builders.locators.project import ProjectReader
-from pipelines.infer.debianbuildinfo import BuildRecord, load_build_record
-from pipelines.infer.debianrecord import understood
-from pipelines.infer.debiansearch import infer_debian
-from pipelines.infer.debiansource import is_debian, source_locator
-from pipelines.infer.search import Limits, infer
-from pipelines.infer.target import find_release
+from pipelines.infer.debian.buildinfo import BuildRecord, load_build_record
+from pipelines.infer.debian.record import understood
+from pipelines.infer.debian.search import infer_debian
+from pipelines.infer.debian.source import is_debian, source_locator
 from pipelines.infer.trail import Trail
-from pipelines.workshop import Workshop
+from pipelines.infer.wheel.search import Limits, infer
+from pipelines.infer.wheel.target import find_release
+from pipelines.verify.session import Workshop
 
 
 def infer_release(

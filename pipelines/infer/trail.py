@@ -13,10 +13,10 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from builders.digest import Digest, canonical_json
-from builders.words import Outcome, Verdict
-from pipelines.infer.target import Target
-from pipelines.report import Record
+from builders.core.digest import Digest, canonical_json
+from builders.core.words import Outcome, Verdict
+from pipelines.evidence.report import Record
+from pipelines.infer.wheel.target import Target
 
 LOG_KEPT = 8192
 
@@ -44,7 +44,7 @@ class CauseRecord(_Part):
 
 
 class DifferenceRecord(_Part):
-    """What differed after a try; see `pipelines.infer.differences`."""
+    """What differed after a try; see `pipelines.infer.wheel.differences`."""
 
     only_shipped: tuple[str, ...] = ()
     only_rebuilt: tuple[str, ...] = ()

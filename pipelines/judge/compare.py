@@ -20,9 +20,9 @@ IDENTICAL is only ever the result of two equal digests that are both there.
 
 from __future__ import annotations
 
-from builders.digest import Digest
-from builders.words import Outcome, Verdict
-from pipelines.judge.causes import nondeterministic
+from builders.core.digest import Digest
+from builders.core.words import Outcome, Verdict
+from pipelines.explain.causes import nondeterministic
 from pipelines.judge.facts import Declared, Facts, Rebuilt, Unreachable
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact

@@ -14,8 +14,8 @@ from typing import BinaryIO, Literal, Protocol
 from pydantic import Field, ValidationError
 
 from builders.archives import ArchiveError, Clock, Limits, Member, members
-from builders.digest import Digest
-from builders.words import Role
+from builders.core.digest import Digest
+from builders.core.words import Role
 from pipelines.judge.facts import InputCheck
 from pipelines.judge.finding import Carried
 from pipelines.judge.value import Value

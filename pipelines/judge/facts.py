@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from builders.digest import Digest
-from builders.words import Outcome
+from builders.core.digest import Digest
+from builders.core.words import Outcome
 from pipelines.judge.look import FileFact
 
 Coverage = Literal["declared", "by-product", "ignored", "unexpected"]

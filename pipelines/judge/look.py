@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.judge.value import Value
 
 

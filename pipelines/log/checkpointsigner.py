@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from builders.errors import InfrastructureError
-from pipelines import durable
+from builders.core.errors import InfrastructureError
 from pipelines.log.checkpoint import Checkpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.merkle import verify_consistency
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.notekey import NoteKey
+from pipelines.storage import files as durable
 
 _TODO = (
     "The log was shortened, forked or altered, or an older copy of its store was brought back: "

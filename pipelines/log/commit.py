@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.strictjson import read_object
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import MAX_LEAF

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from builders.errors import NotFoundError, StoreError
-from pipelines.evidence.store import Store
+from builders.core.errors import NotFoundError, StoreError
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.journal import Log
@@ -18,6 +17,7 @@ from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import origin_folder
+from pipelines.storage.store import Store
 
 _LOOK_BACK = 64
 """Cosigned checkpoints of one witness that are read, newest first."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.strictjson import malformed, read_object
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import ForkError

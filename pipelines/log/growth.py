@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from builders.errors import NotFoundError, StoreConflictError
-from pipelines.evidence.store import Store
+from builders.core.errors import NotFoundError, StoreConflictError
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.checkpointsigner import CheckpointSigner
 from pipelines.log.commit import Commit
@@ -22,6 +21,7 @@ from pipelines.log.note import MAX_NOTE, Note, NoteSignature
 from pipelines.log.reader import published
 from pipelines.log.tilereader import TileReader
 from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, grown, pack_entries
+from pipelines.storage.store import Store
 
 _TODO = "Somebody wrote into the log, or signed with its key elsewhere: find out who"
 

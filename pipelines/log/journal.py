@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from builders.digest import Digest
-from builders.errors import (
+from builders.core.digest import Digest
+from builders.core.errors import (
     InfrastructureError,
     NotFoundError,
     StoreConflictError,
     StoreError,
     UsageError,
 )
-from pipelines import durable
-from pipelines.evidence.store import Store
 from pipelines.log import heads as cache
 from pipelines.log.chain import Chains
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
@@ -47,6 +45,8 @@ from pipelines.log.proof import LogProof
 from pipelines.log.reader import LogReader
 from pipelines.log.tail import TODO, Tail
 from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key
+from pipelines.storage import files as durable
+from pipelines.storage.store import Store
 
 __all__ = ["Appended", "CommitmentEntry", "Entry", "Log", "Placed", "StatementEntry"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from pipelines.log.errors import LogError
 
 MAX_LEAF = 4096

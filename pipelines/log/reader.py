@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from builders.errors import NotFoundError
-from pipelines.evidence.store import TooLargeError
+from builders.core.errors import NotFoundError
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.edge import Edge
 from pipelines.log.errors import LogError
@@ -19,6 +18,7 @@ from pipelines.log.note import MAX_NOTE
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tilereader import LogSource, TileReader
 from pipelines.log.tiles import CHECKPOINT, WIDTH
+from pipelines.storage.store import TooLargeError
 
 __all__ = ["LogReader", "LogSource", "published"]
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from builders.errors import NotFoundError
-from pipelines.evidence.store import Store
+from builders.core.errors import NotFoundError
 from pipelines.log.chain import Chains
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint
 from pipelines.log.checkpointsigner import CheckpointSigner
@@ -21,6 +20,7 @@ from pipelines.log.leaf import read_facts
 from pipelines.log.merkle import leaf_hash, tree_root
 from pipelines.log.reader import LogReader, published
 from pipelines.log.tilereader import TileReader
+from pipelines.storage.store import Store
 
 TODO = "The log was shortened, forked or altered, or an older copy of it was brought back"
 _AT_ONCE = 16  # bundles that are taken into the cache in one step

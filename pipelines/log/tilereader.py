@@ -11,8 +11,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Protocol
 
-from builders.errors import NotFoundError
-from pipelines.evidence.store import TooLargeError
+from builders.core.errors import NotFoundError
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.edge import Edge
 from pipelines.log.errors import LogError
@@ -28,6 +27,7 @@ from pipelines.log.tiles import (
     tile_at,
     unpack_entries,
 )
+from pipelines.storage.store import TooLargeError
 
 _KEPT = 64  # full tiles in memory, 17 KiB each
 

@@ -15,12 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from builders.digest import Digest
-from builders.errors import NotFoundError, StoreError
-from pipelines import durable
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError, StoreError
 from pipelines.evidence.dsse import EnvelopeSigner, sign
 from pipelines.evidence.statements.refusal import Complaint, Shown, refusal
-from pipelines.evidence.store import Store
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError, ProofError
 from pipelines.log.fork import ForkProof
@@ -30,6 +28,8 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader, LogSource
 from pipelines.log.signers import WitnessSigner
 from pipelines.log.tiles import CHECKPOINT, PREFIX
+from pipelines.storage import files as durable
+from pipelines.storage.store import Store
 
 
 class Sight(StrEnum):

@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from builders.digest import canonical_json
-from builders.smallfile import read_small_file
-from pipelines import durable
+from builders.core.digest import canonical_json
+from builders.core.smallfile import read_small_file
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.strictjson import read_object
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
 from pipelines.policy.signed import MAX_FILE, SignedPolicy, check_step, open_policy, read_signed
 from pipelines.policy.value import Policy
+from pipelines.storage import files as durable
 
 SCHEMA = "samebits/accepted-policy/v1"
 FOLDER = "policy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from builders.errors import EXIT_USAGE
+from builders.core.errors import EXIT_USAGE
 from pipelines.evidence.errors import EvidenceError
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from builders.build import Model
-from builders.words import Kind
+from builders.core.words import Kind
+from builders.methods.build import Model
 from pipelines.evidence.publickey import MAX_KEY_FILE
 from pipelines.evidence.statements.review import Reviewer as ReviewerName
 from pipelines.evidence.statements.statement import Time, Uri

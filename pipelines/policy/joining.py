@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from builders.errors import UsageError
-from builders.words import Kind
-from builders.yamlfile import Document, parse_document
+from builders.core.errors import UsageError
+from builders.core.words import Kind
+from builders.core.yamlfile import Document, parse_document
 from pipelines.policy.plain import to_dict
 from pipelines.policy.quorum import Group, Quorum, Witness
 from pipelines.policy.source import policy_from

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from builders.errors import RecipeError
-from builders.yamlfile import Document, FieldPath
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import Document, FieldPath
 
 
 def refuse(

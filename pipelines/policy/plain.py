@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
 from pipelines.policy.form import SCHEMA

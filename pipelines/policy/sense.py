@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from builders.yamlfile import Document, FieldPath
+from builders.core.yamlfile import Document, FieldPath
 from pipelines.evidence.publickey import PublicKey
 from pipelines.log.errors import NoteError
 from pipelines.log.notekey import NoteKey

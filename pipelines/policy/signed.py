@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from builders.digest import Digest
-from builders.errors import RecipeError
-from builders.yamlfile import Document
+from builders.core.digest import Digest
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import Document
 from pipelines.evidence.dsse import PAYLOAD_TYPE as IN_TOTO
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, verify
 from pipelines.evidence.errors import MalformedError, SignatureError

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from builders.words import Kind
+from builders.core.words import Kind
 from pipelines.evidence.publickey import PublicKey
 from pipelines.policy.errors import Fault, PolicyError
 from pipelines.policy.quorum import Quorum, Witness

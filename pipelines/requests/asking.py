@@ -10,19 +10,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from builders.digest import Digest
-from builders.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
-from builders.words import Verdict
+from builders.core.digest import Digest
+from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
+from builders.core.words import Verdict
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError
-from pipelines.evidence.keys import REPORT, release_run
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import MAX_REPORT
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.request import request
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.statements.status import Answer, Receipt
-from pipelines.evidence.store import DamagedError, Store, TooLargeError
 from pipelines.evidence.strictjson import malformed, read_object
 from pipelines.judge.finding import exit_code_of, worst_of
 from pipelines.requests.records import (
@@ -34,6 +32,8 @@ from pipelines.requests.records import (
     receipt_in,
     receipt_key,
 )
+from pipelines.storage.names import REPORT, release_run
+from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 _FIRST_PAUSE = 0.25
 _ANSWER_ERRORS = (EvidenceError, DamagedError, TooLargeError)

@@ -12,26 +12,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from builders.digest import Digest
-from builders.errors import (
+from builders.core.digest import Digest
+from builders.core.errors import (
     InfrastructureError,
     NotFoundError,
     StoreConflictError,
     StoreError,
     UsageError,
 )
-from builders.recipe import load_recipe
+from builders.recipe.recipe import load_recipe
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.keys import REPORT, release_run
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import MAX_REPORT
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.status import Answer, Receipt, receipt
-from pipelines.evidence.store import DamagedError, Store, TooLargeError
 from pipelines.policy import Policy, Reviewer
-from pipelines.report import Report
 from pipelines.requests.memory import Memory, Settled
 from pipelines.requests.records import (
     FIRST,
@@ -42,6 +40,8 @@ from pipelines.requests.records import (
     receipt_key,
 )
 from pipelines.requests.rules import Refusal
+from pipelines.storage.names import REPORT, release_run
+from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 """What is raised for a record that is not what its name says, or not there."""

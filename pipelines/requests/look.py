@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.statements.status import Answer, Receipt
 from pipelines.requests.desk import (
     UNREADABLE,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from builders.digest import Digest, canonical_json
-from builders.errors import StoreError
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import StoreError
 
 _FILE = "settled.jsonl"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipelines.center import Center
-from pipelines.evidence.opening import open_store
+from pipelines.center.center import Center
+from pipelines.center.keys import public_keys
 from pipelines.evidence.publickey import PublicKey
-from pipelines.heartbeats import signs
+from pipelines.log.heartbeats import signs
 from pipelines.policy import Policy, load_policy
-from pipelines.publickeys import public_keys
-from pipelines.publishing import open_signer
 from pipelines.requests.desk import Desk
-from pipelines.workshop import recipes_folder, workshop
+from pipelines.storage.opening import open_store
+from pipelines.verify.publish import open_signer
+from pipelines.verify.session import recipes_folder, workshop
 
 
 def open_desk(center: Center, now: datetime) -> Desk:

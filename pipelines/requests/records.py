@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, verify
-from pipelines.evidence.keys import check_prefix, encode
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.signed import SUFFIX, statement_of
 from pipelines.evidence.statements.request import Request, RequestStatement, read_request
@@ -23,8 +22,9 @@ from pipelines.evidence.statements.status import (
     Answer,
     ReceiptStatement,
 )
-from pipelines.evidence.store import Store
 from pipelines.evidence.strictjson import malformed
+from pipelines.storage.names import check_prefix, encode
+from pipelines.storage.store import Store
 
 MAX_RECORD = 16 << 10
 """Bytes of a request or a receipt."""

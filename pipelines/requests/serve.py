@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from builders.digest import Digest
-from builders.errors import CancelledError, NotFoundError, SamebitsError, StoreError
-from pipelines.report import Report
+from builders.core.digest import Digest
+from builders.core.errors import CancelledError, NotFoundError, SamebitsError, StoreError
+from pipelines.evidence.report import Report
 from pipelines.requests.desk import (
     Desk,
     OpenRequest,

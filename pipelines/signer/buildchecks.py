@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from builders.errors import SamebitsError
-from builders.outputs import Part, part_of
-from builders.words import Outcome, Role
+from builders.build.outputs import Part, part_of
+from builders.core.errors import SamebitsError
+from builders.core.words import Outcome, Role
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
 from pipelines.evidence.statements.run import CONFIRMING

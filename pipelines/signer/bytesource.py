@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from builders.digest import Digest, chunks
-from builders.errors import InputMismatchError, InputUnavailableError, NotFoundError
-from builders.vault import ByteStore, Vault
+from builders.core.digest import Digest, chunks
+from builders.core.errors import InputMismatchError, InputUnavailableError, NotFoundError
+from builders.inputs.vault import ByteStore, Vault
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.keys import Visibility, cas
+from pipelines.storage.names import Visibility, cas
 
 
 @dataclass(frozen=True, kw_only=True)

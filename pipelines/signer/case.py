@@ -10,18 +10,18 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from builders.digest import Digest
-from builders.errors import RecipeError
+from builders.build.rebuilt import Rebuild
+from builders.core.digest import Digest
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import parse_document
 from builders.images.lock import ImageLock
-from builders.rebuilt import Rebuild
-from builders.recipe import LoadedRecipe, Recipe, recipe_from
-from builders.yamlfile import parse_document
-from pipelines.center import Center
+from builders.recipe.recipe import LoadedRecipe, Recipe, recipe_from
+from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.run import Run
 from pipelines.judge.copied import ContentsCache
 from pipelines.judge.finding import Finding
-from pipelines.report import Report
 from pipelines.signer.bytesource import ByteSource
 from pipelines.signer.evidence import Evidence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.notekey import NoteKey
 from pipelines.signer.local import CenterSigner

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from builders.claim import claim_of
-from builders.digest import Digest
-from builders.errors import RecipeError
-from builders.runid import parse_run_id
+from builders.core.digest import Digest
+from builders.core.errors import RecipeError
+from builders.core.runid import parse_run_id
+from builders.recipe.claim import claim_of
 from pipelines.evidence.errors import refused
 from pipelines.signer import buildchecks, findingchecks, movedchecks
 from pipelines.signer.case import MAX_RUN, SKEW, Case

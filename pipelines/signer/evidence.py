@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
+from pipelines.evidence.moved import MovedRebuild
+from pipelines.evidence.report import Report
 from pipelines.evidence.strictjson import read_model
-from pipelines.report import Report
-from pipelines.robustness import MovedRebuild
 
 MAX_EVIDENCE = 64 << 20
 MAX_VALUES = 5_000_000

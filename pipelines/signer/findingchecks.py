@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from builders.outputs import Part
-from builders.words import Outcome, Verdict
+from builders.build.outputs import Part
+from builders.core.words import Outcome, Verdict
 from pipelines.evidence.errors import refused
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.run import confirming_attempt

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from builders.images.lock import ImageLock, load_lock
-from builders.vault import ByteStore, Vault
-from pipelines.center import LOCAL, Center
+from builders.inputs.vault import ByteStore, Vault
+from pipelines.center.center import LOCAL, Center
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.redaction import redact_moved, redact_run
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.signed import statements_for
@@ -30,7 +31,6 @@ from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.checkpointsigner import CheckpointSigner, LocalCheckpointSigner
 from pipelines.log.signers import LogSigner
-from pipelines.redaction import redact_moved, redact_run
 from pipelines.signer.bytesource import ByteSource
 from pipelines.signer.case import Case, Locks, opened
 from pipelines.signer.checks import check_all
@@ -199,7 +199,7 @@ def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
     if center.id == LOCAL:
         key = load_or_create(center.key_folder, use)
         if center.policy is None:
-            from pipelines.policy.local import make_local_policy  # noqa: PLC0415  # once in a life
+            from pipelines.center.local_policy import make_local_policy  # noqa: PLC0415  # once in a life
 
             make_local_policy(center)
         return key

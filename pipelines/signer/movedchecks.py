@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from builders.factors import Factor, Stays
-from builders.moving import declares, elsewhere, usual
-from builders.words import Outcome
+from builders.build.factors import Factor, Stays
+from builders.build.moving import declares, elsewhere, usual
+from builders.core.words import Outcome
 from pipelines.evidence.errors import refused
 from pipelines.signer.case import SKEW, Case
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.statements.statement import Count
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import Checkpoint

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from builders.digest import Digest, canonical_json
-from builders.errors import InputMismatchError
-from builders.inputs import input_name
+from builders.build.outputs import Part
+from builders.build.plan import InputFile
+from builders.build.seal import SealedFile, seal_key
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import InputMismatchError
+from builders.core.words import Outcome, Role, Verdict
+from builders.inputs.inputs import input_name
+from builders.inputs.source import source_digest
 from builders.locators.dsc import MAX_DSC_BYTES, companions
-from builders.outputs import Part
-from builders.plan import InputFile
-from builders.recipe import Input
-from builders.seal import SealedFile, seal_key
-from builders.source import source_digest
-from builders.words import Outcome, Role, Verdict
+from builders.recipe.recipe import Input
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.statements.run import confirming_attempt
 from pipelines.judge.compare import compare, confirm
@@ -84,7 +84,7 @@ def sealed(case: Case) -> tuple[SealedFile, ...]:
 
 
 def seal_digest(lines: tuple[SealedFile, ...]) -> Digest:
-    """Return the seal over `lines`, as `builders.seal` makes it."""
+    """Return the seal over `lines`, as `builders.build.seal` makes it."""
     return Digest.of(canonical_json([line.model_dump(mode="json") for line in lines]))
 
 

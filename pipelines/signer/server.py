@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import assert_never
 
-from builders.errors import SamebitsError, UsageError
+from builders.core.errors import SamebitsError, UsageError
 from pipelines.evidence.errors import EvidenceError, SignerError
 from pipelines.signer import wire
 from pipelines.signer.evidence import Evidence

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.strictjson import malformed, read_object

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from builders.digest import Digest
-from builders.recipe import LoadedRecipe, Recipe
+from builders.core.digest import Digest
+from builders.recipe.recipe import LoadedRecipe, Recipe
 
 IMAGE = Digest("1" * 64)
 SOURCE = "a" * 64

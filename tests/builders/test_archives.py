@@ -26,7 +26,7 @@ from builders.archives import (
     members,
     zstd,
 )
-from builders.digest import Digest
+from builders.core.digest import Digest
 
 Maker = Callable[..., bytes]
 

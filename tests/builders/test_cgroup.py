@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from builders import cgroup
-from builders.cgroup import Cgroup
-from builders.container import ContainerLimits
-from builders.errors import EngineError
+from builders.container import cgroup
+from builders.container.cgroup import Cgroup
+from builders.container.container import ContainerLimits
+from builders.core.errors import EngineError
 
 MEMORY = 1 << 30
 LIMITS = ContainerLimits(cpus=1.5, memory=MEMORY, pids=100, seconds=60)

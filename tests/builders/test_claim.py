@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from builders.claim import MAX_SCRIPT, claim_of
-from builders.digest import Digest, canonical_json
-from builders.errors import RecipeError
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import RecipeError
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from builders.preload.lock import preload_lock
-from builders.recipe import load_recipe
+from builders.recipe.claim import MAX_SCRIPT, claim_of
+from builders.recipe.recipe import load_recipe
 from tests.builders.recipes import DEBIAN, IMAGE, SCRIPT, SOURCE, TOOL, WHEEL, recipe
 
 A_CONSCIOUS_ACT = (
@@ -245,7 +245,7 @@ def test_a_clock_is_claimed_with_the_library_that_gives_it(monkeypatch: pytest.M
         "preload": PRELOAD,
     }, A_CONSCIOUS_ACT
     other = preload_lock().model_copy(update={"library": Digest("0" * 64)})
-    monkeypatch.setattr("builders.claim.preload_lock", lambda: other)
+    monkeypatch.setattr("builders.recipe.claim.preload_lock", lambda: other)
     assert claim_of(declared, IMAGE).digest != claim.digest
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builders.clock import Clock, parse_moment, show_moment
-from builders.container import ContainerResult, Ended
-from builders.errors import RecipeError
-from builders.plan import make_plan
+from builders.build.plan import make_plan
+from builders.build.rebuild import outcome_of
+from builders.container.container import ContainerResult, Ended
+from builders.core.errors import RecipeError
+from builders.core.words import Outcome
+from builders.methods.clock import Clock, parse_moment, show_moment
 from builders.preload.lock import preload_lock
-from builders.rebuild import outcome_of
-from builders.recipe import load_recipe
-from builders.words import Outcome
+from builders.recipe.recipe import load_recipe
 from tests.builders.recipes import SCRIPT, recipe
 from tests.builders.test_preload import ADVANCING, FROZEN, MOMENT, SECONDS, wheel_recipe
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import CancelledError
+from builders.build.outputs import Part
+from builders.core.errors import CancelledError
+from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
-from builders.outputs import Part
-from builders.words import Outcome
-from pipelines.workshop import Workshop
+from pipelines.verify.session import Workshop
 from tests.lab import Lab
 
 
@@ -211,8 +211,8 @@ def test_a_container_whose_limits_do_not_hold_never_starts_its_build(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gate stays shut: the kernel's files, read from another folder, say other limits."""
-    from builders import cgroup
-    from builders.errors import EngineError
+    from builders.container import cgroup
+    from builders.core.errors import EngineError
 
     monkeypatch.setattr(cgroup.Cgroup, "of", lambda _pid: _fake_cgroup(lab.folder))
     with pytest.raises(EngineError, match=r"does not keep the limit memory\.max; got max"):
@@ -220,7 +220,7 @@ def test_a_container_whose_limits_do_not_hold_never_starts_its_build(
 
 
 def _fake_cgroup(folder: Path) -> object:
-    from builders.cgroup import Cgroup
+    from builders.container.cgroup import Cgroup
 
     for name, text in (("memory.max", "max"), ("pids.max", "max"), ("cpu.max", "max 100000")):
         (folder / name).write_text(text)

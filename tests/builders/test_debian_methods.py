@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from builders.core.words import Role
 from builders.methods import METHODS, StagedInput
 from builders.methods.debian import DebianBuild
 from builders.methods.debianbinnmu import ChangelogEntry, DebianBinnmuBuild
-from builders.words import Role
 
 DSC = StagedInput(role=Role.SOURCE, name="tool_2.0-1.dsc")
 ENTRY: dict[str, Any] = {

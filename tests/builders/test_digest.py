@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from builders.digest import (
+from builders.core.digest import (
     CHUNK,
     Digest,
     canonical_json,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from builders.cgroup import Cgroup
-from builders.container import ContainerLimits, ContainerResult, ContainerSpec, Mount
+from builders.container.cgroup import Cgroup
+from builders.container.container import ContainerLimits, ContainerResult, ContainerSpec, Mount
+from builders.container.watch import lives, open_gate
+from builders.core.errors import EngineError
 from builders.engine import life
 from builders.engine.life import Life
-from builders.errors import EngineError
 from builders.images.provide import ProvidedImage
-from builders.watch import lives, open_gate
-from pipelines.workshop import Workshop
+from pipelines.verify.session import Workshop
 from tests.command import wait_until
 from tests.lab import Lab
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest, digest_file
-from builders.errors import (
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import (
     ImageMismatchError,
     ImageUnavailableError,
     InfrastructureError,
@@ -21,9 +21,9 @@ from builders.images import BuiltImage, Images, catalogue
 from builders.images.build import build_image
 from builders.images.catalogue import NewLock
 from builders.images.lock import Resolution
+from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
-from builders.vault import Vault
 from tests.fakes.store import MemoryStore
 
 DEFINITION = """\

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import InputUnavailableError, UsageError
+from builders.core.errors import InputUnavailableError, UsageError
 from builders.images import Images
+from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
-from builders.vault import Vault
 from tests.fakes.store import MemoryStore
 
 HEX = "ab" * 32

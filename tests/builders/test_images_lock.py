@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import ImageMismatchError, RecipeError, UsageError
+from builders.core.digest import Digest
+from builders.core.errors import ImageMismatchError, RecipeError, UsageError
 from builders.images import BuiltImage, ImageLock, Images
 from builders.images.build import check_built
 from builders.images.definition import load_definition
 from builders.images.lock import diff, dump_lock, load_lock
+from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
-from builders.vault import Vault
 from tests.fakes.store import MemoryStore
 
 HEX = "ab" * 32

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from builders.digest import Digest, digest_file
-from builders.errors import InfrastructureError, InputUnavailableError
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators import PoolLocator, PurlLocator, Want, parse_locator
 from builders.locators.apt import AptFetcher
 from builders.locators.aptstate import AptState, AptStates

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError
 from builders.locators.dsc import Companion, companions
 
 ONE = Digest.of(b"one")

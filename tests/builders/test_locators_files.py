@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputUnavailableError
+from builders.core.digest import Digest
+from builders.core.errors import InputUnavailableError
 from builders.locators import Want, parse_locator
 from builders.locators.files import FolderFetcher
 

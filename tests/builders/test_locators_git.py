@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest, digest_file
-from builders.errors import InputMismatchError, InputUnavailableError
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import InputMismatchError, InputUnavailableError
 from builders.locators import GitLocator, Want
 from builders.locators.git import GitFetcher
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest, digest_file
-from builders.errors import InfrastructureError, InputUnavailableError
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators import Want, parse_locator
 from builders.locators.index import IndexFetcher, IndexSettings, pip_settings
 

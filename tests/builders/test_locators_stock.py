@@ -5,13 +5,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError, InputUnavailableError
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError, InputUnavailableError
+from builders.inputs.stock import stock
+from builders.inputs.vault import Vault
 from builders.locators import PoolLocator, Want, parse_locator
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
-from builders.locators.stock import stock
-from builders.vault import Vault
 from tests.fakes.store import MemoryStore
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputUnavailableError
-from builders.inputs import gather, input_name
+from builders.core.digest import Digest
+from builders.core.errors import InputUnavailableError
+from builders.inputs.inputs import gather, input_name
+from builders.inputs.vault import Vault
 from builders.locators import VaultLocator, Want, parse_locator
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
-from builders.recipe import LoadedRecipe
-from builders.vault import Vault
+from builders.recipe.recipe import LoadedRecipe
 from tests.builders.recipes import SCRIPT, recipe
 from tests.fakes.store import MemoryStore
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from builders.container.watch import open_gate
 from builders.methods import METHODS, StagedInput
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild
 from builders.methods.wheel import WheelBuild
-from builders.watch import open_gate
 
 SHOW = [sys.executable, "-S", "-c", "import json, sys; print(json.dumps(sys.argv[1:]))"]
 Done = subprocess.CompletedProcess[str]
@@ -325,7 +325,7 @@ def test_a_zip_keeps_its_times_and_modes(tmp_path: Path) -> None:
 
 
 def test_what_is_declared_reaches_the_script(tmp_path: Path) -> None:
-    from builders.words import Role
+    from builders.core.words import Role
 
     source = StagedInput(role=Role.SOURCE, name="six.tar.gz")
     build = WheelBuild(method="wheel", image="python-wheel", umask="022", source_umask="000")
@@ -359,6 +359,6 @@ def test_every_script_stops_at_the_first_failure(name: str) -> None:
 
 
 def test_staged_inputs_have_one_place() -> None:
-    from builders.words import Role
+    from builders.core.words import Role
 
     assert StagedInput(role=Role.SOURCE, name="a b.dsc").path == "/inputs/source/a b.dsc"

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from builders.container import ContainerLimits
-from builders.factors import Factor
-from builders.folderorder import ORDER_SEED
-from builders.moving import Moving, move
-from builders.plan import make_plan
+from builders.build.factors import Factor
+from builders.build.moving import Moving, move
+from builders.build.plan import make_plan
+from builders.container.container import ContainerLimits
+from builders.container.folderorder import ORDER_SEED
 from tests.builders.recipes import SCRIPT, recipe
 
 RUN = "20260102T030405Z-0a1b2c3d"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from builders import outputs
-from builders.digest import CHUNK, Digest
-from builders.errors import BuildFailedError, ScratchError
-from builders.outputs import Part, copy_files, part_of, take_outputs
+from builders.build import outputs
+from builders.build.outputs import Part, copy_files, part_of, take_outputs
+from builders.core.digest import CHUNK, Digest
+from builders.core.errors import BuildFailedError, ScratchError
 from tests.builders.recipes import recipe
 
 

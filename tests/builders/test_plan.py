@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from builders.container import (
+from builders.build.plan import InputFile, Plan, make_plan
+from builders.container.container import (
     LABEL_CENTER,
     ContainerLimits,
     ContainerSpec,
@@ -13,13 +14,12 @@ from builders.container import (
     RunLabels,
     User,
 )
-from builders.digest import Digest
-from builders.errors import RecipeError
+from builders.core.digest import Digest
+from builders.core.errors import RecipeError
+from builders.core.words import Role
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
-from builders.plan import InputFile, Plan, make_plan
-from builders.words import Role
-from builders.zone import zone_bytes
+from builders.methods.zone import zone_bytes
 from tests.builders.recipes import DEBIAN, SCRIPT, WHEEL, recipe
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

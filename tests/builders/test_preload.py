@@ -16,21 +16,21 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
+from builders.build.plan import InputFile, Plan, make_plan
+from builders.build.preload_library import check_library, compile_library, new_lock, provide_library
+from builders.build.rebuild import Rebuild, rebuild, stage
+from builders.core.digest import Digest
+from builders.core.errors import EngineError, ImageMismatchError, InputUnavailableError
+from builders.core.words import Outcome
 from builders.engine import Engine
-from builders.errors import EngineError, ImageMismatchError, InputUnavailableError
 from builders.images.provide import ProvidedImage, provide
-from builders.inputs import gather
-from builders.plan import InputFile, Plan, make_plan
-from builders.preload.library import check_library, compile_library, new_lock, provide_library
+from builders.inputs.inputs import gather
+from builders.inputs.vault import Vault
 from builders.preload.lock import LOCK, preload_lock, sources_digest
-from builders.rebuild import Rebuild, rebuild, stage
-from builders.recipe import LoadedRecipe, load_recipe
-from builders.vault import Vault
-from builders.words import Outcome
-from pipelines.evidence import DirectoryStore
-from pipelines.infer.folderorder import name_hash
-from pipelines.workshop import Workshop
+from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.infer.wheel.folderorder import name_hash
+from pipelines.storage.directory import DirectoryStore
+from pipelines.verify.session import Workshop
 from tests.builders.recipes import SCRIPT, recipe
 from tests.lab import Lab, write_recipe
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import EXIT_USAGE, RecipeError
+from builders.core.errors import EXIT_USAGE, RecipeError
+from builders.core.words import Kind
+from builders.core.yamlfile import load_document
 from builders.methods.script import ScriptBuild
-from builders.recipe import Recipe, load_recipe
-from builders.words import Kind
-from builders.yamlfile import load_document
+from builders.recipe.recipe import Recipe, load_recipe
 from tests.builders.bad_recipes import BAD, EXPECTED
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.errors import RecipeError
-from builders.recipe import Recipe
-from builders.yamlfile import load_document, parse_document, parse_model
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import load_document, parse_document, parse_model
+from builders.recipe.recipe import Recipe
 
 EVERY_FIELD = Path(__file__).parents[1] / "data" / "recipes" / "good" / "every-field.yaml"
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from builders.images.definition import json_schema as image_schema
-from builders.recipe import json_schema
+from builders.recipe.recipe import json_schema
 from tests.builders.bad_recipes import BAD, BEYOND_A_SCHEMA, EXPECTED
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.container import BUILDER_GID, BUILDER_UID, User
-from builders.errors import ScratchError
-from builders.folderorder import CREATED, HASHED, ORDER_SEED, hashed
-from builders.scratch import IMAGE, MOUNT_POINT, release, scratch
+from builders.container.container import BUILDER_GID, BUILDER_UID, User
+from builders.container.folderorder import CREATED, HASHED, ORDER_SEED, hashed
+from builders.container.scratch import IMAGE, MOUNT_POINT, release, scratch
+from builders.core.errors import ScratchError
 
 MIB = 1 << 20
 SIZE = 16 * MIB

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.units import parse_size, parse_time, show_size, show_time
+from builders.core.units import parse_size, parse_time, show_size, show_time
 
 
 @pytest.mark.parametrize(

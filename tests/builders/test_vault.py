@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError, InputUnavailableError, StoreError
-from builders.vault import Vault
-from pipelines.evidence.directory import DirectoryStore
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError, InputUnavailableError, StoreError
+from builders.inputs.vault import Vault
+from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 
 CONTENT = b"an input"
@@ -76,7 +76,7 @@ def test_a_file_is_never_staged_over_another(store: MemoryStore, source: Path) -
 def test_a_file_changed_after_its_check_does_not_enter(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("builders.vault.digest_file", lambda _: Digest.of(b"as it was"))
+    monkeypatch.setattr("builders.inputs.vault.digest_file", lambda _: Digest.of(b"as it was"))
     vault = Vault(DirectoryStore(tmp_path / "store"))
     with pytest.raises(StoreError, match="does not hold what its name promises"):
         vault.add(source, Digest.of(b"as it was"), what="the input")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders.digest import Digest, digest_file
-from builders.errors import (
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import (
     InfrastructureError,
     InputMismatchError,
     InputUnavailableError,
@@ -21,9 +21,9 @@ from builders.errors import (
     StoreError,
     UsageError,
 )
-from builders.vault import Vault
-from builders.vault_archive import MARKER, Carried, export, import_
-from pipelines.evidence.directory import DirectoryStore
+from builders.inputs.vault import Vault
+from builders.inputs.vault_archive import MARKER, Carried, export, import_
+from pipelines.storage.directory import DirectoryStore
 from tests.fakes.disk import small_disk_at
 from tests.fakes.store import MemoryStore
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import ScratchError
-from builders.runid import RunId
-from builders.scratch import scratch
-from builders.workspace import alive, clear, dead, workspace
+from builders.build.workspace import alive, clear, dead, workspace
+from builders.container.scratch import scratch
+from builders.core.errors import ScratchError
+from builders.core.runid import RunId
 
 RUN = RunId("20260102T030405Z-0a1b2c3d")
 KILLED = """

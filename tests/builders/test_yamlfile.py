@@ -12,14 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.errors import RecipeError
-from builders.yamlfile import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    load_document,
-    parse_document,
-    read_text,
-)
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import MAX_BYTES, MAX_DEPTH, load_document, parse_document, read_text
 
 
 def parse(text: str) -> Any:
@@ -105,7 +99,7 @@ def test_no_tag(text: str) -> None:
 
 
 def test_values_and_keys_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builders.yamlfile.MAX_VALUES", 5)
+    monkeypatch.setattr("builders.core.yamlfile.MAX_VALUES", 5)
     assert parse("{a: b, c: d}") == {"a": "b", "c": "d"}
     assert "too many values" in fault("{a: b, c: d, e: f}").what
     assert "too many values" in fault("[a, b, c, d, e]").what

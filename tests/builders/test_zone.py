@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from builders.claim import claim_of
-from builders.digest import Digest
-from builders.errors import RecipeError
+from builders.build.plan import make_plan
+from builders.core.digest import Digest
+from builders.core.errors import RecipeError
+from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
-from builders.plan import make_plan
-from builders.words import Outcome
-from builders.zone import needs_file, zone_bytes
-from pipelines.center import Center
+from builders.methods.zone import needs_file, zone_bytes
+from builders.recipe.claim import claim_of
+from pipelines.center.center import Center
 from pipelines.cli.lint import check_recipe
-from pipelines.workshop import Workshop
+from pipelines.verify.session import Workshop
 from tests.builders.recipes import SCRIPT, recipe
 from tests.lab import Lab, write_recipe
 from tests.madeimages import made_image

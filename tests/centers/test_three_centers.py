@@ -14,16 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import RecipeError
+from builders.build.seal import SealedFile
+from builders.core.errors import RecipeError
+from builders.core.words import Verdict
 from builders.images.provide import ProvidedImage
-from builders.seal import SealedFile
-from builders.words import Verdict
-from pipelines.bench.madeup import MadeUpKey, MadeUpRun
+from infra.bench.madeup import MadeUpKey, MadeUpRun
+from pipelines.bundle import Bundle
+from pipelines.bundle.check import Status
+from pipelines.bundle.layout import PROOF
+from pipelines.center.keys import log_key
+from pipelines.center.logs import check_whole, own_log, own_witness, peer_log
 from pipelines.consensus.result import Result
-from pipelines.evidence.bundle import Bundle
-from pipelines.evidence.bundle.layout import PROOF
-from pipelines.evidence.check import Status
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.report import Report
 from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import CrosscheckStatement
 from pipelines.evidence.statements.crosscheck import Proof
@@ -32,14 +35,11 @@ from pipelines.log.gaps import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import Sight
-from pipelines.logs import check_whole, own_log, own_witness, peer_log
+from pipelines.nightly.rounds import beat_round, witness_round
 from pipelines.policy import read_source
 from pipelines.policy.joining import Wishes, join_policies
-from pipelines.publickeys import log_key
-from pipelines.report import Report
-from pipelines.rounds import beat_round, witness_round
 from pipelines.signer.local import center_key
-from pipelines.workshop import workshop
+from pipelines.verify.session import workshop
 from tests.centers.three import (
     NAMES,
     PRODUCT,
@@ -273,8 +273,8 @@ def test_a_clock_an_hour_ahead_changes_nothing(
     three: Three, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        for module in ("builders.runid", "pipelines.verify", "pipelines.signer.local",
-                       "pipelines.rounds", "pipelines.logs"):  # fmt: skip
+        for module in ("builders.core.runid", "pipelines.verify.verify", "pipelines.signer.local",
+                       "pipelines.nightly.rounds", "pipelines.center.logs"):  # fmt: skip
             patched.setattr(f"{module}.datetime", Ahead)
         report = three.verify("asia", "tool")
         beat_round(three.center("asia"))

@@ -9,32 +9,32 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from builders.build.plan import InputFile
+from builders.build.seal import SealedFile
+from builders.core.runid import RunId
 from builders.images.provide import ProvidedImage
-from builders.plan import InputFile
-from builders.runid import RunId
-from builders.seal import SealedFile
-from pipelines import steps
-from pipelines.bench.madeup import MadeUpFile, MadeUpRun
-from pipelines.center import Center, load_center
+from infra.bench.madeup import MadeUpFile, MadeUpRun
+from pipelines.bundle.check import CheckResult, Trust, check_bundle
+from pipelines.bundle.export import export
+from pipelines.center.center import Center, load_center
+from pipelines.center.local_policy import make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
 from pipelines.consensus.desk import join_release, open_desk, publish_joined
-from pipelines.evidence.check import CheckResult, Trust, check_bundle
-from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.records import RunName
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.exporting import export
-from pipelines.job import Job
 from pipelines.policy import ConsensusRules, Policy, SignedPolicy, load_policy, read_source
 from pipelines.policy.joining import Wishes, join_policies
-from pipelines.policy.local import make_local_policy
 from pipelines.policy.signed import add_signature
-from pipelines.report import Attempt, Report
 from pipelines.signer.local import center_key
-from pipelines.verify import Steps, job_for, verify
-from pipelines.workshop import recipes_folder, workshop
+from pipelines.storage.directory import DirectoryStore
+from pipelines.verify import steps
+from pipelines.verify.job import Job
+from pipelines.verify.session import recipes_folder, workshop
+from pipelines.verify.verify import Steps, job_for, verify
 from tests.lab import write_recipe
 
 NAMES = ("europe", "asia", "americas")

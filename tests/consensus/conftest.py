@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.workshop import workshop
+from pipelines.verify.session import workshop
 from tests.consensus.table import Table, laid
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from builders.digest import Digest
-from pipelines.bench.madeup import MadeUpKey, MadeUpRun
-from pipelines.center import Center, load_center
+from builders.core.digest import Digest
+from infra.bench.madeup import MadeUpKey, MadeUpRun
+from pipelines.center.center import Center, load_center
+from pipelines.center.keys import log_key, public_keys
 from pipelines.cli.consensus import command
-from pipelines.evidence.directory import DirectoryStore
-from pipelines.evidence.keys import REPORT, Visibility, private_twin
 from pipelines.evidence.signing import create_key
 from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
 from pipelines.policy.signed import add_signature
-from pipelines.publickeys import log_key, public_keys
 from pipelines.signer.local import center_key
-from pipelines.workshop import workshop
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import REPORT, Visibility, private_twin
+from pipelines.verify.session import workshop
 from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE
 
 NAMES = ("europe", "asia")

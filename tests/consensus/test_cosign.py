@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.bench.madeup import MadeUpKey
+from builders.core.digest import Digest
+from infra.bench.madeup import MadeUpKey
 from pipelines.consensus import Question, join
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.statements.vsa import VSA

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from builders.digest import Digest
-from builders.errors import UsageError
-from pipelines.bench.madeup import MadeUpFile
-from pipelines.center import load_center
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
+from infra.bench.madeup import MadeUpFile
+from pipelines.center.center import load_center
 from pipelines.cli.consensus import command
 from pipelines.consensus.desk import join_release, open_desk, publish_joined
 from pipelines.consensus.logged import LogIndexes
-from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import CrosscheckStatement, SummaryStatement
+from pipelines.nightly.rounds import join_round
 from pipelines.policy import ConsensusRules, Policy
-from pipelines.rounds import join_round
-from pipelines.workshop import workshop
+from pipelines.storage.directory import DirectoryStore
+from pipelines.verify.session import workshop
 from tests.consensus.table import NAMES, Table
 from tests.consensus.world import CONTENT, FILE, RELEASE
 
@@ -104,7 +104,7 @@ def test_a_peer_that_built_other_bytes_fails_the_release(table: Table) -> None:
 
 
 def test_people_are_told_who_was_served_another_file(table: Table) -> None:
-    from builders.words import Verdict
+    from builders.core.words import Verdict
 
     table.publish("europe")
     replaced = MadeUpFile(
@@ -123,7 +123,7 @@ def test_a_release_that_nobody_speaks_of_is_not_checked(table: Table) -> None:
 
 
 def test_without_a_recipe_the_strictest_rules_hold(table: Table) -> None:
-    from builders.words import Kind
+    from builders.core.words import Kind
     from pipelines.consensus.desk import rules_for
 
     desk = open_desk(table.center("europe"), datetime.now(UTC))

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import StoreError
-from builders.words import Outcome, Verdict
-from pipelines.bench.madeup import MadeUpFile, MadeUpKey
+from builders.core.digest import Digest
+from builders.core.errors import StoreError
+from builders.core.words import Outcome, Verdict
+from infra.bench.madeup import MadeUpFile, MadeUpKey
 from pipelines.consensus import Source, gather
 from pipelines.consensus.position import Why
 from pipelines.consensus.reading import read_center

@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import NotFoundError
-from pipelines.bench.madeup import MadeUpFile
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from infra.bench.madeup import MadeUpFile
 from pipelines.consensus.desk import check_summary, open_desk
 from pipelines.consensus.logged import LogIndexes
 from pipelines.consensus.remembered import LogMemory
 from pipelines.consensus.silence import Asked
 from pipelines.consensus.verified import SilentError
-from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
@@ -24,6 +23,7 @@ from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.signer.local import center_key
+from pipelines.storage.directory import DirectoryStore
 from tests.consensus.table import NAMES, Table
 from tests.consensus.world import CONTENT, FILE, RELEASE
 from tests.fakes.store import MemoryStore

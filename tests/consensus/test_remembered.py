@@ -10,8 +10,8 @@ from typing import Self
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import CancelledError, StoreError
+from builders.core.digest import Digest
+from builders.core.errors import CancelledError, StoreError
 from pipelines.consensus.logged import LogIndexes
 from pipelines.consensus.remembered import LogMemory, Remembered
 from pipelines.evidence.statements.attempt import AttemptStatement

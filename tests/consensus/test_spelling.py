@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.statements import read_statement
 from tests.evidence.examples import STATEMENTS, example_provenance

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builders.digest import Digest
-from builders.errors import StoreConflictError
-from pipelines.bench.madeup import MadeUpFile
+from builders.core.digest import Digest
+from builders.core.errors import StoreConflictError
+from infra.bench.madeup import MadeUpFile
 from pipelines.consensus import Consensus, join
 from pipelines.consensus.publish import Published, publish_summary, summary_prefix
 from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
@@ -22,8 +22,8 @@ from pipelines.evidence.statements import SummaryStatement, read_statement
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.statements.vsa import EXTENSION, Reference
-from pipelines.evidence.store import DamagedError
 from pipelines.policy import ConsensusRules
+from pipelines.storage.store import DamagedError
 from tests.consensus.people import (
     CLAIM,
     FILE,

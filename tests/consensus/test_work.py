@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from builders.digest import Digest
-from builders.seal import SealedFile, seal_files
-from pipelines.bench.madeup import MadeUpFile, MadeUpRun
+from builders.build.seal import SealedFile, seal_files
+from builders.core.digest import Digest
+from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.consensus.publish import publish_crosschecks
 from pipelines.consensus.work import Claimed, OwnFile, check_work
 from pipelines.evidence.salt import Salt

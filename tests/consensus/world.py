@@ -5,22 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from builders.digest import Digest
-from builders.words import Outcome
-from pipelines.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
-from pipelines.consensus import (
-    Gathered,
-    OwnCenter,
-    ReleaseConsensus,
-    Source,
-    consensus_of,
-    gather,
-)
+from builders.core.digest import Digest
+from builders.core.words import Outcome
+from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from pipelines.consensus import Gathered, OwnCenter, ReleaseConsensus, Source, consensus_of, gather
 from pipelines.evidence.dsse import Envelope, sign
-from pipelines.evidence.keys import REPORT, Visibility, private_twin
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements import Statement
 from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
+from pipelines.storage.names import REPORT, Visibility, private_twin
 from tests.fakes.store import MemoryStore
 
 RELEASE = ReleaseName(vendor="acme", product="tool", version="1.0")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from builders.digest import Digest
-from builders.factors import Factor, Stays
-from builders.words import Kind, Outcome, Verdict
+from builders.build.factors import Factor, Stays
+from builders.core.digest import Digest
+from builders.core.words import Kind, Outcome, Verdict
+from pipelines.evidence.moved import Robustness
 from pipelines.evidence.statements.attempt import (
     AttemptStatement,
     Cut,
@@ -71,7 +72,6 @@ from pipelines.evidence.statements.vsa import (
     Verifier,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus
-from pipelines.robustness import Robustness
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "20260102T030405Z-0a1b2c3d"

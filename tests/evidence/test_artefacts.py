@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.artefacts import Known, Met, known, put_pointers
-from pipelines.evidence.keys import release_run
+from pipelines.storage.names import release_run
 from tests.command import samebits
 from tests.fakes.store import MemoryStore
 

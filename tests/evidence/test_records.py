@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from builders.digest import canonical_json
-from builders.errors import NotFoundError, StoreError
-from builders.runid import parse_run_id
-from builders.words import Outcome, Verdict
-from pipelines.evidence import DirectoryStore, records
+from builders.core.digest import canonical_json
+from builders.core.errors import NotFoundError, StoreError
+from builders.core.runid import parse_run_id
+from builders.core.words import Outcome, Verdict
+from pipelines.evidence import records
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.records import (
     ROBUSTNESS_RECORD,
@@ -23,7 +23,8 @@ from pipelines.evidence.records import (
 )
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.robustness import lines, read_robustness
-from pipelines.evidence.store import DamagedError
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.store import DamagedError
 from tests.command import samebits
 from tests.evidence.examples import STATEMENTS
 from tests.fakes.store import MemoryStore

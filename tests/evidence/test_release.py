@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.evidence.release import ReleaseName
 
 

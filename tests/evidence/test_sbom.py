@@ -8,9 +8,9 @@ from pathlib import Path
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from builders.images.lock import load_lock
-from builders.recipe import Recipe, load_recipe
+from builders.recipe.recipe import Recipe, load_recipe
 from pipelines.evidence.sbom import sbom
 
 ROOT = Path(__file__).parents[2] / "recipes"

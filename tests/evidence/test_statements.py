@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from builders.methods.wheel import WheelBuild
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError, MalformedError

@@ -10,11 +10,11 @@ from pathlib import Path
 from threading import RLock
 from typing import BinaryIO, Literal
 
-from builders.digest import Digest
-from builders.errors import StoreError
-from pipelines.evidence import keys
-from pipelines.evidence.keys import Visibility
-from pipelines.evidence.store import (
+from builders.core.digest import Digest
+from builders.core.errors import StoreError
+from pipelines.storage import names as keys
+from pipelines.storage.names import Visibility
+from pipelines.storage.store import (
     Version,
     check_content,
     check_limit,

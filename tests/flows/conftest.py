@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from builders.images.provide import ProvidedImage
-from tests.standing.stand import Stand, free_port, standing
+from tests.services.stand import Stand, free_port, standing
 
 DATABASE = Path(__file__).parents[2] / "infra/database.sh"
 

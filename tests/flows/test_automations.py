@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.standing import services
-from pipelines.standing.environment import client_environment
-from tests.standing.stand import Stand
+from pipelines.services import services
+from pipelines.services.environment import client_environment
+from tests.services.stand import Stand
 
 EXAMPLE = Path(__file__).parents[2] / "infra/automations.yaml"
 

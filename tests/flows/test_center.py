@@ -19,13 +19,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from builders.images.provide import ProvidedImage
-from pipelines.standing import services
-from pipelines.standing.process import marked
-from pipelines.standing.secret import read_auth
-from pipelines.workshop import Workshop
+from pipelines.services import services
+from pipelines.services.process import marked
+from pipelines.services.secret import read_auth
+from pipelines.verify.session import Workshop
 from tests.command import Ended, samebits, wait_until
 from tests.lab import write_recipe
-from tests.standing.stand import Stand
+from tests.services.stand import Stand
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import signal
 import pytest
 
 from builders.engine import Engine
-from pipelines.night.due import due
-from pipelines.night.releases import Release, releases
-from pipelines.standing import services
-from pipelines.standing.reaping import reap_center
-from pipelines.workshop import Workshop
+from pipelines.nightly.due import due
+from pipelines.nightly.reaping import reap_center
+from pipelines.nightly.releases import Release, releases
+from pipelines.services import services
+from pipelines.verify.session import Workshop
 from tests.command import wait_until
-from tests.standing.stand import Stand
+from tests.services.stand import Stand
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
 
 from pipelines.flows.deploy import QUEUES
-from pipelines.night.record import AlarmKind
+from pipelines.nightly.record import AlarmKind
 
 INFRA = Path(__file__).parents[2] / "infra"
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((INFRA / "prefect.yaml").read_text())[

@@ -11,12 +11,12 @@ import pytest
 
 from builders.engine import Engine
 from builders.images.provide import provide
-from pipelines.standing import services
-from pipelines.workshop import Workshop
+from pipelines.services import services
+from pipelines.verify.session import Workshop
 from tests.builders.ownengine import OwnEngine, own_engine
 from tests.command import finish, started, wait_until
 from tests.lab import write_recipe
-from tests.standing.stand import Stand
+from tests.services.stand import Stand
 
 IMAGE = "python-wheel"
 PATIENT = "touch /tmp/begun; until [ -e /tmp/go ]; do sleep 0.1; done; echo one > /out/out.bin"

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import CancelledError, InputUnavailableError
-from pipelines.center import Center, load_center
+from builders.core.digest import Digest
+from builders.core.errors import CancelledError, InputUnavailableError
+from pipelines.center.center import Center, load_center
 from pipelines.flows import verify_shard as module
-from pipelines.night.due import Due
-from pipelines.night.record import Why
-from pipelines.workshop import Workshop, workshop
+from pipelines.nightly.due import Due
+from pipelines.nightly.record import Why
+from pipelines.verify.session import Workshop, workshop
 
 Work = Callable[[str], None]
 

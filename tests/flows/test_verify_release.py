@@ -100,7 +100,7 @@ def test_the_noise_of_prefect_is_out_of_sight(verified: Ended) -> None:
 def test_only_what_the_center_broke_is_tried_again(fault: str, retried: bool) -> None:
     from prefect.client.schemas.objects import State, StateType
 
-    from builders import errors
+    from builders.core import errors
     from pipelines.flows.verify_release import is_infrastructure
 
     kind = getattr(errors, fault, ValueError)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.infer.differences import Differences, compare_wheels
-from pipelines.infer.first import Clues
-from pipelines.infer.shipped import read_wheel
+from pipelines.infer.wheel.differences import Differences, compare_wheels
+from pipelines.infer.wheel.first import Clues
+from pipelines.infer.wheel.shipped import read_wheel
 from tests.infer.workbench import Entries, Entry, clues, source_files, wheel, wheel_files
 
 DIST = "tool-1.0.dist-info"

@@ -18,17 +18,18 @@ from typing import Any
 import pytest
 
 from builders.archives import Limits as ArchiveLimits
-from builders.digest import Digest, digest_file
-from builders.errors import EngineError, InputUnavailableError
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import EngineError, InputUnavailableError
 from builders.locators import Want
-from pipelines.bench.corpus import Row, figures, measure
-from pipelines.center import Center
-from pipelines.infer import Limits, search
-from pipelines.infer.hypothesis import Hypothesis
-from pipelines.infer.sdist import read_sdist
+from infra.bench.corpus import Row, figures, measure
+from pipelines.center.center import Center
+from pipelines.infer import Limits
 from pipelines.infer.trail import Trail
-from pipelines.infer.tryout import Tried
-from pipelines.workshop import Workshop
+from pipelines.infer.wheel import search
+from pipelines.infer.wheel.hypothesis import Hypothesis
+from pipelines.infer.wheel.sdist import read_sdist
+from pipelines.infer.wheel.tryout import Tried
+from pipelines.verify.session import Workshop
 from tests.infer.workbench import (
     RELEASED,
     TIMED_OUT,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from builders.words import Outcome
-from pipelines.infer.causes import Found, InferredCause, causes, failure, hopeless
-from pipelines.infer.differences import Differences
+from builders.core.words import Outcome
+from pipelines.infer.wheel.causes import Found, InferredCause, causes, failure, hopeless
+from pipelines.infer.wheel.differences import Differences
 from tests.infer.pairs import DIST, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel_files
 

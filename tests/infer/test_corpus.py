@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import CancelledError, EngineError, InputUnavailableError, UsageError
-from pipelines.bench import corpus
-from pipelines.bench.corpus import Row, figures, measure, read_list
+from builders.core.digest import Digest
+from builders.core.errors import CancelledError, EngineError, InputUnavailableError, UsageError
+from infra.bench import corpus
+from infra.bench.corpus import Row, figures, measure, read_list
 from pipelines.infer import Limits, Trail
 from pipelines.infer.trail import CauseRecord, Status
 

@@ -7,8 +7,8 @@ from itertools import product
 
 import pytest
 
-from pipelines.bench.corpus import STATUSES, Row, figures
-from pipelines.bench.corpuspage import COLORS, GROUND, page
+from infra.bench.corpus import STATUSES, Row, figures
+from infra.bench.corpuspage import COLORS, GROUND, page
 
 HOSTILE = "</td><img src=x onerror=alert(1)><script>\"'&\n\x1b[2J \u202egnp.exe"
 ROWS = [

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.digest import Digest
-from builders.errors import UsageError
-from pipelines.infer.debianbuildinfo import (
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
+from pipelines.infer.debian.buildinfo import (
     MAX_BYTES,
     RecordedFile,
     load_build_record,

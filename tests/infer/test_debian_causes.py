@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from builders.archives import ArchiveError
-from builders.words import Outcome
-from pipelines.infer.debfile import changelog_date, read_deb
-from pipelines.infer.debiancauses import (
+from builders.core.words import Outcome
+from pipelines.explain.firstlook import first_look
+from pipelines.infer.debian.causes import (
     Case,
     Contrast,
     DebianCause,
@@ -23,7 +23,7 @@ from pipelines.infer.debiancauses import (
     failure,
     trimmed,
 )
-from pipelines.judge.firstlook import first_look
+from pipelines.infer.debian.debfile import changelog_date, read_deb
 
 RELEASED = datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(20)

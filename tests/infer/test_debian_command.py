@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.main import main
-from pipelines.infer.debianbuildinfo import MAX_BYTES
+from pipelines.infer.debian.buildinfo import MAX_BYTES
 from tests.infer.test_debian_buildinfo import RECORD, SIGNED
 
 PURL = "pkg:deb/debian/tool@1:2.0-1?arch=source"

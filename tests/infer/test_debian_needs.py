@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError
-from pipelines.infer.debianimage import Lacking, base_image, lacking
-from pipelines.infer.debianindex import Binary, Provider, SourceEntry
-from pipelines.infer.debianneeds import Needs, Relation, matches_amd64, read_needs
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError
+from pipelines.infer.debian.image import Lacking, base_image, lacking
+from pipelines.infer.debian.index import Binary, Provider, SourceEntry
+from pipelines.infer.debian.needs import Needs, Relation, matches_amd64, read_needs
 
 HAVE = {"debhelper": "13.24.2", "pkgconf": "1.8.1-4", "libncurses-dev": "6.5", "make": "4.4.1-2"}
 

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import ImageUnavailableError
+from builders.core.digest import Digest
+from builders.core.errors import ImageUnavailableError
+from builders.core.words import Outcome, Verdict
 from builders.images import Images
 from builders.locators import Want
-from builders.words import Outcome, Verdict
-from pipelines.center import Center
-from pipelines.infer.debianbuildinfo import BuildRecord, RecordedFile
-from pipelines.infer.debiancauses import DebianCause
-from pipelines.infer.debiandraft import Attempt
-from pipelines.infer.debianindex import Binary, Provider, SourceEntry
-from pipelines.infer.debiansearch import infer_debian, search
-from pipelines.infer.debiansource import find_source_package, source_locator
-from pipelines.infer.debiantryout import TriedSource
-from pipelines.infer.search import Limits
+from pipelines.center.center import Center
+from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile
+from pipelines.infer.debian.causes import DebianCause
+from pipelines.infer.debian.draft import Attempt
+from pipelines.infer.debian.index import Binary, Provider, SourceEntry
+from pipelines.infer.debian.search import infer_debian, search
+from pipelines.infer.debian.source import find_source_package, source_locator
+from pipelines.infer.debian.tryout import TriedSource
 from pipelines.infer.trail import Trail
+from pipelines.infer.wheel.search import Limits
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
-from pipelines.workshop import Workshop
+from pipelines.verify.session import Workshop
 from tests.madeimages import made_image
 
 PURL = "pkg:deb/debian/tool@1.0?arch=source"

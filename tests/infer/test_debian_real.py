@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
-from builders.errors import InputMismatchError, InputUnavailableError
+from builders.core.errors import InputMismatchError, InputUnavailableError
+from builders.core.words import Verdict
 from builders.images.provide import ProvidedImage
 from builders.locators.fetch import CompanionLocator, Fetcher, Want
-from builders.recipe import load_recipe
-from builders.words import Verdict
-from pipelines.center import Center
-from pipelines.infer import Trail, debiansearch
-from pipelines.infer.debianbuildinfo import load_build_record
-from pipelines.infer.debianimage import image_with
-from pipelines.infer.debiansearch import infer_debian
-from pipelines.workshop import Workshop
+from builders.recipe.recipe import load_recipe
+from pipelines.center.center import Center
+from pipelines.infer import Trail
+from pipelines.infer.debian import search as debiansearch
+from pipelines.infer.debian.buildinfo import load_build_record
+from pipelines.infer.debian.image import image_with
+from pipelines.infer.debian.search import infer_debian
+from pipelines.verify.session import Workshop
 from tests.command import RELEASES, samebits
 from tests.infer.test_debian_buildinfo import REAL
 

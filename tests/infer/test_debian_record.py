@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError, InputUnavailableError, UsageError
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from builders.methods.debianbinnmu import DebianBinnmuBuild
-from pipelines.infer import debianimage
-from pipelines.infer.debianbuildinfo import BuildRecord, RecordedFile, read_build_record
-from pipelines.infer.debiandraft import Attempt, debian_draft
-from pipelines.infer.debianimage import exact_words, nearest_image
-from pipelines.infer.debianrecord import (
+from pipelines.infer.debian import image as debianimage
+from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile, read_build_record
+from pipelines.infer.debian.draft import Attempt, debian_draft
+from pipelines.infer.debian.image import exact_words, nearest_image
+from pipelines.infer.debian.record import (
     Surroundings,
     check_outputs,
     recorded_package,
     surroundings,
     understood,
 )
-from pipelines.infer.debiansource import tree_name
-from pipelines.infer.debianversions import Version, shown_strays, strays
-from pipelines.infer.draft import explanations, load_draft
-from pipelines.infer.hypothesis import TIME_BITS
+from pipelines.infer.debian.source import tree_name
+from pipelines.infer.debian.versions import Version, shown_strays, strays
 from pipelines.infer.release import infer_release, record_of
+from pipelines.infer.wheel.draft import explanations, load_draft
+from pipelines.infer.wheel.hypothesis import TIME_BITS
 from tests.infer.test_debian_buildinfo import REAL, RECORD
 from tests.infer.test_debian_needs import FakeIndex
 from tests.infer.test_debian_sources import PURL, package

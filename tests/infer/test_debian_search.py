@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from builders.digest import Digest
+from builders.core.digest import Digest
+from builders.core.words import Outcome, Verdict
 from builders.methods.debianbinnmu import ChangelogEntry
-from builders.words import Outcome, Verdict
-from pipelines.infer.debiancauses import Contrast, Tool
-from pipelines.infer.debiandraft import Attempt
-from pipelines.infer.debianrecord import Surroundings
-from pipelines.infer.debiansearch import search
-from pipelines.infer.debiansource import SourcePackage
-from pipelines.infer.debiantryout import TriedSource
-from pipelines.infer.debianversions import Version
-from pipelines.infer.search import Limits
+from pipelines.infer.debian.causes import Contrast, Tool
+from pipelines.infer.debian.draft import Attempt
+from pipelines.infer.debian.record import Surroundings
+from pipelines.infer.debian.search import search
+from pipelines.infer.debian.source import SourcePackage
+from pipelines.infer.debian.tryout import TriedSource
+from pipelines.infer.debian.versions import Version
+from pipelines.infer.wheel.search import Limits
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from tests.builders.test_debian_methods import ENTRY

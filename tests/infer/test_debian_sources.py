@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import InputMismatchError, InputUnavailableError, UsageError
-from builders.words import Verdict
-from pipelines.infer.debiandraft import Attempt, debian_draft
-from pipelines.infer.debianindex import (
+from builders.core.digest import Digest
+from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
+from builders.core.words import Verdict
+from pipelines.infer.debian.draft import Attempt, debian_draft
+from pipelines.infer.debian.index import (
     Binary,
     Provider,
     SourceEntry,
@@ -23,13 +23,13 @@ from pipelines.infer.debianindex import (
     read_providers,
     read_source,
 )
-from pipelines.infer.debiansource import (
+from pipelines.infer.debian.source import (
     SourcePackage,
     find_source_package,
     is_debian,
     source_locator,
 )
-from pipelines.infer.draft import explanations, load_draft
+from pipelines.infer.wheel.draft import explanations, load_draft
 
 HEX = "1" * 64
 SOURCES = f"""\

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.infer import differences
-from pipelines.infer.differences import Differences, compare_wheels
-from pipelines.infer.shipped import read_wheel
+from pipelines.infer.wheel import differences
+from pipelines.infer.wheel.differences import Differences, compare_wheels
+from pipelines.infer.wheel.shipped import read_wheel
 from tests.infer.pairs import DIST, NAME, Changes, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel, wheel_files
 

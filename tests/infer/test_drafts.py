@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from builders.claim import claim_of
-from builders.digest import Digest
-from builders.folderorder import hashed
+from builders.container.folderorder import hashed
+from builders.core.digest import Digest
 from builders.locators import parse_locator
 from builders.methods.wheel import WheelBuild
-from pipelines.infer.draft import draft_text, explanations, load_draft
-from pipelines.infer.hypothesis import FileChange, Hypothesis, Scalar
-from pipelines.infer.target import Pin, Target
-from pipelines.infer.toolchain import Tool
+from builders.recipe.claim import claim_of
+from pipelines.infer.wheel.draft import draft_text, explanations, load_draft
+from pipelines.infer.wheel.hypothesis import FileChange, Hypothesis, Scalar
+from pipelines.infer.wheel.target import Pin, Target
+from pipelines.infer.wheel.toolchain import Tool
 from tests.infer.workbench import BUILT
 
 PIN = Pin(

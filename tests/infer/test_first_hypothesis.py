@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from builders.errors import InputUnavailableError
-from pipelines.infer.first import first, pythons
-from pipelines.infer.hypothesis import Hypothesis
-from pipelines.infer.toolchain import Resolver
-from pipelines.infer.zones import ZONES, local, zones_for
+from builders.core.errors import InputUnavailableError
+from pipelines.infer.wheel.first import first, pythons
+from pipelines.infer.wheel.hypothesis import Hypothesis
+from pipelines.infer.wheel.toolchain import Resolver
+from pipelines.infer.wheel.zones import ZONES, local, zones_for
 from tests.infer.test_search import no_requirements
 from tests.infer.workbench import (
     BUILT,
@@ -115,9 +115,9 @@ def test_times_that_a_backend_always_writes_tell_nothing(tmp_path: Path) -> None
 
 
 def clues_with_record_at(folder: Path, shipped: Entries, at: int):  # type: ignore[no-untyped-def]
-    from pipelines.infer.first import clues_of
-    from pipelines.infer.sdist import read_sdist
-    from pipelines.infer.shipped import read_wheel
+    from pipelines.infer.wheel.first import clues_of
+    from pipelines.infer.wheel.sdist import read_sdist
+    from pipelines.infer.wheel.shipped import read_wheel
     from tests.infer.workbench import IMAGES, RELEASED, sdist, wheel
 
     name = "tool-1.0-py3-none-any.whl"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from builders.folderorder import HASHED, SEEDS, hash_seed, hashed
-from builders.scratch import scratch
-from pipelines.infer.folderorder import name_hash, names_of, order_of, record_paths, reordered
+from builders.container.folderorder import HASHED, SEEDS, hash_seed, hashed
+from builders.container.scratch import scratch
+from pipelines.infer.wheel.folderorder import name_hash, names_of, order_of, record_paths, reordered
 
 ORDERS = (HASHED, hashed(1), hashed(258), hashed(999))
 NAMES = (

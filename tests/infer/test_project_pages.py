@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from packaging.version import Version
 
-from builders.digest import Digest
-from builders.errors import InfrastructureError, InputUnavailableError
+from builders.core.digest import Digest
+from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators.index import IndexSettings
 from builders.locators.project import IndexReader
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import digest_file
+from builders.core.digest import digest_file
+from builders.core.words import Outcome, Verdict
 from builders.images.provide import ProvidedImage, provide
 from builders.locators.project import IndexReader
-from builders.words import Outcome, Verdict
 from pipelines.infer import Limits, Target, Trail, find_release, infer
-from pipelines.infer.target import Pin
 from pipelines.infer.trail import TrailFolder
-from pipelines.workshop import Workshop
+from pipelines.infer.wheel.target import Pin
+from pipelines.verify.session import Workshop
 from tests.command import samebits
 from tests.infer.workbench import Entry, sdist
 

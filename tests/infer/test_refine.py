@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from builders.folderorder import CREATED, HASHED
-from builders.words import Outcome, Verdict
-from pipelines.infer.differences import Differences
-from pipelines.infer.first import Clues, first, pythons
-from pipelines.infer.folderorder import order_of
-from pipelines.infer.hypothesis import MAX_FILES, SEEDS, FileChange, Hypothesis
-from pipelines.infer.refine import Idea, Last, Refiner
-from pipelines.infer.toolchain import KNOWN_SETUPTOOLS, Resolver
-from pipelines.infer.tryout import Tried
+from builders.container.folderorder import CREATED, HASHED
+from builders.core.words import Outcome, Verdict
+from pipelines.infer.wheel.differences import Differences
+from pipelines.infer.wheel.first import Clues, first, pythons
+from pipelines.infer.wheel.folderorder import order_of
+from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, Hypothesis
+from pipelines.infer.wheel.refine import Idea, Last, Refiner
+from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
+from pipelines.infer.wheel.tryout import Tried
 from tests.infer.workbench import (
     BUILT,
     FLIT,

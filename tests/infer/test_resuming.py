@@ -8,16 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import CancelledError, EngineError, InputUnavailableError, SamebitsError
+from builders.core.digest import Digest
+from builders.core.errors import CancelledError, EngineError, InputUnavailableError, SamebitsError
 from builders.preload.lock import preload_lock
 from pipelines.infer import basis as foundation
-from pipelines.infer import search
 from pipelines.infer.basis import RULES, basis
-from pipelines.infer.hypothesis import Hypothesis
-from pipelines.infer.search import Limits, Search, infer
-from pipelines.infer.target import Target
 from pipelines.infer.trail import Trail, TrailFolder
+from pipelines.infer.wheel import search
+from pipelines.infer.wheel.hypothesis import Hypothesis
+from pipelines.infer.wheel.search import Limits, Search, infer
+from pipelines.infer.wheel.target import Target
 from tests.infer.test_search import Lab, no_requirements
 from tests.infer.workbench import Entries, FakeTryout, wheel, wheel_files
 

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest, digest_file
-from builders.errors import ImageUnavailableError
+from builders.core.digest import Digest, digest_file
+from builders.core.errors import ImageUnavailableError
+from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
 from builders.locators import FileLocator
 from builders.locators.locator import relative_path
-from builders.words import Outcome
-from pipelines.center import Center, load_center
+from pipelines.center.center import Center, load_center
+from pipelines.evidence.report import Report
 from pipelines.evidence.signing import create_key
-from pipelines.infer.search import Limits, Search
-from pipelines.infer.target import Pin, Target
 from pipelines.infer.trail import Trail
-from pipelines.job import Job
-from pipelines.report import Report
-from pipelines.verify import Steps, job_for, verify
-from pipelines.workshop import Workshop, workshop
+from pipelines.infer.wheel.search import Limits, Search
+from pipelines.infer.wheel.target import Pin, Target
+from pipelines.verify.job import Job
+from pipelines.verify.session import Workshop, workshop
+from pipelines.verify.verify import Steps, job_for, verify
 from tests.command import Ended, samebits
 from tests.infer.workbench import (
     RELEASED,

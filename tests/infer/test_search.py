@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import digest_file
-from builders.errors import InputUnavailableError
+from builders.core.digest import digest_file
+from builders.core.errors import InputUnavailableError
 from builders.locators import FileLocator
 from builders.locators.locator import relative_path
-from pipelines.center import Center
-from pipelines.infer import search
-from pipelines.infer.folderorder import order_of
-from pipelines.infer.hypothesis import MAX_BITS, Hypothesis
-from pipelines.infer.search import Limits, Search
-from pipelines.infer.target import Pin, Target
+from pipelines.center.center import Center
 from pipelines.infer.trail import Trail, TrailFolder
-from pipelines.workshop import Workshop
+from pipelines.infer.wheel import search
+from pipelines.infer.wheel.folderorder import order_of
+from pipelines.infer.wheel.hypothesis import MAX_BITS, Hypothesis
+from pipelines.infer.wheel.search import Limits, Search
+from pipelines.infer.wheel.target import Pin, Target
+from pipelines.verify.session import Workshop
 from tests.infer.workbench import (
     BUILT,
     METADATA,

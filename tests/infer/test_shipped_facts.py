@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import InputMismatchError
-from pipelines.infer.shipped import read_wheel
+from builders.core.errors import InputMismatchError
+from pipelines.infer.wheel.shipped import read_wheel
 from tests.infer.workbench import BUILT, Entry, wheel, wheel_files
 
 NAME = "tool-1.0-py3-none-any.whl"

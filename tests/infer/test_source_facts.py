@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from builders.archives import Limits
-from builders.errors import InputMismatchError
-from pipelines.infer.sdist import LEGACY, read_sdist
+from builders.core.errors import InputMismatchError
+from pipelines.infer.wheel.sdist import LEGACY, read_sdist
 from tests.infer.workbench import Entry, sdist, source_files
 
 NAME = "tool-1.0.tar.gz"

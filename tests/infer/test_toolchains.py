@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from builders.errors import InputUnavailableError
-from pipelines.infer.pythons import PythonImage
-from pipelines.infer.target import Pin
-from pipelines.infer.toolchain import Resolver, generator_of, parse_requirements
+from builders.core.errors import InputUnavailableError
+from pipelines.infer.wheel.pythons import PythonImage
+from pipelines.infer.wheel.target import Pin
+from pipelines.infer.wheel.toolchain import Resolver, generator_of, parse_requirements
 from tests.infer.workbench import IMAGES, FakeIndex, backends
 
 DAY = datetime(2022, 6, 1, tzinfo=UTC)

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from builders.digest import Digest
-from builders.errors import InputUnavailableError
+from builders.core.digest import Digest
+from builders.core.errors import InputUnavailableError
+from builders.core.words import Outcome, Verdict
 from builders.locators.project import IndexFile, Project
-from builders.words import Outcome, Verdict
-from pipelines.infer.first import Clues, clues_of
-from pipelines.infer.hypothesis import Hypothesis
-from pipelines.infer.pythons import PythonImage
-from pipelines.infer.sdist import read_sdist
-from pipelines.infer.shipped import read_wheel
-from pipelines.infer.tryout import Tried
+from pipelines.infer.wheel.first import Clues, clues_of
+from pipelines.infer.wheel.hypothesis import Hypothesis
+from pipelines.infer.wheel.pythons import PythonImage
+from pipelines.infer.wheel.sdist import read_sdist
+from pipelines.infer.wheel.shipped import read_wheel
+from pipelines.infer.wheel.tryout import Tried
 
 RELEASED = datetime(2022, 6, 1, tzinfo=UTC)
 BUILT = int(datetime(2022, 6, 1, 10, 0, 20, tzinfo=UTC).timestamp())

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from builders.archives import Limits, members
-from builders.digest import Digest
-from builders.words import Role
+from builders.core.digest import Digest
+from builders.core.words import Role
 from pipelines.judge.copied import InputFile, carried, check_inputs, contents
 
 Maker = Callable[..., bytes]

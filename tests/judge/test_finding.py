@@ -6,8 +6,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from builders.digest import Digest
-from builders.words import Verdict
+from builders.core.digest import Digest
+from builders.core.words import Verdict
 from pipelines.judge.finding import (
     Cause,
     CauseName,

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.store import Store
 from pipelines.log.chain import Chains
 from pipelines.log.checkpoint import Checkpoint, open_checkpoint
 from pipelines.log.checkpointsigner import LocalCheckpointSigner
@@ -19,6 +18,7 @@ from pipelines.log.leaf import FIRST, Leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.reader import LogReader, LogSource
 from pipelines.log.tiles import CHECKPOINT
+from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import InfrastructureError
+from builders.core.errors import InfrastructureError
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.journal import Log

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.center import Center
-from pipelines.evidence.directory import DirectoryStore
+from builders.core.digest import Digest
+from pipelines.center.center import Center
+from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import sign
-from pipelines.evidence.keys import release_run
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
-from pipelines.logbook import Logbook
 from pipelines.signer.local import log_signer
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import release_run
 from tests.command import Ended, samebits
 from tests.evidence.examples import STATEMENTS
 

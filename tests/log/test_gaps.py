@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.statements.status import Head, Heartbeat, Tree, heartbeat

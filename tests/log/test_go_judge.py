@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.evidence import DirectoryStore
+from builders.core.digest import Digest
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.checkpointsigner import LocalCheckpointSigner
 from pipelines.log.errors import LogError, ProofError
@@ -26,6 +25,7 @@ from pipelines.log.merkle import (
 )
 from pipelines.log.note import open_note, sign_note
 from pipelines.log.proof import LogProof
+from pipelines.storage.directory import DirectoryStore
 from tests.log.corpus import GOOD, GOOD_PROOF, INDEX, LEAF, NOTES, TEXT, checkpoint
 from tests.log.golang import Judge, Question, build
 from tests.log.keys import ORIGIN, log, witness

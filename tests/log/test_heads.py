@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import InfrastructureError
+from builders.core.errors import InfrastructureError
 from pipelines.log import heads as cache
 from pipelines.log.edge import Edge
 from pipelines.log.heads import Added, Heads

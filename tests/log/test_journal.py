@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import UsageError
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
 from pipelines.log.checkpointsigner import LocalCheckpointSigner
 from pipelines.log.commit import MAX_LEAVES, commit_key
 from pipelines.log.errors import LogError

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import StoreError
-from pipelines import durable
-from pipelines.evidence.directory import DirectoryStore
+from builders.core.errors import StoreError
 from pipelines.log import journal
 from pipelines.log.commit import commit_key
 from pipelines.log.heads import Heads
 from pipelines.log.tiles import CHECKPOINT
+from pipelines.storage import files as durable
+from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 from tests.log.logs import audited, entries, identities, opened, public
 

@@ -10,8 +10,8 @@ from threading import Barrier
 
 import pytest
 
-from pipelines.evidence.directory import DirectoryStore
 from pipelines.log.commit import commit_key
+from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 from tests.log.logs import (
     audited,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import EvidenceError
 from pipelines.log.commit import MAX_LEAVES, Commit, commit_key
 from pipelines.log.errors import LogError

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 from pipelines.log.chain import Chains
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.bench.log import measure
+from infra.bench.log import measure
 
 
 def test_a_small_log_is_measured() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.log.checkpoint import open_checkpoint

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import NotFoundError
-from pipelines.evidence.store import check_limit
+from builders.core.errors import NotFoundError
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.errors import LogError, NoteError
 from pipelines.log.leaf import FIRST
@@ -24,6 +23,7 @@ from pipelines.log.tiles import (
     spelled,
     unpack_entries,
 )
+from pipelines.storage.store import check_limit
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN

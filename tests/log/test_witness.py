@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import InfrastructureError, StoreError
+from builders.core.errors import InfrastructureError, StoreError
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.statements import read_statement
 from pipelines.evidence.statements.refusal import RefusalStatement

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import InfrastructureError, RecipeError
-from pipelines import durable
+from builders.core.errors import InfrastructureError, RecipeError
 from pipelines.policy import CenterPolicyError, Fault, Policy, load_policy
 from pipelines.policy.accepted import accepted
+from pipelines.storage import files as durable
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from builders.errors import SamebitsError
+from builders.core.errors import SamebitsError
 from pipelines.cli.policy import command
 from pipelines.evidence.signing import create_key
 from pipelines.evidence.statements.statement import show_time

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.digest import canonical_json
-from builders.errors import SamebitsError
-from builders.yamlfile import parse_document
+from builders.core.digest import canonical_json
+from builders.core.errors import SamebitsError
+from builders.core.yamlfile import parse_document
 from pipelines.policy import open_policy, policy_from
 from pipelines.policy.plain import to_bytes
 from tests.policy.world import ALPHA, BETA, NOW, Key, draft, envelope, signed_bytes

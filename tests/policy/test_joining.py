@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from builders.errors import RecipeError, SamebitsError, UsageError
-from builders.words import Kind
-from builders.yamlfile import parse_document
-from pipelines.center import Center
+from builders.core.errors import RecipeError, SamebitsError, UsageError
+from builders.core.words import Kind
+from builders.core.yamlfile import parse_document
+from pipelines.center.center import Center
+from pipelines.center.local_policy import make_local_policy
 from pipelines.cli.policy import command
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.policy import CenterKey, ConsensusRules, Policy, Reviewer, open_policy, policy_from
 from pipelines.policy.joining import Wishes, join_policies, to_yaml
-from pipelines.policy.local import make_local_policy
 from pipelines.policy.quorum import Quorum
 from tests.policy.world import ALPHA, EXPIRES, NOW, Key, center, policy_of
 

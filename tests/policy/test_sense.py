@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from builders.errors import RecipeError
-from builders.yamlfile import parse_document
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import parse_document
 from pipelines.policy import policy_from
 from pipelines.policy.plain import to_dict
 from tests.policy.world import ALPHA, ORIGIN, Data, Key, center, draft, from_yaml, policy_of

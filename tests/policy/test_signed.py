@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.errors import MalformedError
 from pipelines.policy import Fault, PolicyError, SignedPolicy, open_policy, read_signed
 from pipelines.policy.plain import to_bytes

@@ -12,8 +12,8 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from builders.digest import canonical_json
-from builders.yamlfile import Document, parse_document
+from builders.core.digest import canonical_json
+from builders.core.yamlfile import Document, parse_document
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.requests.check import checks_of, modules_of
 
 HEARTBEAT_CHECKS = checks_of(
-    "pipelines/heartbeats.py",
+    "pipelines/log/heartbeats.py",
     modules_of("heartbeats"),
     (
         "a heartbeat is signed",

@@ -8,25 +8,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builders.digest import Digest
-from builders.errors import EngineError
-from builders.runid import new_run_id
-from builders.words import Outcome, Verdict
+from builders.core.digest import Digest
+from builders.core.errors import EngineError
+from builders.core.runid import new_run_id
+from builders.core.words import Outcome, Verdict
 from pipelines.evidence.dsse import Envelope, sign
-from pipelines.evidence.keys import REPORT, release_run
+from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.request import request
 from pipelines.evidence.statements.status import Answer
-from pipelines.evidence.store import Store
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.policy import Policy, Reviewer
-from pipelines.report import Environment, Report
 from pipelines.requests import Desk, Round, Served, SignedRequest, keep_request, pending, serve
 from pipelines.requests.records import receipt_key, request_from, request_key
+from pipelines.storage.names import REPORT, release_run
+from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
 from tests.lab import write_recipe
-from tests.review.people import ADA, BOB, EVE, Person
+from tests.policy.reviews.people import ADA, BOB, EVE, Person
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HERE, ELSEWHERE = "asia", "europe"

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import NotFoundError
-from builders.words import Verdict
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from builders.core.words import Verdict
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.keys import REPORT, release_run
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.status import Answer, receipt
-from pipelines.report import Report
 from pipelines.requests import keep_request
 from pipelines.requests.asking import Heard, exit_code, hear, wait_for
 from pipelines.requests.records import FIRST, LAST, SignedRequest, receipt_key
+from pipelines.storage.names import REPORT, release_run
 from tests.fakes.store import MemoryStore
 from tests.requests.office import CENTER, EVE, HERE, NOW, Center, report, signed
 

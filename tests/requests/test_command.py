@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from builders.errors import UsageError
-from builders.words import Verdict
+from builders.core.errors import UsageError
+from builders.core.words import Verdict
 from pipelines.cli.request import command
-from pipelines.evidence.directory import DirectoryStore
 from pipelines.evidence.signing import create_key
 from pipelines.requests.records import request_from, request_key
+from pipelines.storage.directory import DirectoryStore
 from tests.command import finish, interrupt, started, wait_until
+from tests.policy.reviews.people import Person
 from tests.requests.office import CENTER, HERE, Center
-from tests.review.people import Person
 
 
 class Reviewer:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipelines.center import LOCAL, load_center
+from pipelines.center.center import LOCAL, load_center
+from pipelines.center.keys import public_keys
 from pipelines.cli.heartbeat import command
-from pipelines.evidence.opening import open_store
-from pipelines.heartbeats import newest_heartbeat
-from pipelines.publickeys import public_keys
+from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.storage.opening import open_store
 from tests.command import wait_until
 
 

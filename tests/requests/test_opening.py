@@ -8,25 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from builders.words import Verdict
-from pipelines.center import LOCAL, Center, load_center
+from builders.core.words import Verdict
+from pipelines.center.center import LOCAL, Center, load_center
+from pipelines.center.keys import public_keys
 from pipelines.evidence.dsse import Envelope, sign
-from pipelines.evidence.keys import REPORT, release_run
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.request import request
 from pipelines.evidence.statements.status import Work
-from pipelines.heartbeats import beat, newest_heartbeat
+from pipelines.log.heartbeats import beat, newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer
-from pipelines.publickeys import public_keys
-from pipelines.report import Report
 from pipelines.requests import Desk, keep_request, serve
 from pipelines.requests.asking import exit_code, hear
 from pipelines.requests.opening import open_desk
-from pipelines.workshop import workshop
+from pipelines.storage.names import REPORT, release_run
+from pipelines.verify.session import workshop
 from tests.lab import write_recipe
+from tests.policy.reviews.people import ADA
 from tests.requests.office import report
-from tests.review.people import ADA
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from builders.words import Verdict
+from builders.core.digest import Digest
+from builders.core.words import Verdict
 from pipelines.evidence.statements.status import Answer
 from pipelines.policy import Reviewer
 from pipelines.requests import pending, serve

@@ -12,25 +12,20 @@ from threading import Barrier, Thread
 
 import pytest
 
-from builders.digest import Digest
-from builders.errors import (
-    CancelledError,
-    InfrastructureError,
-    NotFoundError,
-    StoreError,
-)
-from builders.words import Verdict
-from pipelines import rounds
-from pipelines.center import load_center
-from pipelines.evidence.directory import DirectoryStore
+from builders.core.digest import Digest
+from builders.core.errors import CancelledError, InfrastructureError, NotFoundError, StoreError
+from builders.core.words import Verdict
+from pipelines.center.center import load_center
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.status import Answer
-from pipelines.report import Report
+from pipelines.nightly import rounds
 from pipelines.requests import Served, Unanswered, answer, held, look, pending, serve
 from pipelines.requests.records import FIRST, LAST, receipt_key
 from pipelines.requests.rules import Refusal
+from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 from tests.requests.office import (
     ADA,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.evidence.directory import DirectoryStore
+from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.statements.status import Answer, receipt
 from pipelines.requests import Unanswered, pending
 from pipelines.requests.records import FIRST, LAST, MAX_RECORD, receipt_key, request_key
+from pipelines.storage.directory import DirectoryStore
 from tests.requests.office import (
     ADA,
     CENTER,

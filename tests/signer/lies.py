@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from builders.digest import Digest, canonical_json
-from builders.vault import Vault
-from pipelines.evidence.keys import Visibility
+from builders.core.digest import Digest, canonical_json
+from builders.inputs.vault import Vault
 from pipelines.signer.recompute import seal_digest, sealed
+from pipelines.storage.names import Visibility
 from tests.signer.scene import OURS, THEIRS, Scene
 
 Document = dict[str, Any]

@@ -10,20 +10,21 @@ from pathlib import Path
 
 import yaml
 
-from builders.claim import claim_of, recipe_script
-from builders.digest import Digest
+from builders.build.moving import move
+from builders.build.outputs import Output, part_of
+from builders.build.plan import InputFile
+from builders.build.rebuild import Rebuild
+from builders.build.seal import Seal, seal_files
+from builders.core.digest import Digest
+from builders.core.words import Outcome, Role
 from builders.images.lock import ImageLock, load_lock
-from builders.moving import move
-from builders.outputs import Output, part_of
-from builders.plan import InputFile
-from builders.rebuild import Rebuild
-from builders.recipe import LoadedRecipe, load_recipe
-from builders.seal import Seal, seal_files
-from builders.source import source_digest
-from builders.vault import Vault
-from builders.words import Outcome, Role
-from pipelines.center import Center
-from pipelines.evidence.keys import Visibility
+from builders.inputs.source import source_digest
+from builders.inputs.vault import Vault
+from builders.recipe.claim import claim_of, recipe_script
+from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.center.center import Center
+from pipelines.evidence.moved import MovedRebuild
+from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signing import PrivateKey
 from pipelines.judge.compare import compare, confirm
@@ -32,11 +33,10 @@ from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, wor
 from pipelines.judge.look import FileFact
 from pipelines.log.checkpointsigner import LocalCheckpointSigner
 from pipelines.log.signers import LogSigner
-from pipelines.report import Attempt, Environment, Report, SourceFact
-from pipelines.robustness import MovedRebuild
 from pipelines.signer.evidence import Evidence
 from pipelines.signer.local import LocalSigner, folder_locks
 from pipelines.signer.recompute import _COVERAGE
+from pipelines.storage.names import Visibility
 from tests.fakes.store import MemoryStore
 from tests.log.keys import FixedKey
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from securesystemslib.signer import CryptoSigner
 
-from pipelines.center import LOCAL, Center, load_center
+from pipelines.center.center import LOCAL, Center, load_center
 from pipelines.cli.center import command
 from pipelines.evidence.errors import KeyFileError
 from pipelines.signer.local import center_key

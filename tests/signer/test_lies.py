@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from builders.digest import canonical_json
+from builders.core.digest import canonical_json
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.signing import PrivateKey
 from pipelines.signer.checks import CHECKS

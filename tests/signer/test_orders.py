@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.digest import Digest
-from pipelines.bench.samplelog import Tree as MadeTree
+from builders.core.digest import Digest
+from infra.bench.samplelog import Tree as MadeTree
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.signing import PrivateKey

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from builders.errors import StoreConflictError, StoreError
-from builders.runid import RunId
+from builders.core.errors import StoreConflictError, StoreError
+from builders.core.runid import RunId
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.report import Report
 from pipelines.evidence.signed import named
 from pipelines.evidence.signing import KEY_NAMES, PrivateKey, create_key, key_from_uri
-from pipelines.job import Job
-from pipelines.publishing import open_signer, sign_and_store
-from pipelines.report import Report
 from pipelines.signer import LocalSigner, SocketSigner
-from pipelines.steps import attempt_folder, publish
-from pipelines.workshop import workshop
+from pipelines.verify.job import Job
+from pipelines.verify.publish import open_signer, sign_and_store
+from pipelines.verify.session import workshop
+from pipelines.verify.steps import attempt_folder, publish
 from tests.signer.conftest import Stage
 from tests.signer.scene import LOG, RUN, Scene
 
@@ -116,7 +116,7 @@ def test_the_report_is_announced_last(
     for use in KEY_NAMES:
         create_key(job.center.key_folder, use)
     workshop(job.center).__dict__["store"] = scene.store
-    monkeypatch.setattr("pipelines.steps.open_signer", lambda *_: scene.signer(key))
+    monkeypatch.setattr("pipelines.verify.steps.open_signer", lambda *_: scene.signer(key))
     publish(job, report)
     written = [name for name in scene.store.objects if name.startswith(FOLDER)]
     assert sorted(written[:-1]) == NAMES

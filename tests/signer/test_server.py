@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders.errors import UsageError
+from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.signing import PrivateKey, load_key
@@ -223,7 +223,7 @@ def test_a_receiver_bounds_what_it_takes() -> None:
 
 def test_the_command_signs_in_a_process_of_its_own(scene: Scene, tmp_path: Path) -> None:
     """`center init`, then `signer` over the directory store of that center."""
-    from pipelines.evidence.directory import DirectoryStore
+    from pipelines.storage.directory import DirectoryStore
 
     center = tmp_path / "center.yaml"
     center.write_text("schema: samebits/center/v1\nid: zurich\nhome: home\nstore: store\n")

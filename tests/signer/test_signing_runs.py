@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from builders.factors import Factor
-from builders.words import Verdict
+from builders.build.factors import Factor
+from builders.core.words import Verdict
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.signed import named, statement_of
 from pipelines.evidence.signing import PrivateKey

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from builders.words import Outcome
+from builders.core.words import Outcome
 from pipelines.evidence.statements.statement import (
     Count,
     DigestSet,
@@ -26,7 +26,7 @@ from pipelines.evidence.statements.statement import (
 )
 
 if TYPE_CHECKING:
-    from builders.rebuilt import Rebuild
+    from builders.build.rebuilt import Rebuild
     from pipelines.evidence.statements.run import Run
 
 ATTEMPT = "https://samebits.example/rebuild-attempt/v1"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from builders.digest import Digest
-from builders.words import Verdict
+from builders.core.digest import Digest
+from builders.core.words import Verdict
 from pipelines.evidence.statements.statement import (
     Count,
     DigestSet,

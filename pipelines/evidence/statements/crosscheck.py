@@ -1,8 +1,8 @@
 """A cross-check: one center on another's proof of work, from its own bytes; subject = its seal.
 
 Predicate type `https://samebits.example/crosscheck/v1`. The keyed digests of by-products that a
-center publishes can only be made of the bytes themselves (`builders.seal`). Whoever truly built the
-same claim has those bytes, makes the keyed digests again, and signs what came of it.
+center publishes can only be made of the bytes themselves (`builders.build.seal`). Whoever truly
+built the same claim has those bytes, makes the keyed digests again, and signs what came of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.statements.statement import (
     DigestSet,
     Identifier,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from builders.digest import Digest
-from builders.words import Kind
+from builders.core.digest import Digest
+from builders.core.words import Kind
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     DigestSet,

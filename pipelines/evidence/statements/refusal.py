@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.statements.statement import Count, Line, Part, Statement, Time, subject
 
 REFUSAL = "https://samebits.example/witness-refusal/v1"

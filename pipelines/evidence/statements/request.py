@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from builders.digest import Digest
+from builders.core.digest import Digest
 from pipelines.evidence.statements.review import Reviewer
 from pipelines.evidence.statements.statement import (
     Identifier,

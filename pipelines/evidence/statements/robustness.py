@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from builders.factors import Factor, Stays
-from builders.rebuilt import Part as OutputPart
-from builders.words import Outcome
+from builders.build.factors import Factor, Stays
+from builders.build.rebuilt import Part as OutputPart
+from builders.core.words import Outcome
+from pipelines.evidence.moved import MovedRebuild, Robustness
 from pipelines.evidence.statements.attempt import Cut, attempts, cut
 from pipelines.evidence.statements.statement import (
     Count,
@@ -28,10 +29,9 @@ from pipelines.evidence.statements.statement import (
     Uri,
     subject,
 )
-from pipelines.robustness import MovedRebuild, Robustness
 
 if TYPE_CHECKING:
-    from builders.rebuilt import Rebuild
+    from builders.build.rebuilt import Rebuild
     from pipelines.evidence.statements.run import Run
 
 ROBUSTNESS = "https://samebits.example/robustness/v1"

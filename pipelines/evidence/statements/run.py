@@ -9,19 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from builders.build import Build
-from builders.digest import Digest
-from builders.inputs import input_name
+from builders.build.rebuilt import Rebuild
+from builders.core.digest import Digest
+from builders.core.words import Outcome, Role
+from builders.inputs.inputs import input_name
 from builders.locators import FileLocator, GitLocator, Locator
-from builders.rebuilt import Rebuild
-from builders.recipe import LoadedRecipe
-from builders.words import Outcome, Role
+from builders.methods.build import Build
+from builders.recipe.recipe import LoadedRecipe
+from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.report import Attempt, Report
 
 if TYPE_CHECKING:
-    from pipelines.center import Center
+    from pipelines.center.center import Center
 
 CONFIRMING = "confirming"
 _RUN_TIME = "%Y%m%dT%H%M%SZ"

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from builders.digest import Digest, canonical_json
+from builders.core.digest import Digest, canonical_json
 
 NAMESPACE = "https://samebits.example/"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

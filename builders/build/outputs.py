@@ -1,0 +1,123 @@
+"""Outputs, read as hostile: only regular files, no link followed, counts and sizes capped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO
+
+from builders.core.digest import CHUNK, Digest
+from builders.core.errors import BuildFailedError, ScratchError
+from builders.build.rebuilt import Output, Part
+from builders.recipe.recipe import Recipe
+
+__all__ = ["Output", "Part", "copy_files", "part_of", "take_outputs"]
+
+
+def part_of(name: str, recipe: Recipe) -> Part:
+    """Say what an output of that name is; declared artefacts come first."""
+    if any(artefact.name == name for artefact in recipe.artefacts):
+        return Part.ARTEFACT
+    if any(fnmatchcase(name, glob) for glob in recipe.by_products):
+        return Part.BY_PRODUCT
+    if any(fnmatchcase(name, glob) for glob in recipe.ignore):
+        return Part.IGNORED
+    return Part.UNEXPECTED
+
+
+def take_outputs(source: Path, target: Path, recipe: Recipe) -> tuple[Output, ...]:
+    """Copy the outputs of a build, sorted by name; raises as `copy_files` does."""
+    taken = copy_files(source, target, count=recipe.limits.outputs, room=recipe.limits.scratch)
+    return tuple(
+        Output(name=name, size=size, sha256=digest, part=part_of(name, recipe))
+        for name, (size, digest) in taken.items()
+    )
+
+
+def copy_files(
+    source: Path, target: Path, *, count: int, room: int
+) -> dict[str, tuple[int, Digest]]:
+    """Copy the files of a hostile folder; returns size and digest by name, sorted.
+
+    Raises `BuildFailedError` for anything that is no regular file at the top of the folder, and for
+    more than `count` files or `room` bytes.
+    """
+    taken = {}
+    for name in _names(source, limit=count):
+        size, digest = _copy(source, name, target / name, room=room)
+        room -= size
+        taken[name] = (size, digest)
+    return taken
+
+
+def _names(source: Path, *, limit: int) -> list[str]:
+    names: list[str] = []
+    with os.scandir(source) as entries:
+        for entry in entries:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            shown = ascii(entry.name)[1:-1][:120]
+            if not stat.S_ISREG(mode):
+                raise BuildFailedError(
+                    f"the build left {shown} as an output",
+                    got=_kind(mode),
+                    expected="regular files at the top of the output folder",
+                )
+            if len(names) >= limit:
+                raise BuildFailedError(
+                    "the build left too many outputs", got="more", expected=f"at most {limit}"
+                )
+            if not entry.name.isprintable() or entry.name.startswith("."):
+                raise BuildFailedError(f"the build left an output with an odd name: {shown}")
+            names.append(entry.name)
+    return sorted(names)
+
+
+def _copy(source: Path, name: str, target: Path, *, room: int) -> tuple[int, Digest]:
+    hasher, size = hashlib.sha256(), 0
+    with _opened(source, name) as stream:
+        try:
+            with target.open("xb") as out:
+                while piece := stream.read(CHUNK):
+                    size += len(piece)
+                    if size > room:  # a sparse file can claim more than its file system holds
+                        raise BuildFailedError(
+                            "the outputs are too large",
+                            got="more",
+                            expected=f"at most {room} bytes",
+                        )
+                    hasher.update(piece)
+                    out.write(piece)
+        except OSError as error:
+            raise ScratchError(
+                "an output cannot be copied", got=error.strerror, todo="Free some disk space"
+            ) from error
+    return size, Digest(hasher.hexdigest())
+
+
+def _opened(source: Path, name: str) -> BinaryIO:
+    """Open a file that was seen to be regular, whatever may stand in its place by now."""
+    what = f"output {name} changed while it was read"
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(source / name, flags)
+    except OSError as error:
+        raise BuildFailedError(what, got=error.strerror) from error
+    if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BuildFailedError(what, got=_kind(mode))
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")

@@ -1,0 +1,157 @@
+"""The plan of one rebuild: what the container will be, before anything runs.
+
+A pure function of the recipe and its staged inputs, so that it can be read and tested without an
+engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from builders.container.container import (BUILDER, ContainerLimits, ContainerSpec, Mount, RunLabels, User,)
+from builders.core.digest import Digest
+from builders.core.errors import RecipeError
+from builders.methods import METHODS, StagedInput
+from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
+from builders.preload.lock import preload_lock, probe_bytes
+from builders.recipe.recipe import LoadedRecipe
+from builders.core.words import Role
+from builders.methods.zone import needs_file, zone_bytes
+
+GATE = "gate"
+LIBRARY = "clock.so"
+# The loader reads this file in every program, whatever a build does to its environment.
+PRELOAD = "/etc/ld.so.preload"
+SHELL = ("/bin/sh", "-i")
+
+
+class InputFile(BaseModel):
+    """One file that the container will see, pinned; a .dsc brings its companions along."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    role: Role
+    name: str
+    sha256: Digest
+    of: Digest | None = None
+    """The digest of the .dsc that names this file."""
+
+    def staged(self) -> StagedInput:
+        """Return the file as the container sees it."""
+        return StagedInput(role=self.role, name=self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything about the container but where its folders are on this machine."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    hostname: str
+    path: str
+    limits: ContainerLimits
+    control: Mapping[str, bytes]
+    """Files of the control folder, by name."""
+    preload: Digest | None = None
+    """The library of a declared clock, which the vault holds."""
+    user: User = BUILDER
+    core: int | None = None
+    """The only core that the build sees; None for all of this machine."""
+    order_seed: str | None = None
+    """What names of files are hashed with in place of the declared order's own, as a UUID."""
+
+    def spec(
+        self,
+        *,
+        image: str,
+        folder: Path,
+        scratch: Path,
+        labels: RunLabels,
+        interactive: bool = False,
+    ) -> ContainerSpec:
+        """Return the container of this plan, with the folders of one attempt."""
+        control = folder / "control"
+        preload = (Mount(source=control / "preload", target=PRELOAD),) if self.preload else ()
+        return ContainerSpec(
+            image=image,
+            command=SHELL if interactive else self.command,
+            environment=self.environment,
+            hostname=self.hostname,
+            workdir=self.path,
+            mounts=(
+                Mount(source=control, target=CONTROL),
+                *preload,
+                Mount(source=folder / "inputs", target=INPUTS),
+                Mount(source=scratch / "work", target=self.path, read_only=False),
+                Mount(source=scratch / "out", target=OUTPUTS, read_only=False),
+                Mount(source=scratch / "tmp", target="/tmp", read_only=False),  # noqa: S108
+            ),
+            limits=self.limits,
+            labels=labels,
+            gate=control / GATE,
+            user=self.user,
+            core=self.core,
+        )
+
+
+def make_plan(
+    loaded: LoadedRecipe, inputs: Sequence[InputFile], *, script: bytes | None, cores: int
+) -> Plan:
+    """Plan the rebuild of a recipe on a machine of `cores` cores.
+
+    `script` is the recipe's own script file, if it has one. Raises `RecipeError` when the inputs do
+    not fit the method.
+    """
+    recipe = loaded.recipe
+    build = recipe.build
+    method = METHODS[build.method]
+    cpus = min(recipe.limits.cpus, float(cores))
+    try:
+        command = method.command(build, [i.staged() for i in inputs], max(1, int(cpus)))
+    except ValueError as error:
+        raise RecipeError(
+            f"the inputs do not fit method {method.name}",
+            file=str(loaded.path),
+            field="inputs",
+            got=error,
+        ) from error
+    control = {"launch.sh": launcher_bytes(), "method.sh": method.script_bytes()}
+    if script is not None:
+        control["recipe-script"] = script
+    probe: tuple[str, ...] = ()
+    if needs_file(build):
+        probe = ("/bin/sh", f"{CONTROL}/zone.sh")
+        control["zone.sh"] = zone_bytes()
+    if build.clock is not None:
+        probe += ("/bin/sh", f"{CONTROL}/clock.sh")
+        control |= {
+            "clock": build.clock.configuration(),
+            "clock.sh": probe_bytes(),
+            "preload": f"{CONTROL}/{LIBRARY}\n".encode(),
+        }
+    return Plan(
+        command=(
+            "/bin/sh",
+            f"{CONTROL}/launch.sh",
+            build.umask,
+            *probe,
+            "/bin/sh",
+            f"{CONTROL}/method.sh",
+            *command.arguments,
+        ),
+        environment={**command.variables, **build.variables()},
+        hostname=build.hostname,
+        path=build.path,
+        limits=ContainerLimits(
+            cpus=cpus,
+            memory=recipe.limits.memory,
+            pids=recipe.limits.pids,
+            seconds=recipe.limits.time,
+        ),
+        control=control,
+        preload=preload_lock().library if build.clock else None,
+    )

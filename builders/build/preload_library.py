@@ -1,0 +1,156 @@
+"""Building the preload, once a vault: in a locked image, without network, to the locked digest."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path
+
+from builders.container.container import ContainerLimits, Ended, RunLabels
+from builders.core.digest import Digest, digest_file
+from builders.engine import Engine
+from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError
+from builders.images.catalogue import Images
+from builders.images.provide import provide
+from builders.inputs.stock import Progress, quiet
+from builders.methods.method import CONTROL, OUTPUTS, launcher_bytes
+from builders.build.plan import Plan
+from builders.preload.lock import PreloadLock, preload_lock, sources, sources_digest
+from builders.build.rebuild import stage
+from builders.core.runid import new_run_id
+from builders.container.scratch import scratch
+from builders.inputs.vault import Vault
+
+COMPILER = (
+    *("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"),
+    *("-fno-builtin", "-fno-stack-protector"),
+    *("-fPIC", "-fvisibility=hidden", "-nostdlib", "-shared", "-s"),
+    *("-Wl,--build-id=none", "-Wl,-z,relro", "-Wl,-z,now"),
+)
+_LIBRARY = "clock.so"
+_LIMITS = ContainerLimits(cpus=1, memory=512 << 20, pids=64, seconds=120)
+_SCRATCH = 32 << 20
+_making = threading.Lock()
+
+
+def provide_library(
+    images: Images,
+    engine: Engine,
+    vault: Vault,
+    workdir: Path,
+    *,
+    labels: RunLabels | None = None,
+    cancelled: threading.Event | None = None,
+    progress: Progress = quiet,
+) -> Digest:
+    """Make sure that the vault holds the locked library, and return its digest.
+
+    It is built where the vault lacks it, which takes about two seconds beside the image; `labels`
+    are those of the run that needs it. Raises `ImageMismatchError` when it comes out as another
+    one, and what `images.provide` raises.
+    """
+    lock = preload_lock()
+    with _making:
+        if vault.has(lock.library):
+            return lock.library
+        workdir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=workdir, prefix="clock-") as folder:
+            progress(0, 0, "building the declared clock")
+            built = compile_library(
+                lock,
+                images,
+                engine,
+                vault,
+                Path(folder),
+                labels=labels,
+                cancelled=cancelled,
+                progress=progress,
+            )
+            check_library(built, lock, images)
+            vault.add(built, lock.library, what="the declared clock")
+    return lock.library
+
+
+def compile_library(
+    lock: PreloadLock,
+    images: Images,
+    engine: Engine,
+    vault: Vault,
+    folder: Path,
+    *,
+    labels: RunLabels | None = None,
+    cancelled: threading.Event | None = None,
+    progress: Progress = quiet,
+) -> Path:
+    """Compile the library in the image of the lock, and leave it as a file in `folder`.
+
+    Its digest is not looked at. Raises `InfrastructureError` where the compiler fails.
+    """
+    image = provide(lock.image, images, engine, folder, progress)
+    texts = sources()
+    plan = Plan(
+        command=(
+            *("/bin/sh", f"{CONTROL}/launch.sh", "022", *COMPILER),
+            *("-o", f"{OUTPUTS}/{_LIBRARY}", *(f"{CONTROL}/{name}" for name in texts)),
+        ),
+        environment={"HOME": "/tmp/home", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},  # noqa: S108
+        hostname="builder",
+        path="/build/clock",
+        limits=_LIMITS,
+        control={"launch.sh": launcher_bytes(), **texts},
+    )
+    attempt = folder / "attempt"
+    stage(plan, (), vault, attempt)
+    with scratch(attempt, _SCRATCH) as mount:
+        own = labels or RunLabels(run=new_run_id(), center="local")
+        spec = plan.spec(image=image.reference, folder=attempt, scratch=mount, labels=own)
+        log = attempt / "build.log"
+        event = cancelled or threading.Event()
+        result = engine.run(spec, log=log, cancelled=event, scratch=mount)
+        if result.ended is Ended.CANCELLED:
+            raise CancelledError("the run was cancelled")
+        if result.ended is not Ended.EXITED or result.exit_code != 0:
+            raise InfrastructureError(
+                "the declared clock cannot be built",
+                got=log.read_text(errors="replace").strip()[-300:] or result.ended,
+                todo=f"Builder image {lock.image} must have gcc and the headers of the C library",
+            )
+        built = folder / _LIBRARY
+        built.write_bytes((mount / "out" / _LIBRARY).read_bytes())
+    return built
+
+
+def check_library(built: Path, lock: PreloadLock, images: Images) -> None:
+    """Compare a library with its lock; raises `ImageMismatchError`."""
+    got = digest_file(built)
+    if got == lock.library:
+        return
+    here = images.lock(lock.image).image.config
+    other = [
+        what
+        for what, differs in (
+            (f"image {lock.image}", here != lock.config),
+            ("its sources", sources_digest() != lock.sources),
+        )
+        if differs
+    ]
+    raise ImageMismatchError(
+        "the declared clock built here is another library",
+        got=f"sha256 {got}",
+        expected=lock.library,
+        todo=f"Not as in the lock: {', '.join(other) or 'nothing that is known'}. Do not use it "
+        "before it is known why",
+    )
+
+
+def new_lock(image: str, images: Images, library: Path) -> PreloadLock:
+    """Return the lock of a library just built, for a change of its sources or of its image."""
+    return PreloadLock.model_validate(
+        {
+            "schema": "samebits/preload-lock/v1",
+            "image": image,
+            "config": images.lock(image).image.config,
+            "sources": sources_digest(),
+            "library": digest_file(library),
+        }
+    )

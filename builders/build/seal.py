@@ -1,0 +1,51 @@
+"""The seal: a commitment to what was built, made before any shipped file is opened.
+
+SHA-256 of the canonical JSON (RFC 8785) list of {name, size, hmac} over outputs and by-products,
+sorted by name, where hmac is HMAC-SHA256 (RFC 2104) of the file under a key that only this run has.
+Who truly built the same bytes can recompute it; who only knows a published digest cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from builders.core.digest import Digest, canonical_json, keyed_digest
+
+
+class SealedFile(BaseModel):
+    """One line of the seal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    size: int
+    hmac: Digest
+
+
+class Seal(BaseModel):
+    """The digest that is committed to, and the lines it is taken of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    digest: Digest
+    files: tuple[SealedFile, ...]
+
+
+def seal_key(center: str, run: str) -> bytes:
+    """Return the key: the canonical JSON of [center id, run id], so that neither can run over."""
+    return canonical_json([center, run])
+
+
+def seal_files(paths: Iterable[Path], *, center: str, run: str) -> Seal:
+    """Seal the files at `paths` under their own names."""
+    key = seal_key(center, run)
+    files = tuple(
+        SealedFile(name=path.name, size=path.stat().st_size, hmac=keyed_digest(key, path))
+        for path in sorted(paths, key=lambda p: p.name)
+    )
+    return Seal(
+        digest=Digest.of(canonical_json([f.model_dump(mode="json") for f in files])), files=files
+    )

@@ -1,0 +1,123 @@
+"""Scratch space of a fixed size: a file system in a file, mounted through a loop device.
+
+What a build writes can fill it, and nothing else. The order in which a folder lists its files is
+declared: identifiers and seeds are fixed, so nothing else decides. Another seed gives another
+order, which is how a robustness rebuild moves it: an order that a file system in user space made up
+would need a privileged process between a build and its files.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builders.container.container import BUILDER, User
+from builders.container.folderorder import CREATED, HASHED, hash_seed
+from builders.core.errors import ScratchError
+
+IMAGE = "scratch.img"
+MOUNT_POINT = "scratch"
+FOLDERS = ("work", "out", "tmp")
+_UUID = "5a3eb175-0000-4000-8000-000000000000"
+
+
+@contextmanager
+def scratch(
+    folder: Path,
+    size: int,
+    *,
+    order: str = HASHED,
+    seed: str | None = None,
+    owner: User = BUILDER,
+) -> Iterator[Path]:
+    """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
+
+    All of it belongs to `owner`; `order` is that of folders, and `seed` a UUID with which names are
+    hashed in place of its own. It is unmounted and deleted on every path out. Raises
+    `ScratchError`.
+    """
+    require_root()
+    image, mount_point = folder / IMAGE, folder / MOUNT_POINT
+    _make(mount_point, image, size)
+    features = "^has_journal,^dir_index" if order == CREATED else "^has_journal"
+    try:
+        _tool(
+            "mkfs.ext4", "-q", "-F", "-m", "0", "-O", features, "-U", _UUID,
+            "-E", f"nodiscard,hash_seed={seed or hash_seed(order)},root_owner={owner}",
+            str(image),
+        )  # fmt: skip
+        _tool("mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(mount_point))
+        for name in FOLDERS:
+            (mount_point / name).mkdir(mode=0o755)
+            os.chown(mount_point / name, owner.uid, owner.gid)
+        yield mount_point
+    finally:
+        release(folder)
+
+
+def require_root() -> None:
+    """Raise `ScratchError` unless this process may mount file systems."""
+    if os.geteuid() != 0:
+        raise ScratchError(
+            "a scratch file system can only be mounted by root",
+            got=f"user id {os.geteuid()}",
+            todo="Run samebits as root or with sudo",
+        )
+
+
+def _make(mount_point: Path, image: Path, size: int) -> None:
+    try:
+        mount_point.mkdir(mode=0o700)
+        with image.open("xb") as stream:
+            stream.truncate(size)
+    except FileExistsError as error:
+        raise ScratchError("the folder has a scratch space already", got=error.filename) from error
+    except OSError as error:
+        image.unlink(missing_ok=True)
+        mount_point.rmdir()
+        raise ScratchError(
+            "no room for scratch", got=error.strerror, expected=f"{size} bytes"
+        ) from error
+
+
+def release(folder: Path) -> None:
+    """Unmount and delete the scratch space of `folder`, whatever state it is in."""
+    mount_point = folder / MOUNT_POINT
+    for _ in range(50):
+        if not os.path.ismount(mount_point):
+            break
+        # Busy for a moment while the engine lets go of a container that was just removed.
+        try:
+            _tool("umount", str(mount_point))
+        except ScratchError:
+            time.sleep(0.1)
+    else:
+        _tool("umount", "--lazy", str(mount_point))
+    (folder / IMAGE).unlink(missing_ok=True)
+    if mount_point.is_dir():
+        mount_point.rmdir()
+
+
+def _tool(*command: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            timeout=120,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ScratchError(
+            f"{command[0]} cannot be run", got=error, todo="`bash infra/bootstrap.sh` installs it"
+        ) from error
+    if done.returncode:
+        raise ScratchError(
+            f"{command[0]} failed",
+            got=done.stderr.decode(errors="replace").strip()[-300:] or done.returncode,
+            todo="samebits mounts scratch space: it needs root and a free loop device",
+        )

@@ -1,0 +1,93 @@
+"""The claim: what is being claimed to build to these bytes.
+
+SHA-256 of the canonical JSON (RFC 8785) of everything that may change the outputs. Comments,
+limits, expectations, shipped digests, locators and undeclared variation are not in it, so centers
+that fetch by other routes or on larger machines still claim the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import RecipeError
+from builders.core.smallfile import read_fault, read_small_file
+from builders.methods import METHODS
+from builders.methods.build import Build
+from builders.methods.method import launcher_bytes
+from builders.methods.script import ScriptBuild
+from builders.methods.zone import needs_file, zone_bytes
+from builders.preload.lock import preload_lock, probe_bytes
+from builders.recipe.recipe import LoadedRecipe
+
+MAX_SCRIPT = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The digest, and the content it is taken of."""
+
+    digest: Digest
+    content: dict[str, Any]
+
+
+def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
+    """Return the claim of a recipe; `image` is the config digest that its image's lock pins."""
+    recipe = loaded.recipe
+    build = recipe.build
+    method = METHODS[build.method]
+    scripts = {
+        "launcher": str(Digest.of(launcher_bytes())),
+        "method": str(Digest.of(method.script_bytes())),
+    }
+    if build.clock is not None:
+        scripts["clock"] = str(Digest.of(probe_bytes()))
+        scripts["preload"] = str(preload_lock().library)
+    if needs_file(build):
+        scripts["zone"] = str(Digest.of(zone_bytes()))
+    if (own := recipe_script(loaded)) is not None:
+        scripts["recipe"] = str(Digest.of(own))
+    content = {
+        "environment": build.declared_environment(),
+        "image": str(image),
+        "inputs": sorted([str(i.role), str(i.sha256)] for i in recipe.inputs),
+        "kind": str(recipe.kind),
+        "method": build.method,
+        "parameters": _parameters(build),
+        "platform": recipe.platform,
+        "scripts": scripts,
+    }
+    return Claim(digest=Digest.of(canonical_json(content)), content=content)
+
+
+def recipe_script(loaded: LoadedRecipe) -> bytes | None:
+    """Return the script file that a recipe brings, if it does; raises `RecipeError`."""
+    build = loaded.recipe.build
+    if not isinstance(build, ScriptBuild) or build.script is None:
+        return None
+    path = loaded.folder / build.script
+    try:
+        if not path.resolve(strict=True).is_relative_to(loaded.folder.resolve()):
+            raise RecipeError(
+                "the script lies outside the folder of the recipe",
+                file=str(loaded.path),
+                field="build.script",
+                got=build.script,
+                expected="a file beside the recipe",
+            )
+    except (OSError, RuntimeError) as error:
+        raise RecipeError(
+            "the script cannot be read",
+            file=str(loaded.path),
+            field="build.script",
+            got=read_fault(error),
+            expected=f"a file {build.script} beside the recipe",
+        ) from error
+    return read_small_file(path, limit=MAX_SCRIPT, file=str(loaded.path), field="build.script")
+
+
+def _parameters(build: Build) -> dict[str, Any]:
+    """Return the fields that the method adds to those every build has."""
+    shared = {*Build.model_fields, "method", "script"}
+    return {k: v for k, v in build.model_dump(mode="json").items() if k not in shared}

@@ -1,0 +1,245 @@
+"""`samebits bench`: what samebits costs here, side by side with the bare thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipelines.cli.options import PATH, center_option, json_option
+
+
+@click.group()
+def command() -> None:
+    """Measure speed and memory on this machine; figures are printed, never judged."""
+
+
+@command.command()
+@click.argument("recipes", nargs=-1, type=PATH, metavar="[RECIPE...]")
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
+@json_option
+@center_option
+def overhead(
+    recipes: tuple[Path, ...], pairs: int, as_json: bool, center_file: Path | None
+) -> None:
+    """Compare a verification with a bare `docker run` of the same build steps, in turn.
+
+    Start-up (imports, Prefect) is measured apart. Without a RECIPE: libsodium and netbase.
+
+    \b
+    Example:
+      samebits bench overhead --pairs 3 --json
+    """
+    from infra.bench.overhead import measure
+    from infra.bench.show import show
+    from pipelines.center.center import load_center
+
+    show(measure(recipes, load_center(center_file), center_file, pairs=pairs), as_json=as_json)
+
+
+@command.command()
+@click.option("--size", default=1024, show_default=True, help="MiB of the artefact.")
+@json_option
+def memory(size: int, as_json: bool) -> None:
+    """Measure the peak memory of a verification whose artefact is large.
+
+    \b
+    Example:
+      samebits bench memory --size 1024 --json
+    """
+    from infra.bench.memory import measure
+    from infra.bench.show import show
+
+    show(measure(size << 20), as_json=as_json)
+
+
+@command.command()
+@click.option("--size", default=512, show_default=True, help="MiB to hash.")
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
+@json_option
+def digest(size: int, pairs: int, as_json: bool) -> None:
+    """Compare our SHA-256 with `sha256sum`, in turn.
+
+    \b
+    Example:
+      samebits bench digest --json
+    """
+    from infra.bench.digest import measure
+    from infra.bench.show import show
+
+    show(measure(size << 20, pairs=pairs), as_json=as_json)
+
+
+@command.command()
+@click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
+@json_option
+def startup(runs: int, as_json: bool) -> None:
+    """Measure how long `samebits --help` takes as a whole process.
+
+    \b
+    Example:
+      samebits bench startup --json
+    """
+    from infra.bench.show import show
+    from infra.bench.startup import measure
+
+    show(measure(runs), as_json=as_json)
+
+
+@command.command()
+@click.option("--size", default=2048, show_default=True, help="MiB of the large object.")
+@click.option("--records", default=10_000, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--pairs", default=2, show_default=True, type=click.IntRange(1, 100))
+@json_option
+def store(size: int, records: int, pairs: int, as_json: bool) -> None:
+    """Compare the S3 store with plain boto3, in turn: a large object, then many small records.
+
+    The server is the one that AWS_ENDPOINT_URL_S3 names, else a Ceph gateway of its own.
+
+    \b
+    Example:
+      samebits bench store --json
+    """
+    from infra.bench.show import show
+    from infra.bench.store import measure
+
+    show(measure(size << 20, records=records, pairs=pairs), as_json=as_json)
+
+
+@command.command()
+@click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option("--artefacts", default=5, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def check(runs: int, artefacts: int, as_json: bool) -> None:
+    """Measure how long `samebits evidence check` takes as a whole process.
+
+    \b
+    Example:
+      samebits bench check --json
+    """
+    from infra.bench.check import measure
+    from infra.bench.show import show
+
+    show(measure(runs, artefacts=artefacts), as_json=as_json)
+
+
+@command.command()
+@click.option("--leaves", default=1_000_000, show_default=True, type=click.IntRange(1))
+@json_option
+def log(leaves: int, as_json: bool) -> None:
+    """Measure a transparency log of many leaves on a directory store.
+
+    It is built in batches of 1,000, as any log is; then leaves are proved, and all of it is read.
+
+    \b
+    Example:
+      samebits bench log --leaves 100000 --json
+    """
+    from infra.bench.log import measure
+    from infra.bench.show import show
+
+    show(measure(leaves, _told), as_json=as_json)
+
+
+@command.command()
+@click.option("--releases", default=1_000, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+def consensus(releases: int, as_json: bool) -> None:
+    """Measure the consensus over many made-up releases of three centers.
+
+    \b
+    Example:
+      samebits bench consensus --releases 1000 --json
+    """
+    from infra.bench.consensus import measure
+    from infra.bench.show import show
+
+    show(measure(releases, told=lambda line: click.echo(line, err=True)), as_json=as_json)
+
+
+def _told(leaves: int) -> None:
+    if leaves % 50_000 == 0:
+        click.echo(f"{leaves} leaves", err=True)
+
+
+@command.command()
+@click.argument("releases", type=PATH, metavar="LIST")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
+@click.option("--time", "seconds", default="5min", show_default=True, help="For each release.")
+@click.option("--html", type=PATH, metavar="DIR", help="Write a page with chart and table there.")
+@json_option
+@center_option
+def corpus(
+    releases: Path,
+    jobs: int,
+    max_tries: int,
+    seconds: str,
+    html: Path | None,
+    as_json: bool,
+    center_file: Path | None,
+) -> None:
+    """Measure how many releases of a list can be rebuilt bit for bit, and why others cannot.
+
+    LIST has one purl a line. Each release is inferred as `samebits recipe new` does it; what is
+    finished is kept, so that a run that was stopped goes on where it was.
+
+    \b
+    Example:
+      samebits bench corpus popular-wheels.txt --jobs 2 --html /tmp/corpus
+    """
+    from infra.bench.corpus_command import run_corpus
+
+    run_corpus(
+        releases,
+        jobs=jobs,
+        tries=max_tries,
+        time=seconds,
+        html=html,
+        as_json=as_json,
+        center_file=center_file,
+    )
+
+
+@command.command()
+@click.option("--count", default=34, show_default=True, type=click.IntRange(0, 5000))
+@click.option(
+    "--real/--no-real", default=True, show_default=True, help="The recipes that are here."
+)
+@click.option(
+    "--seconds",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 300),
+    help="CPU that the build of a fixture takes.",
+)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--shard", type=click.IntRange(1, 500), help="Releases of one flow run.")
+@click.option("--then", type=click.IntRange(1, 5000), help="Fixtures of a second night.")
+@json_option
+def night(
+    count: int,
+    real: bool,
+    seconds: int,
+    workers: int,
+    shard: int | None,
+    then: int | None,
+    as_json: bool,
+) -> None:
+    """Measure a night of real recipes and small fixtures on a center with its own workers.
+
+    With --then another center has a second night, and the peaks of memory stand side by side.
+
+    \b
+    Example:
+      samebits bench night --json
+      samebits bench night --count 16 --no-real --seconds 20 --json
+      samebits bench night --count 40 --no-real --then 200 --json
+    """
+    from infra.bench.night import measure
+    from infra.bench.show import show
+
+    figures = measure(
+        count=count, real=real, seconds=seconds, workers=workers, shard=shard, then=then
+    )
+    show(figures, as_json=as_json)

@@ -1,0 +1,170 @@
+"""How long the consensus over many releases takes, and whether its memory grows with them."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from builders.core.digest import Digest
+from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from pipelines.consensus import OwnCenter, Source, consensus_of, gather
+from pipelines.evidence.release import ReleaseName
+from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import REPORT, Visibility, private_twin
+
+CENTERS = ("europe", "asia", "americas")
+_RUN = "20260102T030405Z-0a1b2c3d"
+
+
+def measure(releases: int, *, told: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Join `releases` releases of three centers that are made up, signed and stored first.
+
+    Each center has a directory store, and of each release one run of one artefact: three signed
+    statements. The indexes of the logs are at hand, the proofs of work are checked. A process of
+    its own joins a tenth of them, and another one all; seconds are of the joining alone.
+    """
+    with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
+        root = Path(name)
+        start = time.perf_counter()
+        make(root, releases)
+        told(f"made {releases} releases of {len(CENTERS)} centers")
+        made = time.perf_counter() - start
+        return {
+            "releases": releases,
+            "centers": len(CENTERS),
+            "make_seconds": round(made, 1),
+            "few": _measured(root, max(releases // 10, 1)),
+            "all": _measured(root, releases),
+        }
+
+
+def make(root: Path, releases: int) -> None:
+    """Make up the stores of the centers; the order of each log is that in which it is made.
+
+    The first center is the one that joins: it has its outputs and whole reports too.
+    """
+    for center in CENTERS:
+        key, store = MadeUpKey(center), DirectoryStore(root / center)
+        lines = []
+        for number in range(releases):
+            run = _run(center, number)
+            for record, envelope in run.envelopes(key).items():
+                store.put_record(run.folder() + record, envelope.to_bytes())
+                about = run.release if not record.startswith("provenance-") else ""
+                lines.append(f"{envelope.digest().hex}\t{about}")
+            if center == CENTERS[0]:
+                store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
+                for content in run.outputs.values():
+                    store.put_cas(Visibility.PRIVATE, content)
+        (root / f"{center}.log").write_text("\n".join(lines))
+
+
+def join_all(root: Path, releases: int) -> dict[str, int]:
+    """Join the first `releases` releases as the first center; returns how many end how."""
+    policy = _policy()
+    sources = [Source(center=c, store=DirectoryStore(root / c)) for c in CENTERS]
+    own = OwnCenter(id=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
+    logs: dict[str, dict[bytes, int]] = {c: {} for c in CENTERS}
+    about: dict[str, dict[str, set[Digest]]] = {c: defaultdict(set) for c in CENTERS}
+    for c in CENTERS:
+        for number, line in enumerate((root / f"{c}.log").read_text().splitlines()):
+            pae, _, told = line.partition("\t")
+            logs[c][bytes.fromhex(pae)] = number
+            if told:
+                about[c][told].add(Digest(pae))
+
+    def index_of(center: str, pae: Digest) -> int | None:
+        return logs[center].get(bytes.fromhex(pae.hex))
+
+    def logged(center: str, release: str) -> set[Digest]:
+        return about[center].get(release, set())
+
+    counts: dict[str, int] = {}
+    for number in range(releases):
+        release = ReleaseName.parse(_run(CENTERS[0], number).release)
+        gathered = gather(
+            release, sources, policy=policy, index_of=index_of, logged=logged, own=own
+        )
+        for one in consensus_of(gathered, policy.consensus, own=own.id).artefacts:
+            counts[one.result] = counts.get(one.result, 0) + 1
+    return counts
+
+
+def main(root: Path, releases: int) -> None:
+    """Join in this process, and print what it took."""
+    before = _peak()
+    start, busy = time.perf_counter(), time.process_time()
+    counts = join_all(root, releases)
+    figures = {
+        "results": counts,
+        "seconds": round(time.perf_counter() - start, 2),
+        "cpu_seconds": round(time.process_time() - busy, 2),
+        "imported_mib": before,
+        "peak_mib": _peak(),
+    }
+    click.echo(json.dumps(figures))
+
+
+def _measured(root: Path, releases: int) -> dict[str, Any]:
+    words = [sys.executable, "-m", "infra.bench.consensus", str(root), str(releases)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return {"releases": releases, **figures}
+
+
+def _run(center: str, number: int) -> MadeUpRun:
+    return MadeUpRun(
+        center=center,
+        builder=_builder(center),
+        release=f"acme/tool@1.{number}",
+        run=_RUN,
+        files={"tool.deb": MadeUpFile.identical(b"release %d" % number)},
+        by_products={"tool-dbgsym.deb": b"symbols %d" % number},
+    )
+
+
+def _policy() -> Policy:
+    return Policy(
+        version=1,
+        operators=tuple(
+            Operator(name=center, legal=center, key=MadeUpKey(f"law {center}").public)
+            for center in CENTERS
+        ),
+        centers=tuple(
+            PolicyCenter(
+                id=center,
+                operator=center,
+                region=center,
+                builder=_builder(center),
+                verifier=f"https://samebits.example/centers/{center}/verifier",
+                origin=f"samebits.example/centers/{center}",
+                log_key="",
+                keys=(CenterKey(key=MadeUpKey(center).public),),
+            )
+            for center in CENTERS
+        ),
+        consensus=ConsensusRules(k=2, regions=2),
+    )
+
+
+def _builder(center: str) -> str:
+    return f"https://samebits.example/centers/{center}/builder"
+
+
+def _peak() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,48 @@
+"""Reading a log from its first leaf on, as a process of its own: seconds and peak memory.
+
+`python -m infra.bench.logcheck STORE VKEY STOP` checks every bundle, tile and chain before
+leaf STOP, and prints one JSON document.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from pipelines.log.chain import Chains
+from pipelines.log.notekey import NoteKey
+from pipelines.log.reader import LogReader
+from pipelines.storage.directory import DirectoryStore
+
+
+def main(store: str, vkey: str, stop: str) -> None:
+    """Read, and print the figures."""
+    key = NoteKey.parse(vkey)
+    reader = LogReader(DirectoryStore(Path(store)), origin=key.name, keys=[key])
+    reader.checkpoint()
+    before = _peak()
+    chains, gaps = Chains(), 0
+    start, busy = time.perf_counter(), time.process_time()
+    for index, found, facts in reader.facts(0, int(stop), tiles=True):
+        if chains.follow(index, found, facts):
+            gaps += 1
+    figures = {
+        "seconds": time.perf_counter() - start,
+        "processor_seconds": time.process_time() - busy,
+        "gaps": gaps,
+        "peak": _peak(),
+        "above": _peak() - before,
+    }
+    print(json.dumps(figures))
+
+
+def _peak() -> int:
+    """Return the high-water mark of this process in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,283 @@
+"""Made-up centers and their signed findings: real envelopes, real seals, nothing was built."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from builders.build.rebuilt import Output, Part, Rebuild
+from builders.build.seal import SealedFile, seal_key
+from builders.core.digest import Digest, canonical_json
+from builders.core.words import Kind, Outcome, Verdict
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.publickey import ed25519_key
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Attempt, Environment, Report
+from pipelines.evidence.signed import named
+from pipelines.evidence.statements import (
+    AttemptStatement,
+    ComparisonStatement,
+    ProvenanceStatement,
+    Statement,
+)
+from pipelines.evidence.statements import attempt as e
+from pipelines.evidence.statements import comparison as b
+from pipelines.evidence.statements import provenance as a
+from pipelines.evidence.statements.statement import DigestSet, Resource, subject
+from pipelines.judge.finding import CauseName, ExplanationStatus, Finding, ShippedFact, worst
+from pipelines.judge.look import FileFact
+from pipelines.storage.names import release_run
+
+IMAGE, METHOD = "debian-trixie-build", "script"
+_SET = DigestSet(sha256=Digest.of(b"a digest of nothing that is there"))
+_ENVIRONMENT = a.DeclaredEnvironment(
+    hostname="builder", locale="C.UTF-8", path="/build", timezone="UTC", umask="0022", variables={}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeUpFile:
+    """One artefact: what was published, served and built; None where there was nothing."""
+
+    published: bytes
+    served: bytes | None
+    built: bytes | None
+    verdict: Verdict
+    causes: tuple[CauseName, ...] = ()
+
+    @classmethod
+    def identical(cls, content: bytes) -> MadeUpFile:
+        """Return one that is as it should be."""
+        return cls(published=content, served=content, built=content, verdict=Verdict.IDENTICAL)
+
+    @classmethod
+    def different(cls, content: bytes, built: bytes) -> MadeUpFile:
+        """Return one of which something else was built."""
+        return cls(published=content, served=content, built=built, verdict=Verdict.DIFFERENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeUpRun:
+    """One run, as its statements tell it."""
+
+    center: str
+    builder: str
+    release: str
+    run: str
+    files: Mapping[str, MadeUpFile]
+    by_products: Mapping[str, bytes] = field(default_factory=dict)
+    claim: DigestSet = _SET
+    outcome: Outcome = Outcome.BUILT
+
+    @property
+    def started(self) -> datetime:
+        """When it began: its id says so."""
+        return datetime.strptime(self.run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+    @property
+    def finished(self) -> datetime:
+        """When it ended."""
+        return self.started + timedelta(seconds=3)
+
+    @property
+    def outputs(self) -> dict[str, bytes]:
+        """What was built, shipped or not."""
+        built = {name: f.built for name, f in self.files.items() if f.built is not None}
+        return {**built, **self.by_products}
+
+    def seal(self) -> Digest:
+        """Return the seal over what was built."""
+        lines = [self.line(name) for name in sorted(self.outputs)]
+        return Digest.of(canonical_json([line.model_dump(mode="json") for line in lines]))
+
+    def line(self, name: str) -> SealedFile:
+        """Return the line of one output in the seal."""
+        content = self.outputs[name]
+        mac = hmac.new(seal_key(self.center, self.run), content, hashlib.sha256)
+        return SealedFile(name=name, size=len(content), hmac=Digest(mac.hexdigest()))
+
+    def statements(self) -> list[Statement]:
+        """Return what is said of it: A if it was built, B for every file, E."""
+        made = self.provenance() if self.outcome is Outcome.BUILT else None
+        compared = [self.comparison(name, made) for name in self.files]
+        return [*([made] if made else []), *compared, self.attempt()]
+
+    def envelopes(self, key: EnvelopeSigner) -> dict[str, Envelope]:
+        """Return the signed statements by the names of their records."""
+        return named(sign(statement.to_bytes(), key) for statement in self.statements())
+
+    def provenance(self) -> ProvenanceStatement:
+        """Return statement A."""
+        definition = a.BuildDefinition(
+            external_parameters=a.ExternalParameters(
+                release=self.release,
+                recipe=_SET,
+                kind=Kind.BINARY,
+                platform="linux/amd64",
+                method=METHOD,
+                parameters={},
+                image=IMAGE,
+                environment=_ENVIRONMENT,
+            ),
+            internal_parameters=a.InternalParameters(claim=self.claim),
+            resolved_dependencies=(
+                Resource(name=IMAGE, digest=_SET, annotations={"role": "image"}),
+            ),
+        )
+        lines = [self.line(name) for name in sorted(self.by_products)]
+        products = [
+            Resource(
+                name=line.name,
+                digest=DigestSet(hmac_sha256=line.hmac),
+                annotations={"role": "by-product", "size": str(line.size)},
+            )
+            for line in lines
+        ]
+        details = a.RunDetails(
+            builder=a.Builder(id=self.builder),
+            metadata=a.Metadata(
+                invocation_id=self.run, started_on=self.started, finished_on=self.finished
+            ),
+            byproducts=(
+                Resource(name="build.log", digest=_SET),
+                Resource(name="seal", digest=DigestSet(sha256=self.seal())),
+                *products,
+            ),
+        )
+        built = {name: f.built for name, f in self.files.items() if f.built is not None}
+        return ProvenanceStatement(
+            subject=tuple(subject(name, Digest.of(content)) for name, content in built.items()),
+            predicate=a.Provenance(build_definition=definition, run_details=details),
+        )
+
+    def comparison(self, name: str, made: ProvenanceStatement | None) -> ComparisonStatement:
+        """Return statement B of one file."""
+        file = self.files[name]
+        published = DigestSet(sha256=Digest.of(file.published))
+        return ComparisonStatement(
+            subject=(subject(name, Digest.of(file.published)),),
+            predicate=b.Comparison(
+                release=self.release,
+                center=self.center,
+                builder=self.builder,
+                run=self.run,
+                compared_on=self.finished,
+                claim=self.claim,
+                verdict=file.verdict,
+                ground=b.Ground.SAME_DIGEST
+                if file.verdict is Verdict.IDENTICAL
+                else b.Ground.BYTES_DIFFER,
+                shipped=b.Shipped(published=published, served=_file(file.served)),
+                rebuilt=_file(file.built),
+                normalizers=(),
+                causes=file.causes,
+                explanation=b.ExplanationDigests(status=ExplanationStatus.NONE),
+                provenance=DigestSet(sha256=made.digest()) if made else None,
+            ),
+        )
+
+    def attempt(self) -> AttemptStatement:
+        """Return statement E."""
+        built = self.outcome is Outcome.BUILT
+        return AttemptStatement(
+            subject=tuple(subject(n, Digest.of(f.published)) for n, f in self.files.items()),
+            predicate=e.RebuildAttempt(
+                release=self.release,
+                center=self.center,
+                builder=self.builder,
+                run=self.run,
+                number=1,
+                purpose=e.Purpose.JUDGED,
+                outcome=self.outcome,
+                oom_killed=False,
+                log_truncated=False,
+                claim=self.claim,
+                seal=DigestSet(sha256=self.seal()) if built else None,
+                started_on=self.started,
+                finished_on=self.finished,
+            ),
+        )
+
+    def report(self) -> Report:
+        """Return the whole report, as only the center has it."""
+        outputs = tuple(
+            Output(
+                name=name,
+                size=len(content),
+                sha256=Digest.of(content),
+                part=Part.BY_PRODUCT if name in self.by_products else Part.ARTEFACT,
+            )
+            for name, content in sorted(self.outputs.items())
+        )
+        rebuild = Rebuild(outcome=self.outcome, wall_seconds=1.0, outputs=outputs)
+        findings = tuple(_finding(name, file) for name, file in self.files.items())
+        release = ReleaseName.parse(self.release)
+        return Report(
+            vendor=release.vendor,
+            product=release.product,
+            version=release.version,
+            center=self.center,
+            run=self.run,
+            claim=self.claim.sha256,
+            seal=self.seal(),
+            outcome=self.outcome,
+            verdict=worst(findings),
+            artefacts=findings,
+            environment=Environment(declared={}, method=METHOD, image=IMAGE),
+            timings={"total": 3.0},
+            attempts=(Attempt(number=1, purpose="judged", rebuild=rebuild),),
+        )
+
+    def folder(self) -> str:
+        """Return the folder of its records in a store."""
+        name = ReleaseName.parse(self.release)
+        return release_run(name.vendor, name.product, name.version, self.center, self.run)
+
+
+class MadeUpKey:
+    """An Ed25519 key that is kept nowhere; the same seed is the same key."""
+
+    def __init__(self, seed: str) -> None:
+        """Make the key of a seed."""
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            PublicFormat,
+        )
+
+        secret = hashlib.sha256(seed.encode()).digest()
+        self._private = ed25519.Ed25519PrivateKey.from_private_bytes(secret)
+        raw = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.public = ed25519_key(raw)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature over `message`."""
+        return self._private.sign(message)
+
+
+def _file(content: bytes | None) -> b.FileDigest | None:
+    if content is None:
+        return None
+    return b.FileDigest(digest=DigestSet(sha256=Digest.of(content)), size=len(content))
+
+
+def _fact(content: bytes | None) -> FileFact | None:
+    return None if content is None else FileFact(sha256=Digest.of(content), size=len(content))
+
+
+def _finding(name: str, file: MadeUpFile) -> Finding:
+    served = _fact(file.served)
+    return Finding(
+        name=name,
+        verdict=file.verdict,
+        reason="made up",
+        shipped=ShippedFact(
+            published=Digest.of(file.published),
+            sha256=served.sha256 if served else None,
+            size=served.size if served else None,
+        ),
+        rebuilt=_fact(file.built),
+    )

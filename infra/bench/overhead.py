@@ -1,0 +1,144 @@
+"""A verification beside a bare `docker run` of the same build steps, in turn.
+
+Three things are timed in each round: the bare container, the verification without a scheduler, and
+the flow. What the second costs above the first is samebits' own share; what the third costs above
+the second is Prefect's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from builders.build.plan import make_plan
+from builders.build.rebuild import stage
+from builders.container.container import BUILDER_GID, BUILDER_UID
+from builders.core.errors import EngineError
+from builders.core.words import Outcome
+from builders.recipe.claim import recipe_script
+from infra.bench.show import spread
+from pipelines.center.center import Center
+from pipelines.cli.lint import check_recipes
+from pipelines.flows.server import EmbeddedServer
+from pipelines.verify import progress, steps
+from pipelines.verify.job import Job
+from pipelines.verify.session import recipes_folder
+from pipelines.verify.verify import job_for, verify
+
+_DEFAULT = ("debian/libsodium/1.0.18-1+deb13u1.yaml", "debian/netbase/6.5.yaml")
+
+
+class _Quiet:
+    """Shows nothing: a benchmark prints figures alone."""
+
+    def step(self, release: str, step: str) -> None:
+        """Show nothing."""
+
+    def detail(self, release: str, text: str) -> None:
+        """Show nothing."""
+
+    def done(self, release: str, text: str) -> None:
+        """Show nothing."""
+
+
+def measure(
+    recipes: tuple[Path, ...], center: Center, center_file: Path | None, *, pairs: int
+) -> dict[str, Any]:
+    """Return seconds and ratios of every recipe, and the start-up apart."""
+    paths = recipes or tuple(recipes_folder() / "releases" / name for name in _DEFAULT)
+    check_recipes(paths, center)
+    progress.watch_with(_Quiet())
+    begin = time.perf_counter()
+    with EmbeddedServer(center.home / "prefect") as server:
+        from pipelines.flows.verify_release import heartbeat, verify_release
+
+        imported = time.perf_counter()
+        server.wait()
+        answering = time.perf_counter()
+        releases = {}
+        for path in paths:
+            rounds = []
+            for number in range(pairs + 1):
+                bare = _bare(path, center)
+                plain = _timed_plain(path, center)
+                start = time.perf_counter()
+                with heartbeat(wanted=not server.embedded):
+                    verify_release(str(path), str(center_file) if center_file else None)
+                flow = time.perf_counter() - start
+                if number:  # the first round warms caches, vault and images
+                    rounds.append((bare, plain, flow))
+            releases[path.parent.name] = _figures(rounds)
+    return {
+        "pairs": pairs,
+        "startup_seconds": {
+            "imports": round(imported - begin, 3),
+            "prefect_answers": round(answering - begin, 3),
+        },
+        "releases": releases,
+    }
+
+
+def _figures(rounds: list[tuple[float, float, float]]) -> dict[str, Any]:
+    bare, plain, flow = (list(column) for column in zip(*rounds, strict=True))
+    return {
+        "bare_seconds": spread(bare),
+        "verify_seconds": spread(plain),
+        "flow_seconds": spread(flow),
+        "flow_to_bare_ratio": round(median(f / b for b, _, f in rounds), 3),
+        "flow_above_bare_seconds": round(median(f - b for b, _, f in rounds), 3),
+        "own_share_seconds": round(median(p - b for b, p, _ in rounds), 3),
+        "prefect_share_seconds": round(median(f - p for _, p, f in rounds), 3),
+    }
+
+
+def _timed_plain(path: Path, center: Center) -> float:
+    start = time.perf_counter()
+    with job_for(path, center) as job:
+        verify(job)
+    return time.perf_counter() - start
+
+
+def _bare(path: Path, center: Center) -> float:
+    """Run the build steps in a plain container with plain folders, and return its seconds."""
+    with (
+        job_for(path, center) as job,
+        tempfile.TemporaryDirectory(prefix="samebits-bench-") as name,
+    ):
+        return _bare_run(job, Path(name))
+
+
+def _bare_run(job: Job, folder: Path) -> float:
+    shop, loaded = job.shop(), job.loaded()
+    inputs = steps.fetch_inputs(job)
+    image = steps.provide_image(job)
+    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=shop.engine.facts().cpus)
+    attempt = folder / "attempt"
+    stage(plan, inputs, shop.vault, attempt)
+    writable = {plan.path: "work", "/out": "out", "/tmp": "tmp"}  # noqa: S108
+    command = ["docker", "run", "--rm", "--network", "none", "--hostname", plan.hostname]
+    command += ["--user", f"{BUILDER_UID}:{BUILDER_GID}", "--workdir", plan.path]
+    for name, value in plan.environment.items():
+        command += ["--env", f"{name}={value}"]
+    for target, name in (("/samebits", "control"), ("/inputs", "inputs")):
+        command += ["--volume", f"{attempt / name}:{target}:ro"]
+    for target, name in writable.items():
+        (folder / name).mkdir()
+        shutil.chown(folder / name, BUILDER_UID, BUILDER_GID)
+        command += ["--volume", f"{folder / name}:{target}"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*command, image.reference, *plan.command[3:]], capture_output=True, check=False
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise EngineError(
+            "the bare build failed",
+            got=done.stderr.decode(errors="replace")[-300:],
+            expected=Outcome.BUILT,
+        )
+    return seconds

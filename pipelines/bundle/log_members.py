@@ -1,0 +1,128 @@
+"""What the log says of one run, for a bundle: leaves, proofs, the policy, the newest heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from builders.core.smallfile import read_small_file
+from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, MAX_POLICY, OTHER, POLICY, PROOF
+from pipelines.center.center import Center
+from pipelines.center.keys import log_key, public_keys
+from pipelines.center.local_policy import local_policy_file
+from pipelines.center.logs import witness_keys
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.records import RunName
+from pipelines.evidence.signed import SUFFIX
+from pipelines.log.checkpoint import SignedCheckpoint
+from pipelines.log.cosigning import WitnessedLog, best, cosigned
+from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
+from pipelines.log.journal import Log
+from pipelines.log.leaf import StatementLeaf
+from pipelines.log.proof import LogProof
+from pipelines.log.reader import LogReader, published
+from pipelines.policy import Policy
+from pipelines.storage.opening import open_store
+from pipelines.storage.store import Store
+
+
+def log_members(
+    store: Store,
+    name: RunName,
+    center: Center,
+    log: Log,
+    policy: Policy,
+    statements: Mapping[str, bytes],
+    now: datetime,
+) -> dict[str, bytes]:
+    """Return the members of a bundle that the log adds to the `statements` of a run, by name.
+
+    Raises `NotFoundError` for a run that is not in the log, `LogError` for a log that is not whole.
+    """
+    first, last = _range(log, name, statements)
+    signed = _checkpoint(store, center, policy, last)
+    reader = LogReader(store, origin=center.origin, keys=[log_key(center)], checkpoint=signed)
+    note = signed.note.to_bytes()
+    own = {Envelope.from_bytes(data).digest() for data in statements.values()}
+    found: dict[str, bytes] = {}
+    others: dict[Digest, int] = {}
+    for index, leaf in reader.leaves(first, last + 1):
+        if leaf.release != str(name.release):
+            continue
+        proof = LogProof(index=index, hashes=reader.inclusion(index), checkpoint=note)
+        found[f"{LOG}{index}{LEAF}"] = leaf.to_bytes()
+        found[f"{LOG}{index}{PROOF}"] = proof.to_bytes()
+        if isinstance(leaf, StatementLeaf) and leaf.pae not in own:
+            others[leaf.pae] = index
+    path = center.policy or local_policy_file(center.home)
+    if path.is_file():
+        found[POLICY] = read_small_file(path, limit=MAX_POLICY, file=str(path))
+    return found | _others(store, name, others) | _heartbeat(store, center, signed, now)
+
+
+def _range(log: Log, name: RunName, statements: Mapping[str, bytes]) -> tuple[int, int]:
+    """Return the indexes of the first and the last leaf of a run."""
+    places = {member: log.find(f"pae:{_digest(data)}") for member, data in statements.items()}
+    if missing := sorted(member for member, index in places.items() if index is None):
+        raise NotFoundError(
+            f"run {name.run} of {name.release} is not in the log yet",
+            got=f"no leaf for {missing[0]}",
+            todo="`samebits log checkpoint` logs what waits",
+        )
+    found = [
+        index for index in (log.find(f"run:{name.run}"), *places.values()) if index is not None
+    ]
+    return min(found), max(found)
+
+
+def _digest(data: bytes) -> str:
+    return str(Envelope.from_bytes(data).digest())
+
+
+def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[str, bytes]:
+    """Return the statements of other runs that were logged among those of this one.
+
+    One that the store has not is left out, and the check of the bundle says so.
+    """
+    found: dict[str, bytes] = {}
+    siblings = name.prefix[: name.prefix.rindex("/", 0, -1) + 1]
+    for key in store.list(siblings) if wanted else ():
+        if len(found) == len(wanted):
+            break
+        if not key.endswith(SUFFIX) or key.startswith(name.prefix):
+            continue
+        data = store.get(key, MAX_ENVELOPE)
+        index = wanted.get(Envelope.from_bytes(data).digest())
+        if index is not None:
+            found[f"{LOG}{index}{OTHER}"] = data
+    return found
+
+
+def _checkpoint(store: Store, center: Center, policy: Policy, last: int) -> SignedCheckpoint:
+    """Return the largest checkpoint that enough witnesses have cosigned, or else the newest."""
+    witnesses = witness_keys(policy, center.id)
+    known = WitnessedLog(origin=center.origin, keys=(log_key(center),), witnesses=tuple(witnesses))
+    newest = published(store, origin=known.origin, keys=known.keys, witnesses=known.witnesses)
+    if newest is None:
+        raise NotFoundError(
+            f"the log {center.origin} has no checkpoint",
+            todo="`samebits log checkpoint` publishes one",
+        )
+    stores: Iterable[Store] = [open_store(peer.store) for peer in center.peers]
+    for signed in best([newest, *cosigned(stores, known)], index=last):
+        if policy.quorum.met({witnesses[c.key] for c in signed.cosignatures}):
+            return signed
+    return newest
+
+
+def _heartbeat(
+    store: Store, center: Center, signed: SignedCheckpoint, now: datetime
+) -> dict[str, bytes]:
+    """Return the newest heartbeat, unless it is younger than the checkpoint."""
+    keys = [public_keys(center)["statements"]]
+    beat = newest_heartbeat(store, center.id, keys, now=now)
+    if beat is None or beat.predicate.log.size > signed.checkpoint.size:
+        return {}
+    return {HEARTBEAT: store.get(heartbeat_key(beat), MAX_ENVELOPE)}

@@ -1,0 +1,52 @@
+"""A center's public keys, read without opening a private one."""
+
+from __future__ import annotations
+
+from pipelines.center.center import Center
+from pipelines.evidence.errors import KeyFileError
+from pipelines.evidence.publickey import PublicKey, read_public_key
+from pipelines.evidence.signing import KEY_NAMES, read_public_file
+from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
+
+
+def public_keys(center: Center) -> dict[str, PublicKey]:
+    """Return a center's public keys by use; raises `KeyFileError` without one for statements."""
+    paths = {use: center.key_folder / f"{use}.pub" for use in KEY_NAMES}
+    paths |= {use: source.public for use, source in center.key_sources}
+    return {
+        use: read_public_key(read_public_file(path))
+        for use, path in sorted(paths.items())
+        if use == "statements" or path.exists()
+    }
+
+
+def log_key(center: Center) -> NoteKey:
+    """Return the key of the center's log; raises `KeyFileError` for a center without one."""
+    return note_key(center.origin, ED25519, _required(center, "log"))
+
+
+def witness_key(center: Center) -> NoteKey:
+    """Return the key under which the center cosigns; raises `KeyFileError` when it has none."""
+    return note_key(f"{center.origin}/witness", COSIGNATURE, _required(center, "witness"))
+
+
+def note_key(name: str, algorithm: int, public: PublicKey) -> NoteKey:
+    """Return a public key as notes name it; raises `KeyFileError` unless it is Ed25519."""
+    if public.keytype != "ed25519":
+        raise KeyFileError(
+            "notes are signed with Ed25519",
+            got=f"a key of type {public.keytype}",
+            expected="ed25519",
+        )
+    return NoteKey(name=name, algorithm=algorithm, key=bytes.fromhex(public.value))
+
+
+def _required(center: Center, use: str) -> PublicKey:
+    found = public_keys(center).get(use)
+    if found is None:
+        raise KeyFileError(
+            f"center {center.id} has no key for its {use}",
+            got=f"no {use}.pub in {center.key_folder}",
+            todo="`samebits center init` makes the keys of a center",
+        )
+    return found

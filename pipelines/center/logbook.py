@@ -1,0 +1,179 @@
+"""A center's log as its runs use it: the seal before a look, statements once they are stored.
+
+Between a statement's appearance in the store and its leaf in the log a process can die, or the
+store can go away. So where statements are about to be stored is written down in `log/pending` of
+the center's home first, and crossed out when they are logged; whoever settles next finishes what
+the dead have left. A log is never written through an outbox: a leaf that waits is in no log.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from builders.core.digest import Digest
+from builders.core.errors import InfrastructureError
+from builders.inputs.vault import Vault
+from pipelines.center.center import Center
+from pipelines.center.keys import log_key
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.log.checkpointsigner import CheckpointSigner
+from pipelines.log.journal import Appended, CommitmentEntry, Log, StatementEntry
+from pipelines.log.leaf import own_key
+from pipelines.signer.checkpoints import AskedCheckpointSigner
+from pipelines.storage.names import decode
+from pipelines.storage.opening import open_store
+from pipelines.storage.store import Store
+from pipelines.verify.publish import open_signer
+
+_LOG = logging.getLogger("samebits")
+_RELEASES = "public/releases/"
+
+
+class Logbook:
+    """The log of one center, and what is on its way into it."""
+
+    def __init__(
+        self, center: Center, *, store: Store, log_store: Store, signer: CheckpointSigner
+    ) -> None:
+        """Read statements in `store`; write the log into `log_store`, the same without an outbox.
+
+        Nothing is opened yet.
+        """
+        home = center.home / "log"
+        self._center = center
+        self._store = store
+        self._pending = home / "pending"
+        self.log = Log(log_store, origin=center.origin, signer=signer, home=home)
+
+    def commit(self, *, release: str, run: str, claim: Digest, seal: Digest) -> int:
+        """Log the commitment of a run, and return its index; raises `LogError`, `StoreError`."""
+        entry = CommitmentEntry(
+            center=self._center.id, release=release, run=run, claim=claim, seal=seal
+        )
+        return self.log.append([entry]).leaves[0].index
+
+    @contextmanager
+    def storing(self, place: str) -> Iterator[None]:
+        """Write down that statements come to `place`, the key of one or the folder of many.
+
+        While the block runs nobody settles that place; afterwards anybody does.
+        """
+        path = self._note(place)
+        note = self._hold(path, place)
+        try:
+            yield
+        finally:
+            os.close(note)
+
+    def settle(self, *places: str) -> Appended | None:
+        """Log all statements that are stored and not logged, those in `places` among them.
+
+        None when there was nothing to do. A record that cannot be read is left written down, and
+        does not hold the others up. Raises `LogError`, `StoreError`; what was not logged stays
+        written down.
+        """
+        with ExitStack() as held:
+            waiting = dict(self._waiting(held))
+            entries, damaged = list[StatementEntry](), set[str]()
+            for place in sorted({*places, *waiting}):
+                for key in self._records(place):
+                    try:
+                        entries.append(self._entry(key))
+                    except EvidenceError as error:
+                        _LOG.warning("%s is not logged: %s", key, error)
+                        damaged.add(place)
+            appended = self.log.append(entries) if entries else None
+            for place, path in waiting.items():
+                if place not in damaged:
+                    path.unlink(missing_ok=True)
+        return appended
+
+    def _note(self, place: str) -> Path:
+        return self._pending / Digest.of(place.encode()).hex
+
+    def _hold(self, path: Path, place: str) -> int:
+        """Write a note durably and return it, open and locked; raises `InfrastructureError`."""
+        try:
+            self._pending.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while True:
+                note = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    fcntl.flock(note, fcntl.LOCK_EX)
+                    os.write(note, place.encode())
+                    os.fsync(note)
+                    if _is_there(note, path):
+                        return note
+                except OSError:
+                    os.close(note)
+                    raise
+                os.close(note)  # somebody settled the place and took the note away: write another
+        except OSError as error:
+            raise _broken(path, error) from error
+
+    def _waiting(self, held: ExitStack) -> Iterator[tuple[str, Path]]:
+        """Yield the places that nobody is storing into; their notes are locked by `held`."""
+        if not self._pending.is_dir():
+            return
+        for path in self._pending.iterdir():
+            try:
+                note = held.enter_context(path.open("rb"))
+                fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (FileNotFoundError, BlockingIOError):
+                continue  # settled by another process, or being stored into
+            if place := note.read().decode():
+                yield place, path
+
+    def _records(self, place: str) -> Iterator[str]:
+        if not place.endswith("/"):
+            if self._store.has(place):
+                yield place
+            return
+        for key in self._store.list(place):
+            if key.endswith(SUFFIX):
+                yield key
+
+    def _entry(self, key: str) -> StatementEntry:
+        envelope = Envelope.from_bytes(self._store.get(key, MAX_ENVELOPE))
+        return StatementEntry(
+            center=self._center.id,
+            release=release_key(key, self._center.id),
+            pae=envelope.digest(),
+            keyid=envelope.signatures[0].keyid,
+            predicate_type=statement_of(envelope).predicate_type,
+        )
+
+
+def open_logbook(center: Center, store: Store, vault: Vault) -> Logbook:
+    """Return the logbook of a center; raises `KeyFileError` without its key for the log."""
+    signer = AskedCheckpointSigner(open_signer(center, store, vault), log_key(center))
+    return Logbook(center, store=store, log_store=open_store(center.store), signer=signer)
+
+
+def release_key(key: str, center: str) -> str:
+    """Return the release key of a statement's record: its release, or the center's own key."""
+    if not key.startswith(_RELEASES):
+        return own_key(center)
+    vendor, product, version = map(decode, key.removeprefix(_RELEASES).split("/")[:3])
+    return f"{vendor}/{product}@{version}"
+
+
+def _is_there(note: int, path: Path) -> bool:
+    try:
+        return os.fstat(note).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _broken(path: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"cannot write {path}",
+        got=error.strerror,
+        todo="Check permissions and free space of the center's home",
+    )

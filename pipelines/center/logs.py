@@ -1,0 +1,198 @@
+"""The logs that a center has to do with: its own, those of its peers, and their statements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from builders.core.errors import UsageError
+from pipelines.center.center import Center, Peer
+from pipelines.center.keys import log_key, public_keys
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.log.cosigning import Collected, WitnessedLog, collect
+from pipelines.log.gaps import GapKind, StoredStatement, Wholeness, check_log
+from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.log.journal import Log
+from pipelines.log.notekey import NoteKey
+from pipelines.log.reader import LogReader
+from pipelines.log.witness import Seen, Witness
+from pipelines.policy import Policy, PolicyCenter, PolicyError
+from pipelines.policy.vkey import log_key as parse_log_key
+from pipelines.policy.vkey import witness_key as parse_witness_key
+from pipelines.signer.local import center_key
+from pipelines.storage.opening import open_store
+from pipelines.storage.store import Store
+
+_OTHERS = ("public/log/", "public/reviews/")
+"""Folders whose envelopes others have signed, or that stand beside the log."""
+_RELEASES = "public/releases/"
+_RUN_DEPTH = 8
+_ON_ITS_WAY = 20.0
+"""Seconds after which what was stored is in the log, unless whoever stored it has died."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownLog:
+    """A log, where it is, and the key that signs it."""
+
+    center: str
+    origin: str
+    store: Store
+    key: NoteKey
+    statement_keys: tuple[PublicKey, ...]
+    """The keys that sign the center's statements."""
+
+    def reader(self) -> LogReader:
+        """Return a reader of its newest checkpoint."""
+        return LogReader(self.store, origin=self.origin, keys=[self.key])
+
+
+def own_log(center: Center, policy: Policy) -> KnownLog:
+    """Return the log of a center, with the former keys that its policy knows.
+
+    Raises `KeyFileError` when it has no key for a log.
+    """
+    mine = public_keys(center)["statements"]
+    known = [k.key for c in policy.centers if c.id == center.id for k in c.keys]
+    return KnownLog(
+        center=center.id,
+        origin=center.origin,
+        store=open_store(center.store),
+        key=log_key(center),
+        statement_keys=(mine, *(key for key in known if key.material != mine.material)),
+    )
+
+
+def peer_log(policy: Policy, peer: Peer) -> KnownLog:
+    """Return the log of a peer as the policy knows it; raises `PolicyError`."""
+    known = policy.center(peer.id)
+    return KnownLog(
+        center=known.id,
+        origin=known.origin,
+        store=open_store(peer.store),
+        key=parse_log_key(known.log_key),
+        statement_keys=tuple(key.key for key in known.keys),
+    )
+
+
+def witness_keys(policy: Policy, center: str) -> dict[NoteKey, str]:
+    """Return the keys of the witnesses of a center's log, with the names its quorum has for them.
+
+    What a center says of its own log counts for nothing.
+    """
+    return {parse_witness_key(w.key): w.name for w in policy.witnesses_for(center)}
+
+
+def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
+    """Return a center's log, as its cosignatures are verified."""
+    return WitnessedLog(
+        origin=known.origin,
+        keys=(parse_log_key(known.log_key),),
+        witnesses=tuple(witness_keys(policy, known.id)),
+    )
+
+
+def own_witness(
+    center: Center, store: Store, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Witness:
+    """Return the witness that a center is for its peers; raises `KeyFileError`."""
+    return Witness(
+        home=center.home / "witness",
+        store=store,
+        private=center_key(center, "witness"),
+        name=f"{center.origin}/witness",
+        clock=clock,
+    )
+
+
+def witness_peers(center: Center, policy: Policy, store: Store) -> Iterator[tuple[str, Seen]]:
+    """Look at the log of every peer; yields the peer's id and what came of it.
+
+    Raises `PolicyError` for a peer that the policy does not know, `StoreError` for the own store.
+    """
+    witness = own_witness(center, store)
+    for peer in center.peers:
+        known = peer_log(policy, peer)
+        yield peer.id, witness.look(known.store, origin=known.origin, keys=[known.key])
+
+
+def collect_cosignatures(center: Center, policy: Policy, log: Log) -> Collected | None:
+    """Join what the peers have cosigned to the published checkpoint; None when there is no log.
+
+    A policy that does not name the center has no witnesses for it.
+    """
+    try:
+        known = policy.center(center.id)
+    except PolicyError:
+        return None
+    stores = [open_store(peer.store) for peer in center.peers]
+    return collect(open_store(center.store), stores, witnessed(known, policy), log)
+
+
+def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:
+    """Yield the statements of `store` that belong into the log: those that its center signed."""
+    signers = {key.keyid for key in log.statement_keys}
+    for key in store.list("public/"):
+        if not key.endswith(SUFFIX) or key.startswith(_OTHERS):
+            continue
+        parts = key.split("/")
+        run = parts[6] if key.startswith(_RELEASES) and len(parts) == _RUN_DEPTH else None
+        if run is not None and parts[5] != log.center:
+            continue
+        try:
+            envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
+            statement = statement_of(envelope)
+        except EvidenceError:
+            continue  # no statement of anybody: `evidence list` names it
+        if signers & {s.keyid for s in envelope.signatures}:
+            yield StoredStatement(
+                key=key, identity=f"pae:{envelope.digest()}", statement=statement, run=run
+            )
+
+
+def find_peer(center: Center, name: str) -> Peer:
+    """Return a peer by its id; raises `UsageError`."""
+    for peer in center.peers:
+        if peer.id == name:
+            return peer
+    raise UsageError(
+        f"center {center.id} has no such peer",
+        got=ascii(name[:80]),
+        expected=", ".join(p.id for p in center.peers) or "peers in the center's file",
+    )
+
+
+def check_whole(
+    log: KnownLog,
+    count: Callable[[int], None] = lambda _: None,
+    *,
+    wait: Callable[[float], None] = time.sleep,
+) -> Wholeness:
+    """Read a whole log, and hold its store and newest heartbeat against it; raises `LogError`.
+
+    A statement is stored before it is logged. So one that only the store has is looked for once
+    more after a while, with `wait`, and is a gap if the log still has not got it.
+    """
+    found = _look(log, count)
+    early = {gap.about for gap in found.gaps if gap.kind is GapKind.UNLOGGED}
+    if not early:
+        return found
+    wait(_ON_ITS_WAY)
+    found = _look(log, count)
+    found.gaps = [g for g in found.gaps if g.kind is not GapKind.UNLOGGED or g.about in early]
+    return found
+
+
+def _look(log: KnownLog, count: Callable[[int], None]) -> Wholeness:
+    beat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
+    return check_log(
+        log.reader(),
+        stored=stored_statements(log, log.store),
+        heartbeat=None if beat is None else beat.predicate,
+        count=count,
+    )

@@ -1,0 +1,121 @@
+"""Tools of the judge, each run in a container: no network, not root, capped memory and time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from builders.build.outputs import copy_files
+from builders.build.plan import GATE
+from builders.container.container import (
+    ContainerLimits,
+    ContainerResult,
+    ContainerSpec,
+    Ended,
+    Mount,
+    RunLabels,
+)
+from builders.container.scratch import scratch
+from builders.core.errors import BuildFailedError
+from builders.engine import Engine
+from builders.methods.build import BASE_VARIABLES
+from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
+from pipelines.explain.tools import Ended as ToolEnded
+from pipelines.explain.tools import ToolResult
+
+_SCRATCH = 4 << 30
+_LOG_TAIL = 1 << 16
+_MAX_OUTPUTS = 16
+
+
+class ContainerToolRunner:
+    """Runs tools of one image; see `pipelines.explain.tools.ToolRunner`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        image: str,
+        *,
+        folder: Path,
+        labels: RunLabels,
+        cancelled: threading.Event,
+    ) -> None:
+        """Keep the working files of every call below `folder`."""
+        self._engine, self._image, self._folder = engine, image, folder
+        self._labels, self._cancelled = labels, cancelled
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        inputs: Mapping[str, Path],
+        outputs: Path,
+        seconds: int,
+        memory: int,
+    ) -> ToolResult:
+        """Run `argv`; see the protocol."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder, prefix="tool-"))
+        control = folder / "control"
+        control.mkdir(mode=0o755)
+        (control / "launch.sh").write_bytes(launcher_bytes())
+        os.mkfifo(control / GATE)
+        try:
+            with scratch(folder, _SCRATCH) as mount:
+                spec = ContainerSpec(
+                    image=self._image,
+                    command=("/bin/sh", f"{CONTROL}/launch.sh", "022", *argv),
+                    environment={**BASE_VARIABLES, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                    hostname="tool",
+                    workdir="/tmp",  # noqa: S108  # inside the container
+                    mounts=(
+                        Mount(source=control, target=CONTROL),
+                        Mount(source=mount / "out", target=OUTPUTS, read_only=False),
+                        Mount(source=mount / "tmp", target="/tmp", read_only=False),  # noqa: S108
+                        *(
+                            Mount(source=path, target=f"{INPUTS}/{name}")
+                            for name, path in inputs.items()
+                        ),
+                    ),
+                    limits=ContainerLimits(
+                        cpus=1, memory=memory, pids=512, seconds=seconds, log=_LOG_TAIL
+                    ),
+                    labels=self._labels,
+                    gate=control / GATE,
+                )
+                result = self._engine.run(
+                    spec, log=folder / "log", cancelled=self._cancelled, scratch=mount
+                )
+                return self._result(result, mount / "out", outputs, folder / "log")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def _result(result: ContainerResult, source: Path, outputs: Path, log: Path) -> ToolResult:
+        note = b""
+        try:
+            taken = copy_files(source, outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
+        except BuildFailedError as error:
+            taken, note = {}, f"\n[samebits: {error}]\n".encode()
+        return ToolResult(
+            ended=_ended(result),
+            exit_code=result.exit_code,
+            signal=result.signal,
+            outputs=tuple(taken),
+            log=log.read_bytes()[-_LOG_TAIL:] + note,
+        )
+
+
+def _ended(result: ContainerResult) -> ToolEnded:
+    if result.oom_killed:
+        return "out_of_memory"
+    match result.ended:
+        case Ended.EXITED:
+            return "exited"
+        case Ended.DEADLINE:
+            return "deadline"
+        case Ended.CANCELLED:
+            return "cancelled"

@@ -1,0 +1,178 @@
+"""diffoscope, run to explain a difference that is already judged.
+
+It is given an explanation and returns one; it never holds a verdict, so it cannot change one.
+Exit codes are diffoscope's: 0 no difference, 1 differences, 2 trouble. It also exits with 1 from an
+error that it does not catch, so 1 without a report is a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders.core.digest import Digest, digest_file
+from pipelines.explain.tools import INPUTS, OUTPUTS, Ended, ToolResult, ToolRunner
+from pipelines.judge.finding import Explanation, ExplanationStatus
+
+TOOL = "diffoscope"
+JSON, HTML = "diff.json", "diff.html"
+_LOG_SHOWN = 500
+_MARKS = (
+    b"[ Too much input for diff",
+    b" lines removed ]",
+    b"Max HTML report size reached",
+    b"Max diff block lines reached",
+    b"Max report size reached",
+)
+"""What diffoscope writes where it left something out."""
+
+_STOPPED: dict[Ended, tuple[ExplanationStatus, str]] = {
+    "deadline": (ExplanationStatus.TIMED_OUT, "diffoscope was stopped at its deadline"),
+    "out_of_memory": (ExplanationStatus.OUT_OF_MEMORY, "diffoscope ran into its memory limit"),
+    "cancelled": (ExplanationStatus.CRASHED, "diffoscope was cancelled"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferLimits:
+    """What explaining one pair may cost."""
+
+    seconds: int = 600
+    memory: int = 2 << 30
+    report: int = 20 << 20
+    """Bytes of the HTML report."""
+    lines: int = 2000
+    """Lines of one difference that are kept; it is what bounds the JSON report."""
+    kept: int = 256 << 20
+    """Bytes of one report; a larger one is not kept."""
+
+
+_DEFAULT = DifferLimits()
+
+
+def explain(
+    explanation: Explanation,
+    *,
+    name: str,
+    shipped: Path,
+    rebuilt: Path,
+    outputs: Path,
+    runner: ToolRunner | None,
+    limits: DifferLimits = _DEFAULT,
+) -> Explanation:
+    """Return `explanation` with what diffoscope found between the two files of one `name`.
+
+    The reports are left in the folder `outputs` as `diff.json` and `diff.html`, partial ones too;
+    their digests are in the explanation. Without a runner the status is `none`. Raises
+    `InfrastructureError` when the runner cannot run anything.
+    """
+    if runner is None:
+        note = "no tool runner: diffoscope was not run"
+        return explanation.model_copy(update={"status": ExplanationStatus.NONE, "note": note})
+    sides: dict[str, Path] = {f"shipped/{name}": shipped, f"rebuilt/{name}": rebuilt}
+    result = runner.run(
+        arguments(sides, limits),
+        inputs=sides,
+        outputs=outputs,
+        seconds=limits.seconds,
+        memory=limits.memory,
+    )
+    reports = {report: _kept(outputs, report, result, limits) for report in (JSON, HTML)}
+    status, told = _status(result, outputs, reports)
+    return explanation.model_copy(
+        update={
+            "status": status,
+            "note": told,
+            "tool": TOOL,
+            "exit_code": result.exit_code,
+            "signal": _signal(result),
+            "json_diff": reports[JSON],
+            "html_diff": reports[HTML],
+        }
+    )
+
+
+def arguments(sides: Iterable[str], limits: DifferLimits) -> tuple[str, ...]:
+    """Return the command line for two inputs of these names."""
+    return (
+        TOOL,
+        "--no-progress",
+        "--exclude-directory-metadata=yes",
+        # stops opening further archives in time to write the report
+        f"--timeout={limits.seconds * 3 // 4}",
+        f"--max-report-size={limits.report}",
+        f"--max-page-size={limits.report}",
+        f"--max-diff-block-lines={limits.lines}",
+        f"--max-diff-block-lines-saved={limits.lines}",
+        f"--json={OUTPUTS}/{JSON}",
+        f"--html={OUTPUTS}/{HTML}",
+        "--",
+        *(f"{INPUTS}/{side}" for side in sides),
+    )
+
+
+def _kept(outputs: Path, report: str, result: ToolResult, limits: DifferLimits) -> Digest | None:
+    path = outputs / report
+    if report not in result.outputs or path.is_symlink() or not path.is_file():
+        return None
+    size = path.stat().st_size
+    return digest_file(path) if 0 < size <= limits.kept else None
+
+
+def _status(
+    result: ToolResult, outputs: Path, reports: dict[str, Digest | None]
+) -> tuple[ExplanationStatus, str | None]:
+    if result.ended != "exited":
+        return _STOPPED[result.ended]
+    if (signal := _signal(result)) is not None:
+        return ExplanationStatus.CRASHED, f"diffoscope was ended by signal {signal}"
+    if result.exit_code == 0:
+        return ExplanationStatus.COMPLETE, "diffoscope sees no difference; the bytes differ"
+    if result.exit_code == 1 and any(reports.values()):
+        return _complete_or_not(outputs, reports)
+    return _trouble(result)
+
+
+def _signal(result: ToolResult) -> int | None:
+    """Return the signal, also where an init process passed it on as an exit code above 128."""
+    if result.signal is None and result.exit_code is not None and result.exit_code > 128:
+        return result.exit_code - 128
+    return result.signal
+
+
+def _trouble(result: ToolResult) -> tuple[ExplanationStatus, str]:
+    if b"Out of memory. Diffoscope exiting." in result.log:
+        return ExplanationStatus.OUT_OF_MEMORY, "diffoscope found no more memory"
+    said = result.log[-_LOG_SHOWN:].decode("utf-8", "backslashreplace").strip()
+    return ExplanationStatus.CRASHED, f"diffoscope exited with {result.exit_code}: {said}"
+
+
+def _complete_or_not(
+    outputs: Path, reports: dict[str, Digest | None]
+) -> tuple[ExplanationStatus, str | None]:
+    if not all(reports.values()) or not _whole(outputs / JSON):
+        return ExplanationStatus.TRUNCATED, "one of the reports was not kept whole"
+    if any(_marked(outputs / report) for report in reports):
+        return ExplanationStatus.TRUNCATED, "the reports leave out what exceeds their limits"
+    return ExplanationStatus.COMPLETE, None
+
+
+def _whole(path: Path) -> bool:
+    """Say whether the JSON report was written to its end, without holding it in memory."""
+    with path.open("rb") as stream:
+        stream.seek(-min(64, path.stat().st_size), 2)
+        return stream.read().rstrip().endswith(b"}")
+
+
+def _marked(path: Path) -> bool:
+    """Say whether diffoscope wrote anywhere in the file that it left something out."""
+    overlap = max(map(len, _MARKS))
+    tail = b""
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            window = tail + piece
+            if any(mark in window for mark in _MARKS):
+                return True
+            tail = window[-overlap:]
+    return False

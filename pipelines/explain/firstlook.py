@@ -1,0 +1,119 @@
+"""The first look at two files that differ: a second or two, and memory that no size can raise.
+
+Bytes are compared chunk by chunk; then, when both are archives, their members. Whatever the time
+does not suffice for is left out and marked.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from builders.archives import Clock, Limits
+from pipelines.explain.memberlook import MEMBER_LIMITS, Listing, compare_members, listing
+from pipelines.judge.look import FirstLook
+
+_CHUNK = 1 << 20
+
+
+def first_look(
+    shipped: BinaryIO,
+    rebuilt: BinaryIO,
+    *,
+    seconds: float = 2.0,
+    limits: Limits = MEMBER_LIMITS,
+    clock: Clock = time.monotonic,
+) -> FirstLook:
+    """Return what two seekable files show within `seconds`, at most half of it spent on bytes."""
+    start = clock()
+    sizes = (shipped.seek(0, 2), rebuilt.seek(0, 2))
+    front = _forward(shipped, rebuilt, start + seconds * 0.4, clock)
+    last = None
+    if front.first is not None or not front.whole:
+        same = front.scanned if front.first is None else front.first
+        tail = _common_tail(shipped, rebuilt, sizes, same, start + seconds * 0.6, clock)
+        last = None if tail is None else max(sizes) - tail - 1
+    left: list[Listing | None] = []
+    for at, stream in enumerate((shipped, rebuilt)):
+        allowed = (start + seconds - clock()) / (2 - at)
+        left.append(listing(stream, limits, seconds=max(0.0, allowed), clock=clock))
+    members = compare_members(left[0], left[1]) if left[0] and left[1] else None
+    cut = members is not None and (members.capped or not members.complete)
+    return FirstLook(
+        shipped_size=sizes[0],
+        rebuilt_size=sizes[1],
+        first_offset=front.first,
+        last_offset=last,
+        differing_bytes=front.count + abs(sizes[0] - sizes[1]) if front.whole else None,
+        members=members,
+        truncated=cut or not front.whole or (front.first is not None and last is None),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Front:
+    """What reading from the front found."""
+
+    first: int | None
+    count: int
+    scanned: int
+    whole: bool
+
+
+def _forward(one: BinaryIO, other: BinaryIO, deadline: float, clock: Clock) -> _Front:
+    one.seek(0)
+    other.seek(0)
+    at = count = 0
+    first: int | None = None
+    while True:
+        a, b = _read(one, _CHUNK), _read(other, _CHUNK)
+        common = min(len(a), len(b))
+        if a[:common] != b[:common]:
+            differing = _xor(a[:common], b[:common])
+            if first is None:
+                first = at + len(differing) - len(differing.lstrip(b"\0"))
+            count += common - differing.count(0)
+        if len(a) != len(b) and first is None:
+            first = at + common
+        at += common
+        if common < _CHUNK or clock() > deadline:
+            return _Front(first=first, count=count, scanned=at, whole=common < _CHUNK)
+
+
+def _common_tail(
+    one: BinaryIO,
+    other: BinaryIO,
+    sizes: tuple[int, int],
+    first: int,
+    deadline: float,
+    clock: Clock,
+) -> int | None:
+    """Return the length of the tail both share after `first`; None when the time runs out."""
+    room = min(sizes) - first
+    tail = 0
+    while tail < room:
+        step = min(_CHUNK, room - tail)
+        pieces = []
+        for stream, size in ((one, sizes[0]), (other, sizes[1])):
+            stream.seek(size - tail - step)
+            pieces.append(_read(stream, step))
+        if pieces[0] != pieces[1]:
+            differing = _xor(pieces[0], pieces[1])
+            return tail + len(differing) - len(differing.rstrip(b"\0"))
+        tail += step
+        if clock() > deadline:
+            return None
+    return tail
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """Read `size` bytes, fewer only at the end."""
+    piece = stream.read(size)
+    while 0 < len(piece) < size and (more := stream.read(size - len(piece))):
+        piece += more
+    return piece
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(len(one))

@@ -1,0 +1,61 @@
+"""What the judge needs from outside: bytes by digest, and a way to run a tool.
+
+Whoever implements a `ToolRunner` runs the tool without network, as nobody, within the limits given,
+and takes nothing from it but regular files of bounded size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+
+from builders.core.digest import Digest
+
+INPUTS = "/inputs"
+OUTPUTS = "/out"
+
+Ended = Literal["exited", "deadline", "out_of_memory", "cancelled"]
+
+
+class ByteStore(Protocol):
+    """Bytes by digest."""
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open the bytes of `digest`, seekable; raises `NotFoundError`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """How a tool ended and what it left."""
+
+    ended: Ended
+    exit_code: int | None
+    """None when it did not exit by itself."""
+    signal: int | None
+    """That ended it."""
+    outputs: tuple[str, ...]
+    """Names of the files that now are in the output folder."""
+    log: bytes = field(repr=False)
+    """The end of what it printed."""
+
+
+class ToolRunner(Protocol):
+    """Runs a tool in a container of its own."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        inputs: Mapping[str, Path],
+        outputs: Path,
+        seconds: int,
+        memory: int,
+    ) -> ToolResult:
+        """Run `argv` with at most `seconds` and `memory` bytes, and return how it ended.
+
+        `inputs` maps names, which may have folders in them, to files that the tool sees read-only
+        at `/inputs/<name>`. What it leaves in `/out` is put in the folder `outputs`, also when it
+        was stopped. Raises `InfrastructureError` when it cannot be run at all.
+        """

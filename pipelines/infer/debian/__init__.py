@@ -1,0 +1,1 @@
+"""Recipes for Debian packages, inferred from the source package and the archive."""

@@ -1,0 +1,109 @@
+"""Which file system a member order comes from: ext4 lists a folder by a hash of its names.
+
+The hash is half of MD4 (RFC 1320), begun with the seed of the file system, as the documentation of
+ext4 describes for its hashed folders. A seed is looked for among those that a recipe can declare.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import struct
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+
+from builders.container.folderorder import SEEDS, hash_seed, hashed
+
+_WORD = 0xFFFFFFFF
+_BLOCK = 32
+_RECORD = "RECORD"
+_ROUNDS: tuple[tuple[Callable[[int, int, int], int], int, Sequence[int], Sequence[int]], ...] = (
+    (lambda x, y, z: z ^ (x & (y ^ z)), 0, (0, 1, 2, 3, 4, 5, 6, 7), (3, 7, 11, 19)),
+    (lambda x, y, z: (x & y) + ((x ^ y) & z), 0x5A827999, (1, 3, 5, 7, 0, 2, 4, 6), (3, 5, 9, 13)),
+    (lambda x, y, z: x ^ y ^ z, 0x6ED9EBA1, (3, 7, 2, 6, 1, 5, 0, 4), (3, 9, 11, 15)),
+)
+"""Function, constant, order of the words of a block, and how far each sum is turned."""
+
+
+def name_hash(name: str, order: str) -> tuple[int, int]:
+    """Return by what ext4 lists `name` under a hashed order: its hash, then the minor one."""
+    data = name.encode("utf-8", "surrogateescape")
+    state = struct.unpack("<4I", uuid.UUID(hash_seed(order)).bytes)
+    for start in range(0, len(data), _BLOCK):
+        state = _mixed(state, _words(data[start:]))
+    return state[1] & ~1, state[2]
+
+
+def order_of(paths: Iterable[str], folders: Sequence[str], first: str) -> str | None:
+    """Return the first order under which the files of all `folders` stand as in `paths`.
+
+    Of several, it is one that explains folder `first` as well; None when there is none.
+    """
+    names = names_of(paths)
+    found = [o for o in map(hashed, SEEDS) if all(_explains(o, names[f]) for f in folders)]
+    also = (o for o in found if _explains(o, names.get(first, [])))
+    return next(also, found[0] if found else None)
+
+
+def reordered(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders whose files, of those in both, stand in another order."""
+    left, right = names_of(one), names_of(other)
+    return tuple(f for f in left if f in right and _moved(left[f], right[f]))
+
+
+def names_of(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of the files of each folder in their order; RECORD is written last."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if name != _RECORD:
+            found.setdefault(folder, []).append(name)
+    return found
+
+
+def record_paths(text: bytes) -> list[str]:
+    """Return the paths of a RECORD in their order; none of what cannot be read."""
+    rows = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
+    try:
+        return [row[0] for row in rows if row]
+    except csv.Error:
+        return []
+
+
+def _moved(left: Sequence[str], right: Sequence[str]) -> bool:
+    both = set(left) & set(right)
+    return [n for n in left if n in both] != [n for n in right if n in both]
+
+
+def _explains(order: str, names: Sequence[str]) -> bool:
+    last = (0, 0)
+    for name in names:
+        found = name_hash(name, order)
+        if found < last:
+            return False
+        last = found
+    return True
+
+
+def _words(data: bytes) -> list[int]:
+    """Return the first block as eight words: bytes have a sign, and the length fills the rest."""
+    fill = len(data) & 0xFF
+    fill |= fill << 8 | fill << 16 | fill << 24
+    words = []
+    for start in range(0, _BLOCK, 4):
+        word = fill
+        for byte in data[:_BLOCK][start : start + 4]:
+            word = (word << 8) + (byte - 256 if byte > 127 else byte) & _WORD
+        words.append(word)
+    return words
+
+
+def _mixed(state: tuple[int, ...], words: Sequence[int]) -> tuple[int, ...]:
+    a, b, c, d = state
+    for function, constant, order, turns in _ROUNDS:
+        for step, index in enumerate(order):
+            total = (a + function(b, c, d) + words[index] + constant) & _WORD
+            turn = turns[step % 4]
+            turned = (total << turn | total >> (32 - turn)) & _WORD
+            a, b, c, d = d, turned, b, c
+    return tuple((x + y) & _WORD for x, y in zip(state, (a, b, c, d), strict=True))

@@ -1,0 +1,214 @@
+"""The backend of a wheel and what it needs, as it would have been installed on a given day.
+
+A small resolver over pure wheels of the index: the newest version of each requirement that was
+uploaded before that day, fits all that is asked of it and runs on the given Python. What a release
+itself names (its generator) is an exact version.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.parser import HeaderParser
+from functools import cache
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from builders.core.errors import InputUnavailableError
+from builders.locators.project import IndexFile, ProjectReader
+from pipelines.infer.wheel.pythons import PythonImage
+from pipelines.infer.wheel.target import Pin, index_pin
+
+MAX_TOOLS = 40
+# Of setuptools: the newest of each way of writing METADATA, and those that systems came with.
+KNOWN_SETUPTOOLS = tuple(
+    Version(text)
+    for text in (
+        *("40.8.0", "41.6.0", "44.1.1", "45.2.0", "52.0.0", "56.2.0", "57.5.0", "59.6.0"),
+        *("61.3.1", "65.5.0", "67.8.0", "69.0.3", "75.1.0"),
+    )
+)
+_GENERATORS = (
+    (re.compile(r"bdist_wheel \((?P<v>[^)]+)\)"), "wheel"),
+    (re.compile(r"setuptools \((?P<v>[^)]+)\)"), "setuptools"),
+    (re.compile(r"flit (?P<v>\S+)"), "flit-core"),
+    (re.compile(r"hatchling (?P<v>\S+)"), "hatchling"),
+    (re.compile(r"poetry-core (?P<v>\S+)"), "poetry-core"),
+    (re.compile(r"poetry (?P<v>1\.\S+)"), "poetry-core"),
+    (re.compile(r"pdm-backend \((?P<v>[^)]+)\)"), "pdm-backend"),
+    (re.compile(r"pdm-pep517 (?P<v>\S+)"), "pdm-pep517"),
+)
+OWN_WHEEL = Version("70.1")
+"""The first setuptools that makes wheels without the project `wheel`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator:
+    """The program that wrote a wheel: project and exact version."""
+
+    project: str
+    version: Version
+
+    def requirement(self) -> Requirement:
+        """Return the exact requirement."""
+        return Requirement(f"{self.project}=={self.version}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One wheel of the toolchain."""
+
+    project: str
+    version: Version
+    pin: Pin
+
+
+def generator_of(text: str) -> Generator | None:
+    """Read a `Generator:` line; None for programs that are not known here."""
+    for form, project in _GENERATORS:
+        if match := form.fullmatch(text):
+            try:
+                return Generator(project=project, version=Version(match["v"]))
+            except InvalidVersion:
+                return None
+    return None
+
+
+class Resolver:
+    """Finds toolchains in one index."""
+
+    def __init__(
+        self, index: ProjectReader, wheel_of: Callable[[Pin], Path], *, without: str = ""
+    ) -> None:
+        """Look projects up in `index`; `wheel_of` brings a wheel whose metadata is to be read.
+
+        `without` is the project under test: a backend that builds itself does so from its source.
+        """
+        self._index, self._without = index, canonicalize_name(without)
+        self._requires = cache(lambda pin: _requirements(wheel_of(pin)))
+
+    def resolve(
+        self, wanted: Sequence[Requirement], python: PythonImage, before: datetime
+    ) -> tuple[Tool, ...]:
+        """Return the toolchain for `wanted` as of `before`, sorted by project.
+
+        Raises `InputUnavailableError` when a requirement has no fitting pure wheel.
+        """
+        asked: dict[str, list[Requirement]] = {}
+        chosen: dict[str, Tool] = {}
+        queue = [r for r in wanted if _applies(r, python, ())]
+        while queue:
+            requirement = queue.pop(0)
+            name = canonicalize_name(requirement.name)
+            if name == self._without:
+                continue
+            asked.setdefault(name, []).append(requirement)
+            held = chosen.get(name)
+            if held and held.version in requirement.specifier:
+                continue
+            tool = self._newest(name, asked[name], python, before)
+            chosen[name] = tool
+            if len(chosen) > MAX_TOOLS:
+                raise InputUnavailableError(
+                    "the toolchain grows too large", got=f"more than {MAX_TOOLS} projects"
+                )
+            queue += [
+                r for r in self._requires(tool.pin) if _applies(r, python, requirement.extras)
+            ]
+        return tuple(sorted(chosen.values(), key=lambda t: t.project))
+
+    def versions(self, project: str, python: PythonImage, before: datetime) -> list[Version]:
+        """Return the versions of a project that were there, newest first."""
+        return sorted({f.version for f in self._fitting(project, python, before)}, reverse=True)
+
+    def _newest(
+        self, name: str, asked: Sequence[Requirement], python: PythonImage, before: datetime
+    ) -> Tool:
+        exact = any(s.operator in {"==", "==="} for r in asked for s in r.specifier)
+        fits = [
+            f
+            for f in self._fitting(name, python, None if exact else before)
+            if all(r.specifier.contains(f.version, prereleases=exact or None) for r in asked)
+        ]
+        if not fits:
+            raise InputUnavailableError(
+                f"no pure wheel of {name} fits",
+                got=" and ".join(str(r) for r in asked),
+                expected=f"one for Python {python}, uploaded before {before:%Y-%m-%d}",
+            )
+        best = max(fits, key=lambda f: f.version)
+        return Tool(project=name, version=best.version, pin=index_pin(name, best))
+
+    def _fitting(
+        self, name: str, python: PythonImage, before: datetime | None
+    ) -> Iterable[IndexFile]:
+        for file in self._index.project(name).files:
+            if file.kind != "wheel" or not any(_runs(t, python) for t in file.tags):
+                continue
+            if before is not None and (file.uploaded is None or file.uploaded > before):
+                continue
+            if _allows(file.requires_python, python):
+                yield file
+
+
+def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+    """Read requirements, leaving out what cannot be read."""
+    found = []
+    for text in texts:
+        try:
+            found.append(Requirement(text))
+        except InvalidRequirement:
+            continue
+    return found
+
+
+def environment(python: PythonImage) -> Mapping[str, str]:
+    """Return the marker environment of a build on `python`."""
+    return {
+        "python_version": str(python),
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "os_name": "posix",
+    }
+
+
+def _applies(requirement: Requirement, python: PythonImage, extras: Iterable[str]) -> bool:
+    if requirement.marker is None:
+        return True
+    given = environment(python)
+    return any(
+        requirement.marker.evaluate({**given, "extra": extra}) for extra in ("", *sorted(extras))
+    )
+
+
+def _runs(tag: str, python: PythonImage) -> bool:
+    interpreter, _, rest = tag.partition("-")
+    return rest == "none-any" and (interpreter in {"py3", f"py3{python.version[1]}"})
+
+
+def _allows(text: str | None, python: PythonImage) -> bool:
+    try:
+        return not text or SpecifierSet(text).contains(f"{python}.99", prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+def _requirements(wheel: Path) -> tuple[Requirement, ...]:
+    """Read `Requires-Dist` of a wheel of the index."""
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(".dist-info/METADATA") and name.count("/") == 1:
+                message = HeaderParser().parsestr(archive.read(name).decode("utf-8", "replace"))
+                return tuple(parse_requirements(message.get_all("Requires-Dist") or ()))
+    return ()

@@ -1,0 +1,209 @@
+"""Heartbeats: a center says that it is alive, how long its log is, and which leaves are its newest.
+
+Records `public/heartbeats/<center>/<time>.dsse.json`, written once each. Who reads them takes the
+newest that the center's key has signed; whatever else lies there is passed over, and one from the
+future does not hide that a center has fallen silent.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
+from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.status import (
+    MAX_HEADS,
+    Head,
+    HeartbeatStatement,
+    Tree,
+    Work,
+    heartbeat,
+)
+from pipelines.log.merkle import EMPTY_ROOT
+from pipelines.storage.names import check_prefix, encode
+from pipelines.storage.store import DamagedError, Store, TooLargeError
+
+if TYPE_CHECKING:
+    from pipelines.center.logbook import Logbook
+    from pipelines.signer import CenterSigner
+
+SKEW = timedelta(hours=1)
+"""How far the clock of a center may be ahead."""
+MAX_TRIES = 100
+"""Records that are looked at before the newest heartbeat is given up."""
+_MAX_BYTES = 6 << 20
+"""Of all heads together: a statement takes 8 MiB."""
+_HEAD = 160
+"""Bytes of a head beside its name, or more."""
+_ROOT = "public/heartbeats/"
+_NAME = re.compile(r"\d{8}T\d{6}Z" + re.escape(SUFFIX))
+_UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
+
+
+class LogHead(Protocol):
+    """The newest leaf of a release key, as a log knows it."""
+
+    @property
+    def release(self) -> str:
+        """Return the release key."""
+
+    @property
+    def sequence(self) -> int:
+        """Return its number among the leaves of its release, from 0."""
+
+    @property
+    def hash(self) -> str:
+        """Return the leaf's hash, 64 hex digits."""
+
+    @property
+    def index(self) -> int:
+        """Return its place in the log, from 0."""
+
+
+def make_heartbeat(
+    *,
+    center: str,
+    size: int,
+    root: bytes,
+    heads: Iterable[LogHead],
+    now: datetime,
+    work: Work | None = None,
+) -> HeartbeatStatement:
+    """Return the heartbeat of a center whose newest checkpoint has `size` leaves under `root`.
+
+    `heads` has each release once, in any order, and was read no later than the checkpoint; where
+    they are too many, those that moved last are listed. `now` is UTC, `root` 32 bytes. Raises
+    ValueError for heads that such a log cannot have.
+    """
+    counted = _Counted(heads)
+    listed: list[Head] = []
+    total = 0
+    for head in heapq.nlargest(MAX_HEADS, counted, key=lambda head: head.index):
+        total += _cost(head.release)
+        if total > _MAX_BYTES:
+            break
+        newest = DigestSet(sha256=Digest(head.hash))
+        listed.append(Head(release=head.release, sequence=head.sequence, newest=newest))
+    return heartbeat(
+        center=center,
+        log=Tree(size=size, root=Digest(root.hex())),
+        heads=listed,
+        releases=counted.number,
+        now=now,
+        work=work,
+    )
+
+
+def beat(
+    *,
+    center: str,
+    book: Logbook,
+    store: Store,
+    sign: Callable[[Statement], Envelope],
+    now: datetime,
+    work: Work | None = None,
+) -> tuple[str, HeartbeatStatement]:
+    """Store and log the heartbeat of a center; returns the name of its record, and what it says.
+
+    Statements that wait for the log are logged first. Raises `LogError`, `StoreError`, and what
+    `sign` raises.
+    """
+    book.settle()
+    heads = book.log.heads()
+    tree = book.log.recover()
+    statement = make_heartbeat(
+        center=center,
+        size=tree.size if tree else 0,
+        root=tree.root if tree else EMPTY_ROOT,
+        heads=heads,
+        now=now,
+        work=work,
+    )
+    key = heartbeat_key(statement)
+    with book.storing(key):
+        store_heartbeat(store, statement, sign)
+    book.settle(key)
+    return key, statement
+
+
+def store_heartbeat(
+    store: Store, statement: HeartbeatStatement, sign: Callable[[Statement], Envelope]
+) -> str:
+    """Sign and store a heartbeat, and return the name of its record.
+
+    Raises `StoreConflictError` for a second one of the same second, and what `sign` raises.
+    """
+    key = heartbeat_key(statement)
+    store.put_record(key, sign(statement).to_bytes())
+    return key
+
+
+def heartbeat_key(statement: HeartbeatStatement) -> str:
+    """Return the name of a heartbeat's record."""
+    told = statement.predicate
+    return f"{_folder(told.center)}{told.beat_on:%Y%m%dT%H%M%SZ}{SUFFIX}"
+
+
+def signs(signer: CenterSigner) -> Callable[[Statement], Envelope]:
+    """Return how a center signs what it says of itself: through its signer, which may refuse."""
+    from pipelines.signer.orders import StatusOrder  # noqa: PLC0415  # who reads needs no signer
+
+    def sign(statement: Statement) -> Envelope:
+        return signer.sign_status(StatusOrder(statement=statement.to_bytes()))
+
+    return sign
+
+
+def newest_heartbeat(
+    store: Store, center: str, keys: Sequence[PublicKey], *, now: datetime
+) -> HeartbeatStatement | None:
+    """Return the newest heartbeat of a center that one of `keys` has signed; None without one.
+
+    Of those that lie there the newest `MAX_TRIES` are looked at. Raises `StoreError` when the store
+    cannot be read.
+    """
+    folder = _folder(center)
+    latest = f"{now + SKEW:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    names = (key.removeprefix(folder) for key in store.list(folder))
+    past = (name for name in names if _NAME.fullmatch(name) and name <= latest)
+    for name in heapq.nlargest(MAX_TRIES, past):
+        try:
+            envelope = Envelope.from_bytes(store.get(folder + name, MAX_ENVELOPE))
+            verify(envelope, keys)
+            statement = statement_of(envelope)
+        except _UNREADABLE:
+            continue
+        if isinstance(statement, HeartbeatStatement) and heartbeat_key(statement) == folder + name:
+            return statement
+    return None
+
+
+class _Counted:
+    """Hands on what it is given, and counts it."""
+
+    def __init__(self, heads: Iterable[LogHead]) -> None:
+        self._heads = heads
+        self.number = 0
+
+    def __iter__(self) -> Iterator[LogHead]:
+        for head in self._heads:
+            self.number += 1
+            yield head
+
+
+def _cost(release: str) -> int:
+    return len(release.encode()) * 2 + _HEAD  # a quote or backslash is written as two bytes
+
+
+def _folder(center: str) -> str:
+    return check_prefix(f"{_ROOT}{encode(center)}/")

@@ -1,0 +1,140 @@
+"""Where a night hears from: each source that has a say in its alarms, in one place.
+
+A source that cannot be heard is an alarm of its own; it never ends a night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from builders.core.errors import SamebitsError
+from pipelines.center.center import Center, Peer
+from pipelines.center.logs import KnownLog, check_whole, own_log, peer_log
+from pipelines.consensus import ReleaseConsensus
+from pipelines.evidence.errors import EvidenceError
+from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.log.witness import Seen
+from pipelines.nightly.outside import Expiry, Gap, Joined, Outside, PeerState
+from pipelines.nightly.rounds import join_round, witness_round
+from pipelines.policy import CenterPolicyError, Policy, PolicyError, load_policy
+from pipelines.policy.warning import endings, warnings
+from pipelines.verify.session import workshop
+
+_TOLD = 20
+"""Gaps of one log that are told."""
+
+
+def gather_outside(center: Center, releases: Iterable[str], *, now: datetime) -> Outside:
+    """Witness the peers, join `releases`, and return what is to be heard of all that at `now`.
+
+    Raises `StoreError` for the center's own store.
+    """
+    try:
+        policy = load_policy(center.policy, home=center.home, now=now)
+    except CenterPolicyError as error:
+        return Outside(expiries=(Expiry(what="policy", name=center.id, text=error.what),))
+    if center.policy is None:
+        return Outside(gaps=tuple(_gaps(own_log(center, policy))))
+    seen, sizes = _seen(center), dict[str, int]()
+    peers = []
+    for peer in center.peers:
+        state = _peer(policy, peer, seen.get(peer.id), now)
+        peers.append(state)
+        if state.size is not None:
+            sizes[peer.id] = state.size
+    round_ = join_round(center, releases)
+    workshop(center).logbook().settle()  # what a join that failed had stored already
+    return Outside(
+        consensus=tuple(j for found in round_.joined for j in _joined(found)),
+        peers=tuple(peers),
+        gaps=(*_all_gaps(center, policy), *_unjoined(center, round_.failed)),
+        expiries=tuple(_expiries(center, policy, sizes, now)),
+    )
+
+
+def _seen(center: Center) -> dict[str, Seen]:
+    """Return what the witness saw of every peer; nothing where it could not look."""
+    try:
+        return dict(witness_round(center))
+    except EvidenceError:
+        return {}
+
+
+def _peer(policy: Policy, peer: Peer, seen: Seen | None, now: datetime) -> PeerState:
+    """Return the state of a peer: when it spoke last, and what our witness found of its log."""
+    if seen is None:
+        return PeerState(id=peer.id, heard=None, size=None, fault="the witness could not look")
+    heard, fault = None, seen.reason
+    try:
+        known = peer_log(policy, peer)
+        beat = newest_heartbeat(known.store, known.center, known.statement_keys, now=now)
+        heard = None if beat is None else beat.predicate.beat_on
+    except SamebitsError as error:
+        fault = fault or str(error)
+    return PeerState(
+        id=peer.id,
+        heard=heard,
+        size=seen.size,
+        complaint=seen.complaint,
+        fault=fault,
+    )
+
+
+def _all_gaps(center: Center, policy: Policy) -> Iterator[Gap]:
+    yield from _gaps(own_log(center, policy))
+    for peer in center.peers:
+        try:
+            known = peer_log(policy, peer)
+        except PolicyError as error:
+            yield Gap(center=peer.id, text=_what(error))
+            continue
+        yield from _gaps(known)
+
+
+def _gaps(log: KnownLog) -> Iterator[Gap]:
+    """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere."""
+    try:
+        found = check_whole(log)
+    except EvidenceError as error:
+        yield Gap(center=log.center, text=_what(error))
+        return
+    except SamebitsError:
+        return
+    for gap in found.gaps[:_TOLD]:
+        yield Gap(center=log.center, text=f"{gap.kind}, {gap.about}: {gap.message}")
+    if (more := len(found.gaps) + found.more - _TOLD) > 0:
+        yield Gap(center=log.center, text=f"and {more} more")
+
+
+def _what(error: EvidenceError) -> str:
+    """Return what is wrong, without the rest: it may name a place of this machine."""
+    return error.what
+
+
+def _joined(found: ReleaseConsensus) -> Iterator[Joined]:
+    for one in found.artefacts:
+        yield Joined(
+            release=str(found.release),
+            artefact=one.question.artefact,
+            consensus=str(one.result),
+        )
+        for alarm in one.alarms:
+            yield Joined(
+                release=str(found.release),
+                artefact=one.question.artefact,
+                consensus=str(alarm.name),
+            )
+
+
+def _unjoined(center: Center, failed: Iterable[tuple[str, str]]) -> Iterator[Gap]:
+    for release, _ in failed:
+        yield Gap(center=center.id, text=f"{release} could not be joined")
+
+
+def _expiries(
+    center: Center, policy: Policy, sizes: Mapping[str, int], now: datetime
+) -> Iterator[Expiry]:
+    keys = endings(policy, sizes)
+    for text in warnings(policy, now, sizes):
+        yield Expiry(what="key" if text in keys else "policy", name=center.id, text=text)

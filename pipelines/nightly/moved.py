@@ -1,0 +1,82 @@
+"""A second rebuild in another environment than the judged one: it tells how firm a verdict stands.
+
+What comes of it is signed beside the evidence of the run, and told in the record of the night.
+Nothing of it changes a verdict, an exit code, or whether a release counts as done.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from builders.build.moving import move
+from builders.build.rebuild import rebuild
+from builders.build.rebuilt import Rebuild
+from builders.core.errors import CancelledError, RebuildError, SamebitsError
+from builders.core.words import Outcome
+from pipelines.evidence.moved import MovedRebuild, Robustness, changed
+from pipelines.evidence.report import Report
+from pipelines.evidence.statements.run import judged_attempt
+from pipelines.nightly.record import Moved
+from pipelines.verify import progress, steps
+from pipelines.verify.job import Job
+
+_FOLDER = "moved"
+
+
+def rebuild_elsewhere(job: Job, report: Report) -> Moved | None:
+    """Rebuild what `report` judged once more elsewhere, sign and store what that showed.
+
+    None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
+    is FAILED, and told in the log.
+    """
+    judged = judged_attempt(report)
+    if report.outcome is not Outcome.BUILT or judged is None:
+        return None
+    sink = progress.sink()
+    sink.step(job.release, "rebuilding in a moved environment")
+    try:
+        again = _rebuild(job)
+        steps.publish_moved(job, report, again, job.folder / _FOLDER)
+    except CancelledError:
+        raise
+    except (SamebitsError, OSError) as error:
+        sink.step(job.release, f"the moved rebuild is not told: {error}")
+        return Moved(result=Robustness.FAILED)
+    built = again.rebuild.outcome is Outcome.BUILT
+    odd = changed(judged.rebuild, again.rebuild) if built else ()
+    return Moved(
+        result=Robustness.of(built=built, same=not odd),
+        outcome=again.rebuild.outcome,
+        moved=tuple(m.factor for m in again.moved),
+        kept=again.kept,
+        changed=odd,
+    )
+
+
+def _rebuild(job: Job) -> MovedRebuild:
+    """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
+    shop = job.shop()
+    inputs, image = steps.fetch_inputs(job), steps.provide_image(job)
+    moving = move(job.loaded(), inputs, cores=shop.engine.facts().cpus, run=job.run)
+    limits = moving.plan.limits
+    try:
+        with shop.budget.share(cpus=limits.cpus, memory=limits.memory, cancelled=shop.cancelled):
+            shop.go_on()
+            made = rebuild(
+                moving.loaded,
+                moving.plan,
+                inputs,
+                image=image.reference,
+                vault=shop.vault,
+                engine=shop.engine,
+                folder=job.folder / _FOLDER,
+                labels=job.labels(),
+                cancelled=shop.cancelled,
+            )
+    except CancelledError:
+        raise
+    except RebuildError as error:
+        made = Rebuild(outcome=error.outcome, reason=str(error))
+    # The second that has begun counts as over: a run's own end is rounded up too.
+    ended = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    return MovedRebuild(moved=moving.moved, kept=moving.kept, rebuild=made, tested_on=ended)

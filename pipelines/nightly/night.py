@@ -1,0 +1,145 @@
+"""A night from its first look at the recipes to its record; where it runs is up to the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from builders.core.errors import NotFoundError
+from builders.core.words import Verdict
+from pipelines.center.center import Center
+from pipelines.evidence.statements.status import Work
+from pipelines.nightly.alarms import alarms
+from pipelines.nightly.due import Due, due
+from pipelines.nightly.one import read_result
+from pipelines.nightly.outside import Outside
+from pipelines.nightly.record import (
+    Entry,
+    Mode,
+    NightRecord,
+    Unusable,
+    last_night,
+    read_night,
+    result_key,
+    store_night,
+)
+from pipelines.nightly.releases import Release, releases
+from pipelines.nightly.shards import shards
+from pipelines.nightly.summary import Summary, summarise
+from pipelines.services.services import concurrency
+from pipelines.storage.store import Store
+from pipelines.verify.session import recipes_folder, workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightPlan:
+    """What a night does, and where it starts from."""
+
+    center: str
+    night: str
+    number: int
+    started: datetime
+    before: NightRecord | None
+    dues: tuple[Due, ...]
+    shards: tuple[tuple[Due, ...], ...]
+    unusable: tuple[Unusable, ...]
+
+
+def plan_night(center: Center, night: str, *, now: datetime) -> NightPlan:
+    """Read recipes and the last night, and divide what is due; raises `StoreError`."""
+    shop = workshop(center)
+    shop.check_store()
+    before = last_night(shop.store, center.id, before=night)
+    found = list(releases(recipes_folder(), shop.images))
+    dues = tuple(
+        due(
+            [one for one in found if isinstance(one, Release)],
+            before,
+            rebuild_every=center.night.rebuild_every,
+            robustness_share=center.night.robustness_share,
+        )
+    )
+    return NightPlan(
+        center=center.id,
+        night=night,
+        number=1 if before is None else before.number + 1,
+        started=now.astimezone(UTC),
+        before=before,
+        dues=dues,
+        shards=tuple(shards(dues, size=center.night.shard, places=concurrency(center))),
+        unusable=tuple(one for one in found if isinstance(one, Unusable)),
+    )
+
+
+def end_night(
+    center: Center, plan: NightPlan, outside: Outside, *, now: datetime
+) -> tuple[NightRecord, Summary]:
+    """Collect every result, raise the alarms, store the record; returns it and its summary.
+
+    A release without a result is NOT_CHECKED. Raises `StoreError`.
+    """
+    store = workshop(center).store
+    with suppress(NotFoundError):  # its record was made, and then its flow run was killed
+        record = read_night(store, center.id, plan.night)
+        store_night(store, record)
+        return record, summarise(record, plan.before)
+    known = {entry.release: entry for entry in _entries(plan.before)}
+    entries = tuple(
+        _result(store, plan, one, known.get(one.release)) or _not_run(one) for one in plan.dues
+    )
+    record = NightRecord(
+        center=center.id,
+        night=plan.night,
+        number=plan.number,
+        started=_text(plan.started),
+        finished=_text(now),
+        releases=entries,
+        unusable=plan.unusable,
+        alarms=alarms(entries, _entries(plan.before), outside, now=now),
+    )
+    store_night(store, record)
+    workshop(center).flush()
+    return record, summarise(record, plan.before)
+
+
+def work_of(record: NightRecord) -> Work:
+    """Return what the heartbeat of a night tells of it: a release came to a verdict, or did not."""
+    failed = sum(entry.verdict is Verdict.NOT_CHECKED for entry in record.releases)
+    due = len(record.releases)
+    return Work(due=due, done=due - failed, failed=failed, night=record.night)
+
+
+def _result(store: Store, plan: NightPlan, one: Due, before: Entry | None) -> Entry | None:
+    """Return what was found for a release, with the artefacts of an earlier night it rests on."""
+    entry = read_result(store, result_key(plan.center, plan.night, one.release))
+    if entry is None or before is None:
+        return entry
+    if entry.mode is not Mode.FRESH or entry.verdict is Verdict.NOT_CHECKED:
+        return entry
+    return entry.model_copy(update={"artefacts": before.artefacts})
+
+
+def _not_run(one: Due) -> Entry:
+    before = one.before
+    return Entry(
+        release=one.release,
+        claim=one.claim,
+        published=one.published,
+        mode=Mode.NOT_RUN,
+        why=one.why,
+        verdict=Verdict.NOT_CHECKED,
+        rebuilt=before.rebuilt if before else 0,
+        settled=before.settled if before else None,
+        expected=one.expected,
+        seconds=before.seconds if before else 0.0,
+    )
+
+
+def _entries(record: NightRecord | None) -> Sequence[Entry]:
+    return () if record is None else record.releases
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

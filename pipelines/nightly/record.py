@@ -1,0 +1,229 @@
+"""What a night found, release by release: the record that the next night starts from.
+
+The whole record is private; the public form leaves out claims, which tell of closed sources.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from builders.build.factors import Factor, KeptFactor
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from builders.core.words import Outcome, Verdict
+from pipelines.evidence.moved import Robustness
+from pipelines.evidence.report import Record
+from pipelines.judge.finding import exit_code_of
+from pipelines.storage.names import check_key, check_prefix, encode, private_twin
+from pipelines.storage.store import DamagedError, Store
+
+SCHEMA: Literal["samebits/night/v1"] = "samebits/night/v1"
+MAX_RECORD = 64 << 20
+_BY_THE_BUILD = frozenset({Outcome.BUILD_FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
+ALARM_EXIT = 3
+
+
+class Mode(StrEnum):
+    """What was done for a release in a night."""
+
+    REBUILT = "rebuilt"
+    FRESH = "fresh"
+    """The shipped files were fetched and hashed again; the verdict is that of an earlier night."""
+    NOT_RUN = "not-run"
+    """Nothing came back: its flow run broke, or was cancelled."""
+
+
+class Why(StrEnum):
+    """Why a release is rebuilt in a night, or why not."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    """Its claim or its published digests are others than in the last night."""
+    UNSETTLED = "unsettled"
+    """The last night could not check it."""
+    ROTATION = "rotation"
+    SHIPPED_CHANGED = "shipped-changed"
+    """Looking again showed another shipped file than the published one."""
+    NOT_REVIEWED = "not-reviewed"
+    """The reviews that it rested on are not enough any more."""
+    UNCHANGED = "unchanged"
+
+
+class Judged(Record):
+    """One artefact and its verdict."""
+
+    name: str
+    verdict: Verdict
+
+
+class Moved(Record):
+    """A second rebuild in a moved environment, and what it showed; never part of a verdict."""
+
+    result: Robustness
+    outcome: Outcome | None = None
+    """How that rebuild ended; None where that could not be told."""
+    moved: tuple[Factor, ...] = ()
+    kept: tuple[KeptFactor, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Artefacts that were not left as the judged rebuild left them."""
+
+    @property
+    def fragile(self) -> bool:
+        """Whether the release came out otherwise; what broke in our own machinery says nothing."""
+        return self.result is Robustness.DIFFERS or self.outcome in _BY_THE_BUILD
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        parts = [str(self.result)]
+        if self.result is Robustness.FAILED:
+            parts.append(f"outcome: {self.outcome or 'none'}")
+        if self.changed:
+            parts.append(f"changed: {', '.join(self.changed)}")
+        if self.moved:
+            parts.append(f"moved: {', '.join(self.moved)}")
+        if self.kept:
+            parts.append(f"not moved: {', '.join(f'{k.factor} ({k.why})' for k in self.kept)}")
+        return "; ".join(parts)
+
+
+class Entry(Record):
+    """One release in one night."""
+
+    release: str
+    claim: Digest | None = None
+    published: Digest | None = None
+    """One digest over the names and published digests of all artefacts."""
+    mode: Mode
+    why: Why
+    verdict: Verdict
+    outcome: Outcome | None = None
+    artefacts: tuple[Judged, ...] = ()
+    run: str | None = None
+    """The run that gave the verdict, of this night or of an earlier one."""
+    rebuilt: int = 0
+    """The number of the night of its last true rebuild; 0 for never."""
+    settled: Verdict | None = None
+    """The last verdict other than NOT_CHECKED, of whichever night."""
+    expected: Verdict | None = None
+    seconds: float = 0.0
+    """Wall time of its last true rebuild, from fetching to publishing."""
+    robustness: Robustness | None = None
+    moved: Moved | None = None
+    """How it came to that."""
+
+
+class Unusable(Record):
+    """A recipe of the folder that cannot be used."""
+
+    recipe: str
+    error: str
+
+
+class AlarmKind(StrEnum):
+    """What a night raises an alarm for."""
+
+    SUSPECT = "suspect"
+    SHIPPED_MISMATCH = "shipped-mismatch"
+    SPLIT = "split"
+    WORSE = "worse"
+    PEER_SILENT = "peer-silent"
+    PEER_ROLLED_BACK = "peer-rolled-back"
+    GAP = "gap"
+    KEY_EXPIRING = "key-expiring"
+    POLICY_EXPIRING = "policy-expiring"
+
+
+class Alarm(Record):
+    """One thing that somebody has to look at."""
+
+    kind: AlarmKind
+    about: str
+    """A release, or the id of a center, or the name of a key or policy."""
+    text: str
+
+
+class NightRecord(Record):
+    """One night of one center."""
+
+    schema_: Literal["samebits/night/v1"] = Field(default=SCHEMA, alias="schema")
+    center: str
+    night: str
+    number: int
+    """Counts the nights of the center; rotation goes by it."""
+    started: str
+    finished: str
+    """ISO 8601, UTC."""
+    releases: tuple[Entry, ...]
+    unusable: tuple[Unusable, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Return the whole record as it is stored."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+
+    def public(self) -> bytes:
+        """Return the public form: no claims, and of unusable recipes no more than their names."""
+        claims = {"__all__": {"claim", "published"}}
+        hidden: Any = {"releases": claims, "unusable": {"__all__": {"error"}}}
+        text = self.model_dump_json(by_alias=True, exclude_none=True, exclude=hidden)
+        return text.encode() + b"\n"
+
+    def exit_code(self) -> int:
+        """Return 3 if anybody has to look; else 1, 2 or 0 as for reports."""
+        if self.alarms:
+            return ALARM_EXIT
+        verdicts = [entry.verdict for entry in self.releases]
+        return exit_code_of([*verdicts, *(Verdict.NOT_CHECKED for _ in self.unusable)])
+
+
+def nights_prefix(center: str) -> str:
+    """Return the folder of the public records of a center's nights."""
+    return check_prefix(f"public/nights/{encode(center)}/")
+
+
+def night_key(center: str, night: str) -> str:
+    """Return the name of the public record of one night."""
+    return check_key(f"{nights_prefix(center)}{encode(night)}.json")
+
+
+def result_key(center: str, night: str, release: str) -> str:
+    """Return the name of what one night found for one release; created once."""
+    folder = f"private/nights/{encode(center)}/{encode(night)}.results/"
+    return check_key(f"{folder}{encode(release)}.json")
+
+
+def store_night(store: Store, record: NightRecord) -> str:
+    """Store the record of a night, whole and in public; returns the public name."""
+    key = night_key(record.center, record.night)
+    store.put_record(private_twin(key), record.to_json())
+    store.put_record(key, record.public())
+    return key
+
+
+def read_night(store: Store, center: str, night: str) -> NightRecord:
+    """Return the whole record of a night; raises `NotFoundError`, `DamagedError`."""
+    key = private_twin(night_key(center, night))
+    try:
+        return NightRecord.model_validate_json(store.get(key, MAX_RECORD))
+    except ValidationError as error:
+        raise DamagedError(
+            f"{key} is damaged", got=f"{error.error_count()} faults", expected="a night's record"
+        ) from error
+
+
+def last_night(store: Store, center: str, *, before: str | None = None) -> NightRecord | None:
+    """Return the newest night of a center, or the newest one before the night named `before`."""
+    names = [
+        key.rpartition("/")[2].removesuffix(".json")
+        for key in store.list(nights_prefix(center))
+        if key.endswith(".json")
+    ]
+    for name in sorted((n for n in names if before is None or n < before), reverse=True):
+        try:
+            return read_night(store, center, name)
+        except NotFoundError:
+            continue
+    return None

@@ -1,0 +1,50 @@
+"""Signing a decision: one statement for each source, stored where every center looks for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from builders.core.errors import UsageError
+from pipelines.center.center import Center
+from pipelines.evidence.dsse import EnvelopeSigner, sign
+from pipelines.evidence.statements import Decision
+from pipelines.evidence.statements.review import review
+from pipelines.policy.reviews.records import keep_review
+from pipelines.verify.review_subject import Question
+from pipelines.verify.session import workshop
+
+
+def sign_reviews(
+    question: Question,
+    center: Center,
+    *,
+    key: EnvelopeSigner,
+    reviewer: str,
+    decision: Decision,
+    now: datetime,
+) -> list[str]:
+    """Sign and store a decision on every source; returns the names of the records.
+
+    Raises `UsageError` for a name that no policy can have, `KeyFileError`, `StoreError`.
+    """
+    store = workshop(center).store
+    try:
+        statements = [
+            review(
+                source=source,
+                claim=question.reviewed.claim,
+                reviewer=reviewer,
+                decision=decision,
+                now=now,
+            )
+            for source in question.reviewed.sources
+        ]
+    except ValidationError as error:
+        raise UsageError(
+            "not the name of a reviewer",
+            got=ascii(reviewer)[:80],
+            expected="small letters, digits, dot, dash and underscore",
+        ) from error
+    return [keep_review(store, sign(s.to_bytes(), key)) for s in statements]

@@ -1,0 +1,119 @@
+"""The environment of a center's processes: settings of Prefect, and what the center's file says.
+
+Secrets go from their files into the environment of the processes that need them, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from builders.core.errors import UsageError
+from pipelines.center.center import Center
+from pipelines.services.secret import read_auth, read_secret
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_CLI_PROMPT": "false",
+}
+_WORKING = {
+    "PREFECT_WORKER_QUERY_SECONDS": "3",
+    "PREFECT_WORKER_PREFETCH_SECONDS": "2",
+    # A server that is restarted is away for some ten seconds; nothing is given up for that.
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+}
+_SERVING = {
+    "PREFECT_UI_ENABLED": "true",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # Looked for every five seconds by default, which costs builds as much as half of all else that
+    # a waiting server does. Nothing here pauses, and a worker's own look starts what is due.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+}
+
+
+def center_environment(center: Center, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what every process of a center is told: its engine, its recipes, its Prefect.
+
+    `base` is the environment to start from, by default this process's; settings of Prefect in it
+    are left out, since they belong to somebody else.
+    """
+    source = os.environ if base is None else base
+    told = {name: value for name, value in source.items() if not name.startswith("PREFECT_")}
+    if center.engine is not None:
+        told["DOCKER_HOST"] = center.engine
+    if center.recipes is not None:
+        told["SAMEBITS_RECIPES"] = str(center.recipes)
+    for name in ("no_proxy", "NO_PROXY"):  # a proxy of this machine cannot reach its loopback
+        kept = told.get(name, "")
+        if "127.0.0.1" not in kept.split(","):
+            told[name] = f"{kept},127.0.0.1".lstrip(",")
+    return told
+
+
+def client_environment(center: Center) -> dict[str, str]:
+    """Return the environment of whoever talks to the center's Prefect API; raises `UsageError`."""
+    if center.prefect is None:
+        raise UsageError(
+            f"center {center.id} has no Prefect",
+            expected="a section `prefect` in its file, with `port` or `api`",
+            todo="infra/centers holds examples",
+        )
+    told = {
+        **center_environment(center),
+        **QUIET,
+        **_WORKING,
+        **placeholders(center),
+        # `python` of a flow run is ours, wherever that is.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PREFECT_HOME": str(center.home / "standing" / "prefect"),
+        "PREFECT_API_URL": center.prefect.url,
+    }
+    if (auth := read_auth(center)) is not None:
+        told["PREFECT_API_AUTH_STRING"] = auth
+    return told
+
+
+def server_environment(center: Center) -> dict[str, str]:
+    """Return the environment of the center's own server; raises `UsageError`."""
+    told = {**client_environment(center), **_SERVING}
+    if (auth := told.get("PREFECT_API_AUTH_STRING")) is not None:
+        told["PREFECT_SERVER_API_AUTH_STRING"] = auth
+    if (url := _database(center)) is not None:
+        told["PREFECT_API_DATABASE_CONNECTION_URL"] = url
+    return told
+
+
+def placeholders(center: Center) -> dict[str, str]:
+    """Return what `infra/prefect.yaml` leaves open, as it names it."""
+    return {
+        "SAMEBITS_POOL": center.pool,
+        "SAMEBITS_CENTER": "" if center.file is None else str(center.file),
+        "SAMEBITS_NIGHT_CRON": center.night.cron,
+        "SAMEBITS_NIGHT_TIMEZONE": center.night.timezone,
+    }
+
+
+def _database(center: Center) -> str | None:
+    prefect = center.prefect
+    if prefect is None:
+        return None
+    if prefect.database_file is not None:
+        return read_secret(prefect.database_file, "the URL of Prefect's database")
+    return prefect.database
+
+
+def adopt(center: Center) -> None:
+    """Let this process be one of the center's: its engine and its recipes.
+
+    The settings of Prefect are left as they are.
+    """
+    if center.engine is not None:
+        os.environ["DOCKER_HOST"] = center.engine
+    if center.recipes is not None:
+        os.environ["SAMEBITS_RECIPES"] = str(center.recipes)

@@ -1,0 +1,168 @@
+"""What of a center runs, what waits, and when it last did what it is there for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from builders.core.errors import InfrastructureError, SamebitsError
+from pipelines.center.center import Center
+from pipelines.center.keys import public_keys
+from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.nightly.record import last_night
+from pipelines.nightly.summary import summarise
+from pipelines.policy import load_policy, warnings
+from pipelines.services.api import PrefectApi
+from pipelines.services.updown import online, pids
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import Visibility
+from pipelines.verify.session import workshop
+
+_WAITING = {"SCHEDULED", "PENDING"}
+_AT_WORK = {"RUNNING", "CANCELLING"}
+_SHOWN = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The state of one center; `faults` are parts of it that could not be read."""
+
+    center: str
+    answers: bool
+    url: str | None
+    processes: dict[str, int]
+    workers: tuple[str, ...]
+    running: tuple[str, ...]
+    queued: tuple[str, ...]
+    """Flow runs that wait for a worker, those of later nights left out."""
+    next_night: str | None
+    last_night: dict[str, Any] | None
+    last_heartbeat: str | None
+    """ISO 8601, UTC."""
+    warnings: tuple[str, ...]
+    """What of the policy and its keys ends soon."""
+    waiting_evidence: int
+    """Objects that wait to be sent to the store."""
+    faults: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            "center": self.center,
+            "answers": self.answers,
+            "url": self.url,
+            "processes": self.processes,
+            "workers": list(self.workers),
+            "running": list(self.running),
+            "queued": list(self.queued),
+            "next_night": self.next_night,
+            "last_night": self.last_night,
+            "last_heartbeat": self.last_heartbeat,
+            "warnings": list(self.warnings),
+            "waiting_evidence": self.waiting_evidence,
+            "faults": list(self.faults),
+        }
+
+    def lines(self) -> list[str]:
+        """Return it for people."""
+        word = "answers" if self.answers else "does not answer"
+        shown = [f"center {self.center} {word}" + (f" at {self.url}" if self.url else "")]
+        shown += [f"  {name:<10} pid {pid}" for name, pid in sorted(self.processes.items())]
+        shown.append(f"  workers heard of: {', '.join(self.workers) or 'none'}")
+        shown.append(f"  running: {', '.join(self.running) or 'nothing'}")
+        shown.append(f"  queued: {', '.join(self.queued) or 'nothing'}")
+        shown.append(f"  next night: {self.next_night or 'not scheduled'}")
+        if (night := self.last_night) is not None:
+            found = ", ".join(f"{n} {v}" for v, n in night["verdicts"].items())
+            alarmed = f", {len(night['alarms'])} alarm(s)" if night["alarms"] else ""
+            shown.append(f"  last night: {night['night']}: {found}{alarmed}")
+        else:
+            shown.append("  last night: none")
+        shown.append(f"  last heartbeat: {self.last_heartbeat or 'none'}")
+        shown += [f"  WARNING {warning}" for warning in self.warnings]
+        if self.waiting_evidence:
+            shown.append(f"  evidence that waits to be sent: {self.waiting_evidence}")
+        return [*shown, *(f"  FAULT {fault}" for fault in self.faults)]
+
+
+def status(center: Center, *, now: datetime) -> Status:
+    """Look at a center; whatever cannot be read is named, and the rest is shown."""
+    faults: list[str] = []
+    api = PrefectApi(center) if center.prefect is not None else None
+    answers = api is not None and api.answers()
+    runs = _flow_runs(api, center, faults) if api is not None and answers else []
+    due = now.astimezone(UTC).isoformat()
+    waiting = [r for r in runs if r["state_type"] in _WAITING]
+    nights = [r["expected_start_time"] for r in waiting if r["deployment"] == "nightly"]
+    return Status(
+        center=center.id,
+        answers=answers,
+        url=center.prefect.url if center.prefect else None,
+        processes=pids(center),
+        workers=tuple(sorted(online(center, api))) if api is not None and answers else (),
+        running=tuple(r["name"] for r in runs if r["state_type"] in _AT_WORK),
+        queued=tuple(r["name"] for r in waiting if r["expected_start_time"] <= due),
+        next_night=min(nights, default=None),
+        last_night=_last_night(center, faults),
+        last_heartbeat=_last_heartbeat(center, faults, now=now),
+        warnings=_warnings(center, faults, now=now),
+        waiting_evidence=_outbox(center),
+        faults=tuple(faults),
+    )
+
+
+def _flow_runs(api: PrefectApi, center: Center, faults: list[str]) -> list[dict[str, Any]]:
+    try:
+        found = api.post(
+            "/flow_runs/filter",
+            flow_runs={"state": {"type": {"any_": sorted(_WAITING | _AT_WORK)}}},
+            work_pools={"name": {"any_": [center.pool]}},
+            sort="EXPECTED_START_TIME_ASC",
+            limit=_SHOWN,
+        )
+        nightly = api.get("/deployments/name/nightly/center")["id"]
+    except InfrastructureError as error:
+        faults.append(str(error))
+        return []
+    for run in found:
+        run["deployment"] = "nightly" if run["deployment_id"] == nightly else ""
+    return list(found)
+
+
+def _last_night(center: Center, faults: list[str]) -> dict[str, Any] | None:
+    try:
+        store = workshop(center).store
+        night = last_night(store, center.id)
+        if night is None:
+            return None
+        return summarise(night, last_night(store, center.id, before=night.night)).to_dict()
+    except SamebitsError as error:
+        faults.append(str(error))
+        return None
+
+
+def _last_heartbeat(center: Center, faults: list[str], *, now: datetime) -> str | None:
+    try:
+        key = public_keys(center)["statements"]
+        found = newest_heartbeat(workshop(center).store, center.id, [key], now=now)
+    except SamebitsError as error:
+        faults.append(str(error))
+        return None
+    return None if found is None else found.predicate.beat_on.isoformat(timespec="seconds")
+
+
+def _warnings(center: Center, faults: list[str], *, now: datetime) -> tuple[str, ...]:
+    try:
+        return warnings(load_policy(center.policy, home=center.home, now=now), now)
+    except SamebitsError as error:
+        faults.append(str(error))
+        return ()
+
+
+def _outbox(center: Center) -> int:
+    if isinstance(center.store, Path):
+        return 0
+    waiting = DirectoryStore(center.home / "outbox")
+    return sum(1 for part in Visibility for _ in waiting.list(f"{part}/"))

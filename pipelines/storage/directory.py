@@ -1,0 +1,292 @@
+"""The store in a directory: the embedded default, on any local file system with hard links.
+
+An object appears under its name complete and durable, or not at all, and is never replaced; the
+one that is (`keys.is_mutable`) changes from one whole content to the next.
+Layout: `format`, `public/`, `private/` (mode 0700), and `tmp/` for what is being written. Reading
+creates nothing; the layout is made with the first write.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from builders.core.digest import Digest, chunks
+from builders.core.errors import StoreError
+from pipelines.storage import names as keys
+from pipelines.storage.folders import open_file, opened_folder, walk
+from pipelines.storage.names import Visibility
+from pipelines.storage.spool import SpoolFile, spooled, sweep
+from pipelines.storage.store import (
+    Version,
+    check_content,
+    check_limit,
+    check_size,
+    conflict,
+    not_found,
+    opened_source,
+)
+
+FORMAT = b"samebits-store/v1\n"
+_EMPTY = frozenset({"tmp", "lost+found"})  # what may stand in a folder that becomes a store
+_TODO = {
+    errno.ENOSPC: "Free some space there and run again; nothing half-written was left",
+    errno.EDQUOT: "Raise the quota or free some space; nothing half-written was left",
+    errno.EACCES: "Give this user permission there, or choose another store",
+    errno.EPERM: "Give this user permission there, on a file system that has hard links",
+    errno.EROFS: "Mount it writable, or choose another store",
+    errno.EXDEV: "Keep tmp, public and private of one store on one file system",
+    errno.ENOTDIR: "Something else stands where the store needs its own: move it away",
+    errno.EEXIST: "Something else stands where the store needs its own: move it away",
+    errno.ELOOP: "Symbolic links in a store are not followed: put the real thing there",
+}
+
+
+class DirectoryStore:
+    """A `Store` below one folder; safe for threads and processes side by side."""
+
+    def __init__(self, root: Path) -> None:
+        """Use the store below `root`; nothing is read or made yet."""
+        self.root = root
+        self._known = False
+        self._ready = False
+
+    def has(self, key: str) -> bool:
+        """Say whether an object of that name exists."""
+        return self._stat(key) is not None
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading, unchecked; raises `NotFoundError`."""
+        folder, name = _place(key)
+        with self._explained(f"cannot read {key}"):
+            self._check_format()
+            try:
+                with opened_folder(self.root, folder) as fd:
+                    return os.fdopen(open_file(name, fd), "rb")
+            except FileNotFoundError as error:
+                raise not_found(key) from error
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return a small object whole; raises `NotFoundError`, `TooLargeError`, `DamagedError`."""
+        with self.open(key) as stream, self._explained(f"cannot read {key}"):
+            data = stream.read(limit + 1)
+        check_limit(key, len(data), limit)
+        if keys.content_digest(key):
+            check_content(key, Digest.of(data))
+        return data
+
+    def versions(self, key: str) -> tuple[Version, ...]:
+        """Return the one version of an object; empty when there is none."""
+        found = self._stat(key)
+        if found is None:
+            return ()
+        written = datetime.fromtimestamp(found.st_mtime, tz=UTC)
+        return (Version(id="null", size=found.st_size, written=written),)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below the folder `prefix`, in order of their bytes."""
+        return self._walk(keys.check_prefix(prefix))
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file under a name that its content determines; an existing one is left alone."""
+        keys.check_immutable(key)
+        with opened_source(path) as stream:
+            if found := self._stat(key):
+                check_size(key, found.st_size, os.fstat(stream.fileno()).st_size)
+                return
+            self._take_in(chunks(stream), lambda _: key)
+
+    def put_cas(self, visibility: Visibility, content: Path | bytes) -> Digest:
+        """Store `content`, hashed while it is copied, and return its digest."""
+        if isinstance(content, Path):
+            with opened_source(content) as stream:
+                return self._take_in(chunks(stream), lambda digest: keys.cas(visibility, digest))
+        return self._take_in(iter([content]), lambda digest: keys.cas(visibility, digest))
+
+    def put_record(self, key: str, data: bytes) -> None:
+        """Create a named record; raises `StoreConflictError` when other bytes stand there."""
+        keys.check_immutable(key)
+        if self.has(key):
+            self._check_equal(key, data)
+            return
+        with self._explained(f"cannot write {key}"), self._spooled() as file:
+            file.write(data)
+            file.seal()
+            created = self._publish(file, key)
+        if not created:
+            self._check_equal(key, data)
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Write the object that is replaced, in one step; raises `UsageError` for other names."""
+        folder, name = _place(keys.check_mutable(key))
+        with self._explained(f"cannot write {key}"), self._spooled() as file:
+            file.write(data)
+            file.seal()
+            with opened_folder(self.root, folder, create=0o755) as fd:
+                file.replace(name, fd)
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        """Return what was written last; raises `NotFoundError`, `TooLargeError`."""
+        return self.get(keys.check_mutable(key), limit)
+
+    def remove(self, key: str) -> None:
+        """Take an object away, if it is there: for folders that are a passage, as an outbox is."""
+        folder, name = _place(key)
+        with (
+            self._explained(f"cannot remove {key}"),
+            suppress(FileNotFoundError),
+            opened_folder(self.root, folder) as fd,
+        ):
+            os.unlink(name, dir_fd=fd)
+
+    def sweep(self) -> int:
+        """Remove what dead writers left behind; returns how many files that were."""
+        with self._explained("cannot clean up"):
+            self._check_format()
+            try:
+                with opened_folder(self.root, ["tmp"]) as fd:
+                    return sweep(fd)
+            except FileNotFoundError:
+                return 0
+
+    def _take_in(self, pieces: Iterator[bytes], name: Callable[[Digest], str]) -> Digest:
+        hasher, size = hashlib.sha256(), 0
+        with self._explained("cannot write an object"), self._spooled() as file:
+            for piece in pieces:
+                hasher.update(piece)
+                size += len(piece)
+                file.write(piece)
+            digest = Digest(hasher.hexdigest())
+            key = name(digest)
+            check_content(key, digest)
+            file.seal()
+            created = self._publish(file, key)
+        if not created:
+            check_size(key, self._taken(key).st_size, size)
+        return digest
+
+    def _publish(self, file: SpoolFile, key: str) -> bool:
+        folder, name = _place(key)
+        mode = 0o700 if folder[0] == Visibility.PRIVATE else 0o755
+        with opened_folder(self.root, folder, create=mode) as fd:
+            return file.publish(name, fd)
+
+    def _taken(self, key: str) -> os.stat_result:
+        found = self._stat(key)
+        if found is None:
+            raise StoreError(
+                f"cannot write {key} in the store {self.root}",
+                got="a folder, a link or a device of that name",
+                expected="a name that is free, or a file",
+                todo=_TODO[errno.ENOTDIR],
+            )
+        return found
+
+    def _check_equal(self, key: str, data: bytes) -> None:
+        self._taken(key)
+        with self.open(key) as stream, self._explained(f"cannot read {key}"):
+            there = stream.read(len(data) + 1)
+        if there != data:
+            raise conflict(key, got=f"sha256 {Digest.of(there)}", expected=Digest.of(data).hex)
+
+    def _stat(self, key: str) -> os.stat_result | None:
+        folder, name = _place(key)
+        with self._explained(f"cannot read {key}"):
+            self._check_format()
+            try:
+                with opened_folder(self.root, folder) as fd:
+                    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                return None
+            return found if stat.S_ISREG(found.st_mode) else None
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        with self._explained(f"cannot list {prefix}"):
+            self._check_format()
+            try:
+                with opened_folder(self.root, prefix.rstrip("/").split("/")) as fd:
+                    for name in walk(fd):
+                        yield prefix + name
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def _spooled(self) -> Iterator[SpoolFile]:
+        if not self._ready:
+            self.root.mkdir(parents=True, exist_ok=True)
+        known = self._check_format()
+        with opened_folder(self.root, ["tmp"], create=0o700) as spool:
+            if not self._ready:
+                sweep(spool)
+                if not known:
+                    self._write_format(spool)
+                self._ready = True
+            with spooled(spool) as file:
+                yield file
+
+    def _write_format(self, spool: int) -> None:
+        with spooled(spool) as file, opened_folder(self.root) as root:
+            file.write(FORMAT)
+            file.seal()
+            file.publish("format", root)
+
+    def _check_format(self) -> bool:
+        """Refuse what is no store of ours; False when nothing is there yet."""
+        if not self._known:
+            self._known = self._has_format()
+            if not self._known:
+                self._check_empty()
+        return self._known
+
+    def _has_format(self) -> bool:
+        try:
+            with opened_folder(self.root) as fd, os.fdopen(open_file("format", fd), "rb") as stream:
+                got = stream.read(len(FORMAT) + 64)
+        except FileNotFoundError:
+            return False
+        if got != FORMAT:
+            raise StoreError(
+                f"the store in {self.root} has a format that this samebits does not know",
+                got=ascii(got.decode("latin-1").strip()),
+                expected=FORMAT.decode().strip(),
+                todo="Use the samebits that made it, or a newer one",
+            )
+        return True
+
+    def _check_empty(self) -> None:
+        try:
+            others = {path.name for path in self.root.iterdir()} - _EMPTY
+        except FileNotFoundError:
+            return
+        # `format` comes before everything else, so that a store in the making passes here.
+        if others and not self._has_format():
+            raise StoreError(
+                f"{self.root} is not a store",
+                got=f"a folder with {min(others)!a} in it and no file `format`",
+                expected="a store, or an empty or absent folder",
+                todo="Choose another folder",
+            )
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{what} in the store {self.root}",
+                got=error.strerror or type(error).__name__,
+                expected="folders and files that this user can read and write",
+                todo=_TODO.get(error.errno or 0, "Check the disk and the file system under it"),
+            ) from error
+
+
+def _place(key: str) -> tuple[list[str], str]:
+    *folder, name = keys.check_key(key).split("/")
+    return folder, name

@@ -1,0 +1,65 @@
+"""Files that remember: replaced in one step, durably, and held by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builders.core.errors import InfrastructureError
+
+
+def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Put `data` into the file `path`: after a crash it has the old bytes, or these.
+
+    Raises `InfrastructureError`.
+    """
+    try:
+        handle, partial = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:60]}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                os.fchmod(stream.fileno(), mode)
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(partial).replace(path)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise _broken(path, error) from error
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, made with its folder, against threads and processes.
+
+    Raises `InfrastructureError`.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _broken(path, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _broken(path: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"cannot write {path}",
+        got=error.strerror or type(error).__name__,
+        expected="a file that this user can write",
+        todo="Check permissions and free space there",
+    )

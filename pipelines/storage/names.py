@@ -1,0 +1,162 @@
+"""Names of objects in a store: visibility first, then one percent-encoded segment each.
+
+A key that passes `check_key` is ASCII, canonical (one name has one spelling), fits file systems
+and S3 alike, and can be used as a relative path without leaving the folder it is used in.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from urllib.parse import quote, unquote_to_bytes
+
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
+
+MAX_SEGMENT = 255
+"""Bytes of one segment: what Linux file systems take as a file name."""
+MAX_KEY = 900
+"""Bytes of a whole key: S3 takes 1024, a prefix in front of it included."""
+REPORT = "report.json"
+_LOG = "public/log/"
+_MUTABLE = frozenset({f"{_LOG}checkpoint"})
+_SHOWN = 120
+_CONTENT = re.compile(
+    r"(?:public/cas|private/cas|private/vault)/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})"
+)
+
+
+class Visibility(StrEnum):
+    """Who may see an object; the first segment of its key."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+def encode(text: str) -> str:
+    """Return `text` as one segment: all but letters, digits, `-`, `_` and `.` percent-encoded.
+
+    `.` and `..` are encoded too. Raises `UsageError` for empty text, text that is not Unicode
+    (lone surrogates), and a segment longer than `MAX_SEGMENT`.
+    """
+    if text in {".", ".."}:
+        return text.replace(".", "%2E")
+    try:
+        segment = quote(text, safe="").replace("~", "%7E")
+    except UnicodeEncodeError as error:
+        raise UsageError("a name is not Unicode text", got=repr(text[:_SHOWN])) from error
+    if not 0 < len(segment) <= MAX_SEGMENT:
+        raise UsageError(
+            "a name cannot be part of an object's name",
+            got=f"{text[:_SHOWN]!r}, {len(segment)} bytes when encoded",
+            expected=f"1 to {MAX_SEGMENT} bytes",
+            todo="Choose a shorter name",
+        )
+    return segment
+
+
+def decode(segment: str) -> str:
+    """Return the text of one segment; raises `UsageError` unless `encode` gives it back."""
+    try:
+        text = unquote_to_bytes(segment).decode("utf-8")
+        canonical = bool(text) and encode(text) == segment
+    except (UnicodeError, UsageError):
+        canonical = False
+    if not canonical:
+        raise UsageError(
+            "part of an object's name is not canonical percent-encoding",
+            got=repr(segment[:_SHOWN]),
+            expected="letters, digits, - _ . and %XX, each text in its one spelling",
+        )
+    return text
+
+
+def check_key(key: str) -> str:
+    """Return `key` when it can name an object; raises `UsageError` with what is wrong."""
+    first, *rest = key.split("/")
+    if first not in set(Visibility) or not rest:
+        raise UsageError(
+            "an object's name has no visibility",
+            got=repr(key[:_SHOWN]),
+            expected="public/... or private/...",
+        )
+    for segment in rest:
+        decode(segment)
+    if len(key) > MAX_KEY:
+        raise UsageError(
+            "an object's name is too long", got=f"{len(key)} bytes", expected=f"at most {MAX_KEY}"
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` when it names a whole folder, as `public/releases/`; raises `UsageError`."""
+    folder = prefix.removesuffix("/")
+    if folder == prefix:
+        raise UsageError(
+            "a prefix does not end at a folder",
+            got=repr(prefix[:_SHOWN]),
+            expected="a trailing slash",
+        )
+    if folder not in set(Visibility):
+        check_key(folder)
+    return prefix
+
+
+def cas(visibility: Visibility, digest: Digest) -> str:
+    """Return the name of content-addressed evidence."""
+    return f"{visibility}/cas/sha256/{digest.hex[:2]}/{digest.hex}"
+
+
+def content_digest(key: str) -> Digest | None:
+    """Return the digest that a content-addressed name promises; None for a named record."""
+    match = _CONTENT.fullmatch(key)
+    return Digest(match[2]) if match else None
+
+
+def is_mutable(key: str) -> bool:
+    """Say whether an object is replaced: the newest checkpoint of the log, and nothing else."""
+    return key in _MUTABLE
+
+
+def is_log(key: str) -> bool:
+    """Say whether an object is part of the log: what a log says is said at once, or not at all."""
+    return key.startswith(_LOG)
+
+
+def check_mutable(key: str) -> str:
+    """Return `key` when it names an object that is replaced; raises `UsageError`."""
+    if not is_mutable(check_key(key)):
+        raise UsageError(
+            "an object that is written once is not replaced",
+            got=repr(key[:_SHOWN]),
+            expected=", ".join(sorted(_MUTABLE)),
+        )
+    return key
+
+
+def check_immutable(key: str) -> str:
+    """Return `key` when it names an object that is written once; raises `UsageError`."""
+    if is_mutable(check_key(key)):
+        raise UsageError(
+            "an object that is replaced is no record",
+            got=repr(key),
+            expected="a name that is written once",
+        )
+    return key
+
+
+def private_twin(key: str) -> str:
+    """Return the name under which the whole of something is kept whose public part is `key`."""
+    return check_key(f"{Visibility.PRIVATE}/{key.removeprefix('public/')}")
+
+
+def release_prefix(vendor: str, product: str, version: str) -> str:
+    """Return the folder that holds every run of one release."""
+    return check_prefix(f"public/releases/{encode(vendor)}/{encode(product)}/{encode(version)}/")
+
+
+def release_run(vendor: str, product: str, version: str, center: str, run: str) -> str:
+    """Return the folder of one run of one center."""
+    folder = release_prefix(vendor, product, version)
+    return check_prefix(f"{folder}{encode(center)}/{encode(run)}/")

@@ -1,0 +1,165 @@
+"""The store in S3: the same promises as the directory store, on any server that keeps them.
+
+Named records are single conditional PUTs; an answer that the name is taken is followed by reading
+back. Large content-addressed objects go up in parts, after a look whether they are there. Before
+the first write the server is tried out, and refused when it lacks what the center requires.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from pipelines.storage import names as keys
+from pipelines.storage.names import Visibility
+from pipelines.storage.s3bucket import Bucket
+from pipelines.storage.s3client import connect
+from pipelines.storage.s3probe import S3Capabilities, probe
+from pipelines.storage.s3settings import S3Place, S3Settings
+from pipelines.storage.s3upload import PART, state, sweep, upload
+from pipelines.storage.store import (
+    Version,
+    check_content,
+    check_limit,
+    check_size,
+    conflict,
+    opened_source,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+
+class S3Store:
+    """A `Store` in one or two buckets; safe for threads and processes side by side."""
+
+    def __init__(
+        self, settings: S3Settings, *, client: Callable[[S3Place], S3Client] = connect
+    ) -> None:
+        """Use the store at `settings`; nothing is sent yet. `client` connects to a place."""
+        self.settings = settings
+        self._client = client
+        self._capabilities: S3Capabilities | None = None
+        self._lock = Lock()
+
+    def capabilities(self) -> S3Capabilities:
+        """Try the server out, once; raises `UnfitStoreError` when it lacks what is required."""
+        with self._lock:
+            if self._capabilities is None:
+                self._capabilities = probe(self._buckets, self.settings.require)
+            return self._capabilities
+
+    def has(self, key: str) -> bool:
+        """Say whether an object of that name exists."""
+        return self._bucket(keys.check_key(key)).find(key) is not None
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading; a content-addressed one is checked while it is read.
+
+        The read that reaches the end raises `DamagedError` when the digest is not the promised
+        one. Raises `NotFoundError`.
+        """
+        return self._bucket(keys.check_key(key)).open(key)[0]
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return a small object whole; raises `NotFoundError`, `TooLargeError`, `DamagedError`."""
+        stream, size = self._bucket(keys.check_key(key)).open(key)
+        with stream:
+            check_limit(key, size, limit)
+            data = stream.read()
+        if keys.content_digest(key):
+            check_content(key, Digest.of(data))
+        return data
+
+    def versions(self, key: str) -> tuple[Version, ...]:
+        """Return all versions of an object, oldest first; delete markers do not count."""
+        return self._bucket(keys.check_key(key)).versions(key)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below the folder `prefix`, in order; memory holds one page of them."""
+        return self._bucket(keys.check_prefix(prefix)).list(prefix)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file under a name that its content determines; an existing one is left alone."""
+        keys.check_immutable(key)
+        with opened_source(path) as stream:
+            self._put_stream(key, stream)
+
+    def put_cas(self, visibility: Visibility, content: Path | bytes) -> Digest:
+        """Store `content` under its digest, and return that; a file is read twice."""
+        if isinstance(content, bytes):
+            digest = Digest.of(content)
+            self._put_bytes(keys.cas(visibility, digest), content)
+            return digest
+        with opened_source(content) as stream:
+            before = state(stream)
+            digest = Digest(hashlib.file_digest(cast("Any", stream), "sha256").hexdigest())
+            stream.seek(0)
+            self._put_stream(keys.cas(visibility, digest), stream, before)
+        return digest
+
+    def put_record(self, key: str, data: bytes) -> None:
+        """Create a named record; raises `StoreConflictError` when other bytes stand there."""
+        bucket = self._writable(keys.check_immutable(key))
+        if not bucket.create(key, data):
+            with bucket.open(key)[0] as stream:
+                there = stream.read(len(data) + 1)
+            if there != data:
+                raise conflict(key, got=f"sha256 {Digest.of(there)}", expected=Digest.of(data).hex)
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Write the object that is replaced, in one step; raises `UsageError` for other names."""
+        self._writable(keys.check_mutable(key)).replace(key, data)
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        """Return the newest version; raises `NotFoundError`, `TooLargeError`."""
+        return self.get(keys.check_mutable(key), limit)
+
+    def sweep(self) -> int:
+        """Take back uploads that writers left a day ago or more; returns how many."""
+        return sum(sweep(bucket, f"{v}/") for v, bucket in self._buckets.items())
+
+    def _put_stream(
+        self, key: str, stream: BinaryIO, hashed: tuple[int, int, int] | None = None
+    ) -> None:
+        size = os.fstat(stream.fileno()).st_size
+        bucket = self._writable(key)
+        if found := bucket.find(key):
+            check_size(key, found.size, size)
+        elif size <= PART:
+            data = stream.read(PART + 1)
+            check_content(key, Digest.of(data))
+            self._put_bytes(key, data)
+        else:
+            upload(bucket, key, stream, hashed=hashed)
+            found = bucket.find(key)
+            if found is None:
+                raise NotFoundError(f"{key} was stored and is not there")
+            check_size(key, found.size, size)
+
+    def _put_bytes(self, key: str, data: bytes) -> None:
+        bucket = self._writable(key)
+        if not bucket.create(key, data) and (found := bucket.find(key)):
+            check_size(key, found.size, len(data))
+
+    def _writable(self, key: str) -> Bucket:
+        self.capabilities()
+        return self._bucket(key)
+
+    def _bucket(self, key: str) -> Bucket:
+        return self._buckets[Visibility(key.split("/", maxsplit=1)[0])]
+
+    @cached_property
+    def _buckets(self) -> Mapping[Visibility, Bucket]:
+        """Both places; one and the same where they share bucket, prefix and credentials."""
+        public, private, keep = self.settings.public, self.settings.private, self.settings.retention
+        one = Bucket(self._client(private), private, keep)
+        other = one if public == private else Bucket(self._client(public), public, keep)
+        return {Visibility.PUBLIC: other, Visibility.PRIVATE: one}

@@ -1,0 +1,315 @@
+"""One S3 place: its objects, their versions, and the one-step creation of a name.
+
+Where the bucket keeps versions, the oldest one is the object: newer ones and delete markers are
+read past. Where it keeps none, a reader is held to the entity tag that it saw first. Of the object
+that is replaced (`keys.is_mutable`) the newest version counts.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from builders.core.errors import StoreError, UsageError
+from pipelines.storage import names as keys
+from pipelines.storage.s3client import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    code,
+    content_md5,
+    explained,
+    retention_fields,
+    status,
+)
+from pipelines.storage.s3read import checked
+from pipelines.storage.s3settings import Retention, S3Place
+from pipelines.storage.store import DamagedError, Version, not_found
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+_TRIES = 9  # of a creation that meets another one: 0.05 s, doubled, 12 s in all
+_PINS = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The version of an object that is its truth."""
+
+    id: str | None
+    """None where the bucket keeps no versions."""
+    etag: str
+    size: int
+    written: datetime
+
+
+class Bucket:
+    """The objects below one place; safe for threads."""
+
+    def __init__(self, client: S3Client, place: S3Place, retention: Retention | None) -> None:
+        """Use `client` for `place`; nothing is sent yet."""
+        self.client = client
+        self.place = place
+        self.retention = retention
+        self.conditional = True
+        """Whether the server honours `If-None-Match`, as far as is known."""
+        self._pins: OrderedDict[str, Found] = OrderedDict()
+
+    @cached_property
+    def versioning(self) -> str:
+        """`enabled`, `suspended`, `off`, or `unknown` when these credentials may not ask."""
+        with explained("cannot look", self.place):
+            try:
+                answer = self.client.get_bucket_versioning(Bucket=self.place.bucket)
+            except ClientError as error:
+                if status(error) == FORBIDDEN and code(error) == "AccessDenied":
+                    return "unknown"
+                raise
+        return str(answer.get("Status", "off")).lower()
+
+    @property
+    def versioned(self) -> bool:
+        """Whether objects may have more than one version."""
+        return self.versioning in {"enabled", "suspended"}
+
+    @cached_property
+    def locked(self) -> bool:
+        """Whether Object Lock is on in the bucket; False too when these credentials may not ask."""
+        with explained("cannot look", self.place):
+            try:
+                answer = self.client.get_object_lock_configuration(Bucket=self.place.bucket)
+            except ClientError as error:
+                if status(error) >= 500:
+                    raise
+                return False
+        return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+
+    def target(self, key: str) -> dict[str, Any]:
+        """Return the request fields that name an object."""
+        return {"Bucket": self.place.bucket, "Key": self.place.name(key)}
+
+    def keeping(self) -> dict[str, Any]:
+        """Return the request fields that keep a new object from being deleted."""
+        if self.retention is None:
+            return {}
+        until = datetime.now(UTC) + timedelta(days=self.retention.days)
+        return retention_fields(self.retention.mode, until)
+
+    def find(self, key: str) -> Found | None:
+        """Return the truth about `key`, asked anew; raises `DamagedError` when it has changed."""
+        with explained(f"cannot read {key}", self.place):
+            if self.versioned:
+                found = next((f for k, f in self._oldest(self.place.name(key), exact=True)), None)
+            else:
+                found = self._head(key)
+        return None if found is None else self._pin(key, found)
+
+    def versions(self, key: str) -> tuple[Version, ...]:
+        """Return all versions of an object, oldest first."""
+        name = self.place.name(key)
+        with explained(f"cannot read {key}", self.place):
+            if self.versioned:
+                found = [f for k, f in self._all_versions(name, exact=True) if k == name]
+            else:
+                found = [f for f in [self._head(key)] if f is not None]
+        return tuple(
+            Version(id=f.id or "null", size=f.size, written=f.written) for f in reversed(found)
+        )
+
+    def open(self, key: str) -> tuple[BinaryIO, int]:
+        """Return the truth of `key` as a checked stream, and its size; raises `NotFoundError`."""
+        oldest = self.versioned and not keys.is_mutable(key)  # names a missing bucket first
+        pinned = self._pins.get(key) or (self.find(key) if oldest else None)
+        if pinned is None and oldest:
+            raise not_found(key)
+        wanted: dict[str, Any] = {"VersionId": pinned.id} if pinned and pinned.id else {}
+        with explained(f"cannot read {key}", self.place):
+            try:
+                answer = self.client.get_object(**self.target(key), **wanted)
+            except ClientError as error:
+                if status(error) != NOT_FOUND or code(error) == "NoSuchBucket":
+                    raise
+                if pinned:
+                    raise _changed(key, "none", pinned) from error
+                raise not_found(key) from error
+        found = Found(
+            id=pinned.id if pinned else None,
+            etag=answer["ETag"],
+            size=answer["ContentLength"],
+            written=answer["LastModified"].astimezone(UTC),
+        )
+        try:
+            self._pin(key, found)
+        except DamagedError:
+            answer["Body"].close()
+            raise
+        return checked(answer["Body"], key, found.size, self.place), found.size
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below `prefix` in order; foreign names are passed over."""
+        below = self.place.name(prefix)
+        with explained(f"cannot list {prefix}", self.place):
+            found = self._oldest(below) if self.versioned else self._current(below)
+            for name, version in found:
+                key = name[len(below) - len(prefix) :]
+                try:
+                    keys.check_key(key)
+                except UsageError:
+                    continue
+                if version:
+                    self._remember(key, version)
+                yield key
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Create an object in one step; False when the name is taken, and left alone.
+
+        Of racing writers exactly one gets True, provided that the server honours `If-None-Match`,
+        or keeps versions (Ceph 18 ignores the condition in buckets that do): then the writer of
+        the oldest one is the winner. Raises `StoreError` when the name stays busy for too long.
+        """
+        with explained(f"cannot write {key}", self.place):
+            if not self.conditional and self.find(key):
+                return False
+            for attempt in range(_TRIES):
+                answer = self._put(key, data, conditional=self.conditional)
+                if answer is not None:
+                    return self._is_truth(key, answer)
+                if self.find(key):
+                    return False
+                time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)  # noqa: S311
+        raise StoreError(
+            f"cannot write {key} in the store {self.place}",
+            got="a conflict with another writer, again and again",
+            expected="an answer that says who came first",
+            todo="Run again; if it stays so, look at the server",
+        )
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write an object in place of the one that is there."""
+        with explained(f"cannot write {key}", self.place):
+            if self._put(key, data, conditional=False) is None:
+                raise StoreError(
+                    f"cannot write {key} in the store {self.place}",
+                    got="a conflict with another writer",
+                    expected="one that comes later to win",
+                    todo="Run again; if it stays so, look at the server",
+                )
+
+    def _put(self, key: str, data: bytes, *, conditional: bool) -> str | None:
+        """Send an object; returns its version, empty where there are none; None when it met one."""
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
+        try:
+            answer = self.client.put_object(
+                **self.target(key),
+                Body=data,
+                ContentMD5=content_md5(data),
+                **condition,
+                **self.keeping(),
+            )
+        except ClientError as error:
+            if status(error) in {PRECONDITION_FAILED, CONFLICT}:
+                return None
+            raise
+        return answer.get("VersionId", "")
+
+    def _is_truth(self, key: str, version: str) -> bool:
+        """Say whether the version just written is the oldest: a delete marker may hide others."""
+        if not self.versioned:
+            return True
+        found = self.find(key)
+        return found is not None and found.id == (version or "null")
+
+    def _head(self, key: str) -> Found | None:
+        try:
+            answer = self.client.head_object(**self.target(key))
+        except ClientError as error:
+            if status(error) == NOT_FOUND:
+                return None
+            raise
+        return Found(
+            id=None,
+            etag=answer["ETag"],
+            size=answer["ContentLength"],
+            written=answer["LastModified"].astimezone(UTC),
+        )
+
+    def _current(self, below: str) -> Iterator[tuple[str, None]]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.place.bucket, Prefix=below
+        )
+        for page in pages:
+            for entry in page.get("Contents", []):
+                yield entry["Key"], None
+
+    def _oldest(self, below: str, *, exact: bool = False) -> Iterator[tuple[str, Found]]:
+        """Yield each name once, with the last of its versions: S3 lists the newest first."""
+        last: tuple[str, Found] | None = None
+        for entry in self._all_versions(below, exact=exact):
+            if last and last[0] != entry[0]:
+                yield last
+            last = entry
+        if last:
+            yield last
+
+    def _all_versions(self, below: str, *, exact: bool = False) -> Iterator[tuple[str, Found]]:
+        """Yield names and versions in order; `exact` ends after the versions of `below` itself."""
+        pages = self.client.get_paginator("list_object_versions").paginate(
+            Bucket=self.place.bucket,
+            Prefix=below,
+            PaginationConfig={"PageSize": 20 if exact else 1000},
+        )
+        for page in pages:
+            for entry in page.get("Versions", []):
+                if exact and entry["Key"] != below:
+                    return
+                yield (
+                    entry["Key"],
+                    Found(
+                        id=entry["VersionId"],
+                        etag=entry["ETag"],
+                        size=entry["Size"],
+                        written=entry["LastModified"].astimezone(UTC),
+                    ),
+                )
+
+    def _pin(self, key: str, found: Found) -> Found:
+        """Hold readers of `key` to what they saw first; raises `DamagedError` for another."""
+        pinned = self._remember(key, found)
+        same = pinned.id == found.id and pinned.etag.strip('"') == found.etag.strip('"')
+        if not same and keys.content_digest(key) is None:
+            raise _changed(key, _name(found), pinned)
+        return found
+
+    def _remember(self, key: str, found: Found) -> Found:
+        if keys.is_mutable(key):
+            return found
+        pinned = self._pins.setdefault(key, found)
+        with suppress(KeyError):  # another thread may have dropped it
+            self._pins.move_to_end(key)
+            if len(self._pins) > _PINS:
+                self._pins.popitem(last=False)
+        return pinned
+
+
+def _name(found: Found) -> str:
+    return f"version {found.id}" if found.id else f"entity tag {found.etag}"
+
+
+def _changed(key: str, got: str, pinned: Found) -> DamagedError:
+    return DamagedError(
+        f"{key} is no longer the object that was read first",
+        got=got,
+        expected=_name(pinned),
+        todo="Somebody replaced or deleted it in the bucket: find out who",
+    )

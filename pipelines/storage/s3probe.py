@@ -1,0 +1,181 @@
+"""What an S3 server really honours, found out by trying, and what may be claimed of it.
+
+The answers are kept in the evidence, in the private part, under a name that follows from their
+content: a server that does the same as yesterday adds no record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from builders.core.digest import Digest, canonical_json
+from builders.core.errors import NotFoundError
+from pipelines.storage.names import Visibility
+from pipelines.storage.s3bucket import Bucket
+from pipelines.storage.s3client import CONFLICT, PRECONDITION_FAILED, content_md5, explained, status
+from pipelines.storage.s3settings import Requirement
+from pipelines.storage.store import UnfitStoreError
+
+SCHEMA = "samebits/store-capabilities/v1"
+_FIRST, _SECOND = b"samebits: the first write\n", b"samebits: a second write\n"
+_TODO = {
+    Requirement.CONDITIONAL_WRITES: "use a server that honours If-None-Match",
+    Requirement.VERSIONING: "switch versioning of the bucket on",
+    Requirement.OBJECT_LOCK: "make a bucket with Object Lock",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceCapabilities:
+    """What one bucket honours."""
+
+    conditional_writes: bool
+    """Of two writes of one name the second is refused."""
+    versioning: str
+    """`enabled`, `suspended`, `off`, or `unknown`."""
+    object_lock: bool
+    read_after_write: bool
+    """What was written is read back."""
+
+    def missing(self, required: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
+        """Return those of `required` that the bucket does not honour."""
+        honoured = {
+            Requirement.CONDITIONAL_WRITES: self.conditional_writes,
+            Requirement.VERSIONING: self.versioning == "enabled",
+            Requirement.OBJECT_LOCK: self.object_lock,
+        }
+        return tuple(requirement for requirement in required if not honoured[requirement])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for the record."""
+        return {
+            "conditional_writes": self.conditional_writes,
+            "versioning": self.versioning,
+            "object_lock": self.object_lock,
+            "read_after_write": self.read_after_write,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Capabilities:
+    """What a store may claim about itself."""
+
+    public: PlaceCapabilities
+    private: PlaceCapabilities
+    retention: str | None
+    """Mode and days of Object Lock that each object is given."""
+
+    def to_json(self) -> bytes:
+        """Return the record: canonical JSON."""
+        return canonical_json(
+            {
+                "schema": SCHEMA,
+                "public": self.public.to_dict(),
+                "private": self.private.to_dict(),
+                "retention": self.retention,
+            }
+        )
+
+    @property
+    def key(self) -> str:
+        """Return the name of the record."""
+        return f"private/probe/capabilities/{Digest.of(self.to_json())}.json"
+
+
+def probe(
+    buckets: Mapping[Visibility, Bucket], required: tuple[Requirement, ...]
+) -> S3Capabilities:
+    """Try out every bucket, and keep the answers in the private one.
+
+    Raises `UnfitStoreError`, with nothing but the probe written, when something required is not
+    honoured; a retention requires Object Lock.
+    """
+    public, private = buckets[Visibility.PUBLIC], buckets[Visibility.PRIVATE]
+    retention = private.retention
+    if retention:
+        required = (*required, Requirement.OBJECT_LOCK)
+    private_facts = _try_out(private, Visibility.PRIVATE)
+    public_facts = private_facts if public is private else _try_out(public, Visibility.PUBLIC)
+    _demand(private, private_facts.missing(required))
+    _demand(public, public_facts.missing(required))
+    capabilities = S3Capabilities(
+        public=public_facts,
+        private=private_facts,
+        retention=f"{retention.mode} {retention.days} days" if retention else None,
+    )
+    created = private.create(capabilities.key, capabilities.to_json())
+    if created and retention:
+        _check_kept(private, capabilities.key)
+    return capabilities
+
+
+def _try_out(bucket: Bucket, visibility: Visibility) -> PlaceCapabilities:
+    key = f"{visibility}/probe/first-write"
+    with explained("cannot try out the server", bucket.place):
+        first = _write(bucket, key, _FIRST)
+        second = _write(bucket, key, _SECOND) if first is not None else None
+        there = _read(bucket, key)
+    bucket.conditional = second is False and there == _FIRST
+    return PlaceCapabilities(
+        conditional_writes=bucket.conditional,
+        versioning=bucket.versioning,
+        object_lock=bucket.locked,
+        read_after_write=there is not None,
+    )
+
+
+def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
+    """Create an object: True when done, False when refused, None when the server cannot say."""
+    try:
+        bucket.client.put_object(
+            **bucket.target(key), Body=data, ContentMD5=content_md5(data), IfNoneMatch="*"
+        )
+    except ClientError as error:
+        if status(error) in {PRECONDITION_FAILED, CONFLICT}:
+            return False
+        if status(error) in {400, 501}:  # a header that the server does not know
+            return None
+        raise
+    return True
+
+
+def _read(bucket: Bucket, key: str) -> bytes | None:
+    """Return the newest bytes: the probe is about what a write does, not about the truth."""
+    try:
+        return bucket.client.get_object(**bucket.target(key))["Body"].read()
+    except ClientError as error:
+        if status(error) == 404:
+            return None
+        raise
+
+
+def _demand(bucket: Bucket, missing: tuple[Requirement, ...]) -> None:
+    if missing:
+        todo = " and ".join(_TODO[requirement] for requirement in missing)
+        raise UnfitStoreError(
+            f"the store {bucket.place} does not honour what the center requires",
+            got=f"no {', no '.join(missing)}",
+            expected="what stands under `require` and `retention` in the center's file",
+            todo=f"{todo[0].upper()}{todo[1:]}; nothing was written",
+        )
+
+
+def _check_kept(bucket: Bucket, key: str) -> None:
+    with explained("cannot try out the server", bucket.place):
+        try:
+            mode = bucket.client.head_object(**bucket.target(key)).get("ObjectLockMode")
+        except ClientError as error:
+            if status(error) == 404:
+                raise NotFoundError(f"{key} was written and is not there") from error
+            raise
+    if mode is None:
+        raise UnfitStoreError(
+            f"the store {bucket.place} takes a retention and does not keep it",
+            got="an object that may be deleted",
+            expected="one kept by Object Lock",
+            todo="Use a bucket with Object Lock, or no retention",
+        )

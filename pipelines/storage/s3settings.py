@@ -1,0 +1,143 @@
+"""Where a store in S3 is, and what its center demands of it: plain values, no client.
+
+Endpoint, region and credentials come from the usual AWS configuration (environment, profiles);
+nothing here holds a secret, so that these values may stand in a center's file.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from builders.core.errors import UsageError
+
+SCHEME = "s3://"
+MAX_PREFIX = 120
+"""Bytes of a prefix: with `keys.MAX_KEY` it stays below the 1024 bytes that S3 takes."""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class Requirement(StrEnum):
+    """What a center may demand of a server; without it nothing is written."""
+
+    CONDITIONAL_WRITES = "conditional-writes"
+    VERSIONING = "versioning"
+    OBJECT_LOCK = "object-lock"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Retention(_Value):
+    """Object Lock: how long, and how firmly, each object is kept from being deleted."""
+
+    mode: Literal["governance", "compliance"]
+    days: Annotated[int, Field(ge=1, le=36_500)]
+
+
+class S3Place(_Value):
+    """One bucket, or one folder of it, and the profile whose credentials open it."""
+
+    bucket: str
+    prefix: str = ""
+    """Without slashes at its ends; empty for the whole bucket."""
+    profile: str | None = None
+    """Name of a profile of the AWS configuration; None takes what the environment says."""
+
+    @classmethod
+    def parse(cls, url: str, profile: str | None = None) -> S3Place:
+        """Read `s3://bucket` or `s3://bucket/prefix`; raises `UsageError`."""
+        bucket, _, prefix = url.removeprefix(SCHEME).partition("/")
+        prefix = prefix.removesuffix("/")
+        good = url.startswith(SCHEME) and _BUCKET.fullmatch(bucket)
+        if not good or (prefix and not (_PREFIX.fullmatch(prefix) and len(prefix) <= MAX_PREFIX)):
+            raise UsageError(
+                "not the address of a store in S3",
+                got=ascii(url[:200]),
+                expected=f"s3://bucket or s3://bucket/prefix, the prefix at most {MAX_PREFIX} bytes"
+                " of letters, digits, - _ . and slashes",
+            )
+        return cls(bucket=bucket, prefix=prefix, profile=profile)
+
+    def name(self, key: str) -> str:
+        """Return the name in the bucket of the object `key`."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def __str__(self) -> str:
+        """Return it as it is written: `s3://bucket/prefix`."""
+        return f"{SCHEME}{self.bucket}/{self.prefix}".removesuffix("/")
+
+
+class S3Settings(_Value):
+    """A store in S3: where its public and its private part are, and what is demanded."""
+
+    public: S3Place
+    private: S3Place
+    retention: Retention | None = None
+    require: tuple[Requirement, ...] = ()
+
+    @classmethod
+    def parse(cls, url: str) -> S3Settings:
+        """Read the address of a store whose two parts stand side by side; raises `UsageError`."""
+        place = S3Place.parse(url)
+        return cls(public=place, private=place)
+
+    def __str__(self) -> str:
+        """Name the store for people."""
+        same = self.public == self.private
+        return str(self.public) if same else f"{self.public} and {self.private}"
+
+
+class S3Profiles(_Value):
+    """Profiles of the AWS configuration."""
+
+    public: str | None = None
+    private: str | None = None
+
+
+class S3Section(_Value):
+    """The mapping that a center's file may hold under `store`."""
+
+    url: str | None = None
+    """Both parts side by side; else `public` and `private`."""
+    public: str | None = None
+    private: str | None = None
+    profiles: S3Profiles = S3Profiles()
+    retention: Retention | None = None
+    require: tuple[Requirement, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _addresses(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for field in ("url", "public", "private"):
+                if isinstance(value.get(field), str):
+                    try:
+                        S3Place.parse(value[field])
+                    except UsageError as error:
+                        message = f"{field}: {error}"
+                        raise ValueError(message) from error
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.url is None) != (self.public is not None and self.private is not None) or (
+            self.url is not None and (self.public or self.private)
+        ):
+            message = "expected either `url`, or both `public` and `private`"
+            raise ValueError(message)
+        return self
+
+    def settings(self) -> S3Settings:
+        """Return the values that a store is opened with."""
+        return S3Settings(
+            public=S3Place.parse(self.url or self.public or "", self.profiles.public),
+            private=S3Place.parse(self.url or self.private or "", self.profiles.private),
+            retention=self.retention,
+            require=self.require,
+        )

@@ -1,0 +1,165 @@
+"""The store interface: objects written once, by content or by name.
+
+Nothing that a store holds is ever replaced, but one: the newest checkpoint of the log, which
+`keys.is_mutable` names. Content-addressed objects come first; a named record is created in one
+step, or not at all, and its truth is its oldest version. Every implementation passes the one
+contract suite of `tests/storage/test_store_contract.py`.
+
+All methods raise `UsageError` for a key or prefix that `keys` refuses and `StoreError` when the
+store cannot be reached, read or written; a failed write leaves nothing that can be read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from builders.core.digest import Digest
+from builders.core.errors import NotFoundError, StoreConflictError, StoreError
+from builders.inputs.vault import ByteStore
+from pipelines.storage.names import Visibility, content_digest
+
+
+class TooLargeError(StoreError):
+    """An object is larger than its reader is ready to take."""
+
+
+class UnfitStoreError(StoreError):
+    """A server does not honour what the center requires; nothing is written there."""
+
+
+class DamagedError(StoreError):
+    """An object does not hold what its name or its kind promises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One version of an object."""
+
+    id: str
+    """The store's own name of it; `null` where the store keeps no versions."""
+    size: int
+    written: datetime
+    """When the store took it in, UTC."""
+
+
+class Store(ByteStore, Protocol):
+    """Evidence, inputs and logs of one center."""
+
+    def has(self, key: str) -> bool:
+        """Say whether an object of that name exists."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading, unchecked; raises `NotFoundError`."""
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return a small object whole: its oldest version, its digest checked if its name has one.
+
+        Of the object that is replaced it is the newest, as with `get_latest`.
+
+        Raises `NotFoundError`, `TooLargeError` above `limit` bytes, `DamagedError`.
+        """
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file under a name that its content determines; an existing one is left alone.
+
+        Raises `StoreError` when the name promises another digest, and `StoreConflictError` when an
+        object of another size stands there. Memory does not grow with the file.
+        """
+
+    def put_cas(self, visibility: Visibility, content: Path | bytes) -> Digest:
+        """Store `content` as `<visibility>/cas/sha256/<aa>/<hex>` and return its digest."""
+
+    def put_record(self, key: str, data: bytes) -> None:
+        """Create a named record; one that is there with equal bytes is success.
+
+        Raises `StoreConflictError` when it is there with other bytes. Of racing writers exactly
+        one creates it.
+        """
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Write the object that is replaced: in one step, readers see the old bytes or the new.
+
+        Raises `UsageError` for every other name. Of racing writers the last one wins.
+        """
+
+    def get_latest(self, key: str, limit: int) -> bytes:
+        """Return what `put_latest` wrote last; raises `NotFoundError`, `TooLargeError`."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below the folder `prefix` (ends with a slash), in order of their bytes.
+
+        An empty or absent folder yields nothing.
+        """
+
+    def versions(self, key: str) -> tuple[Version, ...]:
+        """Return all versions of an object, oldest first; empty when there is none."""
+
+
+def not_found(key: str) -> NotFoundError:
+    """Return the error for an object that is not there."""
+    return NotFoundError("the store has no such object", got=key)
+
+
+def conflict(key: str, *, got: str, expected: str) -> StoreConflictError:
+    """Return the error for a name that is taken by other bytes."""
+    return StoreConflictError(
+        f"{key} exists with other bytes",
+        got=got,
+        expected=expected,
+        todo="A record is never replaced: find out who wrote it, or which copy is damaged",
+    )
+
+
+def check_size(key: str, size: int, expected: int) -> None:
+    """Raise `StoreConflictError` unless a content-addressed object has the size of its content."""
+    if size != expected:
+        raise conflict(key, got=f"{size} bytes", expected=f"{expected} bytes")
+
+
+def check_limit(key: str, size: int, limit: int) -> None:
+    """Raise `TooLargeError` when `size` is above `limit`."""
+    if size > limit:
+        raise TooLargeError(
+            f"{key} is too large to be read whole",
+            got="more",
+            expected=f"at most {limit} bytes",
+        )
+
+
+def check_content(key: str, digest: Digest) -> None:
+    """Raise `DamagedError` when the name of an object promises another digest."""
+    promised = content_digest(key)
+    if promised not in {None, digest}:
+        raise DamagedError(
+            f"{key} does not hold what its name promises",
+            got=f"sha256 {digest}",
+            expected=promised,
+            todo="Bring a good copy, and look at the disk that this one came from",
+        )
+
+
+@contextmanager
+def opened_source(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file that is to be stored; raises `StoreError` for anything else."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _bad_source(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _bad_source(path, "something else than a file")
+    with os.fdopen(fd, "rb", buffering=0) as stream:
+        yield stream
+
+
+def _bad_source(path: Path, got: str) -> StoreError:
+    return StoreError(
+        f"cannot store {path}", got=got, expected="a regular file that this user can read"
+    )

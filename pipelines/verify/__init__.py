@@ -1,0 +1,4 @@
+"""One verification, from a recipe to logged statements: session, steps and publication.
+
+Imports everything from the signer down.
+"""

@@ -1,0 +1,117 @@
+"""What somebody wants reviews of: a recipe whose inputs are read, or a release that was run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
+from builders.core.runid import new_run_id
+from builders.core.words import Kind
+from builders.images.provide import claimed_digest
+from builders.recipe.claim import claim_of
+from builders.recipe.recipe import load_recipe
+from pipelines.center.center import Center
+from pipelines.evidence.records import find_run, read_report
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Report, SourceFact
+from pipelines.policy import Policy
+from pipelines.policy.reviews.count import count_reviews
+from pipelines.policy.reviews.gate import Standing, reviewed_of
+from pipelines.policy.reviews.records import StoredReview
+from pipelines.policy.reviews.subject import Reviewed
+from pipelines.verify import steps
+from pipelines.verify.job import Job
+from pipelines.verify.session import workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A release with its sources and claim; those of a private release may be keyed already."""
+
+    release: str
+    visibility: str
+    claim: Digest
+    sources: tuple[SourceFact, ...]
+    reviewed: Reviewed
+    kind: Kind | None = None
+    minimum: int = 0
+    """What the recipe itself demands, where it is known."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            "release": self.release,
+            "visibility": self.visibility,
+            "claim": str(self.claim),
+            "sources": [source.model_dump(mode="json") for source in self.sources],
+        }
+
+
+def asked_about(what: str, center: Center) -> Question:
+    """Read `vendor/product@version`, or the path of a recipe; raises `UsageError`."""
+    path = Path(what)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        return asked_about_recipe(path, center)
+    return _asked_about_release(ReleaseName.parse(what), center)
+
+
+def asked_about_recipe(path: Path, center: Center) -> Question:
+    """Fetch the inputs of a recipe and read its sources; raises `UsageError`, `RebuildError`."""
+    loaded = load_recipe(path)
+    shop = workshop(center)
+    job = Job(recipe=path, center=center, run=new_run_id(), folder=shop.workdir)
+    sources = steps.source_facts(job, steps.fetch_inputs(job))
+    recipe = loaded.recipe
+    claim = claim_of(loaded, claimed_digest(recipe.build.image, shop.images)).digest
+    return Question(
+        release=recipe.release,
+        visibility=recipe.visibility,
+        claim=claim,
+        sources=sources,
+        reviewed=reviewed_of(recipe, claim, _digests(sources), shop.store),
+        kind=recipe.kind,
+        minimum=recipe.reviews.minimum if recipe.reviews else 0,
+    )
+
+
+def standing_of(
+    question: Question, found: Iterable[StoredReview], policy: Policy, now: datetime
+) -> Standing:
+    """Return how a release stands with the reviews that were found."""
+    listed = list(found)
+    demanded = policy.minimum if question.kind is None else policy.demand(question.kind)
+    envelopes = [review.envelope for review in listed if review.envelope]
+    return Standing(
+        demanded=max(demanded, question.minimum),
+        count=count_reviews(envelopes, policy, question.reviewed, now),
+        unreadable=tuple(review for review in listed if review.envelope is None),
+    )
+
+
+def _asked_about_release(release: ReleaseName, center: Center) -> Question:
+    store = workshop(center).store
+    report = Report.model_validate(read_report(store, find_run(store, release)))
+    sources = report.environment.sources
+    if report.claim is None or not _digests(sources):
+        raise UsageError(
+            f"the last run of {release} came to no source digest",
+            got=report.outcome,
+            todo="Name its recipe instead",
+        )
+    private = report.environment.visibility == "private"
+    return Question(
+        release=report.release,
+        visibility=report.environment.visibility,
+        claim=report.claim,
+        sources=sources,
+        reviewed=Reviewed.named(_digests(sources), report.claim, keyed=private),
+    )
+
+
+def _digests(sources: Iterable[SourceFact]) -> list[Digest]:
+    return [source.source_digest for source in sources if source.source_digest]

@@ -1,0 +1,52 @@
+"""All that rebuilding and judging a recipe reads, for a center that can fetch nothing.
+
+That is more than its inputs: the packages of its image, those of the image in which a declared
+clock is compiled, and those of the image in which a difference is explained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders.core.digest import Digest
+from builders.inputs.inputs import gather
+from builders.inputs.stock import Progress, quiet, stock
+from builders.methods.build import Build
+from builders.preload.lock import preload_lock
+from builders.recipe.recipe import LoadedRecipe
+from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
+from pipelines.verify.session import Workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supplies:
+    """What the vault of another center must hold, and files that its recipes folder lacks."""
+
+    digests: frozenset[Digest]
+    files: tuple[Path, ...] = ()
+    """Definitions and locks of derived images, which lie in the home of this center alone."""
+
+
+def images_of(build: Build) -> tuple[str, ...]:
+    """Return the names of the locked images that a rebuild and its judgement may need."""
+    compiler = (preload_lock().image,) if build.clock is not None else ()
+    named = () if "@sha256:" in build.image else (build.image,)
+    return tuple(dict.fromkeys((*named, *compiler, DIFFER_IMAGE)))
+
+
+def supplies_of(loaded: LoadedRecipe, shop: Workshop, progress: Progress = quiet) -> Supplies:
+    """Fetch what the vault of `shop` lacks of a recipe, and return all that it needs.
+
+    Raises `InputUnavailableError` or `InputMismatchError`, and `UsageError` for an unknown image.
+    """
+    build = loaded.recipe.build
+    wants = [shipped_want(artefact, loaded.folder) for artefact in loaded.recipe.artefacts]
+    for name in images_of(build):
+        wants += shop.images.lock(name).wants()
+    stock(shop.vault, shop.fetcher, wants, shop.workdir, progress)
+    inputs = gather(loaded, shop.vault, shop.fetcher, shop.workdir, progress)
+    return Supplies(
+        digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
+        files=tuple(p for name in images_of(build) for p in shop.images.unpublished(name)),
+    )

@@ -1,0 +1,301 @@
+"""Lies in a bundle: each is signed with the center's own key, and names the check that finds it.
+
+The killers of the mutation test: with one check left out, its lies come out as something else.
+"""
+
+from __future__ import annotations
+
+from builders.core.digest import Digest
+from tests.bundle import stories
+from tests.bundle.bundles import EVIDENCE, REPORT
+from tests.bundle.formlies import FORM_LIES
+from tests.bundle.tells import (
+    ATTEMPT,
+    COMPARISON,
+    LATER,
+    OTHER,
+    PROVENANCE,
+    ROBUSTNESS,
+    Lie,
+    add,
+    both,
+    by_product,
+    drop,
+    in_card,
+    in_every,
+    in_one,
+    in_report,
+    member_of,
+    pop_artefact,
+    swap,
+    without,
+)
+from tests.signer.scene import OURS
+
+_BUILD = "predicate/buildDefinition"
+_OURS = str(Digest.of(OURS))
+
+LIES: dict[str, Lie] = FORM_LIES | {
+    "moved-by-another-builder": Lie(
+        "builder", in_one(ROBUSTNESS, "predicate/builder", "https://samebits.example/b"), "moved"
+    ),
+    "moved-rebuild-of-another-run": Lie(
+        "run", in_one(ROBUSTNESS, "predicate/run", "20260102T030405Z-ffffffff"), "moved"
+    ),
+    "moved-rebuild-of-another-claim": Lie(
+        "claim", in_one(ROBUSTNESS, "predicate/claim/sha256", OTHER), "moved"
+    ),
+    "card-of-another-builder": Lie(
+        "builder", in_card("builder_id", "https://x.example/b"), policy=False
+    ),
+    "provenance-of-another-builder": Lie(
+        "builder", in_one(PROVENANCE, "predicate/runDetails/builder/id", "https://x.example/b")
+    ),
+    "comparison-of-another-builder": Lie(
+        "builder", in_one(COMPARISON, "predicate/builder", "https://x.example/b")
+    ),
+    "attempt-of-another-builder": Lie(
+        "builder", in_one(ATTEMPT, "predicate/builder", "https://x.example/b")
+    ),
+    "report-no-json": Lie("report", add(REPORT, b"report")),
+    "report-of-a-contradiction": Lie("report", in_report("artefacts/0/rebuilt/sha256", OTHER)),
+    "report-with-a-field-more": Lie("report", in_report("verified", "yes")),
+    "report-of-another-version": Lie("run", in_report("version", "1.11")),
+    "report-of-another-run": Lie("run", in_report("run", "20260102T030405Z-ffffffff")),
+    "provenance-of-another-run": Lie(
+        "run",
+        in_one(
+            PROVENANCE, "predicate/runDetails/metadata/invocationId", "20260102T030405Z-ffffffff"
+        ),
+    ),
+    "provenance-of-another-release": Lie(
+        "run", in_one(PROVENANCE, f"{_BUILD}/externalParameters/release", "acme/rules@1.11")
+    ),
+    "comparison-of-another-run": Lie(
+        "run", in_one(COMPARISON, "predicate/run", "20260102T030405Z-ffffffff")
+    ),
+    "comparison-of-another-release": Lie(
+        "run", in_one(COMPARISON, "predicate/release", "acme/rules@1.11")
+    ),
+    "attempt-of-another-center": Lie("run", in_one(ATTEMPT, "predicate/center", "basel")),
+    "card-of-another-center": Lie("run", in_card("id", "basel"), policy=False),
+    "attempt-finished-later": Lie(
+        "times", in_one(ATTEMPT, "predicate/finishedOn", LATER), says="different times"
+    ),
+    "compared-later": Lie("times", in_one(COMPARISON, "predicate/comparedOn", LATER)),
+    "provenance-started-later": Lie(
+        "times", in_one(PROVENANCE, "predicate/runDetails/metadata/startedOn", LATER)
+    ),
+    "started-before-its-name": Lie(
+        "times",
+        both(
+            in_every("attempt", "predicate/startedOn", "2026-01-02T03:04:04Z"),
+            in_every(
+                "provenance", "predicate/runDetails/metadata/startedOn", "2026-01-02T03:04:04Z"
+            ),
+        ),
+    ),
+    "finished-before-it-started": Lie(
+        "times",
+        both(
+            in_every("attempt", "predicate/finishedOn", "2026-01-02T03:04:04Z"),
+            in_every("comparison", "predicate/comparedOn", "2026-01-02T03:04:04Z"),
+            in_every(
+                "provenance", "predicate/runDetails/metadata/finishedOn", "2026-01-02T03:04:04Z"
+            ),
+        ),
+    ),
+    "report-of-another-claim": Lie("claim", in_report("claim", OTHER)),
+    "provenance-of-another-claim": Lie(
+        "claim", in_one(PROVENANCE, f"{_BUILD}/internalParameters/claim", {"sha256": OTHER})
+    ),
+    "comparison-of-another-claim": Lie(
+        "claim", in_one(COMPARISON, "predicate/claim", {"sha256": OTHER})
+    ),
+    "attempt-of-another-claim": Lie("claim", in_one(ATTEMPT, "predicate/claim", {"sha256": OTHER})),
+    "attempt-left-out": Lie("attempts", without("attempt-2"), "confirmed"),
+    "no-attempt": Lie("attempts", without(ATTEMPT)),
+    "attempts-swapped": Lie("attempts", swap("attempt-1", "attempt-2"), "confirmed"),
+    "attempt-numbered-two": Lie(
+        "attempts", in_one(ATTEMPT, "predicate/number", 2), says="out of order"
+    ),
+    "attempt-only-confirming": Lie(
+        "attempts", in_one(ATTEMPT, "predicate/purpose", "confirming"), says="out of order"
+    ),
+    "attempt-judged-twice": Lie(
+        "attempts", in_one("attempt-2", "predicate/purpose", "judged"), "confirmed"
+    ),
+    "attempt-with-another-exit-code": Lie("attempts", in_one(ATTEMPT, "predicate/exitCode", 1)),
+    "attempt-with-another-log": Lie(
+        "attempts", in_one(ATTEMPT, "predicate/log", {"sha256": OTHER})
+    ),
+    "report-without-attempts": Lie("attempts", in_report("attempts", []), says="other attempts"),
+    "report-of-another-outcome": Lie("outcome", in_report("outcome", "TIMED_OUT")),
+    "report-of-a-build-that-never-ran": Lie(
+        "outcome", in_report("outcome", "BUILT"), "unavailable"
+    ),
+    "report-with-another-seal": Lie("seal", in_report("seal", OTHER)),
+    "report-without-its-seal": Lie("seal", in_report("seal", None)),
+    "report-sealed-without-a-build": Lie(
+        "seal", in_report("seal", OTHER), "failed", says="without a build"
+    ),
+    "attempt-with-another-seal": Lie("seal", in_one(ATTEMPT, "predicate/seal", {"sha256": OTHER})),
+    "attempt-without-a-seal": Lie("seal", in_one(ATTEMPT, "predicate/seal", None)),
+    "confirming-attempt-sealed": Lie(
+        "seal", in_one("attempt-2", "predicate/seal", {"sha256": OTHER}), "confirmed"
+    ),
+    "provenance-with-another-seal": Lie("seal", by_product("seal", digest={"sha256": OTHER})),
+    "provenance-without-a-seal": Lie("seal", by_product("seal", name="sealed")),
+    "comparison-about-other-bytes": Lie(
+        "subjects", in_one(COMPARISON, "subject/0/digest/sha256", OTHER)
+    ),
+    "comparison-about-two-files": Lie(
+        "subjects",
+        in_one(
+            COMPARISON,
+            "subject",
+            [{"name": n, "digest": {"sha256": _OURS}} for n in ("rules.bin", "z")],
+        ),
+    ),
+    "difference-left-out-everywhere": Lie("complete", stories.hidden, "different"),
+    "artefact-published-otherwise": Lie(
+        "complete",
+        both(
+            in_one(COMPARISON, "subject/0/digest/sha256", OTHER),
+            in_one(COMPARISON, "predicate/shipped/published/sha256", OTHER),
+        ),
+    ),
+    "artefact-under-another-name": Lie(
+        "complete", in_one(COMPARISON, "subject/0/name", "other.bin")
+    ),
+    "attempt-names-an-artefact-more": Lie(
+        "complete",
+        lambda a, _: a.statement(
+            ATTEMPT, lambda d: d["subject"].append({"name": "z", "digest": {"sha256": OTHER}})
+        ),
+    ),
+    "report-leaves-an-artefact-out": Lie("artefacts", pop_artefact(1)),
+    "report-hides-what-nobody-declared": Lie("artefacts", pop_artefact(2), "unexpected"),
+    "report-glosses-a-difference-over": Lie(
+        "artefacts", lambda a, _: stories.told_as(a, "IDENTICAL"), "different"
+    ),
+    "report-names-another-cause": Lie(
+        "artefacts",
+        in_report("artefacts/0/causes", [{"name": "content", "detail": "x"}]),
+        "different",
+    ),
+    "report-of-another-explanation": Lie(
+        "artefacts", in_report("artefacts/0/explanation/json", OTHER), "different"
+    ),
+    "provenance-of-other-bytes": Lie("built", in_one(PROVENANCE, "subject/0/digest/sha256", OTHER)),
+    "provenance-of-a-file-more": Lie(
+        "built",
+        lambda a, _: a.statement(
+            PROVENANCE, lambda d: d["subject"].append({"name": "z", "digest": {"sha256": OTHER}})
+        ),
+    ),
+    "provenance-left-out": Lie(
+        "built",
+        both(
+            drop(member_of(PROVENANCE)),
+            in_every("comparison", "predicate/provenance", None),
+        ),
+    ),
+    "comparison-of-another-provenance": Lie(
+        "provenance", in_one(COMPARISON, "predicate/provenance", {"sha256": OTHER})
+    ),
+    "comparison-without-provenance": Lie(
+        "provenance", in_one(COMPARISON, "predicate/provenance", None)
+    ),
+    "provenance-with-another-log": Lie("log", by_product("build.log", digest={"sha256": OTHER})),
+    "provenance-without-the-log": Lie("log", by_product("build.log", name="other.log")),
+    "report-without-its-by-products": Lie("by-products", in_report("by_products", [])),
+    "by-product-with-another-digest": Lie(
+        "by-products", by_product("rules.debug", digest={"hmac_sha256": OTHER})
+    ),
+    "by-product-with-a-plain-digest": Lie(
+        "by-products", by_product("rules.debug", digest={"sha256": OTHER})
+    ),
+    "report-of-another-method": Lie("environment", in_report("environment/method", "wheel")),
+    "report-of-another-image": Lie("environment", in_report("environment/image", "differ")),
+    "report-of-another-image-digest": Lie(
+        "environment", in_report("environment/image_config", OTHER)
+    ),
+    "report-of-another-environment": Lie(
+        "environment", in_report("environment/declared/umask", "0077")
+    ),
+    "shipped-file-among-the-inputs": Lie("inputs", stories.copied),
+    "difference-called-identical": Lie("artefacts", stories.glossed, "different"),
+    "signature-that-nobody-checks": Lie(
+        "verdicts",
+        in_one(
+            COMPARISON,
+            "predicate/signature",
+            {"scheme": "authenticode", "signer": {"sha256": OTHER}},
+        ),
+        unchecked=True,
+    ),
+    "identical-on-another-ground": Lie(
+        "verdicts", in_one(COMPARISON, "predicate/ground", "bytes-differ")
+    ),
+    "unchecked-on-no-ground": Lie(
+        "verdicts", in_one("comparison-2", "predicate/ground", "no-rebuild"), "unreachable"
+    ),
+    "judged-without-a-build": Lie("verdicts", stories.passed_unbuilt, "failed"),
+    "report-with-another-verdict": Lie("release-verdict", in_report("verdict", "EQUIVALENT")),
+    "moved-beside-nothing-judged": Lie(
+        "tested", stories.moved_unbuilt, "failed", says="nothing that was"
+    ),
+    "moved-rebuild-of-another-attempt": Lie(
+        "tested",
+        in_one(ROBUSTNESS, "predicate/judged/sha256", OTHER),
+        "moved",
+        says="another attempt",
+    ),
+    "moved-rebuild-of-another-artefact": Lie(
+        "tested", in_one(ROBUSTNESS, "subject/0/name", "z"), "moved", says="other artefacts"
+    ),
+    "moved-rebuild-before-the-run": Lie(
+        "tested",
+        in_one(ROBUSTNESS, "predicate/testedOn", "2026-01-02T03:04:05Z"),
+        "moved",
+        says="before",
+    ),
+    "moved-rebuild-held-against-other-bytes": Lie(
+        "moved",
+        both(
+            *(
+                in_one(ROBUSTNESS, f"predicate/artefacts/0/{n}/sha256", OTHER)
+                for n in ("judged", "moved")
+            )
+        ),
+        "moved",
+        says="other bytes of rules.bin",
+    ),
+    "moved-rebuild-of-fewer-artefacts": Lie(
+        "moved",
+        lambda a, _: a.statement(ROBUSTNESS, lambda d: d["predicate"]["artefacts"].pop()),
+        "moved",
+    ),
+    "moved-rebuild-of-more-artefacts": Lie("moved", stories.moved_more, "moved"),
+    "moved-from-another-host": Lie(
+        "moved", in_one(ROBUSTNESS, "predicate/moved/0/from", "vendor"), "moved", says="hostname"
+    ),
+    "moved-from-another-locale": Lie(
+        "moved", in_one(ROBUSTNESS, "predicate/moved/5/from", "de"), "moved", says="locale"
+    ),
+    "moved-from-another-time-zone": Lie(
+        "moved", in_one(ROBUSTNESS, "predicate/moved/4/from", "CET"), "moved", says="timezone"
+    ),
+    "moved-though-declared": Lie(
+        "moved", stories.moved_declared, "moved-declared", says="folder-order"
+    ),
+    "moved-difference-called-the-same": Lie(
+        "schema", in_one(ROBUSTNESS, "predicate/artefacts/1/same", value=True), "moved-apart"
+    ),
+    "moved-result-of-other-parts": Lie(
+        "schema", in_one(ROBUSTNESS, "predicate/result", "same"), "moved-apart"
+    ),
+    "evidence-of-other-bytes": Lie("evidence", stories.wrong_evidence),
+    "evidence-nobody-named": Lie("evidence", add(f"{EVIDENCE}{Digest.of(b'x')}", b"x")),
+}

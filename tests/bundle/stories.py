@@ -1,0 +1,130 @@
+"""Lies that take several changes at once, so that the parts of the bundle bear each other out."""
+
+from __future__ import annotations
+
+import json
+
+from builders.core.digest import Digest
+from pipelines.evidence.signing import PrivateKey
+from tests.bundle.bundles import EVIDENCE, REPORT, Altered, Document
+from tests.bundle.tells import (
+    ATTEMPT,
+    COMPARISON,
+    LATER,
+    OTHER,
+    PROVENANCE,
+    ROBUSTNESS,
+    by_product,
+    member_of,
+    payload_of,
+    set_at,
+    without,
+)
+from tests.evidence.examples import STATEMENTS as EXAMPLES
+from tests.signer.scene import OURS
+
+
+def second_provenance(altered: Altered, other: PrivateKey) -> None:
+    altered.members[member_of("provenance-2")] = altered.members[member_of(PROVENANCE)]
+    altered.statement(
+        "provenance-2",
+        lambda d: set_at(d, "predicate/runDetails/metadata/finishedOn", LATER),
+        relink=False,
+    )
+
+
+def hidden(altered: Altered, other: PrivateKey) -> None:
+    """Leave out an artefact that differs, in comparison, provenance and report alike."""
+    without(COMPARISON)(altered, other)
+    altered.statement(PROVENANCE, lambda d: d["subject"].pop(0))
+    altered.report(lambda d: (d["artefacts"].pop(0), d.update(verdict="IDENTICAL")))
+
+
+def glossed(altered: Altered, other: PrivateKey) -> None:
+    """Call a difference identical, everywhere."""
+    altered.every("comparison", lambda d: d["predicate"].update(verdict="IDENTICAL", causes=[]))
+    altered.statement(COMPARISON, lambda d: d["predicate"].update(ground="same-digest"))
+    altered.report(lambda d: d.update(verdict="IDENTICAL"))
+    told_as(altered, "IDENTICAL")
+
+
+def told_as(altered: Altered, verdict: str) -> None:
+    """Let the report, which cannot hold a contradiction, bend its digests to the verdict."""
+
+    def change(document: Document) -> None:
+        finding = document["artefacts"][0]
+        finding.update(verdict=verdict, causes=[])
+        finding["rebuilt"] = {k: finding["shipped"][k] for k in ("sha256", "size")}
+
+    altered.report(change)
+
+
+def copied(altered: Altered, other: PrivateKey) -> None:
+    altered.statement(
+        PROVENANCE,
+        lambda d: d["predicate"]["buildDefinition"]["resolvedDependencies"][1].update(
+            digest={"sha256": str(Digest.of(OURS))}
+        ),
+    )
+
+
+def passed_unbuilt(altered: Altered, other: PrivateKey) -> None:
+    """Give a failed build the verdict MISSING, which only a build can have."""
+    for name in ("comparison-1", "comparison-2"):
+        altered.statement(
+            name, lambda d: d["predicate"].update(verdict="MISSING", ground="not-rebuilt")
+        )
+    altered.report(
+        lambda d: (
+            d.update(verdict="MISSING"),
+            [f.update(verdict="MISSING") for f in d["artefacts"]],
+        )
+    )
+
+
+def unknown(altered: Altered, other: PrivateKey) -> None:
+    document = payload_of(altered, member_of(ATTEMPT))
+    document["predicateType"] = "https://samebits.example/rebuild-attempt/v2"
+    altered.put(member_of("attempt-9"), document)
+
+
+def another_seal(altered: Altered, other: PrivateKey) -> None:
+    """Give another seal, in provenance, attempt and report alike."""
+    by_product("seal", digest={"sha256": OTHER})(altered, other)
+    altered.statement(ATTEMPT, lambda d: d["predicate"].update(seal={"sha256": OTHER}))
+    altered.report(lambda d: d.update(seal=OTHER))
+
+
+def wrong_evidence(altered: Altered, other: PrivateKey) -> None:
+    member = next(name for name in altered.members if name.startswith(EVIDENCE))
+    altered.members[member] += b"!"
+
+
+def moved_unbuilt(altered: Altered, other: PrivateKey) -> None:
+    """Say of a run in which nothing was built that a moved rebuild gave the same."""
+    document = EXAMPLES["robustness"].to_dict()
+    document["predicate"]["claim"] = {"sha256": json.loads(altered.members[REPORT])["claim"]}
+    altered.put(member_of(ROBUSTNESS), document)
+
+
+def moved_more(altered: Altered, other: PrivateKey) -> None:
+    """Say of a file that neither rebuild left that it was left the same."""
+    more = {"name": "other.bin", "same": True}
+    altered.statement(ROBUSTNESS, lambda document: document["predicate"]["artefacts"].append(more))
+
+
+def moved_declared(altered: Altered, other: PrivateKey) -> None:
+    """Say that the order of folders was moved, which the recipe declares."""
+
+    def change(document: Document) -> None:
+        test = document["predicate"]
+        test["kept"] = [k for k in test["kept"] if k["factor"] != "folder-order"]
+        test["moved"].insert(2, {"factor": "folder-order", "from": "one", "to": "another"})
+
+    altered.statement(ROBUSTNESS, change)
+
+
+def moved_twice(altered: Altered, other: PrivateKey) -> None:
+    document = payload_of(altered, member_of(ROBUSTNESS))
+    document["predicate"]["testedOn"] = "2026-01-02T03:25:00Z"
+    altered.put(member_of("robustness-2"), document)

@@ -1,0 +1,288 @@
+"""A checked bundle: what is honest passes with its verdict, and every lie is found out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from builders.core.digest import Digest, keyed_digest
+from builders.core.words import Verdict
+from pipelines.bundle.check import CHECKS, CheckResult, GivenFile, Status, Trust, check_bundle
+from pipelines.bundle.layout import EVIDENCE
+from pipelines.evidence.report import Report
+from pipelines.evidence.signing import PrivateKey
+from pipelines.judge.finding import exit_code
+from tests.bundle.bundles import POLICY, REPORT, Altered, Maker
+from tests.bundle.killers import FILE, LIES, killers, table
+from tests.bundle.logtells import amid
+from tests.bundle.stories import another_seal
+from tests.signer.conftest import SCENES
+from tests.signer.scene import OURS, THEIRS
+
+
+def given(folder: Path, data: bytes, name: str = "given.bin") -> GivenFile:
+    path = folder / name
+    path.write_bytes(data)
+    return GivenFile(name=name, sha256=Digest.of(data), keyed=partial(keyed_digest, path=path))
+
+
+def verdicts_code(altered: Altered) -> int:
+    """Return the exit code that the verdicts in a report have by themselves."""
+    return exit_code(Report.model_validate_json(altered.members[REPORT]).artefacts)
+
+
+def statuses(result: CheckResult) -> dict[str, Status]:
+    return {step.name: step.status for step in result.steps}
+
+
+def wrong(result: CheckResult) -> str:
+    """Return the check that found something, which is the last one asked."""
+    assert result.exit_code == 1
+    assert [s.status for s in result.steps[:-1]].count(Status.WRONG) == 0
+    assert result.steps[-1].status is Status.WRONG
+    assert "\n" not in result.steps[-1].message
+    return result.steps[-1].name
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_an_honest_bundle_checks_and_says_its_verdict(bundle: Maker, scene: str) -> None:
+    result = bundle(scene).check()
+    assert set(statuses(result).values()) <= {Status.OK, Status.NOTE}
+    assert list(statuses(result)) == list(CHECKS)
+    assert result.exit_code == verdicts_code(bundle(scene))
+    assert (result.release, result.center) == ("acme/rules@1.10", "zurich")
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_without_a_trusted_key_nothing_passes(bundle: Maker, scene: str) -> None:
+    result = bundle(scene).check(trusted=False)
+    assert statuses(result)["signatures"] is Status.UNCHECKED
+    assert result.exit_code == (verdicts_code(bundle(scene)) or 2)
+    assert "nothing vouches for" in next(s for s in result.steps if s.name == "signatures").message
+
+
+def test_a_pass_without_a_trusted_key_is_exit_code_two(bundle: Maker) -> None:
+    assert bundle("identical").check(trusted=False).exit_code == 2
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_without_a_policy_nothing_passes(bundle: Maker, scene: str) -> None:
+    result = bundle(scene).check(policy=False)
+    unchecked = [name for name, status in statuses(result).items() if status is Status.UNCHECKED]
+    assert unchecked == ["inclusion"]
+    assert result.exit_code == (verdicts_code(bundle(scene)) or 2)
+
+
+def test_statements_of_another_run_may_stand_among_the_leaves(bundle: Maker) -> None:
+    altered = bundle("identical")
+    amid(altered)
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert "statements, each with its leaf" in step(result, "logged")
+    assert len([name for name in altered.members if name.endswith("5.dsse.json")]) == 0
+
+
+def test_the_log_of_a_moved_rebuild_may_be_in_a_bundle(bundle: Maker) -> None:
+    altered, log = bundle("moved"), b"built elsewhere\n"
+    told = {"log": {"sha256": str(Digest.of(log))}}
+    altered.statement("robustness-1", lambda document: document["predicate"].update(told))
+    altered.members[f"{EVIDENCE}{Digest.of(log)}"] = log
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert step(result, "evidence").startswith("2 objects")
+
+
+def test_a_run_that_broke_after_its_commitment_is_no_lie(bundle: Maker) -> None:
+    altered = bundle("broken")
+    report = Report.model_validate_json(altered.members[REPORT])
+    assert report.claim is not None
+    altered.book.commitments = [(report.run, report.claim, Digest.of(b"seal"))]
+    result = altered.check()
+    assert statuses(result)["commitment"] is Status.OK
+    assert result.exit_code == 2
+
+
+def test_a_heartbeat_says_that_nothing_came_later(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.beat()
+    result = altered.check()
+    assert (statuses(result)["fresh"], result.exit_code) == (Status.OK, 0)
+    assert step(result, "fresh").startswith("nothing newer")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sequence": 7}, "2 later leaves about this release"),
+        ({"sequence": 0, "size": 3, "newest": "0" * 64}, "is older than the run"),
+    ],
+)
+def test_a_heartbeat_of_another_time_is_noted(
+    bundle: Maker, changes: dict[str, object], says: str
+) -> None:
+    altered = bundle("identical")
+    altered.beat(**changes)
+    result = altered.check()
+    assert (statuses(result)["fresh"], result.exit_code) == (Status.NOTE, 0)
+    assert says in step(result, "fresh")
+    altered.max_age = timedelta(hours=1)
+    result = altered.check()
+    assert (statuses(result)["fresh"], result.exit_code) == (Status.UNCHECKED, 2)
+    assert says in step(result, "fresh")
+
+
+def test_a_checkpoint_as_young_as_asked_for_passes(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.max_age = timedelta(hours=1)
+    altered.book.seen = altered.now - timedelta(minutes=59)
+    assert altered.check().exit_code == 2, "without a heartbeat nothing says that it is the last"
+    altered.beat()
+    assert altered.check().exit_code == 0
+
+
+def test_the_policy_in_the_bundle_counts_for_nothing(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.policy["version"] = 5
+    result = altered.check()
+    assert (statuses(result)["given-policy"], result.exit_code) == (Status.NOTE, 0)
+    assert "version 4; yours counts" in step(result, "given-policy")
+    del altered.members[POLICY]
+    assert altered.check().exit_code == 0
+
+
+def step(result: CheckResult, name: str) -> str:
+    return next(s.message for s in result.steps if s.name == name)
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_is_found_by_its_own_check(bundle: Maker, other: PrivateKey, name: str) -> None:
+    lie = LIES[name]
+    altered = bundle(lie.scene)
+    lie.tell(altered, other)
+    result = altered.check(policy=lie.policy)
+    if lie.unchecked:
+        assert statuses(result)[lie.check] is Status.UNCHECKED
+        assert result.exit_code == 2
+    else:
+        assert wrong(result) == lie.check, result.steps[-1].message
+        assert lie.says in result.steps[-1].message
+
+
+def test_the_first_thing_that_is_wrong_is_the_last_that_is_asked(
+    bundle: Maker, other: PrivateKey
+) -> None:
+    altered = bundle("identical")
+    LIES["payload-bent"].tell(altered, other)
+    result = altered.check()
+    assert result.artefacts == ()
+    assert result.release is None
+
+
+def test_every_check_has_killers_and_they_are_listed() -> None:
+    assert all(killers().values())
+    assert FILE.read_text() == table(), "run python -m tests.bundle.killers"
+
+
+def test_another_trusted_key_does_not_do(bundle: Maker, other: PrivateKey) -> None:
+    data = bundle("identical").to_bytes()
+    assert wrong(check_bundle(data, trust=Trust(keys=(other.public,)))) == "signatures"
+
+
+def test_the_builder_must_be_the_one_that_the_key_is_trusted_for(
+    bundle: Maker, key: PrivateKey
+) -> None:
+    data = bundle("identical").to_bytes()
+    right = "https://samebits.example/centers/zurich/builder"
+    good = check_bundle(data, trust=Trust(keys=(key.public,), builder=right))
+    assert statuses(good)["builder"] is Status.OK
+    bad = check_bundle(data, trust=Trust(keys=(key.public,), builder=right + "s"))
+    assert wrong(bad) == "builder"
+
+
+def test_several_keys_say_nothing_until_their_builder_is_named(
+    bundle: Maker, key: PrivateKey, other: PrivateKey
+) -> None:
+    data, keys = bundle("identical").to_bytes(), (key.public, other.public)
+    result = check_bundle(data, trust=Trust(keys=keys))
+    assert statuses(result)["builder"] is Status.UNCHECKED
+    assert result.exit_code == 2
+    builder = "https://samebits.example/centers/zurich/builder"
+    named = check_bundle(data, trust=Trust(keys=keys, builder=builder))
+    assert statuses(named)["builder"] is Status.OK
+
+
+def test_digests_are_checked(bundle: Maker, key: PrivateKey) -> None:
+    altered = bundle("identical")
+    data = altered.to_bytes()
+    digest = str(Digest.of(altered.members["center.json"])).encode()
+    bent = data.replace(digest, digest[::-1])
+    assert wrong(check_bundle(bent, trust=Trust(keys=(key.public,)))) == "digests"
+
+
+@pytest.mark.parametrize(
+    ("scene", "data", "verdict", "code"),
+    [
+        ("identical", OURS, Verdict.IDENTICAL, 0),
+        ("different", OURS, Verdict.DIFFERENT, 1),
+        ("mismatch", OURS, Verdict.SHIPPED_MISMATCH, 1),
+        ("failed", OURS, Verdict.NOT_CHECKED, 2),
+    ],
+)
+def test_a_file_gets_the_verdict_on_its_bytes(
+    bundle: Maker, tmp_path: Path, scene: str, data: bytes, verdict: Verdict, code: int
+) -> None:
+    result = bundle(scene).check(given(tmp_path, data))
+    assert statuses(result)["files"] is Status.OK
+    (answer,) = result.files
+    assert (answer.artefact, answer.verdict) == ("rules.bin", verdict)
+    assert result.exit_code == code
+
+
+def test_a_file_that_no_statement_is_about_is_not_checked(bundle: Maker, tmp_path: Path) -> None:
+    result = bundle("identical").check(given(tmp_path, b"something else"))
+    assert statuses(result)["files"] is Status.UNCHECKED
+    assert result.exit_code == 2
+    assert result.files[0].verdict is None
+
+
+def test_a_file_served_in_place_of_the_published_one_is_named_so(
+    bundle: Maker, tmp_path: Path
+) -> None:
+    result = bundle("mismatch").check(given(tmp_path, THEIRS))
+    assert wrong(result) == "files"
+    assert "served as rules.bin" in result.steps[-1].message
+
+
+def test_a_file_that_was_only_rebuilt_is_not_the_published_one(
+    bundle: Maker, tmp_path: Path
+) -> None:
+    result = bundle("different").check(given(tmp_path, THEIRS))
+    assert wrong(result) == "files"
+    assert "rebuilt as rules.bin" in result.steps[-1].message
+
+
+def test_the_seal_is_made_again_from_the_files(bundle: Maker, tmp_path: Path) -> None:
+    files = [given(tmp_path, OURS, "one"), given(tmp_path, b"index", "two")]
+    result = bundle("identical").check(*files)
+    assert statuses(result)["sealed"] is Status.OK
+    assert result.exit_code == 0
+
+
+def test_a_seal_that_the_files_do_not_give_is_wrong(bundle: Maker, tmp_path: Path) -> None:
+    altered = bundle("identical")
+    another_seal(altered, altered.key)
+    files = [given(tmp_path, OURS, "one"), given(tmp_path, b"index", "two")]
+    assert wrong(altered.check(*files)) == "sealed"
+    assert altered.check(files[0]).exit_code == 0
+
+
+def test_a_result_can_be_read_by_programs(bundle: Maker, tmp_path: Path) -> None:
+    document = bundle("different").check(given(tmp_path, OURS)).to_dict()
+    assert document["exit_code"] == 1
+    assert document["outcome"] == "BUILT"
+    assert document["artefacts"][0] == {"name": "rules.bin", "verdict": "DIFFERENT"}
+    assert document["files"][0]["verdict"] == "DIFFERENT"
+    assert set(document["steps"][0]) == {"step", "status", "message"}

@@ -1,0 +1,78 @@
+"""What commands print of numbers, questions and trails."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from builders.core.digest import Digest
+from builders.core.errors import UsageError
+from pipelines.cli import newrecipe
+from pipelines.cli.options import confirm, counted
+from pipelines.infer import Trail
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 tries"), (1, "1 try"), (1.0, "1 try"), (1.5, "1.5 tries")]
+)
+def test_a_number_agrees_with_its_noun(number: float, said: str) -> None:
+    assert counted(number, "try", "tries") == said
+
+
+def test_a_plural_has_an_s_by_default() -> None:
+    assert [counted(n, "bit") for n in (0, 1, 2)] == ["0 bits", "1 bit", "2 bits"]
+
+
+@pytest.mark.parametrize(("typed", "answer"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_a_question_takes_an_answer(typed: str, answer: bool) -> None:
+    assert _asked(typed) is answer
+
+
+def test_the_end_of_the_input_is_no_answer_and_no_interruption() -> None:
+    with pytest.raises(UsageError, match="Give --yes"):
+        _asked("")
+
+
+def test_an_interrupted_question_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click.termui.visible_prompt_func", stopped)
+    with pytest.raises(click.Abort):
+        confirm("sign this?")
+
+
+def test_a_trail_is_told_by_the_name_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+    trail = Trail(
+        release="pypi/tool@1.0",
+        artefact="tool.whl",
+        shipped=Digest("1" * 64),
+        source=Digest("2" * 64),
+        status="different",
+        finished=True,
+        reason="because",
+        bits=1,
+    )
+    newrecipe.show(trail, None, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "samebits/trail/v1"
+    assert "schema_" not in told
+    newrecipe.show(trail, None, as_json=False)
+    assert "0 tries, 0.0 s, 1 bit inferred" in capsys.readouterr().err
+
+
+def _asked(typed: str) -> bool:
+    """Return what the command made of what was typed; raises as it does."""
+    found: list[bool] = []
+
+    @click.command()
+    def ask() -> None:
+        found.append(confirm("sign this?"))
+
+    ended = CliRunner().invoke(ask, input=typed, catch_exceptions=True)
+    if ended.exception:
+        raise ended.exception
+    return found[0]

@@ -1,0 +1,50 @@
+"""Releases, entries and nights made to measure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builders.core.digest import Digest
+from builders.core.words import Verdict
+from pipelines.nightly.record import Entry, Judged, Mode, NightRecord, Why
+from pipelines.nightly.releases import Release
+
+
+def release(name: str = "lab/one@1", **fields: Any) -> Release:
+    given = {
+        "recipe": f"releases/{name}.yaml",
+        "release": name,
+        "claim": Digest.of(b"claim"),
+        "published": Digest.of(b"published"),
+        "expected": None,
+    }
+    return Release(**{**given, **fields})
+
+
+def entry(name: str = "lab/one@1", verdict: str = "IDENTICAL", **fields: Any) -> Entry:
+    found = Verdict(verdict)
+    given: dict[str, Any] = {
+        "release": name,
+        "claim": Digest.of(b"claim"),
+        "published": Digest.of(b"published"),
+        "mode": Mode.REBUILT,
+        "why": Why.NEW,
+        "verdict": found,
+        "artefacts": (Judged(name="out.bin", verdict=found),),
+        "rebuilt": 1,
+        "settled": None if found is Verdict.NOT_CHECKED else found,
+        "run": "20260102T030405Z-0a1b2c3d",
+    }
+    return Entry(**{**given, **fields})
+
+
+def night(*entries: Entry, number: int = 1, **fields: Any) -> NightRecord:
+    given: dict[str, Any] = {
+        "center": "lab",
+        "night": f"2026010{number}T010000Z-00000000",
+        "number": number,
+        "started": "2026-01-01T01:00:00+00:00",
+        "finished": "2026-01-01T02:00:00+00:00",
+        "releases": entries,
+    }
+    return NightRecord(**{**given, **fields})

@@ -1,0 +1,117 @@
+"""A night from its plan to its record, with results that a test has put there."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from builders.core.words import Verdict
+from pipelines.center.center import Center
+from pipelines.nightly.night import NightPlan, end_night, plan_night
+from pipelines.nightly.outside import Outside
+from pipelines.nightly.record import Entry, Judged, Mode, NightRecord, Why, result_key
+from pipelines.storage.directory import DirectoryStore
+from tests.command import RELEASES
+from tests.lab import write_recipe
+from tests.nightly.nights import entry
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+NAMES = ("lab/one@1", "lab/two@1")
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
+    recipes = tmp_path / "recipes"
+    shutil.copytree(RELEASES.parent / "images", recipes / "images")
+    for name in ("one", "two"):
+        write_recipe(recipes / "releases/lab" / name, [["true"]])
+    (recipes / "releases/lab/bad.yaml").write_text("nonsense: 1\n")
+    shutil.copytree(recipes / "releases/lab/one", recipes / "releases/lab/twin")
+    monkeypatch.setenv("SAMEBITS_RECIPES", str(recipes))
+    return Center(id="mine", home=tmp_path / "home", store=tmp_path / "home/store")
+
+
+def plan(center: Center, day: int) -> NightPlan:
+    moment = NOW + timedelta(days=day)
+    return plan_night(center, f"{moment:%Y%m%dT%H%M%SZ}-00000000", now=moment)
+
+
+def put(center: Center, planned: NightPlan, name: str, **fields: object) -> None:
+    (one,) = [d for d in planned.dues if d.release == name]
+    found = entry(name).model_copy(
+        update={"claim": one.claim, "published": one.published, "rebuilt": one.number, **fields}
+    )
+    key = result_key(center.id, planned.night, name)
+    DirectoryStore(center.home / "store").put_record(key, found.model_dump_json().encode())
+
+
+def end(center: Center, planned: NightPlan) -> NightRecord:
+    return end_night(center, planned, Outside(), now=planned.started + timedelta(hours=1))[0]
+
+
+def by_name(record: NightRecord) -> dict[str, Entry]:
+    return {one.release: one for one in record.releases}
+
+
+def test_the_plan_holds_every_release_once_and_names_what_cannot_be_used(mine: Center) -> None:
+    planned = plan(mine, 0)
+    assert [one.release for one in planned.dues] == list(NAMES)
+    assert {one.why for one in planned.dues} == {Why.NEW}
+    assert [one.recipe for one in planned.unusable] == [
+        "releases/lab/bad.yaml",
+        "releases/lab/twin/1.yaml",
+    ]
+
+
+def test_a_release_without_a_result_is_not_checked(mine: Center) -> None:
+    planned = plan(mine, 0)
+    put(mine, planned, NAMES[0])
+    found = by_name(end(mine, planned))
+    assert found[NAMES[0]].verdict is Verdict.IDENTICAL
+    assert (found[NAMES[1]].verdict, found[NAMES[1]].mode) == (Verdict.NOT_CHECKED, Mode.NOT_RUN)
+
+
+def test_the_next_night_starts_from_the_last_one(mine: Center) -> None:
+    first = plan(mine, 0)
+    put(mine, first, NAMES[0])
+    end(mine, first)
+    second = plan(mine, 1)
+    whys = {one.release: one.why for one in second.dues}
+    assert second.number == 2
+    assert whys[NAMES[1]] is Why.UNSETTLED
+    assert whys[NAMES[0]] in {Why.UNCHANGED, Why.ROTATION}
+
+
+def test_a_result_that_rests_on_an_earlier_night_has_its_artefacts(mine: Center) -> None:
+    first = plan(mine, 0)
+    for name in NAMES:
+        put(mine, first, name)
+    before = by_name(end(mine, first))
+    second = plan(mine, 1)
+    assert all(one.before is not None and not one.before.artefacts for one in second.dues)
+    put(mine, second, NAMES[0], mode=Mode.FRESH, artefacts=())
+    unseen = Verdict.NOT_CHECKED
+    put(mine, second, NAMES[1], mode=Mode.FRESH, artefacts=(), verdict=unseen)
+    found = by_name(end(mine, second))
+    assert found[NAMES[0]].artefacts == before[NAMES[0]].artefacts != ()
+    assert found[NAMES[1]].artefacts == ()
+
+
+def test_a_result_of_a_rebuild_has_its_own_artefacts(mine: Center) -> None:
+    first = plan(mine, 0)
+    put(mine, first, NAMES[0])
+    end(mine, first)
+    second = plan(mine, 1)
+    renamed = (Judged(name="new.bin", verdict=Verdict.IDENTICAL),)
+    put(mine, second, NAMES[0], artefacts=renamed)
+    assert by_name(end(mine, second))[NAMES[0]].artefacts == renamed
+
+
+def test_a_night_that_was_killed_after_its_record_keeps_that(mine: Center) -> None:
+    planned = plan(mine, 0)
+    first = end(mine, planned)
+    put(mine, planned, NAMES[0])
+    assert end(mine, planned) == first

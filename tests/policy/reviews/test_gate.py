@@ -1,0 +1,97 @@
+"""The gate before a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.core.errors import SourceNotReviewedError
+from builders.core.words import Outcome
+from builders.recipe.recipe import Recipe, load_recipe
+from pipelines.evidence.salt import release_salt
+from pipelines.policy import Policy
+from pipelines.policy.reviews.gate import Standing, name_of, reviewed_of, standing
+from pipelines.policy.reviews.records import keep_review
+from tests.fakes.store import MemoryStore
+from tests.lab import write_recipe
+from tests.policy.reviews.people import ADA, BOB, CLAIM, EVE, NOW, REVIEWED, SOURCE, policy, signed
+
+
+def recipe(folder: Path, **fields: Any) -> Recipe:
+    return load_recipe(write_recipe(folder / "gate", [["true"]], **fields)).recipe
+
+
+def stand(of: Recipe, store: MemoryStore, rules: Policy) -> Standing:
+    return standing(of, REVIEWED, policy=rules, store=store, now=NOW)
+
+
+def test_enough_reviewers_open_it(tmp_path: Path) -> None:
+    store = MemoryStore()
+    keep_review(store, signed("ada", ADA))
+    found = stand(recipe(tmp_path), store, policy())
+    found.require(REVIEWED)
+    assert found.to_dict()["counted"] == [{"reviewer": "ada", "key": ADA.public.keyid}]
+
+
+def test_one_too_few_keep_it_shut_and_say_why(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for envelope in (signed("ada", ADA), signed("bob", EVE)):
+        keep_review(store, envelope)
+    store.put_record(f"public/reviews/{SOURCE}/rubbish", b"x")
+    found = stand(recipe(tmp_path, reviews={"minimum": 2}), store, policy())
+    with pytest.raises(SourceNotReviewedError) as caught:
+        found.require(REVIEWED)
+    told = str(caught.value)
+    assert caught.value.outcome is Outcome.SOURCE_NOT_REVIEWED
+    assert "got 1 of 2 reviewers: ada; not counted: bob" in told
+    assert "its key is not in the policy" in told
+    assert "1 records cannot be read" in told
+    assert f"source {SOURCE} and the claim {CLAIM}" in told
+    assert "samebits review approve" in told
+
+
+def test_a_recipe_only_tightens(tmp_path: Path) -> None:
+    store = MemoryStore()
+    assert stand(recipe(tmp_path), store, policy()).demanded == 1
+    assert stand(recipe(tmp_path, reviews={"minimum": 0}), store, policy()).demanded == 1
+    assert stand(recipe(tmp_path, reviews={"minimum": 3}), store, policy()).demanded == 3
+
+
+def test_a_demand_without_a_policy_cannot_be_met(tmp_path: Path) -> None:
+    store = MemoryStore()
+    keep_review(store, signed("ada", ADA))
+    found = stand(recipe(tmp_path, reviews={"minimum": 1}), store, Policy())
+    with pytest.raises(SourceNotReviewedError, match="0 of 1 reviewers: nobody"):
+        found.require(REVIEWED)
+
+
+def test_nothing_demanded_is_always_enough(tmp_path: Path) -> None:
+    stand(recipe(tmp_path), MemoryStore(), Policy()).require(REVIEWED)
+
+
+def test_a_flood_of_reasons_is_cut(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for number in range(30):
+        keep_review(store, signed(f"eve{number}", EVE))
+    told = stand(recipe(tmp_path), store, policy()).told()
+    assert told.endswith("and 20 more")
+
+
+def test_a_private_release_is_asked_for_by_keyed_digests(tmp_path: Path) -> None:
+    store = MemoryStore()
+    private = recipe(tmp_path, visibility="private")
+    asked = reviewed_of(private, CLAIM, [SOURCE], store)
+    salt = release_salt(store, name_of(private))
+    assert asked.sources[0].hmac_sha256 == salt.keyed(SOURCE)
+    assert asked.claim.hmac_sha256 == salt.keyed(CLAIM)
+    assert reviewed_of(recipe(tmp_path), CLAIM, [SOURCE], store) == REVIEWED
+
+
+def test_who_counts_in_one_store_counts_in_another(tmp_path: Path) -> None:
+    first, second = MemoryStore(), MemoryStore()
+    for envelope in (signed("ada", ADA), signed("bob", BOB)):
+        keep_review(first, envelope)
+        keep_review(second, envelope)
+    assert stand(recipe(tmp_path), first, policy()) == stand(recipe(tmp_path), second, policy())

@@ -1,0 +1,164 @@
+"""A real standing center on this machine: its Prefect server and its workers, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from builders.engine import Engine
+from pipelines.center.center import Center, load_center
+from pipelines.services import services
+from pipelines.services.api import PrefectApi
+from pipelines.services.asking import FINAL, ask_for_night, night_of
+from pipelines.services.process import marked
+from tests.command import RELEASES, Ended, samebits
+from tests.lab import write_recipe
+
+
+class Stand:
+    """One center that is up, and what a test does to it."""
+
+    def __init__(self, folder: Path, *, name: str = "stand", **sections: Any) -> None:
+        self.folder = folder
+        self.file = folder / "center.yaml"
+        self.recipes = folder / "recipes"
+        (self.recipes / "releases/lab").mkdir(parents=True)
+        shutil.copytree(RELEASES.parent / "images", self.recipes / "images")
+        self.described: dict[str, Any] = {
+            "schema": "samebits/center/v1",
+            "id": name,
+            "home": "home",
+            "recipes": "recipes",
+            "workers": 2,
+            "prefect": {"port": free_port()},
+            "limits": {"concurrency": 2},
+            "night": {
+                "cron": "0 1 * * *",
+                "timezone": "Europe/Berlin",
+                "shard": 2,
+                "robustness_share": 1,
+            },
+            **sections,
+        }
+        self.only()
+
+    def only(self, **night: Any) -> None:
+        """Forget the releases that there were, and write the file with another night."""
+        shutil.rmtree(self.recipes / "releases/lab", ignore_errors=True)
+        (self.recipes / "releases/lab").mkdir()
+        whole = {**self.described["night"], **night}
+        self.file.write_text(json.dumps({**self.described, "night": whole}))
+        self.center: Center = load_center(self.file)
+
+    def run(self, *words: str | Path, seconds: int = 120) -> Ended:
+        """Run a samebits command for this center."""
+        return samebits(*words, "--center", self.file, home=self.folder / "none", seconds=seconds)
+
+    def up(self) -> Ended:
+        ended = self.run("center", "up", "--json")
+        assert ended.code == 0, ended.err
+        return ended
+
+    def release(self, name: str, script: str = "echo one > /out/out.bin") -> Path:
+        """Add a release; as shipped it is `one`."""
+        folder = self.recipes / "releases/lab" / name
+        return write_recipe(
+            folder, [["sh", "-c", script]], shipped=b"one\n", limits={"time": "5min"}
+        )
+
+    @property
+    def api(self) -> PrefectApi:
+        return PrefectApi(self.center)
+
+    def ask(self, flow: str, **parameters: Any) -> str:
+        """Make a flow run of a deployment; returns its id."""
+        deployment = self.api.get(f"/deployments/name/{flow}/center")["id"]
+        body = {"parameters": {"center": str(self.file), **parameters}}
+        return str(self.api.post(f"/deployments/{deployment}/create_flow_run", **body)["id"])
+
+    def ask_night(self) -> str:
+        return ask_for_night(self.center)[1]
+
+    def state(self, flow_run: str) -> str:
+        return str(self.api.get(f"/flow_runs/{flow_run}")["state_type"])
+
+    def wait(self, flow_run: str, *, seconds: float = 120) -> dict[str, Any]:
+        """Wait for the end of a flow run; returns it."""
+        until = time.monotonic() + seconds
+        while True:
+            run: dict[str, Any] = self.api.get(f"/flow_runs/{flow_run}")
+            if run["state_type"] in FINAL:
+                return run
+            assert time.monotonic() < until, f"it stays {run['state_type']}\n{self.logs()}"
+            time.sleep(0.3)
+
+    def night(self, flow_run: str) -> str:
+        run = self.wait(flow_run)
+        assert run["state_type"] == "COMPLETED", (run["state"], self.logs())
+        return night_of(run)
+
+    def containers(self, engine: Engine) -> list[str]:
+        return [c.id for c in engine.containers(center=self.center.id)]
+
+    def builds(self, engine: Engine, *, seconds: float = 0.5) -> bool:
+        """Say whether a container of this center has been there for some seconds."""
+        folders = [self.center.runs / c.run for c in engine.containers(center=self.center.id)]
+        now = time.time()
+        return any(f.is_dir() and now - f.stat().st_ctime > seconds for f in folders)
+
+    def runs(self, release: str) -> list[str]:
+        """Return the ids of the runs whose evidence is in the store."""
+        folder = self.center.home / "store/public/releases/lab" / release / "1" / self.center.id
+        return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+
+    def results(self, night: str) -> list[dict[str, Any]]:
+        folder = self.center.home / f"store/private/nights/{self.center.id}/{night}.results"
+        return [json.loads(p.read_text()) for p in sorted(folder.iterdir())]
+
+    def kill_workers(self) -> None:
+        """SIGKILL to every worker and whatever it started, as when a machine loses its power."""
+        for worker in services.workers(self.center):
+            known = worker.known()
+            assert known is not None
+            for pid in marked(known.mark):
+                os.kill(pid, signal.SIGKILL)
+            while marked(known.mark):
+                time.sleep(0.02)
+
+    def logs(self) -> str:
+        folder = services.folder(self.center)
+        return "\n".join(
+            f"--- {p.name}\n{p.read_text(errors='replace')[-2000:]}" for p in folder.glob("*.log")
+        )
+
+    def assert_nothing_left(self, engine: Engine) -> None:
+        assert self.containers(engine) == []
+        assert str(self.center.home) not in Path("/proc/self/mountinfo").read_text()
+        runs = self.center.runs
+        assert not runs.exists() or list(runs.iterdir()) == []
+
+
+@contextmanager
+def standing(folder: Path, **sections: Any) -> Iterator[Stand]:
+    """A center that is up while the block lasts."""
+    stand = Stand(folder, **sections)
+    assert stand.run("center", "init").code == 0
+    try:
+        stand.up()
+        yield stand
+    finally:
+        stand.run("center", "down")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

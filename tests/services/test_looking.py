@@ -1,0 +1,126 @@
+"""Looking at a center that is not up, or whose port somebody else has: words, and no traceback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from socket import create_server
+
+import pytest
+
+from builders.core.errors import InfrastructureError, UsageError
+from pipelines.center.center import Center
+from pipelines.evidence.signing import create_key
+from pipelines.log.heartbeats import beat, signs
+from pipelines.services.api import PrefectApi
+from pipelines.services.secret import make_auth
+from pipelines.services.status import status
+from pipelines.verify.publish import open_signer
+from pipelines.verify.session import workshop
+from tests.center.test_center_file import center
+from tests.services.stand import free_port
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@contextmanager
+def listening(answer: bytes) -> Iterator[int]:
+    """Give every caller the same bytes, whatever it asks."""
+    with create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def serve() -> None:
+            server.settimeout(0.1)
+            while not ended.is_set():
+                try:
+                    connection, _ = server.accept()
+                except TimeoutError:
+                    continue
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n{}",
+        b"",
+    ],
+    ids=["a page", "no http", "half an answer", "nothing"],
+)
+def test_another_program_at_the_port_does_not_answer(tmp_path: Path, answer: bytes) -> None:
+    with listening(answer) as port:
+        api = PrefectApi(center(tmp_path, home="home", prefect={"port": port}))
+        assert not api.answers()
+        with pytest.raises(InfrastructureError, match="does not answer as it should"):
+            api.get("/flow_runs")
+
+
+def test_a_center_that_never_was_up_does_not_answer(tmp_path: Path) -> None:
+    never = center(tmp_path, home="home", prefect={"port": free_port()})
+    found = status(never, now=NOW)
+    assert (found.answers, found.processes) == (False, {})
+
+
+def test_the_words_for_a_server_elsewhere_must_be_there(tmp_path: Path) -> None:
+    elsewhere = center(
+        tmp_path, home="home", prefect={"api": "http://127.0.0.1:9/api", "auth": "auth"}
+    )
+    with pytest.raises(UsageError, match="cannot be read"):
+        PrefectApi(elsewhere)
+
+
+def test_words_that_others_can_read_are_refused_as_ever(tmp_path: Path) -> None:
+    mine = center(tmp_path, home="home", prefect={"port": free_port()})
+    path = make_auth(mine)
+    assert path is not None
+    path.chmod(0o644)
+    with pytest.raises(UsageError, match="is not kept from others"):
+        PrefectApi(mine)
+
+
+def test_the_last_heartbeat_is_told_to_who_has_no_private_key(tmp_path: Path) -> None:
+    """Where the signer is a process of its own, its user alone can read the keys."""
+    mine = _with_keys(center(tmp_path, home="home"))
+    shop = workshop(mine)
+    now = datetime.now(UTC)
+    beat(
+        center=mine.id,
+        book=shop.logbook(),
+        store=shop.store,
+        sign=signs(open_signer(mine, shop.store, shop.vault)),
+        now=now,
+    )
+    (mine.key_folder / "statements.key").unlink()
+    found = status(mine, now=now)
+    assert found.last_heartbeat == now.isoformat(timespec="seconds")
+    assert found.faults == ()
+
+
+def _with_keys(mine: Center) -> Center:
+    for use in ("statements", "log", "witness"):
+        create_key(mine.key_folder, use)
+    return mine
+
+
+def test_the_signer_of_a_host_may_write_where_it_remembers() -> None:
+    """The log's signer writes beside its key; a read-only home would stop every run."""
+    unit = Path(__file__).parents[2] / "infra/systemd/samebits-signer@.service"
+    told = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line)
+    assert told["ProtectSystem"] == "strict"
+    home = told["Environment"].removeprefix("SAMEBITS_HOME=")
+    assert home in told["ReadWritePaths"].split()

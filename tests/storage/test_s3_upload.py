@@ -1,0 +1,123 @@
+"""Large objects in a real S3 store: they go up in parts, whole or not at all, in little memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from builders.core.digest import Digest, digest_stream
+from builders.core.errors import StoreError
+from builders.inputs.vault import Vault
+from pipelines.storage import s3upload
+from pipelines.storage.names import Visibility, cas
+from pipelines.storage.s3 import S3Store
+from pipelines.storage.store import DamagedError
+from tests.storage.ceph import broken, settings
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def parts_left(admin: S3Client, bucket: str) -> int:
+    return len(admin.list_multipart_uploads(Bucket=bucket).get("Uploads", []))
+
+
+def test_a_large_object_goes_up_in_parts_and_comes_back(
+    admin: S3Client, bucket: str, large: Path
+) -> None:
+    store = S3Store(settings(bucket))
+    digest = store.put_cas(Visibility.PRIVATE, large)
+    with store.open(cas(Visibility.PRIVATE, digest)) as stream:
+        assert digest_stream(stream) == digest
+    assert admin.head_object(Bucket=bucket, Key=cas(Visibility.PRIVATE, digest))["ETag"].endswith(
+        '-4"'
+    )
+    store.put_file(Vault.key(digest), large)
+    assert store.has(Vault.key(digest))
+    assert parts_left(admin, bucket) == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StoreError, OSError])
+def test_a_failed_upload_leaves_no_parts(
+    admin: S3Client, bucket: str, large: Path, error: type[BaseException]
+) -> None:
+    def fail_on_the_third(client: Any) -> None:
+        send = client.upload_part
+
+        def upload_part(**fields: Any) -> Any:
+            if fields["PartNumber"] == 3:
+                raise error("x")
+            return send(**fields)
+
+        client.upload_part = upload_part
+
+    store = S3Store(settings(bucket), client=broken(fail_on_the_third))
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else StoreError):
+        store.put_cas(Visibility.PRIVATE, large)
+    assert parts_left(admin, bucket) == 0
+    assert list(store.list("private/cas/")) == []
+
+
+def test_a_source_that_does_not_match_its_name_is_never_completed(
+    admin: S3Client, bucket: str, large: Path
+) -> None:
+    store = S3Store(settings(bucket))
+    with pytest.raises(DamagedError, match="does not hold what its name promises"):
+        store.put_file(Vault.key(Digest.of(b"other")), large)
+    assert parts_left(admin, bucket) == 0
+    assert list(store.list("private/vault/")) == []
+
+
+def test_a_source_that_changes_on_the_way_is_never_completed(
+    admin: S3Client, bucket: str, large: Path
+) -> None:
+    def write_meanwhile(client: Any) -> None:
+        send = client.upload_part
+
+        def upload_part(**fields: Any) -> Any:
+            with large.open("r+b") as stream:
+                stream.write(b"changed")
+            return send(**fields)
+
+        client.upload_part = upload_part
+
+    store = S3Store(settings(bucket), client=broken(write_meanwhile))
+    with pytest.raises(DamagedError, match="its source changed while it was sent"):
+        store.put_cas(Visibility.PRIVATE, large)
+    assert parts_left(admin, bucket) == 0
+    assert list(store.list("private/cas/")) == []
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day(admin: S3Client, bucket: str) -> None:
+    admin.create_multipart_upload(Bucket=bucket, Key="private/cas/x")
+    admin.create_multipart_upload(Bucket=bucket, Key="of/somebody/else")
+    store = S3Store(settings(bucket))
+    assert store.sweep() == 0
+    (mine,) = {id(b): b for b in store._buckets.values()}.values()
+    tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
+    assert s3upload.sweep(mine, "private/", tomorrow) == 1
+    assert parts_left(admin, bucket) == 1
+
+
+def test_memory_does_not_grow_with_the_object(bucket: str, tmp_path: Path) -> None:
+    import tracemalloc
+
+    path = tmp_path / "big"
+    with path.open("wb") as out:
+        out.truncate(160 << 20)
+    store = S3Store(settings(bucket))
+    store.capabilities()
+    tracemalloc.start()
+    try:
+        digest = store.put_cas(Visibility.PRIVATE, path)
+        with store.open(cas(Visibility.PRIVATE, digest)) as stream:
+            assert digest_stream(stream) == digest
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 96 << 20

@@ -1,0 +1,148 @@
+"""The store of a center stops in mid-run, really: evidence first, and each verdict once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.core.errors import StoreError
+from builders.core.words import Outcome, Verdict
+from builders.images.provide import ProvidedImage
+from pipelines.center.center import Center
+from pipelines.center.logs import check_whole, own_log
+from pipelines.evidence.report import Report
+from pipelines.evidence.signing import KEY_NAMES, create_key
+from pipelines.nightly.due import due
+from pipelines.nightly.one import run_one
+from pipelines.nightly.record import Entry
+from pipelines.nightly.releases import Release, releases
+from pipelines.policy import Policy
+from pipelines.storage.names import REPORT
+from pipelines.storage.outbox import Flushed
+from pipelines.storage.s3 import S3Store
+from pipelines.verify import publish as publishing
+from pipelines.verify import steps
+from pipelines.verify.job import Job
+from pipelines.verify.session import Workshop, workshop
+from pipelines.verify.verify import Steps, verify
+from tests.command import RELEASES
+from tests.lab import write_recipe
+from tests.storage.ceph import Gateway, new_bucket, settings
+
+FIRST, SECOND = "20260101T010000Z-00000000", "20260102T010000Z-00000000"
+
+
+class Nights:
+    """A center whose store is a real gateway, and its nights over one good release."""
+
+    def __init__(self, center: Center, gateway: Gateway) -> None:
+        self.center, self.gateway = center, gateway
+        self.reports: list[Report] = []
+
+    @property
+    def shop(self) -> Workshop:
+        return workshop(self.center)
+
+    def run(self, night: str, *, stops: str | None = None) -> Entry:
+        """Do what is due; the gateway is killed just before the step `stops`."""
+        found = releases(self.center.home / "recipes", self.shop.images)
+        (one,) = due([r for r in found if isinstance(r, Release)], None, rebuild_every=1)
+        return run_one(self.center, night, one, verifier=lambda job: self._verify(job, stops))
+
+    def _verify(self, job: Job, stops: str | None) -> Report:
+        step = getattr(Steps(), stops or "publish")
+
+        def stopped(*words: Any, **named: Any) -> Any:
+            if stops:
+                self.gateway.kill()
+            return step(*words, **named)
+
+        self.reports.append(verify(job, Steps(**{stops or "publish": stopped})))
+        return self.reports[-1]
+
+    def stored(self) -> dict[str, set[str]]:
+        """Return the names of what was published, by run, as the store alone has them."""
+        assert not isinstance(self.center.store, Path)
+        remote, found = S3Store(self.center.store), dict[str, set[str]]()
+        for key in remote.list("public/releases/"):
+            assert len(remote.versions(key)) == 1, f"{key} is there twice"
+            *_, run, name = key.split("/")
+            found.setdefault(run, set()).add(name)
+        return found
+
+    def assert_whole(self) -> None:
+        """Everything has arrived, each run has its report, and each statement one leaf."""
+        assert self.shop.flush() == Flushed(sent=0, waiting=0)
+        stored = self.stored()
+        assert {run for run, names in stored.items() if REPORT in names} == {
+            report.run for report in self.reports
+        }
+        whole = check_whole(own_log(self.center, Policy()), wait=lambda _: None)
+        assert (whole.gaps, len(self.reports)) == ([], len(stored))
+
+
+@pytest.fixture
+def nights(
+    gateway: Gateway,
+    aws: None,
+    build_image: ProvidedImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Nights]:
+    home = tmp_path / "home"
+    folder = home / "recipes/releases/lab/one"
+    write_recipe(folder, [["sh", "-c", "echo one > /out/out.bin"]], shipped=b"one\n")
+    shutil.copytree(RELEASES.parent / "images", home / "recipes/images")
+    monkeypatch.setenv("SAMEBITS_RECIPES", str(home / "recipes"))
+    bucket = new_bucket(gateway.client(), versions=True)
+    nights = Nights(Center(id="far", home=home, store=settings(bucket)), gateway)
+    for use in KEY_NAMES:
+        create_key(nights.center.key_folder, use)
+    yield nights
+    gateway.start()
+    nights.shop.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("stops", "outcome", "verdict"),
+    [
+        ("run_rebuild", Outcome.INFRASTRUCTURE_ERROR, Verdict.NOT_CHECKED),
+        ("fetch_shipped", Outcome.BUILT, Verdict.IDENTICAL),
+    ],
+)
+def test_a_store_that_stops_in_mid_night_costs_and_doubles_nothing(
+    nights: Nights, stops: str, outcome: Outcome, verdict: Verdict
+) -> None:
+    entry = nights.run(FIRST, stops=stops)
+    assert (entry.outcome, entry.verdict) == (outcome, verdict)
+    nights.gateway.start()
+    assert not nights.stored(), "nothing was announced of what the store had no evidence for"
+    assert nights.shop.flush()
+    assert nights.run(FIRST) == entry, "a night does no release twice"
+    assert nights.run(SECOND).verdict is Verdict.IDENTICAL
+    nights.assert_whole()
+
+
+def test_a_store_that_stops_in_mid_publication_leaves_no_result_and_the_next_try_does(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes that were to be signed are over there already, so they cannot be read again."""
+    make_salt = publishing.make_salt
+
+    def stopped(*words: Any) -> None:
+        nights.gateway.kill()
+        make_salt(*words)
+
+    monkeypatch.setattr(steps, "make_salt", stopped)
+    with pytest.raises(StoreError):
+        nights.run(FIRST)
+    monkeypatch.setattr(steps, "make_salt", make_salt)
+    nights.gateway.start()
+    assert not nights.stored()
+    assert nights.shop.flush()
+    assert nights.run(FIRST).verdict is Verdict.IDENTICAL
+    nights.assert_whole()

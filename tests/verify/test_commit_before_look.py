@@ -1,0 +1,101 @@
+"""Real runs commit to what they built before they open what was shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.core.errors import StoreError
+from builders.core.words import Outcome, Verdict
+from builders.images.provide import ProvidedImage
+from pipelines.center.center import Center
+from pipelines.center.logs import own_log
+from pipelines.evidence.report import Report
+from pipelines.log.journal import Appended, Entry, Log
+from pipelines.log.leaf import CommitmentLeaf, Leaf
+from pipelines.policy import Policy
+from pipelines.verify import steps
+from pipelines.verify.job import Job
+from pipelines.verify.verify import Steps, job_for, verify
+from tests.lab import write_recipe
+
+SHIPPED = b"shipped\n"
+SCRIPT = ["sh", "-c", "echo shipped > /out/out.bin"]
+
+
+class Looked:
+    """Notes what the log has when a shipped file is first opened."""
+
+    def __init__(self, center: Center) -> None:
+        self.center = center
+        self.seen: list[list[Leaf]] = []
+
+    def fetch_shipped(self, job: Job, **options: Any) -> Any:
+        self.seen.append(leaves_of(self.center, job.release))
+        return steps_fetch(job, **options)
+
+
+steps_fetch = Steps().fetch_shipped
+
+
+def leaves_of(center: Center, release: str) -> list[Leaf]:
+    return [
+        leaf for _, leaf in own_log(center, Policy()).reader().leaves() if leaf.release == release
+    ]
+
+
+def run(center: Center, folder: Path, looked: Looked) -> Report:
+    recipe = write_recipe(folder, [SCRIPT], shipped=SHIPPED)
+    with job_for(recipe, center) as job:
+        return verify(job, Steps(fetch_shipped=looked.fetch_shipped))
+
+
+def test_the_seal_is_in_the_log_before_a_shipped_file_is_opened(
+    center: Center, build_image: ProvidedImage, tmp_path: Path
+) -> None:
+    looked = Looked(center)
+    report = run(center, tmp_path / "early", looked)
+    assert report.verdict is Verdict.IDENTICAL
+    ((commitment,),) = looked.seen
+    assert isinstance(commitment, CommitmentLeaf)
+    assert (commitment.run, commitment.claim, commitment.seal) == (
+        report.run,
+        report.claim,
+        report.seal,
+    )
+    first, *others = leaves_of(center, report.release)
+    assert first == commitment
+    assert len(others) == 3
+    assert not [leaf for leaf in others if isinstance(leaf, CommitmentLeaf)]
+
+
+def test_nothing_is_opened_while_the_log_cannot_be_reached(
+    center: Center, build_image: ProvidedImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends as the center's own fault, and its statements say so once the log is back."""
+    faults = iter([StoreError("the store is away")])
+    append = Log.append
+
+    def failing(self: Log, entries: Sequence[Entry]) -> Appended:
+        for fault in faults:
+            raise fault
+        return append(self, entries)
+
+    monkeypatch.setattr(Log, "append", failing)
+    looked = Looked(center)
+    report = run(center, tmp_path / "away", looked)
+    assert looked.seen == []
+    assert (report.outcome, report.seal) == (Outcome.INFRASTRUCTURE_ERROR, None)
+    assert {f.verdict for f in report.artefacts} == {Verdict.NOT_CHECKED}
+    assert report.reason is not None
+    assert "nothing that was shipped was opened" in report.reason
+    found = leaves_of(center, report.release)
+    assert found
+    assert not [leaf for leaf in found if isinstance(leaf, CommitmentLeaf)]
+
+
+def test_every_step_of_a_commitment_is_a_step_of_the_run() -> None:
+    assert Steps().commit_seal is steps.commit_seal

@@ -1,0 +1,173 @@
+"""`samebits verify` on real parts: planted cases, what programs read, and the exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.images.provide import ProvidedImage
+from pipelines.center.center import Center
+from pipelines.verify import steps
+from pipelines.verify.verify import Steps, job_for, verify
+from tests.command import DATA, RELEASES, Ended, samebits
+from tests.lab import write_recipe
+
+PLANTED = DATA / "planted"
+FIELDS = [
+    "vendor", "product", "version", "center", "run", "claim", "seal", "outcome", "reason",
+    "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
+]  # fmt: skip
+ARTEFACT_FIELDS = [
+    "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers", "causes",
+    "explanation",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def planted(home: Path, build_image: ProvidedImage) -> Ended:
+    """All planted cases and one sound release, side by side in one command."""
+    recipes = sorted(PLANTED.glob("*/*.yaml"))
+    return samebits("verify", "--json", *recipes, RELEASES / "debian/netbase/6.5.yaml", home=home)
+
+
+@pytest.fixture(scope="module")
+def reports(planted: Ended) -> dict[str, Any]:
+    return {report["product"]: report for report in planted.document()["reports"]}
+
+
+def test_one_document_holds_a_report_for_every_recipe_in_order(planted: Ended) -> None:
+    products = [report["product"] for report in planted.document()["reports"]]
+    assert products == ["copied-input", "flipped", "shipped-mismatch", "netbase"]
+    assert planted.code == 1
+    assert "Traceback" not in planted.err
+
+
+def test_a_report_has_exactly_the_fields_that_programs_read(reports: dict[str, Any]) -> None:
+    for report in reports.values():
+        assert list(report) == FIELDS
+        for artefact in report["artefacts"]:
+            assert list(artefact) == ARTEFACT_FIELDS
+            assert "status" in artefact["explanation"]
+            assert {"sha256", "size"} <= set(artefact["shipped"])
+            assert set(artefact["rebuilt"]) == {"sha256", "size"}
+
+
+def test_the_sound_release_is_identical(reports: dict[str, Any]) -> None:
+    report = reports["netbase"]
+    assert (report["outcome"], report["verdict"]) == ("BUILT", "IDENTICAL")
+    (artefact,) = report["artefacts"]
+    assert artefact["rebuilt"]["sha256"] == artefact["shipped"]["sha256"]
+    assert len(report["attempts"]) == 1
+
+
+def test_one_flipped_bit_is_found_explained_and_confirmed(reports: dict[str, Any]) -> None:
+    report = reports["flipped"]
+    assert report["verdict"] == "DIFFERENT"
+    (artefact,) = report["artefacts"]
+    look = artefact["explanation"]["first_look"]
+    assert look["first_offset"] == look["last_offset"]
+    assert look["differing_bytes"] == 1
+    assert artefact["explanation"]["status"] == "complete"
+    assert artefact["explanation"]["tool"] == "diffoscope"
+    assert [a["purpose"] for a in report["attempts"]] == ["judged", "confirming"]
+    assert artefact["reason"].endswith("a second rebuild gave the same bytes as the first")
+
+
+def test_both_sides_and_the_explanation_are_kept(reports: dict[str, Any], home: Path) -> None:
+    (artefact,) = reports["flipped"]["artefacts"]
+    wanted = [
+        artefact["shipped"]["sha256"],
+        artefact["rebuilt"]["sha256"],
+        artefact["explanation"]["json"],
+        artefact["explanation"]["html"],
+        reports["flipped"]["attempts"][0]["rebuild"]["log"],
+    ]
+    for digest in wanted:
+        assert (home / "store/private/cas/sha256" / digest[:2] / digest).is_file()
+
+
+def test_a_dependency_that_holds_the_shipped_file_proves_nothing(reports: dict[str, Any]) -> None:
+    (artefact,) = reports["copied-input"]["artefacts"]
+    assert artefact["verdict"] == "NOT_CHECKED"
+    assert artefact["reason"].startswith("copied-input: netbase_6.5_all.deb is already in the")
+    assert artefact["reason"].endswith("vendor-tools/lib/prebuilt.bin")
+
+
+def test_a_file_that_is_not_the_published_one_is_an_alarm(reports: dict[str, Any]) -> None:
+    (artefact,) = reports["shipped-mismatch"]["artefacts"]
+    assert artefact["verdict"] == "SHIPPED_MISMATCH"
+    assert artefact["shipped"]["sha256"] != artefact["shipped"]["published"]
+    assert artefact["rebuilt"]["sha256"] == artefact["shipped"]["published"]
+
+
+def test_evidence_of_every_run_can_be_listed_and_shown(
+    reports: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
+    listed = samebits("evidence", "list", "--json", home=home).document()["runs"]
+    assert {r["run"] for r in reports.values()} <= {row["run"] for row in listed}
+    flipped = reports["flipped"]
+    shown = samebits("evidence", "show", "planted/flipped@6.5", "--json", home=home)
+    assert shown.document() == flipped
+    log = tmp_path / "build.log"
+    samebits("evidence", "show", "planted/flipped@6.5", "--log", log, home=home)
+    assert "dpkg-buildpackage" in log.read_text()
+
+
+def test_the_claim_does_not_depend_on_what_was_shipped(reports: dict[str, Any]) -> None:
+    assert reports["flipped"]["claim"] == reports["netbase"]["claim"]
+    assert reports["flipped"]["seal"] != reports["netbase"]["seal"]
+
+
+def test_nothing_checked_is_exit_code_two(home: Path, build_image: ProvidedImage) -> None:
+    ended = samebits("verify", PLANTED / "copied-input/6.5.yaml", home=home)
+    assert ended.code == 2
+    assert "NOT_CHECKED" in ended.out
+
+
+def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
+    home: Path, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    """Prefect is told from outside to cache and persist; both rebuilds still really run."""
+    recipe = write_recipe(
+        tmp_path / "chance", [["cp", "/proc/sys/kernel/random/uuid", "/out/out.bin"]]
+    )
+    forced = {
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
+        "PREFECT_TASKS_DEFAULT_PERSIST_RESULT": "true",
+        "PREFECT_TASKS_DEFAULT_NO_CACHE": "false",
+        "PREFECT_FLOWS_DEFAULT_PERSIST_RESULT": "true",
+    }
+    ended = samebits("verify", "--json", recipe, home=home, env=forced)
+    report = ended.document()
+    first, second = (a["rebuild"]["outputs"][0]["sha256"] for a in report["attempts"])
+    assert first != second
+    (artefact,) = report["artefacts"]
+    assert artefact["verdict"] == "DIFFERENT"
+    assert "nondeterministic" in [cause["name"] for cause in artefact["causes"]]
+
+
+def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
+    center: Center, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    """The first rebuild differs and the second matches: still DIFFERENT, and nondeterministic."""
+    recipe = write_recipe(
+        tmp_path / "later", [["sh", "-c", "echo one > /out/out.bin"]], shipped=b"two\n"
+    )
+    matching = write_recipe(
+        tmp_path / "matching", [["sh", "-c", "echo two > /out/out.bin"]], shipped=b"two\n"
+    )
+
+    def run_rebuild(job: Any, inputs: Any, image: Any, purpose: str) -> Any:
+        """Let the confirming rebuild build what was shipped."""
+        if purpose == steps.CONFIRMING:
+            job = job.model_copy(update={"recipe": matching})
+        return steps.run_rebuild(job, inputs, image, purpose)
+
+    with job_for(recipe, center) as job:
+        report = verify(job, Steps(run_rebuild=run_rebuild))
+    (finding,) = report.artefacts
+    assert finding.verdict == "DIFFERENT"
+    assert "nondeterministic" in [cause.name for cause in finding.causes]
+    assert [a.purpose for a in report.attempts] == ["judged", "confirming"]
