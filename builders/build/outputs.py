@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
+from builders.build.rebuilt import Output, Part
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
-from builders.build.rebuilt import Output, Part
 from builders.recipe.recipe import Recipe
 
 __all__ = ["Output", "Part", "copy_files", "part_of", "take_outputs"]

@@ -12,15 +12,22 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from builders.container.container import (BUILDER, ContainerLimits, ContainerSpec, Mount, RunLabels, User,)
+from builders.container.container import (
+    BUILDER,
+    ContainerLimits,
+    ContainerSpec,
+    Mount,
+    RunLabels,
+    User,
+)
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
+from builders.core.words import Role
 from builders.methods import METHODS, StagedInput
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
+from builders.methods.zone import needs_file, zone_bytes
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
-from builders.core.words import Role
-from builders.methods.zone import needs_file, zone_bytes
 
 GATE = "gate"
 LIBRARY = "clock.so"

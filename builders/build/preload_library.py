@@ -6,20 +6,20 @@ import tempfile
 import threading
 from pathlib import Path
 
+from builders.build.plan import Plan
+from builders.build.rebuild import stage
 from builders.container.container import ContainerLimits, Ended, RunLabels
+from builders.container.scratch import scratch
 from builders.core.digest import Digest, digest_file
-from builders.engine import Engine
 from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError
+from builders.core.runid import new_run_id
+from builders.engine import Engine
 from builders.images.catalogue import Images
 from builders.images.provide import provide
 from builders.inputs.stock import Progress, quiet
-from builders.methods.method import CONTROL, OUTPUTS, launcher_bytes
-from builders.build.plan import Plan
-from builders.preload.lock import PreloadLock, preload_lock, sources, sources_digest
-from builders.build.rebuild import stage
-from builders.core.runid import new_run_id
-from builders.container.scratch import scratch
 from builders.inputs.vault import Vault
+from builders.methods.method import CONTROL, OUTPUTS, launcher_bytes
+from builders.preload.lock import PreloadLock, preload_lock, sources, sources_digest
 
 COMPILER = (
     *("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"),

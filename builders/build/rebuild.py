@@ -11,19 +11,19 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from builders.methods.clock import show_moment
-from builders.container.container import ContainerResult, Ended, RunLabels
-from builders.core.digest import digest_file
-from builders.engine import Engine
-from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError, ScratchError
 from builders.build.outputs import take_outputs
 from builders.build.plan import GATE, LIBRARY, InputFile, Plan
 from builders.build.rebuilt import Output, Rebuild
-from builders.recipe.recipe import LoadedRecipe
+from builders.container.container import ContainerResult, Ended, RunLabels
 from builders.container.scratch import scratch
+from builders.core.digest import digest_file
+from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError, ScratchError
 from builders.core.units import show_size, show_time
-from builders.inputs.vault import Vault
 from builders.core.words import Outcome
+from builders.engine import Engine
+from builders.inputs.vault import Vault
+from builders.methods.clock import show_moment
+from builders.recipe.recipe import LoadedRecipe
 
 LOG = "build.log"
 OUTPUTS = "outputs"
