@@ -22,19 +22,19 @@ from pipelines.evidence.statements.statement import DigestSet
 from pipelines.signer.local import center_key
 from pipelines.storage.names import REPORT
 from pipelines.verify.judging import shipped_want
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 
 def main(center_file: str, recipe_file: str) -> int:
     """Sign, store and log the findings of a run that never was."""
     center, loaded = load_center(Path(center_file)), load_recipe(Path(recipe_file))
-    shop, recipe = workshop(center), loaded.recipe
-    shop.workdir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=shop.workdir) as folder:
+    session, recipe = Session(center), loaded.recipe
+    session.workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=session.workdir) as folder:
         wanted = [shipped_want(artefact, loaded.folder) for artefact in recipe.artefacts]
-        paths = shop.fetcher.fetch(wanted, Path(folder))
+        paths = session.fetcher.fetch(wanted, Path(folder))
         public = {w.name: p.read_bytes() for w, p in zip(wanted, paths, strict=True)}
-    claim = claim_of(loaded, claimed_digest(recipe.build.image, shop.images)).digest
+    claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
     run = MadeUpRun(
         center=center.id,
         builder=center.builder_id,
@@ -44,13 +44,13 @@ def main(center_file: str, recipe_file: str) -> int:
         files={name: MadeUpFile.identical(content) for name, content in public.items()},
         by_products={g.replace("*", recipe.product): b"made up\n" for g in recipe.by_products},
     )
-    book = shop.logbook()
+    book = session.logbook()
     book.commit(release=recipe.release, run=run.run, claim=Digest(str(claim)), seal=run.seal())
     with book.storing(run.folder()):
         for name, envelope in run.envelopes(center_key(center)).items():
-            shop.store.put_record(f"{run.folder()}{name}", envelope.to_bytes())
+            session.store.put_record(f"{run.folder()}{name}", envelope.to_bytes())
     book.settle(run.folder())
-    shop.store.put_record(f"{run.folder()}{REPORT}", run.report().to_json())
+    session.store.put_record(f"{run.folder()}{REPORT}", run.report().to_json())
     return 0
 
 

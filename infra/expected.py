@@ -13,12 +13,12 @@ from builders.recipe.recipe import load_recipe
 from pipelines.center.center import load_center
 from pipelines.evidence.records import find_run, read_report
 from pipelines.evidence.release import ReleaseName
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 
 def main(began: str, paths: list[str]) -> int:
     """Print one line a recipe, and return the exit code."""
-    store = workshop(load_center(None)).store
+    store = Session(load_center(None)).store
     unexpected = 0
     print()
     for path in paths:

@@ -12,7 +12,7 @@ import pytest
 
 from builders.images.provide import ProvidedImage, provide
 from pipelines.center.center import Center
-from pipelines.verify.session import Workshop, workshop
+from pipelines.verify.session import Session
 
 Maker = Callable[..., bytes]
 
@@ -73,14 +73,14 @@ def center(home: Path) -> Center:
 
 
 @pytest.fixture(scope="session")
-def shop(center: Center) -> Iterator[Workshop]:
+def session(center: Center) -> Iterator[Session]:
     """The real engine, images and mirrors of this machine; no engine fails the suite."""
-    shop = workshop(center)
-    yield shop
-    shop.engine.close()
+    session = Session(center)
+    yield session
+    session.engine.close()
 
 
 @pytest.fixture(scope="session")
-def build_image(shop: Workshop) -> ProvidedImage:
+def build_image(session: Session) -> ProvidedImage:
     """The builder image for Debian packages, rebuilt from its lock if the engine lacks it."""
-    return provide("debian-trixie-build", shop.images, shop.engine, shop.workdir)
+    return provide("debian-trixie-build", session.images, session.engine, session.workdir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from builders.images.provide import ProvidedImage
 from builders.inputs.inputs import gather
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.verify.session import Workshop
+from pipelines.evidence.report import Report
+from pipelines.verify.session import Session
+from pipelines.verify.verify import Steps, job_for, verify
 
 SOURCE = b"int main(void) { return 0; }\n"
 SMALL = {"cpus": 1, "memory": "256MiB", "scratch": "64MiB", "time": "60s"}
@@ -67,8 +69,8 @@ def write_recipe(
 class Lab:
     """Runs recipes and keeps what they left, to be looked at."""
 
-    def __init__(self, shop: Workshop, image: ProvidedImage, folder: Path) -> None:
-        self.shop, self.image, self.folder = shop, image, folder
+    def __init__(self, session: Session, image: ProvidedImage, folder: Path) -> None:
+        self.session, self.image, self.folder = session, image, folder
         self.cancelled = threading.Event()
         self.run_id: RunId = new_run_id()
         self.runs = folder / "runs"
@@ -78,8 +80,8 @@ class Lab:
         return RunLabels(run=self.run_id, center="lab")
 
     def plan(self, loaded: LoadedRecipe, *, log: int | None = None) -> Plan:
-        inputs = gather(loaded, self.shop.vault, self.shop.fetcher, self.shop.workdir)
-        cores = self.shop.engine.facts().cpus
+        inputs = gather(loaded, self.session.vault, self.session.fetcher, self.session.workdir)
+        cores = self.session.engine.facts().cpus
         plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=cores)
         return plan if log is None else replace(plan, limits=replace(plan.limits, log=log))
 
@@ -88,15 +90,15 @@ class Lab:
     ) -> Rebuild:
         """Rebuild a recipe with these steps; log and outputs are copied to `kept`."""
         loaded = load_recipe(write_recipe(self.folder / "recipe", steps, **fields))
-        inputs = gather(loaded, self.shop.vault, self.shop.fetcher, self.shop.workdir)
+        inputs = gather(loaded, self.session.vault, self.session.fetcher, self.session.workdir)
         with workspace(self.runs, self.run_id) as folder:
             result = rebuild(
                 loaded,
                 self.plan(loaded, log=log),
                 inputs,
                 image=self.image.reference,
-                vault=self.shop.vault,
-                engine=self.shop.engine,
+                vault=self.session.vault,
+                engine=self.session.engine,
                 folder=folder / "attempt-1",
                 labels=self.labels(),
                 cancelled=self.cancelled,
@@ -120,8 +122,14 @@ class Lab:
 
     def assert_nothing_left(self) -> None:
         """No container, no mount, no folder, no loop device of this lab."""
-        assert self.shop.engine.containers(run=self.run_id) == []
+        assert self.session.engine.containers(run=self.run_id) == []
         assert str(self.folder) not in Path("/proc/self/mountinfo").read_text()
         assert not self.runs.exists() or list(self.runs.iterdir()) == []
         backing = Path("/sys/block").glob("loop*/loop/backing_file")
         assert not [b for b in backing if str(self.folder) in b.read_text()]
+
+
+def verified(session: Session, recipe: Path, **steps: Callable[..., Any]) -> Report:
+    """Verify a recipe; `steps` replaces steps by name."""
+    with job_for(session, recipe) as job:
+        return verify(session, job, replace(Steps.of(session), **steps))

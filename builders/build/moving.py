@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from builders.build.factors import Factor, KeptFactor, MovedFactor, Stays
-from builders.build.plan import InputFile, Plan, make_plan
+from builders.build.plan import Plan, make_plan
 from builders.container.container import BUILDER, User
 from builders.container.folderorder import ORDER_SEED
 from builders.core.digest import Digest
+from builders.inputs.file import InputFile
 from builders.methods.build import Build
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from builders.container.container import (
     BUILDER,
     ContainerLimits,
@@ -22,8 +20,8 @@ from builders.container.container import (
 )
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
-from builders.core.words import Role
-from builders.methods import METHODS, StagedInput
+from builders.inputs.file import InputFile
+from builders.methods import METHODS
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
 from builders.methods.zone import needs_file, zone_bytes
 from builders.preload.lock import preload_lock, probe_bytes
@@ -34,22 +32,6 @@ LIBRARY = "clock.so"
 # The loader reads this file in every program, whatever a build does to its environment.
 PRELOAD = "/etc/ld.so.preload"
 SHELL = ("/bin/sh", "-i")
-
-
-class InputFile(BaseModel):
-    """One file that the container will see, pinned; a .dsc brings its companions along."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    role: Role
-    name: str
-    sha256: Digest
-    of: Digest | None = None
-    """The digest of the .dsc that names this file."""
-
-    def staged(self) -> StagedInput:
-        """Return the file as the container sees it."""
-        return StagedInput(role=self.role, name=self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builders.build.outputs import take_outputs
-from builders.build.plan import GATE, LIBRARY, InputFile, Plan
+from builders.build.plan import GATE, LIBRARY, Plan
 from builders.build.rebuilt import Output, Rebuild
 from builders.container.container import ContainerResult, Ended, RunLabels
 from builders.container.scratch import scratch
@@ -21,6 +21,7 @@ from builders.core.errors import BuildFailedError, CancelledError, Infrastructur
 from builders.core.units import show_size, show_time
 from builders.core.words import Outcome
 from builders.engine import Engine
+from builders.inputs.file import InputFile
 from builders.inputs.vault import Vault
 from builders.methods.clock import show_moment
 from builders.recipe.recipe import LoadedRecipe

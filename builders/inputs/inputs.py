@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builders.build.plan import InputFile
 from builders.core.errors import RecipeError
 from builders.core.words import Role
+from builders.inputs.file import InputFile
 from builders.inputs.stock import Progress, quiet, stock
 from builders.inputs.vault import Vault
 from builders.locators import FileLocator, GitLocator, PurlLocator, VaultLocator, Want

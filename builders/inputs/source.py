@@ -19,9 +19,9 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, Member, members
-from builders.build.plan import InputFile
 from builders.core.digest import Digest, canonical_json, digest_stream
 from builders.core.errors import InputMismatchError
+from builders.inputs.file import InputFile
 
 Tree = dict[str, tuple[str, Digest]]
 Opener = Callable[[InputFile], AbstractContextManager[BinaryIO]]

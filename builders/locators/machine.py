@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builders.inputs.vaulted import VaultOnlyFetcher
 from builders.locators.apt import AptFetcher
 from builders.locators.aptstate import AptStates
 from builders.locators.fetch import CompanionLocator, Fetcher, PoolLocator, Want
@@ -14,6 +13,7 @@ from builders.locators.files import FolderFetcher
 from builders.locators.git import GitFetcher
 from builders.locators.index import IndexFetcher
 from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
+from builders.locators.vaulted import VaultOnlyFetcher
 
 
 class MachineFetcher:

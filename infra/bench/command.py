@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.options import PATH, center_option, json_option
+from pipelines.cli.options import PATH, center_option, json_option, open_session
 
 
 @click.group()
@@ -32,9 +32,9 @@ def overhead(
     """
     from infra.bench.overhead import measure
     from infra.bench.show import show
-    from pipelines.center.center import load_center
 
-    show(measure(recipes, load_center(center_file), center_file, pairs=pairs), as_json=as_json)
+    with open_session(center_file) as session:
+        show(measure(recipes, session, pairs=pairs), as_json=as_json)
 
 
 @command.command()

@@ -19,7 +19,7 @@ from builders.core.errors import CancelledError, RebuildError, SamebitsError, Us
 from builders.core.smallfile import read_small_file
 from builders.locators.project import ProjectReader
 from pipelines.infer import Limits, Trail, infer_release
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 MAX_LIST = 4 << 20
 STATUSES = ("identical", "equivalent", "different", "build failed", "not available")
@@ -54,7 +54,7 @@ def read_list(path: Path) -> list[str]:
 
 def measure(
     purls: Sequence[str],
-    shop: Workshop,
+    shop: Session,
     index: ProjectReader,
     *,
     jobs: int,
@@ -106,9 +106,9 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def _row(purl: str, shop: Workshop, index: ProjectReader, limits: Limits) -> Row:
+def _row(purl: str, shop: Session, index: ProjectReader, limits: Limits) -> Row:
     try:
-        shop.go_on()
+        shop.raise_if_cancelled()
         return _of(purl, infer_release(purl, shop, index, limits))
     except CancelledError:
         raise

@@ -34,24 +34,24 @@ def run_corpus(
     from infra.bench.corpuspage import page
     from pipelines.center.center import load_center
     from pipelines.infer import Limits
-    from pipelines.verify.session import workshop
+    from pipelines.verify.session import Session
 
     try:
         limits = Limits(tries=tries, seconds=parse_time(time))
     except ValueError as error:
         raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
     purls = read_list(releases)
-    shop = workshop(load_center(center_file))
+    session = Session(load_center(center_file))
     require_root()
-    shop.engine.facts()
+    session.engine.facts()
 
     def tell(done: int, row: Row) -> None:
         click.echo(f"{done}/{len(purls)}  {_line(row)}", err=True)
 
     try:
-        rows = measure(purls, shop, IndexReader(), jobs=jobs, limits=limits, tell=tell)
+        rows = measure(purls, session, IndexReader(), jobs=jobs, limits=limits, tell=tell)
     except KeyboardInterrupt:
-        shop.cancelled.set()
+        session.cancelled.set()
         raise
     found = figures(rows)
     if html is not None:

@@ -28,7 +28,7 @@ from pipelines.nightly.record import NightRecord, read_night
 from pipelines.services import updown
 from pipelines.services.api import PrefectApi
 from pipelines.services.asking import ask_for_night, follow, night_of
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 _LOOK, _POLL = 0.5, 2.0
 """Seconds; every question costs the server some CPU, and looking at processes costs it none."""
@@ -89,7 +89,7 @@ def _up(center: Center) -> Iterator[None]:
 
 def _provide_images(center: Center, recipes: Path) -> dict[str, Any]:
     """Build the images of all recipes, as a center does once; returns what that took."""
-    shop, names, failed = workshop(center), set[str](), 0
+    session, names, failed = Session(center), set[str](), 0
     begin, busy = time.monotonic(), _own_cpu()
     for path in (recipes / "releases").rglob("*.yaml"):
         try:
@@ -98,7 +98,7 @@ def _provide_images(center: Center, recipes: Path) -> dict[str, Any]:
             continue  # the night says so
     for name in sorted(names):
         try:
-            provide(name, shop.images, shop.engine, shop.workdir)
+            provide(name, session.images, session.engine, session.workdir)
         except RebuildError:
             failed += 1
     return {
@@ -121,7 +121,7 @@ def _night(center: Center, usage: Usage, *, seconds: int) -> dict[str, Any]:
                 )
     if run["state_type"] != "COMPLETED":
         raise InfrastructureError("the night of the benchmark failed", got=run["state_name"])
-    end, store = time.time(), workshop(center).store
+    end, store = time.time(), Session(center).store
     record = read_night(store, center.id, night_of(run))
     if not record.releases:
         raise UsageError(

@@ -8,9 +8,8 @@ import socket
 from pathlib import Path
 
 from builders.core.digest import Digest
-from pipelines.center.center import Center, load_center
+from pipelines.center.center import Center, load_center, recipes_folder
 from pipelines.evidence.signing import KEY_NAMES, create_key
-from pipelines.verify.session import recipes_folder
 
 FIXTURES = "bench/"
 """How the names of all releases that are made here begin."""

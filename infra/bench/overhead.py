@@ -22,12 +22,12 @@ from builders.core.errors import EngineError
 from builders.core.words import Outcome
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
-from pipelines.center.center import Center
+from pipelines.center.center import recipes_folder
 from pipelines.cli.lint import check_recipes
 from pipelines.flows.server import EmbeddedServer
-from pipelines.verify import progress, steps
+from pipelines.verify import steps
 from pipelines.verify.job import Job
-from pipelines.verify.session import recipes_folder
+from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
 
 _DEFAULT = ("debian/libsodium/1.0.18-1+deb13u1.yaml", "debian/netbase/6.5.yaml")
@@ -46,29 +46,28 @@ class _Quiet:
         """Show nothing."""
 
 
-def measure(
-    recipes: tuple[Path, ...], center: Center, center_file: Path | None, *, pairs: int
-) -> dict[str, Any]:
+def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[str, Any]:
     """Return seconds and ratios of every recipe, and the start-up apart."""
     paths = recipes or tuple(recipes_folder() / "releases" / name for name in _DEFAULT)
-    check_recipes(paths, center)
-    progress.watch_with(_Quiet())
+    check_recipes(paths, session.images)
+    session.progress = _Quiet()
     begin = time.perf_counter()
-    with EmbeddedServer(center.home / "prefect") as server:
-        from pipelines.flows.verify_release import heartbeat, verify_release
+    with EmbeddedServer(session.center.home / "prefect") as server:
+        from pipelines.flows.verify_release import flow_in, heartbeat
 
         imported = time.perf_counter()
         server.wait()
+        verify_release = flow_in(session)
         answering = time.perf_counter()
         releases = {}
         for path in paths:
             rounds = []
             for number in range(pairs + 1):
-                bare = _bare(path, center)
-                plain = _timed_plain(path, center)
+                bare = _bare(path, session)
+                plain = _timed_plain(path, session)
                 start = time.perf_counter()
                 with heartbeat(wanted=not server.embedded):
-                    verify_release(str(path), str(center_file) if center_file else None)
+                    verify_release(str(path))
                 flow = time.perf_counter() - start
                 if number:  # the first round warms caches, vault and images
                     rounds.append((bare, plain, flow))
@@ -96,29 +95,31 @@ def _figures(rounds: list[tuple[float, float, float]]) -> dict[str, Any]:
     }
 
 
-def _timed_plain(path: Path, center: Center) -> float:
+def _timed_plain(path: Path, session: Session) -> float:
     start = time.perf_counter()
-    with job_for(path, center) as job:
-        verify(job)
+    with job_for(session, path) as job:
+        verify(session, job)
     return time.perf_counter() - start
 
 
-def _bare(path: Path, center: Center) -> float:
+def _bare(path: Path, session: Session) -> float:
     """Run the build steps in a plain container with plain folders, and return its seconds."""
     with (
-        job_for(path, center) as job,
+        job_for(session, path) as job,
         tempfile.TemporaryDirectory(prefix="samebits-bench-") as name,
     ):
-        return _bare_run(job, Path(name))
+        return _bare_run(session, job, Path(name))
 
 
-def _bare_run(job: Job, folder: Path) -> float:
-    shop, loaded = job.shop(), job.loaded()
-    inputs = steps.fetch_inputs(job)
-    image = steps.provide_image(job)
-    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=shop.engine.facts().cpus)
+def _bare_run(session: Session, job: Job, folder: Path) -> float:
+    loaded = job.loaded
+    inputs = steps.fetch_inputs(session, job)
+    image = steps.provide_image(session, job)
+    plan = make_plan(
+        loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
+    )
     attempt = folder / "attempt"
-    stage(plan, inputs, shop.vault, attempt)
+    stage(plan, inputs, session.vault, attempt)
     writable = {plan.path: "work", "/out": "out", "/tmp": "tmp"}  # noqa: S108
     command = ["docker", "run", "--rm", "--network", "none", "--hostname", plan.hostname]
     command += ["--user", f"{BUILDER_UID}:{BUILDER_GID}", "--workdir", plan.path]

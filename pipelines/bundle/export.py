@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from builders.core.errors import InfrastructureError, NotFoundError, UsageError
-from pipelines.bundle import Bundle, CenterCard, KeyEntry
+from pipelines.bundle import Bundle
 from pipelines.bundle.check import CheckResult, Status, Trust, check_bundle
 from pipelines.bundle.check.dossier import Dossier
 from pipelines.bundle.check.filechecks import named_digests
@@ -25,14 +25,10 @@ from pipelines.bundle.layout import (
     REPORT,
     STATEMENTS,
 )
-from pipelines.bundle.log_members import log_members
-from pipelines.center.center import Center
-from pipelines.center.keys import public_keys
+from pipelines.bundle.log_members import ExportSource, log_members
 from pipelines.evidence.dsse import MAX_ENVELOPE
-from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName
 from pipelines.evidence.signed import SUFFIX
-from pipelines.log.journal import Log
 from pipelines.policy import Policy
 from pipelines.storage import files as durable
 from pipelines.storage.names import Visibility, cas
@@ -51,41 +47,28 @@ class Exported:
 
 
 def export(
-    store: Store, name: RunName, center: Center, log: Log, *, policy: Policy, now: datetime
+    store: Store, name: RunName, source: ExportSource, *, policy: Policy, now: datetime
 ) -> Exported:
-    """Return the bundle of one run of `center`, checked as its readers will check it.
+    """Return the bundle of one run of the center `source`, checked as its readers will check it.
 
     The same run under the same checkpoint always gives the same bytes; `now` is UTC. Raises
     `NotFoundError` for a run that has no statements or is not logged yet, `KeyFileError` without
     the center's public key, and `DamagedError` when the store holds something that no reader would
     accept.
     """
-    keys = public_keys(center)
     statements = _statements(store, name)
     members = {
-        CARD: card_of(center, keys).to_bytes(),
-        **{f"{KEYS}{use}.pub": key.to_pem() for use, key in keys.items()},
+        CARD: source.card.to_bytes(),
+        **{f"{KEYS}{use}.pub": key.to_pem() for use, key in source.keys.items()},
         REPORT: store.get(name.prefix + REPORT, MAX_REPORT),
         **statements,
-        **log_members(store, name, center, log, policy, statements, now),
+        **log_members(store, name, source, policy, statements, now),
     }
-    trust = Trust(keys=(keys["statements"],), builder=center.builder_id)
+    trust = Trust(keys=(source.keys["statements"],), builder=source.card.builder_id)
     first = _checked(Bundle.of(members).to_bytes(), trust, name)
     evidence, left_out = _public_evidence(store, first, trust)
     data = first if not evidence else Bundle.of({**members, **evidence}).to_bytes()
     return Exported(data=data, result=check_bundle(data, trust=trust), left_out=left_out)
-
-
-def card_of(center: Center, keys: dict[str, PublicKey]) -> CenterCard:
-    """Return the card of a center."""
-    return CenterCard(
-        id=center.id,
-        operator=center.operator or center.id,
-        region=center.region,
-        builder_id=center.builder_id,
-        verifier_id=center.verifier_id,
-        keys=tuple(KeyEntry.model_validate({"use": u, "keyid": k.keyid}) for u, k in keys.items()),
-    )
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
-from builders.core.smallfile import read_small_file
-from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, MAX_POLICY, OTHER, POLICY, PROOF
-from pipelines.center.center import Center
-from pipelines.center.keys import log_key, public_keys
-from pipelines.center.local_policy import local_policy_file
-from pipelines.center.logs import witness_keys
+from pipelines.bundle.card import CenterCard
+from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, OTHER, POLICY, PROOF
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName
 from pipelines.evidence.signed import SUFFIX
 from pipelines.log.checkpoint import SignedCheckpoint
@@ -21,18 +19,34 @@ from pipelines.log.cosigning import WitnessedLog, best, cosigned
 from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
 from pipelines.log.journal import Log
 from pipelines.log.leaf import StatementLeaf
+from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
 from pipelines.log.reader import LogReader, published
 from pipelines.policy import Policy
-from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSource:
+    """The center whose runs are exported."""
+
+    card: CenterCard
+    keys: Mapping[str, PublicKey]
+    """Its public keys by use."""
+    origin: str
+    """The origin of its log."""
+    log_key: NoteKey
+    log: Log
+    policy: bytes | None
+    """The signed policy that it goes by, if it has one."""
+    peers: tuple[Store, ...] = ()
+    """The stores in which its witnesses keep their cosignatures."""
 
 
 def log_members(
     store: Store,
     name: RunName,
-    center: Center,
-    log: Log,
+    source: ExportSource,
     policy: Policy,
     statements: Mapping[str, bytes],
     now: datetime,
@@ -41,9 +55,9 @@ def log_members(
 
     Raises `NotFoundError` for a run that is not in the log, `LogError` for a log that is not whole.
     """
-    first, last = _range(log, name, statements)
-    signed = _checkpoint(store, center, policy, last)
-    reader = LogReader(store, origin=center.origin, keys=[log_key(center)], checkpoint=signed)
+    first, last = _range(source.log, name, statements)
+    signed = _checkpoint(store, source, policy, last)
+    reader = LogReader(store, origin=source.origin, keys=[source.log_key], checkpoint=signed)
     note = signed.note.to_bytes()
     own = {Envelope.from_bytes(data).digest() for data in statements.values()}
     found: dict[str, bytes] = {}
@@ -56,10 +70,9 @@ def log_members(
         found[f"{LOG}{index}{PROOF}"] = proof.to_bytes()
         if isinstance(leaf, StatementLeaf) and leaf.pae not in own:
             others[leaf.pae] = index
-    path = center.policy or local_policy_file(center.home)
-    if path.is_file():
-        found[POLICY] = read_small_file(path, limit=MAX_POLICY, file=str(path))
-    return found | _others(store, name, others) | _heartbeat(store, center, signed, now)
+    if source.policy is not None:
+        found[POLICY] = source.policy
+    return found | _others(store, name, others) | _heartbeat(store, source, signed, now)
 
 
 def _range(log: Log, name: RunName, statements: Mapping[str, bytes]) -> tuple[int, int]:
@@ -100,29 +113,28 @@ def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[s
     return found
 
 
-def _checkpoint(store: Store, center: Center, policy: Policy, last: int) -> SignedCheckpoint:
+def _checkpoint(store: Store, source: ExportSource, policy: Policy, last: int) -> SignedCheckpoint:
     """Return the largest checkpoint that enough witnesses have cosigned, or else the newest."""
-    witnesses = witness_keys(policy, center.id)
-    known = WitnessedLog(origin=center.origin, keys=(log_key(center),), witnesses=tuple(witnesses))
+    witnesses = policy.witness_keys(source.card.id)
+    known = WitnessedLog(origin=source.origin, keys=(source.log_key,), witnesses=tuple(witnesses))
     newest = published(store, origin=known.origin, keys=known.keys, witnesses=known.witnesses)
     if newest is None:
         raise NotFoundError(
-            f"the log {center.origin} has no checkpoint",
+            f"the log {source.origin} has no checkpoint",
             todo="`samebits log checkpoint` publishes one",
         )
-    stores: Iterable[Store] = [open_store(peer.store) for peer in center.peers]
-    for signed in best([newest, *cosigned(stores, known)], index=last):
+    for signed in best([newest, *cosigned(source.peers, known)], index=last):
         if policy.quorum.met({witnesses[c.key] for c in signed.cosignatures}):
             return signed
     return newest
 
 
 def _heartbeat(
-    store: Store, center: Center, signed: SignedCheckpoint, now: datetime
+    store: Store, source: ExportSource, signed: SignedCheckpoint, now: datetime
 ) -> dict[str, bytes]:
     """Return the newest heartbeat, unless it is younger than the checkpoint."""
-    keys = [public_keys(center)["statements"]]
-    beat = newest_heartbeat(store, center.id, keys, now=now)
+    keys = [source.keys["statements"]]
+    beat = newest_heartbeat(store, source.card.id, keys, now=now)
     if beat is None or beat.predicate.log.size > signed.checkpoint.size:
         return {}
     return {HEARTBEAT: store.get(heartbeat_key(beat), MAX_ENVELOPE)}

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from builders.core.errors import UsageError
 from builders.core.yamlfile import load_document, parse_model
@@ -26,6 +26,12 @@ from pipelines.storage.s3settings import S3Section
 
 LOCAL = "local"
 NAMESPACE = "https://samebits.example/centers/"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def recipes_folder() -> Path:
+    """Return SAMEBITS_RECIPES, by default the `recipes` folder of this checkout."""
+    return Path(os.environ.get("SAMEBITS_RECIPES") or _CHECKOUT / "recipes").absolute()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +83,8 @@ class Center(BaseModel):
 
     file: Path | None = None
     """The file that describes it; None for the implicit center."""
-    recipes: Path | None = None
-    """The folder with `releases` and `images`; None is SAMEBITS_RECIPES or this checkout's."""
+    recipes: Path = Field(default_factory=recipes_folder)
+    """The folder with `releases` and `images`."""
     peers: tuple[Peer, ...] = ()
     engine: str | None = None
     """Where its container engine listens; None is DOCKER_HOST or the usual socket."""
@@ -112,6 +118,11 @@ class Center(BaseModel):
     def key_folder(self) -> Path:
         """Where its key files are."""
         return self.home / "keys"
+
+    @property
+    def concurrency(self) -> int:
+        """How many flow runs may rebuild at once on one machine."""
+        return self.limits.concurrency or os.cpu_count() or 1
 
     @property
     def runs(self) -> Path:
@@ -170,7 +181,7 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
             for use, key in sorted(center.keys.items())
         ),
         file=path.absolute(),
-        recipes=base / center.recipes if center.recipes else None,
+        recipes=base / center.recipes if center.recipes else recipes_folder(),
         peers=tuple(Peer(id=p.id, store=store_address(p.store, base)) for p in center.peers),
         engine=center.engine,
         prefect=_prefect(center.prefect, base, home) if center.prefect else None,

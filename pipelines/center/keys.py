@@ -1,12 +1,22 @@
-"""A center's public keys, read without opening a private one."""
+"""The keys of a center: public ones by use, and private ones where this process may open them."""
 
 from __future__ import annotations
 
-from pipelines.center.center import Center
+from pipelines.center.center import LOCAL, Center
+from pipelines.center.local_policy import make_local_policy
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, read_public_key
-from pipelines.evidence.signing import KEY_NAMES, read_public_file
+from pipelines.evidence.signing import (
+    KEY_NAMES,
+    PrivateKey,
+    key_from_uri,
+    load_key,
+    load_or_create,
+    read_public_file,
+)
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
+
+STATEMENTS = "statements"
 
 
 def public_keys(center: Center) -> dict[str, PublicKey]:
@@ -39,6 +49,22 @@ def note_key(name: str, algorithm: int, public: PublicKey) -> NoteKey:
             expected="ed25519",
         )
     return NoteKey(name=name, algorithm=algorithm, key=bytes.fromhex(public.value))
+
+
+def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
+    """Open the key of a center; the implicit center's, and its policy, are made on first use.
+
+    Raises `KeyFileError`.
+    """
+    for name, source in center.key_sources:
+        if name == use:
+            return key_from_uri(source.uri, read_public_file(source.public))
+    if center.id == LOCAL:
+        key = load_or_create(center.key_folder, use)
+        if center.policy is None:
+            make_local_policy(center)
+        return key
+    return load_key(center.key_folder, use)
 
 
 def _required(center: Center, use: str) -> PublicKey:

@@ -17,20 +17,15 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError
-from builders.inputs.vault import Vault
 from pipelines.center.center import Center
-from pipelines.center.keys import log_key
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.signed import SUFFIX, statement_of
 from pipelines.log.checkpointsigner import CheckpointSigner
 from pipelines.log.journal import Appended, CommitmentEntry, Log, StatementEntry
 from pipelines.log.leaf import own_key
-from pipelines.signer.checkpoints import AskedCheckpointSigner
 from pipelines.storage.names import decode
-from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
-from pipelines.verify.publish import open_signer
 
 _LOG = logging.getLogger("samebits")
 _RELEASES = "public/releases/"
@@ -148,12 +143,6 @@ class Logbook:
             keyid=envelope.signatures[0].keyid,
             predicate_type=statement_of(envelope).predicate_type,
         )
-
-
-def open_logbook(center: Center, store: Store, vault: Vault) -> Logbook:
-    """Return the logbook of a center; raises `KeyFileError` without its key for the log."""
-    signer = AskedCheckpointSigner(open_signer(center, store, vault), log_key(center))
-    return Logbook(center, store=store, log_store=open_store(center.store), signer=signer)
 
 
 def release_key(key: str, center: str) -> str:

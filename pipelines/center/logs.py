@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from builders.core.errors import UsageError
 from pipelines.center.center import Center, Peer
-from pipelines.center.keys import log_key, public_keys
+from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
@@ -23,8 +23,6 @@ from pipelines.log.reader import LogReader
 from pipelines.log.witness import Seen, Witness
 from pipelines.policy import Policy, PolicyCenter, PolicyError
 from pipelines.policy.vkey import log_key as parse_log_key
-from pipelines.policy.vkey import witness_key as parse_witness_key
-from pipelines.signer.local import center_key
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
 
@@ -80,20 +78,12 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     )
 
 
-def witness_keys(policy: Policy, center: str) -> dict[NoteKey, str]:
-    """Return the keys of the witnesses of a center's log, with the names its quorum has for them.
-
-    What a center says of its own log counts for nothing.
-    """
-    return {parse_witness_key(w.key): w.name for w in policy.witnesses_for(center)}
-
-
 def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
     """Return a center's log, as its cosignatures are verified."""
     return WitnessedLog(
         origin=known.origin,
         keys=(parse_log_key(known.log_key),),
-        witnesses=tuple(witness_keys(policy, known.id)),
+        witnesses=tuple(policy.witness_keys(known.id)),
     )
 
 

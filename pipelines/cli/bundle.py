@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import SamebitsError, UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -46,20 +46,18 @@ def export(
     from builders.core.digest import Digest
     from pipelines.bundle.export import export as exported
     from pipelines.bundle.export import write_file
-    from pipelines.center.center import load_center
+    from pipelines.center.export import export_source
     from pipelines.evidence.records import find_run
     from pipelines.evidence.release import ReleaseName
-    from pipelines.policy import load_policy
-    from pipelines.verify.session import workshop
 
-    center = load_center(center_file)
+    session = open_session(center_file)
+    center = session.center
     now = datetime.now(UTC)
-    shop = workshop(center)
-    name = find_run(shop.store, ReleaseName.parse(release), run, center.id)
-    book = shop.logbook()
+    name = find_run(session.store, ReleaseName.parse(release), run, center.id)
+    book = session.logbook()
     book.settle()
-    policy = load_policy(center.policy, home=center.home, now=now)
-    made = exported(shop.store, name, center, book.log, policy=policy, now=now)
+    policy = session.policy(now)
+    made = exported(session.store, name, export_source(center, book.log), policy=policy, now=now)
     write_file(out, made.data)
     for left in made.left_out:
         click.echo(f"samebits: evidence {left} is too large for a bundle; left out", err=True)

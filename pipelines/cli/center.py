@@ -65,10 +65,10 @@ def init(as_json: bool, center_file: Path | None) -> None:
 
 def _make(center: Center) -> dict[str, PublicKey]:
     """Make every key that is a file; all of them must be new, or all there and the policy not."""
+    from pipelines.center.keys import center_key
     from pipelines.center.local_policy import local_policy_file
     from pipelines.evidence.errors import KeyFileError
     from pipelines.evidence.signing import KEY_NAMES, create_key, load_key
-    from pipelines.signer.local import center_key
 
     elsewhere = {use for use, _ in center.key_sources}
     mine = [use for use in KEY_NAMES if use not in elsewhere]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import center_option, json_option, print_json
+from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from pipelines.consensus import Consensus, ReleaseConsensus
@@ -46,15 +46,16 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from pipelines.center.center import load_center
-    from pipelines.consensus.desk import join_release, open_desk, publish_joined
+    from pipelines.consensus.view import join_release
     from pipelines.evidence.release import ReleaseName
+    from pipelines.nightly.rounds import publish_joined
 
     name, asked = ReleaseName.parse(release), _claim(claim)
     now = datetime.now(UTC)
-    desk = open_desk(load_center(center_file), now)
-    joined = join_release(desk, name, claim=asked)
-    made = publish_joined(desk, joined, now) if publish else ()
+    session = open_session(center_file)
+    view = session.consensus_view(now)
+    joined = join_release(view, name, claim=asked)
+    made = publish_joined(session, view, joined, now) if publish else ()
     found = joined.consensus
     if as_json:
         print_json({**found.to_dict(), "published": [one.name for one in made]})

@@ -11,7 +11,7 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli.bundle import check, export
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from pipelines.evidence.report import Report
@@ -41,12 +41,10 @@ def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
       samebits evidence list
       samebits evidence list debian/netbase@6.5
     """
-    from pipelines.center.center import load_center
     from pipelines.evidence.records import RunSummary, runs
     from pipelines.evidence.release import ReleaseName
-    from pipelines.verify.session import workshop
 
-    store = workshop(load_center(center_file)).store
+    store = open_session(center_file).store
     found = list(runs(store, ReleaseName.parse(release) if release else None))
     if as_json:
         print_json({"runs": [entry.to_dict() for entry in found]})
@@ -74,10 +72,7 @@ def flush(as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 nothing waits any more, 2 something does.
     """
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
-
-    flushed = workshop(load_center(center_file)).flush()
+    flushed = open_session(center_file).flush()
     sent, waiting = (flushed.sent, flushed.waiting) if flushed else (0, 0)
     if as_json:
         print_json({"sent": sent, "waiting": waiting})
@@ -107,16 +102,14 @@ def show(
       samebits evidence show debian/netbase@6.5
       samebits evidence show debian/netbase@6.5 --log build.log
     """
-    from pipelines.center.center import load_center
     from pipelines.cli.table import show_report
     from pipelines.evidence.records import find_run, read_report
     from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.report import Report
     from pipelines.evidence.robustness import lines, read_robustness
     from pipelines.storage.store import DamagedError
-    from pipelines.verify.session import workshop
 
-    store = workshop(load_center(center_file)).store
+    store = open_session(center_file).store
     name = find_run(store, ReleaseName.parse(release), run)
     document = read_report(store, name, whole=True)
     report = Report.model_validate(document)

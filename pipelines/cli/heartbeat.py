@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import center_option, json_option, print_json
+from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from pipelines.evidence.statements.status import Heartbeat
@@ -29,18 +29,15 @@ def command(as_json: bool, center_file: Path | None) -> None:
     """
     from datetime import UTC, datetime
 
-    from pipelines.center.center import load_center
-    from pipelines.log.heartbeats import beat, signs
-    from pipelines.verify.publish import open_signer
-    from pipelines.verify.session import workshop
+    from pipelines.center.heartbeat import publish_heartbeat
+    from pipelines.signer.local import status_signer
 
-    center = load_center(center_file)
-    shop = workshop(center)
-    key, statement = beat(
-        center=center.id,
-        book=shop.logbook(),
-        store=shop.store,
-        sign=signs(open_signer(center, shop.store, shop.vault)),
+    session = open_session(center_file)
+    key, statement = publish_heartbeat(
+        center=session.center.id,
+        book=session.logbook(),
+        store=session.store,
+        sign=status_signer(session.signer),
         now=datetime.now(UTC),
     )
     told = statement.predicate

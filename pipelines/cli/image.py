@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipelines.verify.session import Workshop
+    from pipelines.verify.session import Session
 
 
 @click.group()
@@ -35,14 +35,14 @@ def lock(name: str, refresh: bool, as_json: bool, center_file: Path | None) -> N
       samebits image lock differ
       samebits image lock differ --refresh
     """
-    shop = _shop(center_file)
-    shop.images.definition(name)
-    if shop.images.has_lock(name) and not refresh:
+    session = _shop(center_file)
+    session.images.definition(name)
+    if session.images.has_lock(name) and not refresh:
         raise UsageError(
             f"image {name} has a lock already", todo="Use --refresh to replace it, and review that"
         )
-    with tempfile.TemporaryDirectory(dir=_workdir(shop), prefix="lock-") as folder:
-        made = shop.images.lock_new(name, Path(folder), _counter(name))
+    with tempfile.TemporaryDirectory(dir=_workdir(session), prefix="lock-") as folder:
+        made = session.images.lock_new(name, Path(folder), _counter(name))
     changes = None if made.changes is None else [str(change) for change in made.changes]
     if as_json:
         print_json({"image": name, "config": str(made.lock.image.config), "changes": changes})
@@ -69,13 +69,13 @@ def build(name: str, out: Path | None, as_json: bool, center_file: Path | None) 
     """
     from builders.images.provide import provide
 
-    shop = _shop(center_file)
-    config = shop.images.lock(name).image.config
+    session = _shop(center_file)
+    config = session.images.lock(name).image.config
     if out is None:
-        provide(name, shop.images, shop.engine, _workdir(shop), _counter(name))
+        provide(name, session.images, session.engine, _workdir(session), _counter(name))
     else:
         with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".image-") as folder:
-            shop.images.build(name, Path(folder), _counter(name)).tar.replace(out)
+            session.images.build(name, Path(folder), _counter(name)).tar.replace(out)
     if as_json:
         print_json({"image": name, "config": str(config), "file": str(out) if out else None})
     else:
@@ -93,10 +93,10 @@ def check(names: tuple[str, ...], as_json: bool, center_file: Path | None) -> No
     Example:
       samebits image check
     """
-    shop = _shop(center_file)
+    session = _shop(center_file)
     rows = []
-    for name in names or shop.images.names():
-        config = shop.images.check(name, _counter(name)).image.config
+    for name in names or session.images.names():
+        config = session.images.check(name, _counter(name)).image.config
         rows.append({"image": name, "config": str(config)})
         if not as_json:
             click.echo(f"{name}: config digest {config}, as locked")
@@ -104,16 +104,14 @@ def check(names: tuple[str, ...], as_json: bool, center_file: Path | None) -> No
         print_json({"images": rows})
 
 
-def _shop(center_file: Path | None) -> Workshop:
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
+def _shop(center_file: Path | None) -> Session:
 
-    return workshop(load_center(center_file))
+    return open_session(center_file)
 
 
-def _workdir(shop: Workshop) -> Path:
-    shop.workdir.mkdir(parents=True, exist_ok=True)
-    return shop.workdir
+def _workdir(session: Session) -> Path:
+    session.workdir.mkdir(parents=True, exist_ok=True)
+    return session.workdir
 
 
 def _counter(name: str) -> Callable[[int, int, str], None]:

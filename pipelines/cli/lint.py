@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from builders.build.plan import InputFile, make_plan
+from builders.build.plan import make_plan
 from builders.core.errors import RecipeError
 from builders.images import Images
 from builders.images.provide import claimed_digest
+from builders.inputs.file import InputFile
 from builders.inputs.inputs import input_name
 from builders.methods.zone import needs_file
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.center.center import Center
-from pipelines.verify.session import workshop
 
 
-def check_recipes(paths: Iterable[Path], center: Center) -> list[LoadedRecipe]:
+def check_recipes(paths: Iterable[Path], images: Images) -> list[LoadedRecipe]:
     """Load every recipe and plan its rebuild; raises for the first that cannot be used."""
-    return [check_recipe(path, center) for path in paths]
+    return [check_recipe(path, images) for path in paths]
 
 
-def check_recipe(path: Path, center: Center) -> LoadedRecipe:
+def check_recipe(path: Path, images: Images) -> LoadedRecipe:
     """Load a recipe, find its image, plan its rebuild; raises `UsageError` for the first fault."""
     loaded = load_recipe(path)
-    images = workshop(center).images
     claim_of(loaded, claimed_digest(loaded.recipe.build.image, images))
     _require_zones(loaded, images)
     inputs = tuple(

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.center.center import Center
     from pipelines.center.logs import KnownLog
     from pipelines.log.gaps import Wholeness
     from pipelines.log.witness import Seen
     from pipelines.policy import Policy
+    from pipelines.verify.session import Session
 
 
 @click.group()
@@ -44,17 +44,16 @@ def checkpoint(as_json: bool, center_file: Path | None) -> None:
       samebits log checkpoint
       samebits log checkpoint --center europe.yaml --json
     """
-    from pipelines.center.center import load_center
     from pipelines.center.keys import log_key
     from pipelines.center.logs import collect_cosignatures
-    from pipelines.verify.session import workshop
 
-    center = load_center(center_file)
-    book = workshop(center).logbook()
+    session = open_session(center_file)
+    center = session.center
+    book = session.logbook()
     book.settle()
     book.log.publish()
     if book.log.checkpoint() is not None:
-        collect_cosignatures(center, _policy(center), book.log)
+        collect_cosignatures(center, _policy(session), book.log)
     signed = book.log.checkpoint()
     if as_json:
         print_json(
@@ -87,16 +86,14 @@ def prove(index: int, out: Path | None, as_json: bool, center_file: Path | None)
       samebits log prove 12 --out 12.tlog-proof
     """
     from pipelines.bundle.export import write_file
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
 
-    center = load_center(center_file)
-    book = workshop(center).logbook()
+    session = open_session(center_file)
+    book = session.logbook()
     proof = book.log.prove(index)
     if out is not None:
         write_file(out, proof.to_bytes())
     if as_json:
-        leaf = _known(center, None, _policy(center)).reader().leaf(index)
+        leaf = _known(session, None, _policy(session)).reader().leaf(index)
         print_json(
             {
                 "index": index,
@@ -126,12 +123,11 @@ def check(peer: str | None, as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
     """
-    from pipelines.center.center import load_center
     from pipelines.center.logs import check_whole
     from pipelines.cli.terminal import screen
 
-    center = load_center(center_file)
-    known = _known(center, peer, _policy(center))
+    session = open_session(center_file)
+    known = _known(session, peer, _policy(session))
     with screen() as shown:
         found = check_whole(known, lambda n: shown.detail(known.origin, f"{n} leaves"))
     if as_json:
@@ -175,16 +171,14 @@ def witness(
     Exit codes: 0 all cosigned; 1 a log was refused; 2 one did not answer, or there was none to look
     at; 64 usage.
     """
-    from pipelines.center.center import load_center
-
-    center = load_center(center_file)
+    session = open_session(center_file)
+    center = session.center
     if places:
         found = list(_witness_alone(places, vkey, key, name, home, out))
     else:
         from pipelines.center.logs import witness_peers
-        from pipelines.verify.session import workshop
 
-        found = list(witness_peers(center, _policy(center), workshop(center).store))
+        found = list(witness_peers(center, _policy(session), session.store))
     if as_json:
         print_json({"logs": [{"log": place, **seen.to_dict()} for place, seen in found]})
     else:
@@ -235,22 +229,19 @@ def _witness_alone(
         yield place, looking.look(open_store(place), origin=known.name, keys=[known])
 
 
-def _policy(center: Center) -> Policy:
+def _policy(session: Session) -> Policy:
     from datetime import UTC, datetime
 
-    from pipelines.policy import load_policy
-
-    return load_policy(center.policy, home=center.home, now=datetime.now(UTC))
+    return session.policy(datetime.now(UTC))
 
 
-def _known(center: Center, peer: str | None, policy: Policy) -> KnownLog:
+def _known(session: Session, peer: str | None, policy: Policy) -> KnownLog:
     from pipelines.center.logs import find_peer, own_log, peer_log
-    from pipelines.verify.session import workshop
 
     if peer is None:
-        workshop(center).logbook()  # makes the keys of a center that was never used
-        return own_log(center, policy)
-    return peer_log(policy, find_peer(center, peer))
+        session.logbook()  # makes the keys of a center that was never used
+        return own_log(session.center, policy)
+    return peer_log(policy, find_peer(session.center, peer))
 
 
 def _show_check(known: KnownLog, found: Wholeness) -> None:

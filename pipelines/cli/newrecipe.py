@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli.options import counted, print_json
+from pipelines.cli.options import counted, open_session, print_json
 
 if TYPE_CHECKING:
     from pipelines.infer import Limits, Trail
     from pipelines.infer.debian.buildinfo import BuildRecord
-    from pipelines.verify.session import Workshop
+    from pipelines.verify.session import Session
 
 _EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}
 _COLORS = {"identical": "green", "not available": "yellow"}
@@ -34,11 +34,8 @@ def write_recipe(
     """Infer, write or print, and return the exit code; raises `UsageError` before anything runs."""
     from builders.container.scratch import require_root
     from builders.core.units import parse_time
-    from pipelines.center.center import load_center
     from pipelines.cli.terminal import screen
     from pipelines.infer import Limits, record_of
-    from pipelines.verify import progress
-    from pipelines.verify.session import workshop
 
     _require_one(purl, shipped, source)
     try:
@@ -48,16 +45,16 @@ def write_recipe(
     if out is not None and out.exists():
         raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
     record = record_of(purl, buildinfo) if buildinfo is not None else None
-    shop = workshop(load_center(center_file))
+    session = open_session(center_file)
     require_root()
-    shop.engine.facts()
+    session.engine.facts()
     with screen() as sink:
-        progress.watch_with(sink)
-        trail = _infer(purl, shipped, source, out, shop, limits, record)
+        session.progress = sink
+        trail = _infer(purl, shipped, source, out, session, limits, record)
         sink.done(trail.release, trail.status)
     if trail.recipe is not None and out is not None:
         _write(out, trail.recipe)
-        _publish_image(out, shop)
+        _publish_image(out, session)
     show(trail, out, as_json=as_json)
     return _EXIT[trail.status]
 
@@ -86,7 +83,7 @@ def _infer(
     shipped: Path | None,
     source: Path | None,
     out: Path | None,
-    shop: Workshop,
+    session: Session,
     limits: Limits,
     record: BuildRecord | None,
 ) -> Trail:
@@ -95,7 +92,7 @@ def _infer(
 
     index = IndexReader()
     if purl is not None:
-        return infer_release(purl, shop, index, limits, record)
+        return infer_release(purl, session, index, limits, record)
     if shipped is None or source is None:
         message = "no files"
         raise ValueError(message)
@@ -110,8 +107,8 @@ def _infer(
             )
     target, files = files_on_disk(shipped, source)
     for pin in (target.shipped, target.source):
-        shop.vault.add(files[pin.name], pin.sha256, what=pin.name)
-    return infer(target, shop, index, limits)
+        session.vault.add(files[pin.name], pin.sha256, what=pin.name)
+    return infer(target, session, index, limits)
 
 
 def _write(out: Path, text: str) -> None:
@@ -123,11 +120,11 @@ def _write(out: Path, text: str) -> None:
         raise UsageError(f"{out} cannot be written", got=error.strerror) from error
 
 
-def _publish_image(out: Path, shop: Workshop) -> None:
+def _publish_image(out: Path, session: Session) -> None:
     """Put the image that was derived for a recipe beside the others, for review."""
     from builders.recipe.recipe import load_recipe
 
-    if published := shop.images.publish(load_recipe(out).recipe.build.image):
+    if published := session.images.publish(load_recipe(out).recipe.build.image):
         _say(f"  image: {published}")
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import center_option, json_option, print_json
+from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
+    from pipelines.verify.session import Session
 
 
 @click.command()
@@ -31,16 +32,15 @@ def command(as_json: bool, center_file: Path | None) -> None:
     Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
     is an alarm that somebody has to look at; 64 usage.
     """
-    from pipelines.center.center import load_center
     from pipelines.nightly.record import last_night, read_night
     from pipelines.nightly.summary import summarise
     from pipelines.services.api import PrefectApi
-    from pipelines.verify.session import workshop
 
-    center = load_center(center_file)
+    session = open_session(center_file)
+    center = session.center
     up = center.prefect is not None and PrefectApi(center).answers()
-    night = _there(center) if up else _here(center)
-    store = workshop(center).store
+    night = _there(center) if up else _here(session)
+    store = session.store
     record = read_night(store, center.id, night)
     summary = summarise(record, last_night(store, center.id, before=night))
     if as_json:
@@ -73,31 +73,26 @@ def _there(center: Center) -> str:
     return night_of(run)
 
 
-def _here(center: Center) -> str:
+def _here(session: Session) -> str:
     """Do it in this process."""
     from builders.container.scratch import require_root
     from pipelines.cli.terminal import screen
     from pipelines.flows.server import EmbeddedServer
-    from pipelines.services.environment import adopt
-    from pipelines.verify import progress
-    from pipelines.verify.session import workshop
 
     require_root()
-    adopt(center)
-    shop = workshop(center)
-    shop.engine.facts()
-    shop.prepare()
-    with screen() as sink, EmbeddedServer(center.home / "prefect") as server:
-        progress.watch_with(sink)
+    session.engine.facts()
+    session.prepare()
+    with screen() as sink, EmbeddedServer(session.center.home / "prefect") as server:
+        session.progress = sink
         sink.step("samebits", "starting Prefect for a night")
-        from pipelines.flows.nightly import nightly
+        from pipelines.flows.nightly import night_in
         from pipelines.flows.verify_release import heartbeat
 
         server.wait()
         sink.done("samebits", "Prefect answers")
         try:
             with heartbeat(wanted=not server.embedded):
-                return str(nightly(str(center.file) if center.file else None, spread=False))
+                return night_in(session)()
         except KeyboardInterrupt:
-            shop.cancelled.set()
+            session.cancelled.set()
             raise

@@ -6,11 +6,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from builders.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.verify.session import Session
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -49,6 +52,17 @@ def _use_store(ctx: click.Context, parameter: click.Parameter, address: str | No
     del ctx, parameter
     if address is not None:
         os.environ["SAMEBITS_STORE"] = address
+
+
+def open_session(center_file: Path | None) -> Session:
+    """Return the services of the center in `center_file`, by default of the center `local`.
+
+    Raises `RecipeError` for a bad center file.
+    """
+    from pipelines.center.center import load_center
+    from pipelines.verify.session import Session
+
+    return Session(load_center(center_file))
 
 
 def confirm(question: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.options import center_option, json_option, print_json
+from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 
 @click.command()
@@ -22,13 +22,11 @@ def command(as_json: bool, center_file: Path | None) -> None:
       samebits reap
     """
     from builders.build.reap import reap
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
 
-    center = load_center(center_file)
-    shop = workshop(center)
-    gone = reap(shop.engine, center.runs, shop.workdir, center=center.id)
-    spooled = shop.store.sweep()
+    session = open_session(center_file)
+    center = session.center
+    gone = reap(session.engine, center.runs, session.workdir, center=center.id)
+    spooled = session.store.sweep()
     if as_json:
         print_json(
             {

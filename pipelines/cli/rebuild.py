@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
-    from builders.build.plan import InputFile
     from builders.images.provide import ProvidedImage
+    from builders.inputs.file import InputFile
     from pipelines.evidence.report import Attempt
     from pipelines.verify.job import Job
+    from pipelines.verify.session import Session
 
 
 @click.command()
@@ -41,11 +42,9 @@ def command(
     """
     from builders.container.scratch import require_root
     from builders.core.words import Outcome
-    from pipelines.center.center import load_center
     from pipelines.cli.lint import check_recipe
     from pipelines.cli.terminal import screen
-    from pipelines.verify import progress, steps
-    from pipelines.verify.session import workshop
+    from pipelines.verify import steps
     from pipelines.verify.verify import job_for
 
     if (out is None) == (not shell):
@@ -54,20 +53,20 @@ def command(
         )
     if out is not None and out.exists():
         raise UsageError(f"{out} exists", expected="a new folder", todo="Choose another --out")
-    center = load_center(center_file)
-    check_recipe(recipe, center)
+    session = open_session(center_file)
+    check_recipe(recipe, session.images)
     require_root()
-    workshop(center).engine.facts()
-    with job_for(recipe, center) as job:
+    session.engine.facts()
+    with job_for(session, recipe) as job:
         with screen() as sink:
-            progress.watch_with(sink)
-            inputs = steps.fetch_inputs(job)
-            image = steps.provide_image(job)
-            attempt = None if shell else steps.run_rebuild(job, inputs, image)
+            session.progress = sink
+            inputs = steps.fetch_inputs(session, job)
+            image = steps.provide_image(session, job)
+            attempt = None if shell else steps.run_rebuild(session, job, inputs, image)
         if attempt is None:
-            sys.exit(_open_shell(job, inputs, image))
+            sys.exit(_open_shell(session, job, inputs, image))
         built = attempt.rebuild.outcome is Outcome.BUILT
-        seal = steps.seal_outputs(job, attempt) if built else None
+        seal = steps.seal_outputs(session, job, attempt) if built else None
         _hand_over(job, attempt, _given(out))
     result = {
         "run": job.run,
@@ -93,9 +92,8 @@ def _hand_over(job: Job, attempt: Attempt, out: Path) -> None:
     import shutil
 
     from builders.build.rebuild import LOG, OUTPUTS
-    from pipelines.verify.steps import attempt_folder
 
-    folder = attempt_folder(job, attempt.number)
+    folder = job.attempt(attempt.number)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / OUTPUTS, out)
@@ -114,7 +112,9 @@ def _show(attempt: Attempt, out: Path) -> None:
     click.echo(f"log: {out.with_name(out.name + '.log')}")
 
 
-def _open_shell(job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage) -> int:
+def _open_shell(
+    session: Session, job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage
+) -> int:
     """Run a shell in the container of the plan, with the engine's own command line client."""
     import subprocess
 
@@ -122,12 +122,13 @@ def _open_shell(job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage) -
     from builders.build.rebuild import stage
     from builders.container.scratch import scratch
     from builders.recipe.claim import recipe_script
-    from pipelines.verify.steps import attempt_folder
 
-    shop, loaded = job.shop(), job.loaded()
-    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=shop.engine.facts().cpus)
-    folder = attempt_folder(job, 1)
-    stage(plan, inputs, shop.vault, folder)
+    loaded = job.loaded
+    plan = make_plan(
+        loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
+    )
+    folder = job.attempt(1)
+    stage(plan, inputs, session.vault, folder)
     with scratch(
         folder, loaded.recipe.limits.scratch, order=loaded.recipe.build.folder_order
     ) as mount:
@@ -135,11 +136,11 @@ def _open_shell(job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage) -
             image=image.reference,
             folder=folder,
             scratch=mount,
-            labels=job.labels(),
+            labels=job.labels,
             interactive=True,
         )
         click.echo(f"samebits: the build would run: {' '.join(plan.command[3:])}", err=True)
-        with shop.engine.created(spec, terminal=True) as container:
+        with session.engine.created(spec, terminal=True) as container:
             try:
                 return subprocess.run(
                     ["docker", "start", "--attach", "--interactive", container],  # noqa: S607

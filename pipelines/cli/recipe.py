@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from builders.core.errors import EXIT_USAGE, UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 
 @click.group()
@@ -31,15 +31,14 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
     Exit codes: 0 all can be used, 64 some cannot.
     """
     from builders.core.yamlfile import read_text
-    from pipelines.center.center import load_center
     from pipelines.cli.lint import check_recipe, draft_notes, warnings
     from pipelines.infer.wheel.draft import explanations
 
-    center = load_center(center_file)
+    images = open_session(center_file).images
     rows: list[dict[str, Any]] = []
     for path in recipes:
         try:
-            loaded = check_recipe(path, center)
+            loaded = check_recipe(path, images)
         except UsageError as error:
             fault = error.to_dict()
             rows.append(_linted(path, fault))

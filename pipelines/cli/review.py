@@ -10,13 +10,20 @@ import click
 
 from builders.core.errors import SamebitsError, UsageError
 from pipelines.cli.keyfile import key_path, open_key
-from pipelines.cli.options import PATH, center_option, confirm, json_option, print_json
+from pipelines.cli.options import (
+    PATH,
+    center_option,
+    confirm,
+    json_option,
+    open_session,
+    print_json,
+)
 
 if TYPE_CHECKING:
-    from pipelines.center.center import Center
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.signing import PrivateKey
-    from pipelines.verify.review_subject import Question
+    from pipelines.verify.review_subject import ReviewSubject
+    from pipelines.verify.session import Session
 
 _RECIPE = click.argument("recipe", type=PATH)
 _KEY = click.option(
@@ -92,14 +99,13 @@ def list_(what: str | None, origin: str | None, as_json: bool, center_file: Path
 
     Exit codes: 0; 2 when fewer reviewers count than are demanded, or a record cannot be read.
     """
-    from pipelines.center.center import load_center
     from pipelines.cli.reviewtable import found_in, show
-    from pipelines.verify.review_subject import asked_about
+    from pipelines.verify.review_subject import review_subject
 
-    center = load_center(center_file)
-    question = asked_about(what, center) if what else None
-    found = list(found_in(origin, question, center))
-    sys.exit(show(found, question, center, as_json=as_json))
+    session = open_session(center_file)
+    subject = review_subject(what, session) if what else None
+    found = list(found_in(origin, subject, session))
+    sys.exit(show(found, subject, session, as_json=as_json))
 
 
 @command.command("import")
@@ -118,13 +124,11 @@ def import_(place: str, as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 all taken in, 1 some cannot be read.
     """
-    from pipelines.center.center import load_center
     from pipelines.cli.reviewtable import reviews_from
     from pipelines.evidence.errors import EXIT_REFUSED
     from pipelines.policy.reviews import keep_review
-    from pipelines.verify.session import workshop
 
-    store = workshop(load_center(center_file)).store
+    store = open_session(center_file).store
     rows: list[dict[str, Any]] = []
     for review in reviews_from(place):
         kept = keep_review(store, review.envelope) if review.envelope else None
@@ -175,15 +179,13 @@ def salt(release: str, source: Path | None, out: Path | None, center_file: Path 
       samebits review salt acme/engine@4.2 --import engine.salt
     """
     from builders.core.smallfile import read_small_file
-    from pipelines.center.center import load_center
     from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.salt import Salt, keep_salt, release_salt
-    from pipelines.verify.session import workshop
 
     if (source is None) == (out is None):
         raise UsageError("say where the secret goes, or comes from", expected="--out or --import")
     name = ReleaseName.parse(release)
-    store = workshop(load_center(center_file)).store
+    store = open_session(center_file).store
     if source is not None:
         data = read_small_file(source, limit=256, file=str(source))
         keep_salt(store, name, Salt.parse(data.decode("ascii", errors="replace")))
@@ -206,33 +208,32 @@ def _decide(
     from datetime import UTC, datetime
 
     from builders.core.yamlfile import read_text
-    from pipelines.center.center import load_center
     from pipelines.cli.lint import draft_notes
     from pipelines.evidence.statements import Decision
     from pipelines.policy.reviews.signing import sign_reviews
-    from pipelines.verify.review_subject import asked_about_recipe
+    from pipelines.verify.review_subject import recipe_subject
 
-    center = load_center(center_file)
+    session = open_session(center_file)
     private = open_key(key_file)
-    question = asked_about_recipe(recipe, center)
-    _show_question(word, question, reviewer, private)
+    subject = recipe_subject(recipe, session)
+    _show_subject(word, subject, reviewer, private)
     if draft_notes(read_text(recipe)):
         lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
         click.echo(f"  draft     this recipe is one: {lint}", err=True)
     if not yes and not confirm(f"{word} this?"):
         raise UsageError("nothing was signed", got="another answer", expected="y, or --yes")
     names = sign_reviews(
-        question,
-        center,
+        subject.reviewed,
+        session.store,
         key=private,
         reviewer=reviewer,
         decision=Decision(word),
         now=datetime.now(UTC),
     )
-    why = _not_counted(private.public, reviewer, center)
+    why = _not_counted(private.public, reviewer, session)
     if as_json:
         told = {"decision": word, "reviewer": reviewer, "reviews": names, "not_counted": why}
-        print_json({**question.to_dict(), **told})
+        print_json({**subject.to_dict(), **told})
     else:
         for name in names:
             click.echo(name)
@@ -240,15 +241,14 @@ def _decide(
         click.echo(f"samebits: it does not count under the policy here: {why}", err=True)
 
 
-def _not_counted(key: PublicKey, reviewer: str, center: Center) -> str | None:
+def _not_counted(key: PublicKey, reviewer: str, session: Session) -> str | None:
     """Return why reviews with that key do not count under the center's policy, None if they can."""
     from datetime import UTC, datetime
 
-    from pipelines.policy import load_policy
     from pipelines.policy.reviews.count import Why, fault_of_key
 
     try:
-        policy = load_policy(center.policy, home=center.home, now=datetime.now(UTC))
+        policy = session.policy(datetime.now(UTC))
     except SamebitsError as error:  # what is signed stays signed
         return f"that policy cannot be used: {error.what}"
     fault = fault_of_key(key, reviewer, policy)
@@ -257,12 +257,12 @@ def _not_counted(key: PublicKey, reviewer: str, center: Center) -> str | None:
     return str(fault) if fault else None
 
 
-def _show_question(word: str, question: Question, reviewer: str, private: PrivateKey) -> None:
-    click.echo(f"{word}: {question.release} ({question.visibility})", err=True)
-    for source in question.sources:
+def _show_subject(word: str, subject: ReviewSubject, reviewer: str, private: PrivateKey) -> None:
+    click.echo(f"{word}: {subject.release} ({subject.visibility})", err=True)
+    for source in subject.sources:
         digest = source.source_digest
         click.echo(f"  source    {digest}  {source.locator}, sha256 {source.sha256}", err=True)
-    click.echo(f"  claim     {question.claim}", err=True)
+    click.echo(f"  claim     {subject.claim}", err=True)
     click.echo(f"  reviewer  {reviewer}, key {private.public.keyid}", err=True)
 
 

@@ -12,29 +12,26 @@ import click
 from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.cli.options import print_json
 from pipelines.evidence.statements.statement import show_time
-from pipelines.policy import load_policy
 from pipelines.policy.reviews import StoredReview, stored_reviews
 from pipelines.policy.reviews.records import review_of, reviews_in
 from pipelines.policy.reviews.subject import plain
 from pipelines.storage.opening import open_store, store_address
-from pipelines.verify.review_subject import Question, standing_of
+from pipelines.verify.review_subject import ReviewSubject, standing_of
 
 if TYPE_CHECKING:
-    from pipelines.center.center import Center
+    from pipelines.verify.session import Session
 
 
 def found_in(
-    origin: str | None, question: Question | None, center: Center
+    origin: str | None, subject: ReviewSubject | None, session: Session
 ) -> Iterable[StoredReview]:
     """Return the reviews at `origin`, by default in the center's store; raises `UsageError`."""
-    from pipelines.verify.session import workshop
-
     if origin is not None:
         return reviews_from(origin)
-    store = workshop(center).store
-    if question is None:
+    store = session.store
+    if subject is None:
         return stored_reviews(store)
-    return [r for s in question.reviewed.sources for r in stored_reviews(store, plain(s))]
+    return [r for s in subject.reviewed.sources for r in stored_reviews(store, plain(s))]
 
 
 def reviews_from(place: str) -> Iterable[StoredReview]:
@@ -46,16 +43,16 @@ def reviews_from(place: str) -> Iterable[StoredReview]:
 
 
 def show(
-    found: list[StoredReview], question: Question | None, center: Center, *, as_json: bool
+    found: list[StoredReview], subject: ReviewSubject | None, session: Session, *, as_json: bool
 ) -> int:
     """Print reviews, and how a release stands with them; returns the exit code."""
     now = datetime.now(UTC)
-    policy = load_policy(center.policy, home=center.home, now=now)
+    policy = session.policy(now)
     rows = [_row(review) for review in found]
-    standing = standing_of(question, found, policy, now) if question else None
+    standing = standing_of(subject, found, policy, now) if subject else None
     if as_json:
         told = standing.to_dict() if standing else None
-        about = question.to_dict() if question else None
+        about = subject.to_dict() if subject else None
         print_json({"reviews": rows, "about": about, "standing": told})
     else:
         for row in rows:

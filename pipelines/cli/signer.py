@@ -11,7 +11,7 @@ from types import FrameType
 import click
 
 from builders.core.errors import UsageError
-from pipelines.cli.options import PATH, center_option
+from pipelines.cli.options import PATH, center_option, open_session
 
 
 @click.command()
@@ -46,23 +46,23 @@ def command(
     Examples:
       samebits signer --center center.yaml --socket /run/samebits/signer.sock --user samebits
     """
-    from pipelines.center.center import load_center
-    from pipelines.consensus.desk import check_summary
-    from pipelines.signer.local import LocalSigner, center_key, folder_locks, log_signer
+    from pipelines.center.keys import center_key
+    from pipelines.signer.local import LocalSigner, folder_locks, log_signer
     from pipelines.signer.server import SignerServer, to_stderr
     from pipelines.storage.foldercache import FolderCache
     from pipelines.storage.opening import open_store
 
-    center = load_center(center_file)
+    session = open_session(center_file)
+    center = session.center
     key = center_key(center)
     signer = LocalSigner(
         center,
         open_store(center.store),
         key=key,
         log=log_signer(center),
-        locks=folder_locks(_images()),
+        locks=folder_locks(center.recipes / "images"),
         cache=None if cache is None else FolderCache(cache),
-        summaries=check_summary,
+        summaries=session.check_summary,
     )
     server = SignerServer(
         path,
@@ -80,12 +80,6 @@ def command(
     to_stderr(f"center {center.id}, key {key.public.keyid}, listening on {path}")
     server.serve()
     sys.exit(0)
-
-
-def _images() -> Path:
-    """Return the folder of builder images: of SAMEBITS_RECIPES, by default of this checkout."""
-    recipes = os.environ.get("SAMEBITS_RECIPES") or Path(__file__).resolve().parents[2] / "recipes"
-    return Path(recipes).absolute() / "images"
 
 
 def _uid(name: str) -> int:

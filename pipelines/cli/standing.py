@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.options import center_option, json_option, print_json
+from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 
 @click.command()
@@ -78,10 +78,9 @@ def status(as_json: bool, center_file: Path | None) -> None:
     from datetime import UTC, datetime
 
     from builders.core.errors import EXIT_NOT_CHECKED
-    from pipelines.center.center import load_center
     from pipelines.services.status import status as look
 
-    found = look(load_center(center_file), now=datetime.now(UTC))
+    found = look(open_session(center_file), now=datetime.now(UTC))
     if as_json:
         print_json(found.to_dict())
     else:

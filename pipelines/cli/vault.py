@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
     from builders.inputs.vault_archive import Carried
-    from pipelines.center.center import Center
+    from pipelines.verify.session import Session
     from pipelines.verify.supplies import Supplies
 
 
@@ -38,12 +38,10 @@ def export_(file: Path, recipes: tuple[Path, ...], as_json: bool, center_file: P
       samebits vault export netbase.tar recipes/releases/debian/netbase/6.5.yaml
     """
     from builders.inputs.vault_archive import export
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
 
-    center = load_center(center_file)
-    needed = _needed(recipes, center) if recipes else None
-    carried = export(workshop(center).vault, needed.digests if needed else None, file)
+    session = open_session(center_file)
+    needed = _needed(recipes, session) if recipes else None
+    carried = export(session.vault, needed.digests if needed else None, file)
     _show("exported", carried, file, needed.files if needed else (), as_json=as_json)
 
 
@@ -59,12 +57,10 @@ def import_(file: Path, as_json: bool, center_file: Path | None) -> None:
       samebits vault import inputs.tar
     """
     from builders.inputs import vault_archive
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
 
-    shop = workshop(load_center(center_file))
-    shop.workdir.mkdir(parents=True, exist_ok=True)
-    taken = vault_archive.import_(shop.vault, file, scratch=shop.workdir)
+    session = open_session(center_file)
+    session.workdir.mkdir(parents=True, exist_ok=True)
+    taken = vault_archive.import_(session.vault, file, scratch=session.workdir)
     _show("imported", taken, file, as_json=as_json)
 
 
@@ -83,8 +79,6 @@ def add(file: Path, as_json: bool, center_file: Path | None) -> None:
     """
     from builders.core.digest import digest_file
     from builders.locators.locator import vault_locator
-    from pipelines.center.center import load_center
-    from pipelines.verify.session import workshop
 
     try:
         locator = vault_locator(file.name)
@@ -95,20 +89,19 @@ def add(file: Path, as_json: bool, center_file: Path | None) -> None:
         raise UsageError(f"{file} has no name for a locator", got=error) from error
     except OSError as error:
         raise UsageError(f"{file} cannot be read", got=error.strerror) from error
-    workshop(load_center(center_file)).vault.add(file, digest, what=file.name)
+    open_session(center_file).vault.add(file, digest, what=file.name)
     if as_json:
         print_json({"file": str(file), "sha256": str(digest), "locator": str(locator)})
     else:
         click.echo(f"locator: {locator}\nsha256: {digest}")
 
 
-def _needed(recipes: tuple[Path, ...], center: Center) -> Supplies:
+def _needed(recipes: tuple[Path, ...], session: Session) -> Supplies:
     """Stock and list everything that the rebuild and the judgement of the recipes read."""
     from pipelines.cli.lint import check_recipe
-    from pipelines.verify.session import workshop
     from pipelines.verify.supplies import Supplies, supplies_of
 
-    found = [supplies_of(check_recipe(path, center), workshop(center)) for path in recipes]
+    found = [supplies_of(check_recipe(path, session.images), session) for path in recipes]
     return Supplies(
         digests=frozenset().union(*(one.digests for one in found)),
         files=tuple(dict.fromkeys(path for one in found for path in one.files)),

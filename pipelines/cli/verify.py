@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
-    from pipelines.center.center import Center
     from pipelines.evidence.report import Report
+    from pipelines.verify.session import Session
 
 _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
 
@@ -43,21 +43,19 @@ def command(
     MISSING or EQUIVALENT; 2 something not checked; 64 usage or bad recipe.
     """
     from builders.container.scratch import require_root
-    from pipelines.center.center import load_center
     from pipelines.cli.lint import check_recipes
     from pipelines.judge.finding import exit_code
-    from pipelines.policy import load_policy, warnings
-    from pipelines.verify.session import workshop
+    from pipelines.policy import warnings
 
-    center = load_center(center_file)
-    check_recipes(recipes, center)
+    session = open_session(center_file)
+    check_recipes(recipes, session.images)
     now = datetime.now(UTC)
-    for warning in warnings(load_policy(center.policy, home=center.home, now=now), now):
+    for warning in warnings(session.policy(now), now):
         click.echo(f"samebits: {warning}", err=True)
     require_root()  # like a missing engine: one message, before anything starts
-    workshop(center).engine.facts()
-    workshop(center).check_store()
-    reports, faults = _run_all(recipes, center, center_file, fresh=fresh)
+    session.engine.facts()
+    session.check_store()
+    reports, faults = _run_all(session, recipes, fresh=fresh)
     if as_json:
         shown = [r.model_dump(mode="json", by_alias=True) for r in reports]
         shown += [{"error": fault.to_dict()} for fault in faults]
@@ -76,30 +74,26 @@ def command(
 
 
 def _run_all(
-    recipes: tuple[Path, ...], center: Center, center_file: Path | None, *, fresh: bool
+    session: Session, recipes: tuple[Path, ...], *, fresh: bool
 ) -> tuple[list[Report], list[SamebitsError]]:
     """Run the flow for every recipe, and return reports and errors in the order of the recipes."""
     from pipelines.cli.terminal import screen
     from pipelines.flows.server import EmbeddedServer
-    from pipelines.verify import progress
-    from pipelines.verify.session import workshop
 
-    shop = workshop(center)
-    shop.prepare()
-    with screen() as sink, EmbeddedServer(center.home / "prefect") as server:
-        progress.watch_with(sink)
+    session.prepare()
+    with screen() as sink, EmbeddedServer(session.center.home / "prefect") as server:
+        session.progress = sink
         sink.step("samebits", f"starting Prefect for {len(recipes)} release(s)")
-        from pipelines.flows.verify_release import heartbeat, verify_release
+        from pipelines.flows.verify_release import flow_in, heartbeat
 
         server.wait()
+        verify_release = flow_in(session)
         sink.done("samebits", "Prefect answers")
 
         def run(recipe: Path) -> Report:
             try:
                 with heartbeat(wanted=not server.embedded):
-                    return verify_release(
-                        str(recipe), str(center_file) if center_file else None, fresh=fresh
-                    )
+                    return verify_release(str(recipe), fresh=fresh)
             except SamebitsError:
                 raise
             except Exception as error:  # the scheduler's own faults come in many classes
@@ -113,7 +107,7 @@ def _run_all(
         try:
             return _collect([pool.submit(run, recipe) for recipe in recipes])
         except KeyboardInterrupt:
-            shop.cancelled.set()  # every run ends at its next step, removing what it made
+            session.cancelled.set()  # every run ends at its next step, removing what it made
             for number in (signal.SIGINT, signal.SIGTERM):  # and is not kept from doing so
                 signal.signal(number, signal.SIG_IGN)
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from builders.core.digest import Digest
 from pipelines.judge.finding import Cause, CauseName
 from pipelines.judge.look import FirstLook, MemberLook
 
@@ -20,17 +19,6 @@ def causes(look: FirstLook) -> tuple[Cause, ...]:
         return (Cause(name=CauseName.CONTENT, detail=_content(look)),)
     found = ((name, rule(members)) for name, rule in _RULES.items())
     return tuple(Cause(name=name, detail=detail) for name, detail in found if detail)
-
-
-def nondeterministic(*, first: Digest, second: Digest, shipped: Digest) -> Cause | None:
-    """Return the cause that a second rebuild, unlike the first, gives away."""
-    if second == first:
-        return None
-    if second == shipped:
-        detail = "a second rebuild gave the shipped bytes, the first did not"
-    else:
-        detail = f"a second rebuild gave a third set of bytes: sha256 {second}"
-    return Cause(name=CauseName.NONDETERMINISTIC, detail=detail)
 
 
 def _content(look: FirstLook) -> str:

@@ -1,7 +1,8 @@
-"""The flow `consensus`: what all centers found is joined, release by release."""
+"""The flow `consensus`: the findings of all centers are joined, release by release."""
 
 from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
+from pipelines.nightly.rounds import join_everything
 
-consensus = plain_flow("consensus", "pipelines.nightly.rounds:join_everything")
+consensus = plain_flow("consensus", join_everything)

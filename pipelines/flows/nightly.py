@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect import flow, get_run_logger
+from prefect import Flow, flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
@@ -30,14 +30,15 @@ from builders.core.errors import CancelledError
 from pipelines.center.center import Center, load_center
 from pipelines.flows.alive import living
 from pipelines.flows.dead import restart_dead, start_again
-from pipelines.flows.verify_shard import verify_shard
+from pipelines.flows.verify_shard import shard_in
 from pipelines.nightly.gather import gather_outside
 from pipelines.nightly.night import NightPlan, end_night, plan_night, work_of
 from pipelines.nightly.record import Alarm, NightRecord
-from pipelines.nightly.rounds import beat_round
+from pipelines.nightly.rounds import publish_heartbeat_of
 from pipelines.nightly.summary import Summary
-from pipelines.services.services import concurrency
+from pipelines.verify.session import Session
 
+_NAME = "nightly"
 SHARD = "verify-shard/center"
 _POLL = 2.0
 _LOOK_AFTER_DEAD = 10.0
@@ -46,24 +47,35 @@ _PATIENCE = 900.0
 _BATCH = 200
 
 
-@flow(name="nightly", flow_run_name="night of {center}", persist_result=False)
-def nightly(center: str | None = None, *, spread: bool = True) -> str:
-    """Verify every release of the center's recipes; returns the id of the night.
+@flow(name=_NAME, flow_run_name="night of {center}", persist_result=False)
+def nightly(center: str) -> str:
+    """Verify every release of the center's recipes, in shards; returns the id of the night.
 
     The flow run completes whatever was found; that is in the night's record, table and events.
-    Without `spread` everything runs in this process.
     """
-    owner = load_center(Path(center) if center else None)
+    with Session(load_center(Path(center))) as session:
+        return _night(session, partial(_spread, session.center))
+
+
+def night_in(session: Session) -> Flow[[], str]:
+    """Return the flow `nightly` for a night in this process, whose shards share `session`."""
+
+    @flow(name=_NAME, flow_run_name=f"night of {session.center.id}", persist_result=False)
+    def nightly() -> str:
+        return _night(session, partial(_here, session))
+
+    return nightly
+
+
+def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
+    owner = session.center
     with living(owner, str(flow_run.id or "")):
-        plan = plan_night(owner, night_id(str(flow_run.id)), now=datetime.now(UTC))
-        if spread:
-            _spread(owner, plan)
-        else:
-            _here(owner, plan)
+        plan = plan_night(session, night_id(str(flow_run.id)), now=datetime.now(UTC))
+        run_shards(plan)
         due = [one.release for one in plan.dues]
-        outside = gather_outside(owner, due, now=datetime.now(UTC))
-        record, summary = end_night(owner, plan, outside, now=datetime.now(UTC))
-        beat_round(owner, work_of(record))
+        outside = gather_outside(session, due, now=datetime.now(UTC))
+        record, summary = end_night(session, plan, outside, now=datetime.now(UTC))
+        publish_heartbeat_of(session, work_of(record))
     _tell(owner, record, summary)
     return plan.night
 
@@ -145,18 +157,18 @@ def _batches(ids: list[UUID]) -> Iterable[list[UUID]]:
     return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
 
 
-def _here(owner: Center, plan: NightPlan) -> None:
+def _here(session: Session, plan: NightPlan) -> None:
     """Run every shard in this process, some side by side."""
 
     def run(number: int) -> None:
         try:
-            verify_shard(**_parameters(owner, plan, number))
+            shard_in(session)(plan.night, _releases(plan, number))
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001  # what is not there says so, and its own log why
             return
 
-    with ThreadPoolExecutor(max_workers=concurrency(owner)) as pool:
+    with ThreadPoolExecutor(max_workers=session.center.concurrency) as pool:
         numbers = range(len(plan.shards))
         list(pool.map(lambda number: copy_context().run(run, number), numbers))
 
@@ -165,8 +177,12 @@ def _parameters(owner: Center, plan: NightPlan, number: int) -> dict[str, Any]:
     return {
         "center": None if owner.file is None else str(owner.file),
         "night": plan.night,
-        "releases": [due.model_dump(mode="json", exclude_none=True) for due in plan.shards[number]],
+        "releases": _releases(plan, number),
     }
+
+
+def _releases(plan: NightPlan, number: int) -> list[dict[str, Any]]:
+    return [due.model_dump(mode="json", exclude_none=True) for due in plan.shards[number]]
 
 
 def _tell(owner: Center, record: NightRecord, summary: Summary) -> None:

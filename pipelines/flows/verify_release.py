@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import Flow, flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -24,8 +24,10 @@ from pipelines.center.center import load_center
 from pipelines.evidence.errors import SignerError
 from pipelines.evidence.report import Report
 from pipelines.flows.alive import living
-from pipelines.verify import judging, steps
+from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps, job_for, verify
+
+_NAME, _RUN_NAME = "verify-release", "verify {recipe}"
 
 
 def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -49,29 +51,46 @@ def _task(function: Callable[..., Any], name: str, *, retried: bool) -> Any:
     )
 
 
-TASKS = Steps(
-    fetch_inputs=_task(steps.fetch_inputs, "fetch-inputs", retried=True),
-    provide_image=_task(steps.provide_image, "provide-image", retried=True),
-    run_rebuild=_task(steps.run_rebuild, "rebuild", retried=True),
-    seal_outputs=_task(steps.seal_outputs, "seal", retried=False),
-    commit_seal=_task(steps.commit_seal, "commit", retried=True),
-    fetch_shipped=_task(judging.fetch_shipped, "fetch-shipped", retried=True),
-    judge=_task(judging.judge, "judge", retried=False),
-    explain_difference=_task(judging.explain_difference, "explain", retried=False),
-    publish=_task(steps.publish, "publish", retried=True),
-)
+def tasks(session: Session) -> Steps:
+    """Return the steps of a verification with `session`, each a task."""
+    plain = Steps.of(session)
+    return Steps(
+        fetch_inputs=_task(plain.fetch_inputs, "fetch-inputs", retried=True),
+        provide_image=_task(plain.provide_image, "provide-image", retried=True),
+        run_rebuild=_task(plain.run_rebuild, "rebuild", retried=True),
+        seal_outputs=_task(plain.seal_outputs, "seal", retried=False),
+        commit_seal=_task(plain.commit_seal, "commit", retried=True),
+        fetch_shipped=_task(plain.fetch_shipped, "fetch-shipped", retried=True),
+        judge=_task(plain.judge, "judge", retried=False),
+        explain_difference=_task(plain.explain_difference, "explain", retried=False),
+        publish=_task(plain.publish, "publish", retried=True),
+    )
 
 
-@flow(name="verify-release", flow_run_name="verify {recipe}", persist_result=False)
+@flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
 def verify_release(recipe: str, center: str | None = None, *, fresh: bool = False) -> Report:
     """Verify one release and store the evidence; `recipe` and `center` are paths of files.
 
     The flow run completes whatever the verdict is; the verdict is in the report and its table.
     """
-    owner = load_center(Path(center) if center else None)
+    with Session(load_center(Path(center) if center else None)) as session:
+        return _verify(session, Path(recipe), fresh=fresh)
+
+
+def flow_in(session: Session) -> Flow[..., Report]:
+    """Return the flow `verify-release` for runs in this process, which share `session`."""
+
+    @flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
+    def verify_release(recipe: str, *, fresh: bool = False) -> Report:
+        return _verify(session, Path(recipe), fresh=fresh)
+
+    return verify_release
+
+
+def _verify(session: Session, recipe: Path, *, fresh: bool) -> Report:
     mine = str(flow_run.id or "")
-    with living(owner, mine), job_for(Path(recipe), owner, flow_run=mine) as job:
-        report = verify(job, TASKS, fresh=fresh)
+    with living(session.center, mine), job_for(session, recipe, flow_run=mine) as job:
+        report = verify(session, job, tasks(session), fresh=fresh)
     _show(report)
     return report
 

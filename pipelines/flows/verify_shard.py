@@ -16,57 +16,71 @@ from pathlib import Path
 from threading import Thread, current_thread
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import Flow, flow, get_run_logger
 from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError, EngineError
-from pipelines.center.center import Center, load_center
+from pipelines.center.center import load_center
 from pipelines.evidence.report import Report
 from pipelines.flows.alive import living
-from pipelines.flows.verify_release import TASKS
+from pipelines.flows.verify_release import tasks
 from pipelines.nightly.due import Due
 from pipelines.nightly.moved import rebuild_elsewhere
 from pipelines.nightly.one import run_one
 from pipelines.verify.job import Job
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
 
+_NAME, _RUN_NAME = "verify-shard", "shard of night {night}"
 LANES = 2
 _HEED = 0.5
 """Seconds; a signal that comes just before somebody waits is heeded only after that."""
 
 
-@flow(name="verify-shard", flow_run_name="shard of night {night}", persist_result=False)
+@flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
 def verify_shard(center: str | None, night: str, releases: list[dict[str, Any]]) -> None:
     """Do what is due for each of `releases`; their results are records in the center's store.
 
     What goes wrong with one release costs no other its turn; the flow run then fails at its end.
     """
-    owner = load_center(Path(center) if center else None)
-    with living(owner, str(flow_run.id or "")):
-        done = _in_lanes(owner, night, [Due.model_validate(one) for one in releases])
+    with Session(load_center(Path(center) if center else None)) as session:
+        _verify_all(session, night, releases)
+
+
+def shard_in(session: Session) -> Flow[..., None]:
+    """Return the flow `verify-shard` for runs in this process, which share `session`."""
+
+    @flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
+    def verify_shard(night: str, releases: list[dict[str, Any]]) -> None:
+        _verify_all(session, night, releases)
+
+    return verify_shard
+
+
+def _verify_all(session: Session, night: str, releases: list[dict[str, Any]]) -> None:
+    with living(session.center, str(flow_run.id or "")):
+        done = _in_lanes(session, night, [Due.model_validate(one) for one in releases])
     if not all(done):
         message = f"{done.count(False)} of {len(releases)} releases have no result"
         raise RuntimeError(message)
 
 
-def _in_lanes(owner: Center, night: str, dues: Sequence[Due]) -> list[bool]:
+def _in_lanes(session: Session, night: str, dues: Sequence[Due]) -> list[bool]:
     """Do what is due, in that order; says of each whether it has a result.
 
     When this is stopped from outside, both lanes end at their next step and remove what they made.
     """
-    shop = workshop(owner)
     with suppress(EngineError):  # every release then says so itself
-        shop.prepare()
+        session.prepare()
     begun: list[Thread] = []
     pool = ThreadPoolExecutor(LANES, initializer=lambda: begun.append(current_thread()))
     try:
-        lanes = [pool.submit(copy_context().run, _done, owner, night, due) for due in dues]
+        lanes = [pool.submit(copy_context().run, _done, session, night, due) for due in dues]
         while wait(lanes, timeout=_HEED).not_done:
             continue
         return [lane.result() for lane in lanes]
     except BaseException:
-        shop.cancelled.set()
+        session.cancelled.set()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -74,11 +88,11 @@ def _in_lanes(owner: Center, night: str, dues: Sequence[Due]) -> list[bool]:
             lane.join()
 
 
-def _done(owner: Center, night: str, due: Due) -> bool:
+def _done(session: Session, night: str, due: Due) -> bool:
     log = get_run_logger()
     try:
         entry = run_one(
-            owner,
+            session,
             night,
             due,
             flow_run=str(flow_run.id or ""),
@@ -94,15 +108,11 @@ def _done(owner: Center, night: str, due: Due) -> bool:
     return True
 
 
-def _verify(job: Job) -> Report:
-    return verify(job, _STEPS, fresh=True)
+def _verify(session: Session, job: Job) -> Report:
+    plain = tasks(session)
 
+    def publish(job: Job, report: Report) -> str:
+        session.raise_if_cancelled()  # a cancelled result must not count for a shard started again
+        return plain.publish(job, report)
 
-def _publish(job: Job, report: Report) -> str:
-    """Publish what was found, unless it was stopped: who starts again would find it cancelled."""
-    job.shop().go_on()
-    name: str = TASKS.publish(job, report)
-    return name
-
-
-_STEPS = replace(TASKS, publish=_publish)
+    return verify(session, job, replace(plain, publish=publish), fresh=True)

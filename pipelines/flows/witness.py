@@ -1,7 +1,8 @@
-"""The flow `witness`: the logs of the peers are looked at, and cosigned."""
+"""The flow `witness`: the logs of the peers are verified and cosigned."""
 
 from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
+from pipelines.nightly.rounds import witness_round
 
-witness = plain_flow("witness", "pipelines.nightly.rounds:witness_round")
+witness = plain_flow("witness", witness_round)

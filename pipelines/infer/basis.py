@@ -9,13 +9,13 @@ from builders.methods.method import launcher_bytes
 from builders.methods.zone import zone_bytes
 from builders.preload.lock import preload_lock, probe_bytes
 from pipelines.infer.wheel.pythons import python_images
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 RULES = 5
 """Raised whenever the search would go another way, so that old trails are not taken for new."""
 
 
-def basis(shop: Workshop) -> Digest:
+def basis(shop: Session) -> Digest:
     """Return the digest of the images, the scripts, the declared clock and the rules."""
     images = {i.name: str(claimed_digest(i.name, shop.images)) for i in python_images(shop.images)}
     method = METHODS["wheel"].script_bytes()

@@ -13,12 +13,12 @@ from pipelines.infer.debian.source import is_debian, source_locator
 from pipelines.infer.trail import Trail
 from pipelines.infer.wheel.search import Limits, infer
 from pipelines.infer.wheel.target import find_release
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 
 def infer_release(
     purl: str,
-    shop: Workshop,
+    shop: Session,
     index: ProjectReader,
     limits: Limits | None = None,
     record: BuildRecord | None = None,

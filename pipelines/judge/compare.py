@@ -22,9 +22,8 @@ from __future__ import annotations
 
 from builders.core.digest import Digest
 from builders.core.words import Outcome, Verdict
-from pipelines.explain.causes import nondeterministic
 from pipelines.judge.facts import Declared, Facts, Rebuilt, Unreachable
-from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.finding import Cause, CauseName, Finding, ShippedFact
 from pipelines.judge.look import FileFact
 
 _COVERED = frozenset({"by-product", "ignored"})
@@ -128,3 +127,14 @@ def _mismatch(artefact: Declared, served: FileFact | Unreachable) -> str | None:
         f"the file served as shipped is not the published one: got sha256 {served.sha256}, "
         f"published {artefact.published}"
     )
+
+
+def nondeterministic(*, first: Digest, second: Digest, shipped: Digest) -> Cause | None:
+    """Return the cause that a second rebuild, unlike the first, gives away."""
+    if second == first:
+        return None
+    if second == shipped:
+        detail = "a second rebuild gave the shipped bytes, the first did not"
+    else:
+        detail = f"a second rebuild gave a third set of bytes: sha256 {second}"
+    return Cause(name=CauseName.NONDETERMINISTIC, detail=detail)

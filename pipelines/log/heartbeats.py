@@ -11,7 +11,7 @@ import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
@@ -29,13 +29,8 @@ from pipelines.evidence.statements.status import (
     Work,
     heartbeat,
 )
-from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
-
-if TYPE_CHECKING:
-    from pipelines.center.logbook import Logbook
-    from pipelines.signer import CenterSigner
 
 SKEW = timedelta(hours=1)
 """How far the clock of a center may be ahead."""
@@ -104,38 +99,6 @@ def make_heartbeat(
     )
 
 
-def beat(
-    *,
-    center: str,
-    book: Logbook,
-    store: Store,
-    sign: Callable[[Statement], Envelope],
-    now: datetime,
-    work: Work | None = None,
-) -> tuple[str, HeartbeatStatement]:
-    """Store and log the heartbeat of a center; returns the name of its record, and what it says.
-
-    Statements that wait for the log are logged first. Raises `LogError`, `StoreError`, and what
-    `sign` raises.
-    """
-    book.settle()
-    heads = book.log.heads()
-    tree = book.log.recover()
-    statement = make_heartbeat(
-        center=center,
-        size=tree.size if tree else 0,
-        root=tree.root if tree else EMPTY_ROOT,
-        heads=heads,
-        now=now,
-        work=work,
-    )
-    key = heartbeat_key(statement)
-    with book.storing(key):
-        store_heartbeat(store, statement, sign)
-    book.settle(key)
-    return key, statement
-
-
 def store_heartbeat(
     store: Store, statement: HeartbeatStatement, sign: Callable[[Statement], Envelope]
 ) -> str:
@@ -152,16 +115,6 @@ def heartbeat_key(statement: HeartbeatStatement) -> str:
     """Return the name of a heartbeat's record."""
     told = statement.predicate
     return f"{_folder(told.center)}{told.beat_on:%Y%m%dT%H%M%SZ}{SUFFIX}"
-
-
-def signs(signer: CenterSigner) -> Callable[[Statement], Envelope]:
-    """Return how a center signs what it says of itself: through its signer, which may refuse."""
-    from pipelines.signer.orders import StatusOrder  # noqa: PLC0415  # who reads needs no signer
-
-    def sign(statement: Statement) -> Envelope:
-        return signer.sign_status(StatusOrder(statement=statement.to_bytes()))
-
-    return sign
 
 
 def newest_heartbeat(

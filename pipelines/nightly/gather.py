@@ -17,34 +17,35 @@ from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.witness import Seen
 from pipelines.nightly.outside import Expiry, Gap, Joined, Outside, PeerState
 from pipelines.nightly.rounds import join_round, witness_round
-from pipelines.policy import CenterPolicyError, Policy, PolicyError, load_policy
+from pipelines.policy import CenterPolicyError, Policy, PolicyError
 from pipelines.policy.warning import endings, warnings
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 _TOLD = 20
 """Gaps of one log that are told."""
 
 
-def gather_outside(center: Center, releases: Iterable[str], *, now: datetime) -> Outside:
+def gather_outside(session: Session, releases: Iterable[str], *, now: datetime) -> Outside:
     """Witness the peers, join `releases`, and return what is to be heard of all that at `now`.
 
     Raises `StoreError` for the center's own store.
     """
+    center = session.center
     try:
-        policy = load_policy(center.policy, home=center.home, now=now)
+        policy = session.policy(now)
     except CenterPolicyError as error:
         return Outside(expiries=(Expiry(what="policy", name=center.id, text=error.what),))
     if center.policy is None:
         return Outside(gaps=tuple(_gaps(own_log(center, policy))))
-    seen, sizes = _seen(center), dict[str, int]()
+    seen, sizes = _seen(session), dict[str, int]()
     peers = []
     for peer in center.peers:
         state = _peer(policy, peer, seen.get(peer.id), now)
         peers.append(state)
         if state.size is not None:
             sizes[peer.id] = state.size
-    round_ = join_round(center, releases)
-    workshop(center).logbook().settle()  # what a join that failed had stored already
+    round_ = join_round(session, releases)
+    session.logbook().settle()  # what a join that failed had stored already
     return Outside(
         consensus=tuple(j for found in round_.joined for j in _joined(found)),
         peers=tuple(peers),
@@ -53,10 +54,10 @@ def gather_outside(center: Center, releases: Iterable[str], *, now: datetime) ->
     )
 
 
-def _seen(center: Center) -> dict[str, Seen]:
+def _seen(session: Session) -> dict[str, Seen]:
     """Return what the witness saw of every peer; nothing where it could not look."""
     try:
-        return dict(witness_round(center))
+        return dict(witness_round(session))
     except EvidenceError:
         return {}
 

@@ -17,13 +17,15 @@ from pipelines.evidence.moved import MovedRebuild, Robustness, changed
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.run import judged_attempt
 from pipelines.nightly.record import Moved
-from pipelines.verify import progress, steps
+from pipelines.verify import steps
 from pipelines.verify.job import Job
+from pipelines.verify.publish import publish_robustness
+from pipelines.verify.session import Session
 
 _FOLDER = "moved"
 
 
-def rebuild_elsewhere(job: Job, report: Report) -> Moved | None:
+def rebuild_elsewhere(session: Session, job: Job, report: Report) -> Moved | None:
     """Rebuild what `report` judged once more elsewhere, sign and store what that showed.
 
     None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
@@ -32,11 +34,11 @@ def rebuild_elsewhere(job: Job, report: Report) -> Moved | None:
     judged = judged_attempt(report)
     if report.outcome is not Outcome.BUILT or judged is None:
         return None
-    sink = progress.sink()
+    sink = session.progress
     sink.step(job.release, "rebuilding in a moved environment")
     try:
-        again = _rebuild(job)
-        steps.publish_moved(job, report, again, job.folder / _FOLDER)
+        again = _rebuild(session, job)
+        publish_robustness(session, job, report, again, job.folder / _FOLDER)
     except CancelledError:
         raise
     except (SamebitsError, OSError) as error:
@@ -53,25 +55,26 @@ def rebuild_elsewhere(job: Job, report: Report) -> Moved | None:
     )
 
 
-def _rebuild(job: Job) -> MovedRebuild:
+def _rebuild(session: Session, job: Job) -> MovedRebuild:
     """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
-    shop = job.shop()
-    inputs, image = steps.fetch_inputs(job), steps.provide_image(job)
-    moving = move(job.loaded(), inputs, cores=shop.engine.facts().cpus, run=job.run)
+    inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
+    moving = move(job.loaded, inputs, cores=session.engine.facts().cpus, run=job.run)
     limits = moving.plan.limits
     try:
-        with shop.budget.share(cpus=limits.cpus, memory=limits.memory, cancelled=shop.cancelled):
-            shop.go_on()
+        with session.budget.share(
+            cpus=limits.cpus, memory=limits.memory, cancelled=session.cancelled
+        ):
+            session.raise_if_cancelled()
             made = rebuild(
                 moving.loaded,
                 moving.plan,
                 inputs,
                 image=image.reference,
-                vault=shop.vault,
-                engine=shop.engine,
+                vault=session.vault,
+                engine=session.engine,
                 folder=job.folder / _FOLDER,
-                labels=job.labels(),
-                cancelled=shop.cancelled,
+                labels=job.labels,
+                cancelled=session.cancelled,
             )
     except CancelledError:
         raise

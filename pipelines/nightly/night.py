@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from builders.core.errors import NotFoundError
 from builders.core.words import Verdict
-from pipelines.center.center import Center
 from pipelines.evidence.statements.status import Work
 from pipelines.nightly.alarms import alarms
 from pipelines.nightly.due import Due, due
@@ -28,9 +27,8 @@ from pipelines.nightly.record import (
 from pipelines.nightly.releases import Release, releases
 from pipelines.nightly.shards import shards
 from pipelines.nightly.summary import Summary, summarise
-from pipelines.services.services import concurrency
 from pipelines.storage.store import Store
-from pipelines.verify.session import recipes_folder, workshop
+from pipelines.verify.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +45,12 @@ class NightPlan:
     unusable: tuple[Unusable, ...]
 
 
-def plan_night(center: Center, night: str, *, now: datetime) -> NightPlan:
+def plan_night(session: Session, night: str, *, now: datetime) -> NightPlan:
     """Read recipes and the last night, and divide what is due; raises `StoreError`."""
-    shop = workshop(center)
-    shop.check_store()
-    before = last_night(shop.store, center.id, before=night)
-    found = list(releases(recipes_folder(), shop.images))
+    center = session.center
+    session.check_store()
+    before = last_night(session.store, center.id, before=night)
+    found = list(releases(center.recipes, session.images))
     dues = tuple(
         due(
             [one for one in found if isinstance(one, Release)],
@@ -68,19 +66,19 @@ def plan_night(center: Center, night: str, *, now: datetime) -> NightPlan:
         started=now.astimezone(UTC),
         before=before,
         dues=dues,
-        shards=tuple(shards(dues, size=center.night.shard, places=concurrency(center))),
+        shards=tuple(shards(dues, size=center.night.shard, places=center.concurrency)),
         unusable=tuple(one for one in found if isinstance(one, Unusable)),
     )
 
 
 def end_night(
-    center: Center, plan: NightPlan, outside: Outside, *, now: datetime
+    session: Session, plan: NightPlan, outside: Outside, *, now: datetime
 ) -> tuple[NightRecord, Summary]:
     """Collect every result, raise the alarms, store the record; returns it and its summary.
 
     A release without a result is NOT_CHECKED. Raises `StoreError`.
     """
-    store = workshop(center).store
+    center, store = session.center, session.store
     with suppress(NotFoundError):  # its record was made, and then its flow run was killed
         record = read_night(store, center.id, plan.night)
         store_night(store, record)
@@ -100,7 +98,7 @@ def end_night(
         alarms=alarms(entries, _entries(plan.before), outside, now=now),
     )
     store_night(store, record)
-    workshop(center).flush()
+    session.flush()
     return record, summarise(record, plan.before)
 
 

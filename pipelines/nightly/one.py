@@ -25,23 +25,18 @@ from pipelines.nightly.reviewed import still_reviewed
 from pipelines.storage.store import DamagedError, Store
 from pipelines.verify import judging
 from pipelines.verify.job import Job
-from pipelines.verify.session import recipes_folder, workshop
-from pipelines.verify.verify import job_for, verify
+from pipelines.verify.session import Session
+from pipelines.verify.verify import job_for, verify_fresh
 
-Verify = Callable[[Job], Report]
-Test = Callable[[Job, Report], Moved | None]
+Verify = Callable[[Session, Job], Report]
+Test = Callable[[Session, Job, Report], Moved | None]
 """Rebuilds once more in a moved environment; None where there is nothing to compare with."""
 
 _MAX_RESULT = 1 << 20
 
 
-def verify_fresh(job: Job) -> Report:
-    """Verify with shipped files fetched anew: the night asks what is served now."""
-    return verify(job, fresh=True)
-
-
 def run_one(
-    center: Center,
+    session: Session,
     night: str,
     due: Due,
     *,
@@ -55,13 +50,13 @@ def run_one(
     for a night that was stopped; then nothing is recorded, and whoever is given the release again
     does it again.
     """
-    store = workshop(center).store
+    center, store = session.center, session.store
     key = result_key(center.id, night, due.release)
     with _alone(center, due.release):
         if (there := read_result(store, key)) is not None:
             return there
-        entry = _do(center, due, flow_run=flow_run, verifier=verifier, tester=tester)
-        workshop(center).go_on()
+        entry = _do(session, due, flow_run=flow_run, verifier=verifier, tester=tester)
+        session.raise_if_cancelled()
         try:
             store.put_record(key, entry.model_dump_json(exclude_none=True).encode())
         except StoreConflictError:  # another machine was first
@@ -83,30 +78,32 @@ def read_result(store: Store, key: str) -> Entry | None:
         ) from error
 
 
-def _do(center: Center, due: Due, *, flow_run: str, verifier: Verify, tester: Test | None) -> Entry:
-    path = recipes_folder() / due.recipe
+def _do(
+    session: Session, due: Due, *, flow_run: str, verifier: Verify, tester: Test | None
+) -> Entry:
+    path = session.center.recipes / due.recipe
     why = due.why
     if not due.rebuild and due.before is not None:
-        with job_for(path, center, flow_run=flow_run) as job:
-            reviewed = still_reviewed(job, due.claim, due.before.run)
-            changed = _look(job) if reviewed else None
+        with job_for(session, path, flow_run=flow_run) as job:
+            reviewed = still_reviewed(session, job, due.claim, due.before.run)
+            changed = _look(session, job) if reviewed else None
         if reviewed and changed is None:
             return _looked(due, due.before, checked=False)
         if reviewed and not changed:
             return _looked(due, due.before, checked=True)
         # A whole verification signs what is served now, or that nobody vouches for the source.
         why = Why.SHIPPED_CHANGED if reviewed else Why.NOT_REVIEWED
-    with job_for(path, center, flow_run=flow_run) as job:
-        report = verifier(job)
-        shown = tester(job, report) if tester is not None and due.robustness else None
+    with job_for(session, path, flow_run=flow_run) as job:
+        report = verifier(session, job)
+        shown = tester(session, job, report) if tester is not None and due.robustness else None
     return _rebuilt(due, report, why, shown)
 
 
-def _look(job: Job) -> bool | None:
+def _look(session: Session, job: Job) -> bool | None:
     """Fetch what is shipped now; says whether it has changed, None where it cannot be had."""
-    published = {a.name: a.shipped.sha256 for a in job.loaded().recipe.artefacts}
+    published = {a.name: a.shipped.sha256 for a in job.recipe.artefacts}
     try:
-        served = judging.fetch_shipped(job, fresh=True)
+        served = judging.fetch_shipped(session, job, fresh=True)
     except StoreError:
         raise
     except RebuildError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from builders.build.reap import Reaped, reap
-from pipelines.center.center import Center
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 
-def reap_center(center: Center) -> Reaped:
+def reap_center(session: Session) -> Reaped:
     """Remove containers, mounts and folders of no living run, and half-written objects."""
-    shop = workshop(center)
-    gone = reap(shop.engine, center.runs, shop.workdir, center=center.id)
-    shop.store.sweep()
+    center = session.center
+    gone = reap(session.engine, center.runs, session.workdir, center=center.id)
+    session.store.sweep()
     return gone

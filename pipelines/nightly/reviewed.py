@@ -14,38 +14,38 @@ from builders.core.runid import parse_run_id
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.policy import load_policy
 from pipelines.policy.reviews.gate import reviewed_of, standing
 from pipelines.storage.store import DamagedError
 from pipelines.verify.job import Job
+from pipelines.verify.session import Session
 
 
-def still_reviewed(job: Job, claim: Digest, run: str | None) -> bool:
+def still_reviewed(session: Session, job: Job, claim: Digest, run: str | None) -> bool:
     """Count the reviews of what `run` of an earlier night was made from, under today's policy.
 
     Raises `PolicyError` for a policy that does not count, and `StoreError`.
     """
-    recipe, center, now = job.loaded().recipe, job.center, datetime.now(UTC)
-    policy = load_policy(center.policy, home=center.home, now=now)
+    recipe, now = job.recipe, datetime.now(UTC)
+    policy = session.policy(now)
     if policy.demand(recipe.kind, recipe.reviews.minimum if recipe.reviews else 0) == 0:
         return True
-    report = _report(job, run)
+    report = _report(session, job, run)
     if report is None or report.claim != claim:
         return False
-    store = job.shop().store
+    store = session.store
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
     reviewed = reviewed_of(recipe, claim, sources, store)
     return standing(recipe, reviewed, policy=policy, store=store, now=now).enough
 
 
-def _report(job: Job, run: str | None) -> Report | None:
+def _report(session: Session, job: Job, run: str | None) -> Report | None:
     """Return the whole report of a run of ours; None where it cannot be had."""
     if run is None:
         return None
     try:
         name = RunName(
-            release=ReleaseName.parse(job.release), center=job.center.id, run=parse_run_id(run)
+            release=ReleaseName.parse(job.release), center=job.center, run=parse_run_id(run)
         )
-        return Report.model_validate(read_report(job.shop().store, name, whole=True))
+        return Report.model_validate(read_report(session.store, name, whole=True))
     except (NotFoundError, DamagedError, ValueError):  # no such run, rubbish, no run id or report
         return None

@@ -1,40 +1,41 @@
-"""What a center does beside its rebuilds: witness its peers, join findings, answer requests, beat.
+"""What a center does beside its rebuilds: witness its peers, join findings, publish a heartbeat.
 
-Plain functions over a center, each whole in itself; flows, commands and nights call them.
+Plain functions over a session; flows, commands and nights call them.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from builders.core.digest import Digest
 from builders.core.errors import SamebitsError, StoreConflictError
-from pipelines.center.center import Center
+from pipelines.center.heartbeat import publish_heartbeat
+from pipelines.center.keys import public_keys
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.desk import Desk, join_release, publish_joined, read_logs
-from pipelines.consensus.desk import open_desk as open_joining
 from pipelines.consensus.logged import LogIndexes
+from pipelines.consensus.publish import (
+    Published,
+    publish_crosschecks,
+    publish_summary,
+    summary_prefix,
+)
+from pipelines.consensus.view import (
+    ConsensusView,
+    JoinedRelease,
+    count_reviews_of,
+    join_release,
+    read_logs,
+)
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.report import Report
 from pipelines.evidence.statements.status import HeartbeatStatement, Work
-from pipelines.log.heartbeats import beat, signs
 from pipelines.log.witness import Seen
-from pipelines.nightly.one import verify_fresh
-from pipelines.nightly.releases import Release
-from pipelines.nightly.releases import releases as recipes_of
-from pipelines.policy import load_policy
-from pipelines.requests import Served, serve
-from pipelines.requests.opening import open_desk as open_serving
-from pipelines.verify.publish import open_signer
-from pipelines.verify.session import recipes_folder, workshop
-from pipelines.verify.verify import job_for
+from pipelines.nightly.releases import Release, releases
+from pipelines.signer.local import status_signer
+from pipelines.verify.session import Session
 
 _LOG = logging.getLogger("samebits")
 _TRIES = 5
@@ -52,41 +53,39 @@ class Round:
         return f"{len(self.joined)} joined, {len(self.failed)} failed"
 
 
-def witness_round(center: Center) -> tuple[tuple[str, Seen], ...]:
+def witness_round(session: Session) -> tuple[tuple[str, Seen], ...]:
     """Log what waits, cosign the peers' logs, and take in what they have cosigned of ours.
 
     Returns what was seen of each peer, by its id. Raises `PolicyError` for a peer that the policy
     does not know, `LogError` for an own log that is not whole, `StoreError` for the own store.
     """
-    shop = workshop(center)
-    policy = load_policy(center.policy, home=center.home, now=datetime.now(UTC))
-    book = shop.logbook()
+    center, policy, book = session.center, session.policy(datetime.now(UTC)), session.logbook()
     book.settle()
-    seen = tuple(witness_peers(center, policy, shop.store))
+    seen = tuple(witness_peers(center, policy, session.store))
     if book.log.checkpoint() is not None:
         collect_cosignatures(center, policy, book.log)
     return seen
 
 
 def join_round(
-    center: Center,
-    releases: Iterable[str],
+    session: Session,
+    names: Iterable[str],
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Round:
-    """Join what all centers found of `releases`, and sign, store and log a summary of each.
+    """Join the findings of all centers on the releases `names`; sign and log a summary of each.
 
     What is wrong with one release costs no other its turn. `clock` gives the time in UTC; it is
     asked for every release, since a signer takes no summary of another moment than its own. Raises
     `CenterPolicyError`.
     """
-    desk = open_joining(center, clock())
-    names = [ReleaseName.parse(release) for release in releases]
-    logs = read_logs(desk, names)
+    view = session.consensus_view(clock())
+    parsed = [ReleaseName.parse(name) for name in names]
+    logs = read_logs(view, parsed)
     joined, failed = [], []
-    for name in names:
+    for name in parsed:
         try:
-            joined.append(_joined(desk, name, logs, clock))
+            joined.append(_joined(session, view, name, logs, clock))
         except SamebitsError as error:
             _LOG.warning("%s could not be joined: %s", name, error)
             failed.append((str(name), str(error)))
@@ -94,20 +93,24 @@ def join_round(
 
 
 def _joined(
-    desk: Desk, name: ReleaseName, logs: LogIndexes, clock: Callable[[], datetime]
+    session: Session,
+    view: ConsensusView,
+    name: ReleaseName,
+    logs: LogIndexes,
+    clock: Callable[[], datetime],
 ) -> ReleaseConsensus:
     """Join one release and publish what came of it.
 
     A peer may speak between the joining and the signer's own; then it is joined again.
     """
     for _ in range(_TRIES):
-        found = join_release(desk, name, logs=logs)
+        found = join_release(view, name, logs=logs)
         try:
-            publish_joined(desk, found, clock())
+            publish_joined(session, view, found, clock())
         except RefusedError as error:
             if error.check != "summary":
                 raise
-            logs = read_logs(desk, [name])
+            logs = read_logs(view, [name])
         else:
             return found.consensus
     raise StoreConflictError(
@@ -118,53 +121,48 @@ def _joined(
     )
 
 
-def serve_round(center: Center, *, leave: Container[Digest] = ()) -> list[Served]:
-    """Answer every signed request but those in `leave`; returns what became of each."""
-
-    def run(recipe: Path) -> Report:
-        with job_for(recipe, center) as job:
-            return verify_fresh(job)
-
-    desk = open_serving(center, datetime.now(UTC))
-    return serve(desk, run, lambda: datetime.now(UTC), leave=leave)
-
-
-def serve_for_a_while(
-    center: Center,
-    *,
-    seconds: float = 285.0,
-    every: float = 5.0,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> list[Served]:
-    """Answer requests, looking for new ones every few seconds, for some minutes.
-
-    A look costs little and a flow run seconds of CPU, so one flow run looks many times. A request
-    whose run failed is tried once in that time: each try is a rebuild, with a leaf in the log.
-    """
-    served, until = serve_round(center), clock() + seconds
-    while clock() + every < until:
-        sleep(every)
-        served += serve_round(center, leave={one.digest for one in served if one.fault})
-    return served
+def publish_joined(
+    session: Session, view: ConsensusView, joined: JoinedRelease, now: datetime
+) -> tuple[Published, ...]:
+    """Sign, store and log cross-checks of the peers' work, and a summary of each artefact."""
+    book, sign = session.logbook(), status_signer(session.signer)
+    release = joined.gathered.release
+    made = list(
+        publish_crosschecks(view.store, joined.gathered, sign=sign, now=now, storing=book.storing)
+    )
+    reviews = count_reviews_of(view, joined, now)
+    for found in joined.consensus.artefacts:
+        with book.storing(summary_prefix(release, found.question, view.center)):
+            one = publish_summary(
+                view.store,
+                release,
+                found,
+                by=view.summarizer,
+                resource=joined.resource(found.question.artefact),
+                reviews=reviews,
+                sign=sign,
+                keys=[public_keys(session.center)["statements"], *view.former_keys],
+                now=now,
+            )
+        made += [one] if one else []
+    book.settle(*(one.name for one in made))
+    return tuple(made)
 
 
-def beat_round(center: Center, work: Work | None = None) -> HeartbeatStatement:
-    """Sign, store and log a heartbeat."""
-    shop = workshop(center)
-    _, statement = beat(
-        center=center.id,
-        book=shop.logbook(),
-        store=shop.store,
-        sign=signs(open_signer(center, shop.store, shop.vault)),
+def publish_heartbeat_of(session: Session, work: Work | None = None) -> HeartbeatStatement:
+    """Sign, store and log a heartbeat of the session's center."""
+    _, statement = publish_heartbeat(
+        center=session.center.id,
+        book=session.logbook(),
+        store=session.store,
+        sign=status_signer(session.signer),
         now=datetime.now(UTC),
         work=work,
     )
     return statement
 
 
-def join_everything(center: Center) -> Round:
+def join_everything(session: Session) -> Round:
     """Join every release of which the center has a recipe."""
-    folder = (center.recipes or recipes_folder()) / "releases"
-    found = recipes_of(folder, workshop(center).images)
-    return join_round(center, [one.release for one in found if isinstance(one, Release)])
+    found = releases(session.center.recipes, session.images)
+    return join_round(session, [one.release for one in found if isinstance(one, Release)])

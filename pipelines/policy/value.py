@@ -8,6 +8,7 @@ from datetime import datetime
 
 from builders.core.words import Kind
 from pipelines.evidence.publickey import PublicKey
+from pipelines.log.notekey import NoteKey
 from pipelines.policy.errors import Fault, PolicyError
 from pipelines.policy.quorum import Quorum, Witness
 from pipelines.policy.vkey import witness_key
@@ -180,6 +181,13 @@ class Policy:
             if c.id == center and c.witness_key is not None
         }
         return tuple(w for w in self.quorum.witnesses if witness_key(w.key).key not in own)
+
+    def witness_keys(self, center: str) -> dict[NoteKey, str]:
+        """Return the keys of the witnesses of a center's log, with their names in its quorum.
+
+        The center's own witness does not count for its own log.
+        """
+        return {witness_key(w.key): w.name for w in self.witnesses_for(center)}
 
     def _require_centers(self) -> None:
         if not self.centers:

@@ -7,29 +7,26 @@ from datetime import datetime
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
 from pipelines.evidence.publickey import PublicKey
-from pipelines.log.heartbeats import signs
-from pipelines.policy import Policy, load_policy
+from pipelines.policy import Policy
 from pipelines.requests.desk import Desk
+from pipelines.signer.local import status_signer
 from pipelines.storage.opening import open_store
-from pipelines.verify.publish import open_signer
-from pipelines.verify.session import recipes_folder, workshop
+from pipelines.verify.session import Session
 
 
-def open_desk(center: Center, now: datetime) -> Desk:
+def open_desk(session: Session, now: datetime) -> Desk:
     """Return the desk of a center, with the policy that holds at `now` (UTC).
 
     Raises `KeyFileError`, and what `load_policy` raises.
     """
-    shop = workshop(center)
-    book = shop.logbook()
-    policy = load_policy(center.policy, home=center.home, now=now)
+    center, book, policy = session.center, session.logbook(), session.policy(now)
     return Desk(
         center=center.id,
         store=open_store(center.store),
-        reports=shop.store,
+        reports=session.store,
         policy=policy,
-        recipes=(center.recipes or recipes_folder()) / "releases",
-        sign=signs(open_signer(center, shop.store, shop.vault)),
+        recipes=center.recipes / "releases",
+        sign=status_signer(session.signer),
         keys=_keys(center, policy),
         home=center.home / "requests",
         log=lambda keys: book.settle(*keys),

@@ -11,7 +11,6 @@ from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
 from pipelines.services.api import PrefectApi
 from pipelines.services.environment import client_environment
-from pipelines.services.services import concurrency
 
 _FILE = Path(__file__).resolve().parents[2] / "infra" / "prefect.yaml"
 _SECONDS = 120
@@ -30,7 +29,7 @@ def apply_deployments(center: Center) -> tuple[str, ...]:
     command = [sys.executable, "-m", "pipelines.flows.deploy"]
     try:
         done = subprocess.run(
-            [*command, str(prefect_file()), str(concurrency(center))],
+            [*command, str(prefect_file()), str(center.concurrency)],
             env=client_environment(center),
             capture_output=True,
             text=True,

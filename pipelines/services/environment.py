@@ -47,8 +47,7 @@ def center_environment(center: Center, base: Mapping[str, str] | None = None) ->
     told = {name: value for name, value in source.items() if not name.startswith("PREFECT_")}
     if center.engine is not None:
         told["DOCKER_HOST"] = center.engine
-    if center.recipes is not None:
-        told["SAMEBITS_RECIPES"] = str(center.recipes)
+    told["SAMEBITS_RECIPES"] = str(center.recipes)
     for name in ("no_proxy", "NO_PROXY"):  # a proxy of this machine cannot reach its loopback
         kept = told.get(name, "")
         if "127.0.0.1" not in kept.split(","):
@@ -106,14 +105,3 @@ def _database(center: Center) -> str | None:
     if prefect.database_file is not None:
         return read_secret(prefect.database_file, "the URL of Prefect's database")
     return prefect.database
-
-
-def adopt(center: Center) -> None:
-    """Let this process be one of the center's: its engine and its recipes.
-
-    The settings of Prefect are left as they are.
-    """
-    if center.engine is not None:
-        os.environ["DOCKER_HOST"] = center.engine
-    if center.recipes is not None:
-        os.environ["SAMEBITS_RECIPES"] = str(center.recipes)

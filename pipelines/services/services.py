@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import socket
 import sys
 from pathlib import Path
@@ -72,7 +71,7 @@ def start_signer(center: Center) -> bool:
 def start_workers(center: Center) -> None:
     """Start the workers that the file asks for, and end those it asks for no more."""
     environment = client_environment(center)
-    limit = math.ceil(concurrency(center) / center.workers) + _STEERING
+    limit = math.ceil(center.concurrency / center.workers) + _STEERING
     for number, worker in enumerate(workers(center), 1):
         if number > center.workers:
             worker.stop(seconds=30)
@@ -88,11 +87,6 @@ def start_workers(center: Center) -> None:
 def worker_name(center: Center, name: str) -> str:
     """Return the name under which Prefect knows a worker."""
     return f"{center.id}-{socket.gethostname()}-{name}"
-
-
-def concurrency(center: Center) -> int:
-    """Return how many flow runs may rebuild at once on one machine."""
-    return center.limits.concurrency or os.cpu_count() or 1
 
 
 def listens(path: Path) -> bool:

@@ -13,12 +13,12 @@ from pipelines.center.keys import public_keys
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.nightly.record import last_night
 from pipelines.nightly.summary import summarise
-from pipelines.policy import load_policy, warnings
+from pipelines.policy import warnings
 from pipelines.services.api import PrefectApi
 from pipelines.services.updown import online, pids
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 _WAITING = {"SCHEDULED", "PENDING"}
 _AT_WORK = {"RUNNING", "CANCELLING"}
@@ -87,8 +87,9 @@ class Status:
         return [*shown, *(f"  FAULT {fault}" for fault in self.faults)]
 
 
-def status(center: Center, *, now: datetime) -> Status:
+def status(session: Session, *, now: datetime) -> Status:
     """Look at a center; whatever cannot be read is named, and the rest is shown."""
+    center = session.center
     faults: list[str] = []
     api = PrefectApi(center) if center.prefect is not None else None
     answers = api is not None and api.answers()
@@ -105,9 +106,9 @@ def status(center: Center, *, now: datetime) -> Status:
         running=tuple(r["name"] for r in runs if r["state_type"] in _AT_WORK),
         queued=tuple(r["name"] for r in waiting if r["expected_start_time"] <= due),
         next_night=min(nights, default=None),
-        last_night=_last_night(center, faults),
-        last_heartbeat=_last_heartbeat(center, faults, now=now),
-        warnings=_warnings(center, faults, now=now),
+        last_night=_last_night(session, faults),
+        last_heartbeat=_last_heartbeat(session, faults, now=now),
+        warnings=_warnings(session, faults, now=now),
         waiting_evidence=_outbox(center),
         faults=tuple(faults),
     )
@@ -131,9 +132,9 @@ def _flow_runs(api: PrefectApi, center: Center, faults: list[str]) -> list[dict[
     return list(found)
 
 
-def _last_night(center: Center, faults: list[str]) -> dict[str, Any] | None:
+def _last_night(session: Session, faults: list[str]) -> dict[str, Any] | None:
     try:
-        store = workshop(center).store
+        center, store = session.center, session.store
         night = last_night(store, center.id)
         if night is None:
             return None
@@ -143,19 +144,20 @@ def _last_night(center: Center, faults: list[str]) -> dict[str, Any] | None:
         return None
 
 
-def _last_heartbeat(center: Center, faults: list[str], *, now: datetime) -> str | None:
+def _last_heartbeat(session: Session, faults: list[str], *, now: datetime) -> str | None:
     try:
+        center = session.center
         key = public_keys(center)["statements"]
-        found = newest_heartbeat(workshop(center).store, center.id, [key], now=now)
+        found = newest_heartbeat(session.store, center.id, [key], now=now)
     except SamebitsError as error:
         faults.append(str(error))
         return None
     return None if found is None else found.predicate.beat_on.isoformat(timespec="seconds")
 
 
-def _warnings(center: Center, faults: list[str], *, now: datetime) -> tuple[str, ...]:
+def _warnings(session: Session, faults: list[str], *, now: datetime) -> tuple[str, ...]:
     try:
-        return warnings(load_policy(center.policy, home=center.home, now=now), now)
+        return warnings(session.policy(now), now)
     except SamebitsError as error:
         faults.append(str(error))
         return ()

@@ -15,9 +15,9 @@ from pipelines.nightly.reaping import reap_center
 from pipelines.services import services
 from pipelines.services.api import PrefectApi
 from pipelines.services.deployments import apply_deployments, run_now
-from pipelines.services.environment import adopt
 from pipelines.services.process import Standing
 from pipelines.services.secret import make_auth
+from pipelines.verify.session import Session
 
 _SERVER_SECONDS = 120
 _WORKER_SECONDS = 60
@@ -105,9 +105,8 @@ def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
         if one.stop(seconds=_GRACE[one.name.partition("-")[0]]):
             stopped.append(one.name)
     if stopped:
-        adopt(center)
-        with suppress(InfrastructureError):
-            reap_center(center)
+        with suppress(InfrastructureError), Session(center) as session:
+            reap_center(session)
     return tuple(stopped)
 
 

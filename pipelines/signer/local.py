@@ -12,20 +12,14 @@ from pydantic import ValidationError
 from builders.core.errors import UsageError
 from builders.images.lock import ImageLock, load_lock
 from builders.inputs.vault import ByteStore, Vault
-from pipelines.center.center import LOCAL, Center
+from pipelines.center.center import Center
+from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.redaction import redact_moved, redact_run
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.signed import statements_for
-from pipelines.evidence.signing import (
-    PrivateKey,
-    key_from_uri,
-    load_key,
-    load_or_create,
-    read_public_file,
-)
 from pipelines.evidence.statements import Statement, read_statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
@@ -37,8 +31,6 @@ from pipelines.signer.checks import check_all
 from pipelines.signer.evidence import Evidence
 from pipelines.signer.orders import CheckpointOrder, StatusOrder, TreeHead
 from pipelines.signer.statuschecks import check_status
-
-STATEMENTS = "statements"
 
 
 class CenterSigner(Protocol):
@@ -57,16 +49,25 @@ class CenterSigner(Protocol):
         """Return the signature of the next checkpoint of the center's log."""
 
 
-CheckSummary = Callable[[Center, SummaryStatement, datetime], None]
-"""Joins again what a summary is about; raises `RefusedError` when it comes to something else."""
+CheckSummary = Callable[[SummaryStatement, datetime], None]
+"""Recomputes the consensus of a summary; raises `RefusedError` when the result differs."""
 
 
-def no_summaries(center: Center, statement: SummaryStatement, now: datetime) -> None:
-    """Refuse every summary: this signer cannot join findings."""
-    del center, now
+def no_summaries(statement: SummaryStatement, now: datetime) -> None:
+    """Refuse every summary: this signer cannot recompute a consensus."""
+    del now
     raise RefusedError(
         "this signer signs no summaries", check="summary", got=statement.predicate.consensus.release
     )
+
+
+def status_signer(signer: CenterSigner) -> Callable[[Statement], Envelope]:
+    """Return the function that signs what a center states about itself; the signer may refuse."""
+
+    def sign_statement(statement: Statement) -> Envelope:
+        return signer.sign_status(StatusOrder(statement=statement.to_bytes()))
+
+    return sign_statement
 
 
 class LocalSigner:
@@ -126,7 +127,7 @@ class LocalSigner:
         statement, now = read_statement(order.statement), self._clock()
         check_status(statement, center=self._center.id, now=now)
         if isinstance(statement, SummaryStatement):
-            self._summaries(self._center, statement, now)
+            self._summaries(statement, now)
         return sign(order.statement, self._key)
 
     def newest_checkpoint(self) -> TreeHead | None:
@@ -186,21 +187,3 @@ def log_signer(center: Center) -> LocalCheckpointSigner:
     """
     signer = LogSigner(center.origin, center_key(center, "log"))
     return LocalCheckpointSigner(signer, center.key_folder / "log")
-
-
-def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
-    """Open the key of a center; the implicit center's, and its policy, are made on first use.
-
-    Raises `KeyFileError`.
-    """
-    for name, source in center.key_sources:
-        if name == use:
-            return key_from_uri(source.uri, read_public_file(source.public))
-    if center.id == LOCAL:
-        key = load_or_create(center.key_folder, use)
-        if center.policy is None:
-            from pipelines.center.local_policy import make_local_policy  # noqa: PLC0415  # once in a life
-
-            make_local_policy(center)
-        return key
-    return load_key(center.key_folder, use)

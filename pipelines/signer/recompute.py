@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from builders.build.outputs import Part
-from builders.build.plan import InputFile
 from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import InputMismatchError
 from builders.core.words import Outcome, Role, Verdict
+from builders.inputs.file import InputFile
 from builders.inputs.inputs import input_name
 from builders.inputs.source import source_digest
 from builders.locators.dsc import MAX_DSC_BYTES, companions

@@ -1,45 +1,40 @@
-"""A run of one release, as tasks pass it around: small, frozen, without clients."""
+"""A run of one release, as steps pass it around: small, frozen, without services."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from builders.container.container import RunLabels
 from builders.core.runid import RunId
-from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.center.center import Center
-from pipelines.evidence.report import Record
-from pipelines.verify.session import Workshop, workshop
+from builders.recipe.recipe import LoadedRecipe, Recipe
 
 
-class Job(Record):
+@dataclass(frozen=True, kw_only=True)
+class Job:
     """Which recipe, for which center, under which run id, in which folder."""
 
-    recipe: Path
-    center: Center
+    loaded: LoadedRecipe
+    center: str
     run: RunId
     folder: Path
     flow_run: str = ""
 
-    def loaded(self) -> LoadedRecipe:
-        """Return the recipe; it was validated when the job was made."""
-        return _load(self.recipe)
+    @property
+    def recipe(self) -> Recipe:
+        """The parsed recipe."""
+        return self.loaded.recipe
 
     @property
     def release(self) -> str:
         """Return `vendor/product@version`."""
-        return self.loaded().recipe.release
+        return self.recipe.release
 
-    def shop(self) -> Workshop:
-        """Return the clients of this process."""
-        return workshop(self.center)
-
+    @property
     def labels(self) -> RunLabels:
-        """Return the labels of everything that is created for this run."""
-        return RunLabels(run=self.run, center=self.center.id, flow_run=self.flow_run)
+        """The labels of everything that is created for this run."""
+        return RunLabels(run=self.run, center=self.center, flow_run=self.flow_run)
 
-
-@cache
-def _load(path: Path) -> LoadedRecipe:
-    return load_recipe(path)
+    def attempt(self, number: int) -> Path:
+        """Return the folder of one attempt, from 1."""
+        return self.folder / f"attempt-{number}"

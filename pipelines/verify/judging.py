@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
 from builders.build.outputs import Part
-from builders.build.plan import InputFile
 from builders.build.rebuild import OUTPUTS
 from builders.core.digest import digest_file
 from builders.core.errors import InputUnavailableError, RebuildError
 from builders.core.words import Outcome, Verdict
+from builders.inputs.file import InputFile
 from builders.locators import FileLocator, Want
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt, Record
@@ -31,11 +31,10 @@ from pipelines.judge.copied import InputFile as CheckedInput
 from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, Finding
 from pipelines.judge.look import FileFact
-from pipelines.storage.foldercache import FolderCache
 from pipelines.storage.names import Visibility
-from pipelines.verify import progress
 from pipelines.verify.job import Job
-from pipelines.verify.steps import attempt_folder, provide_once
+from pipelines.verify.session import Session
+from pipelines.verify.steps import provide_once
 
 DIFFER_IMAGE = "differ"
 _COVERAGE: dict[Part, Coverage] = {
@@ -54,14 +53,14 @@ class ShippedFile(Record):
     fault: str | None = None
 
 
-def fetch_shipped(job: Job, *, fresh: bool = False) -> tuple[ShippedFile, ...]:
+def fetch_shipped(session: Session, job: Job, *, fresh: bool = False) -> tuple[ShippedFile, ...]:
     """Fetch every shipped file into the vault, under the digest that it really has.
 
     A published file that the vault already holds is not fetched again, unless `fresh`; files beside
     the recipe always are.
     """
-    progress.sink().step(job.release, "fetching shipped files")
-    return tuple(_fetch(job, artefact, fresh=fresh) for artefact in job.loaded().recipe.artefacts)
+    session.progress.step(job.release, "fetching shipped files")
+    return tuple(_fetch(session, job, artefact, fresh=fresh) for artefact in job.recipe.artefacts)
 
 
 def shipped_want(artefact: Artefact, folder: Path) -> Want:
@@ -74,25 +73,26 @@ def shipped_want(artefact: Artefact, folder: Path) -> Want:
     )
 
 
-def _fetch(job: Job, artefact: Artefact, *, fresh: bool) -> ShippedFile:
-    shop, shipped = job.shop(), artefact.shipped
+def _fetch(session: Session, job: Job, artefact: Artefact, *, fresh: bool) -> ShippedFile:
+    shipped = artefact.shipped
     beside = isinstance(shipped.locator, FileLocator)
-    if shop.vault.has(shipped.sha256) and not beside and not fresh:
-        size = shop.vault.verify(shipped.sha256)
+    if session.vault.has(shipped.sha256) and not beside and not fresh:
+        size = session.vault.verify(shipped.sha256)
         return ShippedFile(name=artefact.name, file=FileFact(sha256=shipped.sha256, size=size))
-    want = shipped_want(artefact, job.loaded().folder)
-    shop.workdir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=shop.workdir, prefix="shipped-") as folder:
+    want = shipped_want(artefact, job.loaded.folder)
+    session.workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=session.workdir, prefix="shipped-") as folder:
         try:
-            (path,) = shop.fetcher.fetch([want], Path(folder))
+            (path,) = session.fetcher.fetch([want], Path(folder))
         except InputUnavailableError as error:
             return ShippedFile(name=artefact.name, fault=str(error))
         fact = FileFact(sha256=digest_file(path), size=path.stat().st_size)
-        shop.vault.add(path, fact.sha256, what=artefact.name)
+        session.vault.add(path, fact.sha256, what=artefact.name)
     return ShippedFile(name=artefact.name, file=fact)
 
 
 def judge(
+    session: Session,
     job: Job,
     inputs: tuple[InputFile, ...],
     attempt: Attempt | None,
@@ -102,10 +102,10 @@ def judge(
     reason: str | None,
 ) -> tuple[Finding, ...]:
     """Give every artefact its verdict."""
-    progress.sink().step(job.release, "judging")
+    session.progress.step(job.release, "judging")
     outputs = attempt.rebuild.outputs if attempt else ()
-    scanned = list(_scan(job, inputs, attempt)) if attempt and outputs else []
-    recipe = job.loaded().recipe
+    scanned = list(_scan(session, job, inputs, attempt)) if attempt and outputs else []
+    recipe = job.recipe
     published = {a.name: a.shipped.sha256 for a in recipe.artefacts}
     facts = Facts(
         outcome=outcome,
@@ -126,7 +126,11 @@ def judge(
 
 
 def look(
-    job: Job, inputs: tuple[InputFile, ...], attempt: Attempt, findings: tuple[Finding, ...]
+    session: Session,
+    job: Job,
+    inputs: tuple[InputFile, ...],
+    attempt: Attempt,
+    findings: tuple[Finding, ...],
 ) -> tuple[Finding, ...]:
     """Take a first look at every artefact that differs, and name the causes it shows."""
     scanned: list[tuple[CheckedInput, Contents]] | None = None
@@ -136,12 +140,12 @@ def look(
             looked.append(finding)
             continue
         if scanned is None:
-            scanned = list(_scan(job, inputs, attempt))
-        rebuilt = attempt_folder(job, attempt.number) / OUTPUTS / finding.name
+            scanned = list(_scan(session, job, inputs, attempt))
+        rebuilt = job.attempt(attempt.number) / OUTPUTS / finding.name
         explanation = finding.explanation.model_copy(update={"carried": _carried(rebuilt, scanned)})
         found = finding.causes
         if finding.verdict is Verdict.DIFFERENT:
-            with rebuilt.open("rb") as ours, _shipped(job, finding).open("rb") as theirs:
+            with rebuilt.open("rb") as ours, _shipped(session, job, finding).open("rb") as theirs:
                 seen = first_look(theirs, ours)
             explanation = explanation.model_copy(update={"first_look": seen})
             found = (*found, *causes(seen))
@@ -157,28 +161,29 @@ def confirm_all(findings: tuple[Finding, ...], again: Attempt) -> tuple[Finding,
     )
 
 
-def explain_difference(job: Job, finding: Finding, attempt: Attempt) -> Explanation:
+def explain_difference(
+    session: Session, job: Job, finding: Finding, attempt: Attempt
+) -> Explanation:
     """Run diffoscope on one DIFFERENT artefact; whatever happens to it is part of the answer."""
-    progress.sink().step(job.release, f"explaining {finding.name}")
-    shop = job.shop()
+    session.progress.step(job.release, f"explaining {finding.name}")
     try:
-        image = provide_once(job, DIFFER_IMAGE)
+        image = provide_once(session, job.release, DIFFER_IMAGE)
         runner = ContainerToolRunner(
-            shop.engine,
+            session.engine,
             image.reference,
             folder=job.folder,
-            labels=job.labels(),
-            cancelled=shop.cancelled,
+            labels=job.labels,
+            cancelled=session.cancelled,
         )
         outputs = Path(tempfile.mkdtemp(dir=job.folder, prefix="explained-"))
         limits = DifferLimits()
-        with shop.budget.share(cpus=1, memory=limits.memory, cancelled=shop.cancelled):
-            shop.go_on()
+        with session.budget.share(cpus=1, memory=limits.memory, cancelled=session.cancelled):
+            session.raise_if_cancelled()
             explanation = explain(
                 finding.explanation,
                 name=finding.name,
-                shipped=_shipped(job, finding),
-                rebuilt=attempt_folder(job, attempt.number) / OUTPUTS / finding.name,
+                shipped=_shipped(session, job, finding),
+                rebuilt=job.attempt(attempt.number) / OUTPUTS / finding.name,
                 outputs=outputs,
                 runner=runner,
                 limits=limits,
@@ -189,18 +194,18 @@ def explain_difference(job: Job, finding: Finding, attempt: Attempt) -> Explanat
         )
     for kept, digest in ((JSON, explanation.json_diff), (HTML, explanation.html_diff)):
         if digest is not None:
-            shop.store.put_cas(Visibility.PRIVATE, outputs / kept)
+            session.store.put_cas(Visibility.PRIVATE, outputs / kept)
     return explanation
 
 
-def keep_shipped(job: Job, findings: tuple[Finding, ...]) -> None:
+def keep_shipped(session: Session, job: Job, findings: tuple[Finding, ...]) -> None:
     """Store the shipped bytes of whatever did not match, as evidence."""
     for finding in findings:
         if finding.verdict in {Verdict.DIFFERENT, Verdict.SHIPPED_MISMATCH}:
-            job.shop().store.put_cas(Visibility.PRIVATE, _shipped(job, finding))
+            session.store.put_cas(Visibility.PRIVATE, _shipped(session, job, finding))
 
 
-def _shipped(job: Job, finding: Finding) -> Path:
+def _shipped(session: Session, job: Job, finding: Finding) -> Path:
     """Return a checked copy of what was served for an artefact, in the folder of the run."""
     if finding.shipped is None or finding.shipped.sha256 is None:
         message = f"nothing was served for {finding.name}"
@@ -209,22 +214,21 @@ def _shipped(job: Job, finding: Finding) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / finding.name
     if not path.exists():
-        job.shop().vault.stage(finding.shipped.sha256, path)
+        session.vault.stage(finding.shipped.sha256, path)
     return path
 
 
 def _scan(
-    job: Job, inputs: tuple[InputFile, ...], attempt: Attempt
+    session: Session, job: Job, inputs: tuple[InputFile, ...], attempt: Attempt
 ) -> Iterator[tuple[CheckedInput, Contents]]:
     """Look into the staged inputs, whose digests were checked when they were staged."""
-    cache = FolderCache(job.center.home / "cache" / "contents")
-    staged = attempt_folder(job, attempt.number) / "inputs"
+    staged = job.attempt(attempt.number) / "inputs"
     for item in inputs:
         path = staged / item.role / item.name
         checked = CheckedInput(
             role=item.role, name=item.name, digest=item.sha256, open=_Opener(path)
         )
-        yield checked, contents(checked, cache=cache)
+        yield checked, contents(checked, cache=session.contents)
 
 
 def _carried(path: Path, scanned: list[tuple[CheckedInput, Contents]]) -> tuple[Carried, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Protocol
 
 _LOG = logging.getLogger("samebits")
@@ -36,26 +35,3 @@ class LogSink:
     def done(self, release: str, text: str) -> None:
         """Log the end."""
         _LOG.info("%s: %s", release, text)
-
-
-_sink: Sink = LogSink()
-
-
-def watch_with(sink: Sink) -> None:
-    """Send everything to `sink` from now on."""
-    global _sink  # noqa: PLW0603  # one process has one terminal
-    _sink = sink
-
-
-def sink() -> Sink:
-    """Return where to send progress."""
-    return _sink
-
-
-def counter(release: str) -> Callable[[int, int, str], None]:
-    """Return a counter that shows itself as a detail of `release`: done, total, what."""
-
-    def count(done: int, total: int, name: str) -> None:
-        sink().detail(release, f"{name} ({done}/{total})" if total else name)
-
-    return count

@@ -1,13 +1,17 @@
-"""From a finished report to signed statements in the store: evidence first, announcement after."""
+"""From a finished report to signed, logged statements: evidence is stored first.
+
+A run's logs and outputs are stored, then its statements, which are logged, then its report.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from builders.build.rebuild import LOG, OUTPUTS, Rebuild
 from builders.core.digest import Digest
-from builders.core.errors import StoreConflictError, UsageError
+from builders.core.errors import StoreConflictError, StoreError, UsageError
 from builders.images.provide import claimed_digest
-from builders.inputs.vault import Vault
 from builders.recipe.claim import recipe_script
-from pipelines.center.center import Center
 from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
@@ -18,57 +22,95 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signed import named
-from pipelines.signer import CenterSigner, Evidence, LocalSigner, SocketSigner
+from pipelines.signer import Evidence
 from pipelines.signer.evidence import MAX_RECIPE
-from pipelines.signer.local import center_key, folder_locks, log_signer
-from pipelines.storage.foldercache import FolderCache
-from pipelines.storage.names import REPORT, Visibility, private_twin, release_run
+from pipelines.storage.names import REPORT, Visibility, cas, private_twin, release_run
+from pipelines.storage.outbox import OutboxStore
 from pipelines.storage.store import Store, TooLargeError
 from pipelines.verify.job import Job
-from pipelines.verify.session import recipes_folder
+from pipelines.verify.session import Session
 
 
-def open_signer(center: Center, store: Store, vault: Vault) -> CenterSigner:
-    """Return the signer of a center: behind its socket if its file names one, else in process.
+def publish(session: Session, job: Job, report: Report) -> str:
+    """Store logs and outputs, then signed statements, log them, then the report.
 
-    Raises `KeyFileError`.
+    Returns the name of the report's record. Raises `RefusedError` when the signer does not agree,
+    `SignerError` when it cannot be reached, `StoreError`.
     """
-    if center.signer is not None:
-        return SocketSigner(center.signer)
-    from pipelines.consensus.desk import check_summary  # noqa: PLC0415  # it opens signers itself
+    session.progress.step(job.release, "storing evidence")
+    for attempt in report.attempts:
+        _store_rebuild(session.store, attempt.rebuild, job.attempt(attempt.number))
+    if job.recipe.visibility == "private":
+        release_salt(session.store, ReleaseName.parse(job.release))  # the signer only reads it
+    _publish_statements(session, job, report)
+    key = store_report(session.store, report, private=job.recipe.visibility == "private")
+    if (flushed := session.flush()) and (note := flushed.note()):
+        session.progress.step(job.release, note)
+    return key
 
-    return LocalSigner(
-        center,
-        store,
-        key=center_key(center),
-        log=log_signer(center),
-        locks=folder_locks(recipes_folder() / "images"),
-        vault=vault,
-        cache=FolderCache(center.home / "cache" / "contents"),
-        summaries=check_summary,
-    )
+
+def publish_robustness(
+    session: Session, job: Job, report: Report, moved: MovedRebuild, folder: Path
+) -> None:
+    """Store the robustness rebuild in `folder`, and its statement beside those of the run."""
+    _store_rebuild(session.store, moved.rebuild, folder)
+    _publish_statements(session, job, report, moved)
 
 
 def sign_and_store(
-    job: Job,
-    report: Report,
-    signer: CenterSigner,
-    store: Store,
-    *,
-    moved: MovedRebuild | None = None,
+    session: Session, job: Job, report: Report, moved: MovedRebuild | None = None
 ) -> tuple[str, ...]:
     """Sign what a run found and store it; returns the names of the records.
 
-    What report and `moved` name by digest must be in the store already; what the store has of the
-    run's statements is left as it is. Raises `RefusedError` when the signer does not agree,
-    `SignerError` when it cannot be reached, `StoreError`.
+    What report and `moved` name by digest must be in the store already; statements of the run that
+    are already stored are left as they are. Raises as `publish` does.
     """
-    evidence = gather_evidence(job, report, store).model_copy(update={"moved": moved})
+    evidence = gather_evidence(session, job, report).model_copy(update={"moved": moved})
+    envelopes = named(session.signer.sign(evidence))
     folder = run_folder(report)
-    envelopes = named(signer.sign(evidence))
     for name, envelope in envelopes.items():
-        _put(store, f"{folder}{name}", envelope)
+        _put(session.store, f"{folder}{name}", envelope)
     return tuple(f"{folder}{name}" for name in envelopes)
+
+
+def gather_evidence(session: Session, job: Job, report: Report) -> Evidence:
+    """Return what the signer needs, and store the SBOM."""
+    name = job.recipe.build.image
+    digest = claimed_digest(name, session.images)
+    lock = None if "@sha256:" in name else session.images.lock(name)
+    bill = sbom(job.recipe, image=digest, lock=lock)
+    session.store.put_cas(Visibility.PRIVATE, bill)
+    try:
+        with job.loaded.path.open("rb") as stream:
+            recipe = stream.read(MAX_RECIPE)
+    except OSError as error:
+        raise UsageError(
+            f"the recipe {job.loaded.path} cannot be read any more", got=error.strerror
+        ) from error
+    return Evidence(
+        recipe=recipe,
+        script=recipe_script(job.loaded),
+        image=digest,
+        sbom=Digest.of(bill),
+        report=report,
+    )
+
+
+def store_report(store: Store, report: Report, *, private: bool) -> str:
+    """Store the public form of the report and return its name.
+
+    Where that is not the whole report, the whole goes under the same name into the private prefix.
+    """
+    key = f"{run_folder(report)}{REPORT}"
+    if private:
+        public = redact(report, release_salt(store, ReleaseName.parse(report.release)))
+    else:
+        public = public_form(report)
+    if public != report:
+        store.put_record(private_twin(key), report.to_json())
+    put_pointers(store, public.model_dump(mode="json", by_alias=True))
+    store.put_record(key, public.to_json())
+    return key
 
 
 def run_folder(report: Report) -> str:
@@ -76,57 +118,33 @@ def run_folder(report: Report) -> str:
     return release_run(report.vendor, report.product, report.version, report.center, report.run)
 
 
-def make_salt(job: Job, store: Store) -> None:
-    """Make sure that a private release has its salt, which the signer only reads."""
-    if job.loaded().recipe.visibility == "private":
-        release_salt(store, ReleaseName.parse(job.release))
-
-
-def store_report(job: Job, report: Report, store: Store) -> str:
-    """Store the public form of the report and return its name.
-
-    Where that is not the whole report, the whole goes under the same name into the private prefix.
-    """
-    key = run_folder(report)
-    if job.loaded().recipe.visibility == "private":
-        public = redact(report, release_salt(store, ReleaseName.parse(job.release)))
-    else:
-        public = public_form(report)
-    if public != report:
-        store.put_record(private_twin(f"{key}{REPORT}"), report.to_json())
-    put_pointers(store, public.model_dump(mode="json", by_alias=True))
-    store.put_record(f"{key}{REPORT}", public.to_json())
-    return f"{key}{REPORT}"
-
-
-def gather_evidence(job: Job, report: Report, store: Store) -> Evidence:
-    """Return what the signer needs, and store the SBOM."""
-    loaded, images = job.loaded(), job.shop().images
-    name = loaded.recipe.build.image
-    digest = claimed_digest(name, images)
-    lock = None if "@sha256:" in name else images.lock(name)
-    bill = sbom(loaded.recipe, image=digest, lock=lock)
-    store.put_cas(Visibility.PRIVATE, bill)
+def _publish_statements(
+    session: Session, job: Job, report: Report, moved: MovedRebuild | None = None
+) -> None:
+    """Store and log statements; those that wait in the outbox are logged with later ones."""
+    logbook, folder = session.logbook(), run_folder(report)
+    with logbook.storing(folder):
+        sign_and_store(session, job, report, moved)
+    session.flush()
     try:
-        with loaded.path.open("rb") as stream:
-            recipe = stream.read(MAX_RECIPE)
-    except OSError as error:
-        raise UsageError(
-            f"the recipe {loaded.path} cannot be read any more", got=error.strerror
-        ) from error
-    return Evidence(
-        recipe=recipe,
-        script=recipe_script(loaded),
-        image=digest,
-        sbom=Digest.of(bill),
-        report=report,
-    )
+        logbook.settle(folder)
+    except StoreError as error:
+        if not isinstance(session.store, OutboxStore):
+            raise
+        session.progress.step(job.release, f"the statements are not logged yet: {error}")
+
+
+def _store_rebuild(store: Store, made: Rebuild, folder: Path) -> None:
+    if made.log is not None:
+        store.put_file(cas(Visibility.PRIVATE, made.log), folder / LOG)
+    for output in made.outputs:
+        store.put_file(cas(Visibility.PRIVATE, output.sha256), folder / OUTPUTS / output.name)
 
 
 def _put(store: Store, key: str, envelope: Envelope) -> None:
-    """Store an envelope; one of the same statement that is there from an earlier try is kept.
+    """Store an envelope; one of the same statement that an earlier try stored is kept.
 
-    Not every scheme signs the same bytes to the same signature.
+    Not every scheme gives the same signature for the same bytes.
     """
     try:
         store.put_record(key, envelope.to_bytes())

@@ -1,4 +1,4 @@
-"""What somebody wants reviews of: a recipe whose inputs are read, or a release that was run."""
+"""The subject of reviews: of a recipe whose inputs are read, or of a release that was run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from builders.core.words import Kind
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
-from pipelines.center.center import Center
 from pipelines.evidence.records import find_run, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
@@ -26,11 +25,11 @@ from pipelines.policy.reviews.records import StoredReview
 from pipelines.policy.reviews.subject import Reviewed
 from pipelines.verify import steps
 from pipelines.verify.job import Job
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ReviewSubject:
     """A release with its sources and claim; those of a private release may be keyed already."""
 
     release: str
@@ -52,49 +51,48 @@ class Question:
         }
 
 
-def asked_about(what: str, center: Center) -> Question:
+def review_subject(what: str, session: Session) -> ReviewSubject:
     """Read `vendor/product@version`, or the path of a recipe; raises `UsageError`."""
     path = Path(what)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
-        return asked_about_recipe(path, center)
-    return _asked_about_release(ReleaseName.parse(what), center)
+        return recipe_subject(path, session)
+    return _release_subject(ReleaseName.parse(what), session)
 
 
-def asked_about_recipe(path: Path, center: Center) -> Question:
+def recipe_subject(path: Path, session: Session) -> ReviewSubject:
     """Fetch the inputs of a recipe and read its sources; raises `UsageError`, `RebuildError`."""
     loaded = load_recipe(path)
-    shop = workshop(center)
-    job = Job(recipe=path, center=center, run=new_run_id(), folder=shop.workdir)
-    sources = steps.source_facts(job, steps.fetch_inputs(job))
+    job = Job(loaded=loaded, center=session.center.id, run=new_run_id(), folder=session.workdir)
+    sources = steps.source_facts(session, job, steps.fetch_inputs(session, job))
     recipe = loaded.recipe
-    claim = claim_of(loaded, claimed_digest(recipe.build.image, shop.images)).digest
-    return Question(
+    claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
+    return ReviewSubject(
         release=recipe.release,
         visibility=recipe.visibility,
         claim=claim,
         sources=sources,
-        reviewed=reviewed_of(recipe, claim, _digests(sources), shop.store),
+        reviewed=reviewed_of(recipe, claim, _digests(sources), session.store),
         kind=recipe.kind,
         minimum=recipe.reviews.minimum if recipe.reviews else 0,
     )
 
 
 def standing_of(
-    question: Question, found: Iterable[StoredReview], policy: Policy, now: datetime
+    subject: ReviewSubject, found: Iterable[StoredReview], policy: Policy, now: datetime
 ) -> Standing:
     """Return how a release stands with the reviews that were found."""
     listed = list(found)
-    demanded = policy.minimum if question.kind is None else policy.demand(question.kind)
+    demanded = policy.minimum if subject.kind is None else policy.demand(subject.kind)
     envelopes = [review.envelope for review in listed if review.envelope]
     return Standing(
-        demanded=max(demanded, question.minimum),
-        count=count_reviews(envelopes, policy, question.reviewed, now),
+        demanded=max(demanded, subject.minimum),
+        count=count_reviews(envelopes, policy, subject.reviewed, now),
         unreadable=tuple(review for review in listed if review.envelope is None),
     )
 
 
-def _asked_about_release(release: ReleaseName, center: Center) -> Question:
-    store = workshop(center).store
+def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
+    store = session.store
     report = Report.model_validate(read_report(store, find_run(store, release)))
     sources = report.environment.sources
     if report.claim is None or not _digests(sources):
@@ -104,7 +102,7 @@ def _asked_about_release(release: ReleaseName, center: Center) -> Question:
             todo="Name its recipe instead",
         )
     private = report.environment.visibility == "private"
-    return Question(
+    return ReviewSubject(
         release=report.release,
         visibility=report.environment.visibility,
         claim=report.claim,

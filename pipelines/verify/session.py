@@ -1,85 +1,137 @@
-"""The live things of a center in one process: store, vault, fetcher, images, engine.
-
-Flows and tasks pass frozen values around; whoever needs a client asks here.
-"""
+"""The services that the runs of a center share in one process, made once and passed explicitly."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import defaultdict
-from functools import cached_property, lru_cache
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 from builders.core.errors import CancelledError
 from builders.engine import Engine
 from builders.images import Images
+from builders.inputs.stock import Progress
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
 from pipelines.center.center import Center
+from pipelines.center.consensus_view import open_view
+from pipelines.center.keys import center_key, log_key
+from pipelines.center.logbook import Logbook
+from pipelines.consensus.remembered import LogMemory
+from pipelines.consensus.view import ConsensusView, check_summary
+from pipelines.evidence.statements.vsa import SummaryStatement
+from pipelines.policy import Policy, load_policy
+from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
+from pipelines.signer.checkpoints import AskedCheckpointSigner
+from pipelines.signer.local import folder_locks, log_signer
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.foldercache import FolderCache
 from pipelines.storage.names import Visibility
 from pipelines.storage.nearby import NearbyStore
-from pipelines.storage.opening import CenterStore, open_center_store
+from pipelines.storage.opening import CenterStore, open_center_store, open_store
 from pipelines.storage.outbox import Flushed, OutboxStore
 from pipelines.verify.budget import Ledger
-
-if TYPE_CHECKING:
-    from pipelines.center.logbook import Logbook
-
-_REPOSITORY = Path(__file__).resolve().parents[2]
+from pipelines.verify.progress import LogSink, Sink
 
 
-def recipes_folder() -> Path:
-    """Return SAMEBITS_RECIPES, by default the `recipes` folder of this checkout."""
-    return Path(os.environ.get("SAMEBITS_RECIPES") or _REPOSITORY / "recipes").absolute()
+class Session:
+    """Store, vault, signer, log, images, engine and policy of one center; each made on first use.
 
+    Made at the edge (a command, a flow run, a service) and passed to whoever needs it. A context
+    manager: leaving it closes the connection to the engine.
+    """
 
-class Workshop:
-    """Everything that a center's runs share within one process; each part is made when needed."""
-
-    def __init__(self, center: Center) -> None:
-        """Work for `center`."""
+    def __init__(self, center: Center, *, progress: Sink | None = None) -> None:
+        """Work for `center`, and report progress to `progress`, by default the process's log."""
         self.center = center
+        self.progress = progress or LogSink()
         self.cancelled = threading.Event()
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._log_memory = LogMemory()
+
+    def __enter__(self) -> Self:
+        """Return the session."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection to the engine, if there is one."""
+        if "engine" in self.__dict__:
+            self.engine.close()
+
+    def prepare(self) -> None:
+        """Make what runs share, before threads could make two of one; raises `EngineError`."""
+        _ = self.vault, self.fetcher, self.images, self.signer, self.engine, self.budget
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `CancelledError` once the session was cancelled."""
+        if self.cancelled.is_set():
+            raise CancelledError("the run was cancelled")
 
     @cached_property
     def store(self) -> CenterStore:
         """The center's evidence store."""
         return open_center_store(self.center.store, self.center.home / "outbox")
 
-    def prepare(self) -> None:
-        """Make the parts that runs share, before threads could make two of one."""
-        _ = self.vault, self.fetcher, self.images, self.engine, self.budget
-
-    def go_on(self) -> None:
-        """Raise `CancelledError` once somebody asked for everything to stop."""
-        if self.cancelled.is_set():
-            raise CancelledError("the run was cancelled")
-
     def check_store(self) -> None:
-        """Write a few bytes, so that a store that takes none is found out before anything runs."""
+        """Write a few bytes, so that a store that cannot be written fails before anything runs."""
         self.store.put_cas(Visibility.PRIVATE, b"samebits can write here\n")
+
+    def flush(self) -> Flushed | None:
+        """Send the evidence that waits in the outbox; None for a store without one."""
+        return self.store.flush() if isinstance(self.store, OutboxStore) else None
 
     @cached_property
     def vault(self) -> Vault:
-        """The center's inputs; those of a store far away are kept here too."""
+        """The center's inputs; those of a remote store are cached on this machine."""
         if isinstance(self.store, DirectoryStore):
             return Vault(self.store)
         return Vault(NearbyStore(self.center.home / "vault", self.store))
 
-    def flush(self) -> Flushed | None:
-        """Send the evidence that waits; None for a store that nothing waits for."""
-        return self.store.flush() if isinstance(self.store, OutboxStore) else None
+    @cached_property
+    def contents(self) -> FolderCache:
+        """What is known of the contents of inputs, by digest."""
+        return FolderCache(self.center.home / "cache" / "contents")
+
+    @cached_property
+    def signer(self) -> CenterSigner:
+        """The center's signer: behind its socket if its file names one, else in this process.
+
+        Raises `KeyFileError`.
+        """
+        if self.center.signer is not None:
+            return SocketSigner(self.center.signer)
+        return LocalSigner(
+            self.center,
+            self.store,
+            key=center_key(self.center),
+            log=log_signer(self.center),
+            locks=folder_locks(self.center.recipes / "images"),
+            vault=self.vault,
+            cache=self.contents,
+            summaries=self.check_summary,
+        )
+
+    def check_summary(self, statement: SummaryStatement, now: datetime) -> None:
+        """Recompute the consensus that a summary states; raises `RefusedError` when it differs."""
+        check_summary(self.consensus_view(now), statement, now, memory=self._log_memory)
 
     def logbook(self) -> Logbook:
-        """Return the center's log; raises `KeyFileError` without its key."""
-        from pipelines.center.logbook import open_logbook  # noqa: PLC0415  # it asks for a workshop's parts
+        """Return the center's log for writing; raises `KeyFileError` without its key."""
+        signer = AskedCheckpointSigner(self.signer, log_key(self.center))
+        return Logbook(
+            self.center, store=self.store, log_store=open_store(self.center.store), signer=signer
+        )
 
-        return open_logbook(self.center, self.store, self.vault)
+    def policy(self, now: datetime) -> Policy:
+        """Return the policy that is in force at `now` (UTC); raises what `load_policy` raises."""
+        return load_policy(self.center.policy, home=self.center.home, now=now)
+
+    def consensus_view(self, now: datetime) -> ConsensusView:
+        """Return the center's view for consensus at `now` (UTC); raises as `open_view` does."""
+        return open_view(self.center, self.store, now)
 
     @cached_property
     def states(self) -> AptStates:
@@ -88,15 +140,14 @@ class Workshop:
 
     @cached_property
     def fetcher(self) -> MachineFetcher:
-        """The way to whatever this machine is configured for."""
+        """Fetches through the package registries that this machine is configured for."""
         return MachineFetcher(self.states)
 
     @cached_property
     def images(self) -> Images:
-        """The builder images of the recipes folder."""
-        folder = self.center.recipes or recipes_folder()
+        """The builder images of the center's recipes folder."""
         return Images(
-            folder / "images",
+            self.center.recipes / "images",
             self.vault,
             self.fetcher,
             self.workdir,
@@ -118,15 +169,23 @@ class Workshop:
 
     @property
     def workdir(self) -> Path:
-        """Where half-fetched files and half-built images lie."""
+        """The folder of half-fetched files and half-built images."""
         return self.center.home / "work"
 
     def image_lock(self, name: str) -> threading.Lock:
-        """Return what is held while that image is built: runs side by side need it once."""
+        """Return the lock held while that image is built: concurrent runs build it once."""
         return self._image_locks[name]
 
+    def counter(self, release: str) -> Progress:
+        """Return a progress counter (done, total, what) at which a cancelled run ends."""
 
-@lru_cache(maxsize=8)
-def workshop(center: Center) -> Workshop:
-    """Return the workshop of a center; one for each process."""
-    return Workshop(center)
+        def count(done: int, total: int, what: str) -> None:
+            self.raise_if_cancelled()
+            self.progress.detail(release, f"{what} ({done}/{total})" if total else what)
+
+        return count
+
+    def sweep(self, run: str) -> None:
+        """Remove the containers that an interrupted step of `run` left, if an engine was used."""
+        if "engine" in self.__dict__:
+            self.engine.sweep(run)

@@ -16,7 +16,7 @@ from builders.methods.build import Build
 from builders.preload.lock import preload_lock
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +35,18 @@ def images_of(build: Build) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *compiler, DIFFER_IMAGE)))
 
 
-def supplies_of(loaded: LoadedRecipe, shop: Workshop, progress: Progress = quiet) -> Supplies:
-    """Fetch what the vault of `shop` lacks of a recipe, and return all that it needs.
+def supplies_of(loaded: LoadedRecipe, session: Session, progress: Progress = quiet) -> Supplies:
+    """Fetch what the vault of `session` lacks of a recipe, and return all that it needs.
 
     Raises `InputUnavailableError` or `InputMismatchError`, and `UsageError` for an unknown image.
     """
     build = loaded.recipe.build
     wants = [shipped_want(artefact, loaded.folder) for artefact in loaded.recipe.artefacts]
     for name in images_of(build):
-        wants += shop.images.lock(name).wants()
-    stock(shop.vault, shop.fetcher, wants, shop.workdir, progress)
-    inputs = gather(loaded, shop.vault, shop.fetcher, shop.workdir, progress)
+        wants += session.images.lock(name).wants()
+    stock(session.vault, session.fetcher, wants, session.workdir, progress)
+    inputs = gather(loaded, session.vault, session.fetcher, session.workdir, progress)
     return Supplies(
         digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
-        files=tuple(p for name in images_of(build) for p in shop.images.unpublished(name)),
+        files=tuple(p for name in images_of(build) for p in session.images.unpublished(name)),
     )

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from builders.build.outputs import Part
-from builders.build.plan import InputFile
 from builders.build.seal import Seal
 from builders.build.workspace import workspace
 from builders.core.digest import Digest
@@ -23,32 +23,48 @@ from builders.core.errors import EngineError, RebuildError, StoreError
 from builders.core.runid import new_run_id
 from builders.core.words import Outcome, Verdict
 from builders.images.provide import ProvidedImage, claimed_digest
+from builders.inputs.file import InputFile
 from builders.recipe.claim import claim_of
-from pipelines.center.center import Center
+from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
 from pipelines.judge.finding import Explanation, Finding, worst
-from pipelines.policy import Policy, load_policy
+from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import reviewed_of, standing
-from pipelines.verify import judging, progress, steps
+from pipelines.verify import judging, steps
 from pipelines.verify.job import Job
 from pipelines.verify.judging import ShippedFile
-from pipelines.verify.publish import open_signer
-from pipelines.verify.session import workshop
+from pipelines.verify.publish import publish
+from pipelines.verify.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """The steps that take long or leave the process; a scheduler replaces them with its tasks."""
+    """The steps that take long or leave the process; a scheduler wraps each of them in a task."""
 
-    fetch_inputs: Callable[[Job], tuple[InputFile, ...]] = steps.fetch_inputs
-    provide_image: Callable[[Job], ProvidedImage] = steps.provide_image
-    run_rebuild: Callable[..., Attempt] = steps.run_rebuild
-    seal_outputs: Callable[[Job, Attempt], Seal] = steps.seal_outputs
-    commit_seal: Callable[[Job, Digest, Seal], int] = steps.commit_seal
-    fetch_shipped: Callable[..., tuple[ShippedFile, ...]] = judging.fetch_shipped
-    judge: Callable[..., tuple[Finding, ...]] = judging.judge
-    explain_difference: Callable[[Job, Finding, Attempt], Explanation] = judging.explain_difference
-    publish: Callable[[Job, Report], str] = steps.publish
+    fetch_inputs: Callable[[Job], tuple[InputFile, ...]]
+    provide_image: Callable[[Job], ProvidedImage]
+    run_rebuild: Callable[..., Attempt]
+    seal_outputs: Callable[[Job, Attempt], Seal]
+    commit_seal: Callable[[Job, Digest, Seal], int]
+    fetch_shipped: Callable[..., tuple[ShippedFile, ...]]
+    judge: Callable[..., tuple[Finding, ...]]
+    explain_difference: Callable[[Job, Finding, Attempt], Explanation]
+    publish: Callable[[Job, Report], str]
+
+    @classmethod
+    def of(cls, session: Session) -> Steps:
+        """Return the plain steps, working with `session`."""
+        return cls(
+            fetch_inputs=partial(steps.fetch_inputs, session),
+            provide_image=partial(steps.provide_image, session),
+            run_rebuild=partial(steps.run_rebuild, session),
+            seal_outputs=partial(steps.seal_outputs, session),
+            commit_seal=partial(steps.commit_seal, session),
+            fetch_shipped=partial(judging.fetch_shipped, session),
+            judge=partial(judging.judge, session),
+            explain_difference=partial(judging.explain_difference, session),
+            publish=partial(publish, session),
+        )
 
 
 @dataclass(kw_only=True)
@@ -77,53 +93,67 @@ class _Run:
 
 
 @contextmanager
-def job_for(recipe: Path, center: Center, *, flow_run: str = "") -> Iterator[Job]:
-    """Open a run: its id, its folder, and the sweep of whatever it started."""
-    run = new_run_id()
+def job_for(session: Session, recipe: Path, *, flow_run: str = "") -> Iterator[Job]:
+    """Open a run of `session`: its id, its folder, and the removal of what it leaves running.
+
+    Raises `RecipeError`.
+    """
+    run, center = new_run_id(), session.center
     with workspace(center.runs, run) as folder:
-        job = Job(recipe=recipe, center=center, run=run, folder=folder, flow_run=flow_run)
+        job = Job(
+            loaded=load_recipe(recipe), center=center.id, run=run, folder=folder, flow_run=flow_run
+        )
         try:
             yield job
         finally:
-            _sweep(job)
+            with suppress(EngineError):  # `samebits reap` removes it once the engine is back
+                session.sweep(run)
 
 
-def verify(job: Job, using: Steps | None = None, *, fresh: bool = False) -> Report:
+def verify(
+    session: Session, job: Job, using: Steps | None = None, *, fresh: bool = False
+) -> Report:
     """Verify one release, store the evidence, and return the report.
 
-    Raises `UsageError` for a recipe that cannot be used and `StoreError` when nothing can be
-    stored; every other failure is an outcome in the report.
+    `fresh` fetches shipped files again, even those in the vault. Raises `UsageError` for a recipe
+    that cannot be used and `StoreError` when nothing can be stored; every other failure is an
+    outcome in the report.
     """
-    using = using or Steps()
+    using = using or Steps.of(session)
     run = _Run()
     start = time.monotonic()
-    job.shop().check_store()  # a store that takes nothing is found out before anything is built
-    policy = load_policy(job.center.policy, home=job.center.home, now=datetime.now(UTC))
-    open_signer(job.center, job.shop().store, job.shop().vault)  # as is a center without its keys
+    session.check_store()  # a store that cannot be written fails before anything is built
+    policy = session.policy(datetime.now(UTC))
+    _ = session.signer  # as does a center without its keys
     try:
-        _rebuild(job, using, run, policy)
+        _rebuild(session, job, using, run, policy)
     except StoreError:
         raise
     except RebuildError as error:
         run.outcome, run.reason = error.outcome, str(error)
-    findings = _judge(job, using, run, fresh=fresh)
+    findings = _judge(session, job, using, run, fresh=fresh)
     run.timings["total"] = round(time.monotonic() - start, 3)
-    report = _report(job, run, findings)
+    report = _report(session, job, run, findings)
     with run.timed("publish"):
         using.publish(job, report)
-    progress.sink().done(job.release, report.verdict)
+    session.progress.done(job.release, report.verdict)
     return report
 
 
-def _rebuild(job: Job, using: Steps, run: _Run, policy: Policy) -> None:
+def verify_fresh(session: Session, job: Job) -> Report:
+    """Verify with shipped files fetched anew: what is served now is what counts."""
+    return verify(session, job, fresh=True)
+
+
+def _rebuild(session: Session, job: Job, using: Steps, run: _Run, policy: Policy) -> None:
     """Rebuild, seal and commit; nothing here has seen a shipped byte."""
-    loaded, shop = job.loaded(), job.shop()
-    run.claim = claim_of(loaded, claimed_digest(loaded.recipe.build.image, shop.images)).digest
+    loaded = job.loaded
+    run.claim = claim_of(loaded, claimed_digest(loaded.recipe.build.image, session.images)).digest
     with run.timed("inputs"):
         run.inputs = using.fetch_inputs(job)
     with run.timed("source"):
-        run.sources = steps.source_facts(job, run.inputs)
-        _require_reviews(job, run, policy)
+        run.sources = steps.source_facts(session, job, run.inputs)
+        _require_reviews(session, job, run, policy)
     with run.timed("image"):
         run.image = using.provide_image(job)
     with run.timed("rebuild"):
@@ -137,9 +167,9 @@ def _rebuild(job: Job, using: Steps, run: _Run, policy: Policy) -> None:
         run.seal = seal
 
 
-def _require_reviews(job: Job, run: _Run, policy: Policy) -> None:
+def _require_reviews(session: Session, job: Job, run: _Run, policy: Policy) -> None:
     """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
-    recipe, store = job.loaded().recipe, job.shop().store
+    recipe, store = job.recipe, session.store
     digests = [source.source_digest for source in run.sources if source.source_digest]
     if run.claim is None:
         message = "a claim comes before its reviews"
@@ -150,7 +180,9 @@ def _require_reviews(job: Job, run: _Run, policy: Policy) -> None:
     found.require(reviewed)
 
 
-def _judge(job: Job, using: Steps, run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
+def _judge(
+    session: Session, job: Job, using: Steps, run: _Run, *, fresh: bool
+) -> tuple[Finding, ...]:
     """Fetch what was shipped, give the verdicts, and only then explain."""
     shipped: tuple[ShippedFile, ...] = ()
     if run.outcome is Outcome.BUILT:
@@ -163,14 +195,14 @@ def _judge(job: Job, using: Steps, run: _Run, *, fresh: bool) -> tuple[Finding, 
     if run.attempt is None or run.outcome is not Outcome.BUILT:
         return findings
     with run.timed("look"):
-        findings = judging.look(job, run.inputs, run.attempt, findings)
+        findings = judging.look(session, job, run.inputs, run.attempt, findings)
     if any(f.verdict is Verdict.DIFFERENT for f in findings):
         with run.timed("confirm"):
             again = using.run_rebuild(job, run.inputs, run.image, steps.CONFIRMING)
             findings = judging.confirm_all(findings, again)
         with run.timed("explain"):
             findings = tuple(_explained(job, using, run.attempt, f) for f in findings)
-    judging.keep_shipped(job, findings)
+    judging.keep_shipped(session, job, findings)
     return findings
 
 
@@ -181,7 +213,7 @@ def _shipped(job: Job, using: Steps, *, fresh: bool) -> tuple[ShippedFile, ...]:
     except StoreError:
         raise
     except RebuildError as error:
-        names = [artefact.name for artefact in job.loaded().recipe.artefacts]
+        names = [artefact.name for artefact in job.recipe.artefacts]
         return tuple(ShippedFile(name=name, fault=str(error)) for name in names)
 
 
@@ -192,8 +224,8 @@ def _explained(job: Job, using: Steps, attempt: Attempt, finding: Finding) -> Fi
     return finding.model_copy(update={"explanation": explanation})
 
 
-def _report(job: Job, run: _Run, findings: tuple[Finding, ...]) -> Report:
-    recipe = job.loaded().recipe
+def _report(session: Session, job: Job, run: _Run, findings: tuple[Finding, ...]) -> Report:
+    recipe = job.recipe
     by_products = {
         o.name
         for o in (run.attempt.rebuild.outputs if run.attempt else ())
@@ -203,7 +235,7 @@ def _report(job: Job, run: _Run, findings: tuple[Finding, ...]) -> Report:
         vendor=recipe.vendor,
         product=recipe.product,
         version=recipe.version,
-        center=job.center.id,
+        center=job.center,
         run=job.run,
         claim=run.claim,
         seal=run.seal.digest if run.seal else None,
@@ -212,18 +244,18 @@ def _report(job: Job, run: _Run, findings: tuple[Finding, ...]) -> Report:
         verdict=worst(findings),
         artefacts=findings,
         by_products=tuple(f for f in run.seal.files if f.name in by_products) if run.seal else (),
-        environment=_environment(job, run),
+        environment=_environment(session, job, run),
         timings=run.timings,
         attempts=steps.attempts(job),
     )
 
 
-def _environment(job: Job, run: _Run) -> Environment:
-    loaded = job.loaded()
+def _environment(session: Session, job: Job, run: _Run) -> Environment:
+    loaded = job.loaded
     build = loaded.recipe.build
     engine: dict[str, str] = {}
     try:
-        facts = job.shop().engine.facts()
+        facts = session.engine.facts()
         engine = {"engine": facts.version, "kernel": facts.kernel, "cgroup": facts.cgroup}
     except EngineError:
         pass  # the outcome says so already
@@ -238,11 +270,3 @@ def _environment(job: Job, run: _Run) -> Environment:
         reviews=run.reviews,
         **engine,
     )
-
-
-def _sweep(job: Job) -> None:
-    """Remove containers that an interrupted step left behind."""
-    shop = workshop(job.center)
-    if "engine" in shop.__dict__:
-        with suppress(EngineError):  # `samebits reap` removes them once the engine is back
-            shop.engine.sweep(job.run)

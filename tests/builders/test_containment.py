@@ -13,13 +13,13 @@ from builders.build.outputs import Part
 from builders.core.errors import CancelledError
 from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.lab import Lab
 
 
 @pytest.fixture
-def lab(shop: Workshop, build_image: ProvidedImage, tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(shop, build_image, tmp_path)
+def lab(session: Session, build_image: ProvidedImage, tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(session, build_image, tmp_path)
     yield lab
     lab.assert_nothing_left()
 

@@ -17,7 +17,7 @@ from builders.core.errors import EngineError
 from builders.engine import life
 from builders.engine.life import Life
 from builders.images.provide import ProvidedImage
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.command import wait_until
 from tests.lab import Lab
 
@@ -46,15 +46,15 @@ class AtTheGate:
             gate=lab.folder / "gate",
         )
         log = lab.folder / "log"
-        return lab.shop.engine.run(spec, log=log, cancelled=lab.cancelled)
+        return lab.session.engine.run(spec, log=log, cancelled=lab.cancelled)
 
     def printed(self) -> str:
         return (self.lab.folder / "log").read_text()
 
 
 @pytest.fixture
-def gate(shop: Workshop, build_image: ProvidedImage, tmp_path: Path) -> Iterator[AtTheGate]:
-    at = AtTheGate(Lab(shop, build_image, tmp_path))
+def gate(session: Session, build_image: ProvidedImage, tmp_path: Path) -> Iterator[AtTheGate]:
+    at = AtTheGate(Lab(session, build_image, tmp_path))
     yield at
     at.lab.assert_nothing_left()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from builders.build.plan import InputFile, Plan, make_plan
+from builders.build.plan import Plan, make_plan
 from builders.container.container import (
     LABEL_CENTER,
     ContainerLimits,
@@ -17,6 +17,7 @@ from builders.container.container import (
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.words import Role
+from builders.inputs.file import InputFile
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from builders.methods.zone import zone_bytes

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from builders.build.plan import InputFile, Plan, make_plan
+from builders.build.plan import Plan, make_plan
 from builders.build.preload_library import check_library, compile_library, new_lock, provide_library
 from builders.build.rebuild import Rebuild, rebuild, stage
 from builders.core.digest import Digest
@@ -24,13 +24,14 @@ from builders.core.errors import EngineError, ImageMismatchError, InputUnavailab
 from builders.core.words import Outcome
 from builders.engine import Engine
 from builders.images.provide import ProvidedImage, provide
+from builders.inputs.file import InputFile
 from builders.inputs.inputs import gather
 from builders.inputs.vault import Vault
 from builders.preload.lock import LOCK, preload_lock, sources_digest
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.infer.wheel.folderorder import name_hash
 from pipelines.storage.directory import DirectoryStore
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.builders.recipes import SCRIPT, recipe
 from tests.lab import Lab, write_recipe
 
@@ -46,27 +47,27 @@ WAITS = ("semaphore", "condition", "mutex", "sleep")
 
 
 @pytest.fixture(scope="session")
-def library(shop: Workshop, build_image: ProvidedImage) -> Digest:
+def library(session: Session, build_image: ProvidedImage) -> Digest:
     """The locked preload, built by this very suite."""
     del build_image
-    return provide_library(shop.images, shop.engine, shop.vault, shop.workdir)
+    return provide_library(session.images, session.engine, session.vault, session.workdir)
 
 
 @pytest.fixture
 def lab(
-    shop: Workshop, build_image: ProvidedImage, library: Digest, tmp_path: Path
+    session: Session, build_image: ProvidedImage, library: Digest, tmp_path: Path
 ) -> Iterator[Lab]:
     del library
-    lab = Lab(shop, build_image, tmp_path)
+    lab = Lab(session, build_image, tmp_path)
     yield lab
     lab.assert_nothing_left()
 
 
 @pytest.fixture
-def python_lab(shop: Workshop, library: Digest, tmp_path: Path) -> Lab:
+def python_lab(session: Session, library: Digest, tmp_path: Path) -> Lab:
     del library
-    image = provide("python-wheel", shop.images, shop.engine, shop.workdir)
-    return Lab(shop, image, tmp_path)
+    image = provide("python-wheel", session.images, session.engine, session.workdir)
+    return Lab(session, image, tmp_path)
 
 
 def test_every_clock_and_every_file_time_of_c_agrees(lab: Lab) -> None:
@@ -201,8 +202,8 @@ def run_plan(lab: Lab, loaded: LoadedRecipe, plan: Plan, inputs: Sequence[InputF
         plan,
         inputs,
         image=lab.image.reference,
-        vault=lab.shop.vault,
-        engine=lab.shop.engine,
+        vault=lab.session.vault,
+        engine=lab.session.engine,
         folder=lab.folder / "attempt",
         labels=lab.labels(),
         cancelled=threading.Event(),
@@ -212,7 +213,7 @@ def run_plan(lab: Lab, loaded: LoadedRecipe, plan: Plan, inputs: Sequence[InputF
 def run_wheel(lab: Lab, **build: Any) -> tuple[Outcome, str, Path]:
     """Rebuild the tiny wheel; returns the outcome, its reason or log, and the output folder."""
     loaded = load_recipe(wheel_recipe(lab.folder / "tiny", **build))
-    inputs = gather(loaded, lab.shop.vault, lab.shop.fetcher, lab.shop.workdir)
+    inputs = gather(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
     plan = make_plan(loaded, inputs, script=None, cores=1)
     result = run_plan(lab, loaded, plan, inputs)
     said = result.reason or (lab.folder / "attempt/build.log").read_text()
@@ -334,7 +335,7 @@ def test_a_static_program_is_told_in_the_log(lab: Lab) -> None:
 
 def test_an_image_that_refuses_the_clock_builds_nothing(lab: Lab) -> None:
     loaded = load_recipe_with(lab, ["sh", "-c", "echo built > /out/out.bin"])
-    inputs = gather(loaded, lab.shop.vault, lab.shop.fetcher, lab.shop.workdir)
+    inputs = gather(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
     plan = lab.plan(loaded)
     refused = replace(plan, control={**plan.control, "preload": b"/samebits/nothing.so\n"})
     result = run_plan(lab, loaded, refused, inputs)
@@ -351,7 +352,7 @@ def load_recipe_with(lab: Lab, *steps: list[str]) -> LoadedRecipe:
 
 def test_a_clock_file_that_cannot_be_read_ends_every_program(lab: Lab) -> None:
     loaded = load_recipe_with(lab, ["true"])
-    inputs = gather(loaded, lab.shop.vault, lab.shop.fetcher, lab.shop.workdir)
+    inputs = gather(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
     plan = lab.plan(loaded)
     broken = replace(plan, control={**plan.control, "clock": b"frozen x\n"})
     try:
@@ -374,37 +375,37 @@ def test_a_build_that_waits_for_ever_says_what_the_clock_may_do(lab: Lab) -> Non
     assert result.outcome is Outcome.BUILT
 
 
-def test_the_library_is_the_locked_one_bit_for_bit(shop: Workshop, tmp_path: Path) -> None:
+def test_the_library_is_the_locked_one_bit_for_bit(session: Session, tmp_path: Path) -> None:
     lock = preload_lock()
     assert lock.sources == sources_digest(), "relock: the sources are others"
-    assert lock.config == shop.images.lock(lock.image).image.config, "relock: another image"
+    assert lock.config == session.images.lock(lock.image).image.config, "relock: another image"
     built = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         folder = tmp_path / name
-        built.append(compile_library(lock, shop.images, shop.engine, shop.vault, folder))
+        built.append(compile_library(lock, session.images, session.engine, session.vault, folder))
     assert built[0].read_bytes() == built[1].read_bytes()
-    assert new_lock(lock.image, shop.images, built[0]) == lock
+    assert new_lock(lock.image, session.images, built[0]) == lock
     text = (Path(__file__).parents[2] / "builders/preload" / LOCK).read_text()
     assert lock.to_text() == text
 
 
-def test_another_library_is_never_used(shop: Workshop, tmp_path: Path) -> None:
+def test_another_library_is_never_used(session: Session, tmp_path: Path) -> None:
     other = tmp_path / "clock.so"
     other.write_bytes(b"another library")
     with pytest.raises(ImageMismatchError, match="nothing that is known") as caught:
-        check_library(other, preload_lock(), shop.images)
+        check_library(other, preload_lock(), session.images)
     assert str(Digest.of(b"another library")) in str(caught.value)
     moved = preload_lock().model_copy(update={"config": Digest("0" * 64)})
     with pytest.raises(ImageMismatchError, match="image debian-trixie-build"):
-        check_library(other, moved, shop.images)
+        check_library(other, moved, session.images)
 
 
 def test_a_vault_that_holds_the_library_needs_no_engine(
-    shop: Workshop, library: Digest, tmp_path: Path
+    session: Session, library: Digest, tmp_path: Path
 ) -> None:
     nobody = Engine(None)
-    assert provide_library(shop.images, nobody, shop.vault, tmp_path) == library
+    assert provide_library(session.images, nobody, session.vault, tmp_path) == library
 
 
 def test_without_the_library_nothing_runs(tmp_path: Path) -> None:

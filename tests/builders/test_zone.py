@@ -18,7 +18,7 @@ from builders.methods.zone import needs_file, zone_bytes
 from builders.recipe.claim import claim_of
 from pipelines.center.center import Center
 from pipelines.cli.lint import check_recipe
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.builders.recipes import SCRIPT, recipe
 from tests.lab import Lab, write_recipe
 from tests.madeimages import made_image
@@ -73,11 +73,13 @@ def test_a_zone_is_a_file(zone: str, code: int, tmp_path: Path) -> None:
 def test_lint_refuses_a_zone_that_the_image_cannot_know(tmp_path: Path) -> None:
     center = Center(id="local", home=tmp_path, store=tmp_path / "store", recipes=tmp_path)
     for name, package in (("bare", "python3"), ("full", "tzdata")):
-        made_image(tmp_path / "images", name, [package], Workshop(center).vault)
+        made_image(tmp_path / "images", name, [package], Session(center).vault)
 
     def checked(image: str, zone: str) -> None:
         build = {"image": image, "timezone": zone}
-        check_recipe(write_recipe(tmp_path / "tool", [["true"]], build=build), center)
+        check_recipe(
+            write_recipe(tmp_path / "tool", [["true"]], build=build), Session(center).images
+        )
 
     with pytest.raises(RecipeError, match=r"Europe/Berlin in image bare.*package tzdata") as caught:
         checked("bare", "Europe/Berlin")
@@ -88,9 +90,9 @@ def test_lint_refuses_a_zone_that_the_image_cannot_know(tmp_path: Path) -> None:
 
 
 def test_an_unknown_zone_ends_the_build_with_that_reason(
-    shop: Workshop, build_image: ProvidedImage, tmp_path: Path
+    session: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
-    lab = Lab(shop, build_image, tmp_path)
+    lab = Lab(session, build_image, tmp_path)
     result = lab.shell("date +%Z > /out/out.bin", build={"timezone": "Europe/Berln"})
     assert (result.outcome, result.exit_code) == (Outcome.BUILD_FAILED, 69)
     assert "the image has no /usr/share/zoneinfo/Europe/Berln" in (result.reason or "")

@@ -14,7 +14,6 @@ from infra.bench.samplelog import Tree as MadeTree
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle import Bundle
 from pipelines.bundle.check import CheckResult, GivenFile, Trust, check_bundle
-from pipelines.bundle.export import card_of
 from pipelines.bundle.layout import (
     CARD,
     EVIDENCE,
@@ -30,6 +29,7 @@ from pipelines.bundle.layout import (
     sums_of,
 )
 from pipelines.center.center import Center
+from pipelines.center.export import card_of
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report

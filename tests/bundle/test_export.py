@@ -17,6 +17,8 @@ from infra.bench.check import loaded, loaded_heavy
 from pipelines.bundle import Bundle
 from pipelines.bundle.export import Exported, export
 from pipelines.center.center import Center, load_center
+from pipelines.center.export import export_source
+from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.local_policy import make_local_policy
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.artefacts import put_pointers
@@ -26,7 +28,6 @@ from pipelines.evidence.records import find_run
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import named
 from pipelines.evidence.signing import create_key, load_key
-from pipelines.log.heartbeats import beat
 from pipelines.policy import load_policy
 from pipelines.signer.local import log_signer
 from pipelines.storage.directory import DirectoryStore
@@ -89,7 +90,8 @@ class Filled:
         center, now = load_center(self.file), datetime.now(UTC)
         policy = load_policy(center.policy, home=center.home, now=now)
         run = find_run(self.store, RELEASE, RUN)
-        return export(self.store, run, center, self.book().log, policy=policy, now=now)
+        source = export_source(center, self.book().log)
+        return export(self.store, run, source, policy=policy, now=now)
 
     def export(self) -> bytes:
         return self.made().data
@@ -286,7 +288,7 @@ def test_the_newest_heartbeat_comes_along_unless_it_is_younger(tmp_path: Path) -
     filled = Filled(tmp_path, "identical")
     key = load_key(filled.center.key_folder, "statements")
     book = filled.book()
-    beat(
+    publish_heartbeat(
         center="zurich",
         book=book,
         store=filled.store,

@@ -13,10 +13,9 @@ from pipelines.bundle.layout import POLICY
 from pipelines.center.center import Center
 from pipelines.center.local_policy import local_policy_file
 from pipelines.evidence.dsse import Envelope
-from pipelines.verify.session import Workshop
-from pipelines.verify.verify import job_for, verify
+from pipelines.verify.session import Session
 from tests.command import Ended, samebits
-from tests.lab import write_recipe
+from tests.lab import verified, write_recipe
 from tests.policy.reviews.closed import TEXTS, files, write_private
 
 SHIPPED = b"two\n"
@@ -25,19 +24,18 @@ SHIPPED = b"two\n"
 class Ran:
     """A recipe that was verified, and its bundle."""
 
-    def __init__(self, folder: Path, center: Center, script: str, product: str) -> None:
+    def __init__(self, folder: Path, session: Session, script: str, product: str) -> None:
         recipe = write_recipe(
             folder / product,
             [["sh", "-c", script]],
             shipped=SHIPPED,
             by_products=["*.debug"],
         )
-        with job_for(recipe, center) as job:
-            self.report = verify(job)
-        self.home, self.folder = center.home, folder / product
+        self.report = verified(session, recipe)
+        self.home, self.folder = session.center.home, folder / product
         self.artefact = self.folder / "out.bin"
         self.bundle = folder / f"{product}.bundle.tar"
-        self.policy = local_policy_file(center.home)
+        self.policy = local_policy_file(session.center.home)
 
     def export(self) -> Ended:
         release = self.report.release
@@ -51,10 +49,10 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def same(
-    center: Center, build_image: ProvidedImage, tmp_path_factory: pytest.TempPathFactory
+    session: Session, build_image: ProvidedImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Ran:
     script = "echo two > /out/out.bin; echo symbols > /out/out.debug"
-    ran = Ran(tmp_path_factory.mktemp("real"), center, script, "same")
+    ran = Ran(tmp_path_factory.mktemp("real"), session, script, "same")
     assert ran.export().code == 0
     return ran
 
@@ -84,13 +82,13 @@ def test_the_shipped_file_is_known_by_its_digest(same: Ran) -> None:
 
 
 def test_a_real_difference_and_a_real_failure_check_too(
-    center: Center, build_image: ProvidedImage, tmp_path: Path
+    session: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
-    failing = Ran(tmp_path, center, "exit 3", "failing")
+    failing = Ran(tmp_path, session, "exit 3", "failing")
     assert failing.export().code == 0
     ended = failing.check()
     assert (ended.code, "BUILD_FAILED" in ended.out) == (2, True), ended.out
-    chance = Ran(tmp_path, center, "cp /proc/sys/kernel/random/uuid /out/out.bin", "chance")
+    chance = Ran(tmp_path, session, "cp /proc/sys/kernel/random/uuid /out/out.bin", "chance")
     assert chance.export().code == 0
     ended = chance.check("--file", chance.artefact)
     assert ended.code == 1
@@ -108,7 +106,7 @@ def test_a_real_difference_and_a_real_failure_check_too(
 )
 def test_a_bundle_of_closed_source_checks_and_tells_nothing(
     center: Center,
-    shop: Workshop,
+    session: Session,
     build_image: ProvidedImage,
     tmp_path: Path,
     script: str,
@@ -116,10 +114,9 @@ def test_a_bundle_of_closed_source_checks_and_tells_nothing(
 ) -> None:
     folder = tmp_path / f"closed{code}"
     recipe = write_private(
-        folder, shop.vault, [["sh", "-c", script]], by_products=["*.debug"], shipped=b"shipped"
+        folder, session.vault, [["sh", "-c", script]], by_products=["*.debug"], shipped=b"shipped"
     )
-    with job_for(recipe, center) as job:
-        report = verify(job)
+    report = verified(session, recipe)
     out = tmp_path / "closed.bundle.tar"
     done = samebits("evidence", "export", report.release, "--out", out, home=center.home)
     assert done.code == 0, done.err

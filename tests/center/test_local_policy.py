@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.center.center import LOCAL, Center
+from pipelines.center.keys import center_key
 from pipelines.center.local_policy import local_policy_file, make_local_policy
 from pipelines.cli.center import command
 from pipelines.evidence.errors import KeyFileError
 from pipelines.policy import Policy, load_policy
-from pipelines.signer.local import center_key
 from tests.policy.world import NOW
 
 YAML = "schema: samebits/center/v1\nid: zurich\noperator: acme\nregion: europe\nhome: home\n"

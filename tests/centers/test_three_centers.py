@@ -22,7 +22,7 @@ from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.bundle import Bundle
 from pipelines.bundle.check import Status
 from pipelines.bundle.layout import PROOF
-from pipelines.center.keys import log_key
+from pipelines.center.keys import center_key, log_key
 from pipelines.center.logs import check_whole, own_log, own_witness, peer_log
 from pipelines.consensus.result import Result
 from pipelines.evidence.dsse import Envelope
@@ -35,11 +35,10 @@ from pipelines.log.gaps import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import Sight
-from pipelines.nightly.rounds import beat_round, witness_round
+from pipelines.nightly.rounds import publish_heartbeat_of, witness_round
 from pipelines.policy import read_source
 from pipelines.policy.joining import Wishes, join_policies
-from pipelines.signer.local import center_key
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from tests.centers.three import (
     NAMES,
     PRODUCT,
@@ -97,13 +96,13 @@ def three(ran: Ran, tmp_path: Path) -> Iterator[Three]:
 def meet(three: Three) -> None:
     """Let every center beat, look at the others' logs, and take in their cosignatures."""
     for name in NAMES:
-        beat_round(three.center(name))
+        publish_heartbeat_of(three.session(name))
     for name in NAMES * 2:
-        witness_round(three.center(name))
+        witness_round(three.session(name))
 
 
 def sights(three: Three, witness: str) -> dict[str, Sight]:
-    return {peer: seen.sight for peer, seen in witness_round(three.center(witness))}
+    return {peer: seen.sight for peer, seen in witness_round(three.session(witness))}
 
 
 def test_three_honest_centers_confirm_a_release(ran: Ran) -> None:
@@ -221,11 +220,11 @@ def test_a_peer_that_answers_rubbish_is_named_and_refused(three: Three) -> None:
 def test_a_peer_that_rolls_its_log_back_is_refused(three: Three) -> None:
     log = three.root / "asia" / "store" / "public" / "log"
     shutil.copytree(log, three.root / "before")
-    beat_round(three.center("asia"))
+    publish_heartbeat_of(three.session("asia"))
     assert sights(three, "europe")["asia"] is Sight.COSIGNED
     shutil.rmtree(log)
     (three.root / "before").rename(log)
-    seen = dict(witness_round(three.center("europe")))["asia"]
+    seen = dict(witness_round(three.session("europe")))["asia"]
     assert (seen.sight, seen.complaint) == (Sight.REFUSED, Complaint.SHORTENED)
     assert sights(three, "americas")["asia"] is Sight.COSIGNED  # it never saw the longer log
 
@@ -277,8 +276,8 @@ def test_a_clock_an_hour_ahead_changes_nothing(
                        "pipelines.nightly.rounds", "pipelines.center.logs"):  # fmt: skip
             patched.setattr(f"{module}.datetime", Ahead)
         report = three.verify("asia", "tool")
-        beat_round(three.center("asia"))
-        witness_round(three.center("asia"))
+        publish_heartbeat_of(three.session("asia"))
+        witness_round(three.session("asia"))
     assert report.run > f"{datetime.now(UTC) + timedelta(minutes=50):%Y%m%dT%H%M%SZ}"
     found = three.said("europe", "tool")
     assert (found.result, len(found.matched)) == (Result.CONFIRMED, 3)
@@ -286,7 +285,7 @@ def test_a_clock_an_hour_ahead_changes_nothing(
         report.run
     ]
     assert sights(three, "europe")["asia"] is Sight.COSIGNED
-    witness_round(three.center("asia"))
+    witness_round(three.session("asia"))
     result = three.checked(three.bundle("asia", run_name(report)))
     assert result.exit_code == 0, [s for s in result.steps if s.status is not Status.OK]
 
@@ -336,7 +335,7 @@ def with_checkpoint(bundle: bytes, note: bytes) -> bytes:
 
 def test_a_statement_on_its_way_into_the_log_is_no_gap(three: Three) -> None:
     asia = three.center("asia")
-    book = workshop(asia).logbook()
+    book = Session(asia).logbook()
     run = three.echo("asia", "tool")
     with book.storing(run.folder()):
         for record, envelope in run.envelopes(center_key(asia)).items():

@@ -9,31 +9,34 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builders.build.plan import InputFile
 from builders.build.seal import SealedFile
 from builders.core.runid import RunId
 from builders.images.provide import ProvidedImage
+from builders.inputs.file import InputFile
+from builders.recipe.recipe import load_recipe
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.bundle.check import CheckResult, Trust, check_bundle
 from pipelines.bundle.export import export
-from pipelines.center.center import Center, load_center
+from pipelines.center.center import Center, load_center, recipes_folder
+from pipelines.center.export import export_source
+from pipelines.center.keys import center_key
 from pipelines.center.local_policy import make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
-from pipelines.consensus.desk import join_release, open_desk, publish_joined
+from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.records import RunName
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.nightly.rounds import publish_joined
 from pipelines.policy import ConsensusRules, Policy, SignedPolicy, load_policy, read_source
 from pipelines.policy.joining import Wishes, join_policies
 from pipelines.policy.signed import add_signature
-from pipelines.signer.local import center_key
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify import steps
 from pipelines.verify.job import Job
-from pipelines.verify.session import recipes_folder, workshop
+from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps, job_for, verify
 from tests.lab import write_recipe
 
@@ -51,6 +54,7 @@ class Three:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._sessions: dict[str, Session] = {}
 
     @classmethod
     def made(cls, root: Path) -> Three:
@@ -81,11 +85,13 @@ class Three:
 
     def close(self) -> None:
         """Let go of the engine."""
-        for name in NAMES:
-            shop = workshop(self.center(name))
-            if "engine" in shop.__dict__:
-                shop.engine.close()
-        workshop.cache_clear()
+        for session in self._sessions.values():
+            session.__exit__()
+        self._sessions.clear()
+
+    def session(self, name: str) -> Session:
+        """Return the services of a center."""
+        return self._sessions.setdefault(name, Session(self.center(name)))
 
     def file(self, name: str) -> Path:
         return self.root / f"{name}.yaml"
@@ -133,8 +139,9 @@ class Three:
         return self.root / name / "recipes" / "releases" / "lab" / product / "1.yaml"
 
     def verify(self, name: str, product: str, using: Steps | None = None) -> Report:
-        with job_for(self.recipe(name, product), self.center(name)) as job:
-            return verify(job, using)
+        session = self.session(name)
+        with job_for(session, self.recipe(name, product)) as job:
+            return verify(session, job, using)
 
     def tampered(self, name: str, product: str) -> Steps:
         """Return the steps of a center whose machine builds other bytes from the same recipe."""
@@ -147,20 +154,23 @@ class Three:
             image: ProvidedImage,
             purpose: str = steps.JUDGED,
         ) -> Attempt:
-            mine = job.model_copy(update={"recipe": other})
-            return steps.run_rebuild(mine, inputs, image, purpose)
+            mine = replace(job, loaded=load_recipe(other))
+            return steps.run_rebuild(self.session(name), mine, inputs, image, purpose)
 
-        return Steps(
-            run_rebuild=rebuild, explain_difference=lambda _, finding, __: finding.explanation
+        return replace(
+            Steps.of(self.session(name)),
+            run_rebuild=rebuild,
+            explain_difference=lambda _, finding, __: finding.explanation,
         )
 
     def join(self, name: str, product: str, *, publish: bool = False) -> ReleaseConsensus:
         """Let a center join a release, and sign what came of it."""
         now = datetime.now(UTC)
-        desk = open_desk(self.center(name), now)
-        joined = join_release(desk, ReleaseName.parse(f"lab/{product}@1"))
+        session = self.session(name)
+        view = session.consensus_view(now)
+        joined = join_release(view, ReleaseName.parse(f"lab/{product}@1"))
         if publish:
-            publish_joined(desk, joined, now)
+            publish_joined(session, view, joined, now)
         return joined.consensus
 
     def said(self, name: str, product: str) -> Consensus:
@@ -170,7 +180,7 @@ class Three:
     def say(self, run: MadeUpRun, name: str, key: EnvelopeSigner | None = None) -> None:
         """Store and log the statements of a made-up run as center `name` would."""
         center = self.center(name)
-        book = workshop(center).logbook()
+        book = self.session(name).logbook()
         with book.storing(run.folder()):
             for record, envelope in run.envelopes(key or center_key(center)).items():
                 self.store(name).put_record(run.folder() + record, envelope.to_bytes())
@@ -195,10 +205,12 @@ class Three:
     def bundle(self, name: str, report: RunName) -> bytes:
         """Export a run of a center."""
         center, now = self.center(name), datetime.now(UTC)
-        shop = workshop(center)
+        session = self.session(name)
         policy = load_policy(center.policy, home=center.home, now=now)
-        book = shop.logbook()
-        return export(shop.store, report, center, book.log, policy=policy, now=now).data
+        book = session.logbook()
+        return export(
+            session.store, report, export_source(center, book.log), policy=policy, now=now
+        ).data
 
     def checked(self, bundle: bytes, max_age: timedelta | None = None) -> CheckResult:
         """Check a bundle as a customer does who has nothing but the policy."""

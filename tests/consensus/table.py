@@ -13,15 +13,14 @@ from click.testing import CliRunner
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
-from pipelines.center.keys import log_key, public_keys
+from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.cli.consensus import command
 from pipelines.evidence.signing import create_key
 from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
 from pipelines.policy.signed import add_signature
-from pipelines.signer.local import center_key
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE
 
 NAMES = ("europe", "asia")
@@ -54,6 +53,10 @@ class Table:
     def center(self, name: str) -> Center:
         return load_center(self.file(name))
 
+    def session(self, name: str) -> Session:
+        """Return new services of a center."""
+        return Session(self.center(name))
+
     def publish(self, name: str, **changes: Any) -> MadeUpRun:
         """Do what a run does at its end: store its outputs and statements, and log those."""
         center = self.center(name)
@@ -71,7 +74,7 @@ class Table:
         store = DirectoryStore(self.root / name / "store")
         for content in run.outputs.values():
             store.put_cas(Visibility.PRIVATE, content)
-        book = workshop(center).logbook()
+        book = self.session(name).logbook()
         with book.storing(run.folder()):
             for record, envelope in run.envelopes(center_key(center)).items():
                 store.put_record(run.folder() + record, envelope.to_bytes())

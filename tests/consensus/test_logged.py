@@ -9,11 +9,12 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
 from infra.bench.madeup import MadeUpFile
-from pipelines.consensus.desk import check_summary, open_desk
+from pipelines.center.keys import center_key
 from pipelines.consensus.logged import LogIndexes
 from pipelines.consensus.remembered import LogMemory
 from pipelines.consensus.silence import Asked
 from pipelines.consensus.verified import SilentError
+from pipelines.consensus.view import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
@@ -22,7 +23,6 @@ from pipelines.evidence.statements import SummaryStatement
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.tiles import CHECKPOINT
-from pipelines.signer.local import center_key
 from pipelines.storage.directory import DirectoryStore
 from tests.consensus.table import NAMES, Table
 from tests.consensus.world import CONTENT, FILE, RELEASE
@@ -33,17 +33,17 @@ def test_whoever_checks_summaries_reads_no_leaf_of_a_log_twice(table: Table) -> 
     for name in NAMES:
         table.publish(name)
     _, told = table.run("--publish")
-    europe, memory = table.center("europe"), LogMemory()
+    view, memory = table.session("europe").consensus_view(datetime.now(UTC)), LogMemory()
     (name,) = (n for n in told["published"] if n.startswith("public/consensus"))
     store = DirectoryStore(table.root / "europe" / "store")
     summary = statement_of(Envelope.from_bytes(store.get(name, 1 << 20)))
     assert isinstance(summary, SummaryStatement)
-    check_summary(europe, summary, datetime.now(UTC), memory=memory)
+    check_summary(view, summary, datetime.now(UTC), memory=memory)
     for bundle in (table.root / "asia/store/public/log/tile/entries/000.p").iterdir():
         bundle.unlink()
-    check_summary(europe, summary, datetime.now(UTC), memory=memory)
+    check_summary(view, summary, datetime.now(UTC), memory=memory)
     with pytest.raises(RefusedError):
-        check_summary(europe, summary, datetime.now(UTC), memory=LogMemory())
+        check_summary(view, summary, datetime.now(UTC), memory=LogMemory())
 
 
 def test_what_a_peer_has_logged_and_shows_no_more_takes_its_match_away(table: Table) -> None:
@@ -99,8 +99,8 @@ def test_a_peer_that_did_not_answer_once_is_not_asked_again() -> None:
 def test_a_log_that_is_broken_is_read_once(table: Table) -> None:
     table.publish("asia")
     store = MemoryStore()
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
-    logs = LogIndexes({"asia": store}, desk.policy.policy)
+    view = table.session("europe").consensus_view(datetime.now(UTC))
+    logs = LogIndexes({"asia": store}, view.policy.policy)
     for _ in range(3):
         with pytest.raises(LogError):
             logs("asia", Digest.of(b""))
@@ -110,10 +110,10 @@ def test_a_log_that_is_broken_is_read_once(table: Table) -> None:
 def test_a_log_that_cannot_be_read_is_silence(table: Table) -> None:
     store, memory = MemoryStore(), LogMemory()
     store.fail_on("get")
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
+    view = table.session("europe").consensus_view(datetime.now(UTC))
     for logs in (
-        LogIndexes({"asia": store}, desk.policy.policy),
-        LogIndexes({"asia": store}, desk.policy.policy, memory=memory),
+        LogIndexes({"asia": store}, view.policy.policy),
+        LogIndexes({"asia": store}, view.policy.policy, memory=memory),
     ):
         store.calls.clear()
         for _ in range(3):
@@ -128,7 +128,7 @@ def test_a_log_that_is_too_large_for_a_memory_is_read_and_not_taken_in(
 ) -> None:
     run = table.publish("asia")
     folder = table.root / "asia" / "store"
-    policy = open_desk(table.center("europe"), datetime.now(UTC)).policy.policy
+    policy = table.session("europe").consensus_view(datetime.now(UTC)).policy.policy
     envelopes = run.envelopes(center_key(table.center("asia"))).values()
     memory = LogMemory(limit=len(envelopes) + room)
     logs = LogIndexes({"asia": DirectoryStore(folder)}, policy, memory=memory)
@@ -148,7 +148,7 @@ def test_a_log_that_is_too_large_for_a_memory_drives_no_other_out(table: Table) 
     for run in ("20260102T030405Z-00000002", "20260103T030405Z-00000003"):
         table.publish("asia", run=run)
     stores = {name: DirectoryStore(table.root / name / "store") for name in NAMES}
-    policy = open_desk(table.center("europe"), datetime.now(UTC)).policy.policy
+    policy = table.session("europe").consensus_view(datetime.now(UTC)).policy.policy
     memory = LogMemory(limit=len(small.envelopes(center_key(table.center("europe")))))
     before = LogIndexes(stores, policy, memory=memory)
     told = [before.about(name, str(RELEASE)) for name in NAMES]
@@ -162,14 +162,14 @@ def test_a_log_that_is_too_large_for_a_memory_drives_no_other_out(table: Table) 
 def test_only_the_releases_that_are_asked_about_are_kept(table: Table) -> None:
     run = table.publish("asia")
     store = DirectoryStore(table.root / "asia" / "store")
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
+    view = table.session("europe").consensus_view(datetime.now(UTC))
     envelope = next(iter(run.envelopes(center_key(table.center("asia"))).values()))
     other = ReleaseName(vendor="acme", product="other", version="1.0")
     for releases, expected in (([RELEASE], True), ([other], False), (None, True)):
-        logs = LogIndexes({"asia": store}, desk.policy.policy, releases)
+        logs = LogIndexes({"asia": store}, view.policy.policy, releases)
         assert (logs("asia", envelope.digest()) is not None) is expected
-    assert LogIndexes({}, desk.policy.policy)("asia", envelope.digest()) is None
-    empty = LogIndexes({"asia": DirectoryStore(table.root / "none")}, desk.policy.policy)
+    assert LogIndexes({}, view.policy.policy)("asia", envelope.digest()) is None
+    empty = LogIndexes({"asia": DirectoryStore(table.root / "none")}, view.policy.policy)
     with pytest.raises(LogError):
         empty("asia", envelope.digest())
     assert store.get(CHECKPOINT, MAX_NOTE)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from builders.archives import Limits
 from builders.core.digest import Digest
-from pipelines.explain.causes import causes, nondeterministic
+from pipelines.explain.causes import causes
 from pipelines.explain.firstlook import first_look
+from pipelines.judge.compare import nondeterministic
 from pipelines.judge.look import FirstLook, MemberLook
 
 Maker = Callable[..., bytes]

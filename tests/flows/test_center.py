@@ -22,7 +22,7 @@ from builders.images.provide import ProvidedImage
 from pipelines.services import services
 from pipelines.services.process import marked
 from pipelines.services.secret import read_auth
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.command import Ended, samebits, wait_until
 from tests.lab import write_recipe
 from tests.services.stand import Stand
@@ -143,17 +143,17 @@ def test_a_center_that_is_half_up_can_be_upped_again(stand: Stand) -> None:
 
 
 def test_down_leaves_nothing_and_can_be_asked_twice(
-    stand: Stand, night: Ended, shop: Workshop
+    stand: Stand, night: Ended, session: Session
 ) -> None:
     endless = stand.release("endless", "sleep 200")
     stand.ask("verify-release", recipe=str(endless))
-    wait_until(lambda: stand.builds(shop.engine), seconds=60)
+    wait_until(lambda: stand.builds(session.engine), seconds=60)
     marks = [known.mark for one in everything(stand) if (known := one.known()) is not None]
     assert len(marks) == 3
     ended = stand.run("center", "down", "--json")
     assert set(ended.document()["stopped"]) == {"server", "worker-1", "worker-2"}
     assert [pid for mark in marks for pid in marked(mark)] == []
-    stand.assert_nothing_left(shop.engine)
+    stand.assert_nothing_left(session.engine)
     assert stand.run("center", "down", "--json").document()["stopped"] == []
     assert stand.run("center", "status").code == 2
 

@@ -13,7 +13,7 @@ from pipelines.nightly.due import due
 from pipelines.nightly.reaping import reap_center
 from pipelines.nightly.releases import Release, releases
 from pipelines.services import services
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.command import wait_until
 from tests.services.stand import Stand
 
@@ -26,8 +26,8 @@ def stand(standing_center: Stand) -> Stand:
 
 
 @pytest.fixture
-def engine(shop: Workshop) -> Engine:
-    return shop.engine
+def engine(session: Session) -> Engine:
+    return session.engine
 
 
 def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engine: Engine) -> None:
@@ -40,7 +40,8 @@ def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engi
     stand.up()
     stand.wait(stand.ask("reap"))
     night = stand.night(asked)
-    reap_center(stand.center)
+    with Session(stand.center) as session:
+        reap_center(session)
     record = json.loads((stand.center.home / f"store/public/nights/stand/{night}.json").read_text())
     assert {r["release"]: r["verdict"] for r in record["releases"]} == {
         "lab/quick@1": "IDENTICAL",
@@ -83,10 +84,10 @@ def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engin
 
 
 def test_two_workers_with_the_same_release_give_one_verdict(
-    stand: Stand, engine: Engine, shop: Workshop
+    stand: Stand, engine: Engine, session: Session
 ) -> None:
     stand.release("shared", "sleep 2; echo one > /out/out.bin")
-    found = [r for r in releases(stand.recipes, shop.images) if isinstance(r, Release)]
+    found = [r for r in releases(stand.recipes, session.images) if isinstance(r, Release)]
     (one,) = due([r for r in found if r.release == "lab/shared@1"], None, rebuild_every=7)
     night = "20260101T000000Z-00000000"
     shard = [one.model_dump(mode="json", exclude_none=True)]

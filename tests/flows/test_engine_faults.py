@@ -12,7 +12,7 @@ import pytest
 from builders.engine import Engine
 from builders.images.provide import provide
 from pipelines.services import services
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.builders.ownengine import OwnEngine, own_engine
 from tests.command import finish, started, wait_until
 from tests.lab import write_recipe
@@ -23,8 +23,8 @@ PATIENT = "touch /tmp/begun; until [ -e /tmp/go ]; do sleep 0.1; done; echo one 
 
 
 @pytest.fixture(scope="module")
-def own(shop: Workshop) -> Iterator[OwnEngine]:
-    image = provide(IMAGE, shop.images, shop.engine, shop.workdir)
+def own(session: Session) -> Iterator[OwnEngine]:
+    image = provide(IMAGE, session.images, session.engine, session.workdir)
     with own_engine() as engine:
         engine.hold(image.reference)
         yield engine

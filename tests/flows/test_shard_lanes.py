@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,32 +16,34 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, InputUnavailableError
-from pipelines.center.center import Center, load_center
+from pipelines.center.center import load_center
 from pipelines.flows import verify_shard as module
 from pipelines.nightly.due import Due
 from pipelines.nightly.record import Why
-from pipelines.verify.session import Workshop, workshop
+from pipelines.verify.session import Session
+from pipelines.verify.verify import Steps
 
 Work = Callable[[str], None]
 
 
 @pytest.fixture
-def center(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     path = tmp_path / "center.yaml"
     path.write_text("schema: samebits/center/v1\nid: lab\nhome: home\n")
-    monkeypatch.setattr(Workshop, "prepare", lambda _: None)
+    monkeypatch.setattr(Session, "prepare", lambda _: None)
     monkeypatch.setattr(module, "get_run_logger", lambda: logging.getLogger("shard"))
-    yield path
-    workshop.cache_clear()
+    return Session(load_center(path))
 
 
-def run(path: Path, monkeypatch: pytest.MonkeyPatch, work: Work, names: str = "abcde") -> None:
-    def one(_center: Center, _night: str, due: Due, **_: Any) -> SimpleNamespace:
+def run(
+    session: Session, monkeypatch: pytest.MonkeyPatch, work: Work, names: str = "abcde"
+) -> None:
+    def one(_session: Session, _night: str, due: Due, **_: Any) -> SimpleNamespace:
         work(due.release)
         return SimpleNamespace(verdict="IDENTICAL", mode="rebuilt", why=due.why)
 
     monkeypatch.setattr(module, "run_one", one)
-    module.verify_shard.fn(str(path), "night", [due(n).model_dump(mode="json") for n in names])
+    module._verify_all(session, "night", [due(n).model_dump(mode="json") for n in names])
 
 
 def due(name: str) -> Due:
@@ -52,7 +54,7 @@ def due(name: str) -> Due:
 
 
 def test_two_releases_are_worked_on_at_once_and_no_more(
-    center: Path, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both, lock, here, most = threading.Barrier(2), threading.Lock(), list[str](), 0
 
@@ -65,11 +67,13 @@ def test_two_releases_are_worked_on_at_once_and_no_more(
         with lock:
             here.remove(name)
 
-    run(center, monkeypatch, work, "abcdef")
+    run(session, monkeypatch, work, "abcdef")
     assert most == 2
 
 
-def test_what_breaks_costs_no_other_its_turn(center: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_breaks_costs_no_other_its_turn(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = []
 
     def work(name: str) -> None:
@@ -78,22 +82,21 @@ def test_what_breaks_costs_no_other_its_turn(center: Path, monkeypatch: pytest.M
         done.append(name)
 
     with pytest.raises(RuntimeError, match="2 of 5 releases have no result"):
-        run(center, monkeypatch, work)
+        run(session, monkeypatch, work)
     assert sorted(done) == ["a", "c", "e"]
 
 
 def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
-    center: Path, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, ended, both = [], [], threading.Barrier(3)
-    shop = workshop(load_center(center))
 
     def work(name: str) -> None:
         begun.append(name)
         both.wait(timeout=10)
-        assert shop.cancelled.wait(timeout=10)
+        assert session.cancelled.wait(timeout=10)
         ended.append(name)
-        shop.go_on()
+        session.raise_if_cancelled()
 
     def stop() -> None:
         both.wait(timeout=10)
@@ -101,16 +104,15 @@ def test_who_stops_it_stops_both_lanes_and_begins_nothing_more(
 
     threading.Thread(target=stop).start()
     with pytest.raises(KeyboardInterrupt):
-        run(center, monkeypatch, work)
+        run(session, monkeypatch, work)
     assert sorted(begun) == sorted(ended) == ["a", "b"]
 
 
 def test_a_lane_that_starts_while_it_is_stopped_is_waited_for(
-    center: Path, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupt can come after a thread has started and before its pool knows of it."""
     ended, began = [], threading.Event()
-    shop = workshop(load_center(center))
 
     class Stopped(ThreadPoolExecutor):
         def submit(self, *words: Any, **named: Any) -> Future[Any]:
@@ -121,18 +123,24 @@ def test_a_lane_that_starts_while_it_is_stopped_is_waited_for(
 
     def work(name: str) -> None:
         began.set()
-        assert shop.cancelled.wait(timeout=10)
+        assert session.cancelled.wait(timeout=10)
         time.sleep(0.2)
         ended.append(name)
 
     monkeypatch.setattr(module, "ThreadPoolExecutor", Stopped)
     with pytest.raises(KeyboardInterrupt):
-        run(center, monkeypatch, work)
+        run(session, monkeypatch, work)
     assert ended == ["a"]
 
 
-def test_what_was_stopped_is_not_published(center: Path) -> None:
-    shop = workshop(load_center(center))
-    shop.cancelled.set()
+def test_what_was_stopped_is_not_published(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.cancelled.set()
+    using: list[Steps] = []
+    monkeypatch.setattr(module, "tasks", Steps.of)
+    monkeypatch.setattr(module, "verify", lambda _session, _job, steps, **_: using.append(steps))
+    job: Any = None
+    module._verify(session, job)
     with pytest.raises(CancelledError):
-        module._publish(SimpleNamespace(shop=lambda: shop), None)  # type: ignore[arg-type]
+        using[0].publish(job, job)

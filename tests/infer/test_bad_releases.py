@@ -29,7 +29,7 @@ from pipelines.infer.wheel import search
 from pipelines.infer.wheel.hypothesis import Hypothesis
 from pipelines.infer.wheel.sdist import read_sdist
 from pipelines.infer.wheel.tryout import Tried
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.infer.workbench import (
     RELEASED,
     TIMED_OUT,
@@ -170,7 +170,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = vendors(tmp_path)
     home = tmp_path / "home"
     center = Center(id="local", home=home, store=home / "store", recipes=tmp_path / "recipes")
-    shop: Any = Workshop(center)
+    shop: Any = Session(center)
     made_image(
         tmp_path / "recipes" / "images",
         "python-wheel",

@@ -27,7 +27,7 @@ from pipelines.infer.trail import Trail
 from pipelines.infer.wheel.search import Limits
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.madeimages import made_image
 
 PURL = "pkg:deb/debian/tool@1.0?arch=source"
@@ -111,7 +111,7 @@ class Mirror:
 def shop(tmp_path: Path) -> Any:
     home = tmp_path / "home"
     center = Center(id="local", home=home, store=home / "store", recipes=tmp_path)
-    shop: Any = Workshop(center)
+    shop: Any = Session(center)
     made_image(tmp_path / "images", "debian-trixie-build", ["gcc"], shop.vault)
     shop.fetcher = Mirror()
     shop.engine = SimpleNamespace(sweep=lambda _: 0)

@@ -21,7 +21,7 @@ from pipelines.infer.debian import search as debiansearch
 from pipelines.infer.debian.buildinfo import load_build_record
 from pipelines.infer.debian.image import image_with
 from pipelines.infer.debian.search import infer_debian
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.command import RELEASES, samebits
 from tests.infer.test_debian_buildinfo import REAL
 
@@ -48,15 +48,15 @@ class BadMirror:
         return paths
 
 
-def with_mirror(shop: Workshop, folder: Path, mirror: BadMirror) -> Workshop:
+def with_mirror(shop: Session, folder: Path, mirror: BadMirror) -> Session:
     """Return a workshop with an empty vault, and the signed lists of `shop`."""
-    bad = Workshop(Center(id="local", home=folder / "home", store=folder / "store"))
+    bad = Session(Center(id="local", home=folder / "home", store=folder / "store"))
     bad.__dict__.update(states=shop.states, fetcher=mirror, engine=shop.engine)
     return bad
 
 
 def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
-    shop: Workshop,
+    shop: Session,
     build_image: ProvidedImage,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -92,7 +92,7 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
 
 
 def test_a_recorded_build_is_tried_as_it_was_recorded(
-    shop: Workshop, build_image: ProvidedImage, tmp_path: Path
+    shop: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
     del build_image
     moved, lying = tmp_path / "moved.buildinfo", tmp_path / "lying.buildinfo"
@@ -129,7 +129,7 @@ def test_a_recorded_build_is_tried_as_it_was_recorded(
 
 
 def test_a_rebuild_without_new_source_is_rebuilt_with_its_recorded_entry(
-    shop: Workshop, build_image: ProvidedImage
+    shop: Session, build_image: ProvidedImage
 ) -> None:
     del build_image
     trail = infer_debian(SEEKER, shop, record=load_build_record(BINNMU))
@@ -164,7 +164,7 @@ def test_a_source_that_nobody_lists_is_one_clear_line(
     ],
 )
 def test_a_source_that_cannot_be_had_is_one_finding_and_nothing_runs(
-    shop: Workshop, tmp_path: Path, served: bytes | None, cause: str, said: str
+    shop: Session, tmp_path: Path, served: bytes | None, cause: str, said: str
 ) -> None:
     bad = with_mirror(shop, tmp_path, BadMirror(shop.fetcher, served))
     trail = infer_debian(NETBASE, bad)
@@ -175,7 +175,7 @@ def test_a_source_that_cannot_be_had_is_one_finding_and_nothing_runs(
     assert list(bad.workdir.iterdir()) == []
 
 
-def test_a_version_that_the_suite_lacks_is_one_clear_line(shop: Workshop) -> None:
+def test_a_version_that_the_suite_lacks_is_one_clear_line(shop: Session) -> None:
     with pytest.raises(InputUnavailableError, match="no such source in suite trixie"):
         infer_debian("pkg:deb/debian/netbase@0.1?arch=source", shop)
 
@@ -202,7 +202,7 @@ class Images:
 
 def test_a_second_source_with_the_same_needs_starts_warm(tmp_path: Path) -> None:
     loaded: list[str] = []
-    shop: Any = Workshop(Center(id="local", home=tmp_path, store=tmp_path / "store"))
+    shop: Any = Session(Center(id="local", home=tmp_path, store=tmp_path / "store"))
     shop.__dict__.update(
         images=Images(), engine=SimpleNamespace(load=lambda tar, **_: loaded.append(tar.name))
     )

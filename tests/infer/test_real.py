@@ -15,7 +15,7 @@ from builders.locators.project import IndexReader
 from pipelines.infer import Limits, Target, Trail, find_release, infer
 from pipelines.infer.trail import TrailFolder
 from pipelines.infer.wheel.target import Pin
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.infer.workbench import Entry, sdist
 
@@ -29,24 +29,24 @@ def index() -> IndexReader:
 
 
 @pytest.fixture(scope="module")
-def image(shop: Workshop) -> ProvidedImage:
+def image(shop: Session) -> ProvidedImage:
     return provide("python-wheel", shop.images, shop.engine, shop.workdir)
 
 
 @pytest.fixture(scope="module")
-def six(shop: Workshop, index: IndexReader, image: ProvidedImage) -> tuple[Target, Trail]:
+def six(shop: Session, index: IndexReader, image: ProvidedImage) -> tuple[Target, Trail]:
     target = find_release(SIX, index)
     return target, infer(target, shop, index)
 
 
-def local(shop: Workshop, path: Path, known: Pin) -> Pin:
+def local(shop: Session, path: Path, known: Pin) -> Pin:
     """Put a file into the vault in place of `known`."""
     digest = digest_file(path)
     shop.vault.add(path, digest, what=path.name)
     return replace(known, sha256=digest)
 
 
-def planted(shop: Workshop, target: Target, folder: Path) -> Path:
+def planted(shop: Session, target: Target, folder: Path) -> Path:
     """Return the shipped wheel with one file more."""
     path = folder / target.shipped.name
     shop.vault.stage(target.shipped.sha256, path)
@@ -74,7 +74,7 @@ def test_a_release_becomes_a_recipe_that_builds_to_its_bytes(
 
 
 def test_a_second_run_returns_what_the_first_one_found(
-    six: tuple[Target, Trail], shop: Workshop, index: IndexReader
+    six: tuple[Target, Trail], shop: Session, index: IndexReader
 ) -> None:
     target, trail = six
     assert infer(target, shop, index) == trail
@@ -82,7 +82,7 @@ def test_a_second_run_returns_what_the_first_one_found(
 
 
 def test_a_planted_file_finds_no_recipe(
-    six: tuple[Target, Trail], shop: Workshop, index: IndexReader, tmp_path: Path
+    six: tuple[Target, Trail], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     attacked = replace(target, shipped=local(shop, planted(shop, target, tmp_path), target.shipped))
@@ -95,7 +95,7 @@ def test_a_planted_file_finds_no_recipe(
 
 
 def test_a_source_that_holds_the_shipped_file_proves_nothing(
-    six: tuple[Target, Trail], shop: Workshop, index: IndexReader, tmp_path: Path
+    six: tuple[Target, Trail], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     shipped = tmp_path / "shipped"
@@ -116,7 +116,7 @@ def test_a_source_that_holds_the_shipped_file_proves_nothing(
 
 
 def test_a_build_that_never_ends_is_one_finding(
-    six: tuple[Target, Trail], shop: Workshop, index: IndexReader, tmp_path: Path
+    six: tuple[Target, Trail], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     source = sdist(

@@ -22,8 +22,7 @@ from pipelines.infer.trail import Trail
 from pipelines.infer.wheel.search import Limits, Search
 from pipelines.infer.wheel.target import Pin, Target
 from pipelines.verify.job import Job
-from pipelines.verify.session import Workshop, workshop
-from pipelines.verify.verify import Steps, job_for, verify
+from pipelines.verify.session import Session
 from tests.command import Ended, samebits
 from tests.infer.workbench import (
     RELEASED,
@@ -36,6 +35,7 @@ from tests.infer.workbench import (
     wheel,
     wheel_files,
 )
+from tests.lab import verified
 from tests.policy.world import signed_file
 
 WHEEL, SDIST = "tool-1.0-py3-none-any.whl", "tool-1.0.tar.gz"
@@ -73,8 +73,8 @@ class Desk:
             asked.append(job)
             raise ImageUnavailableError("this test has no image")
 
-        with job_for(recipe, self.center) as job:
-            return verify(job, Steps(provide_image=image)), len(asked)
+        with Session(self.center) as session:
+            return verified(session, recipe, provide_image=image), len(asked)
 
 
 def desk(folder: Path, *, shipped: Entries, built: Entries) -> Desk:
@@ -97,7 +97,7 @@ def desk(folder: Path, *, shipped: Entries, built: Entries) -> Desk:
         source=_pin(place / SDIST),
         uploaded=RELEASED,
     )
-    trail = _search(target, workshop(center), folder, place, built)
+    trail = _search(target, Session(center), folder, place, built)
     draft = place / "1.0.yaml"
     draft.write_text(trail.recipe or "")
     return Desk(folder=folder, center=center, draft=draft, trail=trail)
@@ -108,7 +108,7 @@ def _pin(path: Path) -> Pin:
     return Pin(name=path.name, locator=locator, sha256=digest_file(path))
 
 
-def _search(target: Target, shop: Workshop, folder: Path, place: Path, built: Entries) -> Trail:
+def _search(target: Target, shop: Session, folder: Path, place: Path, built: Entries) -> Trail:
     for pin in (target.shipped, target.source):
         shop.vault.add(place / pin.name, pin.sha256, what=pin.name)
     index = backends()

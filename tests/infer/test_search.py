@@ -22,7 +22,7 @@ from pipelines.infer.wheel.folderorder import order_of
 from pipelines.infer.wheel.hypothesis import MAX_BITS, Hypothesis
 from pipelines.infer.wheel.search import Limits, Search
 from pipelines.infer.wheel.target import Pin, Target
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from tests.infer.workbench import (
     BUILT,
     METADATA,
@@ -58,7 +58,7 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shop = Workshop(Center(id="local", home=folder / "home", store=folder / "store"))
+        self.shop = Session(Center(id="local", home=folder / "home", store=folder / "store"))
         self.count = 0
         self.index = backends()
 

@@ -14,7 +14,6 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, EngineError, StoreError
 from builders.core.words import Outcome, Verdict
 from builders.images.provide import ProvidedImage
-from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
 from pipelines.center.local_policy import local_policy_file
 from pipelines.evidence.dsse import Envelope
@@ -29,7 +28,7 @@ from pipelines.nightly.record import Moved
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.publish import run_folder
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
 from tests.command import samebits
 from tests.lab import write_recipe
@@ -46,7 +45,7 @@ FACTS = {
 DECLARED = {"hostname": "h", "timezone": "UTC", "locale": "C.UTF-8", "folder_order": "hashed"}
 
 
-def facts_that_change(center: Center, folder: Path, build: dict[str, Any]) -> set[str]:
+def facts_that_change(session: Session, folder: Path, build: dict[str, Any]) -> set[str]:
     """Rebuild a recipe whose outputs are facts, here and elsewhere; return which of them change."""
     artefacts = [
         {"name": n, "shipped": {"locator": "file:out.bin", "sha256": str(Digest.of(n.encode()))}}
@@ -54,31 +53,31 @@ def facts_that_change(center: Center, folder: Path, build: dict[str, Any]) -> se
     ]
     script = "; ".join(f"{{ {command}; }} > /out/{name}" for name, command in FACTS.items())
     path = write_recipe(folder, [["sh", "-c", script]], build=build, artefacts=artefacts)
-    with job_for(path, center) as job:
-        inputs, image = steps.fetch_inputs(job), steps.provide_image(job)
-        judged = steps.run_rebuild(job, inputs, image).rebuild
-        again = moved._rebuild(job).rebuild
+    with job_for(session, path) as job:
+        inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
+        judged = steps.run_rebuild(session, job, inputs, image).rebuild
+        again = moved._rebuild(session, job).rebuild
     assert {o.name for o in again.outputs if o.part is Part.ARTEFACT} == set(FACTS), again.reason
     return set(changed(judged, again))
 
 
-def fixed(center: Center) -> set[str]:
+def fixed(session: Session) -> set[str]:
     """Return what cannot be moved on this machine."""
-    return {"cores"} if workshop(center).engine.facts().cpus == 1 else set()
+    return {"cores"} if session.engine.facts().cpus == 1 else set()
 
 
 def test_every_factor_is_seen_by_the_build(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
-    expected = set(FACTS) - {"firm"} - fixed(center)
-    assert facts_that_change(center, tmp_path / "open", {}) == expected
+    expected = set(FACTS) - {"firm"} - fixed(session)
+    assert facts_that_change(session, tmp_path / "open", {}) == expected
 
 
 def test_what_is_declared_is_seen_unchanged(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
-    assert facts_that_change(center, tmp_path / "declared", DECLARED) == {"user", "cores"} - fixed(
-        center
+    assert facts_that_change(session, tmp_path / "declared", DECLARED) == {"user", "cores"} - fixed(
+        session
     )
 
 
@@ -86,7 +85,7 @@ def built(job: Job) -> Report:
     """Return the report of a run that built something, which nobody ran."""
     rebuild = Rebuild(outcome=Outcome.BUILT, exit_code=0)
     return Report(
-        vendor="lab", product="one", version="1", center=job.center.id, run=job.run,
+        vendor="lab", product="one", version="1", center=job.center, run=job.run,
         outcome=Outcome.BUILT, verdict=Verdict.IDENTICAL, artefacts=(), timings={},
         environment=Environment(declared={}, method="script"),
         attempts=(Attempt(number=1, purpose="judged", rebuild=rebuild),),
@@ -95,54 +94,54 @@ def built(job: Job) -> Report:
 
 @pytest.mark.parametrize("error", [EngineError("gone"), StoreError("full"), OSError("gone")])
 def test_whatever_breaks_elsewhere_breaks_nothing_here(
-    center: Center, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(job: Job) -> MovedRebuild:
+    def broken(session: Session, job: Job) -> MovedRebuild:
         raise error
 
     monkeypatch.setattr(moved, "_rebuild", broken)
-    with job_for(write_recipe(tmp_path / "one", [["true"]]), center) as job:
-        assert rebuild_elsewhere(job, built(job)) == Moved(result=Robustness.FAILED)
+    with job_for(session, write_recipe(tmp_path / "one", [["true"]])) as job:
+        assert rebuild_elsewhere(session, job, built(job)) == Moved(result=Robustness.FAILED)
 
 
 def test_a_cancelled_night_is_cancelled(
-    center: Center, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(job: Job) -> MovedRebuild:
+    def stopped(session: Session, job: Job) -> MovedRebuild:
         raise CancelledError("stop")
 
     monkeypatch.setattr(moved, "_rebuild", stopped)
     path = write_recipe(tmp_path / "one", [["true"]])
-    with job_for(path, center) as job, pytest.raises(CancelledError):
-        rebuild_elsewhere(job, built(job))
+    with job_for(session, path) as job, pytest.raises(CancelledError):
+        rebuild_elsewhere(session, job, built(job))
 
 
 class Elsewhere:
     """A release that was verified here, and rebuilt elsewhere."""
 
-    def __init__(self, center: Center, folder: Path, script: str) -> None:
+    def __init__(self, session: Session, folder: Path, script: str) -> None:
         path = write_recipe(folder, [["sh", "-c", script]], shipped=b"builder\n")
-        with job_for(path, center) as job:
+        with job_for(session, path) as job:
             self.job: Job = job
-            self.report: Report = verify(job)
-            self.shown: Moved | None = rebuild_elsewhere(job, self.report)
-        self.center = center
+            self.report: Report = verify(session, job)
+            self.shown: Moved | None = rebuild_elsewhere(session, job, self.report)
+        self.session = session
 
     def statement(self) -> RobustnessStatement:
         """Return what was signed, after a look at the signature."""
-        store = self.job.shop().store
+        store = self.session.store
         data = store.get(run_folder(self.report) + ROBUSTNESS_RECORD, 1 << 20)
         envelope = Envelope.from_bytes(data)
-        verify_envelope(envelope, [public_keys(self.center)["statements"]])
+        verify_envelope(envelope, [public_keys(self.session.center)["statements"]])
         statement = read_statement(envelope.payload)
         assert isinstance(statement, RobustnessStatement)
         return statement
 
 
 def test_a_difference_elsewhere_is_signed_logged_and_no_part_of_the_verdict(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
-    ran = Elsewhere(center, tmp_path / "elsewhere", "uname -n > /out/out.bin")
+    ran = Elsewhere(session, tmp_path / "elsewhere", "uname -n > /out/out.bin")
     assert ran.report.verdict is Verdict.IDENTICAL
     assert ran.shown is not None
     assert (ran.shown.result, ran.shown.changed) == (Robustness.DIFFERS, ("out.bin",))
@@ -154,7 +153,7 @@ def test_a_difference_elsewhere_is_signed_logged_and_no_part_of_the_verdict(
     assert artefact.judged.sha256 == Digest.of(b"builder\n")
     assert artefact.moved.sha256 == Digest.of(b"elsewhere\n")
 
-    release, home = ran.report.release, center.home
+    release, home = ran.report.release, session.center.home
     assert "rebuilt elsewhere: differs" in samebits("evidence", "show", release, home=home).out
     bundle = tmp_path / "elsewhere.bundle.tar"
     assert samebits("evidence", "export", release, "--out", bundle, home=home).code == 0
@@ -167,10 +166,10 @@ def test_a_difference_elsewhere_is_signed_logged_and_no_part_of_the_verdict(
 
 
 def test_a_build_that_fails_elsewhere_is_told_as_that(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
     script = 'echo builder > /out/out.bin; [ "$TZ" = UTC ]'
-    ran = Elsewhere(center, tmp_path / "particular", script)
+    ran = Elsewhere(session, tmp_path / "particular", script)
     assert ran.report.verdict is Verdict.IDENTICAL
     assert ran.shown is not None
     assert ran.shown.result is Robustness.FAILED
@@ -180,8 +179,8 @@ def test_a_build_that_fails_elsewhere_is_told_as_that(
 
 
 def test_beside_nothing_that_was_built_there_is_no_test(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
-    ran = Elsewhere(center, tmp_path / "broken", "exit 3")
+    ran = Elsewhere(session, tmp_path / "broken", "exit 3")
     assert ran.shown is None
-    assert not ran.job.shop().store.has(run_folder(ran.report) + ROBUSTNESS_RECORD)
+    assert not session.store.has(run_folder(ran.report) + ROBUSTNESS_RECORD)

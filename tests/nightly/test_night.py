@@ -14,6 +14,7 @@ from pipelines.nightly.night import NightPlan, end_night, plan_night
 from pipelines.nightly.outside import Outside
 from pipelines.nightly.record import Entry, Judged, Mode, NightRecord, Why, result_key
 from pipelines.storage.directory import DirectoryStore
+from pipelines.verify.session import Session
 from tests.command import RELEASES
 from tests.lab import write_recipe
 from tests.nightly.nights import entry
@@ -36,7 +37,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
 
 def plan(center: Center, day: int) -> NightPlan:
     moment = NOW + timedelta(days=day)
-    return plan_night(center, f"{moment:%Y%m%dT%H%M%SZ}-00000000", now=moment)
+    return plan_night(Session(center), f"{moment:%Y%m%dT%H%M%SZ}-00000000", now=moment)
 
 
 def put(center: Center, planned: NightPlan, name: str, **fields: object) -> None:
@@ -49,7 +50,9 @@ def put(center: Center, planned: NightPlan, name: str, **fields: object) -> None
 
 
 def end(center: Center, planned: NightPlan) -> NightRecord:
-    return end_night(center, planned, Outside(), now=planned.started + timedelta(hours=1))[0]
+    return end_night(Session(center), planned, Outside(), now=planned.started + timedelta(hours=1))[
+        0
+    ]
 
 
 def by_name(record: NightRecord) -> dict[str, Entry]:

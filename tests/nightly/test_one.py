@@ -27,7 +27,7 @@ from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT
 from pipelines.verify.job import Job
 from pipelines.verify.publish import run_folder
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for
 from tests.lab import write_recipe
 from tests.nightly.nights import entry
@@ -44,9 +44,9 @@ class Verifier:
         self.asked = 0
         self.verdict = verdict
 
-    def __call__(self, job: Job) -> Report:
+    def __call__(self, session: Session, job: Job) -> Report:
         self.asked += 1
-        recipe = job.loaded().recipe
+        recipe = job.recipe
         digest = Digest.of(SHIPPED)
         finding = Finding(
             name="out.bin",
@@ -57,7 +57,7 @@ class Verifier:
         )
         return Report(
             vendor=recipe.vendor, product=recipe.product, version=recipe.version,
-            center=job.center.id, run=job.run, outcome=Outcome.BUILT, verdict=self.verdict,
+            center=job.center, run=job.run, outcome=Outcome.BUILT, verdict=self.verdict,
             artefacts=(finding,), environment=Environment(declared={}, method="script"),
             timings={"total": 2.5},
         )  # fmt: skip
@@ -84,7 +84,7 @@ def due(why: Why = Why.NEW, before: Entry | None = None, *, robustness: bool = F
 
 
 def test_a_rebuild_is_recorded(mine: Center) -> None:
-    found = run_one(mine, NIGHT, due(), verifier=Verifier())
+    found = run_one(Session(mine), NIGHT, due(), verifier=Verifier())
     assert (found.mode, found.why, found.verdict) == (Mode.REBUILT, Why.NEW, Verdict.IDENTICAL)
     assert (found.rebuilt, found.settled, found.seconds) == (4, Verdict.IDENTICAL, 2.5)
     store = DirectoryStore(mine.home / "store")
@@ -94,8 +94,8 @@ def test_a_rebuild_is_recorded(mine: Center) -> None:
 
 def test_a_release_with_a_result_is_not_done_again(mine: Center) -> None:
     first, second = Verifier(), Verifier(Verdict.NOT_CHECKED)
-    found = run_one(mine, NIGHT, due(), verifier=first)
-    assert run_one(mine, NIGHT, due(), verifier=second) == found
+    found = run_one(Session(mine), NIGHT, due(), verifier=first)
+    assert run_one(Session(mine), NIGHT, due(), verifier=second) == found
     assert (first.asked, second.asked) == (1, 0)
 
 
@@ -105,7 +105,7 @@ def test_two_at_once_do_it_once(mine: Center) -> None:
 
     def work() -> None:
         begun.wait()
-        found.append(run_one(mine, NIGHT, due(), verifier=verifier))
+        found.append(run_one(Session(mine), NIGHT, due(), verifier=verifier))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -121,16 +121,16 @@ def test_of_two_machines_the_first_result_counts(mine: Center) -> None:
     elsewhere = mine.model_copy(update={"home": mine.home.parent / "elsewhere"})
     theirs: list[Entry] = []
 
-    def slower(job: Job) -> Report:
-        theirs.append(run_one(elsewhere, NIGHT, due(), verifier=Verifier()))
-        return Verifier()(job)
+    def slower(session: Session, job: Job) -> Report:
+        theirs.append(run_one(Session(elsewhere), NIGHT, due(), verifier=Verifier()))
+        return Verifier()(session, job)
 
-    assert run_one(mine, NIGHT, due(), verifier=slower) == theirs[0]
+    assert run_one(Session(mine), NIGHT, due(), verifier=slower) == theirs[0]
 
 
 def test_an_unchanged_release_is_looked_at_and_keeps_its_verdict(mine: Center) -> None:
     verifier, before = Verifier(), entry(rebuilt=2)
-    found = run_one(mine, NIGHT, due(Why.UNCHANGED, before), verifier=verifier)
+    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, before), verifier=verifier)
     assert verifier.asked == 0
     assert (found.mode, found.verdict, found.run) == (Mode.FRESH, Verdict.IDENTICAL, before.run)
     assert found.rebuilt == 2, "looking is no rebuild"
@@ -139,7 +139,7 @@ def test_an_unchanged_release_is_looked_at_and_keeps_its_verdict(mine: Center) -
 def test_a_shipped_file_that_was_replaced_is_verified_as_a_whole(mine: Center) -> None:
     shipped_file(mine).write_bytes(b"something else\n")
     verifier = Verifier()
-    found = run_one(mine, NIGHT, due(Why.UNCHANGED, entry()), verifier=verifier)
+    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, entry()), verifier=verifier)
     assert verifier.asked == 1
     assert (found.mode, found.why) == (Mode.REBUILT, Why.SHIPPED_CHANGED)
 
@@ -147,7 +147,7 @@ def test_a_shipped_file_that_was_replaced_is_verified_as_a_whole(mine: Center) -
 def test_a_shipped_file_out_of_reach_is_no_pass(mine: Center) -> None:
     shipped_file(mine).unlink()
     verifier, before = Verifier(), entry()
-    found = run_one(mine, NIGHT, due(Why.UNCHANGED, before), verifier=verifier)
+    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, before), verifier=verifier)
     assert verifier.asked == 0
     assert (found.verdict, found.artefacts) == (Verdict.NOT_CHECKED, ())
     assert found.settled is Verdict.IDENTICAL
@@ -155,32 +155,32 @@ def test_a_shipped_file_out_of_reach_is_no_pass(mine: Center) -> None:
 
 def test_a_rebuild_without_a_verdict_keeps_the_last_settled_one(mine: Center) -> None:
     verifier = Verifier(Verdict.NOT_CHECKED)
-    found = run_one(mine, NIGHT, due(Why.ROTATION, entry()), verifier=verifier)
+    found = run_one(Session(mine), NIGHT, due(Why.ROTATION, entry()), verifier=verifier)
     assert (found.verdict, found.settled) == (Verdict.NOT_CHECKED, Verdict.IDENTICAL)
 
 
 def test_a_run_that_breaks_leaves_no_result(mine: Center) -> None:
-    def broken(job: Job) -> Report:
+    def broken(session: Session, job: Job) -> Report:
         raise StoreError("gone")
 
     with pytest.raises(StoreError):
-        run_one(mine, NIGHT, due(), verifier=broken)
-    assert run_one(mine, NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+        run_one(Session(mine), NIGHT, due(), verifier=broken)
+    assert run_one(Session(mine), NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
 
 
 def test_a_night_that_is_stopped_leaves_no_result(mine: Center) -> None:
-    shop = workshop(mine)
+    session = Session(mine)
 
-    def stopped(job: Job) -> Report:
-        shop.cancelled.set()
-        return Verifier(Verdict.NOT_CHECKED)(job)
+    def stopped(session: Session, job: Job) -> Report:
+        session.cancelled.set()
+        return Verifier(Verdict.NOT_CHECKED)(session, job)
 
     try:
         with pytest.raises(CancelledError):
-            run_one(mine, NIGHT, due(), verifier=stopped)
+            run_one(Session(mine), NIGHT, due(), verifier=stopped)
     finally:
-        shop.cancelled.clear()
-    assert run_one(mine, NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+        session.cancelled.clear()
+    assert run_one(Session(mine), NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
 
 
 MOVED = Moved(result=Robustness.DIFFERS, moved=(Factor.USER,), changed=("out.bin",))
@@ -189,7 +189,7 @@ MOVED = Moved(result=Robustness.DIFFERS, moved=(Factor.USER,), changed=("out.bin
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_moved_rebuild_is_recorded_beside_the_verdict(mine: Center, wanted: bool) -> None:
     found = run_one(
-        mine, NIGHT, due(robustness=wanted), verifier=Verifier(), tester=lambda *_: MOVED
+        Session(mine), NIGHT, due(robustness=wanted), verifier=Verifier(), tester=lambda *_: MOVED
     )
     assert found.verdict is Verdict.IDENTICAL
     assert found.robustness == (Robustness.DIFFERS if wanted else None)
@@ -197,20 +197,22 @@ def test_the_moved_rebuild_is_recorded_beside_the_verdict(mine: Center, wanted: 
 
 
 def test_where_nothing_was_built_nothing_is_told_of_another_place(mine: Center) -> None:
-    found = run_one(mine, NIGHT, due(robustness=True), verifier=Verifier(), tester=lambda *_: None)
+    found = run_one(
+        Session(mine), NIGHT, due(robustness=True), verifier=Verifier(), tester=lambda *_: None
+    )
     assert (found.robustness, found.moved) == (None, None)
 
 
 def test_a_look_tells_nothing_of_an_earlier_moved_rebuild(mine: Center) -> None:
     before = entry(robustness=Robustness.DIFFERS, moved=MOVED)
-    found = run_one(mine, NIGHT, due(Why.UNCHANGED, before), verifier=Verifier())
+    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, before), verifier=Verifier())
     assert (found.verdict, found.robustness, found.moved) == (Verdict.IDENTICAL, None, None)
 
 
 @pytest.fixture
 def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> Due:
     """Under a policy of one review: a release that was approved, and identical last night."""
-    monkeypatch.setattr("pipelines.nightly.reviewed.load_policy", lambda *_, **__: policy())
+    monkeypatch.setattr(Session, "policy", lambda *_: policy())
     keep_review(DirectoryStore(mine.home / "store"), signed("ada", ADA))
     looked = due(Why.UNCHANGED, entry(claim=CLAIM, run=stored_run(mine, CLAIM)))
     return looked.model_copy(update={"claim": CLAIM})
@@ -218,8 +220,9 @@ def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> Due:
 
 def stored_run(mine: Center, claim: Digest) -> str:
     """Store the report of an identical run from the reviewed source; returns its id."""
-    with job_for(mine.home.parent / "recipes/releases/lab/one/1.yaml", mine) as job:
-        report = Verifier()(job)
+    session = Session(mine)
+    with job_for(session, mine.home.parent / "recipes/releases/lab/one/1.yaml") as job:
+        report = Verifier()(session, job)
     source = SourceFact(locator="file:source.c", sha256=SOURCE, source_digest=SOURCE)
     environment = report.environment.model_copy(update={"sources": (source,)})
     told = report.model_copy(update={"claim": claim, "environment": environment})
@@ -230,7 +233,7 @@ def stored_run(mine: Center, claim: Digest) -> str:
 
 def test_a_verdict_that_is_still_reviewed_is_looked_at(mine: Center, reviewed: Due) -> None:
     verifier = Verifier()
-    found = run_one(mine, NIGHT, reviewed, verifier=verifier)
+    found = run_one(Session(mine), NIGHT, reviewed, verifier=verifier)
     assert (found.mode, found.verdict, verifier.asked) == (Mode.FRESH, Verdict.IDENTICAL, 0)
 
 
@@ -240,7 +243,7 @@ def test_a_verdict_whose_review_was_withdrawn_is_verified_again(
     withdrawn = signed("ada", ADA, decision=Decision.WITHDRAW, ago=timedelta(0))
     keep_review(DirectoryStore(mine.home / "store"), withdrawn)
     verifier = Verifier(Verdict.NOT_CHECKED)
-    found = run_one(mine, NIGHT, reviewed, verifier=verifier)
+    found = run_one(Session(mine), NIGHT, reviewed, verifier=verifier)
     assert (found.why, found.verdict, verifier.asked) == (
         Why.NOT_REVIEWED,
         Verdict.NOT_CHECKED,
@@ -251,7 +254,7 @@ def test_a_verdict_whose_review_was_withdrawn_is_verified_again(
 def test_a_run_of_another_claim_vouches_for_nothing(mine: Center, reviewed: Due) -> None:
     before = entry(claim=CLAIM, run=stored_run(mine, Digest.of(b"another")))
     verifier = Verifier()
-    run_one(mine, NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
+    run_one(Session(mine), NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
     assert verifier.asked == 1
 
 
@@ -266,5 +269,5 @@ def test_a_verdict_whose_run_cannot_be_read_rests_on_no_review(
     assert reviewed.before is not None
     before = reviewed.before.model_copy(update=change)
     verifier = Verifier()
-    run_one(mine, NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
+    run_one(Session(mine), NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
     assert verifier.asked == 1

@@ -10,20 +10,21 @@ import pytest
 
 from builders.core.words import Verdict
 from pipelines.center.center import LOCAL, Center, load_center
+from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.keys import public_keys
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.request import request
 from pipelines.evidence.statements.status import Work
-from pipelines.log.heartbeats import beat, newest_heartbeat
+from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer
 from pipelines.requests import Desk, keep_request, serve
 from pipelines.requests.asking import exit_code, hear
 from pipelines.requests.opening import open_desk
 from pipelines.storage.names import REPORT, release_run
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from tests.lab import write_recipe
 from tests.policy.reviews.people import ADA
 from tests.requests.office import report
@@ -46,7 +47,9 @@ def center(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
 @pytest.fixture
 def desk(center: Center, now: datetime) -> Desk:
     """Return its desk; without a policy it knows nobody, so ada is named here."""
-    return replace(open_desk(center, now), requesters=(Reviewer(name="ada", key=ADA.public),))
+    return replace(
+        open_desk(Session(center), now), requesters=(Reviewer(name="ada", key=ADA.public),)
+    )
 
 
 def test_a_real_center_answers_and_logs(center: Center, desk: Desk, now: datetime) -> None:
@@ -71,22 +74,24 @@ def test_a_real_center_answers_and_logs(center: Center, desk: Desk, now: datetim
     assert served.fault is None
     heard = hear(store, asked, [public_keys(center)["statements"]])
     assert exit_code(store, asked, heard) == 0
-    (head,) = workshop(center).logbook().log.heads()
+    (head,) = Session(center).logbook().log.heads()
     assert (head.release, head.sequence) == (own_key(LOCAL), 1), "both receipts are in the log"
 
 
 def test_without_a_policy_nobody_is_known(center: Center, now: datetime) -> None:
-    assert open_desk(center, now).known == ()
+    assert open_desk(Session(center), now).known == ()
 
 
 def test_a_center_beats_and_the_next_beat_knows_of_it(
     center: Center, desk: Desk, now: datetime
 ) -> None:
-    book = workshop(center).logbook()
+    book = Session(center).logbook()
     keys = [public_keys(center)["statements"]]
 
     def at(moment: datetime, work: Work | None = None) -> None:
-        beat(center=LOCAL, book=book, store=desk.store, sign=desk.sign, now=moment, work=work)
+        publish_heartbeat(
+            center=LOCAL, book=book, store=desk.store, sign=desk.sign, now=moment, work=work
+        )
 
     at(now)
     first = newest_heartbeat(desk.store, LOCAL, keys, now=now)
@@ -104,7 +109,7 @@ def test_a_center_beats_and_the_next_beat_knows_of_it(
 def test_a_heartbeat_that_died_before_its_leaf_is_logged_by_the_next(
     center: Center, desk: Desk, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    book = workshop(center).logbook()
+    book = Session(center).logbook()
 
     with monkeypatch.context() as broken:
 
@@ -113,9 +118,11 @@ def test_a_heartbeat_that_died_before_its_leaf_is_logged_by_the_next(
             return desk.sign(statement)
 
         with pytest.raises(TypeError):
-            beat(center=LOCAL, book=book, store=desk.store, sign=die, now=now)
-    later = workshop(center).logbook()
-    beat(center=LOCAL, book=later, store=desk.store, sign=desk.sign, now=now + timedelta(seconds=1))
+            publish_heartbeat(center=LOCAL, book=book, store=desk.store, sign=die, now=now)
+    later = Session(center).logbook()
+    publish_heartbeat(
+        center=LOCAL, book=later, store=desk.store, sign=desk.sign, now=now + timedelta(seconds=1)
+    )
     tree = later.log.recover()
     assert tree
     assert tree.size == 2

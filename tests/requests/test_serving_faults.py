@@ -21,11 +21,11 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.status import Answer
-from pipelines.nightly import rounds
-from pipelines.requests import Served, Unanswered, answer, held, look, pending, serve
+from pipelines.requests import Served, Unanswered, answer, held, look, pending, rounds, serve
 from pipelines.requests.records import FIRST, LAST, receipt_key
 from pipelines.requests.rules import Refusal
 from pipelines.storage.directory import DirectoryStore
+from pipelines.verify.session import Session
 from tests.fakes.store import MemoryStore
 from tests.requests.office import (
     ADA,
@@ -85,7 +85,11 @@ def test_a_server_that_looks_often_tries_a_failed_run_once_in_its_time(
     monkeypatch.setattr(rounds, "serve_round", one_look)
     clock = iter(range(100))
     served = rounds.serve_for_a_while(
-        load_center(None), seconds=60, every=5, clock=lambda: next(clock), sleep=lambda _: None
+        Session(load_center(None)),
+        seconds=60,
+        every=5,
+        clock=lambda: next(clock),
+        sleep=lambda _: None,
     )
     assert len(center.runs) == 2
     assert [bool(one.fault) for one in served] == [True, False]

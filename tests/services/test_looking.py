@@ -13,13 +13,13 @@ import pytest
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
+from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.evidence.signing import create_key
-from pipelines.log.heartbeats import beat, signs
 from pipelines.services.api import PrefectApi
 from pipelines.services.secret import make_auth
 from pipelines.services.status import status
-from pipelines.verify.publish import open_signer
-from pipelines.verify.session import workshop
+from pipelines.signer.local import status_signer
+from pipelines.verify.session import Session
 from tests.center.test_center_file import center
 from tests.services.stand import free_port
 
@@ -72,7 +72,7 @@ def test_another_program_at_the_port_does_not_answer(tmp_path: Path, answer: byt
 
 def test_a_center_that_never_was_up_does_not_answer(tmp_path: Path) -> None:
     never = center(tmp_path, home="home", prefect={"port": free_port()})
-    found = status(never, now=NOW)
+    found = status(Session(never), now=NOW)
     assert (found.answers, found.processes) == (False, {})
 
 
@@ -96,17 +96,17 @@ def test_words_that_others_can_read_are_refused_as_ever(tmp_path: Path) -> None:
 def test_the_last_heartbeat_is_told_to_who_has_no_private_key(tmp_path: Path) -> None:
     """Where the signer is a process of its own, its user alone can read the keys."""
     mine = _with_keys(center(tmp_path, home="home"))
-    shop = workshop(mine)
+    session = Session(mine)
     now = datetime.now(UTC)
-    beat(
+    publish_heartbeat(
         center=mine.id,
-        book=shop.logbook(),
-        store=shop.store,
-        sign=signs(open_signer(mine, shop.store, shop.vault)),
+        book=session.logbook(),
+        store=session.store,
+        sign=status_signer(session.signer),
         now=now,
     )
     (mine.key_folder / "statements.key").unlink()
-    found = status(mine, now=now)
+    found = status(Session(mine), now=now)
     assert found.last_heartbeat == now.isoformat(timespec="seconds")
     assert found.faults == ()
 

@@ -12,12 +12,12 @@ import yaml
 
 from builders.build.moving import move
 from builders.build.outputs import Output, part_of
-from builders.build.plan import InputFile
 from builders.build.rebuild import Rebuild
 from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
 from builders.core.words import Outcome, Role
 from builders.images.lock import ImageLock, load_lock
+from builders.inputs.file import InputFile
 from builders.inputs.source import source_digest
 from builders.inputs.vault import Vault
 from builders.recipe.claim import claim_of, recipe_script

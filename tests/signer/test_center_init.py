@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from securesystemslib.signer import CryptoSigner
 
 from pipelines.center.center import LOCAL, Center, load_center
+from pipelines.center.keys import center_key
 from pipelines.cli.center import command
 from pipelines.evidence.errors import KeyFileError
-from pipelines.signer.local import center_key
 
 YAML = "schema: samebits/center/v1\nid: zurich\noperator: acme\nregion: europe\nhome: home\n"
 

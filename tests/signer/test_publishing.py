@@ -9,6 +9,7 @@ from securesystemslib.signer import CryptoSigner
 
 from builders.core.errors import StoreConflictError, StoreError
 from builders.core.runid import RunId
+from builders.recipe.recipe import load_recipe
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Report
@@ -16,9 +17,8 @@ from pipelines.evidence.signed import named
 from pipelines.evidence.signing import KEY_NAMES, PrivateKey, create_key, key_from_uri
 from pipelines.signer import LocalSigner, SocketSigner
 from pipelines.verify.job import Job
-from pipelines.verify.publish import open_signer, sign_and_store
-from pipelines.verify.session import workshop
-from pipelines.verify.steps import attempt_folder, publish
+from pipelines.verify.publish import publish, sign_and_store
+from pipelines.verify.session import Session
 from tests.signer.conftest import Stage
 from tests.signer.scene import LOG, RUN, Scene
 
@@ -33,6 +33,13 @@ def scene(stage: Stage) -> Scene:
     return stage("identical")
 
 
+def session_of(scene: Scene, key: PrivateKey) -> Session:
+    """Return a session with the scene's store and signer."""
+    session = Session(scene.center)
+    session.__dict__.update(store=scene.store, signer=scene.signer(key))
+    return session
+
+
 @pytest.fixture
 def report(scene: Scene) -> Report:
     return scene.make().report
@@ -41,15 +48,15 @@ def report(scene: Scene) -> Report:
 @pytest.fixture
 def job(scene: Scene, report: Report) -> Job:
     return Job(
-        recipe=scene.folder / "recipe" / "recipe.yaml",
-        center=scene.center,
+        loaded=load_recipe(scene.folder / "recipe" / "recipe.yaml"),
+        center=scene.center.id,
         run=RunId(report.run),
         folder=scene.folder / "run",
     )
 
 
 def test_statements_become_records(scene: Scene, report: Report, job: Job, key: PrivateKey) -> None:
-    names = sign_and_store(job, report, scene.signer(key), scene.store)
+    names = sign_and_store(session_of(scene, key), job, report)
     assert sorted(names) == NAMES == list(scene.store.list(FOLDER))
     for name in names:
         verify(Envelope.from_bytes(scene.store.get(name, 1 << 20)), [key.public])
@@ -58,8 +65,8 @@ def test_statements_become_records(scene: Scene, report: Report, job: Job, key: 
 def test_a_second_try_finds_everything_there(
     scene: Scene, report: Report, job: Job, key: PrivateKey
 ) -> None:
-    first = sign_and_store(job, report, scene.signer(key), scene.store)
-    assert sign_and_store(job, report, scene.signer(key), scene.store) == first
+    first = sign_and_store(session_of(scene, key), job, report)
+    assert sign_and_store(session_of(scene, key), job, report) == first
 
 
 def test_a_second_try_keeps_a_signature_that_would_be_another(
@@ -68,9 +75,9 @@ def test_a_second_try_keeps_a_signature_that_would_be_another(
     far = CryptoSigner.generate_ecdsa()
     (tmp_path / "far.pem").write_bytes(far.private_bytes)
     key = key_from_uri(f"file2:{tmp_path}/far.pem", far.public_key.keyval["public"].encode())
-    (name, *_) = sign_and_store(job, report, scene.signer(key), scene.store)
+    (name, *_) = sign_and_store(session_of(scene, key), job, report)
     before = scene.store.get(name, 1 << 20)
-    sign_and_store(job, report, scene.signer(key), scene.store)
+    sign_and_store(session_of(scene, key), job, report)
     assert scene.store.objects[name] == [before]
 
 
@@ -82,7 +89,7 @@ def test_what_somebody_else_stored_under_the_name_is_a_conflict(
     theirs = {"rubbish": b"{}", "another-statement": envelopes["attempt-1.dsse.json"].to_bytes()}
     scene.store.put_record(f"{FOLDER}provenance-1.dsse.json", theirs[other])
     with pytest.raises(StoreConflictError):
-        sign_and_store(job, report, scene.signer(key), scene.store)
+        sign_and_store(session_of(scene, key), job, report)
 
 
 def test_a_store_that_fails_half_way_is_completed_later(
@@ -90,9 +97,9 @@ def test_a_store_that_fails_half_way_is_completed_later(
 ) -> None:
     scene.store.fail_on("put", after=3)
     with pytest.raises(StoreError):
-        sign_and_store(job, report, scene.signer(key), scene.store)
+        sign_and_store(session_of(scene, key), job, report)
     scene.store.heal()
-    sign_and_store(job, report, scene.signer(key), scene.store)
+    sign_and_store(session_of(scene, key), job, report)
     assert list(scene.store.list(FOLDER)) == NAMES
 
 
@@ -101,31 +108,28 @@ def test_what_is_refused_leaves_no_record(
 ) -> None:
     lie = report.model_copy(update={"claim": None})
     with pytest.raises(RefusedError, match="claim"):
-        sign_and_store(job, lie, scene.signer(key), scene.store)
+        sign_and_store(session_of(scene, key), job, lie)
     assert not list(scene.store.list("public/"))
 
 
 def test_the_report_is_announced_last(
-    scene: Scene, report: Report, job: Job, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, report: Report, job: Job, key: PrivateKey
 ) -> None:
-    folder = attempt_folder(job, 1)
+    folder = job.attempt(1)
     (folder / "outputs").mkdir(parents=True)
     (folder / "build.log").write_bytes(LOG)
     for name, data in scene.outputs.items():
         (folder / "outputs" / name).write_bytes(data)
     for use in KEY_NAMES:
-        create_key(job.center.key_folder, use)
-    workshop(job.center).__dict__["store"] = scene.store
-    monkeypatch.setattr("pipelines.verify.steps.open_signer", lambda *_: scene.signer(key))
-    publish(job, report)
+        create_key(scene.center.key_folder, use)
+    publish(session_of(scene, key), job, report)
     written = [name for name in scene.store.objects if name.startswith(FOLDER)]
     assert sorted(written[:-1]) == NAMES
     assert written[-1] == f"{FOLDER}report.json"
 
 
 def test_a_center_file_says_where_its_signer_is(scene: Scene, key: PrivateKey) -> None:
-    vault = workshop(scene.center).vault
     near = scene.center.model_copy(update={"id": "local"})
-    assert isinstance(open_signer(near, scene.store, vault), LocalSigner)
+    assert isinstance(Session(near).signer, LocalSigner)
     far = scene.center.model_copy(update={"signer": scene.folder / "s"})
-    assert isinstance(open_signer(far, scene.store, vault), SocketSigner)
+    assert isinstance(Session(far).signer, SocketSigner)

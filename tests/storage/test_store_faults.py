@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,8 @@ from pipelines.storage.names import REPORT
 from pipelines.storage.outbox import Flushed
 from pipelines.storage.s3 import S3Store
 from pipelines.verify import publish as publishing
-from pipelines.verify import steps
 from pipelines.verify.job import Job
-from pipelines.verify.session import Workshop, workshop
+from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps, verify
 from tests.command import RELEASES
 from tests.lab import write_recipe
@@ -41,27 +41,27 @@ class Nights:
 
     def __init__(self, center: Center, gateway: Gateway) -> None:
         self.center, self.gateway = center, gateway
+        self.session = Session(center)
         self.reports: list[Report] = []
-
-    @property
-    def shop(self) -> Workshop:
-        return workshop(self.center)
 
     def run(self, night: str, *, stops: str | None = None) -> Entry:
         """Do what is due; the gateway is killed just before the step `stops`."""
-        found = releases(self.center.home / "recipes", self.shop.images)
+        found = releases(self.center.home / "recipes", self.session.images)
         (one,) = due([r for r in found if isinstance(r, Release)], None, rebuild_every=1)
-        return run_one(self.center, night, one, verifier=lambda job: self._verify(job, stops))
+        return run_one(self.session, night, one, verifier=lambda _, job: self._verify(job, stops))
 
     def _verify(self, job: Job, stops: str | None) -> Report:
-        step = getattr(Steps(), stops or "publish")
+        plain = Steps.of(self.session)
+        step = getattr(plain, stops or "publish")
 
         def stopped(*words: Any, **named: Any) -> Any:
             if stops:
                 self.gateway.kill()
             return step(*words, **named)
 
-        self.reports.append(verify(job, Steps(**{stops or "publish": stopped})))
+        self.reports.append(
+            verify(self.session, job, replace(plain, **{stops or "publish": stopped}))
+        )
         return self.reports[-1]
 
     def stored(self) -> dict[str, set[str]]:
@@ -76,7 +76,7 @@ class Nights:
 
     def assert_whole(self) -> None:
         """Everything has arrived, each run has its report, and each statement one leaf."""
-        assert self.shop.flush() == Flushed(sent=0, waiting=0)
+        assert self.session.flush() == Flushed(sent=0, waiting=0)
         stored = self.stored()
         assert {run for run, names in stored.items() if REPORT in names} == {
             report.run for report in self.reports
@@ -104,7 +104,7 @@ def nights(
         create_key(nights.center.key_folder, use)
     yield nights
     gateway.start()
-    nights.shop.engine.close()
+    nights.session.engine.close()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_store_that_stops_in_mid_night_costs_and_doubles_nothing(
     assert (entry.outcome, entry.verdict) == (outcome, verdict)
     nights.gateway.start()
     assert not nights.stored(), "nothing was announced of what the store had no evidence for"
-    assert nights.shop.flush()
+    assert nights.session.flush()
     assert nights.run(FIRST) == entry, "a night does no release twice"
     assert nights.run(SECOND).verdict is Verdict.IDENTICAL
     nights.assert_whole()
@@ -131,18 +131,18 @@ def test_a_store_that_stops_in_mid_publication_leaves_no_result_and_the_next_try
     nights: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bytes that were to be signed are over there already, so they cannot be read again."""
-    make_salt = publishing.make_salt
+    sign_and_store = publishing.sign_and_store
 
-    def stopped(*words: Any) -> None:
+    def stopped(*words: Any) -> Any:
         nights.gateway.kill()
-        make_salt(*words)
+        return sign_and_store(*words)
 
-    monkeypatch.setattr(steps, "make_salt", stopped)
+    monkeypatch.setattr(publishing, "sign_and_store", stopped)
     with pytest.raises(StoreError):
         nights.run(FIRST)
-    monkeypatch.setattr(steps, "make_salt", make_salt)
+    monkeypatch.setattr(publishing, "sign_and_store", sign_and_store)
     nights.gateway.start()
     assert not nights.stored()
-    assert nights.shop.flush()
+    assert nights.session.flush()
     assert nights.run(FIRST).verdict is Verdict.IDENTICAL
     nights.assert_whole()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from pipelines.log.leaf import CommitmentLeaf, Leaf
 from pipelines.policy import Policy
 from pipelines.verify import steps
 from pipelines.verify.job import Job
+from pipelines.verify.judging import fetch_shipped
+from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps, job_for, verify
 from tests.lab import write_recipe
 
@@ -29,16 +33,13 @@ SCRIPT = ["sh", "-c", "echo shipped > /out/out.bin"]
 class Looked:
     """Notes what the log has when a shipped file is first opened."""
 
-    def __init__(self, center: Center) -> None:
-        self.center = center
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self.seen: list[list[Leaf]] = []
 
     def fetch_shipped(self, job: Job, **options: Any) -> Any:
-        self.seen.append(leaves_of(self.center, job.release))
-        return steps_fetch(job, **options)
-
-
-steps_fetch = Steps().fetch_shipped
+        self.seen.append(leaves_of(self.session.center, job.release))
+        return fetch_shipped(self.session, job, **options)
 
 
 def leaves_of(center: Center, release: str) -> list[Leaf]:
@@ -47,17 +48,18 @@ def leaves_of(center: Center, release: str) -> list[Leaf]:
     ]
 
 
-def run(center: Center, folder: Path, looked: Looked) -> Report:
+def run(session: Session, folder: Path, looked: Looked) -> Report:
     recipe = write_recipe(folder, [SCRIPT], shipped=SHIPPED)
-    with job_for(recipe, center) as job:
-        return verify(job, Steps(fetch_shipped=looked.fetch_shipped))
+    with job_for(session, recipe) as job:
+        using = replace(Steps.of(session), fetch_shipped=looked.fetch_shipped)
+        return verify(session, job, using)
 
 
 def test_the_seal_is_in_the_log_before_a_shipped_file_is_opened(
-    center: Center, build_image: ProvidedImage, tmp_path: Path
+    session: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
-    looked = Looked(center)
-    report = run(center, tmp_path / "early", looked)
+    looked = Looked(session)
+    report = run(session, tmp_path / "early", looked)
     assert report.verdict is Verdict.IDENTICAL
     ((commitment,),) = looked.seen
     assert isinstance(commitment, CommitmentLeaf)
@@ -66,14 +68,14 @@ def test_the_seal_is_in_the_log_before_a_shipped_file_is_opened(
         report.claim,
         report.seal,
     )
-    first, *others = leaves_of(center, report.release)
+    first, *others = leaves_of(session.center, report.release)
     assert first == commitment
     assert len(others) == 3
     assert not [leaf for leaf in others if isinstance(leaf, CommitmentLeaf)]
 
 
 def test_nothing_is_opened_while_the_log_cannot_be_reached(
-    center: Center, build_image: ProvidedImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: Session, build_image: ProvidedImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run ends as the center's own fault, and its statements say so once the log is back."""
     faults = iter([StoreError("the store is away")])
@@ -85,17 +87,19 @@ def test_nothing_is_opened_while_the_log_cannot_be_reached(
         return append(self, entries)
 
     monkeypatch.setattr(Log, "append", failing)
-    looked = Looked(center)
-    report = run(center, tmp_path / "away", looked)
+    looked = Looked(session)
+    report = run(session, tmp_path / "away", looked)
     assert looked.seen == []
     assert (report.outcome, report.seal) == (Outcome.INFRASTRUCTURE_ERROR, None)
     assert {f.verdict for f in report.artefacts} == {Verdict.NOT_CHECKED}
     assert report.reason is not None
     assert "nothing that was shipped was opened" in report.reason
-    found = leaves_of(center, report.release)
+    found = leaves_of(session.center, report.release)
     assert found
     assert not [leaf for leaf in found if isinstance(leaf, CommitmentLeaf)]
 
 
-def test_every_step_of_a_commitment_is_a_step_of_the_run() -> None:
-    assert Steps().commit_seal is steps.commit_seal
+def test_the_commitment_is_a_step_of_the_run(session: Session) -> None:
+    step = Steps.of(session).commit_seal
+    assert isinstance(step, partial)
+    assert step.func is steps.commit_seal

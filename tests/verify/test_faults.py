@@ -21,8 +21,7 @@ from pipelines.center.center import Center
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.judging import ShippedFile
-from pipelines.verify.session import Workshop
-from pipelines.verify.verify import Steps, job_for, verify
+from pipelines.verify.session import Session
 from tests.command import (
     COMMAND,
     RELEASES,
@@ -34,7 +33,7 @@ from tests.command import (
     wait_until,
 )
 from tests.fakes.disk import small_disk_at
-from tests.lab import write_recipe
+from tests.lab import verified, write_recipe
 
 NETBASE = RELEASES / "debian/netbase/6.5.yaml"
 SLEEP = [["sh", "-c", "echo started; sleep 120"]]
@@ -72,7 +71,7 @@ def assert_nothing_left(engine: Engine, home: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["rebuild", "verify"])
 def test_an_interrupted_command_leaves_nothing(
-    shop: Workshop,
+    session: Session,
     own_home: Path,
     sleeper: Path,
     tmp_path: Path,
@@ -81,21 +80,21 @@ def test_an_interrupted_command_leaves_nothing(
 ) -> None:
     words = ["--out", str(tmp_path / "out")] if command == "rebuild" else []
     with started(command, sleeper, *words, home=own_home) as process:
-        wait_until(lambda: bool(running(shop.engine, own_home)))
+        wait_until(lambda: bool(running(session.engine, own_home)))
         children = children_of(process.pid)
         interrupt(process, number)
         ended = finish(process)
         assert ended.code == 130
         ended.assert_clear()
-        assert_nothing_left(shop.engine, own_home)
+        assert_nothing_left(session.engine, own_home)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
 def test_a_killed_command_is_cleared_away_by_reap(
-    shop: Workshop, own_home: Path, sleeper: Path
+    session: Session, own_home: Path, sleeper: Path
 ) -> None:
     with started("verify", sleeper, home=own_home) as process:
-        wait_until(lambda: bool(running(shop.engine, own_home)))
+        wait_until(lambda: bool(running(session.engine, own_home)))
         servers = children_of(process.pid)
         assert servers, "Prefect's server runs beside the command"
         living = samebits("reap", "--json", home=own_home).document()
@@ -106,7 +105,7 @@ def test_a_killed_command_is_cleared_away_by_reap(
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers))
         reaped = samebits("reap", "--json", home=own_home).document()
         assert (len(reaped["containers"]), len(reaped["folders"])) == (1, 1)
-        assert_nothing_left(shop.engine, own_home)
+        assert_nothing_left(session.engine, own_home)
     again = samebits("reap", home=own_home)
     assert again.out.startswith("removed 0 containers, 0 folders of runs")
 
@@ -239,7 +238,7 @@ def test_a_scheduler_that_does_not_answer_is_one_message(own_home: Path) -> None
 
 
 def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, center: Center, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
     """The network goes away after the build: NOT_CHECKED, signed and stored like any other run."""
     recipe = write_recipe(tmp_path / "alone", [["sh", "-c", "echo one > /out/out.bin"]])
@@ -247,8 +246,7 @@ def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(
     def fetch_shipped(job: Job, *, fresh: bool) -> tuple[ShippedFile, ...]:
         raise InfrastructureError("the index does not answer")
 
-    with job_for(recipe, center) as job:
-        report = verify(job, Steps(fetch_shipped=fetch_shipped))
+    report = verified(session, recipe, fetch_shipped=fetch_shipped)
     (finding,) = report.artefacts
     assert (report.outcome, finding.verdict) == ("BUILT", "NOT_CHECKED")
     assert "the index does not answer" in finding.reason
@@ -258,7 +256,11 @@ def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(
 
 
 def test_a_confirming_rebuild_that_breaks_is_recorded_once_and_costs_nothing(
-    center: Center, tmp_path: Path, build_image: ProvidedImage, monkeypatch: pytest.MonkeyPatch
+    session: Session,
+    center: Center,
+    tmp_path: Path,
+    build_image: ProvidedImage,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = write_recipe(tmp_path / "broken", [["sh", "-c", "echo one > /out/out.bin"]])
     calls: list[Path] = []
@@ -270,8 +272,7 @@ def test_a_confirming_rebuild_that_breaks_is_recorded_once_and_costs_nothing(
         return real_rebuild(*words, **named)
 
     monkeypatch.setattr(steps, "rebuild", rebuild)
-    with job_for(recipe, center) as job:
-        report = verify(job)
+    report = verified(session, recipe)
     (finding,) = report.artefacts
     assert finding.verdict == "DIFFERENT"
     assert [(a.purpose, a.rebuild.outcome) for a in report.attempts] == [
@@ -284,7 +285,11 @@ def test_a_confirming_rebuild_that_breaks_is_recorded_once_and_costs_nothing(
 
 
 def test_what_broke_in_the_center_is_not_told_to_the_public(
-    center: Center, tmp_path: Path, build_image: ProvidedImage, monkeypatch: pytest.MonkeyPatch
+    session: Session,
+    center: Center,
+    tmp_path: Path,
+    build_image: ProvidedImage,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = write_recipe(tmp_path / "told", [["true"]])
 
@@ -292,8 +297,7 @@ def test_what_broke_in_the_center_is_not_told_to_the_public(
         raise InfrastructureError("no room", got="engine.internal:2376 in /srv/secret")
 
     monkeypatch.setattr(steps, "rebuild", rebuild)
-    with job_for(recipe, center) as job:
-        report = verify(job)
+    report = verified(session, recipe)
     assert "engine.internal" in (report.reason or "")
     assert isinstance(center.store, Path)
     name = f"releases/lab/told/1/local/{report.run}"

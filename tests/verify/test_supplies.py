@@ -19,7 +19,7 @@ from builders.preload.lock import preload_lock
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center, load_center
 from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 from pipelines.verify.supplies import Supplies, images_of, supplies_of
 from tests.command import samebits
 from tests.fakes.store import MemoryStore
@@ -46,10 +46,10 @@ class Ground:
             "schema: samebits/center/v1\nid: local\nhome: home\nrecipes: recipes\n"
         )
         self.center: Center = load_center(self.file)
-        self.shop = Workshop(self.center)
+        self.session = Session(self.center)
         images, derived = folder / "recipes" / "images", folder / "home" / "images"
         self.packages = {
-            name: made_image(place, name, packages, self.shop.vault)
+            name: made_image(place, name, packages, self.session.vault)
             for place, name, packages in (
                 (images, "small", ["tzdata"]),
                 (images, preload_lock().image, ["gcc"]),
@@ -62,7 +62,7 @@ class Ground:
         return write_recipe(self.folder / "engine", [["true"]], build={"image": image, **build})
 
     def needed(self, image: str, **build: Any) -> Supplies:
-        return supplies_of(load_recipe(self.recipe(image, **build)), self.shop)
+        return supplies_of(load_recipe(self.recipe(image, **build)), self.session)
 
 
 @pytest.fixture
@@ -107,16 +107,16 @@ def test_a_fresh_vault_wants_for_nothing(ground: Ground) -> None:
     path = ground.recipe("small-0a1b2c3d", **CLOCK)
     loaded = load_recipe(path)
     archive = ground.folder / "inputs.tar"
-    export(ground.shop.vault, supplies_of(loaded, ground.shop).digests, archive)
+    export(ground.session.vault, supplies_of(loaded, ground.session).digests, archive)
     vault, work = Vault(MemoryStore()), ground.folder / "work"
     import_(vault, archive)
     (path.parent / "source.c").unlink()
     gather(loaded, vault, AirGap(), work)
     stock(vault, AirGap(), [shipped_want(a, path.parent) for a in loaded.recipe.artefacts], work)
     for name in images_of(loaded.recipe.build):
-        stock(vault, AirGap(), ground.shop.images.lock(name).wants(), work)
+        stock(vault, AirGap(), ground.session.images.lock(name).wants(), work)
     with pytest.raises(InputUnavailableError):
-        stock(vault, AirGap(), ground.shop.images.lock("small").wants(), work)
+        stock(vault, AirGap(), ground.session.images.lock("small").wants(), work)
 
 
 def test_the_command_says_what_must_travel_beside_the_archive(ground: Ground) -> None:

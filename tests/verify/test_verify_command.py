@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from builders.images.provide import ProvidedImage
-from pipelines.center.center import Center
+from builders.recipe.recipe import load_recipe
 from pipelines.verify import steps
-from pipelines.verify.verify import Steps, job_for, verify
+from pipelines.verify.session import Session
 from tests.command import DATA, RELEASES, Ended, samebits
-from tests.lab import write_recipe
+from tests.lab import verified, write_recipe
 
 PLANTED = DATA / "planted"
 FIELDS = [
@@ -149,7 +150,7 @@ def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
 
 
 def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
-    center: Center, tmp_path: Path, build_image: ProvidedImage
+    session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
     """The first rebuild differs and the second matches: still DIFFERENT, and nondeterministic."""
     recipe = write_recipe(
@@ -162,11 +163,10 @@ def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
     def run_rebuild(job: Any, inputs: Any, image: Any, purpose: str) -> Any:
         """Let the confirming rebuild build what was shipped."""
         if purpose == steps.CONFIRMING:
-            job = job.model_copy(update={"recipe": matching})
-        return steps.run_rebuild(job, inputs, image, purpose)
+            job = replace(job, loaded=load_recipe(matching))
+        return steps.run_rebuild(session, job, inputs, image, purpose)
 
-    with job_for(recipe, center) as job:
-        report = verify(job, Steps(run_rebuild=run_rebuild))
+    report = verified(session, recipe, run_rebuild=run_rebuild)
     (finding,) = report.artefacts
     assert finding.verdict == "DIFFERENT"
     assert "nondeterministic" in [cause.name for cause in finding.causes]

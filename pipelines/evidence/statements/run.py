@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from builders.build.rebuilt import Rebuild
@@ -19,9 +19,6 @@ from builders.recipe.recipe import LoadedRecipe
 from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.statement import DigestSet
-
-if TYPE_CHECKING:
-    from pipelines.center.center import Center
 
 CONFIRMING = "confirming"
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
@@ -43,6 +40,18 @@ class Dependency:
     """Whether the digests are keyed ones."""
 
 
+class Rebuilder(Protocol):
+    """The center that made a run, as its statements name it."""
+
+    @property
+    def id(self) -> str:
+        """Return the center's id."""
+
+    @property
+    def builder_id(self) -> str:
+        """Return SLSA's `builder.id` of the center."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A report with its recipe (parsed, and the digest of its file), image and center."""
@@ -52,7 +61,7 @@ class Run:
     recipe: Digest
     image: Digest
     """Config digest of the builder image that the claim holds."""
-    center: Center
+    center: Rebuilder
     salt: Salt | None = None
     """Of a private release; its report is redacted then."""
 

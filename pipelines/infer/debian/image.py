@@ -17,8 +17,7 @@ from builders.images import Images
 from pipelines.infer.debian.index import Binary, Index
 from pipelines.infer.debian.needs import Need, Needs, Relation
 from pipelines.infer.debian.versions import Version
-from pipelines.verify import progress
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ def exact_words(packages: Sequence[str], strays: Sequence[Version]) -> tuple[str
 
 
 def nearest_image(
-    base: str, wishes: Sequence[Sequence[str]], shop: Workshop, release: str
+    base: str, wishes: Sequence[Sequence[str]], shop: Session, release: str
 ) -> tuple[str, tuple[str, ...]]:
     """Return the first image that can be made with one of `wishes`, and which one it was.
 
@@ -88,7 +87,7 @@ def nearest_image(
     return image_with(base, wishes[-1], shop, release), tuple(wishes[-1])
 
 
-def image_with(base: str, packages: Sequence[str], shop: Workshop, release: str) -> str:
+def image_with(base: str, packages: Sequence[str], shop: Session, release: str) -> str:
     """Return the name of an image that holds `base` and `packages`; make it if it is not there.
 
     A package is a name, or `name=version`.
@@ -101,10 +100,10 @@ def image_with(base: str, packages: Sequence[str], shop: Workshop, release: str)
     with shop.image_lock(name):
         if shop.images.has_lock(name):
             return name
-        progress.sink().step(release, f"deriving {name}: {' '.join(packages)}")
+        shop.progress.step(release, f"deriving {name}: {' '.join(packages)}")
         shop.workdir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=shop.workdir, prefix="derive-") as folder:
-            new = shop.images.derive(base, packages, Path(folder), progress.counter(release))
+            new = shop.images.derive(base, packages, Path(folder), shop.counter(release))
             locked = new.lock.image
             shop.engine.load(
                 new.image.tar, ids=(locked.config, locked.manifest), layers=(locked.diff_id,)

@@ -41,8 +41,8 @@ from pipelines.infer.trail import (
 from pipelines.infer.wheel.draft import load_draft
 from pipelines.infer.wheel.search import Limits
 from pipelines.infer.wheel.tryout import bench
-from pipelines.verify import progress
-from pipelines.verify.session import Workshop
+from pipelines.verify.progress import LogSink, Sink
+from pipelines.verify.session import Session
 
 RULES = 2
 """Raised whenever the search would go another way, so that old trails are not taken for new."""
@@ -51,7 +51,7 @@ _SHOWN = 3
 
 def infer_debian(
     purl: str,
-    shop: Workshop,
+    shop: Session,
     limits: Limits | None = None,
     index: Index | None = None,
     record: BuildRecord | None = None,
@@ -87,7 +87,13 @@ def infer_debian(
     return trail
 
 
-def search(package: SourcePackage, first: Attempt, tryout: SourceTryout, limits: Limits) -> Trail:
+def search(
+    package: SourcePackage,
+    first: Attempt,
+    tryout: SourceTryout,
+    limits: Limits,
+    progress: Sink | None = None,
+) -> Trail:
     """Try `first`, then what its result suggests, within the limits; the trail has no time yet."""
     until = time.monotonic() + limits.seconds
     queue, done = [first], list[Done]()
@@ -97,7 +103,7 @@ def search(package: SourcePackage, first: Attempt, tryout: SourceTryout, limits:
             break
         attempt = queue.pop(0)
         shown = " ".join(attempt.options) or "no options"
-        progress.sink().step(package.target.release, f"try {len(done) + 1}: {shown}")
+        (progress or LogSink()).step(package.target.release, f"try {len(done) + 1}: {shown}")
         last = Done(attempt=attempt, tried=tryout.run(attempt, seconds=left))
         done.append(last)
         if last.identical:
@@ -112,12 +118,12 @@ def search(package: SourcePackage, first: Attempt, tryout: SourceTryout, limits:
     return source_trail(package, done, best, found, finished=ended and not queue)
 
 
-def _has_images(trail: Trail, shop: Workshop) -> bool:
+def _has_images(trail: Trail, shop: Session) -> bool:
     """Say whether the images of all tries are still known: a recipe must name one that is."""
     return all(shop.images.has_lock(str(each.values["image"])) for each in trail.tries)
 
 
-def _unavailable(package: SourcePackage, base: str, shop: Workshop) -> Cause | None:
+def _unavailable(package: SourcePackage, base: str, shop: Session) -> Cause | None:
     """Fetch the source, and return why it cannot be had; None when it is there."""
     if not package.artefacts:
         name = DebianCause.ONLY_UDEBS if package.udebs else DebianCause.NOT_SHIPPED
@@ -137,7 +143,7 @@ def _found(
     package: SourcePackage,
     base: str,
     index: Index,
-    shop: Workshop,
+    shop: Session,
     limits: Limits,
     recorded: Recorded | None,
 ) -> Trail:
@@ -161,7 +167,9 @@ def _found(
     if recorded:
         first = first.with_record(recorded, installed(image, shop.images), listed)
     with bench(shop) as (run, folder):
-        return search(package, first, ContainerSourceTryout(shop, package, run, folder), limits)
+        return search(
+            package, first, ContainerSourceTryout(shop, package, run, folder), limits, shop.progress
+        )
 
 
 def _obstacle(short: Lacking) -> Cause | None:
@@ -226,7 +234,7 @@ def _plain(version: str) -> str:
     return version.partition(":")[2] or version
 
 
-def _basis(base: str, shop: Workshop, record: BuildRecord | None) -> Digest:
+def _basis(base: str, shop: Session, record: BuildRecord | None) -> Digest:
     """Return a digest of what decides how a search goes, but the source and its suite."""
     method = "debian-binnmu" if record and record.entry else "debian"
     scripts = [launcher_bytes(), METHODS[method].script_bytes()]

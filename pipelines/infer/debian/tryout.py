@@ -26,7 +26,7 @@ from pipelines.infer.wheel.target import Pin, fetch
 from pipelines.infer.wheel.tryout import Judged, rebuild_draft
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 _TOOLS = ("binutils-common", "debhelper", "dpkg-dev")
 _HEADERS = "libc6-dev"
@@ -61,7 +61,7 @@ class SourceTryout(Protocol):
 class ContainerSourceTryout:
     """Tries in containers of the center's engine; without scheduler, statements or evidence."""
 
-    def __init__(self, shop: Workshop, package: SourcePackage, run: RunId, folder: Path) -> None:
+    def __init__(self, shop: Session, package: SourcePackage, run: RunId, folder: Path) -> None:
         """Work in `folder`, under `run`."""
         self._shop, self._package = shop, package
         self._run, self._folder = run, folder

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders.archives import ArchiveError, Limits, Member, members
-from builders.build.plan import InputFile
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
 from builders.core.words import Role
+from builders.inputs.file import InputFile
 from builders.inputs.source import source_tree
 
 _LIMITS = Limits(members=100_000, unpacked=4 << 30, seconds=60)

@@ -41,8 +41,7 @@ from pipelines.infer.wheel.target import Pin, Target, check_twins, copy_out, dat
 from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
 from pipelines.infer.wheel.tryout import ContainerTryout, Tried, Tryout, bench
 from pipelines.infer.wheel.zones import ZONES
-from pipelines.verify import progress
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 _RETRIED = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
 # What was built under another name is compared too: the name may be all that differs.
@@ -77,7 +76,7 @@ class _Done:
 
 
 def infer(
-    target: Target, shop: Workshop, index: ProjectReader, limits: Limits | None = None
+    target: Target, shop: Session, index: ProjectReader, limits: Limits | None = None
 ) -> Trail:
     """Search a recipe for `target`, and keep the trail of it.
 
@@ -137,7 +136,7 @@ class Search:
     def __init__(
         self,
         target: Target,
-        shop: Workshop,
+        shop: Session,
         index: ProjectReader,
         tryout: Tryout,
         folder: Path,
@@ -204,7 +203,7 @@ class Search:
         loaded = load_draft(draft_text(self._target, idea.hypothesis), self._folder)
         image = claimed_digest(idea.hypothesis.image, self._shop.images)
         claim = claim_of(loaded, image).digest
-        progress.sink().step(self._target.release, f"try {number}: {_shown(idea.hypothesis)}")
+        self._shop.progress.step(self._target.release, f"try {number}: {_shown(idea.hypothesis)}")
         if old := self._remembered.get(claim):
             tried = Tried(
                 outcome=old.outcome, verdict=old.verdict, reason=old.reason, seconds=0, log=old.log

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from builders.build.outputs import Part
-from builders.build.plan import InputFile, make_plan
+from builders.build.plan import make_plan
 from builders.build.preload_library import provide_library
 from builders.build.rebuild import LOG, OUTPUTS, rebuild
 from builders.build.rebuilt import Rebuild
@@ -23,6 +23,7 @@ from builders.core.errors import RebuildError
 from builders.core.runid import RunId, new_run_id
 from builders.core.words import Outcome, Verdict
 from builders.images.provide import provide
+from builders.inputs.file import InputFile
 from builders.inputs.inputs import gather
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.infer.wheel.draft import draft_text, load_draft
@@ -35,7 +36,7 @@ from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
 from pipelines.storage.foldercache import FolderCache
-from pipelines.verify.session import Workshop
+from pipelines.verify.session import Session
 
 _TAIL = 1 << 16
 _COVERAGE: dict[Part, Coverage] = {
@@ -80,7 +81,7 @@ class Judged:
 class ContainerTryout:
     """Tries in containers of the center's engine; without scheduler, statements or evidence."""
 
-    def __init__(self, shop: Workshop, target: Target, size: int, run: RunId, folder: Path) -> None:
+    def __init__(self, shop: Session, target: Target, size: int, run: RunId, folder: Path) -> None:
         """Work in `folder`; the shipped file has `size` bytes and lies in the vault."""
         self._shop, self._target = shop, target
         self._served = {target.shipped.name: FileFact(sha256=target.shipped.sha256, size=size)}
@@ -118,7 +119,7 @@ class ContainerTryout:
 
 def rebuild_draft(
     loaded: LoadedRecipe,
-    shop: Workshop,
+    shop: Session,
     run: RunId,
     folder: Path,
     *,
@@ -144,7 +145,7 @@ def rebuild_draft(
     with shop.budget.share(
         cpus=plan.limits.cpus, memory=plan.limits.memory, cancelled=shop.cancelled
     ):
-        shop.go_on()
+        shop.raise_if_cancelled()
         result = rebuild(
             loaded,
             plan,
@@ -180,7 +181,7 @@ def rebuild_draft(
 
 
 def _copied(
-    shop: Workshop, inputs: tuple[InputFile, ...], published: Mapping[str, Digest]
+    shop: Session, inputs: tuple[InputFile, ...], published: Mapping[str, Digest]
 ) -> InputCheck:
     """Look for the shipped files in what the build could read, as every verification does."""
     cache = FolderCache(shop.center.home / "cache" / "contents")
@@ -197,7 +198,7 @@ def _copied(
 
 
 @contextmanager
-def bench(shop: Workshop) -> Iterator[tuple[RunId, Path]]:
+def bench(shop: Session) -> Iterator[tuple[RunId, Path]]:
     """Yield a run and its folder; whatever it leaves, containers too, is cleared away."""
     run = new_run_id()
     with workspace(shop.center.runs, run) as folder:

@@ -1,4 +1,4 @@
-"""Signing a decision: one statement for each source, stored where every center looks for it."""
+"""Sign a review decision: one statement for each source, stored where every center reads it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from builders.core.errors import UsageError
-from pipelines.center.center import Center
 from pipelines.evidence.dsse import EnvelopeSigner, sign
 from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.review import review
 from pipelines.policy.reviews.records import keep_review
-from pipelines.verify.review_subject import Question
-from pipelines.verify.session import workshop
+from pipelines.policy.reviews.subject import Reviewed
+from pipelines.storage.store import Store
 
 
 def sign_reviews(
-    question: Question,
-    center: Center,
+    reviewed: Reviewed,
+    store: Store,
     *,
     key: EnvelopeSigner,
     reviewer: str,
@@ -29,17 +28,16 @@ def sign_reviews(
 
     Raises `UsageError` for a name that no policy can have, `KeyFileError`, `StoreError`.
     """
-    store = workshop(center).store
     try:
         statements = [
             review(
                 source=source,
-                claim=question.reviewed.claim,
+                claim=reviewed.claim,
                 reviewer=reviewer,
                 decision=decision,
                 now=now,
             )
-            for source in question.reviewed.sources
+            for source in reviewed.sources
         ]
     except ValidationError as error:
         raise UsageError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from pipelines.evidence.statements import Decision
 from pipelines.policy import load_policy
 from pipelines.policy.reviews.records import stored_reviews
 from pipelines.policy.reviews.signing import sign_reviews
-from pipelines.verify.review_subject import asked_about, asked_about_recipe, standing_of
-from pipelines.verify.session import Workshop, workshop
-from pipelines.verify.verify import job_for, verify
+from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
+from pipelines.verify.session import Session
+from tests.lab import verified
 from tests.policy.reviews.closed import ARCHIVE, TEXTS, files, write_private
 from tests.policy.reviews.leaks import digest_needles, leaks, needles
 from tests.policy.world import signed_file
@@ -34,7 +33,7 @@ OK = ["sh", "-c", "printf shipped > /out/out.bin"]
 
 
 @pytest.fixture
-def closed(tmp_path: Path, build_image: ProvidedImage, shop: Workshop) -> Center:
+def closed(tmp_path: Path, build_image: ProvidedImage, session: Session) -> Center:
     """A center of its own, whose policy wants one reviewer."""
     create_key(tmp_path / "reviewer", "ada")
     policy = signed_file(
@@ -44,20 +43,14 @@ def closed(tmp_path: Path, build_image: ProvidedImage, shop: Workshop) -> Center
     return Center(id="local", home=home, store=home / "store", policy=policy)
 
 
-@pytest.fixture(autouse=True)
-def closed_engine(closed: Center) -> Iterator[None]:
-    yield
-    workshop(closed).engine.close()
-
-
 def approve(recipe: Path, center: Center) -> None:
     from pipelines.evidence.signing import load_key
 
     key = load_key(center.home.parent / "reviewer", "ada")
-    question = asked_about_recipe(recipe, center)
+    session = Session(center)
     sign_reviews(
-        question,
-        center,
+        recipe_subject(recipe, session).reviewed,
+        session.store,
         key=key,
         reviewer="ada",
         decision=Decision.APPROVE,
@@ -68,8 +61,8 @@ def approve(recipe: Path, center: Center) -> None:
 def run(recipe: Path, center: Center, *, reviewed: bool = True) -> Report:
     if reviewed:
         approve(recipe, center)
-    with job_for(recipe, center) as job:
-        return verify(job)
+    with Session(center) as session:
+        return verified(session, recipe)
 
 
 def public(center: Center) -> Path:
@@ -105,8 +98,7 @@ def assert_nothing_leaks(center: Center, recipe: Path, report: Report) -> None:
         wanted |= digest_needles("claim", bytes.fromhex(report.claim.hex))
     for data in secret:
         wanted |= digest_needles("recipe", bytes.fromhex(Digest.of(data).hex))
-    workshop_store = workshop(center).store
-    salt = read_salt(workshop_store, ReleaseName.parse(report.release))
+    salt = read_salt(Session(center).store, ReleaseName.parse(report.release))
     assert salt is not None
     wanted |= digest_needles("salt", salt.secret)
     wanted["this machine"] = str(center.home).encode()
@@ -116,7 +108,7 @@ def assert_nothing_leaks(center: Center, recipe: Path, report: Report) -> None:
 def test_a_private_release_that_matches_tells_only_that(closed: Center, tmp_path: Path) -> None:
     recipe = write_private(
         tmp_path / "acme",
-        workshop(closed).vault,
+        Session(closed).vault,
         [
             OK,
             ["sh", "-c", f"cp {SECRET_FILE} /out/ratchet_table.o; echo x > /out/hydra.notes"],
@@ -137,12 +129,12 @@ def test_a_private_release_that_matches_tells_only_that(closed: Center, tmp_path
 
 
 def test_the_whole_report_is_kept_in_private(closed: Center, tmp_path: Path) -> None:
-    recipe = write_private(tmp_path / "acme", workshop(closed).vault, [OK])
+    recipe = write_private(tmp_path / "acme", Session(closed).vault, [OK])
     report = run(recipe, closed)
     assert isinstance(closed.store, Path)
     (kept,) = (closed.store / "private" / "releases").rglob("report.json")
     assert Report.model_validate_json(kept.read_bytes()) == report
-    store = workshop(closed).store
+    store = Session(closed).store
     name = find_run(store, ReleaseName.parse(report.release))
     assert Report.model_validate(read_report(store, name, whole=True)) == report
     assert Report.model_validate(read_report(store, name)) == told(closed)
@@ -151,7 +143,7 @@ def test_the_whole_report_is_kept_in_private(closed: Center, tmp_path: Path) -> 
 def test_a_build_that_fails_quoting_its_source(closed: Center, tmp_path: Path) -> None:
     recipe = write_private(
         tmp_path / "acme",
-        workshop(closed).vault,
+        Session(closed).vault,
         [["sh", "-c", f"cat {SECRET_FILE} >&2; echo error in {SECRET_FILE} >&2; exit 7"]],
     )
     report = run(recipe, closed)
@@ -167,7 +159,7 @@ def test_a_source_file_given_out_as_the_artefact_is_not_told_by_its_digest(
     closed: Center, tmp_path: Path
 ) -> None:
     recipe = write_private(
-        tmp_path / "acme", workshop(closed).vault, [["cp", SECRET_FILE, "/out/out.bin"]]
+        tmp_path / "acme", Session(closed).vault, [["cp", SECRET_FILE, "/out/out.bin"]]
     )
     report = run(recipe, closed)
     assert report.verdict == "DIFFERENT"
@@ -182,7 +174,7 @@ def test_an_output_that_nobody_declared_keeps_its_name_to_itself(
     closed: Center, tmp_path: Path
 ) -> None:
     recipe = write_private(
-        tmp_path / "acme", workshop(closed).vault, [OK, ["cp", SECRET_FILE, "/out/hydra.c"]]
+        tmp_path / "acme", Session(closed).vault, [OK, ["cp", SECRET_FILE, "/out/hydra.c"]]
     )
     report = run(recipe, closed)
     assert [f.verdict for f in report.artefacts] == ["IDENTICAL", "UNEXPECTED"]
@@ -193,7 +185,7 @@ def test_an_output_that_nobody_declared_keeps_its_name_to_itself(
 def test_a_copied_input_is_told_in_a_word(closed: Center, tmp_path: Path) -> None:
     secret = files()[SECRET_FILE]
     recipe = write_private(
-        tmp_path / "acme", workshop(closed).vault, [["cp", ARCHIVE, "/out/out.bin"]], shipped=secret
+        tmp_path / "acme", Session(closed).vault, [["cp", ARCHIVE, "/out/out.bin"]], shipped=secret
     )
     report = run(recipe, closed)
     assert report.verdict == "NOT_CHECKED"
@@ -202,7 +194,7 @@ def test_a_copied_input_is_told_in_a_word(closed: Center, tmp_path: Path) -> Non
 
 
 def test_a_source_that_the_vault_lacks_is_never_fetched(closed: Center, tmp_path: Path) -> None:
-    recipe = write_private(tmp_path / "acme", workshop(closed).vault, [OK], stocked=False)
+    recipe = write_private(tmp_path / "acme", Session(closed).vault, [OK], stocked=False)
     report = run(recipe, closed, reviewed=False)
     assert report.outcome == "INPUT_UNAVAILABLE"
     assert "samebits vault add" in (report.reason or "")
@@ -210,7 +202,7 @@ def test_a_source_that_the_vault_lacks_is_never_fetched(closed: Center, tmp_path
 
 
 def test_without_a_review_nothing_is_built_and_nothing_told(closed: Center, tmp_path: Path) -> None:
-    recipe = write_private(tmp_path / "acme", workshop(closed).vault, [OK])
+    recipe = write_private(tmp_path / "acme", Session(closed).vault, [OK])
     report = run(recipe, closed, reviewed=False)
     assert (report.outcome, report.attempts) == ("SOURCE_NOT_REVIEWED", ())
     assert_nothing_leaks(closed, recipe, report)
@@ -219,16 +211,16 @@ def test_without_a_review_nothing_is_built_and_nothing_told(closed: Center, tmp_
 def test_reviews_of_a_private_release_are_found_by_its_keyed_digests(
     closed: Center, tmp_path: Path
 ) -> None:
-    recipe = write_private(tmp_path / "acme", workshop(closed).vault, [OK])
+    recipe = write_private(tmp_path / "acme", Session(closed).vault, [OK])
     run(recipe, closed)
-    question = asked_about("lab/acme@1", closed)
-    store = workshop(closed).store
+    question = review_subject("lab/acme@1", Session(closed))
+    store = Session(closed).store
     found = list(stored_reviews(store))
     now = datetime.now(UTC)
     policy = load_policy(closed.policy, home=closed.home, now=now)
     standing = standing_of(question, found, policy, now)
     assert standing.told() == "ada"
-    assert question.reviewed == asked_about_recipe(recipe, closed).reviewed
+    assert question.reviewed == recipe_subject(recipe, Session(closed)).reviewed
 
 
 def test_the_search_itself_finds_what_is_planted(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The desk of a center: what it joins of a release, tells people and signs."""
+"""The view of a center: what it joins of a release, tells people and signs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from builders.core.errors import UsageError
 from infra.bench.madeup import MadeUpFile
 from pipelines.center.center import load_center
 from pipelines.cli.consensus import command
-from pipelines.consensus.desk import join_release, open_desk, publish_joined
 from pipelines.consensus.logged import LogIndexes
+from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import CrosscheckStatement, SummaryStatement
-from pipelines.nightly.rounds import join_round
+from pipelines.nightly.rounds import join_round, publish_joined
 from pipelines.policy import ConsensusRules, Policy
 from pipelines.storage.directory import DirectoryStore
-from pipelines.verify.session import workshop
+from pipelines.verify.session import Session
 from tests.consensus.table import NAMES, Table
 from tests.consensus.world import CONTENT, FILE, RELEASE
 
@@ -56,10 +56,10 @@ def test_what_is_signed_is_logged(table: Table) -> None:
     for name in NAMES:
         table.publish(name)
     _, told = table.run("--publish")
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
-    logs = LogIndexes({"europe": desk.store}, desk.policy.policy)
+    view = table.session("europe").consensus_view(datetime.now(UTC))
+    logs = LogIndexes({"europe": view.store}, view.policy.policy)
     for name in told["published"]:
-        envelope = Envelope.from_bytes(desk.store.get(name, 1 << 20))
+        envelope = Envelope.from_bytes(view.store.get(name, 1 << 20))
         assert logs("europe", envelope.digest()) is not None
 
 
@@ -69,7 +69,7 @@ def test_a_round_that_takes_long_signs_every_summary_at_its_own_moment(table: Ta
         table.publish(name)
     began = iter([datetime.now(UTC) - timedelta(minutes=10)])
     found = join_round(
-        table.center("europe"), [str(RELEASE)], clock=lambda: next(began, datetime.now(UTC))
+        table.session("europe"), [str(RELEASE)], clock=lambda: next(began, datetime.now(UTC))
     )
     assert found.failed == ()
     assert [one.exit_code for one in found.joined] == [0]
@@ -124,52 +124,51 @@ def test_a_release_that_nobody_speaks_of_is_not_checked(table: Table) -> None:
 
 def test_without_a_recipe_the_strictest_rules_hold(table: Table) -> None:
     from builders.core.words import Kind
-    from pipelines.consensus.desk import rules_for
+    from pipelines.consensus.view import rules_for
 
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
+    view = table.session("europe").consensus_view(datetime.now(UTC))
     policy = Policy(
         consensus=ConsensusRules(k=1, max_dissent=1),
         consensus_kinds={Kind.RULESET: ConsensusRules(k=3, regions=2)},
     )
     from dataclasses import replace
 
-    odd = replace(desk, policy=replace(desk.policy, policy=policy))
+    odd = replace(view, policy=replace(view.policy, policy=policy))
     assert rules_for(odd, None) == ConsensusRules(k=3, regions=2, max_dissent=0)
 
 
 def test_a_center_file_whose_key_is_missing_cannot_publish(table: Table) -> None:
     for name in NAMES:
         table.publish(name)
-    workshop.cache_clear()
     (table.root / "europe" / "keys" / "statements.key").unlink()
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
-    joined = join_release(desk, RELEASE)
+    view = table.session("europe").consensus_view(datetime.now(UTC))
+    joined = join_release(view, RELEASE)
     from pipelines.evidence.errors import KeyFileError
 
     with pytest.raises(KeyFileError):
-        publish_joined(desk, joined, datetime.now(UTC))
+        publish_joined(table.session("europe"), view, joined, datetime.now(UTC))
 
 
 def test_a_center_without_a_policy_joins_nothing(table: Table, tmp_path: Path) -> None:
     alone = tmp_path / "alone.yaml"
     alone.write_text("schema: samebits/center/v1\nid: alone\nhome: alone\n")
     with pytest.raises(UsageError, match="has no policy"):
-        open_desk(load_center(alone), datetime.now(UTC))
+        Session(load_center(alone)).consensus_view(datetime.now(UTC))
 
 
 def test_the_implicit_center_makes_its_own_policy(table: Table) -> None:
-    desk = open_desk(load_center(None), datetime.now(UTC))
-    assert [c.id for c in desk.policy.policy.centers] == ["local"]
-    found = join_release(desk, RELEASE).consensus
+    view = Session(load_center(None)).consensus_view(datetime.now(UTC))
+    assert [c.id for c in view.policy.policy.centers] == ["local"]
+    found = join_release(view, RELEASE).consensus
     assert found.exit_code == 2
 
 
 def test_a_recipe_of_another_release_under_this_name_is_refused(table: Table) -> None:
     recipe = table.root / "recipes/releases/acme/tool/1.0.yaml"
     recipe.write_text(recipe.read_text().replace('"1.0"', '"2.0"'))
-    desk = open_desk(table.center("europe"), datetime.now(UTC))
+    view = table.session("europe").consensus_view(datetime.now(UTC))
     with pytest.raises(UsageError, match="another release"):
-        join_release(desk, RELEASE)
+        join_release(view, RELEASE)
 
 
 @pytest.mark.parametrize("claim", ["x", "A" * 64])

@@ -1,0 +1,50 @@
+"""From a center to its view for consensus: the policy that holds, and the stores of its peers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from builders.core.errors import UsageError
+from pipelines.center.center import LOCAL, Center
+from pipelines.center.local_policy import local_policy_file, make_local_policy
+from pipelines.consensus.silence import Asked
+from pipelines.consensus.verified import Source
+from pipelines.consensus.view import ConsensusView
+from pipelines.policy import load_policy, read_signed
+from pipelines.storage.opening import open_store
+from pipelines.storage.store import Store
+
+
+def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
+    """Return the view of a center whose evidence is in `store`, under the policy valid at `now`.
+
+    `now` is UTC. Raises what `load_policy` raises, and `UsageError` for a center without a policy.
+    """
+    path = _policy_file(center)
+    policy = load_policy(path, home=center.home, now=now)
+    signed = read_signed(path.read_bytes())
+    if signed.policy != policy:
+        raise UsageError(f"{path} changed while it was read", todo="Try again")
+    return ConsensusView(
+        center=center.id,
+        verifier_id=center.verifier_id,
+        store=store,
+        policy=signed,
+        peers=tuple(Source(center=p.id, store=Asked(open_store(p.store))) for p in center.peers),
+        recipes=center.recipes,
+    )
+
+
+def _policy_file(center: Center) -> Path:
+    path = center.policy or local_policy_file(center.home)
+    if path.is_file():
+        return path
+    if center.policy is None and center.id == LOCAL:
+        return make_local_policy(center)
+    raise UsageError(
+        f"center {center.id} has no policy",
+        got=f"no file {path}",
+        expected="the signed policy of its operators",
+        todo="`samebits center init` makes one for a center alone",
+    )

@@ -1,0 +1,43 @@
+"""A center as the source of exported bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from builders.core.smallfile import read_small_file
+from pipelines.bundle.card import CenterCard, KeyEntry
+from pipelines.bundle.layout import MAX_POLICY
+from pipelines.bundle.log_members import ExportSource
+from pipelines.center.center import Center
+from pipelines.center.keys import log_key, public_keys
+from pipelines.center.local_policy import local_policy_file
+from pipelines.evidence.publickey import PublicKey
+from pipelines.log.journal import Log
+from pipelines.storage.opening import open_store
+
+
+def export_source(center: Center, log: Log) -> ExportSource:
+    """Return `center`, whose log is `log`, as bundles need it; raises `KeyFileError`."""
+    keys = public_keys(center)
+    path = center.policy or local_policy_file(center.home)
+    return ExportSource(
+        card=card_of(center, keys),
+        keys=keys,
+        origin=center.origin,
+        log_key=log_key(center),
+        log=log,
+        policy=read_small_file(path, limit=MAX_POLICY, file=str(path)) if path.is_file() else None,
+        peers=tuple(open_store(peer.store) for peer in center.peers),
+    )
+
+
+def card_of(center: Center, keys: Mapping[str, PublicKey]) -> CenterCard:
+    """Return the card of a center whose public keys are `keys`, by use."""
+    return CenterCard(
+        id=center.id,
+        operator=center.operator or center.id,
+        region=center.region,
+        builder_id=center.builder_id,
+        verifier_id=center.verifier_id,
+        keys=tuple(KeyEntry.model_validate({"use": u, "keyid": k.keyid}) for u, k in keys.items()),
+    )
