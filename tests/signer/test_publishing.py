@@ -112,9 +112,7 @@ def test_what_is_refused_leaves_no_record(
     assert not list(scene.store.list("public/"))
 
 
-def test_the_report_is_announced_last(
-    scene: Scene, report: Report, job: Job, key: PrivateKey
-) -> None:
+def test_the_report_is_announced_last(scene: Scene, report: Report, job: Job) -> None:
     folder = job.attempt(1)
     (folder / "outputs").mkdir(parents=True)
     (folder / "build.log").write_bytes(LOG)
@@ -122,7 +120,9 @@ def test_the_report_is_announced_last(
         (folder / "outputs" / name).write_bytes(data)
     for use in KEY_NAMES:
         create_key(scene.center.key_folder, use)
-    publish(session_of(scene, key), job, report)
+    session = Session(scene.center)
+    session.__dict__["store"] = scene.store
+    publish(session, job, report)
     written = [name for name in scene.store.objects if name.startswith(FOLDER)]
     assert sorted(written[:-1]) == NAMES
     assert written[-1] == f"{FOLDER}report.json"
