@@ -15,8 +15,8 @@ RUN = "11111111-2222-3333-4444-555555555555"
 HOLDER = """
 import sys, time
 from pathlib import Path
-from pipelines.center import Center
-from pipelines.standing.alive import living
+from pipelines.center.center import Center
+from pipelines.flows.alive import living
 home = Path(sys.argv[1])
 with living(Center(id="mine", home=home, store=home / "store"), sys.argv[2]):
     print("living", flush=True)
