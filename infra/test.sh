@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every check of the project: style, types, walls between the parts, and the tests on real
-# parts. Arguments go to pytest: `bash infra/test.sh tests/judge -q`, or `--cov` for coverage, which
-# takes twice as long.
+# Runs every check of the project: style, types, import rules, declared dependencies, and the tests
+# on real parts. Arguments go to pytest: `bash infra/test.sh tests/judge -q`, or `--cov` for
+# coverage, which takes twice as long.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bash "$root/infra/bootstrap.sh"
@@ -20,4 +20,7 @@ fi
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/lint-imports
+.venv/bin/deptry .
+# Once more for what is installed with samebits: it imports nothing that only the tests declare.
+.venv/bin/deptry builders pipelines --optional-dependencies-dev-groups test --ignore DEP002
 exec .venv/bin/pytest "$@"
