@@ -1,11 +1,14 @@
-"""Bounded, forward-only listing of the members of hostile archives."""
+"""Bounded, forward-only listing of the members of untrusted archives: ar, tar, zip, compressed.
+
+Imports `builders.core` only.
+"""
 
 from builders.archives.limits import (
     ArchiveError,
     ArchiveLimitError,
+    ArchiveLimits,
     ArchiveTooDeepError,
-    Clock,
-    Limits,
+    MonotonicClock,
     UnsupportedArchiveError,
 )
 from builders.archives.member import Member, MemberKind
@@ -14,11 +17,11 @@ from builders.archives.walk import members
 __all__ = [
     "ArchiveError",
     "ArchiveLimitError",
+    "ArchiveLimits",
     "ArchiveTooDeepError",
-    "Clock",
-    "Limits",
     "Member",
     "MemberKind",
+    "MonotonicClock",
     "UnsupportedArchiveError",
     "members",
 ]

@@ -1,23 +1,31 @@
-"""Single compressed streams: gzip, bzip2, xz and zstd, several frames in a row included."""
+"""Single compressed streams: gzip, bzip2, xz and zstd, with one or several frames."""
 
 from __future__ import annotations
 
 import bz2
 import lzma
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Literal, Protocol
 
 from builders.archives.limits import CHUNK, ArchiveError, Budget
-from builders.archives.streams import Reader
-from builders.archives.zstd import ZstdDecompressor
+from builders.archives.streams import ByteReader
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Compression = Literal["gzip", "bzip2", "xz", "zstd"]
-Form = Literal["ar", "tar", "zip"] | Compression
+ArchiveFormat = Literal["ar", "tar", "zip"] | Compression
 
 _PIECE = 1 << 16
-_MEMORY = 160 << 20
-"""Bytes an xz stream may ask for; `xz -9` needs 65 MiB."""
+_XZ_MEMORY = 160 << 20
+"""Bytes that an xz stream may ask for; `xz -9` needs 65 MiB."""
+_ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
+"""A zstd stream may ask for a window of 128 MiB, the default limit of libzstd."""
+_ERRORS = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
 _SUFFIXES = {
     ".tgz": ".tar",
     ".tbz2": ".tar",
@@ -35,89 +43,89 @@ class Decompressor(Protocol):
 
     @property
     def eof(self) -> bool:
-        """Whether the frame is complete."""
+        """Whether the end of the frame was reached."""
 
     @property
     def needs_input(self) -> bool:
-        """Whether more compressed bytes are wanted before more can come out."""
+        """Whether more compressed bytes are needed for more output."""
 
     @property
     def unused_data(self) -> bytes:
-        """Return what follows the frame."""
+        """The bytes that follow the frame."""
 
     def decompress(self, data: bytes, /, max_length: int) -> bytes:
         """Return at most `max_length` bytes."""
 
 
-class Inflate:
-    """zlib behind the interface of the other decompressors; `wbits` as zlib.decompressobj."""
+class ZlibDecompressor:
+    """`zlib.decompressobj` with the interface of the other decompressors."""
 
     def __init__(self, wbits: int) -> None:
-        """Start a stream."""
+        """Start a stream; `wbits` as for `zlib.decompressobj`."""
         self._zlib = zlib.decompressobj(wbits)
         self._more = False
 
     @property
     def eof(self) -> bool:
-        """Whether the stream is complete."""
+        """Whether the end of the stream was reached."""
         return self._zlib.eof
 
     @property
     def needs_input(self) -> bool:
-        """Whether more compressed bytes are wanted."""
+        """Whether more compressed bytes are needed for more output."""
         return not self._more
 
     @property
     def unused_data(self) -> bytes:
-        """Return what follows the stream."""
+        """The bytes that follow the stream."""
         return self._zlib.unused_data
 
     def decompress(self, data: bytes, /, max_length: int) -> bytes:
         """Return at most `max_length` bytes."""
         piece = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
-        # a full buffer may hide more that needs no further input
+        # After a full buffer there may be more output that needs no further input.
         self._more = bool(self._zlib.unconsumed_tail) or len(piece) == max_length
         return piece
 
 
-_FRAMES: tuple[tuple[bytes, Compression, Callable[[], Decompressor]], ...] = (
-    (b"\x1f\x8b\x08", "gzip", lambda: Inflate(31)),
-    (b"BZh", "bzip2", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\0", "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)),
-    (b"\x28\xb5\x2f\xfd", "zstd", ZstdDecompressor),
-)
+_FORMATS: dict[Compression, tuple[bytes, Callable[[], Decompressor]]] = {
+    "gzip": (b"\x1f\x8b\x08", lambda: ZlibDecompressor(31)),
+    "bzip2": (b"BZh", bz2.BZ2Decompressor),
+    "xz": (
+        b"\xfd7zXZ\0",
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
+    ),
+    "zstd": (b"\x28\xb5\x2f\xfd", lambda: zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)),
+}
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 
 
 def compression(head: bytes) -> Compression | None:
-    """Return the name of the compression that `head` (10 bytes or more) starts with."""
-    for magic, name, _ in _FRAMES:
+    """Return the compression of a stream that starts with `head` (10 bytes or more)."""
+    for name, (magic, _) in _FORMATS.items():
         if head.startswith(magic):
-            if name == "bzip2" and head[4:10] not in _BZIP2_BLOCKS:
-                return None
-            return name
+            return None if name == "bzip2" and head[4:10] not in _BZIP2_BLOCKS else name
     return None
 
 
 def unpacked_name(name: str) -> str:
-    """Return the name of what a compressed file holds: `data.tar` for `data.tar.xz`."""
+    """Return the name of the content of a compressed file: `data.tar` for `data.tar.xz`."""
     for suffix, instead in _SUFFIXES.items():
         if name.endswith(suffix) and len(name) > len(suffix) and name[-len(suffix) - 1] != "/":
             return name[: -len(suffix)] + instead
     return f"{name}/(unpacked)" if name else "(unpacked)"
 
 
-class Unpacked:
+class DecompressedStream:
     """The content of a compressed stream."""
 
-    def __init__(self, reader: Reader, name: str, budget: Budget) -> None:
-        """Unpack `reader`, which starts with a frame of the compression `name`."""
+    def __init__(self, reader: ByteReader, name: Compression, budget: Budget) -> None:
+        """Decompress `reader`, which starts with a frame of the compression `name`."""
         self._reader = reader
         self._name = name
         self._budget = budget
-        self._new = next(new for _, known, new in _FRAMES if known == name)
         self._frame = self._start()
-        self._fed = b""
+        self._input = b""
         self._done = False
 
     def read(self, size: int, /) -> bytes:
@@ -134,21 +142,18 @@ class Unpacked:
     def _step(self, size: int) -> bytes:
         data = b""
         if self._frame.needs_input:
-            data = self._fed or self._reader.read(_PIECE)
-            self._fed = b""
+            data, self._input = self._input or self._reader.read(_PIECE), b""
             if not data:
-                raise ArchiveError(
-                    f"truncated {self._name} stream", got="its end", expected="more bytes"
-                )
+                what = f"truncated {self._name} stream"
+                raise ArchiveError(what, got="its end", expected="more bytes")
         try:
             return self._frame.decompress(data, size)
-        except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            raise ArchiveError(
-                f"broken {self._name} stream", got=error, expected=f"valid {self._name}"
-            ) from error
+        except _ERRORS as error:
+            what = f"broken {self._name} stream"
+            raise ArchiveError(what, got=error, expected=f"valid {self._name}") from error
 
     def _next_frame(self) -> None:
-        """Go on with the frame that follows; zeros are padding, anything else a fault."""
+        """Continue with the next frame; zeros are padding, and anything else is an error."""
         self._budget.time()
         left = self._frame.unused_data.lstrip(b"\0")
         while len(left) < 16 and (more := self._reader.read(_PIECE)):
@@ -157,7 +162,7 @@ class Unpacked:
         if not left:
             self._done = True
         elif compression(left) == self._name:
-            self._frame, self._fed = self._start(), left
+            self._frame, self._input = self._start(), left
         else:
             raise ArchiveError(
                 f"bytes after the end of a {self._name} stream",
@@ -167,6 +172,6 @@ class Unpacked:
 
     def _start(self) -> Decompressor:
         try:
-            return self._new()
+            return _FORMATS[self._name][1]()
         except (MemoryError, ValueError) as error:
-            raise ArchiveError(f"cannot start on a {self._name} stream", got=error) from error
+            raise ArchiveError(f"cannot decompress a {self._name} stream", got=error) from error

@@ -1,7 +1,6 @@
-"""How much of a hostile archive is read before it is refused.
+"""How much of an untrusted archive is read before it is refused.
 
-One `Budget` is shared by an archive and everything nested in it, so that no nesting can multiply
-what a limit allows.
+An archive and all archives nested in it share one `Budget`, so nesting cannot multiply a limit.
 """
 
 from __future__ import annotations
@@ -12,92 +11,77 @@ from dataclasses import dataclass
 
 from builders.core.errors import SamebitsError
 
-Clock = Callable[[], float]
-"""Seconds, monotonic."""
+MonotonicClock = Callable[[], float]
+"""Returns seconds that never go backwards, such as `time.monotonic`."""
 
 CHUNK = 1 << 18
-"""Bytes held of any one stream at a time."""
+"""The most bytes held in memory of any one stream."""
 
 
 class ArchiveError(SamebitsError):
-    """An archive that is broken, truncated, lying about itself, or of a form not read here."""
+    """An archive that is broken, truncated, inconsistent or not supported."""
 
 
 class ArchiveLimitError(ArchiveError):
-    """An archive that holds more than the limits allow; none of it may be called read."""
+    """An archive that exceeds a limit: none of it counts as read."""
 
 
 class ArchiveTooDeepError(ArchiveError):
-    """An archive below more archives than the limits allow; those around it were read."""
+    """An archive nested more deeply than the limits allow; the outer archives were read."""
 
 
 class UnsupportedArchiveError(ArchiveError):
-    """An archive of a form, or packing, that is not read here, though others may read it."""
+    """An archive whose format or compression is not supported here; other tools may read it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What may be read of one archive, nested ones included."""
+class ArchiveLimits:
+    """What may be read of one archive, nested archives included."""
 
     members: int = 250_000
     unpacked: int = 8 << 30
-    """Bytes, summed over every layer of unpacking."""
+    """Bytes, summed over every layer of decompression."""
     depth: int = 4
     """Archives inside archives; a compressed archive counts once."""
     text: int = 64 << 20
-    """Bytes of paths, owners and link targets, summed: what a listing must hold in memory."""
+    """Bytes of paths, owners and link targets, summed: a listing keeps these in memory."""
     set_aside: int = 1 << 30
-    """Bytes of a zip inside another archive, which must be copied to be read."""
+    """Bytes of a zip inside another archive, which is copied before it is read."""
     seconds: float = 300
 
 
 class Budget:
-    """What is left of the limits."""
+    """Counts what is read against the limits. Each method raises `ArchiveLimitError`."""
 
-    def __init__(self, limits: Limits, clock: Clock = time.monotonic) -> None:
+    def __init__(self, limits: ArchiveLimits, clock: MonotonicClock = time.monotonic) -> None:
         """Start counting now."""
         self._limits = limits
         self._clock = clock
         self._deadline = clock() + limits.seconds
-        self._members = 0
-        self._text = 0
-        self._unpacked = 0
+        self._members = self._text = self._unpacked = 0
 
     def text(self, count: int) -> None:
-        """Count what a listing keeps of one member; raises `ArchiveLimitError`."""
+        """Count bytes of text that a listing keeps of one member."""
         self._text += count
-        if self._text > self._limits.text:
-            raise ArchiveLimitError(
-                "the names in an archive are too long to list",
-                got=f"more than {self._limits.text} bytes",
-                expected=f"at most {self._limits.text} bytes",
-            )
+        check_limit("the names in an archive are too long", self._text, self._limits.text, "bytes")
 
     def member(self) -> None:
-        """Count one member; raises `ArchiveLimitError`."""
+        """Count one member."""
         self._members += 1
-        if self._members > self._limits.members:
-            raise ArchiveLimitError(
-                "too many members in an archive",
-                got=f"more than {self._limits.members}",
-                expected=f"at most {self._limits.members}",
-            )
+        limit = self._limits.members
+        check_limit("too many members in an archive", self._members, limit, "members")
         if self._members % 256 == 0:
             self.time()
 
     def bytes(self, count: int) -> None:
-        """Count unpacked bytes; raises `ArchiveLimitError`."""
+        """Count unpacked bytes."""
         self._unpacked += count
-        if self._unpacked > self._limits.unpacked:
-            raise ArchiveLimitError(
-                "an archive unpacks to too much",
-                got=f"more than {self._limits.unpacked} bytes",
-                expected=f"at most {self._limits.unpacked} bytes",
-            )
+        limit = self._limits.unpacked
+        check_limit("an archive unpacks to too much", self._unpacked, limit, "bytes")
         self.time()
 
     def depth(self, depth: int) -> None:
-        """Check the depth of an archive that is about to be opened; 1 is the outermost.
+        """Check the depth of an archive before it is opened; 1 is the outermost.
 
         Raises `ArchiveTooDeepError`.
         """
@@ -109,10 +93,19 @@ class Budget:
             )
 
     def time(self) -> None:
-        """Raise `ArchiveLimitError` when the time is used up."""
+        """Check the time used so far."""
         if self._clock() > self._deadline:
+            limit = f"{self._limits.seconds:g} s"
             raise ArchiveLimitError(
                 "an archive takes too long to read",
-                got=f"more than {self._limits.seconds:g} s",
-                expected=f"at most {self._limits.seconds:g} s",
+                got=f"more than {limit}",
+                expected=f"at most {limit}",
             )
+
+
+def check_limit(what: str, count: int, limit: int, unit: str) -> None:
+    """Raise `ArchiveLimitError`, saying `what`, if `count` is above `limit`."""
+    if count > limit:
+        raise ArchiveLimitError(
+            what, got=f"more than {limit} {unit}", expected=f"at most {limit} {unit}"
+        )

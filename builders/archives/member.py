@@ -12,44 +12,44 @@ MemberKind = Literal["file", "directory", "symlink", "hardlink", "device", "fifo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What an archive says of a member; only as true as the archive."""
+class MemberHeader:
+    """What an archive declares about a member; the declaration itself is not trusted."""
 
     path: str
-    """As written in the archive; never a path to be opened. Odd bytes are backslash-escaped."""
+    """As in the archive; never opened as a path. Bytes that are not UTF-8 are backslash-escaped."""
     kind: MemberKind
     mode: int | None = None
     mtime: int | None = None
-    """Seconds since 1970, or for a zip its zoneless time read as UTC."""
+    """Seconds since 1970. A zip has no time zone: its time is read as UTC."""
     owner: str | None = None
     target: str | None = None
-    """Of a link."""
+    """The target of a link."""
     packing: str | None = None
-    """How the member alone is compressed, where the format says so a member."""
+    """The compression of this member, in formats that compress each member on its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A member while its archive is being read; `body` is used up before the next one comes."""
+    """A member while its archive is read; `body` must be used before the next entry is read."""
 
-    facts: Facts
+    header: MemberHeader
     body: Readable | None = field(repr=False)
-    """None for what has no bytes of its own."""
+    """None for a member without content of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member(Facts):
-    """One member of an archive, or of one inside it."""
+class Member(MemberHeader):
+    """One member of an archive, or of an archive nested in it."""
 
     size: int | None = None
-    """Bytes of a file, counted, not claimed."""
+    """Bytes of a file, as counted here, not as declared."""
     sha256: Digest | None = None
-    """Of a file."""
+    """Digest of a file's content."""
     inside: str = ""
-    """The path of the member that this one was unpacked from; empty for the outermost archive."""
+    """Path of the member that holds this one; empty for the outermost archive."""
     container: bool = False
-    """Whether members of this one are listed too, before it."""
+    """Whether this member is an archive whose members are listed too, before it."""
     unread: str | None = None
-    """Why not, though it looks like an archive."""
+    """Why the members of this archive are not listed."""
     missed: bool = False
-    """Whether it was left unread for our own reasons (depth, a form not read here), not for its."""
+    """Whether it was left unread because of our limits or formats, and not because it is broken."""

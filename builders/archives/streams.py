@@ -1,4 +1,4 @@
-"""Forward-only streams stacked on each other, each holding at most one chunk."""
+"""Forward-only streams that can be stacked, each holding at most one chunk in memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from builders.archives.limits import CHUNK, ArchiveError
 from builders.core.digest import Digest
 
 _SMALL = 1 << 14
-"""Bytes below which a read is served from a chunk read ahead."""
+"""Reads below this size are served from a chunk that is read ahead."""
 
 
 class Readable(Protocol):
-    """Anything with `read`; fewer bytes than asked for may come, none only at the end."""
+    """Anything with `read`, which may return less than asked, and nothing only at the end."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes; empty at the end."""
 
 
-class Reader:
-    """Exact reads and a look ahead over any `Readable`."""
+class ByteReader:
+    """Adds exact reads and look-ahead to any `Readable`."""
 
     def __init__(self, source: Readable) -> None:
-        """Read from `source`, from where it stands."""
+        """Read from `source`, from its current position."""
         self._source = source
         self._ahead = b""
         self._at = 0
@@ -51,19 +51,15 @@ class Reader:
         return self._ahead[self._at : self._at + size]
 
     def upto(self, size: int) -> bytes:
-        """Return `size` bytes (at most a few MiB), or fewer when the stream ends before."""
-        piece = self.read(size)
-        if len(piece) == size or not piece:
-            return piece
-        pieces = [piece]
-        left = size - len(piece)
-        while left and (piece := self.read(left)):
+        """Return `size` bytes (at most a few MiB); fewer only at the end."""
+        pieces = []
+        while size and (piece := self.read(size)):
             pieces.append(piece)
-            left -= len(piece)
+            size -= len(piece)
         return b"".join(pieces)
 
     def exactly(self, size: int, what: str) -> bytes:
-        """Return `size` bytes; raises `ArchiveError` naming `what` when the stream ends before."""
+        """Return `size` bytes; raises `ArchiveError` about `what` if the stream ends before."""
         piece = self.upto(size)
         if len(piece) != size:
             raise ArchiveError(
@@ -72,15 +68,15 @@ class Reader:
         return piece
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield what is left, in chunks."""
+        """Yield the rest of the stream in chunks."""
         while piece := self.read(CHUNK):
             yield piece
 
 
-class Part:
+class Slice:
     """The next `size` bytes of a reader, as a stream of their own."""
 
-    def __init__(self, source: Reader, size: int, what: str) -> None:
+    def __init__(self, source: ByteReader, size: int, what: str) -> None:
         """Take `size` bytes of `source`; `what` names them in errors."""
         self._source = source
         self._left = size
@@ -93,47 +89,44 @@ class Part:
             return b""
         piece = self._source.read(wanted)
         if not piece:
-            raise ArchiveError(
-                f"truncated archive: {self._what}",
-                got="its end",
-                expected=f"{self._left} more bytes",
-            )
+            left = f"{self._left} more bytes"
+            raise ArchiveError(f"truncated archive: {self._what}", got="its end", expected=left)
         self._left -= len(piece)
         return piece
 
     def skip(self) -> None:
-        """Pass over whatever was not read."""
+        """Skip what has not been read."""
         while self.read(CHUNK):
             pass
 
 
-class Hashed:
-    """A stream that hashes what passes through it."""
+class HashingStream:
+    """A stream that hashes what is read from it."""
 
     def __init__(self, source: Readable, tick: Callable[[], None]) -> None:
-        """Hash what is read of `source`, in memory of one buffer; `tick` is called on each read."""
+        """Hash what is read of `source`; `tick` is called before each read."""
         self._source = source
         self._tick = tick
         self._hasher = hashlib.sha256()
-        self._fault: ArchiveError | None = None
+        self._error: ArchiveError | None = None
         self.size = 0
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; a fault of the source is raised again on every read."""
-        if self._fault:
-            raise self._fault
+        """Return at most `size` bytes; an error of the source is raised again by later reads."""
+        if self._error:
+            raise self._error
         self._tick()
         try:
             piece = self._source.read(size)
         except ArchiveError as error:
-            self._fault = error
+            self._error = error
             raise
         self._hasher.update(piece)
         self.size += len(piece)
         return piece
 
     def finish(self) -> Digest:
-        """Read to the end, and return the digest of all of it."""
+        """Read to the end, and return the digest of the whole stream."""
         while self.read(CHUNK):
             pass
         return Digest(self._hasher.hexdigest())

@@ -1,8 +1,8 @@
-"""What is inside an archive and the archives in it, found by content and never by name.
+"""List an archive and the archives nested in it; formats are found by content, never by name.
 
-Everything streams by once, hashed on the way; only a zip inside another archive is set aside, on
-disk when it is large, because its directory stands at its end. Of a hostile archive nothing
-comes but members, or one `ArchiveError`.
+Everything is streamed once and hashed on the way. Only a zip inside another archive is copied first
+(to disk if it is large), because its directory is at its end. Errors of untrusted archives are all
+raised as `ArchiveError`.
 """
 
 from __future__ import annotations
@@ -13,145 +13,162 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
-from builders.archives import ars, tars, zips
-from builders.archives.compressed import Form, Unpacked, compression, unpacked_name
+from builders.archives import ar, tar
+from builders.archives import zip as zipfiles
+from builders.archives.compressed import (
+    ArchiveFormat,
+    Compression,
+    DecompressedStream,
+    compression,
+    unpacked_name,
+)
 from builders.archives.limits import (
     ArchiveError,
     ArchiveLimitError,
+    ArchiveLimits,
     ArchiveTooDeepError,
     Budget,
-    Clock,
-    Limits,
+    MonotonicClock,
     UnsupportedArchiveError,
+    check_limit,
 )
 from builders.archives.member import Entry, Member
-from builders.archives.streams import Hashed, Reader
+from builders.archives.streams import ByteReader, HashingStream
 
-_HOLDERS = frozenset({"ar", "tar", "zip"})
-_HEAD = tars.BLOCK
+_HEAD = tar.BLOCK
 _IN_MEMORY = 4 << 20
-_DEFAULT = Limits()
+_DEFAULT = ArchiveLimits()
 
 
-def form(head: bytes) -> Form | None:
-    """Return the form of the archive that starts with `head` (512 bytes, or all there is)."""
-    if head.startswith(ars.MAGIC):
+def archive_format(head: bytes) -> ArchiveFormat | None:
+    """Return the format of an archive by its first 512 bytes (or all, if it is shorter)."""
+    if head.startswith(ar.MAGIC):
         return "ar"
-    if head.startswith(zips.MAGICS):
+    if head.startswith(zipfiles.MAGICS):
         return "zip"
     if name := compression(head):
         return name
-    return "tar" if tars.looks_like_tar(head) else None
+    return "tar" if tar.looks_like_tar(head) else None
 
 
 def members(
-    stream: BinaryIO, limits: Limits = _DEFAULT, *, clock: Clock = time.monotonic
+    stream: BinaryIO, limits: ArchiveLimits = _DEFAULT, *, clock: MonotonicClock = time.monotonic
 ) -> Iterator[Member]:
     """Yield the members of the archive in the seekable `stream`; none if it is not an archive.
 
-    Nested archives are opened too, and their members come before the member they are in. A member
-    of a `.deb` is `data.tar/./usr/bin/x`; the unpacked content of a compressed file is a member of
-    its own (`data.tar` inside `data.tar.xz`). A nested archive that is broken or too deep is an
-    opaque file, with the reason in `unread`. Raises `ArchiveError` when the archive itself is
-    broken, and its subclass `ArchiveLimitError` when another limit is hit, at any depth.
+    The members of a nested archive come before the member that it is. A file in a `.deb` has the
+    path `data.tar/./usr/bin/x`; the content of a compressed file is a member of its own (`data.tar`
+    inside `data.tar.xz`). A nested archive that is broken or too deep is listed as a file, with the
+    reason in `unread`. Raises `ArchiveError` if the outermost archive is broken, and its subclass
+    `ArchiveLimitError` if any other limit is exceeded, at any depth.
     """
-    walk = _Walk(Budget(limits, clock), set_aside=limits.set_aside)
-    head = Reader(stream).peek(_HEAD)
+    listing = _Listing(Budget(limits, clock), set_aside=limits.set_aside)
+    head = ByteReader(stream).peek(_HEAD)
     stream.seek(0)
-    if kind := form(head):
-        walk.budget.depth(1)
-        yield from walk.inside(kind, stream, _Place(path="", prefix="", depth=1))
+    if found := archive_format(head):
+        listing.budget.depth(1)
+        yield from listing.archive(found, stream, _Location(path="", prefix="", depth=1))
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an archive stands in those around it."""
+class _Location:
+    """Where an archive is within the archives around it."""
 
     path: str
     prefix: str
-    """In front of the paths of its members."""
+    """Added in front of the paths of its members."""
     depth: int
 
 
-class _Walk:
-    """One listing; its budget is shared by all that is nested."""
+class _Listing:
+    """One listing; all nested archives share its budget."""
 
     def __init__(self, budget: Budget, *, set_aside: int) -> None:
         self.budget = budget
         self._set_aside = set_aside
 
-    def inside(self, kind: Form, stream: IO[bytes] | Reader, place: _Place) -> Iterator[Member]:
-        """Yield what an archive of form `kind` holds."""
-        match kind:
+    def archive(
+        self, found: ArchiveFormat, stream: IO[bytes] | ByteReader, location: _Location
+    ) -> Iterator[Member]:
+        """Yield what an archive of the format `found` holds."""
+        match found:
             case "zip":
-                yield from self._zip(stream, place)
+                yield from self._zip(stream, location)
             case "ar":
-                yield from self._entries(ars.entries(Reader(stream)), place)
+                yield from self._entries(ar.ar_entries(ByteReader(stream)), location)
             case "tar":
-                yield from self._entries(tars.entries(Reader(stream), self.budget), place)
+                yield from self._entries(tar.tar_entries(ByteReader(stream), self.budget), location)
             case _:
-                yield from self._compressed(kind, Reader(stream), place)
+                yield from self._compressed(found, ByteReader(stream), location)
 
-    def _zip(self, stream: IO[bytes] | Reader, place: _Place) -> Iterator[Member]:
-        if not isinstance(stream, Reader):
-            yield from self._entries(zips.entries(stream, self.budget), place)
+    def _zip(self, stream: IO[bytes] | ByteReader, location: _Location) -> Iterator[Member]:
+        if not isinstance(stream, ByteReader):
+            yield from self._entries(zipfiles.zip_entries(stream, self.budget), location)
             return
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
             for piece in stream.pieces():
-                if copy.tell() + len(piece) > self._set_aside:
-                    raise ArchiveLimitError(
-                        "a zip inside an archive is too large",
-                        got=f"more than {self._set_aside} bytes",
-                        expected=f"at most {self._set_aside} bytes",
-                    )
+                size = copy.tell() + len(piece)
+                what = "a zip inside an archive is too large"
+                check_limit(what, size, self._set_aside, "bytes")
                 copy.write(piece)
-            yield from self._entries(zips.entries(copy, self.budget), place)
+            yield from self._entries(zipfiles.zip_entries(copy, self.budget), location)
 
-    def _entries(self, entries: Iterable[Entry], place: _Place) -> Iterator[Member]:
+    def _entries(self, entries: Iterable[Entry], location: _Location) -> Iterator[Member]:
         for entry in entries:
             self.budget.member()
-            facts = entry.facts
-            known = {**vars(facts), "path": place.prefix + facts.path, "inside": place.path}
-            self.budget.text(len(known["path"]) + len(facts.target or "") + len(facts.owner or ""))
+            header = entry.header
+            path = location.prefix + header.path
+            known = {**vars(header), "path": path, "inside": location.path}
+            self.budget.text(len(path) + len(header.target or "") + len(header.owner or ""))
             if entry.body is None:
                 yield Member(**known)
             else:
-                yield from self._file(Hashed(entry.body, self.budget.time), known, place)
+                body = HashingStream(entry.body, self.budget.time)
+                yield from self._file(body, known, location)
 
-    def _compressed(self, kind: str, reader: Reader, place: _Place) -> Iterator[Member]:
+    def _compressed(
+        self, name: Compression, reader: ByteReader, location: _Location
+    ) -> Iterator[Member]:
         self.budget.member()
-        path = unpacked_name(place.path)
+        path = unpacked_name(location.path)
         self.budget.text(len(path))
-        known = {"path": path, "kind": "file", "inside": place.path}
-        body = Hashed(Unpacked(reader, kind, self.budget), self.budget.time)
-        yield from self._file(body, known, place, wrapped=True)
+        known = {"path": path, "kind": "file", "inside": location.path}
+        content = DecompressedStream(reader, name, self.budget)
+        body = HashingStream(content, self.budget.time)
+        yield from self._file(body, known, location, compressed=True)
 
     def _file(
-        self, body: Hashed, known: dict[str, Any], place: _Place, *, wrapped: bool = False
+        self,
+        body: HashingStream,
+        known: dict[str, Any],
+        location: _Location,
+        *,
+        compressed: bool = False,
     ) -> Iterator[Member]:
-        """Yield what is inside a file, then the file itself."""
-        reader = Reader(body)
-        kind = form(reader.peek(_HEAD))
-        fault: ArchiveError | None = None
-        if kind:
-            # a compressed tar is one archive to whoever made it; gzip in gzip in gzip is not
-            depth = place.depth + (0 if wrapped and kind in _HOLDERS else 1)
-            prefix = "" if wrapped and not place.path else f"{known['path']}/"
+        """Yield the members of a file that is an archive, then the file itself."""
+        reader = ByteReader(body)
+        found = archive_format(reader.peek(_HEAD))
+        error: ArchiveError | None = None
+        if found:
+            # A compressed tar counts as one archive; a gzip inside a gzip counts as two.
+            same = compressed and found in {"ar", "tar", "zip"}
+            depth = location.depth + (0 if same else 1)
+            prefix = "" if compressed and not location.path else f"{known['path']}/"
             try:
                 self.budget.depth(depth)
-                yield from self.inside(kind, reader, _Place(known["path"], prefix, depth))
+                yield from self.archive(found, reader, _Location(known["path"], prefix, depth))
             except ArchiveLimitError:
                 raise
-            except ArchiveError as error:
-                if wrapped and not place.path:
-                    raise  # what is broken is the outermost archive itself
-                fault = error
+            except ArchiveError as caught:
+                if compressed and not location.path:
+                    raise  # the outermost archive itself is broken
+                error = caught
         digest = body.finish()
         yield Member(
             **known,
             size=body.size,
             sha256=digest,
-            container=bool(kind) and fault is None,
-            unread=str(fault) if fault else None,
-            missed=isinstance(fault, ArchiveTooDeepError | UnsupportedArchiveError),
+            container=bool(found) and error is None,
+            unread=str(error) if error else None,
+            missed=isinstance(error, ArchiveTooDeepError | UnsupportedArchiveError),
         )

@@ -1,6 +1,6 @@
-"""The central directory of a zip: APPNOTE.TXT 6.3, sections 4.3.12 to 4.3.16, zip64 included.
+"""The central directory of a zip, zip64 included: APPNOTE.TXT 6.3, sections 4.3.12 to 4.3.16.
 
-Entries that overlap, the trick of the great zip bombs, are refused.
+Overlapping entries, with which a small zip can unpack to petabytes, are refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from builders.archives.limits import ArchiveError, ArchiveLimitError, Budget
-from builders.archives.streams import Part, Reader
+from builders.archives.streams import ByteReader, Slice
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -22,8 +22,8 @@ _MAX_DIRECTORY = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One row: what the directory says of a member; `stamp` is its date and time, MS-DOS form."""
+class DirectoryEntry:
+    """What the directory declares about a member; `stamp` is its date and time in MS-DOS form."""
 
     name: bytes
     flags: int
@@ -36,52 +36,45 @@ class Row:
     stamp: tuple[int, int]
 
 
-def directory(stream: IO[bytes], budget: Budget) -> list[Row]:
-    """Return the rows of a seekable zip, in their order; raises `ArchiveError`."""
+def read_directory(stream: IO[bytes], budget: Budget) -> list[DirectoryEntry]:
+    """Return the entries of a seekable zip in directory order; raises `ArchiveError`."""
     total = stream.seek(0, 2)
     start, size, count = _find_directory(stream, total)
     if size > _MAX_DIRECTORY:
         raise ArchiveLimitError(
-            "a zip archive with too large a directory",
+            "the directory of a zip archive is too large",
             got=f"{size} bytes",
             expected=f"at most {_MAX_DIRECTORY} bytes",
         )
-    rows = _read_rows(stream, start, size, count, budget)
-    _refuse_overlaps(rows, start)
-    return rows
+    entries = _read_entries(stream, start, size, count, budget)
+    _refuse_overlaps(entries, start)
+    return entries
 
 
 def _find_directory(stream: IO[bytes], total: int) -> tuple[int, int, int]:
-    """Return offset, size and rows of the central directory."""
+    """Return offset, size and number of entries of the central directory."""
     tail_at = max(0, total - _END.size - 0xFFFF)
     stream.seek(tail_at)
     tail = stream.read(total - tail_at)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
-        raise ArchiveError(
-            "truncated zip archive", got="no end record", expected="one in its last 64 KiB"
-        )
+        expected = "one in the last 64 KiB"
+        raise ArchiveError("truncated zip archive", got="no end record", expected=expected)
     _, disk, first, here, count, size, start, comment = _END.unpack_from(tail, at)
     if at + _END.size + comment != len(tail):
-        raise ArchiveError(
-            "broken zip archive: end record",
-            got=f"{len(tail) - at - _END.size} bytes of comment",
-            expected=comment,
-        )
+        got = f"{len(tail) - at - _END.size} bytes of comment"
+        raise broken_zip("end record", got=got, expected=comment)
     end_at = tail_at + at
     if wide := _find_zip64(stream, end_at):
         end_at, disk, first, here, count, size, start = wide
     if disk or first or here != count or start + size != end_at:
-        raise ArchiveError(
-            "broken zip archive: end record",
-            got=f"a directory of {size} bytes at {start}",
-            expected=f"one on this disk that ends at {end_at}",
-        )
+        got = f"a directory of {size} bytes at {start}"
+        raise broken_zip("end record", got=got, expected=f"one on this disk that ends at {end_at}")
     return start, size, count
 
 
 def _find_zip64(stream: IO[bytes], end_at: int) -> tuple[int, ...] | None:
-    """Return the seven numbers of the zip64 end record, its own offset first, if there is one."""
+    """Return the seven numbers of the zip64 end record, its offset first; None if it has none."""
     stream.seek(max(0, end_at - _LOCATOR.size))
     raw = stream.read(min(end_at, _LOCATOR.size))
     if len(raw) < _LOCATOR.size or not raw.startswith(b"PK\x06\x07"):
@@ -90,45 +83,42 @@ def _find_zip64(stream: IO[bytes], end_at: int) -> tuple[int, ...] | None:
     stream.seek(min(offset, end_at))
     raw = stream.read(_END64.size)
     if len(raw) < _END64.size or not raw.startswith(b"PK\x06\x06"):
-        raise ArchiveError(
-            "broken zip archive: zip64 end record", got=repr(raw[:4]), expected="PK 06 06"
-        )
+        raise broken_zip("zip64 end record", got=repr(raw[:4]), expected="PK 06 06")
     return (offset, *_END64.unpack(raw)[4:])
 
 
-def _read_rows(stream: IO[bytes], start: int, size: int, count: int, budget: Budget) -> list[Row]:
+def _read_entries(
+    stream: IO[bytes], start: int, size: int, count: int, budget: Budget
+) -> list[DirectoryEntry]:
     stream.seek(start)
-    reader = Reader(Part(Reader(stream), size, "zip directory"))
-    rows = []
+    reader = ByteReader(Slice(ByteReader(stream), size, "zip directory"))
+    entries = []
     for _ in range(count):
         budget.time()
-        rows.append(_row(reader))
+        entries.append(_read_entry(reader))
         budget.member()
     if reader.peek(1):
-        raise ArchiveError(
-            "broken zip archive: directory", got="more bytes", expected=f"{count} entries"
-        )
-    return rows
+        raise broken_zip("directory", got="more bytes", expected=f"{count} entries")
+    return entries
 
 
-def _row(reader: Reader) -> Row:
+def _read_entry(reader: ByteReader) -> DirectoryEntry:
     raw = reader.exactly(_CENTRAL.size, "zip directory")
     magic, flags, packing, at, on, crc, packed, size, name, extra, comment, external, offset = (
         _CENTRAL.unpack(raw)
     )
     if magic != b"PK\x01\x02":
-        raise ArchiveError("broken zip archive: directory", got=repr(magic), expected="PK 01 02")
+        raise broken_zip("directory", got=repr(magic), expected="PK 01 02")
     path = reader.exactly(name, "zip name")
-    fields = _zip64(reader.exactly(extra, "zip extra field"))
+    wide = iter(_zip64_numbers(reader.exactly(extra, "zip extra field")))
     reader.exactly(comment, "zip comment")
-    wide = iter(fields)
     try:
         size = next(wide) if size == _BIG else size
         packed = next(wide) if packed == _BIG else packed
         offset = next(wide) if offset == _BIG else offset
     except StopIteration:
-        raise ArchiveError("broken zip archive: zip64 field", got="too short") from None
-    return Row(
+        raise broken_zip("zip64 field", got="too few numbers", expected="one a size") from None
+    return DirectoryEntry(
         name=path,
         flags=flags,
         packing=packing,
@@ -141,7 +131,7 @@ def _row(reader: Reader) -> Row:
     )
 
 
-def _zip64(extra: bytes) -> tuple[int, ...]:
+def _zip64_numbers(extra: bytes) -> tuple[int, ...]:
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
@@ -152,13 +142,16 @@ def _zip64(extra: bytes) -> tuple[int, ...]:
     return ()
 
 
-def _refuse_overlaps(rows: list[Row], end: int) -> None:
+def _refuse_overlaps(entries: list[DirectoryEntry], end: int) -> None:
     at = 0
-    for row in sorted(rows, key=lambda row: row.offset):
-        if row.offset < at or row.offset + LOCAL.size + len(row.name) + row.packed > end:
-            raise ArchiveError(
-                "broken zip archive: entries overlap",
-                got=f"offset {row.offset}",
-                expected=f"between {at} and {end}",
-            )
-        at = row.offset + LOCAL.size + len(row.name) + row.packed
+    for entry in sorted(entries, key=lambda entry: entry.offset):
+        after = entry.offset + LOCAL.size + len(entry.name) + entry.packed
+        if entry.offset < at or after > end:
+            got = f"offset {entry.offset}"
+            raise broken_zip("entries overlap", got=got, expected=f"between {at} and {end}")
+        at = after
+
+
+def broken_zip(what: str, *, got: object, expected: object) -> ArchiveError:
+    """Return the error for a zip that is not as its format demands."""
+    return ArchiveError(f"broken zip archive: {what}", got=got, expected=expected)

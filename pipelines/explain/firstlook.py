@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from builders.archives import Clock, Limits
+from builders.archives import ArchiveLimits, MonotonicClock
 from pipelines.explain.memberlook import MEMBER_LIMITS, Listing, compare_members, listing
 from pipelines.judge.look import FirstLook
 
@@ -22,8 +22,8 @@ def first_look(
     rebuilt: BinaryIO,
     *,
     seconds: float = 2.0,
-    limits: Limits = MEMBER_LIMITS,
-    clock: Clock = time.monotonic,
+    limits: ArchiveLimits = MEMBER_LIMITS,
+    clock: MonotonicClock = time.monotonic,
 ) -> FirstLook:
     """Return what two seekable files show within `seconds`, at most half of it spent on bytes."""
     start = clock()
@@ -61,7 +61,7 @@ class _Front:
     whole: bool
 
 
-def _forward(one: BinaryIO, other: BinaryIO, deadline: float, clock: Clock) -> _Front:
+def _forward(one: BinaryIO, other: BinaryIO, deadline: float, clock: MonotonicClock) -> _Front:
     one.seek(0)
     other.seek(0)
     at = count = 0
@@ -87,7 +87,7 @@ def _common_tail(
     sizes: tuple[int, int],
     first: int,
     deadline: float,
-    clock: Clock,
+    clock: MonotonicClock,
 ) -> int | None:
     """Return the length of the tail both share after `first`; None when the time runs out."""
     room = min(sizes) - first

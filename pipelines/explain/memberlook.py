@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, get_args
 
-from builders.archives import ArchiveError, Clock, Limits, Member, members
+from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
 from pipelines.judge.look import (
     ChangedMember,
     ChangedMetadata,
@@ -16,7 +16,7 @@ from pipelines.judge.look import (
     MetadataField,
 )
 
-MEMBER_LIMITS = Limits(members=50_000, text=16 << 20, set_aside=64 << 20)
+MEMBER_LIMITS = ArchiveLimits(members=50_000, text=16 << 20, set_aside=64 << 20)
 SHOWN = 50
 """Entries of each list; the rest is only counted."""
 _FIELDS: tuple[MetadataField, ...] = get_args(MetadataField)
@@ -33,7 +33,9 @@ class Listing:
     fault: str | None
 
 
-def listing(stream: BinaryIO, limits: Limits, *, seconds: float, clock: Clock) -> Listing | None:
+def listing(
+    stream: BinaryIO, limits: ArchiveLimits, *, seconds: float, clock: MonotonicClock
+) -> Listing | None:
     """List an archive within `seconds`; None when it is not one."""
     stream.seek(0)
     found: dict[_Key, Member] = {}

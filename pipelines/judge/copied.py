@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal, Protocol
 
 from pydantic import Field, ValidationError
 
-from builders.archives import ArchiveError, Clock, Limits, Member, members
+from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
 from builders.core.digest import Digest
 from builders.core.words import Role
 from pipelines.judge.facts import InputCheck
@@ -23,7 +23,7 @@ from pipelines.judge.value import Value
 TINY = 32
 """Bytes below which a member says nothing of where it came from."""
 _SHOWN = 20
-_DEFAULT = Limits()
+_DEFAULT = ArchiveLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ class ContentsCache(Protocol):
 def contents(
     file: InputFile,
     *,
-    limits: Limits = _DEFAULT,
-    clock: Clock = time.monotonic,
+    limits: ArchiveLimits = _DEFAULT,
+    clock: MonotonicClock = time.monotonic,
     cache: ContentsCache | None = None,
 ) -> Contents:
     """Return what is inside `file`, from `cache` if it is there.

@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from backports import zstd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders.archives import ArchiveError, Limits, members
+from builders.archives import ArchiveError, ArchiveLimits, members
 
 DATA = Path(__file__).parents[1] / "data" / "archives"
-LIMITS = Limits(members=2000, unpacked=4 << 20, set_aside=1 << 20, seconds=5)
+LIMITS = ArchiveLimits(members=2000, unpacked=4 << 20, set_aside=1 << 20, seconds=5)
 SEEDS = {p.name: p.read_bytes() for p in sorted(DATA.iterdir()) if p.name != "one-gib-of-zeros.bz2"}
 UNPACKED = {
     f"{name}.unpacked": bz2.decompress(content)
@@ -61,7 +62,7 @@ def test_real_archives_damaged(name: str, data: st.DataObject) -> None:
 @QUICK
 @given(
     name=st.sampled_from([*SEEDS]),
-    pack=st.sampled_from([gzip.compress, bz2.compress, lzma.compress]),
+    pack=st.sampled_from([gzip.compress, bz2.compress, lzma.compress, zstd.compress]),
     at=st.floats(0, 1),
     bit=st.integers(0, 7),
 )

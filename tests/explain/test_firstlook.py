@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.archives import Limits
+from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
 from pipelines.explain.causes import causes
 from pipelines.explain.firstlook import first_look
@@ -188,7 +188,9 @@ def test_of_an_archive_read_in_part_nothing_is_said_to_be_missing(make_tar: Make
 
 def test_members_beyond_a_limit_mark_the_look_as_truncated(make_tar: Maker) -> None:
     one, other = (make_tar({str(i): c for i in range(9)}) for c in (b"1", b"2"))
-    found = first_look(io.BytesIO(one), io.BytesIO(other), limits=Limits(members=5), seconds=60)
+    found = first_look(
+        io.BytesIO(one), io.BytesIO(other), limits=ArchiveLimits(members=5), seconds=60
+    )
     assert found.truncated
     assert found.members is not None
     assert [m.path for m in found.members.changed] == ["0", "1", "2", "3", "4"]

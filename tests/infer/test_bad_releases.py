@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from builders.archives import Limits as ArchiveLimits
+from builders.archives import ArchiveLimits
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import EngineError, InputUnavailableError
 from builders.locators import Want

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.archives import Limits
+from builders.archives import ArchiveLimits
 from builders.core.errors import InputMismatchError
 from pipelines.infer.wheel.sdist import LEGACY, read_sdist
 from tests.infer.workbench import Entry, sdist, source_files
@@ -52,8 +52,8 @@ def test_a_path_that_leaves_the_source_is_refused(tmp_path: Path) -> None:
         read_sdist(sdist(tmp_path / NAME, files), NAME)
 
 
-@pytest.mark.parametrize("limits", [Limits(unpacked=1 << 20), Limits(members=3)])
-def test_a_bomb_is_refused(tmp_path: Path, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [ArchiveLimits(unpacked=1 << 20), ArchiveLimits(members=3)])
+def test_a_bomb_is_refused(tmp_path: Path, limits: ArchiveLimits) -> None:
     files = {**source_files(), "zeros": Entry(data=bytes(2 << 20))}
     with pytest.raises(InputMismatchError, match="cannot be read"):
         read_sdist(sdist(tmp_path / NAME, files), NAME, limits)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.archives import Limits, members
+from builders.archives import ArchiveLimits, members
 from builders.core.digest import Digest
 from builders.core.words import Role
 from pipelines.judge.copied import InputFile, carried, check_inputs, contents
@@ -36,9 +36,9 @@ def input_file(content: bytes, name: str = "x.tar.gz", role: Role = Role.DEPENDE
     return InputFile(role=role, name=name, digest=digest, open=lambda: io.BytesIO(content))
 
 
-def fault(content: bytes, limits: Limits | None = None) -> str | None:
+def fault(content: bytes, limits: ArchiveLimits | None = None) -> str | None:
     file = input_file(content)
-    inside = contents(file, limits=limits or Limits())
+    inside = contents(file, limits=limits or ArchiveLimits())
     return check_inputs([(file, inside)], PUBLISHED).fault
 
 
@@ -98,7 +98,7 @@ def test_a_compressed_tar_that_cannot_be_read_fails_closed(data: Path, name: str
 
 def test_an_input_beyond_a_limit_fails_closed(data: Path) -> None:
     bomb = (data / "one-gib-of-zeros.bz2").read_bytes()
-    text = fault(bomb, Limits(unpacked=1 << 20))
+    text = fault(bomb, ArchiveLimits(unpacked=1 << 20))
     assert text is not None
     assert "unpacks to too much" in text
 
@@ -215,5 +215,5 @@ def test_a_whole_input_carried_into_the_artefact(make_zip: Maker) -> None:
 def test_an_input_that_takes_too_long_fails_closed(make_tar: Maker) -> None:
     ticks = itertools.count(step=10)
     file = input_file(make_tar({"a": b"x"}))
-    late = contents(file, limits=Limits(seconds=5), clock=lambda: float(next(ticks)))
+    late = contents(file, limits=ArchiveLimits(seconds=5), clock=lambda: float(next(ticks)))
     assert "too long to read" in str(late.fault)

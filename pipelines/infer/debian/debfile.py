@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 
-from builders.archives import ars, tars
-from builders.archives.compressed import Unpacked, compression, unpacked_name
-from builders.archives.limits import Budget, Limits
-from builders.archives.streams import Readable, Reader
+from builders.archives import ar, tar
+from builders.archives.compressed import DecompressedStream, compression, unpacked_name
+from builders.archives.limits import ArchiveLimits, Budget
+from builders.archives.streams import ByteReader, Readable
 
-_LIMITS = Limits(members=50_000, unpacked=1 << 30, seconds=20)
+_LIMITS = ArchiveLimits(members=50_000, unpacked=1 << 30, seconds=20)
 _HEAD = 16
 _TEXT = 1 << 18
 _WHOLE = ("control.tar/", "data.tar/./usr/share/doc/")
@@ -67,22 +67,22 @@ def read_deb(stream: BinaryIO) -> DebContent:
     budget = Budget(_LIMITS)
     heads: dict[str, bytes] = {}
     newest = 0
-    for outer in ars.entries(Reader(stream)):
+    for outer in ar.ar_entries(ByteReader(stream)):
         budget.member()
-        if outer.body is None or not outer.facts.path.startswith(("control.tar", "data.tar")):
+        if outer.body is None or not outer.header.path.startswith(("control.tar", "data.tar")):
             continue
-        name = outer.facts.path
-        reader = Reader(outer.body)
+        name = outer.header.path
+        reader = ByteReader(outer.body)
         kind = compression(reader.peek(512))
-        body: Readable = Unpacked(reader, kind, budget) if kind else reader
+        body: Readable = DecompressedStream(reader, kind, budget) if kind else reader
         prefix = (unpacked_name(name) if kind else name) + "/"
-        for entry in tars.entries(Reader(body), budget):
+        for entry in tar.tar_entries(ByteReader(body), budget):
             budget.member()
-            newest = max(newest, entry.facts.mtime or 0)
+            newest = max(newest, entry.header.mtime or 0)
             if entry.body is not None:
-                path = prefix + entry.facts.path
+                path = prefix + entry.header.path
                 size = _TEXT if path.startswith(_WHOLE) else _HEAD
-                heads[path] = Reader(entry.body).upto(size)
+                heads[path] = ByteReader(entry.body).upto(size)
                 budget.text(len(path) + len(heads[path]))
     return DebContent(heads=heads, newest=newest)
 

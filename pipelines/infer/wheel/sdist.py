@@ -17,14 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.archives import ArchiveError, Limits, Member, members
+from builders.archives import ArchiveError, ArchiveLimits, Member, members
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
 from builders.core.words import Role
 from builders.inputs.file import InputFile
 from builders.inputs.source import source_tree
 
-_LIMITS = Limits(members=100_000, unpacked=4 << 30, seconds=60)
+_LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
 _MAX_TEXT = 1 << 20
 _TEXTS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "PKG-INFO"})
 # What the two libraries raise for archives that only looked sound, or are none.
@@ -66,7 +66,7 @@ class SourceFacts:
         return found
 
 
-def read_sdist(path: Path, name: str, limits: Limits = _LIMITS) -> SourceFacts:
+def read_sdist(path: Path, name: str, limits: ArchiveLimits = _LIMITS) -> SourceFacts:
     """Read the facts of the sdist at `path`; raises `InputMismatchError` for a hostile one."""
     try:
         with path.open("rb") as stream:

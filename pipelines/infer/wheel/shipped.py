@@ -16,11 +16,11 @@ from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 
-from builders.archives import ArchiveError, Limits, Member, members
+from builders.archives import ArchiveError, ArchiveLimits, Member, members
 from builders.core.errors import InputMismatchError
 
 MAX_TEXT = 4 << 20
-_LIMITS = Limits(members=100_000, unpacked=4 << 30, seconds=60)
+_LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
