@@ -12,7 +12,7 @@ from typing import Any
 from builders.build.plan import Plan, make_plan
 from builders.build.rebuild import Rebuild, rebuild
 from builders.build.workspace import workspace
-from builders.container.container import RunLabels
+from builders.container.spec import RunLabels
 from builders.core.digest import Digest
 from builders.core.runid import RunId, new_run_id
 from builders.images.provide import ProvidedImage

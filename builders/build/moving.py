@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from builders.build.factors import Factor, KeptFactor, MovedFactor, Stays
 from builders.build.plan import Plan, make_plan
-from builders.container.container import BUILDER, User
 from builders.container.folderorder import ORDER_SEED
+from builders.container.spec import BUILDER, User
 from builders.core.digest import Digest
 from builders.inputs.file import InputFile
 from builders.methods.build import Build

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.container.container import (
+from builders.container.spec import (
     BUILDER,
     ContainerLimits,
     ContainerSpec,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from builders.build.plan import Plan
 from builders.build.rebuild import stage
-from builders.container.container import ContainerLimits, Ended, RunLabels
 from builders.container.scratch import scratch
+from builders.container.spec import ContainerLimits, EndReason, RunLabels
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError
 from builders.core.runid import new_run_id
@@ -107,9 +107,9 @@ def compile_library(
         log = attempt / "build.log"
         event = cancelled or threading.Event()
         result = engine.run(spec, log=log, cancelled=event, scratch=mount)
-        if result.ended is Ended.CANCELLED:
+        if result.ended is EndReason.CANCELLED:
             raise CancelledError("the run was cancelled")
-        if result.ended is not Ended.EXITED or result.exit_code != 0:
+        if result.ended is not EndReason.EXITED or result.exit_code != 0:
             raise InfrastructureError(
                 "the declared clock cannot be built",
                 got=log.read_text(errors="replace").strip()[-300:] or result.ended,

@@ -1,4 +1,4 @@
-"""Clearing away what killed runs left: containers, mounts, folders."""
+"""Remove what killed runs have left: containers, mounts, folders."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders.build import workspace
+from builders.build.workspace import abandoned_folders, is_alive, remove_folder
 from builders.engine import Engine
 
 _STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reaped:
-    """What was removed: ids of containers, names of run folders."""
+class ReapReport:
+    """What was removed: ids of containers, names of run folders and of other files."""
 
     containers: tuple[str, ...]
     folders: tuple[str, ...]
@@ -26,35 +26,35 @@ class Reaped:
 
 def reap(
     engine: Engine, runs: Path, workdir: Path, *, center: str, now: datetime | None = None
-) -> Reaped:
+) -> ReapReport:
     """Remove what belongs to `center` and to no living run.
 
-    A container goes when its deadline has passed or its run's folder is here and nobody holds it; a
-    folder goes when nobody holds it; half-made files below `workdir` go after a day. Living runs
-    are never touched.
+    A container is removed if its deadline has passed, or if its run's folder is here and is held by
+    no process. A folder is removed if no process holds it, and incomplete files below `workdir`
+    after a day. Living runs are never touched.
     """
     moment = now or datetime.now(UTC)
     containers, folders = [], []
     for leftover in engine.containers(center=center):
         late = leftover.deadline is not None and leftover.deadline < moment
-        if late and not workspace.alive(runs, leftover.run):
+        if late and not is_alive(runs, leftover.run):
             engine.sweep(leftover.run)
             containers.append(leftover.id)
-    for folder in workspace.dead(runs):
+    for folder in abandoned_folders(runs):
         containers += [c.id for c in engine.containers(run=folder.name)]
         engine.sweep(folder.name)
-        with contextlib.suppress(FileNotFoundError):  # its owner was at it too
-            workspace.clear(folder)
+        with contextlib.suppress(FileNotFoundError):  # its owner is removing it, too
+            remove_folder(folder)
         folders.append(folder.name)
-    return Reaped(
+    return ReapReport(
         containers=tuple(containers),
         folders=tuple(folders),
-        files=tuple(_old_files(workdir, moment)),
+        files=tuple(_remove_stale(workdir, moment)),
     )
 
 
-def _old_files(workdir: Path, now: datetime) -> Iterator[str]:
-    """Delete what fetches and image builds that were killed long ago left half-made."""
+def _remove_stale(workdir: Path, now: datetime) -> Iterator[str]:
+    """Delete what killed fetches and image builds have left, and yield the names."""
     for path in sorted(workdir.iterdir()) if workdir.is_dir() else []:
         try:
             age = now.timestamp() - path.stat().st_mtime

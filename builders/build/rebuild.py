@@ -14,8 +14,8 @@ from pathlib import Path
 from builders.build.outputs import take_outputs
 from builders.build.plan import GATE, LIBRARY, Plan
 from builders.build.rebuilt import Output, Rebuild
-from builders.container.container import ContainerResult, Ended, RunLabels
 from builders.container.scratch import scratch
+from builders.container.spec import ContainerResult, EndReason, RunLabels
 from builders.core.digest import digest_file
 from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError, ScratchError
 from builders.core.units import show_size, show_time
@@ -125,9 +125,9 @@ def outcome_of(
 ) -> tuple[Outcome, str | None]:
     """Tell apart the ways a build can end, the surest sign first; raises `CancelledError`."""
     limits = loaded.recipe.limits
-    if result.ended is Ended.CANCELLED:
+    if result.ended is EndReason.CANCELLED:
         raise CancelledError("the run was cancelled")
-    if result.ended is Ended.DEADLINE:
+    if result.ended is EndReason.DEADLINE:
         return Outcome.TIMED_OUT, _late(plan, loaded)
     if result.oom_killed:
         return (

@@ -1,7 +1,7 @@
-"""The folder of one run, and what is left of runs that died.
+"""The folder of one run, and the folders left behind by killed runs.
 
-A run holds a lock on its folder for as long as it lives. A killed process holds none, so whoever
-gets the lock of a folder may clear it away.
+A run locks a file in its folder for as long as it lives. The lock of a killed process is released
+by the kernel, so a folder whose lock is free may be removed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from builders.container import scratch
 from builders.core.errors import ScratchError
 from builders.core.runid import RunId
@@ -22,7 +24,7 @@ _LOCK, _NEW_LOCK = "lock", "lock.new"
 
 @contextmanager
 def workspace(root: Path, run: RunId) -> Iterator[Path]:
-    """Make the folder of `run` below `root`; it is gone, mounts and all, on every path out."""
+    """Make the folder of `run` below `root`, and remove it, mounts included, on every path out."""
     folder = root / run
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -32,62 +34,58 @@ def workspace(root: Path, run: RunId) -> Iterator[Path]:
         raise ScratchError(
             "the folder of the run cannot be made",
             got=f"{error.strerror}: {folder}",
-            todo="Free some space, or set SAMEBITS_HOME to a folder that can be written",
+            todo="Free some space, or set SAMEBITS_HOME to a writable folder",
         ) from error
     with lock:
-        # Held before it has its name: nobody can find it free and take the run for dead.
+        # Locked before it gets its name, so that nobody can find it free while the run starts.
         fcntl.flock(lock, fcntl.LOCK_EX)
         (folder / _NEW_LOCK).rename(folder / _LOCK)
         try:
             yield folder
         finally:
-            clear(folder)
+            remove_folder(folder)
 
 
-def clear(folder: Path) -> None:
-    """Unmount whatever is mounted below `folder`, and delete it."""
+def remove_folder(folder: Path) -> None:
+    """Unmount all that is mounted below `folder`, and delete it."""
     for image in sorted(folder.rglob(scratch.IMAGE)):
         scratch.release(image.parent)
-    if mounted := _mounts_below(folder):
-        raise ScratchError(
-            "a scratch space is still mounted", got=mounted[0], todo="`samebits reap` tries again"
-        )
+    inside = f"{os.path.realpath(folder)}/"
+    mounts = [part.mountpoint for part in psutil.disk_partitions(all=True)]
+    if left := [mount for mount in mounts if mount.startswith(inside)]:
+        what = "a scratch space is still mounted"
+        raise ScratchError(what, got=left[0], todo="`samebits reap` tries again")
     shutil.rmtree(folder, ignore_errors=False)
 
 
-def dead(root: Path) -> Iterator[Path]:
-    """Yield the folders of runs that no living process holds; each is locked while yielded."""
+def abandoned_folders(root: Path) -> Iterator[Path]:
+    """Yield the folders of runs whose process has ended; each is locked while it is yielded."""
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        try:
-            lock = (folder / _LOCK).open("r+b")
-        except (FileNotFoundError, NotADirectoryError):  # its owner has just removed it
-            continue
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield folder
+        with _try_lock(folder) as locked:
+            if locked:
+                yield folder
 
 
-def alive(root: Path, run: str) -> bool:
+def is_alive(root: Path, run: str) -> bool:
     """Say whether a living process holds the folder of `run`."""
-    path = root / run / _LOCK
     if "/" in run or run in {"", ".", ".."}:
         return False
+    with _try_lock(root / run) as locked:
+        return locked is False
+
+
+@contextmanager
+def _try_lock(folder: Path) -> Iterator[bool | None]:
+    """Lock a run's folder if no process holds it; yields None if it is no folder of a run."""
     try:
-        lock = path.open("r+b")
+        lock = (folder / _LOCK).open("r+b")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False
+        yield None
+        return
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    inside = f"{os.path.realpath(folder)}/"
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [p for p in (line.split()[4] for line in lines) if p.startswith(inside)]
+            yield False
+        else:
+            yield True

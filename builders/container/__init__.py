@@ -1,4 +1,4 @@
 """What a container is made of, without an engine: specification, limits, cgroup files, scratch.
 
-Imports `builders.core` alone.
+Imports `builders.core` only.
 """

@@ -1,9 +1,9 @@
-"""Scratch space of a fixed size: a file system in a file, mounted through a loop device.
+"""Scratch space of a fixed size: an ext4 file system in a file, mounted through a loop device.
 
-What a build writes can fill it, and nothing else. The order in which a folder lists its files is
-declared: identifiers and seeds are fixed, so nothing else decides. Another seed gives another
-order, which is how a robustness rebuild moves it: an order that a file system in user space made up
-would need a privileged process between a build and its files.
+A build can fill this space and nothing else. Identifiers and hash seeds are fixed, so the order in
+which folders list their files depends only on what the recipe declares. A robustness rebuild uses
+another seed. (A file system in user space could give any order, but would need a privileged process
+between the build and its files.)
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from builders.container.container import BUILDER, User
 from builders.container.folderorder import CREATED, HASHED, hash_seed
+from builders.container.spec import BUILDER, User
 from builders.core.errors import ScratchError
 
 IMAGE = "scratch.img"
@@ -36,9 +36,8 @@ def scratch(
 ) -> Iterator[Path]:
     """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
 
-    All of it belongs to `owner`; `order` is that of folders, and `seed` a UUID with which names are
-    hashed in place of its own. It is unmounted and deleted on every path out. Raises
-    `ScratchError`.
+    `owner` owns all of it. `order` is the order of folders; `seed`, a UUID, replaces the hash seed
+    of that order. The space is unmounted and deleted on every path out. Raises `ScratchError`.
     """
     require_root()
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
@@ -60,7 +59,7 @@ def scratch(
 
 
 def require_root() -> None:
-    """Raise `ScratchError` unless this process may mount file systems."""
+    """Raise `ScratchError` unless this process runs as root, which mounting needs."""
     if os.geteuid() != 0:
         raise ScratchError(
             "a scratch file system can only be mounted by root",
@@ -79,18 +78,17 @@ def _make(mount_point: Path, image: Path, size: int) -> None:
     except OSError as error:
         image.unlink(missing_ok=True)
         mount_point.rmdir()
-        raise ScratchError(
-            "no room for scratch", got=error.strerror, expected=f"{size} bytes"
-        ) from error
+        what = "there is no room for the scratch space"
+        raise ScratchError(what, got=error.strerror, expected=f"{size} bytes") from error
 
 
 def release(folder: Path) -> None:
-    """Unmount and delete the scratch space of `folder`, whatever state it is in."""
+    """Unmount and delete the scratch space of `folder`, if there is one."""
     mount_point = folder / MOUNT_POINT
     for _ in range(50):
         if not os.path.ismount(mount_point):
             break
-        # Busy for a moment while the engine lets go of a container that was just removed.
+        # It is busy for a moment after the engine has removed a container.
         try:
             _tool("umount", str(mount_point))
         except ScratchError:

@@ -1,9 +1,9 @@
-"""The container engine: the only package that knows Docker.
+"""The container engine: the only package that uses Docker.
 
-Containers are created and started, never `run`: `creation` says what none of them may do, and
-`life` sees one to its end.
+Imports `builders.container` and `builders.core`. Containers are created and started, never `run`:
+`create` defines what no container may do, and `run` starts one and waits for its end.
 """
 
-from builders.engine.engine import Engine, EngineFacts, Leftover
+from builders.engine.engine import Engine, EngineInfo, LabelledContainer
 
-__all__ = ["Engine", "EngineFacts", "Leftover"]
+__all__ = ["Engine", "EngineInfo", "LabelledContainer"]

@@ -1,4 +1,4 @@
-"""The engine: what it is, the images that it holds, and the containers that it runs for us."""
+"""The engine's interface: its description, its images, and the containers that it runs for us."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import docker.errors
 
-from builders.container.container import (
+from builders.container.spec import (
     LABEL_CENTER,
     LABEL_DEADLINE,
     LABEL_RUN,
@@ -22,14 +22,20 @@ from builders.container.container import (
 )
 from builders.core.digest import Digest
 from builders.core.errors import EngineError, ImageMismatchError, ImageUnavailableError
-from builders.engine.creation import created, remove
-from builders.engine.daemon import ENGINE_FAULTS, HOW_TO_START, dial, faults, reason
-from builders.engine.life import Life
+from builders.engine.client import (
+    ENGINE_ERRORS,
+    HOW_TO_START,
+    connect_client,
+    engine_errors,
+    error_text,
+)
+from builders.engine.create import created_container, remove_container
+from builders.engine.run import ContainerRun
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineFacts:
-    """What the engine says of itself."""
+class EngineInfo:
+    """The engine's description of itself."""
 
     version: str
     kernel: str
@@ -39,8 +45,8 @@ class EngineFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
-    """A container that carries our labels."""
+class LabelledContainer:
+    """A container with our labels."""
 
     id: str
     run: str
@@ -52,7 +58,7 @@ class Engine:
     """A connection to one Docker engine on this machine."""
 
     def __init__(self, api: Any, *, host: str | None = None) -> None:
-        """Use a connection to `host` that was checked; see `connect`."""
+        """Use a connection to `host`; see `connect`."""
         self._api = api  # docker-py's low-level client, half of which has no types
         self._host = host
 
@@ -63,11 +69,11 @@ class Engine:
         Raises `EngineError`.
         """
         try:
-            api = dial(host)
+            api = connect_client(host)
             api.ping()
-        except ENGINE_FAULTS as error:
+        except ENGINE_ERRORS as error:
             raise EngineError(
-                "no container engine answers", got=reason(error), todo=HOW_TO_START
+                "no container engine answers", got=error_text(error), todo=HOW_TO_START
             ) from error
         return cls(api, host=host)
 
@@ -75,11 +81,11 @@ class Engine:
         """Close the connection."""
         self._api.close()
 
-    def facts(self) -> EngineFacts:
-        """Ask the engine what it is."""
-        with faults("the engine does not describe itself"):
+    def facts(self) -> EngineInfo:
+        """Return the engine's description of itself."""
+        with engine_errors("the engine does not describe itself"):
             info = self._api.info()
-        return EngineFacts(
+        return EngineInfo(
             version=str(info["ServerVersion"]),
             kernel=str(info["KernelVersion"]),
             cgroup=f"v{info.get('CgroupVersion', '1')} {info.get('CgroupDriver', '?')}",
@@ -88,8 +94,8 @@ class Engine:
         )
 
     def has_image(self, reference: str) -> bool:
-        """Say whether the engine holds the image of that id or `name@sha256:` reference."""
-        with faults("the engine does not answer about images"):
+        """Say whether the engine has the image with this id or `name@sha256:` reference."""
+        with engine_errors("the engine does not answer about images"):
             try:
                 self._api.inspect_image(reference)
             except docker.errors.ImageNotFound:
@@ -97,18 +103,18 @@ class Engine:
         return True
 
     def load(self, tar: Path, *, ids: tuple[Digest, ...], layers: tuple[Digest, ...]) -> str:
-        """Load an image and return its id; `ids` are those it may have, by engine.
+        """Load an image and return its id, which must be one of `ids`.
 
-        Docker up to 28 shows the config digest as the id, later ones the manifest digest. Raises
-        `ImageMismatchError` when the engine holds something else afterwards.
+        Up to version 28, Docker's id is the config digest; later it is the manifest digest. Raises
+        `ImageMismatchError` if the engine has another image afterwards.
         """
-        with faults("the engine does not load the image"), tar.open("rb") as stream:
+        with engine_errors("the engine does not load the image"), tar.open("rb") as stream:
             for line in self._api.load_image(stream):
                 if "error" in line:
                     raise ImageUnavailableError("the engine refused the image", got=line["error"])
         for image_id in (f"sha256:{d}" for d in ids):
             if self.has_image(image_id):
-                with faults("the engine does not describe the image"):
+                with engine_errors("the engine does not describe the image"):
                     got = tuple(self._api.inspect_image(image_id)["RootFS"]["Layers"])
                 wanted = tuple(f"sha256:{d}" for d in layers)
                 if got == wanted:
@@ -126,10 +132,10 @@ class Engine:
         name, _, digest = reference.partition("@")
         try:
             self._api.pull(name, tag=digest)
-        except ENGINE_FAULTS as error:
+        except ENGINE_ERRORS as error:
             raise ImageUnavailableError(
                 f"image {reference} cannot be pulled",
-                got=reason(error),
+                got=error_text(error),
                 todo="Load it into the engine, or use a definition in recipes/images",
             ) from error
 
@@ -144,28 +150,30 @@ class Engine:
     ) -> ContainerResult:
         """Run one container to its end and remove it.
 
-        `log` receives what it prints, capped; `scratch` is watched for being full. Raises
-        `EngineError` when the engine fails or a limit does not hold.
+        Its output is written to `log`, up to the limit. `scratch` is the file system whose free
+        space is sampled. Raises `EngineError` if the engine fails or a limit is not set.
         """
         with self.created(spec) as container:
-            life = Life(self._api, self._host, container, spec)
+            life = ContainerRun(self._api, self._host, container, spec)
             return life.to_end(log, cancelled=cancelled, scratch=scratch, clock=clock)
 
     def created(
         self, spec: ContainerSpec, *, terminal: bool = False
     ) -> AbstractContextManager[str]:
         """Create a container and yield its id; it is removed on every path out."""
-        return created(self._api, spec, terminal=terminal)
+        return created_container(self._api, spec, terminal=terminal)
 
-    def containers(self, *, center: str | None = None, run: str | None = None) -> list[Leftover]:
-        """List every container with our labels, running or not."""
+    def containers(
+        self, *, center: str | None = None, run: str | None = None
+    ) -> list[LabelledContainer]:
+        """List all containers with our labels, running or not."""
         wanted = [LABEL_RUN if run is None else f"{LABEL_RUN}={run}"]
         if center is not None:
             wanted.append(f"{LABEL_CENTER}={center}")
-        with faults("the engine does not list containers", todo=HOW_TO_START):
+        with engine_errors("the engine does not list containers", todo=HOW_TO_START):
             found = self._api.containers(all=True, filters={"label": wanted})
         return [
-            Leftover(
+            LabelledContainer(
                 id=str(c["Id"]),
                 run=c["Labels"].get(LABEL_RUN, ""),
                 center=c["Labels"].get(LABEL_CENTER, ""),
@@ -175,10 +183,10 @@ class Engine:
         ]
 
     def sweep(self, run: str) -> int:
-        """Remove every container of a run; returns how many there were."""
+        """Remove all containers of a run, and return their number."""
         found = self.containers(run=run)
         for leftover in found:
-            remove(self._api, leftover.id)
+            remove_container(self._api, leftover.id)
         return len(found)
 
 

@@ -9,7 +9,6 @@ first, so whatever is read after it would win.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import subprocess
@@ -21,6 +20,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
+
+from filelock import FileLock
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
@@ -96,8 +97,7 @@ class AptState:
     def locked(self) -> Iterator[None]:
         """Keep other processes out of the state, and make it if it is not there."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "state.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(self._folder / "state.lock"):
             if not self._stamp.exists():
                 self._refresh()
             yield

@@ -17,7 +17,7 @@ from typing import Any
 
 from builders.build.plan import make_plan
 from builders.build.rebuild import stage
-from builders.container.container import BUILDER_GID, BUILDER_UID
+from builders.container.spec import BUILDER
 from builders.core.errors import EngineError
 from builders.core.words import Outcome
 from builders.recipe.claim import recipe_script
@@ -122,14 +122,14 @@ def _bare_run(session: Session, job: Job, folder: Path) -> float:
     stage(plan, inputs, session.vault, attempt)
     writable = {plan.path: "work", "/out": "out", "/tmp": "tmp"}  # noqa: S108
     command = ["docker", "run", "--rm", "--network", "none", "--hostname", plan.hostname]
-    command += ["--user", f"{BUILDER_UID}:{BUILDER_GID}", "--workdir", plan.path]
+    command += ["--user", f"{BUILDER}", "--workdir", plan.path]
     for name, value in plan.environment.items():
         command += ["--env", f"{name}={value}"]
     for target, name in (("/samebits", "control"), ("/inputs", "inputs")):
         command += ["--volume", f"{attempt / name}:{target}:ro"]
     for target, name in writable.items():
         (folder / name).mkdir()
-        shutil.chown(folder / name, BUILDER_UID, BUILDER_GID)
+        shutil.chown(folder / name, BUILDER.uid, BUILDER.gid)
         command += ["--volume", f"{folder / name}:{target}"]
     start = time.perf_counter()
     done = subprocess.run(

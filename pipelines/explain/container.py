@@ -11,15 +11,15 @@ from pathlib import Path
 
 from builders.build.outputs import copy_files
 from builders.build.plan import GATE
-from builders.container.container import (
+from builders.container.scratch import scratch
+from builders.container.spec import (
     ContainerLimits,
     ContainerResult,
     ContainerSpec,
-    Ended,
+    EndReason,
     Mount,
     RunLabels,
 )
-from builders.container.scratch import scratch
 from builders.core.errors import BuildFailedError
 from builders.engine import Engine
 from builders.methods.build import BASE_VARIABLES
@@ -113,9 +113,9 @@ def _ended(result: ContainerResult) -> ToolEnded:
     if result.oom_killed:
         return "out_of_memory"
     match result.ended:
-        case Ended.EXITED:
+        case EndReason.EXITED:
             return "exited"
-        case Ended.DEADLINE:
+        case EndReason.DEADLINE:
             return "deadline"
-        case Ended.CANCELLED:
+        case EndReason.CANCELLED:
             return "cancelled"

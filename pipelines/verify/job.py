@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.container.container import RunLabels
+from builders.container.spec import RunLabels
 from builders.core.runid import RunId
 from builders.recipe.recipe import LoadedRecipe, Recipe
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from builders.build.plan import make_plan
 from builders.build.rebuild import outcome_of
-from builders.container.container import ContainerResult, Ended
+from builders.container.spec import ContainerResult, EndReason
 from builders.core.errors import RecipeError
 from builders.core.words import Outcome
 from builders.methods.clock import Clock, parse_moment, show_moment
@@ -21,7 +21,7 @@ from tests.builders.recipes import SCRIPT, recipe
 from tests.builders.test_preload import ADVANCING, FROZEN, MOMENT, SECONDS, wheel_recipe
 
 LATE = ContainerResult(
-    ended=Ended.DEADLINE,
+    ended=EndReason.DEADLINE,
     exit_code=None,
     signal=None,
     oom_killed=False,
@@ -59,7 +59,7 @@ def test_a_clock_that_goes_on_is_not_blamed(build: dict[str, Any]) -> None:
 def test_a_clock_that_is_not_applied_is_the_reason_whatever_comes_last() -> None:
     loaded = recipe({**SCRIPT, **FROZEN})
     plan = make_plan(loaded, [], script=None, cores=1)
-    ended = replace(LATE, ended=Ended.EXITED, exit_code=69)
+    ended = replace(LATE, ended=EndReason.EXITED, exit_code=69)
     own = b"samebits: error: the declared clock is not applied: date shows 1, expected 2"
     other = b"ERROR: ld.so: object 'x' cannot be preloaded: ignored."
     for tail in (b"\n".join([other, own]), b"\n".join([own, other])):

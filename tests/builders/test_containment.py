@@ -215,7 +215,9 @@ def test_a_container_whose_limits_do_not_hold_never_starts_its_build(
     from builders.core.errors import EngineError
 
     monkeypatch.setattr(cgroup.Cgroup, "of", lambda _pid: _fake_cgroup(lab.folder))
-    with pytest.raises(EngineError, match=r"does not keep the limit memory\.max; got max"):
+    with pytest.raises(
+        EngineError, match=r"the limit memory\.max is not set in the kernel; got max"
+    ):
         lab.shell("echo ran > /out/out.bin; sleep 20")
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from builders.container.cgroup import Cgroup
-from builders.container.container import ContainerLimits, ContainerResult, ContainerSpec, Mount
-from builders.container.watch import lives, open_gate
+from builders.container.monitor import is_running, open_gate
+from builders.container.spec import ContainerLimits, ContainerResult, ContainerSpec, Mount
 from builders.core.errors import EngineError
-from builders.engine import life
-from builders.engine.life import Life
+from builders.engine import run
+from builders.engine.run import ContainerRun
 from builders.images.provide import ProvidedImage
 from pipelines.verify.session import Session
 from tests.command import wait_until
@@ -65,7 +67,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> None:
     look = Cgroup.of
 
     def of(pid: int) -> Cgroup:
-        wait_until(lambda: not lives(pid), seconds=20)
+        wait_until(lambda: not is_running(pid), seconds=20)
         return look(pid)
 
     monkeypatch.setattr(Cgroup, "of", of)
@@ -91,8 +93,8 @@ def test_a_container_that_never_began_its_build_has_not_built(
 def test_a_container_that_lives_and_does_not_come_to_its_gate_is_refused(
     gate: AtTheGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(life, "_GRACE", 0.5)
-    with pytest.raises(EngineError, match="does not come to its gate"):
+    monkeypatch.setattr(run, "_GRACE", 0.5)
+    with pytest.raises(EngineError, match="does not read its gate"):
         gate.run("sleep 60")
 
 
@@ -106,9 +108,9 @@ def test_the_gate_stays_shut_until_the_engine_has_promised_to_tell_of_the_end(
         answered.wait(60)
         return answered.is_set
 
-    monkeypatch.setattr(life, "_GRACE", 0.5)
-    monkeypatch.setattr(Life, "_ask_for_end", late)
-    with pytest.raises(EngineError, match="does not promise to tell of the end"):
+    monkeypatch.setattr(run, "_GRACE", 0.5)
+    monkeypatch.setattr(ContainerRun, "_request_exit", late)
+    with pytest.raises(EngineError, match="does not accept the request"):
         gate.run("read -r word < /samebits/gate; echo began; sleep 60")
     answered.set()
     assert gate.printed() == ""
@@ -119,8 +121,8 @@ def test_a_container_that_this_machine_cannot_see_is_refused_by_that_name(
 ) -> None:
     """As in a container that has not the processes of its host: nothing there ever lives."""
     look = Cgroup.of
-    monkeypatch.setattr(life, "_GRACE", 0.5)
-    monkeypatch.setattr(life, "lives", lambda _pid: False)
+    monkeypatch.setattr(run, "_GRACE", 0.5)
+    monkeypatch.setattr(run, "is_running", lambda _pid: False)
     monkeypatch.setattr(Cgroup, "of", lambda pid: look(pid, proc=tmp_path))
     with pytest.raises(EngineError, match="process cannot be seen, so its limits cannot"):
         gate.run("sleep 60")
@@ -145,14 +147,16 @@ def test_who_dies_at_the_gate_is_not_there(tmp_path: Path, monkeypatch: pytest.M
 def test_a_gate_that_nobody_comes_to_is_told_in_time(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     start = time.monotonic()
-    with pytest.raises(EngineError, match="does not come to its gate"):
+    with pytest.raises(EngineError, match="does not read its gate"):
         open_gate(tmp_path / "gate", threading.Event(), seconds=0.05)
     assert time.monotonic() - start < 5
 
 
-@pytest.mark.parametrize(("state", "expected"), [("S", True), ("R", True), ("Z", False)])
-def test_a_process_lives_until_it_has_ended(tmp_path: Path, state: str, expected: bool) -> None:
-    (tmp_path / "42").mkdir()
-    (tmp_path / "42/stat").write_text(f"42 (a name) of ) odd Z) {state} 1 42\n")
-    assert lives(42, proc=tmp_path) is expected
-    assert not lives(43, proc=tmp_path)
+def test_a_process_runs_until_it_has_ended() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    assert is_running(child.pid)
+    child.kill()
+    wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, seconds=20)
+    assert not is_running(child.pid)
+    child.wait()
+    assert not is_running(child.pid)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from builders.container.watch import open_gate
+from builders.container.monitor import open_gate
 from builders.methods import METHODS, StagedInput
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild

@@ -10,8 +10,8 @@ import pytest
 from builders.build.factors import Factor
 from builders.build.moving import Moving, move
 from builders.build.plan import make_plan
-from builders.container.container import ContainerLimits
 from builders.container.folderorder import ORDER_SEED
+from builders.container.spec import ContainerLimits
 from tests.builders.recipes import SCRIPT, recipe
 
 RUN = "20260102T030405Z-0a1b2c3d"

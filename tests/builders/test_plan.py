@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from builders.build.plan import Plan, make_plan
-from builders.container.container import (
+from builders.container.spec import (
     LABEL_CENTER,
     ContainerLimits,
     ContainerSpec,

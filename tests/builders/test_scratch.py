@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from builders.container.container import BUILDER_GID, BUILDER_UID, User
 from builders.container.folderorder import CREATED, HASHED, ORDER_SEED, hashed
 from builders.container.scratch import IMAGE, MOUNT_POINT, release, scratch
+from builders.container.spec import BUILDER, User
 from builders.core.errors import ScratchError
 
 MIB = 1 << 20
@@ -54,7 +54,7 @@ def test_it_belongs_to_the_builder_and_carries_no_privilege(tmp_path: Path) -> N
         assert mount == tmp_path / MOUNT_POINT
         for name in ("work", "out", "tmp"):
             found = (mount / name).stat()
-            assert (found.st_uid, found.st_gid) == (BUILDER_UID, BUILDER_GID)
+            assert (found.st_uid, found.st_gid) == (BUILDER.uid, BUILDER.gid)
             assert stat.S_IMODE(found.st_mode) == 0o755
             assert list((mount / name).iterdir()) == []
         flags = os.statvfs(mount).f_flag
@@ -175,7 +175,10 @@ def test_nothing_is_left_when_a_tool_fails(
 
 
 def test_a_size_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScratchError, match="no room for scratch"), scratch(tmp_path, 1 << 62):
+    with (
+        pytest.raises(ScratchError, match="no room for the scratch space"),
+        scratch(tmp_path, 1 << 62),
+    ):
         pytest.fail("it was never made")
     assert list(tmp_path.iterdir()) == []
 

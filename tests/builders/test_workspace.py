@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.workspace import alive, clear, dead, workspace
+from builders.build.workspace import abandoned_folders, is_alive, remove_folder, workspace
 from builders.container.scratch import scratch
 from builders.core.errors import ScratchError
 from builders.core.runid import RunId
@@ -17,9 +17,9 @@ RUN = RunId("20260102T030405Z-0a1b2c3d")
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from builders.runid import RunId
-from builders.scratch import scratch
-from builders.workspace import workspace
+from builders.core.runid import RunId
+from builders.container.scratch import scratch
+from builders.build.workspace import workspace
 
 with workspace(Path(sys.argv[1]), RunId(sys.argv[2])) as folder:
     (folder / "1").mkdir()
@@ -35,14 +35,14 @@ def mounts(folder: Path) -> int:
 
 def test_a_run_has_its_folder_while_it_lives(tmp_path: Path) -> None:
     root = tmp_path / "runs"
-    assert not alive(root, RUN)
+    assert not is_alive(root, RUN)
     with workspace(root, RUN) as folder:
         assert folder == root / RUN
         assert folder.stat().st_mode & 0o777 == 0o700
-        assert alive(root, RUN)
-        assert list(dead(root)) == []
+        assert is_alive(root, RUN)
+        assert list(abandoned_folders(root)) == []
     assert list(root.iterdir()) == []
-    assert not alive(root, RUN)
+    assert not is_alive(root, RUN)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -79,11 +79,11 @@ def test_no_file_is_deleted_below_a_foreign_mount(tmp_path: Path) -> None:
     subprocess.run(["mount", "--bind", str(precious), str(folder / "bound")], check=True)
     try:
         with pytest.raises(ScratchError, match="still mounted"):
-            clear(folder)
+            remove_folder(folder)
         assert (precious / "data").exists()
     finally:
         subprocess.run(["umount", str(folder / "bound")], check=True)
-    clear(folder)
+    remove_folder(folder)
     assert (precious / "data").exists()
     assert not folder.exists()
 
@@ -93,11 +93,11 @@ def test_a_killed_run_is_found_dead_and_cleared(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(root), RUN], check=False)
     assert done.returncode == -9
     assert (root / RUN / "1" / "scratch" / "work" / "half").read_text() == "done"
-    assert not alive(root, RUN)
-    for folder in dead(root):
+    assert not is_alive(root, RUN)
+    for folder in abandoned_folders(root):
         assert folder == root / RUN
-        assert alive(root, RUN), "nobody else may take it while it is being cleared"
-        clear(folder)
+        assert is_alive(root, RUN), "nobody else may take it while it is being cleared"
+        remove_folder(folder)
     assert list(root.iterdir()) == []
     assert mounts(root) == 0
 
@@ -108,8 +108,8 @@ def test_the_living_are_told_from_the_dead(tmp_path: Path) -> None:
     (tmp_path / "no run").mkdir()
     (tmp_path / "file").touch()
     with workspace(tmp_path, RUN):
-        assert [folder.name for folder in dead(tmp_path)] == ["left"]
-    assert list(dead(tmp_path / "missing")) == []
+        assert [folder.name for folder in abandoned_folders(tmp_path)] == ["left"]
+    assert list(abandoned_folders(tmp_path / "missing")) == []
 
 
 def test_no_run_can_be_taken_for_dead_while_it_starts(
@@ -119,7 +119,7 @@ def test_no_run_can_be_taken_for_dead_while_it_starts(
 
     def flock(file: object, how: int) -> None:
         if threading.current_thread() is threading.main_thread() and how == fcntl.LOCK_EX:
-            seen = threading.Thread(target=lambda: found.extend(dead(tmp_path)))
+            seen = threading.Thread(target=lambda: found.extend(abandoned_folders(tmp_path)))
             seen.start()
             seen.join()
         real(file, how)  # type: ignore[arg-type]  # handed on as it came
@@ -127,7 +127,7 @@ def test_no_run_can_be_taken_for_dead_while_it_starts(
     monkeypatch.setattr(fcntl, "flock", flock)
     with workspace(tmp_path, RUN):
         assert found == []
-        assert alive(tmp_path, RUN)
+        assert is_alive(tmp_path, RUN)
 
 
 def test_no_two_runs_have_one_folder(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_no_two_runs_have_one_folder(tmp_path: Path) -> None:
         with pytest.raises(ScratchError, match="cannot be made; got File exists"):
             workspace(tmp_path, RUN).__enter__()
         assert folder.is_dir()
-        assert alive(tmp_path, RUN)
+        assert is_alive(tmp_path, RUN)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -153,4 +153,4 @@ def test_only_a_name_can_be_a_run(tmp_path: Path, run: str) -> None:
     with (tmp_path / "lock").open() as one, (tmp_path / "runs" / "lock").open() as two:
         fcntl.flock(one, fcntl.LOCK_EX)
         fcntl.flock(two, fcntl.LOCK_EX)
-        assert not alive(tmp_path / "runs", run)
+        assert not is_alive(tmp_path / "runs", run)

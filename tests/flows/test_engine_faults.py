@@ -84,7 +84,7 @@ def test_an_engine_that_is_started_again_in_mid_build_costs_a_try_and_no_verdict
         ("judged", "INFRASTRUCTURE_ERROR"),
         ("retry", "BUILT"),
     ]
-    assert "the engine went away in mid-build" in report["attempts"][0]["rebuild"]["reason"]
+    assert "the engine went away during the build" in report["attempts"][0]["rebuild"]["reason"]
     stand.assert_nothing_left(engine)
 
 

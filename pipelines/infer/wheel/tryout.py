@@ -17,7 +17,7 @@ from builders.build.preload_library import provide_library
 from builders.build.rebuild import LOG, OUTPUTS, rebuild
 from builders.build.rebuilt import Rebuild
 from builders.build.workspace import workspace
-from builders.container.container import RunLabels
+from builders.container.spec import RunLabels
 from builders.core.digest import Digest
 from builders.core.errors import RebuildError
 from builders.core.runid import RunId, new_run_id

@@ -1,4 +1,4 @@
-"""How Docker is reached, and how its faults are told: as ours, in the engine's own words."""
+"""Connect to Docker, and turn its errors into `EngineError`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from docker.utils import kwargs_from_env
 from builders.core.errors import EngineError
 
 TIMEOUT = 120
-"""Seconds that an answer may take."""
-ENGINE_FAULTS = (
+"""Seconds to wait for an answer."""
+ENGINE_ERRORS = (
     docker.errors.DockerException,
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,  # a stream that breaks
@@ -25,10 +25,10 @@ ENGINE_FAULTS = (
 HOW_TO_START = "Start one: `bash infra/bootstrap.sh`, or set DOCKER_HOST"
 
 
-def dial(host: str | None) -> Any:
+def connect_client(host: str | None) -> Any:
     """Return a new low-level client of `host`, by default that of DOCKER_HOST or the usual socket.
 
-    Raises one of `ENGINE_FAULTS`.
+    Raises one of `ENGINE_ERRORS`.
     """
     options = kwargs_from_env()
     if host is not None:
@@ -37,21 +37,21 @@ def dial(host: str | None) -> Any:
 
 
 def url(api: Any, path: str) -> str:
-    """Return what docker-py itself asks, for questions that it asks in another way."""
+    """Return the URL of an API path, for requests that docker-py has no function for."""
     return f"{api.base_url}/v{api.api_version}/{path}"
 
 
 @contextmanager
-def faults(what: str, *, todo: str | None = None) -> Iterator[None]:
-    """Turn any of `ENGINE_FAULTS` into an `EngineError` that says `what`."""
+def engine_errors(what: str, *, todo: str | None = None) -> Iterator[None]:
+    """Turn any of `ENGINE_ERRORS` into an `EngineError` that says `what`."""
     try:
         yield
-    except ENGINE_FAULTS as error:
-        raise EngineError(what, got=reason(error), todo=todo) from error
+    except ENGINE_ERRORS as error:
+        raise EngineError(what, got=error_text(error), todo=todo) from error
 
 
-def reason(error: Exception) -> str:
-    """Return what the engine says of a fault, or else what docker-py says."""
+def error_text(error: Exception) -> str:
+    """Return the engine's own explanation of an error, or else that of docker-py."""
     if isinstance(error, docker.errors.APIError) and error.explanation:
         return str(error.explanation)
     text = str(error) or type(error).__name__

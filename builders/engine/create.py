@@ -1,7 +1,7 @@
-"""The making of a container, and its removal.
+"""Create and remove containers.
 
-Containers have no network, a read-only root, no capabilities and hard limits. Whatever happens, a
-container is removed before the block that it was made for is left.
+Every container has no network, a read-only root, no capabilities and hard limits, and is removed
+when the block that created it is left, on every path out.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import requests
 from docker.types import LogConfig
 from docker.types import Mount as DockerMount
 
-from builders.container.container import ContainerSpec
+from builders.container.spec import ContainerSpec
 from builders.core.errors import EngineError
-from builders.engine.daemon import ENGINE_FAULTS, HOW_TO_START, faults, reason
+from builders.engine.client import ENGINE_ERRORS, HOW_TO_START, engine_errors, error_text
 
 _SPARE = timedelta(minutes=5)
 
 
 @contextmanager
-def created(api: Any, spec: ContainerSpec, *, terminal: bool) -> Iterator[str]:
+def created_container(api: Any, spec: ContainerSpec, *, terminal: bool) -> Iterator[str]:
     """Create a container and yield its id; it is removed on every path out.
 
     Raises `EngineError`.
@@ -50,7 +50,7 @@ def created(api: Any, spec: ContainerSpec, *, terminal: bool) -> Iterator[str]:
             for m in spec.mounts
         ],
     )
-    with faults("the engine does not create the container", todo=HOW_TO_START):
+    with engine_errors("the engine does not create the container", todo=HOW_TO_START):
         answer = api.create_container(
             spec.image,
             command=list(spec.command),
@@ -67,28 +67,23 @@ def created(api: Any, spec: ContainerSpec, *, terminal: bool) -> Iterator[str]:
     container = str(answer["Id"])
     try:
         if warnings := answer.get("Warnings"):
-            raise EngineError("the engine does not keep every limit", got="; ".join(warnings))
+            raise EngineError("the engine does not set every limit", got="; ".join(warnings))
         yield container
     finally:
-        remove(api, container)
+        remove_container(api, container)
 
 
-def remove(api: Any, container: str) -> None:
-    """Remove a container where it exists, running or not; raises `EngineError`."""
+def remove_container(api: Any, container: str) -> None:
+    """Remove a container if it exists, running or not; raises `EngineError`."""
+    todo = "`samebits reap` removes it once the engine answers"
     try:
         api.remove_container(container, force=True, v=True)
     except docker.errors.NotFound:
         return
     except docker.errors.APIError as error:
-        if error.status_code != requests.codes.conflict:  # conflict: its removal is under way
-            raise EngineError(
-                "a container was not removed",
-                got=reason(error),
-                todo="`samebits reap` removes it later",
-            ) from error
-    except ENGINE_FAULTS as error:
-        raise EngineError(
-            "the engine is gone, and a container may be left",
-            got=reason(error),
-            todo="`samebits reap` removes it once the engine is back",
-        ) from error
+        if error.status_code != requests.codes.conflict:  # conflict: its removal is in progress
+            what = "a container was not removed"
+            raise EngineError(what, got=error_text(error), todo=todo) from error
+    except ENGINE_ERRORS as error:
+        what = "the engine is gone, and a container may be left"
+        raise EngineError(what, got=error_text(error), todo=todo) from error

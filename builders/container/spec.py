@@ -1,4 +1,4 @@
-"""What is asked of a container, and what is known of it once it is gone; no engine in here."""
+"""The specification of a container, and the result of running it; independent of the engine."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ LABEL_FLOW_RUN = "samebits.flow-run"
 LABEL_DEADLINE = "samebits.deadline"
 LABEL_CENTER = "samebits.center"
 
-BUILDER_UID = 1000
-BUILDER_GID = 1000
-
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """Whom a build runs as."""
+    """The user and group that a build runs as."""
 
     uid: int
     gid: int
 
     def __str__(self) -> str:
-        """Return `uid:gid`, as engines and file systems take it."""
+        """Return `uid:gid`, the form that engines and mkfs take."""
         return f"{self.uid}:{self.gid}"
 
 
-BUILDER = User(uid=BUILDER_UID, gid=BUILDER_GID)
+BUILDER = User(uid=1000, gid=1000)
 
 
-class Ended(StrEnum):
+class EndReason(StrEnum):
     """Why a container stopped."""
 
     EXITED = "exited"
@@ -62,14 +59,14 @@ class ContainerLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class RunLabels:
-    """Whose a container is; on everything that is created."""
+    """The run that a container belongs to; set as labels on everything that is created."""
 
     run: str
     center: str
     flow_run: str = ""
 
     def to_dict(self, deadline: datetime) -> dict[str, str]:
-        """Return the engine's labels; the deadline is ISO 8601 in UTC."""
+        """Return the engine's labels; the deadline is written in ISO 8601, UTC."""
         return {
             LABEL_RUN: self.run,
             LABEL_CENTER: self.center,
@@ -80,7 +77,7 @@ class RunLabels:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """One container: no network, read-only root, no capabilities; none of that can be asked for."""
+    """One container. Network, capabilities and a writable root cannot be requested."""
 
     image: str
     command: tuple[str, ...]
@@ -91,20 +88,20 @@ class ContainerSpec:
     limits: ContainerLimits
     labels: RunLabels
     gate: Path
-    """Host path of the FIFO that the first process reads before it does anything."""
+    """Host path of a FIFO that the first process reads from before it does anything else."""
     user: User = BUILDER
     core: int | None = None
-    """The only core of this machine that it may run on, as `nproc` tells it; None for all of them.
+    """The only core that it may run on, by the kernel's number; None for all of them.
 
-    What counts the cores in /sys still finds all.
+    `nproc` then reports one core; programs that count cores in /sys still see all.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerResult:
-    """How it ended, and what it used. `peak_memory` is sampled, in bytes."""
+    """How a container ended, and what it used. `peak_memory` is sampled, in bytes."""
 
-    ended: Ended
+    ended: EndReason
     exit_code: int | None
     signal: int | None
     oom_killed: bool

@@ -1,0 +1,175 @@
+"""Run one container that was created, from its start to its end.
+
+Its limits are verified in the kernel's own files before the first command of a recipe runs.
+
+An engine that is stopped kills its containers. So the end of a container counts only if the engine
+that answers has itself observed it: a build is never blamed for the end of an engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+from docker.utils.socket import frames_iter
+
+from builders.container.cgroup import Cgroup
+from builders.container.monitor import ExitWaiter, LogWriter, UsageMonitor, is_running, open_gate
+from builders.container.spec import ContainerResult, ContainerSpec, EndReason
+from builders.core.errors import EngineError
+from builders.engine.client import (
+    ENGINE_ERRORS,
+    HOW_TO_START,
+    TIMEOUT,
+    connect_client,
+    engine_errors,
+    error_text,
+    url,
+)
+
+_GRACE = 10.0
+
+
+class ContainerRun:
+    """The run of a container that was created and not yet started."""
+
+    def __init__(self, api: Any, host: str | None, container: str, spec: ContainerSpec) -> None:
+        """Take the container's id; `api` is a connection to `host`."""
+        self._api, self._host = api, host
+        self._container, self._spec = container, spec
+
+    def to_end(
+        self,
+        log: Path,
+        *,
+        cancelled: threading.Event,
+        scratch: Path | None,
+        clock: Callable[[], float],
+    ) -> ContainerResult:
+        """Start the container, and wait for its end or kill it; see `Engine.run`."""
+        with self._logged(log) as output:
+            start = clock()
+            with engine_errors("the engine does not start the container", todo=HOW_TO_START):
+                self._api.start(self._container)
+            waiter = ExitWaiter(self._request_exit, errors=ENGINE_ERRORS)
+            monitor = UsageMonitor(scratch)
+            begun = self._begin(waiter, monitor)
+            ended = waiter.wait(monitor, start + self._spec.limits.seconds, cancelled, clock)
+            if ended is not EndReason.EXITED:
+                self._kill(waiter)
+            wall = clock() - start
+            if waiter.error is not None:
+                raise _engine_lost(error_text(waiter.error)) from waiter.error
+            with engine_errors("the engine does not report how the container ended"):
+                # In this order: an engine that knows the final state knows the event, too.
+                state = self._api.inspect_container(self._container)["State"]
+                if ended is EndReason.EXITED and not self._end_observed():
+                    raise _engine_lost("another engine than the one that started the build")
+            output.join(_GRACE)
+            code = int(state["ExitCode"]) if ended is EndReason.EXITED else None
+            if not begun and not state["OOMKilled"] and (not code or code > 128):
+                raise EngineError(
+                    "the container ended before its build began", got=f"exit code {code}"
+                )
+            return ContainerResult(
+                ended=ended,
+                exit_code=code,
+                signal=code - 128 if code is not None and code > 128 else None,
+                oom_killed=bool(state["OOMKilled"]),
+                pids_limit_hit=monitor.pids_limit_hit,
+                scratch_full=monitor.scratch_full,
+                peak_memory=monitor.peak_memory,
+                wall_seconds=round(wall, 3),
+                log_bytes=output.count,
+                log_truncated=output.truncated,
+            )
+
+    @contextmanager
+    def _logged(self, log: Path) -> Iterator[LogWriter]:
+        """Copy the container's output to `log` until it ends, or the block fails."""
+        wanted = {"stdout": 1, "stderr": 1, "stream": 1}
+        with engine_errors("the engine does not attach to the container"):
+            stream = self._api.attach_socket(self._container, params=wanted)
+        pieces = (piece for _, piece in frames_iter(stream, tty=False))  # type: ignore[no-untyped-call]
+        writer = LogWriter(pieces, log, cap=self._spec.limits.log, errors=ENGINE_ERRORS)
+        try:
+            yield writer
+        except BaseException:
+            with contextlib.suppress(*ENGINE_ERRORS):
+                self._api.kill(self._container, signal="SIGKILL")  # ends the stream
+            raise
+        finally:
+            writer.join(_GRACE)
+            # In this order: the response owns the connection that the stream reads from.
+            with contextlib.suppress(*ENGINE_ERRORS, ValueError):
+                stream._response.close()  # noqa: SLF001  # docker-py keeps it there for this
+            stream.close()
+
+    def _begin(self, waiter: ExitWaiter, monitor: UsageMonitor) -> bool:
+        """Verify the limits, have the wait for the end accepted, and only then open the gate.
+
+        Returns False for a container that has ended before: its exit status is its true outcome,
+        even if its limits could no longer be read. Raises `EngineError`.
+        """
+        with engine_errors("the engine does not describe the container"):
+            pid = int(self._api.inspect_container(self._container)["State"]["Pid"])
+        try:
+            if pid:  # 0 for a container that has ended
+                monitor.cgroup = Cgroup.of(pid)
+                monitor.cgroup.verify(self._spec.limits)
+                waiter.await_acceptance(seconds=_GRACE)
+                return open_gate(self._spec.gate, waiter.done, seconds=_GRACE)
+        except EngineError:
+            # If the engine does not report an end, the container runs where we cannot see it.
+            if is_running(pid) or not waiter.done.wait(_GRACE):
+                raise
+            return False
+        if not waiter.done.wait(_GRACE):
+            raise EngineError(
+                "the engine does not notice the end of a container", got=self._container[:12]
+            )
+        return False
+
+    def _request_exit(self) -> Callable[[], object]:
+        """Ask the engine to report the end; returns a function that waits for the answer.
+
+        The request must be accepted before the build begins: if this engine crashes, the request
+        fails with it. A request made after a crash would be accepted by the next engine, which
+        reports the end that it gave itself to the containers that it found running.
+        """
+        request = url(self._api, f"containers/{self._container}/wait")
+        answer = self._api.post(request, stream=True)
+        answer.raise_for_status()
+        return answer.json  # type: ignore[no-any-return]
+
+    def _end_observed(self) -> bool:
+        """Say whether the engine that answers now has itself observed the container's end.
+
+        An engine that is stopped in order kills its containers, and the next one reports their ends
+        like any other; but an engine's events are lost with it. The question uses a new connection,
+        because an engine that is shutting down accepts none.
+        """
+        wanted = {"container": [self._container], "event": ["die"]}
+        params = {"until": f"{time.time():.9f}", "filters": json.dumps(wanted)}
+        with contextlib.closing(connect_client(self._host)) as api:
+            answer = api.get(url(api, "events"), params=params, timeout=TIMEOUT)
+            answer.raise_for_status()
+        return bool(answer.content.strip())
+
+    def _kill(self, waiter: ExitWaiter) -> None:
+        refused = contextlib.suppress(docker.errors.APIError)  # when it has just ended
+        with engine_errors("the container was not killed"), refused:
+            self._api.kill(self._container, signal="SIGKILL")
+        if not waiter.done.wait(_GRACE):
+            raise EngineError("the container survived SIGKILL", got=self._container[:12])
+
+
+def _engine_lost(got: str) -> EngineError:
+    return EngineError("the engine went away during the build", got=got, todo=HOW_TO_START)
