@@ -16,6 +16,24 @@ from pipelines.verify.session import Session
 
 Maker = Callable[..., bytes]
 
+MARKERS = {
+    "engine": {"build_image", "own", "library"},
+    "s3": {"gateway", "admin"},
+    "prefect": {"standing_center", "api", "database"},
+    "network": {"states", "index"},
+    "root": {"small_disk", "build_image", "own"},
+}
+"""What a test needs beside this process, by marker: known from the fixtures that it uses."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what its fixtures need, so that `-m` can leave it out."""
+    for item in items:
+        used = set(getattr(item, "fixturenames", ()))
+        for marker, fixtures in MARKERS.items():
+            if used & fixtures:
+                item.add_marker(marker)
+
 
 @pytest.fixture
 def data() -> Path:
