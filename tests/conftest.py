@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.images.provide import ProvidedImage, provide
+from builders.images.provide import ProvidedImage, ensure_image
 from pipelines.center.center import Center
 from pipelines.verify.session import Session
 
@@ -101,4 +101,4 @@ def session(center: Center) -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def build_image(session: Session) -> ProvidedImage:
     """The builder image for Debian packages, rebuilt from its lock if the engine lacks it."""
-    return provide("debian-trixie-build", session.images, session.engine, session.workdir)
+    return ensure_image("debian-trixie-build", session.images, session.engine, session.workdir)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from builders.build.plan import Plan, make_plan
-from builders.build.rebuild import Rebuild, rebuild
+from builders.build.rebuild import RebuildResult, rebuild
 from builders.build.workspace import workspace
 from builders.container.spec import RunLabels
 from builders.core.digest import Digest
 from builders.core.runid import RunId, new_run_id
 from builders.images.provide import ProvidedImage
-from builders.inputs.inputs import gather
+from builders.inputs.collect import collect_inputs
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.evidence.report import Report
@@ -80,17 +80,21 @@ class Lab:
         return RunLabels(run=self.run_id, center="lab")
 
     def plan(self, loaded: LoadedRecipe, *, log: int | None = None) -> Plan:
-        inputs = gather(loaded, self.session.vault, self.session.fetcher, self.session.workdir)
+        inputs = collect_inputs(
+            loaded, self.session.vault, self.session.fetcher, self.session.workdir
+        )
         cores = self.session.engine.facts().cpus
         plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=cores)
         return plan if log is None else replace(plan, limits=replace(plan.limits, log=log))
 
     def run(
         self, steps: Sequence[Sequence[str]], *, log: int | None = None, **fields: Any
-    ) -> Rebuild:
+    ) -> RebuildResult:
         """Rebuild a recipe with these steps; log and outputs are copied to `kept`."""
         loaded = load_recipe(write_recipe(self.folder / "recipe", steps, **fields))
-        inputs = gather(loaded, self.session.vault, self.session.fetcher, self.session.workdir)
+        inputs = collect_inputs(
+            loaded, self.session.vault, self.session.fetcher, self.session.workdir
+        )
         with workspace(self.runs, self.run_id) as folder:
             result = rebuild(
                 loaded,
@@ -110,7 +114,7 @@ class Lab:
                 (self.kept / path.name).write_bytes(path.read_bytes())
         return result
 
-    def shell(self, script: str, **fields: Any) -> Rebuild:
+    def shell(self, script: str, **fields: Any) -> RebuildResult:
         """Rebuild a recipe whose one step is a shell script."""
         return self.run([["sh", "-c", script]], **fields)
 

@@ -9,23 +9,23 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.build.rebuilt import Output, Part
+from builders.build.result import Output, OutputKind
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
 from builders.recipe.recipe import Recipe
 
-__all__ = ["Output", "Part", "copy_files", "part_of", "take_outputs"]
+__all__ = ["Output", "OutputKind", "copy_files", "part_of", "take_outputs"]
 
 
-def part_of(name: str, recipe: Recipe) -> Part:
+def part_of(name: str, recipe: Recipe) -> OutputKind:
     """Say what an output of that name is; declared artefacts come first."""
     if any(artefact.name == name for artefact in recipe.artefacts):
-        return Part.ARTEFACT
+        return OutputKind.ARTEFACT
     if any(fnmatchcase(name, glob) for glob in recipe.by_products):
-        return Part.BY_PRODUCT
+        return OutputKind.BY_PRODUCT
     if any(fnmatchcase(name, glob) for glob in recipe.ignore):
-        return Part.IGNORED
-    return Part.UNEXPECTED
+        return OutputKind.IGNORED
+    return OutputKind.UNEXPECTED
 
 
 def take_outputs(source: Path, target: Path, recipe: Recipe) -> tuple[Output, ...]:

@@ -13,17 +13,17 @@ from pathlib import Path
 
 from builders.build.outputs import take_outputs
 from builders.build.plan import GATE, LIBRARY, Plan
-from builders.build.rebuilt import Output, Rebuild
+from builders.build.result import Output, RebuildResult
 from builders.container.scratch import scratch
 from builders.container.spec import ContainerResult, EndReason, RunLabels
 from builders.core.digest import digest_file
+from builders.core.enums import Outcome
 from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError, ScratchError
-from builders.core.units import show_size, show_time
-from builders.core.words import Outcome
+from builders.core.units import format_duration, format_size
 from builders.engine import Engine
 from builders.inputs.file import InputFile
 from builders.inputs.vault import Vault
-from builders.methods.clock import show_moment
+from builders.methods.clock import format_timestamp
 from builders.recipe.recipe import LoadedRecipe
 
 LOG = "build.log"
@@ -35,10 +35,10 @@ _SPARE_DISK = 32 << 20
 _TELLING = 40  # lines at the end of a log in which an error is looked for
 _OWN = "samebits: error:"
 
-__all__ = ["LOG", "OUTPUTS", "Rebuild", "outcome_of", "rebuild", "stage"]
+__all__ = ["LOG", "OUTPUTS", "RebuildResult", "classify_outcome", "rebuild", "stage_attempt"]
 
 
-def stage(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -> None:
+def stage_attempt(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -> None:
     """Lay out the control and input folders of an attempt; every input is checked on its way."""
     folder.mkdir(mode=0o700)
     for name in ("control", "inputs", OUTPUTS):
@@ -71,14 +71,14 @@ def rebuild(
     folder: Path,
     labels: RunLabels,
     cancelled: threading.Event,
-) -> Rebuild:
+) -> RebuildResult:
     """Run one attempt in the new folder `folder`; outputs and log stay there.
 
     Raises `RebuildError`: its `outcome` says how to record the attempt, and only an
     `InfrastructureError` is worth another one.
     """
     try:
-        stage(plan, inputs, vault, folder)
+        stage_attempt(plan, inputs, vault, folder)
     except OSError as error:
         raise ScratchError(
             "the inputs cannot be staged", got=error.strerror, todo="Free some disk space"
@@ -93,7 +93,7 @@ def rebuild(
     ) as mount:
         spec = plan.spec(image=image, folder=folder, scratch=mount, labels=labels)
         result = engine.run(spec, log=folder / LOG, cancelled=cancelled, scratch=mount)
-        outcome, reason = outcome_of(result, plan, loaded, tail=_tail(folder / LOG))
+        outcome, reason = classify_outcome(result, plan, loaded, tail=_tail(folder / LOG))
         outputs: tuple[Output, ...] = ()
         if _host_disk_full(folder):
             raise InfrastructureError(
@@ -106,7 +106,7 @@ def rebuild(
                 outputs = take_outputs(mount / "out", folder / OUTPUTS, loaded.recipe)
             except BuildFailedError as error:
                 outcome, reason = error.outcome, str(error)
-    return Rebuild(
+    return RebuildResult(
         outcome=outcome,
         reason=reason,
         exit_code=result.exit_code,
@@ -120,7 +120,7 @@ def rebuild(
     )
 
 
-def outcome_of(
+def classify_outcome(
     result: ContainerResult, plan: Plan, loaded: LoadedRecipe, *, tail: bytes
 ) -> tuple[Outcome, str | None]:
     """Tell apart the ways a build can end, the surest sign first; raises `CancelledError`."""
@@ -130,14 +130,13 @@ def outcome_of(
     if result.ended is EndReason.DEADLINE:
         return Outcome.TIMED_OUT, _late(plan, loaded)
     if result.oom_killed:
-        return (
-            Outcome.OUT_OF_RESOURCES,
-            f"memory: the kernel killed a process at the limit of {show_size(plan.limits.memory)}",
-        )
+        limit = format_size(plan.limits.memory)
+        reason = f"memory: the kernel killed a process at the limit of {limit}"
+        return Outcome.OUT_OF_RESOURCES, reason
     if result.exit_code == 0:
         return Outcome.BUILT, None
     if result.scratch_full or b"No space left on device" in tail:
-        return Outcome.OUT_OF_RESOURCES, f"scratch: {show_size(limits.scratch)} were filled"
+        return Outcome.OUT_OF_RESOURCES, f"scratch: {format_size(limits.scratch)} were filled"
     if result.pids_limit_hit or any(word in tail for word in _NO_FORK):
         return Outcome.OUT_OF_RESOURCES, f"processes: the limit of {plan.limits.pids} was reached"
     ending = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
@@ -145,13 +144,14 @@ def outcome_of(
 
 
 def _late(plan: Plan, loaded: LoadedRecipe) -> str:
-    said = f"killed at its deadline of {show_time(plan.limits.seconds)}"
+    reason = f"killed at its deadline of {format_duration(plan.limits.seconds)}"
     clock = loaded.recipe.build.clock
     if clock is None or clock.mode != "frozen":
-        return said
+        return reason
+    time = format_timestamp(clock.time)
     return (
-        f"{said}; its clock stands still at {show_moment(clock.time)}, and a build that waits for "
-        "it to go on never ends: try mode advancing"
+        f"{reason}; its clock is frozen at {time}, so a build that waits for time to pass never "
+        "ends: try mode advancing"
     )
 
 

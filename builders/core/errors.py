@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 
 EXIT_USAGE = 64
 EXIT_NOT_CHECKED = 2

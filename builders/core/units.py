@@ -18,17 +18,17 @@ def parse_size(text: object) -> int:
     return _parse(text, _SIZE_UNITS, "a size such as 512MiB or 4GiB")
 
 
-def parse_time(text: object) -> int:
+def parse_duration(text: object) -> int:
     """Return seconds for `90s`, `30min`, `2h`; raises ValueError."""
     return _parse(text, _TIME_UNITS, "a time such as 90s, 30min or 2h")
 
 
-def show_size(count: int) -> str:
+def format_size(count: int) -> str:
     """Write bytes in the largest unit that keeps them whole."""
     return _show(count, _SIZE_UNITS)
 
 
-def show_time(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """Write seconds in the largest unit that keeps them whole."""
     return _show(seconds, _TIME_UNITS)
 
@@ -75,12 +75,12 @@ def between(low: str, high: str, parse: Callable[[object], int]) -> AfterValidat
 Size = Annotated[
     int,
     BeforeValidator(parse_size),
-    PlainSerializer(show_size),
+    PlainSerializer(format_size),
     _form(_SIZE_UNITS, "A number of bytes, with its unit.", "512MiB", "4GiB"),
 ]
 Duration = Annotated[
     int,
-    BeforeValidator(parse_time),
-    PlainSerializer(show_time),
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration),
     _form(_TIME_UNITS, "A length of time, with its unit.", "90s", "30min", "2h"),
 ]

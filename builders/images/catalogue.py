@@ -15,21 +15,21 @@ from pathlib import Path
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import UsageError
 from builders.images.archive import BuiltImage
-from builders.images.build import build_image, check_built
+from builders.images.assemble import build_image, compare_with_lock
 from builders.images.definition import ImageDefinition, dump_definition, load_definition
 from builders.images.lock import (
     ImageDigests,
     ImageLock,
     LockChange,
-    diff,
     dump_lock,
     load_lock,
+    lock_changes,
 )
 from builders.images.resolve import resolve
-from builders.inputs.stock import Progress, quiet, stock
+from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
-from builders.locators.fetch import Fetcher
+from builders.locators.fetcher import Fetcher
 
 _LOCK = ".lock.yaml"
 
@@ -43,7 +43,7 @@ class NewLock:
     image: BuiltImage
 
 
-class Images:
+class ImageCatalogue:
     """Definitions and locks in one folder, and what it takes to build them."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Images:
         return lock
 
     def lock_new(
-        self, name: str, into: Path, progress: Progress = quiet, *, write: bool = True
+        self, name: str, into: Path, progress: FetchProgress = no_progress, *, write: bool = True
     ) -> NewLock:
         """Resolve, fetch and build `name` now, write its lock, and leave its tar in `into`.
 
@@ -118,7 +118,9 @@ class Images:
         old = load_lock(path) if path.is_file() else None
         if write:
             _replace(path, dump_lock(lock))
-        return NewLock(lock=lock, changes=None if old is None else diff(old, lock), image=image)
+        return NewLock(
+            lock=lock, changes=None if old is None else lock_changes(old, lock), image=image
+        )
 
     def derived_name(self, base: str, packages: Iterable[str]) -> str:
         """Return the name of `base` with further packages: it says which, and which `base`."""
@@ -126,7 +128,7 @@ class Images:
         return f"{base}-{Digest.of(canonical_json(parts)).hex[:8]}"
 
     def derive(
-        self, base: str, packages: Iterable[str], into: Path, progress: Progress = quiet
+        self, base: str, packages: Iterable[str], into: Path, progress: FetchProgress = no_progress
     ) -> NewLock:
         """Define, lock and build `base` with further packages; its tar is left in `into`.
 
@@ -183,22 +185,22 @@ class Images:
         return None
 
     def _lock(
-        self, definition: ImageDefinition, tar: Path, progress: Progress
+        self, definition: ImageDefinition, tar: Path, progress: FetchProgress
     ) -> tuple[ImageLock, BuiltImage]:
         resolution = resolve(definition, self._states)
-        stock(self._vault, self._fetcher, resolution.wants(), self._workdir, progress)
+        fetch_missing(self._vault, self._fetcher, resolution.wants(), self._workdir, progress)
         image = build_image(definition, resolution, self._vault, tar, self._workdir, progress)
         digests = ImageDigests(config=image.config, manifest=image.manifest, diff_id=image.diff_id)
         return ImageLock(**resolution.model_dump(by_alias=True), image=digests), image
 
-    def build(self, name: str, into: Path, progress: Progress = quiet) -> BuiltImage:
+    def build(self, name: str, into: Path, progress: FetchProgress = no_progress) -> BuiltImage:
         """Build the locked image as `<name>.tar` in the folder `into`.
 
         Only packages that the vault lacks are fetched. Raises `InputUnavailableError` for one that
         nobody serves, `ImageMismatchError` when the image is not the locked one; no tar stays then.
         """
         lock = self.lock(name)
-        stock(self._vault, self._fetcher, lock.wants(), self._workdir, progress)
+        fetch_missing(self._vault, self._fetcher, lock.wants(), self._workdir, progress)
         into.mkdir(parents=True, exist_ok=True)
         target = into / f"{name}.tar"
         with tempfile.TemporaryDirectory(dir=into, prefix=".image-") as folder:
@@ -210,13 +212,13 @@ class Images:
                 self._workdir,
                 progress,
             )
-            check_built(name, built, lock)
+            compare_with_lock(name, built, lock)
             built.tar.replace(target)
         return BuiltImage(
             tar=target, config=built.config, manifest=built.manifest, diff_id=built.diff_id
         )
 
-    def check(self, name: str, progress: Progress = quiet) -> ImageLock:
+    def check(self, name: str, progress: FetchProgress = no_progress) -> ImageLock:
         """Build the locked image once more and throw it away; raises as `build` does."""
         self._workdir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._workdir, prefix="check-") as folder:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.yamlfile import load_document, parse_model
-from builders.methods.build import Model
+from builders.methods.base import FrozenModel
 
 USER_ID = 1000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -29,7 +29,7 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
 Value = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\n]*$")]
 
 
-class ImageDefinition(Model):
+class ImageDefinition(FrozenModel):
     """Debian's essential packages of one suite, and those named here with what they depend on."""
 
     schema_: Annotated[Literal["samebits/image/v1"], Field(alias="schema")]
@@ -64,7 +64,7 @@ def dump_definition(definition: ImageDefinition, comment: str) -> str:
     return "\n".join(lines) + "\n" + text
 
 
-def json_schema() -> str:
+def definition_schema() -> str:
     """Return the JSON Schema of a definition, for editors."""
     schema: dict[str, Any] = ImageDefinition.model_json_schema(by_alias=True, mode="validation")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -17,9 +17,9 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from builders.core.digest import Digest
 from builders.core.yamlfile import load_document, parse_model
 from builders.images.definition import Suite
-from builders.locators.fetch import PoolLocator, Want
+from builders.locators.fetcher import FetchRequest, PoolLocator
 from builders.locators.locator import relative_path
-from builders.methods.build import Model
+from builders.methods.base import FrozenModel
 
 SCHEMA = "samebits/image-lock/v1"
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -69,9 +69,9 @@ class LockedPackage:
             f"{self.name} {self.version} {self.architecture} {self.size} {self.sha256} {self.path}"
         )
 
-    def want(self, suite: str) -> Want:
+    def want(self, suite: str) -> FetchRequest:
         """Return what to ask a fetcher for."""
-        return Want(
+        return FetchRequest(
             locator=PoolLocator(suite=suite, path=self.path),
             name=self.path.name,
             sha256=self.sha256,
@@ -90,7 +90,7 @@ def _package(value: object) -> LockedPackage:
 PackageField = Annotated[Any, BeforeValidator(_package), PlainSerializer(str)]
 
 
-class ImageDigests(Model):
+class ImageDigests(FrozenModel):
     """The digests that an image built from the lock must have."""
 
     config: Digest
@@ -98,7 +98,7 @@ class ImageDigests(Model):
     diff_id: Digest
 
 
-class Resolution(Model):
+class Resolution(FrozenModel):
     """A definition at one point in time: enough to build the image, before its digests are known.
 
     `epoch` is the date of the suite's Release file in seconds since 1970 (UTC); no file of the
@@ -127,7 +127,7 @@ class Resolution(Model):
         """Return all packages, the essential ones first."""
         return self.essential + self.packages
 
-    def wants(self) -> list[Want]:
+    def wants(self) -> list[FetchRequest]:
         """Return what the vault must hold before the image can be built."""
         return [package.want(self.suite) for package in self.every()]
 
@@ -172,7 +172,7 @@ def dump_lock(lock: ImageLock) -> str:
     )
 
 
-def diff(old: ImageLock, new: ImageLock) -> list[LockChange]:
+def lock_changes(old: ImageLock, new: ImageLock) -> list[LockChange]:
     """Return what changes from `old` to `new`, packages by name; empty when nothing does."""
     before = {p.name: p for p in old.every()}
     after = {p.name: p for p in new.every()}

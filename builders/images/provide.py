@@ -8,8 +8,8 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.engine import Engine
-from builders.images.catalogue import Images
-from builders.inputs.stock import Progress, quiet
+from builders.images.catalogue import ImageCatalogue
+from builders.inputs.fetching import FetchProgress, no_progress
 
 _PINNED = "@sha256:"
 
@@ -22,7 +22,7 @@ class ProvidedImage:
     config: Digest
 
 
-def claimed_digest(name: str, images: Images) -> Digest:
+def claimed_digest(name: str, images: ImageCatalogue) -> Digest:
     """Return what the claim says of an image: its locked config digest.
 
     Of `name@sha256:...` it is the digest in the reference. Raises `UsageError` for an unknown name.
@@ -32,8 +32,12 @@ def claimed_digest(name: str, images: Images) -> Digest:
     return images.lock(name).image.config
 
 
-def provide(
-    name: str, images: Images, engine: Engine, workdir: Path, progress: Progress = quiet
+def ensure_image(
+    name: str,
+    images: ImageCatalogue,
+    engine: Engine,
+    workdir: Path,
+    progress: FetchProgress = no_progress,
 ) -> ProvidedImage:
     """Make sure that the engine holds the image; build or pull it if it does not.
 

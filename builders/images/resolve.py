@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from builders.core.errors import InfrastructureError
 from builders.images.definition import ImageDefinition
 from builders.images.lock import SCHEMA, LockedPackage, Resolution
-from builders.locators.aptstate import AptState, AptStates, Served
+from builders.locators.aptstate import AptFile, AptState, AptStates
 
 _ESSENTIAL = "?essential"
 
@@ -51,7 +51,7 @@ def tool_versions() -> dict[str, str]:
     }
 
 
-def _locked(state: AptState, served: Sequence[Served]) -> list[LockedPackage]:
+def _locked(state: AptState, served: Sequence[AptFile]) -> list[LockedPackage]:
     found = []
     for file in served:
         name, version, architecture = file.name.removesuffix(".deb").split("_")

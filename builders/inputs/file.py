@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from builders.core.digest import Digest
-from builders.core.words import Role
+from builders.core.enums import Role
 from builders.methods import StagedInput
 
 

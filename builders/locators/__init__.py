@@ -1,6 +1,6 @@
 """Where bytes come from: purls, git commits, files, the vault itself; never a host name."""
 
-from builders.locators.fetch import Fetcher, PoolLocator, Want
+from builders.locators.fetcher import Fetcher, FetchRequest, PoolLocator
 from builders.locators.locator import (
     FileLocator,
     GitLocator,
@@ -11,6 +11,7 @@ from builders.locators.locator import (
 )
 
 __all__ = [
+    "FetchRequest",
     "Fetcher",
     "FileLocator",
     "GitLocator",
@@ -18,6 +19,5 @@ __all__ = [
     "PoolLocator",
     "PurlLocator",
     "VaultLocator",
-    "Want",
     "parse_locator",
 ]

@@ -9,8 +9,8 @@ from typing import assert_never
 from urllib.parse import quote
 
 from builders.core.errors import InputUnavailableError
-from builders.locators.aptstate import STALE_SECONDS, AptState, AptStates, Served
-from builders.locators.fetch import CompanionLocator, PoolLocator, Want
+from builders.locators.aptstate import STALE_SECONDS, AptFile, AptState, AptStates
+from builders.locators.fetcher import CompanionLocator, FetchRequest, PoolLocator
 from builders.locators.locator import PurlLocator
 
 _RETRY_AGE = 600  # seconds; a failed lookup in lists that are younger stays failed
@@ -33,7 +33,7 @@ class AptFetcher:
         """Look packages up in `states`."""
         self._states = states
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file; see `Fetcher`."""
         jobs = []
         for index, want in enumerate(wants):
@@ -59,7 +59,7 @@ class AptFetcher:
         return [job.target for job in jobs]
 
 
-def handles(want: Want) -> bool:
+def handles(want: FetchRequest) -> bool:
     """Say whether `AptFetcher` takes this locator."""
     match want.locator:
         case PurlLocator(type="deb") | CompanionLocator() | PoolLocator():
@@ -107,7 +107,7 @@ def _look_up(state: AptState, jobs: Sequence[_Job]) -> None:
         purl = _binary(job.locator)
         if purl and (hit := by_name.get(f"{purl.name}_{purl.version}_{purl.arch}.deb")):
             job.addresses = [hit.uri]
-    sources: dict[tuple[str, str], list[Served]] = {}
+    sources: dict[tuple[str, str], list[AptFile]] = {}
     for job in jobs:
         if job in plain or isinstance(job.locator, PoolLocator):
             continue

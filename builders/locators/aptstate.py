@@ -70,7 +70,7 @@ Acquire::Languages "none";
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class AptFile:
     """One file that the archive's signed lists name; `size` in bytes."""
 
     uri: str
@@ -119,11 +119,11 @@ class AptState:
             if line.startswith("URIs: ")
         ]
 
-    def binaries(self, names: Sequence[str]) -> list[Served]:
+    def binaries(self, names: Sequence[str]) -> list[AptFile]:
         """Look up `NAME=VERSION` packages; those that are not listed are left out."""
         return self._served(["download", *names]) if names else []
 
-    def source(self, name: str, version: str) -> list[Served]:
+    def source(self, name: str, version: str) -> list[AptFile]:
         """Look up the .dsc and all other files of a source package; empty when not listed."""
         return self._served(["source", f"{name}={version}"])
 
@@ -131,7 +131,7 @@ class AptState:
         """Return what `apt-cache` says of the lists; names that are not listed are left out."""
         return self._run("apt-cache", words).stdout
 
-    def closure(self, wishes: Sequence[str]) -> list[Served]:
+    def closure(self, wishes: Sequence[str]) -> list[AptFile]:
         """Return every package that installing `wishes` into an empty system brings.
 
         Raises `InputUnavailableError` when apt finds no solution.
@@ -155,7 +155,7 @@ class AptState:
                     return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
         raise InfrastructureError(f"the lists of suite {self.suite} carry no date")
 
-    def pool_path(self, served: Served) -> PurePosixPath:
+    def pool_path(self, served: AptFile) -> PurePosixPath:
         """Return the path of a served file below the root of its archive."""
         for root in self.roots():
             if served.uri.startswith(root):
@@ -220,7 +220,7 @@ class AptState:
             for uri, keyring in (found or others).items()
         ], bool(found)
 
-    def _served(self, words: Sequence[str]) -> list[Served]:
+    def _served(self, words: Sequence[str]) -> list[AptFile]:
         return _parse(self._run("apt-get", ["--print-uris", *words]).stdout)
 
     def _run(self, tool: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -241,10 +241,10 @@ class AptStates:
         return AptState(self._folder / suite, suite, self._mirrors)
 
 
-def _parse(text: str) -> list[Served]:
+def _parse(text: str) -> list[AptFile]:
     found = (_LINE.fullmatch(line.strip()) for line in text.splitlines())
     return [
-        Served(uri=m[1], name=unquote(m[2]), size=int(m[3]), sha256=Digest(m[4]))
+        AptFile(uri=m[1], name=unquote(m[2]), size=int(m[3]), sha256=Digest(m[4]))
         for m in found
         if m
     ]

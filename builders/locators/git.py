@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators.fetch import Want
+from builders.locators.fetcher import FetchRequest
 from builders.locators.gittree import write_tree
 from builders.locators.locator import GitLocator
 
@@ -51,11 +51,11 @@ class GitFetcher:
         self._settings = {**(settings or {}), **_SAFE_SETTINGS, **allowed}
         self._timeout = timeout
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every commit as a tar; see `Fetcher`."""
         return [self._fetch(want, into / f"{index:05d}") for index, want in enumerate(wants)]
 
-    def _fetch(self, want: Want, target: Path) -> Path:
+    def _fetch(self, want: FetchRequest, target: Path) -> Path:
         locator = want.locator
         if not isinstance(locator, GitLocator):
             message = f"not a git locator: {locator}"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from builders.locators.apt import AptFetcher
 from builders.locators.aptstate import AptStates
-from builders.locators.fetch import CompanionLocator, Fetcher, PoolLocator, Want
-from builders.locators.files import FolderFetcher
+from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest, PoolLocator
 from builders.locators.git import GitFetcher
-from builders.locators.index import IndexFetcher
 from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
-from builders.locators.vaulted import VaultOnlyFetcher
+from builders.locators.pypi import IndexFetcher
+from builders.locators.recipefiles import FolderFetcher
+from builders.locators.vaultonly import VaultOnlyFetcher
 
 
 class MachineFetcher:
@@ -35,7 +35,7 @@ class MachineFetcher:
             "vault": VaultOnlyFetcher(),
         }
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file; see `Fetcher`."""
         found: dict[int, Path] = {}
         for kind, fetcher in self._fetchers.items():
@@ -47,7 +47,7 @@ class MachineFetcher:
         return [found[i] for i in range(len(wants))]
 
 
-def _kind(want: Want) -> str:
+def _kind(want: FetchRequest) -> str:
     match want.locator:
         case PoolLocator() | CompanionLocator():
             return "deb"

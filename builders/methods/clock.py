@@ -29,7 +29,7 @@ _TEXT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _PATTERN = r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z|\d{1,10})$"
 
 
-def parse_moment(value: object) -> int:
+def parse_timestamp(value: object) -> int:
     """Return seconds since 1970 for `2021-05-05T14:18:17Z` or a number; raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -45,16 +45,16 @@ def parse_moment(value: object) -> int:
     raise ValueError(message)
 
 
-def show_moment(seconds: int) -> str:
+def format_timestamp(seconds: int) -> str:
     """Write seconds since 1970 as `2021-05-05T14:18:17Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime(_FORM)
 
 
-Moment = Annotated[
+Timestamp = Annotated[
     int,
-    BeforeValidator(parse_moment),
+    BeforeValidator(parse_timestamp),
     Field(ge=0, le=LATEST),
-    PlainSerializer(show_moment),
+    PlainSerializer(format_timestamp),
     WithJsonSchema(
         {
             "type": ["string", "integer"],
@@ -75,12 +75,14 @@ class Clock(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    time: Annotated[Moment, Field(ge=EARLIEST, description="The time at which the build starts.")]
+    time: Annotated[
+        Timestamp, Field(ge=EARLIEST, description="The time at which the build starts.")
+    ]
     mode: Annotated[
         ClockMode, Field(description="Whether the clock stands still, or goes on from there.")
     ] = "frozen"
     then: Annotated[
-        Moment | None,
+        Timestamp | None,
         Field(
             description="The time to which the clock of a wheel's build goes on once; frozen too."
         ),
@@ -105,15 +107,17 @@ class Clock(BaseModel):
             message = "expected mode frozen beside `then`: a clock that goes on has no second step"
             raise ValueError(message)
         if self.then <= self.time:
-            message = f"expected `then` after {show_moment(self.time)}, the time of the first step"
+            message = (
+                f"expected `then` after {format_timestamp(self.time)}, the time of the first step"
+            )
             raise ValueError(message)
         return self
 
     def declared(self) -> dict[str, str]:
         """Return what the claim holds of the clock."""
-        declared = {"mode": str(self.mode), "time": show_moment(self.time)}
+        declared = {"mode": str(self.mode), "time": format_timestamp(self.time)}
         if self.then is not None:
-            declared |= {"then": show_moment(self.then), "before": str(self.before)}
+            declared |= {"then": format_timestamp(self.then), "before": str(self.before)}
         return declared
 
     def configuration(self) -> bytes:

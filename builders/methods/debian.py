@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.methods.build import Build
+from builders.methods.base import Build
 from builders.methods.method import Command, Method, StagedInput, only_source
 
 _PARALLEL = re.compile(r"parallel=([1-9]\d{0,2})")

@@ -11,15 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.methods.build import Build, Model
+from builders.methods.base import Build, FrozenModel
 from builders.methods.debian import Profiles, jobs, profile_variables
 from builders.methods.method import Command, Method, StagedInput, only_source
 
 _DAY, _MONTH = "Mon|Tue|Wed|Thu|Fri|Sat|Sun", "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=500)]
+ChangelogLine = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=500)]
 
 
-class ChangelogEntry(Model):
+class ChangelogEntry(FrozenModel):
     """The entry of such a rebuild, see deb-changelog(5)."""
 
     version: Annotated[
@@ -36,7 +36,7 @@ class ChangelogEntry(Model):
         str, StringConstraints(pattern=r"^[a-z]{1,16}$"), Field(description="Nearly always low.")
     ] = "low"
     changes: Annotated[
-        tuple[Line, ...],
+        tuple[ChangelogLine, ...],
         Field(min_length=1, max_length=50, description="Its lines, without the spaces in front."),
     ]
     by: Annotated[

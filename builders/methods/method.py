@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from builders.core.words import Role
+from builders.core.enums import Role
 
 INPUTS = "/inputs"
 OUTPUTS = "/out"

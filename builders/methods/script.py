@@ -8,12 +8,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from builders.locators.locator import relative_path
-from builders.methods.build import Build
+from builders.methods.base import Build
 from builders.methods.method import CONTROL, Command, Method, StagedInput
 
 RECIPE_SCRIPT = f"{CONTROL}/recipe-script"
 Argument = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
-Step = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=1000)]
+ScriptStep = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=1000)]
 
 
 def _script_path(text: str) -> str:
@@ -25,7 +25,8 @@ class ScriptBuild(Build):
 
     method: Annotated[Literal["script"], Field(description="Commands of the recipe's own.")]
     steps: Annotated[
-        tuple[Step, ...], Field(max_length=1000, description="Commands, each a list of words.")
+        tuple[ScriptStep, ...],
+        Field(max_length=1000, description="Commands, each a list of words."),
     ] = ()
     script: Annotated[
         Annotated[str, AfterValidator(_script_path)] | None,

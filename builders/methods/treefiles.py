@@ -12,8 +12,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
-from builders.methods.build import Model
-from builders.methods.clock import Moment
+from builders.methods.base import FrozenModel
+from builders.methods.clock import Timestamp
 
 MAX_FILES = 500
 EVERY = "**"
@@ -49,7 +49,7 @@ TreePath = Annotated[
 ]
 
 
-class TreeFile(Model):
+class TreeFile(FrozenModel):
     """One file of the unpacked source, or all below a folder, as the vendor had it."""
 
     path: TreePath
@@ -57,7 +57,7 @@ class TreeFile(Model):
         Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] | None,
         Field(description="Its mode in octal; the umask does not count."),
     ] = None
-    mtime: Annotated[Moment | None, Field(description="When it was last changed.")] = None
+    mtime: Annotated[Timestamp | None, Field(description="When it was last changed.")] = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.core.words import Role
-from builders.methods.build import Build
+from builders.core.enums import Role
+from builders.methods.base import Build
 from builders.methods.method import Command, Method, StagedInput, only_source
 from builders.methods.treefiles import TreeFiles, tree_words
 

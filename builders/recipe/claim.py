@@ -14,10 +14,10 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import RecipeError
 from builders.core.smallfile import read_fault, read_small_file
 from builders.methods import METHODS
-from builders.methods.build import Build
+from builders.methods.base import Build
 from builders.methods.method import launcher_bytes
 from builders.methods.script import ScriptBuild
-from builders.methods.zone import needs_file, zone_bytes
+from builders.methods.timezone import needs_zone_file, zone_script
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
 
@@ -44,8 +44,8 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
     if build.clock is not None:
         scripts["clock"] = str(Digest.of(probe_bytes()))
         scripts["preload"] = str(preload_lock().library)
-    if needs_file(build):
-        scripts["zone"] = str(Digest.of(zone_bytes()))
+    if needs_zone_file(build):
+        scripts["zone"] = str(Digest.of(zone_script()))
     if (own := recipe_script(loaded)) is not None:
         scripts["recipe"] = str(Digest.of(own))
     content = {

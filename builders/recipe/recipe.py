@@ -13,15 +13,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from builders.core.digest import Digest
-from builders.core.units import Duration, Size, between, parse_size, parse_time
-from builders.core.words import Kind, Role, Verdict
+from builders.core.enums import Kind, Role, Verdict
+from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import FileLocator, Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
-from builders.methods.build import Model
+from builders.methods.base import FrozenModel
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
-Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]{0,127}$")]
+ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
+ProductVersion = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]{0,127}$")
+]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]{0,254}$")]
 
 
@@ -40,7 +42,7 @@ Glob = Annotated[
 ]
 
 
-class Input(Model):
+class Input(FrozenModel):
     """Anything a rebuild reads."""
 
     role: Annotated[Role, Field(description="What the input is to the rebuild.")]
@@ -58,21 +60,21 @@ def _fetched(locator: Locator) -> Locator:
     return locator
 
 
-class Shipped(Model):
+class PublishedFile(FrozenModel):
     """Where the vendor's file is, and its published digest."""
 
     locator: Annotated[LocatorField, AfterValidator(_fetched)]
     sha256: Digest
 
 
-class Artefact(Model):
+class Artefact(FrozenModel):
     """One shipped file."""
 
     name: Annotated[FileName, Field(description="The file's name in the output folder.")]
-    shipped: Shipped
+    shipped: PublishedFile
 
 
-class Limits(Model):
+class RebuildLimits(FrozenModel):
     """What a rebuild may use; not part of the claim."""
 
     cpus: Annotated[float, Field(ge=0.1, le=256, description="Cores.")] = 2
@@ -83,7 +85,9 @@ class Limits(Model):
         Size, between("16MiB", "4TiB", parse_size), Field(json_schema_extra={"default": "8GiB"})
     ] = 8 << 30
     time: Annotated[
-        Duration, between("1s", "168h", parse_time), Field(json_schema_extra={"default": "30min"})
+        Duration,
+        between("1s", "168h", parse_duration),
+        Field(json_schema_extra={"default": "30min"}),
     ] = 30 * 60
     pids: Annotated[int, Field(ge=16, le=65536, description="Processes.")] = 4096
     outputs: Annotated[int, Field(ge=1, le=100_000, description="Files in the output folder.")] = (
@@ -91,13 +95,13 @@ class Limits(Model):
     )
 
 
-class Expect(Model):
+class Expectation(FrozenModel):
     """What is expected of the release; an alarm and a demonstration, never a verdict."""
 
     verdict: Verdict
 
 
-class ReviewDemand(Model):
+class ReviewRequirement(FrozenModel):
     """How many reviews the release needs; can add to the center's policy, never take away."""
 
     minimum: Annotated[
@@ -134,16 +138,16 @@ Artefacts = Annotated[
 ]
 
 
-class Recipe(Model):
+class Recipe(FrozenModel):
     """How one release is rebuilt, from which pinned inputs."""
 
     schema_: Annotated[
         Literal["samebits/recipe/v1"], Field(alias="schema", description="The form of this file.")
     ]
-    vendor: Annotated[Name, Field(description="Who ships the release.")]
-    product: Annotated[Name, Field(description="What is shipped.")]
+    vendor: Annotated[ProductName, Field(description="Who ships the release.")]
+    product: Annotated[ProductName, Field(description="What is shipped.")]
     version: Annotated[
-        Version, Field(description="The version as the vendor writes it; always text.")
+        ProductVersion, Field(description="The version as the vendor writes it; always text.")
     ]
     kind: Annotated[Kind, Field(description="What the release is.")]
     platform: Annotated[Literal["linux/amd64"], Field(description="Where the build runs.")]
@@ -156,17 +160,17 @@ class Recipe(Model):
     ignore: Annotated[
         tuple[Glob, ...], Field(description="Outputs with no meaning of their own.")
     ] = ()
-    limits: Limits = Limits()
+    limits: RebuildLimits = RebuildLimits()
     visibility: Annotated[
         Literal["public", "private"],
         Field(description="Private: nothing of the source may be told to the public."),
     ] = "public"
     reviews: Annotated[
-        ReviewDemand | None,
+        ReviewRequirement | None,
         Field(description="Reviews that must be there; only more than the policy asks for counts."),
     ] = None
     expect: Annotated[
-        Expect | None, Field(description="What is expected; an alarm, never a verdict.")
+        Expectation | None, Field(description="What is expected; an alarm, never a verdict.")
     ] = None
 
     @property
@@ -175,7 +179,7 @@ class Recipe(Model):
         return f"{self.vendor}/{self.product}@{self.version}"
 
 
-class LoadedRecipe(Model):
+class LoadedRecipe(FrozenModel):
     """A recipe and the folder that its `file:` locators start from."""
 
     recipe: Recipe
@@ -189,10 +193,10 @@ class LoadedRecipe(Model):
 
 def load_recipe(path: Path) -> LoadedRecipe:
     """Read and validate one recipe; raises `RecipeError` with file, line and field."""
-    return recipe_from(load_document(path), path)
+    return parse_recipe(load_document(path), path)
 
 
-def recipe_from(document: Document, path: Path) -> LoadedRecipe:
+def parse_recipe(document: Document, path: Path) -> LoadedRecipe:
     """Validate a document that is already read."""
     recipe = parse_model(
         document, Recipe, todo="`samebits recipe schema` prints what each field takes"
@@ -206,7 +210,7 @@ def file_locators(recipe: Recipe) -> list[FileLocator]:
     return [locator for locator in every if isinstance(locator, FileLocator)]
 
 
-def json_schema() -> str:
+def recipe_schema() -> str:
     """Return the JSON Schema of a recipe, as `recipes/schema/recipe.json` holds it."""
     schema: dict[str, Any] = Recipe.model_json_schema(by_alias=True, mode="validation")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

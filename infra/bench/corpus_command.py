@@ -28,8 +28,8 @@ def run_corpus(
 ) -> None:
     """Measure the list, show a line a release as it comes, then the figures."""
     from builders.container.scratch import require_root
-    from builders.core.units import parse_time
-    from builders.locators.project import IndexReader
+    from builders.core.units import parse_duration
+    from builders.locators.packageindex import IndexReader
     from infra.bench.corpus import figures, measure, read_list
     from infra.bench.corpuspage import page
     from pipelines.center.center import load_center
@@ -37,7 +37,7 @@ def run_corpus(
     from pipelines.verify.session import Session
 
     try:
-        limits = Limits(tries=tries, seconds=parse_time(time))
+        limits = Limits(tries=tries, seconds=parse_duration(time))
     except ValueError as error:
         raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
     purls = read_list(releases)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from builders.build.rebuilt import Output, Part, Rebuild
+from builders.build.result import Output, OutputKind, RebuildResult
 from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest, canonical_json
-from builders.core.words import Kind, Outcome, Verdict
+from builders.core.enums import Kind, Outcome, Verdict
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release import ReleaseName
@@ -208,11 +208,11 @@ class MadeUpRun:
                 name=name,
                 size=len(content),
                 sha256=Digest.of(content),
-                part=Part.BY_PRODUCT if name in self.by_products else Part.ARTEFACT,
+                part=OutputKind.BY_PRODUCT if name in self.by_products else OutputKind.ARTEFACT,
             )
             for name, content in sorted(self.outputs.items())
         )
-        rebuild = Rebuild(outcome=self.outcome, wall_seconds=1.0, outputs=outputs)
+        rebuild = RebuildResult(outcome=self.outcome, wall_seconds=1.0, outputs=outputs)
         findings = tuple(_finding(name, file) for name, file in self.files.items())
         release = ReleaseName.parse(self.release)
         return Report(

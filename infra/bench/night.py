@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from builders.core.enums import Outcome
 from builders.core.errors import InfrastructureError, RebuildError, UsageError
-from builders.core.words import Outcome
-from builders.images.provide import provide
+from builders.images.provide import ensure_image
 from builders.recipe.recipe import load_recipe
 from infra.bench.nightcenter import FIXTURES, make_center, write_recipes
 from infra.bench.usage import Usage
@@ -98,7 +98,7 @@ def _provide_images(center: Center, recipes: Path) -> dict[str, Any]:
             continue  # the night says so
     for name in sorted(names):
         try:
-            provide(name, session.images, session.engine, session.workdir)
+            ensure_image(name, session.images, session.engine, session.workdir)
         except RebuildError:
             failed += 1
     return {

@@ -16,10 +16,10 @@ from statistics import median
 from typing import Any
 
 from builders.build.plan import make_plan
-from builders.build.rebuild import stage
+from builders.build.rebuild import stage_attempt
 from builders.container.spec import BUILDER
+from builders.core.enums import Outcome
 from builders.core.errors import EngineError
-from builders.core.words import Outcome
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
 from pipelines.center.center import recipes_folder
@@ -119,7 +119,7 @@ def _bare_run(session: Session, job: Job, folder: Path) -> float:
         loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
     )
     attempt = folder / "attempt"
-    stage(plan, inputs, session.vault, attempt)
+    stage_attempt(plan, inputs, session.vault, attempt)
     writable = {plan.path: "work", "/out": "out", "/tmp": "tmp"}  # noqa: S108
     command = ["docker", "run", "--rm", "--network", "none", "--hostname", plan.hostname]
     command += ["--user", f"{BUILDER}", "--workdir", plan.path]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from builders.build.rebuilt import Output, Part, Rebuild
+from builders.build.result import Output, OutputKind, RebuildResult
 from builders.core.digest import Digest
-from builders.core.words import Kind, Outcome, Verdict
+from builders.core.enums import Kind, Outcome, Verdict
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
@@ -207,10 +207,10 @@ def _attempt(files: dict[str, FileFact]) -> AttemptStatement:
 
 def _report(files: dict[str, FileFact]) -> Report:
     outputs = tuple(
-        Output(name=name, size=file.size, sha256=file.sha256, part=Part.ARTEFACT)
+        Output(name=name, size=file.size, sha256=file.sha256, part=OutputKind.ARTEFACT)
         for name, file in files.items()
     )
-    rebuild = Rebuild(
+    rebuild = RebuildResult(
         outcome=Outcome.BUILT, exit_code=0, wall_seconds=2.0, log=_DIGEST, outputs=outputs
     )
     return Report(

@@ -191,12 +191,12 @@ def _trust(
 def _age(text: str | None) -> timedelta | None:
     from datetime import timedelta
 
-    from builders.core.units import parse_time
+    from builders.core.units import parse_duration
 
     if text is None:
         return None
     try:
-        return timedelta(seconds=parse_time(text))
+        return timedelta(seconds=parse_duration(text))
     except ValueError as error:
         raise UsageError(
             "--max-age is no duration", got=ascii(text[:40]), expected=error

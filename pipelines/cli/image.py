@@ -67,12 +67,12 @@ def build(name: str, out: Path | None, as_json: bool, center_file: Path | None) 
       samebits image build debian-trixie-build
       samebits image build debian-trixie-build --out image.tar
     """
-    from builders.images.provide import provide
+    from builders.images.provide import ensure_image
 
     session = _shop(center_file)
     config = session.images.lock(name).image.config
     if out is None:
-        provide(name, session.images, session.engine, _workdir(session), _counter(name))
+        ensure_image(name, session.images, session.engine, _workdir(session), _counter(name))
     else:
         with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".image-") as folder:
             session.images.build(name, Path(folder), _counter(name)).tar.replace(out)

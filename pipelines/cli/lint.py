@@ -7,21 +7,21 @@ from pathlib import Path
 
 from builders.build.plan import make_plan
 from builders.core.errors import RecipeError
-from builders.images import Images
+from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
+from builders.inputs.collect import input_name
 from builders.inputs.file import InputFile
-from builders.inputs.inputs import input_name
-from builders.methods.zone import needs_file
+from builders.methods.timezone import needs_zone_file
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 
 
-def check_recipes(paths: Iterable[Path], images: Images) -> list[LoadedRecipe]:
+def check_recipes(paths: Iterable[Path], images: ImageCatalogue) -> list[LoadedRecipe]:
     """Load every recipe and plan its rebuild; raises for the first that cannot be used."""
     return [check_recipe(path, images) for path in paths]
 
 
-def check_recipe(path: Path, images: Images) -> LoadedRecipe:
+def check_recipe(path: Path, images: ImageCatalogue) -> LoadedRecipe:
     """Load a recipe, find its image, plan its rebuild; raises `UsageError` for the first fault."""
     loaded = load_recipe(path)
     claim_of(loaded, claimed_digest(loaded.recipe.build.image, images))
@@ -33,10 +33,10 @@ def check_recipe(path: Path, images: Images) -> LoadedRecipe:
     return loaded
 
 
-def _require_zones(loaded: LoadedRecipe, images: Images) -> None:
+def _require_zones(loaded: LoadedRecipe, images: ImageCatalogue) -> None:
     """Refuse a time zone that the lock of the image shows it cannot know."""
     build = loaded.recipe.build
-    if not needs_file(build) or "@sha256:" in build.image:
+    if not needs_zone_file(build) or "@sha256:" in build.image:
         return
     if not any(package.name == "tzdata" for package in images.lock(build.image).every()):
         raise RecipeError(

@@ -33,13 +33,13 @@ def write_recipe(
 ) -> int:
     """Infer, write or print, and return the exit code; raises `UsageError` before anything runs."""
     from builders.container.scratch import require_root
-    from builders.core.units import parse_time
+    from builders.core.units import parse_duration
     from pipelines.cli.terminal import screen
     from pipelines.infer import Limits, record_of
 
     _require_one(purl, shipped, source)
     try:
-        limits = Limits(tries=tries, seconds=parse_time(time))
+        limits = Limits(tries=tries, seconds=parse_duration(time))
     except ValueError as error:
         raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
     if out is not None and out.exists():
@@ -87,7 +87,7 @@ def _infer(
     limits: Limits,
     record: BuildRecord | None,
 ) -> Trail:
-    from builders.locators.project import IndexReader
+    from builders.locators.packageindex import IndexReader
     from pipelines.infer import files_on_disk, infer, infer_release
 
     index = IndexReader()

@@ -41,7 +41,7 @@ def command(
     Exit codes: 0 built, 2 not built, 64 usage or bad recipe.
     """
     from builders.container.scratch import require_root
-    from builders.core.words import Outcome
+    from builders.core.enums import Outcome
     from pipelines.cli.lint import check_recipe
     from pipelines.cli.terminal import screen
     from pipelines.verify import steps
@@ -119,7 +119,7 @@ def _open_shell(
     import subprocess
 
     from builders.build.plan import make_plan
-    from builders.build.rebuild import stage
+    from builders.build.rebuild import stage_attempt
     from builders.container.scratch import scratch
     from builders.recipe.claim import recipe_script
 
@@ -128,7 +128,7 @@ def _open_shell(
         loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
     )
     folder = job.attempt(1)
-    stage(plan, inputs, session.vault, folder)
+    stage_attempt(plan, inputs, session.vault, folder)
     with scratch(
         folder, loaded.recipe.limits.scratch, order=loaded.recipe.build.folder_order
     ) as mount:

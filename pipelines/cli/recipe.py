@@ -131,6 +131,6 @@ def schema() -> None:
     Example:
       samebits recipe schema > recipes/schema/recipe.json
     """
-    from builders.recipe.recipe import json_schema
+    from builders.recipe.recipe import recipe_schema
 
-    click.echo(json_schema(), nl=False)
+    click.echo(recipe_schema(), nl=False)

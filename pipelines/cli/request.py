@@ -86,7 +86,7 @@ def command(
     import secrets
     from datetime import UTC, datetime, timedelta
 
-    from builders.core.units import parse_time
+    from builders.core.units import parse_duration
     from pipelines.evidence.release import ReleaseName
     from pipelines.requests import keep_request
     from pipelines.requests.asking import sign_request
@@ -96,7 +96,7 @@ def command(
     name = ReleaseName.parse(release)
     keys = [_public(path) for path in center_key]
     try:
-        seconds = parse_time(valid)
+        seconds = parse_duration(valid)
     except ValueError as error:
         raise UsageError("--valid is no time", got=valid, expected="such as 24h") from error
     place = open_store(_address(center, store))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.units import show_size
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
+from builders.core.units import format_size
 
 if TYPE_CHECKING:
     from pipelines.evidence.report import Report
@@ -52,4 +52,4 @@ def _show_causes(finding: Finding) -> None:
 
 def size(count: int | None) -> str:
     """Write a size for people, or a dash."""
-    return "-" if count is None else show_size(count)
+    return "-" if count is None else format_size(count)

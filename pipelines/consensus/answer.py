@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.consensus.position import Position
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName

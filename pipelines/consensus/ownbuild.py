@@ -7,11 +7,11 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from builders.build.rebuilt import Output, Part
+from builders.build.result import Output, OutputKind
 from builders.core.digest import Digest, chunks
+from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.core.runid import RunId
-from builders.core.words import Outcome
 from pipelines.consensus.work import OwnFile
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
@@ -50,7 +50,7 @@ def own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnB
     judged = judged_attempt(report)
     if report.outcome is not Outcome.BUILT or judged is None:
         return None
-    outputs = [o for o in judged.rebuild.outputs if o.part is not Part.IGNORED]
+    outputs = [o for o in judged.rebuild.outputs if o.part is not OutputKind.IGNORED]
     if not all(store.has(cas(Visibility.PRIVATE, output.sha256)) for output in outputs):
         return None
     return OwnBuild(
@@ -59,7 +59,7 @@ def own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnB
             OwnFile(
                 name=output.name,
                 size=output.size,
-                by_product=output.part is Part.BY_PRODUCT,
+                by_product=output.part is OutputKind.BY_PRODUCT,
                 keyed=_keyed(store, output),
             )
             for output in outputs

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet, Statement

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.consensus.ownbuild import OwnBuild, own_build
 from pipelines.consensus.position import Basis, CountedOut, Position, Signed
 from pipelines.consensus.reading import center_prefix

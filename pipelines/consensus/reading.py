@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from builders.core.digest import Digest
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.consensus.position import CountedOut, Position, Signed, Why
 from pipelines.consensus.verified import (
     IndexOf,

@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, SamebitsError
 from builders.core.runid import parse_run_id
-from builders.core.words import Verdict
 from pipelines.evidence.records import DamagedRun, RunName, read_report, runs
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.strictjson import read_model

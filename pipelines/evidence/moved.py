@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime
 
-from builders.build.factors import KeptFactor, MovedFactor
-from builders.build.rebuilt import Part, Rebuild
+from builders.build.result import OutputKind, RebuildResult
+from builders.build.robustness import KeptFactor, VariedFactor
 from pipelines.evidence.report import Record
 
 
@@ -42,17 +42,17 @@ def _whole_second(moment: datetime) -> datetime:
 class MovedRebuild(Record):
     """The second rebuild of a run: it is no attempt of that run, and judged by nobody."""
 
-    moved: tuple[MovedFactor, ...]
+    moved: tuple[VariedFactor, ...]
     kept: tuple[KeptFactor, ...]
-    rebuild: Rebuild
+    rebuild: RebuildResult
     tested_on: Annotated[AwareDatetime, AfterValidator(_whole_second)]
     """When it had ended: UTC, whole seconds."""
 
 
-def changed(judged: Rebuild, again: Rebuild) -> tuple[str, ...]:
+def changed(judged: RebuildResult, again: RebuildResult) -> tuple[str, ...]:
     """Return the names of the artefacts that two rebuilds did not leave alike, sorted."""
     one, two = (
-        {o.name: o.sha256 for o in made.outputs if o.part is Part.ARTEFACT}
+        {o.name: o.sha256 for o in made.outputs if o.part is OutputKind.ARTEFACT}
         for made in (judged, again)
     )
     return tuple(sorted(name for name in one | two if one.get(name) != two.get(name)))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, UsageError
 from builders.core.runid import RunId, parse_run_id
-from builders.core.words import Outcome, Verdict
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.strictjson import read_object

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from builders.build.rebuilt import Output, Part, Rebuild
+from builders.build.result import Output, OutputKind, RebuildResult
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.evidence.moved import MovedRebuild
 from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
 from pipelines.evidence.salt import Salt
@@ -87,7 +87,7 @@ def public_form(report: Report) -> Report:
 def _open_attempt(attempt: Attempt) -> Attempt:
     rebuild = attempt.rebuild
     broken = rebuild.outcome is Outcome.INFRASTRUCTURE_ERROR
-    shown = tuple(output for output in rebuild.outputs if output.part is not Part.BY_PRODUCT)
+    shown = tuple(output for output in rebuild.outputs if output.part is not OutputKind.BY_PRODUCT)
     update = {"outputs": shown, "reason": None if broken else rebuild.reason}
     return attempt.model_copy(update={"rebuild": rebuild.model_copy(update=update)})
 
@@ -116,7 +116,7 @@ def declared_names(report: Report) -> frozenset[str]:
     return frozenset(finding.name for finding in report.artefacts if finding.shipped)
 
 
-def _ending(rebuild: Rebuild) -> str | None:
+def _ending(rebuild: RebuildResult) -> str | None:
     """Return what ended a build, in a word and a number of our own."""
     match word := cut(rebuild):
         case Cut.EXIT_CODE:
@@ -199,8 +199,8 @@ class _View:
             rebuild=self.rebuild(attempt.rebuild, declared),
         )
 
-    def rebuild(self, rebuild: Rebuild, declared: AbstractSet[str]) -> Rebuild:
-        return Rebuild(
+    def rebuild(self, rebuild: RebuildResult, declared: AbstractSet[str]) -> RebuildResult:
+        return RebuildResult(
             outcome=rebuild.outcome,
             reason=_ending(rebuild),
             exit_code=rebuild.exit_code,
@@ -218,6 +218,6 @@ class _View:
                     part=output.part,
                 )
                 for output in rebuild.outputs
-                if output.part is Part.ARTEFACT and output.name in declared
+                if output.part is OutputKind.ARTEFACT and output.name in declared
             ),
         )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from builders.core.errors import UsageError
-from builders.recipe.recipe import Name, Version
+from builders.recipe.recipe import ProductName, ProductVersion
 
-_NAME: TypeAdapter[str] = TypeAdapter(Name)
-_VERSION: TypeAdapter[str] = TypeAdapter(Version)
+_NAME: TypeAdapter[str] = TypeAdapter(ProductName)
+_VERSION: TypeAdapter[str] = TypeAdapter(ProductVersion)
 
 
 @dataclass(frozen=True, order=True, kw_only=True)

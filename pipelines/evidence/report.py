@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from builders.build.rebuilt import Rebuild
+from builders.build.result import RebuildResult
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.judge.finding import Finding
 
 
@@ -56,7 +56,7 @@ class Attempt(Record):
 
     number: int
     purpose: str
-    rebuild: Rebuild
+    rebuild: RebuildResult
 
 
 class Report(Record):

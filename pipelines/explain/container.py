@@ -22,7 +22,7 @@ from builders.container.spec import (
 )
 from builders.core.errors import BuildFailedError
 from builders.engine import Engine
-from builders.methods.build import BASE_VARIABLES
+from builders.methods.base import BASE_VARIABLES
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
 from pipelines.explain.tools import Ended as ToolEnded
 from pipelines.explain.tools import ToolResult

@@ -6,7 +6,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.images.provide import claimed_digest
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
-from builders.methods.zone import zone_bytes
+from builders.methods.timezone import zone_script
 from builders.preload.lock import preload_lock, probe_bytes
 from pipelines.infer.wheel.pythons import python_images
 from pipelines.verify.session import Session
@@ -19,7 +19,7 @@ def basis(shop: Session) -> Digest:
     """Return the digest of the images, the scripts, the declared clock and the rules."""
     images = {i.name: str(claimed_digest(i.name, shop.images)) for i in python_images(shop.images)}
     method = METHODS["wheel"].script_bytes()
-    scripts = [launcher_bytes(), method, probe_bytes(), zone_bytes()]
+    scripts = [launcher_bytes(), method, probe_bytes(), zone_script()]
     return Digest.of(
         canonical_json(
             {

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from builders.core.digest import Digest, canonical_json
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.report import Record
 from pipelines.infer.wheel.target import Target
 

@@ -21,7 +21,7 @@ IDENTICAL is only ever the result of two equal digests that are both there.
 from __future__ import annotations
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.judge.facts import Declared, Facts, Rebuilt, Unreachable
 from pipelines.judge.finding import Cause, CauseName, Finding, ShippedFact
 from pipelines.judge.look import FileFact

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
 from builders.core.digest import Digest
-from builders.core.words import Role
+from builders.core.enums import Role
 from pipelines.judge.facts import InputCheck
 from pipelines.judge.finding import Carried
 from pipelines.judge.value import Value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.judge.look import FileFact
 
 Coverage = Literal["declared", "by-product", "ignored", "unexpected"]

@@ -13,8 +13,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
-from builders.core.words import Verdict
 from pipelines.judge.look import FileFact, FirstLook
 from pipelines.judge.value import Value
 

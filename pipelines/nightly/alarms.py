@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.evidence.statements.refusal import Complaint
 from pipelines.nightly.outside import Outside, PeerState
 from pipelines.nightly.record import Alarm, AlarmKind, Entry

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from builders.core.digest import Digest
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.evidence.report import Record
 from pipelines.nightly.record import Entry, Mode, NightRecord, Why
 from pipelines.nightly.releases import Release

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from builders.build.moving import move
 from builders.build.rebuild import rebuild
-from builders.build.rebuilt import Rebuild
+from builders.build.result import RebuildResult
+from builders.build.robustness_plan import plan_robustness
+from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
-from builders.core.words import Outcome
 from pipelines.evidence.moved import MovedRebuild, Robustness, changed
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.run import judged_attempt
@@ -58,7 +58,7 @@ def rebuild_elsewhere(session: Session, job: Job, report: Report) -> Moved | Non
 def _rebuild(session: Session, job: Job) -> MovedRebuild:
     """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
     inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
-    moving = move(job.loaded, inputs, cores=session.engine.facts().cpus, run=job.run)
+    moving = plan_robustness(job.loaded, inputs, cores=session.engine.facts().cpus, run=job.run)
     limits = moving.plan.limits
     try:
         with session.budget.share(
@@ -79,7 +79,7 @@ def _rebuild(session: Session, job: Job) -> MovedRebuild:
     except CancelledError:
         raise
     except RebuildError as error:
-        made = Rebuild(outcome=error.outcome, reason=str(error))
+        made = RebuildResult(outcome=error.outcome, reason=str(error))
     # The second that has begun counts as over: a run's own end is rounded up too.
     ended = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     return MovedRebuild(moved=moving.moved, kept=moving.kept, rebuild=made, tested_on=ended)

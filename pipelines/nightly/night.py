@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
-from builders.core.words import Verdict
 from pipelines.evidence.statements.status import Work
 from pipelines.nightly.alarms import alarms
 from pipelines.nightly.due import Due, due

@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
-from builders.core.words import Verdict
 from pipelines.center.center import Center
 from pipelines.evidence.report import Report
 from pipelines.nightly.due import Due

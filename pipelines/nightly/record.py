@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from builders.build.factors import Factor, KeptFactor
+from builders.build.robustness import Factor, KeptFactor
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
-from builders.core.words import Outcome, Verdict
 from pipelines.evidence.moved import Robustness
 from pipelines.evidence.report import Record
 from pipelines.judge.finding import exit_code_of

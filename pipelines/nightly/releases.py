@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.enums import Verdict
 from builders.core.errors import UsageError
-from builders.core.words import Verdict
-from builders.images import Images
+from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import Artefact, load_recipe
@@ -27,7 +27,7 @@ class Release:
     expected: Verdict | None
 
 
-def releases(folder: Path, images: Images) -> Iterator[Release | Unusable]:
+def releases(folder: Path, images: ImageCatalogue) -> Iterator[Release | Unusable]:
     """Yield every release below `<folder>/releases`, in order of its file's name.
 
     A recipe that cannot be used is yielded as such and stops nobody; so is the second of two
@@ -53,7 +53,7 @@ def published_digest(artefacts: tuple[Artefact, ...]) -> Digest:
     return Digest.of(canonical_json(sorted([a.name, str(a.shipped.sha256)] for a in artefacts)))
 
 
-def _release(path: Path, name: str, images: Images) -> Release:
+def _release(path: Path, name: str, images: ImageCatalogue) -> Release:
     loaded = load_recipe(path)
     recipe = loaded.recipe
     return Release(

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from builders.core.words import Kind
-from builders.methods.build import Model
+from builders.core.enums import Kind
+from builders.methods.base import FrozenModel
 from pipelines.evidence.publickey import MAX_KEY_FILE
 from pipelines.evidence.statements.review import Reviewer as ReviewerName
 from pipelines.evidence.statements.statement import Time, Uri
@@ -41,7 +41,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
 
 
-class OperatorEntry(Model):
+class OperatorEntry(FrozenModel):
     """Who signs policies; `key` is PEM text, key JSON, or the path of a file beside the policy."""
 
     name: Name
@@ -49,14 +49,14 @@ class OperatorEntry(Model):
     key: KeyText
 
 
-class LogEntry(Model):
+class LogEntry(FrozenModel):
     """The log of a center: its origin, and the vkey under that name."""
 
     origin: Line
     key: Line
 
 
-class CenterKeyEntry(Model):
+class CenterKeyEntry(FrozenModel):
     """A key that signs statements, for which sizes of the center's log."""
 
     key: KeyText
@@ -64,7 +64,7 @@ class CenterKeyEntry(Model):
     until: LogSize | None = None
 
 
-class CenterEntry(Model):
+class CenterEntry(FrozenModel):
     """A center, and who runs it where."""
 
     id: Name
@@ -77,21 +77,21 @@ class CenterEntry(Model):
     keys: Annotated[tuple[CenterKeyEntry, ...], Field(min_length=1, max_length=MAX_CENTER_KEYS)]
 
 
-class ReviewerEntry(Model):
+class ReviewerEntry(FrozenModel):
     """A reviewer, with a key as operators have it."""
 
     name: ReviewerName
     key: KeyText
 
 
-class ReviewRules(Model):
+class ReviewRules(FrozenModel):
     """How many reviewers a release needs; a kind that is named has a number of its own."""
 
     minimum: Minimum = 0
     kinds: dict[Kind, Minimum] = Field(default_factory=dict)
 
 
-class KindRules(Model):
+class KindRules(FrozenModel):
     """What it takes to confirm a release; what is not said is as for every kind."""
 
     k: Count | None = None
@@ -106,7 +106,7 @@ class Rules(KindRules):
     kinds: dict[Kind, KindRules] = Field(default_factory=dict)
 
 
-class PolicyFile(Model):
+class PolicyFile(FrozenModel):
     """A policy, as it is written."""
 
     schema_: Annotated[Literal["samebits/policy/v1"], Field(alias="schema")]

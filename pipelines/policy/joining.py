@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from builders.core.enums import Kind
 from builders.core.errors import UsageError
-from builders.core.words import Kind
 from builders.core.yamlfile import Document, parse_document
 from pipelines.policy.plain import to_dict
 from pipelines.policy.quorum import Group, Quorum, Witness

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+from builders.core.enums import Kind
 from builders.core.errors import RecipeError
 from builders.core.smallfile import read_small_file
-from builders.core.words import Kind
 from builders.core.yamlfile import Document, FieldPath, load_document, parse_model
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import MAX_KEY_FILE, PublicKey, read_public_key

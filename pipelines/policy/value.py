@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from builders.core.words import Kind
+from builders.core.enums import Kind
 from pipelines.evidence.publickey import PublicKey
 from pipelines.log.notekey import NoteKey
 from pipelines.policy.errors import Fault, PolicyError

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
-from builders.core.words import Verdict
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import PublicKey

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from builders.build.outputs import Part, part_of
+from builders.build.outputs import OutputKind, part_of
+from builders.core.enums import Outcome, Role
 from builders.core.errors import SamebitsError
-from builders.core.words import Outcome, Role
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
 from pipelines.evidence.statements.run import CONFIRMING
@@ -155,7 +155,7 @@ def check_seal(case: Case) -> None:
 def check_by_products(case: Case) -> None:
     """Require all by-products, with their keyed digests."""
     judged = case.run.judged if case.report.outcome is Outcome.BUILT else None
-    names = {o.name for o in (judged.outputs if judged else ()) if o.part is Part.BY_PRODUCT}
+    names = {o.name for o in (judged.outputs if judged else ()) if o.part is OutputKind.BY_PRODUCT}
     expected = tuple(line for line in sealed(case) if line.name in names) if names else ()
     if case.report.by_products != expected:
         raise refused(

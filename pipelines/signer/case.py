@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from builders.build.rebuilt import Rebuild
+from builders.build.result import RebuildResult
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from builders.images.lock import ImageLock
-from builders.recipe.recipe import LoadedRecipe, Recipe, recipe_from
+from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Report
@@ -66,7 +66,7 @@ class Case:
         )
 
     @property
-    def rebuilds(self) -> tuple[tuple[str, Rebuild], ...]:
+    def rebuilds(self) -> tuple[tuple[str, RebuildResult], ...]:
         """Everything that was built, by what messages call it: attempts, then a moved rebuild."""
         moved = self.evidence.moved
         return (
@@ -110,7 +110,7 @@ def _load(evidence: Evidence, folder: Path) -> LoadedRecipe:
     """Parse the recipe, and lay its script beside it, where a claim looks for it."""
     try:
         document = parse_document(evidence.recipe.decode("utf-8"), file="the recipe")
-        loaded = recipe_from(document, folder / "recipe.yaml")
+        loaded = parse_recipe(document, folder / "recipe.yaml")
     except (RecipeError, UnicodeDecodeError) as error:
         raise RefusedError("the recipe cannot be read", check="recipe", got=error) from error
     script = getattr(loaded.recipe.build, "script", None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from builders.build.outputs import Part
-from builders.core.words import Outcome, Verdict
+from builders.build.outputs import OutputKind
+from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.errors import refused
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.run import confirming_attempt
@@ -32,7 +32,7 @@ def check_extra_artefacts(case: Case) -> None:
     declared = {artefact.name for artefact in case.recipe.artefacts}
     judged = case.run.judged if case.report.outcome is Outcome.BUILT else None
     outputs = judged.outputs if judged else ()
-    expected = Counter(o.name for o in outputs if o.part is Part.UNEXPECTED)
+    expected = Counter(o.name for o in outputs if o.part is OutputKind.UNEXPECTED)
     told = Counter(f.name for f in case.report.artefacts if f.name not in declared)
     if told != expected:
         odd = min((told - expected) + (expected - told), default="")

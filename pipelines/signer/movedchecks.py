@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from builders.build.factors import Factor, Stays
-from builders.build.moving import declares, elsewhere, usual
-from builders.core.words import Outcome
+from builders.build.robustness import Factor, KeptReason
+from builders.build.robustness_plan import declares, default_value, varied_values
+from builders.core.enums import Outcome
 from pipelines.evidence.errors import refused
 from pipelines.signer.case import SKEW, Case
 
@@ -46,7 +46,7 @@ def check_factors(case: Case) -> None:
     if moved is None:
         return
     declared = [f for f in Factor if declares(build, f)]
-    told = [k.factor for k in moved.kept if k.why is Stays.DECLARED]
+    told = [k.factor for k in moved.kept if k.why is KeptReason.DECLARED]
     if told != declared:
         raise refused(
             "factors",
@@ -54,9 +54,9 @@ def check_factors(case: Case) -> None:
             got=", ".join(told) or "none",
             expected=", ".join(declared) or "none",
         )
-    after = elsewhere(case.report.run)
+    after = varied_values(case.report.run)
     for one in moved.moved:
-        before = usual(build, one.factor)
+        before = default_value(build, one.factor)
         from_there = one.before == before if before else _SEVERAL.fullmatch(one.before)
         if not from_there or one.after != after[one.factor]:
             raise refused(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from builders.build.outputs import Part
+from builders.build.outputs import OutputKind
 from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest, canonical_json
+from builders.core.enums import Outcome, Role, Verdict
 from builders.core.errors import InputMismatchError
-from builders.core.words import Outcome, Role, Verdict
+from builders.inputs.collect import input_name
 from builders.inputs.file import InputFile
-from builders.inputs.inputs import input_name
-from builders.inputs.source import source_digest
+from builders.inputs.sourcedigest import source_digest
 from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.recipe.recipe import Input
 from pipelines.evidence.errors import RefusedError
@@ -25,11 +25,11 @@ from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
 from pipelines.signer.case import Case
 
-_COVERAGE: dict[Part, Coverage] = {
-    Part.ARTEFACT: "declared",
-    Part.BY_PRODUCT: "by-product",
-    Part.IGNORED: "ignored",
-    Part.UNEXPECTED: "unexpected",
+_COVERAGE: dict[OutputKind, Coverage] = {
+    OutputKind.ARTEFACT: "declared",
+    OutputKind.BY_PRODUCT: "by-product",
+    OutputKind.IGNORED: "ignored",
+    OutputKind.UNEXPECTED: "unexpected",
 }
 
 
@@ -79,7 +79,7 @@ def sealed(case: Case) -> tuple[SealedFile, ...]:
             ).hmac,
         )
         for o in sorted(outputs, key=lambda o: o.name)
-        if o.part is not Part.IGNORED
+        if o.part is not OutputKind.IGNORED
     )
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.build.outputs import Part
+from builders.build.outputs import OutputKind
 from builders.build.rebuild import OUTPUTS
 from builders.core.digest import digest_file
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError
-from builders.core.words import Outcome, Verdict
 from builders.inputs.file import InputFile
-from builders.locators import FileLocator, Want
+from builders.locators import FetchRequest, FileLocator
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt, Record
 from pipelines.explain.causes import causes
@@ -37,11 +37,11 @@ from pipelines.verify.session import Session
 from pipelines.verify.steps import provide_once
 
 DIFFER_IMAGE = "differ"
-_COVERAGE: dict[Part, Coverage] = {
-    Part.ARTEFACT: "declared",
-    Part.BY_PRODUCT: "by-product",
-    Part.IGNORED: "ignored",
-    Part.UNEXPECTED: "unexpected",
+_COVERAGE: dict[OutputKind, Coverage] = {
+    OutputKind.ARTEFACT: "declared",
+    OutputKind.BY_PRODUCT: "by-product",
+    OutputKind.IGNORED: "ignored",
+    OutputKind.UNEXPECTED: "unexpected",
 }
 
 
@@ -63,9 +63,9 @@ def fetch_shipped(session: Session, job: Job, *, fresh: bool = False) -> tuple[S
     return tuple(_fetch(session, job, artefact, fresh=fresh) for artefact in job.recipe.artefacts)
 
 
-def shipped_want(artefact: Artefact, folder: Path) -> Want:
+def shipped_want(artefact: Artefact, folder: Path) -> FetchRequest:
     """Return what to fetch for an artefact; `file:` locators start at `folder`."""
-    return Want(
+    return FetchRequest(
         locator=artefact.shipped.locator,
         name=artefact.name,
         sha256=artefact.shipped.sha256,

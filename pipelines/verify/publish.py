@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builders.build.rebuild import LOG, OUTPUTS, Rebuild
+from builders.build.rebuild import LOG, OUTPUTS, RebuildResult
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError, UsageError
 from builders.images.provide import claimed_digest
@@ -134,7 +134,7 @@ def _publish_statements(
         session.progress.step(job.release, f"the statements are not logged yet: {error}")
 
 
-def _store_rebuild(store: Store, made: Rebuild, folder: Path) -> None:
+def _store_rebuild(store: Store, made: RebuildResult, folder: Path) -> None:
     if made.log is not None:
         store.put_file(cas(Visibility.PRIVATE, made.log), folder / LOG)
     for output in made.outputs:

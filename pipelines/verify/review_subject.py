@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
+from builders.core.enums import Kind
 from builders.core.errors import UsageError
 from builders.core.runid import new_run_id
-from builders.core.words import Kind
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe

@@ -11,8 +11,8 @@ from typing import Self
 
 from builders.core.errors import CancelledError
 from builders.engine import Engine
-from builders.images import Images
-from builders.inputs.stock import Progress
+from builders.images import ImageCatalogue
+from builders.inputs.fetching import FetchProgress
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
@@ -144,9 +144,9 @@ class Session:
         return MachineFetcher(self.states)
 
     @cached_property
-    def images(self) -> Images:
+    def images(self) -> ImageCatalogue:
         """The builder images of the center's recipes folder."""
-        return Images(
+        return ImageCatalogue(
             self.center.recipes / "images",
             self.vault,
             self.fetcher,
@@ -176,7 +176,7 @@ class Session:
         """Return the lock held while that image is built: concurrent runs build it once."""
         return self._image_locks[name]
 
-    def counter(self, release: str) -> Progress:
+    def counter(self, release: str) -> FetchProgress:
         """Return a progress counter (done, total, what) at which a cancelled run ends."""
 
         def count(done: int, total: int, what: str) -> None:

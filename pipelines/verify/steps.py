@@ -6,18 +6,18 @@ Whatever is larger than a report lies in the folder of the run until it is publi
 
 from __future__ import annotations
 
-from builders.build.outputs import Part
+from builders.build.clock_library import provide_library
+from builders.build.outputs import OutputKind
 from builders.build.plan import make_plan
-from builders.build.preload_library import provide_library
-from builders.build.rebuild import OUTPUTS, Rebuild, rebuild
+from builders.build.rebuild import OUTPUTS, RebuildResult, rebuild
 from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
+from builders.core.enums import Role
 from builders.core.errors import InfrastructureError, RebuildError, StoreError
-from builders.core.words import Role
-from builders.images.provide import ProvidedImage, provide
+from builders.images.provide import ProvidedImage, ensure_image
+from builders.inputs.collect import collect_inputs
 from builders.inputs.file import InputFile
-from builders.inputs.inputs import gather
-from builders.inputs.source import source_digest
+from builders.inputs.sourcedigest import source_digest
 from builders.recipe.claim import recipe_script
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, SourceFact
@@ -33,7 +33,7 @@ _ATTEMPTS = "attempts.jsonl"
 def fetch_inputs(session: Session, job: Job) -> tuple[InputFile, ...]:
     """Bring every input into the vault; raises `InputUnavailableError`, `InputMismatchError`."""
     session.progress.step(job.release, "fetching inputs")
-    return gather(
+    return collect_inputs(
         job.loaded, session.vault, session.fetcher, session.workdir, session.counter(job.release)
     )
 
@@ -77,7 +77,7 @@ def provide_image(session: Session, job: Job) -> ProvidedImage:
 def provide_once(session: Session, release: str, name: str) -> ProvidedImage:
     """Provide an image for a release; concurrent runs of the session build it once."""
     with session.image_lock(name):
-        return provide(
+        return ensure_image(
             name, session.images, session.engine, session.workdir, session.counter(release)
         )
 
@@ -119,7 +119,7 @@ def run_rebuild(
                 cancelled=session.cancelled,
             )
     except RebuildError as error:
-        failed = Rebuild(outcome=error.outcome, reason=str(error))
+        failed = RebuildResult(outcome=error.outcome, reason=str(error))
         attempt = _record(job, Attempt(number=number, purpose=purpose, rebuild=failed))
         if purpose != CONFIRMING:
             raise
@@ -131,7 +131,7 @@ def seal_outputs(session: Session, job: Job, attempt: Attempt) -> Seal:
     """Seal the outputs of an attempt: the commitment, made before a shipped file is opened."""
     session.progress.step(job.release, "sealing the outputs")
     folder = job.attempt(attempt.number) / OUTPUTS
-    sealed = [o.name for o in attempt.rebuild.outputs if o.part is not Part.IGNORED]
+    sealed = [o.name for o in attempt.rebuild.outputs if o.part is not OutputKind.IGNORED]
     return seal_files([folder / name for name in sealed], center=job.center, run=job.run)
 
 

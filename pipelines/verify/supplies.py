@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.digest import Digest
-from builders.inputs.inputs import gather
-from builders.inputs.stock import Progress, quiet, stock
-from builders.methods.build import Build
+from builders.inputs.collect import collect_inputs
+from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
+from builders.methods.base import Build
 from builders.preload.lock import preload_lock
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
@@ -35,7 +35,9 @@ def images_of(build: Build) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *compiler, DIFFER_IMAGE)))
 
 
-def supplies_of(loaded: LoadedRecipe, session: Session, progress: Progress = quiet) -> Supplies:
+def supplies_of(
+    loaded: LoadedRecipe, session: Session, progress: FetchProgress = no_progress
+) -> Supplies:
     """Fetch what the vault of `session` lacks of a recipe, and return all that it needs.
 
     Raises `InputUnavailableError` or `InputMismatchError`, and `UsageError` for an unknown image.
@@ -44,8 +46,8 @@ def supplies_of(loaded: LoadedRecipe, session: Session, progress: Progress = qui
     wants = [shipped_want(artefact, loaded.folder) for artefact in loaded.recipe.artefacts]
     for name in images_of(build):
         wants += session.images.lock(name).wants()
-    stock(session.vault, session.fetcher, wants, session.workdir, progress)
-    inputs = gather(loaded, session.vault, session.fetcher, session.workdir, progress)
+    fetch_missing(session.vault, session.fetcher, wants, session.workdir, progress)
+    inputs = collect_inputs(loaded, session.vault, session.fetcher, session.workdir, progress)
     return Supplies(
         digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
         files=tuple(p for name in images_of(build) for p in session.images.unpublished(name)),

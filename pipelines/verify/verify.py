@@ -15,13 +15,13 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from builders.build.outputs import Part
+from builders.build.outputs import OutputKind
 from builders.build.seal import Seal
 from builders.build.workspace import workspace
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError, RebuildError, StoreError
 from builders.core.runid import new_run_id
-from builders.core.words import Outcome, Verdict
 from builders.images.provide import ProvidedImage, claimed_digest
 from builders.inputs.file import InputFile
 from builders.recipe.claim import claim_of
@@ -229,7 +229,7 @@ def _report(session: Session, job: Job, run: _Run, findings: tuple[Finding, ...]
     by_products = {
         o.name
         for o in (run.attempt.rebuild.outputs if run.attempt else ())
-        if o.part is Part.BY_PRODUCT
+        if o.part is OutputKind.BY_PRODUCT
     }
     return Report(
         vendor=recipe.vendor,

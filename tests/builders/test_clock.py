@@ -10,11 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from builders.build.plan import make_plan
-from builders.build.rebuild import outcome_of
+from builders.build.rebuild import classify_outcome
 from builders.container.spec import ContainerResult, EndReason
+from builders.core.enums import Outcome
 from builders.core.errors import RecipeError
-from builders.core.words import Outcome
-from builders.methods.clock import Clock, parse_moment, show_moment
+from builders.methods.clock import Clock, format_timestamp, parse_timestamp
 from builders.preload.lock import preload_lock
 from builders.recipe.recipe import load_recipe
 from tests.builders.recipes import SCRIPT, recipe
@@ -52,7 +52,7 @@ def test_a_plan_with_a_clock_proves_it_before_the_build() -> None:
 def test_a_clock_that_goes_on_is_not_blamed(build: dict[str, Any]) -> None:
     loaded = recipe({**SCRIPT, **build})
     plan = make_plan(loaded, [], script=None, cores=1)
-    outcome, reason = outcome_of(LATE, plan, loaded, tail=b"")
+    outcome, reason = classify_outcome(LATE, plan, loaded, tail=b"")
     assert (outcome, reason) == (Outcome.TIMED_OUT, "killed at its deadline of 30min")
 
 
@@ -63,17 +63,17 @@ def test_a_clock_that_is_not_applied_is_the_reason_whatever_comes_last() -> None
     own = b"samebits: error: the declared clock is not applied: date shows 1, expected 2"
     other = b"ERROR: ld.so: object 'x' cannot be preloaded: ignored."
     for tail in (b"\n".join([other, own]), b"\n".join([own, other])):
-        _, reason = outcome_of(ended, plan, loaded, tail=tail)
+        _, reason = classify_outcome(ended, plan, loaded, tail=tail)
         assert reason == f"exit code 69; its last error: {own.decode()}"
-    _, reason = outcome_of(ended, plan, loaded, tail=other)
+    _, reason = classify_outcome(ended, plan, loaded, tail=other)
     assert reason == f"exit code 69; its last error: {other.decode()}"
 
 
 @pytest.mark.parametrize("value", [MOMENT, str(SECONDS), SECONDS])
 def test_a_moment_has_two_spellings(value: object) -> None:
-    assert parse_moment(value) == SECONDS
+    assert parse_timestamp(value) == SECONDS
     assert Clock.model_validate({"time": value}).declared() == {"mode": "frozen", "time": MOMENT}
-    assert show_moment(SECONDS) == MOMENT
+    assert format_timestamp(SECONDS) == MOMENT
 
 
 def test_a_second_step_is_declared_with_its_time() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.outputs import Part
+from builders.build.outputs import OutputKind
+from builders.core.enums import Outcome
 from builders.core.errors import CancelledError
-from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
 from pipelines.verify.session import Session
 from tests.lab import Lab
@@ -27,7 +27,9 @@ def lab(session: Session, build_image: ProvidedImage, tmp_path: Path) -> Iterato
 def test_a_build_that_behaves_is_built(lab: Lab) -> None:
     result = lab.shell("echo hello > /out/out.bin; echo told")
     assert (result.outcome, result.reason, result.exit_code) == (Outcome.BUILT, None, 0)
-    assert [(o.name, o.size, o.part) for o in result.outputs] == [("out.bin", 6, Part.ARTEFACT)]
+    assert [(o.name, o.size, o.part) for o in result.outputs] == [
+        ("out.bin", 6, OutputKind.ARTEFACT)
+    ]
     assert lab.log() == "told\n"
     assert result.wall_seconds is not None
     assert result.log is not None
@@ -192,10 +194,10 @@ def test_outputs_are_sorted_into_their_parts(lab: Lab) -> None:
         ignore=["*.log"],
     )
     assert {o.name: o.part for o in result.outputs} == {
-        "out.bin": Part.ARTEFACT,
-        "a.log": Part.IGNORED,
-        "b-dbgsym_1.deb": Part.BY_PRODUCT,
-        "stray": Part.UNEXPECTED,
+        "out.bin": OutputKind.ARTEFACT,
+        "a.log": OutputKind.IGNORED,
+        "b-dbgsym_1.deb": OutputKind.BY_PRODUCT,
+        "stray": OutputKind.UNEXPECTED,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builders.core.words import Role
+from builders.core.enums import Role
 from builders.methods import METHODS, StagedInput
 from builders.methods.debian import DebianBuild
 from builders.methods.debianbinnmu import ChangelogEntry, DebianBinnmuBuild

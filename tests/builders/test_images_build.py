@@ -17,8 +17,8 @@ from builders.core.errors import (
     InfrastructureError,
     InputUnavailableError,
 )
-from builders.images import BuiltImage, Images, catalogue
-from builders.images.build import build_image
+from builders.images import BuiltImage, ImageCatalogue, catalogue
+from builders.images.assemble import build_image
 from builders.images.catalogue import NewLock
 from builders.images.lock import Resolution
 from builders.inputs.vault import Vault
@@ -45,14 +45,16 @@ class Bench:
         for path in (self.recipes, self.out):
             path.mkdir()
         self.vault = Vault(MemoryStore())
-        self.images = Images(self.recipes, self.vault, MachineFetcher(states), self.work, states)
+        self.images = ImageCatalogue(
+            self.recipes, self.vault, MachineFetcher(states), self.work, states
+        )
         (self.recipes / "tiny.yaml").write_text(DEFINITION)
         self.steps: list[tuple[int, int, str]] = []
         self.new: NewLock = self.images.lock_new(
             "tiny", self.out, lambda *step: self.steps.append(step)
         )
 
-    def damaged(self, old: str, new: str) -> Images:
+    def damaged(self, old: str, new: str) -> ImageCatalogue:
         """Return the images of a folder whose lock is not as it was made."""
         folder = self.folder / f"damaged-{len(list(self.folder.iterdir()))}"
         shutil.copytree(self.recipes, folder)
@@ -60,7 +62,7 @@ class Bench:
         assert old in text
         (folder / "tiny.lock.yaml").write_text(text.replace(old, new))
         states = AptStates(self.folder.parent / "none")
-        return Images(folder, self.vault, self.images._fetcher, self.work, states)
+        return ImageCatalogue(folder, self.vault, self.images._fetcher, self.work, states)
 
     def assert_nothing_left(self) -> None:
         assert not list(self.work.iterdir())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InputUnavailableError, UsageError
-from builders.images import Images
+from builders.images import ImageCatalogue
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
@@ -30,7 +30,7 @@ class Place:
         self.recipes, self.derived = folder / "images", folder / "derived"
         self.recipes.mkdir(parents=True)
         self.vault = vault or Vault(MemoryStore())
-        self.images = Images(
+        self.images = ImageCatalogue(
             self.recipes,
             self.vault,
             MachineFetcher(states),
@@ -105,6 +105,8 @@ def test_what_cannot_be_published_is_one_clear_line(tmp_path: Path, states: AptS
 
 def test_without_a_folder_for_them_no_image_is_derived(tmp_path: Path, states: AptStates) -> None:
     place = Place(tmp_path, states)
-    plain = Images(place.recipes, place.vault, MachineFetcher(states), tmp_path / "work", states)
+    plain = ImageCatalogue(
+        place.recipes, place.vault, MachineFetcher(states), tmp_path / "work", states
+    )
     with pytest.raises(UsageError, match="no folder is set for derived images"):
         plain.derive("base", ["doxygen"], tmp_path)

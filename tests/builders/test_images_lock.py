@@ -6,10 +6,10 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import ImageMismatchError, RecipeError, UsageError
-from builders.images import BuiltImage, ImageLock, Images
-from builders.images.build import check_built
+from builders.images import BuiltImage, ImageCatalogue, ImageLock
+from builders.images.assemble import compare_with_lock
 from builders.images.definition import load_definition
-from builders.images.lock import diff, dump_lock, load_lock
+from builders.images.lock import dump_lock, load_lock, lock_changes
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
@@ -44,9 +44,11 @@ packages:
 """
 
 
-def images(folder: Path) -> Images:
+def images(folder: Path) -> ImageCatalogue:
     states = AptStates(folder / "apt")
-    return Images(folder, Vault(MemoryStore()), MachineFetcher(states), folder / "work", states)
+    return ImageCatalogue(
+        folder, Vault(MemoryStore()), MachineFetcher(states), folder / "work", states
+    )
 
 
 def write(path: Path, text: str) -> Path:
@@ -125,7 +127,7 @@ def test_a_damaged_lock_is_one_clear_error(tmp_path: Path, old: str, new: str) -
 
 def test_the_changes_between_two_locks_are_listed(tmp_path: Path) -> None:
     old = read(tmp_path)
-    assert diff(old, old) == []
+    assert lock_changes(old, old) == []
     text = (
         LOCK.replace("make 4.4.1-2", "make 4.4.1-3")
         .replace("tzdata 1:2026a-0", "gcc 4:14")
@@ -133,7 +135,7 @@ def test_the_changes_between_two_locks_are_listed(tmp_path: Path) -> None:
         .replace("1795252544", "1795252545")
         .replace(f"98504 {HEX}", f"98504 {'ef' * 32}")
     )
-    assert [str(change) for change in diff(old, read(tmp_path, text))] == [
+    assert [str(change) for change in lock_changes(old, read(tmp_path, text))] == [
         f"dash: 0.5.12-12 (sha256 {HEX}) -> 0.5.12-12 (sha256 {'ef' * 32})",
         "gcc: added 4:14",
         "make: 4.4.1-2 -> 4.4.1-3",
@@ -147,10 +149,10 @@ def test_the_changes_between_two_locks_are_listed(tmp_path: Path) -> None:
 def test_another_image_than_the_locked_one_is_refused(tmp_path: Path, field: str) -> None:
     lock = read(tmp_path, LOCK.replace("dpkg: 1.22.22", "dpkg: 0.1.2"))
     same = {name: Digest(HEX) for name in ("config", "manifest", "diff_id")}
-    check_built("x", BuiltImage(tar=tmp_path, **same), lock)
+    compare_with_lock("x", BuiltImage(tar=tmp_path, **same), lock)
     other = BuiltImage(tar=tmp_path, **{**same, field: Digest("cd" * 32)})
     with pytest.raises(ImageMismatchError, match=r"dpkg \S+ here, 0\.1\.2 in the lock"):
-        check_built("x", other, lock)
+        compare_with_lock("x", other, lock)
 
 
 def test_images_are_known_by_their_definitions(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators import PoolLocator, PurlLocator, Want, parse_locator
+from builders.locators import FetchRequest, PoolLocator, PurlLocator, parse_locator
 from builders.locators.apt import AptFetcher
 from builders.locators.aptstate import AptState, AptStates
 from builders.locators.dsc import companions
-from builders.locators.fetch import CompanionLocator
+from builders.locators.fetcher import CompanionLocator
 
 DSC = Digest("e8691899f57c06fcc383b0f2214b662137df539227d9d7811dc8223f32ebe4c7")
 DEB = Digest("76bafa92947ebd37b0a6f9ec6570412041f56edebc1c66d323731216d318471e")
@@ -23,9 +23,9 @@ SOURCE = parse_locator("pkg:deb/debian/netbase@6.5?arch=source")
 POOL = PoolLocator(suite="trixie", path=PurePosixPath("pool/main/n/netbase/netbase_6.5_all.deb"))
 
 
-def want(locator: object, sha256: Digest = DEB) -> Want:
+def want(locator: object, sha256: Digest = DEB) -> FetchRequest:
     found = parse_locator(locator) if isinstance(locator, str) else locator
-    return Want(locator=found, name="wanted", sha256=sha256)  # type: ignore[arg-type]
+    return FetchRequest(locator=found, name="wanted", sha256=sha256)  # type: ignore[arg-type]
 
 
 def test_every_form_of_a_debian_locator_brings_its_file(states: AptStates, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputUnavailableError
-from builders.locators import Want, parse_locator
-from builders.locators.files import FolderFetcher
+from builders.locators import FetchRequest, parse_locator
+from builders.locators.recipefiles import FolderFetcher
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def folder(tmp_path: Path) -> Path:
 def fetch(folder: Path, locator: str) -> bytes:
     into = folder.parent / "into"
     into.mkdir(exist_ok=True)
-    want = Want(locator=parse_locator(locator), name="wanted", sha256=Digest.of(b""), folder=folder)
+    want = FetchRequest(
+        locator=parse_locator(locator), name="wanted", sha256=Digest.of(b""), folder=folder
+    )
     (path,) = FolderFetcher().fetch([want], into)
     return path.read_bytes()
 

@@ -9,7 +9,7 @@ import pytest
 
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InputMismatchError, InputUnavailableError
-from builders.locators import GitLocator, Want
+from builders.locators import FetchRequest, GitLocator
 from builders.locators.git import GitFetcher
 
 URL = "https://git.example/team/tool.git"
@@ -59,7 +59,7 @@ def project(tmp_path: Path) -> Project:
 def fetch(fetcher: GitFetcher, commit: str, into: Path) -> Path:
     into.mkdir(exist_ok=True)
     locator = GitLocator(url=URL, commit=commit)
-    (path,) = fetcher.fetch([Want(locator=locator, name="x", sha256=Digest.of(b""))], into)
+    (path,) = fetcher.fetch([FetchRequest(locator=locator, name="x", sha256=Digest.of(b""))], into)
     return path
 
 

@@ -10,16 +10,16 @@ import pytest
 
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators import Want, parse_locator
-from builders.locators.index import IndexFetcher, IndexSettings, pip_settings
+from builders.locators import FetchRequest, parse_locator
+from builders.locators.pypi import IndexFetcher, IndexSettings, pip_settings
 
 SIX = "six-1.17.0-py2.py3-none-any.whl"
 SIX_DIGEST = Digest("4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274")
 CONTENT = b"a wheel of sorts"
 
 
-def want(locator: str, sha256: Digest = SIX_DIGEST, name: str = "x") -> Want:
-    return Want(locator=parse_locator(locator), name=name, sha256=sha256)
+def want(locator: str, sha256: Digest = SIX_DIGEST, name: str = "x") -> FetchRequest:
+    return FetchRequest(locator=parse_locator(locator), name=name, sha256=sha256)
 
 
 def test_a_file_comes_from_the_index_that_pip_is_set_to(tmp_path: Path) -> None:

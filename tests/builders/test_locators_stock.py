@@ -7,9 +7,9 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError, InputUnavailableError
-from builders.inputs.stock import stock
+from builders.inputs.fetching import fetch_missing
 from builders.inputs.vault import Vault
-from builders.locators import PoolLocator, Want, parse_locator
+from builders.locators import FetchRequest, PoolLocator, parse_locator
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
 from tests.fakes.store import MemoryStore
@@ -22,7 +22,7 @@ class ShelfFetcher:
         self.served = served
         self.asked: list[str] = []
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         paths = []
         for index, want in enumerate(wants):
             self.asked.append(want.name)
@@ -33,9 +33,9 @@ class ShelfFetcher:
         return paths
 
 
-def want(name: str, content: bytes) -> Want:
+def want(name: str, content: bytes) -> FetchRequest:
     locator = PoolLocator(suite="trixie", path=PurePosixPath(f"pool/{name}"))
-    return Want(locator=locator, name=name, sha256=Digest.of(content))
+    return FetchRequest(locator=locator, name=name, sha256=Digest.of(content))
 
 
 @pytest.fixture
@@ -47,8 +47,10 @@ def test_only_what_the_vault_lacks_is_fetched_once(vault: Vault, tmp_path: Path)
     fetcher = ShelfFetcher(a=b"a", b=b"b", twin=b"a")
     wants = [want("a", b"a"), want("b", b"b"), want("twin", b"a")]
     steps: list[tuple[int, int, str]] = []
-    assert stock(vault, fetcher, wants, tmp_path / "w", lambda *step: steps.append(step)) == 2
-    assert stock(vault, fetcher, wants, tmp_path / "w") == 0
+    assert (
+        fetch_missing(vault, fetcher, wants, tmp_path / "w", lambda *step: steps.append(step)) == 2
+    )
+    assert fetch_missing(vault, fetcher, wants, tmp_path / "w") == 0
     assert sorted(fetcher.asked) == ["b", "twin"]
     assert [step[:2] for step in steps] == [(1, 2), (2, 2)]
     assert all(vault.has(w.sha256) for w in wants)
@@ -60,20 +62,20 @@ def test_progress_counts_through_every_batch(vault: Vault, tmp_path: Path) -> No
     steps: list[int] = []
     fetcher = ShelfFetcher(**files)
     wants = [want(name, content) for name, content in files.items()]
-    stock(vault, fetcher, wants, tmp_path, lambda done, *_: steps.append(done))
+    fetch_missing(vault, fetcher, wants, tmp_path, lambda done, *_: steps.append(done))
     assert steps == list(range(1, 121))
 
 
 def test_other_bytes_never_enter_the_vault(vault: Vault, tmp_path: Path) -> None:
     with pytest.raises(InputMismatchError, match=r"a \(pool/a\) is not the pinned file"):
-        stock(vault, ShelfFetcher(a=b"evil"), [want("a", b"a")], tmp_path)
+        fetch_missing(vault, ShelfFetcher(a=b"evil"), [want("a", b"a")], tmp_path)
     assert not list(vault.digests())
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_file_leaves_nothing_behind(vault: Vault, tmp_path: Path) -> None:
     with pytest.raises(InputUnavailableError, match="pool/b"):
-        stock(vault, ShelfFetcher(a=b"a"), [want("a", b"a"), want("b", b"b")], tmp_path)
+        fetch_missing(vault, ShelfFetcher(a=b"a"), [want("a", b"a"), want("b", b"b")], tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -85,7 +87,7 @@ def test_wants_of_all_kinds_come_back_in_order(states: AptStates, tmp_path: Path
         suite="trixie", path=PurePosixPath("pool/main/n/netbase/netbase_6.5_all.deb")
     )
     wants = [
-        Want(locator=locator, name=name, sha256=Digest.of(b""), folder=tmp_path / "recipe")
+        FetchRequest(locator=locator, name=name, sha256=Digest.of(b""), folder=tmp_path / "recipe")
         for name, locator in (
             ("pypi", parse_locator("pkg:pypi/x@1")),
             ("deb", pool),

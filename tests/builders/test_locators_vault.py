@@ -8,9 +8,9 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputUnavailableError
-from builders.inputs.inputs import gather, input_name
+from builders.inputs.collect import collect_inputs, input_name
 from builders.inputs.vault import Vault
-from builders.locators import VaultLocator, Want, parse_locator
+from builders.locators import FetchRequest, VaultLocator, parse_locator
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
 from builders.recipe.recipe import LoadedRecipe
@@ -49,14 +49,16 @@ def test_what_the_vault_has_is_used_under_that_name(tmp_path: Path) -> None:
     loaded = private("engine.tar", DATA)
     assert input_name(loaded.recipe.inputs[0]) == "engine.tar"
     vault = stocked(tmp_path, ("engine.tar", DATA))
-    (file,) = gather(loaded, vault, MachineFetcher(AptStates(tmp_path / "apt")), tmp_path / "work")
+    (file,) = collect_inputs(
+        loaded, vault, MachineFetcher(AptStates(tmp_path / "apt")), tmp_path / "work"
+    )
     assert (file.name, file.sha256) == ("engine.tar", Digest.of(DATA))
 
 
 def test_what_it_lacks_is_never_fetched(tmp_path: Path) -> None:
     fetcher = MachineFetcher(AptStates(tmp_path / "apt"))
     with pytest.raises(InputUnavailableError, match="comes from nowhere else"):
-        gather(private("engine.tar", DATA), stocked(tmp_path), fetcher, tmp_path / "work")
+        collect_inputs(private("engine.tar", DATA), stocked(tmp_path), fetcher, tmp_path / "work")
 
 
 def test_a_source_package_brings_its_files_from_the_vault(tmp_path: Path) -> None:
@@ -67,13 +69,13 @@ def test_a_source_package_brings_its_files_from_the_vault(tmp_path: Path) -> Non
     ).encode()
     vault = stocked(tmp_path, ("engine_4.2.dsc", dsc), ("engine_4.2.tar.xz", tar))
     fetcher = MachineFetcher(AptStates(tmp_path / "apt"))
-    files = gather(private("engine_4.2.dsc", dsc), vault, fetcher, tmp_path / "work")
+    files = collect_inputs(private("engine_4.2.dsc", dsc), vault, fetcher, tmp_path / "work")
     assert [f.name for f in files] == ["engine_4.2.dsc", "engine_4.2.tar.xz"]
 
 
 def test_nothing_wanted_is_nothing_fetched(tmp_path: Path) -> None:
     fetcher = MachineFetcher(AptStates(tmp_path / "apt"))
-    want = Want(locator=VaultLocator(name="x"), name="x", sha256=Digest.of(DATA))
+    want = FetchRequest(locator=VaultLocator(name="x"), name="x", sha256=Digest.of(DATA))
     assert fetcher.fetch([], tmp_path) == []
     with pytest.raises(InputUnavailableError, match="samebits vault add"):
         fetcher.fetch([want], tmp_path)

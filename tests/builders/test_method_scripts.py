@@ -325,7 +325,7 @@ def test_a_zip_keeps_its_times_and_modes(tmp_path: Path) -> None:
 
 
 def test_what_is_declared_reaches_the_script(tmp_path: Path) -> None:
-    from builders.core.words import Role
+    from builders.core.enums import Role
 
     source = StagedInput(role=Role.SOURCE, name="six.tar.gz")
     build = WheelBuild(method="wheel", image="python-wheel", umask="022", source_umask="000")
@@ -359,6 +359,6 @@ def test_every_script_stops_at_the_first_failure(name: str) -> None:
 
 
 def test_staged_inputs_have_one_place() -> None:
-    from builders.core.words import Role
+    from builders.core.enums import Role
 
     assert StagedInput(role=Role.SOURCE, name="a b.dsc").path == "/inputs/source/a b.dsc"

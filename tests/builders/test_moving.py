@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from builders.build.factors import Factor
-from builders.build.moving import Moving, move
 from builders.build.plan import make_plan
+from builders.build.robustness import Factor
+from builders.build.robustness_plan import RobustnessPlan, plan_robustness
 from builders.container.folderorder import ORDER_SEED
 from builders.container.spec import ContainerLimits
 from tests.builders.recipes import SCRIPT, recipe
@@ -23,8 +23,8 @@ DECLARED = {
 }
 
 
-def moving(build: dict[str, str], *, cores: int = 4, run: str = RUN) -> Moving:
-    return move(recipe({**SCRIPT, **build}), [], cores=cores, run=run)
+def moving(build: dict[str, str], *, cores: int = 4, run: str = RUN) -> RobustnessPlan:
+    return plan_robustness(recipe({**SCRIPT, **build}), [], cores=cores, run=run)
 
 
 def test_everything_undeclared_is_moved_and_told() -> None:
@@ -72,7 +72,7 @@ def test_of_one_core_there_are_no_fewer() -> None:
 
 def test_limits_stay_but_for_the_cores_and_the_time_that_those_save() -> None:
     limits = {"cpus": 2, "memory": "1GiB", "time": "5min", "pids": 99}
-    found = move(recipe(SCRIPT, limits=limits), [], cores=4, run=RUN)
+    found = plan_robustness(recipe(SCRIPT, limits=limits), [], cores=4, run=RUN)
     assert found.plan.limits == ContainerLimits(cpus=1, memory=1 << 30, pids=99, seconds=900)
 
 

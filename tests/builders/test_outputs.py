@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builders.build import outputs
-from builders.build.outputs import Part, copy_files, part_of, take_outputs
+from builders.build.outputs import OutputKind, copy_files, part_of, take_outputs
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
 from tests.builders.recipes import recipe
@@ -55,13 +55,13 @@ def test_every_output_has_its_part(source: Path, target: Path) -> None:
     for name in ("rules.deb", "rules.log", "a-dbgsym_1.deb", "b.buildinfo", "extra.deb"):
         (source / name).touch()
     assert {o.name: o.part for o in take_outputs(source, target, loaded.recipe)} == {
-        "rules.deb": Part.ARTEFACT,
-        "rules.log": Part.BY_PRODUCT,
-        "a-dbgsym_1.deb": Part.BY_PRODUCT,
-        "b.buildinfo": Part.IGNORED,
-        "extra.deb": Part.UNEXPECTED,
+        "rules.deb": OutputKind.ARTEFACT,
+        "rules.log": OutputKind.BY_PRODUCT,
+        "a-dbgsym_1.deb": OutputKind.BY_PRODUCT,
+        "b.buildinfo": OutputKind.IGNORED,
+        "extra.deb": OutputKind.UNEXPECTED,
     }
-    assert part_of("RULES.DEB", loaded.recipe) is Part.UNEXPECTED
+    assert part_of("RULES.DEB", loaded.recipe) is OutputKind.UNEXPECTED
 
 
 def test_the_limits_are_those_of_the_recipe(source: Path, target: Path) -> None:

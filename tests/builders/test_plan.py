@@ -15,12 +15,12 @@ from builders.container.spec import (
     User,
 )
 from builders.core.digest import Digest
+from builders.core.enums import Role
 from builders.core.errors import RecipeError
-from builders.core.words import Role
 from builders.inputs.file import InputFile
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
-from builders.methods.zone import zone_bytes
+from builders.methods.timezone import zone_script
 from tests.builders.recipes import DEBIAN, SCRIPT, WHEEL, recipe
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -86,7 +86,7 @@ def test_the_container_of_a_debian_package() -> None:
     assert planned.control == {
         "launch.sh": launcher_bytes(),
         "method.sh": METHODS["debian"].script_bytes(),
-        "zone.sh": zone_bytes(),
+        "zone.sh": zone_script(),
     }
 
 

@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
+from builders.build.clock_library import check_library, compile_library, new_lock, provide_library
 from builders.build.plan import Plan, make_plan
-from builders.build.preload_library import check_library, compile_library, new_lock, provide_library
-from builders.build.rebuild import Rebuild, rebuild, stage
+from builders.build.rebuild import RebuildResult, rebuild, stage_attempt
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from builders.core.errors import EngineError, ImageMismatchError, InputUnavailableError
-from builders.core.words import Outcome
 from builders.engine import Engine
-from builders.images.provide import ProvidedImage, provide
+from builders.images.provide import ProvidedImage, ensure_image
+from builders.inputs.collect import collect_inputs
 from builders.inputs.file import InputFile
-from builders.inputs.inputs import gather
 from builders.inputs.vault import Vault
 from builders.preload.lock import LOCK, preload_lock, sources_digest
 from builders.recipe.recipe import LoadedRecipe, load_recipe
@@ -66,7 +66,7 @@ def lab(
 @pytest.fixture
 def python_lab(session: Session, library: Digest, tmp_path: Path) -> Lab:
     del library
-    image = provide("python-wheel", session.images, session.engine, session.workdir)
+    image = ensure_image("python-wheel", session.images, session.engine, session.workdir)
     return Lab(session, image, tmp_path)
 
 
@@ -196,7 +196,9 @@ def wheel_recipe(folder: Path, *, source: dict[str, tuple[str, int]] = TINY, **b
     return path
 
 
-def run_plan(lab: Lab, loaded: LoadedRecipe, plan: Plan, inputs: Sequence[InputFile]) -> Rebuild:
+def run_plan(
+    lab: Lab, loaded: LoadedRecipe, plan: Plan, inputs: Sequence[InputFile]
+) -> RebuildResult:
     return rebuild(
         loaded,
         plan,
@@ -213,7 +215,7 @@ def run_plan(lab: Lab, loaded: LoadedRecipe, plan: Plan, inputs: Sequence[InputF
 def run_wheel(lab: Lab, **build: Any) -> tuple[Outcome, str, Path]:
     """Rebuild the tiny wheel; returns the outcome, its reason or log, and the output folder."""
     loaded = load_recipe(wheel_recipe(lab.folder / "tiny", **build))
-    inputs = gather(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
+    inputs = collect_inputs(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
     plan = make_plan(loaded, inputs, script=None, cores=1)
     result = run_plan(lab, loaded, plan, inputs)
     said = result.reason or (lab.folder / "attempt/build.log").read_text()
@@ -335,7 +337,7 @@ def test_a_static_program_is_told_in_the_log(lab: Lab) -> None:
 
 def test_an_image_that_refuses_the_clock_builds_nothing(lab: Lab) -> None:
     loaded = load_recipe_with(lab, ["sh", "-c", "echo built > /out/out.bin"])
-    inputs = gather(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
+    inputs = collect_inputs(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
     plan = lab.plan(loaded)
     refused = replace(plan, control={**plan.control, "preload": b"/samebits/nothing.so\n"})
     result = run_plan(lab, loaded, refused, inputs)
@@ -352,7 +354,7 @@ def load_recipe_with(lab: Lab, *steps: list[str]) -> LoadedRecipe:
 
 def test_a_clock_file_that_cannot_be_read_ends_every_program(lab: Lab) -> None:
     loaded = load_recipe_with(lab, ["true"])
-    inputs = gather(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
+    inputs = collect_inputs(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
     plan = lab.plan(loaded)
     broken = replace(plan, control={**plan.control, "clock": b"frozen x\n"})
     try:
@@ -368,8 +370,8 @@ def test_a_build_that_waits_for_ever_says_what_the_clock_may_do(lab: Lab) -> Non
     result = lab.shell(loop, build=FROZEN, limits={"time": "3s"})
     assert result.outcome is Outcome.TIMED_OUT
     assert result.reason == (
-        f"killed at its deadline of 3s; its clock stands still at {MOMENT}, and a build that waits "
-        "for it to go on never ends: try mode advancing"
+        f"killed at its deadline of 3s; its clock is frozen at {MOMENT}, so a build that waits for "
+        "time to pass never ends: try mode advancing"
     )
     result = lab.shell(f"{loop}; echo gone on > /out/out.bin", build=ADVANCING)
     assert result.outcome is Outcome.BUILT
@@ -411,4 +413,4 @@ def test_a_vault_that_holds_the_library_needs_no_engine(
 def test_without_the_library_nothing_runs(tmp_path: Path) -> None:
     plan = make_plan(recipe({**SCRIPT, **FROZEN}), [], script=None, cores=1)
     with pytest.raises(InputUnavailableError):
-        stage(plan, [], Vault(DirectoryStore(tmp_path / "store")), tmp_path / "attempt")
+        stage_attempt(plan, [], Vault(DirectoryStore(tmp_path / "store")), tmp_path / "attempt")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from builders.core.enums import Kind
 from builders.core.errors import EXIT_USAGE, RecipeError
-from builders.core.words import Kind
 from builders.core.yamlfile import load_document
 from builders.methods.script import ScriptBuild
 from builders.recipe.recipe import Recipe, load_recipe

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from builders.images.definition import json_schema as image_schema
-from builders.recipe.recipe import json_schema
+from builders.images.definition import definition_schema as image_schema
+from builders.recipe.recipe import recipe_schema
 from tests.builders.bad_recipes import BAD, BEYOND_A_SCHEMA, EXPECTED
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ RELEASES = sorted((ROOT / "recipes" / "releases").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize(
-    ("name", "current"), [("recipe.json", json_schema()), ("image.json", image_schema())]
+    ("name", "current"), [("recipe.json", recipe_schema()), ("image.json", image_schema())]
 )
 def test_the_schemas_for_editors_are_current(name: str, current: str) -> None:
     kept = (ROOT / "recipes" / "schema" / name).read_text()
@@ -33,7 +33,7 @@ def as_an_editor_reads(path: Path) -> Any:
 
 @pytest.mark.parametrize("path", RELEASES, ids=lambda p: p.parent.name)
 def test_the_schema_accepts_every_release(path: Path) -> None:
-    jsonschema.validate(as_an_editor_reads(path), json.loads(json_schema()))
+    jsonschema.validate(as_an_editor_reads(path), json.loads(recipe_schema()))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes" / "images").glob("*.yaml")))
@@ -49,14 +49,14 @@ def test_the_schema_refuses_what_it_can_see(name: str) -> None:
     except (yaml.YAMLError, ValueError, TypeError, OverflowError):
         return  # an editor shows these without any schema
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(data, json.loads(json_schema()))
+        jsonschema.validate(data, json.loads(recipe_schema()))
 
 
 def test_the_schema_explains_its_fields() -> None:
-    schema = json.loads(json_schema())
+    schema = json.loads(recipe_schema())
     assert set(schema["required"]) >= {"schema", "build", "inputs", "artefacts"}
     assert schema["properties"]["schema"]["const"] == "samebits/recipe/v1"
-    memory = schema["$defs"]["Limits"]["properties"]["memory"]
+    memory = schema["$defs"]["RebuildLimits"]["properties"]["memory"]
     assert memory["type"] == "string"
     assert memory["default"] == "4GiB"
     assert "512MiB" in memory["examples"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.core.units import parse_size, parse_time, show_size, show_time
+from builders.core.units import format_duration, format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_sizes_are_binary(text: str, count: int) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30min", 1800), ("2 h", 7200)])
 def test_times_are_seconds(text: str, seconds: int) -> None:
-    assert parse_time(text) == seconds
+    assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("parse", [parse_size, parse_time])
+@pytest.mark.parametrize("parse", [parse_size, parse_duration])
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -59,8 +59,8 @@ def test_anything_else_is_refused(parse: Callable[[object], int], wrong: object)
 
 @given(st.integers(0, 999_999_999))
 def test_what_is_shown_is_read_back(count: int) -> None:
-    assert parse_size(show_size(count)) == count
-    assert parse_time(show_time(count)) == count
+    assert parse_size(format_size(count)) == count
+    assert parse_duration(format_duration(count)) == count
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_what_is_shown_is_read_back(count: int) -> None:
     [(0, "0B"), (1, "1B"), (1536, "1536B"), (2048, "2KiB"), (1 << 40, "1TiB"), (5 << 40, "5TiB")],
 )
 def test_sizes_are_shown_whole(count: int, shown: str) -> None:
-    assert show_size(count) == shown
+    assert format_size(count) == shown
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(59, "59s"), (60, "1min"), (90, "90s"), (3600, "1h"), (5400, "90min")]
 )
 def test_times_are_shown_whole(seconds: int, shown: str) -> None:
-    assert show_time(seconds) == shown
+    assert format_duration(seconds) == shown

@@ -22,7 +22,7 @@ from builders.core.errors import (
     UsageError,
 )
 from builders.inputs.vault import Vault
-from builders.inputs.vault_archive import MARKER, Carried, export, import_
+from builders.inputs.vaultarchive import MARKER, TransferStatus, export_vault, import_vault
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.disk import small_disk_at
 from tests.fakes.store import MemoryStore
@@ -55,20 +55,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     path = tmp_path / "archive.tar"
-    export(filled(*CONTENTS), None, path)
+    export_vault(filled(*CONTENTS), None, path)
     return path
 
 
 def test_a_vault_travels(archive: Path) -> None:
     vault = Vault(MemoryStore())
-    carried = import_(vault, archive)
-    assert carried == Carried(done=5, total=5, copied=sum(map(len, CONTENTS)))
+    carried = import_vault(vault, archive)
+    assert carried == TransferStatus(done=5, total=5, copied=sum(map(len, CONTENTS)))
     assert sorted(held(vault)) == sorted(CONTENTS)
 
 
 def test_the_same_inputs_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.tar"
-    export(filled(*reversed(CONTENTS)), [*reversed(DIGESTS), DIGESTS[0]], other)
+    export_vault(filled(*reversed(CONTENTS)), [*reversed(DIGESTS), DIGESTS[0]], other)
     assert other.read_bytes() == archive.read_bytes()
     golden = "cb52f104bd40ac449a85f24b6ee64f306c3f419275adf77e43983e9ac60999de"
     assert digest_file(archive).hex == golden
@@ -85,40 +85,40 @@ def test_tar_can_read_it(archive: Path) -> None:
 
 
 def test_chosen_inputs_travel_alone(tmp_path: Path) -> None:
-    export(filled(*CONTENTS), [Digest.of(b"one")], tmp_path / "a.tar")
+    export_vault(filled(*CONTENTS), [Digest.of(b"one")], tmp_path / "a.tar")
     vault = Vault(MemoryStore())
-    import_(vault, tmp_path / "a.tar")
+    import_vault(vault, tmp_path / "a.tar")
     assert held(vault) == [b"one"]
 
 
 def test_an_empty_vault_is_an_archive_too(tmp_path: Path) -> None:
-    assert export(Vault(MemoryStore()), None, tmp_path / "a.tar") == Carried(total=0)
-    assert import_(Vault(MemoryStore()), tmp_path / "a.tar") == Carried(total=0)
+    assert export_vault(Vault(MemoryStore()), None, tmp_path / "a.tar") == TransferStatus(total=0)
+    assert import_vault(Vault(MemoryStore()), tmp_path / "a.tar") == TransferStatus(total=0)
 
 
 def test_what_is_held_is_skipped(archive: Path) -> None:
     store = MemoryStore()
     vault = filled(b"one", b"", store=store)
-    carried = import_(vault, archive)
+    carried = import_vault(vault, archive)
     assert (carried.done, carried.held) == (5, 2)
     assert carried.copied == sum(map(len, CONTENTS)) - 3
-    assert import_(vault, archive) == Carried(done=5, total=5, held=5)
+    assert import_vault(vault, archive) == TransferStatus(done=5, total=5, held=5)
 
 
 def test_a_broken_off_import_goes_on_where_it_was(archive: Path) -> None:
     store = MemoryStore()
     store.fail_on("put", after=3, times=1)
     with pytest.raises(StoreError, match="out of order"):
-        import_(Vault(store), archive)
+        import_vault(Vault(store), archive)
     assert len(store.objects) == 3
-    assert import_(Vault(store), archive).held == 3
+    assert import_vault(Vault(store), archive).held == 3
     assert sorted(held(Vault(store))) == sorted(CONTENTS)
 
 
 def test_progress_is_reported_in_order(archive: Path, tmp_path: Path) -> None:
-    steps: list[Carried] = []
-    exported = export(filled(*CONTENTS), None, tmp_path / "a.tar", steps.append)
-    imported = import_(Vault(MemoryStore()), archive, steps.append)
+    steps: list[TransferStatus] = []
+    exported = export_vault(filled(*CONTENTS), None, tmp_path / "a.tar", steps.append)
+    imported = import_vault(Vault(MemoryStore()), archive, steps.append)
     middle = steps.index(exported) + 1
     for half, last in ((steps[:middle], exported), (steps[middle:], imported)):
         assert half[-1] == last
@@ -131,13 +131,13 @@ def test_a_damaged_input_is_not_exported(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put_record(Vault.key(Digest.of(b"one")), b"oNe")
     with pytest.raises(InputMismatchError, match="own copy is damaged"):
-        export(Vault(store), None, tmp_path / "a.tar")
+        export_vault(Vault(store), None, tmp_path / "a.tar")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputUnavailableError, match=str(DIGESTS[0])):
-        export(filled(), [DIGESTS[0]], tmp_path / "a.tar")
+        export_vault(filled(), [DIGESTS[0]], tmp_path / "a.tar")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -147,17 +147,17 @@ def test_a_failed_export_leaves_the_older_archive(archive: Path) -> None:
     vault = filled(*CONTENTS, b"more", store=store)
     store.fail_on("open", after=3)
     with pytest.raises(StoreError):
-        export(vault, None, archive)
+        export_vault(vault, None, archive)
     assert archive.read_bytes() == before
     assert [p.name for p in archive.parent.iterdir()] == [archive.name]
 
 
 def test_an_interrupted_export_leaves_nothing(tmp_path: Path) -> None:
-    def interrupt(_: Carried) -> None:
+    def interrupt(_: TransferStatus) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export(filled(*CONTENTS), None, tmp_path / "a.tar", interrupt)
+        export_vault(filled(*CONTENTS), None, tmp_path / "a.tar", interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,18 +170,18 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     for path in (tmp_path, tmp_path / "none/a.tar", Path("/proc/a.tar"), fifo):
         with pytest.raises(UsageError, match="cannot write"):
-            export(filled(b"one"), None, path)
+            export_vault(filled(b"one"), None, path)
     assert fifo.is_fifo()
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
     with pytest.raises(InfrastructureError, match=r"No space left on device.*nothing was left"):
-        export(filled(os.urandom(4 << 20)), None, small_disk / "a.tar")
+        export_vault(filled(os.urandom(4 << 20)), None, small_disk / "a.tar")
     assert list(small_disk.iterdir()) == []
-    export(filled(os.urandom(4 << 20)), None, tmp_path / "a.tar")
+    export_vault(filled(os.urandom(4 << 20)), None, tmp_path / "a.tar")
     vault = Vault(MemoryStore())
     with pytest.raises(InfrastructureError, match="No space left on device"):
-        import_(vault, tmp_path / "a.tar", scratch=small_disk)
+        import_vault(vault, tmp_path / "a.tar", scratch=small_disk)
     assert list(small_disk.iterdir()) == []
     assert held(vault) == []
 
@@ -194,8 +194,8 @@ def test_memory_does_not_grow_with_the_vault(tmp_path: Path) -> None:
     vault.add(big, digest_file(big), what="big")
     tracemalloc.start()
     try:
-        export(vault, None, tmp_path / "a.tar")
-        import_(other, tmp_path / "a.tar", scratch=tmp_path)
+        export_vault(vault, None, tmp_path / "a.tar")
+        import_vault(other, tmp_path / "a.tar", scratch=tmp_path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -283,14 +283,14 @@ def test_a_hostile_archive_is_refused_whole(tmp_path: Path, defect: str) -> None
     path.write_bytes(HOSTILE[defect])
     vault = Vault(MemoryStore())
     with pytest.raises(UsageError, match=r"is no vault archive; got .*; expected an archive"):
-        import_(vault, path)
+        import_vault(vault, path)
     assert held(vault) == []
 
 
 def test_the_helper_of_these_tests_makes_good_archives(tmp_path: Path) -> None:
     path = tmp_path / "good.tar"
     path.write_bytes(archived(member(A), member(B)))
-    export(filled(A, B), None, tmp_path / "real.tar")
+    export_vault(filled(A, B), None, tmp_path / "real.tar")
     assert path.read_bytes() == (tmp_path / "real.tar").read_bytes()
 
 
@@ -301,7 +301,7 @@ def test_a_member_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> N
     )
     vault = Vault(MemoryStore())
     with pytest.raises(InputMismatchError, match="a member of"):
-        import_(vault, path)
+        import_vault(vault, path)
     assert held(vault) == [A]
 
 
@@ -309,14 +309,14 @@ def test_a_newer_archive_says_so(tmp_path: Path) -> None:
     path = tmp_path / "newer.tar"
     path.write_bytes(HOSTILE["newer-version"])
     with pytest.raises(UsageError, match="use a newer one"):
-        import_(Vault(MemoryStore()), path)
+        import_vault(Vault(MemoryStore()), path)
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path, tmp_path / "none", tmp_path / "fifo", Path("/dev/zero")):
         with pytest.raises(UsageError, match="is no vault archive; got"):
-            import_(Vault(MemoryStore()), path)
+            import_vault(Vault(MemoryStore()), path)
 
 
 def test_sizes_above_the_octal_field_read_back(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_sizes_above_the_octal_field_read_back(tmp_path: Path) -> None:
     with path.open("wb") as out:
         out.write(member(b"", MARKER) + info.tobuf(tarfile.GNU_FORMAT))
         out.truncate(1024 + size + 1024)
-    assert import_(filled(A), path) == Carried(done=1, total=1, held=1)
+    assert import_vault(filled(A), path) == TransferStatus(done=1, total=1, held=1)
 
 
 GOOD = archived(*(member(c) for c in sorted(CONTENTS, key=Digest.of)))
@@ -361,7 +361,7 @@ def test_no_archive_brings_in_what_was_not_exported(tmp_path: Path, data: bytes)
     path.write_bytes(data)
     store = MemoryStore()
     try:
-        import_(Vault(store), path)
+        import_vault(Vault(store), path)
     except SamebitsError:
         assert data != GOOD
     for key, (content,) in store.objects.items():

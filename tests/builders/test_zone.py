@@ -9,12 +9,12 @@ import pytest
 
 from builders.build.plan import make_plan
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from builders.core.errors import RecipeError
-from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
-from builders.methods.zone import needs_file, zone_bytes
+from builders.methods.timezone import needs_zone_file, zone_script
 from builders.recipe.claim import claim_of
 from pipelines.center.center import Center
 from pipelines.cli.lint import check_recipe
@@ -27,7 +27,7 @@ from tests.madeimages import made_image
 @pytest.mark.parametrize("zone", ["UTC", "CET-1CEST", "EST5EDT", "JST-9", "MOV+11", "GMT0"])
 def test_what_needs_no_file_is_not_looked_for(zone: str) -> None:
     loaded = recipe({**SCRIPT, "timezone": zone})
-    assert not needs_file(loaded.recipe.build)
+    assert not needs_zone_file(loaded.recipe.build)
     planned = make_plan(loaded, [], script=None, cores=1)
     assert "zone.sh" not in planned.control
     assert set(claim_of(loaded, Digest("1" * 64)).content["scripts"]) == {"launcher", "method"}
@@ -37,7 +37,7 @@ def test_what_needs_no_file_is_not_looked_for(zone: str) -> None:
 def test_the_file_of_a_zone_is_looked_for_first_and_that_is_claimed(zone: str) -> None:
     loaded = recipe({**SCRIPT, "timezone": zone})
     planned = make_plan(loaded, [], script=None, cores=1)
-    assert planned.control["zone.sh"] == zone_bytes()
+    assert planned.control["zone.sh"] == zone_script()
     assert planned.command[:7] == (
         *("/bin/sh", "/samebits/launch.sh", "022"),
         *("/bin/sh", "/samebits/zone.sh", "/bin/sh", "/samebits/method.sh"),
@@ -46,14 +46,14 @@ def test_the_file_of_a_zone_is_looked_for_first_and_that_is_claimed(zone: str) -
     assert scripts == {
         "launcher": str(Digest.of(launcher_bytes())),
         "method": str(Digest.of(METHODS["script"].script_bytes())),
-        "zone": str(Digest.of(zone_bytes())),
+        "zone": str(Digest.of(zone_script())),
     }
 
 
 @pytest.mark.parametrize(("zone", "code"), [("Europe/Berlin", 0), ("Europe", 69), ("Moon/Sea", 69)])
 def test_a_zone_is_a_file(zone: str, code: int, tmp_path: Path) -> None:
     script = tmp_path / "zone.sh"
-    script.write_bytes(zone_bytes())
+    script.write_bytes(zone_script())
     done = subprocess.run(
         ["sh", script, "echo", "built"],
         env={"TZ": zone, "PATH": "/usr/bin:/bin"},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest, keyed_digest
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.bundle.check import CHECKS, CheckResult, GivenFile, Status, Trust, check_bundle
 from pipelines.bundle.layout import EVIDENCE
 from pipelines.evidence.report import Report

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from builders.build.seal import SealedFile
+from builders.core.enums import Verdict
 from builders.core.errors import RecipeError
-from builders.core.words import Verdict
 from builders.images.provide import ProvidedImage
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.bundle import Bundle

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.consensus.position import Basis, Place, Position
 from pipelines.consensus.result import Question
 from pipelines.evidence.statements.crosscheck import Proof

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
-from builders.core.words import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey
 from pipelines.consensus import Source, gather
 from pipelines.consensus.position import Why

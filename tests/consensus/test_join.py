@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.consensus import Consensus, Position, Question, Result, join
 from pipelines.consensus.alarms import AlarmName
 from pipelines.consensus.position import Why

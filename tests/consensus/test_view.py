@@ -104,7 +104,7 @@ def test_a_peer_that_built_other_bytes_fails_the_release(table: Table) -> None:
 
 
 def test_people_are_told_who_was_served_another_file(table: Table) -> None:
-    from builders.core.words import Verdict
+    from builders.core.enums import Verdict
 
     table.publish("europe")
     replaced = MadeUpFile(
@@ -123,7 +123,7 @@ def test_a_release_that_nobody_speaks_of_is_not_checked(table: Table) -> None:
 
 
 def test_without_a_recipe_the_strictest_rules_hold(table: Table) -> None:
-    from builders.core.words import Kind
+    from builders.core.enums import Kind
     from pipelines.consensus.view import rules_for
 
     view = table.session("europe").consensus_view(datetime.now(UTC))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.consensus import Gathered, OwnCenter, ReleaseConsensus, Source, consensus_of, gather
 from pipelines.evidence.dsse import Envelope, sign

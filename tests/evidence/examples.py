@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from builders.build.factors import Factor, Stays
+from builders.build.robustness import Factor, KeptReason
 from builders.core.digest import Digest
-from builders.core.words import Kind, Outcome, Verdict
+from builders.core.enums import Kind, Outcome, Verdict
 from pipelines.evidence.moved import Robustness
 from pipelines.evidence.statements.attempt import (
     AttemptStatement,
@@ -269,8 +269,8 @@ STATEMENTS: dict[str, Statement] = {
                 Moved(factor=Factor.LOCALE, before="C.UTF-8", after="C"),
             ),
             kept=(
-                Kept(factor=Factor.CORES, why=Stays.ALONE),
-                Kept(factor=Factor.TIMEZONE, why=Stays.DECLARED),
+                Kept(factor=Factor.CORES, why=KeptReason.ALONE),
+                Kept(factor=Factor.TIMEZONE, why=KeptReason.DECLARED),
             ),
             outcome=Outcome.BUILT,
             wall_milliseconds=1500,

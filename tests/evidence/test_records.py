@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from builders.core.digest import canonical_json
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, StoreError
 from builders.core.runid import parse_run_id
-from builders.core.words import Outcome, Verdict
 from pipelines.evidence import records
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.records import (

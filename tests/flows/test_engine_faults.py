@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.engine import Engine
-from builders.images.provide import provide
+from builders.images.provide import ensure_image
 from pipelines.services import services
 from pipelines.verify.session import Session
 from tests.builders.ownengine import OwnEngine, own_engine
@@ -24,7 +24,7 @@ PATIENT = "touch /tmp/begun; until [ -e /tmp/go ]; do sleep 0.1; done; echo one 
 
 @pytest.fixture(scope="module")
 def own(session: Session) -> Iterator[OwnEngine]:
-    image = provide(IMAGE, session.images, session.engine, session.workdir)
+    image = ensure_image(IMAGE, session.images, session.engine, session.workdir)
     with own_engine() as engine:
         engine.hold(image.reference)
         yield engine

@@ -20,7 +20,7 @@ import pytest
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import EngineError, InputUnavailableError
-from builders.locators import Want
+from builders.locators import FetchRequest
 from infra.bench.corpus import Row, figures, measure
 from pipelines.center.center import Center
 from pipelines.infer import Limits
@@ -104,7 +104,7 @@ class Vendors:
         files = source_files(**{"tool/name": Entry(data=project.encode()), **more})
         return sdist(self.folder / "made.tar.gz", files).read_bytes()
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch as a `Fetcher` does."""
         paths: list[Path] = []
         for want in wants:

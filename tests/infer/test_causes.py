@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.infer.wheel.causes import Found, InferredCause, causes, failure, hopeless
 from pipelines.infer.wheel.differences import Differences
 from tests.infer.pairs import DIST, Pair

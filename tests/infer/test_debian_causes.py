@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from builders.archives import ArchiveError
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.explain.firstlook import first_look
 from pipelines.infer.debian.causes import (
     Case,

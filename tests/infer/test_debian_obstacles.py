@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import ImageUnavailableError
-from builders.core.words import Outcome, Verdict
-from builders.images import Images
-from builders.locators import Want
+from builders.images import ImageCatalogue
+from builders.locators import FetchRequest
 from pipelines.center.center import Center
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile
 from pipelines.infer.debian.causes import DebianCause
@@ -97,7 +97,7 @@ class Mirror:
 
     asked: list[str] = field(default_factory=list)
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         paths = []
         for want in wants:
             self.asked.append(want.name)
@@ -170,7 +170,7 @@ def test_an_image_that_cannot_be_derived_is_the_cause(
         asked.append(words[2])
         raise ImageUnavailableError("two packages exclude each other")
 
-    monkeypatch.setattr(Images, "derive", derive)
+    monkeypatch.setattr(ImageCatalogue, "derive", derive)
     for record in (None, RECORD):
         trail = infer_debian(
             PURL, shop, index=lists(**{"Build-Depends": "libwanted-dev"}), record=record

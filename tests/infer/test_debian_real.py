@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError
-from builders.core.words import Verdict
 from builders.images.provide import ProvidedImage
-from builders.locators.fetch import CompanionLocator, Fetcher, Want
+from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center
 from pipelines.infer import Trail
@@ -37,7 +37,7 @@ class BadMirror:
     real: Fetcher
     served: bytes | None = None
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         if not any(isinstance(want.locator, CompanionLocator) for want in wants):
             return self.real.fetch(wants, into)
         if self.served is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from builders.methods.debianbinnmu import ChangelogEntry
 from pipelines.infer.debian.causes import Contrast, Tool
 from pipelines.infer.debian.draft import Attempt

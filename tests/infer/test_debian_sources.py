@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
-from builders.core.words import Verdict
 from pipelines.infer.debian.draft import Attempt, debian_draft
 from pipelines.infer.debian.index import (
     Binary,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import digest_file
-from builders.core.words import Outcome, Verdict
-from builders.images.provide import ProvidedImage, provide
-from builders.locators.project import IndexReader
+from builders.core.enums import Outcome, Verdict
+from builders.images.provide import ProvidedImage, ensure_image
+from builders.locators.packageindex import IndexReader
 from pipelines.infer import Limits, Target, Trail, find_release, infer
 from pipelines.infer.trail import TrailFolder
 from pipelines.infer.wheel.target import Pin
@@ -30,7 +30,7 @@ def index() -> IndexReader:
 
 @pytest.fixture(scope="module")
 def image(shop: Session) -> ProvidedImage:
-    return provide("python-wheel", shop.images, shop.engine, shop.workdir)
+    return ensure_image("python-wheel", shop.images, shop.engine, shop.workdir)
 
 
 @pytest.fixture(scope="module")

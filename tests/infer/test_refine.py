@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from builders.container.folderorder import CREATED, HASHED
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.infer.wheel.differences import Differences
 from pipelines.infer.wheel.first import Clues, first, pythons
 from pipelines.infer.wheel.folderorder import order_of

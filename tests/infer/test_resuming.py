@@ -89,7 +89,7 @@ def test_tries_on_another_basis_are_forgotten(lab: Lab, monkeypatch: pytest.Monk
     some, _ = inferred(lab, target, monkeypatch, tries=2)
     assert some is not None
     assert not some.finished
-    monkeypatch.setattr(foundation, "zone_bytes", lambda: b"#!/bin/sh\n# another\n")
+    monkeypatch.setattr(foundation, "zone_script", lambda: b"#!/bin/sh\n# another\n")
     more, tryout = inferred(lab, target, monkeypatch, tries=2)
     assert more is not None
     assert len(tryout.tried) == 2
@@ -121,7 +121,7 @@ def test_all_that_tries_rest_on_is_the_basis(lab: Lab, monkeypatch: pytest.Monke
         "METHODS": {"wheel": other},
         "launcher_bytes": lambda: b"",
         "probe_bytes": lambda: b"",
-        "zone_bytes": lambda: b"",
+        "zone_script": lambda: b"",
         "preload_lock": lambda: lock,
         "claimed_digest": lambda *_: Digest("2" * 64),
     }.items():

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest, digest_file
+from builders.core.enums import Outcome
 from builders.core.errors import ImageUnavailableError
-from builders.core.words import Outcome
 from builders.images.provide import ProvidedImage
 from builders.locators import FileLocator
 from builders.locators.locator import relative_path

@@ -15,9 +15,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
-from builders.core.words import Outcome, Verdict
-from builders.locators.project import IndexFile, Project
+from builders.locators.packageindex import IndexFile, Project
 from pipelines.infer.wheel.first import Clues, clues_of
 from pipelines.infer.wheel.hypothesis import Hypothesis
 from pipelines.infer.wheel.pythons import PythonImage

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.facts import (
     Coverage,

@@ -12,7 +12,7 @@ import pytest
 
 from builders.archives import ArchiveLimits, members
 from builders.core.digest import Digest
-from builders.core.words import Role
+from builders.core.enums import Role
 from pipelines.judge.copied import InputFile, carried, check_inputs, contents
 
 Maker = Callable[..., bytes]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from builders.core.digest import Digest
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.judge.finding import (
     Cause,
     CauseName,

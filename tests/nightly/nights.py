@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from builders.core.digest import Digest
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.nightly.record import Entry, Judged, Mode, NightRecord, Why
 from pipelines.nightly.releases import Release
 

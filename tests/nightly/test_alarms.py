@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.evidence.statements.refusal import Complaint
 from pipelines.nightly.alarms import alarms, is_worse
 from pipelines.nightly.outside import Expiry, Gap, Joined, Outside, PeerState

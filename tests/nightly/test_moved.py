@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from builders.build.outputs import Part
-from builders.build.rebuilt import Rebuild
+from builders.build.outputs import OutputKind
+from builders.build.result import RebuildResult
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, EngineError, StoreError
-from builders.core.words import Outcome, Verdict
 from builders.images.provide import ProvidedImage
 from pipelines.center.keys import public_keys
 from pipelines.center.local_policy import local_policy_file
@@ -57,7 +57,9 @@ def facts_that_change(session: Session, folder: Path, build: dict[str, Any]) -> 
         inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
         judged = steps.run_rebuild(session, job, inputs, image).rebuild
         again = moved._rebuild(session, job).rebuild
-    assert {o.name for o in again.outputs if o.part is Part.ARTEFACT} == set(FACTS), again.reason
+    assert {o.name for o in again.outputs if o.part is OutputKind.ARTEFACT} == set(FACTS), (
+        again.reason
+    )
     return set(changed(judged, again))
 
 
@@ -83,7 +85,7 @@ def test_what_is_declared_is_seen_unchanged(
 
 def built(job: Job) -> Report:
     """Return the report of a run that built something, which nobody ran."""
-    rebuild = Rebuild(outcome=Outcome.BUILT, exit_code=0)
+    rebuild = RebuildResult(outcome=Outcome.BUILT, exit_code=0)
     return Report(
         vendor="lab", product="one", version="1", center=job.center, run=job.run,
         outcome=Outcome.BUILT, verdict=Verdict.IDENTICAL, artefacts=(), timings={},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.center.center import Center
 from pipelines.nightly.night import NightPlan, end_night, plan_night
 from pipelines.nightly.outside import Outside

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from builders.build.factors import Factor
+from builders.build.robustness import Factor
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError
-from builders.core.words import Outcome, Verdict
 from pipelines.center.center import Center
 from pipelines.evidence.moved import Robustness
 from pipelines.evidence.report import Environment, Report, SourceFact

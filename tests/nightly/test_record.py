@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from builders.build.factors import Factor, KeptFactor, Stays
-from builders.core.words import Outcome
+from builders.build.robustness import Factor, KeptFactor, KeptReason
+from builders.core.enums import Outcome
 from pipelines.evidence.moved import Robustness
 from pipelines.nightly.record import (
     Mode,
@@ -95,7 +95,7 @@ def test_a_moved_rebuild_is_told_and_changes_no_exit_code() -> None:
         result=Robustness.DIFFERS,
         outcome=Outcome.BUILT,
         moved=(Factor.HOSTNAME, Factor.USER),
-        kept=(KeptFactor(factor=Factor.CORES, why=Stays.ALONE),),
+        kept=(KeptFactor(factor=Factor.CORES, why=KeptReason.ALONE),),
         changed=("out.bin",),
     )
     record = night(entry(robustness=moved.result, moved=moved), entry("lab/two@1"))

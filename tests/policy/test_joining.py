@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from builders.core.enums import Kind
 from builders.core.errors import RecipeError, SamebitsError, UsageError
-from builders.core.words import Kind
 from builders.core.yamlfile import parse_document
 from pipelines.center.center import Center
 from pipelines.center.local_policy import make_local_policy

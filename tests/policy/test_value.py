@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builders.core.words import Kind
+from builders.core.enums import Kind
 from pipelines.policy import ConsensusRules, Fault, Policy, PolicyError
 from tests.policy.world import Data, Key, draft, policy_of
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
-from builders.core.words import Outcome, Verdict
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements import Statement

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
-from builders.core.words import Verdict
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report

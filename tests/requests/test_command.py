@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from builders.core.enums import Verdict
 from builders.core.errors import UsageError
-from builders.core.words import Verdict
 from pipelines.cli.request import command
 from pipelines.evidence.signing import create_key
 from pipelines.requests.records import request_from, request_key

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.center.center import LOCAL, Center, load_center
 from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.keys import public_keys

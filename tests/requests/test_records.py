@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.enums import Verdict
 from builders.core.errors import UsageError
-from builders.core.words import Verdict
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.release import ReleaseName

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.evidence.statements.status import Answer
 from pipelines.policy import Reviewer
 from pipelines.requests import pending, serve

@@ -13,8 +13,8 @@ from threading import Barrier, Thread
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from builders.core.errors import CancelledError, InfrastructureError, NotFoundError, StoreError
-from builders.core.words import Verdict
 from pipelines.center.center import load_center
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.evidence.signing import PrivateKey, create_key
 from tests.signer.scene import OURS, THEIRS, Scene
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import yaml
 
-from builders.build.moving import move
 from builders.build.outputs import Output, part_of
-from builders.build.rebuild import Rebuild
+from builders.build.rebuild import RebuildResult
+from builders.build.robustness_plan import plan_robustness
 from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Role
+from builders.core.enums import Outcome, Role
 from builders.images.lock import ImageLock, load_lock
 from builders.inputs.file import InputFile
-from builders.inputs.source import source_digest
+from builders.inputs.sourcedigest import source_digest
 from builders.inputs.vault import Vault
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
@@ -149,7 +149,7 @@ class Scene:
 
     def moved_rebuild(self, loaded: LoadedRecipe) -> MovedRebuild:
         """Return a moved rebuild that left `moved`, on a machine of four cores."""
-        moving = move(loaded, [], cores=4, run=RUN)
+        moving = plan_robustness(loaded, [], cores=4, run=RUN)
         return MovedRebuild(
             moved=moving.moved,
             kept=moving.kept,
@@ -212,14 +212,14 @@ class Scene:
             found.append(Attempt(number=2, purpose="confirming", rebuild=rebuild))
         return tuple(found)
 
-    def _rebuild(self, loaded: LoadedRecipe, outputs: dict[str, bytes]) -> Rebuild:
+    def _rebuild(self, loaded: LoadedRecipe, outputs: dict[str, bytes]) -> RebuildResult:
         log = self.store.put_cas(Visibility.PRIVATE, LOG)
         outcome = self.attempt or self.outcome
         if outcome is not Outcome.BUILT:
-            return Rebuild(
+            return RebuildResult(
                 outcome=outcome, reason="exit code 3", exit_code=3, log=log, wall_seconds=1.25
             )
-        return Rebuild(
+        return RebuildResult(
             outcome=outcome,
             exit_code=0,
             peak_memory=1 << 20,
@@ -236,7 +236,7 @@ class Scene:
             ),
         )
 
-    def _seal(self, rebuild: Rebuild) -> Seal:
+    def _seal(self, rebuild: RebuildResult) -> Seal:
         folder = self.folder / "outputs"
         folder.mkdir(exist_ok=True)
         for name, data in self.outputs.items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from builders.build.factors import Factor
-from builders.core.words import Verdict
+from builders.build.robustness import Factor
+from builders.core.enums import Verdict
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.signed import named, statement_of
 from pipelines.evidence.signing import PrivateKey

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
-from builders.core.words import Outcome, Verdict
 from builders.images.provide import ProvidedImage
 from pipelines.center.center import Center
 from pipelines.center.logs import own_log

@@ -10,11 +10,11 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputUnavailableError
-from builders.inputs.inputs import gather
-from builders.inputs.stock import stock
+from builders.inputs.collect import collect_inputs
+from builders.inputs.fetching import fetch_missing
 from builders.inputs.vault import Vault
-from builders.inputs.vault_archive import export, import_
-from builders.locators import Want
+from builders.inputs.vaultarchive import export_vault, import_vault
+from builders.locators import FetchRequest
 from builders.preload.lock import preload_lock
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center, load_center
@@ -32,7 +32,7 @@ CLOCK = {"clock": {"time": "2021-05-05T14:18:17Z", "mode": "frozen"}}
 class AirGap:
     """A fetcher where there is nothing to fetch from."""
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         del into
         raise InputUnavailableError(f"no network: {', '.join(want.name for want in wants)}")
 
@@ -107,16 +107,18 @@ def test_a_fresh_vault_wants_for_nothing(ground: Ground) -> None:
     path = ground.recipe("small-0a1b2c3d", **CLOCK)
     loaded = load_recipe(path)
     archive = ground.folder / "inputs.tar"
-    export(ground.session.vault, supplies_of(loaded, ground.session).digests, archive)
+    export_vault(ground.session.vault, supplies_of(loaded, ground.session).digests, archive)
     vault, work = Vault(MemoryStore()), ground.folder / "work"
-    import_(vault, archive)
+    import_vault(vault, archive)
     (path.parent / "source.c").unlink()
-    gather(loaded, vault, AirGap(), work)
-    stock(vault, AirGap(), [shipped_want(a, path.parent) for a in loaded.recipe.artefacts], work)
+    collect_inputs(loaded, vault, AirGap(), work)
+    fetch_missing(
+        vault, AirGap(), [shipped_want(a, path.parent) for a in loaded.recipe.artefacts], work
+    )
     for name in images_of(loaded.recipe.build):
-        stock(vault, AirGap(), ground.session.images.lock(name).wants(), work)
+        fetch_missing(vault, AirGap(), ground.session.images.lock(name).wants(), work)
     with pytest.raises(InputUnavailableError):
-        stock(vault, AirGap(), ground.session.images.lock("small").wants(), work)
+        fetch_missing(vault, AirGap(), ground.session.images.lock("small").wants(), work)
 
 
 def test_the_command_says_what_must_travel_beside_the_archive(ground: Ground) -> None:

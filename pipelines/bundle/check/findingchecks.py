@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.bundle.check.dossier import Dossier
 from pipelines.bundle.check.result import UncheckedError, WrongError
 from pipelines.bundle.check.runchecks import outcome_of

@@ -10,7 +10,7 @@ from collections.abc import Container
 from itertools import pairwise
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.bundle.card import STATEMENTS
 from pipelines.bundle.check.dossier import Dossier, LoggedLeaf
 from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError

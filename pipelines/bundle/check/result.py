@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
-from builders.core.words import Outcome, Verdict
 from pipelines.evidence.errors import EXIT_REFUSED, EvidenceError
 from pipelines.judge.finding import exit_code_of
 

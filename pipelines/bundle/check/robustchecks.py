@@ -5,8 +5,8 @@ It says nothing of what was shipped. That its result follows from its digests is
 
 from __future__ import annotations
 
-from builders.build.factors import Factor
-from builders.core.words import Outcome
+from builders.build.robustness import Factor
+from builders.core.enums import Outcome
 from pipelines.bundle.check.dossier import Dossier
 from pipelines.bundle.check.result import NotNeededError, WrongError
 from pipelines.bundle.check.runchecks import judged_of, outcome_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.bundle.check.dossier import Dossier
 from pipelines.bundle.check.result import WrongError
 from pipelines.evidence.report import Attempt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.evidence.statements.statement import (
     Count,
     DigestSet,
@@ -26,7 +26,7 @@ from pipelines.evidence.statements.statement import (
 )
 
 if TYPE_CHECKING:
-    from builders.build.rebuilt import Rebuild
+    from builders.build.result import RebuildResult
     from pipelines.evidence.statements.run import Run
 
 ATTEMPT = "https://samebits.example/rebuild-attempt/v1"
@@ -101,7 +101,7 @@ def attempts(run: Run) -> tuple[AttemptStatement, ...]:
     return tuple(found)
 
 
-def cut(rebuild: Rebuild) -> Cut | None:
+def cut(rebuild: RebuildResult) -> Cut | None:
     """Return the word for what ended a rebuild; None where its outcome says all."""
     reason = rebuild.reason or ""
     match rebuild.outcome:
@@ -121,7 +121,7 @@ def cut(rebuild: Rebuild) -> Cut | None:
 
 
 def _attempt(
-    run: Run, rebuild: Rebuild | None, *, number: int, purpose: Purpose
+    run: Run, rebuild: RebuildResult | None, *, number: int, purpose: Purpose
 ) -> AttemptStatement:
     report = run.report
     sealed = report.seal if rebuild is not None and rebuild is run.judged else None

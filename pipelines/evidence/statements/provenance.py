@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from builders.core.digest import Digest
-from builders.core.words import Kind
+from builders.core.enums import Kind
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     DigestSet,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from builders.build.factors import Factor, Stays
-from builders.build.rebuilt import Part as OutputPart
-from builders.core.words import Outcome
+from builders.build.result import OutputKind as OutputPart
+from builders.build.robustness import Factor, KeptReason
+from builders.core.enums import Outcome
 from pipelines.evidence.moved import MovedRebuild, Robustness
 from pipelines.evidence.statements.attempt import Cut, attempts, cut
 from pipelines.evidence.statements.statement import (
@@ -31,7 +31,7 @@ from pipelines.evidence.statements.statement import (
 )
 
 if TYPE_CHECKING:
-    from builders.build.rebuilt import Rebuild
+    from builders.build.result import RebuildResult
     from pipelines.evidence.statements.run import Run
 
 ROBUSTNESS = "https://samebits.example/robustness/v1"
@@ -57,11 +57,11 @@ class Kept(Part):
     """A factor that was not moved, and why."""
 
     factor: Factor
-    why: Stays
+    why: KeptReason
 
     @model_validator(mode="after")
     def _cores_alone(self) -> Self:
-        if self.why is Stays.ALONE and self.factor is not Factor.CORES:
+        if self.why is KeptReason.ALONE and self.factor is not Factor.CORES:
             message = f"{self.factor} has somewhere to go: only cores can be alone"
             raise ValueError(message)
         return self
@@ -183,5 +183,5 @@ def robustness(run: Run, again: MovedRebuild) -> RobustnessStatement:
     )
 
 
-def _left(run: Run, rebuild: Rebuild) -> dict[str, DigestSet]:
+def _left(run: Run, rebuild: RebuildResult) -> dict[str, DigestSet]:
     return {o.name: run.told(o.sha256) for o in rebuild.outputs if o.part is OutputPart.ARTEFACT}

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from builders.build.rebuilt import Rebuild
+from builders.build.result import RebuildResult
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Role
-from builders.inputs.inputs import input_name
+from builders.core.enums import Outcome, Role
+from builders.inputs.collect import input_name
 from builders.locators import FileLocator, GitLocator, Locator
-from builders.methods.build import Build
+from builders.methods.base import Build
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.salt import Salt
@@ -71,7 +71,7 @@ class Run:
         return self.report.outcome is Outcome.BUILT
 
     @property
-    def judged(self) -> Rebuild | None:
+    def judged(self) -> RebuildResult | None:
         """The attempt whose outputs were judged: the last that was not made to confirm."""
         found = judged_attempt(self.report)
         return found.rebuild if found else None

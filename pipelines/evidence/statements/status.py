@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from builders.core.digest import Digest, canonical_json
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.evidence.statements.request import Nonce, ReleaseText
 from pipelines.evidence.statements.statement import (
     Count,

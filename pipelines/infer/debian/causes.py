@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.infer.debian.debfile import DebContent
 from pipelines.judge.look import MemberLook
 

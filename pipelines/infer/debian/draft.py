@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from pipelines.infer.debian.causes import Cause
 from pipelines.infer.debian.index import Binary
 from pipelines.infer.debian.record import (

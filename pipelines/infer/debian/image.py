@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.errors import ImageUnavailableError, InputUnavailableError
-from builders.images import Images
+from builders.images import ImageCatalogue
 from pipelines.infer.debian.index import Binary, Index
 from pipelines.infer.debian.needs import Need, Needs, Relation
 from pipelines.infer.debian.versions import Version
@@ -37,7 +37,7 @@ def base_image(suite: str) -> str:
     return f"debian-{suite}-build"
 
 
-def installed(name: str, images: Images) -> dict[str, str]:
+def installed(name: str, images: ImageCatalogue) -> dict[str, str]:
     """Return the versions of all packages of an image, by name."""
     return {package.name: package.version for package in images.lock(name).every()}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter, ValidationError
 
 from builders.core.errors import InputMismatchError, UsageError
-from builders.methods.build import Build, BuildPath
+from builders.methods.base import Build, BuildPath
 from builders.methods.debian import Profiles
 from builders.methods.debianbinnmu import ChangelogEntry
 from pipelines.infer.debian.buildinfo import BuildRecord

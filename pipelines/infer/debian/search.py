@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import ImageUnavailableError, InputMismatchError, InputUnavailableError
-from builders.core.words import Outcome, Verdict
 from builders.images.provide import claimed_digest
-from builders.inputs.inputs import gather
+from builders.inputs.collect import collect_inputs
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from pipelines.infer.debian.buildinfo import BuildRecord
@@ -131,7 +131,7 @@ def _unavailable(package: SourcePackage, base: str, shop: Session) -> Cause | No
         return Cause(name=name, detail=detail)
     draft = debian_draft(package, Attempt(image=base, options=()))
     try:
-        gather(load_draft(draft, shop.workdir), shop.vault, shop.fetcher, shop.workdir)
+        collect_inputs(load_draft(draft, shop.workdir), shop.vault, shop.fetcher, shop.workdir)
     except InputUnavailableError as error:
         return Cause(name=DebianCause.NOT_SERVED, detail=str(error))
     except InputMismatchError as error:

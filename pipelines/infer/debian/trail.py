@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.infer.debian.causes import Cause
 from pipelines.infer.debian.draft import Attempt, debian_draft
 from pipelines.infer.debian.source import SourcePackage

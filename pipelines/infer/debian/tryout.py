@@ -10,11 +10,11 @@ from typing import BinaryIO, Protocol
 
 from builders.archives import ArchiveError
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.runid import RunId
-from builders.core.words import Outcome, Verdict
 from builders.images.lock import LockedPackage
 from builders.images.provide import claimed_digest
-from builders.inputs.stock import stock
+from builders.inputs.fetching import fetch_missing
 from builders.recipe.claim import claim_of
 from pipelines.explain.firstlook import first_look
 from pipelines.infer.debian.causes import Contrast, Tool
@@ -101,7 +101,7 @@ class ContainerSourceTryout:
         lock = self._shop.images.lock(attempt.image)
         found = [p for p in lock.every() if _is_tool(p.name, attempt.added)]
         wants = [package.want(lock.suite) for package in found]
-        stock(self._shop.vault, self._shop.fetcher, wants, self._shop.workdir)
+        fetch_missing(self._shop.vault, self._shop.fetcher, wants, self._shop.workdir)
         return tuple(tool for package in found for tool in self._dated(package))
 
     def _dated(self, package: LockedPackage) -> Iterator[Tool]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from builders.archives import Member
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 from pipelines.infer.wheel.differences import Differences
 from pipelines.infer.wheel.first import Clues
 from pipelines.infer.wheel.toolchain import generator_of

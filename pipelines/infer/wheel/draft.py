@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from builders.container.folderorder import HASHED
-from builders.core.words import Verdict
+from builders.core.enums import Verdict
 from builders.core.yamlfile import parse_document
-from builders.methods.clock import show_moment
-from builders.recipe.recipe import LoadedRecipe, recipe_from
+from builders.methods.clock import format_timestamp
+from builders.recipe.recipe import LoadedRecipe, parse_recipe
 from pipelines.infer.wheel.hypothesis import Hypothesis, Scalar
 from pipelines.infer.wheel.target import Pin, Target
 
@@ -79,10 +79,10 @@ def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]
         for name, value in (("SOURCE_DATE_EPOCH", h.epoch), ("PYTHONHASHSEED", h.hash_seed or None))
         if value is not None
     ]
-    then = f', then: "{show_moment(h.then)}"' if h.then is not None else ""
+    then = f', then: "{format_timestamp(h.then)}"' if h.then is not None else ""
     if h.then is not None and h.before != "wheel":
         then += f", before: {h.before}"
-    clock = f'{{mode: frozen, time: "{show_moment(h.clock or 0)}"{then}}}'
+    clock = f'{{mode: frozen, time: "{format_timestamp(h.clock or 0)}"{then}}}'
     rows = (
         (("source_date_epoch", "hash_seed"), f"environment: {{{', '.join(variables)}}}", variables),
         (("clock", "then"), f"clock: {clock}", h.clock is not None),
@@ -103,7 +103,7 @@ def _environment(hypothesis: Hypothesis, why: Mapping[str, Scalar]) -> list[str]
 def load_draft(text: str, folder: Path) -> LoadedRecipe:
     """Read a draft as `load_recipe` would read its file in `folder`."""
     path = folder / "draft.yaml"
-    return recipe_from(parse_document(text, file=str(path)), path)
+    return parse_recipe(parse_document(text, file=str(path)), path)
 
 
 def explanations(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.container.folderorder import CHOICES, HASHED
 from builders.core.digest import Digest, canonical_json
-from builders.methods.clock import ClockStep, show_moment
+from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.wheel.toolchain import Tool
 
 TIME_BITS = 31.0
@@ -86,7 +86,7 @@ class Hypothesis:
         """Return what makes this one differ from others, as plain data."""
         return {
             "before": self.before if self.then is not None else None,
-            "clock": show_moment(self.clock) if self.clock is not None else None,
+            "clock": format_timestamp(self.clock) if self.clock is not None else None,
             "files": {change.path: change.mode for change in self.files},
             "folder_order": self._order,
             "hash_seed": self.hash_seed or None,
@@ -94,7 +94,7 @@ class Hypothesis:
             "python_tag": self.python_tag,
             "source_date_epoch": self.epoch,
             "source_umask": self.source_umask,
-            "then": show_moment(self.then) if self.then is not None else None,
+            "then": format_timestamp(self.then) if self.then is not None else None,
             "timezone": self.timezone,
             "tools": {tool.project: str(tool.version) for tool in self.tools},
             "umask": self.umask,
@@ -124,8 +124,8 @@ class Hypothesis:
                 for tool in self.tools
             ),
             ("source_date_epoch", self.epoch, TIME_BITS, self.epoch is not None),
-            ("clock", show_moment(self.clock or 0), TIME_BITS, self.clock is not None),
-            ("then", show_moment(self.then or 0), STEP_BITS, self.then is not None),
+            ("clock", format_timestamp(self.clock or 0), TIME_BITS, self.clock is not None),
+            ("then", format_timestamp(self.then or 0), STEP_BITS, self.then is not None),
             ("umask", self.umask, UMASK_BITS, self.umask != "022"),
             ("source_umask", self.source_umask, UMASK_BITS, self.source_umask is not None),
             ("python_tag", self.python_tag, TAG_BITS, self.python_tag is not None),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from builders.core.errors import UsageError
-from builders.images import Images
+from builders.images import ImageCatalogue
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _NEEDED = frozenset({"python3-pip", "python3-venv"})
@@ -26,7 +26,7 @@ class PythonImage:
         return f"{self.version[0]}.{self.version[1]}"
 
 
-def python_images(images: Images) -> tuple[PythonImage, ...]:
+def python_images(images: ImageCatalogue) -> tuple[PythonImage, ...]:
     """Return the locked images that have Python, pip and venv, one a Python, oldest first.
 
     Raises `UsageError` when there is none.

@@ -14,8 +14,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from builders.container.folderorder import CREATED, HASHED
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import RebuildError
-from builders.core.words import Outcome, Verdict
 from pipelines.infer.wheel.candidates import likely
 from pipelines.infer.wheel.differences import Differences
 from pipelines.infer.wheel.first import Clues, pythons, replace_because, tool_reasons, toolchain

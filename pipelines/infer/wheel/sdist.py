@@ -19,10 +19,10 @@ from pathlib import Path
 
 from builders.archives import ArchiveError, ArchiveLimits, Member, members
 from builders.core.digest import Digest
+from builders.core.enums import Role
 from builders.core.errors import InputMismatchError
-from builders.core.words import Role
 from builders.inputs.file import InputFile
-from builders.inputs.source import source_tree
+from builders.inputs.sourcedigest import source_tree
 
 _LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
 _MAX_TEXT = 1 << 20

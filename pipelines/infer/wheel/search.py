@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError, SamebitsError, StoreError
-from builders.core.words import Outcome, Verdict
 from builders.images.provide import claimed_digest
-from builders.locators.project import ProjectReader
+from builders.locators.packageindex import ProjectReader
 from builders.recipe.claim import claim_of
 from pipelines.infer.basis import basis
 from pipelines.infer.trail import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.infer.trail import Status, TryRecord
 from pipelines.infer.wheel.causes import Found, causes, failure
 from pipelines.infer.wheel.differences import Differences

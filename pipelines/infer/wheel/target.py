@@ -17,12 +17,12 @@ from packaging.version import InvalidVersion, Version
 
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
-from builders.inputs.stock import stock
+from builders.inputs.fetching import fetch_missing
 from builders.inputs.vault import Vault
-from builders.locators import FileLocator, Locator, PurlLocator, Want, parse_locator
-from builders.locators.fetch import Fetcher
+from builders.locators import FetchRequest, FileLocator, Locator, PurlLocator, parse_locator
+from builders.locators.fetcher import Fetcher
 from builders.locators.locator import relative_path
-from builders.locators.project import IndexFile, ProjectReader
+from builders.locators.packageindex import IndexFile, ProjectReader
 
 _NAMED = 3
 """Files of a release that a message names."""
@@ -120,8 +120,8 @@ def files_on_disk(shipped: Path, source: Path) -> tuple[Target, dict[str, Path]]
 
 def fetch(pins: Iterable[Pin], vault: Vault, fetcher: Fetcher, workdir: Path) -> None:
     """Bring what the vault lacks; raises `InputUnavailableError`, `InputMismatchError`."""
-    wants = [Want(locator=p.locator, name=p.name, sha256=p.sha256) for p in pins]
-    stock(vault, fetcher, wants, workdir)
+    wants = [FetchRequest(locator=p.locator, name=p.name, sha256=p.sha256) for p in pins]
+    fetch_missing(vault, fetcher, wants, workdir)
 
 
 def index_pin(project: str, file: IndexFile) -> Pin:

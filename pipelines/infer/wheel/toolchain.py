@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from builders.core.errors import InputUnavailableError
-from builders.locators.project import IndexFile, ProjectReader
+from builders.locators.packageindex import IndexFile, ProjectReader
 from pipelines.infer.wheel.pythons import PythonImage
 from pipelines.infer.wheel.target import Pin, index_pin
 

@@ -11,20 +11,20 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from builders.build.outputs import Part
+from builders.build.clock_library import provide_library
+from builders.build.outputs import OutputKind
 from builders.build.plan import make_plan
-from builders.build.preload_library import provide_library
 from builders.build.rebuild import LOG, OUTPUTS, rebuild
-from builders.build.rebuilt import Rebuild
+from builders.build.result import RebuildResult
 from builders.build.workspace import workspace
 from builders.container.spec import RunLabels
 from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
 from builders.core.errors import RebuildError
 from builders.core.runid import RunId, new_run_id
-from builders.core.words import Outcome, Verdict
-from builders.images.provide import provide
+from builders.images.provide import ensure_image
+from builders.inputs.collect import collect_inputs
 from builders.inputs.file import InputFile
-from builders.inputs.inputs import gather
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.infer.wheel.draft import draft_text, load_draft
 from pipelines.infer.wheel.hypothesis import Hypothesis
@@ -39,11 +39,11 @@ from pipelines.storage.foldercache import FolderCache
 from pipelines.verify.session import Session
 
 _TAIL = 1 << 16
-_COVERAGE: dict[Part, Coverage] = {
-    Part.ARTEFACT: "declared",
-    Part.BY_PRODUCT: "by-product",
-    Part.IGNORED: "ignored",
-    Part.UNEXPECTED: "unexpected",
+_COVERAGE: dict[OutputKind, Coverage] = {
+    OutputKind.ARTEFACT: "declared",
+    OutputKind.BY_PRODUCT: "by-product",
+    OutputKind.IGNORED: "ignored",
+    OutputKind.UNEXPECTED: "unexpected",
 }
 
 
@@ -72,7 +72,7 @@ class Tryout(Protocol):
 class Judged:
     """One rebuild of a draft, judged; outputs lie in `folder` until the tries end."""
 
-    rebuild: Rebuild
+    rebuild: RebuildResult
     findings: tuple[Finding, ...]
     log: str
     folder: Path
@@ -133,10 +133,10 @@ def rebuild_draft(
     recipe = loaded.recipe
     limits = recipe.limits.model_copy(update={"time": max(1, min(seconds, recipe.limits.time))})
     loaded = loaded.model_copy(update={"recipe": recipe.model_copy(update={"limits": limits})})
-    inputs = gather(loaded, shop.vault, shop.fetcher, shop.workdir)
+    inputs = collect_inputs(loaded, shop.vault, shop.fetcher, shop.workdir)
     name = recipe.build.image
     with shop.image_lock(name):
-        image = provide(name, shop.images, shop.engine, shop.workdir)
+        image = ensure_image(name, shop.images, shop.engine, shop.workdir)
     if recipe.build.clock is not None:
         provide_library(
             shop.images, shop.engine, shop.vault, shop.workdir, cancelled=shop.cancelled

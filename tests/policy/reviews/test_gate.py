@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from builders.core.enums import Outcome
 from builders.core.errors import SourceNotReviewedError
-from builders.core.words import Outcome
 from builders.recipe.recipe import Recipe, load_recipe
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders.core.enums import Kind
 from builders.core.errors import RecipeError
-from builders.core.words import Kind
 from builders.core.yamlfile import parse_document
 from pipelines.center.center import load_center
 from pipelines.policy import Policy, load_policy, policy_from, read_source

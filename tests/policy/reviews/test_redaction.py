@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome, Verdict
+from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.redaction import redact
 from pipelines.evidence.release import ReleaseName

@@ -25,7 +25,7 @@ from pypi_simple import (
 
 from builders.core.digest import CHUNK
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators.fetch import Want
+from builders.locators.fetcher import FetchRequest
 from builders.locators.locator import PurlLocator
 
 MAX_FILE_BYTES = 8 << 30
@@ -50,7 +50,7 @@ class IndexFetcher:
         self._settings = settings
         self._max_bytes = max_bytes
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file; see `Fetcher`."""
         self._settings = self._settings or pip_settings(os.environ)
         with requests.Session() as session:
@@ -62,7 +62,7 @@ class IndexFetcher:
             ]
 
     def _fetch(
-        self, session: requests.Session, settings: IndexSettings, want: Want, target: Path
+        self, session: requests.Session, settings: IndexSettings, want: FetchRequest, target: Path
     ) -> Path:
         locator = want.locator
         if not isinstance(locator, PurlLocator) or locator.type != "pypi":
@@ -115,7 +115,7 @@ class IndexFetcher:
 
 
 def _find(
-    client: PyPISimple, locator: PurlLocator, want: Want, timeout: float
+    client: PyPISimple, locator: PurlLocator, want: FetchRequest, timeout: float
 ) -> DistributionPackage | None:
     """Return the wanted file of the project's page: by its declared name, else by its digest."""
     try:

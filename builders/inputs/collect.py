@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builders.core.enums import Role
 from builders.core.errors import RecipeError
-from builders.core.words import Role
+from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
 from builders.inputs.file import InputFile
-from builders.inputs.stock import Progress, quiet, stock
 from builders.inputs.vault import Vault
-from builders.locators import FileLocator, GitLocator, PurlLocator, VaultLocator, Want
+from builders.locators import FetchRequest, FileLocator, GitLocator, PurlLocator, VaultLocator
 from builders.locators.dsc import MAX_DSC_BYTES, companions
-from builders.locators.fetch import CompanionLocator, Fetcher
+from builders.locators.fetcher import CompanionLocator, Fetcher
 from builders.recipe.recipe import Input, LoadedRecipe
 
 
-def gather(
+def collect_inputs(
     loaded: LoadedRecipe,
     vault: Vault,
     fetcher: Fetcher,
     workdir: Path,
-    progress: Progress = quiet,
+    progress: FetchProgress = no_progress,
 ) -> tuple[InputFile, ...]:
     """Make sure that the vault holds every input, and list the files that the container will see.
 
     A .dsc brings the files that it names. Raises `InputUnavailableError` or `InputMismatchError`.
     """
     inputs = loaded.recipe.inputs
-    stock(vault, fetcher, [_want(i, loaded) for i in inputs], workdir, progress)
+    fetch_missing(vault, fetcher, [_want(i, loaded) for i in inputs], workdir, progress)
     files: list[InputFile] = []
     for item in inputs:
         name = input_name(item)
@@ -62,8 +62,8 @@ def _purl_file_name(purl: PurlLocator) -> str:
     return f"{purl.name}_{version}{suffix}"
 
 
-def _want(item: Input, loaded: LoadedRecipe) -> Want:
-    return Want(
+def _want(item: Input, loaded: LoadedRecipe) -> FetchRequest:
+    return FetchRequest(
         locator=item.locator, name=input_name(item), sha256=item.sha256, folder=loaded.folder
     )
 
@@ -75,7 +75,7 @@ def _companions(
     vault: Vault,
     fetcher: Fetcher,
     workdir: Path,
-    progress: Progress,
+    progress: FetchProgress,
 ) -> list[InputFile]:
     with vault.open(item.sha256) as stream:
         found = companions(stream.read(MAX_DSC_BYTES + 1), what=name)
@@ -98,11 +98,11 @@ def _companions(
                     got=item.locator,
                 )
         wants.append(
-            Want(
+            FetchRequest(
                 locator=locator, name=companion.name, sha256=companion.sha256, folder=loaded.folder
             )
         )
-    stock(vault, fetcher, wants, workdir, progress)
+    fetch_missing(vault, fetcher, wants, workdir, progress)
     return [InputFile(role=item.role, name=c.name, sha256=c.sha256, of=item.sha256) for c in found]
 
 

@@ -32,7 +32,7 @@ from pypi_simple import (
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators.index import IndexSettings, pip_settings
+from builders.locators.pypi import IndexSettings, pip_settings
 
 _OLD_SDIST = re.compile(r"(?P<name>.+?)-(?P<version>[0-9][^-]*)\.(?:tar\.gz|zip|tar\.bz2|tar\.xz)")
 

@@ -12,24 +12,24 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from builders.build.factors import Factor, KeptFactor, MovedFactor, Stays
 from builders.build.plan import Plan, make_plan
+from builders.build.robustness import Factor, KeptFactor, KeptReason, VariedFactor
 from builders.container.folderorder import ORDER_SEED
 from builders.container.spec import BUILDER, User
 from builders.core.digest import Digest
 from builders.inputs.file import InputFile
-from builders.methods.build import Build
+from builders.methods.base import Build
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moving:
+class RobustnessPlan:
     """A rebuild in a moved environment, before it runs."""
 
     loaded: LoadedRecipe
     plan: Plan
-    moved: tuple[MovedFactor, ...]
+    moved: tuple[VariedFactor, ...]
     kept: tuple[KeptFactor, ...]
 
 
@@ -44,18 +44,20 @@ _ELSEWHERE = {Factor.HOSTNAME: "elsewhere", Factor.TIMEZONE: "MOV+11", Factor.LO
 _STRANGER = User(uid=65534, gid=65534)  # "nobody", whom an image knows by a name as it does ours
 
 
-def move(loaded: LoadedRecipe, inputs: Sequence[InputFile], *, cores: int, run: str) -> Moving:
+def plan_robustness(
+    loaded: LoadedRecipe, inputs: Sequence[InputFile], *, cores: int, run: str
+) -> RobustnessPlan:
     """Plan the rebuild of a recipe elsewhere, on a machine of `cores` cores.
 
     The same `run` is always moved to the same place, and runs side by side to several cores. Raises
     `RecipeError` as `make_plan` does.
     """
-    build, after = loaded.recipe.build, elsewhere(run)
-    stay = {f: Stays.DECLARED for f in Factor if declares(build, f)}
+    build, after = loaded.recipe.build, varied_values(run)
+    stay = {f: KeptReason.DECLARED for f in Factor if declares(build, f)}
     if cores < 2:
-        stay[Factor.CORES] = Stays.ALONE
+        stay[Factor.CORES] = KeptReason.ALONE
     moved = tuple(
-        MovedFactor(factor=f, before=usual(build, f) or str(cores), after=after[f])
+        VariedFactor(factor=f, before=default_value(build, f) or str(cores), after=after[f])
         for f in Factor
         if f not in stay
     )
@@ -66,7 +68,7 @@ def move(loaded: LoadedRecipe, inputs: Sequence[InputFile], *, cores: int, run: 
     # As many cores as it loses, and one more: that single core may be another build's as well.
     slower = 1 + math.ceil(min(loaded.recipe.limits.cpus, cores))
     mine = sorted(os.sched_getaffinity(0))
-    return Moving(
+    return RobustnessPlan(
         loaded=there,
         plan=replace(
             plan,
@@ -80,7 +82,7 @@ def move(loaded: LoadedRecipe, inputs: Sequence[InputFile], *, cores: int, run: 
     )
 
 
-def elsewhere(run: str) -> dict[Factor, str]:
+def varied_values(run: str) -> dict[Factor, str]:
     """Return what the moved rebuild of a run sees of each factor that does not stay."""
     return {
         **_ELSEWHERE,
@@ -95,7 +97,7 @@ def declares(build: Build, factor: Factor) -> bool:
     return _FIELDS.get(factor) in build.model_fields_set
 
 
-def usual(build: Build, factor: Factor) -> str | None:
+def default_value(build: Build, factor: Factor) -> str | None:
     """Return what a judged rebuild sees; None where that is up to the machine."""
     match factor:
         case Factor.CORES:

@@ -34,7 +34,7 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BUILD_PATHS = ("/build", "/home", "/srv", "/opt", "/mnt", "/usr/src", "/usr/local/src")
 
 
-class Model(BaseModel):
+class FrozenModel(BaseModel):
     """A frozen value in which an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -102,7 +102,7 @@ Variable = Annotated[str, StringConstraints(pattern=_VARIABLE, max_length=128)]
 Value = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
 
 
-class Build(Model):
+class Build(FrozenModel):
     """How to build: subclasses add `method` and the parameters of that method."""
 
     two_steps: ClassVar[bool] = False

@@ -22,7 +22,7 @@ class Factor(StrEnum):
     LOCALE = "locale"
 
 
-class Stays(StrEnum):
+class KeptReason(StrEnum):
     """Why a factor was not moved."""
 
     DECLARED = "declared"
@@ -30,7 +30,7 @@ class Stays(StrEnum):
     """There is nothing that it could be moved to: the machine has one core."""
 
 
-class MovedFactor(BaseModel):
+class VariedFactor(BaseModel):
     """A factor that was moved: what the judged rebuild saw, and what the moved one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,4 +46,4 @@ class KeptFactor(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     factor: Factor
-    why: Stays
+    why: KeptReason

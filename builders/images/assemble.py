@@ -22,7 +22,7 @@ from builders.images.archive import BuiltImage, write_archive
 from builders.images.definition import ImageDefinition
 from builders.images.lock import ImageLock, LockedPackage, Resolution
 from builders.images.resolve import tool_versions
-from builders.inputs.stock import Progress, quiet
+from builders.inputs.fetching import FetchProgress, no_progress
 from builders.inputs.vault import Vault
 
 _STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
@@ -40,7 +40,7 @@ def build_image(
     vault: Vault,
     tar: Path,
     workdir: Path,
-    progress: Progress = quiet,
+    progress: FetchProgress = no_progress,
 ) -> BuiltImage:
     """Build the new file `tar` from packages that the vault holds; needs root.
 
@@ -75,7 +75,7 @@ def build_image(
     return BuiltImage(tar=tar, config=built.config, manifest=built.manifest, diff_id=built.diff_id)
 
 
-def check_built(name: str, built: BuiltImage, lock: ImageLock) -> None:
+def compare_with_lock(name: str, built: BuiltImage, lock: ImageLock) -> None:
     """Compare an image with its lock; raises `ImageMismatchError`."""
     if (built.config, built.manifest, built.diff_id) == (
         lock.image.config,
@@ -113,7 +113,7 @@ def _scratch(workdir: Path) -> Iterator[Path]:
 
 
 def _assemble(
-    root: Path, debs: Path, user: str, resolution: Resolution, progress: Progress
+    root: Path, debs: Path, user: str, resolution: Resolution, progress: FetchProgress
 ) -> None:
     script = debs.parent / "assemble.sh"
     script.write_bytes((resources.files("builders.images") / "assemble.sh").read_bytes())

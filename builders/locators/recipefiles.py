@@ -10,19 +10,19 @@ from pathlib import Path
 
 from builders.core.errors import InputUnavailableError
 from builders.core.smallfile import read_fault
-from builders.locators.fetch import Want
+from builders.locators.fetcher import FetchRequest
 from builders.locators.locator import FileLocator
 
 
 class FolderFetcher:
     """Fetches `file:` locators; nothing outside the recipe's folder is ever read."""
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Copy every file; see `Fetcher`."""
         return [_copy(want, into / f"{index:05d}") for index, want in enumerate(wants)]
 
 
-def _copy(want: Want, target: Path) -> Path:
+def _copy(want: FetchRequest, target: Path) -> Path:
     if not isinstance(want.locator, FileLocator) or want.folder is None:
         message = f"not a file beside a recipe: {want.locator}"
         raise TypeError(message)
@@ -45,7 +45,7 @@ def _copy(want: Want, target: Path) -> Path:
     return target
 
 
-def _unavailable(want: Want, got: object) -> InputUnavailableError:
+def _unavailable(want: FetchRequest, got: object) -> InputUnavailableError:
     return InputUnavailableError(
         f"{want.locator} cannot be read",
         got=got,

@@ -31,7 +31,7 @@ _EXPECTED = "an archive as `samebits vault export` writes it"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried:
+class TransferStatus:
     """How far an export or import is, or was when it ended."""
 
     done: int = 0
@@ -44,7 +44,7 @@ class Carried:
     """Bytes copied."""
 
 
-Progress = Callable[[Carried], None]
+TransferProgress = Callable[[TransferStatus], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,12 @@ class _Member:
     offset: int
 
 
-def export(
-    vault: Vault, digests: Iterable[Digest] | None, path: Path, progress: Progress | None = None
-) -> Carried:
+def export_vault(
+    vault: Vault,
+    digests: Iterable[Digest] | None,
+    path: Path,
+    progress: TransferProgress | None = None,
+) -> TransferStatus:
     """Write the inputs `digests` (None: all) of `vault` to the new archive `path`.
 
     `path` appears complete and checked, or not at all; an archive that was there is replaced.
@@ -64,7 +67,7 @@ def export(
     damaged input, `UsageError` for a path that cannot be written, `InfrastructureError`.
     """
     wanted = sorted(set(vault.digests() if digests is None else digests))
-    state = Carried(total=len(wanted))
+    state = TransferStatus(total=len(wanted))
     with _new_file(path) as out:
         out.write(_header(MARKER, 0))
         for digest in wanted:
@@ -73,9 +76,13 @@ def export(
     return state
 
 
-def import_(
-    vault: Vault, path: Path, progress: Progress | None = None, *, scratch: Path | None = None
-) -> Carried:
+def import_vault(
+    vault: Vault,
+    path: Path,
+    progress: TransferProgress | None = None,
+    *,
+    scratch: Path | None = None,
+) -> TransferStatus:
     """Take the inputs of the archive `path` into `vault`; those that it holds are skipped.
 
     The whole archive's form is checked before anything is taken in, and each input's digest before
@@ -87,7 +94,7 @@ def import_(
         if not path.is_file():
             _refuse(path, got="no file" if not path.exists() else "something else than a file")
         with path.open("rb") as stream, tempfile.TemporaryDirectory(dir=scratch) as folder:
-            state = Carried(total=sum(1 for _ in _members(stream, path)))
+            state = TransferStatus(total=sum(1 for _ in _members(stream, path)))
             for member in _members(stream, path):
                 state = _take_member(vault, member, stream, path, Path(folder), state, progress)
     except OSError as error:
@@ -100,8 +107,12 @@ def import_(
 
 
 def _write_member(
-    vault: Vault, digest: Digest, out: BinaryIO, state: Carried, progress: Progress | None
-) -> Carried:
+    vault: Vault,
+    digest: Digest,
+    out: BinaryIO,
+    state: TransferStatus,
+    progress: TransferProgress | None,
+) -> TransferStatus:
     name = f"sha256/{digest.hex[:2]}/{digest.hex}"
     start = out.tell()
     out.write(bytes(_BLOCK))  # the header, once the size is known
@@ -132,9 +143,9 @@ def _take_member(
     stream: BinaryIO,
     path: Path,
     folder: Path,
-    state: Carried,
-    progress: Progress | None,
-) -> Carried:
+    state: TransferStatus,
+    progress: TransferProgress | None,
+) -> TransferStatus:
     if vault.has(member.digest):
         return _report(progress, state, done=1, held=1)
     unpacked = folder / "input"
@@ -212,9 +223,14 @@ def _refuse_marker(path: Path, block: bytes) -> NoReturn:
 
 
 def _report(
-    progress: Progress | None, state: Carried, *, done: int = 0, held: int = 0, copied: int = 0
-) -> Carried:
-    now = Carried(
+    progress: TransferProgress | None,
+    state: TransferStatus,
+    *,
+    done: int = 0,
+    held: int = 0,
+    copied: int = 0,
+) -> TransferStatus:
+    now = TransferStatus(
         done=state.done + done,
         total=state.total,
         held=state.held + held,

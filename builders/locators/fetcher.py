@@ -37,7 +37,7 @@ class CompanionLocator:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Want:
+class FetchRequest:
     """One file to fetch."""
 
     locator: Locator | PoolLocator | CompanionLocator
@@ -52,7 +52,7 @@ class Want:
 class Fetcher(Protocol):
     """Brings files to this machine."""
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file of `wants` to a path of its own below `into`, in the same order.
 
         The bytes are whatever was served: the caller compares digests. Raises

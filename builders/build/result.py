@@ -10,10 +10,10 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from builders.core.digest import Digest
-from builders.core.words import Outcome
+from builders.core.enums import Outcome
 
 
-class Part(StrEnum):
+class OutputKind(StrEnum):
     """What an output is to its release."""
 
     ARTEFACT = "artefact"
@@ -30,10 +30,10 @@ class Output(BaseModel):
     name: str
     size: int
     sha256: Digest
-    part: Part
+    part: OutputKind
 
 
-class Rebuild(BaseModel):
+class RebuildResult(BaseModel):
     """How one attempt went. Sizes are bytes, times are seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builders.core.errors import InputUnavailableError
-from builders.locators.fetch import Want
+from builders.locators.fetcher import FetchRequest
 
 
 class VaultOnlyFetcher:
     """Stands where `vault:` locators would be fetched, and says that they never are."""
 
-    def fetch(self, wants: Sequence[Want], into: Path) -> list[Path]:
+    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Raise `InputUnavailableError`: whoever asks has not found the file in the vault."""
         del into
         for want in wants:

@@ -23,7 +23,7 @@ from builders.core.digest import Digest, canonical_json, digest_stream
 from builders.core.errors import InputMismatchError
 from builders.inputs.file import InputFile
 
-Tree = dict[str, tuple[str, Digest]]
+SourceTree = dict[str, tuple[str, Digest]]
 Opener = Callable[[InputFile], AbstractContextManager[BinaryIO]]
 
 _COMPONENT = re.compile(r".+\.orig-([A-Za-z0-9-]+)\.tar\.[a-z0-9]+")
@@ -42,12 +42,12 @@ def source_digest(files: Iterable[InputFile], opener: Opener) -> Digest:
     return Digest.of(canonical_json(manifest))
 
 
-def source_tree(files: list[InputFile], opener: Opener) -> Tree:
+def source_tree(files: list[InputFile], opener: Opener) -> SourceTree:
     """Return mode and digest of every file of the unpacked tree, by path."""
     if not any(file.name.endswith(".dsc") for file in files):
         (file,) = files
         return _unpacked(file, opener)
-    tree: Tree = {}
+    tree: SourceTree = {}
     for file in sorted(files, key=_order):
         if file.name.endswith((".dsc", ".asc")):
             continue
@@ -74,8 +74,8 @@ def _below(folder: str, path: str) -> str:
     return path if path.startswith(f"{folder}/") else f"{folder}/{path}"
 
 
-def _unpacked(file: InputFile, opener: Opener) -> Tree:
-    tree: Tree = {}
+def _unpacked(file: InputFile, opener: Opener) -> SourceTree:
+    tree: SourceTree = {}
     try:
         with opener(file) as stream:
             for member in members(stream):
@@ -93,7 +93,7 @@ def _unpacked(file: InputFile, opener: Opener) -> Tree:
     return _without_top_folder(tree)
 
 
-def _place(member: Member, tree: Tree) -> None:
+def _place(member: Member, tree: SourceTree) -> None:
     """Add one member as unpacking would: a later one of the same path replaces the earlier."""
     path = _clean(member.path)
     match member.kind:
@@ -124,7 +124,7 @@ def _clean(path: str) -> str:
     return "/".join(parts)
 
 
-def _without_top_folder(tree: Tree) -> Tree:
+def _without_top_folder(tree: SourceTree) -> SourceTree:
     tops = {path.partition("/")[0] for path in tree}
     if len(tops) != 1 or not all("/" in path for path in tree):
         return tree

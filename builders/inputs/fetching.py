@@ -7,24 +7,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from builders.inputs.vault import Vault
-from builders.locators.fetch import Fetcher, Want
+from builders.locators.fetcher import Fetcher, FetchRequest
 
-Progress = Callable[[int, int, str], None]
+FetchProgress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the name of the last one."""
 
 _BATCH = 50  # files between two signs of life
 
 
-def quiet(done: int, total: int, name: str) -> None:
+def no_progress(done: int, total: int, name: str) -> None:
     """Show no progress."""
 
 
-def stock(
+def fetch_missing(
     vault: Vault,
     fetcher: Fetcher,
-    wants: Sequence[Want],
+    wants: Sequence[FetchRequest],
     workdir: Path,
-    progress: Progress = quiet,
+    progress: FetchProgress = no_progress,
 ) -> int:
     """Fetch into `vault` whatever of `wants` it lacks, and return how many files that were.
 

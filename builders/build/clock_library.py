@@ -7,16 +7,16 @@ import threading
 from pathlib import Path
 
 from builders.build.plan import Plan
-from builders.build.rebuild import stage
+from builders.build.rebuild import stage_attempt
 from builders.container.scratch import scratch
 from builders.container.spec import ContainerLimits, EndReason, RunLabels
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError
 from builders.core.runid import new_run_id
 from builders.engine import Engine
-from builders.images.catalogue import Images
-from builders.images.provide import provide
-from builders.inputs.stock import Progress, quiet
+from builders.images.catalogue import ImageCatalogue
+from builders.images.provide import ensure_image
+from builders.inputs.fetching import FetchProgress, no_progress
 from builders.inputs.vault import Vault
 from builders.methods.method import CONTROL, OUTPUTS, launcher_bytes
 from builders.preload.lock import PreloadLock, preload_lock, sources, sources_digest
@@ -34,14 +34,14 @@ _making = threading.Lock()
 
 
 def provide_library(
-    images: Images,
+    images: ImageCatalogue,
     engine: Engine,
     vault: Vault,
     workdir: Path,
     *,
     labels: RunLabels | None = None,
     cancelled: threading.Event | None = None,
-    progress: Progress = quiet,
+    progress: FetchProgress = no_progress,
 ) -> Digest:
     """Make sure that the vault holds the locked library, and return its digest.
 
@@ -73,20 +73,20 @@ def provide_library(
 
 def compile_library(
     lock: PreloadLock,
-    images: Images,
+    images: ImageCatalogue,
     engine: Engine,
     vault: Vault,
     folder: Path,
     *,
     labels: RunLabels | None = None,
     cancelled: threading.Event | None = None,
-    progress: Progress = quiet,
+    progress: FetchProgress = no_progress,
 ) -> Path:
     """Compile the library in the image of the lock, and leave it as a file in `folder`.
 
     Its digest is not looked at. Raises `InfrastructureError` where the compiler fails.
     """
-    image = provide(lock.image, images, engine, folder, progress)
+    image = ensure_image(lock.image, images, engine, folder, progress)
     texts = sources()
     plan = Plan(
         command=(
@@ -100,7 +100,7 @@ def compile_library(
         control={"launch.sh": launcher_bytes(), **texts},
     )
     attempt = folder / "attempt"
-    stage(plan, (), vault, attempt)
+    stage_attempt(plan, (), vault, attempt)
     with scratch(attempt, _SCRATCH) as mount:
         own = labels or RunLabels(run=new_run_id(), center="local")
         spec = plan.spec(image=image.reference, folder=attempt, scratch=mount, labels=own)
@@ -120,7 +120,7 @@ def compile_library(
     return built
 
 
-def check_library(built: Path, lock: PreloadLock, images: Images) -> None:
+def check_library(built: Path, lock: PreloadLock, images: ImageCatalogue) -> None:
     """Compare a library with its lock; raises `ImageMismatchError`."""
     got = digest_file(built)
     if got == lock.library:
@@ -143,7 +143,7 @@ def check_library(built: Path, lock: PreloadLock, images: Images) -> None:
     )
 
 
-def new_lock(image: str, images: Images, library: Path) -> PreloadLock:
+def new_lock(image: str, images: ImageCatalogue, library: Path) -> PreloadLock:
     """Return the lock of a library just built, for a change of its sources or of its image."""
     return PreloadLock.model_validate(
         {
