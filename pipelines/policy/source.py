@@ -83,7 +83,7 @@ def _written(document: Document) -> PolicyFile:
     try:
         return parse_model(document, PolicyFile)
     except RecipeError as error:
-        error.todo = "The README shows a policy with all its fields"
+        error.todo = "infra/docs/reference/policy.md shows every field of a policy"
         raise
 
 
