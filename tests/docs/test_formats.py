@@ -1,0 +1,203 @@
+"""The field tables of the reference, held against the models that read these formats.
+
+A table is named by a comment above it, `<!-- fields: Model -->`. Each model that a format reaches
+must have a table, with all its fields in the order of the model; of files that people write, the
+defaults too, and of fields with fixed values every value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from builders.core.yamlfile import parse_document, parse_model
+from builders.images.definition import ImageDefinition
+from builders.methods.base import Build
+from builders.recipe.recipe import Recipe
+from pipelines.center.file import CenterFile
+from pipelines.evidence.report import Report
+from pipelines.evidence.statements import KINDS
+from pipelines.evidence.statements.request import RequestStatement
+from pipelines.evidence.statements.statement import Part, Statement
+from pipelines.policy.form import PolicyFile
+from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, Block, blocks, inline_code
+
+RECIPE, CENTER = REFERENCE / "recipe.md", REFERENCE / "center.md"
+POLICY, STATEMENTS = REFERENCE / "policy.md", REFERENCE / "statements.md"
+GLOSSARY = DOCS / "explanation" / "glossary.md"
+WRITTEN: dict[Path, tuple[type[BaseModel], ...]] = {
+    RECIPE: (Recipe, Build, ImageDefinition),
+    CENTER: (CenterFile,),
+    POLICY: (PolicyFile,),
+}
+"""The formats that people write, and their models."""
+FORMATS: dict[str, type[BaseModel]] = {
+    "samebits/recipe/v1": Recipe,
+    "samebits/center/v1": CenterFile,
+    "samebits/policy/v1": PolicyFile,
+}
+ALL_STATEMENTS: tuple[type[BaseModel], ...] = (
+    Statement,
+    RequestStatement,
+    *(model for _, model in KINDS.values()),
+)
+SPELT_OUT = "see there"
+"""The default of a field that is a table of its own."""
+_TABLE = re.compile(r"<!-- fields: (\w+) -->\n\|.+\|\n\|[-|]+\|\n((?:\|.+\|\n)+)")
+_CELL = re.compile(r"(?<!\\)\|")
+
+
+def tables(page: Path) -> dict[str, list[list[str]]]:
+    """Return the rows of each table of fields, by the name of its model."""
+    found = _TABLE.findall(page.read_text(encoding="utf-8") + "\n")
+    assert len({name for name, _ in found}) == len(found), f"{page.name} has a table twice"
+    return {name: [_cells(line) for line in rows.splitlines()] for name, rows in found}
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in _CELL.split(line)[1:-1]]
+
+
+def models(roots: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
+    """Return every model that the roots reach through their fields, by name."""
+    found: dict[str, type[BaseModel]] = {}
+    waiting = list(roots)
+    while waiting:
+        model = waiting.pop()
+        if found.setdefault(model.__name__, model) is not model:
+            message = f"two models are called {model.__name__}"
+            raise AssertionError(message)
+        for field in model.model_fields.values():
+            waiting += [m for m in _models_in(field.annotation) if m.__name__ not in found]
+    return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields that a table lists, by the names in files: its own, not those of Build."""
+    shared = Build.model_fields if issubclass(model, Build) and model is not Build else {}
+    return {
+        field.serialization_alias or field.alias or name: field
+        for name, field in model.model_fields.items()
+        if name not in shared
+    }
+
+
+def default_of(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    """Return a default as a table writes it."""
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, BaseModel):
+        return SPELT_OUT
+    if default is None or default in ((), {}):
+        return "none"
+    attribute = next(n for n, f in model.model_fields.items() if f is field)
+    plain = model.model_construct(**{attribute: default}).model_dump(
+        mode="json", include={attribute}, by_alias=True, warnings=False
+    )[name]
+    shown = plain.strip() if isinstance(plain, str) else f"{plain:g}"
+    return f"`{shown}`"
+
+
+def values_of(annotation: Any) -> set[str]:
+    """Return the fixed values of a field."""
+    if get_origin(annotation) is Literal:
+        return {str(value) for value in get_args(annotation)}
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return {str(value) for value in annotation}
+    return {value for inner in get_args(annotation) for value in values_of(inner)}
+
+
+def explained(page: Path) -> set[str]:
+    """Return what a page, or the page of results that it leads to, has in backticks."""
+    return {*inline_code(page), *inline_code(REFERENCE / "results.md")}
+
+
+def names_in(rows: list[list[str]]) -> list[str]:
+    """Return the fields of a table; a cell may name several."""
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def statement_parts() -> dict[str, type[BaseModel]]:
+    """Return the models with tables of their own: what all statements share, and each part."""
+    found = models(ALL_STATEMENTS)
+    return {
+        name: model
+        for name, model in found.items()
+        if model is Statement or (model is not Part and not issubclass(model, Statement))
+    }
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_every_field_that_people_write_is_documented_with_its_default(page: Path) -> None:
+    shown, known = tables(page), models(WRITTEN[page])
+    assert shown.keys() == known.keys()
+    for name, model in known.items():
+        rows, fields = shown[name], fields_of(model)
+        assert names_in(rows) == list(fields), name
+        for row, (field, info) in zip(rows, fields.items(), strict=True):
+            assert row[1] == default_of(model, field, info), f"{name}.{field}"
+            assert row[2], f"{name}.{field} is not explained"
+            assert values_of(info.annotation) <= explained(page), f"{name}.{field}"
+
+
+def test_every_field_of_a_statement_is_documented() -> None:
+    shown, known = tables(STATEMENTS), statement_parts()
+    assert shown.keys() == known.keys()
+    for name, model in known.items():
+        rows, fields = shown[name], fields_of(model)
+        assert names_in(rows) == list(fields), name
+        for row, (field, info) in zip(rows, fields.items(), strict=True):
+            optional = "optional" if _may_be_left_out(info) else ""
+            assert row[1] == optional, f"{name}.{field}"
+            assert values_of(info.annotation) <= explained(STATEMENTS), f"{name}.{field}"
+
+
+def _may_be_left_out(field: FieldInfo) -> bool:
+    return not field.is_required() and field.default is None
+
+
+def test_every_kind_of_statement_is_in_the_table_of_kinds() -> None:
+    text = STATEMENTS.read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `([a-z-]+)` \| `(https://[^`]+)` \|", text, re.MULTILINE)
+    assert dict(shown) == {kind: uri for uri, (kind, _) in KINDS.items()}
+
+
+def examples() -> list[Block]:
+    """Return every YAML document on the pages."""
+    return [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+
+
+@pytest.mark.parametrize("block", examples(), ids=lambda block: block.page.name)
+def test_every_example_is_one_that_its_format_takes(block: Block) -> None:
+    document = parse_document(f"{block.text}\n", file=block.page.name)
+    parse_model(document, FORMATS[document.data["schema"]])
+
+
+def test_the_tutorial_shows_the_recipe_that_it_runs() -> None:
+    page = DOCS / "tutorial" / "1-first-verification.md"
+    (shown,) = (block for block in examples() if block.page == page)
+    recipe = ROOT / "recipes" / "releases" / "debian" / "netbase" / "6.5.yaml"
+    assert f"{shown.text}\n" == recipe.read_text(encoding="utf-8")
+
+
+def test_every_field_of_a_report_is_in_the_glossary() -> None:
+    shown = tables(GLOSSARY)
+    known = models([Report])
+    assert shown.keys() == {"Report", "Finding"}
+    for name, rows in shown.items():
+        assert sorted(names_in(rows)) == sorted(fields_of(known[name])), name
