@@ -1,7 +1,4 @@
-"""Lies in a bundle: each is signed with the center's own key, and names the check that finds it.
-
-The killers of the mutation test: with one check left out, its lies come out as something else.
-"""
+"""Lies in a bundle: each is signed with the center's own key, and names the check that finds it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,88 @@
+"""Which tests reach which lines, measured by running them all once under coverage."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import coverage
+import pytest
+
+
+@dataclass
+class Reach:
+    """What one run of all tests showed. Tests are named by their pytest node id."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    failed: list[str] = field(default_factory=list)
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    """By module, then line."""
+
+    def tests_of(self, module: str, line: int) -> list[str]:
+        """Return the tests that reach a line, fastest file first.
+
+        A line that is seen in no test's own process may run in a process that a test starts: then
+        these are the tests that reach the module.
+        """
+        lines = self.lines.get(module, {})
+        tests = lines.get(line) or sorted({test for found in lines.values() for test in found})
+        fastest: dict[str, float] = {}
+        for test in tests:
+            file = test.partition("::")[0]
+            fastest[file] = min(self.seconds[test], fastest.get(file, self.seconds[test]))
+        return sorted(
+            tests, key=lambda t: (fastest[f := t.partition("::")[0]], f, self.seconds[t], t)
+        )
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> Reach | None:
+        """Return what was saved under the same key, or nothing."""
+        if not path.exists() or (saved := json.loads(path.read_text()))["key"] != key:
+            return None
+        lines = {m: {int(n): t for n, t in found.items()} for m, found in saved["lines"].items()}
+        return cls(saved["seconds"], saved["failed"], lines)
+
+    def save(self, path: Path, key: str) -> None:
+        """Write it down for `load`."""
+        fields = {"seconds": self.seconds, "failed": self.failed, "lines": self.lines}
+        path.write_text(json.dumps({"key": key, **fields}))
+
+
+class _Recorder:
+    """A pytest plugin that adds to `reach` as tests run, and names each to coverage."""
+
+    def __init__(self, reach: Reach, measured: coverage.Coverage) -> None:
+        self._reach, self._measured = reach, measured
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._measured.switch_context(item.nodeid)
+        started = time.monotonic()
+        result = yield
+        self._reach.seconds[item.nodeid] = time.monotonic() - started
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._reach.failed.append(report.nodeid)
+
+
+def measure(session: pytest.Session, root: Path, modules: Sequence[str]) -> Reach:
+    """Run all tests of a session in this process, and return what they reach of `modules`."""
+    reach = Reach()
+    files = [str(root / module) for module in modules]
+    measured = coverage.Coverage(data_file=None, include=files, config_file=False)
+    session.config.pluginmanager.register(_Recorder(reach, measured))
+    measured.start()
+    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    measured.stop()
+    data = measured.get_data()
+    for module, file in zip(modules, files, strict=True):
+        found = data.contexts_by_lineno(file)
+        reach.lines[module] = {n: [t for t in tests if t] for n, tests in found.items()}
+    return reach
