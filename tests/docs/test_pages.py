@@ -99,6 +99,14 @@ def test_contributing_explains_every_marker() -> None:
     assert shown == [marker.partition(":")[0] for marker in markers]
 
 
+@pytest.mark.parametrize("name", ["builders", "pipelines"])
+def test_contributing_names_every_package(name: str) -> None:
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = re.findall(rf"^\| `{name}/` \| [^`]+`([^`]+)` \|$", text, re.MULTILINE)[0].split()
+    there = [path.name for path in (ROOT / name).iterdir() if any(path.glob("*.py"))]
+    assert sorted(shown) == sorted(there)
+
+
 def test_the_glossary_is_in_order_and_has_each_term_once() -> None:
     text = (DOCS / "explanation" / "glossary.md").read_text(encoding="utf-8")
     table = text.partition("|---|---|\n")[2].partition("\n\n")[0]
