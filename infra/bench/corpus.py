@@ -18,7 +18,7 @@ from typing import Any
 from builders.core.errors import CancelledError, RebuildError, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
 from builders.locators.packageindex import ProjectReader
-from pipelines.infer import Limits, Trail, infer_release
+from pipelines.infer import SearchJournal, SearchLimits, infer_release
 from pipelines.verify.session import Session
 
 MAX_LIST = 4 << 20
@@ -58,7 +58,7 @@ def measure(
     index: ProjectReader,
     *,
     jobs: int,
-    limits: Limits,
+    limits: SearchLimits,
     tell: Callable[[int, Row], None] = lambda _, __: None,
 ) -> list[Row]:
     """Infer every release, `jobs` side by side, and return the rows in the order of the list.
@@ -106,7 +106,7 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def _row(purl: str, shop: Session, index: ProjectReader, limits: Limits) -> Row:
+def _row(purl: str, shop: Session, index: ProjectReader, limits: SearchLimits) -> Row:
     try:
         shop.raise_if_cancelled()
         return _of(purl, infer_release(purl, shop, index, limits))
@@ -121,7 +121,7 @@ def _row(purl: str, shop: Session, index: ProjectReader, limits: Limits) -> Row:
         return Row(purl=purl, status="not available", reason=f"samebits itself failed: {said}")
 
 
-def _of(purl: str, trail: Trail) -> Row:
+def _of(purl: str, trail: SearchJournal) -> Row:
     return Row(
         purl=purl,
         status=trail.status,

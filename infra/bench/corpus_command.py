@@ -33,11 +33,11 @@ def run_corpus(
     from infra.bench.corpus import figures, measure, read_list
     from infra.bench.corpuspage import page
     from pipelines.center.center import load_center
-    from pipelines.infer import Limits
+    from pipelines.infer import SearchLimits
     from pipelines.verify.session import Session
 
     try:
-        limits = Limits(tries=tries, seconds=parse_duration(time))
+        limits = SearchLimits(tries=tries, seconds=parse_duration(time))
     except ValueError as error:
         raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
     purls = read_list(releases)

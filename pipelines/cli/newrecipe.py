@@ -11,7 +11,7 @@ from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli.options import counted, open_session, print_json
 
 if TYPE_CHECKING:
-    from pipelines.infer import Limits, Trail
+    from pipelines.infer import SearchJournal, SearchLimits
     from pipelines.infer.debian.buildinfo import BuildRecord
     from pipelines.verify.session import Session
 
@@ -35,16 +35,16 @@ def write_recipe(
     from builders.container.scratch import require_root
     from builders.core.units import parse_duration
     from pipelines.cli.terminal import screen
-    from pipelines.infer import Limits, record_of
+    from pipelines.infer import SearchLimits, read_record
 
     _require_one(purl, shipped, source)
     try:
-        limits = Limits(tries=tries, seconds=parse_duration(time))
+        limits = SearchLimits(tries=tries, seconds=parse_duration(time))
     except ValueError as error:
         raise UsageError("--time cannot be read", got=time, expected="such as 5min") from error
     if out is not None and out.exists():
         raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
-    record = record_of(purl, buildinfo) if buildinfo is not None else None
+    record = read_record(purl, buildinfo) if buildinfo is not None else None
     session = open_session(center_file)
     require_root()
     session.engine.facts()
@@ -84,11 +84,11 @@ def _infer(
     source: Path | None,
     out: Path | None,
     session: Session,
-    limits: Limits,
+    limits: SearchLimits,
     record: BuildRecord | None,
-) -> Trail:
+) -> SearchJournal:
     from builders.locators.packageindex import IndexReader
-    from pipelines.infer import files_on_disk, infer, infer_release
+    from pipelines.infer import files_on_disk, infer_release, infer_wheel
 
     index = IndexReader()
     if purl is not None:
@@ -108,7 +108,7 @@ def _infer(
     target, files = files_on_disk(shipped, source)
     for pin in (target.shipped, target.source):
         session.vault.add(files[pin.name], pin.sha256, what=pin.name)
-    return infer(target, session, index, limits)
+    return infer_wheel(target, session, index, limits)
 
 
 def _write(out: Path, text: str) -> None:
@@ -128,7 +128,7 @@ def _publish_image(out: Path, session: Session) -> None:
         _say(f"  image: {published}")
 
 
-def show(trail: Trail, out: Path | None, *, as_json: bool) -> None:
+def show(trail: SearchJournal, out: Path | None, *, as_json: bool) -> None:
     """Print a trail: as one document, or the recipe on stdout and the rest on stderr."""
     if as_json:
         print_json(trail.model_dump(mode="json", by_alias=True))

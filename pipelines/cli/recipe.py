@@ -32,7 +32,7 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
     """
     from builders.core.yamlfile import read_text
     from pipelines.cli.lint import check_recipe, draft_notes, warnings
-    from pipelines.infer.wheel.draft import explanations
+    from pipelines.infer.draft import explanations
 
     images = open_session(center_file).images
     rows: list[dict[str, Any]] = []

@@ -1,17 +1,22 @@
-"""Recipes that write themselves: from a shipped file and its source to the build that made it."""
+"""Infers the recipe of a release from its shipped files and its source, by trial rebuilds.
 
-from pipelines.infer.release import infer_release, record_of
-from pipelines.infer.trail import Trail
-from pipelines.infer.wheel.search import Limits, infer
-from pipelines.infer.wheel.target import Target, files_on_disk, find_release
+Imports `verify`, `explain`, `judge` and `evidence`, and the builders.
+"""
+
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.release import infer_release, read_record
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.target import Target
+from pipelines.infer.wheel.distributions import files_on_disk, find_release
+from pipelines.infer.wheel.search import infer_wheel
 
 __all__ = [
-    "Limits",
+    "SearchJournal",
+    "SearchLimits",
     "Target",
-    "Trail",
     "files_on_disk",
     "find_release",
-    "infer",
     "infer_release",
-    "record_of",
+    "infer_wheel",
+    "read_record",
 ]

@@ -1,4 +1,4 @@
-"""One release by its purl, whatever kind it is of."""
+"""The recipe of one release by its purl, of whatever kind it is."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from builders.locators.packageindex import ProjectReader
 from pipelines.infer.debian.buildinfo import BuildRecord, load_build_record
-from pipelines.infer.debian.record import understood
+from pipelines.infer.debian.recorded import read_recorded_build
 from pipelines.infer.debian.search import infer_debian
 from pipelines.infer.debian.source import is_debian, source_locator
-from pipelines.infer.trail import Trail
-from pipelines.infer.wheel.search import Limits, infer
-from pipelines.infer.wheel.target import find_release
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.wheel.distributions import find_release
+from pipelines.infer.wheel.search import infer_wheel
 from pipelines.verify.session import Session
 
 
 def infer_release(
     purl: str,
-    shop: Session,
+    session: Session,
     index: ProjectReader,
-    limits: Limits | None = None,
+    limits: SearchLimits | None = None,
     record: BuildRecord | None = None,
-) -> Trail:
-    """Find a recipe for the release that `purl` names: a pure wheel, or a Debian source package.
+) -> SearchJournal:
+    """Search a recipe for the release that `purl` names: a pure wheel, or a Debian source package.
 
     Of a Debian one there may be a `record` of its build. Raises `UsageError` for what is no such
-    purl, `InputUnavailableError` for what nobody serves.
+    purl, `InputUnavailableError` for what is not served.
     """
-    limits = limits or Limits()
     if is_debian(purl):
-        return infer_debian(purl, shop, limits, record=record)
+        return infer_debian(purl, session, limits, record=record)
     if record is not None:
         raise _no_record(purl)
-    return infer(find_release(purl, index), shop, index, limits)
+    return infer_wheel(find_release(purl, index), session, index, limits)
 
 
-def record_of(purl: str | None, path: Path) -> BuildRecord:
+def read_record(purl: str | None, path: Path) -> BuildRecord:
     """Read the .buildinfo of the release that `purl` names, before anything is fetched.
 
     Raises `UsageError` for a file that is none, for one of another release, and where the release
@@ -45,7 +45,7 @@ def record_of(purl: str | None, path: Path) -> BuildRecord:
     if purl is None or not is_debian(purl):
         raise _no_record(purl or "files on disk")
     locator, record = source_locator(purl), load_build_record(path)
-    understood(record, locator.name, locator.version)
+    read_recorded_build(record, locator.name, locator.version)
     return record
 
 

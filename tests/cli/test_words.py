@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from pipelines.cli import newrecipe
 from pipelines.cli.options import confirm, counted
-from pipelines.infer import Trail
+from pipelines.infer import SearchJournal
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_interrupted_question_stays_one(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_trail_is_told_by_the_name_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
-    trail = Trail(
+    trail = SearchJournal(
         release="pypi/tool@1.0",
         artefact="tool.whl",
         shipped=Digest("1" * 64),

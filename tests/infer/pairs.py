@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.infer.wheel.differences import Differences, compare_wheels
-from pipelines.infer.wheel.first import Clues
-from pipelines.infer.wheel.shipped import read_wheel
+from pipelines.infer.journal import WheelDifferences
+from pipelines.infer.wheel.clues import Clues
+from pipelines.infer.wheel.differences import compare_wheels
+from pipelines.infer.wheel.wheelfile import read_wheel
 from tests.infer.workbench import Entries, Entry, clues, source_files, wheel, wheel_files
 
 DIST = "tool-1.0.dist-info"
@@ -27,7 +28,7 @@ class Pair:
     record: str | None = None
     """The RECORD of the rebuilt one, word by word."""
 
-    def compared(self, folder: Path) -> tuple[Clues, Differences]:
+    def compared(self, folder: Path) -> tuple[Clues, WheelDifferences]:
         """Write both below `folder`, and compare them."""
         found = self.clues(folder)
         other = wheel(

@@ -23,19 +23,20 @@ from builders.core.errors import EngineError, InputUnavailableError
 from builders.locators import FetchRequest
 from infra.bench.corpus import Row, figures, measure
 from pipelines.center.center import Center
-from pipelines.infer import Limits
-from pipelines.infer.trail import Trail
+from pipelines.infer import SearchLimits
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.trial import TrialResult
 from pipelines.infer.wheel import search
-from pipelines.infer.wheel.hypothesis import Hypothesis
+from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.sdist import read_sdist
-from pipelines.infer.wheel.tryout import Tried
+from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.verify.session import Session
 from tests.infer.workbench import (
     RELEASED,
     TIMED_OUT,
     Entry,
     FakeIndex,
-    FakeTryout,
+    FakeRebuild,
     sdist,
     source_files,
     wheel,
@@ -142,27 +143,25 @@ def vendors(folder: Path) -> Vendors:
     return made
 
 
-class Tries:
-    """Stands for the containers: builds what the sound release of that name holds."""
+class Tries(WheelStrategy):
+    """Builds, in place of containers, what the sound release of that name holds."""
 
-    def __init__(self, made: Vendors, shop: Any, target: Any, *_: object) -> None:
-        del shop
-        self.made, self.target = made, target
+    made: Vendors
 
-    def run(self, hypothesis: Hypothesis, *, seconds: int) -> Tried:
+    def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
         project = self.target.product
         if project == "faulty":
             raise EngineError("the engine went away")
 
-        def build(_: Hypothesis) -> Path | str:
+        def build(_: WheelHypothesis) -> Path | str:
             if project == "endless":
                 return TIMED_OUT
             path = self.made.folder / f"{project}-rebuilt.whl"
             path.write_bytes(self.made.wheel(project))
             return path
 
-        tryout = FakeTryout(build=build, published=self.target.shipped.sha256)
-        return tryout.run(hypothesis, seconds=seconds)
+        rebuild = FakeRebuild(build=build, published=self.target.shipped.sha256)
+        return rebuild.run(hypothesis, seconds=seconds)
 
 
 @pytest.fixture
@@ -180,7 +179,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     shop.fetcher, shop.index = made, made.index
     shop.engine, shop.budget = SimpleNamespace(sweep=lambda _: 0), None
-    monkeypatch.setattr(search, "ContainerTryout", partial(Tries, made))
+    monkeypatch.setattr(Tries, "made", made, raising=False)
+    monkeypatch.setattr(search, "WheelStrategy", Tries)
     small = ArchiveLimits(unpacked=4 << 20)
     monkeypatch.setattr(search, "read_sdist", partial(read_sdist, limits=small))
 
@@ -192,7 +192,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def measured(shop: Any) -> dict[str, Row]:
-    rows = measure(list(ROWS), shop, shop.index, jobs=1, limits=Limits(tries=3))
+    rows = measure(list(ROWS), shop, shop.index, jobs=1, limits=SearchLimits(tries=3))
     assert [row.purl for row in rows] == list(ROWS)
     return {row.purl: row for row in rows}
 
@@ -226,7 +226,7 @@ def test_nothing_is_left_half_written(shop: Any) -> None:
     assert list((home / "work").iterdir()) == []
     for folder in (home / "infer").iterdir():
         (path,) = folder.iterdir()
-        assert Trail.model_validate_json(path.read_bytes()).finished
+        assert SearchJournal.model_validate_json(path.read_bytes()).finished
     vaulted = [p for p in (home / "store" / "private").rglob("*") if p.is_file()]
     assert vaulted
     for path in vaulted:

@@ -9,63 +9,65 @@ from pathlib import Path
 import pytest
 
 from builders.core.enums import Outcome
-from pipelines.infer.wheel.causes import Found, InferredCause, causes, failure, hopeless
-from pipelines.infer.wheel.differences import Differences
+from pipelines.infer.journal import RemainingCause, WheelDifferences
+from pipelines.infer.wheel.causes import WheelCause, build_failure, is_hopeless, wheel_causes
 from tests.infer.pairs import DIST, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel_files
 
 
-def differences(folder: Path, pair: Pair) -> tuple[Differences, Callable[[], tuple[Found, ...]]]:
+def differences(
+    folder: Path, pair: Pair
+) -> tuple[WheelDifferences, Callable[[], tuple[RemainingCause, ...]]]:
     found, d = pair.compared(folder)
-    return d, lambda: causes(found, d)
+    return d, lambda: wheel_causes(found, d)
 
 
 PLAIN = wheel_files()
 OTHER = b"Platform: UNKNOWN\n" + METADATA.encode()
 CASES = {
-    InferredCause.GENERATED_TIMES: Pair(
+    WheelCause.GENERATED_TIMES: Pair(
         rebuilt={f"{DIST}/METADATA": replace(PLAIN[f"{DIST}/METADATA"], at=BUILT + 60)}
     ),
-    InferredCause.MODES: Pair(rebuilt={"tool/data.txt": Entry(data=b"data\n", mode=0o755)}),
-    InferredCause.METADATA: Pair(rebuilt={f"{DIST}/METADATA": Entry(data=OTHER, at=BUILT)}),
-    InferredCause.RECORD_ORDER: Pair(reverse_record=True),
-    InferredCause.LINE_ENDINGS: Pair(
+    WheelCause.MODES: Pair(rebuilt={"tool/data.txt": Entry(data=b"data\n", mode=0o755)}),
+    WheelCause.METADATA: Pair(rebuilt={f"{DIST}/METADATA": Entry(data=OTHER, at=BUILT)}),
+    WheelCause.RECORD_ORDER: Pair(reverse_record=True),
+    WheelCause.LINE_ENDINGS: Pair(
         shipped={"tool/__init__.py": Entry(data=b"# tool\r\n")},
     ),
-    InferredCause.SDIST_LACKS: Pair(
+    WheelCause.SDIST_LACKS: Pair(
         shipped={f"{DIST}/NOTICE": Entry(data=b"Only in the repository.\n", at=BUILT)}
     ),
-    InferredCause.VENDOR_ADDED: Pair(shipped={"payload/run.py": Entry(data=b"import os\n")}),
-    InferredCause.VERSION_STRINGS: Pair(
+    WheelCause.VENDOR_ADDED: Pair(shipped={"payload/run.py": Entry(data=b"import os\n")}),
+    WheelCause.VERSION_STRINGS: Pair(
         shipped={"tool/version.py": Entry(data=b'version = "1.0.2"\n')},
         rebuilt={"tool/version.py": Entry(data=b'version = "1.0.dev3+g0123abc"\n')},
     ),
-    InferredCause.COMPRESSION: Pair(
+    WheelCause.COMPRESSION: Pair(
         shipped={"tool/data.txt": Entry(data=b"ab" * 5000 + b"ba" * 777)},
         rebuilt={"tool/data.txt": Entry(data=b"ab" * 5000 + b"ba" * 777)},
         source={"tool/data.txt": Entry(data=b"ab" * 5000 + b"ba" * 777)},
         level=1,
     ),
-    InferredCause.PYTHON_VERSION: Pair(
+    WheelCause.PYTHON_VERSION: Pair(
         shipped={"tool-1.0-py3.8-nspkg.pth": Entry(data=b"import sys\n", at=BUILT)},
         rebuilt={"tool-1.0-py3.11-nspkg.pth": Entry(data=b"import sys\n", at=BUILT)},
     ),
-    InferredCause.UNEXPLAINED: Pair(
+    WheelCause.UNEXPLAINED: Pair(
         shipped={"tool/__init__.py": Entry(data=b"# something else altogether\n")}
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("cause", CASES)
-def test_each_cause_is_named_and_no_other(tmp_path: Path, cause: InferredCause) -> None:
+def test_each_cause_is_named_and_no_other(tmp_path: Path, cause: WheelCause) -> None:
     _, named = differences(tmp_path, CASES[cause])
     assert [found.name for found in named()] == [cause]
 
 
 def test_every_cause_of_a_difference_has_a_fixture() -> None:
-    assert set(InferredCause) - set(CASES) == {
-        InferredCause.BUILD_NEEDS,
-        InferredCause.NO_END,
+    assert set(WheelCause) - set(CASES) == {
+        WheelCause.BUILD_NEEDS,
+        WheelCause.NO_END,
     }
 
 
@@ -75,7 +77,7 @@ def test_several_causes_are_all_named(tmp_path: Path) -> None:
         rebuilt={"tool/data.txt": Entry(data=b"data\n", mode=0o600)},
     )
     _, named = differences(tmp_path, pair)
-    assert [f.name for f in named()] == [InferredCause.VENDOR_ADDED, InferredCause.MODES]
+    assert [f.name for f in named()] == [WheelCause.VENDOR_ADDED, WheelCause.MODES]
     assert named()[0].detail == "payload/run.py"
 
 
@@ -85,7 +87,7 @@ def test_what_no_rule_covers_is_said_beside_the_other_causes(tmp_path: Path) -> 
         rebuilt={"tool/data.txt": Entry(data=b"data\n", mode=0o600)},
     )
     _, named = differences(tmp_path, pair)
-    assert [f.name for f in named()] == [InferredCause.MODES, InferredCause.UNEXPLAINED]
+    assert [f.name for f in named()] == [WheelCause.MODES, WheelCause.UNEXPLAINED]
 
 
 def test_a_compressed_copy_of_a_source_file_is_the_vendors_own(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_compressed_copy_of_a_source_file_is_the_vendors_own(tmp_path: Path) -
         source={"tool/data.txt": Entry(data=b"data\n")},
     )
     _, named = differences(tmp_path, pair)
-    assert [f.name for f in named()] == [InferredCause.VENDOR_ADDED]
+    assert [f.name for f in named()] == [WheelCause.VENDOR_ADDED]
 
 
 def test_the_original_that_the_vendor_replaced_needs_no_cause_of_its_own(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_the_original_that_the_vendor_replaced_needs_no_cause_of_its_own(tmp_pat
         source={"tool/more.json": Entry(data=b"{}\n")},
     )
     _, named = differences(tmp_path, pair)
-    assert [f.name for f in named()] == [InferredCause.VENDOR_ADDED]
+    assert [f.name for f in named()] == [WheelCause.VENDOR_ADDED]
 
 
 def test_a_package_that_only_the_vendors_checkout_had_is_lacking(tmp_path: Path) -> None:
@@ -115,14 +117,14 @@ def test_a_package_that_only_the_vendors_checkout_had_is_lacking(tmp_path: Path)
     )
     _, named = differences(tmp_path, pair)
     assert [(f.name, f.detail) for f in named()] == [
-        (InferredCause.SDIST_LACKS, "scripts, named in top_level.txt")
+        (WheelCause.SDIST_LACKS, "scripts, named in top_level.txt")
     ]
 
 
 def test_an_empty_file_is_known_by_its_name(tmp_path: Path) -> None:
     pair = Pair(shipped={"tool/py.typed": Entry()}, source={"tool/other": Entry()})
     _, named = differences(tmp_path, pair)
-    assert [f.name for f in named()] == [InferredCause.SDIST_LACKS]
+    assert [f.name for f in named()] == [WheelCause.SDIST_LACKS]
 
 
 LICENSE = b"Do what you like.\n"
@@ -235,90 +237,92 @@ def test_each_cause_says_what_it_was_seen_in(tmp_path: Path, pair: Pair, said: l
 
 def test_members_in_another_order_are_records_order(tmp_path: Path) -> None:
     found = Pair().clues(tmp_path)
-    for only in (Differences(order=True), Differences(record_order=True)):
-        named = [(f.name, f.detail) for f in causes(found, only)]
-        assert named == [(InferredCause.RECORD_ORDER, "RECORD")]
+    for only in (WheelDifferences(order=True), WheelDifferences(record_order=True)):
+        named = [(f.name, f.detail) for f in wheel_causes(found, only)]
+        assert named == [(WheelCause.RECORD_ORDER, "RECORD")]
 
 
 def test_what_no_rule_sees_is_not_explained(tmp_path: Path) -> None:
-    (found,) = causes(Pair().clues(tmp_path), Differences())
-    assert found == Found(name=InferredCause.UNEXPLAINED, detail="no rule covers what differs")
+    (found,) = wheel_causes(Pair().clues(tmp_path), WheelDifferences())
+    assert found == RemainingCause(
+        name=WheelCause.UNEXPLAINED, detail="no rule covers what differs"
+    )
 
 
 @pytest.mark.parametrize(
     ("cause", "ends"),
     [
-        (InferredCause.VENDOR_ADDED, True),
-        (InferredCause.SDIST_LACKS, True),
-        (InferredCause.GENERATED_TIMES, True),
-        (InferredCause.RECORD_ORDER, False),
-        (InferredCause.METADATA, False),
-        (InferredCause.MODES, False),
-        (InferredCause.UNEXPLAINED, False),
+        (WheelCause.VENDOR_ADDED, True),
+        (WheelCause.SDIST_LACKS, True),
+        (WheelCause.GENERATED_TIMES, True),
+        (WheelCause.RECORD_ORDER, False),
+        (WheelCause.METADATA, False),
+        (WheelCause.MODES, False),
+        (WheelCause.UNEXPLAINED, False),
     ],
 )
 def test_the_search_stops_where_no_environment_helps(
-    tmp_path: Path, cause: InferredCause, ends: bool
+    tmp_path: Path, cause: WheelCause, ends: bool
 ) -> None:
-    assert hopeless(*CASES[cause].compared(tmp_path)) is ends
+    assert is_hopeless(*CASES[cause].compared(tmp_path)) is ends
 
 
 @pytest.mark.parametrize(
     "left",
     [
-        Differences(only_shipped=("tool/data.txt",)),
-        Differences(only_rebuilt=("tool/more.py",)),
-        Differences(content=("tool/data.txt",)),
-        Differences(modes={"tool/data.txt": (0o644, 0o755)}),
-        Differences(packing=("tool/data.txt",)),
-        Differences(times={"tool/data.txt": (None, BUILT)}),
+        WheelDifferences(only_shipped=("tool/data.txt",)),
+        WheelDifferences(only_rebuilt=("tool/more.py",)),
+        WheelDifferences(content=("tool/data.txt",)),
+        WheelDifferences(modes={"tool/data.txt": (0o644, 0o755)}),
+        WheelDifferences(packing=("tool/data.txt",)),
+        WheelDifferences(times={"tool/data.txt": (None, BUILT)}),
     ],
 )
 def test_the_search_goes_on_where_an_environment_may_help(
-    tmp_path: Path, left: Differences
+    tmp_path: Path, left: WheelDifferences
 ) -> None:
-    assert not hopeless(Pair().clues(tmp_path), left)
+    assert not is_hopeless(Pair().clues(tmp_path), left)
 
 
 def test_lost_packages_end_the_search(tmp_path: Path) -> None:
-    lost = Differences(content=(f"{DIST}/top_level.txt",), lost_packages=("tests",))
-    assert hopeless(Pair().clues(tmp_path), lost)
+    lost = WheelDifferences(content=(f"{DIST}/top_level.txt",), lost_packages=("tests",))
+    assert is_hopeless(Pair().clues(tmp_path), lost)
 
 
 def test_times_of_another_day_may_have_another_environment(tmp_path: Path) -> None:
     late = replace(PLAIN[f"{DIST}/METADATA"], at=BUILT + 86_400)
-    assert not hopeless(*Pair(rebuilt={f"{DIST}/METADATA": late}).compared(tmp_path))
+    assert not is_hopeless(*Pair(rebuilt={f"{DIST}/METADATA": late}).compared(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("log", "cause"),
     [
-        ("ModuleNotFoundError: No module named 'numpy'\n", InferredCause.BUILD_NEEDS),
-        ("ERROR: No matching distribution found for pbr>=1\n", InferredCause.BUILD_NEEDS),
+        ("ModuleNotFoundError: No module named 'numpy'\n", WheelCause.BUILD_NEEDS),
+        ("ERROR: No matching distribution found for pbr>=1\n", WheelCause.BUILD_NEEDS),
         ("AttributeError: module 'collections' has no MutableMapping\n",
-         InferredCause.PYTHON_VERSION),
-        ("make: *** [all] Error 2\n", InferredCause.UNEXPLAINED),
-        ("", InferredCause.UNEXPLAINED),
+         WheelCause.PYTHON_VERSION),
+        ("make: *** [all] Error 2\n", WheelCause.UNEXPLAINED),
+        ("", WheelCause.UNEXPLAINED),
     ],
 )  # fmt: skip
-def test_a_build_that_fails_says_why(log: str, cause: InferredCause) -> None:
-    (found,) = failure(Outcome.BUILD_FAILED, log, "bdist_wheel (0.37.1)")
-    assert found.name is cause
+def test_a_build_that_fails_says_why(log: str, cause: WheelCause) -> None:
+    found = build_failure(Outcome.BUILD_FAILED, log, "bdist_wheel (0.37.1)")
+    assert found.name == cause
     assert found.detail
 
 
 def test_the_last_error_of_a_log_is_the_reason() -> None:
     log = "ImportError: No module named x\nrunning without x\nTypeError: no\n"
-    (found,) = failure(Outcome.BUILD_FAILED, log, "bdist_wheel (0.37.1)")
-    assert found.name is InferredCause.PYTHON_VERSION
+    found = build_failure(Outcome.BUILD_FAILED, log, "bdist_wheel (0.37.1)")
+    assert found.name == WheelCause.PYTHON_VERSION
     assert found.detail == "wheel 0.37.1 does not run on the Pythons at hand: TypeError: no"
-    (found,) = failure(Outcome.BUILD_FAILED, log, "own tool 3")
+    found = build_failure(Outcome.BUILD_FAILED, log, "own tool 3")
     assert found.detail.startswith("the backend does not run")
-    (found,) = failure(Outcome.BUILD_FAILED, "first\nlast\n\n", "bdist_wheel (0.37.1)")
+    found = build_failure(Outcome.BUILD_FAILED, "first\nlast\n\n", "bdist_wheel (0.37.1)")
     assert found.detail == "the build failed: last"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES])
 def test_a_build_without_an_end_says_so(outcome: Outcome) -> None:
-    (found,) = failure(outcome, "ModuleNotFoundError: No module named 'x'\n", "flit 3")
-    assert found.name is InferredCause.NO_END
+    found = build_failure(outcome, "ModuleNotFoundError: No module named 'x'\n", "flit 3")
+    assert found.name == WheelCause.NO_END

@@ -13,12 +13,12 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, EngineError, InputUnavailableError, UsageError
 from infra.bench import corpus
 from infra.bench.corpus import Row, figures, measure, read_list
-from pipelines.infer import Limits, Trail
-from pipelines.infer.trail import CauseRecord, Status
+from pipelines.infer import SearchJournal, SearchLimits
+from pipelines.infer.journal import RemainingCause, Status
 
 
-def trail(status: Status, *causes: str) -> Trail:
-    return Trail(
+def trail(status: Status, *causes: str) -> SearchJournal:
+    return SearchJournal(
         release="pypi/tool@1.0",
         artefact="tool.whl",
         shipped=Digest("1" * 64),
@@ -26,7 +26,7 @@ def trail(status: Status, *causes: str) -> Trail:
         status=status,
         finished=True,
         reason="because",
-        causes=tuple(CauseRecord(name=c, detail="seen") for c in causes),
+        causes=tuple(RemainingCause(name=c, detail="seen") for c in causes),
         seconds=3.5,
     )
 
@@ -37,15 +37,17 @@ class Shop(SimpleNamespace):
     def prepare(self) -> None:
         pass
 
-    def go_on(self) -> None:
+    def raise_if_cancelled(self) -> None:
         if self.cancelled:
             raise CancelledError("the run was cancelled")
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, results: dict[str, Trail | Exception], shop: Shop | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    results: dict[str, SearchJournal | Exception],
+    shop: Shop | None = None,
 ) -> list[Row]:
-    def inferred(purl: str, *_: object) -> Trail:
+    def inferred(purl: str, *_: object) -> SearchJournal:
         result = results[purl]
         if isinstance(result, Exception):
             raise result
@@ -55,7 +57,7 @@ def run(
     told: list[int] = []
     tell: Callable[[int, Row], None] = lambda done, _: told.append(done)  # noqa: E731
     any_shop: Any = shop or Shop()
-    rows = measure(list(results), any_shop, any_shop, jobs=3, limits=Limits(), tell=tell)
+    rows = measure(list(results), any_shop, any_shop, jobs=3, limits=SearchLimits(), tell=tell)
     assert told == list(range(1, len(results) + 1))
     return rows
 

@@ -15,14 +15,12 @@ from builders.archives import ArchiveError
 from builders.core.enums import Outcome
 from pipelines.explain.firstlook import first_look
 from pipelines.infer.debian.causes import (
-    Case,
-    Contrast,
     DebianCause,
-    Tool,
-    causes,
-    failure,
-    trimmed,
+    build_failure,
+    debian_causes,
+    first_trimmed,
 )
+from pipelines.infer.debian.comparison import DatedTool, PackagePair
 from pipelines.infer.debian.debfile import changelog_date, read_deb
 
 RELEASED = datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
@@ -42,9 +40,11 @@ FILES = {
     ),
     f"{DOC}/NEWS.Debian.gz": gzip.compress(OLDER.encode(), mtime=0),
 }
-COMPILER = Tool(name="gcc-14-base", version="14.2.0-19", released=RELEASED + timedelta(days=180))
-LINKER = Tool(name="binutils-common", version="2.44-3", released=RELEASED + timedelta(days=90))
-HELPER = Tool(name="debhelper", version="13.24.2", released=RELEASED + timedelta(days=200))
+COMPILER = DatedTool(
+    name="gcc-14-base", version="14.2.0-19", released=RELEASED + timedelta(days=180)
+)
+LINKER = DatedTool(name="binutils-common", version="2.44-3", released=RELEASED + timedelta(days=90))
+HELPER = DatedTool(name="debhelper", version="13.24.2", released=RELEASED + timedelta(days=200))
 TOOLS = (COMPILER, LINKER, HELPER)
 
 
@@ -77,19 +77,19 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
 
 def contrast(
     files: Mapping[str, bytes | None], control: Mapping[str, bytes] | None = None
-) -> Contrast:
+) -> PackagePair:
     """Compare the package with one in which some files are others, or gone (None)."""
     changed = {**FILES, **files}
     ours = deb({k: v for k, v in changed.items() if v is not None}, {**CONTROL, **(control or {})})
     return compared(deb(FILES), ours)
 
 
-def compared(one: bytes, other: bytes) -> Contrast:
+def compared(one: bytes, other: bytes) -> PackagePair:
     shipped, rebuilt = io.BytesIO(one), io.BytesIO(other)
     look = first_look(shipped, rebuilt).members
     shipped.seek(0)
     rebuilt.seek(0)
-    return Contrast(
+    return PackagePair(
         name="tool_2.0-1_amd64.deb",
         look=look,
         shipped=read_deb(shipped),
@@ -97,8 +97,8 @@ def compared(one: bytes, other: bytes) -> Contrast:
     )
 
 
-def named(tools: tuple[Tool, ...], *contrasts: Contrast) -> dict[str, str]:
-    return {c.name: c.detail for c in causes(Case(contrasts=contrasts, tools=tools))}
+def named(tools: tuple[DatedTool, ...], *contrasts: PackagePair) -> dict[str, str]:
+    return {c.name: c.detail for c in debian_causes(contrasts, tools)}
 
 
 def test_compiled_code_of_an_older_toolchain_is_drift_with_its_tools() -> None:
@@ -198,7 +198,7 @@ def test_a_changelog_cut_by_a_newer_debhelper_is_told_apart() -> None:
     assert "NEWS.Debian.gz" in found["files-dropped-by-newer-debhelper"]
     assert "debhelper 13.24.2" in found["files-dropped-by-newer-debhelper"]
     assert "gcc" not in found["files-dropped-by-newer-debhelper"]
-    assert trimmed([other]).startswith(DOC)
+    assert first_trimmed([other]).startswith(DOC)
     assert list(named((COMPILER, LINKER), other)) == ["unexplained"]
 
 
@@ -206,7 +206,7 @@ def test_a_changelog_that_grew_was_not_cut() -> None:
     longer = CHANGELOG.format("Fri, 11 Oct 2024 08:12:34 +0200") + 2 * OLDER
     other = contrast({f"{DOC}/changelog.Debian.gz": gzip.compress(longer.encode(), mtime=0)})
     assert list(named(TOOLS, other)) == ["unexplained"]
-    assert trimmed([other]) == ""
+    assert first_trimmed([other]) == ""
 
 
 def test_two_causes_in_two_packages_are_two() -> None:
@@ -225,7 +225,7 @@ def test_what_is_packed_otherwise_is_said_so() -> None:
     assert "packed differently" in named(TOOLS, same)["unexplained"]
     blind = replace(same, look=None)
     assert "cannot be read" in named(TOOLS, blind)["unexplained"]
-    assert trimmed([same, blind]) == ""
+    assert first_trimmed([same, blind]) == ""
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_what_is_packed_otherwise_is_said_so() -> None:
 def test_a_failed_build_has_one_named_reason(
     outcome: Outcome, log: str, name: DebianCause, said: str
 ) -> None:
-    cause = failure(outcome, log, "it took too long")
+    cause = build_failure(outcome, log, "it took too long")
     assert (cause.name, cause.detail) == (name, said)
 
 

@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
-from pipelines.infer.debian.image import Lacking, base_image, lacking
-from pipelines.infer.debian.index import Binary, Provider, SourceEntry
-from pipelines.infer.debian.needs import Needs, Relation, matches_amd64, read_needs
+from pipelines.infer.debian.builddepends import (
+    BuildDepends,
+    Relation,
+    matches_amd64,
+    read_build_depends,
+)
+from pipelines.infer.debian.image import MissingPackages, base_image, missing_packages
+from pipelines.infer.debian.index import BinaryPackage, Provider, SourceEntry
 
 HAVE = {"debhelper": "13.24.2", "pkgconf": "1.8.1-4", "libncurses-dev": "6.5", "make": "4.4.1-2"}
 
 
-def binary(name: str, version: str = "1.0-1") -> Binary:
-    return Binary(
+def binary(name: str, version: str = "1.0-1") -> BinaryPackage:
+    return BinaryPackage(
         name=name,
         version=version,
         architecture="amd64",
@@ -41,7 +46,7 @@ class FakeIndex:
         del name, version
         return None
 
-    def binaries(self, names: Sequence[str]) -> tuple[Binary, ...]:
+    def binaries(self, names: Sequence[str]) -> tuple[BinaryPackage, ...]:
         return tuple(binary(n, self.packages[n]) for n in names if n in self.packages)
 
     def providers(self, name: str) -> tuple[Provider, ...]:
@@ -49,12 +54,12 @@ class FakeIndex:
 
 
 def wanted(text: str, *profiles: str) -> list[str]:
-    needs = read_needs({"Build-Depends": text}, profiles=profiles)
+    needs = read_build_depends({"Build-Depends": text}, profiles=profiles)
     return [str(need) for need in needs.wanted]
 
 
-def lacks(text: str, index: FakeIndex | None = None) -> Lacking:
-    return lacking(read_needs({"Build-Depends": text}), HAVE, index or FakeIndex())
+def lacks(text: str, index: FakeIndex | None = None) -> MissingPackages:
+    return missing_packages(read_build_depends({"Build-Depends": text}), HAVE, index or FakeIndex())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +89,7 @@ def test_a_profile_in_force_changes_what_is_wanted() -> None:
 
 
 def test_both_halves_of_a_build_count_and_conflicts_too() -> None:
-    needs = read_needs(
+    needs = read_build_depends(
         {
             "Build-Depends": "aa",
             "Build-Depends-Arch": "bb",
@@ -114,17 +119,17 @@ def test_both_halves_of_a_build_count_and_conflicts_too() -> None:
 )
 def test_what_is_no_relation_is_one_finding(text: str) -> None:
     with pytest.raises(InputMismatchError, match="cannot be read"):
-        read_needs({"Build-Depends": text})
+        read_build_depends({"Build-Depends": text})
 
 
 @given(st.text(alphabet="ab1.:~-+,|()[]<>!= ", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        needs = read_needs({"Build-Depends": text})
+        needs = read_build_depends({"Build-Depends": text})
     except InputMismatchError:
         return
     assert all(r.admits("1") in {True, False} for n in needs.wanted for r in n.alternatives)
-    again = read_needs({"Build-Depends": ", ".join(str(need) for need in needs.wanted)})
+    again = read_build_depends({"Build-Depends": ", ".join(str(need) for need in needs.wanted)})
     assert again.wanted == needs.wanted or any(":" in str(need) for need in needs.wanted)
 
 
@@ -168,7 +173,7 @@ def test_what_the_image_has_is_not_added() -> None:
         },
     )
     text = "debhelper-compat (= 13), pkg-config, libncurses5-dev, debhelper (>= 9)"
-    assert lacks(text, index) == Lacking()
+    assert lacks(text, index) == MissingPackages()
 
 
 def test_the_first_alternative_that_the_suite_can_meet_is_added() -> None:
@@ -176,7 +181,7 @@ def test_the_first_alternative_that_the_suite_can_meet_is_added() -> None:
     assert lacks("libgone-dev | libnew-dev | libold-dev", index).packages == ("libnew-dev",)
     assert lacks("libnew-dev (>= 3) | libold-dev", index).packages == ("libold-dev",)
     assert lacks("libnew-dev | make", index).packages == ("libnew-dev",)
-    assert lacks("libgone-dev | make", index) == Lacking()
+    assert lacks("libgone-dev | make", index) == MissingPackages()
 
 
 def test_a_virtual_package_is_met_by_its_first_provider() -> None:
@@ -199,9 +204,9 @@ def test_a_package_that_is_installed_too_old_is_taken_from_the_suite_of_today() 
 
 
 def test_an_installed_package_that_the_source_refuses_is_named() -> None:
-    needs = read_needs({"Build-Conflicts": "make (<< 5), pkgconf (>> 9), other"})
-    assert lacking(needs, HAVE, FakeIndex()).conflicts == ("make 4.4.1-2",)
-    assert lacking(Needs(), HAVE, FakeIndex()) == Lacking()
+    needs = read_build_depends({"Build-Conflicts": "make (<< 5), pkgconf (>> 9), other"})
+    assert missing_packages(needs, HAVE, FakeIndex()).conflicts == ("make 4.4.1-2",)
+    assert missing_packages(BuildDepends(), HAVE, FakeIndex()) == MissingPackages()
 
 
 def test_a_suite_has_its_own_image() -> None:

@@ -11,23 +11,21 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.enums import Outcome, Verdict
+from builders.core.enums import Verdict
 from builders.core.errors import ImageUnavailableError
 from builders.images import ImageCatalogue
 from builders.locators import FetchRequest
 from pipelines.center.center import Center
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile
 from pipelines.infer.debian.causes import DebianCause
-from pipelines.infer.debian.draft import Attempt
-from pipelines.infer.debian.index import Binary, Provider, SourceEntry
-from pipelines.infer.debian.search import infer_debian, search
+from pipelines.infer.debian.index import BinaryPackage, Provider, SourceEntry
+from pipelines.infer.debian.search import infer_debian
 from pipelines.infer.debian.source import find_source_package, source_locator
-from pipelines.infer.debian.tryout import TriedSource
-from pipelines.infer.trail import Trail
-from pipelines.infer.wheel.search import Limits
+from pipelines.infer.journal import SearchJournal
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
 from pipelines.verify.session import Session
+from tests.infer.test_debian_search import FIRST, Search, built, searched
 from tests.madeimages import made_image
 
 PURL = "pkg:deb/debian/tool@1.0?arch=source"
@@ -40,7 +38,7 @@ Checksums-Sha256:
 Files:
  00000000000000000000000000000000 {len(TAR)} tool_1.0.tar.xz
 """.encode()
-DEB = Binary(
+DEB = BinaryPackage(
     name="tool",
     version="1.0",
     architecture="amd64",
@@ -78,12 +76,12 @@ class Lists:
     """An `Index` of a few packages."""
 
     entry: SourceEntry = ENTRY
-    listed: tuple[Binary, ...] = (DEB, OTHER)
+    listed: tuple[BinaryPackage, ...] = (DEB, OTHER)
 
     def source(self, name: str, version: str) -> SourceEntry | None:
         return self.entry if (name, version) == (self.entry.name, self.entry.version) else None
 
-    def binaries(self, names: Sequence[str]) -> tuple[Binary, ...]:
+    def binaries(self, names: Sequence[str]) -> tuple[BinaryPackage, ...]:
         return tuple(b for b in self.listed if b.name in names)
 
     def providers(self, name: str) -> tuple[Provider, ...]:
@@ -195,12 +193,9 @@ def test_an_output_that_nobody_ships_is_the_cause() -> None:
         reason="no declaration covers it",
         rebuilt=FileFact(sha256=Digest("5" * 64), size=7),
     )
-    tried = TriedSource(
-        claim=Digest("1" * 64), outcome=Outcome.BUILT, reason="", seconds=1, findings=(extra,)
-    )
-    tryout: Any = SimpleNamespace(run=lambda *_, **__: tried, tools=lambda _: ())
-    package = find_source_package(source_locator(PURL), Lists())
-    trail = search(package, Attempt(image="debian-trixie-build", options=()), tryout, Limits())
+    source = find_source_package(source_locator(PURL), Lists())
+    result = replace(built(source), findings=(extra,))
+    trail = searched(Search(source, FIRST, lambda _: result))
     assert told(trail) == ("different", DebianCause.UNEXPECTED, "extra_1.0_amd64.deb")
 
 
@@ -210,6 +205,6 @@ def test_every_cause_is_told_by_some_test() -> None:
     assert [c for c in DebianCause if f"DebianCause.{c.name}" not in text and c not in text] == []
 
 
-def told(trail: Trail) -> tuple[str, str, str]:
+def told(trail: SearchJournal) -> tuple[str, str, str]:
     (cause,) = trail.causes
     return trail.status, cause.name, cause.detail

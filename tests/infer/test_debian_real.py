@@ -16,7 +16,7 @@ from builders.images.provide import ProvidedImage
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center
-from pipelines.infer import Trail
+from pipelines.infer import SearchJournal
 from pipelines.infer.debian import search as debiansearch
 from pipelines.infer.debian.buildinfo import load_build_record
 from pipelines.infer.debian.image import image_with
@@ -75,7 +75,7 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
     ]
     searched: list[str] = []
 
-    def found(*_: object) -> Trail:
+    def found(*_: object) -> SearchJournal:
         searched.append("again")
         return trail
 

@@ -13,20 +13,25 @@ from builders.core.errors import InputMismatchError, InputUnavailableError, Usag
 from builders.methods.debianbinnmu import DebianBinnmuBuild
 from pipelines.infer.debian import image as debianimage
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile, read_build_record
-from pipelines.infer.debian.draft import Attempt, debian_draft
-from pipelines.infer.debian.image import exact_words, nearest_image
-from pipelines.infer.debian.record import (
-    Surroundings,
+from pipelines.infer.debian.draft import debian_draft
+from pipelines.infer.debian.hypothesis import DebianHypothesis
+from pipelines.infer.debian.image import first_image, pinned_packages
+from pipelines.infer.debian.recorded import (
+    DeclaredEnvironment,
     check_outputs,
-    recorded_package,
-    surroundings,
-    understood,
+    declared_environment,
+    read_recorded_build,
+    with_record,
 )
 from pipelines.infer.debian.source import tree_name
-from pipelines.infer.debian.versions import Version, shown_strays, strays
-from pipelines.infer.release import infer_release, record_of
-from pipelines.infer.wheel.draft import explanations, load_draft
-from pipelines.infer.wheel.hypothesis import TIME_BITS
+from pipelines.infer.debian.versions import (
+    VersionMismatch,
+    show_mismatches,
+    version_mismatches,
+)
+from pipelines.infer.draft import explanations, load_draft
+from pipelines.infer.journal import TIME_BITS
+from pipelines.infer.release import infer_release, read_record
 from tests.infer.test_debian_buildinfo import REAL, RECORD
 from tests.infer.test_debian_needs import FakeIndex
 from tests.infer.test_debian_sources import PURL, package
@@ -34,7 +39,7 @@ from tests.infer.test_debian_sources import PURL, package
 BINNMU = read_build_record(RECORD.encode(), what="it")
 OWN = replace(BINNMU, entry=())
 _LAST = "tool_2.0-1+b2_amd64.deb"
-FIRST = Attempt(image="debian-trixie-build", options=("nocheck",))
+FIRST = DebianHypothesis(image="debian-trixie-build", options=("nocheck",))
 HAVE = {"debhelper": "13.24.2", "gcc-14": "14.2.0-19", "make": "4.4.1-2"}
 
 
@@ -42,14 +47,14 @@ def with_variables(**variables: str) -> BuildRecord:
     return replace(OWN, variables=variables)
 
 
-def declared(record: BuildRecord) -> tuple[Surroundings, str]:
-    around, notes = surroundings(record, "tool-2.0")
+def declared(record: BuildRecord) -> tuple[DeclaredEnvironment, str]:
+    around, notes = declared_environment(record, "tool-2.0")
     return around, "; ".join(notes)
 
 
 def test_what_was_recorded_is_declared_and_the_rest_is_named() -> None:
     around, notes = declared(OWN)
-    assert around == Surroundings(
+    assert around == DeclaredEnvironment(
         options=("parallel=4", "terse"), epoch=1565158510, path="/build/elsewhere"
     )
     assert notes == "recorded and not declared: CFLAGS"
@@ -57,8 +62,8 @@ def test_what_was_recorded_is_declared_and_the_rest_is_named() -> None:
 
 def test_what_is_the_default_anyway_is_not_declared() -> None:
     around, notes = declared(replace(OWN, path="/build/reproducible-path/tool-2.0", variables={}))
-    assert (around, notes) == (Surroundings(), "")
-    assert declared(replace(OWN, path=None, variables={})) == (Surroundings(), "")
+    assert (around, notes) == (DeclaredEnvironment(), "")
+    assert declared(replace(OWN, path=None, variables={})) == (DeclaredEnvironment(), "")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def test_a_variable_of_another_type_is_one_clear_line(name: str, value: str) -> 
 
 def test_a_draft_shows_where_each_value_is_from() -> None:
     variables = {**OWN.variables, "LANG": "C", "DEB_BUILD_PROFILES": "nocheck", "LC_CTYPE": "C"}
-    read = understood(replace(OWN, variables=variables), "tool", "1:2.0-1")
+    read = read_recorded_build(replace(OWN, variables=variables), "tool", "1:2.0-1")
     first = FIRST.with_record(read, HAVE, ())
     text = debian_draft(package(), first)
     build = load_draft(text, Path("/nowhere")).recipe.build
@@ -155,13 +160,15 @@ def test_a_draft_shows_where_each_value_is_from() -> None:
 def test_a_recorded_word_counts_with_all_that_it_can_carry(
     name: str, variable: str, value: str, bits: float
 ) -> None:
-    read = understood(replace(OWN, path=None, variables={variable: value}), "tool", "1:2.0-1")
+    read = read_recorded_build(
+        replace(OWN, path=None, variables={variable: value}), "tool", "1:2.0-1"
+    )
     (scalar,) = FIRST.with_record(read, HAVE, ()).scalars()
     assert (scalar.name, scalar.bits) == (name, bits)
 
 
 def test_a_recorded_path_counts_with_each_of_its_characters() -> None:
-    read = understood(replace(OWN, variables={}), "tool", "1:2.0-1")
+    read = read_recorded_build(replace(OWN, variables={}), "tool", "1:2.0-1")
     (scalar,) = FIRST.with_record(read, HAVE, ()).scalars()
     assert (scalar.name, scalar.value, scalar.bits) == ("path", "/build/elsewhere", 8 * 16)
 
@@ -176,27 +183,29 @@ def test_versions_that_were_asked_for_in_the_image_count_too() -> None:
 
 def test_what_nobody_can_declare_is_named_within_bounds() -> None:
     around, notes = declared(with_variables(**{f"V{n:03}{'x' * 99}": "" for n in range(300)}))
-    assert around == Surroundings(path="/build/elsewhere")
+    assert around == DeclaredEnvironment(path="/build/elsewhere")
     assert notes.endswith(" and 100 more")
     assert len(notes) < 200 * 70
     many = replace(OWN, installed={f"lib{n}": "1" for n in range(300)})
-    assert shown_strays(strays(many, {})).endswith(", lib278 1 (none here) and 100 more")
+    assert show_mismatches(version_mismatches(many, {})).endswith(
+        ", lib278 1 (none here) and 100 more"
+    )
 
 
 def test_only_a_record_of_this_source_for_these_machines_counts() -> None:
-    read = understood(OWN, "tool", "1:2.0-1")
+    read = read_recorded_build(OWN, "tool", "1:2.0-1")
     assert read.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
-    signed = understood(replace(OWN, signed=True), "tool", "1:2.0-1")
+    signed = read_recorded_build(replace(OWN, signed=True), "tool", "1:2.0-1")
     assert "whose signature nobody has checked" in signed.notes[0]
     for product, version in (("other", "1:2.0-1"), ("tool", "2.0-1"), ("tool", "1:2.0-1+b2")):
         with pytest.raises(UsageError, match=r"is of another source; got tool 1:2\.0-1"):
-            understood(OWN, product, version)
+            read_recorded_build(OWN, product, version)
     for changed in ("2.0-1", "1:2.0-1+b", "1:2.0-1+deb13u1", "1:2.0-12"):
         with pytest.raises(UsageError, match="in another version than their source"):
-            understood(replace(OWN, version=changed), "tool", "1:2.0-1")
+            read_recorded_build(replace(OWN, version=changed), "tool", "1:2.0-1")
     for built in (replace(OWN, builder="arm64"), replace(OWN, architectures=("arm64", "all"))):
         with pytest.raises(UsageError, match="for other machines"):
-            understood(built, "tool", "1:2.0-1")
+            read_recorded_build(built, "tool", "1:2.0-1")
 
 
 def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
@@ -208,7 +217,7 @@ def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
 
 
 def test_a_rebuild_without_new_source_is_declared_with_its_entry() -> None:
-    read = understood(BINNMU, "tool", "1:2.0-1")
+    read = read_recorded_build(BINNMU, "tool", "1:2.0-1")
     text = debian_draft(package(), FIRST.with_record(read, HAVE, ()))
     build = load_draft(text, Path("/nowhere")).recipe.build
     assert build.method == "debian-binnmu"
@@ -219,19 +228,21 @@ def test_a_rebuild_without_new_source_is_declared_with_its_entry() -> None:
     moment = "Wed, 07 Aug 2019 06:15:10 +0000"
     assert told.startswith(f"entry of 1:2.0-1+b2, {moment} ({8 * size} bits): recorded in")
     umlaut = replace(BINNMU, entry=tuple(e.replace("Build", "B\u00fcild") for e in BINNMU.entry))
-    (scalar, *_) = FIRST.with_record(understood(umlaut, "tool", "1:2.0-1"), HAVE, ()).scalars()[1:]
+    (scalar, *_) = FIRST.with_record(
+        read_recorded_build(umlaut, "tool", "1:2.0-1"), HAVE, ()
+    ).scalars()[1:]
     assert (scalar.name, scalar.bits) == ("entry", 8 * (size + 1))
 
 
 def test_such_a_rebuild_makes_no_other_packages_than_its_record_names() -> None:
     alone = replace(BINNMU, files={_LAST: BINNMU.files[_LAST]})
-    made = recorded_package(package(), understood(alone, "tool", "1:2.0-1"))
+    made = with_record(package(), read_recorded_build(alone, "tool", "1:2.0-1"))
     assert [pin.name for pin in made.artefacts] == [_LAST]
     assert made.target.notes[-1] == (
         "not of the build in the .buildinfo, and not judged here: libtool-x_2.0-1_amd64.deb"
     )
     plain = replace(alone, entry=())
-    kept = recorded_package(package(), understood(plain, "tool", "1:2.0-1"))
+    kept = with_record(package(), read_recorded_build(plain, "tool", "1:2.0-1"))
     assert kept.artefacts == package().artefacts
 
 
@@ -282,33 +293,33 @@ def test_where_nothing_is_shipped_that_is_left_for_the_search_to_say() -> None:
 
 
 def test_recorded_versions_are_taken_where_the_suite_serves_them() -> None:
-    assert [str(each) for each in strays(OWN, HAVE)] == [
+    assert [str(each) for each in version_mismatches(OWN, HAVE)] == [
         "debhelper 13.22 (13.24.2 here)",
         "gcc-14 14.2.0-16 (14.2.0-19 here)",
         "libc6:i386 2.40-6 (none here)",
     ]
     newest = served(OWN, {"debhelper": "13.24.2", "gcc-14": "14.2.0-19"})
-    assert exact_words((), newest) == ()
+    assert pinned_packages((), newest) == ()
     older = served(OWN, {"debhelper": "13.22", "gcc-14": "14.2.0-19"})
-    assert exact_words(("libfoo-dev",), older) == ("debhelper=13.22", "libfoo-dev")
+    assert pinned_packages(("libfoo-dev",), older) == ("debhelper=13.22", "libfoo-dev")
     asked = replace(OWN, installed={"libfoo-dev": "1.0", "unasked": "1.0"})
     both = served(asked, {"libfoo-dev": "1.0", "unasked": "1.0"})
-    assert exact_words(("libfoo-dev",), both) == ("libfoo-dev=1.0",)
-    assert shown_strays(older) == (
+    assert pinned_packages(("libfoo-dev",), both) == ("libfoo-dev=1.0",)
+    assert show_mismatches(older) == (
         "recorded versions that the suite does not serve (2): gcc-14 14.2.0-16 (14.2.0-19 here), "
         "libc6:i386 2.40-6 (none here); recorded versions that are served, but not in the image "
         "(1): debhelper 13.22 (13.24.2 here)"
     )
-    assert shown_strays(older, named=1).startswith(
+    assert show_mismatches(older, named=1).startswith(
         "recorded versions that the suite does not serve (2): gcc-14 14.2.0-16 (14.2.0-19 here) "
         "and 1 more; "
     )
-    assert shown_strays(()) == ""
+    assert show_mismatches(()) == ""
 
 
-def served(record: BuildRecord, packages: dict[str, str]) -> tuple[Version, ...]:
+def served(record: BuildRecord, packages: dict[str, str]) -> tuple[VersionMismatch, ...]:
     listed = FakeIndex(packages=packages).binaries(sorted(record.installed))
-    return strays(record, HAVE, listed)
+    return version_mismatches(record, HAVE, listed)
 
 
 def test_where_recorded_versions_do_not_install_today_s_are_taken(
@@ -325,10 +336,10 @@ def test_where_recorded_versions_do_not_install_today_s_are_taken(
     monkeypatch.setattr(debianimage, "image_with", made)
     shop: Any = None
     wishes = [("gcc-14=14.2.0-16",), ()]
-    found = nearest_image("base", wishes, shop, "debian/tool@1")
+    found = first_image("base", wishes, shop, "debian/tool@1")
     assert found == ("base-made", ())
     with pytest.raises(InputUnavailableError):
-        nearest_image("base", wishes[:1], shop, "debian/tool@1")
+        first_image("base", wishes[:1], shop, "debian/tool@1")
     assert asked == [*wishes, wishes[0]]
 
 
@@ -350,10 +361,10 @@ def test_a_source_is_unpacked_into_name_and_upstream_version(
 @pytest.mark.parametrize("purl", [None, "pkg:pypi/six@1.17.0"])
 def test_a_wheel_has_no_record(purl: str | None) -> None:
     with pytest.raises(UsageError, match=r"only Debian packages have a \.buildinfo"):
-        record_of(purl, REAL)
+        read_record(purl, REAL)
     if purl is not None:
         nothing: Any = None  # it is refused before anything is asked
         with pytest.raises(UsageError, match=r"only Debian packages have a \.buildinfo"):
             infer_release(purl, nothing, nothing, record=OWN)
     with pytest.raises(UsageError, match=r"is of another source; got netbase 6\.5"):
-        record_of(PURL, REAL)
+        read_record(PURL, REAL)

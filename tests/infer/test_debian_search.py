@@ -4,51 +4,77 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.methods.debianbinnmu import ChangelogEntry
-from pipelines.infer.debian.causes import Contrast, Tool
-from pipelines.infer.debian.draft import Attempt
-from pipelines.infer.debian.record import Surroundings
-from pipelines.infer.debian.search import search
+from pipelines.infer.debian.comparison import DatedTool, PackagePair
+from pipelines.infer.debian.hypothesis import DebianHypothesis
+from pipelines.infer.debian.recorded import DeclaredEnvironment
+from pipelines.infer.debian.search import DebianStrategy
 from pipelines.infer.debian.source import SourcePackage
-from pipelines.infer.debian.tryout import TriedSource
-from pipelines.infer.debian.versions import Version
-from pipelines.infer.wheel.search import Limits
+from pipelines.infer.debian.versions import VersionMismatch
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits, search
+from pipelines.infer.trial import TrialResult
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
+from pipelines.verify.progress import LogSink
 from tests.builders.test_debian_methods import ENTRY
 from tests.infer.test_debian_causes import DOC, ELF, FILES, TOOLS, compared, contrast, deb
 from tests.infer.test_debian_sources import PACKAGES, Lists, package
 
-FIRST = Attempt(image="debian-trixie-build", options=("nocheck",))
+FIRST = DebianHypothesis(image="debian-trixie-build", options=("nocheck",))
 PLAIN = Lists(packages=PACKAGES.replace("Version: 1:2.0-1+b2", "Version: 1:2.0-1"))
 CUT = {f"{DOC}/NEWS.Debian.gz": None}
 
 
-@dataclass
-class FakeTryout:
-    """A `SourceTryout` whose builds are rules of a test."""
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt(TrialResult):
+    """A result with what is compared after it."""
 
-    build: Callable[[Attempt], TriedSource]
-    tried: list[tuple[str, ...]] = field(default_factory=list)
+    pairs: tuple[PackagePair, ...] = ()
 
-    def run(self, attempt: Attempt, *, seconds: int) -> TriedSource:
+
+class Search(DebianStrategy):
+    """A search whose rebuilds are rules of a test."""
+
+    def __init__(
+        self, source: SourcePackage, first: DebianHypothesis, build: Callable[..., Rebuilt]
+    ) -> None:
+        nowhere: Any = None
+        super().__init__(source, first, nowhere)
+        self.build = build
+        self.tried: list[tuple[str, ...]] = []
+
+    def claim(self, hypothesis: DebianHypothesis) -> Digest:
+        del hypothesis
+        return Digest("7" * 64)
+
+    def run(self, hypothesis: DebianHypothesis, *, seconds: int) -> TrialResult:
         assert seconds > 0
-        self.tried.append(attempt.options)
-        return self.build(attempt)
+        self.tried.append(hypothesis.options)
+        return self.build(hypothesis)
 
-    def tools(self, attempt: Attempt) -> tuple[Tool, ...]:
-        del attempt
+    def pairs(self, result: TrialResult) -> tuple[PackagePair, ...]:
+        assert isinstance(result, Rebuilt)
+        return result.pairs
+
+    def tools(self, hypothesis: DebianHypothesis) -> tuple[DatedTool, ...]:
+        del hypothesis
         return TOOLS
 
 
-def built(source: SourcePackage, *contrasts: Contrast, same: bool = False) -> TriedSource:
-    """Return a try in which every artefact is the shipped one, or none is."""
+def searched(strategy: DebianStrategy, limits: SearchLimits | None = None) -> SearchJournal:
+    return search(strategy, limits or SearchLimits(), LogSink())
+
+
+def built(source: SourcePackage, *pairs: PackagePair, same: bool = False) -> Rebuilt:
+    """Return a result in which every artefact is the shipped one, or none is."""
     findings = []
     for pin in source.artefacts:
         size = source.sizes[pin.name]
@@ -62,26 +88,17 @@ def built(source: SourcePackage, *contrasts: Contrast, same: bool = False) -> Tr
                 rebuilt=FileFact(sha256=own, size=size),
             )
         )
-    return TriedSource(
-        claim=Digest("7" * 64),
-        outcome=Outcome.BUILT,
-        reason="",
-        seconds=1.0,
-        findings=tuple(findings),
-        contrasts=contrasts,
-    )
+    return Rebuilt(outcome=Outcome.BUILT, reason="", findings=tuple(findings), pairs=pairs)
 
 
-def failed(log: str = "", outcome: Outcome = Outcome.BUILD_FAILED) -> TriedSource:
-    return TriedSource(
-        claim=Digest("7" * 64), outcome=outcome, reason="exit code 2", seconds=1.0, log=log
-    )
+def failed(log: str = "", outcome: Outcome = Outcome.BUILD_FAILED) -> Rebuilt:
+    return Rebuilt(outcome=outcome, reason="exit code 2", log=log)
 
 
 def test_the_first_identical_try_ends_the_search() -> None:
     source = package(PLAIN)
-    tryout = FakeTryout(lambda _: built(source, same=True))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, lambda _: built(source, same=True))
+    trail = searched(tryout)
     assert (trail.status, trail.causes, trail.bits) == ("identical", (), 0)
     assert tryout.tried == [("nocheck",)]
     assert "expect: {verdict: IDENTICAL}" in (trail.recipe or "")
@@ -90,13 +107,13 @@ def test_the_first_identical_try_ends_the_search() -> None:
 def test_a_cut_changelog_is_recovered_and_not_masked() -> None:
     source = package(PLAIN)
 
-    def build(attempt: Attempt) -> TriedSource:
+    def build(attempt: DebianHypothesis) -> Rebuilt:
         if "notrimdch" in attempt.options:
             return built(source, same=True)
         return built(source, contrast(CUT))
 
-    tryout = FakeTryout(build)
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, build)
+    trail = searched(tryout)
     assert tryout.tried == [("nocheck",), ("nocheck", "notrimdch")]
     assert (trail.status, trail.bits) == ("identical", 1)
     (scalar,) = trail.scalars
@@ -108,21 +125,23 @@ def test_a_cut_changelog_is_recovered_and_not_masked() -> None:
 def test_an_identical_try_ends_the_search_though_ideas_are_left() -> None:
     source = package(PLAIN)
 
-    def build(attempt: Attempt) -> TriedSource:
+    def build(attempt: DebianHypothesis) -> Rebuilt:
         if "notrimdch" in attempt.options:
             return built(source, same=True)
         return built(source, contrast({**CUT, "usr/bin/more": b"#!/bin/sh\n"}))
 
-    tryout = FakeTryout(build)
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, build)
+    trail = searched(tryout)
     assert tryout.tried == [("nocheck",), ("nocheck", "notrimdch")]
     assert trail.status == "identical"
 
 
 def test_drift_is_not_tried_again() -> None:
     source = package(PLAIN)
-    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"})))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(
+        source, FIRST, lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"}))
+    )
+    trail = searched(tryout)
     assert (trail.status, trail.finished) == ("different", True)
     assert [c.name for c in trail.causes] == ["toolchain-drift"]
     assert len(tryout.tried) == 1
@@ -132,8 +151,10 @@ def test_drift_is_not_tried_again() -> None:
 
 def test_what_nothing_explains_is_tried_with_its_tests_too() -> None:
     source = package(PLAIN)
-    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"})))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(
+        source, FIRST, lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"}))
+    )
+    trail = searched(tryout)
     assert tryout.tried == [("nocheck",), ()]
     assert [c.name for c in trail.causes] == ["unexplained"]
 
@@ -142,25 +163,25 @@ def test_the_nearest_try_is_kept() -> None:
     source = package(PLAIN)
     near, far = contrast(CUT), contrast({**CUT, "usr/bin/tool": b"#!/bin/sh\n"})
     order = {("nocheck",): far, ("nocheck", "notrimdch"): near}
-    tryout = FakeTryout(lambda attempt: built(source, order.get(attempt.options, far)))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, lambda attempt: built(source, order.get(attempt.options, far)))
+    trail = searched(tryout)
     assert '"nocheck notrimdch"' in (trail.recipe or "")
     assert len(trail.tries) == len(set(tryout.tried))
 
 
 def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained() -> None:
     source = package(PLAIN)
-    around = Surroundings(options=("parallel=4", "terse"), path="/build/elsewhere")
-    stray = Version(name="gcc-14", recorded="14.2.0-16", here="14.2.0-19")
-    first = replace(FIRST, options=("nocheck", "terse"), around=around, strays=(stray,))
+    around = DeclaredEnvironment(options=("parallel=4", "terse"), path="/build/elsewhere")
+    stray = VersionMismatch(name="gcc-14", recorded="14.2.0-16", here="14.2.0-19")
+    first = replace(FIRST, options=("nocheck", "terse"), environment=around, mismatches=(stray,))
 
-    def build(attempt: Attempt) -> TriedSource:
-        assert attempt.around == around
+    def build(attempt: DebianHypothesis) -> Rebuilt:
+        assert attempt.environment == around
         whole = attempt.options == ("parallel=4", "terse")
         return built(source, *([] if whole else [contrast({"usr/bin/x": b"#!"})]), same=whole)
 
-    tryout = FakeTryout(build)
-    trail = search(source, first, tryout, Limits())
+    tryout = Search(source, first, build)
+    trail = searched(tryout)
     assert tryout.tried == [("nocheck", "terse"), ("parallel=4", "terse")]
     assert trail.status == "identical"
     assert trail.causes == ()
@@ -172,21 +193,25 @@ def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained(
 
 
 def test_a_rebuild_with_its_entry_may_differ_by_what_an_older_debhelper_kept() -> None:
-    around = Surroundings(entry=ChangelogEntry.model_validate(ENTRY))
+    around = DeclaredEnvironment(entry=ChangelogEntry.model_validate(ENTRY))
     source = package()  # one of its packages was rebuilt alone
     name = f"{DOC}/changelog.Debian.amd64.gz"
     longer, shorter = ({**FILES, name: gzip.compress(b"entry\n" + end)} for end in (b"\n", b""))
     tried = built(source, compared(deb(longer), deb(shorter)))
-    trail = search(source, replace(FIRST, around=around), FakeTryout(lambda _: tried), Limits())
+    trail = searched(Search(source, replace(FIRST, environment=around), lambda _: tried))
     assert [c.name for c in trail.causes] == ["files-dropped-by-newer-debhelper"]
     assert "method: debian-binnmu" in (trail.recipe or "")
 
 
 def test_recorded_versions_that_nobody_has_are_a_cause() -> None:
     source = package(PLAIN)
-    strays = tuple(Version(name=f"lib{n}", recorded="1", here=None) for n in range(5))
-    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"})))
-    trail = search(source, replace(FIRST, strays=strays), tryout, Limits())
+    strays = tuple(VersionMismatch(name=f"lib{n}", recorded="1", here=None) for n in range(5))
+    tryout = Search(
+        source,
+        replace(FIRST, mismatches=strays),
+        lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"})),
+    )
+    trail = searched(tryout)
     assert [c.name for c in trail.causes] == ["recorded-versions-not-in-image", "toolchain-drift"]
     assert trail.causes[0].detail == (
         "recorded versions that the suite does not serve (5): "
@@ -204,24 +229,26 @@ def test_recorded_versions_that_nobody_has_are_a_cause() -> None:
 )
 def test_a_build_that_fails_is_not_tried_again(log: str, cause: str) -> None:
     source = package(PLAIN)
-    tryout = FakeTryout(lambda _: failed(log))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, lambda _: failed(log))
+    trail = searched(tryout)
     assert (trail.status, len(tryout.tried)) == ("build failed", 1)
     assert [c.name for c in trail.causes] == [cause]
 
 
 def test_a_build_that_ran_out_of_our_time_may_be_asked_again() -> None:
     source = package(PLAIN)
-    tryout = FakeTryout(lambda _: failed(outcome=Outcome.TIMED_OUT))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, lambda _: failed(outcome=Outcome.TIMED_OUT))
+    trail = searched(tryout)
     assert (trail.status, trail.finished) == ("build failed", False)
     assert [c.name for c in trail.causes] == ["build-does-not-end"]
 
 
 def test_tries_are_bounded() -> None:
     source = package(PLAIN)
-    tryout = FakeTryout(lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"})))
-    trail = search(source, FIRST, tryout, Limits(tries=1))
+    tryout = Search(
+        source, FIRST, lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"}))
+    )
+    trail = searched(tryout, SearchLimits(tries=1))
     assert (len(trail.tries), trail.finished) == (1, False)
 
 
@@ -238,8 +265,8 @@ def test_a_binary_only_rebuild_is_named_and_its_twin_is_no_surprise() -> None:
         rebuilt=FileFact(sha256=Digest("5" * 64), size=7),
     )
     findings = (tried.findings[0], missing, twin)
-    tryout = FakeTryout(lambda _: replace(tried, findings=findings))
-    trail = search(source, FIRST, tryout, Limits())
+    tryout = Search(source, FIRST, lambda _: replace(tried, findings=findings))
+    trail = searched(tryout)
     assert trail.status == "different"
     assert [c.name for c in trail.causes] == ["binary-only-rebuild"]
     assert "tool 1:2.0-1+b2" in trail.causes[0].detail
@@ -253,7 +280,7 @@ def test_a_package_without_a_match_is_a_cause(verdict: Verdict, cause: str) -> N
     source = package(PLAIN)
     tried = built(source, same=True)
     findings = (tried.findings[0], replace_finding(tried.findings[1], verdict))
-    trail = search(source, FIRST, FakeTryout(lambda _: replace(tried, findings=findings)), Limits())
+    trail = searched(Search(source, FIRST, lambda _: replace(tried, findings=findings)))
     assert [c.name for c in trail.causes] == [cause]
 
 

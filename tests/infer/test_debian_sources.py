@@ -13,12 +13,13 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
-from pipelines.infer.debian.draft import Attempt, debian_draft
+from pipelines.infer.debian.draft import debian_draft
+from pipelines.infer.debian.hypothesis import DebianHypothesis
 from pipelines.infer.debian.index import (
-    Binary,
+    AptIndex,
+    BinaryPackage,
     Provider,
     SourceEntry,
-    SuiteIndex,
     read_binaries,
     read_providers,
     read_source,
@@ -29,7 +30,7 @@ from pipelines.infer.debian.source import (
     is_debian,
     source_locator,
 )
-from pipelines.infer.wheel.draft import explanations, load_draft
+from pipelines.infer.draft import explanations, load_draft
 
 HEX = "1" * 64
 SOURCES = f"""\
@@ -96,7 +97,7 @@ pkgconf-old 1.0
 pkgconf 1.8.1-4 (= 1.8.1-4)
 """
 PURL = "pkg:deb/debian/tool@1%3A2.0-1?arch=source"
-PLAIN = Attempt(image="debian-trixie-build", options=("nocheck",))
+PLAIN = DebianHypothesis(image="debian-trixie-build", options=("nocheck",))
 
 
 @dataclass
@@ -109,7 +110,7 @@ class Lists:
     def source(self, name: str, version: str) -> SourceEntry | None:
         return read_source(self.sources, name, version)
 
-    def binaries(self, names: Sequence[str]) -> tuple[Binary, ...]:
+    def binaries(self, names: Sequence[str]) -> tuple[BinaryPackage, ...]:
         return tuple(b for b in read_binaries(self.packages) if b.name in names)
 
     def providers(self, name: str) -> tuple[Provider, ...]:
@@ -157,9 +158,9 @@ def test_artefacts_are_what_the_suite_ships_of_this_source_and_no_other() -> Non
     ]
     assert str(found.artefacts[1].locator) == "pkg:deb/debian/tool@1:2.0-1%2Bb2?arch=amd64"
     assert found.sizes == {"libtool-x_2.0-1_amd64.deb": 70, "tool_2.0-1+b2_amd64.deb": 71}
-    assert [b.name for b in found.rebuilt_alone] == ["tool"]
+    assert [b.name for b in found.binnmus] == ["tool"]
     assert found.target.source.sha256 == Digest(HEX)
-    assert [str(need) for need in found.needs.wanted] == [
+    assert [str(need) for need in found.depends.wanted] == [
         "debhelper-compat (= 13)",
         "libfoo-dev",
         "bar | baz",
@@ -185,7 +186,7 @@ def test_another_suite_stays_in_every_locator() -> None:
 
 
 def test_a_draft_is_the_recipe_that_is_tried() -> None:
-    attempt = Attempt(
+    attempt = DebianHypothesis(
         image="debian-trixie-build-0a1b2c3d",
         options=("nocheck", "notrimdch"),
         added=("doxygen", "libfoo-dev"),
@@ -225,10 +226,10 @@ def test_only_whole_sources_are_rebuilt(purl: str) -> None:
 
 def test_a_binary_of_another_version_than_its_source_is_no_rebuild() -> None:
     made = read_binaries(PACKAGES)[0]
-    assert not made.rebuilt_alone
-    assert replace(made, version="1:2.0-1+b10").rebuilt_alone
+    assert not made.is_binnmu
+    assert replace(made, version="1:2.0-1+b10").is_binnmu
     for version in ("1:2.0-1+deb13u1", "4:2.0-1", "1:2.0-1+b", "1:2.0-1+b1.1"):
-        assert not replace(made, version=version).rebuilt_alone
+        assert not replace(made, version=version).is_binnmu
 
 
 def test_providers_are_read_with_their_versions() -> None:
@@ -258,7 +259,7 @@ class FakeState:
 
 def test_a_name_is_never_taken_for_a_pattern() -> None:
     state: Any = FakeState()
-    index = SuiteIndex(state)
+    index = AptIndex(state)
     assert index.binaries(["a.+", "libstdc++6", "tool", "none", "--help", "x=1"]) == ()
     assert index.binaries(["b.+"]) == ()
     assert index.providers("a.+") == ()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.infer.journal import WheelDifferences
 from pipelines.infer.wheel import differences
-from pipelines.infer.wheel.differences import Differences, compare_wheels
-from pipelines.infer.wheel.shipped import read_wheel
+from pipelines.infer.wheel.differences import compare_wheels
+from pipelines.infer.wheel.wheelfile import read_wheel
 from tests.infer.pairs import DIST, NAME, Changes, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel, wheel_files
 
@@ -19,11 +20,11 @@ WHEEL = PLAIN[f"{DIST}/WHEEL"]
 DATA = "tool/data.txt"
 
 
-def read(folder: Path, pair: Pair) -> Differences:
+def read(folder: Path, pair: Pair) -> WheelDifferences:
     return pair.compared(folder)[1]
 
 
-def of(folder: Path, shipped: bytes, rebuilt: bytes) -> Differences:
+def of(folder: Path, shipped: bytes, rebuilt: bytes) -> WheelDifferences:
     """Compare wheels with another content of one file."""
     pair = Pair(shipped={DATA: Entry(data=shipped)}, rebuilt={DATA: Entry(data=rebuilt)})
     return read(folder, pair)
@@ -31,7 +32,7 @@ def of(folder: Path, shipped: bytes, rebuilt: bytes) -> Differences:
 
 def test_the_same_wheel_has_no_differences(tmp_path: Path) -> None:
     found = read(tmp_path, Pair())
-    assert found == Differences()
+    assert found == WheelDifferences()
     assert found.weight == 0
 
 
@@ -117,7 +118,7 @@ def test_another_level_packs_the_same_content_to_another_size(tmp_path: Path) ->
 def test_what_is_packed_in_another_way_to_the_same_size_is_seen(tmp_path: Path) -> None:
     same: Changes = {DATA: Entry(data=b"aaaaa")}
     clues, found = Pair(shipped=same, rebuilt=same).compared(tmp_path)
-    assert found == Differences()
+    assert found == WheelDifferences()
     stored = tmp_path / "stored.whl"
     with zipfile.ZipFile(tmp_path / NAME) as one, zipfile.ZipFile(stored, "w") as other:
         for info in one.infolist():
@@ -127,7 +128,7 @@ def test_what_is_packed_in_another_way_to_the_same_size_is_seen(tmp_path: Path) 
             other.writestr(info, data)
             assert info.compress_size == size, "five letters cannot be packed smaller"
     found = compare_wheels(clues.shipped, tmp_path / NAME, read_wheel(stored, NAME), stored)
-    assert found == Differences(packing=(DATA,))
+    assert found == WheelDifferences(packing=(DATA,))
 
 
 def test_other_content_is_not_said_to_be_packed_otherwise(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_the_order_of_members_is_told_apart_from_that_of_record(tmp_path: Path) 
         record=clues.shipped.texts["RECORD"].decode(),
     )
     found = compare_wheels(clues.shipped, tmp_path / NAME, read_wheel(turned, NAME), turned)
-    assert found == Differences(order=True, reordered=("tool", DIST))
+    assert found == WheelDifferences(order=True, reordered=("tool", DIST))
     assert found.weight == 1
 
 
@@ -198,14 +199,18 @@ def test_a_record_that_is_no_table_has_no_order(tmp_path: Path) -> None:
 
 def test_content_weighs_most_then_packing() -> None:
     one = ("a",)
-    heavy = [Differences(only_shipped=one), Differences(only_rebuilt=one), Differences(content=one)]
+    heavy = [
+        WheelDifferences(only_shipped=one),
+        WheelDifferences(only_rebuilt=one),
+        WheelDifferences(content=one),
+    ]
     assert [d.weight for d in heavy] == [1000, 1000, 1000]
-    assert Differences(packing=one).weight == 10
-    assert Differences(content=one, shuffled={"a": 2}).weight == 500
+    assert WheelDifferences(packing=one).weight == 10
+    assert WheelDifferences(content=one, shuffled={"a": 2}).weight == 500
     light = [
-        Differences(modes={"a": (1, 2)}),
-        Differences(times={"a": (1, 2)}),
-        Differences(order=True),
-        Differences(record_order=True),
+        WheelDifferences(modes={"a": (1, 2)}),
+        WheelDifferences(times={"a": (1, 2)}),
+        WheelDifferences(order=True),
+        WheelDifferences(record_order=True),
     ]
     assert [d.weight for d in light] == [1, 1, 1, 1]

@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from builders.core.errors import InputUnavailableError
-from pipelines.infer.wheel.first import first, pythons
-from pipelines.infer.wheel.hypothesis import Hypothesis
+from pipelines.infer.wheel.hypothesis import WheelHypothesis
+from pipelines.infer.wheel.initial import initial_hypothesis
+from pipelines.infer.wheel.timezones import ZONES, local, zones_for
 from pipelines.infer.wheel.toolchain import Resolver
-from pipelines.infer.wheel.zones import ZONES, local, zones_for
-from tests.infer.test_search import no_requirements
 from tests.infer.workbench import (
     BUILT,
     FLIT,
@@ -24,6 +23,7 @@ from tests.infer.workbench import (
     Entry,
     backends,
     clues,
+    no_requirements,
     source_files,
     tools_of,
     wheel_files,
@@ -32,9 +32,9 @@ from tests.infer.workbench import (
 FIXED = int(datetime(2016, 1, 1, tzinfo=UTC).timestamp())
 
 
-def guess(folder: Path, shipped: Entries, source: Entries | None = None) -> Hypothesis:
+def guess(folder: Path, shipped: Entries, source: Entries | None = None) -> WheelHypothesis:
     found = clues(folder, shipped=shipped, source=source)
-    return first(found, Resolver(backends(), no_requirements(folder)))
+    return initial_hypothesis(found, Resolver(backends(), no_requirements(folder)))
 
 
 def test_generated_files_tell_the_clock(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_record_that_alone_is_newer_tells_when_the_files_were_packed(
         path = name if "/" in name else f"{folder}/{name}"
         shipped[path] = replace(shipped[path], at=BUILT + 2)
     at = BUILT + 2 if "RECORD" in late else BUILT
-    found = first(
+    found = initial_hypothesis(
         clues_with_record_at(tmp_path, shipped, at),
         Resolver(backends(), no_requirements(tmp_path)),
     )
@@ -107,7 +107,7 @@ def test_times_that_a_backend_always_writes_tell_nothing(tmp_path: Path) -> None
     for name in ("METADATA", "WHEEL"):
         path = f"tool-1.0.dist-info/{name}"
         shipped[path] = replace(shipped[path], at=FIXED)
-    found = first(
+    found = initial_hypothesis(
         clues_with_record_at(tmp_path, shipped, FIXED),
         Resolver(backends(), no_requirements(tmp_path)),
     )
@@ -115,9 +115,9 @@ def test_times_that_a_backend_always_writes_tell_nothing(tmp_path: Path) -> None
 
 
 def clues_with_record_at(folder: Path, shipped: Entries, at: int):  # type: ignore[no-untyped-def]
-    from pipelines.infer.wheel.first import clues_of
+    from pipelines.infer.wheel.clues import clues_of
     from pipelines.infer.wheel.sdist import read_sdist
-    from pipelines.infer.wheel.shipped import read_wheel
+    from pipelines.infer.wheel.wheelfile import read_wheel
     from tests.infer.workbench import IMAGES, RELEASED, sdist, wheel
 
     name = "tool-1.0-py3-none-any.whl"
@@ -132,7 +132,7 @@ def test_local_times_tell_the_time_zone(tmp_path: Path) -> None:
     for name in ("METADATA", "WHEEL"):
         path = f"tool-1.0.dist-info/{name}"
         shipped[path] = replace(shipped[path], at=FIXED)
-    found = first(
+    found = initial_hypothesis(
         clues_with_record_at(tmp_path, shipped, FIXED),
         Resolver(backends(), no_requirements(tmp_path)),
     )
@@ -176,13 +176,13 @@ def test_fields_of_metadata_date_setuptools(tmp_path: Path, fields: str, version
 )  # fmt: skip
 def test_the_python_of_the_day_comes_first(tmp_path: Path, year: int, image: str) -> None:
     found = clues(tmp_path, dated=datetime(year, 6, 1, tzinfo=UTC))
-    assert pythons(found)[0].name == image
-    assert len(pythons(found)) == 3
+    assert found.ordered_images()[0].name == image
+    assert len(found.ordered_images()) == 3
 
 
 def test_a_file_name_can_name_the_python(tmp_path: Path) -> None:
     shipped = {**wheel_files(), "tool-1.0-py3.13-nspkg.pth": Entry(data=b"import x\n")}
-    assert pythons(clues(tmp_path, shipped=shipped))[0].name == "python-wheel"
+    assert clues(tmp_path, shipped=shipped).ordered_images()[0].name == "python-wheel"
 
 
 def test_an_unknown_backend_is_one_finding(tmp_path: Path) -> None:

@@ -12,15 +12,15 @@ from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.images.provide import ProvidedImage, ensure_image
 from builders.locators.packageindex import IndexReader
-from pipelines.infer import Limits, Target, Trail, find_release, infer
-from pipelines.infer.trail import TrailFolder
-from pipelines.infer.wheel.target import Pin
+from pipelines.infer import SearchJournal, SearchLimits, Target, find_release, infer_wheel
+from pipelines.infer.journal import JournalFile
+from pipelines.infer.target import Pin
 from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.infer.workbench import Entry, sdist
 
 SIX = "pkg:pypi/six@1.17.0"
-ONE_TRY = Limits(tries=1, one=60)
+ONE_TRY = SearchLimits(tries=1, one=60)
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def image(shop: Session) -> ProvidedImage:
 
 
 @pytest.fixture(scope="module")
-def six(shop: Session, index: IndexReader, image: ProvidedImage) -> tuple[Target, Trail]:
+def six(shop: Session, index: IndexReader, image: ProvidedImage) -> tuple[Target, SearchJournal]:
     target = find_release(SIX, index)
-    return target, infer(target, shop, index)
+    return target, infer_wheel(target, shop, index)
 
 
 def local(shop: Session, path: Path, known: Pin) -> Pin:
@@ -56,7 +56,7 @@ def planted(shop: Session, target: Target, folder: Path) -> Path:
 
 
 def test_a_release_becomes_a_recipe_that_builds_to_its_bytes(
-    six: tuple[Target, Trail], home: Path, tmp_path: Path
+    six: tuple[Target, SearchJournal], home: Path, tmp_path: Path
 ) -> None:
     _, trail = six
     assert (trail.status, trail.tries[-1].verdict) == ("identical", Verdict.IDENTICAL)
@@ -74,19 +74,19 @@ def test_a_release_becomes_a_recipe_that_builds_to_its_bytes(
 
 
 def test_a_second_run_returns_what_the_first_one_found(
-    six: tuple[Target, Trail], shop: Session, index: IndexReader
+    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader
 ) -> None:
     target, trail = six
-    assert infer(target, shop, index) == trail
-    assert TrailFolder(shop.center.home, target).load() == trail
+    assert infer_wheel(target, shop, index) == trail
+    assert JournalFile(shop.center.home, target).load() == trail
 
 
 def test_a_planted_file_finds_no_recipe(
-    six: tuple[Target, Trail], shop: Session, index: IndexReader, tmp_path: Path
+    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     attacked = replace(target, shipped=local(shop, planted(shop, target, tmp_path), target.shipped))
-    trail = infer(attacked, shop, index, Limits(tries=4))
+    trail = infer_wheel(attacked, shop, index, SearchLimits(tries=4))
     assert trail.status == "different"
     assert "files-added-by-the-vendor" in {c.name for c in trail.causes}
     assert any("six_update.py" in c.detail for c in trail.causes)
@@ -95,7 +95,7 @@ def test_a_planted_file_finds_no_recipe(
 
 
 def test_a_source_that_holds_the_shipped_file_proves_nothing(
-    six: tuple[Target, Trail], shop: Session, index: IndexReader, tmp_path: Path
+    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     shipped = tmp_path / "shipped"
@@ -110,13 +110,13 @@ def test_a_source_that_holds_the_shipped_file_proves_nothing(
         top="six-1.17.0",
     )
     copied = replace(target, source=local(shop, source, target.source))
-    trail = infer(copied, shop, index, ONE_TRY)
+    trail = infer_wheel(copied, shop, index, ONE_TRY)
     assert trail.status != "identical"
     assert "copied-input" in trail.reason
 
 
 def test_a_build_that_never_ends_is_one_finding(
-    six: tuple[Target, Trail], shop: Session, index: IndexReader, tmp_path: Path
+    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     source = sdist(
@@ -125,7 +125,7 @@ def test_a_build_that_never_ends_is_one_finding(
         top="six-1.17.0",
     )
     endless = replace(target, source=local(shop, source, target.source))
-    trail = infer(endless, shop, index, Limits(tries=1, one=6))
+    trail = infer_wheel(endless, shop, index, SearchLimits(tries=1, one=6))
     assert (trail.status, trail.tries[0].outcome) == ("build failed", Outcome.TIMED_OUT)
     assert [c.name for c in trail.causes] == ["build-does-not-end"]
 

@@ -11,15 +11,21 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, EngineError, InputUnavailableError, SamebitsError
 from builders.preload.lock import preload_lock
-from pipelines.infer import basis as foundation
-from pipelines.infer.basis import RULES, basis
-from pipelines.infer.trail import Trail, TrailFolder
+from pipelines.infer.journal import JournalFile, SearchJournal
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.target import Target
 from pipelines.infer.wheel import search
-from pipelines.infer.wheel.hypothesis import Hypothesis
-from pipelines.infer.wheel.search import Limits, Search, infer
-from pipelines.infer.wheel.target import Target
-from tests.infer.test_search import Lab, no_requirements
-from tests.infer.workbench import Entries, FakeTryout, wheel, wheel_files
+from pipelines.infer.wheel.hypothesis import WheelHypothesis
+from pipelines.infer.wheel.search import RULES, infer_wheel, wheel_basis
+from tests.infer.test_search import Lab
+from tests.infer.workbench import (
+    Entries,
+    FakeRebuild,
+    faked,
+    no_requirements,
+    wheel,
+    wheel_files,
+)
 
 OTHER = wheel_files(metadata="Metadata-Version: 2.1\nName: other\n")
 
@@ -28,9 +34,6 @@ OTHER = wheel_files(metadata="Metadata-Version: 2.1\nName: other\n")
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab = Lab(tmp_path)
     monkeypatch.setattr(lab.shop, "engine", SimpleNamespace(sweep=lambda _: 0), raising=False)
-    monkeypatch.setattr(
-        Search, "_wheel_of", lambda _, pin: no_requirements(tmp_path)(pin), raising=True
-    )
     return lab
 
 
@@ -41,20 +44,21 @@ def inferred(
     *,
     tries: int = 16,
     stop: SamebitsError | None = None,
-    build: Callable[[Hypothesis], Entries] = lambda _: OTHER,
-) -> tuple[Trail | None, FakeTryout]:
+    build: Callable[[WheelHypothesis], Entries] = lambda _: OTHER,
+) -> tuple[SearchJournal | None, FakeRebuild]:
     """Infer with tries that need no container; `stop` ends the search in its third one."""
 
-    def built(hypothesis: Hypothesis) -> Path:
+    def built(hypothesis: WheelHypothesis) -> Path:
         if stop is not None and len(tryout.tried) == 3:
             raise stop
         lab.count += 1
         return wheel(lab.folder / f"built-{lab.count}.whl", build(hypothesis))
 
-    tryout = FakeTryout(build=built, published=target.shipped.sha256)
-    monkeypatch.setattr(search, "ContainerTryout", lambda *_: tryout)
+    tryout = FakeRebuild(build=built, published=target.shipped.sha256)
+    strategy = faked(tryout, no_requirements(lab.folder))
+    monkeypatch.setattr(search, "WheelStrategy", strategy)
     try:
-        return infer(target, lab.shop, lab.index, Limits(tries=tries)), tryout
+        return infer_wheel(target, lab.shop, lab.index, SearchLimits(tries=tries)), tryout
     except type(stop or EngineError("")):
         return None, tryout
 
@@ -75,7 +79,7 @@ def test_a_search_that_is_stopped_loses_no_try(
     target = lab.release(wheel_files())
     none, first = inferred(lab, target, monkeypatch, stop=stop)
     assert (none, len(first.tried)) == (None, 3)
-    kept = TrailFolder(lab.shop.center.home, target).load()
+    kept = JournalFile(lab.shop.center.home, target).load()
     assert kept is not None
     assert (len(kept.tries), kept.finished) == (2, False)
     whole, second = inferred(lab, target, monkeypatch)
@@ -89,7 +93,7 @@ def test_tries_on_another_basis_are_forgotten(lab: Lab, monkeypatch: pytest.Monk
     some, _ = inferred(lab, target, monkeypatch, tries=2)
     assert some is not None
     assert not some.finished
-    monkeypatch.setattr(foundation, "zone_script", lambda: b"#!/bin/sh\n# another\n")
+    monkeypatch.setattr(search, "zone_script", lambda: b"#!/bin/sh\n# another\n")
     more, tryout = inferred(lab, target, monkeypatch, tries=2)
     assert more is not None
     assert len(tryout.tried) == 2
@@ -103,7 +107,7 @@ def test_what_was_not_served_is_asked_for_again(lab: Lab, monkeypatch: pytest.Mo
         raise InputUnavailableError("tool-1.0.tar.gz answers 404")
 
     with monkeypatch.context() as broken:
-        broken.setattr(search, "fetch", unserved)
+        broken.setattr(search, "fetch_pins", unserved)
         trail, tryout = inferred(lab, target, monkeypatch)
     assert trail is not None
     assert (trail.status, tryout.tried) == ("not available", [])
@@ -113,7 +117,7 @@ def test_what_was_not_served_is_asked_for_again(lab: Lab, monkeypatch: pytest.Mo
 
 
 def test_all_that_tries_rest_on_is_the_basis(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [basis(lab.shop)]
+    found = [wheel_basis(lab.shop.images)]
     lock = preload_lock().model_copy(update={"library": Digest("1" * 64)})
     other = SimpleNamespace(script_bytes=lambda: b"#!/bin/sh\n")
     for name, value in {
@@ -126,7 +130,7 @@ def test_all_that_tries_rest_on_is_the_basis(lab: Lab, monkeypatch: pytest.Monke
         "claimed_digest": lambda *_: Digest("2" * 64),
     }.items():
         with monkeypatch.context() as changed:
-            changed.setattr(foundation, name, value)
-            found.append(basis(lab.shop))
+            changed.setattr(search, name, value)
+            found.append(wheel_basis(lab.shop.images))
     assert len(set(found)) == len(found)
-    assert basis(lab.shop) == found[0]
+    assert wheel_basis(lab.shop.images) == found[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from builders.locators.locator import relative_path
 from pipelines.center.center import Center, load_center
 from pipelines.evidence.report import Report
 from pipelines.evidence.signing import create_key
-from pipelines.infer.trail import Trail
-from pipelines.infer.wheel.search import Limits, Search
-from pipelines.infer.wheel.target import Pin, Target
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.target import Pin, Target
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
 from tests.command import Ended, samebits
@@ -28,9 +27,10 @@ from tests.infer.workbench import (
     RELEASED,
     Entries,
     Entry,
-    FakeTryout,
+    FakeRebuild,
     backends,
     sdist,
+    searched,
     source_files,
     wheel,
     wheel_files,
@@ -48,7 +48,7 @@ class Desk:
     folder: Path
     center: Center
     draft: Path
-    trail: Trail
+    trail: SearchJournal
 
     def run(self, *words: str | Path) -> Ended:
         return samebits(*words, "--center", self.folder / "center.yaml", home=self.folder / "home")
@@ -108,7 +108,9 @@ def _pin(path: Path) -> Pin:
     return Pin(name=path.name, locator=locator, sha256=digest_file(path))
 
 
-def _search(target: Target, shop: Session, folder: Path, place: Path, built: Entries) -> Trail:
+def _search(
+    target: Target, shop: Session, folder: Path, place: Path, built: Entries
+) -> SearchJournal:
     for pin in (target.shipped, target.source):
         shop.vault.add(place / pin.name, pin.sha256, what=pin.name)
     index = backends()
@@ -118,13 +120,8 @@ def _search(target: Target, shop: Session, folder: Path, place: Path, built: Ent
             path.write_text(file.name)
             shop.vault.add(path, Digest.of(file.name.encode()), what=file.name)
     rebuilt = wheel(folder / "built.whl", built)
-    tryout = FakeTryout(build=lambda _: rebuilt, published=target.shipped.sha256)
-    search = Search(target, shop, index, tryout, folder / "work", Limits(tries=1), None)
-    nothing = folder / "nothing.whl"
-    with zipfile.ZipFile(nothing, "w") as archive:
-        archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
-    search.use_tools(lambda _: nothing)
-    return search.run()
+    rebuild = FakeRebuild(build=lambda _: rebuilt, published=target.shipped.sha256)
+    return searched(target, shop, index, folder / "work", rebuild, limits=SearchLimits(tries=1))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,12 +15,12 @@ from builders.core.errors import InputUnavailableError
 from builders.locators import FileLocator
 from builders.locators.locator import relative_path
 from pipelines.center.center import Center
-from pipelines.infer.trail import Trail, TrailFolder
+from pipelines.infer.journal import JournalFile, SearchJournal
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.target import Pin, Target
 from pipelines.infer.wheel import search
 from pipelines.infer.wheel.folderorder import order_of
-from pipelines.infer.wheel.hypothesis import MAX_BITS, Hypothesis
-from pipelines.infer.wheel.search import Limits, Search
-from pipelines.infer.wheel.target import Pin, Target
+from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis
 from pipelines.verify.session import Session
 from tests.infer.workbench import (
     BUILT,
@@ -31,9 +30,10 @@ from tests.infer.workbench import (
     TIMED_OUT,
     Entries,
     Entry,
-    FakeTryout,
+    FakeRebuild,
     backends,
     sdist,
+    searched,
     source_files,
     tools_of,
     wheel,
@@ -43,14 +43,6 @@ from tests.infer.workbench import (
 NAME = "tool-1.0-py3-none-any.whl"
 OLD = f"{METADATA}\n"
 """With the line that older versions of setuptools leave at the end."""
-
-
-def no_requirements(folder: Path) -> Callable[[Pin], Path]:
-    """Return a `wheel_of` for tools that require nothing."""
-    path = folder / "nothing.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
-    return lambda _: path
 
 
 class Lab:
@@ -93,24 +85,23 @@ class Lab:
     def search(
         self,
         target: Target,
-        build: Callable[[Hypothesis], Entries | str],
+        build: Callable[[WheelHypothesis], Entries | str],
         *,
-        limits: Limits | None = None,
-        known: Trail | None = None,
+        limits: SearchLimits | None = None,
+        known: SearchJournal | None = None,
         at: int = BUILT,
-    ) -> tuple[Trail, FakeTryout]:
-        def built(hypothesis: Hypothesis) -> Path | str:
+    ) -> tuple[SearchJournal, FakeRebuild]:
+        def built(hypothesis: WheelHypothesis) -> Path | str:
             result = build(hypothesis)
             if isinstance(result, str):
                 return result
             self.count += 1
             return wheel(self.folder / f"built-{self.count}.whl", result, at=at)
 
-        tryout = FakeTryout(build=built, published=target.shipped.sha256)
+        tryout = FakeRebuild(build=built, published=target.shipped.sha256)
         place = self.folder / f"search-{self.count}"
-        found = Search(target, self.shop, self.index, tryout, place, limits or Limits(), known)
-        found.use_tools(no_requirements(self.folder))
-        return found.run(), tryout
+        found = searched(target, self.shop, self.index, place, tryout, limits=limits, known=known)
+        return found, tryout
 
 
 @pytest.fixture
@@ -118,7 +109,7 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-def by_setuptools(hypothesis: Hypothesis) -> Entries:
+def by_setuptools(hypothesis: WheelHypothesis) -> Entries:
     """Build as an old setuptools does, up to version 62."""
     version = next(t.version for t in hypothesis.tools if t.project == "setuptools")
     return wheel_files(metadata=OLD if version.major < 60 else METADATA)
@@ -152,7 +143,7 @@ def test_a_payload_that_no_source_explains_finds_no_recipe(lab: Lab) -> None:
 
 def test_a_payload_inside_a_known_file_finds_no_recipe(lab: Lab) -> None:
     planted = {**wheel_files(), "tool/__init__.py": Entry(data=b"# tool\nimport socket\n")}
-    trail, tryout = lab.search(lab.release(planted), by_setuptools, limits=Limits(tries=5))
+    trail, tryout = lab.search(lab.release(planted), by_setuptools, limits=SearchLimits(tries=5))
     assert trail.status == "different"
     assert "unexplained" in [c.name for c in trail.causes]
     assert all(h.files == () for h in tryout.tried)
@@ -160,31 +151,33 @@ def test_a_payload_inside_a_known_file_finds_no_recipe(lab: Lab) -> None:
 
 def test_tries_are_bounded_and_a_second_run_goes_on(lab: Lab) -> None:
     target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
-    some, first = lab.search(target, by_setuptools, limits=Limits(tries=2))
+    some, first = lab.search(target, by_setuptools, limits=SearchLimits(tries=2))
     assert (some.finished, len(first.tried), len(some.tries)) == (False, 2, 2)
-    more, second = lab.search(target, by_setuptools, limits=Limits(tries=4), known=some)
+    more, second = lab.search(target, by_setuptools, limits=SearchLimits(tries=4), known=some)
     assert len(more.tries) == 4
     assert len(second.tried) == 2, "the first two were remembered"
-    whole, _ = lab.search(target, by_setuptools, limits=Limits(tries=4))
+    whole, _ = lab.search(target, by_setuptools, limits=SearchLimits(tries=4))
     assert [t.claim for t in more.tries] == [t.claim for t in whole.tries]
 
 
 def test_no_environment_is_tried_twice(lab: Lab) -> None:
     target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
-    trail, tryout = lab.search(target, by_setuptools, limits=Limits(tries=100))
+    trail, tryout = lab.search(target, by_setuptools, limits=SearchLimits(tries=100))
     assert trail.finished
     keys = [h.key for h in tryout.tried]
     assert len(set(keys)) == len(keys)
 
 
 def test_time_is_bounded(lab: Lab) -> None:
-    trail, tryout = lab.search(lab.release(wheel_files()), by_setuptools, limits=Limits(seconds=1))
+    trail, tryout = lab.search(
+        lab.release(wheel_files()), by_setuptools, limits=SearchLimits(seconds=1)
+    )
     assert tryout.tried
     assert trail.status == "identical"
 
 
 def test_a_missing_requirement_is_added(lab: Lab) -> None:
-    def build(hypothesis: Hypothesis) -> Entries | str:
+    def build(hypothesis: WheelHypothesis) -> Entries | str:
         if not any(t.project == "flit-core" for t in hypothesis.tools):
             return "ModuleNotFoundError: No module named 'flit_core'\n"
         return wheel_files()
@@ -237,7 +230,7 @@ def test_what_needs_too_many_bits_is_not_tried(lab: Lab, monkeypatch: pytest.Mon
 
 def test_what_comes_no_nearer_leads_nowhere(lab: Lab) -> None:
     target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
-    _, tryout = lab.search(target, by_setuptools, limits=Limits(tries=100))
+    _, tryout = lab.search(target, by_setuptools, limits=SearchLimits(tries=100))
     kinds = {(h.image, h.epoch, h.clock) for h in tryout.tried}
     assert len(kinds) == 3, "each Python was tried once, with the first way of fixing times"
     others = [h for h in tryout.tried if h.image != tryout.tried[0].image]
@@ -294,7 +287,7 @@ def test_an_order_of_files_becomes_the_seed_that_explains_it(lab: Lab) -> None:
     shipped = wheel_files()
     backwards = dict(reversed(shipped.items()))
 
-    def listed(hypothesis: Hypothesis) -> Entries:
+    def listed(hypothesis: WheelHypothesis) -> Entries:
         return backwards if hypothesis.folder_order == "hashed" else shipped
 
     trail, tryout = lab.search(lab.release(shipped), listed)
@@ -348,7 +341,7 @@ def test_no_seed_is_tried_for_what_it_will_hardly_give(lab: Lab, shipped: list[s
 
 
 def test_a_backend_too_old_for_the_python_is_replaced(lab: Lab) -> None:
-    def build(hypothesis: Hypothesis) -> Entries | str:
+    def build(hypothesis: WheelHypothesis) -> Entries | str:
         version = next(t.version for t in hypothesis.tools if t.project == "setuptools")
         return wheel_files() if version.major == 56 else "AttributeError: gone\n"
 
@@ -367,7 +360,7 @@ def test_single_modes_are_scalars_with_their_bits(lab: Lab) -> None:
     shipped = wheel_files()
     shipped["tool/data.txt"] = replace(shipped["tool/data.txt"], mode=0o755)
 
-    def build(hypothesis: Hypothesis) -> Entries:
+    def build(hypothesis: WheelHypothesis) -> Entries:
         changes = {c.path: int(c.mode, 8) for c in hypothesis.files}
         mode = changes.get("tool/data.txt", 0o644)
         made = wheel_files()
@@ -398,7 +391,7 @@ def test_many_modes_explain_nothing(lab: Lab) -> None:
 def test_a_trail_is_kept_and_read_back(lab: Lab) -> None:
     target = lab.release(wheel_files(metadata=OLD))
     trail, _ = lab.search(target, by_setuptools)
-    kept = TrailFolder(lab.folder / "home", target)
+    kept = JournalFile(lab.folder / "home", target)
     assert kept.load() is None
     kept.save(trail)
     assert kept.load() == trail

@@ -9,7 +9,7 @@ import pytest
 
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from pipelines.infer.debian.source import source_locator
-from pipelines.infer.wheel.target import check_twins, files_on_disk, find_release
+from pipelines.infer.wheel.distributions import check_twins, files_on_disk, find_release
 from tests.infer.workbench import FakeIndex, sdist, source_files, wheel, wheel_files
 
 DAY = datetime(2022, 6, 1, tzinfo=UTC)

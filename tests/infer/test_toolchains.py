@@ -10,8 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from builders.core.errors import InputUnavailableError
-from pipelines.infer.wheel.pythons import PythonImage
-from pipelines.infer.wheel.target import Pin
+from pipelines.infer.target import Pin
+from pipelines.infer.wheel.image import PythonImage
 from pipelines.infer.wheel.toolchain import Resolver, generator_of, parse_requirements
 from tests.infer.workbench import IMAGES, FakeIndex, backends
 

@@ -17,13 +17,22 @@ from packaging.version import Version
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
-from builders.locators.packageindex import IndexFile, Project
-from pipelines.infer.wheel.first import Clues, clues_of
-from pipelines.infer.wheel.hypothesis import Hypothesis
-from pipelines.infer.wheel.pythons import PythonImage
+from builders.core.runid import new_run_id
+from builders.locators.packageindex import IndexFile, Project, ProjectReader
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits, search
+from pipelines.infer.target import Pin, Target
+from pipelines.infer.trial import TrialResult, TrialWorkspace
+from pipelines.infer.wheel.clues import Clues, clues_of
+from pipelines.infer.wheel.hypothesis import WheelHypothesis
+from pipelines.infer.wheel.image import PythonImage
 from pipelines.infer.wheel.sdist import read_sdist
-from pipelines.infer.wheel.shipped import read_wheel
-from pipelines.infer.wheel.tryout import Tried
+from pipelines.infer.wheel.search import WheelStrategy
+from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.look import FileFact
+from pipelines.verify.progress import LogSink
+from pipelines.verify.session import Session
 
 RELEASED = datetime(2022, 6, 1, tzinfo=UTC)
 BUILT = int(datetime(2022, 6, 1, 10, 0, 20, tzinfo=UTC).timestamp())
@@ -175,36 +184,75 @@ def backends() -> FakeIndex:
 
 
 @dataclass
-class FakeTryout:
-    """A `Tryout` that builds wheels in this process, by a rule of the test."""
+class FakeRebuild:
+    """Builds wheels in this process, by a rule of the test, in place of a container."""
 
-    build: Callable[[Hypothesis], Path | str]
+    build: Callable[[WheelHypothesis], Path | str]
     """Returns the wheel that a hypothesis builds to, or the log of a build that fails."""
     published: Digest
-    tried: list[Hypothesis] = field(default_factory=list)
+    tried: list[WheelHypothesis] = field(default_factory=list)
 
-    def run(self, hypothesis: Hypothesis, *, seconds: int) -> Tried:
+    def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
+        """Rebuild and judge as a strategy does."""
         assert seconds > 0
         self.tried.append(hypothesis)
         built = self.build(hypothesis)
         if isinstance(built, str):
-            return Tried(
-                outcome=Outcome.TIMED_OUT if built == TIMED_OUT else Outcome.BUILD_FAILED,
-                verdict=Verdict.NOT_CHECKED,
-                reason="exit code 1",
-                seconds=1.0,
-                log=built,
-            )
-        same = Digest.of(built.read_bytes()) == self.published
-        return Tried(
-            outcome=Outcome.BUILT,
+            outcome = Outcome.TIMED_OUT if built == TIMED_OUT else Outcome.BUILD_FAILED
+            return TrialResult(outcome=outcome, reason="exit code 1", log=built)
+        data = built.read_bytes()
+        own, size = Digest.of(data), len(data)
+        same = own == self.published
+        finding = Finding(
+            name="the wheel",
             verdict=Verdict.IDENTICAL if same else Verdict.DIFFERENT,
             reason="same SHA-256" if same else "the bytes differ",
-            seconds=1.0,
-            rebuilt=built,
+            shipped=ShippedFact(published=self.published, sha256=self.published, size=size),
+            rebuilt=FileFact(sha256=own, size=size),
         )
+        return TrialResult(outcome=Outcome.BUILT, reason="", findings=(finding,), outputs=(built,))
 
 
-def tools_of(hypothesis: Hypothesis) -> Sequence[str]:
+def faked(
+    rebuild: FakeRebuild, wheel_of: Callable[[Pin], Path] | None = None
+) -> type[WheelStrategy]:
+    """Return a strategy that rebuilds by `rebuild`, with the wheels of tools from `wheel_of`."""
+
+    class Faked(WheelStrategy):
+        def __init__(self, target: Target, workspace: TrialWorkspace, index: ProjectReader) -> None:
+            super().__init__(target, workspace, index, wheel_of)
+
+        def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
+            return rebuild.run(hypothesis, seconds=seconds)
+
+    return Faked
+
+
+def searched(
+    target: Target,
+    session: Session,
+    index: ProjectReader,
+    folder: Path,
+    rebuild: FakeRebuild,
+    *,
+    limits: SearchLimits | None = None,
+    known: SearchJournal | None = None,
+) -> SearchJournal:
+    """Search in `folder`, with tools that require nothing."""
+    workspace = TrialWorkspace(session=session, run=new_run_id(), folder=folder)
+    strategy = faked(rebuild, no_requirements(folder))(target, workspace, index)
+    return search(strategy, limits or SearchLimits(), LogSink(), known=known)
+
+
+def no_requirements(folder: Path) -> Callable[[Pin], Path]:
+    """Return a `wheel_of` for tools that require nothing."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "nothing.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
+    return lambda _: path
+
+
+def tools_of(hypothesis: WheelHypothesis) -> Sequence[str]:
     """Return the toolchain as `project version`."""
     return [f"{tool.project} {tool.version}" for tool in hypothesis.tools]

@@ -1,1 +1,1 @@
-"""Recipes for Debian packages, inferred from the source package and the archive."""
+"""Recipes for Debian source packages, inferred from the signed lists of their suite."""

@@ -1,18 +1,20 @@
-"""A Debian .buildinfo: what somebody recorded of one build, read strictly and believed nowhere.
+"""A Debian .buildinfo: the record of one build, read strictly and never trusted.
 
 Format: deb-buildinfo(5), version 1.0, plain or clear-signed. The signature is not verified: a
-record is a hint for a rebuild, and only the rebuilt bytes count. Whatever in it is not as
-dpkg-genbuildinfo writes it is one `UsageError`.
+record is a hint for a rebuild, and only the rebuilt bytes count. Size, characters, fields and rows
+are checked here before python-debian reads them; anything that dpkg-genbuildinfo would not write is
+a `UsageError`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from debian.changelog import ChangeBlock, Changelog, ChangelogParseError
 from debian.deb822 import Deb822
 
 from builders.core.digest import Digest
@@ -30,13 +32,13 @@ _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(?: .*)?")
 _MORE = re.compile(r" .+")
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+~:-]{0,127}"
 _NAME = r"[a-z0-9][a-z0-9+.-]{1,127}"
-_SOURCE = re.compile(rf"({_NAME})(?: \(({_VERSION})\))?")
-_FILE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,15}) ([A-Za-z0-9][A-Za-z0-9.+~:_-]{0,254})")
-_INSTALLED = re.compile(rf"({_NAME}(?::[a-z0-9-]+)?) \(= ({_VERSION})\),?")
-_SETTING = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:\\"|[^"])*)"')
-_PATH = re.compile(r"(?:/[A-Za-z0-9._+~:@=,%-]+)+")
-_ENTRY_HEAD = re.compile(rf"({_NAME}) \(({_VERSION})\) [A-Za-z0-9 -]+; [a-z]+=[a-z, =-]+")
-_ENTRY_END = re.compile(r" -- [^<>]+ <[^<> ]+>  (\S.*)")
+_SOURCE = re.compile(rf"(?P<name>{_NAME})(?: \((?P<version>{_VERSION})\))?")
+_FILE = re.compile(
+    r"(?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]{1,15}) (?P<name>[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,254})"
+)
+_INSTALLED = re.compile(rf"(?P<name>{_NAME}(?::[a-z0-9-]+)?) \(= (?P<version>{_VERSION})\),?")
+_SETTING = re.compile(r'(?P<name>[A-Za-z_][A-Za-z0-9_]*)="(?P<value>(?:\\"|[^"])*)"')
+_PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._+~:@=,%-]+)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,26 +51,26 @@ class RecordedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
-    """What a .buildinfo says; `sha256` is its own digest."""
+    """The content of a .buildinfo; `sha256` is its own digest."""
 
     sha256: Digest
     signed: bool
-    """Whether it carries a signature, which nobody has checked."""
+    """Whether it carries a signature, which nobody has verified."""
     source: str
     source_version: str
     version: str
-    """That of the binary packages: of a rebuild without new source, another than the source's."""
+    """That of the binary packages; in a binNMU another than that of the source."""
     architectures: tuple[str, ...]
     builder: str
-    """The architecture of the machine that built."""
+    """The architecture of the build machine."""
     files: Mapping[str, RecordedFile]
     installed: Mapping[str, str]
-    """Versions of what was installed to build with, by name; foreign ones as `name:arch`."""
+    """Versions of the installed packages, by name; foreign ones as `name:arch`."""
     variables: Mapping[str, str]
     path: str | None = None
     """The folder of the unpacked source."""
     entry: tuple[str, ...] = ()
-    """The lines of the changelog entry that such a rebuild added; empty for any other build."""
+    """The lines of the changelog entry that a binNMU added; empty for any other build."""
 
 
 def load_build_record(path: Path) -> BuildRecord:
@@ -78,167 +80,151 @@ def load_build_record(path: Path) -> BuildRecord:
 
 def read_build_record(data: bytes, *, what: str) -> BuildRecord:
     """Read a .buildinfo; `what` names it in messages. Raises `UsageError`."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _refused(what, got="bytes that are no UTF-8 text", expected="text") from error
-    if odd := next((c for c in text if not (c.isprintable() or c == "\n")), None):
-        raise _refused(what, got=f"the character {odd!a}", expected="printable text")
-    signed, lines = _payload(text, what)
-    fields = _Fields(lines, what)
-    if (form := fields.one("Format")) != _FORMAT:
-        raise _refused(what, got=f"Format: {form[:40]}", expected=f"Format: {_FORMAT}")
-    source = _matched(_SOURCE, fields.one("Source"), what, "Source: name, or name (version)")
-    version = _matched(re.compile(_VERSION), fields.one("Version"), what, "one version")[0]
-    path = fields.maybe("Build-Path")
-    if path is not None and not _clean(path):
-        raise _refused(
-            what, got=f"Build-Path: {path[:80]!a}", expected="an absolute path of plain names"
-        )
+    reader = _Reader(data, what)
+    if (form := reader.field("Format")) != _FORMAT:
+        raise reader.refused(got=f"Format: {form[:40]}", expected=f"Format: {_FORMAT}")
+    source = reader.match(_SOURCE, reader.field("Source"), "Source: name, or name (version)")
+    version = reader.match(re.compile(_VERSION), reader.field("Version"), "one version")[0]
+    path = reader.optional("Build-Path")
+    if path is not None and not _PATH.fullmatch(path):
+        got = f"Build-Path: {path[:80]!a}"
+        raise reader.refused(got=got, expected="an absolute path of plain names")
+    files = reader.rows("Checksums-Sha256", _FILE, "a SHA-256, a size and a plain file name")
+    installed = reader.rows(
+        "Installed-Build-Depends", _INSTALLED, "name (= version), for each installed package"
+    )
+    variables = reader.rows("Environment", _SETTING, 'NAME="value", for each variable')
+    if not files or not installed:
+        missing = "Installed-Build-Depends" if files else "Checksums-Sha256"
+        raise reader.refused(got=f"no {missing}", expected="a .buildinfo file")
+    reader.check_unique(row["name"] for row in files)
+    reader.check_unique(name for name, _ in {(row["name"], row["version"]) for row in installed})
+    reader.check_unique(row["name"] for row in variables)
     return BuildRecord(
         sha256=Digest.of(data),
-        signed=signed,
-        source=source[1],
-        source_version=source[2] or version,
+        signed=reader.signed,
+        source=source["name"],
+        source_version=source["version"] or version,
         version=version,
-        architectures=tuple(fields.one("Architecture").split()),
-        builder=fields.one("Build-Architecture"),
-        files=_files(fields, what),
-        installed=_installed(fields, what),
-        variables=_variables(fields, what),
+        architectures=tuple(reader.field("Architecture").split()),
+        builder=reader.field("Build-Architecture"),
+        files={
+            row["name"]: RecordedFile(size=int(row["size"]), sha256=Digest(row["sha256"]))
+            for row in files
+        },
+        installed={row["name"]: row["version"] for row in installed},
+        variables={row["name"]: row["value"].replace('\\"', '"') for row in variables},
         path=path,
-        entry=_entry(fields, what),
+        entry=reader.entry(),
     )
 
 
-class _Fields:
+def changelog_entry(lines: tuple[str, ...]) -> ChangeBlock:
+    """Read the lines of one changelog entry; raises `ValueError`."""
+    try:
+        blocks = list(Changelog("\n".join(lines), strict=True))
+    except ChangelogParseError as error:
+        raise ValueError(error) from error
+    if len(blocks) != 1:
+        message = f"{len(blocks)} entries"
+        raise ValueError(message)
+    return blocks[0]
+
+
+class _Reader:
     """The fields of the one paragraph of a file, each of them once."""
 
-    def __init__(self, lines: list[str], what: str) -> None:
-        seen = set[str]()
+    def __init__(self, data: bytes, what: str) -> None:
+        self._what = what
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            got = "bytes that are no UTF-8 text"
+            raise self.refused(got=got, expected="text") from error
+        if odd := next((c for c in text if not (c.isprintable() or c == "\n")), None):
+            raise self.refused(got=f"the character {odd!a}", expected="printable text")
+        lines = text.rstrip("\n").split("\n")
+        self.signed = lines[0] == _BEGIN
+        if self.signed:
+            lines = self._signed_text(lines)
+        names = list[str]()
         for number, line in enumerate(lines, start=1):
             if match := _FIELD.fullmatch(line):
-                if match[1].lower() in seen:
-                    raise _refused(what, got=f"{match[1]} twice", expected="each field once")
-                seen.add(match[1].lower())
-            elif not (seen and _MORE.fullmatch(line)):
-                raise _refused(
-                    what,
-                    got=f"{line[:60]!a} in line {number} of its text",
-                    expected="one paragraph of fields",
-                )
-        self._what, self._found = what, Deb822(lines)
+                names.append(match[1].lower())
+            elif not (names and _MORE.fullmatch(line)):
+                got = f"{line[:60]!a} in line {number} of its text"
+                raise self.refused(got=got, expected="one paragraph of fields")
+        self.check_unique(names)
+        self._fields = Deb822(lines)
 
-    def one(self, name: str) -> str:
-        value = self.maybe(name)
+    def field(self, name: str) -> str:
+        """Return the value of a field of one line."""
+        value = self.optional(name)
         if value is None:
-            raise _refused(self._what, got=f"no field {name}", expected="a .buildinfo file")
+            raise self.refused(got=f"no field {name}", expected="a .buildinfo file")
         return value
 
-    def maybe(self, name: str) -> str | None:
+    def optional(self, name: str) -> str | None:
         """Return the value of a field of one line; None when it is not there."""
-        if name not in self._found:
+        if name not in self._fields:
             return None
-        value = str(self._found[name])
+        value = str(self._fields[name])
         if not value or "\n" in value:
-            raise _refused(self._what, got=f"{name}: {value[:60]!a}", expected="one line of text")
+            raise self.refused(got=f"{name}: {value[:60]!a}", expected="one line of text")
         return value
 
-    def rows(self, name: str) -> list[str]:
-        """Return the lines of a field, without the space in front; empty when it is not there."""
-        found = str(self._found.get(name, "")).split("\n")
-        if len(found) > _MAX_ROWS:
-            raise _refused(
-                self._what, got=f"{len(found)} lines of {name}", expected=f"at most {_MAX_ROWS}"
-            )
-        return [found[0], *(line[1:] for line in found[1:])][0 if found[0] else 1 :]
+    def rows(self, name: str, pattern: re.Pattern[str], expected: str) -> list[re.Match[str]]:
+        """Return the lines of a field as matches of `pattern`; none when it is not there."""
+        return [self.match(pattern, line, expected) for line in self._lines(name)]
 
+    def entry(self) -> tuple[str, ...]:
+        """Return the lines of the changelog entry; none when there is none."""
+        lines = tuple("" if line == "." else line for line in self._lines("Binary-Only-Changes"))
+        try:
+            if lines:
+                changelog_entry(lines)
+        except ValueError as error:
+            got = f"Binary-Only-Changes: {lines[0][:60]!a}"
+            raise self.refused(got=got, expected="one changelog entry") from error
+        return lines
 
-def _payload(text: str, what: str) -> tuple[bool, list[str]]:
-    """Return whether a file is clear-signed, and the lines of its text (RFC 9580, section 7)."""
-    lines = text.rstrip("\n").split("\n")
-    if lines[0] != _BEGIN:
-        return False, lines
-    ends = [number for number, line in enumerate(lines) if line == _SIGNATURE]
-    if len(ends) != 1 or lines[-1] != _END or "" not in lines[: ends[0]]:
-        raise _refused(what, got="a broken frame of a signature", expected="one signed text")
-    start = lines.index("")
-    if odd := next((line for line in lines[1:start] if not _HASH.fullmatch(line)), None):
-        raise _refused(what, got=f"{odd[:60]!a} above the signed text", expected="Hash: alone")
-    inner = lines[start + 1 : ends[0]]
-    while inner and not inner[-1]:
-        inner.pop()
-    return True, inner
+    def match(self, pattern: re.Pattern[str], text: str, expected: str) -> re.Match[str]:
+        """Return the match of `pattern` with all of `text`."""
+        match = pattern.fullmatch(text)
+        if match is None:
+            raise self.refused(got=f"{text[:80]!a}", expected=expected)
+        return match
 
+    def check_unique(self, names: Iterable[str]) -> None:
+        """Refuse a name that is there twice."""
+        name, count = next(iter(Counter(names).most_common(1)), ("", 0))
+        if count > 1:
+            raise self.refused(got=f"{name} twice", expected="each name once")
 
-def _files(fields: _Fields, what: str) -> dict[str, RecordedFile]:
-    found = dict[str, RecordedFile]()
-    for row in fields.rows("Checksums-Sha256"):
-        match = _matched(_FILE, row, what, "a SHA-256, a size and a plain file name")
-        if match[3] in found:
-            raise _refused(what, got=f"{match[3]} twice", expected="each file once")
-        found[match[3]] = RecordedFile(size=int(match[2]), sha256=Digest(match[1]))
-    if not found:
-        raise _refused(what, got="no Checksums-Sha256", expected="a SHA-256 for each file")
-    return found
-
-
-def _installed(fields: _Fields, what: str) -> dict[str, str]:
-    found = dict[str, str]()
-    for row in fields.rows("Installed-Build-Depends"):
-        match = _matched(_INSTALLED, row, what, "name (= version), for each installed package")
-        if found.setdefault(match[1], match[2]) != match[2]:
-            raise _refused(what, got=f"{match[1]} in two versions", expected="each package once")
-    if not found:
-        raise _refused(what, got="no Installed-Build-Depends", expected="a .buildinfo file")
-    return found
-
-
-def _variables(fields: _Fields, what: str) -> dict[str, str]:
-    found = dict[str, str]()
-    for row in fields.rows("Environment"):
-        match = _matched(_SETTING, row, what, 'NAME="value", for each variable')
-        if match[1] in found:
-            raise _refused(what, got=f"{match[1]} twice", expected="each variable once")
-        found[match[1]] = match[2].replace('\\"', '"')
-    return found
-
-
-def _entry(fields: _Fields, what: str) -> tuple[str, ...]:
-    rows = ["" if row == "." else row for row in fields.rows("Binary-Only-Changes")]
-    if not rows:
-        return ()
-    end = _ENTRY_END.fullmatch(rows[-1])
-    whole = _ENTRY_HEAD.fullmatch(rows[0]) and end and _is_date(end[1])
-    if not whole or any(row and not row.startswith("  ") for row in rows[1:-1]):
-        raise _refused(
-            what, got=f"Binary-Only-Changes: {rows[0][:60]!a}", expected="one changelog entry"
+    def refused(self, *, got: str, expected: str) -> UsageError:
+        """Return the error for this file."""
+        return UsageError(
+            f"{self._what} is not a .buildinfo that can be used",
+            got=got,
+            expected=expected,
+            todo="Give the file as dpkg-genbuildinfo wrote it",
         )
-    return tuple(rows)
 
+    def _signed_text(self, lines: list[str]) -> list[str]:
+        """Return the lines of a clear-signed text (RFC 9580, section 7)."""
+        ends = [number for number, line in enumerate(lines) if line == _SIGNATURE]
+        if len(ends) != 1 or lines[-1] != _END or "" not in lines[: ends[0]]:
+            raise self.refused(got="a broken signature frame", expected="one signed text")
+        start = lines.index("")
+        if odd := next((line for line in lines[1:start] if not _HASH.fullmatch(line)), None):
+            got = f"{odd[:60]!a} above the signed text"
+            raise self.refused(got=got, expected="Hash: alone")
+        return "\n".join(lines[start + 1 : ends[0]]).rstrip("\n").split("\n")
 
-def _clean(path: str) -> bool:
-    return bool(_PATH.fullmatch(path)) and not {".", ".."} & {*path.split("/")}
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return bool(parsedate_to_datetime(text))
-    except (ValueError, OverflowError):
-        return False
-
-
-def _matched(pattern: re.Pattern[str], text: str, what: str, expected: str) -> re.Match[str]:
-    match = pattern.fullmatch(text)
-    if match is None:
-        raise _refused(what, got=f"{text[:80]!a}", expected=expected)
-    return match
-
-
-def _refused(what: str, *, got: object, expected: object) -> UsageError:
-    return UsageError(
-        f"{what} is not a .buildinfo that can be used",
-        got=got,
-        expected=expected,
-        todo="Give the file as dpkg-genbuildinfo wrote it",
-    )
+    def _lines(self, name: str) -> list[str]:
+        """Return the lines of a field, without the space in front."""
+        first, *more = str(self._fields.get(name, "")).split("\n")
+        if len(more) >= _MAX_ROWS:
+            got = f"{len(more) + 1} lines of {name}"
+            raise self.refused(got=got, expected=f"at most {_MAX_ROWS}")
+        return [*([first] if first else []), *(line[1:] for line in more)]

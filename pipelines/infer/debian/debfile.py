@@ -1,7 +1,7 @@
-"""What a .deb holds, as far as a cause needs it: the start of each file, and the newest time.
+"""The start of each file of a .deb and the newest time, from which causes are derived.
 
-Read forward and bounded like every archive of a vendor; it explains differences, and nothing of it
-reaches a build. Format: deb(5).
+It is read forward and bounded, as every archive of a vendor, and nothing of it reaches a build.
+Format: deb(5).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 
-from builders.archives import ar, tar
-from builders.archives.compressed import DecompressedStream, compression, unpacked_name
+from builders.archives import ar
 from builders.archives.limits import ArchiveLimits, Budget
-from builders.archives.streams import ByteReader, Readable
+from builders.archives.streams import ByteReader
+from pipelines.infer.archive import tarred
 
 _LIMITS = ArchiveLimits(members=50_000, unpacked=1 << 30, seconds=20)
 _HEAD = 16
@@ -45,7 +45,7 @@ class DebContent:
         return next((name for name in above if name in self.heads), path)
 
     def compiled(self, path: str) -> bool:
-        """Say whether a member is, or is part of, what a compiler and a linker made."""
+        """Say whether a member is, or is part of, compiled and linked code."""
         return self.heads.get(self.file_of(path), b"").startswith(_COMPILED)
 
     def helpers(self) -> dict[str, str]:
@@ -71,12 +71,8 @@ def read_deb(stream: BinaryIO) -> DebContent:
         budget.member()
         if outer.body is None or not outer.header.path.startswith(("control.tar", "data.tar")):
             continue
-        name = outer.header.path
-        reader = ByteReader(outer.body)
-        kind = compression(reader.peek(512))
-        body: Readable = DecompressedStream(reader, kind, budget) if kind else reader
-        prefix = (unpacked_name(name) if kind else name) + "/"
-        for entry in tar.tar_entries(ByteReader(body), budget):
+        prefix = outer.header.path.partition(".")[0] + ".tar/"
+        for entry in tarred(ByteReader(outer.body), budget):
             budget.member()
             newest = max(newest, entry.header.mtime or 0)
             if entry.body is not None:
@@ -88,9 +84,9 @@ def read_deb(stream: BinaryIO) -> DebContent:
 
 
 def changelog_date(content: DebContent, package: str, *, upstream: bool = False) -> datetime | None:
-    """Return when a package's version came out, by its own changelog; None where it keeps none.
+    """Return the date of a package's version in its own changelog; None without one.
 
-    With `upstream`, it is when the first package of the same upstream version came out.
+    With `upstream`, it is the date of the first package of the same upstream version.
     """
     for name in ("changelog.Debian.gz", "changelog.gz"):
         packed = content.heads.get(f"data.tar/./usr/share/doc/{package}/{name}")
@@ -113,7 +109,7 @@ def _entries(text: bytes) -> Iterator[tuple[bytes, datetime | None]]:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """Return the start of a gzip file; what cannot be read is empty."""
+    """Return the start of a gzip file; empty for one that cannot be read."""
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(packed, _TEXT)
     except zlib.error:

@@ -7,23 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from debian.deb822 import Deb822
+from debian.deb822 import Deb822, Packages, Sources
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
 from builders.locators.aptstate import STALE_SECONDS, AptState
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-_SOURCE = re.compile(r"([a-z0-9][a-z0-9+.-]+)(?: \(([^)\s]+)\))?")
 _PROVIDED = re.compile(r"(\S+) (\S+)(?: \(= ([^)\s]+)\))?\s*")
-_REBUILD = re.compile(r"\+b[0-9]+")
+_BINNMU = re.compile(r"\+b[0-9]+")
 _PATTERN = re.compile(r"[.+]")
-"""Where no package has a name with one of these, apt takes it for a regular expression."""
+"""apt takes a name with one of these that no package has for a regular expression."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Binary:
-    """One binary package; `size` in bytes. Its version need not be that of its source."""
+class BinaryPackage:
+    """One binary package; `size` in bytes. Its version may differ from that of its source."""
 
     name: str
     version: str
@@ -35,22 +34,20 @@ class Binary:
 
     @property
     def file_name(self) -> str:
-        """Return the name of its file, which never holds an epoch."""
-        plain = self.version.partition(":")[2] or self.version
-        return f"{self.name}_{plain}_{self.architecture}.deb"
+        """Return the name of its file."""
+        return deb_name(self.name, self.version, self.architecture)
 
     @property
-    def rebuilt_alone(self) -> bool:
-        """Say whether it was rebuilt after its source came out: `+b1` behind the same version."""
-        return bool(
-            self.version.startswith(self.source_version)
-            and _REBUILD.fullmatch(self.version.removeprefix(self.source_version))
+    def is_binnmu(self) -> bool:
+        """Say whether it was rebuilt without a new source: `+b1` behind the same version."""
+        return self.version.startswith(self.source_version) and bool(
+            _BINNMU.fullmatch(self.version.removeprefix(self.source_version))
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """A package that stands in for another name; without a version it satisfies none."""
+    """A package that provides another name; without a version it satisfies no bound."""
 
     package: str
     version: str | None
@@ -69,40 +66,40 @@ class SourceEntry:
     fields: Mapping[str, str]
 
 
-class Index(Protocol):
+class PackageIndex(Protocol):
     """The packages of one suite."""
 
     def source(self, name: str, version: str) -> SourceEntry | None:
         """Return a source package; None when it is not listed."""
 
-    def binaries(self, names: Sequence[str]) -> tuple[Binary, ...]:
+    def binaries(self, names: Sequence[str]) -> tuple[BinaryPackage, ...]:
         """Return every listed version of the packages of these names."""
 
     def providers(self, name: str) -> tuple[Provider, ...]:
         """Return the packages that provide `name`, sorted by name."""
 
 
-class SuiteIndex:
-    """An `Index` of a private apt state, whose lists are fetched anew when they are stale."""
+class AptIndex:
+    """A `PackageIndex` of a private apt state, whose lists are fetched anew when they are old."""
 
     def __init__(self, state: AptState) -> None:
-        """Ask `state`."""
+        """Query `state`."""
         self._state = state
         self._all: frozenset[str] | None = None
 
     def source(self, name: str, version: str) -> SourceEntry | None:
-        """Return a source package; see `Index`."""
-        return read_source(self._ask("showsrc", [name]), name, version)
+        """Return a source package; see `PackageIndex`."""
+        return read_source(self._query("showsrc", [name]), name, version)
 
-    def binaries(self, names: Sequence[str]) -> tuple[Binary, ...]:
-        """Return packages; see `Index`."""
-        return read_binaries(self._ask("show", names))
+    def binaries(self, names: Sequence[str]) -> tuple[BinaryPackage, ...]:
+        """Return packages; see `PackageIndex`."""
+        return read_binaries(self._query("show", names))
 
     def providers(self, name: str) -> tuple[Provider, ...]:
-        """Return providers; see `Index`."""
-        return read_providers(self._ask("showpkg", [name]))
+        """Return providers; see `PackageIndex`."""
+        return read_providers(self._query("showpkg", [name]))
 
-    def _ask(self, action: str, names: Sequence[str]) -> str:
+    def _query(self, action: str, names: Sequence[str]) -> str:
         known = [name for name in names if _NAME.fullmatch(name)]
         if not known:
             return ""
@@ -122,12 +119,12 @@ class SuiteIndex:
 
 
 def read_source(text: str, name: str, version: str) -> SourceEntry | None:
-    """Read what `apt-cache showsrc` says; raises `InputMismatchError` for an entry without .dsc."""
-    for entry in Deb822.iter_paragraphs(text, use_apt_pkg=False):
+    """Read the output of `apt-cache showsrc`; raises `InputMismatchError` without one .dsc."""
+    for entry in Sources.iter_paragraphs(text, use_apt_pkg=False):
         if entry.get("Package") != name or entry.get("Version") != version:
             continue
-        rows = [line.split() for line in str(entry.get("Checksums-Sha256", "")).splitlines()]
-        listed = {row[2]: row[0] for row in rows if len(row) == 3 and row[2].endswith(".dsc")}
+        sums = _rows(entry, "Checksums-Sha256")
+        listed = {r["name"]: r["sha256"] for r in sums if r.get("name", "").endswith(".dsc")}
         if len(listed) != 1:
             raise InputMismatchError(
                 f"the signed list names no .dsc of source {name} {version}",
@@ -135,68 +132,62 @@ def read_source(text: str, name: str, version: str) -> SourceEntry | None:
                 expected="one",
             )
         ((dsc, sha256),) = listed.items()
-        debs, udebs = _packages(entry)
+        rows = [row for row in _rows(entry, "Package-List") if "package-type" in row]
+        kinds = {row["package"]: row["package-type"] for row in rows}
+        if not kinds:  # an old source
+            names = re.split(r"[,\s]+", str(entry.get("Binary", "")))
+            kinds = dict.fromkeys(names, "deb")
+        known = sorted(filter(_NAME.fullmatch, kinds))
         return SourceEntry(
             name=name,
             version=version,
             dsc=dsc,
             sha256=Digest(sha256),
-            debs=debs,
-            udebs=udebs,
+            debs=tuple(package for package in known if kinds[package] == "deb"),
+            udebs=tuple(package for package in known if kinds[package] == "udeb"),
             fields={key: str(value) for key, value in entry.items() if key.startswith("Build-")},
         )
     return None
 
 
-def read_binaries(text: str) -> tuple[Binary, ...]:
-    """Read what `apt-cache show` says, sorted by name and version as text."""
-    return tuple(
-        sorted(
-            (_binary(entry) for entry in Deb822.iter_paragraphs(text, use_apt_pkg=False)),
-            key=lambda binary: (binary.name, binary.version, binary.architecture),
+def read_binaries(text: str) -> tuple[BinaryPackage, ...]:
+    """Read the output of `apt-cache show`, sorted by name and version as text."""
+    found = (
+        BinaryPackage(
+            name=str(entry["Package"]),
+            version=str(entry["Version"]),
+            architecture=str(entry["Architecture"]),
+            source=str(entry.source),
+            source_version=str(entry.source_version),
+            size=int(entry["Size"]),
+            sha256=Digest(str(entry["SHA256"])),
         )
+        for entry in Packages.iter_paragraphs(text, use_apt_pkg=False)
     )
+    return tuple(sorted(found, key=lambda found: (found.name, found.version, found.architecture)))
 
 
 def read_providers(text: str) -> tuple[Provider, ...]:
-    """Read the end of what `apt-cache showpkg` says."""
+    """Read the end of the output of `apt-cache showpkg`."""
     lines = text.partition("Reverse Provides: \n")[2].splitlines()
-    found = (_PROVIDED.fullmatch(line) for line in lines)
-    pairs = {(m[1], m[3]) for m in found if m}
+    pairs = {(m[1], m[3]) for m in map(_PROVIDED.fullmatch, lines) if m}
     return tuple(
         Provider(package=package, version=version)
         for package, version in sorted(pairs, key=lambda pair: (pair[0], pair[1] or ""))
     )
 
 
-def _binary(entry: Deb822) -> Binary:
-    name, version = str(entry["Package"]), str(entry["Version"])
-    match = _SOURCE.fullmatch(str(entry.get("Source", name)))
-    return Binary(
-        name=name,
-        version=version,
-        architecture=str(entry["Architecture"]),
-        source=match[1] if match else name,
-        source_version=(match[2] if match else None) or version,
-        size=int(entry["Size"]),
-        sha256=Digest(str(entry["SHA256"])),
-    )
+def deb_name(name: str, version: str, architecture: str) -> str:
+    """Return the name of the file of a package, which never has the epoch of its version."""
+    return f"{name}_{without_epoch(version)}_{architecture}.deb"
 
 
-def _packages(entry: Deb822) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the packages of a source by kind: its Package-List, in old sources its Binary."""
-    kinds = dict(_listed(entry))
-    if not kinds:
-        kinds = dict.fromkeys(re.split(r"[,\s]+", str(entry.get("Binary", ""))), "deb")
-    known = sorted(name for name in kinds if _NAME.fullmatch(name))
-    return (
-        tuple(name for name in known if kinds[name] == "deb"),
-        tuple(name for name in known if kinds[name] == "udeb"),
-    )
+def without_epoch(version: str) -> str:
+    """Return a version without its epoch."""
+    return version.partition(":")[2] or version
 
 
-def _listed(entry: Deb822) -> Iterator[tuple[str, str]]:
-    for line in str(entry.get("Package-List", "")).splitlines():
-        words = line.split()
-        if len(words) >= 2:
-            yield words[0], words[1]
+def _rows(entry: Deb822, field: str) -> Iterator[Mapping[str, str]]:
+    """Yield the rows of a field that python-debian has split; a field of one line is one row."""
+    found = entry.get(field, [])
+    yield from [found] if isinstance(found, Mapping) else found

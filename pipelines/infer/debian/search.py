@@ -1,247 +1,304 @@
-"""From the purl of a Debian source package to the recipe that rebuilds all that it ships.
+"""The search for the recipe of a Debian source package, rebuilt to all that it ships.
 
-Hypotheses are few and typed: the image with what Build-Depends names, and words of
-DEB_BUILD_OPTIONS that debhelper documents. The first try at which every artefact is identical ends
-the search; else the nearest is kept, with the causes that remain.
+Hypotheses are few and typed: the image with the build dependencies, and words of DEB_BUILD_OPTIONS
+that debhelper documents. What a .buildinfo recorded is tried first.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from builders.core.digest import Digest, canonical_json
+from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import ImageUnavailableError, InputMismatchError, InputUnavailableError
+from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.inputs.collect import collect_inputs
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from pipelines.infer.debian.buildinfo import BuildRecord
-from pipelines.infer.debian.causes import Case, Cause, DebianCause, causes, failure, trimmed
-from pipelines.infer.debian.draft import Attempt, debian_draft
+from pipelines.infer.debian.causes import (
+    DebianCause,
+    build_failure,
+    debian_causes,
+    first_trimmed,
+)
+from pipelines.infer.debian.comparison import (
+    DatedTool,
+    PackagePair,
+    compare_packages,
+    dated_tools,
+)
+from pipelines.infer.debian.draft import debian_draft, draft_notes
+from pipelines.infer.debian.hypothesis import DebianHypothesis
 from pipelines.infer.debian.image import (
-    Lacking,
     base_image,
-    exact_words,
+    first_image,
     installed,
-    lacking,
-    nearest_image,
+    missing_packages,
+    pinned_packages,
 )
-from pipelines.infer.debian.index import Index, SuiteIndex
-from pipelines.infer.debian.record import RECORDED_BY, Recorded, recorded_package, understood
+from pipelines.infer.debian.index import AptIndex, PackageIndex, deb_name
+from pipelines.infer.debian.recorded import (
+    RECORDED_BY,
+    RecordedBuild,
+    read_recorded_build,
+    with_record,
+)
 from pipelines.infer.debian.source import SourcePackage, find_source_package, source_locator
-from pipelines.infer.debian.trail import Done, source_trail, untried_trail
-from pipelines.infer.debian.tryout import ContainerSourceTryout, SourceTryout
-from pipelines.infer.debian.versions import shown_strays, strays
-from pipelines.infer.trail import (
-    Trail,
-    TrailFolder,
+from pipelines.infer.debian.versions import show_mismatches, version_mismatches
+from pipelines.infer.draft import load_draft
+from pipelines.infer.journal import (
+    JournalFile,
+    RemainingCause,
+    Scalar,
+    SearchJournal,
+    Status,
+    basis_digest,
 )
-from pipelines.infer.wheel.draft import load_draft
-from pipelines.infer.wheel.search import Limits
-from pipelines.infer.wheel.tryout import bench
-from pipelines.verify.progress import LogSink, Sink
+from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, untried
+from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
+from pipelines.judge.finding import worst
+from pipelines.judge.look import FileFact
 from pipelines.verify.session import Session
 
 RULES = 2
-"""Raised whenever the search would go another way, so that old trails are not taken for new."""
+"""Raised whenever the search would go another way, so that old journals are not reused."""
 _SHOWN = 3
+DebianTrial = Trial[DebianHypothesis]
 
 
 def infer_debian(
     purl: str,
-    shop: Session,
-    limits: Limits | None = None,
-    index: Index | None = None,
+    session: Session,
+    limits: SearchLimits | None = None,
+    index: PackageIndex | None = None,
     record: BuildRecord | None = None,
-) -> Trail:
-    """Find a recipe for `pkg:deb/debian/NAME@VERSION?arch=source`, or what stands in its way.
+) -> SearchJournal:
+    """Search a recipe for `pkg:deb/debian/NAME@VERSION?arch=source`, and keep the journal.
 
-    What a `record` of the build says is tried first. Raises `UsageError` for what is no such purl,
-    or a record of something else; `InputUnavailableError` for a source that its suite does not
-    list; `InputMismatchError` for a record of other files than those that are shipped;
-    `RebuildError` where the center's own machinery fails.
+    Raises `UsageError` for what is no such purl, or a record of something else;
+    `InputUnavailableError` for a source that its suite does not list; `InputMismatchError` for a
+    record of other files than those that are shipped; `RebuildError` where the center's own
+    machinery fails.
     """
-    limits = limits or Limits()
     locator = source_locator(purl)
-    known = index or SuiteIndex(shop.states.of(locator.distro))
-    recorded = understood(record, locator.name, locator.version) if record else None
-    profiles = recorded.around.profiles if recorded else ()
-    package = find_source_package(locator, known, profiles)
+    index = index or AptIndex(session.states.of(locator.distro))
+    recorded = read_recorded_build(record, locator.name, locator.version) if record else None
+    profiles = recorded.environment.profiles if recorded else ()
+    package = find_source_package(locator, index, profiles)
     if recorded:
-        package = recorded_package(package, recorded)
+        package = with_record(package, recorded)
     base = base_image(package.suite)
-    basis = _basis(base, shop, record)
-    kept = TrailFolder(shop.center.home, package.target)
-    before = kept.load()
-    if before and before.basis == basis and before.finished and _has_images(before, shop):
-        return before
-    if obstacle := _unavailable(package, base, shop):
-        return untried_trail(package, "not available", obstacle)
-    start = time.monotonic()
-    trail = _found(package, base, known, shop, limits, recorded)
-    spent = round(time.monotonic() - start, 3)
-    trail = trail.model_copy(update={"seconds": spent, "basis": basis})
-    kept.save(trail)
-    return trail
+    basis = debian_basis(base, session.images, record)
+    known = JournalFile(session.center.home, package.target, basis).load()
+    if known and known.finished and _has_images(known, session.images):
+        return known
+    if obstacle := _fetch(package, base, session):  # not kept: it may be served tomorrow
+        return _untried(package, obstacle, available=False)
+    file = JournalFile(session.center.home, package.target, basis)
+    return file.save(_search(package, base, index, session, limits or SearchLimits(), recorded))
 
 
-def search(
-    package: SourcePackage,
-    first: Attempt,
-    tryout: SourceTryout,
-    limits: Limits,
-    progress: Sink | None = None,
-) -> Trail:
-    """Try `first`, then what its result suggests, within the limits; the trail has no time yet."""
-    until = time.monotonic() + limits.seconds
-    queue, done = [first], list[Done]()
-    while queue and len(done) < max(1, limits.tries):
-        left = max(1, int(until - time.monotonic()))
-        if done and left == 1:
-            break
-        attempt = queue.pop(0)
-        shown = " ".join(attempt.options) or "no options"
-        (progress or LogSink()).step(package.target.release, f"try {len(done) + 1}: {shown}")
-        last = Done(attempt=attempt, tried=tryout.run(attempt, seconds=left))
-        done.append(last)
-        if last.identical:
-            break
-        seen = {each.attempt.options for each in done} | {each.options for each in queue}
-        queue += [idea for idea in _ideas(package, last, tryout) if idea.options not in seen]
-    best = min(done, key=lambda each: each.nearness)
-    if best.identical:
-        return source_trail(package, done, best, (), finished=True)
-    found = tuple(_causes(package, best, tryout))
-    ended = best.tried.outcome is not Outcome.TIMED_OUT
-    return source_trail(package, done, best, found, finished=ended and not queue)
+def debian_basis(base: str, images: ImageCatalogue, record: BuildRecord | None) -> Digest:
+    """Return the digest of all that decides a search, but the source and its suite."""
+    method = "debian-binnmu" if record and record.entry else "debian"
+    recorded = {"record": str(record.sha256)} if record else {}
+    return basis_digest(
+        RULES,
+        [launcher_bytes(), METHODS[method].script_bytes()],
+        image=str(claimed_digest(base, images)),
+        **recorded,
+    )
 
 
-def _has_images(trail: Trail, shop: Session) -> bool:
-    """Say whether the images of all tries are still known: a recipe must name one that is."""
-    return all(shop.images.has_lock(str(each.values["image"])) for each in trail.tries)
+class DebianStrategy(SearchStrategy[DebianHypothesis]):
+    """Searches the options with which a source package is rebuilt to its shipped packages."""
+
+    def __init__(
+        self, package: SourcePackage, first: DebianHypothesis, workspace: TrialWorkspace
+    ) -> None:
+        """Begin with `first`."""
+        shipped = {
+            pin.name: FileFact(sha256=pin.sha256, size=package.sizes[pin.name])
+            for pin in package.artefacts
+        }
+        super().__init__(package.target, package.artefact, shipped, workspace)
+        self._package, self._first = package, first
+        self._pairs_of: dict[int, tuple[PackagePair, ...]] = {}
+
+    def first(self) -> DebianHypothesis:
+        """Return the hypothesis to begin with."""
+        return self._first
+
+    def next(
+        self, trials: Sequence[DebianTrial], queue: Sequence[DebianHypothesis]
+    ) -> list[DebianHypothesis]:
+        """Append what the last trial suggests."""
+        return [*queue, *self._suggestions(trials[-1])]
+
+    def _suggestions(self, trial: DebianTrial) -> Iterator[DebianHypothesis]:
+        hypothesis, options = trial.hypothesis, trial.hypothesis.options
+        if trial.record.outcome is not Outcome.BUILT:
+            return
+        if "notrimdch" not in options and (path := first_trimmed(self._pairs(trial))):
+            reason = f"{path} is longer as shipped: a newer debhelper cuts old entries"
+            yield hypothesis.with_options((*options, "notrimdch"), reason)
+        # The tests may leave files behind; where all is explained without them, they did not.
+        names = {cause.name for cause in self.causes(trial)} if "nocheck" in options else set()
+        if DebianCause.UNEXPLAINED in names:
+            recorded = hypothesis.environment.options
+            rest = (option for option in options if option != "nocheck")
+            whole = tuple(dict.fromkeys((*recorded, *rest)))
+            yield hypothesis.with_options(whole, RECORDED_BY if recorded else "")
+
+    def scalars(self, hypothesis: DebianHypothesis) -> tuple[Scalar, ...]:
+        """Return the values that were recorded, or chosen by looking at the shipped files."""
+        return hypothesis.scalars()
+
+    def judge(self, result: TrialResult) -> tuple[Verdict, str]:
+        """Return the worst verdict, and the reasons of those that are not identical."""
+        if result.outcome is not Outcome.BUILT:
+            return worst(result.findings), result.reason or str(result.outcome)
+        off = [f for f in result.findings if f.verdict is not Verdict.IDENTICAL]
+        reason = "; ".join(f"{f.name}: {f.reason}" for f in off[:_SHOWN])
+        return worst(result.findings), reason or "same SHA-256"
+
+    def distance(self, trial: DebianTrial) -> tuple[float, ...]:
+        """Compare by the number of identical packages, then of members that differ."""
+        same = sum(f.verdict is Verdict.IDENTICAL for f in trial.result.findings)
+        off = sum(len(pair.paths()) for pair in self._pairs(trial))
+        return trial.record.outcome is not Outcome.BUILT, -same, off
+
+    def is_final(self, trial: DebianTrial) -> bool:
+        """Say whether the trial ended before its time, which is all that the search had."""
+        return trial.record.outcome is not Outcome.TIMED_OUT
+
+    def notes(self, hypothesis: DebianHypothesis) -> tuple[str, ...]:
+        """Return what is odd about the release, and recorded versions that are missing."""
+        return draft_notes(self._package, hypothesis)
+
+    def draft(self, hypothesis: DebianHypothesis) -> str:
+        """Return the recipe that is rebuilt in a trial."""
+        return debian_draft(self._package, hypothesis)
+
+    def explained_draft(self, trial: DebianTrial, journal: SearchJournal) -> str:
+        """Return the recipe of a trial, with the causes that remain."""
+        verdict, causes = trial.record.verdict, journal.causes
+        return debian_draft(self._package, trial.hypothesis, verdict=verdict, remaining=causes)
+
+    def causes(self, trial: DebianTrial) -> tuple[RemainingCause, ...]:
+        """Return the causes that packages, findings or the build log show."""
+        result = trial.result
+        if result.outcome is not Outcome.BUILT:
+            return (build_failure(result.outcome, result.log, result.reason),)
+        rows = [*self._known_causes(trial.hypothesis)]
+        if pairs := self._pairs(trial):
+            rows += debian_causes(pairs, self.tools(trial.hypothesis))
+        return (*rows, *self._causes_of_findings(result))
+
+    def _known_causes(self, hypothesis: DebianHypothesis) -> Iterator[RemainingCause]:
+        """Yield the causes that were known before anything was built."""
+        binnmus = self._package.binnmus
+        if binnmus and hypothesis.environment.entry is None:
+            names = ", ".join(f"{b.name} {b.version}" for b in binnmus[:_SHOWN])
+            detail = f"{names}: the changelog entry of that rebuild is in no source"
+            yield RemainingCause(name=DebianCause.REBUILT_ALONE, detail=detail)
+        if detail := show_mismatches(hypothesis.mismatches, named=_SHOWN):
+            yield RemainingCause(name=DebianCause.RECORDED, detail=detail)
+
+    def _causes_of_findings(self, result: TrialResult) -> Iterator[RemainingCause]:
+        """Yield a cause for each package without a match; a binNMU has another version."""
+        binnmus = self._package.binnmus
+        shipped = {binary.file_name for binary in binnmus}
+        rebuilt = {deb_name(b.name, b.source_version, b.architecture) for b in binnmus}
+        for finding in result.findings:
+            name, verdict = finding.name, finding.verdict
+            if verdict is Verdict.MISSING and name not in shipped:
+                yield RemainingCause(name=DebianCause.MISSING, detail=name)
+            elif verdict is Verdict.UNEXPECTED and name not in rebuilt:
+                yield RemainingCause(name=DebianCause.UNEXPECTED, detail=name)
+            elif verdict is Verdict.NOT_CHECKED:
+                detail = f"{name}: {finding.reason}"
+                yield RemainingCause(name=DebianCause.UNEXPLAINED, detail=detail)
+
+    def pairs(self, result: TrialResult) -> tuple[PackagePair, ...]:
+        """Return the packages that differ, read on both sides."""
+        return compare_packages(self._workspace.session, self._package.artefacts, result)
+
+    def tools(self, hypothesis: DebianHypothesis) -> tuple[DatedTool, ...]:
+        """Return the tools that made the bytes of a trial."""
+        return dated_tools(self._workspace.session, hypothesis.image, hypothesis.added)
+
+    def _pairs(self, trial: DebianTrial) -> tuple[PackagePair, ...]:
+        number = trial.record.number
+        if number not in self._pairs_of:
+            self._pairs_of[number] = self.pairs(trial.result)
+        return self._pairs_of[number]
 
 
-def _unavailable(package: SourcePackage, base: str, shop: Session) -> Cause | None:
-    """Fetch the source, and return why it cannot be had; None when it is there."""
+def _has_images(journal: SearchJournal, images: ImageCatalogue) -> bool:
+    """Say whether the images of all trials are still known: a recipe must name one that is."""
+    return all(images.has_lock(str(record.values["image"])) for record in journal.tries)
+
+
+def _fetch(package: SourcePackage, base: str, session: Session) -> RemainingCause | None:
+    """Fetch the source, and return why that is not possible; None when it is there."""
     if not package.artefacts:
         name = DebianCause.ONLY_UDEBS if package.udebs else DebianCause.NOT_SHIPPED
         detail = ", ".join(package.udebs) or "no package of this version in the suite"
-        return Cause(name=name, detail=detail)
-    draft = debian_draft(package, Attempt(image=base, options=()))
+        return RemainingCause(name=name, detail=detail)
+    draft = debian_draft(package, DebianHypothesis(image=base, options=()))
     try:
-        collect_inputs(load_draft(draft, shop.workdir), shop.vault, shop.fetcher, shop.workdir)
+        loaded = load_draft(draft, session.workdir)
+        collect_inputs(loaded, session.vault, session.fetcher, session.workdir)
     except InputUnavailableError as error:
-        return Cause(name=DebianCause.NOT_SERVED, detail=str(error))
+        return RemainingCause(name=DebianCause.NOT_SERVED, detail=str(error))
     except InputMismatchError as error:
-        return Cause(name=DebianCause.MISMATCH, detail=str(error))
+        return RemainingCause(name=DebianCause.MISMATCH, detail=str(error))
     return None
 
 
-def _found(
+def _search(
     package: SourcePackage,
     base: str,
-    index: Index,
-    shop: Session,
-    limits: Limits,
-    recorded: Recorded | None,
-) -> Trail:
-    have = installed(base, shop.images)
-    short = lacking(package.needs, have, index)
-    if obstacle := _obstacle(short):
-        return untried_trail(package, "build failed", obstacle)
-    wishes = [short.packages]
-    listed = index.binaries(sorted(recorded.record.installed)) if recorded else ()
+    index: PackageIndex,
+    session: Session,
+    limits: SearchLimits,
+    recorded: RecordedBuild | None,
+) -> SearchJournal:
+    have = installed(base, session.images)
+    missing = missing_packages(package.depends, have, index)
+    for name, found in (
+        (DebianCause.UNMET, missing.unmet),
+        (DebianCause.CONFLICT, missing.conflicts),
+    ):
+        if found:
+            return _untried(package, RemainingCause(name=name, detail=", ".join(found)))
+    choices = [missing.packages]
+    suite = index.binaries(sorted(recorded.record.installed)) if recorded else ()
     if recorded:
-        exact = exact_words(short.packages, strays(recorded.record, have, listed))
-        wishes = list(dict.fromkeys((exact, *wishes)))
+        mismatches = version_mismatches(recorded.record, have, suite)
+        pinned = pinned_packages(missing.packages, mismatches)
+        choices = list(dict.fromkeys((pinned, *choices)))
     try:
-        image, added = nearest_image(base, wishes, shop, package.target.release)
+        image, added = first_image(base, choices, session, package.target.release)
     except (ImageUnavailableError, InputUnavailableError) as error:
-        detail = f"{', '.join(short.packages)}: {error}"
-        return untried_trail(
-            package, "build failed", Cause(name=DebianCause.NO_IMAGE, detail=detail)
-        )
-    first = Attempt(image=image, options=("nocheck",), added=added)
+        detail = f"{', '.join(missing.packages)}: {error}"
+        return _untried(package, RemainingCause(name=DebianCause.NO_IMAGE, detail=detail))
+    first = DebianHypothesis(image=image, options=("nocheck",), added=added)
     if recorded:
-        first = first.with_record(recorded, installed(image, shop.images), listed)
-    with bench(shop) as (run, folder):
-        return search(
-            package, first, ContainerSourceTryout(shop, package, run, folder), limits, shop.progress
-        )
+        first = first.with_record(recorded, installed(image, session.images), suite)
+    with trial_workspace(session) as workspace:
+        strategy = DebianStrategy(package, first, workspace)
+        return search(strategy, replace(limits, one=limits.seconds), session.progress)
 
 
-def _obstacle(short: Lacking) -> Cause | None:
-    if short.unmet:
-        return Cause(name=DebianCause.UNMET, detail=", ".join(short.unmet))
-    if short.conflicts:
-        return Cause(name=DebianCause.CONFLICT, detail=", ".join(short.conflicts))
-    return None
-
-
-def _ideas(package: SourcePackage, last: Done, tryout: SourceTryout) -> Iterator[Attempt]:
-    """Yield what a try that was not identical suggests, likely ideas first."""
-    options, tried = last.attempt.options, last.tried
-    if tried.outcome is not Outcome.BUILT:
-        return
-    if "notrimdch" not in options and (seen := trimmed(tried.contrasts)):
-        yield last.attempt.with_options(
-            (*options, "notrimdch"),
-            f"{seen} is longer as shipped: a newer debhelper cuts old entries",
-        )
-    # The tests may leave files behind; where all is explained without them, they did not.
-    recorded = last.attempt.around.options
-    if "nocheck" in options and _unexplained(package, last, tryout):
-        rest = (option for option in options if option != "nocheck")
-        whole = tuple(dict.fromkeys((*recorded, *rest)))
-        yield last.attempt.with_options(whole, RECORDED_BY if recorded else "")
-
-
-def _unexplained(package: SourcePackage, last: Done, tryout: SourceTryout) -> bool:
-    return any(c.name is DebianCause.UNEXPLAINED for c in _causes(package, last, tryout))
-
-
-def _causes(package: SourcePackage, done: Done, tryout: SourceTryout) -> Iterator[Cause]:
-    tried = done.tried
-    if tried.outcome is not Outcome.BUILT:
-        yield failure(tried.outcome, tried.log, tried.reason)
-        return
-    if package.rebuilt_alone and done.attempt.around.entry is None:
-        shown = ", ".join(f"{b.name} {b.version}" for b in package.rebuilt_alone[:_SHOWN])
-        yield Cause(
-            name=DebianCause.REBUILT_ALONE,
-            detail=f"{shown}: the changelog entry of that rebuild is in no source",
-        )
-    if shown := shown_strays(done.attempt.strays, named=_SHOWN):
-        yield Cause(name=DebianCause.RECORDED, detail=shown)
-    if tried.contrasts:
-        yield from causes(Case(contrasts=tried.contrasts, tools=tryout.tools(done.attempt)))
-    alone = {b.file_name for b in package.rebuilt_alone}
-    twins = {
-        f"{b.name}_{_plain(b.source_version)}_{b.architecture}.deb" for b in package.rebuilt_alone
-    }
-    for finding in tried.findings:
-        if finding.verdict is Verdict.MISSING and finding.name not in alone:
-            yield Cause(name=DebianCause.MISSING, detail=finding.name)
-        elif finding.verdict is Verdict.UNEXPECTED and finding.name not in twins:
-            yield Cause(name=DebianCause.UNEXPECTED, detail=finding.name)
-        elif finding.verdict is Verdict.NOT_CHECKED:
-            yield Cause(name=DebianCause.UNEXPLAINED, detail=f"{finding.name}: {finding.reason}")
-
-
-def _plain(version: str) -> str:
-    return version.partition(":")[2] or version
-
-
-def _basis(base: str, shop: Session, record: BuildRecord | None) -> Digest:
-    """Return a digest of what decides how a search goes, but the source and its suite."""
-    method = "debian-binnmu" if record and record.entry else "debian"
-    scripts = [launcher_bytes(), METHODS[method].script_bytes()]
-    known = {
-        "image": str(claimed_digest(base, shop.images)),
-        "rules": RULES,
-        "scripts": [str(Digest.of(script)) for script in scripts],
-        **({"record": str(record.sha256)} if record else {}),
-    }
-    return Digest.of(canonical_json(known))
+def _untried(
+    package: SourcePackage, cause: RemainingCause, *, available: bool = True
+) -> SearchJournal:
+    status: Status = "build failed" if available else "not available"
+    return untried(
+        package.target, package.artefact, status, f"{cause.name}: {cause.detail}", (cause,)
+    )

@@ -1,6 +1,6 @@
 """A Debian source package by its purl: what it is, and what its suite ships of it.
 
-Everything here is said by the signed lists of the suite, before a file is fetched.
+Everything here is read from the signed lists of the suite, before a file is fetched.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from packageurl import PackageURL
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import InputUnavailableError, UsageError
 from builders.locators import PurlLocator, parse_locator
-from pipelines.infer.debian.index import Binary, Index
-from pipelines.infer.debian.needs import Needs, read_needs
-from pipelines.infer.wheel.target import Pin, Target, no_release
+from pipelines.infer.debian.builddepends import BuildDepends, read_build_depends
+from pipelines.infer.debian.index import BinaryPackage, PackageIndex, without_epoch
+from pipelines.infer.target import Pin, Target, release_locator
+
+_EXPECTED = "pkg:deb/debian/NAME@VERSION?arch=source"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +25,19 @@ class SourcePackage:
     """A source package; `sizes` of its artefacts in bytes, by file name."""
 
     target: Target
-    """Its `shipped` pin stands for all artefacts."""
     suite: str
     artefacts: tuple[Pin, ...]
     sizes: dict[str, int]
-    needs: Needs
+    depends: BuildDepends
     udebs: tuple[str, ...] = ()
     """Packages for the installer: built, and by rule not judged."""
-    rebuilt_alone: tuple[Binary, ...] = ()
+    binnmus: tuple[BinaryPackage, ...] = ()
     """Artefacts that Debian rebuilt without a new source."""
+
+    @property
+    def artefact(self) -> str:
+        """Return the names of all artefacts."""
+        return ", ".join(pin.name for pin in self.artefacts)
 
 
 def is_debian(purl: str) -> bool:
@@ -41,27 +47,17 @@ def is_debian(purl: str) -> bool:
 
 def source_locator(purl: str) -> PurlLocator:
     """Read the purl of a source package; raises `UsageError`."""
-    try:
-        locator = parse_locator(purl)
-    except ValueError as error:
-        raise no_release(
-            error,
-            "pkg:deb/debian/NAME@VERSION?arch=source",
-            None if "arch=" in purl else "Add ?arch=source: whole source packages are rebuilt",
-        ) from error
-    if not isinstance(locator, PurlLocator) or locator.type != "deb" or locator.arch != "source":
-        raise UsageError(
-            "only whole source packages are rebuilt",
-            got=purl,
-            expected="pkg:deb/debian/NAME@VERSION?arch=source",
-        )
+    todo = None if "arch=" in purl else "Add ?arch=source: whole source packages are rebuilt"
+    locator = release_locator(purl, _EXPECTED, todo)
+    if locator is None or locator.type != "deb" or locator.arch != "source":
+        raise UsageError("only whole source packages are rebuilt", got=purl, expected=_EXPECTED)
     return locator
 
 
 def find_source_package(
-    locator: PurlLocator, index: Index, profiles: Collection[str] = ()
+    locator: PurlLocator, index: PackageIndex, profiles: Collection[str] = ()
 ) -> SourcePackage:
-    """Find a source package and its binaries, and what it needs with these build profiles.
+    """Find a source package and its binaries; its build dependencies are those with `profiles`.
 
     Raises `InputUnavailableError` for a source that is not listed, `InputMismatchError` for one
     whose entry cannot be read.
@@ -93,25 +89,24 @@ def find_source_package(
             version=locator.version,
             shipped=Pin(name=first.name, locator=first.locator, sha256=whole),
             source=source,
-            uploaded=None,
             notes=tuple(notes),
         ),
         suite=locator.distro,
         artefacts=pins,
         sizes={binary.file_name: binary.size for binary in shipped},
-        needs=read_needs(entry.fields, profiles=profiles),
+        depends=read_build_depends(entry.fields, profiles=profiles),
         udebs=entry.udebs,
-        rebuilt_alone=tuple(binary for binary in shipped if binary.rebuilt_alone),
+        binnmus=tuple(binary for binary in shipped if binary.is_binnmu),
     )
 
 
 def tree_name(product: str, version: str) -> str:
     """Return the folder that a source is unpacked into: name and upstream version."""
-    plain = version.partition(":")[2] or version
+    plain = without_epoch(version)
     return f"{product}-{plain.rpartition('-')[0] or plain}"
 
 
-def _pin(binary: Binary, source: PurlLocator) -> Pin:
+def _pin(binary: BinaryPackage, source: PurlLocator) -> Pin:
     named = PackageURL.from_string(source.purl).qualifiers
     suite = {"distro": source.distro} if "distro" in dict(named) else {}
     purl = PackageURL(

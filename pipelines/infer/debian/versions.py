@@ -1,7 +1,6 @@
-"""The versions of what a recorded build was made with, beside those that are here.
+"""The package versions of a recorded build, compared with those of an image.
 
-A recorded version that nobody serves any more is never passed over: it is named, and the draft says
-so.
+A recorded version that is not served any more is never ignored: it is named, also in the draft.
 """
 
 from __future__ import annotations
@@ -10,15 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.infer.debian.buildinfo import BuildRecord
-from pipelines.infer.debian.index import Binary
+from pipelines.infer.debian.index import BinaryPackage
+from pipelines.infer.wording import listed
 
-_NAMED = 200
+NAMED = 200
 """Packages or variables that a note names one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
-    """A package that was recorded in one version; `here` is ours, None where we have none."""
+class VersionMismatch:
+    """A package that was recorded in one version; `here` is that of the image, if it is there."""
 
     name: str
     recorded: str
@@ -31,43 +31,34 @@ class Version:
         return f"{self.name} {self.recorded} ({self.here or 'none'} here)"
 
 
-def strays(
-    record: BuildRecord, have: Mapping[str, str], listed: Iterable[Binary] = ()
-) -> tuple[Version, ...]:
+def version_mismatches(
+    record: BuildRecord, have: Mapping[str, str], suite: Iterable[BinaryPackage] = ()
+) -> tuple[VersionMismatch, ...]:
     """Return the recorded packages that an image has in another version, or not at all.
 
-    `listed` is what the suite serves under the recorded names.
+    `have` are the versions of the image, `suite` what is served under the recorded names.
     """
-    served = {(binary.name, binary.version) for binary in listed}
+    served = {(binary.name, binary.version) for binary in suite}
     return tuple(
-        Version(
-            name=name,
-            recorded=version,
-            here=have.get(name),
-            served=(name, version) in served,
+        VersionMismatch(
+            name=name, recorded=version, here=have.get(name), served=(name, version) in served
         )
         for name, version in sorted(record.installed.items())
         if have.get(name) != version
     )
 
 
-def shown_strays(found: Sequence[Version], *, named: int = _NAMED) -> str:
-    """Tell apart recorded versions that are gone and those that are only not in the image.
+def show_mismatches(found: Sequence[VersionMismatch], *, named: int = NAMED) -> str:
+    """Return the mismatches in words: those not served any more, and those only not in the image.
 
-    Of each kind as many as `named` are named, and the others counted. Empty without any.
+    Of each kind at most `named` are named, and the others counted. Empty without any.
     """
     kinds = (
         ("that the suite does not serve", [each for each in found if not each.served]),
         ("that are served, but not in the image", [each for each in found if each.served]),
     )
     return "; ".join(
-        f"recorded versions {kind} ({len(rows)}): {listed_names(rows, named)}"
+        f"recorded versions {kind} ({len(rows)}): {listed(rows, named)}"
         for kind, rows in kinds
         if rows
     )
-
-
-def listed_names(rows: Sequence[object], named: int = _NAMED) -> str:
-    """Return the first `named` of rows, and how many more there are."""
-    more = f" and {len(rows) - named} more" if len(rows) > named else ""
-    return f"{', '.join(map(str, rows[:named]))}{more}"

@@ -1,1 +1,1 @@
-"""Recipes for Python wheels, inferred from the wheel and its sdist."""
+"""Recipes for Python wheels, inferred from the wheel and its source distribution."""

@@ -1,18 +1,18 @@
-"""Which file system a member order comes from: ext4 lists a folder by a hash of its names.
+"""The order in which ext4 lists a folder, recovered from the order of a wheel's members.
 
-The hash is half of MD4 (RFC 1320), begun with the seed of the file system, as the documentation of
-ext4 describes for its hashed folders. A seed is looked for among those that a recipe can declare.
+ext4 sorts a folder by a hash of the names: half of MD4 (RFC 1320), started from the seed of the
+file system, as the documentation of ext4 describes. Only seeds that a recipe can declare are tried.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import struct
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
 from builders.container.folderorder import SEEDS, hash_seed, hashed
+from pipelines.infer.wheel.wheelfile import record_rows
 
 _WORD = 0xFFFFFFFF
 _BLOCK = 32
@@ -22,11 +22,11 @@ _ROUNDS: tuple[tuple[Callable[[int, int, int], int], int, Sequence[int], Sequenc
     (lambda x, y, z: (x & y) + ((x ^ y) & z), 0x5A827999, (1, 3, 5, 7, 0, 2, 4, 6), (3, 5, 9, 13)),
     (lambda x, y, z: x ^ y ^ z, 0x6ED9EBA1, (3, 7, 2, 6, 1, 5, 0, 4), (3, 9, 11, 15)),
 )
-"""Function, constant, order of the words of a block, and how far each sum is turned."""
+"""Function, constant, order of the words of a block, and the rotation of each sum."""
 
 
 def name_hash(name: str, order: str) -> tuple[int, int]:
-    """Return by what ext4 lists `name` under a hashed order: its hash, then the minor one."""
+    """Return the key by which ext4 sorts `name` under a hashed order: hash and minor hash."""
     data = name.encode("utf-8", "surrogateescape")
     state = struct.unpack("<4I", uuid.UUID(hash_seed(order)).bytes)
     for start in range(0, len(data), _BLOCK):
@@ -35,9 +35,9 @@ def name_hash(name: str, order: str) -> tuple[int, int]:
 
 
 def order_of(paths: Iterable[str], folders: Sequence[str], first: str) -> str | None:
-    """Return the first order under which the files of all `folders` stand as in `paths`.
+    """Return an order under which the files of all `folders` are listed as in `paths`.
 
-    Of several, it is one that explains folder `first` as well; None when there is none.
+    It is the first that explains the folder `first` too, else the first; None without any.
     """
     names = names_of(paths)
     found = [o for o in map(hashed, SEEDS) if all(_explains(o, names[f]) for f in folders)]
@@ -45,10 +45,17 @@ def order_of(paths: Iterable[str], folders: Sequence[str], first: str) -> str | 
     return next(also, found[0] if found else None)
 
 
+def is_reordered(left: Iterable[str], right: Iterable[str]) -> bool:
+    """Say whether the names that both sides have are in another order."""
+    one, other = list(left), list(right)
+    common = set(one) & set(other)
+    return [name for name in one if name in common] != [name for name in other if name in common]
+
+
 def reordered(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
-    """Return the folders whose files, of those in both, stand in another order."""
+    """Return the folders whose files, of those in both, are in another order."""
     left, right = names_of(one), names_of(other)
-    return tuple(f for f in left if f in right and _moved(left[f], right[f]))
+    return tuple(f for f in left if f in right and is_reordered(left[f], right[f]))
 
 
 def names_of(paths: Iterable[str]) -> dict[str, list[str]]:
@@ -62,17 +69,11 @@ def names_of(paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def record_paths(text: bytes) -> list[str]:
-    """Return the paths of a RECORD in their order; none of what cannot be read."""
-    rows = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
+    """Return the paths of a RECORD in their order; none of one that cannot be read."""
     try:
-        return [row[0] for row in rows if row]
+        return [row[0] for row in record_rows(text)]
     except csv.Error:
         return []
-
-
-def _moved(left: Sequence[str], right: Sequence[str]) -> bool:
-    both = set(left) & set(right)
-    return [n for n in left if n in both] != [n for n in right if n in both]
 
 
 def _explains(order: str, names: Sequence[str]) -> bool:
@@ -86,7 +87,7 @@ def _explains(order: str, names: Sequence[str]) -> bool:
 
 
 def _words(data: bytes) -> list[int]:
-    """Return the first block as eight words: bytes have a sign, and the length fills the rest."""
+    """Return the first block as eight words: bytes are signed, and the length fills the rest."""
     fill = len(data) & 0xFF
     fill |= fill << 8 | fill << 16 | fill << 24
     words = []

@@ -1,18 +1,13 @@
-"""What a source distribution tells of how it is built: its files, and its build requirements.
+"""What a source distribution states of its build: its files and its build requirements.
 
-The archive is read with our own bounded reader first, which refuses paths that leave it; nothing is
+The archive is read with our own bounded reader, and paths that leave it are refused; nothing is
 unpacked on this machine.
 """
 
 from __future__ import annotations
 
-import io
-import lzma
 import re
-import tarfile
 import tomllib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +18,10 @@ from builders.core.enums import Role
 from builders.core.errors import InputMismatchError
 from builders.inputs.file import InputFile
 from builders.inputs.sourcedigest import source_tree
+from pipelines.infer.archive import LIMITS, read_texts, unreadable
 
-_LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
 _MAX_TEXT = 1 << 20
-_TEXTS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "PKG-INFO"})
-# What the two libraries raise for archives that only looked sound, or are none.
-_UNREADABLE = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, UnicodeError, ValueError),
-)
+_PYPROJECT = "pyproject.toml"
 LEGACY = "setuptools.build_meta:__legacy__"
 
 
@@ -54,29 +44,25 @@ class SourceFacts:
     """By path below the single top folder."""
     backend: str
     requires: tuple[str, ...]
-    """`build-system.requires`; empty when there is no `pyproject.toml`."""
-    texts: Mapping[str, str]
-    """`pyproject.toml`, `setup.py`, `setup.cfg`, `PKG-INFO` at the top, where they are there."""
+    """`build-system.requires`; empty without a `pyproject.toml`."""
 
     def by_digest(self) -> dict[Digest, list[SourceFile]]:
-        """Return the files by what they hold."""
+        """Return the files by the digest of their content."""
         found: dict[Digest, list[SourceFile]] = {}
         for file in self.files.values():
             found.setdefault(file.sha256, []).append(file)
         return found
 
 
-def read_sdist(path: Path, name: str, limits: ArchiveLimits = _LIMITS) -> SourceFacts:
+def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceFacts:
     """Read the facts of the sdist at `path`; raises `InputMismatchError` for a hostile one."""
     try:
         with path.open("rb") as stream:
-            found = [m for m in members(stream, limits) if _outermost(m)]
+            found = [m for m in members(stream, limits) if _is_outermost(m)]
     except ArchiveError as error:
-        raise InputMismatchError(
-            f"source {name} cannot be read", got=error, expected="a sound archive"
-        ) from error
+        raise unreadable(f"source {name}", error) from error
     listed = InputFile(role=Role.SOURCE, name=name, sha256=Digest("0" * 64))
-    source_tree([listed], lambda _: path.open("rb"))  # refuses what leaves its folder
+    source_tree([listed], lambda _: path.open("rb"))  # refuses paths that leave its folder
     files = {}
     for member in found:
         if member.kind == "file" and member.sha256 is not None:
@@ -87,62 +73,38 @@ def read_sdist(path: Path, name: str, limits: ArchiveLimits = _LIMITS) -> Source
                 mtime=member.mtime,
                 sha256=member.sha256,
             )
-    try:
-        texts = _texts(path, name)
-    except _UNREADABLE as error:
-        raise InputMismatchError(
-            f"source {name} cannot be read",
-            got=str(error).partition("\n")[0].rstrip(":"),
-            expected="a sound archive",
-        ) from error
-    backend, requires = _build_system(texts.get("pyproject.toml"), name)
-    return SourceFacts(name=name, files=files, backend=backend, requires=requires, texts=texts)
+    texts = read_texts(path, _is_pyproject, most=_MAX_TEXT, what=f"source {name}")
+    backend, requires = _build_system(next(reversed(texts.values()), None), name)
+    return SourceFacts(name=name, files=files, backend=backend, requires=requires)
 
 
-def _outermost(member: Member) -> bool:
+def _is_outermost(member: Member) -> bool:
     return member.inside in {"", "(unpacked)"} and member.path != "(unpacked)"
 
 
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in {"", "."}]
+
+
 def _inner(path: str) -> str:
-    parts = [part for part in path.split("/") if part not in {"", "."}]
+    parts = _parts(path)
     return "/".join(parts[1:]) or parts[0]
 
 
-def _texts(path: Path, name: str) -> dict[str, str]:
-    """Return the build files at the top of an archive that was found sound."""
-    found: dict[str, str] = {}
-    if name.endswith(".zip"):
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if _is_text(info.filename) and info.file_size <= _MAX_TEXT:
-                    found[_inner(info.filename)] = _decode(archive.read(info))
-        return found
-    with tarfile.open(path) as archive:
-        for item in archive:
-            if item.isfile() and _is_text(item.name) and item.size <= _MAX_TEXT:
-                stream = archive.extractfile(item) or io.BytesIO()
-                found[_inner(item.name)] = _decode(stream.read())
-    return found
+def _is_pyproject(path: str) -> bool:
+    return len(_parts(path)) == 2 and _inner(path) == _PYPROJECT
 
 
-def _is_text(path: str) -> bool:
-    parts = [part for part in path.split("/") if part not in {"", "."}]
-    return len(parts) == 2 and parts[1] in _TEXTS
-
-
-def _decode(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _build_system(text: str | None, name: str) -> tuple[str, tuple[str, ...]]:
+def _build_system(text: bytes | None, name: str) -> tuple[str, tuple[str, ...]]:
     """Read `[build-system]` (PEP 517, PEP 518)."""
     if text is None:
         return LEGACY, ()
+    plain = re.sub("\r\n?", "\n", text.decode("utf-8", "replace"))
     try:
-        table = tomllib.loads(re.sub("\r\n?", "\n", text)).get("build-system", {})
+        table = tomllib.loads(plain).get("build-system", {})
     except tomllib.TOMLDecodeError as error:
         raise InputMismatchError(
-            f"source {name} has a broken pyproject.toml", got=error, expected="TOML"
+            f"source {name} has a broken {_PYPROJECT}", got=error, expected="TOML"
         ) from error
     requires = table.get("requires", [])
     backend = table.get("build-backend", LEGACY)

@@ -1,297 +1,228 @@
-"""The search: likely hypotheses first, each tried in a real rebuild, until one is identical.
-
-It is bounded in tries and time, and deterministic: the order of hypotheses depends on the release,
-the index, the images and the outcome of earlier tries alone. Nothing of the shipped file reaches a
-build but the typed scalars of a hypothesis, and those are counted.
-"""
+"""The search for the recipe of a wheel."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import InputUnavailableError, RebuildError, SamebitsError, StoreError
+from builders.core.errors import InputUnavailableError, RebuildError, StoreError
+from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.locators.packageindex import ProjectReader
-from builders.recipe.claim import claim_of
-from pipelines.infer.basis import basis
-from pipelines.infer.trail import (
-    LOG_KEPT,
-    CauseRecord,
-    DifferenceRecord,
-    ScalarRecord,
-    Trail,
-    TrailFolder,
-    TryRecord,
+from builders.methods import METHODS
+from builders.methods.method import launcher_bytes
+from builders.methods.timezone import zone_script
+from builders.preload.lock import preload_lock, probe_bytes
+from pipelines.infer.draft import review_notes
+from pipelines.infer.journal import (
+    JournalFile,
+    RemainingCause,
+    Scalar,
+    SearchJournal,
+    WheelDifferences,
+    basis_digest,
 )
-from pipelines.infer.wheel.causes import hopeless
-from pipelines.infer.wheel.differences import Differences, compare_wheels
-from pipelines.infer.wheel.draft import draft_text, load_draft
-from pipelines.infer.wheel.first import clues_of, first
-from pipelines.infer.wheel.hypothesis import MAX_BITS, Hypothesis, Scalar
-from pipelines.infer.wheel.pythons import python_images
-from pipelines.infer.wheel.refine import Idea, Last, Refiner
+from pipelines.infer.search import (
+    SearchLimits,
+    SearchStrategy,
+    Trial,
+    search,
+    total_bits,
+    untried,
+)
+from pipelines.infer.target import Pin, Target, copy_out, fetch_pins
+from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
+from pipelines.infer.wheel.causes import build_failure, is_hopeless, wheel_causes
+from pipelines.infer.wheel.clues import clues_of
+from pipelines.infer.wheel.differences import compare_wheels
+from pipelines.infer.wheel.distributions import check_twins
+from pipelines.infer.wheel.draft import wheel_draft
+from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis
+from pipelines.infer.wheel.image import python_images
+from pipelines.infer.wheel.initial import initial_hypothesis
+from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.sdist import read_sdist
-from pipelines.infer.wheel.shipped import read_wheel
-from pipelines.infer.wheel.summary import head_lines, judged
-from pipelines.infer.wheel.target import Pin, Target, check_twins, copy_out, dated, fetch
-from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
-from pipelines.infer.wheel.tryout import ContainerTryout, Tried, Tryout, bench
-from pipelines.infer.wheel.zones import ZONES
+from pipelines.infer.wheel.toolchain import Resolver
+from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.judge.look import FileFact
 from pipelines.verify.session import Session
 
-_RETRIED = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
+RULES = 5
+"""Raised whenever the search would go another way, so that old journals are not reused."""
+_CENTER_FAULTS = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
 # What was built under another name is compared too: the name may be all that differs.
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})
-_VERSIONS = 64
-"""Versions of a tool among which one is chosen, for counting bits."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a search may use; `seconds` of wall time, for all tries together and for one."""
-
-    tries: int = 16
-    seconds: int = 300
-    one: int = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Done:
-    """One try that is over."""
-
-    idea: Idea
-    record: TryRecord
-    differences: Differences | None
-
-    @property
-    def weight(self) -> float:
-        """Return how far from identical it ended; a build that failed is the furthest."""
-        if self.record.verdict is Verdict.IDENTICAL:
-            return -1
-        return self.differences.weight if self.differences else float("inf")
-
-
-def infer(
-    target: Target, shop: Session, index: ProjectReader, limits: Limits | None = None
-) -> Trail:
-    """Search a recipe for `target`, and keep the trail of it.
+def infer_wheel(
+    target: Target, session: Session, index: ProjectReader, limits: SearchLimits | None = None
+) -> SearchJournal:
+    """Search a recipe for `target`, and keep the journal.
 
     Raises `InfrastructureError` and `CancelledError`; whatever else is wrong with a release is the
-    status of its trail.
+    status of its journal.
     """
-    limits = limits or Limits()
-    kept = TrailFolder(shop.center.home, target)
-    start, base = time.monotonic(), basis(shop)
-    known = kept.load()
-    if known and known.basis != base:
-        known = None
+    file = JournalFile(session.center.home, target, wheel_basis(session.images))
+    known = file.load()
     if known and known.finished:
         return known
-
-    def timed(trail: Trail) -> Trail:
-        seconds = round(time.monotonic() - start, 3)
-        return trail.model_copy(update={"seconds": seconds, "basis": base})
-
     try:
         check_twins(target)
-        fetch([target.shipped, target.source], shop.vault, shop.fetcher, shop.workdir)
-        with bench(shop) as (run, folder):
-            size = shop.vault.verify(target.shipped.sha256)
-            tryout = ContainerTryout(shop, target, size, run, folder)
-            search = Search(target, shop, index, tryout, folder, limits, known)
-            trail = timed(search.run(lambda so_far: kept.save(timed(so_far))))
+        pins = [target.shipped, target.source]
+        fetch_pins(pins, session.vault, session.fetcher, session.workdir)
+        with trial_workspace(session) as workspace:
+            strategy = WheelStrategy(target, workspace, index)
+            limits = limits or SearchLimits()
+            found = search(strategy, limits, session.progress, known=known, save=file.save)
+        return file.save(found)
     except RebuildError as error:
-        if error.outcome in _RETRIED or isinstance(error, StoreError):
+        if error.outcome in _CENTER_FAULTS or isinstance(error, StoreError):
             raise
-        return timed(unavailable(target, error))  # not kept: it may be served tomorrow
-    kept.save(trail)
-    return trail
+        # not kept: it may be served tomorrow
+        return file.stamp(untried(target, target.shipped.name, "not available", str(error)))
 
 
-def unavailable(target: Target, error: SamebitsError) -> Trail:
-    """Return the trail of a release that cannot be tried, with the one reason why."""
-    return Trail(
-        release=target.release,
-        artefact=target.shipped.name,
-        shipped=target.shipped.sha256,
-        source=target.source.sha256,
-        status="not available",
-        finished=True,
-        reason=str(error),
-        notes=target.notes,
+def wheel_basis(images: ImageCatalogue) -> Digest:
+    """Return the digest of the images, the scripts, the declared clock and the rules."""
+    names = [image.name for image in python_images(images)]
+    scripts = [launcher_bytes(), METHODS["wheel"].script_bytes(), probe_bytes(), zone_script()]
+    return basis_digest(
+        RULES,
+        scripts,
+        clock=str(preload_lock().library),
+        images={name: str(claimed_digest(name, images)) for name in names},
     )
 
 
-class Search:
-    """One search; `known` is the trail of an earlier one, whose tries are not repeated.
-
-    Raises `InputMismatchError` for files that cannot be read, `InputUnavailableError` for a backend
-    that is not known here.
-    """
+class WheelStrategy(SearchStrategy[WheelHypothesis]):
+    """Searches the environment in which a backend makes the shipped wheel from its source."""
 
     def __init__(
         self,
         target: Target,
-        shop: Session,
+        workspace: TrialWorkspace,
         index: ProjectReader,
-        tryout: Tryout,
-        folder: Path,
-        limits: Limits,
-        known: Trail | None,
+        wheel_of: Callable[[Pin], Path] | None = None,
     ) -> None:
-        self._target, self._shop, self._tryout = target, shop, tryout
-        self._folder, self._limits = folder, limits
-        self._remembered = {r.claim: r for r in known.tries} if known else {}
-        self._shipped_file = copy_out(shop.vault, target.shipped.sha256, folder / "facts")
-        self._shipped = read_wheel(self._shipped_file, target.shipped.name)
-        source_file = copy_out(shop.vault, target.source.sha256, folder / "facts")
-        source = read_sdist(source_file, target.source.name)
-        newest = max((m.mtime or 0 for m in self._shipped.files()), default=0)
-        images = python_images(shop.images)
-        self._clues = clues_of(self._shipped, source, dated(target, newest), images)
-        self._index = index
-        self.use_tools(self._wheel_of)
+        """Read the files of `target` from the vault; `wheel_of` returns the wheels of tools.
 
-    def use_tools(self, wheel_of: Callable[[Pin], Path]) -> None:
-        """Take the wheels of tools from `wheel_of`, by default the vault and the index."""
-        self._resolver = Resolver(self._index, wheel_of, without=self._target.product)
-
-    def run(self, keep: Callable[[Trail], object] = lambda _: None) -> Trail:
-        """Try until identical, or until ideas, tries or time run out.
-
-        `keep` gets the trail so far after every try, so that a search that is stopped loses none.
+        Raises `InputMismatchError` for files that cannot be read, `InputUnavailableError` for a
+        backend that is not known here.
         """
-        refiner = Refiner(self._clues, self._resolver)
-        queue = [Idea(hypothesis=first(self._clues, self._resolver))]
-        seen: set[str] = set()
-        done: list[_Done] = []
-        deadline = time.monotonic() + self._limits.seconds
-        finished = True
-        while queue:
-            idea = queue.pop(0)
-            if idea.hypothesis.key in seen or self._bits(idea.hypothesis) > MAX_BITS:
-                continue
-            if len(done) >= self._limits.tries or time.monotonic() >= deadline:
-                finished = False
-                break
-            seen.add(idea.hypothesis.key)
-            seconds = min(self._limits.one, max(1, int(deadline - time.monotonic())))
-            now, tried = self._one(idea, len(done) + 1, seconds)
-            better = not done or now.weight < min(d.weight for d in done)
-            done.append(now)
-            keep(self._trail(done, finished=False))
-            if now.record.verdict is Verdict.IDENTICAL:
-                break
-            if now.differences is not None and hopeless(self._clues, now.differences):
-                break
-            last = Last(
-                hypothesis=idea.hypothesis,
-                tried=tried,
-                differences=now.differences,
-                requirements=idea.requirements,
-            )
-            # What came no nearer teaches nothing new; as long as nothing was built, all counts.
-            if better or all(d.differences is None for d in done):
-                queue = [*refiner.ideas(last), *queue]
-        return self._trail(done, finished=finished)
+        session, folder, pin = workspace.session, workspace.folder, target.shipped
+        vault = session.vault
+        fact = FileFact(sha256=pin.sha256, size=vault.verify(pin.sha256))
+        super().__init__(target, pin.name, {pin.name: fact}, workspace)
 
-    def _one(self, idea: Idea, number: int, seconds: int) -> tuple[_Done, Tried]:
-        loaded = load_draft(draft_text(self._target, idea.hypothesis), self._folder)
-        image = claimed_digest(idea.hypothesis.image, self._shop.images)
-        claim = claim_of(loaded, image).digest
-        self._shop.progress.step(self._target.release, f"try {number}: {_shown(idea.hypothesis)}")
-        if old := self._remembered.get(claim):
-            tried = Tried(
-                outcome=old.outcome, verdict=old.verdict, reason=old.reason, seconds=0, log=old.log
-            )
-            differences = _differences(old.differences)
-            record = old.model_copy(update={"number": number})
-            return _Done(idea=idea, record=record, differences=differences), tried
-        tried = self._tryout.run(idea.hypothesis, seconds=seconds)
-        differences = self._compared(tried)
-        record = TryRecord(
-            number=number,
-            claim=claim,
-            values=idea.hypothesis.values(),
-            bits=self._bits(idea.hypothesis),
-            outcome=tried.outcome,
-            verdict=tried.verdict,
-            reason=tried.reason,
-            seconds=tried.seconds,
-            log="" if tried.outcome is Outcome.BUILT else tried.log[-LOG_KEPT:],
-            differences=DifferenceRecord(**asdict(differences)) if differences else None,
-        )
-        return _Done(idea=idea, record=record, differences=differences), tried
+        def fetched(pin: Pin) -> Path:
+            fetch_pins([pin], vault, session.fetcher, session.workdir)
+            return copy_out(vault, pin.sha256, folder / "tools")
 
-    def _compared(self, tried: Tried) -> Differences | None:
-        if tried.rebuilt is None or tried.verdict not in _COMPARED:
-            return None
-        try:
-            rebuilt = read_wheel(tried.rebuilt, tried.rebuilt.name)
-        except RebuildError:
-            return None
-        return compare_wheels(self._shipped, self._shipped_file, rebuilt, tried.rebuilt)
+        self._wheel_file = copy_out(vault, pin.sha256, folder / "facts")
+        self._wheel = read_wheel(self._wheel_file, pin.name)
+        source_file = copy_out(vault, target.source.sha256, folder / "facts")
+        source = read_sdist(source_file, target.source.name)
+        images = python_images(session.images)
+        self._clues = clues_of(self._wheel, source, target.uploaded, images)
+        self._resolver = Resolver(index, wheel_of or fetched, without=target.product)
+        self._refinement = Refinement(self._clues, self._resolver)
 
-    def _trail(self, done: list[_Done], *, finished: bool) -> Trail:
-        if not done:
+    def first(self) -> WheelHypothesis:
+        """Return the likeliest hypothesis; raises `InputUnavailableError` for too many bits."""
+        hypothesis = initial_hypothesis(self._clues, self._resolver)
+        if not self._is_small(hypothesis):
             raise InputUnavailableError(
                 "too much would have to be inferred",
                 got=f"more than {MAX_BITS:g} bits",
                 expected="fewer: more would be copying",
                 todo="Write the recipe by hand",
             )
-        best = min(done, key=lambda d: d.weight)
-        status, found = judged(self._clues, best.record, best.differences)
-        scalars = self._scalars(best.idea.hypothesis)
-        bits = round(sum(s.bits for s in scalars), 1)
-        return Trail(
-            release=self._target.release,
-            artefact=self._target.shipped.name,
-            shipped=self._target.shipped.sha256,
-            source=self._target.source.sha256,
-            status=status,
-            finished=finished,
-            reason=best.record.reason,
-            notes=(*self._target.notes, *self._shipped.record_faults[:3]),
-            scalars=tuple(ScalarRecord(**asdict(s)) for s in scalars),
-            bits=bits,
-            causes=tuple(CauseRecord(name=f.name, detail=f.detail) for f in found),
-            tries=tuple(d.record for d in done),
-            recipe=draft_text(
-                self._target,
-                best.idea.hypothesis,
-                verdict=best.record.verdict,
-                scalars=scalars,
-                head=head_lines(self._target, self._clues, status, len(done), bits, found),
-            ),
+        return hypothesis
+
+    def next(
+        self, trials: Sequence[Trial[WheelHypothesis]], queue: Sequence[WheelHypothesis]
+    ) -> list[WheelHypothesis]:
+        """Put what the last trial suggests first, if it came nearer than the others."""
+        *before, last = trials
+        if last.record.differences and is_hopeless(self._clues, last.record.differences):
+            return []
+        nearer = all(self.distance(last) < self.distance(trial) for trial in before)
+        if not nearer and any(trial.record.differences for trial in trials):
+            return list(queue)
+        return [*filter(self._is_small, self._refinement.hypotheses(last)), *queue]
+
+    def scalars(self, hypothesis: WheelHypothesis) -> tuple[Scalar, ...]:
+        """Return every value that was chosen by looking at the shipped file."""
+        images, files = len(self._clues.images), len(self._clues.source.files)
+        return hypothesis.scalars(images=images, files=files)
+
+    def judge(self, result: TrialResult) -> tuple[Verdict, str]:
+        """Return the verdict on the wheel; without one, why nothing was built."""
+        for finding in result.findings[:1]:
+            return finding.verdict, finding.reason
+        return Verdict.NOT_CHECKED, result.reason
+
+    def differences(self, result: TrialResult) -> WheelDifferences | None:
+        """Compare the wheel that was built, whatever its name, with the shipped one."""
+        built = next((path for path in result.outputs if path.suffix == ".whl"), None)
+        if built is None or self.judge(result)[0] not in _COMPARED:
+            return None
+        try:
+            rebuilt = read_wheel(built, built.name)
+        except RebuildError:
+            return None
+        return compare_wheels(self._wheel, self._wheel_file, rebuilt, built)
+
+    def distance(self, trial: Trial[WheelHypothesis]) -> tuple[float, ...]:
+        """Return the weight of the differences; a build that failed is the furthest."""
+        if trial.identical:
+            return (-1,)
+        found = trial.record.differences
+        return (found.weight if found else float("inf"),)
+
+    def causes(self, trial: Trial[WheelHypothesis]) -> tuple[RemainingCause, ...]:
+        """Return the causes that the differences or the build log show."""
+        record = trial.record
+        if record.outcome is Outcome.BUILT:
+            return wheel_causes(self._clues, record.differences or WheelDifferences())
+        log = record.log or record.reason
+        return (build_failure(record.outcome, log, self._wheel.generator),)
+
+    def notes(self, hypothesis: WheelHypothesis) -> tuple[str, ...]:
+        """Return what is odd about the release or its RECORD."""
+        del hypothesis
+        return (*self.target.notes, *self._wheel.record_faults[:3])
+
+    def draft(self, hypothesis: WheelHypothesis) -> str:
+        """Return the recipe that is rebuilt in a trial."""
+        return wheel_draft(self.target, hypothesis)
+
+    def explained_draft(self, trial: Trial[WheelHypothesis], journal: SearchJournal) -> str:
+        """Return the recipe of a trial, with every inferred value explained."""
+        count = "1 try" if len(journal.tries) == 1 else f"{len(journal.tries)} tries"
+        summary = f"inferred from the shipped file in {count}, {journal.bits:g} bits in all"
+        verdict = trial.record.verdict
+        return wheel_draft(
+            self.target,
+            trial.hypothesis,
+            verdict=verdict,
+            scalars=journal.scalars,
+            head=[
+                f"draft: {summary}; review every inferred value before relying on it.",
+                *review_notes(journal.notes, verdict, journal.causes),
+            ],
         )
 
-    def _scalars(self, hypothesis: Hypothesis) -> tuple[Scalar, ...]:
-        return hypothesis.scalars(
-            images=len(self._clues.images),
-            zones=len(ZONES),
-            versions=max(_VERSIONS, len(KNOWN_SETUPTOOLS)),
-            files=len(self._clues.source.files),
-        )
+    def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
+        """Rebuild and judge; what cannot be rebuilt is the result of that trial."""
+        try:
+            return super().run(hypothesis, seconds=seconds)
+        except RebuildError as error:
+            if error.outcome in _CENTER_FAULTS:
+                raise
+            return TrialResult(outcome=error.outcome, reason=str(error))
 
-    def _bits(self, hypothesis: Hypothesis) -> float:
-        return round(sum(s.bits for s in self._scalars(hypothesis)), 1)
-
-    def _wheel_of(self, pin: Pin) -> Path:
-        fetch([pin], self._shop.vault, self._shop.fetcher, self._shop.workdir)
-        return copy_out(self._shop.vault, pin.sha256, self._folder / "tools")
-
-
-def _shown(hypothesis: Hypothesis) -> str:
-    values = hypothesis.values()
-    tools = ", ".join(f"{k} {v}" for k, v in values.pop("tools").items())
-    kept = [f"{k} {v}" for k, v in values.items() if v and k != "image"]
-    return "; ".join([values["image"], tools, *kept])
-
-
-def _differences(record: DifferenceRecord | None) -> Differences | None:
-    return Differences(**record.model_dump()) if record else None
+    def _is_small(self, hypothesis: WheelHypothesis) -> bool:
+        return total_bits(self.scalars(hypothesis)) <= MAX_BITS

@@ -1,18 +1,16 @@
-"""The backend of a wheel and what it needs, as it would have been installed on a given day.
+"""The build backend of a wheel and its requirements, as pip would have installed them that day.
 
-A small resolver over pure wheels of the index: the newest version of each requirement that was
-uploaded before that day, fits all that is asked of it and runs on the given Python. What a release
-itself names (its generator) is an exact version.
+A small resolver over the pure wheels of an index: the newest version of each requirement that was
+uploaded before a given day, meets every requirement on it and runs on a given Python. An exact
+version, such as that of the generator, may be newer.
 """
 
 from __future__ import annotations
 
 import re
-import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.parser import HeaderParser
 from functools import cache
 from pathlib import Path
 
@@ -23,11 +21,14 @@ from packaging.version import InvalidVersion, Version
 
 from builders.core.errors import InputUnavailableError
 from builders.locators.packageindex import IndexFile, ProjectReader
-from pipelines.infer.wheel.pythons import PythonImage
-from pipelines.infer.wheel.target import Pin, index_pin
+from pipelines.infer.archive import read_texts
+from pipelines.infer.target import Pin
+from pipelines.infer.wheel.distributions import index_pin
+from pipelines.infer.wheel.image import PythonImage
+from pipelines.infer.wheel.wheelfile import MAX_TEXT, headers
 
 MAX_TOOLS = 40
-# Of setuptools: the newest of each way of writing METADATA, and those that systems came with.
+# The newest setuptools of each way of writing METADATA, and those of Linux distributions.
 KNOWN_SETUPTOOLS = tuple(
     Version(text)
     for text in (
@@ -45,6 +46,14 @@ _GENERATORS = (
     (re.compile(r"pdm-backend \((?P<v>[^)]+)\)"), "pdm-backend"),
     (re.compile(r"pdm-pep517 (?P<v>\S+)"), "pdm-pep517"),
 )
+_MARKERS = {
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "os_name": "posix",
+}
 OWN_WHEEL = Version("70.1")
 """The first setuptools that makes wheels without the project `wheel`."""
 
@@ -82,14 +91,14 @@ def generator_of(text: str) -> Generator | None:
 
 
 class Resolver:
-    """Finds toolchains in one index."""
+    """Resolves toolchains in one index."""
 
     def __init__(
         self, index: ProjectReader, wheel_of: Callable[[Pin], Path], *, without: str = ""
     ) -> None:
-        """Look projects up in `index`; `wheel_of` brings a wheel whose metadata is to be read.
+        """Look projects up in `index`; `wheel_of` returns a wheel whose metadata is needed.
 
-        `without` is the project under test: a backend that builds itself does so from its source.
+        `without` is the project under test, which is never one of its own tools.
         """
         self._index, self._without = index, canonicalize_name(without)
         self._requires = cache(lambda pin: _requirements(wheel_of(pin)))
@@ -123,10 +132,6 @@ class Resolver:
                 r for r in self._requires(tool.pin) if _applies(r, python, requirement.extras)
             ]
         return tuple(sorted(chosen.values(), key=lambda t: t.project))
-
-    def versions(self, project: str, python: PythonImage, before: datetime) -> list[Version]:
-        """Return the versions of a project that were there, newest first."""
-        return sorted({f.version for f in self._fitting(project, python, before)}, reverse=True)
 
     def _newest(
         self, name: str, asked: Sequence[Requirement], python: PythonImage, before: datetime
@@ -169,26 +174,14 @@ def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
     return found
 
 
-def environment(python: PythonImage) -> Mapping[str, str]:
-    """Return the marker environment of a build on `python`."""
-    return {
-        "python_version": str(python),
-        "python_full_version": f"{python}.0",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": "x86_64",
-        "os_name": "posix",
-    }
-
-
 def _applies(requirement: Requirement, python: PythonImage, extras: Iterable[str]) -> bool:
+    """Say whether the marker of a requirement holds in a build on `python`."""
     if requirement.marker is None:
         return True
-    given = environment(python)
+    versions = {"python_version": str(python), "python_full_version": f"{python}.0"}
     return any(
-        requirement.marker.evaluate({**given, "extra": extra}) for extra in ("", *sorted(extras))
+        requirement.marker.evaluate({**_MARKERS, **versions, "extra": extra})
+        for extra in ("", *sorted(extras))
     )
 
 
@@ -206,9 +199,10 @@ def _allows(text: str | None, python: PythonImage) -> bool:
 
 def _requirements(wheel: Path) -> tuple[Requirement, ...]:
     """Read `Requires-Dist` of a wheel of the index."""
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            if name.endswith(".dist-info/METADATA") and name.count("/") == 1:
-                message = HeaderParser().parsestr(archive.read(name).decode("utf-8", "replace"))
-                return tuple(parse_requirements(message.get_all("Requires-Dist") or ()))
-    return ()
+    texts = read_texts(wheel, _is_metadata, most=MAX_TEXT, what=wheel.name)
+    found = next(iter(texts.values()), b"")
+    return tuple(parse_requirements(headers(found).get_all("Requires-Dist") or ()))
+
+
+def _is_metadata(path: str) -> bool:
+    return path.endswith(".dist-info/METADATA") and path.count("/") == 1

@@ -1,7 +1,7 @@
-"""What a shipped wheel tells of its making: names, times, modes, and the words of its backend.
+"""What a shipped wheel shows of its build: names, times, modes and the metadata of its backend.
 
-Facts are read here, on the judge's side, and only typed scalars leave: a rebuild never sees a
-member of the shipped file. Reading is bounded, whatever the file holds.
+Only typed scalars leave this module for a rebuild, which never sees a member of the shipped file.
+Reading is bounded, whatever the file holds.
 """
 
 from __future__ import annotations
@@ -9,41 +9,43 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 
-from builders.archives import ArchiveError, ArchiveLimits, Member, members
+from builders.archives import ArchiveError, Member, members
 from builders.core.errors import InputMismatchError
+from pipelines.infer.archive import LIMITS, read_texts, unreadable
 
 MAX_TEXT = 4 << 20
-_LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WheelFacts:
-    """One wheel, as far as inference reads it. Times are a zip's, read as UTC."""
+    """One wheel. Times are those of a zip, read as UTC."""
 
     name: str
     members: tuple[Member, ...]
     """Of the wheel itself, in its order; nested archives are single files."""
     dist_info: str
     """The folder, without a slash."""
-    wheel: Message
-    metadata: Message
     texts: Mapping[str, bytes]
-    """The content of the `.dist-info` files that are text of the backend, by their short name."""
+    """The content of the files of `.dist-info`, by the path below it; large ones are left out."""
     record_faults: tuple[str, ...]
-    """What RECORD says wrongly of the members."""
+    """What RECORD states wrongly of the members."""
 
     @property
     def generator(self) -> str:
         """Return the `Generator:` line of WHEEL."""
-        return str(self.wheel.get("Generator", "")).strip()
+        return str(headers(self.texts["WHEEL"]).get("Generator", "")).strip()
+
+    @property
+    def newest(self) -> int:
+        """Return the time of the newest member."""
+        return max((m.mtime or 0 for m in self.files()), default=0)
 
     def files(self) -> tuple[Member, ...]:
         """Return the members that are files."""
@@ -55,7 +57,7 @@ class WheelFacts:
         return tuple(member for member in self.files() if member.path in own)
 
     def short(self, member: Member) -> str:
-        """Return the name of a file of `.dist-info`, or its path."""
+        """Return the path of a file below `.dist-info`, or its whole path."""
         return member.path.removeprefix(f"{self.dist_info}/")
 
 
@@ -63,25 +65,18 @@ def read_wheel(path: Path, name: str) -> WheelFacts:
     """Read the facts of the wheel at `path`; raises `InputMismatchError` for what is no wheel."""
     try:
         with path.open("rb") as stream:
-            found = tuple(m for m in members(stream, _LIMITS) if m.inside == "")
+            found = tuple(m for m in members(stream, LIMITS) if m.inside == "")
     except ArchiveError as error:
-        raise InputMismatchError(
-            f"{name} cannot be read", got=error, expected="a sound wheel"
-        ) from error
-    folders = {
-        m.path.partition("/")[0] for m in found if m.path.partition("/")[0].endswith(".dist-info")
-    }
+        raise unreadable(name, error) from error
+    tops = {m.path.partition("/")[0] for m in found}
+    folders = {top for top in tops if top.endswith(".dist-info")}
     if len(folders) != 1:
         raise InputMismatchError(
             f"{name} is no wheel", got=f"{len(folders)} folders .dist-info", expected="one"
         )
-    (folder,) = folders
-    with zipfile.ZipFile(path) as archive:
-        texts = {
-            m.path.removeprefix(f"{folder}/"): _text(archive, m)
-            for m in found
-            if m.path.startswith(f"{folder}/") and m.kind == "file" and (m.size or 0) <= MAX_TEXT
-        }
+    prefix = f"{folders.pop()}/"
+    texts = read_texts(path, lambda p: p.startswith(prefix), most=MAX_TEXT, what=name)
+    texts = {path.removeprefix(prefix): data for path, data in texts.items()}
     if missing := [n for n in ("WHEEL", "METADATA", "RECORD") if n not in texts]:
         raise InputMismatchError(
             f"{name} is no wheel", got=f"no {missing[0]} of readable size", expected="one"
@@ -89,11 +84,9 @@ def read_wheel(path: Path, name: str) -> WheelFacts:
     return WheelFacts(
         name=name,
         members=found,
-        dist_info=folder,
-        wheel=headers(texts["WHEEL"]),
-        metadata=headers(texts["METADATA"]),
+        dist_info=prefix.rstrip("/"),
         texts=texts,
-        record_faults=tuple(_record_faults(texts["RECORD"], found, folder)),
+        record_faults=tuple(_record_faults(texts["RECORD"], found, prefix)),
     )
 
 
@@ -102,26 +95,19 @@ def headers(text: bytes) -> Message:
     return HeaderParser().parsestr(text.decode("utf-8", "replace"))
 
 
-def _text(archive: zipfile.ZipFile, member: Member) -> bytes:
-    try:
-        with archive.open(member.path) as stream:
-            return stream.read(MAX_TEXT)
-    except (KeyError, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise InputMismatchError(
-            "a wheel cannot be read", got=f"{member.path}: {error}", expected="a sound wheel"
-        ) from error
+def record_rows(text: bytes) -> list[list[str]]:
+    """Return the rows of a RECORD; raises `csv.Error`."""
+    rows = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
+    return [row for row in rows if row]
 
 
-def _record_faults(text: bytes, found: tuple[Member, ...], folder: str) -> list[str]:
+def _record_faults(text: bytes, found: tuple[Member, ...], prefix: str) -> list[str]:
     """Compare RECORD with the members, by the wheel specification (PEP 427)."""
-    rows: dict[str, tuple[str, str]] = {}
     try:
-        for row in csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline="")):
-            if len(row) == 3:
-                rows[row[0]] = (row[1], row[2])
+        rows = {row[0]: (row[1], row[2]) for row in record_rows(text) if len(row) == 3}
     except csv.Error as error:
         return [f"RECORD cannot be read: {error}"]
-    unhashed = {f"{folder}/{name}" for name in _UNHASHED}
+    unhashed = {f"{prefix}{name}" for name in _UNHASHED}
     faults = []
     for member in found:
         if member.kind != "file" or member.path in unhashed or member.sha256 is None:
@@ -134,5 +120,6 @@ def _record_faults(text: bytes, found: tuple[Member, ...], folder: str) -> list[
             faults.append(f"RECORD has another digest of {member.path}")
         elif entry[1] and entry[1] != str(member.size):
             faults.append(f"RECORD has another size of {member.path}")
-    faults += [f"RECORD names {path}, which is not there" for path in rows if path not in unhashed]
-    return faults
+    return faults + [
+        f"RECORD names {path}, which is not there" for path in rows if path not in unhashed
+    ]

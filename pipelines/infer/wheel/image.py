@@ -19,7 +19,7 @@ class PythonImage:
     version: tuple[int, int]
     name: str
     zones: bool = False
-    """Whether it knows time zones by name."""
+    """Whether it has the time zone database."""
 
     def __str__(self) -> str:
         """Return `3.13`."""
@@ -27,7 +27,7 @@ class PythonImage:
 
 
 def python_images(images: ImageCatalogue) -> tuple[PythonImage, ...]:
-    """Return the locked images that have Python, pip and venv, one a Python, oldest first.
+    """Return the locked images that have Python, pip and venv, one for each Python, oldest first.
 
     Raises `UsageError` when there is none.
     """
@@ -35,13 +35,11 @@ def python_images(images: ImageCatalogue) -> tuple[PythonImage, ...]:
     for name in images.names():
         if not images.has_lock(name) or not set(images.definition(name).packages) >= _NEEDED:
             continue
-        packages = images.lock(name).every()
-        zones = any(package.name == "tzdata" for package in packages)
-        for package in packages:
-            match = _VERSION.match(package.version) if package.name == "python3" else None
-            if match:
-                version = (int(match[1]), int(match[2]))
-                found.setdefault(version, PythonImage(version=version, name=name, zones=zones))
+        versions = {package.name: package.version for package in images.lock(name).every()}
+        if match := _VERSION.match(versions.get("python3", "")):
+            version = (int(match[1]), int(match[2]))
+            image = PythonImage(version=version, name=name, zones="tzdata" in versions)
+            found.setdefault(version, image)
     if not found:
         raise UsageError(
             "no builder image can build wheels",

@@ -1,59 +1,26 @@
-"""What is to be rebuilt: the shipped wheel and its source, found by the name of the release.
+"""The pure wheel and the source distribution of a release, on the package index or on disk.
 
-Every way in which a release cannot be tried ends in one `InputUnavailableError` or
+Every way in which a release cannot be tried is one `InputUnavailableError` or
 `InputMismatchError` that says which.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from packageurl import PackageURL
 from packaging.version import InvalidVersion, Version
 
-from builders.core.digest import Digest, digest_file
+from builders.core.digest import digest_file
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
-from builders.inputs.fetching import fetch_missing
-from builders.inputs.vault import Vault
-from builders.locators import FetchRequest, FileLocator, Locator, PurlLocator, parse_locator
-from builders.locators.fetcher import Fetcher
+from builders.locators import FileLocator, PurlLocator, parse_locator
 from builders.locators.locator import relative_path
 from builders.locators.packageindex import IndexFile, ProjectReader
+from pipelines.infer.target import Pin, Target, release_locator
 
 _NAMED = 3
 """Files of a release that a message names."""
 _PURE = ("py3-none-any", "py2.py3-none-any", "py2-none-any")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pin:
-    """A file by name, locator and digest."""
-
-    name: str
-    locator: Locator
-    sha256: Digest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A release to be rebuilt; `uploaded` in UTC, None where nobody knows."""
-
-    vendor: str
-    product: str
-    version: str
-    shipped: Pin
-    source: Pin
-    uploaded: datetime | None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def release(self) -> str:
-        """Return `vendor/product@version`."""
-        return f"{self.vendor}/{self.product}@{self.version}"
 
 
 def find_release(purl: str, index: ProjectReader) -> Target:
@@ -61,7 +28,13 @@ def find_release(purl: str, index: ProjectReader) -> Target:
 
     Raises `UsageError` for what is no such purl, `InputUnavailableError` for what is not served.
     """
-    wanted = _purl(purl)
+    wanted = release_locator(purl, "pkg:pypi/NAME@VERSION, or a pkg:deb with ?arch=source")
+    if wanted is None or wanted.type != "pypi":
+        raise UsageError(
+            "this kind of release cannot be inferred yet",
+            got=purl,
+            expected="pkg:pypi/NAME@VERSION",
+        )
     project = index.project(wanted.name)
     try:
         version = Version(wanted.version)
@@ -113,55 +86,14 @@ def files_on_disk(shipped: Path, source: Path) -> tuple[Target, dict[str, Path]]
         version=parts[1],
         shipped=_file_pin(shipped),
         source=_file_pin(source),
-        uploaded=None,
     )
     return target, {shipped.name: shipped, source.name: source}
-
-
-def fetch(pins: Iterable[Pin], vault: Vault, fetcher: Fetcher, workdir: Path) -> None:
-    """Bring what the vault lacks; raises `InputUnavailableError`, `InputMismatchError`."""
-    wants = [FetchRequest(locator=p.locator, name=p.name, sha256=p.sha256) for p in pins]
-    fetch_missing(vault, fetcher, wants, workdir)
 
 
 def index_pin(project: str, file: IndexFile) -> Pin:
     """Return the pin of a file of the index."""
     purl = PackageURL("pypi", None, project, str(file.version), {"file_name": file.name})
     return Pin(name=file.name, locator=parse_locator(purl.to_string()), sha256=file.sha256)
-
-
-def dated(target: Target, newest: int) -> datetime:
-    """Return when the release was made, at the latest: its upload, else its newest member."""
-    return target.uploaded or datetime.fromtimestamp(newest, UTC)
-
-
-def copy_out(vault: Vault, digest: Digest, folder: Path) -> Path:
-    """Return a checked copy of a file of the vault, in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=folder)) / digest.hex
-    vault.stage(digest, path)
-    return path
-
-
-def _purl(text: str) -> PurlLocator:
-    try:
-        locator = parse_locator(text)
-    except ValueError as error:
-        raise no_release(error, "pkg:pypi/NAME@VERSION, or a pkg:deb with ?arch=source") from error
-    if not isinstance(locator, PurlLocator) or locator.type != "pypi":
-        raise UsageError(
-            "this kind of release cannot be inferred yet",
-            got=text,
-            expected="pkg:pypi/NAME@VERSION",
-        )
-    return locator
-
-
-def no_release(error: ValueError, expected: str, todo: str | None = None) -> UsageError:
-    """Return the error for a locator that names no release; it tells one `expected`, not two."""
-    return UsageError(
-        "not a release", got=str(error).partition(": expected ")[0], expected=expected, todo=todo
-    )
 
 
 def _wheel(files: tuple[IndexFile, ...], wanted: PurlLocator) -> IndexFile:

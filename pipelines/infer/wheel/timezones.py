@@ -1,4 +1,4 @@
-"""Time zones from what a vendor's machine did to local times: the offset of each file's time."""
+"""The vendor's time zone, from the local times that its build wrote into a wheel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# One zone for each set of rules that maintainers are likely to live under; likely ones first.
+# One zone for each set of rules, the likely ones first.
 ZONES = (
     "UTC", "America/Los_Angeles", "America/New_York", "Europe/Berlin", "Europe/London",
     "America/Chicago", "America/Denver", "Asia/Shanghai", "Asia/Tokyo", "Asia/Kolkata",
@@ -19,7 +19,7 @@ ZONES = (
     "Atlantic/Reykjavik", "Europe/Istanbul",
 )  # fmt: skip
 TOLERANCE = 2
-"""Seconds: a zip keeps even ones only, and vendors' tools round either way."""
+"""Seconds: a zip keeps even ones only, and tools round up or down."""
 
 
 def zones_for(pairs: Iterable[tuple[int, int]]) -> Iterator[str]:

@@ -1,0 +1,62 @@
+"""Texts inside the archives of a vendor, read forward and bounded by our own archive readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from builders.archives import ArchiveError, ArchiveLimits, tar
+from builders.archives import zip as zipfiles
+from builders.archives.compressed import DecompressedStream, compression
+from builders.archives.limits import Budget
+from builders.archives.member import Entry
+from builders.archives.streams import ByteReader, Readable
+from builders.archives.walk import archive_format
+from builders.core.errors import InputMismatchError
+
+LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
+
+
+def read_texts(
+    path: Path, wanted: Callable[[str], bool], *, most: int, what: str
+) -> dict[str, bytes]:
+    """Return the `wanted` files of a zip or tar, compressed or not, by the path inside it.
+
+    Files of more than `most` bytes (at most a few MiB) are left out. Raises `InputMismatchError`,
+    which names the archive as `what`.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        with path.open("rb") as stream:
+            for entry in _entries(stream, Budget(LIMITS)):
+                if entry.body is not None and wanted(entry.header.path):
+                    data = ByteReader(entry.body).upto(most + 1)
+                    if len(data) <= most:
+                        found[entry.header.path] = data
+    except ArchiveError as error:
+        raise unreadable(what, error) from error
+    return found
+
+
+def tarred(reader: ByteReader, budget: Budget) -> Iterator[Entry]:
+    """Yield the entries of a tar, compressed or not; raises `ArchiveError`."""
+    kind = compression(reader.peek(tar.BLOCK))
+    body: Readable = DecompressedStream(reader, kind, budget) if kind else reader
+    return tar.tar_entries(ByteReader(body), budget)
+
+
+def _entries(stream: BinaryIO, budget: Budget) -> Iterator[Entry]:
+    reader = ByteReader(stream)
+    match archive_format(reader.peek(tar.BLOCK)):
+        case None:
+            raise ArchiveError("neither a tar nor a zip")
+        case "zip":
+            return zipfiles.zip_entries(stream, budget)
+        case _:
+            return tarred(reader, budget)
+
+
+def unreadable(what: str, error: ArchiveError) -> InputMismatchError:
+    """Return the error for an archive that cannot be read."""
+    return InputMismatchError(f"{what} cannot be read", got=error, expected="a sound archive")

@@ -1,0 +1,117 @@
+"""What a trial of a Debian source left to compare: packages that differ, and the tools used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from builders.archives import ArchiveError
+from builders.core.enums import Verdict
+from builders.images.lock import LockedPackage
+from builders.inputs.fetching import fetch_missing
+from pipelines.explain.firstlook import first_look
+from pipelines.infer.debian.debfile import DebContent, changelog_date, read_deb
+from pipelines.infer.target import Pin, fetch_pins
+from pipelines.infer.trial import TrialResult
+from pipelines.judge.look import MemberLook
+from pipelines.verify.session import Session
+
+_HEADERS = "libc6-dev"
+"""Security fixes do not change headers: the date of the upstream version counts."""
+_TOOLS = frozenset({"binutils-common", "debhelper", "dpkg-dev", _HEADERS})
+_TRIMMED = re.compile(
+    r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatedTool:
+    """A package of the builder image that makes bytes, and the date of its version."""
+
+    name: str
+    version: str
+    released: datetime
+
+    def __str__(self) -> str:
+        """Return name, version and day."""
+        return f"{self.name} {self.version} ({self.released:%Y-%m-%d})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackagePair:
+    """One artefact that differs; `look` is None when one of the two could not be read."""
+
+    name: str
+    look: MemberLook | None
+    shipped: DebContent
+    rebuilt: DebContent
+
+    def paths(self) -> list[str]:
+        """Return the members that differ in content, or that only one side has."""
+        if self.look is None:
+            return []
+        changed = (member.path for member in self.look.changed)
+        alone = (member.path for member in (*self.look.removed, *self.look.added))
+        return list(dict.fromkeys((*changed, *alone)))
+
+    def trimmed(self) -> list[str]:
+        """Return the changelogs and NEWS that are longer as shipped, or only there."""
+        if self.look is None:
+            return []
+        shorter = (
+            member.path
+            for member in self.look.changed
+            if (member.shipped.size or 0) > (member.rebuilt.size or 0)
+        )
+        gone = (member.path for member in self.look.removed)
+        return [path for path in (*shorter, *gone) if _TRIMMED.fullmatch(path)]
+
+
+def compare_packages(
+    session: Session, artefacts: Iterable[Pin], result: TrialResult
+) -> tuple[PackagePair, ...]:
+    """Return the artefacts that differ, read on both sides; fetches the shipped ones."""
+    differing = {f.name for f in result.findings if f.verdict is Verdict.DIFFERENT}
+    pins = [pin for pin in artefacts if pin.name in differing]
+    own = {path.name: path for path in result.outputs}
+    fetch_pins(pins, session.vault, session.fetcher, session.workdir)
+    found = []
+    for pin in pins:
+        with session.vault.open(pin.sha256) as shipped, own[pin.name].open("rb") as rebuilt:
+            look = first_look(shipped, rebuilt, seconds=20).members
+            one, other = _content(shipped), _content(rebuilt)
+        found.append(PackagePair(name=pin.name, look=look, shipped=one, rebuilt=other))
+    return tuple(found)
+
+
+def dated_tools(session: Session, image: str, added: Sequence[str]) -> tuple[DatedTool, ...]:
+    """Return the tools of an image, those `added` to it among them; fetches their packages."""
+    lock = session.images.lock(image)
+    named = {*_TOOLS, *(word.partition("=")[0] for word in added)}
+    found = [p for p in lock.every() if p.name in named or _is_compiler(p.name)]
+    wants = [package.want(lock.suite) for package in found]
+    fetch_missing(session.vault, session.fetcher, wants, session.workdir)
+    return tuple(tool for package in found for tool in _dated(session, package))
+
+
+def _dated(session: Session, package: LockedPackage) -> Iterator[DatedTool]:
+    with session.vault.open(package.sha256) as stream:
+        content = _content(stream)
+    released = changelog_date(content, package.name, upstream=package.name == _HEADERS)
+    if released is not None:
+        yield DatedTool(name=package.name, version=package.version, released=released)
+
+
+def _is_compiler(name: str) -> bool:
+    return name.startswith("gcc-") and name.endswith("-base")
+
+
+def _content(stream: BinaryIO) -> DebContent:
+    stream.seek(0)
+    try:
+        return read_deb(stream)
+    except ArchiveError:
+        return DebContent(heads={}, newest=0)

@@ -1,0 +1,295 @@
+"""What a recipe can declare of a recorded build, once the record is known to be of this release.
+
+Only variables of a fixed list are taken from a record, each as a typed value; the others are named
+in a note, and nothing of them reaches a build.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from builders.core.errors import InputMismatchError, UsageError
+from builders.methods.base import Build, BuildPath
+from builders.methods.debian import Profiles
+from builders.methods.debianbinnmu import ChangelogEntry
+from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
+from pipelines.infer.debian.source import SourcePackage, tree_name
+from pipelines.infer.debian.versions import NAMED
+from pipelines.infer.journal import TIME_BITS, Scalar
+from pipelines.infer.wording import listed
+
+RECORDED_BY = "recorded in the .buildinfo"
+_LONGEST_PATH = 255
+_ARCHITECTURES = frozenset({"all", "amd64", "source"})
+_OPTION = re.compile(r"[a-z][A-Za-z0-9_+=,./@%:-]{0,127}")
+_MAX_OPTIONS = 32
+_PLAIN_OPTIONS = frozenset(
+    {"noautodbgsym", "nobench", "nocheck", "nodoc", "noopt", "nostrip", "notrimdch", "terse"}
+)
+"""Options without a value, which carry one bit."""
+_PARALLEL = re.compile(r"parallel=[1-9][0-9]{0,2}")
+_EPOCH = re.compile(r"[0-9]{1,11}")
+_BINNMU = re.compile(r"\+b[0-9]+")
+_LOCALES = ("C", "C.UTF-8", "POSIX")
+"""Those that every image has."""
+_OPTIONS, _PROFILES, _TIME = "DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "SOURCE_DATE_EPOCH"
+_TAKEN = frozenset({_OPTIONS, _PROFILES, "LANG", "LC_ALL", _TIME})
+_TAKE = "Take the record of the build that was shipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredEnvironment:
+    """What a draft declares of a recorded build; None, or nothing, stands for the default."""
+
+    options: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    epoch: int | None = None
+    """SOURCE_DATE_EPOCH."""
+    path: str | None = None
+    locale: str | None = None
+    entry: ChangelogEntry | None = None
+    """Of a binNMU."""
+
+    def scalars(self) -> tuple[Scalar, ...]:
+        """Return each declared value but the options; `bits` is what its text can carry."""
+        entry = self.entry
+        rows = (
+            (
+                "entry",
+                f"of {entry.version}, {entry.date}" if entry else None,
+                8.0 * len(entry.text("").encode()) if entry else 0,
+            ),
+            (_TIME, self.epoch, TIME_BITS),
+            ("path", self.path, 8.0 * len(self.path or "")),
+            ("locale", self.locale, 2.0),
+            ("profiles", " ".join(self.profiles) or None, sum(map(option_bits, self.profiles))),
+        )
+        return tuple(
+            Scalar(name=name, value=str(value), bits=bits, evidence=RECORDED_BY)
+            for name, value, bits in rows
+            if value is not None
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedBuild:
+    """A record that is of the source in question, and what a draft declares of it."""
+
+    record: BuildRecord
+    environment: DeclaredEnvironment
+    notes: tuple[str, ...]
+
+
+def read_recorded_build(record: BuildRecord, product: str, version: str) -> RecordedBuild:
+    """Return what a draft can declare; raises `UsageError` for the record of another source."""
+    _check_record(record, product, version)
+    environment, notes = declared_environment(record, tree_name(product, version))
+    signature = "whose signature nobody has checked" if record.signed else "which is not signed"
+    notes = (f"from a .buildinfo, {signature}, sha256 {record.sha256}", *notes)
+    return RecordedBuild(record=record, environment=environment, notes=notes)
+
+
+def with_record(package: SourcePackage, recorded: RecordedBuild) -> SourcePackage:
+    """Return a package with the notes of its record; a binNMU makes only the recorded files.
+
+    Raises `InputMismatchError` for a record of other files than those that are shipped.
+    """
+    notes = (*package.target.notes, *recorded.notes, *check_outputs(recorded.record, package))
+    artefacts = package.artefacts
+    if recorded.environment.entry is not None:
+        artefacts = tuple(pin for pin in artefacts if pin.name in recorded.record.files)
+    return replace(package, target=replace(package.target, notes=notes), artefacts=artefacts)
+
+
+def check_outputs(record: BuildRecord, package: SourcePackage) -> tuple[str, ...]:
+    """Compare the files of a record with those that are shipped, and return what to note.
+
+    Raises `InputMismatchError` when they are others.
+    """
+    known = {pin.name: (package.sizes[pin.name], pin.sha256) for pin in package.artefacts}
+    if not known:  # the search says that nothing is shipped
+        return ()
+    source = package.target.source
+    wrong = [
+        f"{name} with sha256 {file.sha256}"
+        for name, file in sorted(record.files.items())
+        if (_is_output(name) and (file.size, file.sha256) != known.get(name))
+        or (name == source.name and file.sha256 != source.sha256)
+    ]
+    if wrong:
+        raise InputMismatchError(
+            "the .buildinfo speaks of other files than those that are shipped",
+            got=", ".join(wrong[:3]),
+            expected=", ".join(f"{n} with sha256 {known[n][1]}" for n in sorted(known)),
+            todo=_TAKE,
+        )
+    absent = sorted(known.keys() - record.files.keys())
+    if len(absent) == len(known):
+        raise InputMismatchError(
+            "the .buildinfo speaks of none of the shipped files",
+            got=", ".join(sorted(record.files)[:3]),
+            expected=", ".join(absent),
+            todo=_TAKE,
+        )
+    note = "not of the build in the .buildinfo" + (", and not judged here" if record.entry else "")
+    return (f"{note}: {', '.join(absent)}",) if absent else ()
+
+
+def declared_environment(
+    record: BuildRecord, tree: str
+) -> tuple[DeclaredEnvironment, tuple[str, ...]]:
+    """Return what a recipe can declare of a record, and what it cannot, one note each.
+
+    `tree` is the name of the unpacked source. Raises `UsageError` for a value that is none.
+    """
+    found, notes = record.variables, list[str]()
+    if odd := _undeclared(found):
+        notes.append(f"recorded and not declared: {listed(odd, NAMED)}")
+    path, locale = _path(record.path, tree, notes), _locale(found, notes)
+    defaults = Build.model_fields
+    environment = DeclaredEnvironment(
+        options=_options(found),
+        profiles=_profiles(found),
+        epoch=_epoch(found),
+        path=None if path == defaults["path"].default else path,
+        locale=None if locale == defaults["locale"].default else locale,
+        entry=_entry(record) if record.entry else None,
+    )
+    return environment, tuple(notes)
+
+
+def without_cores(options: Sequence[str]) -> tuple[str, ...]:
+    """Return options without the number of cores, which depends on the machine."""
+    return tuple(word for word in options if not _PARALLEL.fullmatch(word))
+
+
+def option_bits(word: str) -> float:
+    """Return what an option or a profile can carry: one bit for a known one, else its text."""
+    return 1.0 if word in _PLAIN_OPTIONS else 8.0 * len(word)
+
+
+def _check_record(record: BuildRecord, product: str, version: str) -> None:
+    """Refuse the record of another source, or of a build for other machines."""
+    same = (record.source, record.source_version) == (product, version)
+    rebuilt = _BINNMU.fullmatch(record.version.removeprefix(version) or "+b0")
+    here = record.builder == "amd64" and set(record.architectures) <= _ARCHITECTURES
+    checks = (
+        (
+            same,
+            "another source",
+            f"{record.source} {record.source_version}",
+            f"{product} {version}",
+        ),
+        (
+            rebuilt,
+            "packages in another version than their source",
+            record.version,
+            f"{version}, or {version}+b1 and so on",
+        ),
+        (
+            here,
+            "a build for other machines",
+            f"{' '.join(record.architectures)}, built on {record.builder}"[:200],
+            "amd64 or all, built on amd64",
+        ),
+    )
+    for holds, what, got, expected in checks:
+        if not holds:
+            raise UsageError(f"the .buildinfo is of {what}", got=got, expected=expected, todo=_TAKE)
+
+
+def _entry(record: BuildRecord) -> ChangelogEntry:
+    """Read a changelog entry into fields that give exactly the same entry again."""
+    name, lines = "Binary-Only-Changes", record.entry
+    try:
+        block = changelog_entry(lines)
+        entry = ChangelogEntry(
+            version=str(block.version),
+            distribution=str(block.distributions),
+            urgency=str(block.urgency),
+            by=str(block.author),
+            date=str(block.date),
+            changes=tuple(line[2:] for line in lines[2:-2]),
+        )
+    except ValueError as error:  # a ValidationError is one too
+        raise _no_value(name, lines[0]) from error
+    if entry.text(record.source).split("\n") != [*lines] or entry.version != record.version:
+        raise _no_value(name, lines[0])
+    return entry
+
+
+def _is_output(name: str) -> bool:
+    """Say whether a file is one that is shipped; udebs and debug packages are not judged."""
+    return name.endswith(".deb") and "-dbgsym_" not in name
+
+
+def _path(recorded: str | None, tree: str, notes: list[str]) -> str | None:
+    if recorded is None:
+        return None
+    if len(recorded) > _LONGEST_PATH:
+        notes.append(f"built in a path of {len(recorded)} characters, which no recipe can declare")
+        return None
+    parent, _, name = recorded.rpartition("/")
+    if name != tree:
+        notes.append(f"built in a folder named {name}, which is {tree} here")
+    try:
+        return str(TypeAdapter(BuildPath).validate_python(parent))
+    except ValidationError:
+        notes.append(f"built in {recorded}, which no recipe can declare")
+        return None
+
+
+def _locale(found: Mapping[str, str], notes: list[str]) -> str | None:
+    named = found.get("LC_ALL") or found.get("LANG") or None
+    if named is None or named in _LOCALES:
+        return named
+    notes.append(f"built in locale {named[:64]}, which the images do not have")
+    return None
+
+
+def _undeclared(found: Mapping[str, str]) -> list[str]:
+    """Return the variables that are left out, but parts of a locale that add nothing to it."""
+    plain = found.get("LC_ALL") or found.get("LANG")
+    return [
+        name[:64]
+        for name, value in sorted(found.items())
+        if name not in _TAKEN and not (name.startswith("LC_") and value == plain)
+    ]
+
+
+def _options(found: Mapping[str, str]) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(found.get(_OPTIONS, "").split()))
+    if len(words) > _MAX_OPTIONS:
+        raise _no_value(_OPTIONS, f"{len(words)} words")
+    for word in words:
+        if not _OPTION.fullmatch(word):
+            raise _no_value(_OPTIONS, word)
+    return words
+
+
+def _profiles(found: Mapping[str, str]) -> tuple[str, ...]:
+    words = found.get(_PROFILES, "")
+    try:
+        return TypeAdapter(Profiles).validate_python(tuple(words.split()))
+    except ValidationError as error:
+        raise _no_value(_PROFILES, words) from error
+
+
+def _epoch(found: Mapping[str, str]) -> int | None:
+    value = found.get(_TIME)
+    if value is not None and not _EPOCH.fullmatch(value):
+        raise _no_value(_TIME, value)
+    return None if value is None else int(value)
+
+
+def _no_value(name: str, got: str) -> UsageError:
+    return UsageError(
+        f"{name} in the .buildinfo is no such value",
+        got=f"{got[:80]!a}",
+        expected="what dpkg-buildpackage knows",
+        todo="Give the file as dpkg-genbuildinfo wrote it",
+    )

@@ -1,0 +1,258 @@
+"""The search for a recipe: likely hypotheses first, each tried in a real rebuild.
+
+It is bounded in trials and time, and deterministic: the order of hypotheses depends on the release,
+the index, the images and the earlier trials alone. Of the shipped files nothing reaches a build but
+the typed scalars of a hypothesis, and those are counted in bits. What a kind of release needs is in
+its `SearchStrategy`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
+from pipelines.infer.journal import (
+    RemainingCause,
+    Scalar,
+    SearchJournal,
+    Status,
+    TrialRecord,
+    Values,
+    WheelDifferences,
+)
+from pipelines.infer.target import Target
+from pipelines.infer.trial import TrialResult, TrialWorkspace
+from pipelines.judge.look import FileFact
+from pipelines.verify.progress import Sink
+
+_LOG_KEPT = 8192
+"""Characters of the end of a build log that are stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchLimits:
+    """What a search may use; `seconds` of wall time, for all trials together and for one."""
+
+    tries: int = 16
+    seconds: int = 300
+    one: int = 120
+
+
+class Hypothesis(Protocol):
+    """A build environment to be tried; `str()` of it is shown as progress."""
+
+    @property
+    def key(self) -> str:
+        """Return text that is the same for the same environment."""
+
+    def values(self) -> Values:
+        """Return what makes this one differ from others, as plain data."""
+
+
+H = TypeVar("H", bound=Hypothesis)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Generic[H]):
+    """One finished trial."""
+
+    hypothesis: H
+    result: TrialResult
+    record: TrialRecord
+
+    @property
+    def identical(self) -> bool:
+        """Say whether every artefact was rebuilt bit for bit."""
+        return self.record.verdict is Verdict.IDENTICAL
+
+
+class SearchStrategy(ABC, Generic[H]):
+    """How releases of one kind are searched: which hypotheses, and how results are read."""
+
+    def __init__(
+        self,
+        target: Target,
+        artefact: str,
+        shipped: Mapping[str, FileFact],
+        workspace: TrialWorkspace,
+    ) -> None:
+        """Search for `target`; `artefact` names all of its `shipped` files, for people."""
+        self.target, self.artefact = target, artefact
+        self._shipped, self._workspace = shipped, workspace
+
+    @abstractmethod
+    def first(self) -> H:
+        """Return the likeliest hypothesis."""
+
+    @abstractmethod
+    def next(self, trials: Sequence[Trial[H]], queue: Sequence[H]) -> list[H]:
+        """Return the new queue after the last of `trials`, which was not identical."""
+
+    @abstractmethod
+    def draft(self, hypothesis: H) -> str:
+        """Return the recipe that is rebuilt in a trial."""
+
+    @abstractmethod
+    def explained_draft(self, trial: Trial[H], journal: SearchJournal) -> str:
+        """Return the recipe of the nearest trial, with what a reviewer should know of it."""
+
+    @abstractmethod
+    def scalars(self, hypothesis: H) -> tuple[Scalar, ...]:
+        """Return every value that was inferred."""
+
+    @abstractmethod
+    def judge(self, result: TrialResult) -> tuple[Verdict, str]:
+        """Return the verdict on a result as a whole, and the reason."""
+
+    @abstractmethod
+    def distance(self, trial: Trial[H]) -> tuple[float, ...]:
+        """Return how far from identical a trial ended; the smallest is the nearest."""
+
+    @abstractmethod
+    def causes(self, trial: Trial[H]) -> tuple[RemainingCause, ...]:
+        """Return why a trial was not identical."""
+
+    @abstractmethod
+    def notes(self, hypothesis: H) -> tuple[str, ...]:
+        """Return what is odd about the release, or about a hypothesis for it."""
+
+    def differences(self, result: TrialResult) -> WheelDifferences | None:
+        """Return what is recorded of how a rebuilt artefact differs; None for nothing."""
+        del result
+        return None
+
+    def is_final(self, trial: Trial[H]) -> bool:
+        """Say whether a trial with more time would end in the same way."""
+        del trial
+        return True
+
+    def claim(self, hypothesis: H) -> Digest:
+        """Return the claim of the recipe of a hypothesis."""
+        return self._workspace.claim(self.draft(hypothesis))
+
+    def run(self, hypothesis: H, *, seconds: int) -> TrialResult:
+        """Rebuild the recipe of a hypothesis within `seconds`, and judge it."""
+        return self._workspace.rebuild(self.draft(hypothesis), self._shipped, seconds=seconds)
+
+
+def search(
+    strategy: SearchStrategy[H],
+    limits: SearchLimits,
+    progress: Sink,
+    *,
+    known: SearchJournal | None = None,
+    save: Callable[[SearchJournal], object] | None = None,
+) -> SearchJournal:
+    """Try hypotheses until one is identical, or until they, the trials or the time run out.
+
+    Trials of the journal `known` are not repeated. `save` is called with the journal so far after
+    every trial, so that an interrupted search loses none. At least one trial is made. Raises what
+    the strategy raises.
+    """
+    deadline = time.monotonic() + limits.seconds
+    records = {record.claim: record for record in known.tries} if known else {}
+    queue, seen, trials = [strategy.first()], set[str](), list[Trial[H]]()
+    finished = True
+    while queue:
+        hypothesis = queue.pop(0)
+        if hypothesis.key in seen:
+            continue
+        left = int(deadline - time.monotonic())
+        if trials and (len(trials) >= limits.tries or left < 1):
+            finished = False
+            break
+        seen.add(hypothesis.key)
+        number, claim = len(trials) + 1, strategy.claim(hypothesis)
+        progress.step(strategy.target.release, f"try {number}: {hypothesis}")
+        if claim in records:
+            record = records[claim].model_copy(update={"number": number})
+            result = TrialResult(outcome=record.outcome, reason=record.reason, log=record.log)
+        else:
+            start = time.monotonic()
+            result = strategy.run(hypothesis, seconds=max(1, min(limits.one, left)))
+            seconds = round(time.monotonic() - start, 3)
+            record = _record(strategy, hypothesis, result, number, claim, seconds)
+        trials.append(Trial(hypothesis=hypothesis, result=result, record=record))
+        if save is not None:
+            save(_journal(strategy, trials, finished=False))
+        if trials[-1].identical:
+            break
+        queue = strategy.next(trials, queue)
+    return _journal(strategy, trials, finished=finished)
+
+
+def untried(
+    target: Target,
+    artefact: str,
+    status: Status,
+    reason: str,
+    causes: tuple[RemainingCause, ...] = (),
+) -> SearchJournal:
+    """Return the journal of a release that cannot be tried, with the reason."""
+    return SearchJournal(
+        release=target.release,
+        artefact=artefact,
+        shipped=target.shipped.sha256,
+        source=target.source.sha256,
+        status=status,
+        finished=True,
+        reason=reason,
+        notes=target.notes,
+        causes=causes,
+    )
+
+
+def _record(
+    strategy: SearchStrategy[H],
+    hypothesis: H,
+    result: TrialResult,
+    number: int,
+    claim: Digest,
+    seconds: float,
+) -> TrialRecord:
+    verdict, reason = strategy.judge(result)
+    return TrialRecord(
+        number=number,
+        claim=claim,
+        values=hypothesis.values(),
+        bits=total_bits(strategy.scalars(hypothesis)),
+        outcome=result.outcome,
+        verdict=verdict,
+        reason=reason,
+        seconds=seconds,
+        log="" if result.outcome is Outcome.BUILT else result.log[-_LOG_KEPT:],
+        differences=strategy.differences(result),
+    )
+
+
+def _journal(
+    strategy: SearchStrategy[H], trials: Sequence[Trial[H]], *, finished: bool
+) -> SearchJournal:
+    best = min(trials, key=strategy.distance)
+    built: Status = "identical" if best.identical else "different"
+    scalars = strategy.scalars(best.hypothesis)
+    journal = SearchJournal(
+        release=strategy.target.release,
+        artefact=strategy.artefact,
+        shipped=strategy.target.shipped.sha256,
+        source=strategy.target.source.sha256,
+        status=built if best.record.outcome is Outcome.BUILT else "build failed",
+        finished=finished and strategy.is_final(best),
+        reason=best.record.reason,
+        notes=strategy.notes(best.hypothesis),
+        scalars=scalars,
+        bits=total_bits(scalars),
+        causes=() if best.identical else strategy.causes(best),
+        tries=tuple(trial.record for trial in trials),
+    )
+    return journal.model_copy(update={"recipe": strategy.explained_draft(best, journal)})
+
+
+def total_bits(scalars: Iterable[Scalar]) -> float:
+    """Return how much of the shipped file all values could carry together."""
+    return round(sum(scalar.bits for scalar in scalars), 1)

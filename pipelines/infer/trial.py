@@ -1,0 +1,100 @@
+"""One trial of a draft: the rebuild and the judgement of a verification, without evidence.
+
+Nothing is signed, logged or stored, and the build never sees the shipped files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders.build.rebuild import LOG, OUTPUTS
+from builders.build.workspace import workspace
+from builders.core.digest import Digest
+from builders.core.enums import Outcome
+from builders.core.runid import RunId, new_run_id
+from builders.images.provide import claimed_digest
+from builders.recipe.claim import claim_of
+from pipelines.infer.draft import load_draft
+from pipelines.judge.finding import Finding
+from pipelines.judge.look import FileFact
+from pipelines.verify import steps
+from pipelines.verify.job import Job
+from pipelines.verify.judging import ShippedFile, judge
+from pipelines.verify.session import Session
+
+_TAIL = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """The result of one trial; without findings, nothing was rebuilt and judged."""
+
+    outcome: Outcome
+    reason: str
+    """Why there are no outputs; empty when there are."""
+    findings: tuple[Finding, ...] = ()
+    log: str = ""
+    """The end of the build log."""
+    outputs: tuple[Path, ...] = ()
+    """The files that were built; they are deleted when the search ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialWorkspace:
+    """The run and the folder of the trials of one search."""
+
+    session: Session
+    run: RunId
+    folder: Path
+
+    def claim(self, draft: str) -> Digest:
+        """Return the claim of a draft."""
+        loaded = load_draft(draft, self.folder)
+        image = claimed_digest(loaded.recipe.build.image, self.session.images)
+        return claim_of(loaded, image).digest
+
+    def rebuild(self, draft: str, shipped: Mapping[str, FileFact], *, seconds: int) -> TrialResult:
+        """Rebuild a draft within `seconds`, and compare the outputs with the `shipped` digests.
+
+        Raises `RebuildError`, as a rebuild does.
+        """
+        session, loaded = self.session, load_draft(draft, self.folder)
+        limits = loaded.recipe.limits
+        limits = limits.model_copy(update={"time": min(seconds, limits.time)})
+        recipe = loaded.recipe.model_copy(update={"limits": limits})
+        job = Job(
+            loaded=loaded.model_copy(update={"recipe": recipe}),
+            center=session.center.id,
+            run=self.run,
+            folder=Path(tempfile.mkdtemp(dir=self.folder, prefix="trial-")),
+        )
+        inputs = steps.fetch_inputs(session, job)
+        attempt = steps.run_rebuild(session, job, inputs, steps.provide_image(session, job))
+        rebuilt, folder = attempt.rebuild, job.attempt(attempt.number)
+        outcome, reason = rebuilt.outcome, rebuilt.reason
+        served = tuple(ShippedFile(name=name, file=fact) for name, fact in shipped.items())
+        findings = judge(session, job, inputs, attempt, served, outcome=outcome, reason=reason)
+        shutil.rmtree(folder / "inputs", ignore_errors=True)
+        return TrialResult(
+            outcome=outcome,
+            reason=reason or "",
+            findings=findings,
+            log=(folder / LOG).read_bytes()[-_TAIL:].decode("utf-8", "replace"),
+            outputs=tuple(folder / OUTPUTS / output.name for output in rebuilt.outputs),
+        )
+
+
+@contextmanager
+def trial_workspace(session: Session) -> Iterator[TrialWorkspace]:
+    """Open a workspace; at exit its folder and the containers of its run are removed."""
+    run = new_run_id()
+    with workspace(session.center.runs, run) as folder:
+        try:
+            yield TrialWorkspace(session=session, run=run, folder=folder)
+        finally:
+            session.sweep(run)
