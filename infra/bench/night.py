@@ -25,9 +25,9 @@ from infra.bench.nightcenter import FIXTURES, make_center, write_recipes
 from infra.bench.usage import Usage
 from pipelines.center.center import Center
 from pipelines.nightly.record import NightRecord, read_night
-from pipelines.services import updown
-from pipelines.services.api import PrefectApi
-from pipelines.services.asking import ask_for_night, follow, night_of
+from pipelines.services import supervisor
+from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.remote_night import ask_for_night, follow, night_of
 from pipelines.verify.session import Session
 
 _LOOK, _POLL = 0.5, 2.0
@@ -81,10 +81,10 @@ def _measured(
 @contextmanager
 def _up(center: Center) -> Iterator[None]:
     try:
-        updown.up(center)
+        supervisor.up(center)
         yield
     finally:
-        updown.down(center)
+        supervisor.down(center)
 
 
 def _provide_images(center: Center, recipes: Path) -> dict[str, Any]:

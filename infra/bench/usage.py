@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.center.center import Center
-from pipelines.services import services, updown
+from pipelines.services import supervisor
+from pipelines.services.foreground import WORKER
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _IDLE = slice(3, 5)  # of the first line of /proc/stat: idle, and waiting for a disk
@@ -113,18 +114,18 @@ class Usage:
 
     def _processes(self) -> Iterator[tuple[int, str]]:
         """Yield the pid and kind of every process of the center, whatever these have started."""
-        for name, pid in updown.pids(self.center).items():
-            kind = services.WORKER if name.startswith(services.WORKER) else name
+        for name, pid in supervisor.pids(self.center).items():
+            kind = WORKER if name.startswith(WORKER) else name
             yield pid, kind
             for child in _descendants(pid):
-                yield child, self._kind(child) if kind == services.WORKER else kind
+                yield child, self._kind(child) if kind == WORKER else kind
 
     def _kind(self, pid: int) -> str:
         with suppress(OSError):
             for word in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 if word.startswith(_FLOW_RUN):
                     return "night" if word.endswith(self.night.encode()) else "shard"
-        return services.WORKER
+        return WORKER
 
 
 def _descendants(pid: int) -> Iterator[int]:

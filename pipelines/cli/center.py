@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.options import center_option, json_option, print_json
-from pipelines.cli.standing import down, status, up
+from pipelines.cli.service import deploy, down, run, status, up
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Set a center up, start and stop it, and see how it is."""
+    """Set a center up, run its services, and show their state."""
 
 
-for _one in (up, down, status):
+for _one in (run, up, down, deploy, status):
     command.add_command(_one)
 
 
@@ -44,7 +44,7 @@ def init(as_json: bool, center_file: Path | None) -> None:
       samebits center init --center center.yaml
     """
     from pipelines.center.center import load_center
-    from pipelines.services.secret import make_auth
+    from pipelines.services.secrets import make_auth
 
     center = load_center(center_file)
     keys = _make(center)

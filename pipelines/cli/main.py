@@ -37,8 +37,7 @@ _COMMANDS = {
     "request": ("request", "Ask a center to verify one release now."),
     "heartbeat": ("heartbeat", "Sign and log that the center is alive."),
     "check": ("check", "Say what is known of one file, by its digest."),
-    "center": ("center", "Set a center up."),
-    "signer": ("signer", "Sign what runs have found, in a process of its own."),
+    "center": ("center", "Set a center up, and run its services."),
     "reap": ("reap", "Remove what killed runs left behind."),
     "bench": ("bench", "Measure speed and memory on this machine."),
 }

@@ -34,7 +34,7 @@ def command(as_json: bool, center_file: Path | None) -> None:
     """
     from pipelines.nightly.record import last_night, read_night
     from pipelines.nightly.summary import summarise
-    from pipelines.services.api import PrefectApi
+    from pipelines.services.prefect_api import PrefectApi
 
     session = open_session(center_file)
     center = session.center
@@ -55,7 +55,7 @@ def _there(center: Center) -> str:
     """Let the center's workers do it, and wait."""
     from builders.core.errors import InfrastructureError
     from pipelines.cli.terminal import screen
-    from pipelines.services.asking import ask_for_night, follow, night_of
+    from pipelines.services.remote_night import ask_for_night, follow, night_of
 
     api, flow_run = ask_for_night(center)
     with screen() as sink:

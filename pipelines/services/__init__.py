@@ -1,1 +1,4 @@
-"""A center that stands: its server, signer and workers, as processes that outlive the command."""
+"""The services of a center: its Prefect server, signer and workers, in the foreground or started.
+
+Imports flows by name alone, since Prefect starts them, and everything from nightly down.
+"""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
-from pipelines.services.api import PrefectApi
 from pipelines.services.environment import client_environment
+from pipelines.services.prefect_api import PrefectApi
 
 _FILE = Path(__file__).resolve().parents[2] / "infra" / "prefect.yaml"
 _SECONDS = 120

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
-from pipelines.services.secret import read_auth, read_secret
+from pipelines.services.secrets import read_auth, read_secret
 
 QUIET = {
     "DO_NOT_TRACK": "1",

@@ -14,8 +14,8 @@ from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.nightly.record import last_night
 from pipelines.nightly.summary import summarise
 from pipelines.policy import warnings
-from pipelines.services.api import PrefectApi
-from pipelines.services.updown import online, pids
+from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.supervisor import online_workers, pids
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
 from pipelines.verify.session import Session
@@ -102,7 +102,7 @@ def status(session: Session, *, now: datetime) -> Status:
         answers=answers,
         url=center.prefect.url if center.prefect else None,
         processes=pids(center),
-        workers=tuple(sorted(online(center, api))) if api is not None and answers else (),
+        workers=tuple(sorted(online_workers(center, api))) if api is not None and answers else (),
         running=tuple(r["name"] for r in runs if r["state_type"] in _AT_WORK),
         queued=tuple(r["name"] for r in waiting if r["expected_start_time"] <= due),
         next_night=min(nights, default=None),

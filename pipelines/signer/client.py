@@ -62,7 +62,7 @@ class SocketSigner:
                 raise SignerError(
                     f"no signer listens on {self._path}",
                     got=getattr(error, "strerror", None) or error,
-                    todo="Start `samebits signer`, or correct `signer` in the center's file",
+                    todo="Run `samebits center run signer`, or correct `signer` in its file",
                 ) from error
             send(connection, message)
             data = receive(connection, limit=MAX_ANSWER, patience=self._patience)

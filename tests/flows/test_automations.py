@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.services import services
+from pipelines.services import supervisor
 from pipelines.services.environment import client_environment
 from tests.services.stand import Stand
 
@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "infra/automations.yaml"
 
 
 def test_the_example_automations_are_taken_by_a_server(standing_center: Stand) -> None:
-    if services.server(standing_center.center).pid() is None:
+    if supervisor.server(standing_center.center).pid() is None:
         standing_center.up()
     made = subprocess.run(
         [sys.executable, "-m", "prefect", "automation", "create", "--from-file", EXAMPLE],

@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from builders.images.provide import ProvidedImage
-from pipelines.services import services
-from pipelines.services.process import marked
-from pipelines.services.secret import read_auth
+from pipelines.services import supervisor
+from pipelines.services.secrets import read_auth
+from pipelines.services.service import marked
 from pipelines.verify.session import Session
 from tests.command import Ended, samebits, wait_until
 from tests.lab import write_recipe
@@ -128,7 +128,7 @@ def test_the_secrets_are_on_no_command_line_and_in_no_log(
     auth = read_auth(stand.center)
     assert auth is not None
     secrets = [auth.partition(":")[2].encode(), database.read_text().split(":")[2][:20].encode()]
-    told = [p.read_bytes() for p in services.folder(stand.center).glob("*.log")]
+    told = [p.read_bytes() for p in supervisor.service_folder(stand.center).glob("*.log")]
     told += [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
     assert not [text for text in told for secret in secrets if secret in text]
 
@@ -136,7 +136,7 @@ def test_the_secrets_are_on_no_command_line_and_in_no_log(
 def test_a_center_that_is_half_up_can_be_upped_again(stand: Stand) -> None:
     before = stand.run("center", "status", "--json").document()["processes"]
     os.kill(before["worker-1"], 9)
-    wait_until(lambda: services.workers(stand.center)[0].pid() is None)
+    wait_until(lambda: supervisor.workers(stand.center)[0].pid() is None)
     after = stand.up().document()["processes"]
     assert after.pop("worker-1") != before.pop("worker-1")
     assert after == before, "what runs is left alone"
@@ -186,4 +186,4 @@ def test_a_night_without_a_center_that_stands_runs_here(
 
 def everything(stand: Stand) -> list[Any]:
     center = stand.center
-    return [services.server(center), *services.workers(center)]
+    return [supervisor.server(center), *supervisor.workers(center)]

@@ -12,7 +12,7 @@ from builders.engine import Engine
 from pipelines.nightly.due import due
 from pipelines.nightly.reaping import reap_center
 from pipelines.nightly.releases import Release, releases
-from pipelines.services import services
+from pipelines.services import supervisor
 from pipelines.verify.session import Session
 from tests.command import wait_until
 from tests.services.stand import Stand
@@ -59,11 +59,11 @@ def test_a_server_that_is_started_again_in_mid_run_costs_nothing(
     recipe = stand.release("patient", "sleep 8; echo one > /out/out.bin")
     asked = stand.ask("verify-release", recipe=str(recipe))
     wait_until(lambda: stand.builds(engine), seconds=60)
-    pid = services.server(stand.center).pid()
+    pid = supervisor.server(stand.center).pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: services.server(stand.center).pid() is None)
-    services.start_server(stand.center)
+    wait_until(lambda: supervisor.server(stand.center).pid() is None)
+    stand.up()
     wait_until(stand.api.answers)
     assert stand.wait(asked)["state_type"] == "COMPLETED"
     assert len(stand.runs("patient")) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from builders.engine import Engine
 from builders.images.provide import ensure_image
-from pipelines.services import services
+from pipelines.services import supervisor
 from pipelines.verify.session import Session
 from tests.builders.ownengine import OwnEngine, own_engine
 from tests.command import finish, started, wait_until
@@ -43,7 +43,7 @@ def stand(standing_center: Stand, own: OwnEngine) -> Iterator[Stand]:
     before = standing_center.described
     standing_center.described = {**before, "engine": own.host}
     standing_center.only(robustness_share=0)
-    parts = (services.server(standing_center.center), *services.workers(standing_center.center))
+    parts = (supervisor.server(standing_center.center), *supervisor.workers(standing_center.center))
     if not all(part.pid() for part in parts):
         standing_center.up()
     yield standing_center

@@ -17,7 +17,7 @@ from builders.recipe.recipe import load_recipe
 from infra.bench import night
 from infra.bench.nightcenter import make_center, write_recipes
 from infra.bench.usage import Sample, Usage
-from pipelines.services import updown
+from pipelines.services import supervisor
 from tests.command import wait_until
 
 HUNGRY = "import sys; kept = b'x' * (96 << 20); print(len(kept), flush=True); sys.stdin.read()"
@@ -46,7 +46,7 @@ def test_processes_are_told_apart_by_what_they_do(
     center = make_center(tmp_path, workers=1, shard=None)
     usage = Usage(center)
     usage.night = NIGHT
-    monkeypatch.setattr(updown, "pids", lambda _: {"worker-1": os.getpid()})
+    monkeypatch.setattr(supervisor, "pids", lambda _: {"worker-1": os.getpid()})
     runs = [_flow_run(NIGHT), _flow_run(NIGHT.replace("a", "f"))]
     try:
         with usage.watching(every=0.02):

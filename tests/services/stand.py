@@ -15,10 +15,10 @@ from typing import Any
 
 from builders.engine import Engine
 from pipelines.center.center import Center, load_center
-from pipelines.services import services
-from pipelines.services.api import PrefectApi
-from pipelines.services.asking import FINAL, ask_for_night, night_of
-from pipelines.services.process import marked
+from pipelines.services import supervisor
+from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.remote_night import FINAL, ask_for_night, night_of
+from pipelines.services.service import marked
 from tests.command import RELEASES, Ended, samebits
 from tests.lab import write_recipe
 
@@ -125,7 +125,7 @@ class Stand:
 
     def kill_workers(self) -> None:
         """SIGKILL to every worker and whatever it started, as when a machine loses its power."""
-        for worker in services.workers(self.center):
+        for worker in supervisor.workers(self.center):
             known = worker.known()
             assert known is not None
             for pid in marked(known.mark):
@@ -134,7 +134,7 @@ class Stand:
                 time.sleep(0.02)
 
     def logs(self) -> str:
-        folder = services.folder(self.center)
+        folder = supervisor.service_folder(self.center)
         return "\n".join(
             f"--- {p.name}\n{p.read_text(errors='replace')[-2000:]}" for p in folder.glob("*.log")
         )

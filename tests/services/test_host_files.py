@@ -7,8 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
+
+from pipelines.cli.main import samebits
 
 INFRA = Path(__file__).parents[2] / "infra"
 COMMAND = "/opt/samebits/.venv/bin/samebits"
@@ -47,20 +50,43 @@ def directives(unit: str) -> dict[str, list[str]]:
     return found
 
 
-def test_a_center_outlives_its_engine() -> None:
-    """Whoever requires a unit is stopped with it, and a night goes on after an engine's end."""
-    said = directives("samebits-center@.service")
-    assert not {"Requires", "BindsTo", "PartOf", "Requisite"} & said.keys()
+def test_a_worker_outlives_its_engine() -> None:
+    """A unit is stopped with those that it requires; a night goes on after an engine's end."""
+    said = directives("samebits-worker@.service")
+    assert not {"Requires", "BindsTo", "Requisite"} & said.keys()
     assert {"docker.service"} <= {*said["After"]} & {*said["Wants"]}
 
 
-@pytest.mark.parametrize("unit", ["samebits-watch@.service", "samebits-watch@.timer"])
-def test_a_center_that_was_stopped_is_not_started_by_its_watch(unit: str) -> None:
-    center = "samebits-center@%i.service"
-    said = directives(unit)
-    assert center in said["PartOf"], "it is stopped with the center"
-    assert center in said["After"], "and first"
-    assert said.get("WantedBy", [center]) == [center], "and started with it"
+@pytest.mark.parametrize("service", ["server", "worker", "signer"])
+def test_the_services_of_a_center_stop_and_start_with_its_target(service: str) -> None:
+    said = directives(f"samebits-{service}@.service")
+    assert said["PartOf"] == said["WantedBy"] or service == "signer"
+    assert said["PartOf"] == ["samebits-center@%i.target"]
+
+
+def test_the_units_and_compose_run_commands_that_there_are() -> None:
+    """Each command line is parsed by the command itself, up to the file that it names."""
+    composed_commands = [
+        [str(word) for word in service["command"]]
+        for service in yaml.safe_load((INFRA / "compose.yaml").read_text())["services"].values()
+        if "command" in service
+    ]
+    unit_commands = [
+        line.partition("=")[2].removeprefix("-").replace(COMMAND, "samebits").split()
+        for unit in UNITS
+        for line in unit.read_text().splitlines()
+        if line.startswith("Exec")
+    ]
+    assert len(composed_commands) == 3
+    assert len(unit_commands) == 5
+    for program, *words in [*composed_commands, *unit_commands]:
+        assert program == "samebits"
+        parsed: click.Command = samebits
+        while isinstance(parsed, click.Group):
+            found = parsed.get_command(click.Context(parsed), words.pop(0))
+            assert found is not None
+            parsed = found
+        parsed.make_context("samebits", words)
 
 
 def composed(**variables: str) -> subprocess.CompletedProcess[str]:
@@ -71,7 +97,7 @@ def test_compose_reads_its_file_without_a_word() -> None:
     read = composed(**ASKED)
     assert (read.returncode, read.stderr) == (0, "")
     services: dict[str, Any] = yaml.safe_load(read.stdout)["services"]
-    assert services.keys() == {"database", "server", "worker"}
+    assert services.keys() == {"database", "server", "deploy", "worker"}
     (port,) = services["server"]["ports"]
     assert port["host_ip"] == "127.0.0.1", "the API is the operator's alone"
     worker = services["worker"]

@@ -9,7 +9,7 @@ import pytest
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
 from pipelines.services.environment import client_environment, server_environment
-from pipelines.services.secret import make_auth, read_auth
+from pipelines.services.secrets import make_auth, read_auth
 from tests.center.test_center_file import center
 
 

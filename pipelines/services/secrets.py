@@ -1,4 +1,4 @@
-"""Small secrets in files of mode 0600: the words that open Prefect's API, the database's URL."""
+"""Small secrets in files of mode 0600: the password of Prefect's API, the URL of its database."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def read_secret(path: Path, what: str) -> str:
 
 
 def make_auth(center: Center) -> Path | None:
-    """Make the words that open the API of the center's own server; returns their file.
+    """Make the API password of the center's own server; returns its file.
 
-    One that is there is kept. Returns None when the center has no server of its own.
+    An existing file is kept. Returns None when the center has no server of its own.
     """
     prefect = center.prefect
     if prefect is None or prefect.port is None or prefect.auth is None:
@@ -61,9 +61,9 @@ def make_auth(center: Center) -> Path | None:
 
 
 def auth_is_made(center: Center) -> bool:
-    """Say whether there are such words: those of a center's own server `up` makes, the first time.
+    """Say whether the password exists; that of a center's own server is made when it first starts.
 
-    Those of a server elsewhere have to be there.
+    That of a server elsewhere has to be there.
     """
     prefect = center.prefect
     return prefect is not None and (
@@ -75,10 +75,10 @@ def read_auth(center: Center) -> str | None:
     """Return `user:password` of the center's Prefect API; None for an API that is open."""
     if center.prefect is None or center.prefect.auth is None:
         return None
-    text = read_secret(center.prefect.auth, "the words that open Prefect's API")
+    text = read_secret(center.prefect.auth, "the API password")
     if ":" not in text:
         raise UsageError(
-            "the file with the words that open Prefect's API is damaged",
+            "the file with the API password is damaged",
             got=center.prefect.auth,
             expected="user:password",
         )

@@ -1,4 +1,4 @@
-"""Asking a standing center for a night, through its Prefect."""
+"""A night of a running center, requested and followed through its Prefect API."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
-from pipelines.services.api import PrefectApi
 from pipelines.services.deployments import run_now
-from pipelines.services.updown import online
+from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.supervisor import online_workers
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 _PATIENCE = 300.0
@@ -24,7 +24,7 @@ def ask_for_night(center: Center) -> tuple[PrefectApi, str]:
     Raises `InfrastructureError` where the center does not answer or has no such deployment.
     """
     api = PrefectApi(center)
-    if not online(center, api):
+    if not online_workers(center, api):
         raise InfrastructureError(
             f"center {center.id} has no worker that could do it",
             todo="`samebits center up` starts its workers",

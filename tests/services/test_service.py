@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError
-from pipelines.services.process import Standing, marked, started
+from pipelines.services.service import Service, marked, started
 from tests.command import wait_until
 
 SLEEP = ["sleep", "60"]
@@ -26,23 +26,23 @@ DEAF = [
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Standing]:
-    standing = Standing("one", tmp_path)
-    yield standing
-    standing.stop(seconds=0)
+def one(tmp_path: Path) -> Iterator[Service]:
+    service = Service("one", tmp_path)
+    yield service
+    service.stop(seconds=0)
 
 
-def start(one: Standing, command: list[str]) -> int:
+def start(one: Service, command: list[str]) -> int:
     return one.start(command, dict(os.environ))
 
 
-def test_it_is_found_again_by_the_next_command(one: Standing, tmp_path: Path) -> None:
+def test_it_is_found_again_by_the_next_command(one: Service, tmp_path: Path) -> None:
     pid = start(one, SLEEP)
-    assert Standing("one", tmp_path).pid() == pid
-    assert start(Standing("one", tmp_path), SLEEP) == pid, "what runs is not started twice"
+    assert Service("one", tmp_path).pid() == pid
+    assert start(Service("one", tmp_path), SLEEP) == pid, "what runs is not started twice"
 
 
-def test_it_ends_with_everything_that_it_started(one: Standing) -> None:
+def test_it_ends_with_everything_that_it_started(one: Service) -> None:
     start(one, PARENT)
     known = one.known()
     assert known is not None
@@ -53,7 +53,7 @@ def test_it_ends_with_everything_that_it_started(one: Standing) -> None:
     assert not one.stop(seconds=5)
 
 
-def test_what_a_killed_one_started_is_ended_too(one: Standing) -> None:
+def test_what_a_killed_one_started_is_ended_too(one: Service) -> None:
     pid = start(one, PARENT)
     known = one.known()
     assert known is not None
@@ -65,7 +65,7 @@ def test_what_a_killed_one_started_is_ended_too(one: Standing) -> None:
     assert marked(known.mark) == []
 
 
-def test_one_that_drops_its_environment_is_still_known(one: Standing) -> None:
+def test_one_that_drops_its_environment_is_still_known(one: Service) -> None:
     pid = start(one, ["env", "-i", "sleep", "60"])
     known = one.known()
     assert known is not None
@@ -74,14 +74,14 @@ def test_one_that_drops_its_environment_is_still_known(one: Standing) -> None:
     assert started(pid) is None
 
 
-def test_one_that_will_not_end_is_killed(one: Standing) -> None:
+def test_one_that_will_not_end_is_killed(one: Service) -> None:
     pid = start(one, DEAF)
     wait_until(lambda: one.log.read_bytes() == b"1\n")
     assert one.stop(seconds=0.3)
     assert started(pid) is None
 
 
-def test_it_hears_an_interrupt_though_its_starter_does_not(one: Standing) -> None:
+def test_it_hears_an_interrupt_though_its_starter_does_not(one: Service) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of `samebits center up &`
     try:
         pid = start(one, SLEEP)
@@ -92,7 +92,7 @@ def test_it_hears_an_interrupt_though_its_starter_does_not(one: Standing) -> Non
     wait_until(lambda: started(pid) is None, seconds=5)
 
 
-def test_a_pid_that_went_to_somebody_else_is_left_alone(one: Standing, tmp_path: Path) -> None:
+def test_a_pid_that_went_to_somebody_else_is_left_alone(one: Service, tmp_path: Path) -> None:
     start(one, SLEEP)
     one.stop(seconds=5)
     with subprocess.Popen(SLEEP) as stranger:
@@ -112,13 +112,13 @@ def test_a_pid_that_went_to_somebody_else_is_left_alone(one: Standing, tmp_path:
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "[1]"])
-def test_a_damaged_pid_file_names_nobody(one: Standing, tmp_path: Path, text: str) -> None:
+def test_a_damaged_pid_file_names_nobody(one: Service, tmp_path: Path, text: str) -> None:
     (tmp_path / "one.pid").write_text(text)
     assert one.pid() is None
     assert start(one, SLEEP) > 0
 
 
-def test_a_program_that_is_not_there_is_one_message(one: Standing) -> None:
+def test_a_program_that_is_not_there_is_one_message(one: Service) -> None:
     with pytest.raises(InfrastructureError, match="the center's one cannot be started"):
         start(one, ["/nowhere/program"])
 

@@ -1,8 +1,8 @@
-"""A process that outlives the command which started it, and is found again by the next one.
+"""A background process that outlives the command which started it, and is found again later.
 
-It is known by its pid and its time of start together, so that a pid that the kernel has given to
-somebody else is never signalled. Whatever it starts inherits a mark in its environment, by which
-children are found even after their parent was killed.
+It is identified by pid and start time together, so that a pid which the kernel has reused is never
+signalled. Its children inherit a mark in their environment, and are found by it even after their
+parent was killed.
 """
 
 from __future__ import annotations
@@ -19,55 +19,57 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from builders.core.errors import InfrastructureError
 
-MARK = "SAMEBITS_STANDING"
+MARK = "SAMEBITS_SERVICE"
 _POLL = 0.05
 _KILL_SECONDS = 10.0
-_START_FIELD = 19  # of /proc/<pid>/stat after the name: time of start, in ticks since boot
-_CHILDREN: list[subprocess.Popen[bytes]] = []
-"""What this process has started: it must take note of their ends, should it live that long."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+"""What this process has started, so that none of it stays a zombie."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """What the pid file says: who was started, when, and by which mark its children are known."""
+class PidFile:
+    """What the pid file of a service holds."""
 
     pid: int
-    started: int
-    """Ticks since the boot named `boot`."""
+    started: float
+    """When the process began, in seconds since the epoch as psutil has it."""
     boot: str
+    """The id of the boot in which it began."""
     mark: str
 
 
-class Standing:
+class Service:
     """One process of a center, with its pid file and its log in one folder."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        """Look after `<folder>/<name>.pid` and `<name>.log`; nothing is started."""
+        """Manage `<folder>/<name>.pid` and `<name>.log`; nothing is started."""
         self.name = name
         self._file = folder / f"{name}.pid"
         self.log = folder / f"{name}.log"
 
-    def known(self) -> Known | None:
-        """Return what the pid file says, or None where there is none that can be read."""
+    def known(self) -> PidFile | None:
+        """Return what the pid file says, or None where none can be read."""
         try:
-            return Known(**json.loads(self._file.read_text()))
+            return PidFile(**json.loads(self._file.read_text()))
         except (OSError, ValueError, TypeError):
             return None
 
     def pid(self) -> int | None:
-        """Return its pid while it runs."""
+        """Return the pid of the service while it runs."""
         known = self.known()
         if known is None or known.boot != _boot() or started(known.pid) != known.started:
             return None
         return known.pid
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Start it in a session of its own, unless it runs; returns its pid.
+        """Start `command` in a session of its own, unless the service runs; returns the pid.
 
-        Raises `InfrastructureError`. Secrets belong into `environment`, never into `command`.
+        Raises `InfrastructureError`. Secrets belong in `environment`, never in `command`.
         """
         if (running := self.pid()) is not None:
             return running
@@ -78,7 +80,7 @@ class Standing:
             with self.log.open("ab") as log:
                 self.log.chmod(0o600)
                 process = subprocess.Popen(
-                    _hearing(command),
+                    _interruptible(command),
                     env={**environment, MARK: mark},
                     cwd="/",
                     stdin=subprocess.DEVNULL,
@@ -101,9 +103,9 @@ class Standing:
         new.replace(self._file)
 
     def stop(self, *, seconds: float) -> bool:
-        """End it and all that it started; says whether anything was there.
+        """End the service and all that it started; says whether anything was running.
 
-        Everybody gets SIGTERM and `seconds` to clean up; whoever is left then is killed.
+        All get SIGTERM and `seconds` to clean up; what is left then is killed.
         """
         known = self.known()
         if known is None:
@@ -121,23 +123,23 @@ class Standing:
                 raise InfrastructureError(
                     f"the center's {self.name} survived SIGKILL", got=self._members(known)
                 )
-        _note_ends()
+        _reap_children()
         self._file.unlink(missing_ok=True)
         return there
 
-    def _members(self, known: Known) -> list[int]:
-        """Return its pid and those of all processes with its mark."""
-        _note_ends()
+    def _members(self, known: PidFile) -> list[int]:
+        """Return the pids of the service and of all processes with its mark."""
+        _reap_children()
         found = marked(known.mark)
         pid = self.pid()
         return sorted({*found, *([] if pid is None else [pid])})
 
-    def _signal(self, known: Known, number: signal.Signals) -> None:
+    def _signal(self, known: PidFile, number: signal.Signals) -> None:
         for pid in self._members(known):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _gone(self, known: Known, seconds: float) -> bool:
+    def _gone(self, known: PidFile, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while self._members(known):
             if time.monotonic() > until:
@@ -145,8 +147,8 @@ class Standing:
             time.sleep(_POLL)
         return True
 
-    def last_words(self) -> str:
-        """Return the last line of its log, for a message."""
+    def last_log_line(self) -> str:
+        """Return the last line of the log, for a message."""
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:
@@ -154,39 +156,36 @@ class Standing:
         return lines[-1][:200] if lines else "an empty log"
 
 
-def started(pid: int) -> int | None:
-    """Return when a living process began, in ticks since boot; None for a dead one or a zombie."""
+def started(pid: int) -> float | None:
+    """Return when a living process began, in seconds since the epoch; None for one that ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
         return None
-    return None if fields[0] in {"Z", "X"} else int(fields[_START_FIELD])
 
 
-def _hearing(command: Sequence[str]) -> list[str]:
-    """Return a command that hears SIGINT, by which Prefect's worker ends its runs.
+def marked(mark: str) -> list[int]:
+    """Return the pids of all living processes whose environment holds `mark`."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == mark and started(process.pid) is not None:
+                found.append(process.pid)
+    return found
 
-    What a shell starts in the background is deaf to it, and so is all that starts there in turn.
+
+def _interruptible(command: Sequence[str]) -> list[str]:
+    """Return a command that heeds SIGINT, by which Prefect's worker ends its runs.
+
+    A process that a shell starts in the background ignores SIGINT, and so do its children.
     """
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(command[0])
     return ["env", "--default-signal=INT", *command]
 
 
-def marked(mark: str) -> list[int]:
-    """Return the pids of all living processes whose environment holds `mark`."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        pid = int(path.parent.name)
-        with contextlib.suppress(OSError):
-            if wanted in path.read_bytes().split(b"\0") and started(pid) is not None:
-                found.append(pid)
-    return found
-
-
-def _note_ends() -> None:
-    """Take note of the ends of what this process has started."""
+def _reap_children() -> None:
     _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
 

@@ -1,0 +1,212 @@
+"""`center up` and `center down`: the services of a center, started and stopped on one machine.
+
+`up` starts the commands of `foreground` as background processes. On a host with systemd or compose
+these supervise the same commands one by one.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from builders.core.errors import InfrastructureError, UsageError
+from pipelines.center.center import Center
+from pipelines.nightly.reaping import reap_center
+from pipelines.services.deployments import apply_deployments, run_now
+from pipelines.services.environment import center_environment
+from pipelines.services.foreground import (
+    SERVER,
+    SIGNER,
+    WORKER,
+    listens,
+    service_command,
+    worker_name,
+)
+from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.secrets import make_auth
+from pipelines.services.service import Service
+from pipelines.verify.session import Session
+
+_SERVER_SECONDS = 120
+_WORKER_SECONDS = 60
+_GRACE = {SERVER: 10.0, SIGNER: 10.0, WORKER: 30.0}
+"""Seconds to end in; a worker first removes the containers of its runs."""
+_AT_ONCE = ("reap", "serve-requests")
+"""Flows that are run as soon as there are workers: interrupted runs go on, and requests that came
+meanwhile are answered. Their schedules start them minutes later."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """What answers after `up`."""
+
+    url: str
+    pids: dict[str, int]
+    deployments: tuple[str, ...]
+
+
+def up(center: Center, say: Say = lambda _: None) -> Running:
+    """Start the center's services that do not run, and return when the center answers.
+
+    Raises `UsageError` for a file without a section `prefect`, and `InfrastructureError` naming the
+    log of what did not start; what did start is left running, and `up` may be tried again.
+    """
+    if center.prefect is None or center.file is None:
+        raise UsageError(
+            f"center {center.id} has no Prefect to be started",
+            expected="a center file with a section `prefect`",
+            todo="infra/centers has examples",
+        )
+    make_auth(center)
+    api = PrefectApi(center)
+    own_server = center.prefect.port is not None
+    if own_server:
+        _start_server(center, say)
+    _start_signer(center, say)
+    _wait(
+        api.answers,
+        server(center) if own_server else None,
+        seconds=_SERVER_SECONDS if own_server else 10,
+    )
+    say("pool and deployments")
+    deployments = apply_deployments(center)
+    idle = all(worker.pid() is None for worker in workers(center))
+    _start_workers(center, api, say)
+    if idle:
+        for flow in _AT_ONCE:
+            run_now(api, flow)
+    return Running(url=center.prefect.url, pids=pids(center), deployments=deployments)
+
+
+def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
+    """Stop what `up` started, and nothing else; returns the names of what was running.
+
+    Workers go first, so that their runs can still record how they ended. Running rebuilds are
+    ended, and what they leave is removed; without an engine `samebits reap` does that later.
+    """
+    stopped = []
+    for one in (*workers(center), signer(center), server(center)):
+        if one.known() is None:
+            continue
+        say(one.name)
+        if one.stop(seconds=_GRACE[one.name.partition("-")[0]]):
+            stopped.append(one.name)
+    if stopped:
+        with suppress(InfrastructureError), Session(center) as session:
+            reap_center(session)
+    return tuple(stopped)
+
+
+def service_folder(center: Center) -> Path:
+    """Return the folder of pid files and logs."""
+    return center.home / "standing"
+
+
+def server(center: Center) -> Service:
+    """Return the center's Prefect server."""
+    return Service(SERVER, service_folder(center))
+
+
+def signer(center: Center) -> Service:
+    """Return the center's signer."""
+    return Service(SIGNER, service_folder(center))
+
+
+def workers(center: Center) -> list[Service]:
+    """Return the workers that the file asks for, and those of an earlier file that are left."""
+    folder = service_folder(center)
+    wanted = [f"{WORKER}-{number}" for number in range(1, center.workers + 1)]
+    there = sorted(path.stem for path in folder.glob(f"{WORKER}-*.pid"))
+    return [Service(name, folder) for name in dict.fromkeys([*wanted, *there])]
+
+
+def pids(center: Center) -> dict[str, int]:
+    """Return the pids of what runs, by name."""
+    services = (server(center), signer(center), *workers(center))
+    return {one.name: pid for one in services if (pid := one.pid()) is not None}
+
+
+def online_workers(center: Center, api: PrefectApi) -> set[str]:
+    """Return the names of the workers that Prefect has heard from lately."""
+    try:
+        found = api.post(f"/work_pools/{center.pool}/workers/filter")
+    except InfrastructureError:
+        return set()
+    return {str(worker["name"]) for worker in found if worker["status"] == "ONLINE"}
+
+
+def _start_server(center: Center, say: Say) -> None:
+    """Start the server; its pid file keeps two from migrating one database at once."""
+    service = server(center)
+    if service.pid() is None:
+        if _port_is_taken(center):
+            raise InfrastructureError(
+                "another program listens at the port of the center's Prefect",
+                got=center.prefect.url if center.prefect else "",
+                todo="Stop it, or give the center another `prefect.port`",
+            )
+        say("Prefect's server")
+    service.start(service_command(center, SERVER), center_environment(center))
+
+
+def _start_signer(center: Center, say: Say) -> None:
+    """Start the signer at the socket that the file names, unless one answers there."""
+    path, service = center.signer, signer(center)
+    if path is None or (listens(path) and service.pid() is None):
+        return
+    say("the signer")
+    service.start(service_command(center, SIGNER), center_environment(center))
+    _wait(lambda: listens(path), service, seconds=_WORKER_SECONDS)
+
+
+def _start_workers(center: Center, api: PrefectApi, say: Say) -> None:
+    """Start the workers that the file asks for, and end those that it no longer asks for."""
+    services = workers(center)
+    if all(worker.pid() is None for worker in services):
+        say(f"{center.workers} worker(s)")
+    for number, worker in enumerate(services, 1):
+        if number > center.workers:
+            worker.stop(seconds=_GRACE[WORKER])
+            continue
+        command = service_command(center, WORKER, "--number", str(number))
+        worker.start(command, center_environment(center))
+    for number, worker in enumerate(services[: center.workers], 1):
+        _wait(partial(_is_online, center, api, number), worker, seconds=_WORKER_SECONDS)
+
+
+def _is_online(center: Center, api: PrefectApi, number: int) -> bool:
+    return worker_name(center, number) in online_workers(center, api)
+
+
+def _wait(holds: Callable[[], bool], service: Service | None, *, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        if service is not None and service.pid() is None:
+            raise InfrastructureError(
+                f"the center's {service.name} does not start",
+                got=service.last_log_line(),
+                todo=f"See {service.log}",
+            )
+        if time.monotonic() > until:
+            what = "Prefect's API" if service is None else f"the center's {service.name}"
+            raise InfrastructureError(
+                f"{what} does not answer",
+                got=f"no answer for {seconds:.0f} s",
+                todo=f"See {service.log}" if service else "Start it first",
+            )
+        time.sleep(0.1)
+
+
+def _port_is_taken(center: Center) -> bool:
+    if center.prefect is None or center.prefect.port is None:
+        return False
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", center.prefect.port)) == 0
