@@ -100,6 +100,11 @@ def test_the_next_night_is_where_its_time_zone_has_it(stand: Stand) -> None:
     assert (moment.hour, moment.minute) == (1, 0)
 
 
+def test_deployments_can_be_brought_up_to_date_at_any_time(stand: Stand) -> None:
+    made = stand.run("center", "deploy", "--json").document()["deployments"]
+    assert "nightly/center" in made
+
+
 def test_who_waits_is_served_before_the_night_and_both_have_their_limit(stand: Stand) -> None:
     found = {q["name"]: q for q in stand.api.post("/work_pools/stand/queues/filter")}
     assert found["asked"]["priority"] < found["night"]["priority"]
