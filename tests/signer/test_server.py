@@ -234,15 +234,8 @@ def test_the_command_signs_in_a_process_of_its_own(scene: Scene, tmp_path: Path)
         held = tmp_path / "object"
         held.write_bytes(versions[0])
         store.put_file(name, held)
-    arguments = [
-        "center",
-        "run",
-        "signer",
-        "--center",
-        str(center),
-        "--socket",
-        str(tmp_path / "s"),
-    ]
+    arguments = ["center", "run", "signer", "--center", str(center)]
+    arguments += ["--socket", str(tmp_path / "s")]
     with subprocess.Popen(
         [sys.executable, "-m", "pipelines.cli", *arguments], stderr=subprocess.PIPE
     ) as process:
