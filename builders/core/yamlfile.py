@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from yaml.reader import ReaderError
 
@@ -28,18 +28,40 @@ MAX_DEPTH = 32
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _SENTENCES = {
     "extra_forbidden": "unknown key",
+    "unexpected_keyword_argument": "unknown key",
     "missing": "missing field",
     "union_tag_not_found": "missing field",
     "union_tag_invalid": "expected one of {expected_tags}",
     "too_short": "expected at least {min_length} item",
     "tuple_type": "expected a list",
+    "frozen_set_type": "expected a list",
     "model_type": "expected a mapping of fields",
+    "dataclass_type": "expected a mapping of fields",
     "dict_type": "expected a mapping of fields",
 }
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _NO_YAML = "Write plain keys, lists and values"
 
 FieldPath = tuple[str | int, ...]
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
+
+
+class FieldError(ValueError):
+    """Raised in a validator of pydantic by a field that has more to say than one message."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        got: object = None,
+        expected: object = None,
+        todo: str | None = None,
+        line: int = 0,
+    ) -> None:
+        """Keep the parts of the message apart; `line` counts from the line of the field."""
+        self.what, self.got, self.expected = what, got, expected
+        self.todo, self.line = todo, line
+        super().__init__(what)
 
 
 @dataclass(frozen=True)
@@ -113,27 +135,41 @@ def parse_document(text: str, *, file: str) -> Document:
     return Document(file, data, lines)
 
 
-def parse_model(document: Document, model: type[Model], *, todo: str | None = None) -> Model:
+def parse_model(
+    document: Document,
+    model: type[Model] | TypeAdapter[Model],
+    *,
+    todo: str | None = None,
+    context: Any = None,
+) -> Model:
     """Validate `document` as `model`; the first fault is raised as a `RecipeError`.
 
-    `todo` says where its reader finds what each field takes.
+    `todo` says where its reader finds what each field takes; validators are given `context`.
     """
+    adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
     try:
-        return model.model_validate(document.data)
+        return adapter.validate_python(document.data, context=context)
     except ValidationError as error:
         faults = _own_faults(error.errors(include_url=False))
         # A key nobody knows is often a slip that leaves another one missing: it is named first.
-        first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
+        first = min(faults, key=lambda fault: fault["type"] not in _UNKNOWN_KEY)
         path = _document_path(document.data, first)
+        line = document.line_of(path)
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         missing = first["type"] in {"missing", "union_tag_not_found"}
+        fault = FieldError(
+            _sentence(first), got=None if missing else _shown(document.data, path, first["input"])
+        )
+        if isinstance(raised := first.get("ctx", {}).get("error"), FieldError):
+            fault = raised
         raise RecipeError(
-            _sentence(first) + more,
+            fault.what + more,
             file=document.file,
-            line=document.line_of(path),
+            line=line + fault.line if line else None,
             field=_dotted(path) or None,
-            got=None if missing else _shown(document.data, path, first["input"]),
-            todo=todo,
+            got=fault.got,
+            expected=fault.expected,
+            todo=fault.todo or todo,
         ) from error
 
 

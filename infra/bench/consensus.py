@@ -10,16 +10,17 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from builders.core.digest import Digest
-from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.consensus import OwnCenter, Source, consensus_of, gather
 from pipelines.evidence.release import ReleaseName
-from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
+from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, Policy, PolicyCenter, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
 
@@ -135,7 +136,8 @@ def _run(center: str, number: int) -> MadeUpRun:
 
 
 def _policy() -> Policy:
-    return Policy(
+    return replace(
+        EMPTY_POLICY,
         version=1,
         operators=tuple(
             Operator(name=center, legal=center, key=MadeUpKey(f"law {center}").public)
@@ -148,13 +150,12 @@ def _policy() -> Policy:
                 region=center,
                 builder=_builder(center),
                 verifier=f"https://samebits.example/centers/{center}/verifier",
-                origin=f"samebits.example/centers/{center}",
-                log_key="",
+                log=made_up_log(center),
                 keys=(CenterKey(key=MadeUpKey(center).public),),
             )
             for center in CENTERS
         ),
-        consensus=ConsensusRules(k=2, regions=2),
+        consensus=PolicyRules(k=2, regions=2),
     )
 
 

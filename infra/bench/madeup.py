@@ -29,6 +29,8 @@ from pipelines.evidence.statements import provenance as a
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
 from pipelines.judge.finding import CauseName, ExplanationStatus, Finding, ShippedFact, worst
 from pipelines.judge.look import FileFact
+from pipelines.log.notekey import ED25519, NoteKey
+from pipelines.policy import PolicyLog
 from pipelines.storage.names import release_run
 
 IMAGE, METHOD = "debian-trixie-build", "script"
@@ -256,6 +258,13 @@ class MadeUpKey:
     def sign(self, message: bytes) -> bytes:
         """Return the signature over `message`."""
         return self._private.sign(message)
+
+
+def made_up_log(center: str) -> PolicyLog:
+    """Return the log of a center as a policy knows it; the log itself is nowhere."""
+    origin = f"samebits.example/centers/{center}"
+    key = bytes.fromhex(MadeUpKey(f"log {center}").public.value)
+    return PolicyLog(origin=origin, key=NoteKey(name=origin, algorithm=ED25519, key=key))
 
 
 def _file(content: bytes | None) -> b.FileDigest | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from builders.build.result import Output, OutputKind, RebuildResult
@@ -29,8 +29,8 @@ from pipelines.judge.finding import ExplanationStatus, Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.signers import LogSigner
-from pipelines.policy import CenterKey, Operator, Policy, PolicyCenter
-from pipelines.policy.signed import add_signature
+from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, PolicyCenter, PolicyLog
+from pipelines.policy.signed_policy import add_signature
 
 _CENTER, _RUN = "sample", "20260102T030405Z-0a1b2c3d"
 _BUILDER = "https://samebits.example/centers/sample/builder"
@@ -112,7 +112,8 @@ def _entries(envelopes: Iterable[Envelope], keys: Keys) -> Iterator[Entry]:
 
 
 def _policy(keys: Keys, log: LogSigner, expires: datetime) -> bytes:
-    policy = Policy(
+    policy = replace(
+        EMPTY_POLICY,
         version=1,
         expires=expires,
         operators=(Operator(name=_CENTER, legal=_CENTER, key=keys.operator.public),),
@@ -123,8 +124,7 @@ def _policy(keys: Keys, log: LogSigner, expires: datetime) -> bytes:
                 region=_REGION,
                 builder=_BUILDER,
                 verifier=_BUILDER,
-                origin=_ORIGIN,
-                log_key=str(log.key),
+                log=PolicyLog(origin=_ORIGIN, key=log.key),
                 keys=(CenterKey(key=keys.statements.public),),
             ),
         ),

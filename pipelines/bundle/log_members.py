@@ -124,7 +124,7 @@ def _checkpoint(store: Store, source: ExportSource, policy: Policy, last: int) -
             todo="`samebits log checkpoint` publishes one",
         )
     for signed in best([newest, *cosigned(source.peers, known)], index=last):
-        if policy.quorum.met({witnesses[c.key] for c in signed.cosignatures}):
+        if policy.quorum.satisfied_by({witnesses[c.key] for c in signed.cosignatures}):
             return signed
     return newest
 

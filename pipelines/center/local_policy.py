@@ -18,9 +18,9 @@ from pipelines.evidence.signing import load_key, load_or_create, read_public_fil
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy.accepted import FOLDER, LOCK
-from pipelines.policy.form import SCHEMA
-from pipelines.policy.signed import add_signature
-from pipelines.policy.source import read_source
+from pipelines.policy.model import SCHEMA
+from pipelines.policy.signed_policy import add_signature
+from pipelines.policy.validation import read_source
 from pipelines.storage import files as durable
 
 OPERATOR = "operator"

@@ -22,7 +22,6 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader
 from pipelines.log.witness import Seen, Witness
 from pipelines.policy import Policy, PolicyCenter, PolicyError
-from pipelines.policy.vkey import log_key as parse_log_key
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
 
@@ -71,9 +70,9 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     known = policy.center(peer.id)
     return KnownLog(
         center=known.id,
-        origin=known.origin,
+        origin=known.log.origin,
         store=open_store(peer.store),
-        key=parse_log_key(known.log_key),
+        key=known.log.key,
         statement_keys=tuple(key.key for key in known.keys),
     )
 
@@ -81,8 +80,8 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
 def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
     """Return a center's log, as its cosignatures are verified."""
     return WitnessedLog(
-        origin=known.origin,
-        keys=(parse_log_key(known.log_key),),
+        origin=known.log.origin,
+        keys=(known.log.key,),
         witnesses=tuple(policy.witness_keys(known.id)),
     )
 

@@ -203,8 +203,8 @@ def _witness_alone(
     from pipelines.center.center import samebits_home
     from pipelines.evidence.errors import EvidenceError
     from pipelines.evidence.signing import load_key
+    from pipelines.log.notekey import ED25519, NoteKey
     from pipelines.log.witness import Witness
-    from pipelines.policy.vkey import log_key
     from pipelines.storage.opening import open_store
 
     if vkey is None or key is None or name is None:
@@ -213,7 +213,7 @@ def _witness_alone(
         raise UsageError("a witness needs more", got=f"no {missing}", todo="See --help")
     home = home or samebits_home() / "witness"
     try:
-        known = log_key(vkey)
+        known = NoteKey.parse(vkey, ED25519)
     except EvidenceError as error:
         raise UsageError(
             "--log-key is no key of a log", got=error.got, expected=error.expected

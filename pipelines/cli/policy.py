@@ -44,7 +44,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
 
     from pipelines.evidence.signing import load_key
     from pipelines.policy import read_source
-    from pipelines.policy.signed import add_signature, check_expiry, signed_by
+    from pipelines.policy.signed_policy import add_signature, check_expiry, signed_by
     from pipelines.storage import files as durable
 
     policy = read_source(source)
@@ -111,7 +111,7 @@ def join(
     from datetime import UTC, datetime
 
     from pipelines.policy import read_source
-    from pipelines.policy.joining import Wishes, join_policies, to_yaml
+    from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
     from pipelines.storage import files as durable
 
     if out.exists():
@@ -121,8 +121,8 @@ def join(
             expected="a new file",
             todo="Name another one with --out",
         )
-    wishes = Wishes(version=version, threshold=threshold, k=k, regions=regions)
-    joint = join_policies([read_source(source) for source in sources], wishes)
+    options = JoinOptions(version=version, threshold=threshold, k=k, regions=regions)
+    joint = join_policies([read_source(source) for source in sources], options)
     durable.replace(out, to_yaml(joint).encode(), mode=0o644)
     if as_json:
         print_json(_about(joint, datetime.now(UTC)))
@@ -157,8 +157,8 @@ def check(file: Path, trusted: Path | None, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from pipelines.policy import open_policy, warnings
-    from pipelines.policy.signed import check_signatures, signed_by
+    from pipelines.policy import expiry_warnings, open_policy
+    from pipelines.policy.signed_policy import check_signatures, signed_by
 
     now = datetime.now(UTC)
     old = _read(trusted) if trusted else None
@@ -167,7 +167,7 @@ def check(file: Path, trusted: Path | None, as_json: bool) -> None:
     signed = open_policy(_bytes(file), now=now, trusted=old)
     policy = signed.policy
     good = list(signed_by(signed, policy))
-    told = list(warnings(policy, now))
+    told = list(expiry_warnings(policy, now))
     if as_json:
         about = {**_about(policy, now), "sha256": str(signed.digest), "signed_by": good}
         before = old.policy.version if old else None
@@ -197,27 +197,25 @@ def diff(old: Path, new: Path, as_json: bool) -> None:
     Example:
       samebits policy diff policy.dsse.json policy.yaml
     """
-    from pipelines.policy.difference import changes
+    from pipelines.policy.changes import changes
 
     found = changes(_either(old), _either(new))
     if as_json:
         print_json({"changes": [change.to_dict() for change in found]})
         return
     for change in found:
-        click.echo(change.told())
+        click.echo(change)
     if not found:
         click.echo("nothing differs")
 
 
 def _about(policy: Policy, now: datetime) -> dict[str, Any]:
-    from pipelines.policy.plain import to_dict
+    from pipelines.evidence.statements.statement import show_time
 
-    days = (policy.expires - now).days if policy.expires else None
-    shown = to_dict(policy)
     return {
         "version": policy.version,
-        "expires": shown["expires"],
-        "days_left": days,
+        "expires": show_time(policy.expires),
+        "days_left": (policy.expires - now).days,
         "threshold": policy.threshold,
         "operators": [operator.name for operator in policy.operators],
         "centers": [center.id for center in policy.centers],
@@ -240,6 +238,6 @@ def _read(path: Path) -> SignedPolicy:
 
 def _bytes(path: Path) -> bytes:
     from builders.core.smallfile import read_small_file
-    from pipelines.policy.signed import MAX_FILE
+    from pipelines.policy.signed_policy import MAX_FILE
 
     return read_small_file(path, limit=MAX_FILE, file=str(path))

@@ -126,7 +126,7 @@ def import_(place: str, as_json: bool, center_file: Path | None) -> None:
     """
     from pipelines.cli.reviewtable import reviews_from
     from pipelines.evidence.errors import EXIT_REFUSED
-    from pipelines.policy.reviews import keep_review
+    from pipelines.policy.reviews.review_records import keep_review
 
     store = open_session(center_file).store
     rows: list[dict[str, Any]] = []
@@ -245,14 +245,14 @@ def _not_counted(key: PublicKey, reviewer: str, session: Session) -> str | None:
     """Return why reviews with that key do not count under the center's policy, None if they can."""
     from datetime import UTC, datetime
 
-    from pipelines.policy.reviews.count import Why, fault_of_key
+    from pipelines.policy.reviews.count import ReviewExclusion, key_exclusion
 
     try:
         policy = session.policy(datetime.now(UTC))
     except SamebitsError as error:  # what is signed stays signed
         return f"that policy cannot be used: {error.what}"
-    fault = fault_of_key(key, reviewer, policy)
-    if fault in {Why.UNKNOWN_KEY, Why.NAME_OF_ANOTHER}:
+    fault = key_exclusion(key, reviewer, policy)
+    if fault in {ReviewExclusion.UNKNOWN_KEY, ReviewExclusion.NAME_OF_ANOTHER}:
         return f"{fault}; it does once the policy names {reviewer} as a reviewer with that key"
     return str(fault) if fault else None
 

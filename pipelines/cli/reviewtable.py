@@ -12,9 +12,13 @@ import click
 from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.cli.options import print_json
 from pipelines.evidence.statements.statement import show_time
-from pipelines.policy.reviews import StoredReview, stored_reviews
-from pipelines.policy.reviews.records import review_of, reviews_in
-from pipelines.policy.reviews.subject import plain
+from pipelines.policy.reviews.review_records import (
+    StoredReview,
+    review_of,
+    reviews_in,
+    stored_reviews,
+)
+from pipelines.policy.reviews.target import plain
 from pipelines.storage.opening import open_store, store_address
 from pipelines.verify.review_subject import ReviewSubject, standing_of
 
@@ -63,7 +67,9 @@ def show(
                 else f"DAMAGED  {row['name']}: {row['fault']}"
             )
         if standing:
-            click.echo(f"{len(standing.count.counted)} of {standing.demanded}: {standing.told()}")
+            click.echo(
+                f"{len(standing.count.counted)} of {standing.demanded}: {standing.summary()}"
+            )
     damaged = any(row["fault"] for row in rows)
     return EXIT_NOT_CHECKED if damaged or (standing and not standing.enough) else 0
 

@@ -45,12 +45,12 @@ def command(
     from builders.container.scratch import require_root
     from pipelines.cli.lint import check_recipes
     from pipelines.judge.finding import exit_code
-    from pipelines.policy import warnings
+    from pipelines.policy import expiry_warnings
 
     session = open_session(center_file)
     check_recipes(recipes, session.images)
     now = datetime.now(UTC)
-    for warning in warnings(session.policy(now), now):
+    for warning in expiry_warnings(session.policy(now), now):
         click.echo(f"samebits: {warning}", err=True)
     require_root()  # like a missing engine: one message, before anything starts
     session.engine.facts()

@@ -20,7 +20,6 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import own_key
 from pipelines.log.reader import LogReader, LogSource
-from pipelines.policy.vkey import log_key
 
 if TYPE_CHECKING:
     from pipelines.policy import Policy
@@ -93,11 +92,10 @@ class LogIndexes:
         source, member = self._sources.get(center), self._policy.center(center)
         if source is None:
             return _Index(places={}, by_release={})
-        key = log_key(member.log_key)
-        reader = LogReader(source, origin=member.origin, keys=[key])
+        reader = LogReader(source, origin=member.log.origin, keys=[member.log.key])
         try:
             if self._memory is not None and reader.size <= self._memory.limit:
-                return self._memory.read(reader, key)
+                return self._memory.read(reader, member.log.key)
             return self._kept(reader, own_key(center))
         except (StoreError, OSError) as error:
             raise SilentError(

@@ -28,7 +28,7 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement
 from pipelines.policy import ConsensusRules, SignedPolicy
-from pipelines.policy.reviews.gate import reviewed_of, standing
+from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.storage.store import Store
 
 
@@ -175,18 +175,7 @@ def check_summary(
 
 def rules_for(view: ConsensusView, recipe: LoadedRecipe | None) -> ConsensusRules:
     """Return the policy's rules for the kind of a release; without a recipe the strictest."""
-    policy = view.policy.policy
-    if recipe is not None:
-        return policy.rules(recipe.recipe.kind)
-    found = policy.consensus
-    for rules in policy.consensus_kinds.values():
-        found = found.tightened(
-            k=rules.k,
-            regions=rules.regions,
-            max_dissent=rules.max_dissent,
-            normalizers=rules.normalizers,
-        )
-    return found
+    return view.policy.policy.rules(recipe.recipe.kind if recipe else None)
 
 
 def find_recipe(recipes: Path, release: ReleaseName) -> LoadedRecipe | None:
@@ -216,8 +205,8 @@ def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) 
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
     if report.claim is None or not sources:
         return 0
-    reviewed = reviewed_of(joined.recipe.recipe, report.claim, sources, view.store)
-    found = standing(
+    reviewed = review_target(joined.recipe.recipe, report.claim, sources, view.store)
+    found = review_status(
         joined.recipe.recipe, reviewed, policy=view.policy.policy, store=view.store, now=now
     )
     return len(found.count.counted)

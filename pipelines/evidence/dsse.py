@@ -58,12 +58,13 @@ class Envelope:
         return cls.from_dict(read_object(data, what=_WHAT, limit=MAX_ENVELOPE))
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Envelope:
-        """Read an envelope from plain data; raises `MalformedError`."""
+    def from_dict(cls, data: dict[str, Any], *, payload_type: str = PAYLOAD_TYPE) -> Envelope:
+        """Read an envelope of that payload type from plain data; raises `MalformedError`."""
         _check_fields(data, {"payload", "payloadType", "signatures"}, _WHAT)
-        payload_type, signatures = data["payloadType"], data["signatures"]
-        if payload_type != PAYLOAD_TYPE:
-            raise malformed(_WHAT, got=f"payloadType {payload_type!a:.120}", expected=PAYLOAD_TYPE)
+        signatures = data["signatures"]
+        if data["payloadType"] != payload_type:
+            got = f"payloadType {data['payloadType']!a:.120}"
+            raise malformed(_WHAT, got=got, expected=payload_type)
         if not isinstance(signatures, list) or not 1 <= len(signatures) <= MAX_SIGNATURES:
             raise malformed(
                 _WHAT,

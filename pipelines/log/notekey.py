@@ -22,6 +22,7 @@ ID_SIZE = 4
 MAX_NAME = 512
 """Bytes of a key's name; the C2SP texts set no limit."""
 _KEY_SIZE = 32
+_USES = {ED25519: "a log's key", COSIGNATURE: "a witness's key"}
 _WHAT = "a verifier key"
 
 
@@ -55,8 +56,11 @@ class NoteKey:
             )
 
     @classmethod
-    def parse(cls, vkey: str) -> NoteKey:
-        """Read `<name>+<id>+<base64 of algorithm and key>`; raises `NoteError`."""
+    def parse(cls, vkey: str, algorithm: int | None = None) -> NoteKey:
+        """Read `<name>+<id>+<base64 of algorithm and key>`, a key of `algorithm` if that is given.
+
+        Raises `NoteError`.
+        """
         parts = vkey.split("+", 2)  # base64 has plus signs of its own
         if len(parts) != 3:
             raise NoteError(f"{_WHAT} has not three parts", got=shown(vkey), expected="name+id+key")
@@ -68,6 +72,12 @@ class NoteKey:
         if key_id != key.id.hex():
             raise NoteError(
                 f"{_WHAT} has the id of another one", got=shown(key_id), expected=key.id.hex()
+            )
+        if algorithm is not None and key.algorithm != algorithm:
+            raise NoteError(
+                "a key is for another use",
+                got=f"type {key.algorithm:#04x}",
+                expected=f"{_USES[algorithm]}, of type {algorithm:#04x}",
             )
         return key
 

@@ -18,7 +18,7 @@ from pipelines.log.witness import Seen
 from pipelines.nightly.outside import Expiry, Gap, Joined, Outside, PeerState
 from pipelines.nightly.rounds import join_round, witness_round
 from pipelines.policy import CenterPolicyError, Policy, PolicyError
-from pipelines.policy.warning import endings, warnings
+from pipelines.policy.expiry import expiry_warnings, key_endings
 from pipelines.verify.session import Session
 
 _TOLD = 20
@@ -136,6 +136,6 @@ def _unjoined(center: Center, failed: Iterable[tuple[str, str]]) -> Iterator[Gap
 def _expiries(
     center: Center, policy: Policy, sizes: Mapping[str, int], now: datetime
 ) -> Iterator[Expiry]:
-    keys = endings(policy, sizes)
-    for text in warnings(policy, now, sizes):
+    keys = key_endings(policy, sizes)
+    for text in expiry_warnings(policy, now, sizes):
         yield Expiry(what="key" if text in keys else "policy", name=center.id, text=text)

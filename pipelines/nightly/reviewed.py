@@ -14,7 +14,7 @@ from builders.core.runid import parse_run_id
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.policy.reviews.gate import reviewed_of, standing
+from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.storage.store import DamagedError
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
@@ -34,8 +34,8 @@ def still_reviewed(session: Session, job: Job, claim: Digest, run: str | None) -
         return False
     store = session.store
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
-    reviewed = reviewed_of(recipe, claim, sources, store)
-    return standing(recipe, reviewed, policy=policy, store=store, now=now).enough
+    reviewed = review_target(recipe, claim, sources, store)
+    return review_status(recipe, reviewed, policy=policy, store=store, now=now).enough
 
 
 def _report(session: Session, job: Job, run: str | None) -> Report | None:

@@ -1,43 +1,47 @@
-"""What counts: operators, centers and their keys, witnesses, reviewers, and how many it takes.
+"""Who counts: operators, centers and their keys, witnesses, reviewers, and how many it takes.
 
 A policy is written as YAML, signed by a threshold of its operators, and replaced only by a newer
-one that the operators of the one before have signed too.
+one that the operators of the one before have signed too. May import log, evidence and storage, and
+nothing above them.
 """
 
 from pipelines.policy.accepted import load_policy
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
-from pipelines.policy.quorum import Group, Quorum, QuorumError, Witness
-from pipelines.policy.signed import SignedPolicy, open_policy, read_signed
-from pipelines.policy.source import policy_from, read_source
-from pipelines.policy.value import (
+from pipelines.policy.expiry import expiry_warnings
+from pipelines.policy.model import (
+    EMPTY_POLICY,
     CenterKey,
     ConsensusRules,
     Operator,
     Policy,
     PolicyCenter,
+    PolicyLog,
+    PolicyRules,
     Reviewer,
+    ReviewRules,
 )
-from pipelines.policy.warning import warnings
+from pipelines.policy.signed_policy import SignedPolicy, open_policy, read_signed
+from pipelines.policy.validation import policy_from, read_source
 
 __all__ = [
+    "EMPTY_POLICY",
     "CenterKey",
     "CenterPolicyError",
     "ConsensusRules",
     "Fault",
-    "Group",
     "Operator",
     "Policy",
     "PolicyCenter",
     "PolicyError",
-    "Quorum",
-    "QuorumError",
+    "PolicyLog",
+    "PolicyRules",
+    "ReviewRules",
     "Reviewer",
     "SignedPolicy",
-    "Witness",
+    "expiry_warnings",
     "load_policy",
     "open_policy",
     "policy_from",
     "read_signed",
     "read_source",
-    "warnings",
 ]

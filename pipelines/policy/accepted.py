@@ -17,8 +17,14 @@ from builders.core.smallfile import read_small_file
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.strictjson import read_object
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
-from pipelines.policy.signed import MAX_FILE, SignedPolicy, check_step, open_policy, read_signed
-from pipelines.policy.value import Policy
+from pipelines.policy.model import EMPTY_POLICY, Policy
+from pipelines.policy.signed_policy import (
+    MAX_FILE,
+    SignedPolicy,
+    check_step,
+    open_policy,
+    read_signed,
+)
 from pipelines.storage import files as durable
 
 SCHEMA = "samebits/accepted-policy/v1"
@@ -35,7 +41,7 @@ def load_policy(path: Path | None, *, home: Path, now: datetime) -> Policy:
     be read and `CenterPolicyError` for one that does not count.
     """
     if path is None:
-        return Policy()
+        return EMPTY_POLICY
     data = read_small_file(path, limit=MAX_FILE, file=str(path))
     try:
         signed = open_policy(data, now=now)

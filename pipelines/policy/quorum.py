@@ -1,19 +1,20 @@
 """Witnesses and the quorum they form, in the words of C2SP tlog-policy.
 
 The lines are `witness <name> <vkey> [<url>]`, `group <name> all|any|<k> <member>...` and, once,
-`quorum <name>|none`; empty lines and comments are passed over. A line names only what stands above
-it, and a name is a member of one group at most, so no quorum is circular and none out of reach.
-The `log` lines of that format are refused: which logs there are is said by a policy's centers.
+`quorum <name>|none`; empty lines and comments are skipped. A line names only what stands above it,
+and a name is a member of one group at most, so no quorum is circular and none out of reach. The
+`log` lines of that format are refused: the logs are those of a policy's centers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 
+from builders.core.yamlfile import FieldError
 from pipelines.log.errors import NoteError
-from pipelines.policy.vkey import witness_key
+from pipelines.log.notekey import COSIGNATURE, NoteKey
 
 MAX_TEXT = 256 << 10
 MAX_NAMES = 256
@@ -22,33 +23,32 @@ NONE = "none"
 _SPACE = re.compile(r"[ \t]+")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_FORMS = {
+    "witness": ("witness <name> <vkey> [<url>]", range(2, 4)),
+    "group": ("group <name> all|any|<k> <member>...", range(3, MAX_TEXT)),
+    "quorum": ("quorum <name>|none", range(1, 2)),
+}
 
 
-class QuorumError(ValueError):
-    """A line that cannot be used; `number` counts lines from 1."""
-
-    def __init__(self, what: str, number: int, *, got: str, expected: str) -> None:
-        """Keep what, got and expected apart for whoever names the file."""
-        self.what, self.number = what, number
-        self.got, self.expected = got, expected
-        super().__init__(f"line {number}: {what}; got {got}; expected {expected}")
+class QuorumError(FieldError):
+    """A line that cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Witness:
-    """A witness by the name that groups use; `key` is a vkey, `url` where it may be reached."""
+class QuorumWitness:
+    """A witness by the name that groups use; `url` is where it may be reached."""
 
     name: str
-    key: str
+    key: NoteKey
     url: str | None = None
 
     def to_text(self) -> str:
         """Return its line."""
-        return " ".join(filter(None, ("witness", self.name, self.key, self.url)))
+        return " ".join(filter(None, ("witness", self.name, str(self.key), self.url)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class WitnessGroup:
     """A group has witnessed what at least `threshold` of its members have."""
 
     name: str
@@ -64,8 +64,8 @@ class Group:
 class Quorum:
     """Which cosignatures it takes; without any line, none."""
 
-    witnesses: tuple[Witness, ...] = ()
-    groups: tuple[Group, ...] = ()
+    witnesses: tuple[QuorumWitness, ...] = ()
+    groups: tuple[WitnessGroup, ...] = ()
     name: str = NONE
 
     @classmethod
@@ -74,13 +74,13 @@ class Quorum:
         return _Reader().read(text)
 
     def to_text(self) -> str:
-        """Return the lines in one spelling: witnesses, groups, quorum."""
+        """Return the lines in one form: witnesses, groups, quorum."""
         witnesses = [witness.to_text() for witness in self.witnesses]
         groups = [group.to_text() for group in self.groups]
         return "\n".join([*witnesses, *groups, f"quorum {self.name}", ""])
 
-    def met(self, names: Collection[str]) -> bool:
-        """Say whether the witnesses `names` are enough; names that are no witness count nothing."""
+    def satisfied_by(self, names: Collection[str]) -> bool:
+        """Say whether the witnesses `names` are enough; a name of no witness counts for nothing."""
         if self.name == NONE:
             return True
         witnessed = {witness.name for witness in self.witnesses} & set(names)
@@ -90,126 +90,113 @@ class Quorum:
         return self.name in witnessed
 
 
-@dataclass
 class _Reader:
-    """Reads lines in order; what is not above a line is not there for it."""
+    """Reads lines in order; a name counts from the line after its own."""
 
-    witnesses: list[Witness] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
-    quorum: str | None = None
-    number: int = 0
-    keys: set[bytes] = field(default_factory=set)
-    members: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self._witnesses: list[QuorumWitness] = []
+        self._groups: list[WitnessGroup] = []
+        self._quorum: str | None = None
+        self._names: set[str] = set()
+        self._members: set[str] = set()
+        self._line = 1
 
     def read(self, text: str) -> Quorum:
         if len(text) > MAX_TEXT:
-            self.number = 1
-            raise self._fault("too long", got=f"{len(text)} characters", expected=str(MAX_TEXT))
-        words: dict[str, Callable[[list[str]], None]] = {
-            "witness": self._witness,
-            "group": self._group,
-            "quorum": self._quorum,
-        }
-        for self.number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+            raise self._error("too long", got=f"{len(text)} characters", expected=str(MAX_TEXT))
+        for self._line, line in enumerate(text.removesuffix("\n").split("\n"), 1):
             if found := _CONTROL.search(line):
-                raise self._fault(
+                raise self._error(
                     "a control character", got=f"{ord(found[0]):#04x}", expected="text and tabs"
                 )
-            items = _SPACE.split(line.strip(" \t"))
-            if not items[0] or items[0].startswith("#"):
-                continue
-            if items[0] not in words:
-                raise self._fault(
-                    "unknown word", got=_shown(items[0]), expected="witness, group or quorum"
-                )
-            words[items[0]](items[1:])
-        if self.quorum is None:
-            raise self._fault("no quorum", got="the end", expected="one line `quorum <name>`")
-        return Quorum(witnesses=tuple(self.witnesses), groups=tuple(self.groups), name=self.quorum)
+            word, *items = _SPACE.split(line.strip(" \t"))
+            if word and not word.startswith("#"):
+                self._read_line(word, items)
+        if self._quorum is None:
+            raise self._error("no quorum", got="the end", expected="one line `quorum <name>`")
+        return Quorum(
+            witnesses=tuple(self._witnesses), groups=tuple(self._groups), name=self._quorum
+        )
 
-    def _witness(self, items: list[str]) -> None:
-        if len(items) not in {2, 3}:
-            raise self._fault(
-                "not a witness", got=f"{len(items)} items", expected="witness <name> <vkey> [<url>]"
-            )
-        name = self._new_name(items[0])
+    def _read_line(self, word: str, items: list[str]) -> None:
+        if word not in _FORMS:
+            raise self._error("unknown word", got=_shown(word), expected=", ".join(_FORMS))
+        form, counts = _FORMS[word]
+        if len(items) not in counts:
+            raise self._error(f"not a {word}", got=f"{len(items)} items", expected=form)
+        match word:
+            case "witness":
+                self._read_witness(*items)
+            case "group":
+                self._read_group(*items)
+            case _:
+                self._read_quorum(items[0])
+
+    def _read_witness(self, name: str, vkey: str, url: str | None = None) -> None:
+        self._add_name(name)
         try:
-            key = witness_key(items[1])
+            key = NoteKey.parse(vkey, COSIGNATURE)
         except NoteError as error:
-            raise self._fault(
+            raise self._error(
                 f"the key of witness {_shown(name)} cannot be used: {error.what}",
                 got=str(error.got),
                 expected=str(error.expected),
             ) from error
-        if key.key in self.keys:
-            raise self._fault(
+        if key.key in {witness.key.key for witness in self._witnesses}:
+            raise self._error(
                 "one key stands twice", got=f"witness {_shown(name)}", expected="a key of its own"
             )
-        self.keys.add(key.key)
-        url = items[2] if len(items) == 3 else None
-        self.witnesses.append(Witness(name=name, key=items[1], url=url))
+        self._witnesses.append(QuorumWitness(name=name, key=key, url=url))
 
-    def _group(self, items: list[str]) -> None:
-        if len(items) < 3:
-            raise self._fault(
-                "not a group",
-                got=f"{len(items)} items",
-                expected="group <name> all|any|<k> <member>...",
-            )
-        name, count, members = self._new_name(items[0]), items[1], items[2:]
+    def _read_group(self, name: str, count: str, *members: str) -> None:
         for member in members:
             self._check_known(member, "a group")
-            if member in self.members:
-                raise self._fault(
+            if member in self._members:
+                raise self._error(
                     "a member stands twice",
                     got=_shown(member),
                     expected="every name in one group at most, once",
                 )
-            self.members.add(member)
+            self._members.add(member)
+        self._add_name(name)
         threshold = {"any": 1, "all": len(members)}.get(count)
         if threshold is None:
             threshold = int(count) if _COUNT.fullmatch(count) else 0
         if not 1 <= threshold <= len(members):
-            raise self._fault(
-                "a group that cannot be met",
+            raise self._error(
+                "a group that cannot be satisfied",
                 got=f"{_shown(count)} of {len(members)} members",
                 expected=f"all, any, or a number from 1 to {len(members)}",
             )
-        self.groups.append(Group(name=name, threshold=threshold, members=tuple(members)))
+        self._groups.append(WitnessGroup(name=name, threshold=threshold, members=members))
 
-    def _quorum(self, items: list[str]) -> None:
-        if len(items) != 1:
-            raise self._fault(
-                "not a quorum", got=f"{len(items)} items", expected="quorum <name>|none"
-            )
-        if self.quorum is not None:
-            raise self._fault("a second quorum", got=_shown(items[0]), expected="one")
-        if items[0] != NONE:
-            self._check_known(items[0], "a quorum")
-        self.quorum = items[0]
+    def _read_quorum(self, name: str) -> None:
+        if self._quorum is not None:
+            raise self._error("a second quorum", got=_shown(name), expected="one")
+        if name != NONE:
+            self._check_known(name, "a quorum")
+        self._quorum = name
 
-    def _new_name(self, name: str) -> str:
-        if name == NONE or name in self._names():
-            raise self._fault(
+    def _add_name(self, name: str) -> None:
+        if name == NONE or name in self._names:
+            raise self._error(
                 "a name that is taken", got=_shown(name), expected="a name of its own, not `none`"
             )
-        if len(self._names()) >= MAX_NAMES:
-            raise self._fault("too many names", got="more", expected=f"at most {MAX_NAMES}")
-        return name
+        if len(self._names) >= MAX_NAMES:
+            raise self._error("too many names", got="more", expected=f"at most {MAX_NAMES}")
+        self._names.add(name)
 
     def _check_known(self, name: str, where: str) -> None:
-        if name not in self._names():
-            raise self._fault(
+        if name not in self._names:
+            raise self._error(
                 f"an unknown name in {where}",
                 got=_shown(name),
                 expected="a witness or group from a line above",
             )
 
-    def _names(self) -> set[str]:
-        return {w.name for w in self.witnesses} | {g.name for g in self.groups}
-
-    def _fault(self, what: str, *, got: str, expected: str) -> QuorumError:
-        return QuorumError(what, self.number, got=got, expected=expected)
+    def _error(self, what: str, *, got: str, expected: str) -> QuorumError:
+        todo = "The lines are those of C2SP tlog-policy"
+        return QuorumError(what, got=got, expected=expected, todo=todo, line=self._line)
 
 
 def _shown(text: str) -> str:

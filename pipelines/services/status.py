@@ -13,7 +13,7 @@ from pipelines.center.keys import public_keys
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.nightly.record import last_night
 from pipelines.nightly.summary import summarise
-from pipelines.policy import warnings
+from pipelines.policy import expiry_warnings
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.supervisor import online_workers, pids
 from pipelines.storage.directory import DirectoryStore
@@ -157,7 +157,7 @@ def _last_heartbeat(session: Session, faults: list[str], *, now: datetime) -> st
 
 def _warnings(session: Session, faults: list[str], *, now: datetime) -> tuple[str, ...]:
     try:
-        return warnings(session.policy(now), now)
+        return expiry_warnings(session.policy(now), now)
     except SamebitsError as error:
         faults.append(str(error))
         return ()

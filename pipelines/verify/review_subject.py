@@ -19,10 +19,9 @@ from pipelines.evidence.records import find_run, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
 from pipelines.policy import Policy
-from pipelines.policy.reviews.count import count_reviews
-from pipelines.policy.reviews.gate import Standing, reviewed_of
-from pipelines.policy.reviews.records import StoredReview
-from pipelines.policy.reviews.subject import Reviewed
+from pipelines.policy.reviews.gate import ReviewStatus, review_target
+from pipelines.policy.reviews.review_records import StoredReview
+from pipelines.policy.reviews.target import ReviewTarget
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
@@ -36,7 +35,7 @@ class ReviewSubject:
     visibility: str
     claim: Digest
     sources: tuple[SourceFact, ...]
-    reviewed: Reviewed
+    reviewed: ReviewTarget
     kind: Kind | None = None
     minimum: int = 0
     """What the recipe itself demands, where it is known."""
@@ -71,7 +70,7 @@ def recipe_subject(path: Path, session: Session) -> ReviewSubject:
         visibility=recipe.visibility,
         claim=claim,
         sources=sources,
-        reviewed=reviewed_of(recipe, claim, _digests(sources), session.store),
+        reviewed=review_target(recipe, claim, _digests(sources), session.store),
         kind=recipe.kind,
         minimum=recipe.reviews.minimum if recipe.reviews else 0,
     )
@@ -79,16 +78,11 @@ def recipe_subject(path: Path, session: Session) -> ReviewSubject:
 
 def standing_of(
     subject: ReviewSubject, found: Iterable[StoredReview], policy: Policy, now: datetime
-) -> Standing:
+) -> ReviewStatus:
     """Return how a release stands with the reviews that were found."""
-    listed = list(found)
-    demanded = policy.minimum if subject.kind is None else policy.demand(subject.kind)
-    envelopes = [review.envelope for review in listed if review.envelope]
-    return Standing(
-        demanded=max(demanded, subject.minimum),
-        count=count_reviews(envelopes, policy, subject.reviewed, now),
-        unreadable=tuple(review for review in listed if review.envelope is None),
-    )
+    demanded = policy.reviews.minimum if subject.kind is None else policy.demand(subject.kind)
+    demanded = max(demanded, subject.minimum)
+    return ReviewStatus.of(demanded, found, target=subject.reviewed, policy=policy, now=now)
 
 
 def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
@@ -107,7 +101,7 @@ def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
         visibility=report.environment.visibility,
         claim=report.claim,
         sources=sources,
-        reviewed=Reviewed.named(_digests(sources), report.claim, keyed=private),
+        reviewed=ReviewTarget.named(_digests(sources), report.claim, keyed=private),
     )
 
 

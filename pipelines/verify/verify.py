@@ -29,7 +29,7 @@ from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
 from pipelines.judge.finding import Explanation, Finding, worst
 from pipelines.policy import Policy
-from pipelines.policy.reviews.gate import reviewed_of, standing
+from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.verify import judging, steps
 from pipelines.verify.job import Job
 from pipelines.verify.judging import ShippedFile
@@ -174,8 +174,8 @@ def _require_reviews(session: Session, job: Job, run: _Run, policy: Policy) -> N
     if run.claim is None:
         message = "a claim comes before its reviews"
         raise ValueError(message)
-    reviewed = reviewed_of(recipe, run.claim, digests, store)
-    found = standing(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))
+    reviewed = review_target(recipe, run.claim, digests, store)
+    found = review_status(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))
     run.reviews = tuple(ReviewFact(name=c.reviewer, key=c.keyid) for c in found.count.counted)
     found.require(reviewed)
 

@@ -37,7 +37,7 @@ from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import Sight
 from pipelines.nightly.rounds import publish_heartbeat_of, witness_round
 from pipelines.policy import read_source
-from pipelines.policy.joining import Wishes, join_policies
+from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.verify.session import Session
 from tests.centers.three import (
     NAMES,
@@ -260,8 +260,8 @@ def test_two_operators_with_one_key_get_no_policy(three: Three) -> None:
     asia = dataclasses.replace(sources[1].operators[0], key=sources[0].operators[0].key)
     sources[1] = dataclasses.replace(sources[1], operators=(asia,))
     with pytest.raises(RecipeError, match="one key stands twice"):
-        join_policies(sources, Wishes())
-    for wishes in (Wishes(k=4), Wishes(threshold=4), Wishes(regions=4)):
+        join_policies(sources, JoinOptions())
+    for wishes in (JoinOptions(k=4), JoinOptions(threshold=4), JoinOptions(regions=4)):
         with pytest.raises(RecipeError, match="than there are"):
             join_policies(
                 [read_source(three.root / n / "policy/policy.yaml") for n in NAMES], wishes

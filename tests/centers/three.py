@@ -30,9 +30,9 @@ from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.nightly.rounds import publish_joined
-from pipelines.policy import ConsensusRules, Policy, SignedPolicy, load_policy, read_source
-from pipelines.policy.joining import Wishes, join_policies
-from pipelines.policy.signed import add_signature
+from pipelines.policy import Policy, PolicyRules, SignedPolicy, load_policy, read_source
+from pipelines.policy.joint import JoinOptions, join_policies
+from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify import steps
 from pipelines.verify.job import Job
@@ -73,7 +73,8 @@ class Three:
             (root / name / "recipes").mkdir()
             (root / name / "recipes" / "images").symlink_to(recipes_folder() / "images")
         joint = join_policies(
-            [read_source(root / name / "policy" / "policy.yaml") for name in NAMES], Wishes(k=2)
+            [read_source(root / name / "policy" / "policy.yaml") for name in NAMES],
+            JoinOptions(k=2),
         )
         three.sign(joint)
         return three
@@ -123,7 +124,7 @@ class Three:
     def rule(self, **rules: Any) -> None:
         """Let the operators agree on other rules."""
         now = self.policy()
-        consensus = ConsensusRules(**{"k": 2, "regions": 2, **rules})
+        consensus = PolicyRules(**{"k": 2, "regions": 2, **rules})
         self.sign(replace(now, version=now.version + 1, consensus=consensus))
 
     def release(self, product: str, served: Mapping[str, bytes] | None = None) -> str:

@@ -16,8 +16,17 @@ from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.cli.consensus import command
 from pipelines.evidence.signing import create_key
-from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
-from pipelines.policy.signed import add_signature
+from pipelines.policy import (
+    CenterKey,
+    ConsensusRules,
+    Operator,
+    Policy,
+    PolicyCenter,
+    PolicyLog,
+    PolicyRules,
+)
+from pipelines.policy.model import SCHEMA
+from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
 from pipelines.verify.session import Session
@@ -85,6 +94,7 @@ class Table:
     def sign_policy(self, *, version: int = 1, rules: ConsensusRules | None = None) -> None:
         laws = {name: MadeUpKey(f"law of {name}") for name in NAMES}
         policy = Policy(
+            schema=SCHEMA,
             version=version,
             expires=datetime(2099, 1, 1, tzinfo=UTC),
             operators=tuple(
@@ -92,7 +102,7 @@ class Table:
             ),
             threshold=2,
             centers=tuple(self.known(name) for name in NAMES),
-            consensus=rules or ConsensusRules(k=2, regions=2),
+            consensus=PolicyRules(**vars(rules or ConsensusRules(k=2, regions=2))),
         )
         signed = None
         for name in NAMES:
@@ -108,8 +118,7 @@ class Table:
             region=name,
             builder=center.builder_id,
             verifier=center.verifier_id,
-            origin=center.origin,
-            log_key=str(log_key(center)),
+            log=PolicyLog(origin=center.origin, key=log_key(center)),
             keys=(CenterKey(key=public_keys(center)["statements"]),),
         )
 

@@ -435,11 +435,11 @@ def test_our_own_store_that_fails_is_no_silence_of_others(world: World) -> None:
 
 
 def test_an_empty_policy_knows_nobody(world: World) -> None:
-    from pipelines.policy import Policy
+    from pipelines.policy import EMPTY_POLICY
 
     source = Source(center="ada-1", store=world["ada-1"].store)
     read = read_center(
-        source, RELEASE, policy=Policy(), index_of=world.index_of, logged=world.logged
+        source, RELEASE, policy=EMPTY_POLICY, index_of=world.index_of, logged=world.logged
     )
     assert (read.positions, [o.why for o in read.counted_out]) == ((), [Why.UNKNOWN_CENTER])
 

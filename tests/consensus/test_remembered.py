@@ -19,7 +19,7 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.journal import Log
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
-from pipelines.policy import Policy, PolicyCenter
+from pipelines.policy import EMPTY_POLICY, PolicyCenter, PolicyLog
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
 from tests.log.logs import KEY, entry, opened, reader
@@ -65,11 +65,10 @@ def indexes(store: MemoryStore, memory: LogMemory | None = None) -> LogIndexes:
         region="east",
         builder="builder",
         verifier="verifier",
-        origin=ORIGIN,
-        log_key=str(KEY),
+        log=PolicyLog(origin=ORIGIN, key=KEY),
         keys=(),
     )
-    return LogIndexes({"east": store}, Policy(centers=(east,)), memory=memory)
+    return LogIndexes({"east": store}, replace(EMPTY_POLICY, centers=(east,)), memory=memory)
 
 
 def copied(store: MemoryStore) -> MemoryStore:

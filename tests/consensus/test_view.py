@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import CrosscheckStatement, SummaryStatement
 from pipelines.nightly.rounds import join_round, publish_joined
-from pipelines.policy import ConsensusRules, Policy
+from pipelines.policy import EMPTY_POLICY, ConsensusRules, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.consensus.table import NAMES, Table
@@ -127,12 +128,8 @@ def test_without_a_recipe_the_strictest_rules_hold(table: Table) -> None:
     from pipelines.consensus.view import rules_for
 
     view = table.session("europe").consensus_view(datetime.now(UTC))
-    policy = Policy(
-        consensus=ConsensusRules(k=1, max_dissent=1),
-        consensus_kinds={Kind.RULESET: ConsensusRules(k=3, regions=2)},
-    )
-    from dataclasses import replace
-
+    kinds = {Kind.RULESET: ConsensusRules(k=3, regions=2)}
+    policy = replace(EMPTY_POLICY, consensus=PolicyRules(k=1, max_dissent=1, kinds=kinds))
     odd = replace(view, policy=replace(view.policy, policy=policy))
     assert rules_for(odd, None) == ConsensusRules(k=3, regions=2, max_dissent=0)
 

@@ -7,12 +7,20 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.consensus import Gathered, OwnCenter, ReleaseConsensus, Source, consensus_of, gather
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements import Statement
-from pipelines.policy import CenterKey, ConsensusRules, Operator, Policy, PolicyCenter
+from pipelines.policy import (
+    EMPTY_POLICY,
+    CenterKey,
+    ConsensusRules,
+    Operator,
+    Policy,
+    PolicyCenter,
+    PolicyRules,
+)
 from pipelines.storage.names import REPORT, Visibility, private_twin
 from tests.fakes.store import MemoryStore
 
@@ -104,7 +112,8 @@ class World:
     @property
     def policy(self) -> Policy:
         operators = sorted({site.operator for site in self.sites.values()})
-        return Policy(
+        return replace(
+            EMPTY_POLICY,
             version=1,
             operators=tuple(
                 Operator(name=n, legal=LAWS.get(n, n), key=MadeUpKey(f"law {n}").public)
@@ -117,13 +126,12 @@ class World:
                     region=site.region,
                     builder=site.builder,
                     verifier=f"https://samebits.example/centers/{site.id}/verifier",
-                    origin=f"samebits.example/centers/{site.id}",
-                    log_key="",
+                    log=made_up_log(site.id),
                     keys=(CenterKey(key=site.key.public, start=site.start, end=site.end),),
                 )
                 for site in self.sites.values()
             ),
-            consensus=self.rules,
+            consensus=PolicyRules(**vars(self.rules)),
         )
 
     def index_of(self, center: str, pae: Digest) -> int | None:

@@ -9,47 +9,70 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
+from pydantic.dataclasses import dataclass as as_pydantic
 from pydantic.fields import FieldInfo
 
 from builders.core.yamlfile import parse_document, parse_model
 from builders.images.definition import ImageDefinition
 from builders.methods.base import Build
 from builders.recipe.recipe import Recipe
+from infra.bench.madeup import MadeUpKey
 from pipelines.center.file import CenterFile
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import KINDS
 from pipelines.evidence.statements.request import RequestStatement
 from pipelines.evidence.statements.statement import Part, Statement
-from pipelines.policy.form import PolicyFile
+from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
+from pipelines.policy import ConsensusRules, Policy, ReviewRules, policy_from
+from pipelines.policy.model import SCHEMA
+from pipelines.policy.quorum import Quorum
 from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, Block, blocks, inline_code
 
 RECIPE, CENTER = REFERENCE / "recipe.md", REFERENCE / "center.md"
 POLICY, STATEMENTS = REFERENCE / "policy.md", REFERENCE / "statements.md"
 GLOSSARY = DOCS / "explanation" / "glossary.md"
-WRITTEN: dict[Path, tuple[type[BaseModel], ...]] = {
+Model: TypeAlias = type[Any]
+"""A model of pydantic, or a dataclass that pydantic reads."""
+WRITTEN: dict[Path, tuple[Model, ...]] = {
     RECIPE: (Recipe, Build, ImageDefinition),
     CENTER: (CenterFile,),
-    POLICY: (PolicyFile,),
+    POLICY: (Policy,),
 }
 """The formats that people write, and their models."""
 FORMATS: dict[str, type[BaseModel]] = {
     "samebits/recipe/v1": Recipe,
     "samebits/center/v1": CenterFile,
-    "samebits/policy/v1": PolicyFile,
 }
 ALL_STATEMENTS: tuple[type[BaseModel], ...] = (
     Statement,
     RequestStatement,
     *(model for _, model in KINDS.values()),
 )
+
+
+def pydantic_fields(model: Model) -> dict[str, FieldInfo]:
+    """Return the fields of a model as pydantic knows them, those of a dataclass too."""
+    if not is_dataclass(model):
+        found: dict[str, FieldInfo] = model.model_fields
+        return found
+    return as_pydantic(model, frozen=True, kw_only=True).__pydantic_fields__
+
+
 SPELT_OUT = "see there"
 """The default of a field that is a table of its own."""
+DERIVED = {
+    ("Policy", "consensus"): SPELT_OUT,
+    ("PolicyRules", "k"): "1 or 2",
+    **{("ConsensusRules", name): "as above" for name in pydantic_fields(ConsensusRules)},
+}
+"""Defaults that depend on other fields."""
 _TABLE = re.compile(r"<!-- fields: (\w+) -->\n\|.+\|\n\|[-|]+\|\n((?:\|.+\|\n)+)")
 _CELL = re.compile(r"(?<!\\)\|")
 
@@ -65,50 +88,56 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in _CELL.split(line)[1:-1]]
 
 
-def models(roots: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
+def models(roots: Iterable[Model]) -> dict[str, Model]:
     """Return every model that the roots reach through their fields, by name."""
-    found: dict[str, type[BaseModel]] = {}
+    found: dict[str, Model] = {}
     waiting = list(roots)
     while waiting:
         model = waiting.pop()
         if found.setdefault(model.__name__, model) is not model:
             message = f"two models are called {model.__name__}"
             raise AssertionError(message)
-        for field in model.model_fields.values():
+        for field in pydantic_fields(model).values():
             waiting += [m for m in _models_in(field.annotation) if m.__name__ not in found]
     return found
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _models_in(annotation: Any) -> Iterator[Model]:
+    if isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or hasattr(annotation, "__pydantic_config__")
+    ):
         yield annotation
     for inner in get_args(annotation):
         yield from _models_in(inner)
 
 
-def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def fields_of(model: Model) -> dict[str, FieldInfo]:
     """Return the fields that a table lists, by the names in files: its own, not those of Build."""
     shared = Build.model_fields if issubclass(model, Build) and model is not Build else {}
     return {
         field.serialization_alias or field.alias or name: field
-        for name, field in model.model_fields.items()
+        for name, field in pydantic_fields(model).items()
         if name not in shared
     }
 
 
-def default_of(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+def default_of(model: Model, name: str, field: FieldInfo) -> str:
     """Return a default as a table writes it."""
+    if (model.__name__, name) in DERIVED:
+        return DERIVED[model.__name__, name]
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True, validated_data={})
-    if isinstance(default, BaseModel):
+    if isinstance(default, BaseModel | ReviewRules):
         return SPELT_OUT
-    if default is None or default in ((), {}):
+    if default is None or default in ((), {}, frozenset()):
         return "none"
-    attribute = next(n for n, f in model.model_fields.items() if f is field)
-    plain = model.model_construct(**{attribute: default}).model_dump(
-        mode="json", include={attribute}, by_alias=True, warnings=False
-    )[name]
+    plain = default.to_text() if isinstance(default, Quorum) else default
+    if issubclass(model, BaseModel):
+        attribute = next(n for n, f in model.model_fields.items() if f is field)
+        plain = model.model_construct(**{attribute: default}).model_dump(
+            mode="json", include={attribute}, by_alias=True, warnings=False
+        )[name]
     shown = plain.strip() if isinstance(plain, str) else f"{plain:g}"
     return f"`{shown}`"
 
@@ -132,7 +161,7 @@ def names_in(rows: list[list[str]]) -> list[str]:
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row[0])]
 
 
-def statement_parts() -> dict[str, type[BaseModel]]:
+def statement_parts() -> dict[str, Model]:
     """Return the models with tables of their own: what all statements share, and each part."""
     found = models(ALL_STATEMENTS)
     return {
@@ -183,9 +212,25 @@ def examples() -> list[Block]:
 
 
 @pytest.mark.parametrize("block", examples(), ids=lambda block: block.page.name)
-def test_every_example_is_one_that_its_format_takes(block: Block) -> None:
-    document = parse_document(f"{block.text}\n", file=block.page.name)
-    parse_model(document, FORMATS[document.data["schema"]])
+def test_every_example_is_one_that_its_format_takes(block: Block, tmp_path: Path) -> None:
+    document = parse_document(_with_keys(block.text, tmp_path) + "\n", file=block.page.name)
+    if document.data["schema"] == SCHEMA:
+        assert isinstance(policy_from(document, tmp_path), Policy)
+    else:
+        parse_model(document, FORMATS[document.data["schema"]])
+
+
+def _with_keys(text: str, folder: Path) -> str:
+    """Make the key files that a policy names, and whole keys of those that are cut short."""
+    for name in re.findall(r"key: ([\w-]+\.pub)", text):
+        (folder / name).write_bytes(MadeUpKey(name).public.to_pem())
+
+    def whole(short: re.Match[str]) -> str:
+        key = bytes.fromhex(MadeUpKey(short[1]).public.value)
+        algorithm = COSIGNATURE if short[1].endswith("/witness") else ED25519
+        return str(NoteKey(name=short[1], algorithm=algorithm, key=key))
+
+    return re.sub(r"(\S+)\+\.\.\.", whole, text)
 
 
 def test_the_tutorial_shows_the_recipe_that_it_runs() -> None:

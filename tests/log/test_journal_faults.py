@@ -214,7 +214,7 @@ def test_a_store_that_fails_is_named_and_the_same_call_goes_on(
 _WORKER = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.evidence.directory import DirectoryStore
+from pipelines.storage.directory import DirectoryStore
 from tests.log.logs import entries, opened
 folder, left = Path(sys.argv[1]), int(sys.argv[2])
 

@@ -70,7 +70,7 @@ def test_appenders_race_for_the_same_entries(tmp_path: Path) -> None:
 _WORKER = """
 import sys
 from pathlib import Path
-from pipelines.evidence.directory import DirectoryStore
+from pipelines.storage.directory import DirectoryStore
 from tests.log.logs import entries, opened
 folder, worker = Path(sys.argv[1]), int(sys.argv[2])
 log = opened(DirectoryStore(folder / "store"), folder / sys.argv[3])

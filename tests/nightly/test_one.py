@@ -22,7 +22,7 @@ from pipelines.judge.look import FileFact
 from pipelines.nightly.due import Due
 from pipelines.nightly.one import run_one
 from pipelines.nightly.record import Entry, Mode, Moved, Why, result_key
-from pipelines.policy.reviews.records import keep_review
+from pipelines.policy.reviews.review_records import keep_review
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT
 from pipelines.verify.job import Job

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError, RecipeError
-from pipelines.policy import CenterPolicyError, Fault, Policy, load_policy
+from pipelines.policy import EMPTY_POLICY, CenterPolicyError, Fault, Policy, load_policy
 from pipelines.policy.accepted import accepted
 from pipelines.storage import files as durable
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes
@@ -53,7 +53,7 @@ def test_the_first_policy_is_the_centers_own_choice(office: Office) -> None:
 
 
 def test_without_a_policy_nothing_is_demanded_or_written(office: Office) -> None:
-    assert load_policy(None, home=office.home, now=NOW) == Policy()
+    assert load_policy(None, home=office.home, now=NOW) == EMPTY_POLICY
     assert not office.home.exists()
 
 

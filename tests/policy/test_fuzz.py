@@ -13,7 +13,6 @@ from builders.core.digest import canonical_json
 from builders.core.errors import SamebitsError
 from builders.core.yamlfile import parse_document
 from pipelines.policy import open_policy, policy_from
-from pipelines.policy.plain import to_bytes
 from tests.policy.world import ALPHA, BETA, NOW, Key, draft, envelope, signed_bytes
 
 WHOLE = signed_bytes()
@@ -33,7 +32,7 @@ def opened(data: bytes) -> bytes | SamebitsError:
         found = open_policy(data, now=NOW)
     except SamebitsError as error:
         return error
-    assert to_bytes(found.policy) == found.envelope.payload
+    assert found.policy.to_bytes() == found.envelope.payload
     return found.envelope.payload
 
 

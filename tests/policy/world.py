@@ -18,7 +18,7 @@ from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy import Policy, SignedPolicy, policy_from, read_signed
-from pipelines.policy.signed import PAYLOAD_TYPE
+from pipelines.policy.signed_policy import PAYLOAD_TYPE
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EXPIRES = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -52,7 +52,10 @@ class Key:
         return self.private.sign(message)
 
     def log(self, origin: str) -> str:
-        return str(NoteKey(name=origin, algorithm=ED25519, key=self.raw))
+        return str(self.note_key(origin))
+
+    def note_key(self, origin: str) -> NoteKey:
+        return NoteKey(name=origin, algorithm=ED25519, key=self.raw)
 
     def witness(self, name: str) -> str:
         return str(NoteKey(name=name, algorithm=COSIGNATURE, key=self.raw))
@@ -148,7 +151,7 @@ def signed_file(
     for field in ("reviewers", "reviews", "revoked", "consensus"):
         del alone[field]
     text = yaml.safe_dump(alone) + rest
-    from pipelines.policy.signed import add_signature
+    from pipelines.policy.signed_policy import add_signature
 
     made = policy_from(parse_document(text, file=str(folder / "policy.yaml")), folder)
     path = folder / name

@@ -19,7 +19,7 @@ from pipelines.evidence.statements.request import request
 from pipelines.evidence.statements.status import Answer
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
-from pipelines.policy import Policy, Reviewer
+from pipelines.policy import EMPTY_POLICY, Reviewer
 from pipelines.requests import Desk, Round, Served, SignedRequest, keep_request, pending, serve
 from pipelines.requests.records import receipt_key, request_from, request_key
 from pipelines.storage.names import REPORT, release_run
@@ -116,7 +116,8 @@ class Center:
             center=HERE,
             store=self.store,
             reports=self.store,
-            policy=Policy(
+            policy=replace(
+                EMPTY_POLICY,
                 reviewers=tuple(Reviewer(name=n, key=p.public) for n, p in self.people.items()),
                 revoked=frozenset(p.public.keyid for p in self.revoked),
             ),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.policy.reviews import keep_review, stored_reviews
+from pipelines.policy.reviews.review_records import keep_review, stored_reviews
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.s3 import S3Store
 from tests.command import samebits

@@ -18,7 +18,7 @@ from pipelines.center.logs import own_log
 from pipelines.evidence.report import Report
 from pipelines.log.journal import Appended, Entry, Log
 from pipelines.log.leaf import CommitmentLeaf, Leaf
-from pipelines.policy import Policy
+from pipelines.policy import EMPTY_POLICY
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.judging import fetch_shipped
@@ -44,7 +44,9 @@ class Looked:
 
 def leaves_of(center: Center, release: str) -> list[Leaf]:
     return [
-        leaf for _, leaf in own_log(center, Policy()).reader().leaves() if leaf.release == release
+        leaf
+        for _, leaf in own_log(center, EMPTY_POLICY).reader().leaves()
+        if leaf.release == release
     ]
 
 

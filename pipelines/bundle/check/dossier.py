@@ -164,7 +164,7 @@ class Dossier:
     def log_key(self) -> NoteKey:
         """The key of the log: the policy's, or the one in the bundle; raises `MalformedError`."""
         if self.policy is not None:
-            return NoteKey.parse(self.policy.center(self.card.id).log_key)
+            return self.policy.center(self.card.id).log.key
         key = self.keys.get("log")
         if key is None or key.keytype != ED25519_TYPE:
             raise malformed("the bundle", got="no Ed25519 key of the log", expected="keys/log.pub")
@@ -177,7 +177,7 @@ class Dossier:
         """The witnesses that the policy names."""
         if self.policy is None:
             return ()
-        return tuple(NoteKey.parse(witness.key) for witness in self.policy.quorum.witnesses)
+        return tuple(witness.key for witness in self.policy.quorum.witnesses)
 
     @cached_property
     def heartbeat(self) -> tuple[Envelope, HeartbeatStatement] | None:

@@ -21,7 +21,6 @@ from pipelines.evidence.statements.status import HeartbeatStatement
 from pipelines.log.checkpoint import Cosignature
 from pipelines.log.leaf import StatementLeaf
 from pipelines.log.merkle import leaf_hash
-from pipelines.log.notekey import NoteKey
 
 if TYPE_CHECKING:
     from pipelines.policy import Policy
@@ -62,7 +61,7 @@ def check_given_policy(dossier: Dossier) -> str:
         raise NotNeededError("the bundle brings no policy along")
     if mine is None:
         raise NotNeededError("the bundle brings a policy along, which nothing vouches for")
-    from pipelines.policy.signed import read_signed  # noqa: PLC0415  # only where it is asked for
+    from pipelines.policy.signed_policy import read_signed  # noqa: PLC0415  # only where it is asked for
 
     theirs = read_signed(data)
     if theirs.digest == read_signed(mine).digest:
@@ -87,7 +86,7 @@ def check_witnesses(dossier: Dossier) -> str:
     if policy is None or not dossier.leaves:
         raise NotNeededError("no policy, or no leaves")
     found = _names(policy, dossier.card.id, dossier.checkpoint.cosignatures)
-    if not policy.quorum.met(found):
+    if not policy.quorum.satisfied_by(found):
         raise WrongError(
             "the checkpoint has too few witnesses",
             got=", ".join(sorted(found)) or "none",
@@ -119,7 +118,9 @@ def _check_age(dossier: Dossier) -> None:
     told = dossier.checkpoint.cosignatures
     seen = [c for c in told if oldest <= c.time <= latest]
     policy = dossier.policy
-    if not seen or not (policy and policy.quorum.met(_names(policy, dossier.card.id, seen))):
+    if not seen or not (
+        policy and policy.quorum.satisfied_by(_names(policy, dossier.card.id, seen))
+    ):
         raise WrongError(
             "the checkpoint is stale",
             got=f"{len(seen)} of {len(told)} cosignatures are of that time",
@@ -198,5 +199,5 @@ def _silence(dossier: Dossier, what: str) -> EvidenceError:
 
 def _names(policy: Policy, center: str, cosignatures: Iterable[Cosignature]) -> set[str]:
     """Return the policy's names for those who cosigned a center's log, itself left out."""
-    keys = {cosignature.key for cosignature in cosignatures}
-    return {w.name for w in policy.witnesses_for(center) if NoteKey.parse(w.key) in keys}
+    names = policy.witness_keys(center)
+    return {names[cosignature.key] for cosignature in cosignatures if cosignature.key in names}

@@ -2,7 +2,8 @@
 
 A reviewer counts whose newest decision on every source, with this claim, is to approve, signed with
 a key that the policy gives to that name and does not revoke. A person counts once, and so does a
-key. A withdrawal holds even when its time cannot be: doubt takes reviews away, never adds one.
+key. A withdrawal with a time in the future counts all the same: what is doubtful can only take a
+review away.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import Decision, ReviewStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Policy
-from pipelines.policy.reviews.subject import Reviewed
+from pipelines.policy.reviews.target import ReviewTarget
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a reviewer may be ahead."""
 
 
-class Why(StrEnum):
+class ReviewExclusion(StrEnum):
     """Why a review does not count, in words for people."""
 
     WRONG_TYPE = "its payload is of another type"
@@ -45,7 +46,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
-class Counted:
+class CountedReviewer:
     """A reviewer who counts."""
 
     reviewer: str
@@ -53,108 +54,106 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
-class Uncounted:
+class ExcludedReview:
     """A review that does not count, by the name and key id that it gives itself."""
 
     reviewer: str
     keyid: str
-    why: Why
+    why: ReviewExclusion
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewCount:
     """Who counts, and why nobody else does; sorted."""
 
-    counted: tuple[Counted, ...] = ()
-    uncounted: tuple[Uncounted, ...] = ()
+    counted: tuple[CountedReviewer, ...] = ()
+    excluded: tuple[ExcludedReview, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Vote:
-    """A decision whose signature, name, source and claim are right."""
+    """A review whose signature, name, source and claim are right."""
 
-    reviewer: str
+    statement: ReviewStatement
     key: PublicKey
-    source: DigestSet
-    decision: Decision
-    decided_on: datetime
     digest: Digest
 
     @property
-    def place(self) -> tuple[datetime, bool, Digest]:
-        """Where it comes in time; of two at one time a withdrawal is the later one."""
-        return self.decided_on, self.decision is Decision.WITHDRAW, self.digest
+    def reviewer(self) -> str:
+        return self.statement.predicate.reviewer
 
-    def passed_over(self, why: Why) -> Uncounted:
-        return Uncounted(reviewer=self.reviewer, keyid=self.key.keyid, why=why)
+    @property
+    def withdraws(self) -> bool:
+        return self.statement.predicate.decision is Decision.WITHDRAW
+
+    @property
+    def order(self) -> tuple[datetime, bool, Digest]:
+        """Sort key by time; of two at one time a withdrawal is the later one."""
+        return self.statement.predicate.decided_on, self.withdraws, self.digest
 
 
 def count_reviews(
-    envelopes: Iterable[Envelope], policy: Policy, reviewed: Reviewed, now: datetime
+    envelopes: Iterable[Envelope], policy: Policy, target: ReviewTarget, now: datetime
 ) -> ReviewCount:
-    """Count the reviewers of `reviewed` at `now` (UTC); the order of `envelopes` means nothing."""
-    read = [_vote(envelope, policy, reviewed, now) for envelope in envelopes]
-    votes = [vote for vote in read if isinstance(vote, _Vote)]
-    uncounted = [other for other in read if isinstance(other, Uncounted)]
-    counted: list[Counted] = []
+    """Count the reviewers of `target` at `now` (UTC); the order of `envelopes` means nothing."""
+    read = [_vote(envelope, policy, target, now) for envelope in envelopes]
+    votes = sorted((v for v in read if isinstance(v, _Vote)), key=lambda vote: vote.order)
+    excluded = [other for other in read if isinstance(other, ExcludedReview)]
+    counted: list[CountedReviewer] = []
     keys: set[str] = set()
     for name in sorted({vote.reviewer for vote in votes}):
         mine = [vote for vote in votes if vote.reviewer == name]
-        deciding = _deciding(mine)
-        why = _against(deciding, reviewed, keys)
+        newest = {vote.statement.source: vote for vote in mine}
+        why = _reviewer_exclusion(newest, target, keys)
         if why is None:
-            keys |= {vote.key.material for vote in deciding.values()}
-            last = max(deciding.values(), key=lambda vote: vote.place)
-            counted.append(Counted(reviewer=name, keyid=last.key.keyid))
-        uncounted += _passed_over(mine, deciding, why)
-    return ReviewCount(counted=tuple(counted), uncounted=tuple(sorted(uncounted)))
+            keys |= {vote.key.material for vote in newest.values()}
+            counted.append(CountedReviewer(reviewer=name, keyid=mine[-1].key.keyid))
+        excluded += [
+            ExcludedReview(reviewer=name, keyid=vote.key.keyid, why=why or ReviewExclusion.REPEATED)
+            for vote in mine
+            if why or vote != newest[vote.statement.source]
+        ]
+    return ReviewCount(counted=tuple(counted), excluded=tuple(sorted(excluded)))
 
 
-def fault_of_key(key: PublicKey, reviewer: str, policy: Policy) -> Why | None:
+def key_exclusion(key: PublicKey, reviewer: str, policy: Policy) -> ReviewExclusion | None:
     """Return why reviews by `reviewer` with that key do not count, None if they can."""
     owners = {r.name for r in policy.reviewers if r.key.material == key.material}
     if key.keyid in policy.revoked:
-        return Why.REVOKED_KEY
+        return ReviewExclusion.REVOKED_KEY
     if not owners:
-        return Why.UNKNOWN_KEY
-    return None if reviewer in owners else Why.NAME_OF_ANOTHER
+        return ReviewExclusion.UNKNOWN_KEY
+    return None if reviewer in owners else ReviewExclusion.NAME_OF_ANOTHER
 
 
 def _vote(
-    envelope: Envelope, policy: Policy, reviewed: Reviewed, now: datetime
-) -> _Vote | Uncounted:
+    envelope: Envelope, policy: Policy, target: ReviewTarget, now: datetime
+) -> _Vote | ExcludedReview:
     """Check one review."""
     keyid = envelope.signatures[0].keyid
     statement = _statement(envelope)
-    if isinstance(statement, Why):
-        return Uncounted(reviewer="unknown", keyid=keyid, why=statement)
-    told = statement.predicate
-    signer = _signer(envelope, told.reviewer, policy)
-    if isinstance(signer, Why):
-        return Uncounted(reviewer=told.reviewer, keyid=keyid, why=signer)
-    if (why := _fault(statement, reviewed, now)) is not None:
-        return Uncounted(reviewer=told.reviewer, keyid=keyid, why=why)
-    return _Vote(
-        reviewer=told.reviewer,
-        key=signer,
-        source=statement.source,
-        decision=told.decision,
-        decided_on=told.decided_on,
-        digest=envelope.digest(),
-    )
+    if isinstance(statement, ReviewExclusion):
+        return ExcludedReview(reviewer="unknown", keyid=keyid, why=statement)
+    reviewer = statement.predicate.reviewer
+    key = _signer(envelope, reviewer, policy)
+    if isinstance(key, ReviewExclusion):
+        return ExcludedReview(reviewer=reviewer, keyid=keyid, why=key)
+    if why := _review_exclusion(statement, target, now):
+        return ExcludedReview(reviewer=reviewer, keyid=keyid, why=why)
+    return _Vote(statement=statement, key=key, digest=envelope.digest())
 
 
-def _statement(envelope: Envelope) -> ReviewStatement | Why:
+def _statement(envelope: Envelope) -> ReviewStatement | ReviewExclusion:
     if envelope.payload_type != PAYLOAD_TYPE:
-        return Why.WRONG_TYPE
+        return ReviewExclusion.WRONG_TYPE
     try:
         statement = statement_of(envelope)
     except MalformedError:
-        return Why.NOT_A_REVIEW
-    return statement if isinstance(statement, ReviewStatement) else Why.NOT_A_REVIEW
+        return ReviewExclusion.NOT_A_REVIEW
+    return statement if isinstance(statement, ReviewStatement) else ReviewExclusion.NOT_A_REVIEW
 
 
-def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey | Why:
+def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey | ReviewExclusion:
     """Return the key of `reviewer` that signed, or why there is none that counts."""
     hints = {signature.keyid for signature in envelope.signatures}
     good = [r.key for r in policy.reviewers if r.key.keyid not in policy.revoked]
@@ -162,47 +161,35 @@ def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey | Wh
         signers = verify(envelope, good)
     except SignatureError:
         if hints & policy.revoked:
-            return Why.REVOKED_KEY
-        return Why.BAD_SIGNATURE if hints & {key.keyid for key in good} else Why.UNKNOWN_KEY
+            return ReviewExclusion.REVOKED_KEY
+        known = hints & {key.keyid for key in good}
+        return ReviewExclusion.BAD_SIGNATURE if known else ReviewExclusion.UNKNOWN_KEY
     own = {r.key.material for r in policy.reviewers if r.name == reviewer}
-    return next((key for key in signers if key.material in own), Why.NAME_OF_ANOTHER)
+    return next((key for key in signers if key.material in own), ReviewExclusion.NAME_OF_ANOTHER)
 
 
-def _fault(statement: ReviewStatement, reviewed: Reviewed, now: datetime) -> Why | None:
-    """Return what is wrong with a review that is rightly signed, None if nothing is."""
-    told = statement.predicate
-    if statement.source not in reviewed.sources:
-        return Why.OTHER_SOURCE
-    if statement.claim != reviewed.claim:
-        return Why.OTHER_CLAIM
-    if told.decision is Decision.APPROVE and told.decided_on > now + SKEW:
-        return Why.FUTURE
+def _review_exclusion(
+    statement: ReviewStatement, target: ReviewTarget, now: datetime
+) -> ReviewExclusion | None:
+    """Return why a review that is rightly signed does not count, None if it can."""
+    review = statement.predicate
+    if statement.source not in target.sources:
+        return ReviewExclusion.OTHER_SOURCE
+    if statement.claim != target.claim:
+        return ReviewExclusion.OTHER_CLAIM
+    if review.decision is Decision.APPROVE and review.decided_on > now + SKEW:
+        return ReviewExclusion.FUTURE
     return None
 
 
-def _deciding(votes: list[_Vote]) -> dict[DigestSet, _Vote]:
-    """Return the newest vote on each source."""
-    newest: dict[DigestSet, _Vote] = {}
-    for vote in sorted(votes, key=lambda vote: vote.place):
-        newest[vote.source] = vote
-    return newest
-
-
-def _against(deciding: dict[DigestSet, _Vote], reviewed: Reviewed, keys: set[str]) -> Why | None:
-    """Return why a reviewer does not count, None if they do."""
-    if any(vote.decision is Decision.WITHDRAW for vote in deciding.values()):
-        return Why.WITHDRAWN
-    if deciding.keys() != set(reviewed.sources):
-        return Why.INCOMPLETE
-    if keys & {vote.key.material for vote in deciding.values()}:
-        return Why.SAME_KEY
+def _reviewer_exclusion(
+    newest: dict[DigestSet, _Vote], target: ReviewTarget, keys: set[str]
+) -> ReviewExclusion | None:
+    """Return why a reviewer does not count, None if they do; `keys` have been counted already."""
+    if any(vote.withdraws for vote in newest.values()):
+        return ReviewExclusion.WITHDRAWN
+    if newest.keys() != set(target.sources):
+        return ReviewExclusion.INCOMPLETE
+    if keys & {vote.key.material for vote in newest.values()}:
+        return ReviewExclusion.SAME_KEY
     return None
-
-
-def _passed_over(
-    votes: list[_Vote], deciding: dict[DigestSet, _Vote], why: Why | None
-) -> list[Uncounted]:
-    if why is not None:
-        return [vote.passed_over(why) for vote in votes]
-    newest = list(deciding.values())
-    return [vote.passed_over(Why.REPEATED) for vote in votes if vote not in newest]

@@ -13,37 +13,56 @@ from builders.recipe.recipe import Recipe
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy
-from pipelines.policy.reviews.count import ReviewCount, Uncounted, count_reviews
-from pipelines.policy.reviews.records import StoredReview, stored_reviews
-from pipelines.policy.reviews.subject import Reviewed, plain
+from pipelines.policy.reviews.count import ExcludedReview, ReviewCount, count_reviews
+from pipelines.policy.reviews.review_records import StoredReview, stored_reviews
+from pipelines.policy.reviews.target import ReviewTarget, plain
 from pipelines.storage.store import Store
 
 _SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How a release stands with its reviewers."""
+class ReviewStatus:
+    """How many reviewers a release has, and how many it needs."""
 
     demanded: int
     count: ReviewCount
     unreadable: tuple[StoredReview, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        demanded: int,
+        found: Iterable[StoredReview],
+        *,
+        target: ReviewTarget,
+        policy: Policy,
+        now: datetime,
+    ) -> ReviewStatus:
+        """Count those reviews of `found` that are of `target`, at `now` (UTC)."""
+        reviews = list(found)
+        readable = [review.envelope for review in reviews if review.envelope]
+        return cls(
+            demanded=demanded,
+            count=count_reviews(readable, policy, target, now),
+            unreadable=tuple(review for review in reviews if review.envelope is None),
+        )
 
     @property
     def enough(self) -> bool:
         """Whether as many reviewers count as are demanded."""
         return len(self.count.counted) >= self.demanded
 
-    def require(self, reviewed: Reviewed) -> None:
+    def require(self, target: ReviewTarget) -> None:
         """Raise `SourceNotReviewedError` unless enough reviewers count."""
         if self.enough:
             return
-        sources = ", ".join(str(plain(told)) for told in reviewed.sources)
+        sources = ", ".join(str(plain(source)) for source in target.sources)
         raise SourceNotReviewedError(
             "the source is not reviewed",
-            got=f"{len(self.count.counted)} of {self.demanded} reviewers: {self.told()}",
+            got=f"{len(self.count.counted)} of {self.demanded} reviewers: {self.summary()}",
             expected=f"{self.demanded} distinct reviewers of the policy who approve exactly the "
-            f"source {sources} and the claim {plain(reviewed.claim)}",
+            f"source {sources} and the claim {plain(target.claim)}",
             todo="`samebits review approve RECIPE` signs a review, `samebits review import` "
             "brings those of others, `samebits review list RECIPE` shows how it stands",
         )
@@ -55,15 +74,15 @@ class Standing:
             "counted": [{"reviewer": c.reviewer, "key": c.keyid} for c in self.count.counted],
             "not_counted": [
                 {"reviewer": u.reviewer, "key": u.keyid, "why": str(u.why)}
-                for u in self.count.uncounted
+                for u in self.count.excluded
             ],
             "unreadable": [review.name for review in self.unreadable],
         }
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return who counts and why nobody else does, in one line."""
         found = [c.reviewer for c in self.count.counted]
-        lines = list(dict.fromkeys(_line(other) for other in self.count.uncounted))
+        lines = list(dict.fromkeys(_line(other) for other in self.count.excluded))
         if self.unreadable:
             lines.append(f"{len(self.unreadable)} records cannot be read")
         more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
@@ -71,10 +90,12 @@ class Standing:
         return f"{', '.join(found) or 'nobody'}{others}"
 
 
-def reviewed_of(recipe: Recipe, claim: Digest, sources: Iterable[Digest], store: Store) -> Reviewed:
+def review_target(
+    recipe: Recipe, claim: Digest, sources: Iterable[Digest], store: Store
+) -> ReviewTarget:
     """Return what reviews of a release name; a private one gets its salt if it has none yet."""
     salt = release_salt(store, name_of(recipe)) if recipe.visibility == "private" else None
-    return Reviewed.of(sources, claim, salt)
+    return ReviewTarget.of(sources, claim, salt)
 
 
 def name_of(recipe: Recipe) -> ReleaseName:
@@ -82,19 +103,17 @@ def name_of(recipe: Recipe) -> ReleaseName:
     return ReleaseName(vendor=recipe.vendor, product=recipe.product, version=recipe.version)
 
 
-def standing(
-    recipe: Recipe, reviewed: Reviewed, *, policy: Policy, store: Store, now: datetime
-) -> Standing:
-    """Count the reviews that the store has of `reviewed`; raises `StoreError`."""
+def review_status(
+    recipe: Recipe, target: ReviewTarget, *, policy: Policy, store: Store, now: datetime
+) -> ReviewStatus:
+    """Count the reviews that the store has of `target`; raises `StoreError`."""
     demanded = policy.demand(recipe.kind, recipe.reviews.minimum if recipe.reviews else 0)
     if not policy.reviewers:
-        return Standing(demanded=demanded, count=ReviewCount())
-    found = [r for source in reviewed.sources for r in stored_reviews(store, plain(source))]
-    count = count_reviews([r.envelope for r in found if r.envelope], policy, reviewed, now)
-    broken = tuple(r for r in found if r.envelope is None)
-    return Standing(demanded=demanded, count=count, unreadable=broken)
+        return ReviewStatus(demanded=demanded, count=ReviewCount())
+    found = (r for source in target.sources for r in stored_reviews(store, plain(source)))
+    return ReviewStatus.of(demanded, found, target=target, policy=policy, now=now)
 
 
-def _line(other: Uncounted) -> str:
+def _line(other: ExcludedReview) -> str:
     key = ascii(other.keyid)[1:-1][:16]
     return f"{other.reviewer} ({f'key {key}' if key else 'no key id'}): {other.why}"

@@ -10,13 +10,13 @@ from builders.core.errors import UsageError
 from pipelines.evidence.dsse import EnvelopeSigner, sign
 from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.review import review
-from pipelines.policy.reviews.records import keep_review
-from pipelines.policy.reviews.subject import Reviewed
+from pipelines.policy.reviews.review_records import keep_review
+from pipelines.policy.reviews.target import ReviewTarget
 from pipelines.storage.store import Store
 
 
 def sign_reviews(
-    reviewed: Reviewed,
+    target: ReviewTarget,
     store: Store,
     *,
     key: EnvelopeSigner,
@@ -32,12 +32,12 @@ def sign_reviews(
         statements = [
             review(
                 source=source,
-                claim=reviewed.claim,
+                claim=target.claim,
                 reviewer=reviewer,
                 decision=decision,
                 now=now,
             )
-            for source in reviewed.sources
+            for source in target.sources
         ]
     except ValidationError as error:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -15,14 +15,14 @@ from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.review import review
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import Policy, Reviewer
-from pipelines.policy.reviews.subject import Reviewed
+from pipelines.policy import EMPTY_POLICY, Policy, Reviewer, ReviewRules
+from pipelines.policy.reviews.target import ReviewTarget
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOURCE, OTHER_SOURCE, SECOND_SOURCE = (Digest(letter * 64) for letter in "123")
 CLAIM, OTHER_CLAIM = Digest("c" * 64), Digest("d" * 64)
 THE_SOURCE, THE_CLAIM = DigestSet(sha256=SOURCE), DigestSet(sha256=CLAIM)
-REVIEWED = Reviewed.named([SOURCE], CLAIM, keyed=False)
+REVIEWED = ReviewTarget.named([SOURCE], CLAIM, keyed=False)
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ ADA, BOB, CLEO, EVE = (Person(number) for number in (1, 2, 3, 4))
 def policy(*, revoked: tuple[Person, ...] = (), **people: Person) -> Policy:
     """Return a policy of ada, bob and cleo, or of those given; nothing is checked."""
     named = people or {"ada": ADA, "bob": BOB, "cleo": CLEO}
-    return Policy(
+    return replace(
+        EMPTY_POLICY,
         reviewers=tuple(Reviewer(name=n, key=p.public) for n, p in named.items()),
-        minimum=1,
+        reviews=ReviewRules(minimum=1),
         revoked=frozenset(p.public.keyid for p in revoked),
     )
 

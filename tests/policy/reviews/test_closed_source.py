@@ -19,7 +19,7 @@ from pipelines.evidence.salt import read_salt
 from pipelines.evidence.signing import create_key
 from pipelines.evidence.statements import Decision
 from pipelines.policy import load_policy
-from pipelines.policy.reviews.records import stored_reviews
+from pipelines.policy.reviews.review_records import stored_reviews
 from pipelines.policy.reviews.signing import sign_reviews
 from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
 from pipelines.verify.session import Session
@@ -219,7 +219,7 @@ def test_reviews_of_a_private_release_are_found_by_its_keyed_digests(
     now = datetime.now(UTC)
     policy = load_policy(closed.policy, home=closed.home, now=now)
     standing = standing_of(question, found, policy, now)
-    assert standing.told() == "ada"
+    assert standing.summary() == "ada"
     assert question.reviewed == recipe_subject(recipe, Session(closed)).reviewed
 
 

@@ -16,9 +16,15 @@ from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import Policy, Reviewer
-from pipelines.policy.reviews.count import SKEW, ReviewCount, Why, count_reviews, fault_of_key
-from pipelines.policy.reviews.subject import Reviewed
+from pipelines.policy import EMPTY_POLICY, Policy, Reviewer
+from pipelines.policy.reviews.count import (
+    SKEW,
+    ReviewCount,
+    ReviewExclusion,
+    count_reviews,
+    key_exclusion,
+)
+from pipelines.policy.reviews.target import ReviewTarget
 from tests.evidence.examples import STATEMENTS
 from tests.policy.reviews.people import (
     ADA,
@@ -58,16 +64,16 @@ def hinted(envelope: Envelope, keyid: str) -> Envelope:
 class Case:
     reviews: tuple[Envelope, ...]
     counted: tuple[str, ...] = ()
-    why: tuple[tuple[str, Why], ...] = ()
+    why: tuple[tuple[str, ReviewExclusion], ...] = ()
     policy: Policy = PEOPLE
-    reviewed: Reviewed = REVIEWED
+    reviewed: ReviewTarget = REVIEWED
 
 
 ada = signed("ada", ADA)
 bob = signed("bob", BOB)
-TWO = Reviewed.named([SOURCE, SECOND_SOURCE], CLAIM, keyed=False)
+TWO = ReviewTarget.named([SOURCE, SECOND_SOURCE], CLAIM, keyed=False)
 second = DigestSet(sha256=SECOND_SOURCE)
-PRIVATE = Reviewed.of([SOURCE], CLAIM, SALT)
+PRIVATE = ReviewTarget.of([SOURCE], CLAIM, SALT)
 keyed = DigestSet(hmac_sha256=SALT.keyed(SOURCE))
 keyed_claim = DigestSet(hmac_sha256=SALT.keyed(CLAIM))
 
@@ -75,64 +81,74 @@ CASES: dict[str, Case] = {
     "nobody": Case(reviews=()),
     "one": Case(reviews=(ada,), counted=("ada",)),
     "two-people": Case(reviews=(ada, bob), counted=("ada", "bob")),
-    "a-key-that-nobody-knows": Case(reviews=(signed("eve", EVE),), why=(("eve", Why.UNKNOWN_KEY),)),
-    "a-stranger-under-a-known-name": Case(
-        reviews=(signed("ada", EVE),), why=(("ada", Why.UNKNOWN_KEY),)
+    "a-key-that-nobody-knows": Case(
+        reviews=(signed("eve", EVE),), why=(("eve", ReviewExclusion.UNKNOWN_KEY),)
     ),
-    "no-policy": Case(reviews=(ada,), policy=Policy(), why=(("ada", Why.UNKNOWN_KEY),)),
+    "a-stranger-under-a-known-name": Case(
+        reviews=(signed("ada", EVE),), why=(("ada", ReviewExclusion.UNKNOWN_KEY),)
+    ),
+    "no-policy": Case(
+        reviews=(ada,), policy=EMPTY_POLICY, why=(("ada", ReviewExclusion.UNKNOWN_KEY),)
+    ),
     "a-revoked-key": Case(
         reviews=(ada, bob),
         policy=policy(revoked=(ADA,)),
         counted=("bob",),
-        why=(("ada", Why.REVOKED_KEY),),
+        why=(("ada", ReviewExclusion.REVOKED_KEY),),
     ),
     "a-revoked-key-no-longer-listed": Case(
-        reviews=(ada,), policy=policy(revoked=(ADA,), bob=BOB), why=(("ada", Why.REVOKED_KEY),)
+        reviews=(ada,),
+        policy=policy(revoked=(ADA,), bob=BOB),
+        why=(("ada", ReviewExclusion.REVOKED_KEY),),
     ),
     "the-new-key-of-one-whose-old-is-revoked": Case(
         reviews=(ada, signed("ada", CLEO)),
-        policy=Policy(
+        policy=replace(
+            EMPTY_POLICY,
             reviewers=(Reviewer(name="ada", key=ADA.public), Reviewer(name="ada", key=CLEO.public)),
             revoked=frozenset({ADA.public.keyid}),
         ),
         counted=("ada",),
-        why=(("ada", Why.REVOKED_KEY),),
+        why=(("ada", ReviewExclusion.REVOKED_KEY),),
     ),
-    "a-signature-that-is-wrong": Case(reviews=(flipped(ada),), why=(("ada", Why.BAD_SIGNATURE),)),
+    "a-signature-that-is-wrong": Case(
+        reviews=(flipped(ada),), why=(("ada", ReviewExclusion.BAD_SIGNATURE),)
+    ),
     "a-hint-that-lies": Case(reviews=(hinted(ada, "x"),), counted=("ada",)),
     "a-hint-at-a-known-key": Case(
         reviews=(hinted(signed("ada", EVE), ADA.public.keyid),),
-        why=(("ada", Why.BAD_SIGNATURE),),
+        why=(("ada", ReviewExclusion.BAD_SIGNATURE),),
     ),
     "the-name-of-somebody-else": Case(
-        reviews=(signed("bob", ADA),), why=(("bob", Why.NAME_OF_ANOTHER),)
+        reviews=(signed("bob", ADA),), why=(("bob", ReviewExclusion.NAME_OF_ANOTHER),)
     ),
     "a-name-that-nobody-has": Case(
-        reviews=(signed("zoe", ADA),), why=(("zoe", Why.NAME_OF_ANOTHER),)
+        reviews=(signed("zoe", ADA),), why=(("zoe", ReviewExclusion.NAME_OF_ANOTHER),)
     ),
     "signed-by-two-under-one-name": Case(reviews=(signed("bob", ADA, BOB),), counted=("bob",)),
     "another-source": Case(
         reviews=(signed("ada", ADA, source=DigestSet(sha256=OTHER_SOURCE)),),
-        why=(("ada", Why.OTHER_SOURCE),),
+        why=(("ada", ReviewExclusion.OTHER_SOURCE),),
     ),
     "another-claim": Case(
         reviews=(signed("ada", ADA, claim=DigestSet(sha256=OTHER_CLAIM)),),
-        why=(("ada", Why.OTHER_CLAIM),),
+        why=(("ada", ReviewExclusion.OTHER_CLAIM),),
     ),
     "at-the-edge-of-the-skew": Case(reviews=(signed("ada", ADA, ago=-SKEW),), counted=("ada",)),
     "from-the-future": Case(
-        reviews=(signed("ada", ADA, ago=-SKEW - SECOND),), why=(("ada", Why.FUTURE),)
+        reviews=(signed("ada", ADA, ago=-SKEW - SECOND),), why=(("ada", ReviewExclusion.FUTURE),)
     ),
     "withdrawn": Case(
         reviews=(ada, signed("ada", ADA, decision=WITHDRAW, ago=MINUTE)),
-        why=(("ada", Why.WITHDRAWN),) * 2,
+        why=(("ada", ReviewExclusion.WITHDRAWN),) * 2,
     ),
     "withdrawn-in-the-same-second": Case(
-        reviews=(ada, signed("ada", ADA, decision=WITHDRAW)), why=(("ada", Why.WITHDRAWN),) * 2
+        reviews=(ada, signed("ada", ADA, decision=WITHDRAW)),
+        why=(("ada", ReviewExclusion.WITHDRAWN),) * 2,
     ),
     "withdrawn-from-the-future": Case(
         reviews=(ada, signed("ada", ADA, decision=WITHDRAW, ago=-HOUR)),
-        why=(("ada", Why.WITHDRAWN),) * 2,
+        why=(("ada", ReviewExclusion.WITHDRAWN),) * 2,
     ),
     "withdrawn-and-approved-again": Case(
         reviews=(
@@ -140,24 +156,25 @@ CASES: dict[str, Case] = {
             ada,
         ),
         counted=("ada",),
-        why=(("ada", Why.REPEATED),),
+        why=(("ada", ReviewExclusion.REPEATED),),
     ),
     "withdrawn-with-another-key-of-the-same-person": Case(
         reviews=(ada, signed("ada", CLEO, decision=WITHDRAW, ago=MINUTE)),
-        policy=Policy(
-            reviewers=(Reviewer(name="ada", key=ADA.public), Reviewer(name="ada", key=CLEO.public))
+        policy=replace(
+            EMPTY_POLICY,
+            reviewers=(Reviewer(name="ada", key=ADA.public), Reviewer(name="ada", key=CLEO.public)),
         ),
-        why=(("ada", Why.WITHDRAWN),) * 2,
+        why=(("ada", ReviewExclusion.WITHDRAWN),) * 2,
     ),
     "a-stranger-cannot-withdraw": Case(
         reviews=(ada, signed("ada", EVE, decision=WITHDRAW, ago=MINUTE)),
         counted=("ada",),
-        why=(("ada", Why.UNKNOWN_KEY),),
+        why=(("ada", ReviewExclusion.UNKNOWN_KEY),),
     ),
     "another-reviewer-cannot-withdraw": Case(
         reviews=(ada, signed("ada", BOB, decision=WITHDRAW, ago=MINUTE)),
         counted=("ada",),
-        why=(("ada", Why.NAME_OF_ANOTHER),),
+        why=(("ada", ReviewExclusion.NAME_OF_ANOTHER),),
     ),
     "the-withdrawal-of-another-claim": Case(
         reviews=(
@@ -165,26 +182,27 @@ CASES: dict[str, Case] = {
             signed("ada", ADA, decision=WITHDRAW, ago=MINUTE, claim=DigestSet(sha256=OTHER_CLAIM)),
         ),
         counted=("ada",),
-        why=(("ada", Why.OTHER_CLAIM),),
+        why=(("ada", ReviewExclusion.OTHER_CLAIM),),
     ),
     "one-person-twice": Case(
         reviews=(ada, signed("ada", ADA, ago=MINUTE)),
         counted=("ada",),
-        why=(("ada", Why.REPEATED),),
+        why=(("ada", ReviewExclusion.REPEATED),),
     ),
     "one-person-with-two-keys": Case(
         reviews=(ada, signed("ada", CLEO, ago=MINUTE)),
-        policy=Policy(
-            reviewers=(Reviewer(name="ada", key=ADA.public), Reviewer(name="ada", key=CLEO.public))
+        policy=replace(
+            EMPTY_POLICY,
+            reviewers=(Reviewer(name="ada", key=ADA.public), Reviewer(name="ada", key=CLEO.public)),
         ),
         counted=("ada",),
-        why=(("ada", Why.REPEATED),),
+        why=(("ada", ReviewExclusion.REPEATED),),
     ),
     "one-key-under-two-names": Case(
         reviews=(ada, signed("ben", ADA)),
         policy=policy(ada=ADA, ben=ADA),
         counted=("ada",),
-        why=(("ben", Why.SAME_KEY),),
+        why=(("ben", ReviewExclusion.SAME_KEY),),
     ),
     "every-source": Case(
         reviews=(ada, signed("ada", ADA, source=second)), reviewed=TWO, counted=("ada",)
@@ -193,12 +211,12 @@ CASES: dict[str, Case] = {
         reviews=(ada, bob, signed("bob", BOB, source=second)),
         reviewed=TWO,
         counted=("bob",),
-        why=(("ada", Why.INCOMPLETE),),
+        why=(("ada", ReviewExclusion.INCOMPLETE),),
     ),
     "two-people-with-half-each": Case(
         reviews=(ada, signed("bob", BOB, source=second)),
         reviewed=TWO,
-        why=(("ada", Why.INCOMPLETE), ("bob", Why.INCOMPLETE)),
+        why=(("ada", ReviewExclusion.INCOMPLETE), ("bob", ReviewExclusion.INCOMPLETE)),
     ),
     "one-source-of-two-withdrawn": Case(
         reviews=(
@@ -207,7 +225,7 @@ CASES: dict[str, Case] = {
             signed("ada", ADA, source=second, decision=WITHDRAW, ago=MINUTE),
         ),
         reviewed=TWO,
-        why=(("ada", Why.WITHDRAWN),) * 3,
+        why=(("ada", ReviewExclusion.WITHDRAWN),) * 3,
     ),
     "keyed-digests": Case(
         reviews=(signed("ada", ADA, source=keyed, claim=keyed_claim),),
@@ -215,7 +233,7 @@ CASES: dict[str, Case] = {
         counted=("ada",),
     ),
     "plain-digests-of-a-private-release": Case(
-        reviews=(ada,), reviewed=PRIVATE, why=(("ada", Why.OTHER_SOURCE),)
+        reviews=(ada,), reviewed=PRIVATE, why=(("ada", ReviewExclusion.OTHER_SOURCE),)
     ),
     "keyed-digests-of-a-public-release": Case(
         reviews=(
@@ -226,17 +244,19 @@ CASES: dict[str, Case] = {
                 claim=DigestSet(hmac_sha256=CLAIM),
             ),
         ),
-        why=(("ada", Why.OTHER_SOURCE),),
+        why=(("ada", ReviewExclusion.OTHER_SOURCE),),
     ),
     "a-statement-of-another-kind": Case(
         reviews=(sign(STATEMENTS["attempt"].to_bytes(), ADA),),
-        why=(("unknown", Why.NOT_A_REVIEW),),
+        why=(("unknown", ReviewExclusion.NOT_A_REVIEW),),
     ),
     "no-statement": Case(
-        reviews=(sign(b'{"approve": "all"}', ADA),), why=(("unknown", Why.NOT_A_REVIEW),)
+        reviews=(sign(b'{"approve": "all"}', ADA),),
+        why=(("unknown", ReviewExclusion.NOT_A_REVIEW),),
     ),
     "a-payload-of-another-type": Case(
-        reviews=(replace(ada, payload_type="text/plain"),), why=(("unknown", Why.WRONG_TYPE),)
+        reviews=(replace(ada, payload_type="text/plain"),),
+        why=(("unknown", ReviewExclusion.WRONG_TYPE),),
     ),
 }
 
@@ -245,23 +265,23 @@ CASES: dict[str, Case] = {
     ("person", "name", "rules", "why"),
     [
         (ADA, "ada", PEOPLE, None),
-        (EVE, "eve", PEOPLE, Why.UNKNOWN_KEY),
-        (EVE, "ada", PEOPLE, Why.UNKNOWN_KEY),
-        (ADA, "bob", PEOPLE, Why.NAME_OF_ANOTHER),
-        (ADA, "ada", policy(revoked=(ADA,)), Why.REVOKED_KEY),
-        (ADA, "ada", Policy(), Why.UNKNOWN_KEY),
+        (EVE, "eve", PEOPLE, ReviewExclusion.UNKNOWN_KEY),
+        (EVE, "ada", PEOPLE, ReviewExclusion.UNKNOWN_KEY),
+        (ADA, "bob", PEOPLE, ReviewExclusion.NAME_OF_ANOTHER),
+        (ADA, "ada", policy(revoked=(ADA,)), ReviewExclusion.REVOKED_KEY),
+        (ADA, "ada", EMPTY_POLICY, ReviewExclusion.UNKNOWN_KEY),
     ],
 )
 def test_a_key_is_judged_before_it_signs(
-    person: Person, name: str, rules: Policy, why: Why | None
+    person: Person, name: str, rules: Policy, why: ReviewExclusion | None
 ) -> None:
-    assert fault_of_key(person.public, name, rules) is why
+    assert key_exclusion(person.public, name, rules) is why
     count = count_reviews([signed(name, person)], rules, REVIEWED, NOW)
-    assert [u.why for u in count.uncounted] == ([] if why is None else [why])
+    assert [u.why for u in count.excluded] == ([] if why is None else [why])
 
 
-def outcome(count: ReviewCount) -> tuple[list[str], list[tuple[str, Why]]]:
-    return [c.reviewer for c in count.counted], [(u.reviewer, u.why) for u in count.uncounted]
+def outcome(count: ReviewCount) -> tuple[list[str], list[tuple[str, ReviewExclusion]]]:
+    return [c.reviewer for c in count.counted], [(u.reviewer, u.why) for u in count.excluded]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -275,8 +295,8 @@ def test_who_counts(name: str) -> None:
 
 def test_a_payload_that_was_changed_after_it_was_signed_does_not_count() -> None:
     changed = replace(ada, payload=bob.payload)
-    (one,) = count_reviews([changed], policy(), REVIEWED, NOW).uncounted
-    assert one.why is Why.BAD_SIGNATURE
+    (one,) = count_reviews([changed], policy(), REVIEWED, NOW).excluded
+    assert one.why is ReviewExclusion.BAD_SIGNATURE
 
 
 def test_the_same_record_twice_counts_once() -> None:
@@ -321,9 +341,9 @@ def test_rubbish_never_counts(payload: bytes, sig: bytes, keyid: str) -> None:
 
 
 def test_digests_are_told_keyed_or_plain() -> None:
-    plain = Reviewed.of([SECOND_SOURCE, SOURCE, SOURCE], CLAIM, None)
-    assert plain == Reviewed.named([SOURCE, SECOND_SOURCE], CLAIM, keyed=False)
-    secret = Reviewed.of([SOURCE], CLAIM, SALT)
+    plain = ReviewTarget.of([SECOND_SOURCE, SOURCE, SOURCE], CLAIM, None)
+    assert plain == ReviewTarget.named([SOURCE, SECOND_SOURCE], CLAIM, keyed=False)
+    secret = ReviewTarget.of([SOURCE], CLAIM, SALT)
     assert secret.claim.sha256 is None
     assert secret.claim.hmac_sha256 not in {None, CLAIM, Digest.of(CLAIM.hex.encode())}
 

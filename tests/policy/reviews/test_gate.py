@@ -11,9 +11,9 @@ from builders.core.enums import Outcome
 from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe, load_recipe
 from pipelines.evidence.salt import release_salt
-from pipelines.policy import Policy
-from pipelines.policy.reviews.gate import Standing, name_of, reviewed_of, standing
-from pipelines.policy.reviews.records import keep_review
+from pipelines.policy import EMPTY_POLICY, Policy
+from pipelines.policy.reviews.gate import ReviewStatus, name_of, review_status, review_target
+from pipelines.policy.reviews.review_records import keep_review
 from tests.fakes.store import MemoryStore
 from tests.lab import write_recipe
 from tests.policy.reviews.people import ADA, BOB, CLAIM, EVE, NOW, REVIEWED, SOURCE, policy, signed
@@ -23,8 +23,8 @@ def recipe(folder: Path, **fields: Any) -> Recipe:
     return load_recipe(write_recipe(folder / "gate", [["true"]], **fields)).recipe
 
 
-def stand(of: Recipe, store: MemoryStore, rules: Policy) -> Standing:
-    return standing(of, REVIEWED, policy=rules, store=store, now=NOW)
+def stand(of: Recipe, store: MemoryStore, rules: Policy) -> ReviewStatus:
+    return review_status(of, REVIEWED, policy=rules, store=store, now=NOW)
 
 
 def test_enough_reviewers_open_it(tmp_path: Path) -> None:
@@ -62,31 +62,31 @@ def test_a_recipe_only_tightens(tmp_path: Path) -> None:
 def test_a_demand_without_a_policy_cannot_be_met(tmp_path: Path) -> None:
     store = MemoryStore()
     keep_review(store, signed("ada", ADA))
-    found = stand(recipe(tmp_path, reviews={"minimum": 1}), store, Policy())
+    found = stand(recipe(tmp_path, reviews={"minimum": 1}), store, EMPTY_POLICY)
     with pytest.raises(SourceNotReviewedError, match="0 of 1 reviewers: nobody"):
         found.require(REVIEWED)
 
 
 def test_nothing_demanded_is_always_enough(tmp_path: Path) -> None:
-    stand(recipe(tmp_path), MemoryStore(), Policy()).require(REVIEWED)
+    stand(recipe(tmp_path), MemoryStore(), EMPTY_POLICY).require(REVIEWED)
 
 
 def test_a_flood_of_reasons_is_cut(tmp_path: Path) -> None:
     store = MemoryStore()
     for number in range(30):
         keep_review(store, signed(f"eve{number}", EVE))
-    told = stand(recipe(tmp_path), store, policy()).told()
+    told = stand(recipe(tmp_path), store, policy()).summary()
     assert told.endswith("and 20 more")
 
 
 def test_a_private_release_is_asked_for_by_keyed_digests(tmp_path: Path) -> None:
     store = MemoryStore()
     private = recipe(tmp_path, visibility="private")
-    asked = reviewed_of(private, CLAIM, [SOURCE], store)
+    asked = review_target(private, CLAIM, [SOURCE], store)
     salt = release_salt(store, name_of(private))
     assert asked.sources[0].hmac_sha256 == salt.keyed(SOURCE)
     assert asked.claim.hmac_sha256 == salt.keyed(CLAIM)
-    assert reviewed_of(recipe(tmp_path), CLAIM, [SOURCE], store) == REVIEWED
+    assert review_target(recipe(tmp_path), CLAIM, [SOURCE], store) == REVIEWED
 
 
 def test_who_counts_in_one_store_counts_in_another(tmp_path: Path) -> None:

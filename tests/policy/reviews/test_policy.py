@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from builders.core.enums import Kind
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from pipelines.center.center import load_center
-from pipelines.policy import Policy, load_policy, policy_from, read_source
+from pipelines.policy import (
+    EMPTY_POLICY,
+    Policy,
+    ReviewRules,
+    load_policy,
+    policy_from,
+    read_source,
+)
 from tests.policy.reviews.people import ADA, BOB, NOW, policy
 from tests.policy.world import draft
 
@@ -23,13 +31,13 @@ BAD = sorted((DATA / "policies" / "bad").glob("*.yaml"))
 SAYS = {
     "alias": "anchors and aliases",
     "duplicate-key": "duplicate key",
-    "empty-key": "at least 1 character",
+    "empty-key": "no key",
     "empty": "empty file",
     "key-is-a-folder": "cannot be read",
     "key-is-missing": "cannot be read",
-    "key-is-private": "the key of ada cannot be used",
-    "key-is-rubbish": "the key of ada cannot be used",
-    "key-truncated": "the key of ada cannot be used",
+    "key-is-private": "the key cannot be used",
+    "key-is-rubbish": "the key cannot be used",
+    "key-truncated": "the key cannot be used",
     "kind-cannot-be-reached": "more reviewers are demanded",
     "kind-unknown": "expected 'binary', 'update' or 'ruleset'",
     "minimum-cannot-be-reached": "more reviewers are demanded",
@@ -86,7 +94,7 @@ def test_without_a_file_nothing_is_demanded(tmp_path: Path) -> None:
     [(Kind.BINARY, 0, 1), (Kind.RULESET, 0, 2), (Kind.RULESET, 1, 2), (Kind.BINARY, 3, 3)],
 )
 def test_a_recipe_can_only_ask_for_more(kind: Kind, recipe: int, expected: int) -> None:
-    written = Policy(minimum=1, kinds={Kind.RULESET: 2})
+    written = replace(EMPTY_POLICY, reviews=ReviewRules(minimum=1, kinds={Kind.RULESET: 2}))
     assert written.demand(kind, recipe) == expected
 
 

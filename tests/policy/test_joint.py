@@ -17,8 +17,16 @@ from pipelines.center.center import Center
 from pipelines.center.local_policy import make_local_policy
 from pipelines.cli.policy import command
 from pipelines.evidence.signing import create_key, load_key
-from pipelines.policy import CenterKey, ConsensusRules, Policy, Reviewer, open_policy, policy_from
-from pipelines.policy.joining import Wishes, join_policies, to_yaml
+from pipelines.policy import (
+    CenterKey,
+    ConsensusRules,
+    Policy,
+    PolicyRules,
+    Reviewer,
+    open_policy,
+    policy_from,
+)
+from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
 from pipelines.policy.quorum import Quorum
 from tests.policy.world import ALPHA, EXPIRES, NOW, Key, center, policy_of
 
@@ -41,8 +49,8 @@ def alone(name: str, **fields: Any) -> Policy:
     )
 
 
-def joined(*names: str, **wishes: int) -> Policy:
-    return join_policies([alone(name) for name in names or OPERATORS], Wishes(**wishes))
+def joined(*names: str, **options: int) -> Policy:
+    return join_policies([alone(name) for name in names or OPERATORS], JoinOptions(**options))
 
 
 def test_three_centers_confirm_by_two_and_watch_each_other() -> None:
@@ -50,21 +58,23 @@ def test_three_centers_confirm_by_two_and_watch_each_other() -> None:
     assert [o.name for o in joint.operators] == ["alpha", "beta", "gamma"]
     assert [c.id for c in joint.centers] == ["europe", "asia", "americas"]
     assert (joint.version, joint.expires, joint.threshold) == (2, EXPIRES, 2)
-    assert joint.consensus == ConsensusRules(k=2, regions=2)
+    assert joint.consensus == PolicyRules(k=2, regions=2)
     assert [w.name for w in joint.quorum.witnesses] == ["europe", "asia", "americas"]
-    assert joint.quorum.met({"asia"})
-    assert not joint.quorum.met(set())
+    assert joint.quorum.satisfied_by({"asia"})
+    assert not joint.quorum.satisfied_by(set())
 
 
 def test_the_operators_say_how_many_it_takes() -> None:
     joint = joined(version=7, threshold=3, k=3, regions=1)
     assert (joint.version, joint.threshold) == (7, 3)
-    assert joint.consensus == ConsensusRules(k=3, regions=1)
+    assert joint.consensus == PolicyRules(k=3, regions=1)
 
 
 def test_it_reads_again_from_the_file_as_it_was_joined() -> None:
     odd = replace(alone("asia").operators[0], legal="Übersee 東京 \"Ltd\": 'x' # y 🗝")
-    joint = join_policies([alone("europe"), replace(alone("asia"), operators=(odd,))], Wishes())
+    joint = join_policies(
+        [alone("europe"), replace(alone("asia"), operators=(odd,))], JoinOptions()
+    )
     text = to_yaml(joint)
     assert policy_from(parse_document(text, file="joint.yaml"), None) == joint
     assert "BEGIN PUBLIC KEY" in text
@@ -95,8 +105,8 @@ def test_the_stricter_of_two_numbers_holds() -> None:
         revoked=[Key("b").public.keyid],
         consensus={"normalizers": ["mtimes", "order"]},
     )
-    joint = join_policies([europe, strict], Wishes())
-    assert (joint.minimum, joint.demand(Kind.RULESET), joint.version) == (1, 0, 6)
+    joint = join_policies([europe, strict], JoinOptions())
+    assert (joint.reviews.minimum, joint.demand(Kind.RULESET), joint.version) == (1, 0, 6)
     assert joint.expires == EXPIRES.replace(year=2026, month=6, day=1, hour=0)
     assert joint.consensus.normalizers == {"mtimes"}
     assert joint.rules(Kind.RULESET) == ConsensusRules(k=2, regions=2)
@@ -106,14 +116,14 @@ def test_the_stricter_of_two_numbers_holds() -> None:
 
 def test_a_wish_loosens_nothing() -> None:
     both = [joined("europe", "asia", k=2), alone("americas")]
-    joint = join_policies([both[1], replace(both[0], quorum=Quorum())], Wishes(k=1))
+    joint = join_policies([both[1], replace(both[0], quorum=Quorum())], JoinOptions(k=1))
     assert joint.consensus.k == 2
 
 
 def test_two_centers_of_one_operator_have_one_entry() -> None:
     second = replace(alone("asia").centers[0], operator="alpha")
     policy = replace(alone("europe"), centers=(second,))
-    joint = join_policies([alone("europe"), policy], Wishes())
+    joint = join_policies([alone("europe"), policy], JoinOptions())
     assert [o.name for o in joint.operators] == ["alpha"]
     assert (joint.threshold, joint.consensus.k) == (1, 1)
 
@@ -121,16 +131,16 @@ def test_two_centers_of_one_operator_have_one_entry() -> None:
 def test_witnesses_from_outside_count_too() -> None:
     line = f"witness third {Key('third').witness('third.example/w')}"
     asia = alone("asia", witnesses=f"{line}\nquorum third\n")
-    joint = join_policies([alone("europe"), asia], Wishes())
+    joint = join_policies([alone("europe"), asia], JoinOptions())
     assert [w.name for w in joint.quorum.witnesses] == ["europe", "asia", "third"]
-    assert joint.quorum.met({"third"})
+    assert joint.quorum.satisfied_by({"third"})
 
 
 def test_groups_of_witnesses_are_not_guessed_at() -> None:
     line = f"witness third {Key('third').witness('third.example/w')}"
     asia = alone("asia", witnesses=f"{line}\ngroup g 1 third\nquorum g\n")
     with pytest.raises(UsageError, match="groups of witnesses"):
-        join_policies([alone("europe"), asia], Wishes())
+        join_policies([alone("europe"), asia], JoinOptions())
 
 
 def clash(defect: str) -> Policy:
@@ -150,13 +160,17 @@ def clash(defect: str) -> Policy:
         "the center's id": replace(asia, centers=(replace(theirs, id="europe"),)),
         "the builder": replace(asia, centers=(replace(theirs, builder=ours.builder),)),
         "the key for statements": replace(asia, centers=(replace(theirs, keys=ours.keys),)),
-        "the log": replace(
-            asia, centers=(replace(theirs, origin=ours.origin, log_key=ours.log_key),)
-        ),
+        "the log": replace(asia, centers=(replace(theirs, log=ours.log),)),
         "the key of the log": replace(
-            asia, centers=(replace(theirs, log_key=Key("europe log").log(theirs.origin)),)
+            asia,
+            centers=(
+                replace(
+                    theirs,
+                    log=replace(theirs.log, key=Key("europe log").note_key(theirs.log.origin)),
+                ),
+            ),
         ),
-        "the witness": replace(asia, centers=(replace(theirs, witness_key=ours.witness_key),)),
+        "the witness": replace(asia, centers=(replace(theirs, witness=ours.witness),)),
         "a center's key as an operator's": replace(
             asia, centers=(replace(theirs, keys=(CenterKey(key=ALPHA.public),)),)
         ),
@@ -181,15 +195,15 @@ def clash(defect: str) -> Policy:
 )
 def test_what_two_have_is_refused(defect: str) -> None:
     with pytest.raises(RecipeError, match=r"twice|taken") as caught:
-        join_policies([alone("europe"), clash(defect)], Wishes())
+        join_policies([alone("europe"), clash(defect)], JoinOptions())
     assert caught.value.file == "the joint policy"
 
 
 def test_one_policy_is_nothing_to_join() -> None:
     with pytest.raises(UsageError, match="nothing to join"):
-        join_policies([alone("europe")], Wishes())
+        join_policies([alone("europe")], JoinOptions())
     with pytest.raises(UsageError, match="nothing to join"):
-        join_policies([], Wishes())
+        join_policies([], JoinOptions())
 
 
 def test_one_policy_twice_is_one_center() -> None:

@@ -11,7 +11,6 @@ import yaml
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from pipelines.policy import policy_from
-from pipelines.policy.plain import to_dict
 from tests.policy.world import ALPHA, ORIGIN, Data, Key, center, draft, from_yaml, policy_of
 
 
@@ -164,7 +163,7 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     ),
     "quorum-cannot-be-met": (
         put("witnesses", value=draft()["witnesses"].replace("others 1", "others 3")),
-        "a group that cannot be met", "witnesses",
+        "a group that cannot be satisfied", "witnesses",
     ),
     "version-zero": (put("version", value=0), "greater than or equal to 1", "version"),
     "expires-no-time": (put("expires", value="tomorrow"), "does not match", "expires"),
@@ -234,11 +233,11 @@ def test_one_operator_may_run_two_centers() -> None:
 
 
 def test_a_witness_of_a_center_may_be_one_of_the_quorum() -> None:
-    assert policy_of().quorum.met({"asia"})
+    assert policy_of().quorum.satisfied_by({"asia"})
 
 
 def test_what_is_read_is_written_the_same() -> None:
-    assert to_dict(policy_of()) == draft()
+    assert policy_of().to_dict() == draft()
     assert from_yaml(draft()) == policy_of()
 
 
@@ -248,7 +247,7 @@ def test_what_is_left_out_is_written_out() -> None:
         del data[name]
     for name in ("builder", "verifier", "witness"):
         del data["centers"][0][name]
-    written = to_dict(policy_of(data))
+    written = policy_of(data).to_dict()
     assert written["witnesses"] == "quorum none\n"
     assert written["consensus"]["k"] == 2
     assert written["centers"][0]["builder"] == draft()["centers"][0]["builder"]

@@ -1,4 +1,4 @@
-"""The signed form: a DSSE envelope over canonical JSON, and what it takes to accept one.
+"""Signed policies: a DSSE envelope over canonical JSON, and when one is accepted.
 
 As with the root of TUF: a policy is signed by a threshold of its own operators, and one that
 follows another also by a threshold of the operators of the one before. An operator counts once, by
@@ -14,26 +14,23 @@ from functools import cached_property
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import Document
-from pipelines.evidence.dsse import PAYLOAD_TYPE as IN_TOTO
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, verify
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
-from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.evidence.strictjson import read_object
 from pipelines.policy.errors import Fault, PolicyError
-from pipelines.policy.plain import to_bytes
-from pipelines.policy.source import policy_from
-from pipelines.policy.value import Policy
+from pipelines.policy.model import Policy
+from pipelines.policy.validation import policy_from
 
 PAYLOAD_TYPE = "application/vnd.samebits.policy+json"
 MAX_FILE = 4 << 20
 _NODES = 100_000
-_WHAT = "the signed policy"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignedPolicy:
-    """A policy and the envelope it came in; by itself, nobody has looked at the signatures."""
+    """A policy and its envelope; the value says nothing about the signatures."""
 
     policy: Policy
     envelope: Envelope
@@ -58,15 +55,8 @@ def read_signed(data: bytes) -> SignedPolicy:
             todo="`samebits policy sign POLICY.yaml --key FILE --operator NAME --out "
             "policy.dsse.json` signs one",
         )
-    fields = read_object(data, what=_WHAT, limit=MAX_FILE, nodes=1000)
-    if fields.get("payloadType") != PAYLOAD_TYPE:
-        raise malformed(
-            _WHAT, got=f"payloadType {fields.get('payloadType')!a:.120}", expected=PAYLOAD_TYPE
-        )
-    # The reader of envelopes takes statements alone; the type is part of what is verified.
-    envelope = replace(
-        Envelope.from_dict({**fields, "payloadType": IN_TOTO}), payload_type=PAYLOAD_TYPE
-    )
+    fields = read_object(data, what="the signed policy", limit=MAX_FILE, nodes=1000)
+    envelope = Envelope.from_dict(fields, payload_type=PAYLOAD_TYPE)
     return SignedPolicy(policy=_policy(envelope.payload), envelope=envelope)
 
 
@@ -91,11 +81,11 @@ def check_signatures(signed: SignedPolicy) -> None:
 
 def check_expiry(policy: Policy, now: datetime) -> None:
     """Raise `PolicyError` for a policy that does not count any more at `now` (UTC)."""
-    if policy.expires is None or now >= policy.expires:
+    if now >= policy.expires:
         raise PolicyError(
             "the policy has expired",
             fault=Fault.EXPIRED,
-            got=f"{show_time(policy.expires)}" if policy.expires else "no expiry",
+            got=show_time(policy.expires),
             expected=f"one after {show_time(now)}",
             todo="Sign a new version with a later `expires`",
         )
@@ -139,7 +129,7 @@ def add_signature(
             got=f"key {signer.public.keyid[:16]}",
             expected=f"key {key.keyid[:16]}",
         )
-    payload = to_bytes(policy)
+    payload = policy.to_bytes()
     if to is not None and to.envelope.payload != payload:
         raise PolicyError(
             "another policy stands in the file",
@@ -181,7 +171,7 @@ def _signers(signed: SignedPolicy, by: Policy) -> tuple[PublicKey, ...]:
 
 
 def _policy(payload: bytes) -> Policy:
-    """Read a payload; whatever its one spelling is not, it is refused."""
+    """Read a payload; any bytes but the canonical ones are refused."""
     fields = read_object(payload, what="a policy", limit=MAX_FILE, nodes=_NODES)
     for part in ("operators", "centers"):
         if fields.get(part) == []:
@@ -202,9 +192,9 @@ def _policy(payload: bytes) -> Policy:
             expected=error.expected,
             todo="Whoever signed it did so with another tool: do not rely on it",
         ) from error
-    if to_bytes(policy) != payload:
+    if policy.to_bytes() != payload:
         raise MalformedError(
-            "a policy is not in its one spelling",
+            "a policy is not in canonical form",
             got="other bytes",
             expected="canonical JSON with every key inline and every default written out",
             todo="Whoever signed it did so with another tool: do not rely on it",

@@ -17,8 +17,8 @@ from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.errors import KeyFileError, MalformedError
 from pipelines.evidence.signing import load_key
 from pipelines.evidence.statements import Decision
-from pipelines.policy.reviews import records
-from pipelines.policy.reviews.records import (
+from pipelines.policy.reviews import review_records as records
+from pipelines.policy.reviews.review_records import (
     keep_review,
     read_review,
     review_key,

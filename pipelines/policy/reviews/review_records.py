@@ -20,7 +20,7 @@ from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.signed import SUFFIX, statement_of
 from pipelines.evidence.statements import ReviewStatement
 from pipelines.evidence.strictjson import malformed
-from pipelines.policy.reviews.subject import plain
+from pipelines.policy.reviews.target import plain
 from pipelines.storage.names import check_key, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
@@ -60,10 +60,10 @@ def review_of(envelope: Envelope) -> ReviewStatement:
 def review_key(envelope: Envelope) -> str:
     """Return the name of a review's record; raises `MalformedError`."""
     statement = review_of(envelope)
-    told = statement.predicate
-    moment = f"{told.decided_on:%Y%m%dT%H%M%SZ}"
+    review = statement.predicate
+    moment = f"{review.decided_on:%Y%m%dT%H%M%SZ}"
     short = Digest.of(envelope.to_bytes()).hex[:12]
-    name = f"{encode(told.reviewer)}-{moment}-{short}{SUFFIX}"
+    name = f"{encode(review.reviewer)}-{moment}-{short}{SUFFIX}"
     return check_key(f"{_folder(plain(statement.source))}{name}")
 
 

@@ -11,8 +11,7 @@ import pytest
 from builders.core.digest import canonical_json
 from pipelines.evidence.errors import MalformedError
 from pipelines.policy import Fault, PolicyError, SignedPolicy, open_policy, read_signed
-from pipelines.policy.plain import to_bytes
-from pipelines.policy.signed import add_signature, check_step, signed_by
+from pipelines.policy.signed_policy import add_signature, check_step, signed_by
 from tests.policy.world import (
     ALPHA,
     BETA,
@@ -47,7 +46,7 @@ def refused(data: bytes, *, trusted: SignedPolicy | None = None) -> PolicyError:
 def test_what_two_of_three_operators_signed_counts() -> None:
     found = open_policy(signed_bytes(), now=NOW)
     assert found.policy == policy_of()
-    assert to_bytes(found.policy) == found.envelope.payload
+    assert found.policy.to_bytes() == found.envelope.payload
     assert signed_by(found, found.policy) == ("alpha", "beta")
 
 

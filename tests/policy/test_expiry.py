@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.policy import Policy, warnings
+from pipelines.policy import EMPTY_POLICY, Policy, expiry_warnings
 from tests.policy.world import EXPIRES, NOW, Key, draft, policy_of
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -26,7 +26,7 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
     ],
 )
 def test_the_expiry_is_told_thirty_days_ahead(before: timedelta, says: str | None) -> None:
-    told = warnings(policy_of(), EXPIRES - before)
+    told = expiry_warnings(policy_of(), EXPIRES - before)
     assert [says in text for text in told] == ([True] if says else []) if says else told == ()
 
 
@@ -41,7 +41,7 @@ def ending(*ends: int | None) -> Policy:
 
 
 def test_a_key_that_another_follows_is_nothing_to_tell() -> None:
-    assert warnings(ending(100, None), NOW) == ()
+    assert expiry_warnings(ending(100, None), NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_a_key_that_another_follows_is_nothing_to_tell() -> None:
 )
 def test_the_end_of_a_centers_last_key_is_told(size: int | None, says: str) -> None:
     sizes = {} if size is None else {"europe": size}
-    (told,) = warnings(ending(100, 200), NOW, sizes)
+    (told,) = expiry_warnings(ending(100, 200), NOW, sizes)
     assert says in told
 
 
 def test_without_a_policy_there_is_nothing_to_tell() -> None:
-    assert warnings(Policy(), NOW) == ()
+    assert expiry_warnings(EMPTY_POLICY, NOW) == ()

@@ -1,0 +1,84 @@
+"""What is different between two policies, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.policy.model import CenterKey, Policy, PolicyCenter
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyChange:
+    """A part of a policy; None where it is not."""
+
+    part: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        if self.before is None:
+            return f"{self.part}: added, {self.after}"
+        if self.after is None:
+            return f"{self.part}: removed, was {self.before}"
+        return f"{self.part}: {self.before} becomes {self.after}"
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return plain data for `--json` output."""
+        return asdict(self)
+
+
+def changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
+    """Return every part in which `new` is not `old`; the order of a policy's lists says nothing."""
+    before, after = dict(_parts(old)), dict(_parts(new))
+    return tuple(
+        PolicyChange(part=part, before=before.get(part), after=after.get(part))
+        for part in {**before, **after}
+        if before.get(part) != after.get(part)
+    )
+
+
+def _parts(policy: Policy) -> Iterator[tuple[str, str]]:
+    plain = policy.to_dict()
+    for name in ("version", "expires", "threshold"):
+        yield name, str(plain[name])
+    for operator in policy.operators:
+        yield f"operator {operator.name}: legal", operator.legal
+        yield f"operator {operator.name}: key", f"key {operator.key.keyid}"
+    for center in policy.centers:
+        yield from _center_parts(center)
+    for reviewer in policy.reviewers:  # one person may have several keys
+        yield f"reviewer {reviewer.name}: key {reviewer.key.keyid}", "counts"
+    for line in plain["witnesses"].splitlines():
+        word, name, *rest = line.split()
+        yield (f"{word} {name}", " ".join(rest)) if rest else (word, name)
+    for keyid in plain["revoked"]:
+        yield f"revoked key {keyid}", "revoked"
+    for part in ("reviews", "consensus"):
+        kinds = plain[part].pop("kinds")
+        for kind, rules in [("every kind", plain[part]), *sorted(kinds.items())]:
+            numbers = rules if isinstance(rules, Mapping) else {"minimum": rules}
+            for field, value in numbers.items():
+                yield f"{part} of {kind}: {field}", _shown(value)
+
+
+def _center_parts(center: PolicyCenter) -> Iterator[tuple[str, str]]:
+    name = f"center {center.id}"
+    for field in ("operator", "region", "builder", "verifier", "witness"):
+        yield f"{name}: {field}", _shown(getattr(center, field))
+    yield f"{name}: log", f"{center.log.origin}, {center.log.key}"
+    for key in center.keys:
+        yield f"{name}: key {key.key.keyid}", _range(key)
+
+
+def _range(key: CenterKey) -> str:
+    until = "without an end" if key.end is None else f"until log size {key.end}"
+    return f"from log size {key.start} {until}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

@@ -1,0 +1,319 @@
+"""A policy: who may speak, for which part of a log, and how many it takes.
+
+One model for the YAML that people write, the JSON that operators sign and the value that programs
+use. Constructing a value checks nothing; `validation.policy_from` checks everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache, reduce
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo
+
+from builders.core.digest import canonical_json
+from builders.core.enums import Kind
+from pipelines.evidence.statements.review import Reviewer as ReviewerName
+from pipelines.evidence.statements.statement import Time, Uri
+from pipelines.log.notekey import NoteKey
+from pipelines.policy.errors import Fault, PolicyError
+from pipelines.policy.fields import (
+    MAX_CENTERS,
+    MAX_LOG_SIZE,
+    Count,
+    Key,
+    KeyId,
+    Line,
+    LogKey,
+    LogSize,
+    Minimum,
+    Name,
+    QuorumText,
+    SortedSet,
+    WitnessKey,
+)
+from pipelines.policy.quorum import Quorum
+
+SCHEMA: Literal["samebits/policy/v1"] = "samebits/policy/v1"
+NAMESPACE = "https://samebits.example/centers/"
+MAX_REVIEWERS = 1000
+MAX_OPERATORS = 24
+"""Two sets of them, the old and the new, have to fit into one envelope."""
+MAX_CENTER_KEYS = 200
+_RULES = ("k", "regions", "max_dissent", "normalizers")
+
+
+class _Strict:
+    """A part of a policy; an unknown field in a file is an error."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+def _own_uri(value: object, info: ValidationInfo) -> object:
+    """Name a center's builder or verifier after the center, unless the policy names it."""
+    return f"{NAMESPACE}{info.data.get('id')}/{info.field_name}" if value is None else value
+
+
+def _with_defaults(value: object, info: ValidationInfo) -> object:
+    """Fill in rules that are left out: two operators of centers, where there are two, must match.
+
+    A kind takes what it leaves out from the rules for every kind.
+    """
+    if not isinstance(value, dict):
+        return value
+    operators = {operator.name for operator in info.data.get("operators", ())}
+    running = operators & {center.operator for center in info.data.get("centers", ())}
+    given, kinds = _given(value), value.get("kinds", {})
+    shared = {"k": max(1, min(2, len(running))), **{f: given[f] for f in _RULES if f in given}}
+    if isinstance(kinds, dict):
+        kinds = {
+            kind: {**shared, **_given(rules)} if isinstance(rules, dict) else rules
+            for kind, rules in kinds.items()
+        }
+    return {**shared, **given, "kinds": kinds}
+
+
+def _given(rules: dict[Any, Any]) -> dict[Any, Any]:
+    return {name: rule for name, rule in rules.items() if rule is not None or name not in _RULES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator(_Strict):
+    """A legal body that runs centers and signs policies; independence is counted in these."""
+
+    name: Name
+    legal: Line
+    """Its name in law."""
+    key: Key
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyLog(_Strict):
+    """The log of a center: its origin, and its key, which has the origin as name."""
+
+    origin: Line
+    key: LogKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class CenterKey(_Strict):
+    """A key that signs statements, and the indexes of the center's own log at which it counts."""
+
+    key: Key
+    start: Annotated[LogSize, Field(alias="from")] = 0
+    end: Annotated[LogSize | None, Field(alias="until")] = None
+    """The first index at which it does not count any more; None while no end is known."""
+
+    def counts_at(self, index: int) -> bool:
+        """Say whether a statement at `index` of the center's log, from 0, counts under this key."""
+        return self.start <= index and (self.end is None or index < self.end)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyCenter(_Strict):
+    """A center, and who runs it where."""
+
+    id: Name
+    operator: Name
+    region: Name
+    builder: Annotated[Uri, BeforeValidator(_own_uri), Field(default=None, validate_default=True)]
+    verifier: Annotated[Uri, BeforeValidator(_own_uri), Field(default=None, validate_default=True)]
+    log: PolicyLog
+    witness: WitnessKey | None = None
+    keys: Annotated[tuple[CenterKey, ...], Field(min_length=1, max_length=MAX_CENTER_KEYS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewer(_Strict):
+    """A person by name, and a key of theirs; who changes keys has an entry for each."""
+
+    name: ReviewerName
+    key: Key
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewRules(_Strict):
+    """How many reviewers a release needs; a kind that is named has a number of its own."""
+
+    minimum: Minimum = 0
+    kinds: Mapping[Kind, Minimum] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusRules(_Strict):
+    """What it takes to confirm a release: operators that match, in regions, and who may dissent."""
+
+    k: Count = 1
+    regions: Count = 1
+    max_dissent: Minimum = 0
+    normalizers: Annotated[SortedSet[Name], Field(max_length=100)] = frozenset()
+
+    def tightened(self, other: ConsensusRules) -> ConsensusRules:
+        """Return the stricter one of each rule, of these and of `other`."""
+        return ConsensusRules(
+            k=max(self.k, other.k),
+            regions=max(self.regions, other.regions),
+            max_dissent=min(self.max_dissent, other.max_dissent),
+            normalizers=self.normalizers & other.normalizers,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRules(ConsensusRules):
+    """The rules for every kind of release, and whole sets of rules for some kinds."""
+
+    kinds: Mapping[Kind, ConsensusRules] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy(_Strict):
+    """What counts."""
+
+    schema: Literal["samebits/policy/v1"]
+    version: Annotated[int, Field(ge=1, le=MAX_LOG_SIZE)]
+    expires: Time
+    """UTC."""
+    operators: Annotated[tuple[Operator, ...], Field(min_length=1, max_length=MAX_OPERATORS)]
+    threshold: Annotated[int, Field(ge=1, le=MAX_OPERATORS)]
+    """How many operators sign a policy."""
+    centers: Annotated[tuple[PolicyCenter, ...], Field(min_length=1, max_length=MAX_CENTERS)]
+    quorum: Annotated[QuorumText, Field(alias="witnesses")] = field(default_factory=Quorum)
+    reviewers: Annotated[tuple[Reviewer, ...], Field(max_length=MAX_REVIEWERS)] = ()
+    reviews: ReviewRules = field(default_factory=ReviewRules)
+    revoked: Annotated[SortedSet[KeyId], Field(max_length=MAX_REVIEWERS)] = frozenset()
+    """Key ids of reviewers; a center's key ends at a log size instead."""
+    consensus: Annotated[
+        PolicyRules,
+        BeforeValidator(_with_defaults),
+        Field(default_factory=dict, validate_default=True),
+    ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, every key inline and every default written out."""
+        found: dict[str, Any] = adapter().dump_python(self, mode="json", by_alias=True)
+        return found
+
+    def to_bytes(self) -> bytes:
+        """Return canonical JSON (RFC 8785): the payload that operators sign."""
+        return canonical_json(self.to_dict())
+
+    def demand(self, kind: Kind, recipe: int = 0) -> int:
+        """Return how many reviewers a release needs; its recipe can only ask for more."""
+        return max(self.reviews.kinds.get(kind, self.reviews.minimum), recipe)
+
+    def people(self) -> set[str]:
+        """Return the names of those whose reviews can count."""
+        return {r.name for r in self.reviewers if r.key.keyid not in self.revoked}
+
+    def rules(self, kind: Kind | None) -> ConsensusRules:
+        """Return what it takes to confirm a release of that kind, or of any kind if it is None."""
+        shared = self.consensus.tightened(self.consensus)  # without the kinds
+        if kind is None:
+            return reduce(ConsensusRules.tightened, self.consensus.kinds.values(), shared)
+        return self.consensus.kinds.get(kind, shared)
+
+    def operator(self, name: str) -> Operator:
+        """Return an operator by name; raises `PolicyError`."""
+        for operator in self.operators:
+            if operator.name == name:
+                return operator
+        raise PolicyError(
+            "the policy has no such operator",
+            fault=Fault.NOT_AN_OPERATOR,
+            got=ascii(name[:80]),
+            expected=f"one of {', '.join(o.name for o in self.operators)}",
+        )
+
+    def center(self, name: str) -> PolicyCenter:
+        """Return a center by its id; raises `PolicyError`."""
+        self._require_centers()
+        for center in self.centers:
+            if center.id == name:
+                return center
+        raise PolicyError(
+            "the policy has no such center",
+            fault=Fault.UNKNOWN_CENTER,
+            got=ascii(name[:80]),
+            expected=f"one of {', '.join(c.id for c in self.centers)}",
+            todo="Its findings count for nothing until a policy names it",
+        )
+
+    def center_of_key(self, keyid: str, index: int) -> PolicyCenter:
+        """Return the center whose key it is, if that counts at `index` of the center's log.
+
+        Raises `PolicyError`: for a key that no center has, one that does not count yet, and one
+        that has ended.
+        """
+        self._require_centers()
+        for center in self.centers:
+            for key in center.keys:
+                if key.key.keyid == keyid:
+                    _check_range(center, key, index)
+                    return center
+        raise PolicyError(
+            "the policy gives that key to no center",
+            fault=Fault.UNKNOWN_KEY,
+            got=f"key {ascii(keyid)[1:-1][:16]}",
+            expected="a key of one of its centers",
+            todo="Signed by somebody whom the policy does not know: do not rely on it",
+        )
+
+    def witness_keys(self, center: str) -> dict[NoteKey, str]:
+        """Return the keys of the witnesses that count for the log of a center, with their names.
+
+        These are all but its own: otherwise a center could show a log to one reader alone, and
+        witness that itself.
+        """
+        own = {c.witness.key for c in self.centers if c.id == center and c.witness}
+        return {w.key: w.name for w in self.quorum.witnesses if w.key.key not in own}
+
+    def _require_centers(self) -> None:
+        if not self.centers:
+            raise PolicyError(
+                "the policy is empty: it trusts nobody",
+                fault=Fault.EMPTY,
+                got="no centers",
+                expected="at least one center with a key",
+                todo="Name the signed policy of the centers",
+            )
+
+
+EMPTY_POLICY = Policy(
+    schema=SCHEMA,
+    version=0,
+    expires=datetime.max.replace(tzinfo=UTC),
+    operators=(),
+    threshold=1,
+    centers=(),
+    consensus=PolicyRules(),
+)
+"""The policy of a center without one: it demands nothing and trusts nobody."""
+
+
+@cache
+def adapter() -> TypeAdapter[Policy]:
+    """Return what reads and writes policies."""
+    return TypeAdapter(Policy)
+
+
+def _check_range(center: PolicyCenter, key: CenterKey, index: int) -> None:
+    if key.counts_at(index):
+        return
+    shown = f"key {key.key.keyid[:16]} of center {center.id}"
+    if index < key.start:
+        raise PolicyError(
+            f"{shown} does not count yet",
+            fault=Fault.KEY_NOT_YET,
+            got=f"a statement at index {index} of its log",
+            expected=f"one from log size {key.start} on",
+        )
+    raise PolicyError(
+        f"{shown} has ended",
+        fault=Fault.KEY_ENDED,
+        got=f"a statement at index {index} of its log",
+        expected=f"one before log size {key.end}, where the key ended or was revoked",
+        todo="Whoever has that key may have made it: do not rely on it",
+    )

@@ -1,0 +1,218 @@
+"""From a document to a policy: its form, its keys, its defaults, and that it can mean what it says.
+
+Both forms of a policy are read here; in the signed one no key is a path. The checks of this module
+refuse what is well-formed and still makes no sense: a threshold that nobody reaches stops every
+step, a key of two people counts one person as two, and a range of log sizes that is empty or
+covered twice leaves open whose statement it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from builders.core.errors import RecipeError
+from builders.core.yamlfile import Document, FieldPath, load_document, parse_model
+from pipelines.evidence.publickey import PublicKey
+from pipelines.policy.model import ConsensusRules, Policy, PolicyCenter, adapter
+
+
+class _Problem(NamedTuple):
+    field: FieldPath
+    what: str
+    got: object
+    expected: object
+    todo: str | None = None
+
+
+def read_source(path: Path) -> Policy:
+    """Read a policy as people write it; raises `RecipeError` with file, line and field."""
+    return policy_from(load_document(path), path.parent)
+
+
+def policy_from(document: Document, folder: Path | None) -> Policy:
+    """Validate a document that is already read; key files are looked for in `folder`.
+
+    Without a folder every key must stand inline. Raises `RecipeError`.
+    """
+    policy = parse_model(
+        document,
+        adapter(),
+        todo="infra/docs/reference/policy.md shows every field of a policy",
+        context=folder,
+    )
+    for problem in _problems(policy, document):
+        raise RecipeError(
+            problem.what,
+            file=document.file,
+            line=document.line_of(problem.field),
+            field=".".join(map(str, problem.field)),
+            got=problem.got,
+            expected=problem.expected,
+            todo=problem.todo,
+        )
+    return policy
+
+
+def _problems(policy: Policy, document: Document) -> Iterator[_Problem]:
+    yield from _repeated_names(policy)
+    yield from _unreachable_threshold(policy)
+    yield from _unknown_operators(policy)
+    for number, center in enumerate(policy.centers):
+        yield from _misnamed_log(center, ("centers", number))
+        yield from _overlapping_ranges(center, ("centers", number))
+    yield from _repeated_keys(policy)
+    yield from _revoked(policy, document.data.get("revoked", ()))
+    yield from _unreachable_reviews(policy)
+    yield from _unreachable_rules(policy, policy.consensus, ("consensus",))
+    for kind, rules in policy.consensus.kinds.items():
+        yield from _unreachable_rules(policy, rules, ("consensus", "kinds", kind))
+
+
+def _repeated_names(policy: Policy) -> Iterator[_Problem]:
+    operators = enumerate(policy.operators)
+    names: list[tuple[str, FieldPath]] = [
+        (f"operator {operator.name}", ("operators", n, "name")) for n, operator in operators
+    ]
+    for n, center in enumerate(policy.centers):
+        names += [
+            (f"center {center.id}", ("centers", n, "id")),
+            (f"log {center.log.origin}", ("centers", n, "log", "origin")),
+            (f"builder {center.builder}", ("centers", n)),
+        ]
+    seen: set[str] = set()
+    for name, field in names:
+        if name in seen:
+            todo = "Keys of one center belong into its `keys`"
+            yield _Problem(field, "a name stands twice", name, "each once", todo)
+        seen.add(name)
+
+
+def _unreachable_threshold(policy: Policy) -> Iterator[_Problem]:
+    if policy.threshold > len(policy.operators):
+        yield _Problem(
+            ("threshold",),
+            "more operators are demanded than there are",
+            policy.threshold,
+            f"1 to {len(policy.operators)}",
+            "Add operators with their public keys, or ask for fewer",
+        )
+
+
+def _unknown_operators(policy: Policy) -> Iterator[_Problem]:
+    names = [operator.name for operator in policy.operators]
+    for number, center in enumerate(policy.centers):
+        if center.operator not in names:
+            yield _Problem(
+                ("centers", number, "operator"),
+                f"center {center.id} has an unknown operator",
+                center.operator,
+                f"one of {', '.join(names)}",
+            )
+
+
+def _misnamed_log(center: PolicyCenter, place: FieldPath) -> Iterator[_Problem]:
+    name, origin = center.log.key.name, center.log.origin
+    if name != origin:
+        what = "the key of a log has another name than the log"
+        yield _Problem((*place, "log", "key"), what, ascii(name), ascii(origin))
+
+
+def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[_Problem]:
+    """Yield empty ranges, and two keys for one index of the center's log."""
+    end: int | None = 0
+    for number, key in sorted(enumerate(center.keys), key=lambda numbered: numbered[1].start):
+        if key.end is not None and key.end <= key.start:
+            yield _Problem(
+                (*place, "keys", number, "until"),
+                "an empty range of log sizes",
+                f"from {key.start} until {key.end}",
+                f"until {key.start + 1} or more, or none",
+            )
+        if end is None or key.start < end:
+            yield _Problem(
+                (*place, "keys", number, "from"),
+                "two keys for one part of a log",
+                f"from {key.start}, where the key before it still counts",
+                "an end of the key before" if end is None else f"{end} or more",
+            )
+        end = key.end
+
+
+def _repeated_keys(policy: Policy) -> Iterator[_Problem]:
+    """Yield a key that stands twice: one would count as two, or do the work of another."""
+    seen: dict[str, str] = {}
+    for whose, key, field in _keys(policy):
+        for name in (key.material, f"id {key.keyid}"):
+            if name in seen:
+                got = f"key {key.keyid[:16]} of {whose}, and of {seen[name]}"
+                expected = "a key of its own for every person, center and use"
+                yield _Problem(field, "one key stands twice", got, expected)
+        seen[key.material] = seen[f"id {key.keyid}"] = whose
+
+
+def _keys(policy: Policy) -> Iterator[tuple[str, PublicKey, FieldPath]]:
+    for number, operator in enumerate(policy.operators):
+        yield f"operator {operator.name}", operator.key, ("operators", number, "key")
+    for number, center in enumerate(policy.centers):
+        for place, key in enumerate(center.keys):
+            yield f"center {center.id}", key.key, ("centers", number, "keys", place, "key")
+        yield f"the log of {center.id}", center.log.key.public, ("centers", number, "log", "key")
+        if center.witness is not None:
+            yield (
+                f"the witness of {center.id}",
+                center.witness.public,
+                ("centers", number, "witness"),
+            )
+    for number, reviewer in enumerate(policy.reviewers):
+        yield reviewer.name, reviewer.key, ("reviewers", number, "key")
+
+
+def _revoked(policy: Policy, written: list[str]) -> Iterator[_Problem]:
+    known = {reviewer.key.keyid for reviewer in policy.reviewers}
+    for number, keyid in enumerate(written):
+        if keyid not in known or keyid in written[:number]:
+            yield _Problem(
+                ("revoked", number),
+                "no key of a reviewer to revoke" if keyid not in known else "revoked twice",
+                f"key {keyid[:16]}",
+                "the id of a reviewer's key, once",
+                "A center's key ends with `until`; an operator is left out of a new version",
+            )
+
+
+def _unreachable_reviews(policy: Policy) -> Iterator[_Problem]:
+    """Yield a minimum that the reviewers cannot reach: nothing would ever be built."""
+    minimums: dict[FieldPath, int] = {("reviews", "minimum"): policy.reviews.minimum}
+    minimums |= {("reviews", "kinds", kind): n for kind, n in policy.reviews.kinds.items()}
+    people = len(policy.people())
+    for field, minimum in minimums.items():
+        if minimum > people:
+            yield _Problem(
+                field,
+                "more reviewers are demanded than there are",
+                minimum,
+                f"at most {people}, the reviewers whose keys are not revoked",
+                "Add reviewers with their public keys, or ask for fewer",
+            )
+
+
+def _unreachable_rules(
+    policy: Policy, rules: ConsensusRules, place: FieldPath
+) -> Iterator[_Problem]:
+    """Yield rules under which nothing could ever be confirmed."""
+    operators = len({center.operator for center in policy.centers})
+    regions = len({center.region for center in policy.centers})
+    for field, got, most, what in (
+        ("k", rules.k, operators, "operators with a center"),
+        ("regions", rules.regions, regions, "regions with a center"),
+        ("max_dissent", rules.max_dissent, operators - rules.k, "operators beyond k"),
+    ):
+        if got > most:
+            yield _Problem(
+                (*place, field),
+                f"more {what} are counted on than there are",
+                got,
+                f"at most {most}",
+            )
