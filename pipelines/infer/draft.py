@@ -4,58 +4,43 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from builders.core.enums import Verdict
 from builders.core.yamlfile import parse_document
 from builders.recipe.recipe import LoadedRecipe, parse_recipe
 from pipelines.infer.journal import RemainingCause, Scalar
-from pipelines.infer.target import Pin, Target
+from pipelines.infer.target import Target
 
 MARK = "# inferred "
 """Starts the comment of every inferred value, which `recipe lint` shows."""
 _WIDTH = 100
 
 
-def recipe_text(
+def render_draft(
+    template: str,
     target: Target,
-    artefacts: Iterable[Pin],
     *,
     head: Iterable[str],
-    build: Iterable[str],
-    tools: Iterable[str] = (),
-    rest: Iterable[str],
+    scalars: Iterable[Scalar],
     verdict: Verdict,
+    **values: object,
 ) -> str:
-    """Return the YAML of a draft.
+    """Return the YAML of a draft from a template, in which each of `scalars` is explained.
 
-    `build`, `tools` (further inputs) and `rest` (by-products, limits) are lines of YAML; each text
-    of `head` becomes one comment for the reviewer. `verdict` is the one that the trial had.
+    Each text of `head` becomes one comment for the reviewer; `verdict` is that of the trial.
     """
-    lines = [line for text in head for line in comment("# ", text)]
-    lines += [
-        "schema: samebits/recipe/v1",
-        f"vendor: {target.vendor}",
-        f"product: {target.product}",
-        f"version: {quoted(target.version)}",
-        "kind: binary",
-        "platform: linux/amd64",
-        "build:",
-        *build,
-        "inputs:",
-        *input_lines("source", target.source),
-        *tools,
-        "artefacts:",
-    ]
-    for pin in artefacts:
-        lines += [
-            f"  - name: {quoted(pin.name)}",
-            "    shipped:",
-            f"      locator: {quoted(str(pin.locator))}",
-            f"      sha256: {pin.sha256}",
-        ]
-    return "\n".join([*lines, *rest, f"expect: {{verdict: {verdict}}}"]) + "\n"
+    comments = {scalar.name: _explanation(scalar) for scalar in scalars}
+
+    def why(*names: str) -> str:
+        return "".join(comments.get(name, "") for name in names or comments)
+
+    return _TEMPLATES.get_template(template).render(
+        target=target, head=head, verdict=verdict, why=why, **values
+    )
 
 
 def review_notes(
@@ -67,37 +52,6 @@ def review_notes(
         lines.append("NOT IDENTICAL: this is the nearest of what was tried.")
         lines += [f"remaining cause {cause.name}: {cause.detail}" for cause in causes]
     return lines
-
-
-def input_lines(role: str, pin: Pin, scalar: Scalar | None = None) -> list[str]:
-    """Return the lines of one input."""
-    return [
-        *explained(scalar),
-        f"  - role: {role}",
-        f"    locator: {quoted(str(pin.locator))}",
-        f"    sha256: {pin.sha256}",
-    ]
-
-
-def explained(scalar: Scalar | None) -> list[str]:
-    """Return the comment of an inferred value; none for a value that was not inferred."""
-    if scalar is None:
-        return []
-    bits = f"{scalar.bits:g} bit{'' if scalar.bits == 1 else 's'}"
-    return comment(f"  {MARK}", f"{scalar.name} {scalar.value} ({bits}): {scalar.evidence}")
-
-
-def comment(start: str, text: str) -> list[str]:
-    """Return a comment wrapped to lines that begin with `start`; odd characters become `?`."""
-    plain = "".join(c if c.isprintable() else "?" for c in text)
-    indent = start[: len(start) - len(start.lstrip())]
-    return textwrap.wrap(
-        plain,
-        _WIDTH,
-        initial_indent=start,
-        subsequent_indent=f"{indent}#   ",
-        break_on_hyphens=False,
-    ) or [start.rstrip()]
 
 
 def explanations(text: str) -> list[str]:
@@ -120,6 +74,41 @@ def load_draft(text: str, folder: Path) -> LoadedRecipe:
     return parse_recipe(parse_document(text, file=str(path)), path)
 
 
-def quoted(text: str) -> str:
-    """Return text as a double-quoted scalar of YAML: every JSON string is one."""
-    return json.dumps(text, ensure_ascii=False)
+def _explanation(scalar: Scalar) -> str:
+    bits = f"{scalar.bits:g} bit{'' if scalar.bits == 1 else 's'}"
+    text = f"{scalar.name} {scalar.value} ({bits}): {scalar.evidence}"
+    return _comment(text, start=f"  {MARK}")
+
+
+def _comment(text: str, *, start: str = "# ") -> str:
+    """Return a comment wrapped to lines that begin with `start`; odd characters become `?`."""
+    plain = "".join(c if c.isprintable() else "?" for c in text)
+    indent = start[: len(start) - len(start.lstrip())]
+    lines = textwrap.wrap(
+        plain,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=f"{indent}#   ",
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines or [start.rstrip()]) + "\n"
+
+
+def _quoted(value: object) -> str:
+    """Return a value as a double-quoted scalar of YAML: every JSON string is one."""
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _flow(pairs: Mapping[str, object]) -> str:
+    """Return a flow mapping of YAML."""
+    return f"{{{', '.join(f'{name}: {_quoted(value)}' for name, value in pairs.items())}}}"
+
+
+_TEMPLATES = Environment(  # noqa: S701  # YAML has no use for HTML escapes; `quoted` escapes texts
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_TEMPLATES.filters |= {"comment": _comment, "flow": _flow, "quoted": _quoted}

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -125,6 +125,17 @@ class SearchJournal(Record):
     recipe: str | None = None
     """The draft of the identical trial, else of the nearest one."""
 
+    @classmethod
+    def of(cls, target: Target, **fields: Any) -> SearchJournal:
+        """Return the journal of a target with these fields."""
+        return cls(
+            release=target.release,
+            artefact=target.artefact,
+            shipped=target.digest,
+            source=target.source.sha256,
+            **fields,
+        )
+
 
 def basis_digest(rules: int, scripts: Iterable[bytes], **facts: object) -> Digest:
     """Return the digest of all that decides a search, beside the release and its index."""
@@ -139,7 +150,7 @@ class JournalFile:
         """Keep the journal of `target` for searches on `basis`."""
         key = {
             "release": target.release,
-            "shipped": target.shipped.sha256.hex,
+            "shipped": target.digest.hex,
             "source": target.source.sha256.hex,
         }
         self.path = home / "infer" / Digest.of(canonical_json(key)).hex / "trail.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -27,7 +27,6 @@ from pipelines.infer.journal import (
 )
 from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace
-from pipelines.judge.look import FileFact
 from pipelines.verify.progress import Sink
 
 _LOG_KEPT = 8192
@@ -74,16 +73,9 @@ class Trial(Generic[H]):
 class SearchStrategy(ABC, Generic[H]):
     """How releases of one kind are searched: which hypotheses, and how results are read."""
 
-    def __init__(
-        self,
-        target: Target,
-        artefact: str,
-        shipped: Mapping[str, FileFact],
-        workspace: TrialWorkspace,
-    ) -> None:
-        """Search for `target`; `artefact` names all of its `shipped` files, for people."""
-        self.target, self.artefact = target, artefact
-        self._shipped, self._workspace = shipped, workspace
+    def __init__(self, target: Target, workspace: TrialWorkspace) -> None:
+        """Search for `target` by trials in `workspace`."""
+        self.target, self._workspace = target, workspace
 
     @abstractmethod
     def first(self) -> H:
@@ -137,7 +129,8 @@ class SearchStrategy(ABC, Generic[H]):
 
     def run(self, hypothesis: H, *, seconds: int) -> TrialResult:
         """Rebuild the recipe of a hypothesis within `seconds`, and judge it."""
-        return self._workspace.rebuild(self.draft(hypothesis), self._shipped, seconds=seconds)
+        draft, artefacts = self.draft(hypothesis), self.target.artefacts
+        return self._workspace.rebuild(draft, artefacts, seconds=seconds)
 
 
 def search(
@@ -186,27 +179,6 @@ def search(
     return _journal(strategy, trials, finished=finished)
 
 
-def untried(
-    target: Target,
-    artefact: str,
-    status: Status,
-    reason: str,
-    causes: tuple[RemainingCause, ...] = (),
-) -> SearchJournal:
-    """Return the journal of a release that cannot be tried, with the reason."""
-    return SearchJournal(
-        release=target.release,
-        artefact=artefact,
-        shipped=target.shipped.sha256,
-        source=target.source.sha256,
-        status=status,
-        finished=True,
-        reason=reason,
-        notes=target.notes,
-        causes=causes,
-    )
-
-
 def _record(
     strategy: SearchStrategy[H],
     hypothesis: H,
@@ -236,11 +208,8 @@ def _journal(
     best = min(trials, key=strategy.distance)
     built: Status = "identical" if best.identical else "different"
     scalars = strategy.scalars(best.hypothesis)
-    journal = SearchJournal(
-        release=strategy.target.release,
-        artefact=strategy.artefact,
-        shipped=strategy.target.shipped.sha256,
-        source=strategy.target.source.sha256,
+    journal = SearchJournal.of(
+        strategy.target,
         status=built if best.record.outcome is Outcome.BUILT else "build failed",
         finished=finished and strategy.is_final(best),
         reason=best.record.reason,

@@ -18,11 +18,12 @@ from builders.locators.fetcher import Fetcher
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """A file by name, locator and digest."""
+    """A file by name, locator and digest; `size` in bytes, where it is known."""
 
     name: str
     locator: Locator
     sha256: Digest
+    size: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,9 @@ class Target:
     vendor: str
     product: str
     version: str
-    shipped: Pin
-    """The artefact; of several, the first one with a digest over all of them."""
+    artefacts: tuple[Pin, ...]
+    digest: Digest
+    """That of the artefact; of a source package, that of the list of its artefacts."""
     source: Pin
     uploaded: datetime | None = None
     notes: tuple[str, ...] = ()
@@ -42,6 +44,16 @@ class Target:
     def release(self) -> str:
         """Return `vendor/product@version`."""
         return f"{self.vendor}/{self.product}@{self.version}"
+
+    @property
+    def shipped(self) -> Pin:
+        """Return the first artefact."""
+        return self.artefacts[0]
+
+    @property
+    def artefact(self) -> str:
+        """Return the names of all artefacts."""
+        return ", ".join(pin.name for pin in self.artefacts)
 
 
 def release_locator(purl: str, expected: str, todo: str | None = None) -> PurlLocator | None:

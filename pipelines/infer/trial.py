@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from builders.core.runid import RunId, new_run_id
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from pipelines.infer.draft import load_draft
+from pipelines.infer.target import Pin
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
 from pipelines.verify import steps
@@ -58,8 +59,8 @@ class TrialWorkspace:
         image = claimed_digest(loaded.recipe.build.image, self.session.images)
         return claim_of(loaded, image).digest
 
-    def rebuild(self, draft: str, shipped: Mapping[str, FileFact], *, seconds: int) -> TrialResult:
-        """Rebuild a draft within `seconds`, and compare the outputs with the `shipped` digests.
+    def rebuild(self, draft: str, artefacts: Iterable[Pin], *, seconds: int) -> TrialResult:
+        """Rebuild a draft within `seconds`, and compare the outputs with the digests of artefacts.
 
         Raises `RebuildError`, as a rebuild does.
         """
@@ -77,7 +78,7 @@ class TrialWorkspace:
         attempt = steps.run_rebuild(session, job, inputs, steps.provide_image(session, job))
         rebuilt, folder = attempt.rebuild, job.attempt(attempt.number)
         outcome, reason = rebuilt.outcome, rebuilt.reason
-        served = tuple(ShippedFile(name=name, file=fact) for name, fact in shipped.items())
+        served = tuple(ShippedFile(name=pin.name, file=self._fact(pin)) for pin in artefacts)
         findings = judge(session, job, inputs, attempt, served, outcome=outcome, reason=reason)
         shutil.rmtree(folder / "inputs", ignore_errors=True)
         return TrialResult(
@@ -87,6 +88,11 @@ class TrialWorkspace:
             log=(folder / LOG).read_bytes()[-_TAIL:].decode("utf-8", "replace"),
             outputs=tuple(folder / OUTPUTS / output.name for output in rebuilt.outputs),
         )
+
+    def _fact(self, pin: Pin) -> FileFact:
+        """Return what the index states of a file; the size that it does not, from the vault."""
+        size = self.session.vault.verify(pin.sha256) if pin.size is None else pin.size
+        return FileFact(sha256=pin.sha256, size=size)
 
 
 @contextmanager

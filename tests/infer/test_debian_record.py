@@ -209,10 +209,10 @@ def test_only_a_record_of_this_source_for_these_machines_counts() -> None:
 
 
 def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
-    assert check_outputs(OWN, package()) == ()
+    assert check_outputs(OWN, package().target) == ()
     part = {name: file for name, file in OWN.files.items() if not name.startswith("lib")}
     source = RecordedFile(size=900, sha256=Digest("1" * 64))
-    noted = check_outputs(replace(OWN, files={**part, "tool_2.0-1.dsc": source}), package())
+    noted = check_outputs(replace(OWN, files={**part, "tool_2.0-1.dsc": source}), package().target)
     assert noted == ("not of the build in the .buildinfo: libtool-x_2.0-1_amd64.deb",)
 
 
@@ -237,13 +237,13 @@ def test_a_rebuild_without_new_source_is_declared_with_its_entry() -> None:
 def test_such_a_rebuild_makes_no_other_packages_than_its_record_names() -> None:
     alone = replace(BINNMU, files={_LAST: BINNMU.files[_LAST]})
     made = with_record(package(), read_recorded_build(alone, "tool", "1:2.0-1"))
-    assert [pin.name for pin in made.artefacts] == [_LAST]
+    assert [pin.name for pin in made.target.artefacts] == [_LAST]
     assert made.target.notes[-1] == (
         "not of the build in the .buildinfo, and not judged here: libtool-x_2.0-1_amd64.deb"
     )
     plain = replace(alone, entry=())
     kept = with_record(package(), read_recorded_build(plain, "tool", "1:2.0-1"))
-    assert kept.artefacts == package().artefacts
+    assert kept.target.artefacts == package().target.artefacts
 
 
 @pytest.mark.parametrize(
@@ -278,18 +278,18 @@ def test_an_entry_that_its_fields_do_not_give_again_is_one_clear_line(old: str, 
 def test_a_record_of_other_files_is_one_finding(name: str, size: int, digest: str) -> None:
     files = {**OWN.files, name: RecordedFile(size=size, sha256=Digest(digest * 64))}
     with pytest.raises(InputMismatchError, match="speaks of other files") as caught:
-        check_outputs(replace(OWN, files=files), package())
+        check_outputs(replace(OWN, files=files), package().target)
     assert f"got {name} with sha256 {digest * 64}" in str(caught.value)
 
 
 def test_a_record_of_none_of_the_files_is_one_finding() -> None:
     alone = {name: file for name, file in OWN.files.items() if "dbgsym" in name}
     with pytest.raises(InputMismatchError, match="speaks of none of the shipped files"):
-        check_outputs(replace(OWN, files=alone), package())
+        check_outputs(replace(OWN, files=alone), package().target)
 
 
 def test_where_nothing_is_shipped_that_is_left_for_the_search_to_say() -> None:
-    assert check_outputs(OWN, replace(package(), artefacts=())) == ()
+    assert check_outputs(OWN, replace(package().target, artefacts=())) == ()
 
 
 def test_recorded_versions_are_taken_where_the_suite_serves_them() -> None:

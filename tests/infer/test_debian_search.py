@@ -76,8 +76,8 @@ def searched(strategy: DebianStrategy, limits: SearchLimits | None = None) -> Se
 def built(source: SourcePackage, *pairs: PackagePair, same: bool = False) -> Rebuilt:
     """Return a result in which every artefact is the shipped one, or none is."""
     findings = []
-    for pin in source.artefacts:
-        size = source.sizes[pin.name]
+    for pin in source.target.artefacts:
+        size = pin.size or 0
         own = pin.sha256 if same else Digest("5" * 64)
         findings.append(
             Finding(

@@ -152,12 +152,15 @@ def test_an_entry_without_a_dsc_is_one_finding() -> None:
 
 def test_artefacts_are_what_the_suite_ships_of_this_source_and_no_other() -> None:
     found = package()
-    assert [pin.name for pin in found.artefacts] == [
+    assert [pin.name for pin in found.target.artefacts] == [
         "libtool-x_2.0-1_amd64.deb",
         "tool_2.0-1+b2_amd64.deb",
     ]
-    assert str(found.artefacts[1].locator) == "pkg:deb/debian/tool@1:2.0-1%2Bb2?arch=amd64"
-    assert found.sizes == {"libtool-x_2.0-1_amd64.deb": 70, "tool_2.0-1+b2_amd64.deb": 71}
+    assert str(found.target.artefacts[1].locator) == "pkg:deb/debian/tool@1:2.0-1%2Bb2?arch=amd64"
+    assert {pin.name: pin.size for pin in found.target.artefacts} == {
+        "libtool-x_2.0-1_amd64.deb": 70,
+        "tool_2.0-1+b2_amd64.deb": 71,
+    }
     assert [b.name for b in found.binnmus] == ["tool"]
     assert found.target.source.sha256 == Digest(HEX)
     assert [str(need) for need in found.depends.wanted] == [
@@ -182,7 +185,7 @@ def test_what_is_left_out_by_rule_is_said() -> None:
 def test_another_suite_stays_in_every_locator() -> None:
     found = package(purl=f"{PURL}&distro=bookworm")
     assert found.suite == "bookworm"
-    assert all("distro=bookworm" in str(pin.locator) for pin in found.artefacts)
+    assert all("distro=bookworm" in str(pin.locator) for pin in found.target.artefacts)
 
 
 def test_a_draft_is_the_recipe_that_is_tried() -> None:
@@ -196,7 +199,7 @@ def test_a_draft_is_the_recipe_that_is_tried() -> None:
     recipe = load_draft(text, Path("/nowhere")).recipe
     assert recipe.build.image == attempt.image
     assert recipe.build.environment == {"DEB_BUILD_OPTIONS": "nocheck notrimdch"}
-    assert [a.name for a in recipe.artefacts] == [pin.name for pin in package().artefacts]
+    assert [a.name for a in recipe.artefacts] == [pin.name for pin in package().target.artefacts]
     assert recipe.by_products == ("*-dbgsym_*.deb", "*.udeb")
     assert "holds doxygen libfoo-dev for the build dependencies" in text
     (told,) = explanations(text)

@@ -32,7 +32,8 @@ TARGET = Target(
     vendor="pypi",
     product="tool",
     version="1.0",
-    shipped=replace(PIN, name="tool-1.0-py3-none-any.whl"),
+    artefacts=(replace(PIN, name="tool-1.0-py3-none-any.whl"),),
+    digest=PIN.sha256,
     source=PIN,
     uploaded=None,
 )

@@ -85,7 +85,8 @@ def test_a_planted_file_finds_no_recipe(
     six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
-    attacked = replace(target, shipped=local(shop, planted(shop, target, tmp_path), target.shipped))
+    pin = local(shop, planted(shop, target, tmp_path), target.shipped)
+    attacked = replace(target, artefacts=(pin,), digest=pin.sha256)
     trail = infer_wheel(attacked, shop, index, SearchLimits(tries=4))
     assert trail.status == "different"
     assert "files-added-by-the-vendor" in {c.name for c in trail.causes}

@@ -89,11 +89,13 @@ def desk(folder: Path, *, shipped: Entries, built: Entries) -> Desk:
     place.mkdir(parents=True)
     wheel(place / WHEEL, shipped)
     sdist(place / SDIST, source_files())
+    pin = _pin(place / WHEEL)
     target = Target(
         vendor="local",
         product="tool",
         version="1.0",
-        shipped=_pin(place / WHEEL),
+        artefacts=(pin,),
+        digest=pin.sha256,
         source=_pin(place / SDIST),
         uploaded=RELEASED,
     )

@@ -77,7 +77,8 @@ class Lab:
             vendor="local",
             product="tool",
             version="1.0",
-            shipped=pins[0],
+            artefacts=(pins[0],),
+            digest=pins[0].sha256,
             source=pins[1],
             uploaded=RELEASED,
         )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from builders.core.enums import Verdict
 from pipelines.infer.debian.hypothesis import DebianHypothesis
 from pipelines.infer.debian.source import SourcePackage
 from pipelines.infer.debian.versions import show_mismatches
-from pipelines.infer.draft import explained, quoted, recipe_text, review_notes
+from pipelines.infer.draft import render_draft, review_notes
 from pipelines.infer.journal import RemainingCause
-
-_LIMITS = "limits: {cpus: 2, memory: 3GiB, scratch: 4GiB, time: 30min}"
 
 
 def debian_draft(
@@ -29,18 +27,18 @@ def debian_draft(
     if hypothesis.added:
         names = " ".join(hypothesis.added)
         head.append(f"{hypothesis.image} holds {names} for the build dependencies.")
-    globs = ["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])]
-    return recipe_text(
+    declared = hypothesis.environment
+    variables = {"DEB_BUILD_OPTIONS": hypothesis.key or None, "SOURCE_DATE_EPOCH": declared.epoch}
+    return render_draft(
+        "debian.yaml.j2",
         package.target,
-        package.artefacts,
         head=[*head, *review_notes(draft_notes(package, hypothesis), verdict, remaining)],
-        build=_build(hypothesis),
-        rest=[
-            f"by_products: [{', '.join(map(quoted, globs))}]",
-            'ignore: ["*.buildinfo", "*.changes"]',
-            _LIMITS,
-        ],
+        scalars=hypothesis.scalars(),
         verdict=verdict,
+        image=hypothesis.image,
+        declared=declared,
+        variables={name: value for name, value in variables.items() if value is not None},
+        by_products=["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])],
     )
 
 
@@ -48,28 +46,3 @@ def draft_notes(package: SourcePackage, hypothesis: DebianHypothesis) -> tuple[s
     """Return what a reviewer should know of the release, and of recorded versions."""
     found = show_mismatches(hypothesis.mismatches)
     return (*package.target.notes, *([found] if found else []))
-
-
-def _build(hypothesis: DebianHypothesis) -> Iterator[str]:
-    environment = hypothesis.environment
-    yield f"  method: {'debian-binnmu' if environment.entry else 'debian'}"
-    yield f"  image: {hypothesis.image}"
-    for scalar in hypothesis.scalars():
-        yield from explained(scalar)
-    if entry := environment.entry:
-        yield "  entry:"
-        for name in ("version", "distribution", "urgency", "by", "date"):
-            yield f"    {name}: {quoted(getattr(entry, name))}"
-        yield f"    changes: [{', '.join(map(quoted, entry.changes))}]"
-    epoch = environment.epoch
-    variables = {
-        "DEB_BUILD_OPTIONS": hypothesis.key,
-        "SOURCE_DATE_EPOCH": "" if epoch is None else str(epoch),
-    }
-    if pairs := [f'{name}: "{value}"' for name, value in variables.items() if value]:
-        yield f"  environment: {{{', '.join(pairs)}}}"
-    if environment.profiles:
-        yield f"  profiles: [{', '.join(environment.profiles)}]"
-    for name in ("path", "locale"):
-        if value := getattr(environment, name):
-            yield f'  {name}: "{value}"'

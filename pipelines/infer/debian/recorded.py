@@ -20,6 +20,7 @@ from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
 from pipelines.infer.debian.source import SourcePackage, tree_name
 from pipelines.infer.debian.versions import NAMED
 from pipelines.infer.journal import TIME_BITS, Scalar
+from pipelines.infer.target import Target
 from pipelines.infer.wording import listed
 
 RECORDED_BY = "recorded in the .buildinfo"
@@ -98,22 +99,26 @@ def with_record(package: SourcePackage, recorded: RecordedBuild) -> SourcePackag
 
     Raises `InputMismatchError` for a record of other files than those that are shipped.
     """
-    notes = (*package.target.notes, *recorded.notes, *check_outputs(recorded.record, package))
-    artefacts = package.artefacts
+    notes = (
+        *package.target.notes,
+        *recorded.notes,
+        *check_outputs(recorded.record, package.target),
+    )
+    artefacts = package.target.artefacts
     if recorded.environment.entry is not None:
         artefacts = tuple(pin for pin in artefacts if pin.name in recorded.record.files)
-    return replace(package, target=replace(package.target, notes=notes), artefacts=artefacts)
+    return replace(package, target=replace(package.target, notes=notes, artefacts=artefacts))
 
 
-def check_outputs(record: BuildRecord, package: SourcePackage) -> tuple[str, ...]:
+def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
     """Compare the files of a record with those that are shipped, and return what to note.
 
     Raises `InputMismatchError` when they are others.
     """
-    known = {pin.name: (package.sizes[pin.name], pin.sha256) for pin in package.artefacts}
+    known = {pin.name: (pin.size, pin.sha256) for pin in target.artefacts}
     if not known:  # the search says that nothing is shipped
         return ()
-    source = package.target.source
+    source = target.source
     wrong = [
         f"{name} with sha256 {file.sha256}"
         for name, file in sorted(record.files.items())

@@ -54,13 +54,11 @@ from pipelines.infer.journal import (
     RemainingCause,
     Scalar,
     SearchJournal,
-    Status,
     basis_digest,
 )
-from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, untried
+from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.judge.finding import worst
-from pipelines.judge.look import FileFact
 from pipelines.verify.session import Session
 
 RULES = 2
@@ -120,11 +118,7 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
         self, package: SourcePackage, first: DebianHypothesis, workspace: TrialWorkspace
     ) -> None:
         """Begin with `first`."""
-        shipped = {
-            pin.name: FileFact(sha256=pin.sha256, size=package.sizes[pin.name])
-            for pin in package.artefacts
-        }
-        super().__init__(package.target, package.artefact, shipped, workspace)
+        super().__init__(package.target, workspace)
         self._package, self._first = package, first
         self._pairs_of: dict[int, tuple[PackagePair, ...]] = {}
 
@@ -225,7 +219,7 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
 
     def pairs(self, result: TrialResult) -> tuple[PackagePair, ...]:
         """Return the packages that differ, read on both sides."""
-        return compare_packages(self._workspace.session, self._package.artefacts, result)
+        return compare_packages(self._workspace.session, self.target.artefacts, result)
 
     def tools(self, hypothesis: DebianHypothesis) -> tuple[DatedTool, ...]:
         """Return the tools that made the bytes of a trial."""
@@ -245,7 +239,7 @@ def _has_images(journal: SearchJournal, images: ImageCatalogue) -> bool:
 
 def _fetch(package: SourcePackage, base: str, session: Session) -> RemainingCause | None:
     """Fetch the source, and return why that is not possible; None when it is there."""
-    if not package.artefacts:
+    if not package.target.artefacts:
         name = DebianCause.ONLY_UDEBS if package.udebs else DebianCause.NOT_SHIPPED
         detail = ", ".join(package.udebs) or "no package of this version in the suite"
         return RemainingCause(name=name, detail=detail)
@@ -298,7 +292,11 @@ def _search(
 def _untried(
     package: SourcePackage, cause: RemainingCause, *, available: bool = True
 ) -> SearchJournal:
-    status: Status = "build failed" if available else "not available"
-    return untried(
-        package.target, package.artefact, status, f"{cause.name}: {cause.detail}", (cause,)
+    return SearchJournal.of(
+        package.target,
+        status="build failed" if available else "not available",
+        finished=True,
+        reason=f"{cause.name}: {cause.detail}",
+        notes=package.target.notes,
+        causes=(cause,),
     )

@@ -22,22 +22,15 @@ _EXPECTED = "pkg:deb/debian/NAME@VERSION?arch=source"
 
 @dataclass(frozen=True, kw_only=True)
 class SourcePackage:
-    """A source package; `sizes` of its artefacts in bytes, by file name."""
+    """A source package and what is needed to build it."""
 
     target: Target
     suite: str
-    artefacts: tuple[Pin, ...]
-    sizes: dict[str, int]
     depends: BuildDepends
     udebs: tuple[str, ...] = ()
     """Packages for the installer: built, and by rule not judged."""
     binnmus: tuple[BinaryPackage, ...] = ()
     """Artefacts that Debian rebuilt without a new source."""
-
-    @property
-    def artefact(self) -> str:
-        """Return the names of all artefacts."""
-        return ", ".join(pin.name for pin in self.artefacts)
 
 
 def is_debian(purl: str) -> bool:
@@ -74,10 +67,7 @@ def find_source_package(
         for binary in index.binaries(entry.debs)
         if (binary.source, binary.source_version) == (entry.name, entry.version)
     ]
-    source = Pin(name=entry.dsc, locator=locator, sha256=entry.sha256)
     pins = tuple(_pin(binary, locator) for binary in shipped)
-    whole = Digest.of(canonical_json(sorted([pin.name, pin.sha256.hex] for pin in pins)))
-    first = pins[0] if pins else source
     absent = sorted(set(entry.debs) - {binary.name for binary in shipped})
     notes = [f"not shipped for amd64: {', '.join(absent)}"] if absent and pins else []
     if entry.udebs:
@@ -87,13 +77,12 @@ def find_source_package(
             vendor="debian",
             product=locator.name,
             version=locator.version,
-            shipped=Pin(name=first.name, locator=first.locator, sha256=whole),
-            source=source,
+            artefacts=pins,
+            digest=Digest.of(canonical_json(sorted([pin.name, pin.sha256.hex] for pin in pins))),
+            source=Pin(name=entry.dsc, locator=locator, sha256=entry.sha256),
             notes=tuple(notes),
         ),
         suite=locator.distro,
-        artefacts=pins,
-        sizes={binary.file_name: binary.size for binary in shipped},
         depends=read_build_depends(entry.fields, profiles=profiles),
         udebs=entry.udebs,
         binnmus=tuple(binary for binary in shipped if binary.is_binnmu),
@@ -112,4 +101,9 @@ def _pin(binary: BinaryPackage, source: PurlLocator) -> Pin:
     purl = PackageURL(
         "deb", "debian", binary.name, binary.version, {"arch": binary.architecture, **suite}
     )
-    return Pin(name=binary.file_name, locator=parse_locator(purl.to_string()), sha256=binary.sha256)
+    return Pin(
+        name=binary.file_name,
+        locator=parse_locator(purl.to_string()),
+        sha256=binary.sha256,
+        size=binary.size,
+    )

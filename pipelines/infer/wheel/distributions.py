@@ -63,7 +63,8 @@ def find_release(purl: str, index: ProjectReader) -> Target:
         vendor="pypi",
         product=project.name,
         version=str(wanted.version),
-        shipped=index_pin(project.name, wheel),
+        artefacts=(index_pin(project.name, wheel),),
+        digest=wheel.sha256,
         source=index_pin(project.name, sources[0]),
         uploaded=min((t for t in (wheel.uploaded, sources[0].uploaded) if t), default=None),
         notes=tuple(notes),
@@ -80,11 +81,13 @@ def files_on_disk(shipped: Path, source: Path) -> tuple[Target, dict[str, Path]]
     for path in (shipped, source):
         if not path.is_file():
             raise UsageError(f"{path} cannot be read", got="no such file")
+    pin = _file_pin(shipped)
     target = Target(
         vendor="local",
         product=parts[0].replace("_", "-").lower(),
         version=parts[1],
-        shipped=_file_pin(shipped),
+        artefacts=(pin,),
+        digest=pin.sha256,
         source=_file_pin(source),
     )
     return target, {shipped.name: shipped, source.name: source}

@@ -30,7 +30,6 @@ from pipelines.infer.search import (
     Trial,
     search,
     total_bits,
-    untried,
 )
 from pipelines.infer.target import Pin, Target, copy_out, fetch_pins
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
@@ -46,7 +45,6 @@ from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.sdist import read_sdist
 from pipelines.infer.wheel.toolchain import Resolver
 from pipelines.infer.wheel.wheelfile import read_wheel
-from pipelines.judge.look import FileFact
 from pipelines.verify.session import Session
 
 RULES = 5
@@ -81,7 +79,15 @@ def infer_wheel(
         if error.outcome in _CENTER_FAULTS or isinstance(error, StoreError):
             raise
         # not kept: it may be served tomorrow
-        return file.stamp(untried(target, target.shipped.name, "not available", str(error)))
+        return file.stamp(
+            SearchJournal.of(
+                target,
+                status="not available",
+                finished=True,
+                reason=str(error),
+                notes=target.notes,
+            )
+        )
 
 
 def wheel_basis(images: ImageCatalogue) -> Digest:
@@ -111,17 +117,16 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         Raises `InputMismatchError` for files that cannot be read, `InputUnavailableError` for a
         backend that is not known here.
         """
-        session, folder, pin = workspace.session, workspace.folder, target.shipped
+        super().__init__(target, workspace)
+        session, folder = workspace.session, workspace.folder
         vault = session.vault
-        fact = FileFact(sha256=pin.sha256, size=vault.verify(pin.sha256))
-        super().__init__(target, pin.name, {pin.name: fact}, workspace)
 
         def fetched(pin: Pin) -> Path:
             fetch_pins([pin], vault, session.fetcher, session.workdir)
             return copy_out(vault, pin.sha256, folder / "tools")
 
-        self._wheel_file = copy_out(vault, pin.sha256, folder / "facts")
-        self._wheel = read_wheel(self._wheel_file, pin.name)
+        self._wheel_file = copy_out(vault, target.shipped.sha256, folder / "facts")
+        self._wheel = read_wheel(self._wheel_file, target.shipped.name)
         source_file = copy_out(vault, target.source.sha256, folder / "facts")
         source = read_sdist(source_file, target.source.name)
         images = python_images(session.images)
