@@ -48,7 +48,7 @@ def command(
 
     from pipelines.consensus.view import join_release
     from pipelines.evidence.release import ReleaseName
-    from pipelines.nightly.rounds import publish_joined
+    from pipelines.nightly.periodic import publish_joined
 
     name, asked = ReleaseName.parse(release), _claim(claim)
     now = datetime.now(UTC)

@@ -32,8 +32,8 @@ def command(as_json: bool, center_file: Path | None) -> None:
     Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
     is an alarm that somebody has to look at; 64 usage.
     """
+    from pipelines.nightly.overview import summarise
     from pipelines.nightly.record import last_night, read_night
-    from pipelines.nightly.summary import summarise
     from pipelines.services.prefect_api import PrefectApi
 
     session = open_session(center_file)

@@ -15,8 +15,8 @@ from pipelines.cli.options import PATH, json_option, print_json
 
 if TYPE_CHECKING:
     from pipelines.evidence.publickey import PublicKey
-    from pipelines.requests.asking import Heard
-    from pipelines.requests.records import SignedRequest
+    from pipelines.requests.client import RequestStatus
+    from pipelines.requests.messages import SignedRequest
     from pipelines.storage.opening import StoreAddress
     from pipelines.storage.store import Store
 
@@ -88,9 +88,9 @@ def command(
 
     from builders.core.units import parse_duration
     from pipelines.evidence.release import ReleaseName
-    from pipelines.requests import keep_request
-    from pipelines.requests.asking import sign_request
-    from pipelines.requests.records import request_key
+    from pipelines.requests import store_request
+    from pipelines.requests.client import sign_request
+    from pipelines.requests.messages import request_key
     from pipelines.storage.opening import open_store
 
     name = ReleaseName.parse(release)
@@ -109,9 +109,9 @@ def command(
         now=datetime.now(UTC),
         valid=timedelta(seconds=seconds),
     )
-    asked = keep_request(place, envelope)
+    asked = store_request(place, envelope)
     if not as_json:
-        click.echo(f"asked {center} for {name}, nonce {asked.told.nonce}, until {_end(asked)}")
+        click.echo(f"asked {center} for {name}, nonce {asked.content.nonce}, until {_end(asked)}")
         click.echo(request_key(center, asked.digest))
     heard, code = None, 0
     if wait is not None:
@@ -130,7 +130,7 @@ def command(
             {
                 "request": str(asked.digest),
                 "record": request_key(center, asked.digest),
-                **asked.told.to_dict(),
+                **asked.content.to_dict(),
                 "answer": heard.to_dict() if heard else None,
             }
         )
@@ -141,20 +141,20 @@ def command(
 
 def _waited(
     store: Store, asked: SignedRequest, keys: list[PublicKey], *, seconds: float
-) -> tuple[Heard, int]:
+) -> tuple[RequestStatus, int]:
     """Wait with a moving line, and return what was heard and the exit code."""
     from pipelines.cli.terminal import screen
-    from pipelines.requests.asking import exit_code, wait_for
+    from pipelines.requests.client import exit_code, wait_for
 
     with screen() as sink:
-        name = asked.told.release
-        sink.step(name, f"asked {asked.told.center}")
+        name = asked.content.release
+        sink.step(name, f"asked {asked.content.center}")
         heard = wait_for(
             store,
             asked,
             keys,
             seconds=seconds,
-            told=lambda news: None if news.over else sink.step(name, news.word),
+            on_change=lambda now: None if now.over else sink.step(name, now.word),
         )
         sink.done(name, "answered" if heard.over else f"no answer in {seconds:g} s")
     if not heard.over:
@@ -195,4 +195,4 @@ def _public(path: Path) -> PublicKey:
 def _end(asked: SignedRequest) -> str:
     from pipelines.evidence.statements.statement import show_time
 
-    return show_time(asked.told.expires)
+    return show_time(asked.content.expires)

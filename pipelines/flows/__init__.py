@@ -1,1 +1,4 @@
-"""Prefect's view of the work, in the only folder that imports it: tasks call plain functions."""
+"""Prefect flows over plain functions: the only package that imports Prefect.
+
+Imports nightly, requests and what stands below them; holds no logic of its own.
+"""

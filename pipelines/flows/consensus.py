@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
-from pipelines.nightly.rounds import join_everything
+from pipelines.nightly.periodic import join_everything
 
 consensus = plain_flow("consensus", join_everything)

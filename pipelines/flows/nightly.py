@@ -31,11 +31,11 @@ from pipelines.center.center import Center, load_center
 from pipelines.flows.alive import living
 from pipelines.flows.dead import restart_dead, start_again
 from pipelines.flows.verify_shard import shard_in
-from pipelines.nightly.gather import gather_outside
+from pipelines.nightly.external import gather_external
 from pipelines.nightly.night import NightPlan, end_night, plan_night, work_of
-from pipelines.nightly.record import Alarm, NightRecord
-from pipelines.nightly.rounds import publish_heartbeat_of
-from pipelines.nightly.summary import Summary
+from pipelines.nightly.overview import NightSummary
+from pipelines.nightly.periodic import publish_own_heartbeat
+from pipelines.nightly.record import NightAlarm, NightRecord
 from pipelines.verify.session import Session
 
 _NAME = "nightly"
@@ -73,9 +73,9 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
         plan = plan_night(session, night_id(str(flow_run.id)), now=datetime.now(UTC))
         run_shards(plan)
         due = [one.release for one in plan.dues]
-        outside = gather_outside(session, due, now=datetime.now(UTC))
+        outside = gather_external(session, due, now=datetime.now(UTC))
         record, summary = end_night(session, plan, outside, now=datetime.now(UTC))
-        publish_heartbeat_of(session, work_of(record))
+        publish_own_heartbeat(session, work_of(record))
     _tell(owner, record, summary)
     return plan.night
 
@@ -185,7 +185,7 @@ def _releases(plan: NightPlan, number: int) -> list[dict[str, Any]]:
     return [due.model_dump(mode="json", exclude_none=True) for due in plan.shards[number]]
 
 
-def _tell(owner: Center, record: NightRecord, summary: Summary) -> None:
+def _tell(owner: Center, record: NightRecord, summary: NightSummary) -> None:
     """Write the table and send the alarms; that this fails never fails a night."""
     _safely("the table of the night", lambda: _table(record, summary))
     for alarm in record.alarms:
@@ -194,7 +194,7 @@ def _tell(owner: Center, record: NightRecord, summary: Summary) -> None:
         get_run_logger().info("%s", line)
 
 
-def _event(owner: Center, record: NightRecord, alarm: Alarm) -> None:
+def _event(owner: Center, record: NightRecord, alarm: NightAlarm) -> None:
     emit_event(
         event=f"samebits.alarm.{alarm.kind}",
         resource={
@@ -206,7 +206,7 @@ def _event(owner: Center, record: NightRecord, alarm: Alarm) -> None:
     )
 
 
-def _table(record: NightRecord, summary: Summary) -> None:
+def _table(record: NightRecord, summary: NightSummary) -> None:
     rows = [
         {
             "release": e.release,

@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 
 from pipelines.center.center import load_center
 from pipelines.flows.dead import restart_dead
-from pipelines.nightly.reaping import reap_center
+from pipelines.nightly.periodic import reap_center
 from pipelines.verify.session import Session
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
-from pipelines.requests.rounds import serve_for_a_while
+from pipelines.requests.serve import serve_for_a_while
 
 serve_requests = plain_flow("serve-requests", serve_for_a_while)

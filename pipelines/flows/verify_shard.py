@@ -24,9 +24,9 @@ from pipelines.center.center import load_center
 from pipelines.evidence.report import Report
 from pipelines.flows.alive import living
 from pipelines.flows.verify_release import tasks
-from pipelines.nightly.due import Due
-from pipelines.nightly.moved import rebuild_elsewhere
-from pipelines.nightly.one import run_one
+from pipelines.nightly.due import DueRelease
+from pipelines.nightly.release import run_release
+from pipelines.nightly.robustness import rebuild_for_robustness
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
@@ -59,13 +59,13 @@ def shard_in(session: Session) -> Flow[..., None]:
 
 def _verify_all(session: Session, night: str, releases: list[dict[str, Any]]) -> None:
     with living(session.center, str(flow_run.id or "")):
-        done = _in_lanes(session, night, [Due.model_validate(one) for one in releases])
+        done = _in_lanes(session, night, [DueRelease.model_validate(one) for one in releases])
     if not all(done):
         message = f"{done.count(False)} of {len(releases)} releases have no result"
         raise RuntimeError(message)
 
 
-def _in_lanes(session: Session, night: str, dues: Sequence[Due]) -> list[bool]:
+def _in_lanes(session: Session, night: str, dues: Sequence[DueRelease]) -> list[bool]:
     """Do what is due, in that order; says of each whether it has a result.
 
     When this is stopped from outside, both lanes end at their next step and remove what they made.
@@ -88,16 +88,16 @@ def _in_lanes(session: Session, night: str, dues: Sequence[Due]) -> list[bool]:
             lane.join()
 
 
-def _done(session: Session, night: str, due: Due) -> bool:
+def _done(session: Session, night: str, due: DueRelease) -> bool:
     log = get_run_logger()
     try:
-        entry = run_one(
+        entry = run_release(
             session,
             night,
             due,
             flow_run=str(flow_run.id or ""),
             verifier=_verify,
-            tester=rebuild_elsewhere,
+            tester=rebuild_for_robustness,
         )
     except CancelledError:
         raise

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pipelines.flows.plain import plain_flow
-from pipelines.nightly.rounds import witness_round
+from pipelines.nightly.periodic import witness_round
 
 witness = plain_flow("witness", witness_round)

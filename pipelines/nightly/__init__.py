@@ -1,1 +1,4 @@
-"""A night: everything shipped, rebuilt or looked at again, and what has changed since the last."""
+"""What a center does by itself: its nights, and joining, witnessing and heartbeats between them.
+
+Imports `verify` and what stands below it; no Prefect.
+"""

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.refusal import Complaint
-from pipelines.nightly.outside import Outside, PeerState
-from pipelines.nightly.record import Alarm, AlarmKind, Entry
+from pipelines.nightly.external import ExternalState, PeerState
+from pipelines.nightly.record import AlarmKind, NightAlarm, NightEntry
 
 SILENT_AFTER = timedelta(hours=36)
 """A night may be late; two nights without a word are silence."""
@@ -39,13 +39,13 @@ _EXPIRING = {"key": AlarmKind.KEY_EXPIRING, "policy": AlarmKind.POLICY_EXPIRING}
 
 
 def alarms(
-    entries: Iterable[Entry],
-    before: Iterable[Entry],
-    outside: Outside,
+    entries: Iterable[NightEntry],
+    before: Iterable[NightEntry],
+    outside: ExternalState,
     *,
     now: datetime,
     silent_after: timedelta = SILENT_AFTER,
-) -> tuple[Alarm, ...]:
+) -> tuple[NightAlarm, ...]:
     """Return every alarm of a night, the gravest kinds first, each thing once."""
     known = {entry.release: entry for entry in before}
     found = [
@@ -53,11 +53,13 @@ def alarms(
         *(a for entry in entries for a in _entry(entry, known.get(entry.release))),
         *(a for peer in outside.peers for a in _peer(peer, now - silent_after)),
         *(
-            Alarm(kind=AlarmKind.GAP, about=gap.center, text=f"the log of {gap.center}: {gap.text}")
+            NightAlarm(
+                kind=AlarmKind.GAP, about=gap.center, text=f"the log of {gap.center}: {gap.text}"
+            )
             for gap in outside.gaps
         ),
         *(
-            Alarm(kind=_EXPIRING[expiry.what], about=expiry.name, text=expiry.text)
+            NightAlarm(kind=_EXPIRING[expiry.what], about=expiry.name, text=expiry.text)
             for expiry in outside.expiries
         ),
     ]
@@ -72,18 +74,18 @@ def is_worse(verdict: Verdict, before: Verdict | None) -> bool:
     return _RANK.index(verdict) < _RANK.index(before)
 
 
-def _consensus(outside: Outside) -> Iterator[Alarm]:
+def _consensus(outside: ExternalState) -> Iterator[NightAlarm]:
     for joined in outside.consensus:
         if joined.consensus in _JOINED:
             kind, what = _JOINED[joined.consensus]
             text = f"{joined.artefact}: {what} ({joined.consensus})"
-            yield Alarm(kind=kind, about=joined.release, text=text)
+            yield NightAlarm(kind=kind, about=joined.release, text=text)
 
 
-def _entry(entry: Entry, before: Entry | None) -> Iterator[Alarm]:
+def _entry(entry: NightEntry, before: NightEntry | None) -> Iterator[NightAlarm]:
     for artefact in entry.artefacts:
         if artefact.verdict is Verdict.SHIPPED_MISMATCH:
-            yield Alarm(
+            yield NightAlarm(
                 kind=AlarmKind.SHIPPED_MISMATCH,
                 about=entry.release,
                 text=f"{artefact.name}: what is served is not what was published",
@@ -93,17 +95,17 @@ def _entry(entry: Entry, before: Entry | None) -> Iterator[Alarm]:
     known = before.settled if before else entry.expected
     if not told and is_worse(entry.verdict, known):
         text = f"{entry.verdict}, was {known}" if before else f"{entry.verdict}, expected {known}"
-        yield Alarm(kind=AlarmKind.WORSE, about=entry.release, text=text)
+        yield NightAlarm(kind=AlarmKind.WORSE, about=entry.release, text=text)
 
 
-def _peer(peer: PeerState, silent_before: datetime) -> Iterator[Alarm]:
+def _peer(peer: PeerState, silent_before: datetime) -> Iterator[NightAlarm]:
     if peer.complaint is not None:
         text = f"the log of {peer.id} {_AGAINST[peer.complaint]} ({peer.complaint})"
-        yield Alarm(kind=AlarmKind.PEER_ROLLED_BACK, about=peer.id, text=text)
+        yield NightAlarm(kind=AlarmKind.PEER_ROLLED_BACK, about=peer.id, text=text)
     unread = peer.size is None and peer.complaint is None
     if unread or peer.heard is None or peer.heard < silent_before:
         last = "never" if peer.heard is None else f"{peer.heard:%Y-%m-%d %H:%M} UTC"
         # Why it cannot be read may name a host, and this is told to the public.
         what = "cannot be read" if unread else "is silent"
         text = f"{peer.id} {what}; last heard of: {last}"
-        yield Alarm(kind=AlarmKind.PEER_SILENT, about=peer.id, text=text)
+        yield NightAlarm(kind=AlarmKind.PEER_SILENT, about=peer.id, text=text)

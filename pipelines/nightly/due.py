@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.evidence.report import Record
-from pipelines.nightly.record import Entry, Mode, NightRecord, Why
+from pipelines.nightly.record import DueReason, Mode, NightEntry, NightRecord
 from pipelines.nightly.releases import Release
 
 _SPAN = 1 << 64
 
 
-class Due(Record):
+class DueRelease(Record):
     """One release of one night, as its flow run gets it."""
 
     recipe: str
@@ -25,10 +25,10 @@ class Due(Record):
     claim: Digest
     published: Digest
     expected: Verdict | None = None
-    why: Why
+    why: DueReason
     number: int
     """The number of the night."""
-    before: Entry | None = None
+    before: NightEntry | None = None
     """What the last night found, without its artefacts."""
     robustness: bool = False
     """Whether it is rebuilt once more in a moved environment."""
@@ -36,7 +36,7 @@ class Due(Record):
     @property
     def rebuild(self) -> bool:
         """Whether it is truly rebuilt."""
-        return self.why is not Why.UNCHANGED
+        return self.why is not DueReason.UNCHANGED
 
 
 def due(
@@ -45,7 +45,7 @@ def due(
     *,
     rebuild_every: int,
     robustness_share: float = 0.0,
-) -> Iterator[Due]:
+) -> Iterator[DueRelease]:
     """Yield what the night after `before` does for each release.
 
     Unchanged releases are rebuilt in the nights whose number, moved by a hash of the release, is a
@@ -57,7 +57,7 @@ def due(
     for one in releases:
         why = _why(one, known.get(one.release), number, rebuild_every)
         moved = _fraction(one.release, "robustness", number) < robustness_share
-        yield Due(
+        yield DueRelease(
             recipe=one.recipe,
             release=one.release,
             claim=one.claim,
@@ -66,27 +66,27 @@ def due(
             why=why,
             number=number,
             before=_short(known.get(one.release)),
-            robustness=moved and why is not Why.UNCHANGED,
+            robustness=moved and why is not DueReason.UNCHANGED,
         )
 
 
-def _short(entry: Entry | None) -> Entry | None:
+def _short(entry: NightEntry | None) -> NightEntry | None:
     """Leave out what may be long: the parameters of a flow run have a limit."""
     return None if entry is None else entry.model_copy(update={"artefacts": ()})
 
 
-def _why(one: Release, entry: Entry | None, number: int, rebuild_every: int) -> Why:
+def _why(one: Release, entry: NightEntry | None, number: int, rebuild_every: int) -> DueReason:
     if entry is None:
-        return Why.NEW
+        return DueReason.NEW
     if entry.claim != one.claim or entry.published != one.published:
-        return Why.CHANGED
+        return DueReason.CHANGED
     unsettled = entry.verdict in {Verdict.NOT_CHECKED, Verdict.SHIPPED_MISMATCH}
     if unsettled or entry.mode is Mode.NOT_RUN:
-        return Why.UNSETTLED
+        return DueReason.UNSETTLED
     turn = (int(_hash(one.release, "rotation"), 16) + number) % rebuild_every == 0
     if turn or number - entry.rebuilt >= rebuild_every:
-        return Why.ROTATION
-    return Why.UNCHANGED
+        return DueReason.ROTATION
+    return DueReason.UNCHANGED
 
 
 def _hash(*words: object) -> str:

@@ -11,22 +11,22 @@ from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
 from pipelines.evidence.statements.status import Work
 from pipelines.nightly.alarms import alarms
-from pipelines.nightly.due import Due, due
-from pipelines.nightly.one import read_result
-from pipelines.nightly.outside import Outside
+from pipelines.nightly.due import DueRelease, due
+from pipelines.nightly.external import ExternalState
+from pipelines.nightly.overview import NightSummary, summarise
 from pipelines.nightly.record import (
-    Entry,
     Mode,
+    NightEntry,
     NightRecord,
-    Unusable,
+    UnusableRecipe,
     last_night,
     read_night,
     result_key,
     store_night,
 )
+from pipelines.nightly.release import read_result
 from pipelines.nightly.releases import Release, releases
 from pipelines.nightly.shards import shards
-from pipelines.nightly.summary import Summary, summarise
 from pipelines.storage.store import Store
 from pipelines.verify.session import Session
 
@@ -40,9 +40,9 @@ class NightPlan:
     number: int
     started: datetime
     before: NightRecord | None
-    dues: tuple[Due, ...]
-    shards: tuple[tuple[Due, ...], ...]
-    unusable: tuple[Unusable, ...]
+    dues: tuple[DueRelease, ...]
+    shards: tuple[tuple[DueRelease, ...], ...]
+    unusable: tuple[UnusableRecipe, ...]
 
 
 def plan_night(session: Session, night: str, *, now: datetime) -> NightPlan:
@@ -67,13 +67,13 @@ def plan_night(session: Session, night: str, *, now: datetime) -> NightPlan:
         before=before,
         dues=dues,
         shards=tuple(shards(dues, size=center.night.shard, places=center.concurrency)),
-        unusable=tuple(one for one in found if isinstance(one, Unusable)),
+        unusable=tuple(one for one in found if isinstance(one, UnusableRecipe)),
     )
 
 
 def end_night(
-    session: Session, plan: NightPlan, outside: Outside, *, now: datetime
-) -> tuple[NightRecord, Summary]:
+    session: Session, plan: NightPlan, outside: ExternalState, *, now: datetime
+) -> tuple[NightRecord, NightSummary]:
     """Collect every result, raise the alarms, store the record; returns it and its summary.
 
     A release without a result is NOT_CHECKED. Raises `StoreError`.
@@ -109,7 +109,9 @@ def work_of(record: NightRecord) -> Work:
     return Work(due=due, done=due - failed, failed=failed, night=record.night)
 
 
-def _result(store: Store, plan: NightPlan, one: Due, before: Entry | None) -> Entry | None:
+def _result(
+    store: Store, plan: NightPlan, one: DueRelease, before: NightEntry | None
+) -> NightEntry | None:
     """Return what was found for a release, with the artefacts of an earlier night it rests on."""
     entry = read_result(store, result_key(plan.center, plan.night, one.release))
     if entry is None or before is None:
@@ -119,9 +121,9 @@ def _result(store: Store, plan: NightPlan, one: Due, before: Entry | None) -> En
     return entry.model_copy(update={"artefacts": before.artefacts})
 
 
-def _not_run(one: Due) -> Entry:
+def _not_run(one: DueRelease) -> NightEntry:
     before = one.before
-    return Entry(
+    return NightEntry(
         release=one.release,
         claim=one.claim,
         published=one.published,
@@ -135,7 +137,7 @@ def _not_run(one: Due) -> Entry:
     )
 
 
-def _entries(record: NightRecord | None) -> Sequence[Entry]:
+def _entries(record: NightRecord | None) -> Sequence[NightEntry]:
     return () if record is None else record.releases
 
 

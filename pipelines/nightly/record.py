@@ -36,7 +36,7 @@ class Mode(StrEnum):
     """Nothing came back: its flow run broke, or was cancelled."""
 
 
-class Why(StrEnum):
+class DueReason(StrEnum):
     """Why a release is rebuilt in a night, or why not."""
 
     NEW = "new"
@@ -52,14 +52,14 @@ class Why(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class Judged(Record):
+class ArtefactVerdict(Record):
     """One artefact and its verdict."""
 
     name: str
     verdict: Verdict
 
 
-class Moved(Record):
+class RobustnessResult(Record):
     """A second rebuild in a moved environment, and what it showed; never part of a verdict."""
 
     result: Robustness
@@ -89,7 +89,7 @@ class Moved(Record):
         return "; ".join(parts)
 
 
-class Entry(Record):
+class NightEntry(Record):
     """One release in one night."""
 
     release: str
@@ -97,10 +97,10 @@ class Entry(Record):
     published: Digest | None = None
     """One digest over the names and published digests of all artefacts."""
     mode: Mode
-    why: Why
+    why: DueReason
     verdict: Verdict
     outcome: Outcome | None = None
-    artefacts: tuple[Judged, ...] = ()
+    artefacts: tuple[ArtefactVerdict, ...] = ()
     run: str | None = None
     """The run that gave the verdict, of this night or of an earlier one."""
     rebuilt: int = 0
@@ -111,11 +111,11 @@ class Entry(Record):
     seconds: float = 0.0
     """Wall time of its last true rebuild, from fetching to publishing."""
     robustness: Robustness | None = None
-    moved: Moved | None = None
+    moved: RobustnessResult | None = None
     """How it came to that."""
 
 
-class Unusable(Record):
+class UnusableRecipe(Record):
     """A recipe of the folder that cannot be used."""
 
     recipe: str
@@ -136,7 +136,7 @@ class AlarmKind(StrEnum):
     POLICY_EXPIRING = "policy-expiring"
 
 
-class Alarm(Record):
+class NightAlarm(Record):
     """One thing that somebody has to look at."""
 
     kind: AlarmKind
@@ -156,9 +156,9 @@ class NightRecord(Record):
     started: str
     finished: str
     """ISO 8601, UTC."""
-    releases: tuple[Entry, ...]
-    unusable: tuple[Unusable, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
+    releases: tuple[NightEntry, ...]
+    unusable: tuple[UnusableRecipe, ...] = ()
+    alarms: tuple[NightAlarm, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the whole record as it is stored."""

@@ -13,7 +13,7 @@ from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import Artefact, load_recipe
-from pipelines.nightly.record import Unusable
+from pipelines.nightly.record import UnusableRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Release:
     expected: Verdict | None
 
 
-def releases(folder: Path, images: ImageCatalogue) -> Iterator[Release | Unusable]:
+def releases(folder: Path, images: ImageCatalogue) -> Iterator[Release | UnusableRecipe]:
     """Yield every release below `<folder>/releases`, in order of its file's name.
 
     A recipe that cannot be used is yielded as such and stops nobody; so is the second of two
@@ -39,10 +39,10 @@ def releases(folder: Path, images: ImageCatalogue) -> Iterator[Release | Unusabl
         try:
             one = _release(path, name, images)
         except UsageError as error:
-            yield Unusable(recipe=name, error=str(error))
+            yield UnusableRecipe(recipe=name, error=str(error))
             continue
         if one.release in seen:
-            yield Unusable(recipe=name, error=f"{one.release} is also in {seen[one.release]}")
+            yield UnusableRecipe(recipe=name, error=f"{one.release} is also in {seen[one.release]}")
             continue
         seen[one.release] = name
         yield one

@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from pipelines.nightly.due import Due
+from pipelines.nightly.due import DueRelease
 
 _UNKNOWN_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
@@ -14,7 +14,9 @@ _WORTH = 60.0
 """Seconds of work beside which the few seconds of a flow run do not count."""
 
 
-def shards(dues: Sequence[Due], *, size: int, places: int = 1) -> list[tuple[Due, ...]]:
+def shards(
+    dues: Sequence[DueRelease], *, size: int, places: int = 1
+) -> list[tuple[DueRelease, ...]]:
     """Divide releases into shards of at most `size`, each of about the same length in time.
 
     There are as many as there are `places` to run them at once, as long as each has a minute of
@@ -24,7 +26,7 @@ def shards(dues: Sequence[Due], *, size: int, places: int = 1) -> list[tuple[Due
     """
     spread = min(places, len(dues), int(sum(map(_seconds, dues)) / _WORTH))
     count = max(math.ceil(len(dues) / size), spread)
-    parts: list[list[Due]] = [[] for _ in range(count)]
+    parts: list[list[DueRelease]] = [[] for _ in range(count)]
     lightest = [(0.0, index) for index in range(count)]
     for one in sorted(dues, key=lambda d: (-_seconds(d), d.release)):
         weight, index = heapq.heappop(lightest)
@@ -34,7 +36,7 @@ def shards(dues: Sequence[Due], *, size: int, places: int = 1) -> list[tuple[Due
     return sorted((tuple(part) for part in parts), key=lambda part: -sum(map(_seconds, part)))
 
 
-def _seconds(one: Due) -> float:
+def _seconds(one: DueRelease) -> float:
     if not one.rebuild:
         return _LOOK_SECONDS
     return (one.before.seconds if one.before else 0.0) or _UNKNOWN_SECONDS

@@ -1,23 +1,26 @@
-"""Signed requests: a known person asks a center to verify one release now, and gets receipts."""
+"""Signed requests: a reviewer asks a center to verify one release now, and gets receipts.
 
-from pipelines.requests.desk import Desk, OpenRequest, Served, answer, give_up
-from pipelines.requests.look import Round, pending
-from pipelines.requests.records import SignedRequest, keep_request
-from pipelines.requests.rules import Refusal, Unanswered
+Imports `verify` and what stands below it; no Prefect.
+"""
+
+from pipelines.requests.handler import OpenRequest, RequestHandler, RequestOutcome, answer, fail
+from pipelines.requests.messages import SignedRequest, store_request
+from pipelines.requests.rules import IgnoreReason, RefusalReason
 from pipelines.requests.serve import held, serve
+from pipelines.requests.triage import TriageResult, pending
 
 __all__ = [
-    "Desk",
+    "IgnoreReason",
     "OpenRequest",
-    "Refusal",
-    "Round",
-    "Served",
+    "RefusalReason",
+    "RequestHandler",
+    "RequestOutcome",
     "SignedRequest",
-    "Unanswered",
+    "TriageResult",
     "answer",
-    "give_up",
+    "fail",
     "held",
-    "keep_request",
     "pending",
     "serve",
+    "store_request",
 ]

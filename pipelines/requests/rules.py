@@ -1,6 +1,6 @@
-"""Whether a center does what it is asked: pure rules, one word for each that a request breaks.
+"""The rules that a request has to meet, each with the reason that a receipt gives.
 
-`RULES` are asked in order, and the first that is broken is the reason that the receipt gives.
+`RULES` are checked in order; the first that is broken is the reason.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pipelines.evidence.dsse import verify
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.statements.request import Request
 from pipelines.policy import Reviewer
-from pipelines.requests.records import SignedRequest
+from pipelines.requests.messages import SignedRequest
 
 SKEW = timedelta(hours=1)
 """How far the clock of a requester may be ahead."""
 
 
-class Unanswered(StrEnum):
+class IgnoreReason(StrEnum):
     """Why a record gets no receipt: anybody could write without end, and so could the center."""
 
     MALFORMED = "malformed"
@@ -33,7 +33,7 @@ class Unanswered(StrEnum):
     """Something that this center did not sign stands where its receipt belongs."""
 
 
-class Refusal(StrEnum):
+class RefusalReason(StrEnum):
     """Why a known requester is refused, or an accepted request given up, as receipts say it."""
 
     WRONG_NAME = "wrong-name"
@@ -51,7 +51,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Situation:
+class RequestContext:
     """What a request is held against."""
 
     center: str
@@ -64,42 +64,46 @@ class Situation:
     """Requests of the same requester that are accepted and not done."""
     limit: int
     """How many of these one requester may have."""
-    recipe: Callable[[str], Path | Refusal]
+    recipe: Callable[[str], Path | RefusalReason]
     """Returns the recipe of a release, or why there is none that can be run."""
 
 
-Broken = Callable[[Request, Situation], bool]
+Broken = Callable[[Request, RequestContext], bool]
 
-RULES: Mapping[Refusal, Broken] = {
-    Refusal.WRONG_NAME: lambda told, at: told.requester != at.requester,
-    Refusal.OTHER_CENTER: lambda told, at: told.center != at.center,
-    Refusal.REPLAYED: lambda told, at: (at.requester, told.nonce) in at.nonces,
-    Refusal.FUTURE: lambda told, at: told.requested_on > at.now + SKEW,
-    Refusal.EXPIRED: lambda told, at: told.expires <= at.now,
-    Refusal.UNKNOWN_RELEASE: lambda told, at: at.recipe(told.release) is Refusal.UNKNOWN_RELEASE,
-    Refusal.BAD_RECIPE: lambda told, at: at.recipe(told.release) is Refusal.BAD_RECIPE,
-    Refusal.TOO_MANY: lambda _, at: at.open >= at.limit,
+RULES: Mapping[RefusalReason, Broken] = {
+    RefusalReason.WRONG_NAME: lambda request, at: request.requester != at.requester,
+    RefusalReason.OTHER_CENTER: lambda request, at: request.center != at.center,
+    RefusalReason.REPLAYED: lambda request, at: (at.requester, request.nonce) in at.nonces,
+    RefusalReason.FUTURE: lambda request, at: request.requested_on > at.now + SKEW,
+    RefusalReason.EXPIRED: lambda request, at: request.expires <= at.now,
+    RefusalReason.UNKNOWN_RELEASE: lambda request, at: (
+        at.recipe(request.release) is RefusalReason.UNKNOWN_RELEASE
+    ),
+    RefusalReason.BAD_RECIPE: lambda request, at: (
+        at.recipe(request.release) is RefusalReason.BAD_RECIPE
+    ),
+    RefusalReason.TOO_MANY: lambda _, at: at.open >= at.limit,
 }
 
 
-def refusal(asked: SignedRequest, at: Situation) -> Refusal | None:
+def refusal(signed: SignedRequest, at: RequestContext) -> RefusalReason | None:
     """Return the first of `RULES` that a request breaks, None if it keeps them all."""
-    return next((why for why, broken in RULES.items() if broken(asked.told, at)), None)
+    return next((why for why, broken in RULES.items() if broken(signed.content, at)), None)
 
 
 def signer_of(
-    asked: SignedRequest, known: Sequence[Reviewer], revoked: AbstractSet[str]
-) -> Reviewer | Unanswered:
+    signed: SignedRequest, known: Sequence[Reviewer], revoked: AbstractSet[str]
+) -> Reviewer | IgnoreReason:
     """Return who signed a request: a known requester whose key is not revoked.
 
     The key id has to be right, too: with another one the same request would be another record.
     """
-    keyid = asked.envelope.signatures[0].keyid
+    keyid = signed.envelope.signatures[0].keyid
     named = [person for person in known if person.key.keyid == keyid]
     if not named:
-        return Unanswered.STRANGER
+        return IgnoreReason.STRANGER
     try:
-        verify(asked.envelope, [named[0].key])
+        verify(signed.envelope, [named[0].key])
     except SignatureError:
-        return Unanswered.STRANGER
-    return Unanswered.REVOKED if keyid in revoked else named[0]
+        return IgnoreReason.STRANGER
+    return IgnoreReason.REVOKED if keyid in revoked else named[0]

@@ -1,39 +1,49 @@
-"""Serving requests in one process: look, run what is open, answer.
-
-A flow that gives every request a run of its own calls `pending`, `held` and `answer` itself.
-"""
+"""Serve requests in one process: read what is new, run what is open, write receipts."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, NotFoundError, SamebitsError, StoreError
+from pipelines.center.center import Center
+from pipelines.center.keys import public_keys
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.report import Report
-from pipelines.requests.desk import (
-    Desk,
+from pipelines.policy import Policy
+from pipelines.requests.handler import (
     OpenRequest,
-    Served,
+    RequestHandler,
+    RequestOutcome,
     answer,
-    give_up,
+    fail,
     read_receipt,
     settled,
 )
-from pipelines.requests.look import pending
-from pipelines.requests.records import LAST
+from pipelines.requests.messages import LAST
+from pipelines.requests.triage import pending
+from pipelines.signer.local import status_signer
+from pipelines.storage.opening import open_store
+from pipelines.verify.session import Session
+from pipelines.verify.verify import job_for, verify_fresh
 
 Run = Callable[[Path], Report]
 """Verifies the release of a recipe, and stores what it found."""
 
 
 def serve(
-    desk: Desk, run: Run, clock: Callable[[], datetime], *, leave: Container[Digest] = ()
-) -> list[Served]:
+    handler: RequestHandler,
+    run: Run,
+    clock: Callable[[], datetime],
+    *,
+    leave: Container[Digest] = (),
+) -> list[RequestOutcome]:
     """Answer every request that is there, and return what became of each.
 
     `clock` gives the time in UTC. A run that raises `SamebitsError` leaves its request open for
@@ -41,25 +51,25 @@ def serve(
     center is running is left to it, and those in `leave` are left for later. Raises what `pending`
     raises.
     """
-    seen = pending(desk, clock())
+    seen = pending(handler, clock())
     served = list(seen.refused)
     for item in seen.open:
         if item.digest in leave:
             continue
-        with held(desk, item) as mine:
+        with held(handler, item) as mine:
             if mine:
-                served.append(_served(desk, item, run, clock))
+                served.append(_served(handler, item, run, clock))
     return served
 
 
 @contextmanager
-def held(desk: Desk, item: OpenRequest) -> Iterator[bool]:
-    """Hold a request while it is run; yields False when somebody else on this machine does.
+def held(handler: RequestHandler, item: OpenRequest) -> Iterator[bool]:
+    """Hold a request while it is run; yields False when another process of this machine does.
 
     The hold ends with its process, however that ends. On two machines both may run; only one of
     them answers. Raises `StoreError`.
     """
-    path = desk.home / "held" / str(item.digest)
+    path = handler.home / "held" / str(item.digest)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -85,16 +95,76 @@ def _locked(fd: int, path: Path) -> bool:
         return False
 
 
-def _served(desk: Desk, item: OpenRequest, run: Run, clock: Callable[[], datetime]) -> Served:
+def _served(
+    handler: RequestHandler, item: OpenRequest, run: Run, clock: Callable[[], datetime]
+) -> RequestOutcome:
     try:
-        told = read_receipt(desk, item.asked, LAST)
+        receipt = read_receipt(handler, item.signed, LAST)
     except NotFoundError:
         pass
     else:  # somebody was faster
-        return settled(desk, item.asked, item.requester, told)
+        return settled(handler, item.signed, item.requester, receipt)
     try:
-        return answer(desk, item, run(item.recipe), clock())
+        return answer(handler, item, run(item.recipe), clock())
     except CancelledError:
         raise
     except SamebitsError as error:
-        return give_up(desk, item, str(error)[:1000], clock())
+        return fail(handler, item, str(error)[:1000], clock())
+
+
+def serve_round(session: Session, *, leave: Container[Digest] = ()) -> list[RequestOutcome]:
+    """Answer every signed request but those in `leave`; returns what became of each."""
+
+    def run(recipe: Path) -> Report:
+        with job_for(session, recipe) as job:
+            return verify_fresh(session, job)
+
+    return serve(
+        open_handler(session, datetime.now(UTC)), run, lambda: datetime.now(UTC), leave=leave
+    )
+
+
+def serve_for_a_while(
+    session: Session,
+    *,
+    seconds: float = 285.0,
+    every: float = 5.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[RequestOutcome]:
+    """Answer requests, looking for new ones every few seconds, for some minutes.
+
+    A look costs little and a flow run seconds of CPU, so one flow run looks many times. A request
+    whose run failed is tried once in that time: each try is a rebuild, with a leaf in the log.
+    """
+    served, until = serve_round(session), clock() + seconds
+    while clock() + every < until:
+        sleep(every)
+        served += serve_round(session, leave={one.digest for one in served if one.fault})
+    return served
+
+
+def open_handler(session: Session, now: datetime) -> RequestHandler:
+    """Return the handler of a center, with the policy that holds at `now` (UTC).
+
+    Raises `KeyFileError`, and what `load_policy` raises.
+    """
+    center, book, policy = session.center, session.logbook(), session.policy(now)
+    return RequestHandler(
+        center=center.id,
+        store=open_store(center.store),
+        reports=session.store,
+        policy=policy,
+        recipes=center.recipes / "releases",
+        sign=status_signer(session.signer),
+        keys=_keys(center, policy),
+        home=center.home / "requests",
+        log=lambda keys: book.settle(*keys),
+    )
+
+
+def _keys(center: Center, policy: Policy) -> tuple[PublicKey, ...]:
+    """Return the key that signs now, and others of the center that the policy has not ended."""
+    now = public_keys(center)["statements"]
+    others = (k.key for c in policy.centers if c.id == center.id for k in c.keys if k.end is None)
+    return now, *(key for key in others if key != now)

@@ -11,8 +11,8 @@ from builders.core.errors import InfrastructureError, SamebitsError
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
 from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.nightly.overview import summarise
 from pipelines.nightly.record import last_night
-from pipelines.nightly.summary import summarise
 from pipelines.policy import expiry_warnings
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.supervisor import online_workers, pids

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
-from pipelines.nightly.reaping import reap_center
+from pipelines.nightly.periodic import reap_center
 from pipelines.services.deployments import apply_deployments, run_now
 from pipelines.services.environment import center_environment
 from pipelines.services.foreground import (

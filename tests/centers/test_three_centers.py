@@ -35,7 +35,7 @@ from pipelines.log.gaps import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import Sight
-from pipelines.nightly.rounds import publish_heartbeat_of, witness_round
+from pipelines.nightly.periodic import publish_own_heartbeat, witness_round
 from pipelines.policy import read_source
 from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.verify.session import Session
@@ -96,7 +96,7 @@ def three(ran: Ran, tmp_path: Path) -> Iterator[Three]:
 def meet(three: Three) -> None:
     """Let every center beat, look at the others' logs, and take in their cosignatures."""
     for name in NAMES:
-        publish_heartbeat_of(three.session(name))
+        publish_own_heartbeat(three.session(name))
     for name in NAMES * 2:
         witness_round(three.session(name))
 
@@ -220,7 +220,7 @@ def test_a_peer_that_answers_rubbish_is_named_and_refused(three: Three) -> None:
 def test_a_peer_that_rolls_its_log_back_is_refused(three: Three) -> None:
     log = three.root / "asia" / "store" / "public" / "log"
     shutil.copytree(log, three.root / "before")
-    publish_heartbeat_of(three.session("asia"))
+    publish_own_heartbeat(three.session("asia"))
     assert sights(three, "europe")["asia"] is Sight.COSIGNED
     shutil.rmtree(log)
     (three.root / "before").rename(log)
@@ -273,10 +273,10 @@ def test_a_clock_an_hour_ahead_changes_nothing(
 ) -> None:
     with monkeypatch.context() as patched:
         for module in ("builders.core.runid", "pipelines.verify.verify", "pipelines.signer.local",
-                       "pipelines.nightly.rounds", "pipelines.center.logs"):  # fmt: skip
+                       "pipelines.nightly.periodic", "pipelines.center.logs"):  # fmt: skip
             patched.setattr(f"{module}.datetime", Ahead)
         report = three.verify("asia", "tool")
-        publish_heartbeat_of(three.session("asia"))
+        publish_own_heartbeat(three.session("asia"))
         witness_round(three.session("asia"))
     assert report.run > f"{datetime.now(UTC) + timedelta(minutes=50):%Y%m%dT%H%M%SZ}"
     found = three.said("europe", "tool")

@@ -29,7 +29,7 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, Report
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.nightly.rounds import publish_joined
+from pipelines.nightly.periodic import publish_joined
 from pipelines.policy import Policy, PolicyRules, SignedPolicy, load_policy, read_source
 from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.policy.signed_policy import add_signature

@@ -19,7 +19,7 @@ from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import CrosscheckStatement, SummaryStatement
-from pipelines.nightly.rounds import join_round, publish_joined
+from pipelines.nightly.periodic import join_round, publish_joined
 from pipelines.policy import EMPTY_POLICY, ConsensusRules, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session

@@ -17,7 +17,7 @@ from pipelines.consensus.position import Why as CountedOutWhy
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.finding import CauseName, ExplanationStatus
 from pipelines.nightly.record import AlarmKind
-from pipelines.requests import Refusal
+from pipelines.requests import RefusalReason
 from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, anchors, inline_code, links, name_of
 
 MAX_README = 8 << 10
@@ -83,7 +83,7 @@ def test_the_results_page_explains_every_value(values: type[Outcome]) -> None:
 
 @pytest.mark.parametrize(
     ("page", "values"),
-    [("howto/center-operator.md", AlarmKind), ("howto/reviewer.md", Refusal)],
+    [("howto/center-operator.md", AlarmKind), ("howto/reviewer.md", RefusalReason)],
     ids=["alarms", "refusals"],
 )
 def test_a_how_to_explains_every_value(page: str, values: type[AlarmKind]) -> None:

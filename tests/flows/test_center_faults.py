@@ -10,7 +10,7 @@ import pytest
 
 from builders.engine import Engine
 from pipelines.nightly.due import due
-from pipelines.nightly.reaping import reap_center
+from pipelines.nightly.periodic import reap_center
 from pipelines.nightly.releases import Release, releases
 from pipelines.services import supervisor
 from pipelines.verify.session import Session

@@ -18,8 +18,8 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, InputUnavailableError
 from pipelines.center.center import load_center
 from pipelines.flows import verify_shard as module
-from pipelines.nightly.due import Due
-from pipelines.nightly.record import Why
+from pipelines.nightly.due import DueRelease
+from pipelines.nightly.record import DueReason
 from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps
 
@@ -38,18 +38,23 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 def run(
     session: Session, monkeypatch: pytest.MonkeyPatch, work: Work, names: str = "abcde"
 ) -> None:
-    def one(_session: Session, _night: str, due: Due, **_: Any) -> SimpleNamespace:
+    def one(_session: Session, _night: str, due: DueRelease, **_: Any) -> SimpleNamespace:
         work(due.release)
         return SimpleNamespace(verdict="IDENTICAL", mode="rebuilt", why=due.why)
 
-    monkeypatch.setattr(module, "run_one", one)
+    monkeypatch.setattr(module, "run_release", one)
     module._verify_all(session, "night", [due(n).model_dump(mode="json") for n in names])
 
 
-def due(name: str) -> Due:
+def due(name: str) -> DueRelease:
     digest = Digest.of(name.encode())
-    return Due(
-        recipe=f"{name}.yaml", release=name, claim=digest, published=digest, why=Why.NEW, number=1
+    return DueRelease(
+        recipe=f"{name}.yaml",
+        release=name,
+        claim=digest,
+        published=digest,
+        why=DueReason.NEW,
+        number=1,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.nightly.record import Entry, Judged, Mode, NightRecord, Why
+from pipelines.nightly.record import ArtefactVerdict, DueReason, Mode, NightEntry, NightRecord
 from pipelines.nightly.releases import Release
 
 
@@ -21,24 +21,24 @@ def release(name: str = "lab/one@1", **fields: Any) -> Release:
     return Release(**{**given, **fields})
 
 
-def entry(name: str = "lab/one@1", verdict: str = "IDENTICAL", **fields: Any) -> Entry:
+def entry(name: str = "lab/one@1", verdict: str = "IDENTICAL", **fields: Any) -> NightEntry:
     found = Verdict(verdict)
     given: dict[str, Any] = {
         "release": name,
         "claim": Digest.of(b"claim"),
         "published": Digest.of(b"published"),
         "mode": Mode.REBUILT,
-        "why": Why.NEW,
+        "why": DueReason.NEW,
         "verdict": found,
-        "artefacts": (Judged(name="out.bin", verdict=found),),
+        "artefacts": (ArtefactVerdict(name="out.bin", verdict=found),),
         "rebuilt": 1,
         "settled": None if found is Verdict.NOT_CHECKED else found,
         "run": "20260102T030405Z-0a1b2c3d",
     }
-    return Entry(**{**given, **fields})
+    return NightEntry(**{**given, **fields})
 
 
-def night(*entries: Entry, number: int = 1, **fields: Any) -> NightRecord:
+def night(*entries: NightEntry, number: int = 1, **fields: Any) -> NightRecord:
     given: dict[str, Any] = {
         "center": "lab",
         "night": f"2026010{number}T010000Z-00000000",

@@ -10,19 +10,21 @@ import pytest
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.refusal import Complaint
 from pipelines.nightly.alarms import alarms, is_worse
-from pipelines.nightly.outside import Expiry, Gap, Joined, Outside, PeerState
-from pipelines.nightly.record import ALARM_EXIT, Alarm, AlarmKind, Entry
-from pipelines.nightly.summary import summarise
+from pipelines.nightly.external import ConsensusResult, Expiry, ExternalState, LogGap, PeerState
+from pipelines.nightly.overview import summarise
+from pipelines.nightly.record import ALARM_EXIT, AlarmKind, NightAlarm, NightEntry
 from tests.nightly.nights import entry, night
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
-def raised(*entries: Entry, before: tuple[Entry, ...] = (), **outside: Any) -> list[Alarm]:
-    return list(alarms(entries, before, Outside(**outside), now=NOW))
+def raised(
+    *entries: NightEntry, before: tuple[NightEntry, ...] = (), **outside: Any
+) -> list[NightAlarm]:
+    return list(alarms(entries, before, ExternalState(**outside), now=NOW))
 
 
-def kinds(*entries: Entry, before: tuple[Entry, ...] = (), **outside: Any) -> list[str]:
+def kinds(*entries: NightEntry, before: tuple[NightEntry, ...] = (), **outside: Any) -> list[str]:
     return [alarm.kind for alarm in raised(*entries, before=before, **outside)]
 
 
@@ -31,8 +33,8 @@ def peer(**fields: Any) -> PeerState:
     return PeerState(**{**given, **fields})
 
 
-def joined(word: str) -> tuple[Joined, ...]:
-    return (Joined(release="lab/one@1", artefact="out.bin", consensus=word),)
+def joined(word: str) -> tuple[ConsensusResult, ...]:
+    return (ConsensusResult(release="lab/one@1", artefact="out.bin", consensus=word),)
 
 
 def test_a_quiet_night_raises_none() -> None:
@@ -120,7 +122,7 @@ def test_a_peer_whose_log_was_refused_and_that_says_nothing() -> None:
 
 
 def test_a_log_that_lacks_statements() -> None:
-    (alarm,) = raised(gaps=(Gap(center="asia", text="lab/one@1 skips 3 to 4"),))
+    (alarm,) = raised(gaps=(LogGap(center="asia", text="lab/one@1 skips 3 to 4"),))
     assert (alarm.kind, alarm.about) == ("gap", "asia")
     assert "3 to 4" in alarm.text
 
@@ -144,7 +146,7 @@ def test_the_gravest_come_first_and_nothing_twice() -> None:
 
 @pytest.mark.parametrize("kind", list(AlarmKind))
 def test_every_alarm_is_a_line_of_the_summary_and_an_exit_code(kind: AlarmKind) -> None:
-    alarm = Alarm(kind=kind, about="somebody", text="something")
+    alarm = NightAlarm(kind=kind, about="somebody", text="something")
     record = night(entry(), alarms=(alarm,))
     assert record.exit_code() == ALARM_EXIT
     assert summarise(record, None).lines()[0] == f"ALARM {kind}: somebody: something"

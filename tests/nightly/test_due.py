@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from builders.core.digest import Digest
 from pipelines.nightly.due import due
-from pipelines.nightly.record import Entry, Mode, NightRecord, Why
+from pipelines.nightly.record import DueReason, Mode, NightEntry, NightRecord
 from pipelines.nightly.releases import Release
 from tests.nightly.nights import entry, night, release
 
 OTHER = Digest.of(b"other")
 
 
-def why(one: Release, before: NightRecord | None, *, every: int = 7) -> Why:
+def why(one: Release, before: NightRecord | None, *, every: int = 7) -> DueReason:
     (found,) = due([one], before, rebuild_every=every)
     return found.why
 
@@ -27,13 +27,13 @@ def quiet_number(one: Release, every: int = 7) -> int:
     return next(
         n
         for n in range(1, 9)
-        if why(one, night(entry(rebuilt=n), number=n), every=every) is Why.UNCHANGED
+        if why(one, night(entry(rebuilt=n), number=n), every=every) is DueReason.UNCHANGED
     )
 
 
 def test_a_release_that_was_never_seen_is_rebuilt() -> None:
-    assert why(release(), None) is Why.NEW
-    assert why(release(), night(entry("lab/other@1"))) is Why.NEW
+    assert why(release(), None) is DueReason.NEW
+    assert why(release(), night(entry("lab/other@1"))) is DueReason.NEW
 
 
 @pytest.mark.parametrize("field", ["claim", "published"])
@@ -41,29 +41,29 @@ def test_a_release_that_has_changed_is_rebuilt(field: str) -> None:
     changed: dict[str, Any] = {field: OTHER}
     number = quiet_number(release())
     before = night(entry(rebuilt=number), number=number)
-    assert why(release(**changed), before) is Why.CHANGED
+    assert why(release(**changed), before) is DueReason.CHANGED
 
 
 @pytest.mark.parametrize(
     "last",
     [entry(verdict="NOT_CHECKED"), entry(verdict="SHIPPED_MISMATCH"), entry(mode=Mode.NOT_RUN)],
 )
-def test_what_the_last_night_left_open_is_rebuilt(last: Entry) -> None:
+def test_what_the_last_night_left_open_is_rebuilt(last: NightEntry) -> None:
     number = quiet_number(release())
     last = last.model_copy(update={"rebuilt": number})
-    assert why(release(), night(last, number=number)) is Why.UNSETTLED
+    assert why(release(), night(last, number=number)) is DueReason.UNSETTLED
 
 
 def test_a_difference_that_is_known_waits_for_its_turn() -> None:
     number = quiet_number(release())
     last = entry(verdict="DIFFERENT", rebuilt=number)
-    assert why(release(), night(last, number=number)) is Why.UNCHANGED
+    assert why(release(), night(last, number=number)) is DueReason.UNCHANGED
 
 
 def test_the_longest_wait_holds_whatever_the_rule_was_before() -> None:
     number = quiet_number(release())
     last = entry(rebuilt=number + 1 - 7)
-    assert why(release(), night(last, number=number)) is Why.ROTATION
+    assert why(release(), night(last, number=number)) is DueReason.ROTATION
 
 
 @given(

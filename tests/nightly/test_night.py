@@ -10,9 +10,16 @@ import pytest
 
 from builders.core.enums import Verdict
 from pipelines.center.center import Center
+from pipelines.nightly.external import ExternalState
 from pipelines.nightly.night import NightPlan, end_night, plan_night
-from pipelines.nightly.outside import Outside
-from pipelines.nightly.record import Entry, Judged, Mode, NightRecord, Why, result_key
+from pipelines.nightly.record import (
+    ArtefactVerdict,
+    DueReason,
+    Mode,
+    NightEntry,
+    NightRecord,
+    result_key,
+)
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.command import RELEASES
@@ -50,19 +57,19 @@ def put(center: Center, planned: NightPlan, name: str, **fields: object) -> None
 
 
 def end(center: Center, planned: NightPlan) -> NightRecord:
-    return end_night(Session(center), planned, Outside(), now=planned.started + timedelta(hours=1))[
-        0
-    ]
+    return end_night(
+        Session(center), planned, ExternalState(), now=planned.started + timedelta(hours=1)
+    )[0]
 
 
-def by_name(record: NightRecord) -> dict[str, Entry]:
+def by_name(record: NightRecord) -> dict[str, NightEntry]:
     return {one.release: one for one in record.releases}
 
 
 def test_the_plan_holds_every_release_once_and_names_what_cannot_be_used(mine: Center) -> None:
     planned = plan(mine, 0)
     assert [one.release for one in planned.dues] == list(NAMES)
-    assert {one.why for one in planned.dues} == {Why.NEW}
+    assert {one.why for one in planned.dues} == {DueReason.NEW}
     assert [one.recipe for one in planned.unusable] == [
         "releases/lab/bad.yaml",
         "releases/lab/twin/1.yaml",
@@ -84,8 +91,8 @@ def test_the_next_night_starts_from_the_last_one(mine: Center) -> None:
     second = plan(mine, 1)
     whys = {one.release: one.why for one in second.dues}
     assert second.number == 2
-    assert whys[NAMES[1]] is Why.UNSETTLED
-    assert whys[NAMES[0]] in {Why.UNCHANGED, Why.ROTATION}
+    assert whys[NAMES[1]] is DueReason.UNSETTLED
+    assert whys[NAMES[0]] in {DueReason.UNCHANGED, DueReason.ROTATION}
 
 
 def test_a_result_that_rests_on_an_earlier_night_has_its_artefacts(mine: Center) -> None:
@@ -108,7 +115,7 @@ def test_a_result_of_a_rebuild_has_its_own_artefacts(mine: Center) -> None:
     put(mine, first, NAMES[0])
     end(mine, first)
     second = plan(mine, 1)
-    renamed = (Judged(name="new.bin", verdict=Verdict.IDENTICAL),)
+    renamed = (ArtefactVerdict(name="new.bin", verdict=Verdict.IDENTICAL),)
     put(mine, second, NAMES[0], artefacts=renamed)
     assert by_name(end(mine, second))[NAMES[0]].artefacts == renamed
 

@@ -9,19 +9,19 @@ import pytest
 from builders.build.robustness import Factor, KeptFactor, KeptReason
 from builders.core.enums import Outcome
 from pipelines.evidence.moved import Robustness
+from pipelines.nightly.overview import summarise
 from pipelines.nightly.record import (
+    DueReason,
     Mode,
-    Moved,
     NightRecord,
-    Unusable,
-    Why,
+    RobustnessResult,
+    UnusableRecipe,
     last_night,
     night_key,
     read_night,
     result_key,
     store_night,
 )
-from pipelines.nightly.summary import summarise
 from pipelines.storage.names import private_twin
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
@@ -37,7 +37,9 @@ def test_a_night_comes_back_as_it_was_stored() -> None:
 
 def test_the_public_form_tells_no_claim_and_no_text_of_this_machine() -> None:
     store = MemoryStore()
-    record = night(entry(), unusable=(Unusable(recipe="releases/x.yaml", error="/srv/secret: no"),))
+    record = night(
+        entry(), unusable=(UnusableRecipe(recipe="releases/x.yaml", error="/srv/secret: no"),)
+    )
     public = json.loads(store.get(store_night(store, record), 1 << 20))
     (shown,) = public["releases"]
     assert "claim" not in shown
@@ -86,12 +88,12 @@ def test_the_exit_code_is_that_of_the_worst(verdicts: list[str], code: int) -> N
 
 
 def test_a_recipe_that_cannot_be_used_is_never_a_pass() -> None:
-    record = night(entry(), unusable=(Unusable(recipe="x", error="y"),))
+    record = night(entry(), unusable=(UnusableRecipe(recipe="x", error="y"),))
     assert record.exit_code() == 2
 
 
 def test_a_moved_rebuild_is_told_and_changes_no_exit_code() -> None:
-    moved = Moved(
+    moved = RobustnessResult(
         result=Robustness.DIFFERS,
         outcome=Outcome.BUILT,
         moved=(Factor.HOSTNAME, Factor.USER),
@@ -123,7 +125,7 @@ def test_a_moved_rebuild_is_told_and_changes_no_exit_code() -> None:
 def test_only_a_build_that_fails_elsewhere_makes_a_release_fragile(
     outcome: Outcome | None, fragile: bool
 ) -> None:
-    moved = Moved(result=Robustness.FAILED, outcome=outcome)
+    moved = RobustnessResult(result=Robustness.FAILED, outcome=outcome)
     summary = summarise(night(entry(robustness=moved.result, moved=moved)), None)
     assert bool(summary.fragile) is fragile
     assert f"failed; outcome: {outcome or 'none'}" in summary.lines()[-1]
@@ -145,10 +147,10 @@ def test_the_summary_says_what_has_changed() -> None:
     )
     record = night(
         entry("lab/new@1"),
-        entry("lab/worse@1", "DIFFERENT", why=Why.ROTATION),
-        entry("lab/better@1", why=Why.CHANGED),
-        entry("lab/same@1", mode=Mode.FRESH, why=Why.UNCHANGED),
-        entry("lab/lost@1", "NOT_CHECKED", mode=Mode.NOT_RUN, why=Why.ROTATION),
+        entry("lab/worse@1", "DIFFERENT", why=DueReason.ROTATION),
+        entry("lab/better@1", why=DueReason.CHANGED),
+        entry("lab/same@1", mode=Mode.FRESH, why=DueReason.UNCHANGED),
+        entry("lab/lost@1", "NOT_CHECKED", mode=Mode.NOT_RUN, why=DueReason.ROTATION),
         number=2,
     )
     summary = summarise(record, before)

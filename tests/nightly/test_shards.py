@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.nightly.due import Due, due
+from pipelines.nightly.due import DueRelease, due
 from pipelines.nightly.shards import shards
 from tests.nightly.nights import entry, night, release
 
 
-def dues(seconds: list[float]) -> list[Due]:
+def dues(seconds: list[float]) -> list[DueRelease]:
     names = [f"lab/r{number}@1" for number in range(len(seconds))]
     before = night(*(entry(n, seconds=s) for n, s in zip(names, seconds, strict=True)))
     return list(due([release(name) for name in names], before, rebuild_every=1))

@@ -20,8 +20,16 @@ from pipelines.evidence.statements.status import Answer
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.policy import EMPTY_POLICY, Reviewer
-from pipelines.requests import Desk, Round, Served, SignedRequest, keep_request, pending, serve
-from pipelines.requests.records import receipt_key, request_from, request_key
+from pipelines.requests import (
+    RequestHandler,
+    RequestOutcome,
+    SignedRequest,
+    TriageResult,
+    pending,
+    serve,
+    store_request,
+)
+from pipelines.requests.messages import receipt_key, request_from, request_key
 from pipelines.storage.names import REPORT, release_run
 from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
@@ -111,8 +119,8 @@ class Center:
         return self.folder / "releases"
 
     @property
-    def desk(self) -> Desk:
-        return Desk(
+    def handler(self) -> RequestHandler:
+        return RequestHandler(
             center=HERE,
             store=self.store,
             reports=self.store,
@@ -135,11 +143,11 @@ class Center:
         self.store.put_record(request_key(HERE, asked.digest), made.to_bytes())
         return asked
 
-    def look(self) -> Round:
-        return pending(self.desk, self.now)
+    def look(self) -> TriageResult:
+        return pending(self.handler, self.now)
 
-    def serve(self) -> list[Served]:
-        return serve(self.desk, self.run, lambda: self.now)
+    def serve(self) -> list[RequestOutcome]:
+        return serve(self.handler, self.run, lambda: self.now)
 
     def run(self, recipe: Path) -> Report:
         """Do what `verify-release` does: leave the report in the store."""
@@ -163,9 +171,9 @@ class Center:
         return self.store.get(receipt_key(HERE, asked.digest, number), 1 << 20)
 
 
-def answers(served: Sequence[Served]) -> list[tuple[Answer, str | None]]:
+def answers(served: Sequence[RequestOutcome]) -> list[tuple[Answer, str | None]]:
     """Return what was answered, and why."""
     return [(s.receipt.answer, s.receipt.reason) for s in served if s.receipt]
 
 
-__all__ = ["ADA", "BOB", "CENTER", "EVE", "HERE", "NOW", "Center", "keep_request", "signed"]
+__all__ = ["ADA", "BOB", "CENTER", "EVE", "HERE", "NOW", "Center", "signed", "store_request"]

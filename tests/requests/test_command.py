@@ -16,7 +16,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from pipelines.cli.request import command
 from pipelines.evidence.signing import create_key
-from pipelines.requests.records import request_from, request_key
+from pipelines.requests.messages import request_from, request_key
 from pipelines.storage.directory import DirectoryStore
 from tests.command import finish, interrupt, started, wait_until
 from tests.policy.reviews.people import Person
@@ -74,8 +74,8 @@ def test_a_request_is_a_signed_record_in_the_centers_store(reviewer: Reviewer) -
     (key,) = reviewer.store.list("public/")
     asked = request_from(reviewer.store.get(key, 1 << 20))
     assert key == told["record"] == request_key(HERE, asked.digest)
-    assert (asked.told.nonce, told["nonce"], told["answer"]) == ("my-own-nonce",) * 2 + (None,)
-    assert (asked.told.expires - asked.told.requested_on).total_seconds() == 7200
+    assert (asked.content.nonce, told["nonce"], told["answer"]) == ("my-own-nonce",) * 2 + (None,)
+    assert (asked.content.expires - asked.content.requested_on).total_seconds() == 7200
     assert [item.digest for item in reviewer.center().look().open] == [asked.digest]
 
 

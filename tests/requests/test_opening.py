@@ -1,4 +1,4 @@
-"""A real center at its desk: its own signer, its own store, its own log."""
+"""A real center at its handler: its own signer, its own store, its own log."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pipelines.evidence.statements.status import Work
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer
-from pipelines.requests import Desk, keep_request, serve
-from pipelines.requests.asking import exit_code, hear
-from pipelines.requests.opening import open_desk
+from pipelines.requests import RequestHandler, serve, store_request
+from pipelines.requests.client import exit_code, read_status
+from pipelines.requests.serve import open_handler
 from pipelines.storage.names import REPORT, release_run
 from pipelines.verify.session import Session
 from tests.lab import write_recipe
@@ -45,15 +45,17 @@ def center(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
 
 
 @pytest.fixture
-def desk(center: Center, now: datetime) -> Desk:
-    """Return its desk; without a policy it knows nobody, so ada is named here."""
+def handler(center: Center, now: datetime) -> RequestHandler:
+    """Return its handler; without a policy it knows nobody, so ada is named here."""
     return replace(
-        open_desk(Session(center), now), requesters=(Reviewer(name="ada", key=ADA.public),)
+        open_handler(Session(center), now), requesters=(Reviewer(name="ada", key=ADA.public),)
     )
 
 
-def test_a_real_center_answers_and_logs(center: Center, desk: Desk, now: datetime) -> None:
-    store = desk.store
+def test_a_real_center_answers_and_logs(
+    center: Center, handler: RequestHandler, now: datetime
+) -> None:
+    store = handler.store
     statement = request(
         center=LOCAL,
         release="lab/engine@1",
@@ -62,7 +64,7 @@ def test_a_real_center_answers_and_logs(center: Center, desk: Desk, now: datetim
         now=now,
         valid=timedelta(hours=1),
     )
-    asked = keep_request(store, sign(statement.to_bytes(), ADA))
+    asked = store_request(store, sign(statement.to_bytes(), ADA))
 
     def run(recipe: Path) -> Report:
         made = report(center=LOCAL, verdict=Verdict.IDENTICAL)
@@ -70,35 +72,35 @@ def test_a_real_center_answers_and_logs(center: Center, desk: Desk, now: datetim
         store.put_record(f"{place}{REPORT}", made.to_json())
         return made
 
-    (served,) = serve(desk, run, lambda: now)
+    (served,) = serve(handler, run, lambda: now)
     assert served.fault is None
-    heard = hear(store, asked, [public_keys(center)["statements"]])
+    heard = read_status(store, asked, [public_keys(center)["statements"]])
     assert exit_code(store, asked, heard) == 0
     (head,) = Session(center).logbook().log.heads()
     assert (head.release, head.sequence) == (own_key(LOCAL), 1), "both receipts are in the log"
 
 
 def test_without_a_policy_nobody_is_known(center: Center, now: datetime) -> None:
-    assert open_desk(Session(center), now).known == ()
+    assert open_handler(Session(center), now).known == ()
 
 
 def test_a_center_beats_and_the_next_beat_knows_of_it(
-    center: Center, desk: Desk, now: datetime
+    center: Center, handler: RequestHandler, now: datetime
 ) -> None:
     book = Session(center).logbook()
     keys = [public_keys(center)["statements"]]
 
     def at(moment: datetime, work: Work | None = None) -> None:
         publish_heartbeat(
-            center=LOCAL, book=book, store=desk.store, sign=desk.sign, now=moment, work=work
+            center=LOCAL, book=book, store=handler.store, sign=handler.sign, now=moment, work=work
         )
 
     at(now)
-    first = newest_heartbeat(desk.store, LOCAL, keys, now=now)
+    first = newest_heartbeat(handler.store, LOCAL, keys, now=now)
     assert first
     assert (first.predicate.log.size, first.predicate.heads) == (0, ())
     at(now + timedelta(seconds=1), Work(due=2, done=1, failed=1, night="2026-03-01"))
-    second = newest_heartbeat(desk.store, LOCAL, keys, now=now)
+    second = newest_heartbeat(handler.store, LOCAL, keys, now=now)
     assert second
     assert [(h.release, h.sequence) for h in second.predicate.heads] == [(own_key(LOCAL), 0)]
     tree = book.log.recover()
@@ -107,7 +109,7 @@ def test_a_center_beats_and_the_next_beat_knows_of_it(
 
 
 def test_a_heartbeat_that_died_before_its_leaf_is_logged_by_the_next(
-    center: Center, desk: Desk, now: datetime, monkeypatch: pytest.MonkeyPatch
+    center: Center, handler: RequestHandler, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = Session(center).logbook()
 
@@ -115,13 +117,17 @@ def test_a_heartbeat_that_died_before_its_leaf_is_logged_by_the_next(
 
         def die(statement: Statement) -> Envelope:
             broken.setattr(book.log, "append", None)
-            return desk.sign(statement)
+            return handler.sign(statement)
 
         with pytest.raises(TypeError):
-            publish_heartbeat(center=LOCAL, book=book, store=desk.store, sign=die, now=now)
+            publish_heartbeat(center=LOCAL, book=book, store=handler.store, sign=die, now=now)
     later = Session(center).logbook()
     publish_heartbeat(
-        center=LOCAL, book=later, store=desk.store, sign=desk.sign, now=now + timedelta(seconds=1)
+        center=LOCAL,
+        book=later,
+        store=handler.store,
+        sign=handler.sign,
+        now=now + timedelta(seconds=1),
     )
     tree = later.log.recover()
     assert tree

@@ -15,8 +15,8 @@ from builders.core.enums import Verdict
 from pipelines.evidence.statements.status import Answer
 from pipelines.policy import Reviewer
 from pipelines.requests import pending, serve
-from pipelines.requests.records import FIRST, LAST, receipt_key, request_key
-from pipelines.requests.rules import SKEW, Refusal
+from pipelines.requests.messages import FIRST, LAST, receipt_key, request_key
+from pipelines.requests.rules import SKEW, RefusalReason
 from tests.fakes.store import MemoryStore
 from tests.requests.office import (
     BOB,
@@ -90,7 +90,7 @@ def test_a_lost_or_spoilt_memory_costs_time_only(center: Center) -> None:
             (center.folder / "home" / "settled.jsonl").write_bytes(spoilt)
         assert center.serve() == []
         center.ask(signed(ago=2 * MINUTE))
-        assert answers(center.serve())[-1:] in ([(Answer.REFUSED, Refusal.REPLAYED)], [])
+        assert answers(center.serve())[-1:] in ([(Answer.REFUSED, RefusalReason.REPLAYED)], [])
     assert len(center.runs) == 1
 
 
@@ -107,13 +107,13 @@ def test_who_asked_first_is_served_first(center: Center) -> None:
 
 BOB_ASKS = signed(BOB, name="bob", nonce="nonce-bob", ago=5 * MINUTE)
 
-REFUSED: dict[Refusal, Callable[[Center], object]] = {
-    Refusal.WRONG_NAME: lambda c: c.ask(name="bob"),
-    Refusal.OTHER_CENTER: lambda c: c.ask(center=ELSEWHERE),
-    Refusal.FUTURE: lambda c: c.ask(ago=-SKEW - timedelta(seconds=1)),
-    Refusal.EXPIRED: lambda c: c.ask(ago=DAY),
-    Refusal.UNKNOWN_RELEASE: lambda c: c.ask(release="lab/engine@2"),
-    Refusal.BAD_RECIPE: lambda c: (
+REFUSED: dict[RefusalReason, Callable[[Center], object]] = {
+    RefusalReason.WRONG_NAME: lambda c: c.ask(name="bob"),
+    RefusalReason.OTHER_CENTER: lambda c: c.ask(center=ELSEWHERE),
+    RefusalReason.FUTURE: lambda c: c.ask(ago=-SKEW - timedelta(seconds=1)),
+    RefusalReason.EXPIRED: lambda c: c.ask(ago=DAY),
+    RefusalReason.UNKNOWN_RELEASE: lambda c: c.ask(release="lab/engine@2"),
+    RefusalReason.BAD_RECIPE: lambda c: (
         (c.recipes / "lab" / "engine" / "1.yaml").write_text("schema: samebits/recipe/v1\n"),
         c.ask(),
     ),
@@ -121,7 +121,7 @@ REFUSED: dict[Refusal, Callable[[Center], object]] = {
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_a_known_person_is_told_why_not(center: Center, why: Refusal) -> None:
+def test_a_known_person_is_told_why_not(center: Center, why: RefusalReason) -> None:
     REFUSED[why](center)
     assert answers(center.serve()) == [(Answer.REFUSED, why)]
     assert (center.runs, len(center.records())) == ([], 2)
@@ -138,14 +138,14 @@ def test_a_recipe_under_the_name_of_another_release_is_not_run(center: Center) -
     folder = center.recipes / "lab"
     (folder / "engine" / "1.yaml").write_bytes((folder / "rules" / "1.yaml").read_bytes())
     center.ask()
-    assert answers(center.serve()) == [(Answer.REFUSED, Refusal.BAD_RECIPE)]
+    assert answers(center.serve()) == [(Answer.REFUSED, RefusalReason.BAD_RECIPE)]
 
 
 def test_a_replayed_nonce_is_refused(center: Center) -> None:
     center.ask(ago=5 * MINUTE)
     center.serve()
     center.ask(ago=MINUTE, release=OTHER_RELEASE)
-    assert answers(center.serve()) == [(Answer.REFUSED, Refusal.REPLAYED)]
+    assert answers(center.serve()) == [(Answer.REFUSED, RefusalReason.REPLAYED)]
     assert len(center.runs) == 1
 
 
@@ -154,7 +154,7 @@ def test_a_replay_is_found_without_the_memory(center: Center) -> None:
     center.serve()
     (center.folder / "home" / "settled.jsonl").unlink()
     center.ask()
-    assert answers(center.serve()) == [(Answer.REFUSED, Refusal.REPLAYED)]
+    assert answers(center.serve()) == [(Answer.REFUSED, RefusalReason.REPLAYED)]
 
 
 def test_of_two_requests_with_one_nonce_the_older_is_run(center: Center) -> None:
@@ -162,7 +162,7 @@ def test_of_two_requests_with_one_nonce_the_older_is_run(center: Center) -> None
     old = center.ask(ago=5 * MINUTE)
     seen = center.look()
     assert [item.digest for item in seen.open] == [old.digest]
-    assert answers(seen.refused) == [(Answer.REFUSED, Refusal.REPLAYED)]
+    assert answers(seen.refused) == [(Answer.REFUSED, RefusalReason.REPLAYED)]
 
 
 def test_a_nonce_belongs_to_its_requester(center: Center) -> None:
@@ -175,8 +175,8 @@ def test_a_nonce_stays_used_when_its_request_was_refused(center: Center) -> None
     center.ask(release="lab/engine@2", ago=5 * MINUTE)
     center.ask()
     assert answers(center.serve()) == [
-        (Answer.REFUSED, Refusal.UNKNOWN_RELEASE),
-        (Answer.REFUSED, Refusal.REPLAYED),
+        (Answer.REFUSED, RefusalReason.UNKNOWN_RELEASE),
+        (Answer.REFUSED, RefusalReason.REPLAYED),
     ]
 
 
@@ -185,7 +185,7 @@ def test_a_request_copied_from_another_center_is_refused(center: Center, tmp_pat
     center.ask(envelope)
     (served,) = center.serve()
     assert served.receipt
-    assert (served.receipt.center, served.receipt.reason) == (HERE, Refusal.OTHER_CENTER)
+    assert (served.receipt.center, served.receipt.reason) == (HERE, RefusalReason.OTHER_CENTER)
     assert center.runs == []
 
 
@@ -193,26 +193,29 @@ def test_a_requester_has_only_so_many_open(center: Center) -> None:
     for number in range(4):
         center.ask(nonce=f"nonce-{number:04}", ago=(9 - number) * MINUTE)
     center.ask(BOB_ASKS)
-    seen = pending(replace(center.desk, limit=3), NOW)
-    assert answers(seen.refused) == [(Answer.REFUSED, Refusal.TOO_MANY)]
+    seen = pending(replace(center.handler, limit=3), NOW)
+    assert answers(seen.refused) == [(Answer.REFUSED, RefusalReason.TOO_MANY)]
     assert [item.requester for item in seen.open] == ["ada", "ada", "ada", "bob"]
 
 
 def test_open_ones_of_an_earlier_look_count(center: Center) -> None:
     center.ask(nonce="nonce-0001")
-    pending(replace(center.desk, limit=1), NOW)
+    pending(replace(center.handler, limit=1), NOW)
     center.ask(nonce="nonce-0002")
-    seen = pending(replace(center.desk, limit=1), NOW)
-    assert (len(seen.open), answers(seen.refused)) == (1, [(Answer.REFUSED, Refusal.TOO_MANY)])
+    seen = pending(replace(center.handler, limit=1), NOW)
+    assert (len(seen.open), answers(seen.refused)) == (
+        1,
+        [(Answer.REFUSED, RefusalReason.TOO_MANY)],
+    )
 
 
 def test_done_ones_do_not_count(center: Center) -> None:
     for number in range(3):
         center.ask(nonce=f"nonce-{number:04}")
-        assert answers(serve(replace(center.desk, limit=1), center.run, lambda: NOW)) == [DONE]
+        assert answers(serve(replace(center.handler, limit=1), center.run, lambda: NOW)) == [DONE]
 
 
 def test_requesters_beside_the_reviewers_are_known(center: Center) -> None:
     center.ask(signed(EVE, name="eve"))
-    desk = replace(center.desk, requesters=(Reviewer(name="eve", key=EVE.public),))
-    assert [item.requester for item in pending(desk, NOW).open] == ["eve"]
+    handler = replace(center.handler, requesters=(Reviewer(name="eve", key=EVE.public),))
+    assert [item.requester for item in pending(handler, NOW).open] == ["eve"]

@@ -21,9 +21,17 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.status import Answer
-from pipelines.requests import Served, Unanswered, answer, held, look, pending, rounds, serve
-from pipelines.requests.records import FIRST, LAST, receipt_key
-from pipelines.requests.rules import Refusal
+from pipelines.requests import (
+    IgnoreReason,
+    RequestOutcome,
+    answer,
+    held,
+    pending,
+    serve,
+    triage,
+)
+from pipelines.requests.messages import FIRST, LAST, receipt_key
+from pipelines.requests.rules import RefusalReason
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.fakes.store import MemoryStore
@@ -66,7 +74,7 @@ def test_a_run_that_fails_is_tried_again_until_the_request_expires(center: Cente
         assert served.receipt is None
         assert "the engine is away" in (served.fault or "")
     center.now += DAY
-    assert answers(center.serve()) == [(Answer.REFUSED, Refusal.NOT_FINISHED)]
+    assert answers(center.serve()) == [(Answer.REFUSED, RefusalReason.NOT_FINISHED)]
     assert center.serve() == []
 
 
@@ -77,14 +85,14 @@ def test_a_server_that_looks_often_tries_a_failed_run_once_in_its_time(
     center.faults = 1
     center.ask()
 
-    def one_look(_: object, *, leave: Container[Digest] = ()) -> list[Served]:
+    def one_look(_: object, *, leave: Container[Digest] = ()) -> list[RequestOutcome]:
         if len(center.runs) == 1:
             center.ask(nonce="nonce-0002")
-        return serve(center.desk, center.run, lambda: center.now, leave=leave)
+        return serve(center.handler, center.run, lambda: center.now, leave=leave)
 
-    monkeypatch.setattr(rounds, "serve_round", one_look)
+    monkeypatch.setattr(serving, "serve_round", one_look)
     clock = iter(range(100))
-    served = rounds.serve_for_a_while(
+    served = serving.serve_for_a_while(
         Session(load_center(None)),
         seconds=60,
         every=5,
@@ -102,7 +110,7 @@ def test_a_cancelled_run_leaves_its_request_open(center: Center) -> None:
 
     center.ask()
     with pytest.raises(CancelledError):
-        serve(center.desk, cancelled, lambda: NOW)
+        serve(center.handler, cancelled, lambda: NOW)
     assert answers(center.serve()) == [DONE]
 
 
@@ -110,7 +118,7 @@ def test_a_release_that_goes_away_after_acceptance_is_refused(center: Center) ->
     center.ask()
     center.look()
     (center.recipes / "lab" / "engine" / "1.yaml").unlink()
-    assert answers(center.serve()) == [(Answer.REFUSED, Refusal.UNKNOWN_RELEASE)]
+    assert answers(center.serve()) == [(Answer.REFUSED, RefusalReason.UNKNOWN_RELEASE)]
 
 
 @pytest.mark.parametrize("change", [{"revoked": (ADA,)}, {"people": {"bob": BOB}}])
@@ -120,7 +128,7 @@ def test_a_key_that_goes_away_after_acceptance_is_not_served(
     center.ask()
     center.look()
     later = center.another(**change)
-    assert answers(later.serve()) == [(Answer.REFUSED, Refusal.NO_LONGER_KNOWN)]
+    assert answers(later.serve()) == [(Answer.REFUSED, RefusalReason.NO_LONGER_KNOWN)]
     assert later.runs == []
 
 
@@ -132,14 +140,14 @@ def test_only_a_run_of_that_release_and_center_is_an_answer(center: Center) -> N
         report(center=ELSEWHERE, verdict=Verdict.IDENTICAL),
     ):
         with pytest.raises(InfrastructureError, match="not the one that was asked for"):
-            answer(center.desk, item, made, NOW)
+            answer(center.handler, item, made, NOW)
 
 
 def test_a_report_that_is_not_in_the_store_is_no_answer(center: Center) -> None:
     center.ask()
     (item,) = center.look().open
     with pytest.raises(NotFoundError):
-        answer(center.desk, item, report(verdict=Verdict.IDENTICAL), NOW)
+        answer(center.handler, item, report(verdict=Verdict.IDENTICAL), NOW)
     assert len(center.look().open) == 1
 
 
@@ -178,7 +186,7 @@ def test_the_slower_server_says_what_the_faster_one_wrote(center: Center) -> Non
     slow = center.another(verdict=Verdict.DIFFERENT, home="home-2")
     late = slow.run(item.recipe)
     center.serve()
-    served = answer(slow.desk, item, late, NOW)
+    served = answer(slow.handler, item, late, NOW)
     assert served.receipt
     assert served.receipt.verdict is Verdict.IDENTICAL
 
@@ -186,7 +194,7 @@ def test_the_slower_server_says_what_the_faster_one_wrote(center: Center) -> Non
 def test_on_one_machine_a_request_is_run_once(center: Center) -> None:
     center.ask()
     (item,) = center.look().open
-    with held(center.desk, item) as mine:
+    with held(center.handler, item) as mine:
         assert mine
         assert center.serve() == []
     assert answers(center.serve()) == [DONE]
@@ -197,9 +205,9 @@ def test_a_hold_on_a_file_that_was_removed_is_none(center: Center) -> None:
     center.ask()
     (item,) = center.look().open
     path = center.folder / "home" / "held" / str(item.digest)
-    with held(center.desk, item):
+    with held(center.handler, item):
         late = os.open(path, os.O_RDWR)  # somebody opens it, and waits too long
-    with held(center.desk, item) as mine:
+    with held(center.handler, item) as mine:
         assert mine
         assert not serving._locked(late, path)
     os.close(late)
@@ -213,7 +221,7 @@ def test_a_request_that_was_answered_meanwhile_is_not_run(center: Center) -> Non
         other.serve()
         return center.run(recipe)
 
-    served = serve(center.desk, run, lambda: NOW)
+    served = serve(center.handler, run, lambda: NOW)
     assert {s.digest for s in served} == {one.digest, two.digest}
     assert (len(center.runs), len(other.runs)) == (1, 2)
 
@@ -245,10 +253,10 @@ def test_receipts_are_logged_once_and_before_they_are_forgotten(center: Center) 
     refused = center.ask(release="lab/engine@2")
     for _ in range(2):
         with pytest.raises(StoreError, match="the log is away"):
-            pending(replace(center.desk, log=refuse), NOW)
+            pending(replace(center.handler, log=refuse), NOW)
     center.look()
     asked = center.ask(nonce="nonce-0002")
-    (served,) = serve(replace(center.desk, log=refuse), center.run, lambda: NOW)
+    (served,) = serve(replace(center.handler, log=refuse), center.run, lambda: NOW)
     assert served.fault
     center.serve()
     center.serve()
@@ -265,7 +273,7 @@ def test_a_signer_that_refuses_is_heard(center: Center) -> None:
 
     center.ask()
     with pytest.raises(EvidenceError, match="the signer refuses"):
-        pending(replace(center.desk, sign=refuse), NOW)
+        pending(replace(center.handler, sign=refuse), NOW)
     assert answers(center.serve()) == [DONE]
 
 
@@ -280,20 +288,20 @@ def test_a_forger_who_is_faster_than_the_center_blocks_that_request_alone(
     def sign_too_late(statement: Statement) -> Envelope:
         told = statement.predicate.to_dict()
         turn = LAST if told["answer"] == "done" else FIRST
-        if told["nonce"] == asked.told.nonce and turn == number:
+        if told["nonce"] == asked.content.nonce and turn == number:
             center.store.put_record(key, b"forged")
         return by_center(statement)
 
-    served = serve(replace(center.desk, sign=sign_too_late), center.run, lambda: NOW)
+    served = serve(replace(center.handler, sign=sign_too_late), center.run, lambda: NOW)
     assert [s.digest for s in served if s.receipt] == [other.digest]
     assert center.store.get(key, 100) == b"forged"
-    assert center.look().unanswered == {Unanswered.BLOCKED: 1}
+    assert center.look().unanswered == {IgnoreReason.BLOCKED: 1}
 
 
 def test_where_there_are_too_many_every_look_takes_others(
     center: Center, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(look, "MAX_READ", 10)
+    monkeypatch.setattr(triage, "MAX_READ", 10)
     for number in range(40):
         center.ask(signed(EVE, name="eve", nonce=f"nonce-{number:04}"))
     center.ask()

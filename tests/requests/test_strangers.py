@@ -13,8 +13,8 @@ import pytest
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.statements.status import Answer, receipt
-from pipelines.requests import Unanswered, pending
-from pipelines.requests.records import FIRST, LAST, MAX_RECORD, receipt_key, request_key
+from pipelines.requests import IgnoreReason, pending
+from pipelines.requests.messages import FIRST, LAST, MAX_RECORD, receipt_key, request_key
 from pipelines.storage.directory import DirectoryStore
 from tests.requests.office import (
     ADA,
@@ -60,7 +60,7 @@ def test_a_stranger_is_counted_and_makes_nobody_write(center: Center, name: str)
     center.ask(STRANGERS[name])
     before = center.records()
     seen = center.look()
-    assert (seen.open, seen.refused, seen.unanswered) == ([], [], {Unanswered.STRANGER: 1})
+    assert (seen.open, seen.refused, seen.unanswered) == ([], [], {IgnoreReason.STRANGER: 1})
     assert center.records() == before
     assert not (center.folder / "home").exists()
 
@@ -68,17 +68,17 @@ def test_a_stranger_is_counted_and_makes_nobody_write(center: Center, name: str)
 def test_a_revoked_key_makes_nobody_write(center: Center) -> None:
     center.revoked = (ADA,)
     center.ask()
-    assert center.look().unanswered == {Unanswered.REVOKED: 1}
+    assert center.look().unanswered == {IgnoreReason.REVOKED: 1}
     assert len(center.records()) == 1
 
 
 def test_an_expired_policy_knows_nobody(center: Center) -> None:
     center.ask()
-    desk = center.desk
+    handler = center.handler
     for expires, opened in ((NOW, 0), (NOW + MINUTE, 1)):
-        seen = pending(replace(desk, policy=replace(desk.policy, expires=expires)), NOW)
+        seen = pending(replace(handler, policy=replace(handler.policy, expires=expires)), NOW)
         assert len(seen.open) == opened
-        assert seen.unanswered == ({} if opened else {Unanswered.NO_POLICY: 1})
+        assert seen.unanswered == ({} if opened else {IgnoreReason.NO_POLICY: 1})
 
 
 def test_a_copy_makes_no_second_record(center: Center) -> None:
@@ -93,14 +93,14 @@ def test_a_copy_makes_no_second_record(center: Center) -> None:
     ):
         center.store.put_record(f"{place}/{Digest.of(data)}/request.dsse.json", data)
         assert center.serve() == []
-        assert center.look().unanswered == {Unanswered.MALFORMED: number + 1}
+        assert center.look().unanswered == {IgnoreReason.MALFORMED: number + 1}
     assert len(center.runs) == 1
 
 
 def test_a_request_under_another_name_is_none(center: Center) -> None:
     data = signed().to_bytes()
     center.store.put_record(request_key(HERE, Digest("0" * 64)), data)
-    assert center.look().unanswered == {Unanswered.MALFORMED: 1}
+    assert center.look().unanswered == {IgnoreReason.MALFORMED: 1}
 
 
 def test_rubbish_in_the_folder_stops_nobody(center: Center) -> None:
@@ -132,7 +132,7 @@ def test_rubbish_in_the_folder_stops_nobody(center: Center) -> None:
     center.store.put_record(request_key(HERE, Digest.of(data)), data)
     center.ask()
     assert answers(center.serve()) == [DONE]
-    assert center.look().unanswered == {Unanswered.MALFORMED: len(rubbish) + 1}
+    assert center.look().unanswered == {IgnoreReason.MALFORMED: len(rubbish) + 1}
 
 
 def test_links_and_devices_in_the_folder_stop_nobody(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_receipt_that_the_center_did_not_sign_is_not_believed(
         center=HERE,
         request=asked.digest,
         release=RELEASE,
-        nonce=asked.told.nonce,
+        nonce=asked.content.nonce,
         answer=Answer.REFUSED,
         reason="forged",
         now=NOW,
@@ -172,7 +172,7 @@ def test_a_receipt_that_the_center_did_not_sign_is_not_believed(
     data = sign(told.to_bytes(), forger).to_bytes()  # type: ignore[arg-type]
     center.store.put_record(receipt_key(HERE, asked.digest, number), data)
     seen = center.look()
-    assert (seen.open, seen.unanswered) == ([], {Unanswered.BLOCKED: 1})
+    assert (seen.open, seen.unanswered) == ([], {IgnoreReason.BLOCKED: 1})
     assert center.records().count(receipt_key(HERE, asked.digest, number)) == 1
     assert len(center.records()) == 2, "nothing is written beside it"
 
@@ -182,7 +182,7 @@ def test_a_receipt_of_the_center_about_something_else_is_not_believed(center: Ce
     center.serve()
     two = center.ask(nonce="nonce-0002")
     center.store.put_record(receipt_key(HERE, two.digest, LAST), center.receipt(one, LAST))
-    assert center.look().unanswered == {Unanswered.BLOCKED: 1}
+    assert center.look().unanswered == {IgnoreReason.BLOCKED: 1}
 
 
 def test_a_look_tells_what_it_counted(center: Center) -> None:
@@ -194,4 +194,4 @@ def test_a_look_tells_what_it_counted(center: Center) -> None:
         "unanswered": {"stranger": 1},
         "left": 0,
     }
-    assert CENTER.public.keyid not in center.desk.policy.revoked
+    assert CENTER.public.keyid not in center.handler.policy.revoked

@@ -18,8 +18,8 @@ from pipelines.center.logs import check_whole, own_log
 from pipelines.evidence.report import Report
 from pipelines.evidence.signing import KEY_NAMES, create_key
 from pipelines.nightly.due import due
-from pipelines.nightly.one import run_one
-from pipelines.nightly.record import Entry
+from pipelines.nightly.record import NightEntry
+from pipelines.nightly.release import run_release
 from pipelines.nightly.releases import Release, releases
 from pipelines.policy import EMPTY_POLICY
 from pipelines.storage.names import REPORT
@@ -44,11 +44,13 @@ class Nights:
         self.session = Session(center)
         self.reports: list[Report] = []
 
-    def run(self, night: str, *, stops: str | None = None) -> Entry:
+    def run(self, night: str, *, stops: str | None = None) -> NightEntry:
         """Do what is due; the gateway is killed just before the step `stops`."""
         found = releases(self.center.home / "recipes", self.session.images)
         (one,) = due([r for r in found if isinstance(r, Release)], None, rebuild_every=1)
-        return run_one(self.session, night, one, verifier=lambda _, job: self._verify(job, stops))
+        return run_release(
+            self.session, night, one, verifier=lambda _, job: self._verify(job, stops)
+        )
 
     def _verify(self, job: Job, stops: str | None) -> Report:
         plain = Steps.of(self.session)

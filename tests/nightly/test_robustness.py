@@ -22,9 +22,9 @@ from pipelines.evidence.moved import MovedRebuild, Robustness, changed
 from pipelines.evidence.records import ROBUSTNESS_RECORD
 from pipelines.evidence.report import Attempt, Environment, Report
 from pipelines.evidence.statements import RobustnessStatement, read_statement
-from pipelines.nightly import moved
-from pipelines.nightly.moved import rebuild_elsewhere
-from pipelines.nightly.record import Moved
+from pipelines.nightly import robustness
+from pipelines.nightly.record import RobustnessResult
+from pipelines.nightly.robustness import rebuild_for_robustness
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.publish import run_folder
@@ -56,7 +56,7 @@ def facts_that_change(session: Session, folder: Path, build: dict[str, Any]) -> 
     with job_for(session, path) as job:
         inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
         judged = steps.run_rebuild(session, job, inputs, image).rebuild
-        again = moved._rebuild(session, job).rebuild
+        again = robustness._rebuild(session, job).rebuild
     assert {o.name for o in again.outputs if o.part is OutputKind.ARTEFACT} == set(FACTS), (
         again.reason
     )
@@ -101,9 +101,11 @@ def test_whatever_breaks_elsewhere_breaks_nothing_here(
     def broken(session: Session, job: Job) -> MovedRebuild:
         raise error
 
-    monkeypatch.setattr(moved, "_rebuild", broken)
+    monkeypatch.setattr(robustness, "_rebuild", broken)
     with job_for(session, write_recipe(tmp_path / "one", [["true"]])) as job:
-        assert rebuild_elsewhere(session, job, built(job)) == Moved(result=Robustness.FAILED)
+        assert rebuild_for_robustness(session, job, built(job)) == RobustnessResult(
+            result=Robustness.FAILED
+        )
 
 
 def test_a_cancelled_night_is_cancelled(
@@ -112,10 +114,10 @@ def test_a_cancelled_night_is_cancelled(
     def stopped(session: Session, job: Job) -> MovedRebuild:
         raise CancelledError("stop")
 
-    monkeypatch.setattr(moved, "_rebuild", stopped)
+    monkeypatch.setattr(robustness, "_rebuild", stopped)
     path = write_recipe(tmp_path / "one", [["true"]])
     with job_for(session, path) as job, pytest.raises(CancelledError):
-        rebuild_elsewhere(session, job, built(job))
+        rebuild_for_robustness(session, job, built(job))
 
 
 class Elsewhere:
@@ -126,7 +128,7 @@ class Elsewhere:
         with job_for(session, path) as job:
             self.job: Job = job
             self.report: Report = verify(session, job)
-            self.shown: Moved | None = rebuild_elsewhere(session, job, self.report)
+            self.shown: RobustnessResult | None = rebuild_for_robustness(session, job, self.report)
         self.session = session
 
     def statement(self) -> RobustnessStatement:

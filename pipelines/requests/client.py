@@ -1,4 +1,4 @@
-"""The side of who asks: one signed request, and the receipts that the center gives for it."""
+"""The requester's side: one signed request, and the receipts that the center gives for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.statements.status import Answer, Receipt
 from pipelines.evidence.strictjson import malformed, read_object
 from pipelines.judge.finding import exit_code_of, worst_of
-from pipelines.requests.records import (
+from pipelines.requests.messages import (
     FIRST,
     LAST,
     MAX_RECORD,
@@ -40,7 +40,7 @@ _ANSWER_ERRORS = (EvidenceError, DamagedError, TooLargeError)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class RequestStatus:
     """What a center has answered so far."""
 
     first: Receipt | None = None
@@ -65,26 +65,26 @@ class Heard:
     @property
     def word(self) -> str:
         """Return one line for people."""
-        told = self.last or self.first
+        receipt = self.last or self.first
         if self.fault is not None:
             return f"no answer that counts: {self.fault}"
-        if told is None:
+        if receipt is None:
             return "waiting: the center has not looked at it yet"
         doubt = "" if self.verified else " (UNVERIFIED: no key of the center was given)"
-        match told.answer:
+        match receipt.answer:
             case Answer.ACCEPTED:
                 return f"accepted, running or about to{doubt}"
             case Answer.REFUSED:
-                return f"refused: {told.reason}{doubt}"
+                return f"refused: {receipt.reason}{doubt}"
             case Answer.DONE:
-                return f"done: {told.verdict} in the run {told.run}{doubt}"
+                return f"done: {receipt.verdict} in the run {receipt.run}{doubt}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
         return {
             "verified": self.verified,
             "fault": self.fault,
-            "receipts": [told.to_dict() for told in (self.first, self.last) if told],
+            "receipts": [receipt.to_dict() for receipt in (self.first, self.last) if receipt],
         }
 
 
@@ -119,7 +119,7 @@ def sign_request(
     return sign(statement.to_bytes(), key)
 
 
-def hear(store: Store, asked: SignedRequest, keys: Sequence[PublicKey]) -> Heard:
+def read_status(store: Store, signed: SignedRequest, keys: Sequence[PublicKey]) -> RequestStatus:
     """Read the receipts of a request; without `keys` they are read and not verified.
 
     Raises `StoreError` when the store cannot be read.
@@ -127,68 +127,72 @@ def hear(store: Store, asked: SignedRequest, keys: Sequence[PublicKey]) -> Heard
     found: list[Receipt | None] = []
     for number in (FIRST, LAST):
         try:
-            found.append(_receipt(store, asked, number, keys))
+            found.append(_receipt(store, signed, number, keys))
         except NotFoundError:
             found.append(None)
         except _ANSWER_ERRORS as error:
-            return Heard(first=found[0] if found else None, fault=str(error)[:500])
+            return RequestStatus(first=found[0] if found else None, fault=str(error)[:500])
     first, last = found
-    return Heard(first=first, last=last, verified=bool(keys) and (first or last) is not None)
+    return RequestStatus(
+        first=first, last=last, verified=bool(keys) and (first or last) is not None
+    )
 
 
 def wait_for(
     store: Store,
-    asked: SignedRequest,
+    signed: SignedRequest,
     keys: Sequence[PublicKey],
     *,
     seconds: float,
-    told: Callable[[Heard], None],
+    on_change: Callable[[RequestStatus], None],
     every: float = 5.0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Heard:
+) -> RequestStatus:
     """Read receipts until there is nothing more to wait for, or `seconds` are over.
 
-    `told` hears of every change. Between two looks is a pause that grows to `every` seconds. Raises
-    `StoreError`.
+    `on_change` is called with every new status. Between two reads is a pause that grows to `every`
+    seconds. Raises `StoreError`.
     """
     end = clock() + seconds
     pause = _FIRST_PAUSE
-    before: Heard | None = None
+    before: RequestStatus | None = None
     while True:
-        heard = hear(store, asked, keys)
-        if heard != before:
-            told(heard)
+        status = read_status(store, signed, keys)
+        if status != before:
+            on_change(status)
         left = end - clock()
-        if heard.over or not left > 0:  # no number is no time to wait
-            return heard
-        before = heard
+        if status.over or not left > 0:  # no number is no time to wait
+            return status
+        before = status
         sleep(min(pause, left))
         pause = min(2 * pause, every)
 
 
-def exit_code(store: Store, asked: SignedRequest, heard: Heard) -> int:
+def exit_code(store: Store, signed: SignedRequest, status: RequestStatus) -> int:
     """Return the exit code of a verdict, by the report that the receipt names.
 
-    2 for everything else: nothing heard, refused, not verified. Raises `MalformedError` for another
-    report than that, and `StoreError` when there is none.
+    2 for everything else: no answer, refused, not verified. Raises `MalformedError` for another
+    report than that one, and `StoreError` when there is none.
     """
-    told = heard.last
-    if not heard.verified or heard.fault or told is None or told.run is None:
+    receipt = status.last
+    if not status.verified or status.fault or receipt is None or receipt.run is None:
         return EXIT_NOT_CHECKED
-    name = ReleaseName.parse(asked.told.release)
-    folder = release_run(name.vendor, name.product, name.version, asked.told.center, told.run)
+    name = ReleaseName.parse(signed.content.release)
+    folder = release_run(
+        name.vendor, name.product, name.version, signed.content.center, receipt.run
+    )
     data = store.get(f"{folder}{REPORT}", MAX_REPORT)
-    if told.report != DigestSet(sha256=Digest.of(data)):
+    if receipt.report != DigestSet(sha256=Digest.of(data)):
         raise MalformedError(
             "the report in the store is not the one that the receipt names",
             got=f"sha256 {Digest.of(data)}",
-            expected=told.report.sha256 if told.report else None,
+            expected=receipt.report.sha256 if receipt.report else None,
             todo="Ask the center which of the two it stands for; until then neither counts",
         )
     verdicts = _verdicts(data)
-    if worst_of(verdicts) is not told.verdict:
-        raise malformed("the report", got=worst_of(verdicts), expected=told.verdict)
+    if worst_of(verdicts) is not receipt.verdict:
+        raise malformed("the report", got=worst_of(verdicts), expected=receipt.verdict)
     return exit_code_of(verdicts)
 
 
@@ -202,9 +206,11 @@ def _verdicts(data: bytes) -> list[Verdict]:
         ) from error
 
 
-def _receipt(store: Store, asked: SignedRequest, number: int, keys: Sequence[PublicKey]) -> Receipt:
-    center = asked.told.center
-    data = store.get(receipt_key(center, asked.digest, number), MAX_RECORD)
+def _receipt(
+    store: Store, signed: SignedRequest, number: int, keys: Sequence[PublicKey]
+) -> Receipt:
+    center = signed.content.center
+    data = store.get(receipt_key(center, signed.digest, number), MAX_RECORD)
     if keys:
-        return receipt_from(data, asked, number, center=center, keys=keys).predicate
-    return receipt_in(Envelope.from_bytes(data), asked, number, center=center).predicate
+        return receipt_from(data, signed, number, center=center, keys=keys).predicate
+    return receipt_in(Envelope.from_bytes(data), signed, number, center=center).predicate

@@ -20,8 +20,8 @@ from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureEr
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.request import MAX_VALID, RequestStatement, read_request, request
 from pipelines.evidence.statements.status import Answer, ReceiptStatement, receipt
-from pipelines.requests import keep_request
-from pipelines.requests.records import (
+from pipelines.requests import store_request
+from pipelines.requests.messages import (
     FIRST,
     LAST,
     MAX_RECORD,
@@ -200,8 +200,8 @@ def test_a_request_with_bytes_changed_is_refused_or_another(at: float, junk: byt
 
 def test_keeping_a_request_twice_is_one_record() -> None:
     store = MemoryStore()
-    asked = keep_request(store, signed())
-    assert keep_request(store, signed()) == asked
+    asked = store_request(store, signed())
+    assert store_request(store, signed()) == asked
     assert list(store.list("public/")) == [request_key(HERE, asked.digest)]
 
 
@@ -213,7 +213,7 @@ def told(**other: Any) -> ReceiptStatement:
         "center": HERE,
         "request": ASKED.digest,
         "release": RELEASE,
-        "nonce": ASKED.told.nonce,
+        "nonce": ASKED.content.nonce,
         "answer": Answer.DONE,
         "run": "20260301T120000Z-0a1b2c3d",
         "verdict": Verdict.IDENTICAL,

@@ -1,9 +1,9 @@
-"""Where requests and their answers are: small records in the store of the center that is asked.
+"""Requests and receipts as records in the store of the center that is asked.
 
 `public/requests/<center>/<digest>/request.dsse.json`, and beside it `receipt-1.dsse.json` (accepted
 or refused) and `receipt-2.dsse.json` (done, or refused after all). The digest is the SHA-256 of the
-request's record, so that nobody can take a name by bringing other bytes for it first, and a request
-has one signature and one spelling: whoever copies one can make no second record of it.
+request's record, so that nobody can take a name by bringing other bytes for it first. A request
+has one signature and one spelling, so that a copy of it makes no second record.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SignedRequest:
     """Of the record."""
 
     @property
-    def told(self) -> Request:
+    def content(self) -> Request:
         """What it asks."""
         return self.statement.predicate
 
@@ -76,7 +76,7 @@ def request_from(data: bytes) -> SignedRequest:
 
 
 def receipt_from(
-    data: bytes, asked: SignedRequest, number: int, *, center: str, keys: Sequence[PublicKey]
+    data: bytes, signed: SignedRequest, number: int, *, center: str, keys: Sequence[PublicKey]
 ) -> ReceiptStatement:
     """Read the receipt of that number by `center`, signed by one of its `keys`.
 
@@ -86,11 +86,11 @@ def receipt_from(
         raise malformed(_RECEIPT, got=f"{len(data)} bytes", expected=f"at most {MAX_RECORD} bytes")
     envelope = Envelope.from_bytes(data)
     verify(envelope, keys)
-    return receipt_in(envelope, asked, number, center=center)
+    return receipt_in(envelope, signed, number, center=center)
 
 
 def receipt_in(
-    envelope: Envelope, asked: SignedRequest, number: int, *, center: str
+    envelope: Envelope, signed: SignedRequest, number: int, *, center: str
 ) -> ReceiptStatement:
     """Return the receipt in an envelope that is verified, or said to be unverified.
 
@@ -99,32 +99,32 @@ def receipt_in(
     statement = statement_of(envelope)
     if not isinstance(statement, ReceiptStatement):
         raise malformed(_RECEIPT, got=statement.predicate_type, expected="a receipt")
-    told = statement.predicate
-    if told.center != center:
-        raise malformed(_RECEIPT, got=f"one of the center {told.center}", expected=center)
-    if statement.subject != (subject(REQUESTED, asked.digest),):
-        raise malformed(_RECEIPT, got="one of another request", expected=asked.digest)
-    if (told.release, told.nonce) != (asked.told.release, asked.told.nonce):
+    receipt = statement.predicate
+    if receipt.center != center:
+        raise malformed(_RECEIPT, got=f"one of the center {receipt.center}", expected=center)
+    if statement.subject != (subject(REQUESTED, signed.digest),):
+        raise malformed(_RECEIPT, got="one of another request", expected=signed.digest)
+    if (receipt.release, receipt.nonce) != (signed.content.release, signed.content.nonce):
         raise malformed(
             _RECEIPT,
-            got=f"{told.release} and the nonce {told.nonce}",
-            expected=f"{asked.told.release} and the nonce {asked.told.nonce}",
+            got=f"{receipt.release} and the nonce {receipt.nonce}",
+            expected=f"{signed.content.release} and the nonce {signed.content.nonce}",
         )
-    if told.answer not in _ANSWERS[number]:
+    if receipt.answer not in _ANSWERS[number]:
         raise malformed(
             _RECEIPT,
-            got=f"{told.answer} as number {number}",
+            got=f"{receipt.answer} as number {number}",
             expected=" or ".join(sorted(_ANSWERS[number])),
         )
     return statement
 
 
-def keep_request(store: Store, envelope: Envelope) -> SignedRequest:
+def store_request(store: Store, envelope: Envelope) -> SignedRequest:
     """Store a request; one that is there is success. Raises `MalformedError`, `StoreError`."""
     data = envelope.to_bytes()
-    asked = request_from(data)
-    store.put_record(request_key(asked.told.center, asked.digest), data)
-    return asked
+    signed = request_from(data)
+    store.put_record(request_key(signed.content.center, signed.digest), data)
+    return signed
 
 
 def request_key(center: str, digest: Digest) -> str:

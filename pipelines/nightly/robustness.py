@@ -16,7 +16,7 @@ from builders.core.errors import CancelledError, RebuildError, SamebitsError
 from pipelines.evidence.moved import MovedRebuild, Robustness, changed
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.run import judged_attempt
-from pipelines.nightly.record import Moved
+from pipelines.nightly.record import RobustnessResult
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.publish import publish_robustness
@@ -25,7 +25,7 @@ from pipelines.verify.session import Session
 _FOLDER = "moved"
 
 
-def rebuild_elsewhere(session: Session, job: Job, report: Report) -> Moved | None:
+def rebuild_for_robustness(session: Session, job: Job, report: Report) -> RobustnessResult | None:
     """Rebuild what `report` judged once more elsewhere, sign and store what that showed.
 
     None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
@@ -43,10 +43,10 @@ def rebuild_elsewhere(session: Session, job: Job, report: Report) -> Moved | Non
         raise
     except (SamebitsError, OSError) as error:
         sink.step(job.release, f"the moved rebuild is not told: {error}")
-        return Moved(result=Robustness.FAILED)
+        return RobustnessResult(result=Robustness.FAILED)
     built = again.rebuild.outcome is Outcome.BUILT
     odd = changed(judged.rebuild, again.rebuild) if built else ()
-    return Moved(
+    return RobustnessResult(
         result=Robustness.of(built=built, same=not odd),
         outcome=again.rebuild.outcome,
         moved=tuple(m.factor for m in again.moved),

@@ -1,4 +1,4 @@
-"""Which requests are settled, so that nobody reads them again: a cache, the store is the truth.
+"""A cache of the settled requests, which need no further reading; the store is the truth.
 
 One line of JSON a request in the center's own home. A lost or damaged file costs time only: what
 is not in it is read from the store.
@@ -19,7 +19,7 @@ from builders.core.errors import StoreError
 _FILE = "settled.jsonl"
 
 
-class Settled(BaseModel):
+class SettledRequest(BaseModel):
     """A request whose last receipt stands in the store."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,16 +30,16 @@ class Settled(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class SettledRequests:
     """The settled requests of a center, in `folder`."""
 
     folder: Path
 
-    def load(self) -> dict[Digest, Settled]:
+    def load(self) -> dict[Digest, SettledRequest]:
         """Return what is remembered; lines that cannot be read are forgotten."""
         return {settled.digest: settled for settled in self._lines()}
 
-    def add(self, settled: Settled) -> None:
+    def add(self, settled: SettledRequest) -> None:
         """Remember one more; raises `StoreError`."""
         line = b"\n" + canonical_json(settled.model_dump(mode="json"))
         try:
@@ -60,12 +60,12 @@ class Memory:
                 todo="Check its permissions, and free disk space",
             ) from error
 
-    def _lines(self) -> Iterator[Settled]:
+    def _lines(self) -> Iterator[SettledRequest]:
         try:
             with (self.folder / _FILE).open("rb") as stream:
                 for line in stream:
                     try:
-                        yield Settled.model_validate_json(line, strict=True)
+                        yield SettledRequest.model_validate_json(line, strict=True)
                     except ValidationError:
                         continue
         except FileNotFoundError:

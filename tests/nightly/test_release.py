@@ -19,9 +19,9 @@ from pipelines.evidence.report import Environment, Report, SourceFact
 from pipelines.evidence.statements import Decision
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
-from pipelines.nightly.due import Due
-from pipelines.nightly.one import run_one
-from pipelines.nightly.record import Entry, Mode, Moved, Why, result_key
+from pipelines.nightly.due import DueRelease
+from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key
+from pipelines.nightly.release import run_release
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT
@@ -75,8 +75,10 @@ def shipped_file(center: Center) -> Path:
     return center.home.parent / "recipes/releases/lab/one/out.bin"
 
 
-def due(why: Why = Why.NEW, before: Entry | None = None, *, robustness: bool = False) -> Due:
-    return Due(
+def due(
+    why: DueReason = DueReason.NEW, before: NightEntry | None = None, *, robustness: bool = False
+) -> DueRelease:
+    return DueRelease(
         recipe="releases/lab/one/1.yaml", release="lab/one@1", claim=Digest.of(b"claim"),
         published=Digest.of(b"published"), why=why, number=4, before=before,
         robustness=robustness,
@@ -84,28 +86,32 @@ def due(why: Why = Why.NEW, before: Entry | None = None, *, robustness: bool = F
 
 
 def test_a_rebuild_is_recorded(mine: Center) -> None:
-    found = run_one(Session(mine), NIGHT, due(), verifier=Verifier())
-    assert (found.mode, found.why, found.verdict) == (Mode.REBUILT, Why.NEW, Verdict.IDENTICAL)
+    found = run_release(Session(mine), NIGHT, due(), verifier=Verifier())
+    assert (found.mode, found.why, found.verdict) == (
+        Mode.REBUILT,
+        DueReason.NEW,
+        Verdict.IDENTICAL,
+    )
     assert (found.rebuilt, found.settled, found.seconds) == (4, Verdict.IDENTICAL, 2.5)
     store = DirectoryStore(mine.home / "store")
     stored = store.get(result_key("mine", NIGHT, "lab/one@1"), 1 << 20)
-    assert Entry.model_validate_json(stored) == found
+    assert NightEntry.model_validate_json(stored) == found
 
 
 def test_a_release_with_a_result_is_not_done_again(mine: Center) -> None:
     first, second = Verifier(), Verifier(Verdict.NOT_CHECKED)
-    found = run_one(Session(mine), NIGHT, due(), verifier=first)
-    assert run_one(Session(mine), NIGHT, due(), verifier=second) == found
+    found = run_release(Session(mine), NIGHT, due(), verifier=first)
+    assert run_release(Session(mine), NIGHT, due(), verifier=second) == found
     assert (first.asked, second.asked) == (1, 0)
 
 
 def test_two_at_once_do_it_once(mine: Center) -> None:
     begun, verifier = threading.Barrier(2), Verifier()
-    found: list[Entry] = []
+    found: list[NightEntry] = []
 
     def work() -> None:
         begun.wait()
-        found.append(run_one(Session(mine), NIGHT, due(), verifier=verifier))
+        found.append(run_release(Session(mine), NIGHT, due(), verifier=verifier))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -119,18 +125,18 @@ def test_two_at_once_do_it_once(mine: Center) -> None:
 def test_of_two_machines_the_first_result_counts(mine: Center) -> None:
     """The other one's lock is on another machine, so that both rebuild."""
     elsewhere = mine.model_copy(update={"home": mine.home.parent / "elsewhere"})
-    theirs: list[Entry] = []
+    theirs: list[NightEntry] = []
 
     def slower(session: Session, job: Job) -> Report:
-        theirs.append(run_one(Session(elsewhere), NIGHT, due(), verifier=Verifier()))
+        theirs.append(run_release(Session(elsewhere), NIGHT, due(), verifier=Verifier()))
         return Verifier()(session, job)
 
-    assert run_one(Session(mine), NIGHT, due(), verifier=slower) == theirs[0]
+    assert run_release(Session(mine), NIGHT, due(), verifier=slower) == theirs[0]
 
 
 def test_an_unchanged_release_is_looked_at_and_keeps_its_verdict(mine: Center) -> None:
     verifier, before = Verifier(), entry(rebuilt=2)
-    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, before), verifier=verifier)
+    found = run_release(Session(mine), NIGHT, due(DueReason.UNCHANGED, before), verifier=verifier)
     assert verifier.asked == 0
     assert (found.mode, found.verdict, found.run) == (Mode.FRESH, Verdict.IDENTICAL, before.run)
     assert found.rebuilt == 2, "looking is no rebuild"
@@ -139,15 +145,15 @@ def test_an_unchanged_release_is_looked_at_and_keeps_its_verdict(mine: Center) -
 def test_a_shipped_file_that_was_replaced_is_verified_as_a_whole(mine: Center) -> None:
     shipped_file(mine).write_bytes(b"something else\n")
     verifier = Verifier()
-    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, entry()), verifier=verifier)
+    found = run_release(Session(mine), NIGHT, due(DueReason.UNCHANGED, entry()), verifier=verifier)
     assert verifier.asked == 1
-    assert (found.mode, found.why) == (Mode.REBUILT, Why.SHIPPED_CHANGED)
+    assert (found.mode, found.why) == (Mode.REBUILT, DueReason.SHIPPED_CHANGED)
 
 
 def test_a_shipped_file_out_of_reach_is_no_pass(mine: Center) -> None:
     shipped_file(mine).unlink()
     verifier, before = Verifier(), entry()
-    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, before), verifier=verifier)
+    found = run_release(Session(mine), NIGHT, due(DueReason.UNCHANGED, before), verifier=verifier)
     assert verifier.asked == 0
     assert (found.verdict, found.artefacts) == (Verdict.NOT_CHECKED, ())
     assert found.settled is Verdict.IDENTICAL
@@ -155,7 +161,7 @@ def test_a_shipped_file_out_of_reach_is_no_pass(mine: Center) -> None:
 
 def test_a_rebuild_without_a_verdict_keeps_the_last_settled_one(mine: Center) -> None:
     verifier = Verifier(Verdict.NOT_CHECKED)
-    found = run_one(Session(mine), NIGHT, due(Why.ROTATION, entry()), verifier=verifier)
+    found = run_release(Session(mine), NIGHT, due(DueReason.ROTATION, entry()), verifier=verifier)
     assert (found.verdict, found.settled) == (Verdict.NOT_CHECKED, Verdict.IDENTICAL)
 
 
@@ -164,8 +170,10 @@ def test_a_run_that_breaks_leaves_no_result(mine: Center) -> None:
         raise StoreError("gone")
 
     with pytest.raises(StoreError):
-        run_one(Session(mine), NIGHT, due(), verifier=broken)
-    assert run_one(Session(mine), NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+        run_release(Session(mine), NIGHT, due(), verifier=broken)
+    assert (
+        run_release(Session(mine), NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+    )
 
 
 def test_a_night_that_is_stopped_leaves_no_result(mine: Center) -> None:
@@ -177,18 +185,20 @@ def test_a_night_that_is_stopped_leaves_no_result(mine: Center) -> None:
 
     try:
         with pytest.raises(CancelledError):
-            run_one(Session(mine), NIGHT, due(), verifier=stopped)
+            run_release(Session(mine), NIGHT, due(), verifier=stopped)
     finally:
         session.cancelled.clear()
-    assert run_one(Session(mine), NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+    assert (
+        run_release(Session(mine), NIGHT, due(), verifier=Verifier()).verdict is Verdict.IDENTICAL
+    )
 
 
-MOVED = Moved(result=Robustness.DIFFERS, moved=(Factor.USER,), changed=("out.bin",))
+MOVED = RobustnessResult(result=Robustness.DIFFERS, moved=(Factor.USER,), changed=("out.bin",))
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_moved_rebuild_is_recorded_beside_the_verdict(mine: Center, wanted: bool) -> None:
-    found = run_one(
+    found = run_release(
         Session(mine), NIGHT, due(robustness=wanted), verifier=Verifier(), tester=lambda *_: MOVED
     )
     assert found.verdict is Verdict.IDENTICAL
@@ -197,7 +207,7 @@ def test_the_moved_rebuild_is_recorded_beside_the_verdict(mine: Center, wanted: 
 
 
 def test_where_nothing_was_built_nothing_is_told_of_another_place(mine: Center) -> None:
-    found = run_one(
+    found = run_release(
         Session(mine), NIGHT, due(robustness=True), verifier=Verifier(), tester=lambda *_: None
     )
     assert (found.robustness, found.moved) == (None, None)
@@ -205,16 +215,16 @@ def test_where_nothing_was_built_nothing_is_told_of_another_place(mine: Center) 
 
 def test_a_look_tells_nothing_of_an_earlier_moved_rebuild(mine: Center) -> None:
     before = entry(robustness=Robustness.DIFFERS, moved=MOVED)
-    found = run_one(Session(mine), NIGHT, due(Why.UNCHANGED, before), verifier=Verifier())
+    found = run_release(Session(mine), NIGHT, due(DueReason.UNCHANGED, before), verifier=Verifier())
     assert (found.verdict, found.robustness, found.moved) == (Verdict.IDENTICAL, None, None)
 
 
 @pytest.fixture
-def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> Due:
+def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> DueRelease:
     """Under a policy of one review: a release that was approved, and identical last night."""
     monkeypatch.setattr(Session, "policy", lambda *_: policy())
     keep_review(DirectoryStore(mine.home / "store"), signed("ada", ADA))
-    looked = due(Why.UNCHANGED, entry(claim=CLAIM, run=stored_run(mine, CLAIM)))
+    looked = due(DueReason.UNCHANGED, entry(claim=CLAIM, run=stored_run(mine, CLAIM)))
     return looked.model_copy(update={"claim": CLAIM})
 
 
@@ -231,30 +241,32 @@ def stored_run(mine: Center, claim: Digest) -> str:
     return told.run
 
 
-def test_a_verdict_that_is_still_reviewed_is_looked_at(mine: Center, reviewed: Due) -> None:
+def test_a_verdict_that_is_still_reviewed_is_looked_at(mine: Center, reviewed: DueRelease) -> None:
     verifier = Verifier()
-    found = run_one(Session(mine), NIGHT, reviewed, verifier=verifier)
+    found = run_release(Session(mine), NIGHT, reviewed, verifier=verifier)
     assert (found.mode, found.verdict, verifier.asked) == (Mode.FRESH, Verdict.IDENTICAL, 0)
 
 
 def test_a_verdict_whose_review_was_withdrawn_is_verified_again(
-    mine: Center, reviewed: Due
+    mine: Center, reviewed: DueRelease
 ) -> None:
     withdrawn = signed("ada", ADA, decision=Decision.WITHDRAW, ago=timedelta(0))
     keep_review(DirectoryStore(mine.home / "store"), withdrawn)
     verifier = Verifier(Verdict.NOT_CHECKED)
-    found = run_one(Session(mine), NIGHT, reviewed, verifier=verifier)
+    found = run_release(Session(mine), NIGHT, reviewed, verifier=verifier)
     assert (found.why, found.verdict, verifier.asked) == (
-        Why.NOT_REVIEWED,
+        DueReason.NOT_REVIEWED,
         Verdict.NOT_CHECKED,
         1,
     )
 
 
-def test_a_run_of_another_claim_vouches_for_nothing(mine: Center, reviewed: Due) -> None:
+def test_a_run_of_another_claim_vouches_for_nothing(mine: Center, reviewed: DueRelease) -> None:
     before = entry(claim=CLAIM, run=stored_run(mine, Digest.of(b"another")))
     verifier = Verifier()
-    run_one(Session(mine), NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
+    run_release(
+        Session(mine), NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier
+    )
     assert verifier.asked == 1
 
 
@@ -264,10 +276,12 @@ def test_a_run_of_another_claim_vouches_for_nothing(mine: Center, reviewed: Due)
     ids=["none", "gone", "rubbish"],
 )
 def test_a_verdict_whose_run_cannot_be_read_rests_on_no_review(
-    mine: Center, reviewed: Due, change: dict[str, Any]
+    mine: Center, reviewed: DueRelease, change: dict[str, Any]
 ) -> None:
     assert reviewed.before is not None
     before = reviewed.before.model_copy(update=change)
     verifier = Verifier()
-    run_one(Session(mine), NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier)
+    run_release(
+        Session(mine), NIGHT, reviewed.model_copy(update={"before": before}), verifier=verifier
+    )
     assert verifier.asked == 1

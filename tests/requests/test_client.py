@@ -15,9 +15,9 @@ from pipelines.evidence.dsse import sign
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.status import Answer, receipt
-from pipelines.requests import keep_request
-from pipelines.requests.asking import Heard, exit_code, hear, wait_for
-from pipelines.requests.records import FIRST, LAST, SignedRequest, receipt_key
+from pipelines.requests import store_request
+from pipelines.requests.client import RequestStatus, exit_code, read_status, wait_for
+from pipelines.requests.messages import FIRST, LAST, SignedRequest, receipt_key
 from pipelines.storage.names import REPORT, release_run
 from tests.fakes.store import MemoryStore
 from tests.requests.office import CENTER, EVE, HERE, NOW, Center, report, signed
@@ -38,14 +38,14 @@ class Clock:
 
 def waited(
     center: Center, asked: SignedRequest, clock: Clock, *, keys: Any = KEYS, seconds: float = 20
-) -> tuple[Heard, list[str]]:
+) -> tuple[RequestStatus, list[str]]:
     words: list[str] = []
     heard = wait_for(
         center.store,
         asked,
         keys,
         seconds=seconds,
-        told=lambda news: words.append(news.word),
+        on_change=lambda news: words.append(news.word),
         clock=lambda: clock.seconds,
         sleep=clock.sleep,
     )
@@ -111,7 +111,7 @@ def test_rubbish_in_place_of_a_receipt_is_no_answer(
 def test_a_pass_that_somebody_else_signed_is_no_answer(center: Center) -> None:
     asked = center.ask()
     _forge(center, asked, EVE, report(verdict=Verdict.IDENTICAL))
-    heard = hear(center.store, asked, KEYS)
+    heard = read_status(center.store, asked, KEYS)
     assert heard.fault
     assert exit_code(center.store, asked, heard) == 2
 
@@ -120,7 +120,7 @@ def test_a_report_that_the_receipt_does_not_name_is_no_answer(center: Center) ->
     asked = center.ask()
     made = report(verdict=Verdict.IDENTICAL)
     _forge(center, asked, CENTER, made)
-    heard = hear(center.store, asked, KEYS)
+    heard = read_status(center.store, asked, KEYS)
     with pytest.raises(NotFoundError):
         exit_code(center.store, asked, heard)
     center.store.put_record(_place(made), made.to_json() + b"\n")
@@ -139,7 +139,7 @@ def test_a_report_with_another_verdict_than_the_receipt_is_no_answer(
     _forge(center, asked, CENTER, made, digest=Digest.of(data))
     center.store.put_record(_place(made), data)
     with pytest.raises(MalformedError):
-        exit_code(center.store, asked, hear(center.store, asked, KEYS))
+        exit_code(center.store, asked, read_status(center.store, asked, KEYS))
 
 
 def test_the_worst_verdict_is_not_the_exit_code(center: Center) -> None:
@@ -149,16 +149,16 @@ def test_the_worst_verdict_is_not_the_exit_code(center: Center) -> None:
     data = b'{"artefacts":[{"verdict":"NOT_CHECKED"},{"verdict":"EQUIVALENT"}]}'
     _forge(center, asked, CENTER, made, digest=Digest.of(data))
     center.store.put_record(_place(made), data)
-    assert exit_code(center.store, asked, hear(center.store, asked, KEYS)) == 1
+    assert exit_code(center.store, asked, read_status(center.store, asked, KEYS)) == 1
 
 
 def test_what_was_heard_is_told_to_programs(center: Center) -> None:
     asked = center.ask()
     center.serve()
-    told = hear(center.store, asked, KEYS).to_dict()
+    told = read_status(center.store, asked, KEYS).to_dict()
     assert [r["answer"] for r in told["receipts"]] == ["accepted", "done"]
     assert (told["verified"], told["fault"]) == (True, None)
-    assert replace(hear(center.store, asked, KEYS), first=None).final
+    assert replace(read_status(center.store, asked, KEYS), first=None).final
 
 
 def _forge(
@@ -167,8 +167,8 @@ def _forge(
     statement = receipt(
         center=HERE,
         request=asked.digest,
-        release=asked.told.release,
-        nonce=asked.told.nonce,
+        release=asked.content.release,
+        nonce=asked.content.nonce,
         answer=Answer.DONE,
         now=NOW,
         run=made.run,
@@ -186,8 +186,8 @@ def _place(made: Report) -> str:
 
 def test_a_wait_that_is_no_number_is_no_wait() -> None:
     store = MemoryStore()
-    asked = keep_request(store, signed())
-    heard = wait_for(store, asked, [], seconds=float("nan"), told=lambda _: None, sleep=_never)
+    asked = store_request(store, signed())
+    heard = wait_for(store, asked, [], seconds=float("nan"), on_change=lambda _: None, sleep=_never)
     assert heard.final is None
 
 

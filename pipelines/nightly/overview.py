@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.nightly.alarms import is_worse
-from pipelines.nightly.record import Alarm, Entry, Mode, Moved, NightRecord, Why
+from pipelines.nightly.record import (
+    DueReason,
+    Mode,
+    NightAlarm,
+    NightEntry,
+    NightRecord,
+    RobustnessResult,
+)
 
 _LISTS = ("new", "changed", "worse", "better", "fragile", "not_run", "unusable")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class NightSummary:
     """What the night's table, its lines and its JSON say; names are releases."""
 
     center: str
@@ -29,10 +36,10 @@ class Summary:
     better: tuple[str, ...]
     fragile: tuple[str, ...]
     """Releases that came out otherwise in a moved environment."""
-    moved: tuple[tuple[str, Moved], ...]
+    moved: tuple[tuple[str, RobustnessResult], ...]
     """By release, what each second rebuild elsewhere showed."""
     unusable: tuple[str, ...]
-    alarms: tuple[Alarm, ...]
+    alarms: tuple[NightAlarm, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json` and for events."""
@@ -65,7 +72,7 @@ class Summary:
         return shown
 
 
-def summarise(record: NightRecord, before: NightRecord | None) -> Summary:
+def summarise(record: NightRecord, before: NightRecord | None) -> NightSummary:
     """Compare a night with the one before it."""
     known = {} if before is None else {entry.release: entry for entry in before.releases}
     entries = record.releases
@@ -74,7 +81,7 @@ def summarise(record: NightRecord, before: NightRecord | None) -> Summary:
         return tuple(e.release for e in entries if holds(e, known.get(e.release)))
 
     modes = Counter(entry.mode for entry in entries)
-    return Summary(
+    return NightSummary(
         center=record.center,
         night=record.night,
         number=record.number,
@@ -82,8 +89,8 @@ def summarise(record: NightRecord, before: NightRecord | None) -> Summary:
         rebuilt=modes[Mode.REBUILT],
         fresh=modes[Mode.FRESH],
         not_run=names(lambda e, _: e.mode is Mode.NOT_RUN),
-        new=names(lambda e, _: e.why is Why.NEW),
-        changed=names(lambda e, _: e.why in {Why.CHANGED, Why.SHIPPED_CHANGED}),
+        new=names(lambda e, _: e.why is DueReason.NEW),
+        changed=names(lambda e, _: e.why in {DueReason.CHANGED, DueReason.SHIPPED_CHANGED}),
         worse=names(lambda e, b: is_worse(e.verdict, b.settled if b else e.expected)),
         better=names(_better),
         fragile=names(lambda e, _: e.moved is not None and e.moved.fragile),
@@ -93,5 +100,5 @@ def summarise(record: NightRecord, before: NightRecord | None) -> Summary:
     )
 
 
-def _better(entry: Entry, before: Entry | None) -> bool:
+def _better(entry: NightEntry, before: NightEntry | None) -> bool:
     return before is not None and is_worse(before.verdict, entry.verdict)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from builders.build.reap import ReapReport, reap
 from builders.core.errors import SamebitsError, StoreConflictError
 from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.keys import public_keys
@@ -42,7 +43,7 @@ _TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
+class JoinSummary:
     """What came of joining releases: those joined, and those that could not be, with the reason."""
 
     joined: tuple[ReleaseConsensus, ...]
@@ -72,7 +73,7 @@ def join_round(
     names: Iterable[str],
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Round:
+) -> JoinSummary:
     """Join the findings of all centers on the releases `names`; sign and log a summary of each.
 
     What is wrong with one release costs no other its turn. `clock` gives the time in UTC; it is
@@ -89,7 +90,7 @@ def join_round(
         except SamebitsError as error:
             _LOG.warning("%s could not be joined: %s", name, error)
             failed.append((str(name), str(error)))
-    return Round(joined=tuple(joined), failed=tuple(failed))
+    return JoinSummary(joined=tuple(joined), failed=tuple(failed))
 
 
 def _joined(
@@ -149,7 +150,7 @@ def publish_joined(
     return tuple(made)
 
 
-def publish_heartbeat_of(session: Session, work: Work | None = None) -> HeartbeatStatement:
+def publish_own_heartbeat(session: Session, work: Work | None = None) -> HeartbeatStatement:
     """Sign, store and log a heartbeat of the session's center."""
     _, statement = publish_heartbeat(
         center=session.center.id,
@@ -162,7 +163,15 @@ def publish_heartbeat_of(session: Session, work: Work | None = None) -> Heartbea
     return statement
 
 
-def join_everything(session: Session) -> Round:
+def join_everything(session: Session) -> JoinSummary:
     """Join every release of which the center has a recipe."""
     found = releases(session.center.recipes, session.images)
     return join_round(session, [one.release for one in found if isinstance(one, Release)])
+
+
+def reap_center(session: Session) -> ReapReport:
+    """Remove containers, mounts and folders of no living run, and half-written objects."""
+    center = session.center
+    gone = reap(session.engine, center.runs, session.workdir, center=center.id)
+    session.store.sweep()
+    return gone

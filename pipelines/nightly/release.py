@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,11 +18,21 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
+from builders.core.runid import parse_run_id
 from pipelines.center.center import Center
+from pipelines.evidence.records import RunName, read_report
+from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.nightly.due import Due
-from pipelines.nightly.record import Entry, Judged, Mode, Moved, Why, result_key
-from pipelines.nightly.reviewed import still_reviewed
+from pipelines.nightly.due import DueRelease
+from pipelines.nightly.record import (
+    ArtefactVerdict,
+    DueReason,
+    Mode,
+    NightEntry,
+    RobustnessResult,
+    result_key,
+)
+from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.storage.store import DamagedError, Store
 from pipelines.verify import judging
 from pipelines.verify.job import Job
@@ -29,21 +40,21 @@ from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify_fresh
 
 Verify = Callable[[Session, Job], Report]
-Test = Callable[[Session, Job, Report], Moved | None]
+Test = Callable[[Session, Job, Report], RobustnessResult | None]
 """Rebuilds once more in a moved environment; None where there is nothing to compare with."""
 
 _MAX_RESULT = 1 << 20
 
 
-def run_one(
+def run_release(
     session: Session,
     night: str,
-    due: Due,
+    due: DueRelease,
     *,
     flow_run: str = "",
     verifier: Verify = verify_fresh,
     tester: Test | None = None,
-) -> Entry:
+) -> NightEntry:
     """Do what is due for one release and record it; returns the record that counts.
 
     Raises `UsageError` for a recipe that has become unusable, `StoreError`, and `CancelledError`
@@ -64,14 +75,14 @@ def run_one(
     return entry
 
 
-def read_result(store: Store, key: str) -> Entry | None:
+def read_result(store: Store, key: str) -> NightEntry | None:
     """Return what a night found for a release; None while there is nothing. Raises `StoreError`."""
     try:
         data = store.get(key, _MAX_RESULT)
     except NotFoundError:
         return None
     try:
-        return Entry.model_validate_json(data)
+        return NightEntry.model_validate_json(data)
     except ValidationError as error:
         raise DamagedError(
             f"{key} is damaged", got=f"{error.error_count()} faults", expected="a night's result"
@@ -79,8 +90,8 @@ def read_result(store: Store, key: str) -> Entry | None:
 
 
 def _do(
-    session: Session, due: Due, *, flow_run: str, verifier: Verify, tester: Test | None
-) -> Entry:
+    session: Session, due: DueRelease, *, flow_run: str, verifier: Verify, tester: Test | None
+) -> NightEntry:
     path = session.center.recipes / due.recipe
     why = due.why
     if not due.rebuild and due.before is not None:
@@ -92,7 +103,7 @@ def _do(
         if reviewed and not changed:
             return _looked(due, due.before, checked=True)
         # A whole verification signs what is served now, or that nobody vouches for the source.
-        why = Why.SHIPPED_CHANGED if reviewed else Why.NOT_REVIEWED
+        why = DueReason.SHIPPED_CHANGED if reviewed else DueReason.NOT_REVIEWED
     with job_for(session, path, flow_run=flow_run) as job:
         report = verifier(session, job)
         shown = tester(session, job, report) if tester is not None and due.robustness else None
@@ -113,7 +124,7 @@ def _look(session: Session, job: Job) -> bool | None:
     return None if any(s.file is None for s in served) else False
 
 
-def _looked(due: Due, before: Entry, *, checked: bool) -> Entry:
+def _looked(due: DueRelease, before: NightEntry, *, checked: bool) -> NightEntry:
     verdict = before.verdict if checked else Verdict.NOT_CHECKED
     return before.model_copy(
         update={
@@ -128,9 +139,11 @@ def _looked(due: Due, before: Entry, *, checked: bool) -> Entry:
     )
 
 
-def _rebuilt(due: Due, report: Report, why: Why, shown: Moved | None) -> Entry:
+def _rebuilt(
+    due: DueRelease, report: Report, why: DueReason, shown: RobustnessResult | None
+) -> NightEntry:
     settled = due.before.settled if due.before else None
-    return Entry(
+    return NightEntry(
         release=due.release,
         claim=due.claim,
         published=due.published,
@@ -138,7 +151,7 @@ def _rebuilt(due: Due, report: Report, why: Why, shown: Moved | None) -> Entry:
         why=why,
         verdict=report.verdict,
         outcome=report.outcome,
-        artefacts=tuple(Judged(name=f.name, verdict=f.verdict) for f in report.artefacts),
+        artefacts=tuple(ArtefactVerdict(name=f.name, verdict=f.verdict) for f in report.artefacts),
         run=report.run,
         rebuilt=due.number,
         settled=settled if report.verdict is Verdict.NOT_CHECKED else report.verdict,
@@ -157,3 +170,34 @@ def _alone(center: Center, release: str) -> Iterator[None]:
     with path.open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def still_reviewed(session: Session, job: Job, claim: Digest, run: str | None) -> bool:
+    """Count the reviews of what `run` of an earlier night was made from, under today's policy.
+
+    Raises `PolicyError` for a policy that does not count, and `StoreError`.
+    """
+    recipe, now = job.recipe, datetime.now(UTC)
+    policy = session.policy(now)
+    if policy.demand(recipe.kind, recipe.reviews.minimum if recipe.reviews else 0) == 0:
+        return True
+    report = _whole_report(session, job, run)
+    if report is None or report.claim != claim:
+        return False
+    store = session.store
+    sources = [s.source_digest for s in report.environment.sources if s.source_digest]
+    reviewed = review_target(recipe, claim, sources, store)
+    return review_status(recipe, reviewed, policy=policy, store=store, now=now).enough
+
+
+def _whole_report(session: Session, job: Job, run: str | None) -> Report | None:
+    """Return the whole report of a run of ours; None where it cannot be had."""
+    if run is None:
+        return None
+    try:
+        name = RunName(
+            release=ReleaseName.parse(job.release), center=job.center, run=parse_run_id(run)
+        )
+        return Report.model_validate(read_report(session.store, name, whole=True))
+    except (NotFoundError, DamagedError, ValueError):  # no such run, rubbish, no run id or report
+        return None

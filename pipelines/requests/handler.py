@@ -1,7 +1,7 @@
-"""The desk of a center: where it writes what becomes of a request.
+"""What a center answers requests with, and the receipts that it writes.
 
-Receipts are written once: of two servers at one desk one answers, and the other reads that answer.
-Both then go on from what stands in the store, never from what they would have said themselves.
+Receipts are written once: of two servers of one center one answers, and the other reads its answer.
+Both continue from what the store holds, never from what they would have written.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from pipelines.evidence.records import MAX_REPORT
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.status import Answer, Receipt, receipt
+from pipelines.evidence.statements.status import Answer, Receipt
+from pipelines.evidence.statements.status import receipt as receipt_statement
 from pipelines.policy import Policy, Reviewer
-from pipelines.requests.memory import Memory, Settled
-from pipelines.requests.records import (
+from pipelines.requests.messages import (
     FIRST,
     LAST,
     MAX_RECORD,
@@ -39,7 +39,8 @@ from pipelines.requests.records import (
     receipt_from,
     receipt_key,
 )
-from pipelines.requests.rules import Refusal
+from pipelines.requests.rules import RefusalReason
+from pipelines.requests.settled import SettledRequest, SettledRequests
 from pipelines.storage.names import REPORT, release_run
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
@@ -49,12 +50,12 @@ OPEN_LIMIT = 20
 """Accepted requests that one requester may have at a time."""
 
 
-class BlockedError(StoreError):
-    """Something that this center did not sign stands where its receipt belongs."""
+class ReceiptConflictError(StoreError):
+    """A record that this center did not sign has the name of its receipt."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class RequestHandler:
     """What a center answers requests with."""
 
     center: str
@@ -78,9 +79,9 @@ class Desk:
     limit: int = OPEN_LIMIT
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> SettledRequests:
         """Return what is settled."""
-        return Memory(folder=self.home)
+        return SettledRequests(folder=self.home)
 
     @property
     def known(self) -> tuple[Reviewer, ...]:
@@ -92,23 +93,23 @@ class Desk:
 class OpenRequest:
     """A request that is accepted and waits for its run."""
 
-    asked: SignedRequest
+    signed: SignedRequest
     requester: str
     recipe: Path
 
     @property
     def digest(self) -> Digest:
         """The digest of its record: the name of all that belongs to it."""
-        return self.asked.digest
+        return self.signed.digest
 
     @property
     def release(self) -> str:
         """Return `vendor/product@version`."""
-        return self.asked.told.release
+        return self.signed.content.release
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class RequestOutcome:
     """What a request has come to; `fault` is why it has no answer yet."""
 
     digest: Digest
@@ -128,24 +129,26 @@ class Served:
         }
 
 
-def answer(desk: Desk, item: OpenRequest, report: Report, now: datetime) -> Served:
+def answer(
+    handler: RequestHandler, item: OpenRequest, report: Report, now: datetime
+) -> RequestOutcome:
     """Sign and store that a request is done, with the verdict of its run; `now` is UTC.
 
     Raises `StoreError` when the run's public report is not in the store, and `InfrastructureError`
     for a report of another release or center; else as `write_receipt` does.
     """
-    if (report.release, report.center) != (item.release, desk.center):
+    if (report.release, report.center) != (item.release, handler.center):
         raise InfrastructureError(
             "the run is not the one that was asked for",
             got=f"{report.release} by {report.center}",
-            expected=f"{item.release} by {desk.center}",
+            expected=f"{item.release} by {handler.center}",
         )
     name = ReleaseName.parse(item.release)
-    folder = release_run(name.vendor, name.product, name.version, desk.center, report.run)
-    digest = Digest.of(desk.reports.get(f"{folder}{REPORT}", MAX_REPORT))
-    told = write_receipt(
-        desk,
-        item.asked,
+    folder = release_run(name.vendor, name.product, name.version, handler.center, report.run)
+    digest = Digest.of(handler.reports.get(f"{folder}{REPORT}", MAX_REPORT))
+    receipt = write_receipt(
+        handler,
+        item.signed,
         LAST,
         now,
         answer=Answer.DONE,
@@ -153,45 +156,48 @@ def answer(desk: Desk, item: OpenRequest, report: Report, now: datetime) -> Serv
         verdict=report.verdict,
         report=digest,
     )
-    return settled(desk, item.asked, item.requester, told)
+    return settled(handler, item.signed, item.requester, receipt)
 
 
-def give_up(desk: Desk, item: OpenRequest, fault: str, now: datetime) -> Served:
+def fail(handler: RequestHandler, item: OpenRequest, fault: str, now: datetime) -> RequestOutcome:
     """Say that a run came to no end: left for another try, until the request expires."""
-    if item.asked.told.expires > now:
-        return Served(
+    if item.signed.content.expires > now:
+        return RequestOutcome(
             digest=item.digest, release=item.release, requester=item.requester, fault=fault
         )
-    told = write_receipt(
-        desk, item.asked, LAST, now, answer=Answer.REFUSED, reason=Refusal.NOT_FINISHED
+    receipt = write_receipt(
+        handler, item.signed, LAST, now, answer=Answer.REFUSED, reason=RefusalReason.NOT_FINISHED
     )
-    return settled(desk, item.asked, item.requester, told)
+    return settled(handler, item.signed, item.requester, receipt)
 
 
 def write_receipt(
-    desk: Desk, asked: SignedRequest, number: int, now: datetime, **told: Any
+    handler: RequestHandler, signed: SignedRequest, number: int, now: datetime, **fields: Any
 ) -> Receipt:
     """Write a receipt, and return the one that stands there: another server may have been first.
 
-    Raises `BlockedError` when what stands there is not of this center, `StoreError`, and what
-    `desk.sign` raises.
+    Raises `ReceiptConflictError` when another hand wrote there, `StoreError`, and what
+    `handler.sign` raises.
     """
-    statement = receipt(
-        center=desk.center,
-        request=asked.digest,
-        release=asked.told.release,
-        nonce=asked.told.nonce,
+    statement = receipt_statement(
+        center=handler.center,
+        request=signed.digest,
+        release=signed.content.release,
+        nonce=signed.content.nonce,
         now=now,
-        **told,
+        **fields,
     )
-    key, data = receipt_key(desk.center, asked.digest, number), desk.sign(statement).to_bytes()
+    key, data = (
+        receipt_key(handler.center, signed.digest, number),
+        handler.sign(statement).to_bytes(),
+    )
     try:
-        desk.store.put_record(key, data)
+        handler.store.put_record(key, data)
     except StoreConflictError:
         try:
-            return read_receipt(desk, asked, number)
+            return read_receipt(handler, signed, number)
         except (EvidenceError, DamagedError, TooLargeError) as error:
-            raise BlockedError(
+            raise ReceiptConflictError(
                 f"{key} is not a receipt of this center",
                 got=error.got,
                 expected="nothing, or a receipt that it signed",
@@ -200,43 +206,47 @@ def write_receipt(
     return statement.predicate
 
 
-def read_receipt(desk: Desk, asked: SignedRequest, number: int) -> Receipt:
+def read_receipt(handler: RequestHandler, signed: SignedRequest, number: int) -> Receipt:
     """Return a receipt of this center; raises `NotFoundError`, `StoreError`, `EvidenceError`."""
-    data = desk.store.get(receipt_key(desk.center, asked.digest, number), MAX_RECORD)
-    return receipt_from(data, asked, number, center=desk.center, keys=desk.keys).predicate
+    data = handler.store.get(receipt_key(handler.center, signed.digest, number), MAX_RECORD)
+    return receipt_from(data, signed, number, center=handler.center, keys=handler.keys).predicate
 
 
-def settled(desk: Desk, asked: SignedRequest, requester: str, told: Receipt) -> Served:
+def settled(
+    handler: RequestHandler, signed: SignedRequest, requester: str, receipt: Receipt
+) -> RequestOutcome:
     """Log the receipts of a request that has its last one, and remember it.
 
     In this order: who dies in between leaves a request that the next look settles. Raises
-    `StoreError` and what `desk.log` raises.
+    `StoreError` and what `handler.log` raises.
     """
-    stand = [number for number in (FIRST, LAST) if _stands(desk, asked, number)]
-    desk.log([receipt_key(desk.center, asked.digest, number) for number in stand])
-    desk.memory.add(Settled(digest=asked.digest, requester=requester, nonce=asked.told.nonce))
-    return Served(
-        digest=asked.digest, release=asked.told.release, requester=requester, receipt=told
+    stand = [number for number in (FIRST, LAST) if _stands(handler, signed, number)]
+    handler.log([receipt_key(handler.center, signed.digest, number) for number in stand])
+    handler.memory.add(
+        SettledRequest(digest=signed.digest, requester=requester, nonce=signed.content.nonce)
+    )
+    return RequestOutcome(
+        digest=signed.digest, release=signed.content.release, requester=requester, receipt=receipt
     )
 
 
-def _stands(desk: Desk, asked: SignedRequest, number: int) -> bool:
+def _stands(handler: RequestHandler, signed: SignedRequest, number: int) -> bool:
     """Say whether a receipt of that number stands there that this center signed."""
     try:
-        read_receipt(desk, asked, number)
+        read_receipt(handler, signed, number)
     except UNREADABLE:
         return False
     return True
 
 
-def recipe_of(desk: Desk, release: str) -> Path | Refusal:
+def recipe_of(handler: RequestHandler, release: str) -> Path | RefusalReason:
     """Return the recipe of a release, or why there is none that can be run."""
     name = ReleaseName.parse(release)
-    path = desk.recipes / name.vendor / name.product / f"{name.version}.yaml"
+    path = handler.recipes / name.vendor / name.product / f"{name.version}.yaml"
     if not path.is_file():
-        return Refusal.UNKNOWN_RELEASE
+        return RefusalReason.UNKNOWN_RELEASE
     try:
         declared = load_recipe(path).recipe.release
     except UsageError:
-        return Refusal.BAD_RECIPE
-    return path if declared == release else Refusal.BAD_RECIPE
+        return RefusalReason.BAD_RECIPE
+    return path if declared == release else RefusalReason.BAD_RECIPE

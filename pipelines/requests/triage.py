@@ -1,7 +1,7 @@
-"""One look at the desk: what is new is refused or accepted, what was accepted is gone on with.
+"""One reading of all requests: new ones are refused or accepted, accepted ones continued.
 
 An accepted request without its last receipt is open, whatever became of the server that accepted
-it. Strangers and rubbish get no receipt and no file, only a count: anybody can write without end.
+it. Unknown requesters and malformed records get no receipt, only a count: anybody can write them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from typing import Any
 
 from builders.core.digest import Digest
 from pipelines.evidence.statements.status import Answer, Receipt
-from pipelines.requests.desk import (
+from pipelines.requests.handler import (
     UNREADABLE,
-    BlockedError,
-    Desk,
     OpenRequest,
-    Served,
+    ReceiptConflictError,
+    RequestHandler,
+    RequestOutcome,
     read_receipt,
     recipe_of,
     settled,
     write_receipt,
 )
-from pipelines.requests.memory import Settled
-from pipelines.requests.records import (
+from pipelines.requests.messages import (
     FIRST,
     LAST,
     MAX_RECORD,
@@ -38,20 +37,21 @@ from pipelines.requests.records import (
     request_from,
     request_key,
 )
-from pipelines.requests.rules import Refusal, Situation, Unanswered, refusal, signer_of
+from pipelines.requests.rules import IgnoreReason, RefusalReason, RequestContext, refusal, signer_of
+from pipelines.requests.settled import SettledRequest
 
 MAX_READ = 5000
 """Records that one look reads; where there are more, every look begins elsewhere among them."""
 
 
 @dataclass(kw_only=True)
-class Round:
+class TriageResult:
     """What one look found."""
 
     open: list[OpenRequest] = field(default_factory=list)
     """To be run, oldest first."""
-    refused: list[Served] = field(default_factory=list)
-    unanswered: Counter[Unanswered] = field(default_factory=Counter)
+    refused: list[RequestOutcome] = field(default_factory=list)
+    unanswered: Counter[IgnoreReason] = field(default_factory=Counter)
     left: int = 0
     """Records that were too many for this look."""
 
@@ -66,12 +66,12 @@ class Round:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case:
+class _RequestState:
     """A request with its receipts; `doubt` is why its signer is not known, or not any more."""
 
-    asked: SignedRequest
+    signed: SignedRequest
     requester: str
-    doubt: Unanswered | None
+    doubt: IgnoreReason | None
     first: Receipt | None
     last: Receipt | None
 
@@ -85,146 +85,150 @@ class _Case:
     @property
     def nonce(self) -> tuple[str, str]:
         """What is not answered twice."""
-        return self.requester, self.asked.told.nonce
+        return self.requester, self.signed.content.nonce
 
 
-def pending(desk: Desk, now: datetime) -> Round:
+def pending(handler: RequestHandler, now: datetime) -> TriageResult:
     """Look at all requests, answer those that need no run, and return those that need one.
 
     `now` is the time in UTC. Raises `StoreError` when the store cannot be read or written, and what
-    `desk.sign` and `desk.log` raise.
+    `handler.sign` and `handler.log` raise.
     """
-    return _Look(desk, now).round()
+    return _Triage(handler, now).round()
 
 
-class _Look:
+class _Triage:
     """The work of `pending`."""
 
-    def __init__(self, desk: Desk, now: datetime) -> None:
-        self._desk = desk
+    def __init__(self, handler: RequestHandler, now: datetime) -> None:
+        self._handler = handler
         self._now = now
-        self._seen = Round()
-        self._known: Mapping[Digest, Settled] = desk.memory.load()
+        self._seen = TriageResult()
+        self._known: Mapping[Digest, SettledRequest] = handler.memory.load()
         self._nonces = {(s.requester, s.nonce) for s in self._known.values()}
         self._open: Counter[str] = Counter()
-        self._recipes: dict[str, Path | Refusal] = {}
+        self._recipes: dict[str, Path | RefusalReason] = {}
 
-    def round(self) -> Round:
-        found, others = folders(self._desk.store, self._desk.center)
+    def round(self) -> TriageResult:
+        found, others = folders(self._handler.store, self._handler.center)
         fresh = sorted(d for d, folder in found.items() if folder.request and d not in self._known)
         orphans = sum(not folder.request for folder in found.values())
-        self._count(Unanswered.MALFORMED, others + orphans)
-        if self._desk.policy.expires is not None and self._desk.policy.expires <= self._now:
-            self._count(Unanswered.NO_POLICY, len(fresh))
+        self._count(IgnoreReason.MALFORMED, others + orphans)
+        if self._handler.policy.expires <= self._now:
+            self._count(IgnoreReason.NO_POLICY, len(fresh))
             return self._seen
         chosen = _turn(fresh, self._now)
         self._seen.left = len(fresh) - len(chosen)
         cases = [case for digest in chosen if (case := self._case(found[digest])) is not None]
-        cases.sort(key=lambda case: (case.asked.told.requested_on, case.asked.digest))
+        cases.sort(key=lambda case: (case.signed.content.requested_on, case.signed.digest))
         self._go_on([case for case in cases if case.first or case.last])
         self._begin([case for case in cases if not (case.first or case.last)])
-        self._seen.open.sort(key=lambda item: (item.asked.told.requested_on, item.digest))
+        self._seen.open.sort(key=lambda item: (item.signed.content.requested_on, item.digest))
         return self._seen
 
-    def _case(self, folder: Folder) -> _Case | None:
+    def _case(self, folder: Folder) -> _RequestState | None:
         """Read what stands in a folder; None for what is counted and not answered."""
         try:
-            data = self._desk.store.get(request_key(self._desk.center, folder.digest), MAX_RECORD)
-            asked = request_from(data)
+            data = self._handler.store.get(
+                request_key(self._handler.center, folder.digest), MAX_RECORD
+            )
+            signed = request_from(data)
         except UNREADABLE:
-            self._count(Unanswered.MALFORMED)
+            self._count(IgnoreReason.MALFORMED)
             return None
-        if asked.digest != folder.digest:
-            self._count(Unanswered.MALFORMED)
+        if signed.digest != folder.digest:
+            self._count(IgnoreReason.MALFORMED)
             return None
-        signer = signer_of(asked, self._desk.known, self._desk.policy.revoked)
-        if isinstance(signer, Unanswered) and not folder.receipts:
+        signer = signer_of(signed, self._handler.known, self._handler.policy.revoked)
+        if isinstance(signer, IgnoreReason) and not folder.receipts:
             self._count(signer)
             return None
         try:
             first, last = (
-                read_receipt(self._desk, asked, number) if number in folder.receipts else None
+                read_receipt(self._handler, signed, number) if number in folder.receipts else None
                 for number in (FIRST, LAST)
             )
         except UNREADABLE:
-            self._count(Unanswered.BLOCKED)
+            self._count(IgnoreReason.BLOCKED)
             return None
-        doubt = signer if isinstance(signer, Unanswered) else None
-        requester = asked.told.requester if isinstance(signer, Unanswered) else signer.name
-        return _Case(asked=asked, requester=requester, doubt=doubt, first=first, last=last)
+        doubt = signer if isinstance(signer, IgnoreReason) else None
+        requester = signed.content.requester if isinstance(signer, IgnoreReason) else signer.name
+        return _RequestState(
+            signed=signed, requester=requester, doubt=doubt, first=first, last=last
+        )
 
-    def _go_on(self, cases: Sequence[_Case]) -> None:
+    def _go_on(self, cases: Sequence[_RequestState]) -> None:
         """Take up what was accepted, and remember what is settled."""
         for case in cases:
             self._nonces.add(case.nonce)
             if case.final is not None:
-                settled(self._desk, case.asked, case.requester, case.final)
+                settled(self._handler, case.signed, case.requester, case.final)
             elif case.doubt is not None:
-                self._refuse(case, LAST, Refusal.NO_LONGER_KNOWN)
+                self._refuse(case, LAST, RefusalReason.NO_LONGER_KNOWN)
             else:
                 self._resume(case)
 
-    def _begin(self, cases: Sequence[_Case]) -> None:
+    def _begin(self, cases: Sequence[_RequestState]) -> None:
         """Refuse or accept what is new."""
         for case in cases:
-            why = refusal(case.asked, self._situation(case))
+            why = refusal(case.signed, self._situation(case))
             self._nonces.add(case.nonce)
             if why is not None:
                 self._refuse(case, FIRST, why)
                 continue
-            told = self._write(case, FIRST, answer=Answer.ACCEPTED)
-            if told is not None:
-                self._take(case, told)
+            receipt = self._write(case, FIRST, answer=Answer.ACCEPTED)
+            if receipt is not None:
+                self._take(case, receipt)
 
-    def _refuse(self, case: _Case, number: int, why: Refusal) -> None:
-        told = self._write(case, number, answer=Answer.REFUSED, reason=why)
-        if told is not None:
-            self._take(case, told)
+    def _refuse(self, case: _RequestState, number: int, why: RefusalReason) -> None:
+        receipt = self._write(case, number, answer=Answer.REFUSED, reason=why)
+        if receipt is not None:
+            self._take(case, receipt)
 
-    def _take(self, case: _Case, told: Receipt) -> None:
+    def _take(self, case: _RequestState, receipt: Receipt) -> None:
         """Go on from the receipt that stands in the store, whoever wrote it."""
-        if told.answer is Answer.ACCEPTED:
+        if receipt.answer is Answer.ACCEPTED:
             self._resume(case)
         else:
-            served = settled(self._desk, case.asked, case.requester, told)
-            if told.answer is Answer.REFUSED:
+            served = settled(self._handler, case.signed, case.requester, receipt)
+            if receipt.answer is Answer.REFUSED:
                 self._seen.refused.append(served)
 
-    def _resume(self, case: _Case) -> None:
-        recipe = self._recipe(case.asked.told.release)
-        if isinstance(recipe, Refusal):
+    def _resume(self, case: _RequestState) -> None:
+        recipe = self._recipe(case.signed.content.release)
+        if isinstance(recipe, RefusalReason):
             self._refuse(case, LAST, recipe)
             return
         self._open[case.requester] += 1
         self._seen.open.append(
-            OpenRequest(asked=case.asked, requester=case.requester, recipe=recipe)
+            OpenRequest(signed=case.signed, requester=case.requester, recipe=recipe)
         )
 
-    def _write(self, case: _Case, number: int, **told: Any) -> Receipt | None:
+    def _write(self, case: _RequestState, number: int, **fields: Any) -> Receipt | None:
         try:
-            return write_receipt(self._desk, case.asked, number, self._now, **told)
-        except BlockedError:
-            self._count(Unanswered.BLOCKED)
+            return write_receipt(self._handler, case.signed, number, self._now, **fields)
+        except ReceiptConflictError:
+            self._count(IgnoreReason.BLOCKED)
             return None
 
-    def _situation(self, case: _Case) -> Situation:
-        return Situation(
-            center=self._desk.center,
+    def _situation(self, case: _RequestState) -> RequestContext:
+        return RequestContext(
+            center=self._handler.center,
             now=self._now,
             requester=case.requester,
             nonces=self._nonces,
             open=self._open[case.requester],
-            limit=self._desk.limit,
+            limit=self._handler.limit,
             recipe=self._recipe,
         )
 
-    def _recipe(self, release: str) -> Path | Refusal:
+    def _recipe(self, release: str) -> Path | RefusalReason:
         """Return what `recipe_of` does, read once a look."""
         if release not in self._recipes:
-            self._recipes[release] = recipe_of(self._desk, release)
+            self._recipes[release] = recipe_of(self._handler, release)
         return self._recipes[release]
 
-    def _count(self, why: Unanswered, number: int = 1) -> None:
+    def _count(self, why: IgnoreReason, number: int = 1) -> None:
         if number:
             self._seen.unanswered[why] += number
 
