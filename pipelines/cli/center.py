@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import center_option, json_option, print_json
+from pipelines.cli.options import center_option, json_option, print_json, read_center
 from pipelines.cli.service import deploy, down, run, status, up
 
 if TYPE_CHECKING:
@@ -43,10 +43,9 @@ def init(as_json: bool, center_file: Path | None) -> None:
       samebits center init
       samebits center init --center center.yaml
     """
-    from pipelines.center.center import load_center
     from pipelines.services.secrets import make_auth
 
-    center = load_center(center_file)
+    center = read_center(center_file)
     keys = _make(center)
     policy = _policy(center)
     make_auth(center)

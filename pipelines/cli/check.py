@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from builders.core.errors import UsageError
-from pipelines.cli.options import PATH, center_option, json_option, print_json
+from pipelines.cli.options import PATH, center_option, json_option, print_json, read_center
 
 
 @click.command()
@@ -26,7 +26,6 @@ def command(file: Path, as_json: bool, center_file: Path | None) -> None:
     Exit codes: 0 reproduced, by the newest verdict of each center; 1 not; 2 unknown or not checked.
     """
     from builders.core.digest import digest_file
-    from pipelines.center.center import load_center
     from pipelines.evidence.artefacts import known
     from pipelines.storage.opening import open_center_store
 
@@ -34,7 +33,7 @@ def command(file: Path, as_json: bool, center_file: Path | None) -> None:
         digest = digest_file(file)
     except OSError as error:
         raise UsageError(f"{file} cannot be read", got=error.strerror) from error
-    center = load_center(center_file)
+    center = read_center(center_file)
     found = known(open_center_store(center.store, center.home / "outbox"), digest)
     if as_json:
         print_json(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,11 +12,14 @@ import click
 from builders.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipelines.center.center import Center
     from pipelines.verify.session import Session
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+_STORE = "samebits.store"
+"""Key of the address given with `--store`, in the metadata of the command's context."""
 
 
 def json_option(function: Function) -> Function:
@@ -28,30 +30,41 @@ def json_option(function: Function) -> Function:
 
 
 def center_option(function: Function) -> Function:
-    """Add `--center FILE` and `--store ADDRESS`.
-
-    The address goes into the environment, from where every part of this process takes it.
-    """
+    """Add `--center FILE`, and `--store ADDRESS` in place of the store that the file names."""
     stored = click.option(
         "--store",
         metavar="ADDRESS",
         expose_value=False,
-        callback=_use_store,
+        callback=_note_store,
         help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
     )(function)
+    return center_file_option(stored)
+
+
+def center_file_option(function: Function) -> Function:
+    """Add `--center FILE` alone."""
     return click.option(
         "--center",
         "center_file",
         type=PATH,
         metavar="FILE",
         help="The center's file; without it a center `local` below SAMEBITS_HOME.",
-    )(stored)
+    )(function)
 
 
-def _use_store(ctx: click.Context, parameter: click.Parameter, address: str | None) -> None:
-    del ctx, parameter
-    if address is not None:
-        os.environ["SAMEBITS_STORE"] = address
+def _note_store(ctx: click.Context, parameter: click.Parameter, address: str | None) -> None:
+    del parameter
+    ctx.meta[_STORE] = address
+
+
+def read_center(center_file: Path | None) -> Center:
+    """Return the center in `center_file`, by default the center `local`, with the given store.
+
+    Raises `RecipeError` for a bad center file.
+    """
+    from pipelines.center.center import load_center
+
+    return load_center(center_file, store=click.get_current_context().meta.get(_STORE))
 
 
 def open_session(center_file: Path | None) -> Session:
@@ -59,10 +72,9 @@ def open_session(center_file: Path | None) -> Session:
 
     Raises `RecipeError` for a bad center file.
     """
-    from pipelines.center.center import load_center
     from pipelines.verify.session import Session
 
-    return Session(load_center(center_file))
+    return Session(read_center(center_file))
 
 
 def confirm(question: str) -> bool:

@@ -13,10 +13,12 @@ import click
 from builders.core.errors import UsageError
 from pipelines.cli.options import (
     PATH,
+    center_file_option,
     center_option,
     json_option,
     open_session,
     print_json,
+    read_center,
 )
 
 
@@ -27,7 +29,7 @@ def run() -> None:
 
 @run.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@center_option
+@center_file_option
 def server(host: str, center_file: Path | None) -> None:
     """Run the center's own Prefect server, at the port in its file.
 
@@ -37,15 +39,14 @@ def server(host: str, center_file: Path | None) -> None:
     Example:
       samebits center run server --center infra/centers/europe.yaml
     """
-    from pipelines.center.center import load_center
     from pipelines.services.foreground import run_server
 
-    run_server(load_center(center_file), host=host)
+    run_server(read_center(center_file), host=host)
 
 
 @run.command()
 @click.option("--number", default=1, show_default=True, help="Which worker of this host it is.")
-@center_option
+@center_file_option
 def worker(number: int, center_file: Path | None) -> None:
     """Run a worker, which rebuilds what nights and requests ask for.
 
@@ -55,10 +56,9 @@ def worker(number: int, center_file: Path | None) -> None:
     Example:
       samebits center run worker --center infra/centers/europe.yaml
     """
-    from pipelines.center.center import load_center
     from pipelines.services.foreground import run_worker
 
-    run_worker(load_center(center_file), number=number)
+    run_worker(read_center(center_file), number=number)
 
 
 @run.command()
@@ -157,7 +157,7 @@ def _gid(name: str) -> int:
 
 @click.command()
 @json_option
-@center_option
+@center_file_option
 def up(as_json: bool, center_file: Path | None) -> None:
     """Start the services of a center on this machine, and return when the center answers.
 
@@ -170,10 +170,9 @@ def up(as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits center up --center infra/centers/europe.yaml
     """
-    from pipelines.center.center import load_center
     from pipelines.services.supervisor import up as start
 
-    center = load_center(center_file)
+    center = read_center(center_file)
     running = start(center, lambda what: click.echo(f"starting {what}", err=True))
     if as_json:
         found = {"url": running.url, "processes": running.pids}
@@ -186,7 +185,7 @@ def up(as_json: bool, center_file: Path | None) -> None:
 
 @click.command()
 @json_option
-@center_option
+@center_file_option
 def down(as_json: bool, center_file: Path | None) -> None:
     """Stop what `up` started, and nothing else.
 
@@ -197,10 +196,9 @@ def down(as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits center down --center infra/centers/europe.yaml
     """
-    from pipelines.center.center import load_center
     from pipelines.services.supervisor import down as stop
 
-    center = load_center(center_file)
+    center = read_center(center_file)
     stopped = stop(center, lambda what: click.echo(f"stopping {what}", err=True))
     if as_json:
         print_json({"center": center.id, "stopped": list(stopped)})
@@ -237,7 +235,7 @@ def status(as_json: bool, center_file: Path | None) -> None:
 
 @click.command()
 @json_option
-@center_option
+@center_file_option
 def deploy(as_json: bool, center_file: Path | None) -> None:
     """Make the work pool and the deployments in Prefect, or bring them up to date.
 
@@ -245,10 +243,9 @@ def deploy(as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits center deploy --center infra/centers/europe.yaml
     """
-    from pipelines.center.center import load_center
     from pipelines.services.deployments import apply_deployments
 
-    center = load_center(center_file)
+    center = read_center(center_file)
     made = apply_deployments(center)
     if as_json:
         print_json({"center": center.id, "deployments": list(made)})

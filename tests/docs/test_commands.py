@@ -70,7 +70,6 @@ def typed(line: Line) -> str:
 def test_every_command_line_is_one_that_the_command_takes(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SAMEBITS_STORE", "")  # `--store` sets it
     faults: list[str] = []
     for line in lines(page):
         try:
