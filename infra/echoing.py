@@ -18,8 +18,8 @@ from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.center.center import load_center
+from pipelines.center.keys import center_key
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.signer.local import center_key
 from pipelines.storage.names import REPORT
 from pipelines.verify.judging import shipped_want
 from pipelines.verify.session import Session

@@ -46,6 +46,9 @@ def seal_files(paths: Iterable[Path], *, center: str, run: str) -> Seal:
         SealedFile(name=path.name, size=path.stat().st_size, hmac=keyed_digest(key, path))
         for path in sorted(paths, key=lambda p: p.name)
     )
-    return Seal(
-        digest=Digest.of(canonical_json([f.model_dump(mode="json") for f in files])), files=files
-    )
+    return Seal(digest=seal_digest(files), files=files)
+
+
+def seal_digest(files: Iterable[SealedFile]) -> Digest:
+    """Return the seal over its lines, which are sorted by name."""
+    return Digest.of(canonical_json([file.model_dump(mode="json") for file in files]))

@@ -101,10 +101,15 @@ def digest_file(path: Path) -> Digest:
 
 def keyed_digest(key: bytes, path: Path) -> Digest:
     """HMAC-SHA256 (RFC 2104) of the file at `path`."""
-    mac = hmac.new(key, digestmod=hashlib.sha256)
     with path.open("rb") as stream:
-        for piece in chunks(stream):
-            mac.update(piece)
+        return keyed_digest_stream(key, stream)
+
+
+def keyed_digest_stream(key: bytes, stream: BinaryIO) -> Digest:
+    """HMAC-SHA256 (RFC 2104) of all that is left in `stream`."""
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    for piece in chunks(stream):
+        mac.update(piece)
     return Digest(mac.hexdigest())
 
 

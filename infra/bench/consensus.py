@@ -1,4 +1,4 @@
-"""How long the consensus over many releases takes, and whether its memory grows with them."""
+"""How long the consensus over many releases takes, and whether its cache grows with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ import click
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
-from pipelines.consensus import OwnCenter, Source, consensus_of, gather
+from pipelines.consensus import (
+    OwnCenter,
+    Source,
+    StatementReader,
+    consensus_of,
+    read_release,
+)
 from pipelines.evidence.release import ReleaseName
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, Policy, PolicyCenter, PolicyRules
 from pipelines.storage.directory import DirectoryStore
@@ -71,33 +77,37 @@ def make(root: Path, releases: int) -> None:
         (root / f"{center}.log").write_text("\n".join(lines))
 
 
+class _Logs:
+    """What the files of `make` tell of the logs; a `LogLookup`."""
+
+    def __init__(self, root: Path) -> None:
+        self._indexes: dict[str, dict[bytes, int]] = {c: {} for c in CENTERS}
+        self._about: dict[str, dict[str, set[Digest]]] = {c: defaultdict(set) for c in CENTERS}
+        for c in CENTERS:
+            for number, line in enumerate((root / f"{c}.log").read_text().splitlines()):
+                pae, _, release = line.partition("\t")
+                self._indexes[c][bytes.fromhex(pae)] = number
+                if release:
+                    self._about[c][release].add(Digest(pae))
+
+    def index_of(self, center: str, pae: Digest) -> int | None:
+        return self._indexes[center].get(bytes.fromhex(pae.hex))
+
+    def statements_about(self, center: str, release: str) -> set[Digest]:
+        return self._about[center].get(release, set())
+
+
 def join_all(root: Path, releases: int) -> dict[str, int]:
     """Join the first `releases` releases as the first center; returns how many end how."""
     policy = _policy()
     sources = [Source(center=c, store=DirectoryStore(root / c)) for c in CENTERS]
     own = OwnCenter(id=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
-    logs: dict[str, dict[bytes, int]] = {c: {} for c in CENTERS}
-    about: dict[str, dict[str, set[Digest]]] = {c: defaultdict(set) for c in CENTERS}
-    for c in CENTERS:
-        for number, line in enumerate((root / f"{c}.log").read_text().splitlines()):
-            pae, _, told = line.partition("\t")
-            logs[c][bytes.fromhex(pae)] = number
-            if told:
-                about[c][told].add(Digest(pae))
-
-    def index_of(center: str, pae: Digest) -> int | None:
-        return logs[center].get(bytes.fromhex(pae.hex))
-
-    def logged(center: str, release: str) -> set[Digest]:
-        return about[center].get(release, set())
-
+    reader = StatementReader(policy=policy, logs=_Logs(root))
     counts: dict[str, int] = {}
     for number in range(releases):
         release = ReleaseName.parse(_run(CENTERS[0], number).release)
-        gathered = gather(
-            release, sources, policy=policy, index_of=index_of, logged=logged, own=own
-        )
-        for one in consensus_of(gathered, policy.consensus, own=own.id).artefacts:
+        read = read_release(release, sources, reader, own)
+        for one in consensus_of(read, policy.consensus, own=own.id).artefacts:
             counts[one.result] = counts.get(one.result, 0) + 1
     return counts
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from pipelines.center.center import LOCAL, Center
 from pipelines.center.local_policy import local_policy_file, make_local_policy
-from pipelines.consensus.silence import Asked
-from pipelines.consensus.verified import Source
+from pipelines.consensus.source import CircuitBreaker, Source
 from pipelines.consensus.view import ConsensusView
 from pipelines.policy import load_policy, read_signed
 from pipelines.storage.opening import open_store
@@ -31,7 +30,10 @@ def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
         verifier_id=center.verifier_id,
         store=store,
         policy=signed,
-        peers=tuple(Source(center=p.id, store=Asked(open_store(p.store))) for p in center.peers),
+        peers=tuple(
+            Source(center=peer.id, store=CircuitBreaker(open_store(peer.store)))
+            for peer in center.peers
+        ),
         recipes=center.recipes,
     )
 

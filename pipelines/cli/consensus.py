@@ -11,8 +11,7 @@ import click
 from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
-    from pipelines.consensus import Consensus, ReleaseConsensus
-    from pipelines.consensus.result import Voice
+    from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
     from pipelines.evidence.statements.statement import DigestSet
 
 _COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
@@ -85,28 +84,28 @@ def _show(found: ReleaseConsensus) -> None:
         _show_artefact(one)
     if not found.artefacts:
         click.echo("  nothing is known of it")
-    for out in found.counted_out:
-        click.echo(f"  not counted: {out}")
+    for excluded in found.excluded:
+        click.echo(f"  not counted: {excluded}")
 
 
 def _show_artefact(one: Consensus) -> None:
     result = click.style(f"{one.result:<16}", fg=_COLORS.get(one.result, "red"))
-    click.echo(f"  {result} {one.question.artefact}")
+    click.echo(f"  {result} {one.subject.artefact}")
     rules = one.rules
     click.echo(
         f"{'':19}{len(one.matched)} of {rules.k} operators match, in {len(one.regions)} of "
         f"{rules.regions} regions; work proof: {one.work_proof}"
     )
-    for voice in one.voices:
-        click.echo(f"{'':19}- {voice.operator}: {_said(voice)}")
-    for out in one.counted_out:
-        click.echo(f"{'':19}- not counted: {out}")
+    for operator in one.operators:
+        click.echo(f"{'':19}- {operator.operator}: {_details(operator)}")
+    for excluded in one.excluded:
+        click.echo(f"{'':19}- not counted: {excluded}")
     for alarm in one.alarms:
         click.secho(f"{'':19}! {alarm}", fg="red")
 
 
-def _said(voice: Voice) -> str:
-    made = voice.made
-    built = f" sha256 {made.sha256 or made.hmac_sha256}" if made and voice.dissents else ""
-    where = ", ".join(f"{p.place.center} ({p.place.region}) {p.run}" for p in voice.newest)
-    return f"{voice.stand}{built}, {where}"
+def _details(found: OperatorFinding) -> str:
+    digests = found.built if found.dissents else None
+    built = f" sha256 {digests.sha256 or digests.hmac_sha256}" if digests else ""
+    where = ", ".join(f"{f.center.id} ({f.center.region}) {f.run}" for f in found.newest)
+    return f"{found.conclusion}{built}, {where}"

@@ -1,26 +1,44 @@
-"""The findings of the centers joined: what they together say of each shipped file."""
+"""Consensus: joins the signed findings of independent centers into one result per artefact.
 
-from pipelines.consensus.gather import Gathered, ReleaseConsensus, consensus_of, gather
+May import the policy, the log, evidence, storage and the judge's values.
+"""
+
+from pipelines.consensus.center_finding import (
+    CenterFinding,
+    CenterInfo,
+    Excluded,
+    ExclusionReason,
+    StatementRef,
+)
 from pipelines.consensus.join import join
-from pipelines.consensus.position import CountedOut, Place, Position, Why
-from pipelines.consensus.proofs import OwnCenter
-from pipelines.consensus.result import Consensus, Question, Result
-from pipelines.consensus.verified import IndexOf, Source
+from pipelines.consensus.release_consensus import (
+    ReleaseConsensus,
+    ReleaseFindings,
+    consensus_of,
+    read_release,
+)
+from pipelines.consensus.result import Consensus, ConsensusSubject, OperatorFinding, Result
+from pipelines.consensus.source import Source
+from pipelines.consensus.statement_reader import LogLookup, StatementReader
+from pipelines.consensus.work_proofs import OwnCenter
 
 __all__ = [
+    "CenterFinding",
+    "CenterInfo",
     "Consensus",
-    "CountedOut",
-    "Gathered",
-    "IndexOf",
+    "ConsensusSubject",
+    "Excluded",
+    "ExclusionReason",
+    "LogLookup",
+    "OperatorFinding",
     "OwnCenter",
-    "Place",
-    "Position",
-    "Question",
     "ReleaseConsensus",
+    "ReleaseFindings",
     "Result",
     "Source",
-    "Why",
+    "StatementReader",
+    "StatementRef",
     "consensus_of",
-    "gather",
     "join",
+    "read_release",
 ]

@@ -1,11 +1,12 @@
 """The findings of the centers joined into one result for one artefact: a pure function.
 
-Of each operator counts what its centers newly say for the claim, by the order of their logs. One
-that contradicts itself (two centers, or two statements for the same claim, with other bytes; a
-build that it found to be nondeterministic; a verdict that its own digests do not bear out) counts
-as dissent, and agrees with nobody. The result is the first of these that holds:
+For each operator the newest findings of its centers for the claim count, by the order of their
+logs. An operator that contradicts itself counts as dissent, and agrees with no other: two centers,
+or two statements, that found other bytes for the same claim; a build that it found to be
+nondeterministic; a verdict that its own digests do not support. The result is the first of these
+that holds:
 
-1. NOT_CHECKED: nobody says anything of the bytes, and nobody found that they cannot be built.
+1. NOT_CHECKED: no finding says anything about the bytes, or that they cannot be built.
 2. UNBUILDABLE: nobody has built, and somebody found that it cannot be done.
 3. SUSPECT: at least k operators built the same bytes (or all no such file), not the shipped ones.
 4. SPLIT: some match, and some dissent.
@@ -15,9 +16,9 @@ as dissent, and agrees with nobody. The result is the first of these that holds:
 
 Absence counts neither way. Only equal claims, and equal published digests, are joined. A match does
 not count without its proof of work (unless there can be none, `work_proof: none`), nor when its key
-is the key of two operators; a mismatch counts without. Where k is less than one nothing matches
-enough, and one that differs is enough to suspect. Whatever does not count is in the result, with
-the reason.
+is the key of two operators; a mismatch counts without. With k below one nothing is confirmed, and
+one mismatch is enough for SUSPECT. Everything that does not count is in the result, with the
+reason.
 """
 
 from __future__ import annotations
@@ -25,173 +26,173 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
 
-from pipelines.consensus.alarms import alarms_of, newest_by_center, served
-from pipelines.consensus.answer import BUILT, Answer, Stand, answer_of
-from pipelines.consensus.position import CountedOut, Position, Why
-from pipelines.consensus.result import Consensus, Question, Result, Voice
+from pipelines.consensus.center_finding import (
+    CenterFinding,
+    Excluded,
+    ExclusionReason,
+    newest_findings,
+)
+from pipelines.consensus.conclusion import Conclusion, conclusion_of
+from pipelines.consensus.result import Consensus, ConsensusSubject, OperatorFinding, Result
+from pipelines.consensus.served import served_file_alarms, served_files
 from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.policy import ConsensusRules
 
-if TYPE_CHECKING:
-    from pipelines.policy import ConsensusRules
+_UNPROVED = {
+    Proof.ABSENT: ExclusionReason.WORK_ABSENT,
+    Proof.WRONG: ExclusionReason.WORK_WRONG,
+}
+_NEITHER = {
+    Conclusion.EQUIVALENT: ExclusionReason.EQUIVALENT,
+    Conclusion.SERVED_OTHER: ExclusionReason.SERVED_OTHER,
+}
+_ORDER = tuple(Conclusion)
 
-_UNPROVED = {Proof.ABSENT: Why.WORK_ABSENT, Proof.WRONG: Why.WORK_WRONG}
-_NEITHER = {Stand.EQUIVALENT: Why.EQUIVALENT, Stand.SERVED_OTHER: Why.SERVED_OTHER}
-_ORDER = tuple(Stand)
 
+def join(
+    subject: ConsensusSubject, findings: Iterable[CenterFinding], rules: ConsensusRules
+) -> Consensus:
+    """Return what the operators together found of one artefact, by the rules of this module.
 
-def join(question: Question, positions: Iterable[Position], rules: ConsensusRules) -> Consensus:
-    """Return what the operators together say of one artefact, as this module has it.
-
-    `positions` are about the artefact of that name, under whatever claim and published digest.
+    `findings` are about the artefact of that name, under any claim and published digest.
     """
-    given = tuple(positions)
-    about, out = _about(question, given)
+    given = tuple(findings)
+    about = [f for f in given if subject.is_of(f)]
     shared = _shared_keys(given)
-    by_operator: dict[str, list[Position]] = defaultdict(list)
-    for position in about:
-        by_operator[position.place.operator].append(position)
-    voices = tuple(
-        _voice(operator, said, rules.normalizers, shared)
-        for operator, said in sorted(by_operator.items())
+    by_operator: dict[str, list[CenterFinding]] = defaultdict(list)
+    for finding in about:
+        by_operator[finding.center.operator].append(finding)
+    operators = tuple(
+        _operator_finding(operator, found, rules.normalizers, shared)
+        for operator, found in sorted(by_operator.items())
     )
-    result = _result(voices, rules)
-    seen = served(p for p in given if p.published == question.published)
+    result = _result(operators, rules)
+    served = served_files(f for f in given if f.published == subject.published)
     return Consensus(
-        question=question,
+        subject=subject,
         result=result,
-        passed=_passed(result, voices, rules),
+        passed=_passed(result, operators, rules),
         rules=rules,
-        voices=voices,
-        counted_out=(*out, *(o for voice in voices for o in voice.counted_out)),
-        served=seen,
-        alarms=alarms_of(seen, question.published),
+        operators=operators,
+        excluded=(
+            *_about_others(subject, given, {f.center.id for f in about}),
+            *(excluded for operator in operators for excluded in operator.excluded),
+        ),
+        served=served,
+        alarms=served_file_alarms(served, subject.published),
     )
 
 
-def _about(
-    question: Question, given: tuple[Position, ...]
-) -> tuple[list[Position], list[CountedOut]]:
-    """Return the positions that answer the question, and the newest of each center that do not."""
-    about = [
-        p
-        for p in given
-        if p.claim == question.claim
-        and (p.artefact, p.published) == (question.artefact, question.published)
+def _about_others(
+    subject: ConsensusSubject, given: Iterable[CenterFinding], centers: AbstractSet[str]
+) -> list[Excluded]:
+    """Return the newest finding of each center that has none about the subject, excluded."""
+    others = newest_findings(f for f in given if f.center.id not in centers)
+    return [
+        _excluded(f, ExclusionReason.OTHER_CLAIM, str(f.claim.sha256 or f.claim.hmac_sha256))
+        if f.published == subject.published
+        else _excluded(f, ExclusionReason.OTHER_PUBLISHED, str(f.published))
+        for f in others
     ]
-    heard = {position.place.center for position in about}
-    others = newest_by_center(p for p in given if p.place.center not in heard)
-    out = [
-        _out(
-            p,
-            Why.OTHER_CLAIM if p.published == question.published else Why.OTHER_PUBLISHED,
-            note=str(p.claim.sha256 or p.claim.hmac_sha256)
-            if p.published == question.published
-            else str(p.published),
-        )
-        for _, p in sorted(others.items())
-    ]
-    return about, out
 
 
-def _shared_keys(given: Iterable[Position]) -> frozenset[str]:
+def _shared_keys(findings: Iterable[CenterFinding]) -> frozenset[str]:
     """Return the keys that more than one operator signs with."""
     owners: dict[str, set[str]] = defaultdict(set)
-    for position in given:
-        owners[position.key].add(position.place.operator)
+    for finding in findings:
+        owners[finding.key].add(finding.center.operator)
     return frozenset(key for key, operators in owners.items() if len(operators) > 1)
 
 
-def _voice(
+def _operator_finding(
     operator: str,
-    said: list[Position],
+    findings: list[CenterFinding],
     normalizers: AbstractSet[str],
     shared: AbstractSet[str],
-) -> Voice:
-    """Return what one operator says: that of its centers' newest which comes first in `Stand`."""
-    every = [(p, answer_of(p, normalizers)) for p in said]
-    newest = newest_by_center(said)
-    now = sorted(newest.items())
-    if _contradicts([answer for _, answer in every]):
-        return Voice(
+) -> OperatorFinding:
+    """Return the finding of one operator: of its centers' newest the first by `Conclusion`."""
+    newest = newest_findings(findings)
+    if _contradicts([(f, conclusion_of(f, normalizers)) for f in findings]):
+        return OperatorFinding(
             operator=operator,
-            stand=Stand.DISSENT,
-            made=None,
-            newest=tuple(p for _, p in now),
-            rests_on=tuple(said),
+            conclusion=Conclusion.CONTRADICTORY,
+            built=None,
+            newest=newest,
+            basis=tuple(findings),
         )
-    answers = [(p, a) for p, a in every if newest[p.place.center] is p]
-    first = min((a for _, a in answers), key=lambda a: _ORDER.index(a.stand))
-    matching, out = [], []
-    for position, answer in sorted(answers, key=lambda pair: pair[0].place.center):
-        why = _why_not(position, answer, shared)
-        if why is not None:
-            out.append(_out(position, why))
-        elif answer.stand is Stand.MATCH:
-            matching.append(position)
-    return Voice(
+    concluded = [(f, conclusion_of(f, normalizers)) for f in newest]
+    first, conclusion = min(concluded, key=lambda pair: _ORDER.index(pair[1]))
+    reasons = [(f, c, _exclusion_reason(f, c, shared)) for f, c in concluded]
+    return OperatorFinding(
         operator=operator,
-        stand=first.stand,
-        made=first.made,
-        newest=tuple(p for _, p in now),
-        rests_on=tuple(p for _, p in now),
-        matching=tuple(matching),
-        counted_out=tuple(out),
+        conclusion=conclusion,
+        built=first.built,
+        newest=newest,
+        basis=newest,
+        matching=tuple(f for f, c, reason in reasons if c is Conclusion.MATCH and not reason),
+        excluded=tuple(_excluded(f, reason) for f, _, reason in reasons if reason),
     )
 
 
-def _contradicts(answers: list[Answer]) -> bool:
-    """Say whether an operator ever said two things for one claim, or one that is none.
+def _contradicts(concluded: list[tuple[CenterFinding, Conclusion]]) -> bool:
+    """Return whether an operator ever found two things for one claim, or contradicted itself.
 
-    Over all that it ever said for the claim: nothing is retried into success.
+    All its findings for the claim are taken: a later success takes no earlier one away.
     """
-    judged = [answer for answer in answers if answer.judged]
-    return any(a.stand is Stand.DISSENT for a in judged) or len({a.made for a in judged}) > 1
+    judged = [(f, conclusion) for f, conclusion in concluded if conclusion.judged]
+    if any(conclusion is Conclusion.CONTRADICTORY for _, conclusion in judged):
+        return True
+    return len({f.built for f, _ in judged}) > 1
 
 
-def _why_not(position: Position, answer: Answer, shared: AbstractSet[str]) -> Why | None:
-    """Return why what a center says does not count, or None."""
-    if answer.stand is not Stand.MATCH:
-        return _NEITHER.get(answer.stand)
-    return Why.SHARED_KEY if position.key in shared else _UNPROVED.get(position.work)
+def _exclusion_reason(
+    finding: CenterFinding, conclusion: Conclusion, shared: AbstractSet[str]
+) -> ExclusionReason | None:
+    """Return why the finding of a center does not count, or None."""
+    if conclusion is not Conclusion.MATCH:
+        return _NEITHER.get(conclusion)
+    return ExclusionReason.SHARED_KEY if finding.key in shared else _UNPROVED.get(finding.work)
 
 
-def _result(voices: tuple[Voice, ...], rules: ConsensusRules) -> Result:  # noqa: PLR0911  # the order
+def _result(  # noqa: PLR0911  # the order of the results
+    operators: tuple[OperatorFinding, ...], rules: ConsensusRules
+) -> Result:
     """Return the first result that holds."""
-    stands = {voice.stand for voice in voices}
-    matches = [voice for voice in voices if voice.matching]
-    dissent = [voice for voice in voices if voice.dissents]
-    made = Counter(voice.made for voice in voices if voice.stand is Stand.MISMATCH)
-    if stands <= {Stand.UNCHECKED, Stand.UNTRIED}:
+    conclusions = {o.conclusion for o in operators}
+    matches = [o for o in operators if o.matching]
+    built = Counter(o.built for o in operators if o.conclusion is Conclusion.MISMATCH)
+    if conclusions <= {Conclusion.NOT_CHECKED, Conclusion.NOT_TRIED}:
         return Result.NOT_CHECKED
-    if not stands & BUILT:
+    if conclusions <= {Conclusion.NOT_BUILT, Conclusion.NOT_TRIED}:
         return Result.UNBUILDABLE
-    if max(made.values(), default=0) >= max(rules.k, 1):
+    if max(built.values(), default=0) >= max(rules.k, 1):
         return Result.SUSPECT
-    if matches and dissent:
+    if matches and any(o.dissents for o in operators):
         return Result.SPLIT
     if _enough(matches, rules):
         return Result.CONFIRMED
-    if len(made) > 1 or Stand.DISSENT in stands:
+    if len(built) > 1 or Conclusion.CONTRADICTORY in conclusions:
         return Result.NONDETERMINISTIC
     return Result.PENDING
 
 
-def _enough(matches: list[Voice], rules: ConsensusRules) -> bool:
-    """Say whether those who match are enough to confirm."""
-    regions = {p.place.region for voice in matches for p in voice.matching}
+def _enough(matches: list[OperatorFinding], rules: ConsensusRules) -> bool:
+    """Return whether the operators that match are enough to confirm."""
+    regions = {f.center.region for operator in matches for f in operator.matching}
     return 1 <= rules.k <= len(matches) and len(regions) >= rules.regions
 
 
-def _passed(result: Result, voices: tuple[Voice, ...], rules: ConsensusRules) -> bool | None:
-    """Return what a summary says; over a SPLIT, PASSED only within the dissent that is allowed."""
+def _passed(
+    result: Result, operators: tuple[OperatorFinding, ...], rules: ConsensusRules
+) -> bool | None:
+    """Return what a summary states; over a SPLIT, PASSED only within the allowed dissent."""
     match result:
         case Result.CONFIRMED:
             return True
         case Result.SPLIT:
-            matches = [voice for voice in voices if voice.matching]
-            dissent = sum(voice.dissents for voice in voices)
+            matches = [o for o in operators if o.matching]
+            dissent = sum(o.dissents for o in operators)
             return _enough(matches, rules) and dissent <= rules.max_dissent
         case Result.SUSPECT | Result.NONDETERMINISTIC:
             return False
@@ -199,7 +200,7 @@ def _passed(result: Result, voices: tuple[Voice, ...], rules: ConsensusRules) ->
             return None
 
 
-def _out(position: Position, why: Why, note: str = "") -> CountedOut:
-    return CountedOut(
-        center=position.place.center, why=why, what=position.comparison.name, note=note
+def _excluded(finding: CenterFinding, reason: ExclusionReason, detail: str = "") -> Excluded:
+    return Excluded(
+        center=finding.center.id, reason=reason, record=finding.comparison.name, detail=detail
     )

@@ -1,28 +1,26 @@
-"""What comes out of a join: the result, who said what, and all that does not count."""
+"""What comes out of a join: the result, the finding of each operator, and what does not count."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.errors import EXIT_NOT_CHECKED
-from pipelines.consensus.alarms import Alarm, Served
-from pipelines.consensus.answer import Stand
-from pipelines.consensus.position import Basis, CountedOut, Position
+from pipelines.consensus.center_finding import CenterFinding, Excluded, StatementRef
+from pipelines.consensus.conclusion import Conclusion
+from pipelines.consensus.served import ServedFile, ServedFileAlarm
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
-
-if TYPE_CHECKING:
-    from pipelines.policy import ConsensusRules
+from pipelines.policy import ConsensusRules
 
 EXIT_FAILED = 1
 
 
 class Result(StrEnum):
-    """What the centers together found for one artefact, in the order of asking."""
+    """What the centers together found for one artefact; the first that holds."""
 
     NOT_CHECKED = "NOT_CHECKED"
     UNBUILDABLE = "UNBUILDABLE"
@@ -34,54 +32,62 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """Whether the claim builds the artefact with that published digest."""
+class ConsensusSubject:
+    """What a consensus is about: an artefact with its published digest, and a claim."""
 
     artefact: str
     published: Digest
     claim: DigestSet | None
     """None when no center named a claim: then nothing can be joined."""
 
+    def is_of(self, finding: CenterFinding) -> bool:
+        """Return whether a finding is about this subject."""
+        return (finding.artefact, finding.published, finding.claim) == (
+            self.artefact,
+            self.published,
+            self.claim,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
-class Voice:
-    """What one operator says, in all its centers together."""
+class OperatorFinding:
+    """What one operator found, in all its centers together."""
 
     operator: str
-    stand: Stand
-    made: DigestSet | None
-    newest: tuple[Position, ...]
-    """The newest position of each of its centers."""
-    rests_on: tuple[Position, ...]
-    """`newest`, and of one that contradicts itself all that it said."""
-    matching: tuple[Position, ...] = ()
+    conclusion: Conclusion
+    built: DigestSet | None
+    newest: tuple[CenterFinding, ...]
+    """The newest finding of each of its centers."""
+    basis: tuple[CenterFinding, ...]
+    """`newest`; for an operator that contradicts itself all its findings."""
+    matching: tuple[CenterFinding, ...] = ()
     """Those of `newest` that count as a match."""
-    counted_out: tuple[CountedOut, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
 
     @property
     def dissents(self) -> bool:
         """Whether it is counted against the published bytes."""
-        return self.stand in {Stand.DISSENT, Stand.MISMATCH}
+        return self.conclusion in {Conclusion.CONTRADICTORY, Conclusion.MISMATCH}
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
         return {
             "operator": self.operator,
-            "stand": str(self.stand),
+            "stand": str(self.conclusion),
             "counts_as_match": bool(self.matching),
-            "made": self.made.to_dict() if self.made else None,
+            "made": self.built.to_dict() if self.built else None,
             "centers": [
                 {
-                    "center": p.place.center,
-                    "region": p.place.region,
-                    "run": p.run,
-                    "outcome": str(p.outcome),
-                    "verdict": str(p.verdict),
-                    "work_proof": str(p.work),
-                    "log_index": p.index,
-                    "statement": str(p.comparison.digest),
+                    "center": f.center.id,
+                    "region": f.center.region,
+                    "run": f.run,
+                    "outcome": str(f.outcome),
+                    "verdict": str(f.verdict),
+                    "work_proof": str(f.work),
+                    "log_index": f.index,
+                    "statement": str(f.comparison.digest),
                 }
-                for p in self.newest
+                for f in self.newest
             ],
         }
 
@@ -90,62 +96,62 @@ class Voice:
 class Consensus:
     """The result for one artefact."""
 
-    question: Question
+    subject: ConsensusSubject
     result: Result
     passed: bool | None
-    """Whether a summary says PASSED or FAILED; None where it says nothing."""
+    """Whether a summary states PASSED or FAILED; None where no summary is made."""
     rules: ConsensusRules
-    voices: tuple[Voice, ...]
-    """One for each operator that says anything for the claim, by name."""
-    counted_out: tuple[CountedOut, ...]
-    served: tuple[Served, ...]
-    alarms: tuple[Alarm, ...]
+    operators: tuple[OperatorFinding, ...]
+    """Of each operator that has a finding about the subject, by name."""
+    excluded: tuple[Excluded, ...]
+    served: tuple[ServedFile, ...]
+    alarms: tuple[ServedFileAlarm, ...]
 
     @property
-    def matched(self) -> tuple[Voice, ...]:
+    def matched(self) -> tuple[str, ...]:
         """The operators that match."""
-        return tuple(voice for voice in self.voices if voice.matching)
+        return tuple(o.operator for o in self.operators if o.matching)
 
     @property
-    def dissenting(self) -> tuple[Voice, ...]:
+    def dissenting(self) -> tuple[str, ...]:
         """The operators that are counted against the published bytes."""
-        return tuple(voice for voice in self.voices if voice.dissents)
+        return tuple(o.operator for o in self.operators if o.dissents)
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The regions of the matches that count."""
-        return tuple(sorted({p.place.region for voice in self.voices for p in voice.matching}))
+        return tuple(sorted({f.center.region for o in self.operators for f in o.matching}))
 
     @property
     def work_proof(self) -> Proof:
         """`none` where any match counts without a proof, since there can be none."""
-        works = {p.work for voice in self.matched for p in voice.matching}
+        works = {f.work for o in self.operators for f in o.matching}
         return Proof.PROVED if works == {Proof.PROVED} else Proof.NONE if works else Proof.ABSENT
 
     @property
-    def rests_on(self) -> tuple[Basis, ...]:
+    def evidence(self) -> tuple[StatementRef, ...]:
         """Every statement behind the result, once, by name."""
-        positions = (p for voice in self.voices for p in voice.rests_on)
-        return tuple(sorted({basis for p in positions for basis in p.rests_on}))
+        findings = (f for o in self.operators for f in o.basis)
+        return tuple(sorted({ref for f in findings for ref in f.evidence}))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        claim = self.question.claim
+        subject = self.subject
         return {
-            "artefact": self.question.artefact,
-            "published": str(self.question.published),
-            "claim": claim.to_dict() if claim else None,
+            "artefact": subject.artefact,
+            "published": str(subject.published),
+            "claim": subject.claim.to_dict() if subject.claim else None,
             "consensus": str(self.result),
             "passed": self.passed,
             "k": self.rules.k,
             "minimum_regions": self.rules.regions,
             "max_dissent": self.rules.max_dissent,
-            "matched": [voice.operator for voice in self.matched],
-            "dissenting": [voice.operator for voice in self.dissenting],
+            "matched": list(self.matched),
+            "dissenting": list(self.dissenting),
             "regions": list(self.regions),
             "work_proof": str(self.work_proof),
-            "voices": [voice.to_dict() for voice in self.voices],
-            "counted_out": [out.to_dict() for out in self.counted_out],
+            "voices": [operator.to_dict() for operator in self.operators],
+            "counted_out": [excluded.to_dict() for excluded in self.excluded],
             "served": [s.to_dict() for s in self.served],
             "alarms": [alarm.to_dict() for alarm in self.alarms],
         }

@@ -5,7 +5,7 @@ The signer recomputes what a summary states from the same view before it signs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -14,12 +14,19 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from builders.core.runid import RunId
 from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.consensus.gather import Gathered, ReleaseConsensus, consensus_of, gather
-from pipelines.consensus.logged import LogIndexes
-from pipelines.consensus.proofs import OwnCenter
-from pipelines.consensus.remembered import LogMemory
-from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
-from pipelines.consensus.verified import Source
+from pipelines.consensus.log_cache import LogCache
+from pipelines.consensus.log_index import LogIndex
+from pipelines.consensus.release_consensus import (
+    ReleaseConsensus,
+    ReleaseFindings,
+    consensus_of,
+    read_release,
+)
+from pipelines.consensus.result import Consensus
+from pipelines.consensus.source import Source
+from pipelines.consensus.statement_reader import StatementReader
+from pipelines.consensus.summary_statement import Summarizer, resource_uri, summary
+from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.errors import refused
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName, read_report
@@ -50,25 +57,24 @@ class ConsensusView:
         return (Source(center=self.center, store=self.store), *self.peers)
 
     @property
-    def former_keys(self) -> Iterator[PublicKey]:
+    def former_keys(self) -> tuple[PublicKey, ...]:
         """The center's keys for statements that its policy knows."""
-        for center in self.policy.policy.centers:
-            if center.id == self.center:
-                yield from (key.key for key in center.keys)
+        centers = self.policy.policy.centers
+        return tuple(k.key for c in centers if c.id == self.center for k in c.keys)
 
     @property
     def summarizer(self) -> Summarizer:
         """The center as the author of summaries."""
-        policy = self.policy
+        policy = self.policy.policy
         return Summarizer(
             center=self.center,
             verifier=self.verifier_id,
             version=version("samebits"),
             policy=Reference(
-                uri=f"{NAMESPACE}policy/{policy.policy.version}",
-                digest=DigestSet(sha256=policy.digest),
+                uri=f"{NAMESPACE}policy/{policy.version}",
+                digest=DigestSet(sha256=self.policy.digest),
             ),
-            legal=legal_names(policy.policy),
+            legal={operator.name: operator.legal for operator in policy.operators},
         )
 
 
@@ -76,7 +82,7 @@ class ConsensusView:
 class JoinedRelease:
     """The findings of all centers on one release, and their consensus."""
 
-    gathered: Gathered
+    read: ReleaseFindings
     consensus: ReleaseConsensus
     recipe: LoadedRecipe | None
     """None for a release that this center has no recipe of."""
@@ -87,18 +93,18 @@ class JoinedRelease:
         if self.recipe is not None and self.recipe.recipe.visibility != "private":
             found = {a.name: str(a.shipped.locator) for a in self.recipe.recipe.artefacts}
             locator = found.get(artefact)
-        return resource_uri(self.gathered.release, artefact, locator)
+        return resource_uri(self.read.release, artefact, locator)
 
 
 def read_logs(
-    view: ConsensusView, releases: Iterable[ReleaseName], *, memory: LogMemory | None = None
-) -> LogIndexes:
-    """Return the indexes of the logs of all centers, for `releases`; each log is read once.
+    view: ConsensusView, releases: Iterable[ReleaseName], *, cache: LogCache | None = None
+) -> LogIndex:
+    """Return the index of the logs of all centers, for `releases`; each log is read once.
 
-    With `memory` only the growth of a log since the last call is read.
+    With a `cache` only the growth of a log since the last call is read.
     """
-    stores = {s.center: s.store for s in view.sources}
-    return LogIndexes(stores, view.policy.policy, releases, memory)
+    stores = {source.center: source.store for source in view.sources}
+    return LogIndex(stores, view.policy.policy, releases, cache)
 
 
 def join_release(
@@ -106,71 +112,87 @@ def join_release(
     release: ReleaseName,
     *,
     claim: DigestSet | None = None,
-    logs: LogIndexes | None = None,
+    logs: LogIndex | None = None,
 ) -> JoinedRelease:
-    """Gather the findings of all centers on a release, and join them.
+    """Read the findings of all centers on a release, and join them.
 
     A caller that joins many releases reads the `logs` once for all of them. Raises `StoreError`
     for the center's own store.
     """
     recipe = find_recipe(view.recipes, release)
-    logs = logs or read_logs(view, [release])
-    gathered = gather(
-        release,
-        view.sources,
-        policy=view.policy.policy,
-        index_of=logs,
-        logged=logs.about,
-        own=OwnCenter(id=view.center, store=view.store),
+    reader = StatementReader(
+        policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
     )
+    own = OwnCenter(id=view.center, store=view.store)
+    read = read_release(release, view.sources, reader, own)
     artefacts = recipe.recipe.artefacts if recipe else ()
-    found = consensus_of(
-        gathered,
+    consensus = consensus_of(
+        read,
         rules_for(view, recipe),
         own=view.center,
         claim=claim,
         expected=[(a.name, a.shipped.sha256) for a in artefacts],
     )
-    return JoinedRelease(gathered=gathered, consensus=found, recipe=recipe)
+    return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
+
+
+def summarize(
+    view: ConsensusView,
+    joined: JoinedRelease,
+    consensus: Consensus,
+    number: int,
+    supersedes: Reference | None,
+    *,
+    reviews: int,
+    now: datetime,
+) -> SummaryStatement | None:
+    """Return the summary of the consensus on one artefact; None where it says neither way."""
+    return summary(
+        consensus,
+        joined.read.release,
+        by=view.summarizer,
+        resource=joined.resource(consensus.subject.artefact),
+        reviews=reviews,
+        number=number,
+        supersedes=supersedes,
+        now=now,
+    )
 
 
 def check_summary(
-    view: ConsensusView, statement: SummaryStatement, now: datetime, *, memory: LogMemory
+    view: ConsensusView, statement: SummaryStatement, now: datetime, *, cache: LogCache
 ) -> None:
     """Recompute the consensus that a summary states; raises `RefusedError` when it differs.
 
-    `memory` keeps what was read of logs between calls: one round asks for many summaries.
+    `cache` keeps what was read of logs between calls, since one round asks for many summaries.
     """
     stated = statement.predicate
     release = ReleaseName.parse(stated.consensus.release)
-    logs = read_logs(view, [release], memory=memory)
+    logs = read_logs(view, [release], cache=cache)
     joined = join_release(view, release, claim=stated.consensus.claim, logs=logs)
-    subject = statement.subject[0]
-    for found in joined.consensus.artefacts:
-        question = found.question
-        if (question.artefact, question.published) != (subject.name, subject.digest.sha256):
+    file = statement.subject[0]
+    about = (file.name, file.digest.sha256)
+    for consensus in joined.consensus.artefacts:
+        if (consensus.subject.artefact, consensus.subject.published) != about:
             continue
-        again = summary(
-            found,
-            release,
-            by=view.summarizer,
-            resource=joined.resource(question.artefact),
+        recomputed = summarize(
+            view,
+            joined,
+            consensus,
+            stated.consensus.number,
+            stated.consensus.supersedes,
             reviews=count_reviews_of(view, joined, now),
-            number=stated.consensus.number,
-            supersedes=stated.consensus.supersedes,
             now=stated.time_verified,
         )
-        if again == statement:
+        if recomputed == statement:
             return
         raise refused(
             "summary",
             "the findings of the centers give another result",
             got=f"{stated.verification_result} for {stated.consensus.result}",
-            expected=f"{found.result}",
+            expected=f"{consensus.result}",
         )
-    raise refused(
-        "summary", "no center has a finding on it", got=subject.name, expected="an artefact"
-    )
+    raise refused("summary", "no center has a finding on it", got=file.name, expected="an artefact")
 
 
 def rules_for(view: ConsensusView, recipe: LoadedRecipe | None) -> ConsensusRules:
@@ -195,12 +217,11 @@ def find_recipe(recipes: Path, release: ReleaseName) -> LoadedRecipe | None:
 
 def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> int:
     """Return how many reviewers count for exactly the source and claim of our newest run."""
-    ours = [p for p in joined.gathered.positions if p.place.center == view.center]
-    newest = max(ours, key=lambda p: p.index, default=None)
-    claims = {one.question.claim for one in joined.consensus.artefacts}
+    newest = joined.read.newest_of(view.center)
+    claims = {consensus.subject.claim for consensus in joined.consensus.artefacts}
     if newest is None or joined.recipe is None or newest.claim not in claims:
         return 0
-    name = RunName(release=joined.gathered.release, center=view.center, run=RunId(newest.run))
+    name = RunName(release=joined.read.release, center=view.center, run=RunId(newest.run))
     report = Report.model_validate(read_report(view.store, name, whole=True))
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
     if report.claim is None or not sources:

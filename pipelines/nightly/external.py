@@ -177,13 +177,13 @@ def _joined(found: ReleaseConsensus) -> Iterator[ConsensusResult]:
     for one in found.artefacts:
         yield ConsensusResult(
             release=str(found.release),
-            artefact=one.question.artefact,
+            artefact=one.subject.artefact,
             consensus=str(one.result),
         )
         for alarm in one.alarms:
             yield ConsensusResult(
                 release=str(found.release),
-                artefact=one.question.artefact,
+                artefact=one.subject.artefact,
                 consensus=str(alarm.name),
             )
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from builders.build.reap import ReapReport, reap
 from builders.core.errors import SamebitsError, StoreConflictError
@@ -16,8 +17,8 @@ from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.keys import public_keys
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.logged import LogIndexes
-from pipelines.consensus.publish import (
+from pipelines.consensus.log_index import LogIndex
+from pipelines.consensus.publication import (
     Published,
     publish_crosschecks,
     publish_summary,
@@ -29,6 +30,7 @@ from pipelines.consensus.view import (
     count_reviews_of,
     join_release,
     read_logs,
+    summarize,
 )
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
@@ -97,7 +99,7 @@ def _joined(
     session: Session,
     view: ConsensusView,
     name: ReleaseName,
-    logs: LogIndexes,
+    logs: LogIndex,
     clock: Callable[[], datetime],
 ) -> ReleaseConsensus:
     """Join one release and publish what came of it.
@@ -127,23 +129,22 @@ def publish_joined(
 ) -> tuple[Published, ...]:
     """Sign, store and log cross-checks of the peers' work, and a summary of each artefact."""
     book, sign = session.logbook(), status_signer(session.signer)
-    release = joined.gathered.release
+    release = joined.read.release
     made = list(
-        publish_crosschecks(view.store, joined.gathered, sign=sign, now=now, storing=book.storing)
+        publish_crosschecks(
+            view.store, joined.read.proofs, sign=sign, now=now, storing=book.storing
+        )
     )
     reviews = count_reviews_of(view, joined, now)
     for found in joined.consensus.artefacts:
-        with book.storing(summary_prefix(release, found.question, view.center)):
+        folder = summary_prefix(release, found.subject, view.center)
+        with book.storing(folder):
             one = publish_summary(
                 view.store,
-                release,
-                found,
-                by=view.summarizer,
-                resource=joined.resource(found.question.artefact),
-                reviews=reviews,
+                folder,
+                partial(summarize, view, joined, found, reviews=reviews, now=now),
                 sign=sign,
                 keys=[public_keys(session.center)["statements"], *view.former_keys],
-                now=now,
             )
         made += [one] if one else []
     book.settle(*(one.name for one in made))

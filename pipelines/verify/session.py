@@ -20,7 +20,7 @@ from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, log_key
 from pipelines.center.logbook import Logbook
-from pipelines.consensus.remembered import LogMemory
+from pipelines.consensus.log_cache import LogCache
 from pipelines.consensus.view import ConsensusView, check_summary
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import Policy, load_policy
@@ -50,7 +50,7 @@ class Session:
         self.progress = progress or LogSink()
         self.cancelled = threading.Event()
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._log_memory = LogMemory()
+        self._log_cache = LogCache()
 
     def __enter__(self) -> Self:
         """Return the session."""
@@ -116,7 +116,7 @@ class Session:
 
     def check_summary(self, statement: SummaryStatement, now: datetime) -> None:
         """Recompute the consensus that a summary states; raises `RefusedError` when it differs."""
-        check_summary(self.consensus_view(now), statement, now, memory=self._log_memory)
+        check_summary(self.consensus_view(now), statement, now, cache=self._log_cache)
 
     def logbook(self) -> Logbook:
         """Return the center's log for writing; raises `KeyFileError` without its key."""

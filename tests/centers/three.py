@@ -190,7 +190,7 @@ class Three:
     def echo(self, name: str, product: str, **changes: Any) -> MadeUpRun:
         """Return a run of a center that hashed the public file and built nothing."""
         other = next(n for n in NAMES if n != name)
-        (position,) = self.said(other, product).voices[0].newest
+        (position,) = self.said(other, product).operators[0].newest
         return MadeUpRun(
             **{
                 "center": name,
@@ -245,5 +245,5 @@ class Ahead(datetime):
 
 
 def outs(found: ReleaseConsensus | Consensus) -> set[tuple[str, str]]:
-    """Return who was counted out, and why."""
-    return {(out.center, str(out.why)) for out in found.counted_out}
+    """Return the excluded centers, and the reasons."""
+    return {(excluded.center, str(excluded.reason)) for excluded in found.excluded}

@@ -1,4 +1,4 @@
-"""The table that two centers sit at."""
+"""Two centers under one policy, as a fixture."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.consensus.table import Table, laid
+from tests.consensus.two_centers import TwoCenters, set_up
 
 
 @pytest.fixture
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+def centers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TwoCenters:
     monkeypatch.setenv("SAMEBITS_RECIPES", str(tmp_path / "recipes"))
     monkeypatch.setenv("SAMEBITS_HOME", str(tmp_path / "home"))
-    return laid(tmp_path)
+    return set_up(tmp_path)

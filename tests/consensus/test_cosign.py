@@ -10,19 +10,19 @@ import pytest
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey
-from pipelines.consensus import Question, join
+from pipelines.consensus import ConsensusSubject, join
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.statements.vsa import VSA
 from pipelines.policy import ConsensusRules
-from tests.consensus.people import CLAIM, FILE, match
-from tests.consensus.test_summary import said
+from tests.consensus.findings import CLAIM, FILE, match
+from tests.consensus.test_summaries import said
 from tests.consensus.world import CONTENT
 
 
 def cosign(folder: Path, artefact: bytes, key: MadeUpKey, trusted: MadeUpKey) -> int:
     """Return how cosign ends over a summary of the shipped file, and an artefact."""
     published = Digest.of(CONTENT)
-    question = Question(artefact=FILE, published=published, claim=CLAIM)
+    question = ConsensusSubject(artefact=FILE, published=published, claim=CLAIM)
     built = match("ada").rebuilt
     assert built is not None
     one = match(

@@ -8,20 +8,20 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus import Consensus, Position, Question, Result, join
-from pipelines.consensus.alarms import AlarmName
-from pipelines.consensus.position import Why
+from pipelines.consensus import CenterFinding, Consensus, ConsensusSubject, Result, join
+from pipelines.consensus.center_finding import ExclusionReason
 from pipelines.consensus.result import exit_code_of
+from pipelines.consensus.served import AlarmName
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
-from tests.consensus.people import (
+from tests.consensus.findings import (
     CLAIM,
     FILE,
     OTHER,
     OTHER_CLAIM,
-    QUESTION,
     SHIPPED,
+    SUBJECT,
     TAMPERED,
     cancelled,
     differs,
@@ -39,16 +39,16 @@ from tests.consensus.people import (
 
 
 def joined(
-    *positions: Position, k: int = 2, regions: int = 1, max_dissent: int = 0, allowed: str = ""
+    *positions: CenterFinding, k: int = 2, regions: int = 1, max_dissent: int = 0, allowed: str = ""
 ) -> Consensus:
     rules = ConsensusRules(
         k=k, regions=regions, max_dissent=max_dissent, normalizers=frozenset(allowed.split())
     )
-    return join(QUESTION, positions, rules)
+    return join(SUBJECT, positions, rules)
 
 
-def whys(found: Consensus) -> list[tuple[str, Why]]:
-    return [(out.center, out.why) for out in found.counted_out]
+def reasons(found: Consensus) -> list[tuple[str, ExclusionReason]]:
+    return [(out.center, out.reason) for out in found.excluded]
 
 
 def test_nothing_at_all_is_not_checked() -> None:
@@ -61,7 +61,7 @@ def test_nothing_at_all_is_not_checked() -> None:
 def test_two_of_two_confirm() -> None:
     found = joined(match("ada"), match("bob"))
     assert (found.result, found.passed) == (Result.CONFIRMED, True)
-    assert [voice.operator for voice in found.matched] == ["ada", "bob"]
+    assert list(found.matched) == ["ada", "bob"]
     assert found.work_proof is Proof.PROVED
     assert exit_code_of([found]) == 0
 
@@ -151,7 +151,7 @@ def test_a_build_that_came_out_in_two_ways_is_dissent_and_agrees_with_nobody() -
 
 @pytest.mark.parametrize("older", [differs, missing, equivalent, wavers])
 def test_who_said_something_else_of_the_claim_before_contradicts_itself(
-    older: Callable[..., Position],
+    older: Callable[..., CenterFinding],
 ) -> None:
     found = joined(older("ada", index=3), match("ada", index=9), k=1, allowed="strip-signature")
     assert found.result is Result.NONDETERMINISTIC
@@ -166,19 +166,16 @@ def test_who_once_contradicted_itself_agrees_with_nobody_on_no_file_at_all() -> 
 def test_two_centers_of_one_operator_that_disagree_are_dissent() -> None:
     found = joined(match("ada"), differs("ada", center="ada-2"), match("bob"), k=1)
     assert found.result is Result.SPLIT
-    assert [voice.operator for voice in found.dissenting] == ["ada"]
+    assert list(found.dissenting) == ["ada"]
 
 
 def test_the_newest_by_the_log_counts_and_not_the_newest_by_the_clock() -> None:
-    early = match("ada", index=9, time=QUESTION_TIME.replace(hour=2))
-    late = failed("ada", index=3, time=QUESTION_TIME.replace(hour=3))
+    early = match("ada", index=9, run="20260102T020405Z-0a1b2c3d")
+    late = failed("ada", index=3, run="20260102T030405Z-0a1b2c3d")
     found = joined(late, early, k=1)
     assert found.result is Result.CONFIRMED
-    assert [p.index for p in found.voices[0].newest] == [9]
+    assert [p.index for p in found.operators[0].newest] == [9]
     assert joined(match("ada", index=3), failed("ada", index=9), k=1).result is Result.UNBUILDABLE
-
-
-QUESTION_TIME = match("ada").time
 
 
 def test_what_could_not_be_tried_says_nothing() -> None:
@@ -232,7 +229,10 @@ def test_a_grafted_signature_matches() -> None:
 def test_equivalent_is_never_a_match() -> None:
     found = joined(equivalent("ada"), equivalent("bob"), k=1, allowed="strip-signature")
     assert found.result is Result.PENDING
-    assert whys(found) == [("ada-1", Why.EQUIVALENT), ("bob-1", Why.EQUIVALENT)]
+    assert reasons(found) == [
+        ("ada-1", ExclusionReason.EQUIVALENT),
+        ("bob-1", ExclusionReason.EQUIVALENT),
+    ]
     beside = joined(match("ada"), equivalent("bob"), k=1, allowed="strip-signature")
     assert beside.result is Result.CONFIRMED
 
@@ -246,15 +246,16 @@ def test_equivalent_by_a_normalizer_that_the_policy_does_not_allow_differs() -> 
 
 
 @pytest.mark.parametrize(
-    ("work", "why"), [(Proof.ABSENT, Why.WORK_ABSENT), (Proof.WRONG, Why.WORK_WRONG)]
+    ("work", "why"),
+    [(Proof.ABSENT, ExclusionReason.WORK_ABSENT), (Proof.WRONG, ExclusionReason.WORK_WRONG)],
 )
 def test_a_match_without_its_proof_of_work_is_named_and_does_not_count(
-    work: Proof, why: Why
+    work: Proof, why: ExclusionReason
 ) -> None:
     found = joined(match("ada"), match("echo", work=work))
     assert found.result is Result.PENDING
-    assert whys(found) == [("echo-1", why)]
-    assert [voice.operator for voice in found.matched] == ["ada"]
+    assert reasons(found) == [("echo-1", why)]
+    assert list(found.matched) == ["ada"]
     assert joined(match("echo", work=work), differs("ada"), k=2).result is Result.PENDING
 
 
@@ -273,7 +274,10 @@ def test_a_mismatch_counts_without_a_proof_of_work() -> None:
 def test_one_key_of_two_operators_counts_for_neither() -> None:
     found = joined(match("ada", key="k"), match("bob", key="k"), match("cyd"))
     assert found.result is Result.PENDING
-    assert whys(found) == [("ada-1", Why.SHARED_KEY), ("bob-1", Why.SHARED_KEY)]
+    assert reasons(found) == [
+        ("ada-1", ExclusionReason.SHARED_KEY),
+        ("bob-1", ExclusionReason.SHARED_KEY),
+    ]
     mine = joined(match("ada", key="k"), match("ada", center="ada-2", key="k"), match("bob"))
     assert mine.result is Result.CONFIRMED
 
@@ -297,8 +301,8 @@ def test_a_k_above_the_number_of_operators_is_never_reached() -> None:
 def test_other_claims_are_counted_out_by_name() -> None:
     found = joined(match("ada"), match("bob", claim=OTHER_CLAIM))
     assert found.result is Result.PENDING
-    assert whys(found) == [("bob-1", Why.OTHER_CLAIM)]
-    assert found.counted_out[0].note == str(OTHER_CLAIM.sha256)
+    assert reasons(found) == [("bob-1", ExclusionReason.OTHER_CLAIM)]
+    assert found.excluded[0].detail == str(OTHER_CLAIM.sha256)
 
 
 def test_a_keyed_claim_is_not_the_same_claim() -> None:
@@ -308,18 +312,18 @@ def test_a_keyed_claim_is_not_the_same_claim() -> None:
 
 def test_who_says_that_something_else_was_published_is_counted_out_by_name() -> None:
     found = joined(match("ada"), differs("bob", published=OTHER, served=OTHER))
-    assert whys(found) == [("bob-1", Why.OTHER_PUBLISHED)]
+    assert reasons(found) == [("bob-1", ExclusionReason.OTHER_PUBLISHED)]
     assert (found.result, found.alarms) == (Result.PENDING, ())
 
 
 def test_another_file_is_another_question() -> None:
-    question = Question(artefact="other.deb", published=SHIPPED, claim=CLAIM)
+    question = ConsensusSubject(artefact="other.deb", published=SHIPPED, claim=CLAIM)
     rules = ConsensusRules(k=1)
     assert join(question, [match("ada")], rules).result is Result.NOT_CHECKED
 
 
 def test_without_a_claim_nothing_is_joined() -> None:
-    question = Question(artefact=FILE, published=SHIPPED, claim=None)
+    question = ConsensusSubject(artefact=FILE, published=SHIPPED, claim=None)
     found = join(question, [match("ada")], ConsensusRules(k=1))
     assert found.result is Result.NOT_CHECKED
 
@@ -332,7 +336,7 @@ def test_a_region_that_was_served_another_file_is_an_alarm_whatever_the_result()
         AlarmName.SERVED_DIFFERENTLY,
     ]
     assert str(found.alarms[0]) == f"SHIPPED_MISMATCH: asia (cyd-1) was served {OTHER}"
-    assert whys(found) == [("cyd-1", Why.SERVED_OTHER)]
+    assert reasons(found) == [("cyd-1", ExclusionReason.SERVED_OTHER)]
     assert exit_code_of([found]) == 1
 
 
@@ -357,7 +361,7 @@ def test_what_was_served_is_told_under_any_claim_by_the_newest_that_was_served_a
         match("cyd", index=9),
         served_another("cyd", index=3),
     )
-    assert {s.place.center: s.digest for s in found.served} == {
+    assert {s.center.id: s.digest for s in found.served} == {
         "ada-1": SHIPPED,
         "bob-1": OTHER,
         "cyd-1": SHIPPED,

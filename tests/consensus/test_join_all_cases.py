@@ -1,6 +1,6 @@
 """Every case of up to five operators, against the written order, written down a second time.
 
-The order here is told from the counts alone: it shares no line, table or word with the code.
+The order here is computed from the counts alone; it shares no line or table with the code.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 from pipelines.consensus import join
-from pipelines.consensus.position import Position
+from pipelines.consensus.center_finding import CenterFinding
 from pipelines.policy import ConsensusRules
-from tests.consensus.people import (
-    QUESTION,
-    Saying,
+from tests.consensus.findings import (
+    SUBJECT,
+    MakeFinding,
     cancelled,
     differs,
     differs_otherwise,
@@ -26,7 +26,7 @@ from tests.consensus.people import (
     wavers,
 )
 
-SAYINGS: dict[str, Saying | None] = {
+SAYINGS: dict[str, MakeFinding | None] = {
     "absent": None,
     "match": match,
     "tampered": differs,
@@ -70,7 +70,7 @@ def cases(operators: int) -> Iterator[tuple[str, ...]]:
     return itertools.product(SAYINGS, repeat=operators)
 
 
-def positions(case: tuple[str, ...]) -> list[Position]:
+def positions(case: tuple[str, ...]) -> list[CenterFinding]:
     return [
         TABLE[name, operator]
         for name, operator in zip(case, OPERATORS, strict=False)
@@ -83,7 +83,7 @@ def test_every_case_with_every_k_and_every_allowed_dissent(operators: int) -> No
     for case in cases(operators):
         given = positions(case)
         for k, dissent in itertools.product(range(operators + 2), (0, 1)):
-            found = join(QUESTION, given, ConsensusRules(k=k, max_dissent=dissent))
+            found = join(SUBJECT, given, ConsensusRules(k=k, max_dissent=dissent))
             assert (found.result, found.passed) == oracle(case, k, dissent), (case, k, dissent)
 
 
@@ -93,14 +93,14 @@ def test_every_case_of_five_operators(k: int) -> None:
     for case in itertools.combinations_with_replacement(SAYINGS, 5):
         given = positions(case)
         for dissent in (0, 1, 2):
-            found = join(QUESTION, given, ConsensusRules(k=k, max_dissent=dissent))
+            found = join(SUBJECT, given, ConsensusRules(k=k, max_dissent=dissent))
             assert (found.result, found.passed) == oracle(case, k, dissent), (case, k, dissent)
 
 
 def test_every_ordered_case_of_five_operators_for_a_majority() -> None:
     rules = ConsensusRules(k=3, max_dissent=1)
     for case in cases(5):
-        found = join(QUESTION, positions(case), rules)
+        found = join(SUBJECT, positions(case), rules)
         assert (found.result, found.passed) == oracle(case, 3, 1), case
 
 
@@ -116,17 +116,17 @@ def test_nobody_who_is_absent_changes_anything() -> None:
     for case in cases(3):
         there = tuple(name for name in case if name != "absent")
         rules = ConsensusRules(k=2)
-        alone = join(QUESTION, positions(there), rules)
-        assert join(QUESTION, positions(case), rules).result == alone.result
+        alone = join(SUBJECT, positions(there), rules)
+        assert join(SUBJECT, positions(case), rules).result == alone.result
 
 
 def test_who_says_less_never_makes_it_pass() -> None:
     """Take a match away, and what did not pass does not pass now."""
     rules = ConsensusRules(k=2, max_dissent=1)
     for case in cases(4):
-        if join(QUESTION, positions(case), rules).passed:
+        if join(SUBJECT, positions(case), rules).passed:
             continue
         for place, name in enumerate(case):
             if name == "match":
                 less = (*case[:place], "absent", *case[place + 1 :])
-                assert not join(QUESTION, positions(less), rules).passed
+                assert not join(SUBJECT, positions(less), rules).passed

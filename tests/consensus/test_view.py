@@ -14,7 +14,7 @@ from builders.core.errors import UsageError
 from infra.bench.madeup import MadeUpFile
 from pipelines.center.center import load_center
 from pipelines.cli.consensus import command
-from pipelines.consensus.logged import LogIndexes
+from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.signed import statement_of
@@ -23,18 +23,18 @@ from pipelines.nightly.periodic import join_round, publish_joined
 from pipelines.policy import EMPTY_POLICY, ConsensusRules, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
-from tests.consensus.table import NAMES, Table
+from tests.consensus.two_centers import NAMES, TwoCenters
 from tests.consensus.world import CONTENT, FILE, RELEASE
 
 
-def test_two_centers_confirm_and_sign_and_the_next_supersedes(table: Table) -> None:
+def test_two_centers_confirm_and_sign_and_the_next_supersedes(centers: TwoCenters) -> None:
     for name in NAMES:
-        table.publish(name)
-    code, told = table.run("--publish")
+        centers.publish(name)
+    code, told = centers.run("--publish")
     assert (code, told["artefacts"][0]["consensus"]) == (0, "CONFIRMED")
     assert told["artefacts"][0]["matched"] == ["asia-body", "europe-body"]
     assert len(told["published"]) == 2
-    europe = DirectoryStore(table.root / "europe" / "store")
+    europe = DirectoryStore(centers.root / "europe" / "store")
     statements = [
         statement_of(Envelope.from_bytes(europe.get(name, 1 << 20))) for name in told["published"]
     ]
@@ -44,44 +44,44 @@ def test_two_centers_confirm_and_sign_and_the_next_supersedes(table: Table) -> N
     assert str(cross.predicate.proof) == "proved"
     assert summary.predicate.resource_uri == "pkg:deb/debian/tool@1.0?arch=amd64"
     assert summary.predicate.verified_levels == ("SLSA_BUILD_REPRODUCED",)
-    again = table.run("--publish")
+    again = centers.run("--publish")
     assert (again[0], again[1]["published"]) == (0, [])
-    table.publish("asia", run="20260103T030405Z-00000003")
-    later = table.run("--publish")[1]["published"]
+    centers.publish("asia", run="20260103T030405Z-00000003")
+    later = centers.run("--publish")[1]["published"]
     assert [name.rpartition("/")[2] for name in later if "consensus" in name] == [
         "000002.dsse.json"
     ]
 
 
-def test_what_is_signed_is_logged(table: Table) -> None:
+def test_what_is_signed_is_logged(centers: TwoCenters) -> None:
     for name in NAMES:
-        table.publish(name)
-    _, told = table.run("--publish")
-    view = table.session("europe").consensus_view(datetime.now(UTC))
-    logs = LogIndexes({"europe": view.store}, view.policy.policy)
+        centers.publish(name)
+    _, told = centers.run("--publish")
+    view = centers.session("europe").consensus_view(datetime.now(UTC))
+    logs = LogIndex({"europe": view.store}, view.policy.policy)
     for name in told["published"]:
         envelope = Envelope.from_bytes(view.store.get(name, 1 << 20))
-        assert logs("europe", envelope.digest()) is not None
+        assert logs.index_of("europe", envelope.digest()) is not None
 
 
-def test_a_round_that_takes_long_signs_every_summary_at_its_own_moment(table: Table) -> None:
+def test_a_round_that_takes_long_signs_every_summary_at_its_own_moment(centers: TwoCenters) -> None:
     """A signer takes nothing that is older than some minutes, and a round may be."""
     for name in NAMES:
-        table.publish(name)
+        centers.publish(name)
     began = iter([datetime.now(UTC) - timedelta(minutes=10)])
     found = join_round(
-        table.session("europe"), [str(RELEASE)], clock=lambda: next(began, datetime.now(UTC))
+        centers.session("europe"), [str(RELEASE)], clock=lambda: next(began, datetime.now(UTC))
     )
     assert found.failed == ()
     assert [one.exit_code for one in found.joined] == [0]
 
 
-def test_the_cross_checks_of_both_convince_a_third(table: Table) -> None:
+def test_the_cross_checks_of_both_convince_a_third(centers: TwoCenters) -> None:
     for name in NAMES:
-        table.publish(name)
+        centers.publish(name)
     for name in NAMES:
-        table.run("--publish", center=name)
-    third = table.root / "third.yaml"
+        centers.run("--publish", center=name)
+    third = centers.root / "third.yaml"
     third.write_text(
         "schema: samebits/center/v1\nid: third\nhome: third\npolicy: policy.dsse.json\n"
         "peers: [{id: europe, store: europe/store}, {id: asia, store: asia/store}]\n"
@@ -92,90 +92,90 @@ def test_the_cross_checks_of_both_convince_a_third(table: Table) -> None:
     assert "third: unknown-center" in done.output
 
 
-def test_a_peer_that_built_other_bytes_fails_the_release(table: Table) -> None:
-    table.publish("europe")
-    table.publish("asia", files={FILE: MadeUpFile.different(CONTENT, b"other bytes")})
-    code, told = table.run("--publish")
+def test_a_peer_that_built_other_bytes_fails_the_release(centers: TwoCenters) -> None:
+    centers.publish("europe")
+    centers.publish("asia", files={FILE: MadeUpFile.different(CONTENT, b"other bytes")})
+    code, told = centers.run("--publish")
     assert (code, told["artefacts"][0]["consensus"]) == (1, "SPLIT")
-    europe = DirectoryStore(table.root / "europe" / "store")
+    europe = DirectoryStore(centers.root / "europe" / "store")
     summaries = [n for n in told["published"] if n.startswith("public/consensus")]
     statement = statement_of(Envelope.from_bytes(europe.get(summaries[0], 1 << 20)))
     assert isinstance(statement, SummaryStatement)
     assert str(statement.predicate.verification_result) == "FAILED"
 
 
-def test_people_are_told_who_was_served_another_file(table: Table) -> None:
+def test_people_are_told_who_was_served_another_file(centers: TwoCenters) -> None:
     from builders.core.enums import Verdict
 
-    table.publish("europe")
+    centers.publish("europe")
     replaced = MadeUpFile(
         published=CONTENT, served=b"replaced", built=CONTENT, verdict=Verdict.SHIPPED_MISMATCH
     )
-    table.publish("asia", files={FILE: replaced})
-    done = CliRunner().invoke(command, [str(RELEASE), "--center", str(table.file("europe"))])
+    centers.publish("asia", files={FILE: replaced})
+    done = CliRunner().invoke(command, [str(RELEASE), "--center", str(centers.file("europe"))])
     assert done.exit_code == 1
     assert "! SHIPPED_MISMATCH: asia (asia) was served" in done.output
     assert "not counted: asia: served-another-file" in done.output
 
 
-def test_a_release_that_nobody_speaks_of_is_not_checked(table: Table) -> None:
-    code, told = table.run()
+def test_a_release_that_nobody_speaks_of_is_not_checked(centers: TwoCenters) -> None:
+    code, told = centers.run()
     assert (code, [a["consensus"] for a in told["artefacts"]]) == (2, ["NOT_CHECKED"])
 
 
-def test_without_a_recipe_the_strictest_rules_hold(table: Table) -> None:
+def test_without_a_recipe_the_strictest_rules_hold(centers: TwoCenters) -> None:
     from builders.core.enums import Kind
     from pipelines.consensus.view import rules_for
 
-    view = table.session("europe").consensus_view(datetime.now(UTC))
+    view = centers.session("europe").consensus_view(datetime.now(UTC))
     kinds = {Kind.RULESET: ConsensusRules(k=3, regions=2)}
     policy = replace(EMPTY_POLICY, consensus=PolicyRules(k=1, max_dissent=1, kinds=kinds))
     odd = replace(view, policy=replace(view.policy, policy=policy))
     assert rules_for(odd, None) == ConsensusRules(k=3, regions=2, max_dissent=0)
 
 
-def test_a_center_file_whose_key_is_missing_cannot_publish(table: Table) -> None:
+def test_a_center_file_whose_key_is_missing_cannot_publish(centers: TwoCenters) -> None:
     for name in NAMES:
-        table.publish(name)
-    (table.root / "europe" / "keys" / "statements.key").unlink()
-    view = table.session("europe").consensus_view(datetime.now(UTC))
+        centers.publish(name)
+    (centers.root / "europe" / "keys" / "statements.key").unlink()
+    view = centers.session("europe").consensus_view(datetime.now(UTC))
     joined = join_release(view, RELEASE)
     from pipelines.evidence.errors import KeyFileError
 
     with pytest.raises(KeyFileError):
-        publish_joined(table.session("europe"), view, joined, datetime.now(UTC))
+        publish_joined(centers.session("europe"), view, joined, datetime.now(UTC))
 
 
-def test_a_center_without_a_policy_joins_nothing(table: Table, tmp_path: Path) -> None:
+def test_a_center_without_a_policy_joins_nothing(centers: TwoCenters, tmp_path: Path) -> None:
     alone = tmp_path / "alone.yaml"
     alone.write_text("schema: samebits/center/v1\nid: alone\nhome: alone\n")
     with pytest.raises(UsageError, match="has no policy"):
         Session(load_center(alone)).consensus_view(datetime.now(UTC))
 
 
-def test_the_implicit_center_makes_its_own_policy(table: Table) -> None:
+def test_the_implicit_center_makes_its_own_policy(centers: TwoCenters) -> None:
     view = Session(load_center(None)).consensus_view(datetime.now(UTC))
     assert [c.id for c in view.policy.policy.centers] == ["local"]
     found = join_release(view, RELEASE).consensus
     assert found.exit_code == 2
 
 
-def test_a_recipe_of_another_release_under_this_name_is_refused(table: Table) -> None:
-    recipe = table.root / "recipes/releases/acme/tool/1.0.yaml"
+def test_a_recipe_of_another_release_under_this_name_is_refused(centers: TwoCenters) -> None:
+    recipe = centers.root / "recipes/releases/acme/tool/1.0.yaml"
     recipe.write_text(recipe.read_text().replace('"1.0"', '"2.0"'))
-    view = table.session("europe").consensus_view(datetime.now(UTC))
+    view = centers.session("europe").consensus_view(datetime.now(UTC))
     with pytest.raises(UsageError, match="another release"):
         join_release(view, RELEASE)
 
 
 @pytest.mark.parametrize("claim", ["x", "A" * 64])
-def test_a_claim_that_is_none_is_refused(table: Table, claim: str) -> None:
+def test_a_claim_that_is_none_is_refused(centers: TwoCenters, claim: str) -> None:
     done = CliRunner().invoke(command, [str(RELEASE), "--claim", claim])
     assert isinstance(done.exception, UsageError)
 
 
-def test_another_claim_can_be_asked_about(table: Table) -> None:
+def test_another_claim_can_be_asked_about(centers: TwoCenters) -> None:
     for name in NAMES:
-        table.publish(name)
-    _, told = table.run("--claim", str(Digest.of(b"another claim")))
+        centers.publish(name)
+    _, told = centers.run("--claim", str(Digest.of(b"another claim")))
     assert [a["consensus"] for a in told["artefacts"]] == ["NOT_CHECKED"]

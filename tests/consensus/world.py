@@ -8,7 +8,15 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
-from pipelines.consensus import Gathered, OwnCenter, ReleaseConsensus, Source, consensus_of, gather
+from pipelines.consensus import (
+    OwnCenter,
+    ReleaseConsensus,
+    ReleaseFindings,
+    Source,
+    StatementReader,
+    consensus_of,
+    read_release,
+)
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements import Statement
@@ -95,7 +103,7 @@ class Site:
 
 
 class World:
-    """Centers that know each other by one policy."""
+    """Centers that know each other by one policy, and where their logs have statements."""
 
     def __init__(self, *operators: str) -> None:
         self.sites = {
@@ -138,29 +146,27 @@ class World:
         log = self.sites[center].log
         return log.index(pae) if pae in log else None
 
-    def logged(self, center: str, release: str) -> set[Digest]:
+    def statements_about(self, center: str, release: str) -> set[Digest]:
         return self.sites[center].about if release == str(RELEASE) else set()
 
-    def gather(self, own: str | None = "ada-1", *, also: tuple[Source, ...] = ()) -> Gathered:
+    @property
+    def reader(self) -> StatementReader:
+        return StatementReader(policy=self.policy, logs=self)
+
+    def read(self, own: str | None = "ada-1", *, also: tuple[Source, ...] = ()) -> ReleaseFindings:
         sources = [Source(center=site.id, store=site.store) for site in self.sites.values()]
-        return gather(
-            RELEASE,
-            [*sources, *also],
-            policy=self.policy,
-            index_of=self.index_of,
-            logged=self.logged,
-            own=OwnCenter(id=own, store=self.sites[own].store) if own else None,
-        )
+        center = OwnCenter(id=own, store=self.sites[own].store) if own else None
+        return read_release(RELEASE, [*sources, *also], self.reader, center)
 
     def consensus(self, own: str | None = "ada-1", **changes: Any) -> ReleaseConsensus:
-        return consensus_of(self.gather(own), self.rules, own=own, **changes)
+        return consensus_of(self.read(own), self.rules, own=own, **changes)
 
     def result(self, own: str | None = "ada-1") -> str:
         (found,) = self.consensus(own).artefacts
         return str(found.result)
 
 
-def whys(found: ReleaseConsensus) -> set[tuple[str, str]]:
-    """Return who was counted out and why, before the join and in it."""
-    every = [*found.counted_out, *(o for one in found.artefacts for o in one.counted_out)]
-    return {(out.center, str(out.why)) for out in every}
+def reasons(found: ReleaseConsensus) -> set[tuple[str, str]]:
+    """Return the excluded centers and the reasons, before the join and in it."""
+    every = [*found.excluded, *(e for one in found.artefacts for e in one.excluded)]
+    return {(excluded.center, str(excluded.reason)) for excluded in every}

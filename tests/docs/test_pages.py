@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus import Result
-from pipelines.consensus.position import Why as CountedOutWhy
+from pipelines.consensus import ExclusionReason, Result
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.finding import CauseName, ExplanationStatus
 from pipelines.nightly.record import AlarmKind
@@ -73,7 +72,7 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [Outcome, Verdict, Ground, CauseName, ExplanationStatus, Result, CountedOutWhy],
+    [Outcome, Verdict, Ground, CauseName, ExplanationStatus, Result, ExclusionReason],
     ids=lambda values: f"{values.__module__}.{values.__name__}",
 )
 def test_the_results_page_explains_every_value(values: type[Outcome]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,8 @@ from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError
 from infra.bench.madeup import MadeUpFile
 from pipelines.consensus import Consensus, join
-from pipelines.consensus.publish import Published, publish_summary, summary_prefix
-from pipelines.consensus.summary import Summarizer, legal_names, resource_uri, summary
+from pipelines.consensus.publication import Published, publish_summary, summary_prefix
+from pipelines.consensus.summary_statement import Summarizer, resource_uri, summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.release import ReleaseName
@@ -24,13 +25,13 @@ from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.statements.vsa import EXTENSION, Reference
 from pipelines.policy import ConsensusRules
 from pipelines.storage.store import DamagedError
-from tests.consensus.people import (
+from tests.consensus.findings import (
     CLAIM,
     FILE,
     NOW,
-    QUESTION,
     SHIPPED,
-    Saying,
+    SUBJECT,
+    MakeFinding,
     cancelled,
     differs,
     differs_otherwise,
@@ -55,7 +56,7 @@ PURL = "pkg:deb/acme/tool@1.0?arch=amd64"
 
 
 def joined(*sayings: Any, k: int = 2, max_dissent: int = 0) -> Consensus:
-    return join(QUESTION, sayings, ConsensusRules(k=k, max_dissent=max_dissent))
+    return join(SUBJECT, sayings, ConsensusRules(k=k, max_dissent=max_dissent))
 
 
 def summed(found: Consensus, **changes: Any) -> SummaryStatement | None:
@@ -104,7 +105,7 @@ def test_what_is_confirmed_is_passed_with_the_fields_of_the_format() -> None:
     }
 
 
-def test_every_statement_that_it_rests_on_is_named_by_its_digest() -> None:
+def test_every_statement_that_it_evidence_is_named_by_its_digest() -> None:
     positions = match("ada"), match("bob")
     told = said(joined(*positions)).predicate.input_attestations
     assert {r.digest.sha256 for r in told} == {
@@ -129,7 +130,7 @@ def test_what_failed_is_failed_and_claims_no_level(people: tuple[Any, ...], resu
 
 
 @pytest.mark.parametrize("saying", [cancelled, failed, match])
-def test_of_what_is_open_nothing_is_said(saying: Saying) -> None:
+def test_of_what_is_open_nothing_is_said(saying: MakeFinding) -> None:
     assert summed(joined(saying("ada"))) is None
     assert summed(joined()) is None
 
@@ -238,7 +239,7 @@ def test_odd_names_are_encoded() -> None:
     )
 
 
-class Desk:
+class Publisher:
     """Where Ada publishes what she joins."""
 
     def __init__(self, *operators: str) -> None:
@@ -249,21 +250,23 @@ class Desk:
     def publish(self, **changes: Any) -> Published | None:
         (found,) = self.world.consensus().artefacts
         self.minutes += 1
+        sign = changes.pop("sign", self.site.sign)
+        legal = {o.name: o.legal for o in self.world.policy.operators}
         given: dict[str, Any] = {
-            "by": Summarizer(
-                center="ada-1",
-                verifier=BY.verifier,
-                version="0.1.0",
-                policy=POLICY,
-                legal=legal_names(self.world.policy),
-            ),
+            "by": replace(BY, legal=legal),
             "resource": PURL,
             "reviews": 0,
-            "sign": self.site.sign,
-            "keys": [self.site.key.public],
             "now": NOW + timedelta(minutes=self.minutes),
         }
-        return publish_summary(self.site.store, RELEASE, found, **{**given, **changes})
+        return publish_summary(
+            self.site.store,
+            summary_prefix(RELEASE, found.subject, "ada-1"),
+            lambda number, supersedes: summary(
+                found, RELEASE, number=number, supersedes=supersedes, **{**given, **changes}
+            ),
+            sign=sign,
+            keys=[self.site.key.public],
+        )
 
     def read(self, published: Published | None) -> SummaryStatement:
         assert published is not None
@@ -274,19 +277,19 @@ class Desk:
 
 
 def test_a_later_summary_names_the_one_it_supersedes() -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    first = desk.publish()
-    desk.world["bob-1"].run(
+    first = publisher.publish()
+    publisher.world["bob-1"].run(
         run="20260103T030405Z-00000003", files={FILE: MadeUpFile.different(CONTENT, b"other")}
     )
-    second = desk.publish()
+    second = publisher.publish()
     assert first
     assert second
     assert first.name.endswith("/ada-1/000001.dsse.json")
     assert second.name.endswith("/ada-1/000002.dsse.json")
-    one, two = desk.read(first), desk.read(second)
+    one, two = publisher.read(first), publisher.read(second)
     assert [str(s.predicate.verification_result) for s in (one, two)] == ["PASSED", "FAILED"]
     assert two.predicate.consensus.supersedes == Reference(
         uri=f"https://samebits.example/{first.name}", digest=DigestSet(sha256=one.digest())
@@ -294,95 +297,95 @@ def test_a_later_summary_names_the_one_it_supersedes() -> None:
 
 
 def test_what_says_nothing_new_is_not_said_again() -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    assert desk.publish() is not None
-    assert desk.publish() is None
-    desk.world["bob-1"].run(run="20260103T030405Z-00000003")
-    assert desk.publish() is not None
+    assert publisher.publish() is not None
+    assert publisher.publish() is None
+    publisher.world["bob-1"].run(run="20260103T030405Z-00000003")
+    assert publisher.publish() is not None
 
 
 def test_of_what_is_open_nothing_is_kept() -> None:
-    desk = Desk()
-    desk.site.run()
-    assert desk.publish() is None
+    publisher = Publisher()
+    publisher.site.run()
+    assert publisher.publish() is None
 
 
 def test_of_two_that_publish_at_once_the_second_supersedes_the_first() -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    store, sign = desk.site.store, desk.site.sign
+    store, sign = publisher.site.store, publisher.site.sign
     raced: list[Published | None] = []
 
     def late(statement: Any) -> Envelope:
         if not raced:
             raced.append(None)
-            raced[0] = desk.publish(reviews=1)
+            raced[0] = publisher.publish(reviews=1)
         return sign(statement)
 
-    second = desk.publish(sign=late)
+    second = publisher.publish(sign=late)
     assert second
     assert second.name.endswith("000002.dsse.json")
-    assert desk.read(second).predicate.consensus.supersedes is not None
+    assert publisher.read(second).predicate.consensus.supersedes is not None
     assert len([k for k in store.objects if k.startswith("public/consensus")]) == 2
 
 
 def test_many_that_publish_at_once_end_in_one_message() -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    real, count = desk.site.store.put_record, iter(range(1000))
+    real, count = publisher.site.store.put_record, iter(range(1000))
 
     def taken(key: str, data: bytes) -> None:
         del data
         raise StoreConflictError(f"{key} {next(count)}")
 
-    desk.site.store.put_record = taken  # type: ignore[method-assign]
+    publisher.site.store.put_record = taken  # type: ignore[method-assign]
     with pytest.raises(StoreConflictError, match="by many at once"):
-        desk.publish()
-    desk.site.store.put_record = real  # type: ignore[method-assign]
+        publisher.publish()
+    publisher.site.store.put_record = real  # type: ignore[method-assign]
 
 
-def prefix(desk: Desk) -> str:
-    (found,) = desk.world.consensus().artefacts
-    return summary_prefix(RELEASE, found.question, "ada-1")
+def prefix(publisher: Publisher) -> str:
+    (found,) = publisher.world.consensus().artefacts
+    return summary_prefix(RELEASE, found.subject, "ada-1")
 
 
 def test_a_summary_that_somebody_else_planted_is_not_built_upon() -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    made = desk.publish()
+    made = publisher.publish()
     assert made
-    forged = desk.world["bob-1"].sign(desk.read(made))
-    desk.site.store.objects[f"{prefix(desk)}000002.dsse.json"] = [forged.to_bytes()]
+    forged = publisher.world["bob-1"].sign(publisher.read(made))
+    publisher.site.store.objects[f"{prefix(publisher)}000002.dsse.json"] = [forged.to_bytes()]
     with pytest.raises(SignatureError):
-        desk.publish()
+        publisher.publish()
 
 
 @pytest.mark.parametrize("where", ["000009.dsse.json", "x.dsse.json"])
 def test_a_summary_under_the_name_of_another_is_not_built_upon(where: str) -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    made = desk.publish()
+    made = publisher.publish()
     assert made
-    desk.site.store.objects[f"{prefix(desk)}{where}"] = [made.envelope.to_bytes()]
+    publisher.site.store.objects[f"{prefix(publisher)}{where}"] = [made.envelope.to_bytes()]
     with pytest.raises(DamagedError):
-        desk.publish()
+        publisher.publish()
 
 
 def test_a_summary_of_another_file_is_not_built_upon() -> None:
-    desk = Desk()
-    for site in desk.world.sites.values():
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
         site.run()
-    made = desk.publish()
+    made = publisher.publish()
     assert made
-    other = desk.read(made).to_dict()
+    other = publisher.read(made).to_dict()
     other["subject"][0]["name"] = "other.deb"
-    envelope = desk.site.sign(SummaryStatement.model_validate(other))
-    desk.site.store.objects[made.name] = [envelope.to_bytes()]
+    envelope = publisher.site.sign(SummaryStatement.model_validate(other))
+    publisher.site.store.objects[made.name] = [envelope.to_bytes()]
     with pytest.raises((DamagedError, EvidenceError)):
-        desk.publish(reviews=1)
+        publisher.publish(reviews=1)

@@ -1,4 +1,4 @@
-"""Operators and what they say, as values: one function a thing that can be said."""
+"""Findings of operators as values: one function for each kind of finding."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus.position import Basis, Place, Position
-from pipelines.consensus.result import Question
+from pipelines.consensus.center_finding import CenterFinding, CenterInfo, StatementRef
+from pipelines.consensus.result import ConsensusSubject
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName
@@ -18,20 +18,20 @@ from pipelines.judge.finding import CauseName
 SHIPPED, TAMPERED, OTHER = (Digest.of(name) for name in (b"shipped", b"tampered", b"other"))
 CLAIM, OTHER_CLAIM = (DigestSet(sha256=Digest.of(name)) for name in (b"claim", b"other claim"))
 FILE = "tool.deb"
-QUESTION = Question(artefact=FILE, published=SHIPPED, claim=CLAIM)
+SUBJECT = ConsensusSubject(artefact=FILE, published=SHIPPED, claim=CLAIM)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-Saying = Callable[..., Position]
+MakeFinding = Callable[..., CenterFinding]
 
 
-def said(operator: str, **changes: Any) -> Position:
-    """Return a match by the one center of an operator, in a region of its own, or another saying.
+def said(operator: str, **changes: Any) -> CenterFinding:
+    """Return a match by the one center of an operator, in a region of its own, with `changes`.
 
-    A center is named after its operator, and a region after its center, unless `changes` say else.
+    By default a center is named after its operator, and a region after its center.
     """
     center = changes.pop("center", f"{operator}-1")
-    place = Place(center=center, operator=operator, region=changes.pop("region", f"{center}-land"))
-    base = Position(
-        place=place,
+    region = changes.pop("region", f"{center}-land")
+    base = CenterFinding(
+        center=CenterInfo(id=center, operator=operator, region=region),
         key=f"ed25519 {center}",
         artefact=FILE,
         published=SHIPPED,
@@ -41,24 +41,23 @@ def said(operator: str, **changes: Any) -> Position:
         verdict=Verdict.IDENTICAL,
         served=SHIPPED,
         rebuilt=DigestSet(sha256=SHIPPED),
-        comparison=Basis(
+        comparison=StatementRef(
             name=f"public/{center}/comparison-1.dsse.json", digest=Digest.of(b"b" + center.encode())
         ),
-        attempt=Basis(
+        attempt=StatementRef(
             name=f"public/{center}/attempt-1.dsse.json", digest=Digest.of(b"e" + center.encode())
         ),
-        time=NOW,
         index=7,
         work=Proof.PROVED,
     )
     return replace(base, **changes)
 
 
-def match(operator: str, **changes: Any) -> Position:
+def match(operator: str, **changes: Any) -> CenterFinding:
     return said(operator, **changes)
 
 
-def signed_match(operator: str, **changes: Any) -> Position:
+def signed_match(operator: str, **changes: Any) -> CenterFinding:
     return said(
         operator,
         **{
@@ -70,29 +69,29 @@ def signed_match(operator: str, **changes: Any) -> Position:
     )
 
 
-def differs(operator: str, made: Digest = TAMPERED, **changes: Any) -> Position:
+def differs(operator: str, made: Digest = TAMPERED, **changes: Any) -> CenterFinding:
     return said(
         operator, **{"verdict": Verdict.DIFFERENT, "rebuilt": DigestSet(sha256=made), **changes}
     )
 
 
-def differs_otherwise(operator: str, **changes: Any) -> Position:
+def differs_otherwise(operator: str, **changes: Any) -> CenterFinding:
     return differs(operator, OTHER, **changes)
 
 
-def missing(operator: str, **changes: Any) -> Position:
+def missing(operator: str, **changes: Any) -> CenterFinding:
     return said(operator, **{"verdict": Verdict.MISSING, "rebuilt": None, **changes})
 
 
-def wavers(operator: str, **changes: Any) -> Position:
+def wavers(operator: str, **changes: Any) -> CenterFinding:
     return differs(operator, **{"causes": frozenset({CauseName.NONDETERMINISTIC}), **changes})
 
 
-def unreachable(operator: str, **changes: Any) -> Position:
+def unreachable(operator: str, **changes: Any) -> CenterFinding:
     return said(operator, **{"verdict": Verdict.NOT_CHECKED, "served": None, **changes})
 
 
-def failed(operator: str, outcome: Outcome = Outcome.BUILD_FAILED, **changes: Any) -> Position:
+def failed(operator: str, outcome: Outcome = Outcome.BUILD_FAILED, **changes: Any) -> CenterFinding:
     return said(
         operator,
         **{
@@ -105,15 +104,15 @@ def failed(operator: str, outcome: Outcome = Outcome.BUILD_FAILED, **changes: An
     )
 
 
-def cancelled(operator: str, **changes: Any) -> Position:
+def cancelled(operator: str, **changes: Any) -> CenterFinding:
     return failed(operator, Outcome.CANCELLED, **changes)
 
 
-def served_another(operator: str, **changes: Any) -> Position:
+def served_another(operator: str, **changes: Any) -> CenterFinding:
     return said(operator, **{"verdict": Verdict.SHIPPED_MISMATCH, "served": OTHER, **changes})
 
 
-def equivalent(operator: str, **changes: Any) -> Position:
+def equivalent(operator: str, **changes: Any) -> CenterFinding:
     return said(
         operator,
         **{

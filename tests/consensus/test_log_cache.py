@@ -1,4 +1,4 @@
-"""A log that is read again and again: only its growth is read, and nothing unsigned is believed."""
+"""A log that is read repeatedly: only its growth is read, and nothing unsigned is trusted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
-from pipelines.consensus.logged import LogIndexes
-from pipelines.consensus.remembered import LogMemory, Remembered
+from pipelines.consensus.log_cache import CachedLog, LogCache
+from pipelines.consensus.log_index import LogIndex
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.journal import Log
@@ -53,11 +53,11 @@ def statements(numbers: Iterable[int]) -> list[StatementEntry]:
     return [one for one in entries(numbers) if isinstance(one, StatementEntry)]
 
 
-def read(memory: LogMemory, store: MemoryStore, key: NoteKey = KEY) -> Remembered:
-    return memory.read(reader(store), key)
+def read(cache: LogCache, store: MemoryStore, key: NoteKey = KEY) -> CachedLog:
+    return cache.read(reader(store), key)
 
 
-def indexes(store: MemoryStore, memory: LogMemory | None = None) -> LogIndexes:
+def indexes(store: MemoryStore, cache: LogCache | None = None) -> LogIndex:
     """Return what a desk asks of the center `east`, whose log is in `store`."""
     east = PolicyCenter(
         id="east",
@@ -68,7 +68,7 @@ def indexes(store: MemoryStore, memory: LogMemory | None = None) -> LogIndexes:
         log=PolicyLog(origin=ORIGIN, key=KEY),
         keys=(),
     )
-    return LogIndexes({"east": store}, replace(EMPTY_POLICY, centers=(east,)), memory=memory)
+    return LogIndex({"east": store}, replace(EMPTY_POLICY, centers=(east,)), cache=cache)
 
 
 def copied(store: MemoryStore) -> MemoryStore:
@@ -86,38 +86,41 @@ def bundles(store: MemoryStore) -> list[str]:
 
 
 def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: Log) -> None:
-    found = read(LogMemory(), store)
+    found = read(LogCache(), store)
     told: dict[str, set[Digest]] = {}
     for index, one in enumerate(entries(range(600))):
         if isinstance(one, StatementEntry):
-            assert found.place(one.pae) == index
+            assert found.index_of(one.pae) == index
             told.setdefault(one.release, set()).add(one.pae)
-    assert {release: found.about(release) for release in told} == told
-    assert (found.place(GONE), found.about("vendor/other@1")) == (None, set())
+    assert {release: found.statements_about(release) for release in told} == told
+    assert (found.index_of(GONE), found.statements_about("vendor/other@1")) == (None, set())
 
 
 def test_without_a_memory_the_answers_are_the_same(store: MemoryStore, log: Log) -> None:
-    logs, found = indexes(store), read(LogMemory(), store)
+    logs, found = indexes(store), read(LogCache(), store)
     for one in statements(range(600)):
-        assert logs("east", one.pae) == found.place(one.pae)
-        assert logs.about("east", one.release) == found.about(one.release)
-    assert (logs("east", GONE), logs.about("east", "vendor/other@1")) == (None, set())
+        assert logs.index_of("east", one.pae) == found.index_of(one.pae)
+        assert logs.statements_about("east", one.release) == found.statements_about(one.release)
+    assert (logs.index_of("east", GONE), logs.statements_about("east", "vendor/other@1")) == (
+        None,
+        set(),
+    )
 
 
-@pytest.mark.parametrize("memory", [None, LogMemory()], ids=["read-anew", "remembered"])
+@pytest.mark.parametrize("cache", [None, LogCache()], ids=["read-anew", "remembered"])
 def test_a_statement_that_is_in_the_log_twice_is_where_it_was_first(
-    store: MemoryStore, memory: LogMemory | None
+    store: MemoryStore, cache: LogCache | None
 ) -> None:
     (other, same) = statements(range(2))
     write_log(store, [one.leaf(n, FIRST) for n, one in enumerate((other, same, same))])
-    logs = indexes(store, memory)
-    assert [logs("east", one.pae) for one in (other, same)] == [0, 1]
+    logs = indexes(store, cache)
+    assert [logs.index_of("east", one.pae) for one in (other, same)] == [0, 1]
 
 
 def test_a_place_is_the_first_and_bytes_of_two_leaves_are_none() -> None:
-    found = Remembered(packed=bytearray(range(96)) * 2)
-    assert found.place(Digest(bytes(range(48, 80)).hex())) == 1
-    assert found.place(Digest(bytes(range(8, 40)).hex())) is None
+    found = CachedLog(packed=bytearray(range(96)) * 2)
+    assert found.index_of(Digest(bytes(range(48, 80)).hex())) == 1
+    assert found.index_of(Digest(bytes(range(8, 40)).hex())) is None
 
 
 def test_what_is_of_no_run_is_found_and_is_about_no_release(store: MemoryStore, log: Log) -> None:
@@ -125,21 +128,21 @@ def test_what_is_of_no_run_is_found_and_is_about_no_release(store: MemoryStore, 
         center="east", release="v/p@1", pae=GONE, keyid="key", predicate_type="heartbeat"
     )
     log.append([beat])
-    found = read(LogMemory(), store)
-    assert (found.place(GONE), found.about("v/p@1")) == (600, set())
+    found = read(LogCache(), store)
+    assert (found.index_of(GONE), found.statements_about("v/p@1")) == (600, set())
 
 
 def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: Log) -> None:
-    memory = LogMemory()
-    read(memory, store)
+    cache = LogCache()
+    read(cache, store)
     log.append(entries(range(600, 605)))
     bundles(store)
-    found = read(memory, store)
+    found = read(cache, store)
     (only,) = bundles(store)
     assert "002" in only
     assert len(found) == 605
-    assert [found.place(e.pae) for e in statements(range(604, 605))] == [604]
-    read(memory, store)
+    assert [found.index_of(e.pae) for e in statements(range(604, 605))] == [604]
+    read(cache, store)
     assert not bundles(store)
 
 
@@ -147,14 +150,14 @@ def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: Log) -> 
 def test_of_a_log_that_was_shortened_or_split_nothing_stays(
     store: MemoryStore, log: Log, tmp_path: Path, more: int
 ) -> None:
-    memory, other = LogMemory(), copied(store)
+    cache, other = LogCache(), copied(store)
     log.append(entries(range(600, 605)))
-    assert read(memory, store).place(Digest.of(b"604")) == 604
+    assert read(cache, store).index_of(Digest.of(b"604")) == 604
     opened(other, tmp_path / "other").append(entries(range(1000, 1000 + more)))
-    found = read(memory, other)
-    assert (len(found), found.place(Digest.of(b"604"))) == (600 + more, None)
-    assert Digest.of(b"604") not in found.about("vendor/product@4")
-    assert found == read(LogMemory(), other)
+    found = read(cache, other)
+    assert (len(found), found.index_of(Digest.of(b"604"))) == (600 + more, None)
+    assert Digest.of(b"604") not in found.statements_about("vendor/product@4")
+    assert found == read(LogCache(), other)
 
 
 def test_what_was_taken_in_when_the_reading_was_stopped_is_not_believed(
@@ -165,35 +168,35 @@ def test_what_was_taken_in_when_the_reading_was_stopped_is_not_believed(
             self.extend(other)
             raise CancelledError("stopped")
 
-    memory, other = LogMemory(), copied(store)
-    found = read(memory, store)
+    cache, other = LogCache(), copied(store)
+    found = read(cache, store)
     log.append(entries(range(600, 605)))
     opened(other, tmp_path / "other").append(entries(range(1000, 1020)))
     found.packed = Stopped(found.packed)
     with pytest.raises(CancelledError):
-        read(memory, store)
-    assert read(memory, other) == read(LogMemory(), other)
+        read(cache, store)
+    assert read(cache, other) == read(LogCache(), other)
 
 
 @pytest.mark.parametrize("size", [590, 600, 700])
 def test_another_log_of_the_same_key_is_read_anew(
     store: MemoryStore, log: Log, tmp_path: Path, size: int
 ) -> None:
-    memory, other = LogMemory(), MemoryStore()
-    read(memory, store)
+    cache, other = LogCache(), MemoryStore()
+    read(cache, store)
     opened(other, tmp_path / "other").append(entries(range(1000, 1000 + size)))
-    found = read(memory, other)
+    found = read(cache, other)
     (first,) = statements(range(1000, 1001))
-    assert (len(found), found.place(first.pae)) == (size, 0)
-    assert found.place(Digest.of(b"0")) is None
+    assert (len(found), found.index_of(first.pae)) == (size, 0)
+    assert found.index_of(Digest.of(b"0")) is None
 
 
 def test_two_that_read_at_once_read_the_growth_once(store: MemoryStore, log: Log) -> None:
-    memory = LogMemory()
-    read(memory, store)
+    cache = LogCache()
+    read(cache, store)
     log.append(entries(range(600, 605)))
     bundles(store)
-    other = Thread(target=read, args=(memory, store))
+    other = Thread(target=read, args=(cache, store))
 
     class Meanwhile:
         def get(self, key: str, limit: int) -> bytes:
@@ -202,7 +205,7 @@ def test_two_that_read_at_once_read_the_growth_once(store: MemoryStore, log: Log
                 other.join(0.2)
             return store.get(key, limit)
 
-    assert len(memory.read(reader(Meanwhile()), KEY)) == 605
+    assert len(cache.read(reader(Meanwhile()), KEY)) == 605
     other.join()
     assert len(bundles(store)) == 1
 
@@ -217,16 +220,16 @@ def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
 ) -> None:
     early = copied(store)
     log.append(entries(range(600, 1200)))
-    whole = read(LogMemory(), store)
+    whole = read(LogCache(), store)
     for after in range(100):
-        memory = LogMemory()
-        read(memory, early)
+        cache = LogCache()
+        read(cache, early)
         store.fail_on("get", after=after, times=1, error=fault)
         try:
-            read(memory, store)
+            read(cache, store)
         except (StoreError, KeyboardInterrupt):
             bundles(store)
-            assert read(memory, store) == whole
+            assert read(cache, store) == whole
             assert not any("/000" in key for key in bundles(store))
         else:
             break
@@ -234,21 +237,21 @@ def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
 
 
 def test_no_more_leaves_are_remembered_than_the_limit(store: MemoryStore, log: Log) -> None:
-    memory = LogMemory(limit=599)
-    assert len(read(memory, store)) == 600
+    cache = LogCache(limit=599)
+    assert len(read(cache, store)) == 600
     bundles(store)
-    read(memory, store)
+    read(cache, store)
     assert len(bundles(store)) == 3
 
 
 def test_the_log_that_was_read_longest_ago_is_forgotten_first(store: MemoryStore, log: Log) -> None:
-    memory = LogMemory(limit=1200)
+    cache = LogCache(limit=1200)
     a, b, c = (NoteKey(name=name, algorithm=ED25519, key=bytes(32)) for name in "abc")
     for key in (a, b, a, c):
-        read(memory, store, key)
+        read(cache, store, key)
     bundles(store)
     for key in (a, c):
-        read(memory, store, key)
+        read(cache, store, key)
     assert not bundles(store)
-    read(memory, store, b)
+    read(cache, store, b)
     assert len(bundles(store)) == 3

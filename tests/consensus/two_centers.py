@@ -51,7 +51,7 @@ by_products: ["*-dbgsym.deb"]
 
 
 @dataclass(kw_only=True)
-class Table:
+class TwoCenters:
     """Two centers of two operators that know each other."""
 
     root: Path
@@ -130,9 +130,9 @@ class Table:
         return done.exit_code, json.loads(done.stdout)
 
 
-def laid(root: Path) -> Table:
+def set_up(root: Path) -> TwoCenters:
     """Set up both centers under `root`, and the recipe of the release in `root/recipes`."""
-    made = Table(root=root)
+    made = TwoCenters(root=root)
     for name in NAMES:
         (other,) = [n for n in NAMES if n != name]
         made.file(name).write_text(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import io
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +15,15 @@ from pydantic import ValidationError
 from builders.build.seal import SealedFile, seal_files
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile, MadeUpRun
-from pipelines.consensus.publish import publish_crosschecks
-from pipelines.consensus.work import Claimed, OwnFile, check_work
+from pipelines.consensus.own_build import OwnOutput
+from pipelines.consensus.publication import publish_crosschecks
+from pipelines.consensus.work_check import WorkOffer, check_work
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements import CrosscheckStatement, Statement
 from pipelines.evidence.statements.crosscheck import CheckedFile, CheckedRun, Proof, overall
 from pipelines.evidence.statements.crosscheck import crosscheck as crosscheck_of
-from tests.consensus.people import NOW, OTHER_CLAIM
-from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, whys
+from tests.consensus.findings import NOW, OTHER_CLAIM
+from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, reasons
 
 RUN = MadeUpRun(
     center="bob-1",
@@ -34,23 +35,24 @@ RUN = MadeUpRun(
 )
 
 
-def own(run: MadeUpRun = RUN, **other: bytes) -> list[OwnFile]:
+def own(run: MadeUpRun = RUN, **other: bytes) -> list[OwnOutput]:
     """Return our outputs: the same bytes as those of `run`, or `other`."""
 
-    def file(name: str, content: bytes) -> OwnFile:
-        def keyed(key: bytes) -> Digest:
-            return Digest(hmac.new(key, content, hashlib.sha256).hexdigest())
-
-        return OwnFile(
-            name=name, size=len(content), by_product=name in run.by_products, keyed=keyed
+    contents = {name: other.get(name, content) for name, content in run.outputs.items()}
+    return [
+        OwnOutput(
+            name=name,
+            size=len(content),
+            by_product=name in run.by_products,
+            open=partial(io.BytesIO, content),
         )
+        for name, content in contents.items()
+    ]
 
-    return [file(name, other.get(name, content)) for name, content in run.outputs.items()]
 
-
-def claimed(run: MadeUpRun = RUN, **changes: Any) -> Claimed:
+def claimed(run: MadeUpRun = RUN, **changes: Any) -> WorkOffer:
     lines = tuple(run.line(name) for name in sorted(run.by_products))
-    made = Claimed(center=run.center, run=run.run, lines=lines, seal=run.seal())
+    made = WorkOffer(center=run.center, run=run.run, lines=lines, seal=run.seal())
     return replace(made, **changes)
 
 
@@ -182,7 +184,7 @@ def test_a_center_that_echoes_the_public_file_is_caught() -> None:
     echo(world["echo-1"])
     found = world.consensus()
     assert str(found.artefacts[0].result) == "PENDING"
-    assert whys(found) == {("echo-1", "work-wrong")}
+    assert reasons(found) == {("echo-1", "work-wrong")}
 
 
 def test_a_center_that_echoes_the_proof_of_another_is_caught() -> None:
@@ -192,7 +194,7 @@ def test_a_center_that_echoes_the_proof_of_another_is_caught() -> None:
         world[name].run()
     site, bob = world["echo-1"], world["bob-1"].made()
     site.publish(site.made(by_products={"tool-dbgsym.deb": b"symbols that nobody shipz"}))
-    assert whys(world.consensus()) == {("echo-1", "work-wrong")}
+    assert reasons(world.consensus()) == {("echo-1", "work-wrong")}
     stolen = {r.name: r for r in bob.provenance().predicate.run_details.byproducts}
     own_lines = site.made().provenance().predicate.run_details.byproducts
     assert (
@@ -205,7 +207,7 @@ def test_a_provenance_that_is_held_back_is_no_proof() -> None:
     world["ada-1"].run()
     names = world["bob-1"].run()
     del world["bob-1"].store.objects[names["provenance-1.dsse.json"]]
-    assert whys(world.consensus()) == {("bob-1", "work-absent")}
+    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
 
 
 def test_a_seal_that_the_attempt_did_not_commit_to_is_no_proof() -> None:
@@ -217,7 +219,7 @@ def test_a_seal_that_the_attempt_did_not_commit_to_is_no_proof() -> None:
     bob.about.clear()
     other = bob.made(by_products={"x": b"y"})
     bob.put(names["attempt-1.dsse.json"], bob.sign(other.attempt()))
-    assert whys(world.consensus()) == {("bob-1", "work-absent")}
+    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
 
 
 def test_where_nothing_can_be_proved_matches_count_and_it_is_said() -> None:
@@ -237,12 +239,12 @@ def test_a_stranger_takes_the_word_of_other_operators() -> None:
         crosscheck(world, name)
     (one,) = world.consensus(None).artefacts
     assert (str(one.result), one.work_proof) == ("CONFIRMED", Proof.PROVED)
-    assert any("crosschecks" in basis.name for basis in one.rests_on)
+    assert any("crosschecks" in basis.name for basis in one.evidence)
 
 
 def crosscheck(world: World, name: str) -> int:
     site = world[name]
-    made = publish_crosschecks(site.store, world.gather(name), sign=site.sign, now=NOW)
+    made = publish_crosschecks(site.store, world.read(name).proofs, sign=site.sign, now=NOW)
     site.log += [one.envelope.digest() for one in made]
     return len(made)
 
@@ -266,7 +268,7 @@ def test_one_operator_that_says_wrong_is_enough_to_doubt() -> None:
         key = f"private/cas/sha256/{Digest.of(content).hex[:2]}/{Digest.of(content)}"
         liar.store.objects[key] = [b"something else"]
     crosscheck(world, "cyd-1")
-    assert {("ada-1", "work-wrong"), ("bob-1", "work-wrong")} <= whys(world.consensus(None))
+    assert {("ada-1", "work-wrong"), ("bob-1", "work-wrong")} <= reasons(world.consensus(None))
 
 
 def test_no_operator_vouches_for_itself() -> None:
@@ -277,7 +279,7 @@ def test_no_operator_vouches_for_itself() -> None:
     for site in world.sites.values():
         site.run()
     crosscheck(world, "bob-2")
-    assert {("bob-1", "work-absent"), ("bob-2", "work-absent")} <= whys(world.consensus(None))
+    assert {("bob-1", "work-absent"), ("bob-2", "work-absent")} <= reasons(world.consensus(None))
 
 
 def replaced(world: World, center: str, name: str, statement: Statement) -> None:
@@ -294,7 +296,7 @@ def test_a_provenance_of_another_claim_or_run_is_no_proof() -> None:
         site.run()
     bob = world["bob-1"]
     replaced(world, "bob-1", "provenance-1.dsse.json", bob.made(claim=OTHER_CLAIM).provenance())
-    assert whys(world.consensus()) == {("bob-1", "work-absent")}
+    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
 
 
 CHECKS: dict[str, dict[str, Any]] = {
@@ -330,7 +332,7 @@ def test_a_cross_check_counts_for_what_it_is_about_alone(name: str) -> None:
     crosscheck(world, "ada-1")
     statement = checked_by_ada(world, **CHECKS.get(name, {}))
     replaced(world, "ada-1", "bob-1/20260102T030405Z-0a1b2c3d/ada-1.dsse.json", statement)
-    absent = ("bob-1", "work-absent") in whys(world.consensus(None))
+    absent = ("bob-1", "work-absent") in reasons(world.consensus(None))
     assert absent is (name in CHECKS)
 
 
@@ -354,7 +356,7 @@ def test_a_center_that_has_lost_its_bytes_proves_nothing_by_itself() -> None:
     for key in list(world["ada-1"].store.objects):
         if key.startswith("private/cas"):
             del world["ada-1"].store.objects[key]
-    assert {("ada-1", "work-absent"), ("bob-1", "work-absent")} == whys(world.consensus())
+    assert {("ada-1", "work-absent"), ("bob-1", "work-absent")} == reasons(world.consensus())
 
 
 def test_one_artefact_that_differs_does_not_spoil_the_proof_of_the_others() -> None:
@@ -362,5 +364,5 @@ def test_one_artefact_that_differs_does_not_spoil_the_proof_of_the_others() -> N
     both = {**FILES, "tool.idx": MadeUpFile.identical(b"index")}
     world["ada-1"].run(files=both)
     world["bob-1"].run(files={**FILES, "tool.idx": MadeUpFile.different(b"index", b"other")})
-    found = {one.question.artefact: str(one.result) for one in world.consensus().artefacts}
+    found = {one.subject.artefact: str(one.result) for one in world.consensus().artefacts}
     assert found == {FILE: "CONFIRMED", "tool.idx": "SPLIT"}

@@ -1,18 +1,17 @@
-"""What this center has built itself: the bytes that others' proofs of work are checked with."""
+"""The outputs that this center has built itself, by which it checks others' proofs of work."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
 
-from builders.build.result import Output, OutputKind
-from builders.core.digest import Digest, chunks
+from builders.build.result import OutputKind
 from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.core.runid import RunId
-from pipelines.consensus.work import OwnFile
 from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
@@ -23,23 +22,33 @@ from pipelines.storage.store import DamagedError, Store
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnOutput:
+    """A file that this center built; its size is in bytes."""
+
+    name: str
+    size: int
+    by_product: bool
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OwnBuild:
-    """The outputs of one run of our own, and the salt of a private release."""
+    """The outputs of one run of this center, and the salt of a private release."""
 
     run: str
-    files: tuple[OwnFile, ...]
+    outputs: tuple[OwnOutput, ...]
     salt: Salt | None = None
 
     @property
     def provable(self) -> bool:
-        """Whether there is a by-product that proves anything."""
-        return any(file.by_product and file.size for file in self.files)
+        """Whether there is a by-product that proves anything: an empty file does not."""
+        return any(output.by_product and output.size for output in self.outputs)
 
 
-def own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnBuild | None:
-    """Return what a run of this center has left in its store.
+def read_own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnBuild | None:
+    """Return what a run of this center built, from its store.
 
-    None for a run that built nothing, or whose whole report or bytes are not there any more. Raises
+    None for a run that built nothing, or whose full report or bytes are no longer there. Raises
     `StoreError`.
     """
     name = RunName(release=release, center=center, run=RunId(run))
@@ -55,25 +64,14 @@ def own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnB
         return None
     return OwnBuild(
         run=run,
-        files=tuple(
-            OwnFile(
+        outputs=tuple(
+            OwnOutput(
                 name=output.name,
                 size=output.size,
                 by_product=output.part is OutputKind.BY_PRODUCT,
-                keyed=_keyed(store, output),
+                open=partial(store.open, cas(Visibility.PRIVATE, output.sha256)),
             )
             for output in outputs
         ),
         salt=read_salt(store, release) if report.environment.visibility == "private" else None,
     )
-
-
-def _keyed(store: Store, output: Output) -> Callable[[bytes], Digest]:
-    def keyed(key: bytes) -> Digest:
-        mac = hmac.new(key, digestmod=hashlib.sha256)
-        with store.open(cas(Visibility.PRIVATE, output.sha256)) as stream:
-            for piece in chunks(stream):
-                mac.update(piece)
-        return Digest(mac.hexdigest())
-
-    return keyed

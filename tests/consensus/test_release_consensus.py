@@ -1,7 +1,8 @@
-"""Gathering: what counts is signed, logged and in its place; all else is counted out by name."""
+"""Reading a release: what counts is signed, logged and in its place; all else is excluded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +12,17 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from infra.bench.madeup import MadeUpFile, MadeUpKey
-from pipelines.consensus import Source, gather
-from pipelines.consensus.position import Why
-from pipelines.consensus.reading import read_center
-from pipelines.consensus.verified import SilentError
+from pipelines.consensus import Source, StatementReader
+from pipelines.consensus.center_finding import ExclusionReason
+from pipelines.consensus.finding_reader import read_center
+from pipelines.consensus.source import UnreachableError
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.errors import LogError
-from tests.consensus.people import OTHER_CLAIM
-from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, World, whys
+from pipelines.policy import EMPTY_POLICY
+from tests.consensus.findings import OTHER_CLAIM
+from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, World, reasons
 from tests.fakes.store import MemoryStore
 
 EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
@@ -42,8 +44,8 @@ def test_three_centers_that_built_the_same_confirm_it(world: World) -> None:
     found = world.consensus()
     (one,) = found.artefacts
     assert (str(one.result), one.passed) == ("CONFIRMED", True)
-    assert [v.operator for v in one.matched] == ["ada", "bob", "cyd"]
-    assert whys(found) == set()
+    assert list(one.matched) == ["ada", "bob", "cyd"]
+    assert reasons(found) == set()
     assert found.exit_code == 0
     assert one.work_proof is Proof.PROVED
 
@@ -61,9 +63,9 @@ def test_a_center_that_the_policy_does_not_know_is_counted_out() -> None:
     world = World("ada", "bob")
     stranger = World("eve")["eve-1"]
     stranger.run()
-    found = world.gather(also=(Source(center="eve-1", store=stranger.store),))
-    assert [(o.center, o.why) for o in found.counted_out if o.center == "eve-1"] == [
-        ("eve-1", Why.UNKNOWN_CENTER)
+    found = world.read(also=(Source(center="eve-1", store=stranger.store),))
+    assert [(o.center, o.reason) for o in found.excluded if o.center == "eve-1"] == [
+        ("eve-1", ExclusionReason.UNKNOWN_CENTER)
     ]
 
 
@@ -71,25 +73,25 @@ def test_a_silent_peer_is_named_and_takes_nothing_from_the_others(world: World) 
     world["cyd-1"].store.fail_on("list")
     found = world.consensus()
     assert str(found.artefacts[0].result) == "CONFIRMED"
-    assert ("cyd-1", "silent") in whys(found)
+    assert ("cyd-1", "silent") in reasons(found)
 
 
 def test_a_peer_that_falls_silent_in_the_middle_says_nothing(world: World) -> None:
     world["cyd-1"].store.fail_on("get", after=1, times=1)
     found = world.consensus()
-    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob"]
-    assert ("cyd-1", "silent") in whys(found)
+    assert list(found.artefacts[0].matched) == ["ada", "bob"]
+    assert ("cyd-1", "silent") in reasons(found)
 
 
 def test_a_fault_that_is_no_error_of_ours_is_silence_too(world: World) -> None:
     world["cyd-1"].store.fail_on("list", error=ConnectionResetError("reset"))
-    assert ("cyd-1", "silent") in whys(world.consensus())
+    assert ("cyd-1", "silent") in reasons(world.consensus())
 
 
 def test_a_peer_that_has_nothing_of_the_release_is_named() -> None:
     world = World()
     world["ada-1"].run()
-    assert {("bob-1", "nothing-of-this-release"), ("cyd-1", "nothing-of-this-release")} <= whys(
+    assert {("bob-1", "nothing-of-this-release"), ("cyd-1", "nothing-of-this-release")} <= reasons(
         world.consensus()
     )
 
@@ -97,9 +99,9 @@ def test_a_peer_that_has_nothing_of_the_release_is_named() -> None:
 def test_a_peer_that_lists_without_end_is_silent(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.consensus.reading.MAX_RECORDS", 3)
+    monkeypatch.setattr("pipelines.consensus.finding_reader.MAX_RECORDS", 3)
     found = world.consensus()
-    assert whys(found) == {(name, "silent") for name in world.sites}
+    assert reasons(found) == {(name, "silent") for name in world.sites}
     assert found.artefacts == ()
     assert found.exit_code == 2
 
@@ -120,12 +122,12 @@ def test_rubbish_is_named_and_its_run_does_not_count(world: World, name: str) ->
     key = site.publish(site.made(run=EARLIER))["comparison-1.dsse.json"]
     site.store.objects[key] = [RUBBISH[name]]
     found = world.consensus()
-    assert whys(found) == {
+    assert reasons(found) == {
         ("cyd-1", "unreadable"),
         ("cyd-1", "incomplete"),
         ("cyd-1", "withheld"),
     }
-    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob"]
+    assert list(found.artefacts[0].matched) == ["ada", "bob"]
 
 
 def test_where_the_newest_run_cannot_be_read_the_center_says_nothing(world: World) -> None:
@@ -133,7 +135,7 @@ def test_where_the_newest_run_cannot_be_read_the_center_says_nothing(world: Worl
     key = site.publish(site.made(run=LATER))["attempt-1.dsse.json"]
     site.store.objects[key] = [b"rubbish"]
     found = world.consensus()
-    assert [v.operator for v in found.artefacts[0].matched] == ["ada", "bob"]
+    assert list(found.artefacts[0].matched) == ["ada", "bob"]
 
 
 @pytest.mark.parametrize("run", [EARLIER, "20260102T030405Z-0a1b2c3d", LATER])
@@ -156,7 +158,7 @@ def test_rubbish_in_a_run_takes_its_match_away_though_another_run_began_later() 
     bob.run(run=EARLIER)
     prefix = f"public/releases/acme/tool/1.0/bob-1/{EARLIER}"
     bob.store.objects[f"{prefix}/rubbish-1.dsse.json"] = [b"rubbish"]
-    voices = {v.operator: str(v.stand) for v in world.consensus().artefacts[0].voices}
+    voices = {v.operator: str(v.conclusion) for v in world.consensus().artefacts[0].operators}
     assert voices == {"ada": "match", "bob": "could-not-build"}
 
 
@@ -164,7 +166,7 @@ def test_rubbish_in_a_run_takes_its_match_away_though_another_run_began_later() 
 def test_rubbish_in_the_newest_run_takes_a_match_away(world: World, run: str) -> None:
     prefix = f"public/releases/acme/tool/1.0/cyd-1/{run}"
     world["cyd-1"].store.objects[f"{prefix}/rubbish-1.dsse.json"] = [b"rubbish"]
-    assert [v.operator for v in world.consensus().artefacts[0].matched] == ["ada", "bob"]
+    assert list(world.consensus().artefacts[0].matched) == ["ada", "bob"]
 
 
 def test_a_log_that_cannot_be_read_is_silence_and_one_that_is_broken_is_named(
@@ -178,13 +180,12 @@ def test_a_log_that_cannot_be_read_is_silence_and_one_that_is_broken_is_named(
                 raise error
             return real(center, pae)
 
-        sources = [Source(center=s.id, store=s.store) for s in world.sites.values()]
-        found = gather(
-            RELEASE, sources, policy=world.policy, index_of=index_of, logged=world.logged
-        )
-        return {(o.center, str(o.why)) for o in found.counted_out}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(world, "index_of", index_of)
+            found = world.read(None)
+        return {(excluded.center, str(excluded.reason)) for excluded in found.excluded}
 
-    assert broken(SilentError("no answer")) == {("cyd-1", "silent")}
+    assert broken(UnreachableError("no answer")) == {("cyd-1", "silent")}
     assert broken(LogError("altered")) == {("cyd-1", "log-broken")}
 
 
@@ -192,7 +193,7 @@ def test_a_statement_in_another_spelling_cannot_be_read(world: World) -> None:
     site = world["cyd-1"]
     spaced = sign(site.made().attempt().to_bytes().replace(b'":', b'": '), site.key)
     site.put("public/releases/acme/tool/1.0/cyd-1/" + f"{EARLIER}/attempt-1.dsse.json", spaced)
-    assert whys(world.consensus()) == {("cyd-1", "unreadable"), ("cyd-1", "withheld")}
+    assert reasons(world.consensus()) == {("cyd-1", "unreadable"), ("cyd-1", "withheld")}
 
 
 def _bob_who_found_otherwise_later() -> tuple[World, dict[str, str]]:
@@ -208,7 +209,7 @@ def test_a_mismatch_that_is_taken_out_of_the_store_is_missed_by_the_log() -> Non
     world, names = _bob_who_found_otherwise_later()
     for name in names.values():
         del world["bob-1"].store.objects[name]
-    assert whys(world.consensus()) == {("bob-1", "withheld")}
+    assert reasons(world.consensus()) == {("bob-1", "withheld")}
     assert world.result() == "PENDING"
 
 
@@ -220,15 +221,29 @@ def test_a_mismatch_whose_signature_is_spoilt_takes_the_match_away() -> None:
         (signature,) = honest.signatures
         spoilt = Signature(keyid=signature.keyid, sig=signature.sig[::-1])
         store.objects[name] = [replace(honest, signatures=(spoilt,)).to_bytes()]
-    assert {("bob-1", "bad-signature"), ("bob-1", "withheld")} <= whys(world.consensus())
+    assert {("bob-1", "bad-signature"), ("bob-1", "withheld")} <= reasons(world.consensus())
     assert world.result() == "PENDING"
+
+
+def test_a_mismatch_listed_apart_from_its_attempt_still_counts() -> None:
+    world, names = _bob_who_found_otherwise_later()
+    store = world["bob-1"].store
+    real, apart = store.list, names["attempt-1.dsse.json"]
+
+    def list_out_of_order(prefix: str) -> Iterator[str]:
+        yield from (name for name in real(prefix) if name != apart)
+        if apart.startswith(prefix):
+            yield from (apart.replace(LATER, EARLIER), apart)
+
+    store.list = list_out_of_order  # type: ignore[method-assign]
+    assert world.result() == "SPLIT"
 
 
 def test_a_store_that_shows_nothing_of_what_its_log_has_withholds_it() -> None:
     world = World("ada")
     for name in world["ada-1"].run().values():
         del world["ada-1"].store.objects[name]
-    assert whys(world.consensus()) == {("ada-1", "withheld")}
+    assert reasons(world.consensus()) == {("ada-1", "withheld")}
 
 
 def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
@@ -238,7 +253,7 @@ def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
     bob.run(run=EARLIER, files=DIFFERENT)
     bob.start = len(bob.log)
     bob.run()
-    assert whys(world.consensus()) == {("bob-1", "key-not-valid")}
+    assert reasons(world.consensus()) == {("bob-1", "key-not-valid")}
     assert world.result() == "CONFIRMED"
 
 
@@ -247,7 +262,7 @@ def test_a_statement_by_an_unknown_key_is_counted_out() -> None:
     world["ada-1"].run()
     site = world["bob-1"]
     site.publish(site.made(), key=MadeUpKey("a stranger"))
-    assert ("bob-1", "unknown-key") in whys(world.consensus())
+    assert ("bob-1", "unknown-key") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -261,7 +276,7 @@ def test_a_statement_under_the_key_id_of_another_is_counted_out() -> None:
             signatures=(Signature(keyid=site.key.public.keyid, sig=stranger.sign(honest.pae())),),
         )
         site.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/{name}", forged)
-    assert ("bob-1", "bad-signature") in whys(world.consensus())
+    assert ("bob-1", "bad-signature") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -270,7 +285,7 @@ def test_a_statement_that_the_log_does_not_have_is_counted_out() -> None:
     world["ada-1"].run()
     site = world["bob-1"]
     site.publish(site.made(), logged=False)
-    assert ("bob-1", "not-logged") in whys(world.consensus())
+    assert ("bob-1", "not-logged") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -282,7 +297,7 @@ def test_a_statement_where_its_key_does_not_count_is_counted_out(
     world["ada-1"].run()
     world["bob-1"].run()
     world["bob-1"].start, world["bob-1"].end = start, end
-    assert ("bob-1", "key-not-valid") in whys(world.consensus())
+    assert ("bob-1", "key-not-valid") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -295,7 +310,7 @@ def test_the_center_of_another_cannot_be_spoken_for() -> None:
     for number, envelope in enumerate(cyd.made(run=LATER).envelopes(cyd.key).values(), start=1):
         bob.put(f"public/releases/acme/tool/1.0/bob-1/{LATER}/x-{number}.dsse.json", envelope)
     found = world.consensus()
-    assert {("bob-1", "misplaced"), ("bob-1", "unknown-key")} <= whys(found)
+    assert {("bob-1", "misplaced"), ("bob-1", "unknown-key")} <= reasons(found)
     assert found.artefacts == ()
 
 
@@ -311,7 +326,7 @@ def test_a_statement_about_something_else_is_counted_out(name: str) -> None:
     world = World("ada", "bob")
     world["ada-1"].run()
     world["bob-1"].run(**changes)
-    assert ("bob-1", why) in whys(world.consensus())
+    assert ("bob-1", why) in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -321,7 +336,7 @@ def test_a_statement_of_another_run_than_its_folder_is_counted_out() -> None:
     bob = world["bob-1"]
     for name, envelope in bob.made().envelopes(bob.key).items():
         bob.put(f"public/releases/acme/tool/1.0/bob-1/{LATER}/{name}", envelope)
-    assert ("bob-1", "misplaced") in whys(world.consensus())
+    assert ("bob-1", "misplaced") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -332,7 +347,7 @@ def test_statements_of_other_kinds_in_a_run_are_counted_out(world: World) -> Non
     for kind in ("review", "heartbeat"):
         envelope = site.sign(STATEMENTS[kind])
         site.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/{kind}-1.dsse.json", envelope)
-    assert whys(world.consensus()) == {("bob-1", "misplaced")}
+    assert reasons(world.consensus()) == {("bob-1", "misplaced")}
 
 
 @pytest.mark.parametrize("left_out", ["attempt-1.dsse.json", "comparison-1.dsse.json"])
@@ -341,7 +356,7 @@ def test_half_a_run_is_none(left_out: str) -> None:
     world["ada-1"].run()
     names = world["bob-1"].run()
     del world["bob-1"].store.objects[names[left_out]]
-    assert ("bob-1", "incomplete") in whys(world.consensus())
+    assert ("bob-1", "incomplete") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -353,7 +368,7 @@ def test_a_comparison_that_is_held_back_is_missed() -> None:
     names = world["bob-1"].run(files=files)
     del world["bob-1"].store.objects[names["comparison-2.dsse.json"]]
     found = world.consensus()
-    assert ("bob-1", "incomplete") in whys(found)
+    assert ("bob-1", "incomplete") in reasons(found)
     assert [str(one.result) for one in found.artefacts] == ["PENDING", "PENDING"]
 
 
@@ -365,7 +380,7 @@ def test_a_comparison_under_another_claim_than_its_attempt_is_counted_out() -> N
     other = bob.sign(bob.made(claim=OTHER_CLAIM).attempt())
     del bob.store.objects[names["attempt-1.dsse.json"]]
     bob.put(names["attempt-1.dsse.json"], other)
-    assert ("bob-1", "incomplete") in whys(world.consensus())
+    assert ("bob-1", "incomplete") in reasons(world.consensus())
 
 
 def test_the_order_is_that_of_the_log_though_a_clock_is_an_hour_behind() -> None:
@@ -378,7 +393,7 @@ def test_the_order_is_that_of_the_log_though_a_clock_is_an_hour_behind() -> None
         FILE: MadeUpFile(published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED)
     }
     bob.run(run=EARLIER, outcome=Outcome.BUILD_FAILED, files=failed, by_products={})
-    voices = {v.operator: str(v.stand) for v in world.consensus().artefacts[0].voices}
+    voices = {v.operator: str(v.conclusion) for v in world.consensus().artefacts[0].operators}
     assert voices == {"ada": "match", "bob": "could-not-build"}
 
 
@@ -393,12 +408,12 @@ def test_the_claim_that_is_asked_about_is_our_newest_or_that_of_most() -> None:
     world["bob-1"].run()
     world["cyd-1"].run()
     (ours,) = world.consensus("ada-1").artefacts
-    assert ours.question.claim == OTHER_CLAIM
+    assert ours.subject.claim == OTHER_CLAIM
     assert str(ours.result) == "PENDING"
     (most,) = world.consensus(None).artefacts
-    assert most.question.claim == world["bob-1"].made().claim
+    assert most.subject.claim == world["bob-1"].made().claim
     (asked,) = world.consensus("bob-1", claim=OTHER_CLAIM).artefacts
-    assert asked.question.claim == OTHER_CLAIM
+    assert asked.subject.claim == OTHER_CLAIM
 
 
 def test_a_keyed_claim_joins_with_the_same_keyed_claim() -> None:
@@ -415,7 +430,7 @@ def test_two_published_digests_of_one_name_are_two_artefacts() -> None:
     world["bob-1"].run(files={FILE: MadeUpFile.identical(b"another shipped file")})
     found = world.consensus()
     assert [str(one.result) for one in found.artefacts] == ["PENDING", "PENDING"]
-    assert whys(found) == {("ada-1", "other-published"), ("bob-1", "other-published")}
+    assert reasons(found) == {("ada-1", "other-published"), ("bob-1", "other-published")}
 
 
 def test_an_artefact_that_nobody_speaks_of_is_not_checked() -> None:
@@ -431,26 +446,24 @@ def test_our_own_store_that_fails_is_no_silence_of_others(world: World) -> None:
     own = world["ada-1"].store
     own.fail_on("open")
     with pytest.raises(StoreError):
-        world.gather()
+        world.read()
 
 
 def test_an_empty_policy_knows_nobody(world: World) -> None:
-    from pipelines.policy import EMPTY_POLICY
-
     source = Source(center="ada-1", store=world["ada-1"].store)
-    read = read_center(
-        source, RELEASE, policy=EMPTY_POLICY, index_of=world.index_of, logged=world.logged
+    reader = StatementReader(policy=EMPTY_POLICY, logs=world)
+    read = read_center(reader, source, RELEASE)
+    assert (read.findings, [excluded.reason for excluded in read.excluded]) == (
+        (),
+        [ExclusionReason.UNKNOWN_CENTER],
     )
-    assert (read.positions, [o.why for o in read.counted_out]) == ((), [Why.UNKNOWN_CENTER])
 
 
 def test_an_empty_store_is_no_pass() -> None:
     world = World("ada")
     source = Source(center="ada-1", store=MemoryStore())
-    read = read_center(
-        source, RELEASE, policy=world.policy, index_of=world.index_of, logged=world.logged
-    )
-    assert [o.why for o in read.counted_out] == [Why.NOTHING]
+    read = read_center(world.reader, source, RELEASE)
+    assert [excluded.reason for excluded in read.excluded] == [ExclusionReason.NOTHING]
 
 
 def test_nothing_private_is_read_of_a_peer(world: World) -> None:

@@ -1,0 +1,148 @@
+"""What one run of one center found of one artefact, and what does not count, as plain values.
+
+A finding is made of verified statements alone (`finding_reader`). Joining (`join`) sees no
+statement, store, key or clock, only these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
+from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.judge.finding import CauseName
+
+
+class ExclusionReason(StrEnum):
+    """Why a statement, or a whole center, does not count."""
+
+    UNREADABLE = "unreadable"
+    UNKNOWN_CENTER = "unknown-center"
+    UNKNOWN_KEY = "unknown-key"
+    KEY_NOT_VALID = "key-not-valid"
+    BAD_SIGNATURE = "bad-signature"
+    NOT_LOGGED = "not-logged"
+    WITHHELD = "withheld"
+    """The center's log has statements about the release that its store does not show."""
+    MISPLACED = "misplaced"
+    OTHER_BUILDER = "other-builder"
+    INCOMPLETE = "incomplete"
+    UNDECLARED = "undeclared-output"
+    NO_CLAIM = "no-claim"
+    UNREACHABLE = "silent"
+    LOG_BROKEN = "log-broken"
+    NOTHING = "nothing-of-this-release"
+    OTHER_CLAIM = "other-claim"
+    OTHER_PUBLISHED = "other-published"
+    SHARED_KEY = "shared-key"
+    WORK_ABSENT = "work-absent"
+    WORK_WRONG = "work-wrong"
+    SERVED_OTHER = "served-another-file"
+    EQUIVALENT = "equivalent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excluded:
+    """A statement, or all statements of a center, that do not count, and the reason."""
+
+    center: str
+    reason: ExclusionReason
+    record: str = ""
+    """The name of the record; empty for a whole center."""
+    detail: str = ""
+    pae: Digest | None = field(default=None, compare=False)
+    """The digest of what is signed, if a key of the center has signed the statement."""
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        return ", ".join(filter(None, (f"{self.center}: {self.reason}", self.detail, self.record)))
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it for `--json`."""
+        return {
+            "center": self.center,
+            "why": self.reason,
+            "what": self.record,
+            "note": self.detail,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CenterInfo:
+    """A center, its operator and its region, as the policy names them."""
+
+    id: str
+    operator: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class StatementRef:
+    """A reference to a statement: the name of its record, and the digest of its payload."""
+
+    name: str
+    digest: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class CenterFinding:
+    """What one run of one center found of one artefact."""
+
+    center: CenterInfo
+    key: str
+    """The public key that verified the statement (`PublicKey.material`)."""
+    artefact: str
+    published: Digest
+    claim: DigestSet
+    run: str
+    outcome: Outcome
+    verdict: Verdict
+    served: Digest | None = None
+    """The digest of the file that the center was served as the shipped one."""
+    rebuilt: DigestSet | None = None
+    """Keyed where the source is closed and the bytes are not the shipped ones."""
+    grafted: Digest | None = None
+    """The digest of the rebuilt bytes with the vendor's signature attached."""
+    normalizers: frozenset[str] = frozenset()
+    causes: frozenset[CauseName] = frozenset()
+    comparison: StatementRef
+    """Statement B."""
+    attempt: StatementRef
+    """Statement E that has the outcome of the run."""
+    index: int
+    """Of the comparison in the center's log."""
+    seal: Digest | None = None
+    """What the run committed to before it opened a shipped file."""
+    work: Proof = Proof.ABSENT
+    """Whether it is proved that the center built, and did not only hash the public file."""
+    work_evidence: tuple[StatementRef, ...] = ()
+    """The statements that prove it."""
+
+    @property
+    def built(self) -> DigestSet | None:
+        """The digest that findings are compared by; None where no such file was built.
+
+        For `IDENTICAL_SIGNED` it is that of the file with the signature attached.
+        """
+        if self.outcome is not Outcome.BUILT:
+            return None
+        if self.verdict is Verdict.IDENTICAL_SIGNED and self.grafted:
+            return DigestSet(sha256=self.grafted)
+        return self.rebuilt
+
+    @property
+    def evidence(self) -> tuple[StatementRef, ...]:
+        """The statements behind this finding."""
+        return (self.comparison, self.attempt, *self.work_evidence)
+
+
+def newest_findings(findings: Iterable[CenterFinding]) -> tuple[CenterFinding, ...]:
+    """Return the newest finding of each center, by the order of its log; sorted by center."""
+    newest: dict[str, CenterFinding] = {}
+    for finding in sorted(findings, key=lambda f: f.index, reverse=True):
+        newest.setdefault(finding.center.id, finding)
+    return tuple(newest[center] for center in sorted(newest))

@@ -1,0 +1,225 @@
+"""From the records of one center to its findings on one release.
+
+A run counts as a whole: a comparison without its attempt, or an attempt whose artefacts were not
+all compared, gives no finding. In a run with a record that cannot be read no match counts, and for
+a center whose newest run is such a one no match at all, since what that run found is not known. A
+mismatch still counts: nobody can hide one by adding an unreadable record. No match counts either
+where the log has a statement about the release that is not among the records, since it may be a
+mismatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import groupby
+
+from builders.core.digest import Digest
+from builders.core.enums import Verdict
+from pipelines.consensus.center_finding import CenterFinding, Excluded, ExclusionReason
+from pipelines.consensus.source import Source, UnreachableError, short
+from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.signed import SUFFIX
+from pipelines.evidence.statements.attempt import AttemptStatement, Purpose
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.statement import Subject
+from pipelines.log.errors import LogError
+from pipelines.storage.names import encode, release_prefix
+
+MAX_RECORDS = 20_000
+"""Of one release, by one center."""
+MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
+"""The verdicts that can be a match."""
+_NOT_READ = ("provenance-", "robustness-")
+"""Records that hold no finding."""
+_RANKS = {Purpose.JUDGED: 0, Purpose.RETRY: 0, Purpose.RUN: 1}
+
+_Comparison = tuple[VerifiedStatement, ComparisonStatement]
+_Attempt = tuple[VerifiedStatement, AttemptStatement]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CenterFindings:
+    """The findings of one center, or one of its runs, and what does not count."""
+
+    findings: tuple[CenterFinding, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+
+    def without_matches(self) -> CenterFindings:
+        """Return the same without the findings that could be a match."""
+        kept = tuple(f for f in self.findings if f.verdict not in MATCHES)
+        return CenterFindings(findings=kept, excluded=self.excluded)
+
+    @property
+    def readable(self) -> bool:
+        """Whether every record could be read."""
+        return all(e.reason is not ExclusionReason.UNREADABLE for e in self.excluded)
+
+
+def center_prefix(release: ReleaseName, center: str) -> str:
+    """Return the folder of a center's runs of a release."""
+    folder = release_prefix(release.vendor, release.product, release.version)
+    return f"{folder}{encode(center)}/"
+
+
+def read_center(reader: StatementReader, source: Source, release: ReleaseName) -> CenterFindings:
+    """Return the findings of a center on a release; what does not count is in it, with a reason."""
+    if all(center.id != source.center for center in reader.policy.centers):
+        return _nothing(source, ExclusionReason.UNKNOWN_CENTER)
+    prefix = center_prefix(release, source.center)
+    seen: set[Digest] = set()
+    try:
+        # First the log, then the store: a run that ends meanwhile is in both, or in the store.
+        logged = _logged(reader, source, release)
+        names = sorted(source.names(prefix, limit=MAX_RECORDS))
+        runs = {
+            run: _read_run(reader, source, release, run, list(keys), seen)
+            for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0])
+        }
+    except UnreachableError as error:
+        return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
+    except LogError as error:
+        return _nothing(source, ExclusionReason.LOG_BROKEN, short(error))
+    withheld = sorted(digest.hex for digest in logged - seen)
+    if not names and not withheld:
+        return _nothing(source, ExclusionReason.NOTHING)
+    found = CenterFindings(
+        findings=tuple(f for run in runs.values() for f in run.findings),
+        excluded=tuple(e for run in runs.values() for e in run.excluded),
+    )
+    if withheld:
+        detail = f"{len(withheld)} that its log has, such as {withheld[0][:16]}"
+        missing = _nothing(source, ExclusionReason.WITHHELD, detail).excluded
+        found = CenterFindings(findings=found.findings, excluded=(*found.excluded, *missing))
+    return found if not withheld and runs[max(runs)].readable else found.without_matches()
+
+
+def _logged(reader: StatementReader, source: Source, release: ReleaseName) -> AbstractSet[Digest]:
+    try:
+        return reader.logs.statements_about(source.center, str(release))
+    except LogError:  # then no record counts, and the reading of each of them says so
+        return frozenset()
+
+
+def _read_run(
+    reader: StatementReader,
+    source: Source,
+    release: ReleaseName,
+    run: str,
+    keys: list[str],
+    seen: set[Digest],
+) -> CenterFindings:
+    """Read the records of one run.
+
+    The PAE digests of its statements, whether they count or not, are added to `seen`.
+    """
+    comparisons: list[_Comparison] = []
+    attempts: list[_Attempt] = []
+    excluded: list[Excluded] = []
+    for key in keys:
+        if not key.endswith(SUFFIX) or key.rpartition("/")[2].startswith(_NOT_READ):
+            continue
+        found = reader.read(source, key)
+        if found.pae is not None:
+            seen.add(found.pae)
+        if isinstance(found, Excluded):
+            excluded.append(found)
+            continue
+        match found.statement:
+            case ComparisonStatement() as statement if _is_of(statement, release, run):
+                comparisons.append((found, statement))
+            case AttemptStatement() as statement if _is_of(statement, release, run):
+                attempts.append((found, statement))
+            case _:
+                excluded.append(_excluded(found, ExclusionReason.MISPLACED))
+    results = _findings(comparisons, attempts)
+    read = CenterFindings(
+        findings=tuple(r for r in results if isinstance(r, CenterFinding)),
+        excluded=(*excluded, *(r for r in results if isinstance(r, Excluded))),
+    )
+    return read if read.readable else read.without_matches()
+
+
+def _is_of(
+    statement: ComparisonStatement | AttemptStatement, release: ReleaseName, run: str
+) -> bool:
+    predicate = statement.predicate
+    return predicate.release == str(release) and encode(predicate.run) == run
+
+
+def _findings(
+    comparisons: list[_Comparison], attempts: list[_Attempt]
+) -> list[CenterFinding | Excluded]:
+    """Return the findings of a run, or for each of its statements why it gives none."""
+    last = max(
+        (a for a in attempts if a[1].predicate.purpose in _RANKS),
+        key=lambda a: (_RANKS[a[1].predicate.purpose], a[1].predicate.number),
+        default=None,
+    )
+    verified = [v for v, _ in comparisons]
+    if last is None:
+        return [_excluded(v, ExclusionReason.INCOMPLETE, "no attempt") for v in verified]
+    missing = _missing(last[1].subject, [statement for _, statement in comparisons])
+    if missing:
+        every = [*verified, last[0]]
+        return [_excluded(v, ExclusionReason.INCOMPLETE, missing) for v in every]
+    seals = {a.predicate.seal.sha256 for _, a in attempts if a.predicate.seal}
+    seal = seals.pop() if len(seals) == 1 else None
+    return [_finding(comparison, last, seal) for comparison in comparisons]
+
+
+def _missing(subjects: tuple[Subject, ...], compared: list[ComparisonStatement]) -> str:
+    """Return the name of an artefact that is only in the attempt, or only compared, if any."""
+    attempted = {(s.name, s.digest) for s in subjects}
+    judged = {(c.subject[0].name, c.subject[0].digest) for c in compared if c.predicate.shipped}
+    return min((name for name, _ in attempted ^ judged), default="")
+
+
+def _finding(
+    comparison: _Comparison, attempt: _Attempt, seal: Digest | None
+) -> CenterFinding | Excluded:
+    verified, statement = comparison
+    compared, attempted, subject = statement.predicate, attempt[1].predicate, statement.subject[0]
+    shipped = compared.shipped
+    if shipped is None:
+        return _excluded(verified, ExclusionReason.UNDECLARED, subject.name)
+    if compared.claim is None:
+        return _excluded(verified, ExclusionReason.NO_CLAIM)
+    published = shipped.published.sha256
+    if published is None or compared.claim != attempted.claim or len(statement.subject) != 1:
+        detail = "another claim or subject than its attempt"
+        return _excluded(verified, ExclusionReason.INCOMPLETE, detail)
+    if subject.digest != shipped.published:
+        detail = "about other bytes than it says were published"
+        return _excluded(verified, ExclusionReason.INCOMPLETE, detail)
+    signed = compared.verdict is Verdict.IDENTICAL_SIGNED and compared.signature is not None
+    return CenterFinding(
+        center=verified.center,
+        key=verified.key.material,
+        artefact=subject.name,
+        published=published,
+        claim=compared.claim,
+        run=compared.run,
+        outcome=attempted.outcome,
+        verdict=compared.verdict,
+        served=shipped.served.digest.sha256 if shipped.served else None,
+        rebuilt=compared.rebuilt.digest if compared.rebuilt else None,
+        grafted=published if signed else None,
+        normalizers=frozenset(n.name for n in compared.normalizers),
+        causes=frozenset(compared.causes),
+        comparison=verified.ref,
+        attempt=attempt[0].ref,
+        index=verified.index,
+        seal=seal,
+    )
+
+
+def _excluded(verified: VerifiedStatement, reason: ExclusionReason, detail: str = "") -> Excluded:
+    return Excluded(
+        center=verified.center.id, reason=reason, record=verified.ref.name, detail=detail
+    )
+
+
+def _nothing(source: Source, reason: ExclusionReason, detail: str = "") -> CenterFindings:
+    return CenterFindings(excluded=(Excluded(center=source.center, reason=reason, detail=detail),))

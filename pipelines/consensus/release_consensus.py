@@ -1,0 +1,130 @@
+"""From the stores of the centers to one consensus for each artefact of a release.
+
+The center's own store and the public prefixes of its peers are read alike. The policy alone decides
+which statements count. A peer that cannot be reached, or whose records cannot be read, is named and
+is never a pass.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from builders.core.digest import Digest
+from pipelines.consensus.center_finding import CenterFinding, Excluded, newest_findings
+from pipelines.consensus.finding_reader import MATCHES, read_center
+from pipelines.consensus.join import join
+from pipelines.consensus.result import Consensus, ConsensusSubject, exit_code_of
+from pipelines.consensus.source import Source
+from pipelines.consensus.statement_reader import StatementReader
+from pipelines.consensus.work_proofs import OwnCenter, WorkProofs
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.policy import ConsensusRules
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseFindings:
+    """The findings of all centers on a release, and what does not count."""
+
+    release: ReleaseName
+    findings: tuple[CenterFinding, ...]
+    excluded: tuple[Excluded, ...]
+    proofs: WorkProofs
+
+    def newest_of(self, center: str | None) -> CenterFinding | None:
+        """Return the newest finding of a center on any artefact, by its log."""
+        newest = newest_findings(f for f in self.findings if f.center.id == center)
+        return newest[0] if newest else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseConsensus:
+    """The consensus on each artefact of a release."""
+
+    release: ReleaseName
+    artefacts: tuple[Consensus, ...]
+    excluded: tuple[Excluded, ...]
+    """What was excluded before anything was joined."""
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 if anything failed or is an alarm, 0 if everything passed, else 2."""
+        return exit_code_of(self.artefacts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            "vendor": self.release.vendor,
+            "product": self.release.product,
+            "version": self.release.version,
+            "artefacts": [one.to_dict() for one in self.artefacts],
+            "counted_out": [excluded.to_dict() for excluded in self.excluded],
+            "exit_code": self.exit_code,
+        }
+
+
+def read_release(
+    release: ReleaseName,
+    sources: Iterable[Source],
+    reader: StatementReader,
+    own: OwnCenter | None = None,
+) -> ReleaseFindings:
+    """Return the findings of the centers on a release.
+
+    With `own`, the proofs of work are checked with our own bytes where we have built the same
+    claim. Raises `StoreError` for the store of `own` alone.
+    """
+    centers = tuple(sources)
+    read = [read_center(reader, source, release) for source in centers]
+    findings = tuple(f for center in read for f in center.findings)
+    proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
+    return ReleaseFindings(
+        release=release,
+        findings=tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings),
+        excluded=tuple(excluded for center in read for excluded in center.excluded),
+        proofs=proofs,
+    )
+
+
+def consensus_of(
+    read: ReleaseFindings,
+    rules: ConsensusRules,
+    *,
+    own: str | None = None,
+    claim: DigestSet | None = None,
+    expected: Iterable[tuple[str, Digest]] = (),
+) -> ReleaseConsensus:
+    """Join the findings on each artefact, by its name and published digest.
+
+    The claim is `claim`, or else the newest claim of our `own` center, or else the one that most
+    operators have findings on. `expected` artefacts are in the result even without any finding.
+    """
+    ours = read.newest_of(own)
+    claim = claim or (ours.claim if ours else _commonest_claim(read.findings))
+    by_name: dict[str, list[CenterFinding]] = defaultdict(list)
+    for finding in read.findings:
+        by_name[finding.artefact].append(finding)
+    files = {*expected, *((f.artefact, f.published) for f in read.findings)}
+    return ReleaseConsensus(
+        release=read.release,
+        artefacts=tuple(
+            join(
+                ConsensusSubject(artefact=name, published=published, claim=claim),
+                by_name.get(name, ()),
+                rules,
+            )
+            for name, published in sorted(files)
+        ),
+        excluded=read.excluded,
+    )
+
+
+def _commonest_claim(findings: Iterable[CenterFinding]) -> DigestSet | None:
+    """Return the claim that most operators have their newest finding on."""
+    operators: dict[DigestSet, set[str]] = defaultdict(set)
+    for finding in newest_findings(findings):
+        operators[finding.claim].add(finding.center.operator)
+    return max(operators, key=lambda c: (len(operators[c]), str(c.to_dict())), default=None)

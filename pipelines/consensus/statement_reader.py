@@ -1,0 +1,133 @@
+"""The statements of a center that count: signed by its own key, where its log has them.
+
+For every other record the reason is returned. A record that cannot be read does not keep others
+from being read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Protocol
+
+from builders.core.digest import Digest
+from pipelines.consensus.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
+from pipelines.consensus.source import OBJECT_ERRORS, Source, short
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
+from pipelines.evidence.errors import EvidenceError, SignatureError
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.crosscheck import CrosscheckStatement
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import read_statement
+from pipelines.evidence.statements.statement import Statement
+from pipelines.policy import Policy, PolicyCenter
+
+
+class LogLookup(Protocol):
+    """Where the logs of the centers have statements.
+
+    Raises `LogError` for a log that cannot be trusted, `UnreachableError` for one that cannot be
+    read.
+    """
+
+    def index_of(self, center: str, pae: Digest) -> int | None:
+        """Return the index of a statement in a center's log, by the digest of its PAE, or None."""
+
+    def statements_about(self, center: str, release: str) -> AbstractSet[Digest]:
+        """Return the PAE digests of all that a center's log has about runs of a release."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedStatement:
+    """A statement whose signature and entry in its center's log are verified."""
+
+    statement: Statement
+    ref: StatementRef
+    pae: Digest
+    """The digest of what is signed, by which the log names it."""
+    center: CenterInfo
+    key: PublicKey
+    index: int
+    """Of its leaf in the log of its center."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementReader:
+    """Verifies records by a policy and the logs of its centers."""
+
+    policy: Policy
+    logs: LogLookup
+
+    def read(  # noqa: PLR0911  # one return for each reason
+        self, source: Source, key: str
+    ) -> VerifiedStatement | Excluded:
+        """Return the statement in one record, or why it does not count.
+
+        Raises `UnreachableError`, `LogError`, and `PolicyError` for an unknown center.
+        """
+
+        def excluded(
+            reason: ExclusionReason, detail: str = "", pae: Digest | None = None
+        ) -> Excluded:
+            return Excluded(center=source.center, reason=reason, record=key, detail=detail, pae=pae)
+
+        member = self.policy.center(source.center)
+        try:
+            envelope = Envelope.from_bytes(source.get(key, MAX_ENVELOPE))
+            signers = _signers(envelope, member)
+            if not signers:
+                return excluded(ExclusionReason.UNKNOWN_KEY, _keyids(envelope))
+            statement = read_statement(envelope.payload)
+        except SignatureError as error:
+            return excluded(ExclusionReason.BAD_SIGNATURE, str(error.got))
+        except (EvidenceError, *OBJECT_ERRORS) as error:
+            return excluded(ExclusionReason.UNREADABLE, short(error))
+        pae = envelope.digest()
+        index = self.logs.index_of(source.center, pae)
+        if index is None:
+            return excluded(ExclusionReason.NOT_LOGGED)
+        valid = [k.key for k in member.keys if k.key in signers and k.counts_at(index)]
+        if not valid:
+            return excluded(ExclusionReason.KEY_NOT_VALID, f"at index {index} of its log", pae)
+        center, builder = _author(statement, member)
+        if center != member.id:
+            return excluded(ExclusionReason.MISPLACED, pae=pae)
+        if builder != member.builder:
+            return excluded(ExclusionReason.OTHER_BUILDER, pae=pae)
+        return VerifiedStatement(
+            statement=statement,
+            ref=StatementRef(name=key, digest=Digest.of(envelope.payload)),
+            pae=pae,
+            center=CenterInfo(id=member.id, operator=member.operator, region=member.region),
+            key=valid[0],
+            index=index,
+        )
+
+
+def _signers(envelope: Envelope, member: PolicyCenter) -> tuple[PublicKey, ...]:
+    """Return the keys of a center that signed; none if it names none, else `SignatureError`."""
+    named = {signature.keyid for signature in envelope.signatures}
+    known = [k.key for k in member.keys if k.key.keyid in named]
+    return verify(envelope, known) if known else ()
+
+
+def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str]:
+    """Return center and builder that a statement names; no center for one of another kind.
+
+    What a kind of statement does not name is that of the center whose store it is in.
+    """
+    match statement:
+        case ComparisonStatement() | AttemptStatement():
+            return statement.predicate.center, statement.predicate.builder
+        case ProvenanceStatement():
+            return member.id, statement.predicate.run_details.builder.id
+        case CrosscheckStatement():
+            return statement.predicate.center, member.builder
+        case _:
+            return None, ""
+
+
+def _keyids(envelope: Envelope) -> str:
+    return ", ".join(ascii(s.keyid)[1:-1][:16] for s in envelope.signatures[:4])
