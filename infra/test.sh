@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check of the project: style, types, import rules, and the tests on real services.
+# Runs every check of the project: style, types, import rules, declared dependencies, dead code, and
+# the tests on real services.
 #
 #   bash infra/test.sh [PYTEST ARGUMENT...]   all of it; `--cov` takes twice as long
 #   bash infra/test.sh --fast [ARGUMENT...]   what needs no root, no engine, no network, no service
@@ -33,5 +34,8 @@ types=$!
 .venv/bin/deptry .
 # Once more for what is installed with samebits: it imports nothing that only the tests declare.
 .venv/bin/deptry builders pipelines --optional-dependencies-dev-groups test --ignore DEP002
+.venv/bin/vulture
+# Once more for what no test may keep alive.
+.venv/bin/vulture builders pipelines infra
 wait "$types"
 exec .venv/bin/pytest "${tests[@]}" "$@"

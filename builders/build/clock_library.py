@@ -141,16 +141,3 @@ def check_library(built: Path, lock: PreloadLock, images: ImageCatalogue) -> Non
         todo=f"Not as in the lock: {', '.join(other) or 'nothing that is known'}. Do not use it "
         "before it is known why",
     )
-
-
-def new_lock(image: str, images: ImageCatalogue, library: Path) -> PreloadLock:
-    """Return the lock of a library just built, for a change of its sources or of its image."""
-    return PreloadLock.model_validate(
-        {
-            "schema": "samebits/preload-lock/v1",
-            "image": image,
-            "config": images.lock(image).image.config,
-            "sources": sources_digest(),
-            "library": digest_file(library),
-        }
-    )

@@ -31,7 +31,6 @@ class LogWriter:
 
     def __init__(self, stream: Iterator[bytes], path: Path, *, cap: int, errors: Errors) -> None:
         """Start copying `stream` to `path`; `errors` are what a broken stream raises."""
-        self.count = 0
         self.truncated = False
         self._stream, self._path, self._cap, self._errors = stream, path, cap, errors
         self._thread = threading.Thread(target=self._run, name="samebits-log", daemon=True)
@@ -43,13 +42,13 @@ class LogWriter:
             self._copy(out)
 
     def _copy(self, out: BinaryIO) -> None:
+        room = self._cap
         for piece in self._stream:
-            room = self._cap - self.count
-            out.write(piece[: max(room, 0)])
-            self.count += len(piece)
-            if self.count > self._cap and not self.truncated:
+            out.write(piece[:room])
+            if len(piece) > room and not self.truncated:
                 self.truncated = True
                 out.write(f"\n[samebits: log cut after {self._cap} bytes]\n".encode())
+            room = max(room - len(piece), 0)
 
     def join(self, seconds: float) -> None:
         """Wait for the end of the stream, at most `seconds`."""

@@ -109,5 +109,4 @@ class ContainerResult:
     scratch_full: bool
     peak_memory: int | None
     wall_seconds: float
-    log_bytes: int
     log_truncated: bool

@@ -87,7 +87,6 @@ class ContainerRun:
                 scratch_full=monitor.scratch_full,
                 peak_memory=monitor.peak_memory,
                 wall_seconds=round(wall, 3),
-                log_bytes=output.count,
                 log_truncated=output.truncated,
             )
 

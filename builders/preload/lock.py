@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from builders.core.digest import Digest, canonical_json
 from builders.core.yamlfile import parse_document, parse_model
 
-SCHEMA = "samebits/preload-lock/v1"
 LOCK = "preload.lock.yaml"
 SOURCES = ("clock.c", "programs.c")
 
@@ -26,14 +25,6 @@ class PreloadLock(BaseModel):
     config: Digest
     sources: Digest
     library: Digest
-
-    def to_text(self) -> str:
-        """Return the text of the lock file."""
-        return (
-            "# What the C sources become; a test builds it twice and compares.\n"
-            f"schema: {self.schema_}\nimage: {self.image}\nconfig: {self.config}\n"
-            f"sources: {self.sources}\nlibrary: {self.library}\n"
-        )
 
 
 @cache

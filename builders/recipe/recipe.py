@@ -16,7 +16,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
-from builders.locators.locator import FileLocator, Locator, LocatorField, VaultLocator
+from builders.locators.locator import Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
 from builders.methods.base import FrozenModel
 
@@ -202,12 +202,6 @@ def parse_recipe(document: Document, path: Path) -> LoadedRecipe:
         document, Recipe, todo="`samebits recipe schema` prints what each field takes"
     )
     return LoadedRecipe(recipe=recipe, path=path)
-
-
-def file_locators(recipe: Recipe) -> list[FileLocator]:
-    """Return every `file:` locator of `recipe`."""
-    every = [i.locator for i in recipe.inputs] + [a.shipped.locator for a in recipe.artefacts]
-    return [locator for locator in every if isinstance(locator, FileLocator)]
 
 
 def recipe_schema() -> str:

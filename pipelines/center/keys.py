@@ -14,7 +14,7 @@ from pipelines.evidence.signing import (
     load_or_create,
     read_public_file,
 )
-from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
+from pipelines.log.notekey import ED25519, NoteKey
 
 STATEMENTS = "statements"
 
@@ -33,11 +33,6 @@ def public_keys(center: Center) -> dict[str, PublicKey]:
 def log_key(center: Center) -> NoteKey:
     """Return the key of the center's log; raises `KeyFileError` for a center without one."""
     return note_key(center.origin, ED25519, _required(center, "log"))
-
-
-def witness_key(center: Center) -> NoteKey:
-    """Return the key under which the center cosigns; raises `KeyFileError` when it has none."""
-    return note_key(f"{center.origin}/witness", COSIGNATURE, _required(center, "witness"))
 
 
 def note_key(name: str, algorithm: int, public: PublicKey) -> NoteKey:

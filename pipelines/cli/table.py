@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.enums import Outcome, Verdict
-from builders.core.units import format_size
 
 if TYPE_CHECKING:
     from pipelines.evidence.report import Report
@@ -48,8 +47,3 @@ def _show_causes(finding: Finding) -> None:
     if explanation.tool:
         kept = f", report sha256 {explanation.html_diff}" if explanation.html_diff else ""
         click.echo(f"{'':19}- {explanation.tool}: {explanation.status}{kept}")
-
-
-def size(count: int | None) -> str:
-    """Write a size for people, or a dash."""
-    return "-" if count is None else format_size(count)

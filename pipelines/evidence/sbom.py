@@ -22,8 +22,6 @@ from builders.inputs.collect import input_name
 from builders.locators import PurlLocator
 from builders.recipe.recipe import Input, Recipe
 
-SBOM = "sbom.cdx.json"
-
 
 def sbom(recipe: Recipe, *, image: Digest, lock: ImageLock | None) -> bytes:
     """Return the SBOM as canonical JSON (RFC 8785).

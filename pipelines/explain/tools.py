@@ -9,21 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
-
-from builders.core.digest import Digest
+from typing import Literal, Protocol
 
 INPUTS = "/inputs"
 OUTPUTS = "/out"
 
 Ended = Literal["exited", "deadline", "out_of_memory", "cancelled"]
-
-
-class ByteStore(Protocol):
-    """Bytes by digest."""
-
-    def open(self, digest: Digest) -> BinaryIO:
-        """Open the bytes of `digest`, seekable; raises `NotFoundError`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,6 @@ MAX_LEAF = 4096
 """Bytes that no leaf exceeds, as its patterns are bounded; C2SP tlog-tiles has room for 65,535."""
 FIRST = Digest("0" * 64)
 """What the first leaf of a release names as its previous one."""
-MAX_SEQUENCE = 10**15
 
 _CENTER = "[a-z0-9][a-z0-9-]{0,62}"
 _RELEASE = "[A-Za-z0-9][A-Za-z0-9._+~:!@/-]{0,511}"
@@ -201,7 +200,7 @@ class Facts(NamedTuple):
 
 
 def own_key(center: str) -> str:
-    """Return the release key of what belongs to no release: heartbeats, receipts, key events."""
+    """Return the release key of what belongs to no release: heartbeats and receipts."""
     return f"samebits/{center}@log"
 
 

@@ -22,7 +22,6 @@ WIDTH = 1 << HEIGHT
 """Hashes of a full tile, leaves of a full bundle."""
 MAX_ENTRY = 0xFFFF
 MAX_BUNDLE = WIDTH * (2 + MAX_ENTRY)
-MAX_TILE = WIDTH * HASH_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,6 @@ LATE = ContainerResult(
     scratch_full=False,
     peak_memory=None,
     wall_seconds=1800.0,
-    log_bytes=0,
     log_truncated=False,
 )
 

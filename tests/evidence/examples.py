@@ -52,15 +52,9 @@ from pipelines.evidence.statements.statement import (
 from pipelines.evidence.statements.status import (
     Answer,
     Head,
-    KeyChange,
-    KeyUse,
-    Result,
-    TestResult,
-    TestResultStatement,
     Tree,
     Work,
     heartbeat,
-    key_event,
     receipt,
 )
 from pipelines.evidence.statements.vsa import (
@@ -245,14 +239,6 @@ STATEMENTS: dict[str, Statement] = {
         verdict=Verdict.DIFFERENT,
         report=B,
     ),
-    "key-event": key_event(
-        center="zurich",
-        key_id=A,
-        pem=b"pem",
-        use=KeyUse.STATEMENTS,
-        change=KeyChange.REVOKED,
-        now=NOW,
-    ),
     "robustness": RobustnessStatement(
         subject=(subject("rules.bin", A),),
         predicate=RobustnessTest(
@@ -278,14 +264,6 @@ STATEMENTS: dict[str, Statement] = {
             result=Robustness.DIFFERS,
             artefacts=(Outlived(name="rules.bin", judged=SET, same=False),),
             tested_on=NOW,
-        ),
-    ),
-    "test-result": TestResultStatement(
-        subject=(subject("samebits", A),),
-        predicate=TestResult(
-            result=Result.PASSED,
-            configuration=(Resource(name="suite", digest=SET),),
-            passed_tests=("one", "two"),
         ),
     ),
 }

@@ -68,10 +68,6 @@ def test_provenance_keeps_the_rules_of_slsa() -> None:
     _schema("slsa-provenance-v1").validate(statement["predicate"])
 
 
-def test_a_test_result_keeps_the_rules_of_in_toto() -> None:
-    _schema("test-result-v0.1").validate(STATEMENTS["test-result"].to_dict()["predicate"])
-
-
 def test_an_envelope_keeps_the_rules_of_dsse() -> None:
     payload = example_provenance().to_bytes()
     envelope = Envelope(payload=payload, signatures=(Signature(keyid="k", sig=b"s"),))
@@ -84,7 +80,6 @@ def test_every_kind_has_an_example_and_our_own_are_in_our_namespace() -> None:
     assert foreign == {
         "https://slsa.dev/provenance/v1",
         "https://slsa.dev/verification_summary/v1",
-        "https://in-toto.io/attestation/test-result/v0.1",
     }
 
 

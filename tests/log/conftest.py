@@ -12,8 +12,6 @@ from tests.log.logs import (
     opened,
 )
 
-HERE = Path(__file__).parents[2]
-
 
 @pytest.fixture
 def store() -> MemoryStore:

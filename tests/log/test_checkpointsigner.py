@@ -22,8 +22,6 @@ from tests.log.logs import (
     signer,
 )
 
-HERE = Path(__file__).parents[2]
-
 
 def trees(store: MemoryStore, *sizes: int) -> list[Checkpoint]:
     return [reader(store).tree(size) for size in sizes]

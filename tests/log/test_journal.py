@@ -28,8 +28,6 @@ from tests.log.logs import (
     identities,
 )
 
-HERE = Path(__file__).parents[2]
-
 
 def test_what_is_appended_is_there_in_order(store: MemoryStore, log: Log) -> None:
     done = log.append(entries(range(10)))

@@ -33,8 +33,6 @@ from tests.log.logs import (
     tree_of,
 )
 
-HERE = Path(__file__).parents[2]
-
 
 def restored(store: MemoryStore, objects: dict[str, list[bytes]]) -> None:
     store.objects = {key: list(versions) for key, versions in objects.items()}

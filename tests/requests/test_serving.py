@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -31,10 +30,8 @@ from tests.requests.office import (
     signed,
 )
 
-ACCEPTED = (Answer.ACCEPTED, None)
 DONE = (Answer.DONE, None)
 MINUTE = timedelta(minutes=1)
-serving = importlib.import_module("pipelines.requests.serve")
 
 
 def test_a_known_person_is_answered_with_nonce_verdict_and_report(center: Center) -> None:

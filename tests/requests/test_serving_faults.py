@@ -51,7 +51,6 @@ from tests.requests.office import (
     signed,
 )
 
-ACCEPTED = (Answer.ACCEPTED, None)
 DONE = (Answer.DONE, None)
 MINUTE = timedelta(minutes=1)
 serving = importlib.import_module("pipelines.requests.serve")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -30,10 +29,8 @@ from tests.requests.office import (
     signed,
 )
 
-ACCEPTED = (Answer.ACCEPTED, None)
 DONE = (Answer.DONE, None)
 MINUTE = timedelta(minutes=1)
-serving = importlib.import_module("pipelines.requests.serve")
 
 
 def forged(envelope: Envelope) -> Envelope:

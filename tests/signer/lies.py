@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from builders.core.digest import Digest, canonical_json
+from builders.core.digest import Digest
 from builders.inputs.vault import Vault
-from pipelines.signer.recompute import seal_digest, sealed
 from pipelines.storage.names import Visibility
 from tests.signer.scene import OURS, THEIRS, Scene
 
@@ -65,25 +64,6 @@ def _timings(**changes: float) -> Callable[[Document, Scene], None]:
 
 def _fact(data: bytes) -> Document:
     return {"sha256": str(Digest.of(data)), "size": len(data)}
-
-
-def _resealed(evidence: Document, scene: Scene) -> None:
-    """Seal again after a change, as a thorough liar would."""
-    from datetime import UTC, datetime
-
-    from pipelines.signer.bytesource import ByteSource
-    from pipelines.signer.case import opened
-    from pipelines.signer.evidence import Evidence
-
-    with opened(
-        Evidence.from_bytes(canonical_json(evidence)),
-        center=scene.center,
-        source=ByteSource(scene.store, Vault(scene.store)),
-        locks=lambda _: None,
-        cache=None,
-        now=datetime.now(UTC),
-    ) as case:
-        evidence["report"]["seal"] = str(seal_digest(sealed(case)))
 
 
 def _identical_over_different(evidence: Document, _: Scene) -> None:

@@ -15,7 +15,6 @@ from pydantic import Field, JsonValue
 from builders.core.digest import Digest
 from builders.core.enums import Kind
 from pipelines.evidence.statements.statement import (
-    NAMESPACE,
     DigestSet,
     Line,
     Part,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:  # who only reads statements needs no recipes, and no engine
     from pipelines.evidence.statements.run import Dependency, Run
 
 SLSA_PROVENANCE = "https://slsa.dev/provenance/v1"
-BUILD_TYPE = f"{NAMESPACE}rebuild/v1"
 _MAX_LISTED = 20_000
 
 Text = Annotated[str, Field(max_length=32768)]

@@ -14,13 +14,9 @@ from pipelines.evidence.statements.robustness import ROBUSTNESS, RobustnessState
 from pipelines.evidence.statements.statement import MAX_STATEMENT, Statement
 from pipelines.evidence.statements.status import (
     HEARTBEAT,
-    KEY_EVENT,
     RECEIPT,
-    TEST_RESULT,
     HeartbeatStatement,
-    KeyEventStatement,
     ReceiptStatement,
-    TestResultStatement,
 )
 from pipelines.evidence.statements.vsa import VSA, SummaryStatement
 from pipelines.evidence.strictjson import malformed, read_model, read_object
@@ -35,8 +31,6 @@ KINDS: dict[str, tuple[str, type[Statement]]] = {
     REFUSAL: ("refusal", RefusalStatement),
     HEARTBEAT: ("heartbeat", HeartbeatStatement),
     RECEIPT: ("receipt", ReceiptStatement),
-    KEY_EVENT: ("key-event", KeyEventStatement),
-    TEST_RESULT: ("test-result", TestResultStatement),
     ROBUSTNESS: ("robustness", RobustnessStatement),
 }
 """Every predicate type that is read, with the word that files are named by."""

@@ -24,7 +24,6 @@ from pipelines.evidence.statements.statement import (
 )
 from pipelines.evidence.strictjson import malformed, read_model
 
-REQUEST = "https://samebits.example/request/v1"
 RELEASE = "release"
 MAX_PAYLOAD = 8 << 10
 MAX_VALID = timedelta(days=30)

@@ -1,4 +1,4 @@
-"""A test result of statements F: a second rebuild of a run in a moved environment.
+"""Statement F, robustness: a second rebuild of a run in a moved environment.
 
 Predicate type `https://samebits.example/robustness/v1`, subjects = the published digests. It names
 the attempt that was judged, and says of every artefact whether the moved rebuild left the same

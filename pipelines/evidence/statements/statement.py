@@ -24,7 +24,6 @@ from pydantic.alias_generators import to_camel
 from builders.core.digest import Digest, canonical_json
 
 NAMESPACE = "https://samebits.example/"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 MAX_STATEMENT = 8 << 20
 MAX_SUBJECTS = 20_000
 _TIME = "%Y-%m-%dT%H:%M:%SZ"

@@ -1,8 +1,4 @@
-"""Statements F: heartbeat, receipt, key event, test result.
-
-The first three have predicate types of ours; a test result is in-toto's own predicate
-(`https://in-toto.io/attestation/test-result/v0.1`), with the fields that its text requires.
-"""
+"""Statements F: heartbeat and receipt."""
 
 from __future__ import annotations
 
@@ -20,10 +16,8 @@ from pipelines.evidence.statements.statement import (
     Count,
     DigestSet,
     Identifier,
-    Line,
     Part,
     Release,
-    Resource,
     RunName,
     Statement,
     Time,
@@ -33,12 +27,8 @@ from pipelines.evidence.statements.statement import (
 
 HEARTBEAT = "https://samebits.example/heartbeat/v1"
 RECEIPT = "https://samebits.example/receipt/v1"
-KEY_EVENT = "https://samebits.example/key-event/v1"
-TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 HEADS, REQUESTED = "heads", "request"
 MAX_HEADS = 20_000
-_MAX_LISTED = 20_000
-Listed = Annotated[tuple[Line, ...], Field(max_length=_MAX_LISTED)]
 Night = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 """The name that a center gives one of its nights."""
 
@@ -176,71 +166,6 @@ class ReceiptStatement(Statement):
         return self
 
 
-class KeyUse(StrEnum):
-    """What a key signs."""
-
-    STATEMENTS = "statements"
-    LOG = "log"
-    WITNESS = "witness"
-
-
-class KeyChange(StrEnum):
-    """What happened to a key."""
-
-    ADDED = "added"
-    REVOKED = "revoked"
-
-
-class KeyEvent(Part):
-    """A key of a center begins or ends to count."""
-
-    center: Identifier
-    key_id: Digest
-    use: KeyUse
-    change: KeyChange
-    happened_on: Time
-
-
-class KeyEventStatement(Statement):
-    """A key event; its subject is the file of the public key."""
-
-    predicate_type: Literal["https://samebits.example/key-event/v1"] = (
-        "https://samebits.example/key-event/v1"
-    )
-    predicate: KeyEvent
-
-
-class Result(StrEnum):
-    """How tests went."""
-
-    PASSED = "PASSED"
-    WARNED = "WARNED"
-    FAILED = "FAILED"
-
-
-class TestResult(Part):
-    """The predicate of in-toto's test result."""
-
-    __test__ = False  # no test of pytest's
-
-    result: Result
-    configuration: Annotated[tuple[Resource, ...], Field(max_length=_MAX_LISTED)]
-    passed_tests: Listed | None = None
-    warned_tests: Listed | None = None
-    failed_tests: Listed | None = None
-
-
-class TestResultStatement(Statement):
-    """A test result; its subject is what was tested."""
-
-    __test__ = False
-
-    predicate_type: Literal["https://in-toto.io/attestation/test-result/v0.1"] = (
-        "https://in-toto.io/attestation/test-result/v0.1"
-    )
-    predicate: TestResult
-
-
 def heartbeat(
     *,
     center: str,
@@ -291,22 +216,6 @@ def receipt(
             run=run,
             verdict=verdict,
             report=DigestSet(sha256=report) if report else None,
-        ),
-    )
-
-
-def key_event(
-    *, center: str, key_id: Digest, pem: bytes, use: KeyUse, change: KeyChange, now: datetime
-) -> KeyEventStatement:
-    """Return what happens to the key whose public file is `pem`."""
-    return KeyEventStatement(
-        subject=(subject(f"{use}.pub", Digest.of(pem)),),
-        predicate=KeyEvent(
-            center=center,
-            key_id=key_id,
-            use=use,
-            change=change,
-            happened_on=now.replace(microsecond=0),
         ),
     )
 

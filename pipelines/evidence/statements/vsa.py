@@ -28,7 +28,6 @@ from pipelines.evidence.statements.statement import (
 
 VSA = "https://slsa.dev/verification_summary/v1"
 EXTENSION = "https://samebits.example/consensus/v1"
-SLSA_VERSION = "1.2"
 REPRODUCED = "SLSA_BUILD_REPRODUCED"
 REVIEWED = "SAMEBITS_SOURCE_REVIEWED_"
 FAILED_LEVEL = "FAILED"
