@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,8 +15,8 @@ from builders.recipe.recipe import LoadedRecipe, parse_recipe
 from pipelines.infer.journal import RemainingCause, Scalar
 from pipelines.infer.target import Target
 
+# Starts the comment of every inferred value, which `recipe lint` shows.
 MARK = "# inferred "
-"""Starts the comment of every inferred value, which `recipe lint` shows."""
 _WIDTH = 100
 
 
@@ -52,6 +52,12 @@ def review_notes(
         lines.append("NOT IDENTICAL: this is the nearest of what was tried.")
         lines += [f"remaining cause {cause.name}: {cause.detail}" for cause in causes]
     return lines
+
+
+def listed(rows: Sequence[object], most: int = 3) -> str:
+    """Return the first rows in words, and how many more there are."""
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return f"{', '.join(map(str, rows[:most]))}{more}"
 
 
 def explanations(text: str) -> list[str]:

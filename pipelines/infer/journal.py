@@ -22,8 +22,8 @@ from pipelines.infer.target import Target
 
 Status = Literal["identical", "different", "build failed", "not available"]
 Values = dict[str, str | int | dict[str, str] | None]
+# An even second of the time that a zip can hold (128 years).
 TIME_BITS = 31.0
-"""An even second of the time that a zip can hold (128 years)."""
 
 
 class Scalar(Record):
@@ -43,33 +43,37 @@ class RemainingCause(Record):
 
 
 class WheelDifferences(Record):
-    """Where a rebuilt wheel differs. Pairs are `(shipped, rebuilt)`, paths those of the wheel."""
+    """Where a rebuilt wheel differs. Pairs are `(shipped, rebuilt)`, paths those of the wheel.
+
+    - `content`: files with other content, without RECORD, which follows from the others.
+    - `line_endings`: those of `content` that differ only in line endings.
+    - `version_strings`: those of `content` that differ only in version numbers and commit names.
+    - `shuffled`: those of `content` with the same lines or words in another order, and how many
+      moved.
+    - `lost_packages`: packages that only the shipped top_level.txt names.
+    - `metadata`: the lines of METADATA that differ, with `-` for shipped and `+` for rebuilt.
+    - `wheel`: the lines of WHEEL that differ.
+    - `order`: whether the members that both wheels have are in another order.
+    - `reordered`: folders whose files are in another order: as members, else in RECORD.
+    - `packing`: files with equal content that are compressed to another size or with another
+      method.
+    """
 
     only_shipped: tuple[str, ...] = ()
     only_rebuilt: tuple[str, ...] = ()
     content: tuple[str, ...] = ()
-    """Files with other content, without RECORD, which follows from the others."""
     line_endings: tuple[str, ...] = ()
-    """Those of `content` that differ only in line endings."""
     version_strings: tuple[str, ...] = ()
-    """Those of `content` that differ only in version numbers and commit names."""
     shuffled: dict[str, int] = Field(default_factory=dict)
-    """Those of `content` with the same lines or words in another order, and how many moved."""
     lost_packages: tuple[str, ...] = ()
-    """Packages that only the shipped top_level.txt names."""
     times: dict[str, tuple[int | None, int | None]] = Field(default_factory=dict)
     modes: dict[str, tuple[int | None, int | None]] = Field(default_factory=dict)
     metadata: tuple[str, ...] = ()
-    """The lines of METADATA that differ, with `-` for shipped and `+` for rebuilt."""
     wheel: tuple[str, ...] = ()
-    """The lines of WHEEL that differ."""
     record_order: bool = False
     order: bool = False
-    """Whether the members that both wheels have are in another order."""
     reordered: tuple[str, ...] = ()
-    """Folders whose files are in another order: as members, else in RECORD."""
     packing: tuple[str, ...] = ()
-    """Files with equal content that are compressed to another size or with another method."""
 
     @property
     def weight(self) -> int:
@@ -101,7 +105,12 @@ class TrialRecord(Record):
 
 
 class SearchJournal(Record):
-    """The trials of one release and the nearest recipe; `seconds` of wall time in all."""
+    """The trials of one release and the nearest recipe; `seconds` of wall time in all.
+
+    - `finished`: false when the limits on trials or time ended the search.
+    - `basis`: the digest of images, scripts and rules; with other ones the trials are repeated.
+    - `recipe`: the draft of the identical trial, else of the nearest one.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -112,7 +121,6 @@ class SearchJournal(Record):
     source: Digest
     status: Status
     finished: bool
-    """False when the limits on trials or time ended the search."""
     reason: str
     notes: tuple[str, ...] = ()
     scalars: tuple[Scalar, ...] = ()
@@ -121,9 +129,7 @@ class SearchJournal(Record):
     tries: tuple[TrialRecord, ...] = ()
     seconds: float = 0
     basis: Digest | None = None
-    """The digest of images, scripts and rules; with other ones the trials are repeated."""
     recipe: str | None = None
-    """The draft of the identical trial, else of the nearest one."""
 
     @classmethod
     def of(cls, target: Target, **fields: Any) -> SearchJournal:

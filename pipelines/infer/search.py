@@ -29,8 +29,8 @@ from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace
 from pipelines.verify.progress import Sink
 
+# Characters of the end of a build log that are stored.
 _LOG_KEPT = 8192
-"""Characters of the end of a build log that are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,14 +28,16 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A release to be rebuilt; `uploaded` in UTC, None where it is not known."""
+    """A release to be rebuilt; `uploaded` in UTC, None where it is not known.
+
+    - `digest`: that of the artefact; of a source package, that of the list of its artefacts.
+    """
 
     vendor: str
     product: str
     version: str
     artefacts: tuple[Pin, ...]
     digest: Digest
-    """That of the artefact; of a source package, that of the list of its artefacts."""
     source: Pin
     uploaded: datetime | None = None
     notes: tuple[str, ...] = ()

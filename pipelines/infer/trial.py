@@ -33,16 +33,18 @@ _TAIL = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """The result of one trial; without findings, nothing was rebuilt and judged."""
+    """The result of one trial; without findings, nothing was rebuilt and judged.
+
+    - `reason`: why there are no outputs; empty when there are.
+    - `log`: the end of the build log.
+    - `outputs`: the files that were built; they are deleted when the search ends.
+    """
 
     outcome: Outcome
     reason: str
-    """Why there are no outputs; empty when there are."""
     findings: tuple[Finding, ...] = ()
     log: str = ""
-    """The end of the build log."""
     outputs: tuple[Path, ...] = ()
-    """The files that were built; they are deleted when the search ends."""
 
 
 @dataclass(frozen=True, kw_only=True)

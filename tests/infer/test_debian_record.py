@@ -13,8 +13,7 @@ from builders.core.errors import InputMismatchError, InputUnavailableError, Usag
 from builders.methods.debianbinnmu import DebianBinnmuBuild
 from pipelines.infer.debian import image as debianimage
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile, read_build_record
-from pipelines.infer.debian.draft import debian_draft
-from pipelines.infer.debian.hypothesis import DebianHypothesis
+from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
 from pipelines.infer.debian.image import first_image, pinned_packages
 from pipelines.infer.debian.recorded import (
     DeclaredEnvironment,

@@ -13,8 +13,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
-from pipelines.infer.debian.draft import debian_draft
-from pipelines.infer.debian.hypothesis import DebianHypothesis
+from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
 from pipelines.infer.debian.index import (
     AptIndex,
     BinaryPackage,

@@ -18,8 +18,7 @@ from builders.recipe.claim import claim_of
 from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.journal import Scalar
 from pipelines.infer.target import Pin, Target
-from pipelines.infer.wheel.draft import wheel_draft
-from pipelines.infer.wheel.hypothesis import FileChange, WheelHypothesis
+from pipelines.infer.wheel.hypothesis import FileChange, WheelHypothesis, wheel_draft
 from pipelines.infer.wheel.toolchain import Tool
 from tests.infer.workbench import BUILT
 

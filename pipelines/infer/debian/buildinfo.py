@@ -51,26 +51,28 @@ class RecordedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
-    """The content of a .buildinfo; `sha256` is its own digest."""
+    """The content of a .buildinfo; `sha256` is its own digest.
+
+    - `signed`: whether it carries a signature, which nobody has verified.
+    - `version`: that of the binary packages; in a binNMU another than that of the source.
+    - `builder`: the architecture of the build machine.
+    - `installed`: versions of the installed packages, by name; foreign ones as `name:arch`.
+    - `path`: the folder of the unpacked source.
+    - `entry`: the lines of the changelog entry that a binNMU added; empty for any other build.
+    """
 
     sha256: Digest
     signed: bool
-    """Whether it carries a signature, which nobody has verified."""
     source: str
     source_version: str
     version: str
-    """That of the binary packages; in a binNMU another than that of the source."""
     architectures: tuple[str, ...]
     builder: str
-    """The architecture of the build machine."""
     files: Mapping[str, RecordedFile]
     installed: Mapping[str, str]
-    """Versions of the installed packages, by name; foreign ones as `name:arch`."""
     variables: Mapping[str, str]
     path: str | None = None
-    """The folder of the unpacked source."""
     entry: tuple[str, ...] = ()
-    """The lines of the changelog entry that a binNMU added; empty for any other build."""
 
 
 def load_build_record(path: Path) -> BuildRecord:

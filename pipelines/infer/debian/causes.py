@@ -15,8 +15,8 @@ from enum import StrEnum
 
 from builders.core.enums import Outcome
 from pipelines.infer.debian.comparison import DatedTool, PackagePair
+from pipelines.infer.draft import listed
 from pipelines.infer.journal import RemainingCause
-from pipelines.infer.wording import listed
 
 _UNMET = re.compile(r"unmet build dependencies: ([^\n]+)", re.IGNORECASE)
 _FAILED = re.compile(r"(?:make(?:\[\d+\])?: \*\*\* |dh_\w+: error: |error: |Error: )[^\n]+")
@@ -167,6 +167,7 @@ def _plain(path: str) -> str:
     return path.removeprefix("data.tar/./").replace(_CONTROL, "DEBIAN/")
 
 
+# Each rule returns the paths that its cause explains; then the names of the tools to blame.
 _RULES: tuple[
     tuple[
         DebianCause,
@@ -178,4 +179,3 @@ _RULES: tuple[
     (DebianCause.DROPPED, _dropped, ("debhelper",)),
     (DebianCause.TOOLCHAIN, _toolchain, (*_COMPILING, "debhelper")),
 )
-"""Each rule returns the paths that its cause explains; then the names of the tools to blame."""

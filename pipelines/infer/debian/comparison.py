@@ -19,8 +19,8 @@ from pipelines.infer.trial import TrialResult
 from pipelines.judge.look import MemberLook
 from pipelines.verify.session import Session
 
+# Security fixes do not change headers: the date of the upstream version counts.
 _HEADERS = "libc6-dev"
-"""Security fixes do not change headers: the date of the upstream version counts."""
 _TOOLS = frozenset({"binutils-common", "debhelper", "dpkg-dev", _HEADERS})
 _TRIMMED = re.compile(
     r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"

@@ -1,10 +1,11 @@
-"""A hypothesis for a Debian source: the image, and the environment of the build."""
+"""A hypothesis for a Debian source: the image, and the environment of the build; its draft."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from builders.core.enums import Verdict
 from pipelines.infer.debian.index import BinaryPackage
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
@@ -13,24 +14,28 @@ from pipelines.infer.debian.recorded import (
     option_bits,
     without_cores,
 )
-from pipelines.infer.debian.versions import VersionMismatch, version_mismatches
-from pipelines.infer.journal import Scalar, Values
+from pipelines.infer.debian.source import SourcePackage
+from pipelines.infer.debian.versions import VersionMismatch, show_mismatches, version_mismatches
+from pipelines.infer.draft import render_draft, review_notes
+from pipelines.infer.journal import RemainingCause, Scalar, Values
 
 
 @dataclass(frozen=True, kw_only=True)
 class DebianHypothesis:
-    """One build to be tried: the image, and the words of DEB_BUILD_OPTIONS."""
+    """One build to be tried: the image, and the words of DEB_BUILD_OPTIONS.
+
+    - `added`: packages that the image has beyond the common one.
+    - `evidence`: why the options are more than the usual ones; empty when they are not.
+    - `environment`: what a .buildinfo recorded; its options are those of the record, tried or not.
+    - `mismatches`: recorded packages that the image has in another version, or not at all.
+    """
 
     image: str
     options: tuple[str, ...]
     added: tuple[str, ...] = ()
-    """Packages that the image has beyond the common one."""
     evidence: str = ""
-    """Why the options are more than the usual ones; empty when they are not."""
     environment: DeclaredEnvironment = field(default_factory=DeclaredEnvironment)
-    """What a .buildinfo recorded; its options are those of the record, tried or not."""
     mismatches: tuple[VersionMismatch, ...] = ()
-    """Recorded packages that the image has in another version, or not at all."""
 
     @property
     def key(self) -> str:
@@ -92,3 +97,39 @@ class DebianHypothesis:
             if value is not None
         )
         return (*chosen, *self.environment.scalars())
+
+
+def debian_draft(
+    package: SourcePackage,
+    hypothesis: DebianHypothesis,
+    *,
+    verdict: Verdict = Verdict.IDENTICAL,
+    remaining: Iterable[RemainingCause] = (),
+) -> str:
+    """Return the YAML of a draft, with every inferred value explained.
+
+    `verdict` is the one that the trial had; `remaining` are the causes of a difference.
+    """
+    head = ["draft: packages and digests are those of the suite's signed lists."]
+    if hypothesis.added:
+        names = " ".join(hypothesis.added)
+        head.append(f"{hypothesis.image} holds {names} for the build dependencies.")
+    declared = hypothesis.environment
+    variables = {"DEB_BUILD_OPTIONS": hypothesis.key or None, "SOURCE_DATE_EPOCH": declared.epoch}
+    return render_draft(
+        "debian.yaml.j2",
+        package.target,
+        head=[*head, *review_notes(draft_notes(package, hypothesis), verdict, remaining)],
+        scalars=hypothesis.scalars(),
+        verdict=verdict,
+        image=hypothesis.image,
+        declared=declared,
+        variables={name: value for name, value in variables.items() if value is not None},
+        by_products=["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])],
+    )
+
+
+def draft_notes(package: SourcePackage, hypothesis: DebianHypothesis) -> tuple[str, ...]:
+    """Return what a reviewer should know of the release, and of recorded versions."""
+    found = show_mismatches(hypothesis.mismatches)
+    return (*package.target.notes, *([found] if found else []))

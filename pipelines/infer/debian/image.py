@@ -22,14 +22,16 @@ from pipelines.verify.session import Session
 
 @dataclass(frozen=True, kw_only=True)
 class MissingPackages:
-    """What an image lacks for a source."""
+    """What an image lacks for a source.
+
+    - `packages`: names to be added, sorted.
+    - `unmet`: dependencies that the suite cannot meet, as Debian writes them.
+    - `conflicts`: installed packages that the source refuses.
+    """
 
     packages: tuple[str, ...] = ()
-    """Names to be added, sorted."""
     unmet: tuple[str, ...] = ()
-    """Dependencies that the suite cannot meet, as Debian writes them."""
     conflicts: tuple[str, ...] = ()
-    """Installed packages that the source refuses."""
 
 
 def base_image(suite: str) -> str:

@@ -16,8 +16,8 @@ from builders.locators.aptstate import STALE_SECONDS, AptState
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _PROVIDED = re.compile(r"(\S+) (\S+)(?: \(= ([^)\s]+)\))?\s*")
 _BINNMU = re.compile(r"\+b[0-9]+")
+# apt takes a name with one of these that no package has for a regular expression.
 _PATTERN = re.compile(r"[.+]")
-"""apt takes a name with one of these that no package has for a regular expression."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,24 +19,24 @@ from builders.methods.debianbinnmu import ChangelogEntry
 from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
 from pipelines.infer.debian.source import SourcePackage, tree_name
 from pipelines.infer.debian.versions import NAMED
+from pipelines.infer.draft import listed
 from pipelines.infer.journal import TIME_BITS, Scalar
 from pipelines.infer.target import Target
-from pipelines.infer.wording import listed
 
 RECORDED_BY = "recorded in the .buildinfo"
 _LONGEST_PATH = 255
 _ARCHITECTURES = frozenset({"all", "amd64", "source"})
 _OPTION = re.compile(r"[a-z][A-Za-z0-9_+=,./@%:-]{0,127}")
 _MAX_OPTIONS = 32
+# Options without a value, which carry one bit.
 _PLAIN_OPTIONS = frozenset(
     {"noautodbgsym", "nobench", "nocheck", "nodoc", "noopt", "nostrip", "notrimdch", "terse"}
 )
-"""Options without a value, which carry one bit."""
 _PARALLEL = re.compile(r"parallel=[1-9][0-9]{0,2}")
 _EPOCH = re.compile(r"[0-9]{1,11}")
 _BINNMU = re.compile(r"\+b[0-9]+")
+# Those that every image has.
 _LOCALES = ("C", "C.UTF-8", "POSIX")
-"""Those that every image has."""
 _OPTIONS, _PROFILES, _TIME = "DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "SOURCE_DATE_EPOCH"
 _TAKEN = frozenset({_OPTIONS, _PROFILES, "LANG", "LC_ALL", _TIME})
 _TAKE = "Take the record of the build that was shipped"
@@ -44,16 +44,18 @@ _TAKE = "Take the record of the build that was shipped"
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredEnvironment:
-    """What a draft declares of a recorded build; None, or nothing, stands for the default."""
+    """What a draft declares of a recorded build; None, or nothing, stands for the default.
+
+    - `epoch`: SOURCE_DATE_EPOCH.
+    - `entry`: of a binNMU.
+    """
 
     options: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     epoch: int | None = None
-    """SOURCE_DATE_EPOCH."""
     path: str | None = None
     locale: str | None = None
     entry: ChangelogEntry | None = None
-    """Of a binNMU."""
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Return each declared value but the options; `bits` is what its text can carry."""

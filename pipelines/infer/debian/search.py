@@ -30,8 +30,7 @@ from pipelines.infer.debian.comparison import (
     compare_packages,
     dated_tools,
 )
-from pipelines.infer.debian.draft import debian_draft, draft_notes
-from pipelines.infer.debian.hypothesis import DebianHypothesis
+from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft, draft_notes
 from pipelines.infer.debian.image import (
     base_image,
     first_image,
@@ -61,8 +60,8 @@ from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.judge.finding import worst
 from pipelines.verify.session import Session
 
+# Raised whenever the search would go another way, so that old journals are not reused.
 RULES = 2
-"""Raised whenever the search would go another way, so that old journals are not reused."""
 _SHOWN = 3
 DebianTrial = Trial[DebianHypothesis]
 

@@ -22,15 +22,17 @@ _EXPECTED = "pkg:deb/debian/NAME@VERSION?arch=source"
 
 @dataclass(frozen=True, kw_only=True)
 class SourcePackage:
-    """A source package and what is needed to build it."""
+    """A source package and what is needed to build it.
+
+    - `udebs`: packages for the installer: built, and by rule not judged.
+    - `binnmus`: artefacts that Debian rebuilt without a new source.
+    """
 
     target: Target
     suite: str
     depends: BuildDepends
     udebs: tuple[str, ...] = ()
-    """Packages for the installer: built, and by rule not judged."""
     binnmus: tuple[BinaryPackage, ...] = ()
-    """Artefacts that Debian rebuilt without a new source."""
 
 
 def is_debian(purl: str) -> bool:

@@ -10,21 +10,23 @@ from dataclasses import dataclass
 
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.index import BinaryPackage
-from pipelines.infer.wording import listed
+from pipelines.infer.draft import listed
 
+# Packages or variables that a note names one by one.
 NAMED = 200
-"""Packages or variables that a note names one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersionMismatch:
-    """A package that was recorded in one version; `here` is that of the image, if it is there."""
+    """A package that was recorded in one version; `here` is that of the image, if it is there.
+
+    - `served`: whether the suite serves the recorded version.
+    """
 
     name: str
     recorded: str
     here: str | None
     served: bool = False
-    """Whether the suite serves the recorded version."""
 
     def __str__(self) -> str:
         """Return the package and both versions."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from builders.core.enums import Outcome
+from pipelines.infer.draft import listed
 from pipelines.infer.journal import RemainingCause, WheelDifferences
 from pipelines.infer.wheel.clues import Clues
 from pipelines.infer.wheel.toolchain import generator_of
-from pipelines.infer.wording import listed
 
+# Seconds between the files of one build, at most.
 _ONE_BUILD = 120
-"""Seconds between the files of one build, at most."""
 _PYTHON_NAME = re.compile(r"-py\d+\.\d+[-.]|\.cpython-\d+|-py2-none-any")
 _OLD_PYTHON = re.compile(
     r"(?:AttributeError|ImportError|ModuleNotFoundError|SyntaxError|TypeError)[^\n]*"
@@ -179,6 +179,7 @@ def _python(c: _Comparison) -> Iterable[str]:
     yield from (line for line in d.wheel if "Tag:" in line)
 
 
+# Each rule yields the paths (or lines) in which its cause shows; none where it does not.
 _RULES: dict[WheelCause, Callable[[_Comparison], Iterable[str]]] = {
     WheelCause.SDIST_LACKS: _sdist_lacks,
     WheelCause.VENDOR_ADDED: _vendor_added,
@@ -196,4 +197,3 @@ _RULES: dict[WheelCause, Callable[[_Comparison], Iterable[str]]] = {
     WheelCause.COMPRESSION: lambda c: c.differences.packing,
     WheelCause.UNEXPLAINED: _unexplained,
 }
-"""Each rule yields the paths (or lines) in which its cause shows; none where it does not."""

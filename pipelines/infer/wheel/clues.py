@@ -25,8 +25,8 @@ from pipelines.infer.wheel.toolchain import (
 )
 from pipelines.infer.wheel.wheelfile import WheelFacts, headers
 
+# The setuptools from which on METADATA names license files, and has no UNKNOWN fields.
 LICENSES_NAMED, PLAIN = Version("57"), Version("62.2")
-"""The setuptools from which on METADATA names license files, and has no UNKNOWN fields."""
 _NSPKG = re.compile(r"-py(\d+)\.(\d+)-nspkg\.pth")
 # The minor version of Python 3 that was common from April of a year on, half a year after it.
 _COMMON_FROM = {8: 2020, 9: 2021, 10: 2022, 11: 2023, 12: 2024, 13: 2025}

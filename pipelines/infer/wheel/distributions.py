@@ -18,8 +18,8 @@ from builders.locators.locator import relative_path
 from builders.locators.packageindex import IndexFile, ProjectReader
 from pipelines.infer.target import Pin, Target, release_locator
 
+# Files of a release that a message names.
 _NAMED = 3
-"""Files of a release that a message names."""
 _PURE = ("py3-none-any", "py2.py3-none-any", "py2-none-any")
 
 

@@ -1,30 +1,34 @@
-"""A hypothesis: one build environment, made of typed values that can be counted in bits."""
+"""A hypothesis for a wheel: one build environment, made of typed values counted in bits."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 
 from builders.container.folderorder import CHOICES, HASHED
 from builders.core.digest import Digest, canonical_json
+from builders.core.enums import Verdict
 from builders.methods.clock import ClockStep, format_timestamp
+from pipelines.infer.draft import render_draft
 from pipelines.infer.journal import TIME_BITS, Scalar, Values
+from pipelines.infer.target import Target
 from pipelines.infer.wheel.timezones import ZONES
 from pipelines.infer.wheel.toolchain import Tool
 
+# Seconds from the first step of a build to its second one, at most.
 MAX_STEP = 600
-"""Seconds from the first step of a build to its second one, at most."""
+# Seeds of Python's hashes that are tried beside 0; any one gives a set of few words its order.
 SEEDS = (1, 2, 3, 4)
-"""Seeds of Python's hashes that are tried beside 0; any one gives a set of few words its order."""
+# Single files with a mode of their own; more of them explain nothing.
 MAX_FILES = 20
-"""Single files with a mode of their own; more of them explain nothing."""
+# What all inferred values of one recipe may carry together; more would be copying.
 MAX_BITS = 400.0
-"""What all inferred values of one recipe may carry together; more would be copying."""
 _UMASK_BITS = 9.0
+# One of 64 versions of a tool.
 _VERSION_BITS = 6.0
-"""One of 64 versions of a tool."""
 _BITS = {
     "source_date_epoch": TIME_BITS,
     "clock": TIME_BITS,
@@ -49,32 +53,34 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class WheelHypothesis:
-    """One build environment to be tried."""
+    """One build environment to be tried.
+
+    - `epoch`: SOURCE_DATE_EPOCH.
+    - `clock`: the time of a frozen clock.
+    - `then`: the time to which it advances once.
+    - `before`: the step before which it advances.
+    - `python_tag`: the tag given to bdist_wheel on its command line.
+    - `files`: modes of single files of the source, as a checkout had them.
+    - `hash_seed`: PYTHONHASHSEED.
+    - `requirements`: what the toolchain had to meet beyond the requirements of the release.
+    - `evidence`: why each value was chosen, by its name.
+    """
 
     image: str
     tools: tuple[Tool, ...] = ()
     epoch: int | None = None
-    """SOURCE_DATE_EPOCH."""
     clock: int | None = None
-    """The time of a frozen clock."""
     then: int | None = None
-    """The time to which it advances once."""
     before: ClockStep = "wheel"
-    """The step before which it advances."""
     umask: str = _DEFAULTS["umask"]
     source_umask: str | None = None
     timezone: str = _DEFAULTS["timezone"]
     python_tag: str | None = None
-    """The tag given to bdist_wheel on its command line."""
     files: tuple[FileChange, ...] = ()
-    """Modes of single files of the source, as a checkout had them."""
     folder_order: str = HASHED
     hash_seed: int = 0
-    """PYTHONHASHSEED."""
     requirements: tuple[Requirement, ...] = ()
-    """What the toolchain had to meet beyond the requirements of the release."""
     evidence: tuple[tuple[str, str], ...] = field(default=(), compare=False)
-    """Why each value was chosen, by its name."""
 
     def because(self, **reasons: str) -> WheelHypothesis:
         """Return the same with reasons added."""
@@ -149,3 +155,29 @@ class WheelHypothesis:
 
 def _moment(seconds: int | None) -> str | None:
     return None if seconds is None else format_timestamp(seconds)
+
+
+def wheel_draft(
+    target: Target,
+    hypothesis: WheelHypothesis,
+    *,
+    verdict: Verdict = Verdict.IDENTICAL,
+    scalars: Iterable[Scalar] = (),
+    head: Iterable[str] = (),
+) -> str:
+    """Return the YAML of a draft; a comment above the value explains each of `scalars`."""
+    values = hypothesis.values()
+    variables = {
+        "SOURCE_DATE_EPOCH": values["source_date_epoch"],
+        "PYTHONHASHSEED": values["hash_seed"],
+    }
+    return render_draft(
+        "wheel.yaml.j2",
+        target,
+        head=head,
+        scalars=scalars,
+        verdict=verdict,
+        values=values,
+        variables={name: value for name, value in variables.items() if value is not None},
+        tools=hypothesis.tools,
+    )

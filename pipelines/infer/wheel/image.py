@@ -14,12 +14,14 @@ _NEEDED = frozenset({"python3-pip", "python3-venv"})
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class PythonImage:
-    """A builder image, and the version of its Python."""
+    """A builder image, and the version of its Python.
+
+    - `zones`: whether it has the time zone database.
+    """
 
     version: tuple[int, int]
     name: str
     zones: bool = False
-    """Whether it has the time zone database."""
 
     def __str__(self) -> str:
         """Return `3.13`."""

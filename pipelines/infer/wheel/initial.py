@@ -19,11 +19,11 @@ _FIXED_TIMES = frozenset(
 )
 _NEWEST = "METADATA, WHEEL and RECORD have this time, the newest"
 _ONE_TIME = "every member has this one time"
+# Backends that write local times.
 _LOCAL_TIME = frozenset({"flit-core"})
-"""Backends that write local times."""
 _LICENSES = ("LICEN", "COPYING", "NOTICE", "AUTHORS")
+# Metadata that setuptools generates, and that a wheel copies with its time.
 _OF_EGG_INFO = frozenset({"top_level.txt", "entry_points.txt", "namespace_packages.txt"})
-"""Metadata that setuptools generates, and that a wheel copies with its time."""
 
 
 def initial_hypothesis(clues: Clues, resolver: Resolver) -> WheelHypothesis:

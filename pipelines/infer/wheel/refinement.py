@@ -37,12 +37,12 @@ _PROJECTS = {"setuptools_scm": "setuptools-scm", "pkg_resources": "setuptools"}
 _STUCK = frozenset({Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
 _OLD_FIELD = re.compile(r"-(?:Platform|License): UNKNOWN")
 _LICENSE_FILE = re.compile(r"([-+])License-File: ")
+# The end of the names of files in which setuptools joins the packages of a namespace.
 _NAMESPACE = "-nspkg.pth"
-"""The end of the names of files in which setuptools joins the packages of a namespace."""
+# Words of a set whose order one of a few seeds is likely to give.
 _FEW_WORDS = 4
-"""Words of a set whose order one of a few seeds is likely to give."""
+# Versions of setuptools that one trial leads to.
 _FEW_VERSIONS = 8
-"""Versions of setuptools that one trial leads to."""
 _UMASKS = (("002", None), ("022", None), ("022", "000"), ("002", "022"))
 _NEWEST = "it is the time of the newest member"
 Hypotheses = Iterator[WheelHypothesis]

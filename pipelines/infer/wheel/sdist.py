@@ -37,14 +37,16 @@ class SourceFile:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFacts:
-    """A source distribution."""
+    """A source distribution.
+
+    - `files`: by path below the single top folder.
+    - `requires`: `build-system.requires`; empty without a `pyproject.toml`.
+    """
 
     name: str
     files: Mapping[str, SourceFile]
-    """By path below the single top folder."""
     backend: str
     requires: tuple[str, ...]
-    """`build-system.requires`; empty without a `pyproject.toml`."""
 
     def by_digest(self) -> dict[Digest, list[SourceFile]]:
         """Return the files by the digest of their content."""

@@ -37,8 +37,7 @@ from pipelines.infer.wheel.causes import build_failure, is_hopeless, wheel_cause
 from pipelines.infer.wheel.clues import clues_of
 from pipelines.infer.wheel.differences import compare_wheels
 from pipelines.infer.wheel.distributions import check_twins
-from pipelines.infer.wheel.draft import wheel_draft
-from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis
+from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis, wheel_draft
 from pipelines.infer.wheel.image import python_images
 from pipelines.infer.wheel.initial import initial_hypothesis
 from pipelines.infer.wheel.refinement import Refinement
@@ -47,8 +46,8 @@ from pipelines.infer.wheel.toolchain import Resolver
 from pipelines.infer.wheel.wheelfile import read_wheel
 from pipelines.verify.session import Session
 
+# Raised whenever the search would go another way, so that old journals are not reused.
 RULES = 5
-"""Raised whenever the search would go another way, so that old journals are not reused."""
 _CENTER_FAULTS = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
 # What was built under another name is compared too: the name may be all that differs.
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})

@@ -18,8 +18,8 @@ ZONES = (
     "America/Caracas", "Africa/Lagos", "Africa/Johannesburg", "Africa/Nairobi",
     "Atlantic/Reykjavik", "Europe/Istanbul",
 )  # fmt: skip
+# Seconds: a zip keeps even ones only, and tools round up or down.
 TOLERANCE = 2
-"""Seconds: a zip keeps even ones only, and tools round up or down."""
 
 
 def zones_for(pairs: Iterable[tuple[int, int]]) -> Iterator[str]:

@@ -54,8 +54,8 @@ _MARKERS = {
     "platform_machine": "x86_64",
     "os_name": "posix",
 }
+# The first setuptools that makes wheels without the project `wheel`.
 OWN_WHEEL = Version("70.1")
-"""The first setuptools that makes wheels without the project `wheel`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,17 +25,20 @@ _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 @dataclass(frozen=True, kw_only=True)
 class WheelFacts:
-    """One wheel. Times are those of a zip, read as UTC."""
+    """One wheel. Times are those of a zip, read as UTC.
+
+    - `members`: of the wheel itself, in its order; nested archives are single files.
+    - `dist_info`: the folder, without a slash.
+    - `texts`: the content of the files of `.dist-info`, by the path below it; large ones are left
+      out.
+    - `record_faults`: what RECORD states wrongly of the members.
+    """
 
     name: str
     members: tuple[Member, ...]
-    """Of the wheel itself, in its order; nested archives are single files."""
     dist_info: str
-    """The folder, without a slash."""
     texts: Mapping[str, bytes]
-    """The content of the files of `.dist-info`, by the path below it; large ones are left out."""
     record_faults: tuple[str, ...]
-    """What RECORD states wrongly of the members."""
 
     @property
     def generator(self) -> str:
