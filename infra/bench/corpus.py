@@ -54,7 +54,7 @@ def read_list(path: Path) -> list[str]:
 
 def measure(
     purls: Sequence[str],
-    shop: Session,
+    session: Session,
     index: ProjectReader,
     *,
     jobs: int,
@@ -69,13 +69,13 @@ def measure(
 
     def one(purl: str) -> Row:
         nonlocal done
-        row = _row(purl, shop, index, limits)
+        row = _row(purl, session, index, limits)
         with lock:
             done += 1
             tell(done, row)
         return row
 
-    shop.prepare()
+    session.prepare()
     with ThreadPoolExecutor(jobs, thread_name_prefix="corpus") as pool:
         return list(pool.map(one, purls))
 
@@ -106,10 +106,10 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def _row(purl: str, shop: Session, index: ProjectReader, limits: SearchLimits) -> Row:
+def _row(purl: str, session: Session, index: ProjectReader, limits: SearchLimits) -> Row:
     try:
-        shop.raise_if_cancelled()
-        return _of(purl, infer_release(purl, shop, index, limits))
+        session.raise_if_cancelled()
+        return _of(purl, infer_release(purl, session, index, limits))
     except CancelledError:
         raise
     except (RebuildError, UsageError) as error:

@@ -35,6 +35,15 @@ class Scalar(Record):
     evidence: str
 
 
+def scalars_of(rows: Iterable[tuple[str, object, float, str]]) -> tuple[Scalar, ...]:
+    """Return the scalars of rows of name, value, bits and evidence; a value of None has none."""
+    return tuple(
+        Scalar(name=name, value=str(value), bits=round(bits, 1), evidence=evidence)
+        for name, value, bits, evidence in rows
+        if value is not None
+    )
+
+
 class RemainingCause(Record):
     """One reason why the rebuilt file still differs, or was not built, and where it shows."""
 

@@ -26,8 +26,8 @@ def infer_release(
 ) -> SearchJournal:
     """Search a recipe for the release that `purl` names: a pure wheel, or a Debian source package.
 
-    Of a Debian one there may be a `record` of its build. Raises `UsageError` for what is no such
-    purl, `InputUnavailableError` for what is not served.
+    `record` is that of the build of a Debian one. Raises `UsageError` for another purl, and
+    `InputUnavailableError` for a release that is not served.
     """
     if is_debian(purl):
         return infer_debian(purl, session, limits, record=record)
@@ -40,7 +40,7 @@ def read_record(purl: str | None, path: Path) -> BuildRecord:
     """Read the .buildinfo of the release that `purl` names, before anything is fetched.
 
     Raises `UsageError` for a file that is none, for one of another release, and where the release
-    is no Debian source.
+    is not a Debian source.
     """
     if purl is None or not is_debian(purl):
         raise _no_record(purl or "files on disk")

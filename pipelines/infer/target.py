@@ -61,7 +61,7 @@ class Target:
 def release_locator(purl: str, expected: str, todo: str | None = None) -> PurlLocator | None:
     """Read the purl of a release; None for a locator of another kind.
 
-    Raises `UsageError`, with what was `expected`, for what is no locator.
+    Raises `UsageError`, with what was `expected`, for anything else.
     """
     try:
         locator = parse_locator(purl)

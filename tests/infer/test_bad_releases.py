@@ -165,20 +165,20 @@ class Tries(WheelStrategy):
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = vendors(tmp_path)
     home = tmp_path / "home"
     center = Center(id="local", home=home, store=home / "store", recipes=tmp_path / "recipes")
-    shop: Any = Session(center)
+    session: Any = Session(center)
     made_image(
         tmp_path / "recipes" / "images",
         "python-wheel",
         ["python3", "python3-pip", "python3-venv"],
-        shop.vault,
+        session.vault,
         versions={"python3": "3.11.2-1"},
     )
-    shop.fetcher, shop.index = made, made.index
-    shop.engine, shop.budget = SimpleNamespace(sweep=lambda _: 0), None
+    session.fetcher, session.index = made, made.index
+    session.engine, session.budget = SimpleNamespace(sweep=lambda _: 0), None
     monkeypatch.setattr(Tries, "made", made, raising=False)
     monkeypatch.setattr(search, "WheelStrategy", Tries)
     small = ArchiveLimits(unpacked=4 << 20)
@@ -188,17 +188,17 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         pytest.fail(f"a program was started: {words}")
 
     monkeypatch.setattr(subprocess, "Popen", forbidden)
-    return shop
+    return session
 
 
-def measured(shop: Any) -> dict[str, Row]:
-    rows = measure(list(ROWS), shop, shop.index, jobs=1, limits=SearchLimits(tries=3))
+def measured(session: Any) -> dict[str, Row]:
+    rows = measure(list(ROWS), session, session.index, jobs=1, limits=SearchLimits(tries=3))
     assert [row.purl for row in rows] == list(ROWS)
     return {row.purl: row for row in rows}
 
 
-def test_each_bad_release_is_one_clear_row_and_the_run_goes_on(shop: Any) -> None:
-    rows = measured(shop)
+def test_each_bad_release_is_one_clear_row_and_the_run_goes_on(session: Any) -> None:
+    rows = measured(session)
     for purl, (status, said) in ROWS.items():
         assert (purl, rows[purl].status) == (purl, status), rows[purl]
         assert said in rows[purl].reason
@@ -208,8 +208,8 @@ def test_each_bad_release_is_one_clear_row_and_the_run_goes_on(shop: Any) -> Non
     assert figures(list(rows.values()))["counts"]["not available"] == 12
 
 
-def test_what_is_odd_about_a_release_stands_in_its_row(shop: Any) -> None:
-    rows = measured(shop)
+def test_what_is_odd_about_a_release_stands_in_its_row(session: Any) -> None:
+    rows = measured(session)
     assert rows["pkg:pypi/yanked@1.0"].notes == (
         "the vendor has yanked this release: it deletes files",
     )
@@ -219,9 +219,9 @@ def test_what_is_odd_about_a_release_stands_in_its_row(shop: Any) -> None:
     assert rows["pkg:pypi/good@1.0"].notes == ()
 
 
-def test_nothing_is_left_half_written(shop: Any) -> None:
-    measured(shop)
-    home = shop.center.home
+def test_nothing_is_left_half_written(session: Any) -> None:
+    measured(session)
+    home = session.center.home
     assert [path for path in (home / "runs").rglob("*") if path.is_file()] == []
     assert list((home / "work").iterdir()) == []
     for folder in (home / "infer").iterdir():
@@ -231,4 +231,4 @@ def test_nothing_is_left_half_written(shop: Any) -> None:
     assert vaulted
     for path in vaulted:
         assert digest_file(path).hex == path.name
-    assert Digest.of(shop.fetcher.wheel("another")) not in set(shop.vault.digests())
+    assert Digest.of(session.fetcher.wheel("another")) not in set(session.vault.digests())

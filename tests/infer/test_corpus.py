@@ -31,7 +31,7 @@ def trail(status: Status, *causes: str) -> SearchJournal:
     )
 
 
-class Shop(SimpleNamespace):
+class FakeSession(SimpleNamespace):
     cancelled = False
 
     def prepare(self) -> None:
@@ -45,7 +45,7 @@ class Shop(SimpleNamespace):
 def run(
     monkeypatch: pytest.MonkeyPatch,
     results: dict[str, SearchJournal | Exception],
-    shop: Shop | None = None,
+    session: FakeSession | None = None,
 ) -> list[Row]:
     def inferred(purl: str, *_: object) -> SearchJournal:
         result = results[purl]
@@ -56,8 +56,10 @@ def run(
     monkeypatch.setattr(corpus, "infer_release", inferred)
     told: list[int] = []
     tell: Callable[[int, Row], None] = lambda done, _: told.append(done)  # noqa: E731
-    any_shop: Any = shop or Shop()
-    rows = measure(list(results), any_shop, any_shop, jobs=3, limits=SearchLimits(), tell=tell)
+    any_session: Any = session or FakeSession()
+    rows = measure(
+        list(results), any_session, any_session, jobs=3, limits=SearchLimits(), tell=tell
+    )
     assert told == list(range(1, len(results) + 1))
     return rows
 
@@ -84,10 +86,10 @@ def test_one_bad_release_is_one_row_and_the_run_goes_on(monkeypatch: pytest.Monk
 
 
 def test_a_cancelled_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = Shop()
-    shop.cancelled = True
+    session = FakeSession()
+    session.cancelled = True
     with pytest.raises(CancelledError):
-        run(monkeypatch, {"a": trail("identical")}, shop)
+        run(monkeypatch, {"a": trail("identical")}, session)
 
 
 def test_shares_are_of_what_could_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

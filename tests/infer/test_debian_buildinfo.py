@@ -183,7 +183,7 @@ def test_a_frame_that_is_broken_is_no_record(text: str) -> None:
 
 
 def test_bytes_that_are_no_text_and_megabytes_of_them_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no UTF-8 text"):
+    with pytest.raises(UsageError, match="not UTF-8 text"):
         read_build_record(b"\xff\xfe" + RECORD.encode(), what="it")
     large = tmp_path / "large.buildinfo"
     large.write_bytes(RECORD.encode() + b"x" * MAX_BYTES)

@@ -54,9 +54,9 @@ def refused(
         ("Build-Architecture: amd64", "Build-Architecture: arm64", "built on arm64"),
         ("Architecture: amd64", "Architecture: riscv64", "got riscv64, built on amd64"),
         ("Path: /build/", "Path: /build/../", "expected an absolute path of plain names"),
-        ("terse", "terse $(reboot)", "DEB_BUILD_OPTIONS in the .buildinfo is no such value"),
-        ("<buildd", "<a> <buildd", "Binary-Only-Changes in the .buildinfo is no such value"),
-        ("+b2) sid", "+b3) sid", "Binary-Only-Changes in the .buildinfo is no such value"),
+        ("terse", "terse $(reboot)", "DEB_BUILD_OPTIONS in the .buildinfo cannot be used"),
+        ("<buildd", "<a> <buildd", "Binary-Only-Changes in the .buildinfo cannot be used"),
+        ("+b2) sid", "+b3) sid", "Binary-Only-Changes in the .buildinfo cannot be used"),
         (" 70 lib", " 70 ../lib", "a SHA-256, a size and a plain file name"),
     ],
 )

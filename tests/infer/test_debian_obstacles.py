@@ -18,9 +18,14 @@ from builders.locators import FetchRequest
 from pipelines.center.center import Center
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile
 from pipelines.infer.debian.causes import DebianCause
-from pipelines.infer.debian.index import BinaryPackage, Provider, SourceEntry
 from pipelines.infer.debian.search import infer_debian
-from pipelines.infer.debian.source import find_source_package, source_locator
+from pipelines.infer.debian.source import (
+    BinaryPackage,
+    Provider,
+    SourceEntry,
+    find_source_package,
+    source_locator,
+)
 from pipelines.infer.journal import SearchJournal
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact
@@ -106,14 +111,14 @@ class Mirror:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Any:
+def session(tmp_path: Path) -> Any:
     home = tmp_path / "home"
     center = Center(id="local", home=home, store=home / "store", recipes=tmp_path)
-    shop: Any = Session(center)
-    made_image(tmp_path / "images", "debian-trixie-build", ["gcc"], shop.vault)
-    shop.fetcher = Mirror()
-    shop.engine = SimpleNamespace(sweep=lambda _: 0)
-    return shop
+    session: Any = Session(center)
+    made_image(tmp_path / "images", "debian-trixie-build", ["gcc"], session.vault)
+    session.fetcher = Mirror()
+    session.engine = SimpleNamespace(sweep=lambda _: 0)
+    return session
 
 
 def lists(**fields: str) -> Lists:
@@ -150,17 +155,17 @@ def lists(**fields: str) -> Lists:
     ],
 )
 def test_what_the_lists_already_say_is_the_cause(
-    shop: Any, index: Lists, status: str, cause: DebianCause, said: str
+    session: Any, index: Lists, status: str, cause: DebianCause, said: str
 ) -> None:
-    trail = infer_debian(PURL, shop, index=index)
+    trail = infer_debian(PURL, session, index=index)
     assert told(trail) == (status, cause, said)
     fetched = [] if status == "not available" else ["tool_1.0.dsc", "tool_1.0.tar.xz"]
-    assert shop.fetcher.asked == fetched
+    assert session.fetcher.asked == fetched
     assert (trail.tries, trail.recipe) == ((), None)
 
 
 def test_an_image_that_cannot_be_derived_is_the_cause(
-    shop: Any, monkeypatch: pytest.MonkeyPatch
+    session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
 
@@ -171,17 +176,17 @@ def test_an_image_that_cannot_be_derived_is_the_cause(
     monkeypatch.setattr(ImageCatalogue, "derive", derive)
     for record in (None, RECORD):
         trail = infer_debian(
-            PURL, shop, index=lists(**{"Build-Depends": "libwanted-dev"}), record=record
+            PURL, session, index=lists(**{"Build-Depends": "libwanted-dev"}), record=record
         )
         said = "libwanted-dev: two packages exclude each other"
         assert told(trail) == ("build failed", DebianCause.NO_IMAGE, said)
-    assert list(shop.workdir.iterdir()) == []
+    assert list(session.workdir.iterdir()) == []
     assert asked == [("libwanted-dev",)] * 2  # what is recorded asks for no other image
     assert trail.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
 
 
-def test_a_record_of_what_is_not_shipped_hides_no_cause(shop: Any) -> None:
-    trail = infer_debian(PURL, shop, index=Lists(listed=()), record=RECORD)
+def test_a_record_of_what_is_not_shipped_hides_no_cause(session: Any) -> None:
+    trail = infer_debian(PURL, session, index=Lists(listed=()), record=RECORD)
     assert told(trail)[:2] == ("not available", DebianCause.NOT_SHIPPED)
     assert trail.notes[0].startswith("from a .buildinfo")
 

@@ -48,21 +48,21 @@ class BadMirror:
         return paths
 
 
-def with_mirror(shop: Session, folder: Path, mirror: BadMirror) -> Session:
-    """Return a workshop with an empty vault, and the signed lists of `shop`."""
+def with_mirror(session: Session, folder: Path, mirror: BadMirror) -> Session:
+    """Return a workshop with an empty vault, and the signed lists of `session`."""
     bad = Session(Center(id="local", home=folder / "home", store=folder / "store"))
-    bad.__dict__.update(states=shop.states, fetcher=mirror, engine=shop.engine)
+    bad.__dict__.update(states=session.states, fetcher=mirror, engine=session.engine)
     return bad
 
 
 def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
-    shop: Session,
+    session: Session,
     build_image: ProvidedImage,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     del build_image
-    trail = infer_debian(NETBASE, shop)
+    trail = infer_debian(NETBASE, session)
     assert (trail.status, trail.bits, trail.causes) == ("identical", 0, ())
     assert [t.verdict for t in trail.tries] == [Verdict.IDENTICAL]
     path = tmp_path / "debian/netbase/6.5.yaml"
@@ -80,59 +80,59 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
         return trail
 
     monkeypatch.setattr(debiansearch, "_found", found)
-    assert infer_debian(NETBASE, shop) == trail
+    assert infer_debian(NETBASE, session) == trail
     assert searched == []
     (tried,) = trail.tries
     gone = tried.model_copy(update={"values": {"image": "debian-trixie-build-00000000"}})
-    every = (shop.center.home / "infer").glob("*/trail.json")
+    every = (session.center.home / "infer").glob("*/trail.json")
     kept = next(file for file in every if "debian/netbase@6.5" in file.read_text())
     kept.write_text(trail.model_copy(update={"tries": (gone,)}).model_dump_json())
-    assert infer_debian(NETBASE, shop).tries == trail.tries
+    assert infer_debian(NETBASE, session).tries == trail.tries
     assert searched == ["again"]  # a recipe must name an image that is there
 
 
 def test_a_recorded_build_is_tried_as_it_was_recorded(
-    shop: Session, build_image: ProvidedImage, tmp_path: Path
+    session: Session, build_image: ProvidedImage, tmp_path: Path
 ) -> None:
     del build_image
     moved, lying = tmp_path / "moved.buildinfo", tmp_path / "lying.buildinfo"
     text = REAL.read_text().replace("/build/reproducible-path/", "/build/elsewhere/")
     moved.write_text(text.replace("zlib1g (= 1:1.3", "zlib1g (= 1:1.2"))
-    trail = infer_debian(NETBASE, shop, record=load_build_record(moved))
+    trail = infer_debian(NETBASE, session, record=load_build_record(moved))
     assert (trail.status, len(trail.tries)) == ("identical", 1)
     assert trail.tries[0].values["path"] == "/build/elsewhere"
     assert 'path: "/build/elsewhere"' in (trail.recipe or "")
     gone = "recorded versions that the suite does not serve (1): zlib1g 1:1.2"
     assert trail.notes[-1].startswith(gone)
     lying.write_text(text.replace(" 76bafa", " 86bafa"))
-    with pytest.raises(InputMismatchError, match="speaks of other files"):
-        infer_debian(NETBASE, shop, record=load_build_record(lying))
+    with pytest.raises(InputMismatchError, match="lists other files"):
+        infer_debian(NETBASE, session, record=load_build_record(lying))
 
     # the command tells the same, from the trail that was kept
     out = tmp_path / "debian/netbase/6.5.yaml"
     words = ("recipe", "new", NETBASE, "--buildinfo", moved, "--out", out)
-    done = samebits(*words, home=shop.center.home)
+    done = samebits(*words, home=session.center.home)
     assert (done.code, out.read_text()) == (0, trail.recipe)
     assert f"note: {gone}" in done.err
     assert "note: from a .buildinfo, which is not signed, sha256 " in done.err
     assert "- path /build/elsewhere (128 bits): recorded in the .buildinfo" in done.err
-    told = samebits("recipe", "lint", "--json", out, home=shop.center.home).document()
+    told = samebits("recipe", "lint", "--json", out, home=session.center.home).document()
     (linted,) = told["recipes"]
     assert (linted["error"], linted["warnings"]) == (None, [])
     assert [line for line in linted["draft"] if line.startswith(f"note: {gone}")]
     assert [line for line in linted["inferred"] if line.startswith("path /build/elsewhere")]
     wrong = ("recipe", "new", NETBASE, "--buildinfo", lying, "--json", "--out", tmp_path / "no")
-    done = samebits(*wrong, home=shop.center.home)
+    done = samebits(*wrong, home=session.center.home)
     assert (done.code, (tmp_path / "no").exists()) == (2, False)
     done.assert_clear()
-    assert "speaks of other files" in done.document()["error"]["what"]
+    assert "lists other files" in done.document()["error"]["what"]
 
 
 def test_a_rebuild_without_new_source_is_rebuilt_with_its_recorded_entry(
-    shop: Session, build_image: ProvidedImage
+    session: Session, build_image: ProvidedImage
 ) -> None:
     del build_image
-    trail = infer_debian(SEEKER, shop, record=load_build_record(BINNMU))
+    trail = infer_debian(SEEKER, session, record=load_build_record(BINNMU))
     assert (trail.status, len(trail.tries)) == ("identical", 1)
     assert trail.artefact == "plasmidseeker_1.3+dfsg-3+b2_amd64.deb"
     assert "method: debian-binnmu" in (trail.recipe or "")
@@ -164,9 +164,9 @@ def test_a_source_that_nobody_lists_is_one_clear_line(
     ],
 )
 def test_a_source_that_cannot_be_had_is_one_finding_and_nothing_runs(
-    shop: Session, tmp_path: Path, served: bytes | None, cause: str, said: str
+    session: Session, tmp_path: Path, served: bytes | None, cause: str, said: str
 ) -> None:
-    bad = with_mirror(shop, tmp_path, BadMirror(shop.fetcher, served))
+    bad = with_mirror(session, tmp_path, BadMirror(session.fetcher, served))
     trail = infer_debian(NETBASE, bad)
     assert (trail.status, trail.tries, trail.recipe) == ("not available", (), None)
     assert [c.name for c in trail.causes] == [cause]
@@ -175,9 +175,9 @@ def test_a_source_that_cannot_be_had_is_one_finding_and_nothing_runs(
     assert list(bad.workdir.iterdir()) == []
 
 
-def test_a_version_that_the_suite_lacks_is_one_clear_line(shop: Session) -> None:
+def test_a_version_that_the_suite_lacks_is_one_clear_line(session: Session) -> None:
     with pytest.raises(InputUnavailableError, match="no such source in suite trixie"):
-        infer_debian("pkg:deb/debian/netbase@0.1?arch=source", shop)
+        infer_debian("pkg:deb/debian/netbase@0.1?arch=source", session)
 
 
 @dataclass
@@ -202,12 +202,12 @@ class Images:
 
 def test_a_second_source_with_the_same_needs_starts_warm(tmp_path: Path) -> None:
     loaded: list[str] = []
-    shop: Any = Session(Center(id="local", home=tmp_path, store=tmp_path / "store"))
-    shop.__dict__.update(
+    session: Any = Session(Center(id="local", home=tmp_path, store=tmp_path / "store"))
+    session.__dict__.update(
         images=Images(), engine=SimpleNamespace(load=lambda tar, **_: loaded.append(tar.name))
     )
-    assert image_with("base", (), shop, "debian/a@1") == "base"
-    assert image_with("base", ("doxygen",), shop, "debian/a@1") == "base-doxygen"
-    assert image_with("base", ("doxygen",), shop, "debian/b@1") == "base-doxygen"
+    assert image_with("base", (), session, "debian/a@1") == "base"
+    assert image_with("base", ("doxygen",), session, "debian/a@1") == "base-doxygen"
+    assert image_with("base", ("doxygen",), session, "debian/b@1") == "base-doxygen"
     assert loaded == ["tar"]
-    assert list(shop.workdir.iterdir()) == []
+    assert list(session.workdir.iterdir()) == []

@@ -14,7 +14,13 @@ from builders.methods.debianbinnmu import DebianBinnmuBuild
 from pipelines.infer.debian import image as debianimage
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile, read_build_record
 from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
-from pipelines.infer.debian.image import first_image, pinned_packages
+from pipelines.infer.debian.image import (
+    VersionMismatch,
+    first_image,
+    pinned_packages,
+    show_mismatches,
+    version_mismatches,
+)
 from pipelines.infer.debian.recorded import (
     DeclaredEnvironment,
     check_outputs,
@@ -23,11 +29,6 @@ from pipelines.infer.debian.recorded import (
     with_record,
 )
 from pipelines.infer.debian.source import tree_name
-from pipelines.infer.debian.versions import (
-    VersionMismatch,
-    show_mismatches,
-    version_mismatches,
-)
 from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.journal import TIME_BITS
 from pipelines.infer.release import infer_release, read_record
@@ -122,7 +123,7 @@ def test_a_build_path_is_declared_where_a_recipe_can(
     ],
 )
 def test_a_variable_of_another_type_is_one_clear_line(name: str, value: str) -> None:
-    with pytest.raises(UsageError, match=rf"{name} in the \.buildinfo is no such value"):
+    with pytest.raises(UsageError, match=rf"{name} in the \.buildinfo cannot be used"):
         declared(with_variables(**{name: value}))
 
 
@@ -261,7 +262,7 @@ def test_such_a_rebuild_makes_no_other_packages_than_its_record_names() -> None:
 def test_an_entry_that_its_fields_do_not_give_again_is_one_clear_line(old: str, new: str) -> None:
     lines = tuple(line.replace(old, new) for line in BINNMU.entry)
     assert lines != BINNMU.entry
-    with pytest.raises(UsageError, match=r"Binary-Only-Changes in the \.buildinfo is no such"):
+    with pytest.raises(UsageError, match=r"Binary-Only-Changes in the \.buildinfo cannot be"):
         declared(replace(BINNMU, entry=lines))
 
 
@@ -276,14 +277,14 @@ def test_an_entry_that_its_fields_do_not_give_again_is_one_clear_line(old: str, 
 )
 def test_a_record_of_other_files_is_one_finding(name: str, size: int, digest: str) -> None:
     files = {**OWN.files, name: RecordedFile(size=size, sha256=Digest(digest * 64))}
-    with pytest.raises(InputMismatchError, match="speaks of other files") as caught:
+    with pytest.raises(InputMismatchError, match="lists other files") as caught:
         check_outputs(replace(OWN, files=files), package().target)
     assert f"got {name} with sha256 {digest * 64}" in str(caught.value)
 
 
 def test_a_record_of_none_of_the_files_is_one_finding() -> None:
     alone = {name: file for name, file in OWN.files.items() if "dbgsym" in name}
-    with pytest.raises(InputMismatchError, match="speaks of none of the shipped files"):
+    with pytest.raises(InputMismatchError, match="lists none of the shipped files"):
         check_outputs(replace(OWN, files=alone), package().target)
 
 
@@ -333,12 +334,12 @@ def test_where_recorded_versions_do_not_install_today_s_are_taken(
         return f"{base}-made"
 
     monkeypatch.setattr(debianimage, "image_with", made)
-    shop: Any = None
+    session: Any = None
     wishes = [("gcc-14=14.2.0-16",), ()]
-    found = first_image("base", wishes, shop, "debian/tool@1")
+    found = first_image("base", wishes, session, "debian/tool@1")
     assert found == ("base-made", ())
     with pytest.raises(InputUnavailableError):
-        first_image("base", wishes[:1], shop, "debian/tool@1")
+        first_image("base", wishes[:1], session, "debian/tool@1")
     assert asked == [*wishes, wishes[0]]
 
 

@@ -14,10 +14,10 @@ from builders.core.enums import Outcome, Verdict
 from builders.methods.debianbinnmu import ChangelogEntry
 from pipelines.infer.debian.comparison import DatedTool, PackagePair
 from pipelines.infer.debian.hypothesis import DebianHypothesis
+from pipelines.infer.debian.image import VersionMismatch
 from pipelines.infer.debian.recorded import DeclaredEnvironment
 from pipelines.infer.debian.search import DebianStrategy
 from pipelines.infer.debian.source import SourcePackage
-from pipelines.infer.debian.versions import VersionMismatch
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits, search
 from pipelines.infer.trial import TrialResult

@@ -14,19 +14,17 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
-from pipelines.infer.debian.index import (
+from pipelines.infer.debian.source import (
     AptIndex,
     BinaryPackage,
     Provider,
     SourceEntry,
-    read_binaries,
-    read_providers,
-    read_source,
-)
-from pipelines.infer.debian.source import (
     SourcePackage,
     find_source_package,
     is_debian,
+    read_binaries,
+    read_providers,
+    read_source,
     source_locator,
 )
 from pipelines.infer.draft import explanations, load_draft

@@ -29,27 +29,27 @@ def index() -> IndexReader:
 
 
 @pytest.fixture(scope="module")
-def image(shop: Session) -> ProvidedImage:
-    return ensure_image("python-wheel", shop.images, shop.engine, shop.workdir)
+def image(session: Session) -> ProvidedImage:
+    return ensure_image("python-wheel", session.images, session.engine, session.workdir)
 
 
 @pytest.fixture(scope="module")
-def six(shop: Session, index: IndexReader, image: ProvidedImage) -> tuple[Target, SearchJournal]:
+def six(session: Session, index: IndexReader, image: ProvidedImage) -> tuple[Target, SearchJournal]:
     target = find_release(SIX, index)
-    return target, infer_wheel(target, shop, index)
+    return target, infer_wheel(target, session, index)
 
 
-def local(shop: Session, path: Path, known: Pin) -> Pin:
+def local(session: Session, path: Path, known: Pin) -> Pin:
     """Put a file into the vault in place of `known`."""
     digest = digest_file(path)
-    shop.vault.add(path, digest, what=path.name)
+    session.vault.add(path, digest, what=path.name)
     return replace(known, sha256=digest)
 
 
-def planted(shop: Session, target: Target, folder: Path) -> Path:
+def planted(session: Session, target: Target, folder: Path) -> Path:
     """Return the shipped wheel with one file more."""
     path = folder / target.shipped.name
-    shop.vault.stage(target.shipped.sha256, path)
+    session.vault.stage(target.shipped.sha256, path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("six_update.py", "import socket\n")
     return path
@@ -74,20 +74,20 @@ def test_a_release_becomes_a_recipe_that_builds_to_its_bytes(
 
 
 def test_a_second_run_returns_what_the_first_one_found(
-    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader
+    six: tuple[Target, SearchJournal], session: Session, index: IndexReader
 ) -> None:
     target, trail = six
-    assert infer_wheel(target, shop, index) == trail
-    assert JournalFile(shop.center.home, target).load() == trail
+    assert infer_wheel(target, session, index) == trail
+    assert JournalFile(session.center.home, target).load() == trail
 
 
 def test_a_planted_file_finds_no_recipe(
-    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
+    six: tuple[Target, SearchJournal], session: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
-    pin = local(shop, planted(shop, target, tmp_path), target.shipped)
+    pin = local(session, planted(session, target, tmp_path), target.shipped)
     attacked = replace(target, artefacts=(pin,), digest=pin.sha256)
-    trail = infer_wheel(attacked, shop, index, SearchLimits(tries=4))
+    trail = infer_wheel(attacked, session, index, SearchLimits(tries=4))
     assert trail.status == "different"
     assert "files-added-by-the-vendor" in {c.name for c in trail.causes}
     assert any("six_update.py" in c.detail for c in trail.causes)
@@ -96,11 +96,11 @@ def test_a_planted_file_finds_no_recipe(
 
 
 def test_a_source_that_holds_the_shipped_file_proves_nothing(
-    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
+    six: tuple[Target, SearchJournal], session: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     shipped = tmp_path / "shipped"
-    shop.vault.stage(target.shipped.sha256, shipped)
+    session.vault.stage(target.shipped.sha256, shipped)
     script = "import shutil,sys,glob\nfrom setuptools import setup\nsetup(name='six')\n"
     source = sdist(
         tmp_path / target.source.name,
@@ -110,14 +110,14 @@ def test_a_source_that_holds_the_shipped_file_proves_nothing(
         },
         top="six-1.17.0",
     )
-    copied = replace(target, source=local(shop, source, target.source))
-    trail = infer_wheel(copied, shop, index, ONE_TRY)
+    copied = replace(target, source=local(session, source, target.source))
+    trail = infer_wheel(copied, session, index, ONE_TRY)
     assert trail.status != "identical"
     assert "copied-input" in trail.reason
 
 
 def test_a_build_that_never_ends_is_one_finding(
-    six: tuple[Target, SearchJournal], shop: Session, index: IndexReader, tmp_path: Path
+    six: tuple[Target, SearchJournal], session: Session, index: IndexReader, tmp_path: Path
 ) -> None:
     target, _ = six
     source = sdist(
@@ -125,8 +125,8 @@ def test_a_build_that_never_ends_is_one_finding(
         {"setup.py": Entry(data=b"while True: pass\n")},
         top="six-1.17.0",
     )
-    endless = replace(target, source=local(shop, source, target.source))
-    trail = infer_wheel(endless, shop, index, SearchLimits(tries=1, one=6))
+    endless = replace(target, source=local(session, source, target.source))
+    trail = infer_wheel(endless, session, index, SearchLimits(tries=1, one=6))
     assert (trail.status, trail.tries[0].outcome) == ("build failed", Outcome.TIMED_OUT)
     assert [c.name for c in trail.causes] == ["build-does-not-end"]
 

@@ -33,7 +33,7 @@ OTHER = wheel_files(metadata="Metadata-Version: 2.1\nName: other\n")
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab = Lab(tmp_path)
-    monkeypatch.setattr(lab.shop, "engine", SimpleNamespace(sweep=lambda _: 0), raising=False)
+    monkeypatch.setattr(lab.session, "engine", SimpleNamespace(sweep=lambda _: 0), raising=False)
     return lab
 
 
@@ -58,7 +58,7 @@ def inferred(
     strategy = faked(tryout, no_requirements(lab.folder))
     monkeypatch.setattr(search, "WheelStrategy", strategy)
     try:
-        return infer_wheel(target, lab.shop, lab.index, SearchLimits(tries=tries)), tryout
+        return infer_wheel(target, lab.session, lab.index, SearchLimits(tries=tries)), tryout
     except type(stop or EngineError("")):
         return None, tryout
 
@@ -79,7 +79,7 @@ def test_a_search_that_is_stopped_loses_no_try(
     target = lab.release(wheel_files())
     none, first = inferred(lab, target, monkeypatch, stop=stop)
     assert (none, len(first.tried)) == (None, 3)
-    kept = JournalFile(lab.shop.center.home, target).load()
+    kept = JournalFile(lab.session.center.home, target).load()
     assert kept is not None
     assert (len(kept.tries), kept.finished) == (2, False)
     whole, second = inferred(lab, target, monkeypatch)
@@ -117,7 +117,7 @@ def test_what_was_not_served_is_asked_for_again(lab: Lab, monkeypatch: pytest.Mo
 
 
 def test_all_that_tries_rest_on_is_the_basis(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [wheel_basis(lab.shop.images)]
+    found = [wheel_basis(lab.session.images)]
     lock = preload_lock().model_copy(update={"library": Digest("1" * 64)})
     other = SimpleNamespace(script_bytes=lambda: b"#!/bin/sh\n")
     for name, value in {
@@ -131,6 +131,6 @@ def test_all_that_tries_rest_on_is_the_basis(lab: Lab, monkeypatch: pytest.Monke
     }.items():
         with monkeypatch.context() as changed:
             changed.setattr(search, name, value)
-            found.append(wheel_basis(lab.shop.images))
+            found.append(wheel_basis(lab.session.images))
     assert len(set(found)) == len(found)
-    assert wheel_basis(lab.shop.images) == found[0]
+    assert wheel_basis(lab.session.images) == found[0]

@@ -111,19 +111,19 @@ def _pin(path: Path) -> Pin:
 
 
 def _search(
-    target: Target, shop: Session, folder: Path, place: Path, built: Entries
+    target: Target, session: Session, folder: Path, place: Path, built: Entries
 ) -> SearchJournal:
     for pin in (target.shipped, target.source):
-        shop.vault.add(place / pin.name, pin.sha256, what=pin.name)
+        session.vault.add(place / pin.name, pin.sha256, what=pin.name)
     index = backends()
     for files in index.projects.values():
         for file in files:  # whose content, to the vault, is their name
             path = folder / file.name
             path.write_text(file.name)
-            shop.vault.add(path, Digest.of(file.name.encode()), what=file.name)
+            session.vault.add(path, Digest.of(file.name.encode()), what=file.name)
     rebuilt = wheel(folder / "built.whl", built)
     rebuild = FakeRebuild(build=lambda _: rebuilt, published=target.shipped.sha256)
-    return searched(target, shop, index, folder / "work", rebuild, limits=SearchLimits(tries=1))
+    return searched(target, session, index, folder / "work", rebuild, limits=SearchLimits(tries=1))
 
 
 @pytest.fixture

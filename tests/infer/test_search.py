@@ -50,7 +50,7 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shop = Session(Center(id="local", home=folder / "home", store=folder / "store"))
+        self.session = Session(Center(id="local", home=folder / "home", store=folder / "store"))
         self.count = 0
         self.index = backends()
 
@@ -71,7 +71,7 @@ class Lab:
                 locator=FileLocator(path=relative_path(path.name)),
                 sha256=digest_file(path),
             )
-            self.shop.vault.add(path, pin.sha256, what=path.name)
+            self.session.vault.add(path, pin.sha256, what=path.name)
             pins.append(pin)
         return Target(
             vendor="local",
@@ -101,7 +101,9 @@ class Lab:
 
         tryout = FakeRebuild(build=built, published=target.shipped.sha256)
         place = self.folder / f"search-{self.count}"
-        found = searched(target, self.shop, self.index, place, tryout, limits=limits, known=known)
+        found = searched(
+            target, self.session, self.index, place, tryout, limits=limits, known=known
+        )
         return found, tryout
 
 

@@ -58,7 +58,7 @@ def test_a_wheel_has_one_dist_info(tmp_path: Path, files: dict[str, Entry]) -> N
 
         with zipfile.ZipFile(made, "w") as archive:
             archive.writestr("tool/__init__.py", "")
-    with pytest.raises(InputMismatchError, match="is no wheel"):
+    with pytest.raises(InputMismatchError, match="is not a wheel"):
         read_wheel(made, NAME)
 
 

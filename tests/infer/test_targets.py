@@ -9,7 +9,7 @@ import pytest
 
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from pipelines.infer.debian.source import source_locator
-from pipelines.infer.wheel.distributions import check_twins, files_on_disk, find_release
+from pipelines.infer.wheel.distributions import check_distinct, files_on_disk, find_release
 from tests.infer.workbench import FakeIndex, sdist, source_files, wheel, wheel_files
 
 DAY = datetime(2022, 6, 1, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_files_on_disk_are_a_release_too(tmp_path: Path) -> None:
     assert (target.product, target.version) == ("my-tool", "1.0")
     assert str(target.shipped.locator) == "file:my_tool-1.0-py3-none-any.whl"
     assert files[target.source.name] == source
-    with pytest.raises(UsageError, match="is no wheel"):
+    with pytest.raises(UsageError, match="is not a wheel"):
         files_on_disk(source, made)
     with pytest.raises(UsageError, match="no such file"):
         files_on_disk(made, tmp_path / "gone.tar.gz")
@@ -104,4 +104,4 @@ def test_the_shipped_file_is_no_source_of_itself(tmp_path: Path) -> None:
     made = wheel(tmp_path / "tool-1.0-py3-none-any.whl", wheel_files())
     target, _ = files_on_disk(made, made)
     with pytest.raises(InputMismatchError, match="shipped file itself"):
-        check_twins(target)
+        check_distinct(target)

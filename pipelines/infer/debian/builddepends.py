@@ -78,7 +78,7 @@ class BuildDepends:
 def read_build_depends(
     fields: Mapping[str, str], *, profiles: Collection[str] = ()
 ) -> BuildDepends:
-    """Read the relation fields of a source; raises `InputMismatchError` for what is no relation."""
+    """Read the relation fields of a source; raises `InputMismatchError` for anything else."""
 
     def found(names: Collection[str]) -> Iterator[Dependency]:
         return (d for name in names for d in _dependencies(fields.get(name, ""), profiles))

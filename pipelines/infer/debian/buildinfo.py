@@ -53,7 +53,7 @@ class RecordedFile:
 class BuildRecord:
     """The content of a .buildinfo; `sha256` is its own digest.
 
-    - `signed`: whether it carries a signature, which nobody has verified.
+    - `signed`: whether it carries a signature, which is not verified.
     - `version`: that of the binary packages; in a binNMU another than that of the source.
     - `builder`: the architecture of the build machine.
     - `installed`: versions of the installed packages, by name; foreign ones as `name:arch`.
@@ -141,7 +141,7 @@ class _Reader:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            got = "bytes that are no UTF-8 text"
+            got = "bytes that are not UTF-8 text"
             raise self.refused(got=got, expected="text") from error
         if odd := next((c for c in text if not (c.isprintable() or c == "\n")), None):
             raise self.refused(got=f"the character {odd!a}", expected="printable text")

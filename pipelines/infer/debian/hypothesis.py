@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from builders.core.enums import Verdict
-from pipelines.infer.debian.index import BinaryPackage
+from pipelines.infer.debian.image import VersionMismatch, show_mismatches, version_mismatches
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
     DeclaredEnvironment,
     RecordedBuild,
     option_bits,
+    text_bits,
     without_cores,
 )
-from pipelines.infer.debian.source import SourcePackage
-from pipelines.infer.debian.versions import VersionMismatch, show_mismatches, version_mismatches
+from pipelines.infer.debian.source import BinaryPackage, SourcePackage
 from pipelines.infer.draft import render_draft, review_notes
-from pipelines.infer.journal import RemainingCause, Scalar, Values
+from pipelines.infer.journal import RemainingCause, Scalar, Values, scalars_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,27 +76,14 @@ class DebianHypothesis:
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Return the values that were recorded, or chosen by looking at the shipped files."""
-        pins = [word for word in self.added if "=" in word]
+        options, pins = {*self.options} - {"nocheck"}, [w for w in self.added if "=" in w]
+        versions = "".join(word.partition("=")[2] for word in pins)
+        chosen = self.key if self.evidence else None
         rows = (
-            (
-                "DEB_BUILD_OPTIONS",
-                self.key if self.evidence else None,
-                sum(map(option_bits, {*self.options} - {"nocheck"})),
-                self.evidence,
-            ),
-            (
-                "image",
-                " ".join(pins) or None,
-                8.0 * sum(len(word.partition("=")[2]) for word in pins),
-                RECORDED_BY,
-            ),
+            ("DEB_BUILD_OPTIONS", chosen, sum(map(option_bits, options)), self.evidence),
+            ("image", " ".join(pins) or None, text_bits(versions), RECORDED_BY),
         )
-        chosen = tuple(
-            Scalar(name=name, value=value, bits=bits, evidence=evidence)
-            for name, value, bits, evidence in rows
-            if value is not None
-        )
-        return (*chosen, *self.environment.scalars())
+        return (*scalars_of(rows), *self.environment.scalars())
 
 
 def debian_draft(

@@ -7,7 +7,7 @@ common image and the added packages, so that another source with the same needs 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,63 @@ from pathlib import Path
 from builders.core.errors import ImageUnavailableError, InputUnavailableError
 from builders.images import ImageCatalogue
 from pipelines.infer.debian.builddepends import BuildDepends, Relation
-from pipelines.infer.debian.index import PackageIndex
-from pipelines.infer.debian.versions import VersionMismatch
+from pipelines.infer.debian.buildinfo import BuildRecord
+from pipelines.infer.debian.source import BinaryPackage, PackageIndex
+from pipelines.infer.draft import listed
 from pipelines.verify.session import Session
+
+# Packages or variables that a note names one by one.
+NAMED = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionMismatch:
+    """A package that was recorded in one version; `here` is that of the image, if it is there.
+
+    - `served`: whether the suite serves the recorded version.
+    """
+
+    name: str
+    recorded: str
+    here: str | None
+    served: bool = False
+
+    def __str__(self) -> str:
+        """Return the package and both versions."""
+        return f"{self.name} {self.recorded} ({self.here or 'none'} here)"
+
+
+def version_mismatches(
+    record: BuildRecord, have: Mapping[str, str], suite: Iterable[BinaryPackage] = ()
+) -> tuple[VersionMismatch, ...]:
+    """Return the recorded packages that an image has in another version, or not at all.
+
+    `have` are the versions of the image, `suite` what is served under the recorded names.
+    """
+    served = {(binary.name, binary.version) for binary in suite}
+    return tuple(
+        VersionMismatch(
+            name=name, recorded=version, here=have.get(name), served=(name, version) in served
+        )
+        for name, version in sorted(record.installed.items())
+        if have.get(name) != version
+    )
+
+
+def show_mismatches(found: Sequence[VersionMismatch], *, named: int = NAMED) -> str:
+    """Return the mismatches in words: those not served any more, and those only not in the image.
+
+    Of each kind at most `named` are named, and the others counted. Empty without any.
+    """
+    kinds = (
+        ("that the suite does not serve", [each for each in found if not each.served]),
+        ("that are served, but not in the image", [each for each in found if each.served]),
+    )
+    return "; ".join(
+        f"recorded versions {kind} ({len(rows)}): {listed(rows, named)}"
+        for kind, rows in kinds
+        if rows
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,10 @@ from builders.methods.base import Build, BuildPath
 from builders.methods.debian import Profiles
 from builders.methods.debianbinnmu import ChangelogEntry
 from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
+from pipelines.infer.debian.image import NAMED
 from pipelines.infer.debian.source import SourcePackage, tree_name
-from pipelines.infer.debian.versions import NAMED
 from pipelines.infer.draft import listed
-from pipelines.infer.journal import TIME_BITS, Scalar
+from pipelines.infer.journal import TIME_BITS, Scalar, scalars_of
 from pipelines.infer.target import Target
 
 RECORDED_BY = "recorded in the .buildinfo"
@@ -44,7 +44,7 @@ _TAKE = "Take the record of the build that was shipped"
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredEnvironment:
-    """What a draft declares of a recorded build; None, or nothing, stands for the default.
+    """What a draft declares of a recorded build; what is None or empty has the default.
 
     - `epoch`: SOURCE_DATE_EPOCH.
     - `entry`: of a binNMU.
@@ -59,23 +59,16 @@ class DeclaredEnvironment:
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Return each declared value but the options; `bits` is what its text can carry."""
-        entry = self.entry
+        entry, profiles = self.entry, " ".join(self.profiles) or None
+        shown = f"of {entry.version}, {entry.date}" if entry else None
         rows = (
-            (
-                "entry",
-                f"of {entry.version}, {entry.date}" if entry else None,
-                8.0 * len(entry.text("").encode()) if entry else 0,
-            ),
+            ("entry", shown, text_bits(entry.text("") if entry else "")),
             (_TIME, self.epoch, TIME_BITS),
-            ("path", self.path, 8.0 * len(self.path or "")),
+            ("path", self.path, text_bits(self.path or "")),
             ("locale", self.locale, 2.0),
-            ("profiles", " ".join(self.profiles) or None, sum(map(option_bits, self.profiles))),
+            ("profiles", profiles, sum(map(option_bits, self.profiles))),
         )
-        return tuple(
-            Scalar(name=name, value=str(value), bits=bits, evidence=RECORDED_BY)
-            for name, value, bits in rows
-            if value is not None
-        )
+        return scalars_of((*row, RECORDED_BY) for row in rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +122,7 @@ def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
     ]
     if wrong:
         raise InputMismatchError(
-            "the .buildinfo speaks of other files than those that are shipped",
+            "the .buildinfo lists other files than those that are shipped",
             got=", ".join(wrong[:3]),
             expected=", ".join(f"{n} with sha256 {known[n][1]}" for n in sorted(known)),
             todo=_TAKE,
@@ -137,7 +130,7 @@ def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
     absent = sorted(known.keys() - record.files.keys())
     if len(absent) == len(known):
         raise InputMismatchError(
-            "the .buildinfo speaks of none of the shipped files",
+            "the .buildinfo lists none of the shipped files",
             got=", ".join(sorted(record.files)[:3]),
             expected=", ".join(absent),
             todo=_TAKE,
@@ -176,37 +169,29 @@ def without_cores(options: Sequence[str]) -> tuple[str, ...]:
 
 def option_bits(word: str) -> float:
     """Return what an option or a profile can carry: one bit for a known one, else its text."""
-    return 1.0 if word in _PLAIN_OPTIONS else 8.0 * len(word)
+    return 1.0 if word in _PLAIN_OPTIONS else text_bits(word)
+
+
+def text_bits(text: str) -> float:
+    """Return what a text can carry."""
+    return 8.0 * len(text.encode())
 
 
 def _check_record(record: BuildRecord, product: str, version: str) -> None:
     """Refuse the record of another source, or of a build for other machines."""
-    same = (record.source, record.source_version) == (product, version)
-    rebuilt = _BINNMU.fullmatch(record.version.removeprefix(version) or "+b0")
-    here = record.builder == "amd64" and set(record.architectures) <= _ARCHITECTURES
-    checks = (
-        (
-            same,
-            "another source",
-            f"{record.source} {record.source_version}",
-            f"{product} {version}",
-        ),
-        (
-            rebuilt,
-            "packages in another version than their source",
-            record.version,
-            f"{version}, or {version}+b1 and so on",
-        ),
-        (
-            here,
-            "a build for other machines",
-            f"{' '.join(record.architectures)}, built on {record.builder}"[:200],
-            "amd64 or all, built on amd64",
-        ),
-    )
-    for holds, what, got, expected in checks:
-        if not holds:
-            raise UsageError(f"the .buildinfo is of {what}", got=got, expected=expected, todo=_TAKE)
+
+    def refused(what: str, got: str, expected: str) -> UsageError:
+        return UsageError(f"the .buildinfo is of {what}", got=got, expected=expected, todo=_TAKE)
+
+    if (record.source, record.source_version) != (product, version):
+        got = f"{record.source} {record.source_version}"
+        raise refused("another source", got, f"{product} {version}")
+    if not _BINNMU.fullmatch(record.version.removeprefix(version) or "+b0"):
+        expected = f"{version}, or {version}+b1 and so on"
+        raise refused("packages in another version than their source", record.version, expected)
+    if record.builder != "amd64" or not set(record.architectures) <= _ARCHITECTURES:
+        got = f"{' '.join(record.architectures)}, built on {record.builder}"[:200]
+        raise refused("a build for other machines", got, "amd64 or all, built on amd64")
 
 
 def _entry(record: BuildRecord) -> ChangelogEntry:
@@ -295,7 +280,7 @@ def _epoch(found: Mapping[str, str]) -> int | None:
 
 def _no_value(name: str, got: str) -> UsageError:
     return UsageError(
-        f"{name} in the .buildinfo is no such value",
+        f"{name} in the .buildinfo cannot be used",
         got=f"{got[:80]!a}",
         expected="what dpkg-buildpackage knows",
         todo="Give the file as dpkg-genbuildinfo wrote it",

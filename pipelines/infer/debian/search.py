@@ -37,16 +37,23 @@ from pipelines.infer.debian.image import (
     installed,
     missing_packages,
     pinned_packages,
+    show_mismatches,
+    version_mismatches,
 )
-from pipelines.infer.debian.index import AptIndex, PackageIndex, deb_name
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
     RecordedBuild,
     read_recorded_build,
     with_record,
 )
-from pipelines.infer.debian.source import SourcePackage, find_source_package, source_locator
-from pipelines.infer.debian.versions import show_mismatches, version_mismatches
+from pipelines.infer.debian.source import (
+    AptIndex,
+    PackageIndex,
+    SourcePackage,
+    deb_name,
+    find_source_package,
+    source_locator,
+)
 from pipelines.infer.draft import load_draft
 from pipelines.infer.journal import (
     JournalFile,
@@ -75,7 +82,7 @@ def infer_debian(
 ) -> SearchJournal:
     """Search a recipe for `pkg:deb/debian/NAME@VERSION?arch=source`, and keep the journal.
 
-    Raises `UsageError` for what is no such purl, or a record of something else;
+    Raises `UsageError` for another purl, or the record of another release;
     `InputUnavailableError` for a source that its suite does not list; `InputMismatchError` for a
     record of other files than those that are shipped; `RebuildError` where the center's own
     machinery fails.

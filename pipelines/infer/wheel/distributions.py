@@ -26,7 +26,7 @@ _PURE = ("py3-none-any", "py2.py3-none-any", "py2-none-any")
 def find_release(purl: str, index: ProjectReader) -> Target:
     """Find the pure wheel and the sdist of a `pkg:pypi/...` purl.
 
-    Raises `UsageError` for what is no such purl, `InputUnavailableError` for what is not served.
+    Raises `UsageError` for another purl, `InputUnavailableError` for what is not served.
     """
     wanted = release_locator(purl, "pkg:pypi/NAME@VERSION, or a pkg:deb with ?arch=source")
     if wanted is None or wanted.type != "pypi":
@@ -72,11 +72,11 @@ def find_release(purl: str, index: ProjectReader) -> Target:
 
 
 def files_on_disk(shipped: Path, source: Path) -> tuple[Target, dict[str, Path]]:
-    """Return the target of two local files, and where they lie; raises `UsageError`."""
+    """Return the target of two local files, and their paths; raises `UsageError`."""
     parts = shipped.name.removesuffix(".whl").split("-")
     if not shipped.name.endswith(".whl") or len(parts) < 5:
         raise UsageError(
-            f"{shipped} is no wheel", got=shipped.name, expected="name-version-py3-none-any.whl"
+            f"{shipped} is not a wheel", got=shipped.name, expected="name-version-py3-none-any.whl"
         )
     for path in (shipped, source):
         if not path.is_file():
@@ -136,7 +136,7 @@ def _file_pin(path: Path) -> Pin:
         raise UsageError(f"{path} cannot be read", got=error) from error
 
 
-def check_twins(target: Target) -> None:
+def check_distinct(target: Target) -> None:
     """Refuse a source that is the shipped file itself; raises `InputMismatchError`."""
     if target.shipped.sha256 == target.source.sha256:
         raise InputMismatchError(

@@ -13,7 +13,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Verdict
 from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.draft import render_draft
-from pipelines.infer.journal import TIME_BITS, Scalar, Values
+from pipelines.infer.journal import TIME_BITS, Scalar, Values, scalars_of
 from pipelines.infer.target import Target
 from pipelines.infer.wheel.timezones import ZONES
 from pipelines.infer.wheel.toolchain import Tool
@@ -147,10 +147,7 @@ class WheelHypothesis:
             *((f"mode of {c.path}", c.mode, one_file) for c in self.files),
             *inferred("folder_order", "hash_seed", "timezone"),
         ]
-        return tuple(
-            Scalar(name=name, value=str(value), bits=round(bits, 1), evidence=self.why(name))
-            for name, value, bits in rows
-        )
+        return scalars_of((name, value, bits, self.why(name)) for name, value, bits in rows)
 
 
 def _moment(seconds: int | None) -> str | None:

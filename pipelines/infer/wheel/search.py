@@ -34,12 +34,11 @@ from pipelines.infer.search import (
 from pipelines.infer.target import Pin, Target, copy_out, fetch_pins
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.infer.wheel.causes import build_failure, is_hopeless, wheel_causes
-from pipelines.infer.wheel.clues import clues_of
+from pipelines.infer.wheel.clues import clues_of, initial_hypothesis
 from pipelines.infer.wheel.differences import compare_wheels
-from pipelines.infer.wheel.distributions import check_twins
+from pipelines.infer.wheel.distributions import check_distinct
 from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis, wheel_draft
 from pipelines.infer.wheel.image import python_images
-from pipelines.infer.wheel.initial import initial_hypothesis
 from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.sdist import read_sdist
 from pipelines.infer.wheel.toolchain import Resolver
@@ -66,7 +65,7 @@ def infer_wheel(
     if known and known.finished:
         return known
     try:
-        check_twins(target)
+        check_distinct(target)
         pins = [target.shipped, target.source]
         fetch_pins(pins, session.vault, session.fetcher, session.workdir)
         with trial_workspace(session) as workspace:

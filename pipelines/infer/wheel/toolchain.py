@@ -110,7 +110,7 @@ class Resolver:
 
         Raises `InputUnavailableError` when a requirement has no fitting pure wheel.
         """
-        asked: dict[str, list[Requirement]] = {}
+        requested: dict[str, list[Requirement]] = {}
         chosen: dict[str, Tool] = {}
         queue = [r for r in wanted if _applies(r, python, ())]
         while queue:
@@ -118,11 +118,11 @@ class Resolver:
             name = canonicalize_name(requirement.name)
             if name == self._without:
                 continue
-            asked.setdefault(name, []).append(requirement)
+            requested.setdefault(name, []).append(requirement)
             held = chosen.get(name)
             if held and held.version in requirement.specifier:
                 continue
-            tool = self._newest(name, asked[name], python, before)
+            tool = self._newest(name, requested[name], python, before)
             chosen[name] = tool
             if len(chosen) > MAX_TOOLS:
                 raise InputUnavailableError(
@@ -134,18 +134,18 @@ class Resolver:
         return tuple(sorted(chosen.values(), key=lambda t: t.project))
 
     def _newest(
-        self, name: str, asked: Sequence[Requirement], python: PythonImage, before: datetime
+        self, name: str, requested: Sequence[Requirement], python: PythonImage, before: datetime
     ) -> Tool:
-        exact = any(s.operator in {"==", "==="} for r in asked for s in r.specifier)
+        exact = any(s.operator in {"==", "==="} for r in requested for s in r.specifier)
         fits = [
             f
             for f in self._fitting(name, python, None if exact else before)
-            if all(r.specifier.contains(f.version, prereleases=exact or None) for r in asked)
+            if all(r.specifier.contains(f.version, prereleases=exact or None) for r in requested)
         ]
         if not fits:
             raise InputUnavailableError(
                 f"no pure wheel of {name} fits",
-                got=" and ".join(str(r) for r in asked),
+                got=" and ".join(str(r) for r in requested),
                 expected=f"one for Python {python}, uploaded before {before:%Y-%m-%d}",
             )
         best = max(fits, key=lambda f: f.version)

@@ -65,7 +65,7 @@ class WheelFacts:
 
 
 def read_wheel(path: Path, name: str) -> WheelFacts:
-    """Read the facts of the wheel at `path`; raises `InputMismatchError` for what is no wheel."""
+    """Read the facts of the wheel at `path`; raises `InputMismatchError` for anything else."""
     try:
         with path.open("rb") as stream:
             found = tuple(m for m in members(stream, LIMITS) if m.inside == "")
@@ -75,14 +75,14 @@ def read_wheel(path: Path, name: str) -> WheelFacts:
     folders = {top for top in tops if top.endswith(".dist-info")}
     if len(folders) != 1:
         raise InputMismatchError(
-            f"{name} is no wheel", got=f"{len(folders)} folders .dist-info", expected="one"
+            f"{name} is not a wheel", got=f"{len(folders)} folders .dist-info", expected="one"
         )
     prefix = f"{folders.pop()}/"
     texts = read_texts(path, lambda p: p.startswith(prefix), most=MAX_TEXT, what=name)
     texts = {path.removeprefix(prefix): data for path, data in texts.items()}
     if missing := [n for n in ("WHEEL", "METADATA", "RECORD") if n not in texts]:
         raise InputMismatchError(
-            f"{name} is no wheel", got=f"no {missing[0]} of readable size", expected="one"
+            f"{name} is not a wheel", got=f"no {missing[0]} of readable size", expected="one"
         )
     return WheelFacts(
         name=name,
