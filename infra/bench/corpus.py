@@ -1,7 +1,7 @@
 """How many releases of a list can be rebuilt bit for bit, and why the others cannot.
 
 Releases run side by side; one that cannot be tried is one row, and the others go on. What is
-finished is kept (see `pipelines.infer.trail`), so that a run that was stopped goes on where it was.
+finished is kept (see `pipelines.infer.journal`), so that an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -121,18 +121,18 @@ def _row(purl: str, session: Session, index: ProjectReader, limits: SearchLimits
         return Row(purl=purl, status="not available", reason=f"samebits itself failed: {said}")
 
 
-def _of(purl: str, trail: SearchJournal) -> Row:
+def _of(purl: str, journal: SearchJournal) -> Row:
     return Row(
         purl=purl,
-        status=trail.status,
-        reason=trail.reason,
-        causes=_unique(cause.name for cause in trail.causes),
-        details=tuple(f"{cause.name}: {cause.detail}" for cause in trail.causes),
-        tries=len(trail.tries),
-        seconds=trail.seconds,
-        bits=trail.bits,
-        scalars=tuple(f"{s.name} {s.value}" for s in trail.scalars),
-        notes=trail.notes,
+        status=journal.status,
+        reason=journal.reason,
+        causes=_unique(cause.name for cause in journal.causes),
+        details=tuple(f"{cause.name}: {cause.detail}" for cause in journal.causes),
+        tries=len(journal.tries),
+        seconds=journal.seconds,
+        bits=journal.bits,
+        scalars=tuple(f"{s.name} {s.value}" for s in journal.scalars),
+        notes=journal.notes,
     )
 
 

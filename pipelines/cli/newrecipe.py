@@ -50,13 +50,13 @@ def write_recipe(
     session.engine.facts()
     with screen() as sink:
         session.progress = sink
-        trail = _infer(purl, shipped, source, out, session, limits, record)
-        sink.done(trail.release, trail.status)
-    if trail.recipe is not None and out is not None:
-        _write(out, trail.recipe)
+        journal = _infer(purl, shipped, source, out, session, limits, record)
+        sink.done(journal.release, journal.status)
+    if journal.recipe is not None and out is not None:
+        _write(out, journal.recipe)
         _publish_image(out, session)
-    show(trail, out, as_json=as_json)
-    return _EXIT[trail.status]
+    show(journal, out, as_json=as_json)
+    return _EXIT[journal.status]
 
 
 def _require_one(purl: str | None, shipped: Path | None, source: Path | None) -> None:
@@ -128,26 +128,26 @@ def _publish_image(out: Path, session: Session) -> None:
         _say(f"  image: {published}")
 
 
-def show(trail: SearchJournal, out: Path | None, *, as_json: bool) -> None:
-    """Print a trail: as one document, or the recipe on stdout and the rest on stderr."""
+def show(journal: SearchJournal, out: Path | None, *, as_json: bool) -> None:
+    """Print a journal: as one document, or the recipe on stdout and the rest on stderr."""
     if as_json:
-        print_json(trail.model_dump(mode="json", by_alias=True))
+        print_json(journal.model_dump(mode="json", by_alias=True))
         return
-    if trail.recipe is not None and out is None:
-        click.echo(trail.recipe, nl=False)
-    color = _COLORS.get(trail.status, "red")
-    _say(f"{trail.release}  {click.style(trail.status, fg=color)}  {trail.artefact}")
-    tries, bits = counted(len(trail.tries), "try", "tries"), counted(trail.bits, "bit")
-    _say(f"  {tries}, {trail.seconds:.1f} s, {bits} inferred")
-    if trail.status != "identical":
-        _say(f"  {trail.reason}")
-    for scalar in trail.scalars:
+    if journal.recipe is not None and out is None:
+        click.echo(journal.recipe, nl=False)
+    color = _COLORS.get(journal.status, "red")
+    _say(f"{journal.release}  {click.style(journal.status, fg=color)}  {journal.artefact}")
+    tries, bits = counted(len(journal.tries), "try", "tries"), counted(journal.bits, "bit")
+    _say(f"  {tries}, {journal.seconds:.1f} s, {bits} inferred")
+    if journal.status != "identical":
+        _say(f"  {journal.reason}")
+    for scalar in journal.scalars:
         _say(f"  - {scalar.name} {scalar.value} ({counted(scalar.bits, 'bit')}): {scalar.evidence}")
-    for cause in trail.causes:
+    for cause in journal.causes:
         _say(f"  - {cause.name}: {cause.detail}")
-    for note in trail.notes:
+    for note in journal.notes:
         _say(f"  note: {note}")
-    if out is not None and trail.recipe is not None:
+    if out is not None and journal.recipe is not None:
         _say(f"  recipe: {out}")
 
 

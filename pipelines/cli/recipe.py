@@ -93,8 +93,8 @@ def new(
 
     The environment is inferred from the shipped file and tried in real rebuilds, the likeliest
     first, until the bytes are identical; each inferred value stands in the draft with its evidence.
-    Otherwise the nearest recipe is written, with the causes that remain. The trail of all tries is
-    kept, so that a second call returns at once or goes on. Of Debian, a whole source package is
+    Otherwise the nearest recipe is written, with the causes that remain. A journal of all tries is
+    kept, so that a second call returns at once or resumes. Of Debian, a whole source package is
     rebuilt to all its binary packages; what a .buildinfo recorded of their build is tried first.
 
     \b

@@ -1,4 +1,4 @@
-"""What commands print of numbers, questions and trails."""
+"""What commands print of numbers, questions and journals."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_an_interrupted_question_stays_one(monkeypatch: pytest.MonkeyPatch) -> N
         confirm("sign this?")
 
 
-def test_a_trail_is_told_by_the_name_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
-    trail = SearchJournal(
+def test_a_journal_is_printed_by_the_name_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+    journal = SearchJournal(
         release="pypi/tool@1.0",
         artefact="tool.whl",
         shipped=Digest("1" * 64),
@@ -56,11 +56,11 @@ def test_a_trail_is_told_by_the_name_of_its_form(capsys: pytest.CaptureFixture[s
         reason="because",
         bits=1,
     )
-    newrecipe.show(trail, None, as_json=True)
+    newrecipe.show(journal, None, as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert told["schema"] == "samebits/trail/v1"
     assert "schema_" not in told
-    newrecipe.show(trail, None, as_json=False)
+    newrecipe.show(journal, None, as_json=False)
     assert "0 tries, 0.0 s, 1 bit inferred" in capsys.readouterr().err
 
 

@@ -17,7 +17,7 @@ from pipelines.infer import SearchJournal, SearchLimits
 from pipelines.infer.journal import RemainingCause, Status
 
 
-def trail(status: Status, *causes: str) -> SearchJournal:
+def journal(status: Status, *causes: str) -> SearchJournal:
     return SearchJournal(
         release="pypi/tool@1.0",
         artefact="tool.whl",
@@ -68,11 +68,11 @@ def test_one_bad_release_is_one_row_and_the_run_goes_on(monkeypatch: pytest.Monk
     rows = run(
         monkeypatch,
         {
-            "a": trail("identical"),
+            "a": journal("identical"),
             "b": InputUnavailableError("not served"),
             "c": UsageError("not a release"),
             "d": EngineError("gone"),
-            "e": trail("different", "modes", "modes"),
+            "e": journal("different", "modes", "modes"),
             "f": ZeroDivisionError("division\nby zero"),
         },
     )
@@ -89,17 +89,17 @@ def test_a_cancelled_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     session = FakeSession()
     session.cancelled = True
     with pytest.raises(CancelledError):
-        run(monkeypatch, {"a": trail("identical")}, session)
+        run(monkeypatch, {"a": journal("identical")}, session)
 
 
 def test_shares_are_of_what_could_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = run(
         monkeypatch,
         {
-            "a": trail("identical"),
-            "b": trail("different", "modes"),
-            "c": trail("different", "modes", "unexplained"),
-            "d": trail("build failed", "python-version"),
+            "a": journal("identical"),
+            "b": journal("different", "modes"),
+            "c": journal("different", "modes", "unexplained"),
+            "d": journal("build failed", "python-version"),
             "e": InputUnavailableError("not served"),
         },
     )

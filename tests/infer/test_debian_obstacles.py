@@ -157,11 +157,11 @@ def lists(**fields: str) -> Lists:
 def test_what_the_lists_already_say_is_the_cause(
     session: Any, index: Lists, status: str, cause: DebianCause, said: str
 ) -> None:
-    trail = infer_debian(PURL, session, index=index)
-    assert told(trail) == (status, cause, said)
+    journal = infer_debian(PURL, session, index=index)
+    assert told(journal) == (status, cause, said)
     fetched = [] if status == "not available" else ["tool_1.0.dsc", "tool_1.0.tar.xz"]
     assert session.fetcher.asked == fetched
-    assert (trail.tries, trail.recipe) == ((), None)
+    assert (journal.tries, journal.recipe) == ((), None)
 
 
 def test_an_image_that_cannot_be_derived_is_the_cause(
@@ -175,20 +175,20 @@ def test_an_image_that_cannot_be_derived_is_the_cause(
 
     monkeypatch.setattr(ImageCatalogue, "derive", derive)
     for record in (None, RECORD):
-        trail = infer_debian(
+        journal = infer_debian(
             PURL, session, index=lists(**{"Build-Depends": "libwanted-dev"}), record=record
         )
         said = "libwanted-dev: two packages exclude each other"
-        assert told(trail) == ("build failed", DebianCause.NO_IMAGE, said)
+        assert told(journal) == ("build failed", DebianCause.NO_IMAGE, said)
     assert list(session.workdir.iterdir()) == []
     assert asked == [("libwanted-dev",)] * 2  # what is recorded asks for no other image
-    assert trail.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
+    assert journal.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
 
 
 def test_a_record_of_what_is_not_shipped_hides_no_cause(session: Any) -> None:
-    trail = infer_debian(PURL, session, index=Lists(listed=()), record=RECORD)
-    assert told(trail)[:2] == ("not available", DebianCause.NOT_SHIPPED)
-    assert trail.notes[0].startswith("from a .buildinfo")
+    journal = infer_debian(PURL, session, index=Lists(listed=()), record=RECORD)
+    assert told(journal)[:2] == ("not available", DebianCause.NOT_SHIPPED)
+    assert journal.notes[0].startswith("from a .buildinfo")
 
 
 def test_an_output_that_nobody_ships_is_the_cause() -> None:
@@ -200,8 +200,8 @@ def test_an_output_that_nobody_ships_is_the_cause() -> None:
     )
     source = find_source_package(source_locator(PURL), Lists())
     result = replace(built(source), findings=(extra,))
-    trail = searched(Search(source, FIRST, lambda _: result))
-    assert told(trail) == ("different", DebianCause.UNEXPECTED, "extra_1.0_amd64.deb")
+    journal = searched(Search(source, FIRST, lambda _: result))
+    assert told(journal) == ("different", DebianCause.UNEXPECTED, "extra_1.0_amd64.deb")
 
 
 def test_every_cause_is_told_by_some_test() -> None:
@@ -210,6 +210,6 @@ def test_every_cause_is_told_by_some_test() -> None:
     assert [c for c in DebianCause if f"DebianCause.{c.name}" not in text and c not in text] == []
 
 
-def told(trail: SearchJournal) -> tuple[str, str, str]:
-    (cause,) = trail.causes
-    return trail.status, cause.name, cause.detail
+def told(journal: SearchJournal) -> tuple[str, str, str]:
+    (cause,) = journal.causes
+    return journal.status, cause.name, cause.detail

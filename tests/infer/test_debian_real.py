@@ -62,12 +62,12 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     del build_image
-    trail = infer_debian(NETBASE, session)
-    assert (trail.status, trail.bits, trail.causes) == ("identical", 0, ())
-    assert [t.verdict for t in trail.tries] == [Verdict.IDENTICAL]
+    journal = infer_debian(NETBASE, session)
+    assert (journal.status, journal.bits, journal.causes) == ("identical", 0, ())
+    assert [t.verdict for t in journal.tries] == [Verdict.IDENTICAL]
     path = tmp_path / "debian/netbase/6.5.yaml"
     path.parent.mkdir(parents=True)
-    path.write_text(trail.recipe or "")
+    path.write_text(journal.recipe or "")
     drafted, written = (load_recipe(p).recipe for p in (path, RELEASES / "debian/netbase/6.5.yaml"))
     assert drafted.inputs == written.inputs
     assert [(a.name, a.shipped.sha256) for a in drafted.artefacts] == [
@@ -77,17 +77,17 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
 
     def found(*_: object) -> SearchJournal:
         searched.append("again")
-        return trail
+        return journal
 
-    monkeypatch.setattr(debiansearch, "_found", found)
-    assert infer_debian(NETBASE, session) == trail
+    monkeypatch.setattr(debiansearch, "_search", found)
+    assert infer_debian(NETBASE, session) == journal
     assert searched == []
-    (tried,) = trail.tries
+    (tried,) = journal.tries
     gone = tried.model_copy(update={"values": {"image": "debian-trixie-build-00000000"}})
     every = (session.center.home / "infer").glob("*/trail.json")
     kept = next(file for file in every if "debian/netbase@6.5" in file.read_text())
-    kept.write_text(trail.model_copy(update={"tries": (gone,)}).model_dump_json())
-    assert infer_debian(NETBASE, session).tries == trail.tries
+    kept.write_text(journal.model_copy(update={"tries": (gone,)}).model_dump_json())
+    assert infer_debian(NETBASE, session).tries == journal.tries
     assert searched == ["again"]  # a recipe must name an image that is there
 
 
@@ -98,21 +98,21 @@ def test_a_recorded_build_is_tried_as_it_was_recorded(
     moved, lying = tmp_path / "moved.buildinfo", tmp_path / "lying.buildinfo"
     text = REAL.read_text().replace("/build/reproducible-path/", "/build/elsewhere/")
     moved.write_text(text.replace("zlib1g (= 1:1.3", "zlib1g (= 1:1.2"))
-    trail = infer_debian(NETBASE, session, record=load_build_record(moved))
-    assert (trail.status, len(trail.tries)) == ("identical", 1)
-    assert trail.tries[0].values["path"] == "/build/elsewhere"
-    assert 'path: "/build/elsewhere"' in (trail.recipe or "")
+    journal = infer_debian(NETBASE, session, record=load_build_record(moved))
+    assert (journal.status, len(journal.tries)) == ("identical", 1)
+    assert journal.tries[0].values["path"] == "/build/elsewhere"
+    assert 'path: "/build/elsewhere"' in (journal.recipe or "")
     gone = "recorded versions that the suite does not serve (1): zlib1g 1:1.2"
-    assert trail.notes[-1].startswith(gone)
+    assert journal.notes[-1].startswith(gone)
     lying.write_text(text.replace(" 76bafa", " 86bafa"))
     with pytest.raises(InputMismatchError, match="lists other files"):
         infer_debian(NETBASE, session, record=load_build_record(lying))
 
-    # the command tells the same, from the trail that was kept
+    # the command tells the same, from the journal that was kept
     out = tmp_path / "debian/netbase/6.5.yaml"
     words = ("recipe", "new", NETBASE, "--buildinfo", moved, "--out", out)
     done = samebits(*words, home=session.center.home)
-    assert (done.code, out.read_text()) == (0, trail.recipe)
+    assert (done.code, out.read_text()) == (0, journal.recipe)
     assert f"note: {gone}" in done.err
     assert "note: from a .buildinfo, which is not signed, sha256 " in done.err
     assert "- path /build/elsewhere (128 bits): recorded in the .buildinfo" in done.err
@@ -132,10 +132,10 @@ def test_a_rebuild_without_new_source_is_rebuilt_with_its_recorded_entry(
     session: Session, build_image: ProvidedImage
 ) -> None:
     del build_image
-    trail = infer_debian(SEEKER, session, record=load_build_record(BINNMU))
-    assert (trail.status, len(trail.tries)) == ("identical", 1)
-    assert trail.artefact == "plasmidseeker_1.3+dfsg-3+b2_amd64.deb"
-    assert "method: debian-binnmu" in (trail.recipe or "")
+    journal = infer_debian(SEEKER, session, record=load_build_record(BINNMU))
+    assert (journal.status, len(journal.tries)) == ("identical", 1)
+    assert journal.artefact == "plasmidseeker_1.3+dfsg-3+b2_amd64.deb"
+    assert "method: debian-binnmu" in (journal.recipe or "")
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def test_a_source_that_cannot_be_had_is_one_finding_and_nothing_runs(
     session: Session, tmp_path: Path, served: bytes | None, cause: str, said: str
 ) -> None:
     bad = with_mirror(session, tmp_path, BadMirror(session.fetcher, served))
-    trail = infer_debian(NETBASE, bad)
-    assert (trail.status, trail.tries, trail.recipe) == ("not available", (), None)
-    assert [c.name for c in trail.causes] == [cause]
-    assert said in trail.causes[0].detail
+    journal = infer_debian(NETBASE, bad)
+    assert (journal.status, journal.tries, journal.recipe) == ("not available", (), None)
+    assert [c.name for c in journal.causes] == [cause]
+    assert said in journal.causes[0].detail
     assert not (bad.center.home / "infer").exists()  # tomorrow it may be there
     assert list(bad.workdir.iterdir()) == []
 

@@ -26,7 +26,7 @@ from pipelines.judge.look import FileFact
 from pipelines.verify.progress import LogSink
 from tests.builders.test_debian_methods import ENTRY
 from tests.infer.test_debian_causes import DOC, ELF, FILES, TOOLS, compared, contrast, deb
-from tests.infer.test_debian_sources import PACKAGES, Lists, package
+from tests.infer.test_debian_source import PACKAGES, Lists, package
 
 FIRST = DebianHypothesis(image="debian-trixie-build", options=("nocheck",))
 PLAIN = Lists(packages=PACKAGES.replace("Version: 1:2.0-1+b2", "Version: 1:2.0-1"))
@@ -98,10 +98,10 @@ def failed(log: str = "", outcome: Outcome = Outcome.BUILD_FAILED) -> Rebuilt:
 def test_the_first_identical_try_ends_the_search() -> None:
     source = package(PLAIN)
     tryout = Search(source, FIRST, lambda _: built(source, same=True))
-    trail = searched(tryout)
-    assert (trail.status, trail.causes, trail.bits) == ("identical", (), 0)
+    journal = searched(tryout)
+    assert (journal.status, journal.causes, journal.bits) == ("identical", (), 0)
     assert tryout.tried == [("nocheck",)]
-    assert "expect: {verdict: IDENTICAL}" in (trail.recipe or "")
+    assert "expect: {verdict: IDENTICAL}" in (journal.recipe or "")
 
 
 def test_a_cut_changelog_is_recovered_and_not_masked() -> None:
@@ -113,13 +113,13 @@ def test_a_cut_changelog_is_recovered_and_not_masked() -> None:
         return built(source, contrast(CUT))
 
     tryout = Search(source, FIRST, build)
-    trail = searched(tryout)
+    journal = searched(tryout)
     assert tryout.tried == [("nocheck",), ("nocheck", "notrimdch")]
-    assert (trail.status, trail.bits) == ("identical", 1)
-    (scalar,) = trail.scalars
+    assert (journal.status, journal.bits) == ("identical", 1)
+    (scalar,) = journal.scalars
     assert scalar.value == "nocheck notrimdch"
     assert "NEWS.Debian" in scalar.evidence
-    assert "# inferred DEB_BUILD_OPTIONS nocheck notrimdch" in (trail.recipe or "")
+    assert "# inferred DEB_BUILD_OPTIONS nocheck notrimdch" in (journal.recipe or "")
 
 
 def test_an_identical_try_ends_the_search_though_ideas_are_left() -> None:
@@ -131,9 +131,9 @@ def test_an_identical_try_ends_the_search_though_ideas_are_left() -> None:
         return built(source, contrast({**CUT, "usr/bin/more": b"#!/bin/sh\n"}))
 
     tryout = Search(source, FIRST, build)
-    trail = searched(tryout)
+    journal = searched(tryout)
     assert tryout.tried == [("nocheck",), ("nocheck", "notrimdch")]
-    assert trail.status == "identical"
+    assert journal.status == "identical"
 
 
 def test_drift_is_not_tried_again() -> None:
@@ -141,12 +141,12 @@ def test_drift_is_not_tried_again() -> None:
     tryout = Search(
         source, FIRST, lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"}))
     )
-    trail = searched(tryout)
-    assert (trail.status, trail.finished) == ("different", True)
-    assert [c.name for c in trail.causes] == ["toolchain-drift"]
+    journal = searched(tryout)
+    assert (journal.status, journal.finished) == ("different", True)
+    assert [c.name for c in journal.causes] == ["toolchain-drift"]
     assert len(tryout.tried) == 1
-    assert "expect: {verdict: DIFFERENT}" in (trail.recipe or "")
-    assert "# remaining cause toolchain-drift: tool_2.0-1_amd64.deb" in (trail.recipe or "")
+    assert "expect: {verdict: DIFFERENT}" in (journal.recipe or "")
+    assert "# remaining cause toolchain-drift: tool_2.0-1_amd64.deb" in (journal.recipe or "")
 
 
 def test_what_nothing_explains_is_tried_with_its_tests_too() -> None:
@@ -154,9 +154,9 @@ def test_what_nothing_explains_is_tried_with_its_tests_too() -> None:
     tryout = Search(
         source, FIRST, lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"}))
     )
-    trail = searched(tryout)
+    journal = searched(tryout)
     assert tryout.tried == [("nocheck",), ()]
-    assert [c.name for c in trail.causes] == ["unexplained"]
+    assert [c.name for c in journal.causes] == ["unexplained"]
 
 
 def test_the_nearest_try_is_kept() -> None:
@@ -164,9 +164,9 @@ def test_the_nearest_try_is_kept() -> None:
     near, far = contrast(CUT), contrast({**CUT, "usr/bin/tool": b"#!/bin/sh\n"})
     order = {("nocheck",): far, ("nocheck", "notrimdch"): near}
     tryout = Search(source, FIRST, lambda attempt: built(source, order.get(attempt.options, far)))
-    trail = searched(tryout)
-    assert '"nocheck notrimdch"' in (trail.recipe or "")
-    assert len(trail.tries) == len(set(tryout.tried))
+    journal = searched(tryout)
+    assert '"nocheck notrimdch"' in (journal.recipe or "")
+    assert len(journal.tries) == len(set(tryout.tried))
 
 
 def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained() -> None:
@@ -181,15 +181,15 @@ def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained(
         return built(source, *([] if whole else [contrast({"usr/bin/x": b"#!"})]), same=whole)
 
     tryout = Search(source, first, build)
-    trail = searched(tryout)
+    journal = searched(tryout)
     assert tryout.tried == [("nocheck", "terse"), ("parallel=4", "terse")]
-    assert trail.status == "identical"
-    assert trail.causes == ()
-    assert trail.notes[-1].endswith("not serve (1): gcc-14 14.2.0-16 (14.2.0-19 here)")
-    chosen = trail.scalars[0]
+    assert journal.status == "identical"
+    assert journal.causes == ()
+    assert journal.notes[-1].endswith("not serve (1): gcc-14 14.2.0-16 (14.2.0-19 here)")
+    chosen = journal.scalars[0]
     assert (chosen.name, chosen.evidence) == ("DEB_BUILD_OPTIONS", "recorded in the .buildinfo")
     assert chosen.bits == pytest.approx(1 + 8 * 10)
-    assert trail.tries[0].values["path"] == "/build/elsewhere"
+    assert journal.tries[0].values["path"] == "/build/elsewhere"
 
 
 def test_a_rebuild_with_its_entry_may_differ_by_what_an_older_debhelper_kept() -> None:
@@ -198,9 +198,9 @@ def test_a_rebuild_with_its_entry_may_differ_by_what_an_older_debhelper_kept() -
     name = f"{DOC}/changelog.Debian.amd64.gz"
     longer, shorter = ({**FILES, name: gzip.compress(b"entry\n" + end)} for end in (b"\n", b""))
     tried = built(source, compared(deb(longer), deb(shorter)))
-    trail = searched(Search(source, replace(FIRST, environment=around), lambda _: tried))
-    assert [c.name for c in trail.causes] == ["files-dropped-by-newer-debhelper"]
-    assert "method: debian-binnmu" in (trail.recipe or "")
+    journal = searched(Search(source, replace(FIRST, environment=around), lambda _: tried))
+    assert [c.name for c in journal.causes] == ["files-dropped-by-newer-debhelper"]
+    assert "method: debian-binnmu" in (journal.recipe or "")
 
 
 def test_recorded_versions_that_nobody_has_are_a_cause() -> None:
@@ -211,13 +211,13 @@ def test_recorded_versions_that_nobody_has_are_a_cause() -> None:
         replace(FIRST, mismatches=strays),
         lambda _: built(source, contrast({"usr/bin/tool": ELF + b"other"})),
     )
-    trail = searched(tryout)
-    assert [c.name for c in trail.causes] == ["recorded-versions-not-in-image", "toolchain-drift"]
-    assert trail.causes[0].detail == (
+    journal = searched(tryout)
+    assert [c.name for c in journal.causes] == ["recorded-versions-not-in-image", "toolchain-drift"]
+    assert journal.causes[0].detail == (
         "recorded versions that the suite does not serve (5): "
         "lib0 1 (none here), lib1 1 (none here), lib2 1 (none here) and 2 more"
     )
-    assert "lib4 1 (none here)" in (trail.recipe or "").replace("\n#   ", " ")
+    assert "lib4 1 (none here)" in (journal.recipe or "").replace("\n#   ", " ")
 
 
 @pytest.mark.parametrize(
@@ -230,17 +230,17 @@ def test_recorded_versions_that_nobody_has_are_a_cause() -> None:
 def test_a_build_that_fails_is_not_tried_again(log: str, cause: str) -> None:
     source = package(PLAIN)
     tryout = Search(source, FIRST, lambda _: failed(log))
-    trail = searched(tryout)
-    assert (trail.status, len(tryout.tried)) == ("build failed", 1)
-    assert [c.name for c in trail.causes] == [cause]
+    journal = searched(tryout)
+    assert (journal.status, len(tryout.tried)) == ("build failed", 1)
+    assert [c.name for c in journal.causes] == [cause]
 
 
 def test_a_build_that_ran_out_of_our_time_may_be_asked_again() -> None:
     source = package(PLAIN)
     tryout = Search(source, FIRST, lambda _: failed(outcome=Outcome.TIMED_OUT))
-    trail = searched(tryout)
-    assert (trail.status, trail.finished) == ("build failed", False)
-    assert [c.name for c in trail.causes] == ["build-does-not-end"]
+    journal = searched(tryout)
+    assert (journal.status, journal.finished) == ("build failed", False)
+    assert [c.name for c in journal.causes] == ["build-does-not-end"]
 
 
 def test_tries_are_bounded() -> None:
@@ -248,8 +248,8 @@ def test_tries_are_bounded() -> None:
     tryout = Search(
         source, FIRST, lambda _: built(source, contrast({"usr/bin/more": b"#!/bin/sh\n"}))
     )
-    trail = searched(tryout, SearchLimits(tries=1))
-    assert (len(trail.tries), trail.finished) == (1, False)
+    journal = searched(tryout, SearchLimits(tries=1))
+    assert (len(journal.tries), journal.finished) == (1, False)
 
 
 def test_a_binary_only_rebuild_is_named_and_its_twin_is_no_surprise() -> None:
@@ -266,10 +266,10 @@ def test_a_binary_only_rebuild_is_named_and_its_twin_is_no_surprise() -> None:
     )
     findings = (tried.findings[0], missing, twin)
     tryout = Search(source, FIRST, lambda _: replace(tried, findings=findings))
-    trail = searched(tryout)
-    assert trail.status == "different"
-    assert [c.name for c in trail.causes] == ["binary-only-rebuild"]
-    assert "tool 1:2.0-1+b2" in trail.causes[0].detail
+    journal = searched(tryout)
+    assert journal.status == "different"
+    assert [c.name for c in journal.causes] == ["binary-only-rebuild"]
+    assert "tool 1:2.0-1+b2" in journal.causes[0].detail
 
 
 @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ def test_a_package_without_a_match_is_a_cause(verdict: Verdict, cause: str) -> N
     source = package(PLAIN)
     tried = built(source, same=True)
     findings = (tried.findings[0], replace_finding(tried.findings[1], verdict))
-    trail = searched(Search(source, FIRST, lambda _: replace(tried, findings=findings)))
-    assert [c.name for c in trail.causes] == [cause]
+    journal = searched(Search(source, FIRST, lambda _: replace(tried, findings=findings)))
+    assert [c.name for c in journal.causes] == [cause]
 
 
 def replace_finding(finding: Finding, verdict: Verdict) -> Finding:

@@ -58,27 +58,27 @@ def planted(session: Session, target: Target, folder: Path) -> Path:
 def test_a_release_becomes_a_recipe_that_builds_to_its_bytes(
     six: tuple[Target, SearchJournal], home: Path, tmp_path: Path
 ) -> None:
-    _, trail = six
-    assert (trail.status, trail.tries[-1].verdict) == ("identical", Verdict.IDENTICAL)
-    assert {s.name for s in trail.scalars} == {"image", "setuptools", "clock"}
-    assert trail.bits < 64
+    _, journal = six
+    assert (journal.status, journal.tries[-1].verdict) == ("identical", Verdict.IDENTICAL)
+    assert {s.name for s in journal.scalars} == {"image", "setuptools", "clock"}
+    assert journal.bits < 64
     recipe = tmp_path / "pypi/six/1.17.0.yaml"
     recipe.parent.mkdir(parents=True)
-    recipe.write_text(trail.recipe or "")
+    recipe.write_text(journal.recipe or "")
     linted = samebits("recipe", "lint", recipe, home=home)
     assert linted.code == 0, linted.err
     assert "inferred: clock 2024-12-04T17:35:24Z (31 bits)" in linted.out
     built = samebits("rebuild", recipe, "--out", tmp_path / "out", home=home)
     assert built.code == 0, built.err
-    assert digest_file(tmp_path / "out" / trail.artefact) == trail.shipped
+    assert digest_file(tmp_path / "out" / journal.artefact) == journal.shipped
 
 
 def test_a_second_run_returns_what_the_first_one_found(
     six: tuple[Target, SearchJournal], session: Session, index: IndexReader
 ) -> None:
-    target, trail = six
-    assert infer_wheel(target, session, index) == trail
-    assert JournalFile(session.center.home, target).load() == trail
+    target, journal = six
+    assert infer_wheel(target, session, index) == journal
+    assert JournalFile(session.center.home, target).load() == journal
 
 
 def test_a_planted_file_finds_no_recipe(
@@ -87,12 +87,12 @@ def test_a_planted_file_finds_no_recipe(
     target, _ = six
     pin = local(session, planted(session, target, tmp_path), target.shipped)
     attacked = replace(target, artefacts=(pin,), digest=pin.sha256)
-    trail = infer_wheel(attacked, session, index, SearchLimits(tries=4))
-    assert trail.status == "different"
-    assert "files-added-by-the-vendor" in {c.name for c in trail.causes}
-    assert any("six_update.py" in c.detail for c in trail.causes)
-    assert any("six_update.py is not in RECORD" in note for note in trail.notes)
-    assert "socket" not in (trail.recipe or "")
+    journal = infer_wheel(attacked, session, index, SearchLimits(tries=4))
+    assert journal.status == "different"
+    assert "files-added-by-the-vendor" in {c.name for c in journal.causes}
+    assert any("six_update.py" in c.detail for c in journal.causes)
+    assert any("six_update.py is not in RECORD" in note for note in journal.notes)
+    assert "socket" not in (journal.recipe or "")
 
 
 def test_a_source_that_holds_the_shipped_file_proves_nothing(
@@ -111,9 +111,9 @@ def test_a_source_that_holds_the_shipped_file_proves_nothing(
         top="six-1.17.0",
     )
     copied = replace(target, source=local(session, source, target.source))
-    trail = infer_wheel(copied, session, index, ONE_TRY)
-    assert trail.status != "identical"
-    assert "copied-input" in trail.reason
+    journal = infer_wheel(copied, session, index, ONE_TRY)
+    assert journal.status != "identical"
+    assert "copied-input" in journal.reason
 
 
 def test_a_build_that_never_ends_is_one_finding(
@@ -126,9 +126,9 @@ def test_a_build_that_never_ends_is_one_finding(
         top="six-1.17.0",
     )
     endless = replace(target, source=local(session, source, target.source))
-    trail = infer_wheel(endless, session, index, SearchLimits(tries=1, one=6))
-    assert (trail.status, trail.tries[0].outcome) == ("build failed", Outcome.TIMED_OUT)
-    assert [c.name for c in trail.causes] == ["build-does-not-end"]
+    journal = infer_wheel(endless, session, index, SearchLimits(tries=1, one=6))
+    assert (journal.status, journal.tries[0].outcome) == ("build failed", Outcome.TIMED_OUT)
+    assert [c.name for c in journal.causes] == ["build-does-not-end"]
 
 
 def test_a_release_that_does_not_exist_is_one_clear_line(home: Path) -> None:

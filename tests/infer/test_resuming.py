@@ -65,11 +65,11 @@ def inferred(
 
 def test_what_is_finished_is_not_tried_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     target = lab.release(wheel_files())
-    trail, _ = inferred(lab, target, monkeypatch)
+    journal, _ = inferred(lab, target, monkeypatch)
     again, tryout = inferred(lab, target, monkeypatch)
-    assert trail is not None
-    assert trail.finished
-    assert (again, tryout.tried) == (trail, [])
+    assert journal is not None
+    assert journal.finished
+    assert (again, tryout.tried) == (journal, [])
 
 
 @pytest.mark.parametrize("stop", [CancelledError("stopped"), EngineError("gone")])
@@ -108,12 +108,12 @@ def test_what_was_not_served_is_asked_for_again(lab: Lab, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as broken:
         broken.setattr(search, "fetch_pins", unserved)
-        trail, tryout = inferred(lab, target, monkeypatch)
-    assert trail is not None
-    assert (trail.status, tryout.tried) == ("not available", [])
-    trail, _ = inferred(lab, target, monkeypatch, build=lambda _: wheel_files())
-    assert trail is not None
-    assert trail.status == "identical"
+        journal, tryout = inferred(lab, target, monkeypatch)
+    assert journal is not None
+    assert (journal.status, tryout.tried) == ("not available", [])
+    journal, _ = inferred(lab, target, monkeypatch, build=lambda _: wheel_files())
+    assert journal is not None
+    assert journal.status == "identical"
 
 
 def test_all_that_tries_rest_on_is_the_basis(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

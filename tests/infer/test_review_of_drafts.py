@@ -48,7 +48,7 @@ class Desk:
     folder: Path
     center: Center
     draft: Path
-    trail: SearchJournal
+    journal: SearchJournal
 
     def run(self, *words: str | Path) -> Ended:
         return samebits(*words, "--center", self.folder / "center.yaml", home=self.folder / "home")
@@ -99,10 +99,10 @@ def desk(folder: Path, *, shipped: Entries, built: Entries) -> Desk:
         source=_pin(place / SDIST),
         uploaded=RELEASED,
     )
-    trail = _search(target, Session(center), folder, place, built)
+    journal = _search(target, Session(center), folder, place, built)
     draft = place / "1.0.yaml"
-    draft.write_text(trail.recipe or "")
-    return Desk(folder=folder, center=center, draft=draft, trail=trail)
+    draft.write_text(journal.recipe or "")
+    return Desk(folder=folder, center=center, draft=draft, journal=journal)
 
 
 def _pin(path: Path) -> Pin:
@@ -149,7 +149,7 @@ def test_a_draft_is_built_once_it_is_approved_and_as_it_was_approved(same: Desk)
 def test_lint_explains_every_inferred_value(same: Desk) -> None:
     shown = same.run("recipe", "lint", same.draft)
     assert shown.code == 0
-    for scalar in same.trail.scalars:
+    for scalar in same.journal.scalars:
         assert f"inferred: {scalar.name} {scalar.value} ({scalar.bits:g} bits): " in shown.out
     assert "draft: inferred from the shipped file in 1 try" in shown.out
     assert "NOT IDENTICAL" not in shown.out
@@ -158,7 +158,7 @@ def test_lint_explains_every_inferred_value(same: Desk) -> None:
 def test_lint_says_what_a_draft_leaves_unexplained(tmp_path: Path) -> None:
     planted = {**wheel_files(), "tool/update.py": Entry(data=b"import socket\n")}
     other = desk(tmp_path, shipped=planted, built=wheel_files())
-    assert other.trail.status == "different"
+    assert other.journal.status == "different"
     row: Any = other.run("recipe", "lint", other.draft, "--json").document()["recipes"][0]
     assert row["error"] is None
     assert "NOT IDENTICAL: this is the nearest of what was tried." in row["draft"]

@@ -119,36 +119,36 @@ def by_setuptools(hypothesis: WheelHypothesis) -> Entries:
 
 
 def test_the_first_identical_is_kept(lab: Lab) -> None:
-    trail, tryout = lab.search(lab.release(wheel_files()), by_setuptools)
-    assert (trail.status, trail.finished, len(tryout.tried)) == ("identical", True, 1)
-    assert trail.recipe is not None
-    assert "expect: {verdict: IDENTICAL}" in trail.recipe
-    assert trail.causes == ()
+    journal, tryout = lab.search(lab.release(wheel_files()), by_setuptools)
+    assert (journal.status, journal.finished, len(tryout.tried)) == ("identical", True, 1)
+    assert journal.recipe is not None
+    assert "expect: {verdict: IDENTICAL}" in journal.recipe
+    assert journal.causes == ()
 
 
 def test_differences_choose_the_next_try(lab: Lab) -> None:
-    trail, tryout = lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
-    assert trail.status == "identical"
+    journal, tryout = lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
+    assert journal.status == "identical"
     assert tools_of(tryout.tried[0])[0] == "setuptools 61.3.1"
-    assert [s.name for s in trail.scalars if s.name == "setuptools"] == ["setuptools"]
+    assert [s.name for s in journal.scalars if s.name == "setuptools"] == ["setuptools"]
 
 
 def test_a_payload_that_no_source_explains_finds_no_recipe(lab: Lab) -> None:
     planted = {**wheel_files(), "tool/update.py": Entry(data=b"import socket\n")}
-    trail, tryout = lab.search(lab.release(planted), by_setuptools)
-    assert trail.status == "different"
-    assert "expect: {verdict: DIFFERENT}" in (trail.recipe or "")
-    assert [c.name for c in trail.causes] == ["files-the-sdist-lacks"]
-    assert trail.causes[0].detail == "tool/update.py"
-    assert "import socket" not in (trail.recipe or "")
+    journal, tryout = lab.search(lab.release(planted), by_setuptools)
+    assert journal.status == "different"
+    assert "expect: {verdict: DIFFERENT}" in (journal.recipe or "")
+    assert [c.name for c in journal.causes] == ["files-the-sdist-lacks"]
+    assert journal.causes[0].detail == "tool/update.py"
+    assert "import socket" not in (journal.recipe or "")
     assert len(tryout.tried) == 1
 
 
 def test_a_payload_inside_a_known_file_finds_no_recipe(lab: Lab) -> None:
     planted = {**wheel_files(), "tool/__init__.py": Entry(data=b"# tool\nimport socket\n")}
-    trail, tryout = lab.search(lab.release(planted), by_setuptools, limits=SearchLimits(tries=5))
-    assert trail.status == "different"
-    assert "unexplained" in [c.name for c in trail.causes]
+    journal, tryout = lab.search(lab.release(planted), by_setuptools, limits=SearchLimits(tries=5))
+    assert journal.status == "different"
+    assert "unexplained" in [c.name for c in journal.causes]
     assert all(h.files == () for h in tryout.tried)
 
 
@@ -165,18 +165,18 @@ def test_tries_are_bounded_and_a_second_run_goes_on(lab: Lab) -> None:
 
 def test_no_environment_is_tried_twice(lab: Lab) -> None:
     target = lab.release(wheel_files(metadata="Metadata-Version: 2.1\nName: other\n"))
-    trail, tryout = lab.search(target, by_setuptools, limits=SearchLimits(tries=100))
-    assert trail.finished
+    journal, tryout = lab.search(target, by_setuptools, limits=SearchLimits(tries=100))
+    assert journal.finished
     keys = [h.key for h in tryout.tried]
     assert len(set(keys)) == len(keys)
 
 
 def test_time_is_bounded(lab: Lab) -> None:
-    trail, tryout = lab.search(
+    journal, tryout = lab.search(
         lab.release(wheel_files()), by_setuptools, limits=SearchLimits(seconds=1)
     )
     assert tryout.tried
-    assert trail.status == "identical"
+    assert journal.status == "identical"
 
 
 def test_a_missing_requirement_is_added(lab: Lab) -> None:
@@ -185,16 +185,16 @@ def test_a_missing_requirement_is_added(lab: Lab) -> None:
             return "ModuleNotFoundError: No module named 'flit_core'\n"
         return wheel_files()
 
-    trail, _ = lab.search(lab.release(wheel_files()), build)
-    assert trail.status == "identical"
-    assert trail.tries[0].outcome == "BUILD_FAILED"
+    journal, _ = lab.search(lab.release(wheel_files()), build)
+    assert journal.status == "identical"
+    assert journal.tries[0].outcome == "BUILD_FAILED"
 
 
 def test_a_module_of_another_python_is_no_project(lab: Lab) -> None:
     log = "ModuleNotFoundError: No module named 'distutils'\n"
     lab.index.put("distutils", "1.0", RELEASED)
-    trail, tryout = lab.search(lab.release(wheel_files()), lambda _: log)
-    assert trail.status == "build failed"
+    journal, tryout = lab.search(lab.release(wheel_files()), lambda _: log)
+    assert journal.status == "build failed"
     assert {h.image for h in tryout.tried} == {"python39-wheel", "python311-wheel", "python-wheel"}
     assert not any("distutils" in tool for h in tryout.tried for tool in tools_of(h))
 
@@ -203,10 +203,10 @@ def test_another_way_of_fixing_times_is_tried(lab: Lab) -> None:
     shipped = {n: replace(e, at=SOURCE_TIME) for n, e in wheel_files().items()}
     target = lab.release(shipped, at=SOURCE_TIME)
     late = wheel_files(at=SOURCE_TIME + 86_400)
-    trail, tryout = lab.search(target, lambda h: shipped if h.epoch else late, at=SOURCE_TIME)
+    journal, tryout = lab.search(target, lambda h: shipped if h.epoch else late, at=SOURCE_TIME)
     assert (tryout.tried[0].epoch, tryout.tried[0].clock) == (None, SOURCE_TIME)
-    assert trail.status == "identical"
-    assert "source_date_epoch" in {s.name for s in trail.scalars}
+    assert journal.status == "identical"
+    assert "source_date_epoch" in {s.name for s in journal.scalars}
 
 
 def test_a_tag_that_no_source_asks_for_was_given_by_hand(lab: Lab) -> None:
@@ -214,18 +214,18 @@ def test_a_tag_that_no_source_asks_for_was_given_by_hand(lab: Lab) -> None:
     plain = wheel_files()[path]
     both = replace(plain, data=b"Tag: py2-none-any\n" + plain.data)
     target = lab.release({**wheel_files(), path: both}, name="tool-1.0-py2.py3-none-any.whl")
-    trail, _ = lab.search(
+    journal, _ = lab.search(
         target, lambda h: {**wheel_files(), path: both if h.python_tag == "py2.py3" else plain}
     )
-    assert trail.status == "identical"
-    assert "python_tag: py2.py3" in (trail.recipe or "")
+    assert journal.status == "identical"
+    assert "python_tag: py2.py3" in (journal.recipe or "")
 
 
 def test_what_needs_too_many_bits_is_not_tried(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "MAX_BITS", 45.0)
-    trail, tryout = lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
+    journal, tryout = lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
     assert tryout.tried
-    assert all(t.bits <= 45 for t in trail.tries)
+    assert all(t.bits <= 45 for t in journal.tries)
     monkeypatch.setattr(search, "MAX_BITS", 10.0)
     with pytest.raises(InputUnavailableError, match="too much"):
         lab.search(lab.release(wheel_files(metadata=OLD)), by_setuptools)
@@ -242,34 +242,34 @@ def test_what_comes_no_nearer_leads_nowhere(lab: Lab) -> None:
 
 def test_a_build_that_does_not_end_is_tried_once_without_its_clock(lab: Lab) -> None:
     target = lab.release(wheel_files())
-    trail, tryout = lab.search(target, lambda h: TIMED_OUT if h.clock else wheel_files())
+    journal, tryout = lab.search(target, lambda h: TIMED_OUT if h.clock else wheel_files())
     assert [(h.clock is None, h.epoch is None) for h in tryout.tried] == [
         (False, True),
         (True, False),
     ]
-    assert trail.status == "identical"
-    trail, tryout = lab.search(target, lambda _: TIMED_OUT)
+    assert journal.status == "identical"
+    journal, tryout = lab.search(target, lambda _: TIMED_OUT)
     assert len(tryout.tried) == 2
-    assert [c.name for c in trail.causes] == ["build-does-not-end"]
+    assert [c.name for c in journal.causes] == ["build-does-not-end"]
 
 
 def test_two_steps_that_build_nothing_become_one(lab: Lab) -> None:
     old = Entry(data=b"tool\n", at=BUILT - 2)
     shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": old}
-    trail, tryout = lab.search(
+    journal, tryout = lab.search(
         lab.release(shipped), lambda h: "error: no such command\n" if h.then else shipped
     )
     assert (tryout.tried[0].clock, tryout.tried[0].then) == (BUILT - 2, BUILT)
     assert (tryout.tried[-1].clock, tryout.tried[-1].then) == (BUILT, None)
-    assert trail.status == "identical"
-    assert "then" not in {s.name for s in trail.scalars}
+    assert journal.status == "identical"
+    assert "then" not in {s.name for s in journal.scalars}
 
 
 def test_the_step_of_a_clock_is_a_scalar_with_its_bits(lab: Lab) -> None:
     old = Entry(data=b"tool\n", at=BUILT - 2)
     shipped = {**wheel_files(), "tool-1.0.dist-info/top_level.txt": old}
-    trail, _ = lab.search(lab.release(shipped), lambda _: shipped)
-    bits = {s.name: (s.value, s.bits) for s in trail.scalars}
+    journal, _ = lab.search(lab.release(shipped), lambda _: shipped)
+    bits = {s.name: (s.value, s.bits) for s in journal.scalars}
     assert bits["clock"] == ("2022-06-01T10:00:18Z", 31.0)
     assert bits["then"] == ("2022-06-01T10:00:20Z", 9.2)
 
@@ -277,13 +277,13 @@ def test_the_step_of_a_clock_is_a_scalar_with_its_bits(lab: Lab) -> None:
 def test_an_order_of_files_becomes_an_order_of_folders(lab: Lab) -> None:
     shipped = wheel_files()
     backwards = dict(reversed(shipped.items()))
-    trail, tryout = lab.search(
+    journal, tryout = lab.search(
         lab.release(shipped), lambda h: shipped if h.folder_order == "created" else backwards
     )
-    assert (trail.status, len(tryout.tried)) == ("identical", 3)
-    bits = {s.name: (s.value, s.bits) for s in trail.scalars}
+    assert (journal.status, len(tryout.tried)) == ("identical", 3)
+    bits = {s.name: (s.value, s.bits) for s in journal.scalars}
     assert bits["folder_order"] == ("created", 10.0)
-    assert "  folder_order: created\n" in (trail.recipe or "")
+    assert "  folder_order: created\n" in (journal.recipe or "")
 
 
 def test_an_order_of_files_becomes_the_seed_that_explains_it(lab: Lab) -> None:
@@ -293,23 +293,23 @@ def test_an_order_of_files_becomes_the_seed_that_explains_it(lab: Lab) -> None:
     def listed(hypothesis: WheelHypothesis) -> Entries:
         return backwards if hypothesis.folder_order == "hashed" else shipped
 
-    trail, tryout = lab.search(lab.release(shipped), listed)
+    journal, tryout = lab.search(lab.release(shipped), listed)
     seed = order_of(shipped, ("tool", "tool-1.0.dist-info"), "")
     assert seed is not None
     assert [h.folder_order for h in tryout.tried] == ["hashed", seed]
-    (told,) = (s for s in trail.scalars if s.name == "folder_order")
+    (told,) = (s for s in journal.scalars if s.name == "folder_order")
     assert (told.value, told.bits) == (seed, 10.0)
     assert "under it tool-1.0.dist-info lists its files in the order" in told.evidence
-    assert f"  folder_order: {seed}\n" in (trail.recipe or "")
-    assert trail.tries[0].differences is not None
-    assert trail.tries[0].differences.reordered == ("tool", "tool-1.0.dist-info")
+    assert f"  folder_order: {seed}\n" in (journal.recipe or "")
+    assert journal.tries[0].differences is not None
+    assert journal.tries[0].differences.reordered == ("tool", "tool-1.0.dist-info")
 
 
 def test_an_order_that_no_folder_gives_stays_named(lab: Lab) -> None:
     backwards = dict(reversed(wheel_files().items()))
-    trail, tryout = lab.search(lab.release(wheel_files()), lambda _: backwards)
-    assert (trail.status, trail.finished, len(tryout.tried)) == ("different", True, 3)
-    assert [c.name for c in trail.causes] == ["record-order"]
+    journal, tryout = lab.search(lab.release(wheel_files()), lambda _: backwards)
+    assert (journal.status, journal.finished, len(tryout.tried)) == ("different", True, 3)
+    assert [c.name for c in journal.causes] == ["record-order"]
 
 
 EXTRAS = "Metadata-Version: 2.1\nName: tool\n{}\nLong text\n"
@@ -321,14 +321,14 @@ def test_an_order_of_few_words_becomes_a_hash_seed(lab: Lab, words: str) -> None
         return wheel_files(metadata=EXTRAS.format(words.format(*order)))
 
     target = lab.release(built("c", "b", "a"))
-    trail, tryout = lab.search(
+    journal, tryout = lab.search(
         target, lambda h: built("c", "b", "a") if h.hash_seed == 3 else built("a", "b", "c")
     )
     assert [h.hash_seed for h in tryout.tried] == [0, 0, 1, 2, 3]
-    assert trail.status == "identical"
-    bits = {s.name: (s.value, s.bits) for s in trail.scalars}
+    assert journal.status == "identical"
+    bits = {s.name: (s.value, s.bits) for s in journal.scalars}
     assert bits["hash_seed"] == ("3", 2.3)
-    assert '{PYTHONHASHSEED: "3"}' in (trail.recipe or "")
+    assert '{PYTHONHASHSEED: "3"}' in (journal.recipe or "")
 
 
 @pytest.mark.parametrize(
@@ -348,15 +348,15 @@ def test_a_backend_too_old_for_the_python_is_replaced(lab: Lab) -> None:
         version = next(t.version for t in hypothesis.tools if t.project == "setuptools")
         return wheel_files() if version.major == 56 else "AttributeError: gone\n"
 
-    trail, _ = lab.search(lab.release(wheel_files()), build)
-    assert trail.status == "identical"
-    assert any("does not build it here" in s.evidence for s in trail.scalars)
+    journal, _ = lab.search(lab.release(wheel_files()), build)
+    assert journal.status == "identical"
+    assert any("does not build it here" in s.evidence for s in journal.scalars)
 
 
 def test_nothing_that_builds_is_a_failed_build(lab: Lab) -> None:
-    trail, _ = lab.search(lab.release(wheel_files()), lambda _: "TypeError: no\n")
-    assert trail.status == "build failed"
-    assert [c.name for c in trail.causes] == ["python-version"]
+    journal, _ = lab.search(lab.release(wheel_files()), lambda _: "TypeError: no\n")
+    assert journal.status == "build failed"
+    assert [c.name for c in journal.causes] == ["python-version"]
 
 
 def test_single_modes_are_scalars_with_their_bits(lab: Lab) -> None:
@@ -370,45 +370,45 @@ def test_single_modes_are_scalars_with_their_bits(lab: Lab) -> None:
         made["tool/data.txt"] = replace(made["tool/data.txt"], mode=mode)
         return made
 
-    trail, _ = lab.search(lab.release(shipped), build)
-    assert trail.status == "identical"
-    (scalar,) = [s for s in trail.scalars if s.name.startswith("mode of")]
+    journal, _ = lab.search(lab.release(shipped), build)
+    assert journal.status == "identical"
+    (scalar,) = [s for s in journal.scalars if s.name.startswith("mode of")]
     assert (scalar.value, scalar.bits) == ("755", 11.0), "a mode, and one of four files"
-    assert trail.bits == pytest.approx(sum(s.bits for s in trail.scalars), abs=0.1)
-    assert trail.bits < MAX_BITS
-    assert '{path: "tool/data.txt", mode: "755"}' in (trail.recipe or "")
+    assert journal.bits == pytest.approx(sum(s.bits for s in journal.scalars), abs=0.1)
+    assert journal.bits < MAX_BITS
+    assert '{path: "tool/data.txt", mode: "755"}' in (journal.recipe or "")
 
 
 def test_many_modes_explain_nothing(lab: Lab) -> None:
     more = {f"tool/{n}.txt": Entry(data=b"%d" % n, mode=0o600 + n % 8) for n in range(30)}
     plain = {n: replace(e, mode=0o644) for n, e in more.items()}
-    trail, tryout = lab.search(
+    journal, tryout = lab.search(
         lab.release({**wheel_files(), **more}, {**source_files(), **plain}),
         lambda _: {**wheel_files(), **plain},
     )
-    assert trail.status == "different"
-    assert [c.name for c in trail.causes] == ["modes"]
+    assert journal.status == "different"
+    assert [c.name for c in journal.causes] == ["modes"]
     assert all(len(h.files) <= 20 for h in tryout.tried)
 
 
 def test_a_trail_is_kept_and_read_back(lab: Lab) -> None:
     target = lab.release(wheel_files(metadata=OLD))
-    trail, _ = lab.search(target, by_setuptools)
+    journal, _ = lab.search(target, by_setuptools)
     kept = JournalFile(lab.folder / "home", target)
     assert kept.load() is None
-    kept.save(trail)
-    assert kept.load() == trail
+    kept.save(journal)
+    assert kept.load() == journal
     text = kept.path.read_text()
     assert json.loads(text)["schema"] == "samebits/trail/v1"
     kept.path.write_text(text.replace('"schema"', '"schema_"'))
-    assert kept.load() == trail, "as it was written once"
+    assert kept.load() == journal, "as it was written once"
     kept.path.write_bytes(b"{")
     assert kept.load() is None
 
 
 def test_a_release_that_nobody_dated_is_dated_by_its_members(lab: Lab) -> None:
     target = replace(lab.release(wheel_files()), uploaded=None)
-    trail, tryout = lab.search(target, by_setuptools)
-    assert trail.status == "identical"
+    journal, tryout = lab.search(target, by_setuptools)
+    assert journal.status == "identical"
     assert tools_of(tryout.tried[0])[0] == "setuptools 61.3.1"
     assert datetime.fromtimestamp(tryout.tried[0].clock or 0, UTC).year == 2022

@@ -32,9 +32,9 @@ from pipelines.infer.debian.source import tree_name
 from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.journal import TIME_BITS
 from pipelines.infer.release import infer_release, read_record
+from tests.infer.test_debian_builddepends import FakeIndex
 from tests.infer.test_debian_buildinfo import REAL, RECORD
-from tests.infer.test_debian_needs import FakeIndex
-from tests.infer.test_debian_sources import PURL, package
+from tests.infer.test_debian_source import PURL, package
 
 BINNMU = read_build_record(RECORD.encode(), what="it")
 OWN = replace(BINNMU, entry=())
