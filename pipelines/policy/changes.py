@@ -66,9 +66,10 @@ def _parts(policy: Policy) -> Iterator[tuple[str, str]]:
 
 def _center_parts(center: PolicyCenter) -> Iterator[tuple[str, str]]:
     name = f"center {center.id}"
-    for field in ("operator", "region", "builder", "verifier", "witness"):
+    for field in ("operator", "region", "builder", "verifier"):
         yield f"{name}: {field}", _shown(getattr(center, field))
     yield f"{name}: log", f"{center.log.origin}, {center.log.key}"
+    yield f"{name}: witness", _shown(center.witness)
     for key in center.keys:
         yield f"{name}: key {key.key.keyid}", _range(key)
 
