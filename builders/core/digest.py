@@ -1,6 +1,6 @@
 """Digests as values, and the canonical JSON that is hashed and signed.
 
-A `Digest` cannot exist without 64 hexadecimal digits, so that whatever takes one needs no check.
+A `Digest` always holds 64 hexadecimal digits, so code that takes one need not check it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ class Digest:
 
     def __post_init__(self) -> None:
         if not _HEX.fullmatch(self.hex):
-            message = (
-                f"not a SHA-256 digest: got {self.hex[:80]!r}, expected 64 lower-case hex digits"
-            )
-            raise ValueError(message)
+            expected = "expected 64 lower-case hex digits"
+            raise ValueError(f"not a SHA-256 digest: got {self.hex[:80]!r}, {expected}")
 
     @classmethod
     def parse(cls, text: str) -> Digest:
@@ -62,7 +60,7 @@ class Digest:
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe a digest to editors."""
+        """Describe a digest in JSON Schema."""
         return {
             "type": "string",
             "description": "A SHA-256 digest: 64 lower-case hex digits, as sha256sum prints them.",
@@ -74,19 +72,18 @@ class Digest:
         if isinstance(value, cls):
             return value
         if not isinstance(value, str) or not _HEX.fullmatch(value.removeprefix("sha256:")):
-            message = "expected a SHA-256 digest: 64 lower-case hex digits"
-            raise ValueError(message)
+            raise ValueError("expected a SHA-256 digest: 64 lower-case hex digits")
         return cls.parse(value)
 
 
 def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:
-    """Yield `stream` in pieces of at most `size` bytes."""
+    """Yield the rest of `stream` in pieces of at most `size` bytes."""
     while piece := stream.read(size):
         yield piece
 
 
 def digest_stream(stream: BinaryIO) -> Digest:
-    """Hash all that is left in `stream`, in memory of one buffer."""
+    """Hash the rest of `stream`, in constant memory."""
     hasher = hashlib.sha256()
     for piece in chunks(stream):
         hasher.update(piece)
@@ -94,7 +91,7 @@ def digest_stream(stream: BinaryIO) -> Digest:
 
 
 def digest_file(path: Path) -> Digest:
-    """Hash the file at `path`, in memory of one buffer."""
+    """Hash the file at `path`, in constant memory."""
     with path.open("rb", buffering=0) as stream:
         return Digest(hashlib.file_digest(stream, "sha256").hexdigest())
 

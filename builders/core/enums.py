@@ -1,4 +1,4 @@
-"""The fixed words: how a rebuild ended, and what was found for one artefact."""
+"""The fixed sets of names: outcomes, verdicts, kinds of release, roles of inputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a release is."""
+    """The kind of a release."""
 
     BINARY = "binary"
     UPDATE = "update"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """What an input is to a rebuild."""
+    """The role of an input in a rebuild."""
 
     SOURCE = "source"
     DEPENDENCY = "dependency"

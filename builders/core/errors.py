@@ -1,7 +1,7 @@
-"""The error tree, by whose fault it is.
+"""The exception hierarchy, ordered by who can fix the error.
 
-Every error says what is wrong, what was got, what was expected and what to do about it; each class
-carries the exit code of the command and, where a rebuild ends with it, the outcome to record.
+Every error says what is wrong, what was found, what was expected and what to do. Each class has the
+exit code of the command and, if it can end a rebuild, the outcome to record.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ EXIT_INTERRUPTED = 130
 
 
 class SamebitsError(Exception):
-    """Root of all errors that samebits raises on purpose."""
+    """Base class of the errors that samebits raises itself."""
 
     exit_code: ClassVar[int] = EXIT_NOT_CHECKED
 
     def __init__(
         self, what: str, *, got: object = None, expected: object = None, todo: str | None = None
     ) -> None:
-        """Keep the four parts of the message apart, so that programs can read them."""
+        """Keep the four parts of the message, so that programs can read each of them."""
         self.what = what
         self.got = None if got is None else str(got)
         self.expected = None if expected is None else str(expected)
@@ -31,7 +31,7 @@ class SamebitsError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        """Return one message: what, got, expected, what to do."""
+        """Return the parts as one message."""
         parts = [self.what]
         if self.got is not None:
             parts.append(f"got {self.got}")
@@ -52,13 +52,13 @@ class SamebitsError(Exception):
 
 
 class UsageError(SamebitsError):
-    """The caller's fault: an option, a file or a recipe that cannot be used."""
+    """An option, a file or a recipe of the caller that cannot be used."""
 
     exit_code: ClassVar[int] = EXIT_USAGE
 
 
 class RecipeError(UsageError):
-    """A recipe, image definition or lock that breaks the rules, with file, line and field."""
+    """A recipe, image definition or lock that is not valid, with file, line and field."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class RecipeError(UsageError):
         expected: object = None,
         todo: str | None = None,
     ) -> None:
-        """Put the position in front of the message as `file:line: field:`."""
+        """Put the location in front of the message, as `file:line: field:`."""
         self.file, self.line, self.field = file, line, field
         where = f"{file}:{line}" if line else file
         super().__init__(
@@ -82,24 +82,24 @@ class RecipeError(UsageError):
         )
 
     def to_dict(self) -> dict[str, str | int | None]:
-        """Return the parts for `--json` output, the place among them."""
+        """Return the parts and the location for `--json` output."""
         return {**super().to_dict(), "file": self.file, "line": self.line, "field": self.field}
 
 
 class RebuildError(SamebitsError):
-    """A rebuild that ends before or without a build; `outcome` says how it is recorded."""
+    """An error that ends a rebuild; `outcome` is what is recorded for it."""
 
     outcome: ClassVar[Outcome] = Outcome.INFRASTRUCTURE_ERROR
 
 
 class InputUnavailableError(RebuildError):
-    """Nobody serves the input: not the vault, not the mirrors."""
+    """Neither the vault nor any configured source has the input."""
 
     outcome: ClassVar[Outcome] = Outcome.INPUT_UNAVAILABLE
 
 
 class InputMismatchError(RebuildError):
-    """Bytes arrived, and they are not the pinned ones."""
+    """The bytes that arrived are not the pinned ones."""
 
     outcome: ClassVar[Outcome] = Outcome.INPUT_MISMATCH
 
@@ -117,34 +117,34 @@ class ImageMismatchError(RebuildError):
 
 
 class SourceNotReviewedError(RebuildError):
-    """Fewer reviewers than demanded have approved exactly this source and claim."""
+    """Fewer reviewers than required have approved exactly this source and claim."""
 
     outcome: ClassVar[Outcome] = Outcome.SOURCE_NOT_REVIEWED
 
 
 class BuildFailedError(RebuildError):
-    """The build ran and failed, or left outputs that cannot be taken."""
+    """The build ran and failed, or left outputs that cannot be used."""
 
     outcome: ClassVar[Outcome] = Outcome.BUILD_FAILED
 
 
 class CancelledError(RebuildError):
-    """Somebody asked for the run to stop."""
+    """The run was cancelled."""
 
     exit_code: ClassVar[int] = EXIT_INTERRUPTED
     outcome: ClassVar[Outcome] = Outcome.CANCELLED
 
 
 class InfrastructureError(RebuildError):
-    """The center's own machinery failed; the only class that is worth a retry."""
+    """A failure of the center's own infrastructure; the only class that is retried."""
 
 
 class EngineError(InfrastructureError):
-    """The container engine is absent, broken, or does not keep a limit it was given."""
+    """The container engine is absent, broken, or has not set a requested limit."""
 
 
 class ScratchError(InfrastructureError):
-    """The scratch file system could not be made or taken away."""
+    """The scratch file system could not be made or removed."""
 
 
 class StoreError(InfrastructureError):
@@ -152,7 +152,7 @@ class StoreError(InfrastructureError):
 
 
 class StoreConflictError(StoreError):
-    """A named record exists with other bytes than those that were to be written."""
+    """A record of that name exists and has other content."""
 
 
 class NotFoundError(StoreError):

@@ -1,4 +1,4 @@
-"""The name of one run."""
+"""Ids of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FORM = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunId:
-    """Return `<UTC time>-<8 hex digits>`; names sort by time."""
+    """Return `<UTC time>-<8 hex digits>`; ids sort by time."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     return RunId(f"{moment:%Y%m%dT%H%M%SZ}-{token or secrets.token_hex(4)}")
 
@@ -20,6 +20,6 @@ def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunI
 def parse_run_id(text: str) -> RunId:
     """Read a run id; raises ValueError."""
     if not _FORM.fullmatch(text):
-        message = f"not a run id: got {text[:60]!r}, expected such as 20260102T030405Z-0a1b2c3d"
-        raise ValueError(message)
+        expected = "expected an id such as 20260102T030405Z-0a1b2c3d"
+        raise ValueError(f"not a run id: got {text[:60]!r}, {expected}")
     return RunId(text)

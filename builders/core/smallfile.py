@@ -1,4 +1,4 @@
-"""Small files that people write: read whole, never waiting for a pipe, never without an end."""
+"""Read small files that people write: whole, without waiting for a pipe, and up to a limit."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from builders.core.errors import RecipeError
 
 
 def read_small_file(path: Path, *, limit: int, file: str, field: str | None = None) -> bytes:
-    """Return the bytes of a regular file of at most `limit` bytes, or one clear `RecipeError`.
+    """Return the bytes of a regular file of at most `limit` bytes; raises `RecipeError`.
 
-    `file` and `field` say where the error is reported.
+    `file` and `field` are the location that the error reports.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -43,8 +43,8 @@ def read_small_file(path: Path, *, limit: int, file: str, field: str | None = No
     return data
 
 
-def read_fault(error: OSError | RuntimeError) -> str:
-    """Say why a path cannot be followed; Python up to 3.12 has a RuntimeError for a loop."""
+def path_error(error: OSError | RuntimeError) -> str:
+    """Return why a path cannot be resolved; up to Python 3.12, a RuntimeError means a loop."""
     if isinstance(error, OSError) and error.errno != errno.ELOOP:
         return error.strerror or str(error)
     return "a loop of links"

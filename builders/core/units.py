@@ -1,4 +1,4 @@
-"""Sizes and times as people write them: `4GiB`, `30min`."""
+"""Sizes and durations with their unit: `4GiB`, `30min`."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def parse_duration(text: object) -> int:
 
 def format_size(count: int) -> str:
     """Write bytes in the largest unit that keeps them whole."""
-    return _show(count, _SIZE_UNITS)
+    return _format(count, _SIZE_UNITS)
 
 
 def format_duration(seconds: int) -> str:
     """Write seconds in the largest unit that keeps them whole."""
-    return _show(seconds, _TIME_UNITS)
+    return _format(seconds, _TIME_UNITS)
 
 
-def _show(count: int, units: dict[str, int]) -> str:
+def _format(count: int, units: dict[str, int]) -> str:
     whole = [unit for unit in units if count % units[unit] == 0 and (count or units[unit] == 1)]
     return f"{count // units[whole[-1]]}{whole[-1]}"
 
@@ -43,30 +43,22 @@ def _parse(text: object, units: dict[str, int], example: str) -> int:
         return text
     match = _NUMBER_UNIT.fullmatch(text) if isinstance(text, str) else None
     if match is None or match[2] not in units:
-        message = f"expected {example}"
-        raise ValueError(message)
+        raise ValueError(f"expected {example}")
     return int(match[1]) * units[match[2]]
 
 
-def _form(units: dict[str, int], description: str, *examples: str) -> WithJsonSchema:
+def _schema(units: dict[str, int], description: str, *examples: str) -> WithJsonSchema:
     pattern = f"^[0-9]{{1,9}} ?({'|'.join(units)})$"
-    return WithJsonSchema(
-        {
-            "type": "string",
-            "description": description,
-            "pattern": pattern,
-            "examples": list(examples),
-        }
-    )
+    text = {"type": "string", "description": description, "pattern": pattern}
+    return WithJsonSchema({**text, "examples": list(examples)})
 
 
 def between(low: str, high: str, parse: Callable[[object], int]) -> AfterValidator:
-    """Refuse what lies outside of two values, in the words that people wrote them in."""
+    """Return a validator that refuses values outside of `low` to `high`, both with their unit."""
 
     def check(value: int) -> int:
         if not parse(low) <= value <= parse(high):
-            message = f"expected between {low} and {high}"
-            raise ValueError(message)
+            raise ValueError(f"expected between {low} and {high}")
         return value
 
     return AfterValidator(check)
@@ -76,11 +68,11 @@ Size = Annotated[
     int,
     BeforeValidator(parse_size),
     PlainSerializer(format_size),
-    _form(_SIZE_UNITS, "A number of bytes, with its unit.", "512MiB", "4GiB"),
+    _schema(_SIZE_UNITS, "A number of bytes, with its unit.", "512MiB", "4GiB"),
 ]
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration),
-    _form(_TIME_UNITS, "A length of time, with its unit.", "90s", "30min", "2h"),
+    _schema(_TIME_UNITS, "A length of time, with its unit.", "90s", "30min", "2h"),
 ]

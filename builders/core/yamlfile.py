@@ -1,9 +1,9 @@
-"""Strict YAML: plain data with the line of every field, and nothing that can surprise.
+"""Strict YAML: plain data, with the line of every field.
 
-Every scalar is text; what type it has is the schema's business (so `version: 1.10` stays "1.10").
-Tags, anchors, aliases, merge keys, duplicate keys and several documents are refused, and so are
-files that are too large or too deep. The parser's events become plain data in one pass: no YAML
-node or object is ever composed.
+Every scalar is read as text, and the schema decides its type (so `version: 1.10` stays "1.10").
+Tags, anchors, aliases, merge keys, duplicate keys, several documents, and files that are too large
+or nested too deep are refused. The parser's events are turned into plain data in one pass, so the
+YAML library never builds an object.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_BYTES = 4 << 20
 MAX_VALUES = 200_000
 MAX_DEPTH = 32
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_SENTENCES = {
+_MESSAGES = {
     "extra_forbidden": "unknown key",
     "unexpected_keyword_argument": "unknown key",
     "missing": "missing field",
@@ -40,14 +40,14 @@ _SENTENCES = {
     "dict_type": "expected a mapping of fields",
 }
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
-_NO_YAML = "Write plain keys, lists and values"
+_PLAIN_YAML = "Write plain keys, lists and values"
 
 FieldPath = tuple[str | int, ...]
 Model = TypeVar("Model")
 
 
 class FieldError(ValueError):
-    """Raised in a validator of pydantic by a field that has more to say than one message."""
+    """Raised by validators of pydantic whose error has more parts than one message."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class FieldError(ValueError):
         todo: str | None = None,
         line: int = 0,
     ) -> None:
-        """Keep the parts of the message apart; `line` counts from the line of the field."""
+        """Keep the parts of the message; `line` counts from the line of the field."""
         self.what, self.got, self.expected = what, got, expected
         self.todo, self.line = todo, line
         super().__init__(what)
@@ -66,7 +66,7 @@ class FieldError(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data of one YAML file, and where each of its fields stands."""
+    """The plain data of one YAML file, and the line of each of its fields."""
 
     file: str
     data: Any
@@ -81,7 +81,7 @@ class Document:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a small regular file, or one clear `RecipeError`."""
+    """Return the text of a small regular file; raises `RecipeError`."""
     raw = read_small_file(path, limit=MAX_BYTES, file=str(path))
     try:
         return raw.decode("utf-8")
@@ -101,37 +101,30 @@ def load_document(path: Path) -> Document:
 
 
 def parse_document(text: str, *, file: str) -> Document:
-    """Like `load_document`, from text already read."""
+    """Like `load_document`, from text that was already read."""
     lines: dict[FieldPath, int] = {}
+    what = "not valid YAML"
     try:
         loader = yaml.SafeLoader(text)
     except ReaderError as error:
-        raise RecipeError(
-            "not valid YAML",
-            file=file,
-            line=text.count("\n", 0, error.position) + 1,
-            got=f"character {ord(text[error.position]):#x}",
-            expected="printable text",
-        ) from error
+        line = text.count("\n", 0, error.position) + 1
+        got = f"character {ord(text[error.position]):#x}"
+        raise RecipeError(what, file=file, line=line, got=got, expected="printable text") from error
     try:
         data = _Reader(loader, file, lines).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise RecipeError(
-            "not valid YAML",
+            what,
             file=file,
             line=mark.line + 1 if mark else None,
             got=ascii(error.problem or error.context)[1:-1],
-            todo="Mend the syntax at that line",
+            todo="Correct the syntax at that line",
         ) from error
-    except (ValueError, OverflowError) as error:  # an escape that names no character
-        raise RecipeError(
-            "not valid YAML",
-            file=file,
-            line=loader.line + 1,
-            got="an escape that names no character",
-            todo="Mend the escape",
-        ) from error
+    except (ValueError, OverflowError) as error:
+        got = "an escape that is no character"
+        line = loader.line + 1
+        raise RecipeError(what, file=file, line=line, got=got, todo="Correct the escape") from error
     return Document(file, data, lines)
 
 
@@ -142,23 +135,24 @@ def parse_model(
     todo: str | None = None,
     context: Any = None,
 ) -> Model:
-    """Validate `document` as `model`; the first fault is raised as a `RecipeError`.
+    """Validate `document` as `model`; raises the first error as a `RecipeError`.
 
-    `todo` says where its reader finds what each field takes; validators are given `context`.
+    `todo` tells the user where the allowed values of each field are described; `context` is passed
+    to validators.
     """
     adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
     try:
         return adapter.validate_python(document.data, context=context)
     except ValidationError as error:
-        faults = _own_faults(error.errors(include_url=False))
-        # A key nobody knows is often a slip that leaves another one missing: it is named first.
-        first = min(faults, key=lambda fault: fault["type"] not in _UNKNOWN_KEY)
+        errors = _without_consequences(error.errors(include_url=False))
+        # An unknown key is often a misspelt one, which is then missing: report it first.
+        first = min(errors, key=lambda each: each["type"] not in _UNKNOWN_KEY)
         path = _document_path(document.data, first)
         line = document.line_of(path)
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         missing = first["type"] in {"missing", "union_tag_not_found"}
         fault = FieldError(
-            _sentence(first), got=None if missing else _shown(document.data, path, first["input"])
+            _message(first), got=None if missing else _shown(document.data, path, first["input"])
         )
         if isinstance(raised := first.get("ctx", {}).get("error"), FieldError):
             fault = raised
@@ -173,19 +167,19 @@ def parse_model(
         ) from error
 
 
-def _own_faults(faults: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Drop "too few items" of a list whose items are what is wrong."""
-    places = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
-    return [f for f in faults if f["type"] != "too_short" or f["loc"] not in places]
+def _without_consequences(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Drop "too few items" of a list that has errors in its items."""
+    parents = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
+    return [e for e in errors if e["type"] != "too_short" or e["loc"] not in parents]
 
 
-def _document_path(data: Any, fault: ErrorDetails) -> FieldPath:
-    """Drop from pydantic's location what names no field of the file (union tags, validators)."""
-    loc = fault["loc"]
+def _document_path(data: Any, error: ErrorDetails) -> FieldPath:
+    """Drop the parts of pydantic's location that are no fields of the file, such as union tags."""
+    loc = error["loc"]
     path: list[str | int] = []
     for index, step in enumerate(loc):
         if isinstance(data, dict):
-            if step not in data and not (fault["type"] == "missing" and index == len(loc) - 1):
+            if step not in data and not (error["type"] == "missing" and index == len(loc) - 1):
                 continue
             data = data.get(step)
         elif isinstance(data, list) and isinstance(step, int) and step < len(data):
@@ -193,21 +187,20 @@ def _document_path(data: Any, fault: ErrorDetails) -> FieldPath:
         else:
             continue
         path.append(step)
-    if fault["type"].startswith("union_tag_"):
-        path.append(fault["ctx"]["discriminator"].strip("'"))
+    if error["type"].startswith("union_tag_"):
+        path.append(error["ctx"]["discriminator"].strip("'"))
     return tuple(path)
 
 
-def _sentence(fault: ErrorDetails) -> str:
-    kind = fault["type"]
-    if kind in _SENTENCES:
-        return _SENTENCES[kind].format(**fault.get("ctx", {}))
-    message = fault["msg"].removeprefix("Value error, ").replace("\n", " ")
+def _message(error: ErrorDetails) -> str:
+    if error["type"] in _MESSAGES:
+        return _MESSAGES[error["type"]].format(**error.get("ctx", {}))
+    message = error["msg"].removeprefix("Value error, ").replace("\n", " ")
     return re.sub("^Input should be ", "expected ", message)
 
 
 def _shown(data: Any, path: FieldPath, got: Any) -> str:
-    """Show the value that stands at `path`, or the kind of value it is."""
+    """Return the value at `path` for a message, or the type of a value that is no scalar."""
     for step in path:
         if isinstance(data, dict):
             data = data.get(str(step), got)
@@ -225,12 +218,12 @@ def _shown(data: Any, path: FieldPath, got: Any) -> str:
 
 
 def _dotted(path: FieldPath) -> str:
-    """Write a path for people; a key is somebody else's text and may hold anything."""
+    """Write a path for a message; keys are text of others, so they are escaped and shortened."""
     return ".".join(ascii(str(step))[1:-1][:120] for step in path)
 
 
 class _Reader:
-    """Turns the events of one file into plain data; refuses what a recipe never needs."""
+    """Turns the events of one file into plain data, and refuses what a recipe never needs."""
 
     def __init__(self, loader: yaml.SafeLoader, file: str, lines: dict[FieldPath, int]) -> None:
         self._next: Callable[[], yaml.Event] = loader.get_event
@@ -238,18 +231,18 @@ class _Reader:
         self._values = 0
 
     def document(self) -> Any:
-        self._next()  # the start of the stream
+        self._next()  # start of the stream
         event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
             raise RecipeError("empty file", file=self._file, expected="a mapping of fields")
         data = self._value(self._next(), ())
-        self._next()  # the end of the document
+        self._next()  # end of the document
         if not isinstance(event := self._next(), yaml.StreamEndEvent):
             self._refuse(event, "more than one document", expected="one document")
         return data
 
     def _value(self, event: yaml.Event, path: FieldPath) -> Any:
-        self._plain_only(event, path)
+        self._check_plain(event, path)
         self._lines.setdefault(path, _line(event))
         match event:
             case yaml.ScalarEvent():
@@ -269,45 +262,34 @@ class _Reader:
     def _mapping(self, path: FieldPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            self._plain_only(event, path)
+            self._check_plain(event, path)
             merge = isinstance(event, yaml.ScalarEvent) and event.value == "<<"
             if not isinstance(event, yaml.ScalarEvent) or (merge and event.style is None):
-                self._refuse(event, "keys are plain text", todo=_NO_YAML)
+                self._refuse(event, "keys are plain text", todo=_PLAIN_YAML)
             here = (*path, event.value)
             if event.value in result:
-                first = f"Line {self._lines[here]} has it already: keep one of them"
-                self._refuse(event, "duplicate key", field=_dotted(here), todo=first)
+                todo = f"Line {self._lines[here]} has it already: keep one of them"
+                self._refuse(event, "duplicate key", field=_dotted(here), todo=todo)
             self._lines[here] = _line(event)
             result[event.value] = self._value(self._next(), here)
         return result
 
-    def _plain_only(self, event: yaml.Event, path: FieldPath) -> None:
+    def _check_plain(self, event: yaml.Event, path: FieldPath) -> None:
         self._values += 1
         if self._values > MAX_VALUES:
             self._refuse(event, "too many values", expected=f"at most {MAX_VALUES}")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._refuse(event, "YAML anchors and aliases are refused", todo=_NO_YAML)
+            self._refuse(event, "YAML anchors and aliases are refused", todo=_PLAIN_YAML)
         if tag := getattr(event, "tag", None):
-            self._refuse(event, "YAML tags are refused", got=ascii(tag)[:80], todo=_NO_YAML)
+            self._refuse(event, "YAML tags are refused", got=ascii(tag)[:80], todo=_PLAIN_YAML)
         if len(path) >= MAX_DEPTH:
             self._refuse(event, "nested too deep", expected=f"at most {MAX_DEPTH} levels")
         if isinstance(event, yaml.ScalarEvent) and not _encodable(event.value):
-            self._refuse(event, "not Unicode text", got=ascii(event.value)[:80], todo=_NO_YAML)
+            got = ascii(event.value)[:80]
+            self._refuse(event, "not Unicode text", got=got, todo=_PLAIN_YAML)
 
-    def _refuse(
-        self,
-        event: yaml.Event,
-        what: str,
-        *,
-        field: str | None = None,
-        got: str | None = None,
-        expected: str | None = None,
-        todo: str | None = None,
-    ) -> NoReturn:
-        line = _line(event)
-        raise RecipeError(
-            what, file=self._file, line=line, field=field, got=got, expected=expected, todo=todo
-        )
+    def _refuse(self, event: yaml.Event, what: str, **parts: str) -> NoReturn:
+        raise RecipeError(what, file=self._file, line=_line(event), **parts)
 
 
 def _line(event: yaml.Event) -> int:
@@ -315,7 +297,7 @@ def _line(event: yaml.Event) -> int:
 
 
 def _encodable(text: str) -> bool:
-    """Say whether `text` is free of lone surrogates, which escapes can smuggle in."""
+    """Say whether `text` has no lone surrogates, which escapes can produce."""
     try:
         text.encode()
     except UnicodeEncodeError:

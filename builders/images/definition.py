@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, StringConstraints
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.model import FrozenModel, schema_text
 from builders.core.yamlfile import load_document, parse_model
-from builders.methods.base import FrozenModel
 
 USER_ID = 1000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -65,7 +64,5 @@ def dump_definition(definition: ImageDefinition, comment: str) -> str:
 
 
 def definition_schema() -> str:
-    """Return the JSON Schema of a definition, for editors."""
-    schema: dict[str, Any] = ImageDefinition.model_json_schema(by_alias=True, mode="validation")
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    """Return the JSON Schema of a definition, as `recipes/schema/image.json` contains it."""
+    return schema_text(ImageDefinition)

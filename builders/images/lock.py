@@ -15,11 +15,11 @@ import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from builders.core.digest import Digest
+from builders.core.model import FrozenModel
 from builders.core.yamlfile import load_document, parse_model
 from builders.images.definition import Suite
 from builders.locators.fetcher import FetchRequest, PoolLocator
 from builders.locators.locator import relative_path
-from builders.methods.base import FrozenModel
 
 SCHEMA = "samebits/image-lock/v1"
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")

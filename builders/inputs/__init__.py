@@ -1,4 +1,4 @@
 """Inputs of a rebuild: fetched, kept in the vault by digest, and read as source trees.
 
-Imports recipes, locators and archives.
+Imports recipes, methods, locators, archives and `builders.core`.
 """

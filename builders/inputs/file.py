@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from builders.core.digest import Digest
 from builders.core.enums import Role
+from builders.core.model import FrozenModel
 from builders.methods import StagedInput
 
 
-class InputFile(BaseModel):
-    """One file that the container will see, pinned; a .dsc brings its companions along."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+class InputFile(FrozenModel):
+    """One pinned file that the container will see; a .dsc is listed with the files it names."""
 
     role: Role
     name: str

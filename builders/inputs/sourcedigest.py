@@ -1,13 +1,13 @@
-"""The source digest: what a reviewer read, whatever archive it came in.
+"""The source digest: identifies the source that a reviewer read, independent of its archive.
 
-SHA-256 of the canonical JSON (RFC 8785) of the sorted list of [path, mode, SHA-256] over the files
-of the unpacked tree. A mode is one of git's: 100644, 100755, and 120000 for a symbolic link, whose
-digest is that of its target. Folders, times and owners are not in it.
+SHA-256 of the canonical JSON (RFC 8785) of the sorted list of [path, mode, SHA-256] of the files in
+the unpacked tree. A mode is one of git's: 100644, 100755, or 120000 for a symbolic link, whose
+digest is that of its target. Folders, times and owners are not included.
 
-- An archive (tar, zip) counts without its single top folder, if it has one.
-- A Debian source package is its upstream archive with each further component below its own folder
-  and `debian/` replaced by the packaging archive, as `dpkg-source --skip-patches -x` leaves it; a
-  `.diff.gz` of format 1.0 is not applied but counts as the file `debian.diff`.
+- The single top folder of an archive (tar, zip), if it has one, is left out.
+- A Debian source package is unpacked as `dpkg-source --skip-patches -x` does: the upstream archive,
+  each further component below its own folder, and `debian/` from the packaging archive. A
+  `.diff.gz` of format 1.0 is not applied; it counts as the file `debian.diff`.
 - Anything that is no archive is one file under its own name.
 """
 
@@ -33,7 +33,7 @@ _UNPACKED = "(unpacked)"  # what `members` calls the content of a compressed fil
 
 
 def source_digest(files: Iterable[InputFile], opener: Opener) -> Digest:
-    """Return the source digest of one source: its file, or a .dsc with its companions.
+    """Return the source digest of one source: its file, or a .dsc with the files it names.
 
     Raises `InputMismatchError` for an archive that cannot be read.
     """
@@ -54,7 +54,7 @@ def source_tree(files: list[InputFile], opener: Opener) -> SourceTree:
         inside = _unpacked(file, opener)
         if _PACKAGING.fullmatch(file.name):
             tree = {p: v for p, v in tree.items() if not p.startswith("debian/")}
-            inside = {_below("debian", p): v for p, v in inside.items()}
+            inside = {p if p.startswith("debian/") else f"debian/{p}": v for p, v in inside.items()}
         elif match := _COMPONENT.fullmatch(file.name):
             tree = {p: v for p, v in tree.items() if not p.startswith(f"{match[1]}/")}
             inside = {f"{match[1]}/{p}": v for p, v in inside.items()}
@@ -65,13 +65,9 @@ def source_tree(files: list[InputFile], opener: Opener) -> SourceTree:
 
 
 def _order(file: InputFile) -> tuple[int, str]:
-    """Upstream first, then its components, then the packaging."""
+    """Sort the upstream archive first, then its components, then the packaging."""
     late = bool(_PACKAGING.fullmatch(file.name)) or bool(_DIFF.fullmatch(file.name))
     return (2 if late else 1 if _COMPONENT.fullmatch(file.name) else 0), file.name
-
-
-def _below(folder: str, path: str) -> str:
-    return path if path.startswith(f"{folder}/") else f"{folder}/{path}"
 
 
 def _unpacked(file: InputFile, opener: Opener) -> SourceTree:
@@ -80,7 +76,7 @@ def _unpacked(file: InputFile, opener: Opener) -> SourceTree:
         with opener(file) as stream:
             for member in members(stream):
                 if member.inside in {"", _UNPACKED} and member.path != _UNPACKED:
-                    _place(member, tree)
+                    _add_member(member, tree)
                 elif member.path == _UNPACKED and not member.container and member.sha256:
                     tree[file.name] = ("100644", member.sha256)
         if not tree:
@@ -93,8 +89,8 @@ def _unpacked(file: InputFile, opener: Opener) -> SourceTree:
     return _without_top_folder(tree)
 
 
-def _place(member: Member, tree: SourceTree) -> None:
-    """Add one member as unpacking would: a later one of the same path replaces the earlier."""
+def _add_member(member: Member, tree: SourceTree) -> None:
+    """Add a member as unpacking would: it replaces an earlier one of the same path."""
     path = _clean(member.path)
     match member.kind:
         case "file" if member.sha256 is not None:
@@ -105,22 +101,20 @@ def _place(member: Member, tree: SourceTree) -> None:
         case "hardlink":
             target = _clean(member.target or "")
             if target not in tree:
-                raise InputMismatchError(
-                    "a source links to a file that it does not hold", got=target, expected=path
-                )
+                what = "a hard link in a source has no target in it"
+                raise InputMismatchError(what, got=target, expected=path)
             tree[path] = tree[target]
         case "directory":
             pass
         case _:
-            raise InputMismatchError(
-                "a source holds something that is no file", got=f"{member.kind} {path}"
-            )
+            what = "a member of a source is no file, link or folder"
+            raise InputMismatchError(what, got=f"{member.kind} {path}")
 
 
 def _clean(path: str) -> str:
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if path.startswith("/") or ".." in parts or not parts:
-        raise InputMismatchError("a source holds a path that leaves its tree", got=path[:120])
+        raise InputMismatchError("a path in a source leaves its tree", got=path[:120])
     return "/".join(parts)
 
 

@@ -1,7 +1,6 @@
-"""The center's own copy of every input, by digest. Rebuilds read the vault, never the network.
+"""The vault: the center's own copy of every input, by digest. Rebuilds read it, not the network.
 
-Bytes enter only after their digest was checked while they streamed by, and are checked again every
-time they leave.
+A digest is checked when bytes enter the vault, and again each time they are read.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from builders.core.digest import Digest, chunks, digest_file
-from builders.core.errors import InputMismatchError, InputUnavailableError
+from builders.core.errors import InputMismatchError, InputUnavailableError, RebuildError
 
 PREFIX = "private/vault/sha256/"
 
@@ -51,7 +50,7 @@ class Vault:
         return self._store.has(self.key(digest))
 
     def add(self, path: Path, expected: Digest, *, what: str) -> None:
-        """Take in the file at `path`; raises `InputMismatchError` when it is not `expected`."""
+        """Add the file at `path`; raises `InputMismatchError` if its digest is not `expected`."""
         got = digest_file(path)
         if got != expected:
             raise InputMismatchError(
@@ -69,33 +68,42 @@ class Vault:
             raise InputUnavailableError(
                 "the vault has no such input",
                 got=f"sha256 {digest}",
-                todo="Fetch it, or bring it with `samebits vault import`",
+                todo="Fetch it, or import it with `samebits vault import`",
             )
         with self._store.open(self.key(digest)) as stream:
             yield stream
 
-    def stage(self, digest: Digest, target: Path) -> None:
-        """Copy the bytes of `digest` to the new file `target`, checked on the way."""
-        hasher = hashlib.sha256()
-        with self.open(digest) as stream, target.open("xb") as out:
-            for piece in chunks(stream):
-                hasher.update(piece)
-                out.write(piece)
-        try:
-            self._compare(hasher.hexdigest(), digest)
-        except InputMismatchError:
-            target.unlink()
-            raise
+    def pieces(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the bytes of `digest`, and check them.
 
-    def verify(self, digest: Digest) -> int:
-        """Read the bytes of `digest` through, and return their size; raises as `stage` does."""
-        hasher, size = hashlib.sha256(), 0
+        Raises `InputUnavailableError`, and `InputMismatchError` after the last piece.
+        """
+        hasher = hashlib.sha256()
         with self.open(digest) as stream:
             for piece in chunks(stream):
                 hasher.update(piece)
-                size += len(piece)
-        self._compare(hasher.hexdigest(), digest)
-        return size
+                yield piece
+        if hasher.hexdigest() != digest.hex:
+            raise InputMismatchError(
+                "the vault's own copy is damaged",
+                got=f"sha256 {hasher.hexdigest()}",
+                expected=digest,
+                todo=f"Delete {self.key(digest)} in the store and fetch it again",
+            )
+
+    def stage(self, digest: Digest, target: Path) -> None:
+        """Copy the bytes of `digest` to the new file `target`; raises as `pieces` does."""
+        with target.open("xb") as out:
+            try:
+                for piece in self.pieces(digest):
+                    out.write(piece)
+            except RebuildError:
+                target.unlink()
+                raise
+
+    def verify(self, digest: Digest) -> int:
+        """Read the bytes of `digest`, and return their size; raises as `pieces` does."""
+        return sum(len(piece) for piece in self.pieces(digest))
 
     def digests(self) -> Iterator[Digest]:
         """Yield the digest of every input held."""
@@ -103,15 +111,6 @@ class Vault:
             try:
                 digest = Digest(key.rpartition("/")[2])
             except ValueError:
-                continue  # somebody else's file: the vault has no name for it
+                continue  # not a file of the vault
             if key == self.key(digest):
                 yield digest
-
-    def _compare(self, got: str, expected: Digest) -> None:
-        if got != expected.hex:
-            raise InputMismatchError(
-                "the vault's own copy is damaged",
-                got=f"sha256 {got}",
-                expected=expected,
-                todo=f"Delete {self.key(expected)} in the store and fetch it again",
-            )

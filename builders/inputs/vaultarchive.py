@@ -1,50 +1,58 @@
-"""A vault in one file: carries inputs to air-gapped centers and seeds new ones.
+"""A vault in one file, which carries inputs to centers without network access and to new ones.
 
 The archive is an uncompressed GNU tar (POSIX.1-1988 headers, base-256 sizes above 8 GiB): an empty
-marker member, then one `sha256/<aa>/<hex>` file an input, in order, then two zero blocks. All
-header fields but name and size are fixed, so the same inputs give the same bytes, and an importer
-takes a header only when it is the very one that an exporter writes.
+marker member, then one member `sha256/<aa>/<hex>` for each input, sorted, then two zero blocks. All
+header fields but name and size are fixed, so the same inputs give the same bytes. An import accepts
+a header only if an export writes exactly the same one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from builders.core.digest import CHUNK, Digest, chunks
-from builders.core.errors import InfrastructureError, InputMismatchError, UsageError
+from builders.core.digest import CHUNK, Digest
+from builders.core.errors import InfrastructureError, UsageError
 from builders.inputs.vault import Vault
 
 MARKER = "samebits-vault/v1"
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)
 _MEMBER = re.compile(r"sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
-_EXPECTED = "an archive as `samebits vault export` writes it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransferStatus:
-    """How far an export or import is, or was when it ended."""
+    """The state of an export or import."""
 
     done: int = 0
     """Inputs copied or skipped."""
     total: int
     """Inputs in the archive."""
     held: int = 0
-    """Of those done, how many the vault held already."""
+    """Skipped inputs, which the vault holds already."""
     copied: int = 0
     """Bytes copied."""
 
+    def plus(self, *, done: int = 0, held: int = 0, copied: int = 0) -> TransferStatus:
+        """Return the state after some progress."""
+        return replace(
+            self, done=self.done + done, held=self.held + held, copied=self.copied + copied
+        )
+
 
 TransferProgress = Callable[[TransferStatus], None]
+
+
+def _no_report(status: TransferStatus) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,114 +66,97 @@ def export_vault(
     vault: Vault,
     digests: Iterable[Digest] | None,
     path: Path,
-    progress: TransferProgress | None = None,
+    progress: TransferProgress = _no_report,
 ) -> TransferStatus:
-    """Write the inputs `digests` (None: all) of `vault` to the new archive `path`.
+    """Write the inputs `digests` (None: all) of `vault` to the archive `path`.
 
-    `path` appears complete and checked, or not at all; an archive that was there is replaced.
+    `path` appears only when the archive is complete and checked, and replaces an existing file.
     `progress` is called for every MiB. Raises `InputUnavailableError`, `InputMismatchError` for a
     damaged input, `UsageError` for a path that cannot be written, `InfrastructureError`.
     """
     wanted = sorted(set(vault.digests() if digests is None else digests))
-    state = TransferStatus(total=len(wanted))
+    status = TransferStatus(total=len(wanted))
     with _new_file(path) as out:
         out.write(_header(MARKER, 0))
         for digest in wanted:
-            state = _write_member(vault, digest, out, state, progress)
+            status = _write_member(vault, digest, out, status, progress)
         out.write(_END)
-    return state
+    return status
 
 
 def import_vault(
     vault: Vault,
     path: Path,
-    progress: TransferProgress | None = None,
+    progress: TransferProgress = _no_report,
     *,
     scratch: Path | None = None,
 ) -> TransferStatus:
-    """Take the inputs of the archive `path` into `vault`; those that it holds are skipped.
+    """Add the inputs of the archive `path` to `vault`; those that it holds are skipped.
 
-    The whole archive's form is checked before anything is taken in, and each input's digest before
-    that input is. `scratch` is where one input at a time is unpacked (default: the system's folder
-    for temporary files). Raises `UsageError` for a file that is no such archive,
-    `InputMismatchError` for a member that is not what its name says, `InfrastructureError`.
+    The format of the whole archive is checked before the first input is added, and the digest of
+    each input before that input is. `scratch` is where one input at a time is unpacked (default:
+    the system's temporary folder). Raises `UsageError` for a file that is no such archive,
+    `InputMismatchError` for a member with another digest than its name, `InfrastructureError`.
     """
     try:
         if not path.is_file():
-            _refuse(path, got="no file" if not path.exists() else "something else than a file")
+            _refuse(path, got="something else than a file" if path.exists() else "no file")
         with path.open("rb") as stream, tempfile.TemporaryDirectory(dir=scratch) as folder:
-            state = TransferStatus(total=sum(1 for _ in _members(stream, path)))
+            status = TransferStatus(total=sum(1 for _ in _members(stream, path)))
+            unpacked = Path(folder) / "input"
             for member in _members(stream, path):
-                state = _take_member(vault, member, stream, path, Path(folder), state, progress)
+                if vault.has(member.digest):
+                    status = status.plus(done=1, held=1)
+                else:
+                    for copied in _unpack(member, stream, path, unpacked):
+                        progress(status.plus(copied=copied))
+                    vault.add(unpacked, member.digest, what=f"a member of {path}")
+                    status = status.plus(copied=member.size, done=1)
+                progress(status)
     except OSError as error:
         raise InfrastructureError(
             f"cannot import {path}",
             got=error.strerror or error,
-            todo="Run it again when that is mended: what was imported is kept and skipped",
+            todo="Run it again when the cause is fixed: imported inputs are kept and skipped",
         ) from error
-    return state
+    return status
 
 
 def _write_member(
-    vault: Vault,
-    digest: Digest,
-    out: BinaryIO,
-    state: TransferStatus,
-    progress: TransferProgress | None,
+    vault: Vault, digest: Digest, out: BinaryIO, status: TransferStatus, progress: TransferProgress
 ) -> TransferStatus:
-    name = f"sha256/{digest.hex[:2]}/{digest.hex}"
     start = out.tell()
-    out.write(bytes(_BLOCK))  # the header, once the size is known
-    hasher, size = hashlib.sha256(), 0
-    with vault.open(digest) as stream:
-        for piece in chunks(stream):
-            hasher.update(piece)
-            out.write(piece)
-            size += len(piece)
-            _report(progress, state, copied=size)
-    if hasher.hexdigest() != digest.hex:
-        raise InputMismatchError(
-            "the vault's own copy is damaged",
-            got=f"sha256 {hasher.hexdigest()}",
-            expected=digest,
-            todo=f"Delete {vault.key(digest)} in the store and fetch it again",
-        )
+    out.write(bytes(_BLOCK))  # the header is written once the size is known
+    size = 0
+    for piece in vault.pieces(digest):
+        out.write(piece)
+        size += len(piece)
+        progress(status.plus(copied=size))
     out.write(bytes(-size % _BLOCK))
     out.seek(start)
-    out.write(_header(name, size))
+    out.write(_header(f"sha256/{digest.hex[:2]}/{digest.hex}", size))
     out.seek(0, os.SEEK_END)
-    return _report(progress, state, copied=size, done=1)
+    status = status.plus(copied=size, done=1)
+    progress(status)
+    return status
 
 
-def _take_member(
-    vault: Vault,
-    member: _Member,
-    stream: BinaryIO,
-    path: Path,
-    folder: Path,
-    state: TransferStatus,
-    progress: TransferProgress | None,
-) -> TransferStatus:
-    if vault.has(member.digest):
-        return _report(progress, state, done=1, held=1)
-    unpacked = folder / "input"
+def _unpack(member: _Member, stream: BinaryIO, path: Path, target: Path) -> Iterator[int]:
+    """Write the content of a member to `target`, and yield the bytes copied so far."""
     stream.seek(member.offset)
     left = member.size
-    with unpacked.open("wb") as out:
+    with target.open("wb") as out:
         while left:
             piece = stream.read(min(CHUNK, left))
             if not piece:
                 _refuse(path, got="a truncated file")
             out.write(piece)
             left -= len(piece)
-            _report(progress, state, copied=member.size - left)
-    vault.add(unpacked, member.digest, what=f"a member of {path}")
-    unpacked.unlink()
-    return _report(progress, state, copied=member.size, done=1)
+            yield member.size - left
 
 
 def _members(stream: BinaryIO, path: Path) -> Iterator[_Member]:
-    """Yield the members in order, all headers checked; whoever reads in between may seek."""
+    """Yield the members in order, all headers checked; the caller may seek in between."""
     end = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     first = stream.read(_BLOCK)
@@ -211,8 +202,9 @@ def _header(name: str, size: int) -> bytes:
     return info.tobuf(format=tarfile.GNU_FORMAT, encoding="ascii", errors="strict")
 
 
-def _refuse(path: Path, *, got: str, todo: str = "Nothing more is taken from it") -> NoReturn:
-    raise UsageError(f"{path} is no vault archive", got=got, expected=_EXPECTED, todo=todo)
+def _refuse(path: Path, *, got: str, todo: str = "Nothing more of it is imported") -> NoReturn:
+    expected = "an archive as `samebits vault export` writes it"
+    raise UsageError(f"{path} is no vault archive", got=got, expected=expected, todo=todo)
 
 
 def _refuse_marker(path: Path, block: bytes) -> NoReturn:
@@ -222,37 +214,17 @@ def _refuse_marker(path: Path, block: bytes) -> NoReturn:
     _refuse(path, got=f"a file that does not begin with the marker {MARKER}")
 
 
-def _report(
-    progress: TransferProgress | None,
-    state: TransferStatus,
-    *,
-    done: int = 0,
-    held: int = 0,
-    copied: int = 0,
-) -> TransferStatus:
-    now = TransferStatus(
-        done=state.done + done,
-        total=state.total,
-        held=state.held + held,
-        copied=state.copied + copied,
-    )
-    if progress is not None:
-        progress(now)
-    return now
-
-
 @contextmanager
 def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that takes the name `path` when all went well; readable by its owner alone."""
+    """Yield a file that is renamed to `path` on success; only its owner can read it."""
+    what = f"cannot write {path}"
     if path.exists() and not path.is_file():
-        raise UsageError(
-            f"cannot write {path}", got="something else than a file", expected="a file name"
-        )
+        raise UsageError(what, got="something else than a file", expected="a file name")
     try:
         fd, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise UsageError(
-            f"cannot write {path}",
+            what,
             got=error.strerror or error,
             expected="a folder that exists and can be written",
             todo="Choose another path",
@@ -266,7 +238,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     except OSError as error:
         raise InfrastructureError(
-            f"cannot write {path}",
+            what,
             got=error.strerror or error,
             todo="Free some space there, or choose another path; nothing was left behind",
         ) from error

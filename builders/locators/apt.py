@@ -1,8 +1,8 @@
-"""Debian packages, through a private apt state and from archive roots the machine knows."""
+"""Fetch Debian packages through a private apt state, from the archives that this machine knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -13,7 +13,7 @@ from builders.locators.aptstate import STALE_SECONDS, AptFile, AptState, AptStat
 from builders.locators.fetcher import CompanionLocator, FetchRequest, PoolLocator
 from builders.locators.locator import PurlLocator
 
-_RETRY_AGE = 600  # seconds; a failed lookup in lists that are younger stays failed
+_RETRY_AGE = 600  # seconds; a failed lookup in lists that are younger is not repeated
 _BATCH = 200  # files in one call of apt-helper; bounded by the length of a command line
 
 AptLocator = PurlLocator | CompanionLocator | PoolLocator
@@ -27,23 +27,20 @@ class _Job:
 
 
 class AptFetcher:
-    """Fetches `pkg:deb/...` purls, companions of a .dsc, and pool paths."""
+    """Fetches `pkg:deb/...` purls, files that a .dsc names, and pool paths."""
 
     def __init__(self, states: AptStates) -> None:
         """Look packages up in `states`."""
         self._states = states
 
-    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
+    def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file; see `Fetcher`."""
-        jobs = []
-        for index, want in enumerate(wants):
-            if not handles(want):
-                message = f"not a Debian locator: {want.locator}"
-                raise TypeError(message)
-            jobs.append(_Job(want.locator, into / f"{index:05d}"))  # type: ignore[arg-type]
         suites: dict[str, list[_Job]] = {}
-        for job in jobs:
-            suites.setdefault(suite_of(job.locator), []).append(job)
+        jobs = []
+        for index, request in enumerate(requests):
+            job = _Job(_apt_locator(request), into / f"{index:05d}")
+            jobs.append(job)
+            suites.setdefault(_suite(job.locator), []).append(job)
         for suite, members in suites.items():
             state = self._states.of(suite)
             with state.locked():
@@ -53,22 +50,21 @@ class AptFetcher:
             if not job.target.is_file():
                 raise InputUnavailableError(
                     f"{job.locator} is not served",
-                    got="no such file from any archive root that this machine knows",
-                    todo="Bring it with `samebits vault import`, or configure a snapshot mirror",
+                    got="no such file in any archive that this machine knows",
+                    todo="Import it with `samebits vault import`, or configure a snapshot mirror",
                 )
         return [job.target for job in jobs]
 
 
-def handles(want: FetchRequest) -> bool:
-    """Say whether `AptFetcher` takes this locator."""
-    match want.locator:
+def _apt_locator(request: FetchRequest) -> AptLocator:
+    match request.locator:
         case PurlLocator(type="deb") | CompanionLocator() | PoolLocator():
-            return True
+            return request.locator
         case _:
-            return False
+            raise TypeError(f"not a Debian locator: {request.locator}")
 
 
-def suite_of(locator: AptLocator) -> str:
+def _suite(locator: AptLocator) -> str:
     """Return the suite whose lists name `locator`."""
     match locator:
         case PurlLocator():
@@ -82,54 +78,54 @@ def suite_of(locator: AptLocator) -> str:
 
 
 def _resolve(state: AptState, jobs: Sequence[_Job]) -> None:
-    """Give every job its addresses; lists that miss one are fetched anew, once."""
+    """Set the addresses of every job; if the lists lack one, they are fetched again, once."""
+    listed = []
     for job in jobs:
         if isinstance(job.locator, PoolLocator):
             path = quote(str(job.locator.path))
             job.addresses = [root + path for root in state.roots()]
-    asked = [job for job in jobs if not isinstance(job.locator, PoolLocator)]
-    if asked:
+        else:
+            listed.append(job)
+    if listed:
         state.refresh(older_than=STALE_SECONDS)
-        _look_up(state, asked)
-        missing = [job for job in asked if not job.addresses]
+        _look_up(state, listed)
+        missing = [job for job in listed if not job.addresses]
         if missing and state.age() > _RETRY_AGE:
             state.refresh()
             _look_up(state, missing)
 
 
-def _look_up(state: AptState, jobs: Sequence[_Job]) -> None:
-    plain = [job for job in jobs if _binary(job.locator)]
-    names = dict.fromkeys(
-        f"{purl.name}={purl.version}" for job in plain if (purl := _binary(job.locator))
-    )
-    by_name = {served.name: served for served in state.binaries(list(names))}
-    for job in plain:
-        purl = _binary(job.locator)
-        if purl and (hit := by_name.get(f"{purl.name}_{purl.version}_{purl.arch}.deb")):
-            job.addresses = [hit.uri]
+def _look_up(state: AptState, jobs: Iterable[_Job]) -> None:
+    binaries: dict[str, list[_Job]] = {}
+    names: dict[str, None] = {}
     sources: dict[tuple[str, str], list[AptFile]] = {}
     for job in jobs:
-        if job in plain or isinstance(job.locator, PoolLocator):
-            continue
-        purl = job.locator.source if isinstance(job.locator, CompanionLocator) else job.locator
-        key = (purl.name, purl.version)
-        if key not in sources:
-            sources[key] = state.source(*key)
-        job.addresses = [s.uri for s in sources[key] if _is_wanted(job.locator, s.name)]
+        match job.locator:
+            case PurlLocator(name=name, version=version, arch=arch) if arch != "source":
+                names[f"{name}={version}"] = None
+                binaries.setdefault(f"{name}_{version}_{arch}.deb", []).append(job)
+            case PurlLocator() as purl:
+                files = _source(state, purl, sources)
+                job.addresses = [file.uri for file in files if file.name.endswith(".dsc")]
+            case CompanionLocator(source=purl, name=name):
+                files = _source(state, purl, sources)
+                job.addresses = [file.uri for file in files if file.name == name]
+    for file in state.binaries(list(names)):
+        for job in binaries.get(file.name, ()):
+            job.addresses = [file.uri]
 
 
-def _binary(locator: AptLocator) -> PurlLocator | None:
-    return locator if isinstance(locator, PurlLocator) and locator.arch != "source" else None
-
-
-def _is_wanted(locator: AptLocator, name: str) -> bool:
-    if isinstance(locator, CompanionLocator):
-        return name == locator.name
-    return name.endswith(".dsc")
+def _source(
+    state: AptState, purl: PurlLocator, known: dict[tuple[str, str], list[AptFile]]
+) -> list[AptFile]:
+    key = (purl.name, purl.version)
+    if key not in known:
+        known[key] = state.source(*key)
+    return known[key]
 
 
 def _download(state: AptState, jobs: Sequence[_Job]) -> None:
-    """Ask for every file at its first address, then for what is missing at the next, and so on."""
+    """Request every file at its first address, then the missing ones at the next, and so on."""
     rounds = max((len(job.addresses) for job in jobs), default=0)
     for turn in range(rounds):
         pairs = [
@@ -137,10 +133,5 @@ def _download(state: AptState, jobs: Sequence[_Job]) -> None:
             for job in jobs
             if turn < len(job.addresses) and not job.target.exists()
         ]
-        for batch in _batches(pairs):
-            state.download(batch)
-
-
-def _batches(pairs: Sequence[tuple[str, Path]]) -> Iterator[Sequence[tuple[str, Path]]]:
-    for start in range(0, len(pairs), _BATCH):
-        yield pairs[start : start + _BATCH]
+        for start in range(0, len(pairs), _BATCH):
+            state.download(pairs[start : start + _BATCH])

@@ -1,10 +1,10 @@
-"""A private apt state for one suite: signed, main only, and nothing of the machine's own choices.
+"""A private apt state for one suite: signed lists of component main, apart from the machine's apt.
 
-From the machine come only the addresses and keyrings of its signed sources and how to reach them
-(proxies, certificates, credentials). Its preferences, its unsigned repositories, its `Trusted`
-switches and its installed packages do not count, and nothing of it is written. All of our
-configuration stands in one `APT_CONFIG` file that also turns off `apt.conf.d`: apt reads that file
-first, so whatever is read after it would win.
+The machine's configuration provides only the addresses and keyrings of its signed sources, and how
+to reach them (proxies, certificates, credentials). Its preferences, unsigned repositories,
+`Trusted` options and installed packages are ignored, and its files are never written. Our
+configuration is one `APT_CONFIG` file, which also disables `apt.conf.d`: apt reads `APT_CONFIG`
+first, so files that are read later would override it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from debian.deb822 import Deb822
 from filelock import FileLock
 
 from builders.core.digest import Digest
@@ -33,8 +34,8 @@ _LINE = re.compile(r"'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})")
 _DEBIAN_KEYRINGS = tuple(
     Path(f"/usr/share/keyrings/debian-archive-keyring.{suffix}") for suffix in ("pgp", "gpg")
 )
-# How the machine reaches its mirrors. The two dates are its choice too (a mirror may lag): what is
-# fetched is pinned by digest, so a stale list can only fail to name a file.
+# How the machine reaches its mirrors. The two checks of dates are the machine's choice as well: all
+# files are pinned by digest, so an outdated list can at worst lack a file.
 _TRANSPORT = re.compile(
     r"Acquire::(http|https|socks|Retries|Queue-Mode|ForceIPv4|ForceIPv6|"
     r"Check-Valid-Until|Check-Date)(::.*)?"
@@ -71,7 +72,7 @@ Acquire::Languages "none";
 
 @dataclass(frozen=True, kw_only=True)
 class AptFile:
-    """One file that the archive's signed lists name; `size` in bytes."""
+    """One file that the signed lists of an archive name; `size` in bytes."""
 
     uri: str
     name: str
@@ -80,10 +81,10 @@ class AptFile:
 
 
 class AptState:
-    """The signed lists of one suite, in a folder of ours."""
+    """The signed lists of one suite, in a folder of its own."""
 
     def __init__(self, folder: Path, suite: str, mirrors: Sequence[str] = ()) -> None:
-        """Keep the state in `folder`; `mirrors` are archive roots asked after the machine's own."""
+        """Keep the state in `folder`; `mirrors` are archive roots used after the machine's own."""
         if not _SUITE.fullmatch(suite):
             raise InputUnavailableError(
                 "no such suite", got=suite, expected="a suite's code name such as trixie"
@@ -95,7 +96,7 @@ class AptState:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out of the state, and make it if it is not there."""
+        """Lock the state against other processes and threads, and make it if it does not exist."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / "state.lock"):
             if not self._stamp.exists():
@@ -103,7 +104,7 @@ class AptState:
             yield
 
     def refresh(self, older_than: float = 0) -> None:
-        """Fetch the lists anew when they are older than so many seconds; only when `locked`."""
+        """Fetch the lists again if they are older than so many seconds; call it when `locked`."""
         if self.age() > older_than:
             self._refresh()
 
@@ -112,7 +113,7 @@ class AptState:
         return time.time() - self._stamp.stat().st_mtime if self._stamp.exists() else float("inf")
 
     def roots(self) -> list[str]:
-        """Return the archive roots, in the order in which they are asked."""
+        """Return the archive roots, in the order in which they are used."""
         return [
             line.removeprefix("URIs: ")
             for line in (self._folder / "sources/samebits.sources").read_text().splitlines()
@@ -120,28 +121,28 @@ class AptState:
         ]
 
     def binaries(self, names: Sequence[str]) -> list[AptFile]:
-        """Look up `NAME=VERSION` packages; those that are not listed are left out."""
+        """Look up packages `NAME=VERSION`; those that are not listed are left out."""
         return self._served(["download", *names]) if names else []
 
     def source(self, name: str, version: str) -> list[AptFile]:
-        """Look up the .dsc and all other files of a source package; empty when not listed."""
+        """Look up the .dsc and all other files of a source package; empty if it is not listed."""
         return self._served(["source", f"{name}={version}"])
 
     def cache(self, words: Sequence[str]) -> str:
-        """Return what `apt-cache` says of the lists; names that are not listed are left out."""
+        """Return the output of `apt-cache`; names that are not listed are left out."""
         return self._run("apt-cache", words).stdout
 
-    def closure(self, wishes: Sequence[str]) -> list[AptFile]:
-        """Return every package that installing `wishes` into an empty system brings.
+    def closure(self, packages: Sequence[str]) -> list[AptFile]:
+        """Return `packages` and all that they depend on, for an empty system.
 
-        Raises `InputUnavailableError` when apt finds no solution.
+        Raises `InputUnavailableError` if apt finds no solution.
         """
-        found = self._run("apt-get", ["-y", "--print-uris", "install", *wishes])
+        found = self._run("apt-get", ["-y", "--print-uris", "install", *packages])
         if found.returncode:
-            faults = [line for line in found.stderr.splitlines() if line.startswith("E:")]
+            errors = [line for line in found.stderr.splitlines() if line.startswith("E:")]
             raise InputUnavailableError(
-                f"suite {self.suite} has no installable set of the wanted packages",
-                got=_without_hosts(faults[0][3:]) if faults else f"exit code {found.returncode}",
+                f"suite {self.suite} has no installable set of the requested packages",
+                got=_without_hosts(errors[0][3:]) if errors else f"exit code {found.returncode}",
                 todo="Check the package names",
             )
         return _parse(found.stdout)
@@ -149,11 +150,12 @@ class AptState:
     def epoch(self) -> int:
         """Return the date of the suite's signed Release file, in seconds since 1970 (UTC)."""
         for path in sorted((self._folder / "lists").glob("*Release")):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith("Date: "):
-                    date = parsedate_to_datetime(line.removeprefix("Date: "))
-                    return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
-        raise InfrastructureError(f"the lists of suite {self.suite} carry no date")
+            with path.open("rb") as stream:
+                release = Deb822(stream)
+            if "Date" in release:
+                date = parsedate_to_datetime(release["Date"])
+                return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+        raise InfrastructureError(f"the lists of suite {self.suite} have no date")
 
     def pool_path(self, served: AptFile) -> PurePosixPath:
         """Return the path of a served file below the root of its archive."""
@@ -163,8 +165,8 @@ class AptState:
         raise InfrastructureError(f"{served.name} is served from outside the archive")
 
     def download(self, pairs: Sequence[tuple[str, Path]]) -> None:
-        """Download addresses to files; what nobody serves leaves no file, and is no error."""
-        # apt leaves a `file:` where it is; `copy:` brings it.
+        """Download addresses to files; one that is not served leaves no file, and is no error."""
+        # apt uses a `file:` in place; `copy:` copies it.
         words = [w for uri, target in pairs for w in (re.sub("^file:", "copy:", uri), str(target))]
         self._run("/usr/lib/apt/apt-helper", ["download-file", *words])
 
@@ -180,7 +182,7 @@ class AptState:
         self._configuration.write_text(
             _CONFIG.format(state=self._folder) + "".join(_machine_transport())
         )
-        if not self._update(sources):  # one of several roots may be down, or unsigned
+        if not self._update(sources):  # one of several archives may be down, or unsigned
             sources = [source for source in sources if len(sources) > 1 and self._update([source])]
             if not sources or not self._update(sources):
                 if not listed:
@@ -205,8 +207,8 @@ class AptState:
     def _sources(self) -> tuple[list[str], bool]:
         """Return deb822 stanzas for every signed source, mirrors last.
 
-        The second value says whether any of them is known to have the suite: an archive that holds
-        the machine's own suite may well hold an older one, so it is asked where nothing else is.
+        The second value says whether any of them is known to have the suite. If none is, archives
+        that have other suites are used, because they often have older ones, too.
         """
         found, others = _machine_sources(self.suite)
         if keyring := _debian_keyring():
@@ -224,15 +226,14 @@ class AptState:
         return _parse(self._run("apt-get", ["--print-uris", *words]).stdout)
 
     def _run(self, tool: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        # Given names decide nothing here: apt finds its whole configuration in our one file.
         return _apt([tool, *words], {**os.environ, "APT_CONFIG": str(self._configuration)})
 
 
 class AptStates:
-    """The private apt states of a center, one a suite, below one folder."""
+    """The private apt states of a center, one for each suite, below one folder."""
 
     def __init__(self, folder: Path, mirrors: Sequence[str] = ()) -> None:
-        """Keep states below `folder`; `mirrors` are further archive roots, snapshots for one."""
+        """Keep states below `folder`; `mirrors` are further archive roots, such as snapshots."""
         self._folder = folder
         self._mirrors = tuple(mirrors)
 
@@ -251,9 +252,9 @@ def _parse(text: str) -> list[AptFile]:
 
 
 def _machine_sources(suite: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return archive roots and keyrings, those of the suite and those of other suites.
+    """Return keyrings by archive root, those that have the suite and those with other suites.
 
-    A root whose lists do not verify is dropped later.
+    An archive whose lists do not verify is dropped later.
     """
     listed = _apt(
         ["apt-get", "indextargets", "--format", _INDEX_FORMAT, "Created-By: Packages"],
@@ -264,12 +265,12 @@ def _machine_sources(suite: str) -> tuple[dict[str, str], dict[str, str]]:
     others: dict[str, str] = {}
     for line in listed.splitlines():
         uri, release, codename, component, signed_by = line.split("|")
-        # A source without a keyring of its own is signed with Debian's, or it is refused.
+        # A source without a keyring of its own must be signed with Debian's.
         keyring = signed_by if Path(signed_by).is_file() else ours
         if keyring and component == "main":
             named = suite in {release, codename}
             (found if named else others).setdefault(uri, keyring)
-    if not found and ours:  # a machine that never fetched lists names only addresses
+    if not found and ours:  # without fetched lists, apt only knows the addresses
         planned = _apt(["apt-get", "update", "--print-uris"], dict(os.environ)).stdout
         for root, named in re.findall(r"'(\S+/)dists/([^/' ]+)/InRelease'", planned):
             (found if named == suite else others).setdefault(root, ours)

@@ -1,7 +1,7 @@
 """The files that a Debian source control file (.dsc) names and pins.
 
-The .dsc is itself pinned by digest, so its checksums are as good as pins in the recipe; its
-OpenPGP signature is not looked at. Format: deb-src-control(5), dsc(5).
+The .dsc itself is pinned by digest, so its checksums count as pins; its OpenPGP signature is not
+checked. Format: deb-src-control(5), dsc(5).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from debian.deb822 import Dsc
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
+from builders.core.model import duplicate
 
 MAX_DSC_BYTES = 1 << 20
 MAX_FILES = 100
@@ -33,7 +34,7 @@ def companions(dsc: bytes, *, what: str) -> list[Companion]:
     """Return the other files of a source package, in the order of the .dsc.
 
     `what` names the .dsc in messages. Raises `InputMismatchError` for a file that is no .dsc, or
-    that names files without SHA-256, outside its own folder, or of absurd number or size.
+    that names files without SHA-256, outside its own folder, or beyond the limits.
     """
     if len(dsc) > MAX_DSC_BYTES:
         raise _refused(what, got=f"{len(dsc)} bytes", expected=f"at most {MAX_DSC_BYTES}")
@@ -47,7 +48,7 @@ def companions(dsc: bytes, *, what: str) -> list[Companion]:
     if len(entries) > MAX_FILES:
         raise _refused(what, got=f"{len(entries)} files", expected=f"at most {MAX_FILES}")
     found = [_companion(entry, what) for entry in entries]
-    if len({c.name for c in found}) != len(found):
+    if duplicate(companion.name for companion in found):
         raise _refused(what, got="one file name twice", expected="each file once")
     return found
 

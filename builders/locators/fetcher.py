@@ -1,4 +1,4 @@
-"""Fetching: from a locator to bytes in a file. It moves bytes and runs nothing of them."""
+"""The interface of fetchers: from a locator to bytes in a file. Nothing that is fetched is run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builders.locators.locator import Locator, PurlLocator
 
 @dataclass(frozen=True, kw_only=True)
 class PoolLocator:
-    """A file of the Debian archive by its path below the archive's root, as a lock names it."""
+    """A file of the Debian archive by its path in the archive, as an image lock has it."""
 
     suite: str
     path: PurePosixPath
@@ -25,14 +25,14 @@ class PoolLocator:
 
 @dataclass(frozen=True, kw_only=True)
 class CompanionLocator:
-    """A file that a .dsc names, found through the source package it belongs to."""
+    """A file that a .dsc names, found through its source package."""
 
     source: PurlLocator
     """The purl of the .dsc (`arch=source`)."""
     name: str
 
     def __str__(self) -> str:
-        """Return the purl and the file name, for messages."""
+        """Return the file name and the purl, for messages."""
         return f"{self.name} of {self.source}"
 
 
@@ -42,20 +42,19 @@ class FetchRequest:
 
     locator: Locator | PoolLocator | CompanionLocator
     name: str
-    """File name, for registries that are asked by name, and for messages."""
+    """The file name, for registries that are searched by name, and for messages."""
     sha256: Digest
-    """What is expected; a fetcher may use it to find the file, and checks nothing against it."""
+    """The expected digest. A fetcher may use it to find the file, but does not check it."""
     folder: Path | None = None
-    """Where `file:` locators start."""
+    """The folder that a `file:` locator starts from."""
 
 
 class Fetcher(Protocol):
-    """Brings files to this machine."""
+    """Fetches files to this machine."""
 
-    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
-        """Fetch every file of `wants` to a path of its own below `into`, in the same order.
+    def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
+        """Fetch every file to a path of its own below `into`, and return the paths in order.
 
-        The bytes are whatever was served: the caller compares digests. Raises
-        `InputUnavailableError` for the first one that nobody serves; its message names the locator
-        and never a host.
+        The caller compares digests. Raises `InputUnavailableError` for the first file that cannot
+        be fetched; its message names the locator and never a host.
         """

@@ -1,20 +1,20 @@
-"""Source trees from git: one commit, read from its blobs, written as a canonical tar.
+"""Fetch source trees from git: one commit, read from its blobs, written as a canonical tar.
 
-There is no checkout, so no attribute, filter, hook or line-ending setting touches a byte. The tar
-has one top folder, `<repository>-<commit>`; entries are sorted, times are the commit's, owners are
-zero: the same commit gives the same file, and that file is what a recipe pins.
+Nothing is checked out, so attributes, filters, hooks and line-ending settings change no byte. The
+tar has one top folder, `<repository>-<commit>`; its entries are sorted, times are the commit's, and
+owners are zero. So the same commit always gives the same file, which a recipe pins.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from builders.core.errors import InfrastructureError, InputUnavailableError
+from builders.core.errors import InputUnavailableError
 from builders.locators.fetcher import FetchRequest
+from builders.locators.gitrepository import GitRepository
 from builders.locators.gittree import write_tree
 from builders.locators.locator import GitLocator
 
@@ -43,7 +43,7 @@ class GitFetcher:
         protocols: Sequence[str] = ("https",),
         timeout: float = 1800,
     ) -> None:
-        """Use only `protocols`; `settings` are further git settings, such as a center's mirror.
+        """Allow `protocols` only; `settings` are further git settings, such as a center's mirror.
 
         `timeout` is in seconds, for each call of git.
         """
@@ -51,81 +51,33 @@ class GitFetcher:
         self._settings = {**(settings or {}), **_SAFE_SETTINGS, **allowed}
         self._timeout = timeout
 
-    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
+    def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every commit as a tar; see `Fetcher`."""
-        return [self._fetch(want, into / f"{index:05d}") for index, want in enumerate(wants)]
+        return [self._fetch(r, into / f"{index:05d}") for index, r in enumerate(requests)]
 
-    def _fetch(self, want: FetchRequest, target: Path) -> Path:
-        locator = want.locator
+    def _fetch(self, request: FetchRequest, target: Path) -> Path:
+        locator = request.locator
         if not isinstance(locator, GitLocator):
-            message = f"not a git locator: {locator}"
-            raise TypeError(message)
+            raise TypeError(f"not a git locator: {locator}")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="git-") as folder:
-            base = self._base(Path(folder))
+            git = GitRepository(Path(folder), self._settings, timeout=self._timeout)
             form = "sha256" if len(locator.commit) == 64 else "sha1"
-            self._run(
-                [*base, "init", "--quiet", "--bare", f"--object-format={form}", "--template="]
-            )
-            got = self._run(
-                [*base, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
-                 "--end-of-options", locator.url, locator.commit]
+            git.run("init", "--quiet", "--bare", f"--object-format={form}", "--template=")
+            got = git.run(
+                "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
+                "--end-of-options", locator.url, locator.commit,
             )  # fmt: skip
-            kind = self._run([*base, "cat-file", "-t", locator.commit])
+            kind = git.run("cat-file", "-t", locator.commit)
             if got.returncode or kind.stdout.strip() != b"commit":
                 raise InputUnavailableError(
                     f"{locator} cannot be fetched",
                     got=_last_line(got.stderr) or kind.stdout.decode().strip() or "no such commit",
                     expected="a public repository that serves this commit",
                 )
-            top = PurePosixPath(locator.url).name.removesuffix(".git")
-            write_tree(
-                [*base], _environment(), locator.commit, f"{top}-{locator.commit}", target,
-                what=str(locator),
-            )  # fmt: skip
+            name = PurePosixPath(locator.url).name.removesuffix(".git")
+            top = f"{name}-{locator.commit}"
+            write_tree(git, locator.commit, top, target, what=str(locator))
         return target
-
-    def _base(self, repository: Path) -> list[str]:
-        words = ["git", f"--git-dir={repository}"]
-        for name, value in self._settings.items():
-            words += ["-c", f"{name}={value}"]
-        return words
-
-    def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(
-                words,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._timeout,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise InfrastructureError(
-                "the tool git is missing", todo="Install git to use git locators"
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise InfrastructureError(
-                "git did not end", expected=f"at most {self._timeout} s"
-            ) from error
-
-
-def _environment() -> dict[str, str]:
-    """Keep the machine's way to the network, drop every GIT_ variable that could redirect git."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
-    }
-    return {
-        **kept,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "",
-        "SSH_ASKPASS": "",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "LC_ALL": "C.UTF-8",
-    }
 
 
 def _last_line(text: bytes) -> str:

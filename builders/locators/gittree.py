@@ -1,11 +1,9 @@
-"""From the blobs of one git commit to a canonical tar."""
+"""Write the blobs of one git commit as a canonical tar."""
 
 from __future__ import annotations
 
-import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import BinaryIO
 
 from builders.core.digest import CHUNK
 from builders.core.errors import InputMismatchError
+from builders.locators.gitrepository import GitRepository
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 16 << 30
@@ -29,54 +28,45 @@ class _Entry:
     blob: str
 
 
-def write_tree(
-    git: Sequence[str],
-    environment: Mapping[str, str],
-    commit: str,
-    top: str,
-    target: Path,
-    *,
-    what: str,
-) -> None:
+def write_tree(git: GitRepository, commit: str, top: str, target: Path, *, what: str) -> None:
     """Write the tree of `commit` below the folder `top` of a tar, the new file `target`.
 
-    `git` is the command line up to the subcommand. Raises `InputMismatchError`, naming `what`, for
-    submodules, Git LFS pointers, and paths or sizes that no source tree has.
+    Raises `InputMismatchError`, naming `what`, for submodules, Git LFS pointers, and paths or sizes
+    that no source tree has.
     """
-    shown = _output(git, environment, "show", "--no-patch", "--format=%ct", commit)
+    shown = git.output("show", "--no-patch", "--format=%ct", commit)
     mtime = max(0, int(shown.split()[-1]))
-    entries = sorted(_entries(_output(git, environment, "ls-tree", "-r", "-z", commit), what))
+    entries = sorted(_entries(git.output("ls-tree", "-r", "-z", commit), what))
     if not entries or len(entries) > MAX_FILES:
         raise _refused(what, got=f"{len(entries)} files", expected=f"1 to {MAX_FILES} files")
     left = MAX_BYTES
     with (
         target.open("xb") as out,
         tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar,
-        _blobs(git, environment) as (ask, answer),
+        git.blobs() as (requests, blobs),
     ):
         for entry in entries:
-            ask.write(entry.blob.encode() + b"\n")
-            ask.flush()
-            size = _size(answer.readline(), entry, what)
+            requests.write(entry.blob.encode() + b"\n")
+            requests.flush()
+            size = _size(blobs.readline(), entry, what)
             left -= size
             if left < 0:
                 raise _refused(what, got="more", expected=f"at most {MAX_BYTES} bytes")
-            _add(tar, entry, answer, size, f"{top}/{entry.path}", mtime, what)
-            answer.read(1)  # the newline after each object
-            tar.getmembers().clear()  # they would all be kept in memory
+            info = tarfile.TarInfo(f"{top}/{entry.path}")
+            info.mode, info.mtime = _MODES[entry.mode], mtime
+            _add(tar, info, entry, blobs, size, what)
+            blobs.read(1)  # the newline after each object
+            tar.getmembers().clear()  # which would otherwise all be kept in memory
 
 
 def _add(
     tar: tarfile.TarFile,
+    info: tarfile.TarInfo,
     entry: _Entry,
     blob: BinaryIO,
     size: int,
-    name: str,
-    mtime: int,
     what: str,
 ) -> None:
-    info = tarfile.TarInfo(name)
-    info.mode, info.mtime = _MODES[entry.mode], mtime
     if entry.mode == _SYMLINK:
         info.type = tarfile.SYMTYPE
         info.linkname = blob.read(size).decode("utf-8", "surrogateescape")
@@ -91,7 +81,7 @@ def _add(
         raise _refused(
             what,
             got=f"a Git LFS pointer in place of {entry.path!r}",
-            expected="the file itself: what is not in git is not what was reviewed",
+            expected="the file itself: what is not in git was not reviewed",
         )
     tar.addfile(info, BytesIO(data))
 
@@ -120,7 +110,7 @@ def _entries(listing: bytes, what: str) -> Iterator[_Entry]:
                 what,
                 got=f"a submodule at {path!r}",
                 expected="a tree without submodules",
-                todo="Use the project's release archive, which carries its submodules",
+                todo="Use the project's release archive, which contains its submodules",
             )
         if mode not in _MODES or path.startswith("/") or {"", ".", ".."} & set(path.split("/")):
             raise _refused(what, got=f"mode {mode} at {path!r}", expected="plain files and links")
@@ -132,36 +122,6 @@ def _size(header: bytes, entry: _Entry, what: str) -> int:
     if len(fields) != 3 or fields[:2] != [entry.blob.encode(), b"blob"]:
         raise _refused(what, got=f"{header[:80]!r} for {entry.path!r}", expected="a blob")
     return int(fields[2])
-
-
-@contextmanager
-def _blobs(
-    git: Sequence[str], environment: Mapping[str, str]
-) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    with subprocess.Popen(
-        [*git, "cat-file", "--batch"],
-        env=dict(environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        assert process.stdin is not None  # noqa: S101  # both are pipes
-        assert process.stdout is not None  # noqa: S101
-        try:
-            yield process.stdin, process.stdout  # type: ignore[misc]  # IO[bytes] is a BinaryIO
-        finally:
-            process.kill()
-
-
-def _output(git: Sequence[str], environment: Mapping[str, str], *words: str) -> bytes:
-    return subprocess.run(
-        [*git, *words],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=600,
-        check=True,
-    ).stdout
 
 
 def _refused(

@@ -1,4 +1,4 @@
-"""Fetching through what this machine is configured for: its apt, its pip, git, and files."""
+"""Fetch through what this machine is configured for: its apt, its pip, git, and files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from builders.core.errors import InputUnavailableError
 from builders.locators.apt import AptFetcher
 from builders.locators.aptstate import AptStates
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest, PoolLocator
@@ -13,11 +14,10 @@ from builders.locators.git import GitFetcher
 from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
 from builders.locators.pypi import IndexFetcher
 from builders.locators.recipefiles import FolderFetcher
-from builders.locators.vaultonly import VaultOnlyFetcher
 
 
 class MachineFetcher:
-    """Hands every want to the fetcher of its kind, all of one kind in one call."""
+    """Passes each request to the fetcher for its kind of locator, all of one kind in one call."""
 
     def __init__(
         self,
@@ -26,33 +26,49 @@ class MachineFetcher:
         git: Fetcher | None = None,
         index: Fetcher | None = None,
     ) -> None:
-        """Look Debian packages up in `states`; the others have sensible defaults."""
+        """Look Debian packages up in `states`; `git` and `index` replace the default fetchers."""
         self._fetchers: Mapping[str, Fetcher] = {
             "deb": AptFetcher(states),
             "pypi": index or IndexFetcher(),
             "git": git or GitFetcher(),
             "file": FolderFetcher(),
-            "vault": VaultOnlyFetcher(),
+            "vault": _VaultOnlyFetcher(),
         }
 
-    def fetch(self, wants: Sequence[FetchRequest], into: Path) -> list[Path]:
+    def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file; see `Fetcher`."""
         found: dict[int, Path] = {}
         for kind, fetcher in self._fetchers.items():
-            members = [i for i, want in enumerate(wants) if _kind(want) == kind]
+            members = [i for i, request in enumerate(requests) if _kind(request) == kind]
             if members:
                 folder = Path(tempfile.mkdtemp(dir=into, prefix=f"{kind}-"))
-                paths = fetcher.fetch([wants[i] for i in members], folder)
+                paths = fetcher.fetch([requests[i] for i in members], folder)
                 found.update(zip(members, paths, strict=True))
-        return [found[i] for i in range(len(wants))]
+        return [found[i] for i in range(len(requests))]
 
 
-def _kind(want: FetchRequest) -> str:
-    match want.locator:
+class _VaultOnlyFetcher:
+    """Refuses `vault:` locators: what they name is in the vault, or cannot be fetched."""
+
+    def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
+        """Raise `InputUnavailableError` for the first request."""
+        del into
+        for request in requests:
+            raise InputUnavailableError(
+                f"{request.locator} is not in the vault, and cannot be fetched",
+                got="no such input",
+                expected=f"sha256 {request.sha256}",
+                todo="Add it with `samebits vault add` or `samebits vault import`",
+            )
+        return []
+
+
+def _kind(request: FetchRequest) -> str:
+    match request.locator:
         case PoolLocator() | CompanionLocator():
             return "deb"
         case PurlLocator():
-            return want.locator.type
+            return request.locator.type
         case GitLocator():
             return "git"
         case FileLocator():

@@ -1,16 +1,21 @@
-"""What the index that pip is set to says of a project: its files, and when they were uploaded.
+"""The Python package indexes that pip on this machine is set to: settings, access, project pages.
 
-Only the Simple API is read (PEP 503, 691, 700); nothing is downloaded but the project's page, and
-each page once a process. An index that serves only HTML knows no upload times: they are None then,
-never guessed.
+Only the Simple API is used (PEP 503, 691, 700). `pip download` is never used, because it runs the
+build backend of what it downloads. An index that serves only HTML has no upload times; they are
+None then.
 """
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import re
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -26,20 +31,33 @@ from packaging.version import InvalidVersion, Version
 from pypi_simple import (
     DistributionPackage,
     NoSuchProjectError,
+    ProjectPage,
     PyPISimple,
     UnsupportedContentTypeError,
 )
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators.pypi import IndexSettings, pip_settings
 
+_RETRIES = 3
+_RETRY_STATUSES = (429, 502, 503, 504)
 _OLD_SDIST = re.compile(r"(?P<name>.+?)-(?P<version>[0-9][^-]*)\.(?:tar\.gz|zip|tar\.bz2|tar\.xz)")
 
 
 @dataclass(frozen=True, kw_only=True)
+class IndexSettings:
+    """The relevant settings of pip; `timeout` in seconds."""
+
+    indexes: tuple[str, ...]
+    certificates: str | None = None
+    timeout: float = 60
+
+
+@dataclass(frozen=True, kw_only=True)
 class IndexFile:
-    """One file of a project, as the index names it; `size` in bytes, times in UTC."""
+    """One file of a project, as the index describes it; `size` in bytes, times in UTC."""
 
     name: str
     version: Version
@@ -49,10 +67,10 @@ class IndexFile:
     size: int | None = None
     uploaded: datetime | None = None
     yanked: str | None = None
-    """Why it was withdrawn; empty when no reason was given, None when it was not."""
+    """Why it was yanked; empty if no reason was given, None if it was not yanked."""
     requires_python: str | None = None
     tags: frozenset[str] = frozenset()
-    """Of a wheel: `py3-none-any` and its like."""
+    """Tags of a wheel, such as `py3-none-any`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +89,14 @@ class ProjectReader(Protocol):
     """Reads project pages."""
 
     def project(self, name: str) -> Project:
-        """Return the project; raises `InputUnavailableError` when there is none."""
+        """Return the project; raises `InputUnavailableError` if there is none."""
 
 
 class IndexReader:
-    """Reads the pages of the index that pip on this machine is set to."""
+    """Reads project pages, each once a process, and thread-safe."""
 
     def __init__(self, settings: IndexSettings | None = None) -> None:
-        """Use `settings`, or pip's own when first needed."""
+        """Use `settings`, by default pip's own, which are read on first use."""
         self._settings = settings
         self._known: dict[str, Project | None] = {}
         self._lock = threading.Lock()
@@ -100,36 +118,121 @@ class IndexReader:
 
     def _read(self, name: str) -> Project | None:
         self._settings = self._settings or pip_settings(os.environ)
-        with requests.Session() as session:
-            if self._settings.certificates:
-                session.verify = self._settings.certificates
-            for index in self._settings.indexes:
-                client = PyPISimple(index, session=session)
-                try:
-                    page = client.get_project_page(name, timeout=self._settings.timeout)
-                except NoSuchProjectError:
-                    continue
-                except (
-                    requests.RequestException,
-                    UnsupportedContentTypeError,
-                    ValueError,
-                ) as error:
-                    raise InfrastructureError(
-                        f"the Python package index failed to describe {name}",
-                        got=type(error).__name__,
-                        todo="Check `pip config list` and the network, then try again",
-                    ) from error
+        with index_session(self._settings) as session, index_errors(f"describe {name}"):
+            for page in project_pages(session, self._settings, name):
                 return Project(name=name, files=tuple(_files(page.packages)))
         return None
 
 
-def _files(packages: Iterable[DistributionPackage]) -> Iterable[IndexFile]:
-    for package in packages:
-        known = _named(package.filename)
-        digest = package.digests.get("sha256")
-        if known is None or digest is None:
+def index_session(settings: IndexSettings) -> requests.Session:
+    """Return a session for the indexes, which retries failed connections and busy servers.
+
+    If all indexes use https, nothing else can be reached, so no redirect leads to plain http.
+    """
+    session = requests.Session()
+    retry = Retry(
+        total=_RETRIES,
+        backoff_factor=0.5,
+        status_forcelist=_RETRY_STATUSES,
+        respect_retry_after_header=False,  # the server does not decide how long we wait
+        raise_on_status=False,
+    )
+    for prefix in ("https://", "http://"):
+        session.mount(prefix, HTTPAdapter(max_retries=retry))
+    if all(index.startswith("https://") for index in settings.indexes):
+        del session.adapters["http://"]
+    if settings.certificates:
+        session.verify = settings.certificates
+    return session
+
+
+@contextmanager
+def index_errors(action: str) -> Iterator[None]:
+    """Turn errors of an index into an `InfrastructureError`, which names no address."""
+    try:
+        yield
+    except (requests.RequestException, UnsupportedContentTypeError, ValueError) as error:
+        got = type(error).__name__
+        if isinstance(error, requests.HTTPError):
+            got = f"HTTP status {error.response.status_code}"
+        raise InfrastructureError(
+            f"the Python package index failed to {action}",
+            got=got,
+            todo="Check `pip config list` and the network, then try again",
+        ) from error
+
+
+def project_pages(
+    session: requests.Session, settings: IndexSettings, name: str
+) -> Iterator[ProjectPage]:
+    """Yield the page of a project from each index that has one; see `index_errors` for errors."""
+    for index in settings.indexes:
+        try:
+            page = PyPISimple(index, session=session).get_project_page(
+                name, timeout=settings.timeout
+            )
+        except NoSuchProjectError:
             continue
-        version, kind, tags = known
+        yield page
+
+
+def pip_settings(environment: Mapping[str, str]) -> IndexSettings:
+    """Return the index, certificates and timeout that pip is set to; nothing is fetched.
+
+    Raises `InfrastructureError` if pip cannot read its configuration.
+    """
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if listed.returncode:
+        raise InfrastructureError(
+            "pip cannot say which package index it uses",
+            got=listed.stderr.strip().rpartition("\n")[2],
+            todo="Run `pip config list`",
+        )
+    values = _parse_config(listed.stdout)
+    default = importlib.import_module("pip._internal.models.index").PyPI.simple_url
+    return IndexSettings(
+        indexes=(
+            values.get("index-url") or str(default),
+            *values.get("extra-index-url", "").split(),
+        ),
+        certificates=values.get("cert"),
+        timeout=float(values.get("timeout") or values.get("default-timeout") or 60),
+    )
+
+
+def _parse_config(listing: str) -> dict[str, str]:
+    """Parse `pip config list`: the environment overrides `download`, which overrides `global`."""
+    rank = {"global": 0, "download": 1, ":env:": 2}
+    best: dict[str, tuple[int, str]] = {}
+    for line in listing.splitlines():
+        name, equals, shown = line.partition("=")
+        section, _, key = name.rpartition(".")
+        if not equals or section not in rank:
+            continue
+        try:
+            value = str(ast.literal_eval(shown))
+        except (ValueError, SyntaxError):
+            continue
+        if rank[section] >= best.get(key, (-1, ""))[0]:
+            best[key] = (rank[section], value)
+    return {key: value for key, (_, value) in best.items()}
+
+
+def _files(packages: Iterable[DistributionPackage]) -> Iterator[IndexFile]:
+    for package in packages:
+        parsed = _parse_filename(package.filename)
+        digest = package.digests.get("sha256")
+        if parsed is None or digest is None:
+            continue
+        version, kind, tags = parsed
         yield IndexFile(
             name=package.filename,
             version=version,
@@ -143,8 +246,8 @@ def _files(packages: Iterable[DistributionPackage]) -> Iterable[IndexFile]:
         )
 
 
-def _named(filename: str) -> tuple[Version, str, frozenset[str]] | None:
-    """Return version, kind and tags of a file name; None for eggs, installers and oddities."""
+def _parse_filename(filename: str) -> tuple[Version, str, frozenset[str]] | None:
+    """Return version, kind and tags; None for eggs, installers and names that are not valid."""
     try:
         if filename.endswith(".whl"):
             _, version, _, tags = parse_wheel_filename(filename)
@@ -153,9 +256,8 @@ def _named(filename: str) -> tuple[Version, str, frozenset[str]] | None:
             return parse_sdist_filename(filename)[1], "sdist", frozenset()
     except (InvalidSdistFilename, InvalidWheelFilename, InvalidVersion):
         pass
-    if match := _OLD_SDIST.fullmatch(filename):
-        try:
-            return Version(match["version"]), "sdist", frozenset()
-        except InvalidVersion:
-            return None
-    return None
+    try:
+        match = _OLD_SDIST.fullmatch(filename)
+        return (Version(match["version"]), "sdist", frozenset()) if match else None
+    except InvalidVersion:
+        return None

@@ -1,4 +1,7 @@
-"""Ways of building, one module each; this table is the only list of them."""
+"""Methods of building, one module each, and the declared build environment that they share.
+
+Imports locators, containers (their folder orders) and `builders.core`. `METHODS` lists them all.
+"""
 
 from typing import Annotated
 

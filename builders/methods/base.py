@@ -1,7 +1,8 @@
-"""What every way of building shares: the image, and the declared environment.
+"""What all methods share: the builder image and the declared environment.
 
-The declared environment is part of the claim: a difference that comes from the vendor's own
-machine is closed by declaring it here and rebuilding, never by masking it afterwards.
+The declared environment is part of the claim. A difference that comes from the vendor's build
+machine is closed by declaring that machine's environment here and rebuilding, not by masking the
+difference afterwards.
 """
 
 from __future__ import annotations
@@ -10,17 +11,10 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator
 
 from builders.container.folderorder import HASHED, FolderOrder
+from builders.core.model import FrozenModel
 from builders.methods.clock import Clock
 
 BASE_VARIABLES = {
@@ -30,49 +24,38 @@ BASE_VARIABLES = {
 RESERVED_VARIABLES = frozenset({"TZ", "LC_ALL", "HOME", "HOSTNAME", "TMPDIR", "PWD"})
 _DEFINITION = r"[a-z0-9][a-z0-9.-]*"
 _REFERENCE = r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}"
-_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _BUILD_PATHS = ("/build", "/home", "/srv", "/opt", "/mnt", "/usr/src", "/usr/local/src")
 
 
-class FrozenModel(BaseModel):
-    """A frozen value in which an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
 def _image(text: str) -> str:
+    pinned = "name@sha256:<64 hex digits>"
     if "@sha256:" in text:
         if re.fullmatch(_REFERENCE, text):
             return text
-        message = "expected name@sha256:<64 hex digits>"
-        raise ValueError(message)
+        raise ValueError(f"expected {pinned}")
     if ":" in text or "/" in text:
-        message = (
-            "an image tag can be moved to other bytes; expected name@sha256:<digest>, or the name "
-            "of a definition in recipes/images"
+        raise ValueError(
+            f"a tag can move to another image; expected {pinned}, or the name of a definition in "
+            "recipes/images"
         )
-        raise ValueError(message)
     if not re.fullmatch(_DEFINITION, text):
-        message = "expected the name of a definition in recipes/images, or name@sha256:<digest>"
-        raise ValueError(message)
+        raise ValueError(f"expected the name of a definition in recipes/images, or {pinned}")
     return text
 
 
 def _build_path(text: str) -> str:
     path = PurePosixPath(text)
-    inside = any(
-        text == p.rstrip("/") or text.startswith(p.rstrip("/") + "/") for p in _BUILD_PATHS
-    )
+    inside = any(path.is_relative_to(folder) for folder in _BUILD_PATHS)
     if not inside or ".." in path.parts or str(path) != text:
-        message = f"expected a clean absolute path below {', '.join(_BUILD_PATHS)}"
-        raise ValueError(message)
+        raise ValueError(f"expected a clean absolute path below {', '.join(_BUILD_PATHS)}")
     return text
 
 
 def _unreserved(environment: dict[str, str]) -> dict[str, str]:
-    if taken := RESERVED_VARIABLES & environment.keys():
-        message = f"{min(taken)} is set from its own field: use timezone, locale, hostname or path"
-        raise ValueError(message)
+    if reserved := RESERVED_VARIABLES & environment.keys():
+        raise ValueError(
+            f"{min(reserved)} is set from its own field: use timezone, locale, hostname or path"
+        )
     return environment
 
 
@@ -98,51 +81,47 @@ BuildPath = Annotated[
         }
     ),
 ]
-Variable = Annotated[str, StringConstraints(pattern=_VARIABLE, max_length=128)]
-Value = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
+VariableName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)
+]
+VariableValue = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
+OctalMode = Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")]
 
 
 class Build(FrozenModel):
-    """How to build: subclasses add `method` and the parameters of that method."""
+    """The build section of a recipe; subclasses add `method` and its parameters."""
 
     two_steps: ClassVar[bool] = False
-    """Whether the method has a second step, at which a declared clock can go on."""
+    """Whether the method has a second step, at which a declared clock can move on."""
     image: ImageName
     environment: Annotated[
-        dict[Variable, Value],
+        dict[VariableName, VariableValue],
         AfterValidator(_unreserved),
         Field(
             max_length=256,
             description="Further environment variables of the build.",
             json_schema_extra={"additionalProperties": False},
         ),
-    ] = {}
-    umask: Annotated[
-        str,
-        StringConstraints(pattern=r"^0?[0-7]{3}$"),
-        Field(description="The umask of the build, in octal."),
-    ] = "022"
+    ] = {}  # noqa: RUF012  # pydantic copies it
+    umask: Annotated[OctalMode, Field(description="The umask of the build, in octal.")] = "022"
     timezone: Annotated[
-        str,
-        StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"),
-        Field(description="TZ of the build."),
+        str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="TZ of the build.")
     ] = "UTC"
     locale: Annotated[
-        str,
-        StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,64}$"),
-        Field(description="LC_ALL of the build."),
+        str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$", description="LC_ALL of the build.")
     ] = "C.UTF-8"
     path: BuildPath = "/build/reproducible-path"
     hostname: Annotated[
         str,
-        StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
-        Field(description="The host name that the build sees."),
+        Field(
+            pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+            description="The host name that the build sees.",
+        ),
     ] = "builder"
     clock: Annotated[
         Clock | None,
         Field(description="The time that the build reads; without it, the real one."),
     ] = None
-
     folder_order: Annotated[
         FolderOrder,
         Field(
@@ -156,21 +135,15 @@ class Build(FrozenModel):
     @classmethod
     def _has_step(cls, clock: Clock | None) -> Clock | None:
         if clock is not None and clock.then is not None and not cls.two_steps:
-            message = "expected no `then`: only method wheel has a second step"
-            raise ValueError(message)
+            raise ValueError("expected no `then`: only method wheel has a second step")
         return clock
 
     def variables(self) -> dict[str, str]:
-        """Return every environment variable that the build sees, but those of its method."""
-        return {
-            **BASE_VARIABLES,
-            "LC_ALL": self.locale,
-            "TZ": self.timezone,
-            **self.environment,
-        }
+        """Return the environment variables of the build, without those of its method."""
+        return {**BASE_VARIABLES, "LC_ALL": self.locale, "TZ": self.timezone, **self.environment}
 
     def declared_environment(self) -> dict[str, str | dict[str, str]]:
-        """Return what the claim holds of the environment; every value is text."""
+        """Return the environment as the claim contains it; every value is text."""
         clock = {"clock": self.clock.declared()} if self.clock else {}
         order = {} if self.folder_order == HASHED else {"folder_order": self.folder_order}
         return {

@@ -1,7 +1,6 @@
-"""The declared clock and declared file times: whole seconds since 1970 (UTC), never more.
+"""The declared clock and declared file times, in whole seconds since 1970 (UTC).
 
-A time is a scalar that a reviewer can read, so it is written `2021-05-05T14:18:17Z` or as a number
-of seconds, and kept as the number.
+A time is written `2021-05-05T14:18:17Z`, which a reviewer can read, or as a number of seconds.
 """
 
 from __future__ import annotations
@@ -10,15 +9,9 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from builders.core.model import FrozenModel
 
 # Before 1985 a deadline cannot be told from a monotonic one (builders/preload/clock.c), and after
 # 2107 no zip archive has a date.
@@ -39,10 +32,10 @@ def parse_timestamp(value: object) -> int:
         try:
             return int(datetime.strptime(value, _FORM).replace(tzinfo=UTC).timestamp())
         except ValueError as error:
-            message = "no such date or time of day"
-            raise ValueError(message) from error
-    message = "expected a time in UTC such as 2021-05-05T14:18:17Z, or whole seconds since 1970"
-    raise ValueError(message)
+            raise ValueError("no such date or time of day") from error
+    raise ValueError(
+        "expected a time in UTC such as 2021-05-05T14:18:17Z, or whole seconds since 1970"
+    )
 
 
 def format_timestamp(seconds: int) -> str:
@@ -70,57 +63,48 @@ ClockMode = Literal["frozen", "advancing"]
 ClockStep = Literal["wheel", "record"]
 
 
-class Clock(BaseModel):
+class Clock(FrozenModel):
     """What the build reads as the time, and as the times of files that it makes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     time: Annotated[
         Timestamp, Field(ge=EARLIEST, description="The time at which the build starts.")
     ]
     mode: Annotated[
-        ClockMode, Field(description="Whether the clock stands still, or goes on from there.")
+        ClockMode, Field(description="Whether the clock is frozen, or advances from there.")
     ] = "frozen"
     then: Annotated[
         Timestamp | None,
-        Field(
-            description="The time to which the clock of a wheel's build goes on once; frozen too."
-        ),
+        Field(description="The second time of a frozen clock, for builds of wheels."),
     ] = None
     before: Annotated[
         ClockStep,
         Field(
-            description="When it goes on. `wheel`: once the metadata is made and before the wheel "
-            "is, in one run, as `setup.py sdist bdist_wheel` does. `record`: once all files of the "
-            "wheel are made and before it is packed, which only its RECORD shows."
+            description="When the second time begins. `wheel`: after the metadata and before the "
+            "wheel is made, in one run, as `setup.py sdist bdist_wheel` does. `record`: after the "
+            "files of the wheel are made and before they are packed; it shows in RECORD only."
         ),
     ] = "wheel"
 
     @model_validator(mode="after")
-    def _steps(self) -> Self:
+    def _check_steps(self) -> Self:
         if self.then is None:
             if "before" in self.model_fields_set:
-                message = "expected `then` beside `before`: the time to which the clock goes on"
-                raise ValueError(message)
-            return self
-        if self.mode != "frozen":
-            message = "expected mode frozen beside `then`: a clock that goes on has no second step"
-            raise ValueError(message)
-        if self.then <= self.time:
-            message = (
-                f"expected `then` after {format_timestamp(self.time)}, the time of the first step"
-            )
-            raise ValueError(message)
+                raise ValueError("expected `then` beside `before`: the time of the second step")
+        elif self.mode != "frozen":
+            raise ValueError("expected mode frozen beside `then`: only a frozen clock has steps")
+        elif self.then <= self.time:
+            first = format_timestamp(self.time)
+            raise ValueError(f"expected `then` after {first}, the time of the first step")
         return self
 
     def declared(self) -> dict[str, str]:
-        """Return what the claim holds of the clock."""
+        """Return the clock as the claim contains it."""
         declared = {"mode": str(self.mode), "time": format_timestamp(self.time)}
         if self.then is not None:
             declared |= {"then": format_timestamp(self.then), "before": str(self.before)}
         return declared
 
     def configuration(self) -> bytes:
-        """Return the file that the preload and its probe read."""
+        """Return the file that the preloaded library and its probe read."""
         then = "" if self.then is None else f" {self.then}"
         return f"{self.mode} {self.time}{then}\n".encode()

@@ -1,4 +1,4 @@
-"""Debian source packages, through dpkg-buildpackage."""
+"""Build Debian source packages with dpkg-buildpackage."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ Profiles = Annotated[tuple[Profile, ...], Field(max_length=32, description="DEB_
 
 
 class DebianBuild(Build):
-    """A source package to all its binary packages."""
+    """Build all binary packages of a source package."""
 
     method: Annotated[Literal["debian"], Field(description="dpkg-buildpackage.")]
     profiles: Profiles = ()
 
 
-def command(build: DebianBuild, staged: Sequence[StagedInput], cores: int) -> Command:
-    """Give the script the .dsc and the number of jobs."""
+def _command(build: DebianBuild, staged: Sequence[StagedInput], cores: int) -> Command:
     source = only_source(staged, (".dsc",))
     return Command(
         arguments=(source.path, jobs(build, cores)), variables=profile_variables(build.profiles)
@@ -32,15 +31,15 @@ def command(build: DebianBuild, staged: Sequence[StagedInput], cores: int) -> Co
 
 
 def jobs(build: Build, cores: int) -> str:
-    """Return how many jobs run at once: the declared number, else that of the cores."""
-    words = build.environment.get("DEB_BUILD_OPTIONS", "").split()
-    declared = [match[1] for word in words if (match := _PARALLEL.fullmatch(word))]
+    """Return the number of parallel jobs: the declared one, or else the number of cores."""
+    options = build.environment.get("DEB_BUILD_OPTIONS", "").split()
+    declared = [match[1] for option in options if (match := _PARALLEL.fullmatch(option))]
     return (declared or [str(cores)])[-1]
 
 
 def profile_variables(profiles: Sequence[str]) -> Mapping[str, str]:
-    """Return the variable that names build profiles; none without any."""
+    """Return the variable that sets build profiles; nothing if there are none."""
     return {"DEB_BUILD_PROFILES": " ".join(profiles)} if profiles else {}
 
 
-METHOD = Method(name="debian", script="debian.sh", command=command)
+METHOD = Method(name="debian", script="debian.sh", command=_command)

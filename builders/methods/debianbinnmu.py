@@ -1,7 +1,7 @@
-"""What Debian rebuilds without a new source, with one more entry on top of the changelog: binNMUs.
+"""Build Debian binNMUs: rebuilds without a new source, with one more changelog entry.
 
-Only packages of an architecture are built so, never those for all. The entry is in no source; it
-is declared, field by field, and is part of the claim.
+Only packages for one architecture are built, never those for all. The entry is in no source, so it
+is declared in the recipe, field by field, and is part of the claim.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.methods.base import Build, FrozenModel
+from builders.core.model import FrozenModel
+from builders.methods.base import Build
 from builders.methods.debian import Profiles, jobs, profile_variables
 from builders.methods.method import Command, Method, StagedInput, only_source
 
@@ -20,41 +21,45 @@ ChangelogLine = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$",
 
 
 class ChangelogEntry(FrozenModel):
-    """The entry of such a rebuild, see deb-changelog(5)."""
+    """The changelog entry of a binNMU, see deb-changelog(5)."""
 
     version: Annotated[
         str,
-        StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~:-]{0,127}\+b[1-9][0-9]{0,3}$"),
-        Field(description="Version of the packages: that of the source, and +b1 or so."),
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~:-]{0,127}\+b[1-9][0-9]{0,3}$",
+            description="Version of the packages: that of the source, and +b1 or so.",
+        ),
     ]
     distribution: Annotated[
         str,
-        StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"),
-        Field(description="The suite that it was made for."),
+        Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="The suite that it was made for."),
     ]
-    urgency: Annotated[
-        str, StringConstraints(pattern=r"^[a-z]{1,16}$"), Field(description="Nearly always low.")
-    ] = "low"
+    urgency: Annotated[str, Field(pattern=r"^[a-z]{1,16}$", description="Nearly always low.")] = (
+        "low"
+    )
     changes: Annotated[
         tuple[ChangelogLine, ...],
         Field(min_length=1, max_length=50, description="Its lines, without the spaces in front."),
     ]
     by: Annotated[
         str,
-        StringConstraints(pattern=r"^[^<>\x00-\x1f\x7f]+ <[^<>\s\x00-\x1f\x7f]+>$", max_length=200),
-        Field(description="Name and address of the builder."),
+        Field(
+            pattern=r"^[^<>\x00-\x1f\x7f]+ <[^<>\s\x00-\x1f\x7f]+>$",
+            max_length=200,
+            description="Name and address of the builder.",
+        ),
     ]
     date: Annotated[
         str,
-        StringConstraints(
+        Field(
             pattern=rf"^({_DAY}), [ 0-3]?[0-9] ({_MONTH}) [0-9]{{4}} "
-            r"[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}$"
+            r"[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}$",
+            description="When, as a changelog writes it.",
         ),
-        Field(description="When, as a changelog writes it."),
     ]
 
     def text(self, source: str) -> str:
-        """Return the entry as the changelog of `source` has it, without a last line break."""
+        """Return the entry for the changelog of `source`, without the final newline."""
         head = f"{source} ({self.version}) {self.distribution}; urgency={self.urgency}"
         changes = [f"  {line}" if line else "" for line in self.changes]
         return "\n".join(
@@ -63,7 +68,7 @@ class ChangelogEntry(FrozenModel):
 
 
 class DebianBinnmuBuild(Build):
-    """A source package to its packages of this architecture, as Debian rebuilt them."""
+    """Build the packages of a source package for this architecture, as a binNMU."""
 
     method: Annotated[
         Literal["debian-binnmu"], Field(description="dpkg-buildpackage -B, with a changelog entry.")
@@ -72,8 +77,7 @@ class DebianBinnmuBuild(Build):
     entry: Annotated[ChangelogEntry, Field(description="The entry that no source has.")]
 
 
-def command(build: DebianBinnmuBuild, staged: Sequence[StagedInput], cores: int) -> Command:
-    """Give the script the .dsc, the number of jobs and the entry."""
+def _command(build: DebianBinnmuBuild, staged: Sequence[StagedInput], cores: int) -> Command:
     source = only_source(staged, (".dsc",))
     entry = build.entry.text(source.name.partition("_")[0])
     return Command(
@@ -82,4 +86,4 @@ def command(build: DebianBinnmuBuild, staged: Sequence[StagedInput], cores: int)
     )
 
 
-METHOD = Method(name="debian-binnmu", script="debianbinnmu.sh", command=command)
+METHOD = Method(name="debian-binnmu", script="debianbinnmu.sh", command=_command)

@@ -1,7 +1,7 @@
-"""What a way of building is: a fixed script in the container, and the arguments it gets.
+"""What a method is: a fixed script that runs in the container, and the arguments it gets.
 
-Scripts never change with the recipe; whatever comes from a recipe reaches them as an argument or a
-variable, so that no value is ever read as shell.
+Scripts do not depend on the recipe. Values from a recipe reach them as arguments or variables, so
+no value is interpreted by a shell.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class StagedInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What the method's script gets: its arguments, and variables below the recipe's own."""
+    """Arguments of the method's script, and variables that the recipe's own can override."""
 
     arguments: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -41,28 +41,33 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One way of building."""
+    """One method of building."""
 
     name: str
     script: str
     """File name of the script in this package; run by `/bin/sh` in the container."""
     command: Callable[[Any, Sequence[StagedInput], int], Command]
-    """From the build section, the staged inputs and the number of cores; raises ValueError."""
+    """Takes the build section, the staged inputs and the number of cores; raises ValueError."""
 
     def script_bytes(self) -> bytes:
         """Return the script; its digest is part of the claim."""
-        return (resources.files("builders.methods") / self.script).read_bytes()
+        return method_file(self.script)
 
 
 def launcher_bytes() -> bytes:
     """Return the script that every container starts with; its digest is part of the claim."""
-    return (resources.files("builders.methods") / "launch.sh").read_bytes()
+    return method_file("launch.sh")
+
+
+def method_file(name: str) -> bytes:
+    """Return a file of this package."""
+    return (resources.files("builders.methods") / name).read_bytes()
 
 
 def only_source(staged: Sequence[StagedInput], suffixes: tuple[str, ...]) -> StagedInput:
-    """Return the one source input; raises ValueError when there is another number of them."""
+    """Return the source input; raises ValueError if there is none, or more than one."""
     found = [i for i in staged if i.role is Role.SOURCE and i.name.endswith(suffixes)]
     if len(found) != 1:
-        message = f"expected one source input ending in {' or '.join(suffixes)}, got {len(found)}"
-        raise ValueError(message)
+        expected = f"one source input ending in {' or '.join(suffixes)}"
+        raise ValueError(f"expected {expected}, got {len(found)}")
     return found[0]

@@ -1,4 +1,4 @@
-"""Anything else: a list of commands, or one script file that stands beside the recipe."""
+"""Build with a list of commands, or with one script file that stands beside the recipe."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from builders.methods.method import CONTROL, Command, Method, StagedInput
 RECIPE_SCRIPT = f"{CONTROL}/recipe-script"
 Argument = Annotated[str, StringConstraints(max_length=32768, pattern=r"^[^\x00]*$")]
 ScriptStep = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=1000)]
-
-
-def _script_path(text: str) -> str:
-    return str(relative_path(text))
+ScriptPath = Annotated[str, AfterValidator(lambda text: str(relative_path(text)))]
 
 
 class ScriptBuild(Build):
-    """Commands run one after another in the build path; what they leave in /out is the output."""
+    """Run commands one after another in the build path; their outputs are the files in /out."""
 
     method: Annotated[Literal["script"], Field(description="Commands of the recipe's own.")]
     steps: Annotated[
@@ -29,20 +26,21 @@ class ScriptBuild(Build):
         Field(max_length=1000, description="Commands, each a list of words."),
     ] = ()
     script: Annotated[
-        Annotated[str, AfterValidator(_script_path)] | None,
+        ScriptPath | None,
         Field(description="An executable file beside the recipe, in place of steps."),
     ] = None
 
     @model_validator(mode="after")
     def _steps_or_script(self) -> Self:
         if bool(self.steps) == bool(self.script):
-            message = "expected either steps (lists of arguments) or script (a file), not both"
-            raise ValueError(message)
+            raise ValueError(
+                "expected either steps (lists of arguments) or script (a file), not both"
+            )
         return self
 
 
-def command(build: ScriptBuild, staged: Sequence[StagedInput], cores: int) -> Command:
-    """Flatten the steps to groups of `count word...`; nothing is quoted, nothing is joined."""
+def _command(build: ScriptBuild, staged: Sequence[StagedInput], cores: int) -> Command:
+    """Pass each step as its number of words and the words; nothing is quoted or joined."""
     del staged
     steps: Sequence[tuple[str, ...]] = build.steps or ((RECIPE_SCRIPT,),)
     flat = [str(len(steps))]
@@ -51,4 +49,4 @@ def command(build: ScriptBuild, staged: Sequence[StagedInput], cores: int) -> Co
     return Command(arguments=tuple(flat), variables={"CORES": str(cores)})
 
 
-METHOD = Method(name="script", script="script.sh", command=command)
+METHOD = Method(name="script", script="script.sh", command=_command)

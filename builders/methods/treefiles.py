@@ -1,7 +1,7 @@
-"""Modes and times of single files of a source tree: what a checkout had and its archive lost.
+"""Modes and times of single files of a source tree, which the vendor's checkout had.
 
-They are typed scalars that a reviewer can read and count, never bytes. A script gets each as three
-words: path, mode, time; `-` stands for what is left as it is.
+They are not in the source archive, so they are declared as scalars that a reviewer can read. The
+method's script gets each as three words: path, mode, time; `-` leaves a value unchanged.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
-from builders.methods.base import FrozenModel
+from builders.core.model import FrozenModel, duplicate
+from builders.methods.base import OctalMode
 from builders.methods.clock import Timestamp
 
 MAX_FILES = 500
 EVERY = "**"
-_KEPT = "-"
+_UNCHANGED = "-"
 
 
 def _path(text: str) -> str:
@@ -26,11 +27,10 @@ def _path(text: str) -> str:
     plain = parts[:-1] if parts and parts[-1] == EVERY else parts
     clean = str(path) == text and parts and not path.is_absolute()
     if not clean or text == "." or {"..", EVERY} & set(plain) or text.startswith("-"):
-        message = (
+        raise ValueError(
             "expected a clean path below the top folder of the source such as src/tool.py; "
             "src/** is every file below src, ** every file"
         )
-        raise ValueError(message)
     return text
 
 
@@ -50,34 +50,29 @@ TreePath = Annotated[
 
 
 class TreeFile(FrozenModel):
-    """One file of the unpacked source, or all below a folder, as the vendor had it."""
+    """The mode and time of one file of the source, or of all files below a folder."""
 
     path: TreePath
     mode: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] | None,
-        Field(description="Its mode in octal; the umask does not count."),
+        OctalMode | None, Field(description="Its mode in octal; the umask does not count.")
     ] = None
     mtime: Annotated[Timestamp | None, Field(description="When it was last changed.")] = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _not_empty(self) -> Self:
         if self.mode is None and self.mtime is None:
-            message = "expected mode, mtime or both"
-            raise ValueError(message)
+            raise ValueError("expected mode, mtime or both")
         return self
 
     def words(self) -> tuple[str, str, str]:
-        """Return path, mode and seconds since 1970 for a script."""
-        mtime = _KEPT if self.mtime is None else str(self.mtime)
-        return self.path, self.mode or _KEPT, mtime
+        """Return path, mode and seconds since 1970 for the method's script."""
+        mtime = _UNCHANGED if self.mtime is None else str(self.mtime)
+        return self.path, self.mode or _UNCHANGED, mtime
 
 
-def _each_once(files: tuple[TreeFile, ...]) -> tuple[TreeFile, ...]:
-    paths = [file.path for file in files]
-    if len(set(paths)) != len(paths):
-        twice = min(path for path in paths if paths.count(path) > 1)
-        message = f"expected each path once; {twice!r} is there twice"
-        raise ValueError(message)
+def _distinct(files: tuple[TreeFile, ...]) -> tuple[TreeFile, ...]:
+    if twice := duplicate(file.path for file in files):
+        raise ValueError(f"expected each path once; {twice!r} is there twice")
     return files
 
 
@@ -87,7 +82,7 @@ TreeFiles = Annotated[
         max_length=MAX_FILES,
         description="Modes and times that a checkout had and the archive lost, in this order.",
     ),
-    AfterValidator(_each_once),
+    AfterValidator(_distinct),
 ]
 
 

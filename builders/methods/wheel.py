@@ -1,4 +1,4 @@
-"""Python wheels from source distributions, through the backend's PEP 517 hook."""
+"""Build Python wheels from source distributions with the PEP 517 hook of their backend."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from builders.core.enums import Role
-from builders.methods.base import Build
+from builders.methods.base import Build, OctalMode
 from builders.methods.method import Command, Method, StagedInput, only_source
 from builders.methods.treefiles import TreeFiles, tree_words
 
+PythonTag = Annotated[
+    str, StringConstraints(pattern=r"^(py|cp)[0-9]{1,4}(\.(py|cp)[0-9]{1,4}){0,7}$")
+]
+
 
 class WheelBuild(Build):
-    """A source distribution to its wheel, with the backend pinned as toolchain inputs."""
+    """Build the wheel of a source distribution; its backend is pinned as toolchain inputs."""
 
     two_steps: ClassVar[bool] = True
     method: Annotated[Literal["wheel"], Field(description="The PEP 517 hook of the backend.")]
     source_umask: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")] | None,
+        OctalMode | None,
         Field(
             description="The umask under which the source is unpacked, in octal; 000 keeps the "
             "modes of the archive. By default that of the build."
@@ -27,8 +31,7 @@ class WheelBuild(Build):
     ] = None
     files: TreeFiles = ()
     python_tag: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^(py|cp)[0-9]{1,4}(\.(py|cp)[0-9]{1,4}){0,7}$")]
-        | None,
+        PythonTag | None,
         Field(
             description="The Python tag that the vendor gave to setuptools, such as py2.py3; a "
             "setup.cfg in the source comes first."
@@ -36,26 +39,20 @@ class WheelBuild(Build):
     ] = None
 
 
-def command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Command:
-    """Give the script the source distribution, what is set on it, and the backend's wheels."""
+def _command(build: WheelBuild, staged: Sequence[StagedInput], cores: int) -> Command:
     del cores
     source = only_source(staged, (".tar.gz", ".zip", ".tar.bz2", ".tar.xz"))
     tools = [i for i in staged if i.role in {Role.TOOLCHAIN, Role.DEPENDENCY}]
     if wrong := [i.name for i in tools if not i.name.endswith(".whl")]:
-        message = f"expected wheels as toolchain and dependency inputs, got {wrong[0]!r}"
-        raise ValueError(message)
+        raise ValueError(f"expected wheels as toolchain and dependency inputs, got {wrong[0]!r}")
     variables = {"SOURCE_UMASK": build.source_umask} if build.source_umask else {}
     if build.clock is not None and build.clock.then is not None:
         variables["CLOCK_GOES_ON_BEFORE"] = build.clock.before
+    words = tree_words(build.files)
     return Command(
-        arguments=(
-            source.path,
-            build.python_tag or "-",
-            *tree_words(build.files),
-            *(i.path for i in tools),
-        ),
+        arguments=(source.path, build.python_tag or "-", *words, *(i.path for i in tools)),
         variables=variables,
     )
 
 
-METHOD = Method(name="wheel", script="wheel.sh", command=command)
+METHOD = Method(name="wheel", script="wheel.sh", command=_command)

@@ -1,4 +1,4 @@
-"""Recipes: parsed, validated, and reduced to the claim that they make.
+"""Recipes: read from YAML, validated, and reduced to the claim that they make.
 
-Imports methods, locators and `builders.core`.
+Imports methods, preload, locators and `builders.core`.
 """

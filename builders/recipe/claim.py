@@ -1,8 +1,8 @@
-"""The claim: what is being claimed to build to these bytes.
+"""The claim: everything that may change the outputs of a build.
 
-SHA-256 of the canonical JSON (RFC 8785) of everything that may change the outputs. Comments,
-limits, expectations, shipped digests, locators and undeclared variation are not in it, so centers
-that fetch by other routes or on larger machines still claim the same.
+Its digest is the SHA-256 of its canonical JSON (RFC 8785). Comments, limits, expectations, shipped
+digests, locators and undeclared variation are not part of it, so centers that fetch from other
+places or build on larger machines make the same claim.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import RecipeError
-from builders.core.smallfile import read_fault, read_small_file
+from builders.core.smallfile import path_error, read_small_file
 from builders.methods import METHODS
 from builders.methods.base import Build
 from builders.methods.method import launcher_bytes
@@ -26,14 +26,14 @@ MAX_SCRIPT = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The digest, and the content it is taken of."""
+    """A claim and its digest."""
 
     digest: Digest
     content: dict[str, Any]
 
 
 def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
-    """Return the claim of a recipe; `image` is the config digest that its image's lock pins."""
+    """Return the claim of a recipe; `image` is the config digest that the image's lock pins."""
     recipe = loaded.recipe
     build = recipe.build
     method = METHODS[build.method]
@@ -62,32 +62,34 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
 
 
 def recipe_script(loaded: LoadedRecipe) -> bytes | None:
-    """Return the script file that a recipe brings, if it does; raises `RecipeError`."""
+    """Return the script file of a recipe; None if it has none. Raises `RecipeError`."""
     build = loaded.recipe.build
     if not isinstance(build, ScriptBuild) or build.script is None:
         return None
+    file, field = str(loaded.path), "build.script"
     path = loaded.folder / build.script
     try:
-        if not path.resolve(strict=True).is_relative_to(loaded.folder.resolve()):
-            raise RecipeError(
-                "the script lies outside the folder of the recipe",
-                file=str(loaded.path),
-                field="build.script",
-                got=build.script,
-                expected="a file beside the recipe",
-            )
+        inside = path.resolve(strict=True).is_relative_to(loaded.folder.resolve())
     except (OSError, RuntimeError) as error:
         raise RecipeError(
             "the script cannot be read",
-            file=str(loaded.path),
-            field="build.script",
-            got=read_fault(error),
+            file=file,
+            field=field,
+            got=path_error(error),
             expected=f"a file {build.script} beside the recipe",
         ) from error
-    return read_small_file(path, limit=MAX_SCRIPT, file=str(loaded.path), field="build.script")
+    if not inside:
+        raise RecipeError(
+            "the script lies outside the folder of the recipe",
+            file=file,
+            field=field,
+            got=build.script,
+            expected="a file beside the recipe",
+        )
+    return read_small_file(path, limit=MAX_SCRIPT, file=file, field=field)
 
 
 def _parameters(build: Build) -> dict[str, Any]:
-    """Return the fields that the method adds to those every build has."""
+    """Return the fields that the method adds to those of every build."""
     shared = {*Build.model_fields, "method", "script"}
     return {k: v for k, v in build.model_dump(mode="json").items() if k not in shared}

@@ -1,24 +1,22 @@
-"""The recipe: how one release is rebuilt, from which pinned inputs.
+"""The recipe: how one release is rebuilt, and from which pinned inputs.
 
-Parsed once, at the edge; after that everything is a frozen, typed value. Paths in a recipe are
-relative to the file it stands in.
+A recipe is parsed once, into immutable typed values. Paths in a recipe are relative to its file.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
+from builders.core.model import FrozenModel, duplicate, schema_text
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import Locator, LocatorField, VaultLocator
 from builders.methods import BuildField
-from builders.methods.base import FrozenModel
 
 ProductName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
 ProductVersion = Annotated[
@@ -29,8 +27,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+
 
 def _glob(text: str) -> str:
     if "/" in text or "\0" in text or ".." in text or text in {"", "*"}:
-        message = "expected a file name pattern such as *.buildinfo, without a folder"
-        raise ValueError(message)
+        raise ValueError("expected a file name pattern such as *.buildinfo, without a folder")
     return text
 
 
@@ -43,27 +40,26 @@ Glob = Annotated[
 
 
 class Input(FrozenModel):
-    """Anything a rebuild reads."""
+    """Anything that a rebuild reads."""
 
-    role: Annotated[Role, Field(description="What the input is to the rebuild.")]
+    role: Annotated[Role, Field(description="The role of the input in the rebuild.")]
     locator: LocatorField
     sha256: Digest
 
 
-def _fetched(locator: Locator) -> Locator:
+def _not_in_vault(locator: Locator) -> Locator:
     if isinstance(locator, VaultLocator):
-        message = (
+        raise ValueError(  # noqa: TRY004  # pydantic expects it
             "a shipped file is fetched from where customers get it; expected another locator than "
             "vault:..."
         )
-        raise ValueError(message)  # noqa: TRY004  # pydantic wants it
     return locator
 
 
 class PublishedFile(FrozenModel):
-    """Where the vendor's file is, and its published digest."""
+    """Where the vendor publishes a file, and its published digest."""
 
-    locator: Annotated[LocatorField, AfterValidator(_fetched)]
+    locator: Annotated[LocatorField, AfterValidator(_not_in_vault)]
     sha256: Digest
 
 
@@ -75,7 +71,7 @@ class Artefact(FrozenModel):
 
 
 class RebuildLimits(FrozenModel):
-    """What a rebuild may use; not part of the claim."""
+    """The resources that a rebuild may use; not part of the claim."""
 
     cpus: Annotated[float, Field(ge=0.1, le=256, description="Cores.")] = 2
     memory: Annotated[
@@ -96,13 +92,13 @@ class RebuildLimits(FrozenModel):
 
 
 class Expectation(FrozenModel):
-    """What is expected of the release; an alarm and a demonstration, never a verdict."""
+    """The expected result, for alarms and demonstrations; it never changes a verdict."""
 
     verdict: Verdict
 
 
 class ReviewRequirement(FrozenModel):
-    """How many reviews the release needs; can add to the center's policy, never take away."""
+    """The number of reviews that the release needs; it can only add to the center's policy."""
 
     minimum: Annotated[
         int, Field(ge=0, le=100, description="Reviewers of exactly this source and claim.")
@@ -111,18 +107,13 @@ class ReviewRequirement(FrozenModel):
 
 def _with_source(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
     if not any(i.role is Role.SOURCE for i in inputs):
-        message = "expected at least one with role source"
-        raise ValueError(message)
+        raise ValueError("expected at least one with role source")
     return inputs
 
 
 def _distinct(artefacts: tuple[Artefact, ...]) -> tuple[Artefact, ...]:
-    seen: set[str] = set()
-    for artefact in artefacts:
-        if artefact.name in seen:
-            message = f"expected each name once; {artefact.name!r} is declared twice"
-            raise ValueError(message)
-        seen.add(artefact.name)
+    if twice := duplicate(artefact.name for artefact in artefacts):
+        raise ValueError(f"expected each name once; {twice!r} is declared twice")
     return artefacts
 
 
@@ -142,14 +133,14 @@ class Recipe(FrozenModel):
     """How one release is rebuilt, from which pinned inputs."""
 
     schema_: Annotated[
-        Literal["samebits/recipe/v1"], Field(alias="schema", description="The form of this file.")
+        Literal["samebits/recipe/v1"], Field(alias="schema", description="The format of this file.")
     ]
     vendor: Annotated[ProductName, Field(description="Who ships the release.")]
     product: Annotated[ProductName, Field(description="What is shipped.")]
     version: Annotated[
         ProductVersion, Field(description="The version as the vendor writes it; always text.")
     ]
-    kind: Annotated[Kind, Field(description="What the release is.")]
+    kind: Annotated[Kind, Field(description="The kind of the release.")]
     platform: Annotated[Literal["linux/amd64"], Field(description="Where the build runs.")]
     build: Annotated[BuildField, Field(description="How the release is built.")]
     inputs: Inputs
@@ -163,14 +154,14 @@ class Recipe(FrozenModel):
     limits: RebuildLimits = RebuildLimits()
     visibility: Annotated[
         Literal["public", "private"],
-        Field(description="Private: nothing of the source may be told to the public."),
+        Field(description="Private: nothing about the source may be published."),
     ] = "public"
     reviews: Annotated[
         ReviewRequirement | None,
-        Field(description="Reviews that must be there; only more than the policy asks for counts."),
+        Field(description="Required reviews; counts only if it is more than the policy requires."),
     ] = None
     expect: Annotated[
-        Expectation | None, Field(description="What is expected; an alarm, never a verdict.")
+        Expectation | None, Field(description="The expected result; an alarm, never a verdict.")
     ] = None
 
     @property
@@ -197,7 +188,7 @@ def load_recipe(path: Path) -> LoadedRecipe:
 
 
 def parse_recipe(document: Document, path: Path) -> LoadedRecipe:
-    """Validate a document that is already read."""
+    """Validate a document that was already read; raises `RecipeError`."""
     recipe = parse_model(
         document, Recipe, todo="`samebits recipe schema` prints what each field takes"
     )
@@ -205,7 +196,5 @@ def parse_recipe(document: Document, path: Path) -> LoadedRecipe:
 
 
 def recipe_schema() -> str:
-    """Return the JSON Schema of a recipe, as `recipes/schema/recipe.json` holds it."""
-    schema: dict[str, Any] = Recipe.model_json_schema(by_alias=True, mode="validation")
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    """Return the JSON Schema of a recipe, as `recipes/schema/recipe.json` contains it."""
+    return schema_text(Recipe)

@@ -7,11 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators import FetchRequest, parse_locator
-from builders.locators.pypi import IndexFetcher, IndexSettings, pip_settings
+from builders.locators.packageindex import IndexSettings, index_session, pip_settings
+from builders.locators.pypi import IndexFetcher
 
 SIX = "six-1.17.0-py2.py3-none-any.whl"
 SIX_DIGEST = Digest("4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274")
@@ -34,9 +36,14 @@ def test_a_file_comes_from_the_index_that_pip_is_set_to(tmp_path: Path) -> None:
 
 class _Handler(BaseHTTPRequestHandler):
     pages: dict[str, tuple[int, bytes]]
+    busy = 0
+    """How many more requests are answered with 503."""
 
     def do_GET(self) -> None:
         status, body = self.pages.get(self.path, (404, b"gone"))
+        if _Handler.busy:
+            _Handler.busy -= 1
+            status = 503
         self.send_response(status)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
@@ -51,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
 def index() -> Iterator[str]:
     """An old index (PEP 503) on this machine that serves one project, and breaks for another."""
     links = "".join(f'<a href="/files/{n}">{n}</a>' for n in ("tool-1.0.tar.gz", "tool-2.0.tar.gz"))
+    _Handler.busy = 0
     _Handler.pages = {
         "/simple/tool/": (200, f"<!DOCTYPE html><html><body>{links}</body></html>".encode()),
         "/simple/broken/": (500, b""),
@@ -102,6 +110,30 @@ def test_an_unreachable_index_is_worth_a_retry(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="ConnectionError") as caught:
         fetcher.fetch([want("pkg:pypi/tool@1.0")], tmp_path)
     assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("busy", "served"), [(2, True), (4, False)])
+def test_a_busy_index_is_asked_again_a_few_times(
+    index: str, tmp_path: Path, busy: int, served: bool
+) -> None:
+    _Handler.busy = busy
+    fetcher = IndexFetcher(IndexSettings(indexes=(index,)))
+    wants = [want("pkg:pypi/tool@1.0?file_name=tool-1.0.tar.gz")]
+    if served:
+        assert fetcher.fetch(wants, tmp_path)[0].read_bytes() == CONTENT
+    else:
+        with pytest.raises(InfrastructureError, match="HTTP status 503"):
+            fetcher.fetch(wants, tmp_path)
+    assert _Handler.busy == 0
+
+
+def test_an_index_by_https_leads_nowhere_else(index: str) -> None:
+    settings = IndexSettings(indexes=("https://one.example/simple",))
+    for scheme in (index, f"file://{__file__}", "ftp://127.0.0.1/x"):
+        with index_session(settings) as session, pytest.raises(requests.exceptions.InvalidSchema):
+            session.get(scheme, timeout=5)
+    with index_session(IndexSettings(indexes=(index,))) as session:
+        assert session.get(f"{index}/tool/", timeout=5).ok
 
 
 def test_a_file_without_end_is_cut_short(index: str, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_the_vault_has_is_used_under_that_name(tmp_path: Path) -> None:
 
 def test_what_it_lacks_is_never_fetched(tmp_path: Path) -> None:
     fetcher = MachineFetcher(AptStates(tmp_path / "apt"))
-    with pytest.raises(InputUnavailableError, match="comes from nowhere else"):
+    with pytest.raises(InputUnavailableError, match="cannot be fetched"):
         collect_inputs(private("engine.tar", DATA), stocked(tmp_path), fetcher, tmp_path / "work")
 
 

@@ -1,0 +1,86 @@
+"""Run git in a bare repository of ours, with our own settings only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from builders.core.errors import InfrastructureError
+
+
+class GitRepository:
+    """A repository, and the way in which git is called for it."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], *, timeout: float) -> None:
+        """Use the repository in `folder`; `timeout` is in seconds, for each call of git."""
+        options = [word for item in settings.items() for word in ("-c", "=".join(item))]
+        self._command = ["git", f"--git-dir={folder}", *options]
+        self._environment = _environment()
+        self._timeout = timeout
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        """Run git to its end; raises `InfrastructureError` if it is missing or does not end."""
+        try:
+            return subprocess.run(
+                [*self._command, *words],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=self._timeout,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise InfrastructureError(
+                "the tool git is missing", todo="Install git to use git locators"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError(
+                "git did not end", expected=f"at most {self._timeout} s"
+            ) from error
+
+    def output(self, *words: str) -> bytes:
+        """Return what git prints; raises `InfrastructureError` if it fails."""
+        done = self.run(*words)
+        if done.returncode:
+            got = done.stderr.decode(errors="replace").strip()[-200:]
+            raise InfrastructureError(f"git {words[0]} failed", got=got or done.returncode)
+        return done.stdout
+
+    @contextmanager
+    def blobs(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+        """Run `git cat-file --batch`; yields its standard input and output."""
+        with subprocess.Popen(
+            [*self._command, "cat-file", "--batch"],
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdin is not None  # noqa: S101  # both are pipes
+            assert process.stdout is not None  # noqa: S101
+            try:
+                yield process.stdin, process.stdout  # type: ignore[misc]  # IO[bytes] is a BinaryIO
+            finally:
+                process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Keep the machine's network settings, and drop every GIT_ variable that could redirect git."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
+    }
+    return {
+        **kept,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "SSH_ASKPASS": "",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "LC_ALL": "C.UTF-8",
+    }
