@@ -14,7 +14,7 @@ GIB = 1 << 30
 HOLDER = """
 import sys, threading, time
 from pathlib import Path
-from pipelines.standing.ledger import Ledger
+from pipelines.verify.budget import Ledger
 with Ledger(Path(sys.argv[1]), cpus=2, memory=4 << 30).share(
     cpus=1, memory=3 << 30, cancelled=threading.Event()
 ):
