@@ -8,7 +8,7 @@ from datetime import datetime
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.status import HeartbeatStatement, Work
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.log.heartbeats import heartbeat_key, make_heartbeat, store_heartbeat
 from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.storage.store import Store

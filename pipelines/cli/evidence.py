@@ -102,11 +102,10 @@ def show(
       samebits evidence show debian/netbase@6.5
       samebits evidence show debian/netbase@6.5 --log build.log
     """
-    from pipelines.cli.table import show_report
-    from pipelines.evidence.records import find_run, read_report
+    from pipelines.cli.table import robustness_lines, show_report
+    from pipelines.evidence.records import find_run, read_report, read_robustness
     from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.report import Report
-    from pipelines.evidence.robustness import lines, read_robustness
     from pipelines.storage.store import DamagedError
 
     store = open_session(center_file).store
@@ -125,7 +124,7 @@ def show(
         click.echo(json.dumps(document | told, indent=2))
     else:
         show_report(report)
-        for line in lines(elsewhere) if elsewhere else ():
+        for line in robustness_lines(elsewhere) if elsewhere else ():
             click.echo(f"  {line}")
     if damaged:
         raise damaged

@@ -10,7 +10,7 @@ import click
 from pipelines.cli.options import center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
-    from pipelines.evidence.statements.status import Heartbeat
+    from pipelines.evidence.statements.heartbeat import Heartbeat
 
 
 @click.command()

@@ -10,6 +10,7 @@ from builders.core.enums import Outcome, Verdict
 
 if TYPE_CHECKING:
     from pipelines.evidence.report import Report
+    from pipelines.evidence.statements.robustness import RobustnessTest
     from pipelines.judge.finding import Finding
 
 _COLORS = {
@@ -47,3 +48,16 @@ def _show_causes(finding: Finding) -> None:
     if explanation.tool:
         kept = f", report sha256 {explanation.html_diff}" if explanation.html_diff else ""
         click.echo(f"{'':19}- {explanation.tool}: {explanation.status}{kept}")
+
+
+def robustness_lines(test: RobustnessTest) -> list[str]:
+    """Return a robustness test as lines of text; none of them is a verdict."""
+    changed = [artefact.name for artefact in test.artefacts if not artefact.same]
+    lines = [f"rebuilt elsewhere: {test.result}, which is no part of the verdict"]
+    if test.outcome is not Outcome.BUILT:
+        lines.append(f"outcome {test.outcome}")
+    elif changed:
+        lines.append(f"changed: {', '.join(changed)}")
+    lines += [f"{m.factor}: {m.before} -> {m.after}" for m in test.moved]
+    lines += [f"{k.factor}: not moved ({k.why})" for k in test.kept]
+    return lines

@@ -25,9 +25,10 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX
 from pipelines.evidence.statements.crosscheck import (
     CheckedRun,
+    Crosscheck,
     CrosscheckStatement,
     Proof,
-    crosscheck,
+    overall,
 )
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource
@@ -102,17 +103,19 @@ class WorkProofs:
             checked = self._check(center, run)
             if self._own is None or checked is None:
                 continue
-            statement = crosscheck(
+            result = checked.result
+            predicate = Crosscheck(
                 release=str(self._release),
                 center=self._own.id,
                 run=checked.own_run,
                 claim=finding.claim,
                 checked=CheckedRun(center=center, run=run),
-                seal=checked.offer.seal,
-                seal_proof=checked.result.seal,
-                files=checked.result.files,
-                now=now,
+                proof=overall((file.proof for file in result.files), result.seal),
+                seal=result.seal,
+                files=result.files,
+                checked_on=now,
             )
+            statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
             yield crosscheck_key(self._release, finding, self._own.id), statement
 
     def _read_own_build(self, claim: DigestSet) -> OwnBuild | None:

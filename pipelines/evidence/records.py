@@ -14,8 +14,10 @@ from typing import Any
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, UsageError
 from builders.core.runid import RunId, parse_run_id
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.statements.robustness import RobustnessStatement, RobustnessTest
 from pipelines.evidence.strictjson import read_object
 from pipelines.storage.names import (
     REPORT,
@@ -30,7 +32,7 @@ from pipelines.storage.store import DamagedError, Store, TooLargeError
 MAX_REPORT = 32 << 20
 _ROOT = "public/releases/"
 ROBUSTNESS_RECORD = "robustness-1.dsse.json"
-"""Of a run's folder: what a moved rebuild showed, if one was made."""
+"""In the folder of a run: what the robustness rebuild showed, if one was made."""
 _RUN_DEPTH = 7  # public/releases/<vendor>/<product>/<version>/<center>/<run>
 
 
@@ -59,7 +61,7 @@ class RunSummary:
     artefacts: tuple[tuple[str, Verdict], ...]
     """File name and verdict, as reported."""
     robustness: str | None = None
-    """What a moved rebuild showed, if one was made; `damaged` for a record that cannot be read."""
+    """The result of the robustness rebuild, if one was made; `damaged` if it cannot be read."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -101,7 +103,7 @@ def runs(store: Store, release: ReleaseName | None = None) -> Iterator[RunSummar
         try:
             name = _run_name(prefix)
             found = _summary(name, read_report(store, name))
-            yield replace(found, robustness=_robustness(store, name)) if moved else found
+            yield replace(found, robustness=_robustness_result(store, name)) if moved else found
         except (DamagedError, NotFoundError, UsageError) as error:
             yield DamagedRun(prefix=prefix, reason=str(error))
 
@@ -175,14 +177,31 @@ def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
         ) from error
 
 
-def _robustness(store: Store, name: RunName) -> str:
-    from pipelines.evidence.robustness import read_robustness  # noqa: PLC0415  # few runs have any
+def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:
+    """Return what the robustness rebuild of a run showed; None where none was made.
 
+    As with a report, no signature is verified. Raises `DamagedError` for a record that is not a
+    statement about exactly that run.
+    """
+    key = name.prefix + ROBUSTNESS_RECORD
     try:
-        told = read_robustness(store, name)
+        envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
+        test = RobustnessStatement.from_bytes(envelope.payload).predicate
+    except NotFoundError:
+        return None
+    except (MalformedError, TooLargeError) as error:
+        raise _damaged_robustness(key, error.got) from error
+    if (test.release, test.center, test.run) != (str(name.release), name.center, name.run):
+        raise _damaged_robustness(key, f"run {test.run} of {test.release}")
+    return test
+
+
+def _robustness_result(store: Store, name: RunName) -> str:
+    try:
+        test = read_robustness(store, name)
     except DamagedError:
         return "damaged"
-    return str(told.result) if told else "damaged"
+    return str(test.result) if test else "damaged"
 
 
 def _release_prefix(release: ReleaseName) -> str:
@@ -212,6 +231,15 @@ def _text(value: object) -> str:
         message = f"expected a file name as text, got {type(value).__name__}"
         raise TypeError(message)
     return value
+
+
+def _damaged_robustness(key: str, got: object) -> DamagedError:
+    return DamagedError(
+        f"{key} is damaged",
+        got=got,
+        expected="a statement about a robustness rebuild of this run",
+        todo="Find out who wrote that record; the verdict does not rest on it",
+    )
 
 
 def _damaged(key: str, *, got: object, expected: object) -> DamagedError:

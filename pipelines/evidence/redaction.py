@@ -15,10 +15,10 @@ from builders.build.result import Output, OutputKind, RebuildResult
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from pipelines.evidence.moved import MovedRebuild
 from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
+from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.salt import Salt
-from pipelines.evidence.statements.attempt import Cut, cut
+from pipelines.evidence.statements.attempt import FailureReason, failure_reason
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.run import (
     Run,
@@ -97,13 +97,13 @@ def redact_run(run: Run, salt: Salt) -> Run:
     return replace(run, report=redact(run.report, salt), recipe=salt.keyed(run.recipe), salt=salt)
 
 
-def redact_moved(moved: MovedRebuild, report: Report, salt: Salt) -> MovedRebuild:
+def redact_robustness(moved: RobustnessRebuild, report: Report, salt: Salt) -> RobustnessRebuild:
     """Return a moved rebuild of the run that `report`, which is whole, is about, for the public.
 
     What was moved was not declared, so that all of it is words and numbers of our own.
     """
     view = _View(salt, shipped_digests(report))
-    return MovedRebuild(
+    return RobustnessRebuild(
         moved=moved.moved,
         kept=moved.kept,
         rebuild=view.rebuild(moved.rebuild, declared_names(report)),
@@ -118,10 +118,10 @@ def declared_names(report: Report) -> frozenset[str]:
 
 def _ending(rebuild: RebuildResult) -> str | None:
     """Return what ended a build, in a word and a number of our own."""
-    match word := cut(rebuild):
-        case Cut.EXIT_CODE:
+    match word := failure_reason(rebuild):
+        case FailureReason.EXIT_CODE:
             return f"exit code {rebuild.exit_code}"
-        case Cut.SIGNAL:
+        case FailureReason.SIGNAL:
             return f"signal {rebuild.signal}"
         case _:
             return str(word) if word else None

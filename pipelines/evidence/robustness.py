@@ -1,54 +1,58 @@
-"""Reading back what a moved rebuild of a run showed; as with a report, nothing is verified here."""
+"""A robustness rebuild as a value: which factors of the environment were moved, and how it went.
+
+It shows how robust a build is, and is never part of a verdict.
+"""
 
 from __future__ import annotations
 
-from builders.core.errors import NotFoundError
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
-from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.moved import Robustness
-from pipelines.evidence.records import ROBUSTNESS_RECORD, RunName
-from pipelines.evidence.statements import RobustnessStatement, read_statement
-from pipelines.evidence.statements.robustness import RobustnessTest
-from pipelines.storage.store import DamagedError, Store, TooLargeError
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime
+
+from builders.build.result import OutputKind, RebuildResult
+from builders.build.robustness import KeptFactor, VariedFactor
+from pipelines.evidence.report import Record
 
 
-def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:
-    """Return what the moved rebuild of a run showed; None where none was made.
+class Robustness(StrEnum):
+    """What a second rebuild with moved factors showed."""
 
-    Raises `DamagedError` for what is no such statement about exactly that run.
-    """
-    key = name.prefix + ROBUSTNESS_RECORD
-    try:
-        statement = read_statement(Envelope.from_bytes(store.get(key, MAX_ENVELOPE)).payload)
-    except NotFoundError:
-        return None
-    except (MalformedError, TooLargeError) as error:
-        raise _damaged(key, error.got) from error
-    if not isinstance(statement, RobustnessStatement):
-        raise _damaged(key, statement.predicate_type)
-    told = statement.predicate
-    if (told.release, told.center, told.run) != (str(name.release), name.center, name.run):
-        raise _damaged(key, f"run {told.run} of {told.release}")
-    return told
+    SAME = "same"
+    DIFFERS = "differs"
+    FAILED = "failed"
+    """It left nothing to compare."""
+
+    @classmethod
+    def of(cls, *, built: bool, same: bool) -> Robustness:
+        """Return the result of a rebuild that left, or did not leave, all the same artefacts."""
+        if not built:
+            return cls.FAILED
+        return cls.SAME if same else cls.DIFFERS
 
 
-def lines(told: RobustnessTest) -> list[str]:
-    """Return it for people; no line of it is a verdict."""
-    changed = [artefact.name for artefact in told.artefacts if not artefact.same]
-    shown = [f"rebuilt elsewhere: {told.result}, which is no part of the verdict"]
-    if told.result is Robustness.FAILED:
-        shown.append(f"outcome {told.outcome}")
-    elif changed:
-        shown.append(f"changed: {', '.join(changed)}")
-    shown += [f"{m.factor}: {m.before} -> {m.after}" for m in told.moved]
-    shown += [f"{k.factor}: not moved ({k.why})" for k in told.kept]
-    return shown
+def _whole_second(moment: datetime) -> datetime:
+    if moment.utcoffset() or moment.microsecond:
+        message = "expected whole seconds in UTC"
+        raise ValueError(message)
+    return moment.replace(tzinfo=UTC)
 
 
-def _damaged(key: str, got: object) -> DamagedError:
-    return DamagedError(
-        f"{key} is damaged",
-        got=got,
-        expected="a statement about a moved rebuild of this run",
-        todo="Find out who wrote that record; the verdict does not rest on it",
+class RobustnessRebuild(Record):
+    """The second rebuild of a run; it is not one of the run's attempts, and is not judged."""
+
+    moved: tuple[VariedFactor, ...]
+    kept: tuple[KeptFactor, ...]
+    rebuild: RebuildResult
+    tested_on: Annotated[AwareDatetime, AfterValidator(_whole_second)]
+    """When it had ended: UTC, whole seconds."""
+
+
+def changed_artefacts(judged: RebuildResult, again: RebuildResult) -> tuple[str, ...]:
+    """Return the names of the artefacts that differ between two rebuilds, sorted."""
+    one, two = (
+        {o.name: o.sha256 for o in rebuild.outputs if o.part is OutputKind.ARTEFACT}
+        for rebuild in (judged, again)
     )
+    return tuple(sorted(name for name in one | two if one.get(name) != two.get(name)))

@@ -16,8 +16,8 @@ from typing import Any
 
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.heartbeat import Heartbeat
 from pipelines.evidence.statements.statement import value_of
-from pipelines.evidence.statements.status import Heartbeat
 from pipelines.log.chain import Chains
 from pipelines.log.chain import Gap as ChainGap
 from pipelines.log.leaf import CommitmentLeaf

@@ -20,8 +20,7 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.signed import SUFFIX, statement_of
 from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.statement import DigestSet
-from pipelines.evidence.statements.status import (
+from pipelines.evidence.statements.heartbeat import (
     MAX_HEADS,
     Head,
     HeartbeatStatement,
@@ -29,6 +28,7 @@ from pipelines.evidence.statements.status import (
     Work,
     heartbeat,
 )
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 

@@ -18,7 +18,13 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreError
 from pipelines.evidence.dsse import EnvelopeSigner, sign
-from pipelines.evidence.statements.refusal import Complaint, Shown, refusal
+from pipelines.evidence.statements.refusal import (
+    MAX_REASON,
+    Complaint,
+    Refusal,
+    RefusalStatement,
+    Shown,
+)
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError, ProofError
 from pipelines.log.fork import ForkProof
@@ -168,15 +174,15 @@ class Witness:
         """Sign and keep the refusal; the same refusal of the same note is kept once."""
         key = f"{origin_folder(origin)}refused/{complaint}-{Digest.of(data)}.dsse.json"
         if not self._store.has(key):
-            statement = refusal(
+            refusal = Refusal(
                 witness=self.key.name,
                 origin=origin,
                 complaint=complaint,
-                reason=reason,
-                seen=data,
+                reason=reason[:MAX_REASON],
                 before=None if before is None else _as_shown(before),
-                now=self._clock(),
+                refused_on=self._clock(),
             )
+            statement = RefusalStatement.of(refusal, checkpoint=Digest.of(data))
             self._store.put_record(key, sign(statement.to_bytes(), self._private).to_bytes())
         return Seen(
             origin=origin, sight=Sight.REFUSED, reason=reason, complaint=complaint, record=key

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
-from pipelines.evidence.statements.status import Work
+from pipelines.evidence.statements.heartbeat import Work
 from pipelines.nightly.alarms import alarms
 from pipelines.nightly.due import DueRelease, due
 from pipelines.nightly.external import ExternalState

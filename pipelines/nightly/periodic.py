@@ -34,7 +34,7 @@ from pipelines.consensus.view import (
 )
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.statements.status import HeartbeatStatement, Work
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.log.witness import Seen
 from pipelines.nightly.releases import Release, releases
 from pipelines.signer.local import status_signer

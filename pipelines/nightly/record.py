@@ -14,8 +14,8 @@ from builders.build.robustness import Factor, KeptFactor
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
-from pipelines.evidence.moved import Robustness
 from pipelines.evidence.report import Record
+from pipelines.evidence.robustness import Robustness
 from pipelines.judge.finding import exit_code_of
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
 from pipelines.storage.store import DamagedError, Store

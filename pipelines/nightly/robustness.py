@@ -13,8 +13,8 @@ from builders.build.result import RebuildResult
 from builders.build.robustness_plan import plan_robustness
 from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
-from pipelines.evidence.moved import MovedRebuild, Robustness, changed
 from pipelines.evidence.report import Report
+from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.evidence.statements.run import judged_attempt
 from pipelines.nightly.record import RobustnessResult
 from pipelines.verify import steps
@@ -45,7 +45,7 @@ def rebuild_for_robustness(session: Session, job: Job, report: Report) -> Robust
         sink.step(job.release, f"the moved rebuild is not told: {error}")
         return RobustnessResult(result=Robustness.FAILED)
     built = again.rebuild.outcome is Outcome.BUILT
-    odd = changed(judged.rebuild, again.rebuild) if built else ()
+    odd = changed_artefacts(judged.rebuild, again.rebuild) if built else ()
     return RobustnessResult(
         result=Robustness.of(built=built, same=not odd),
         outcome=again.rebuild.outcome,
@@ -55,7 +55,7 @@ def rebuild_for_robustness(session: Session, job: Job, report: Report) -> Robust
     )
 
 
-def _rebuild(session: Session, job: Job) -> MovedRebuild:
+def _rebuild(session: Session, job: Job) -> RobustnessRebuild:
     """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
     inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
     moving = plan_robustness(job.loaded, inputs, cores=session.engine.facts().cpus, run=job.run)
@@ -82,4 +82,4 @@ def _rebuild(session: Session, job: Job) -> MovedRebuild:
         made = RebuildResult(outcome=error.outcome, reason=str(error))
     # The second that has begun counts as over: a run's own end is rounded up too.
     ended = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    return MovedRebuild(moved=moving.moved, kept=moving.kept, rebuild=made, tested_on=ended)
+    return RobustnessRebuild(moved=moving.moved, kept=moving.kept, rebuild=made, tested_on=ended)

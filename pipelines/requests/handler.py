@@ -28,8 +28,8 @@ from pipelines.evidence.records import MAX_REPORT
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.status import Answer, Receipt
-from pipelines.evidence.statements.status import receipt as receipt_statement
+from pipelines.evidence.statements.receipt import Answer, Receipt
+from pipelines.evidence.statements.receipt import receipt as receipt_statement
 from pipelines.policy import Policy, Reviewer
 from pipelines.requests.messages import (
     FIRST,

@@ -15,13 +15,9 @@ from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.signed import SUFFIX, statement_of
-from pipelines.evidence.statements.request import Request, RequestStatement, read_request
+from pipelines.evidence.statements.receipt import Answer, ReceiptStatement
+from pipelines.evidence.statements.request import Request, RequestStatement
 from pipelines.evidence.statements.statement import subject
-from pipelines.evidence.statements.status import (
-    REQUESTED,
-    Answer,
-    ReceiptStatement,
-)
 from pipelines.evidence.strictjson import malformed
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import Store
@@ -71,7 +67,7 @@ def request_from(data: bytes) -> SignedRequest:
         )
     if envelope.to_bytes() != data:
         raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
-    statement = read_request(envelope.payload)
+    statement = RequestStatement.from_bytes(envelope.payload)
     return SignedRequest(envelope=envelope, statement=statement, digest=Digest.of(data))
 
 
@@ -102,7 +98,7 @@ def receipt_in(
     receipt = statement.predicate
     if receipt.center != center:
         raise malformed(_RECEIPT, got=f"one of the center {receipt.center}", expected=center)
-    if statement.subject != (subject(REQUESTED, signed.digest),):
+    if statement.subject != (subject("request", signed.digest),):
         raise malformed(_RECEIPT, got="one of another request", expected=signed.digest)
     if (receipt.release, receipt.nonce) != (signed.content.release, signed.content.nonce):
         raise malformed(

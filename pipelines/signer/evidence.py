@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from builders.core.digest import Digest, canonical_json
-from pipelines.evidence.moved import MovedRebuild
 from pipelines.evidence.report import Report
+from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.strictjson import read_model
 
 MAX_EVIDENCE = 64 << 20
@@ -62,7 +62,7 @@ class Evidence(BaseModel):
     sbom: Digest
     """SHA-256 of the SBOM."""
     report: Report
-    moved: MovedRebuild | None = None
+    moved: RobustnessRebuild | None = None
     """The rebuild in a moved environment, once one was made; it is told apart from the report."""
 
     @classmethod

@@ -16,10 +16,10 @@ from pipelines.center.center import Center
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.redaction import redact_moved, redact_run
+from pipelines.evidence.redaction import redact_robustness, redact_run
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.runstatements import statements_for
 from pipelines.evidence.salt import read_salt
-from pipelines.evidence.signed import statements_for
 from pipelines.evidence.statements import Statement, read_statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
@@ -147,7 +147,7 @@ class LocalSigner:
     def _statements(self, case: Case) -> list[Statement]:
         """Return what is to be signed: of a private release, what the public may know."""
         if case.recipe.visibility == "public":
-            return statements_for(case.run, sbom=case.evidence.sbom, moved=case.evidence.moved)
+            return statements_for(case.run, sbom=case.evidence.sbom, robustness=case.evidence.moved)
         salt = read_salt(self._store, ReleaseName.parse(case.recipe.release))
         if salt is None:
             raise RefusedError(
@@ -160,7 +160,7 @@ class LocalSigner:
         return statements_for(
             redact_run(case.run, salt),
             sbom=salt.keyed(case.evidence.sbom),
-            moved=redact_moved(moved, case.report, salt) if moved else None,
+            robustness=redact_robustness(moved, case.report, salt) if moved else None,
         )
 
 

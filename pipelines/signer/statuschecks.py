@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from pipelines.evidence.errors import refused
-from pipelines.evidence.statements import Statement, kind_of
+from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.crosscheck import CrosscheckStatement
-from pipelines.evidence.statements.status import HeartbeatStatement, ReceiptStatement
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement
+from pipelines.evidence.statements.receipt import ReceiptStatement
 from pipelines.evidence.statements.vsa import SummaryStatement
 
 SKEW = timedelta(minutes=5)
@@ -34,7 +35,7 @@ def check_status(statement: Statement, *, center: str, now: datetime) -> None:
             raise refused(
                 "kind",
                 "that is not signed on request",
-                got=kind_of(statement),
+                got=statement.KIND,
                 expected="heartbeat, receipt, crosscheck or summary",
             )
     if speaker != center:

@@ -15,10 +15,10 @@ from builders.recipe.claim import recipe_script
 from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.moved import MovedRebuild
 from pipelines.evidence.redaction import public_form, redact
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
+from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signed import named
@@ -50,7 +50,7 @@ def publish(session: Session, job: Job, report: Report) -> str:
 
 
 def publish_robustness(
-    session: Session, job: Job, report: Report, moved: MovedRebuild, folder: Path
+    session: Session, job: Job, report: Report, moved: RobustnessRebuild, folder: Path
 ) -> None:
     """Store the robustness rebuild in `folder`, and its statement beside those of the run."""
     _store_rebuild(session.store, moved.rebuild, folder)
@@ -58,7 +58,7 @@ def publish_robustness(
 
 
 def sign_and_store(
-    session: Session, job: Job, report: Report, moved: MovedRebuild | None = None
+    session: Session, job: Job, report: Report, moved: RobustnessRebuild | None = None
 ) -> tuple[str, ...]:
     """Sign what a run found and store it; returns the names of the records.
 
@@ -119,7 +119,7 @@ def run_folder(report: Report) -> str:
 
 
 def _publish_statements(
-    session: Session, job: Job, report: Report, moved: MovedRebuild | None = None
+    session: Session, job: Job, report: Report, moved: RobustnessRebuild | None = None
 ) -> None:
     """Store and log statements; those that wait in the outbox are logged with later ones."""
     logbook, folder = session.logbook(), run_folder(report)

@@ -35,8 +35,8 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report
 from pipelines.evidence.signed import named
 from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.statements.heartbeat import Head, Tree, heartbeat
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.evidence.statements.status import Head, Tree, heartbeat
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import NoteSigner

@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey
 from pipelines.consensus import ConsensusSubject, join
 from pipelines.evidence.dsse import sign
-from pipelines.evidence.statements.vsa import VSA
+from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import CLAIM, FILE, match
 from tests.consensus.test_summaries import said
@@ -38,8 +38,9 @@ def cosign(folder: Path, artefact: bytes, key: MadeUpKey, trusted: MadeUpKey) ->
     tool = shutil.which("cosign")
     assert tool, "cosign is missing: infra/bootstrap.sh installs it"
     words = [
-        *(tool, "verify-blob-attestation", "--key", "key.pub", "--type", VSA),
-        *("--insecure-ignore-tlog", "--signature", "envelope", "artefact"),
+        *(tool, "verify-blob-attestation", "--key", "key.pub"),
+        *("--type", SummaryStatement.PREDICATE_TYPE, "--insecure-ignore-tlog"),
+        *("--signature", "envelope", "artefact"),
     ]
     done = subprocess.run(words, cwd=folder, capture_output=True, check=False, timeout=60)
     return done.returncode

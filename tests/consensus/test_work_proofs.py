@@ -20,8 +20,13 @@ from pipelines.consensus.publication import publish_crosschecks
 from pipelines.consensus.work_check import WorkOffer, check_work
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements import CrosscheckStatement, Statement
-from pipelines.evidence.statements.crosscheck import CheckedFile, CheckedRun, Proof, overall
-from pipelines.evidence.statements.crosscheck import crosscheck as crosscheck_of
+from pipelines.evidence.statements.crosscheck import (
+    CheckedFile,
+    CheckedRun,
+    Crosscheck,
+    Proof,
+    overall,
+)
 from tests.consensus.findings import NOW, OTHER_CLAIM
 from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, reasons
 
@@ -310,18 +315,20 @@ CHECKS: dict[str, dict[str, Any]] = {
 
 def checked_by_ada(world: World, **changes: Any) -> CrosscheckStatement:
     bob = world["bob-1"].made()
+    seal, seal_proof = changes.pop("seal", bob.seal()), changes.pop("seal_proof", Proof.PROVED)
+    files = (CheckedFile(name="tool-dbgsym.deb", proof=Proof.PROVED),)
     given: dict[str, Any] = {
         "release": bob.release,
         "center": "ada-1",
         "run": RUN.run,
         "claim": bob.claim,
         "checked": CheckedRun(center="bob-1", run=bob.run),
-        "seal": bob.seal(),
-        "seal_proof": Proof.PROVED,
-        "files": (CheckedFile(name="tool-dbgsym.deb", proof=Proof.PROVED),),
-        "now": NOW,
+        "proof": overall((file.proof for file in files), seal_proof),
+        "seal": seal_proof,
+        "files": files,
+        "checked_on": NOW,
     }
-    return crosscheck_of(**{**given, **changes})
+    return CrosscheckStatement.of(Crosscheck(**{**given, **changes}), seal=seal)
 
 
 @pytest.mark.parametrize("name", ["nothing-else", *CHECKS])

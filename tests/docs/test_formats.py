@@ -26,9 +26,9 @@ from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
 from pipelines.center.file import CenterFile
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements import KINDS
+from pipelines.evidence.statements import STATEMENT_TYPES
 from pipelines.evidence.statements.request import RequestStatement
-from pipelines.evidence.statements.statement import Part, Statement
+from pipelines.evidence.statements.statement import Statement, StatementPart
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy import ConsensusRules, Policy, ReviewRules, policy_from
 from pipelines.policy.model import SCHEMA
@@ -53,7 +53,7 @@ FORMATS: dict[str, type[BaseModel]] = {
 ALL_STATEMENTS: tuple[type[BaseModel], ...] = (
     Statement,
     RequestStatement,
-    *(model for _, model in KINDS.values()),
+    *STATEMENT_TYPES.values(),
 )
 
 
@@ -167,7 +167,7 @@ def statement_parts() -> dict[str, Model]:
     return {
         name: model
         for name, model in found.items()
-        if model is Statement or (model is not Part and not issubclass(model, Statement))
+        if model is Statement or (model is not StatementPart and not issubclass(model, Statement))
     }
 
 
@@ -203,7 +203,7 @@ def _may_be_left_out(field: FieldInfo) -> bool:
 def test_every_kind_of_statement_is_in_the_table_of_kinds() -> None:
     text = STATEMENTS.read_text(encoding="utf-8")
     shown = re.findall(r"^\| `([a-z-]+)` \| `(https://[^`]+)` \|", text, re.MULTILINE)
-    assert dict(shown) == {kind: uri for uri, (kind, _) in KINDS.items()}
+    assert dict(shown) == {model.KIND: uri for uri, model in STATEMENT_TYPES.items()}
 
 
 def examples() -> list[Block]:

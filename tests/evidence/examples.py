@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from builders.build.robustness import Factor, KeptReason
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
-from pipelines.evidence.moved import Robustness
+from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements.attempt import (
     AttemptStatement,
-    Cut,
+    FailureReason,
     Purpose,
     RebuildAttempt,
 )
@@ -22,7 +22,14 @@ from pipelines.evidence.statements.comparison import (
     Ground,
     Shipped,
 )
-from pipelines.evidence.statements.crosscheck import CheckedFile, CheckedRun, Proof, crosscheck
+from pipelines.evidence.statements.crosscheck import (
+    CheckedFile,
+    CheckedRun,
+    Crosscheck,
+    CrosscheckStatement,
+    Proof,
+)
+from pipelines.evidence.statements.heartbeat import Head, Tree, Work, heartbeat
 from pipelines.evidence.statements.provenance import (
     BuildDefinition,
     Builder,
@@ -34,28 +41,21 @@ from pipelines.evidence.statements.provenance import (
     ProvenanceStatement,
     RunDetails,
 )
-from pipelines.evidence.statements.refusal import Complaint, Shown, refusal
+from pipelines.evidence.statements.receipt import Answer, receipt
+from pipelines.evidence.statements.refusal import Complaint, Refusal, RefusalStatement, Shown
 from pipelines.evidence.statements.review import Decision, review
 from pipelines.evidence.statements.robustness import (
-    Kept,
-    Moved,
-    Outlived,
+    ComparedArtefact,
+    KeptEntry,
     RobustnessStatement,
     RobustnessTest,
+    VariedEntry,
 )
 from pipelines.evidence.statements.statement import (
     DigestSet,
     Resource,
     Statement,
     subject,
-)
-from pipelines.evidence.statements.status import (
-    Answer,
-    Head,
-    Tree,
-    Work,
-    heartbeat,
-    receipt,
 )
 from pipelines.evidence.statements.vsa import (
     Extension,
@@ -152,7 +152,7 @@ def example_attempt() -> AttemptStatement:
             number=1,
             purpose=Purpose.JUDGED,
             outcome=Outcome.BUILD_FAILED,
-            reason=Cut.EXIT_CODE,
+            reason=FailureReason.EXIT_CODE,
             exit_code=2,
             oom_killed=False,
             peak_memory=1 << 30,
@@ -200,25 +200,30 @@ STATEMENTS: dict[str, Statement] = {
             ),
         ),
     ),
-    "crosscheck": crosscheck(
-        release=RELEASE,
-        center="zurich",
-        run=RUN,
-        claim=SET,
-        checked=CheckedRun(center="bern", run=RUN),
+    "crosscheck": CrosscheckStatement.of(
+        Crosscheck(
+            release=RELEASE,
+            center="zurich",
+            run=RUN,
+            claim=SET,
+            checked=CheckedRun(center="bern", run=RUN),
+            proof=Proof.PROVED,
+            seal=Proof.PROVED,
+            files=(CheckedFile(name="rules.debug", proof=Proof.PROVED),),
+            checked_on=NOW,
+        ),
         seal=A,
-        seal_proof=Proof.PROVED,
-        files=(CheckedFile(name="rules.debug", proof=Proof.PROVED),),
-        now=NOW,
     ),
-    "refusal": refusal(
-        witness="samebits.example/centers/bern/witness",
-        origin="samebits.example/centers/zurich",
-        complaint=Complaint.SHORTENED,
-        reason="9 leaves before, 3 leaves now",
-        seen=b"note",
-        before=Shown(size=9, root=B, note="note"),
-        now=NOW,
+    "refusal": RefusalStatement.of(
+        Refusal(
+            witness="samebits.example/centers/bern/witness",
+            origin="samebits.example/centers/zurich",
+            complaint=Complaint.SHORTENED,
+            reason="9 leaves before, 3 leaves now",
+            before=Shown(size=9, root=B, note="note"),
+            refused_on=NOW,
+        ),
+        checkpoint=Digest.of(b"note"),
     ),
     "heartbeat": heartbeat(
         center="zurich",
@@ -249,20 +254,20 @@ STATEMENTS: dict[str, Statement] = {
             judged=SET,
             claim=SET,
             moved=(
-                Moved(factor=Factor.HOSTNAME, before="builder", after="elsewhere"),
-                Moved(factor=Factor.USER, before="1000:1000", after="65534:65534"),
-                Moved(factor=Factor.FOLDER_ORDER, before="one", after="another"),
-                Moved(factor=Factor.LOCALE, before="C.UTF-8", after="C"),
+                VariedEntry(factor=Factor.HOSTNAME, before="builder", after="elsewhere"),
+                VariedEntry(factor=Factor.USER, before="1000:1000", after="65534:65534"),
+                VariedEntry(factor=Factor.FOLDER_ORDER, before="one", after="another"),
+                VariedEntry(factor=Factor.LOCALE, before="C.UTF-8", after="C"),
             ),
             kept=(
-                Kept(factor=Factor.CORES, why=KeptReason.ALONE),
-                Kept(factor=Factor.TIMEZONE, why=KeptReason.DECLARED),
+                KeptEntry(factor=Factor.CORES, why=KeptReason.ALONE),
+                KeptEntry(factor=Factor.TIMEZONE, why=KeptReason.DECLARED),
             ),
             outcome=Outcome.BUILT,
             wall_milliseconds=1500,
             log=SET,
             result=Robustness.DIFFERS,
-            artefacts=(Outlived(name="rules.bin", judged=SET, same=False),),
+            artefacts=(ComparedArtefact(name="rules.bin", judged=SET, same=False),),
             tested_on=NOW,
         ),
     ),

@@ -10,6 +10,7 @@ from builders.core.digest import canonical_json
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, StoreError
 from builders.core.runid import parse_run_id
+from pipelines.cli.table import robustness_lines
 from pipelines.evidence import records
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.records import (
@@ -19,10 +20,10 @@ from pipelines.evidence.records import (
     RunSummary,
     find_run,
     read_report,
+    read_robustness,
     runs,
 )
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.robustness import lines, read_robustness
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.store import DamagedError
 from tests.command import samebits
@@ -119,7 +120,7 @@ def test_a_moved_rebuild_is_listed_beside_the_verdict(store: MemoryStore) -> Non
     assert (found.verdict, found.robustness) == (Verdict.IDENTICAL, "differs")
     told = read_robustness(store, name(NETBASE))
     assert told is not None
-    assert lines(told)[:3] == [
+    assert robustness_lines(told)[:3] == [
         "rebuilt elsewhere: differs, which is no part of the verdict",
         "changed: rules.bin",
         "hostname: builder -> elsewhere",
@@ -140,7 +141,7 @@ def test_of_what_stayed_or_failed_no_change_is_told(
     store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, moved(name(NETBASE), **changes))
     told = read_robustness(store, name(NETBASE))
     assert told is not None
-    assert lines(told)[1] == second
+    assert robustness_lines(told)[1] == second
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_a_moved_rebuild_that_cannot_be_read_costs_no_verdict(
     (found,) = runs(store)
     assert isinstance(found, RunSummary)
     assert (found.verdict, found.robustness) == (Verdict.IDENTICAL, "damaged")
-    with pytest.raises(DamagedError, match="moved rebuild"):
+    with pytest.raises(DamagedError, match="robustness rebuild"):
         read_robustness(store, name(NETBASE))
 
 

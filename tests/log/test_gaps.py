@@ -8,8 +8,8 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.heartbeat import Head, Heartbeat, Tree, heartbeat
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.evidence.statements.status import Head, Heartbeat, Tree, heartbeat
 from pipelines.log.errors import LogError
 from pipelines.log.gaps import MAX_GAPS, GapKind, StoredStatement, Wholeness, check_log
 from pipelines.log.journal import CommitmentEntry, Log, StatementEntry

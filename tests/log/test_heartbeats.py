@@ -11,8 +11,8 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError
 from pipelines.evidence.dsse import MAX_ENVELOPE, sign
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.evidence.statements.statement import MAX_STATEMENT
-from pipelines.evidence.statements.status import HeartbeatStatement, Work
 from pipelines.log import heartbeats
 from pipelines.log.heads import Head
 from pipelines.log.heartbeats import SKEW, heartbeat_key, make_heartbeat, newest_heartbeat

@@ -8,7 +8,7 @@ import pytest
 
 from builders.build.robustness import Factor, KeptFactor, KeptReason
 from builders.core.enums import Outcome
-from pipelines.evidence.moved import Robustness
+from pipelines.evidence.robustness import Robustness
 from pipelines.nightly.overview import summarise
 from pipelines.nightly.record import (
     DueReason,

@@ -14,8 +14,8 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError
 from pipelines.center.center import Center
-from pipelines.evidence.moved import Robustness
 from pipelines.evidence.report import Environment, Report, SourceFact
+from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements import Decision
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact

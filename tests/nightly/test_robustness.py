@@ -18,9 +18,9 @@ from pipelines.center.keys import public_keys
 from pipelines.center.local_policy import local_policy_file
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.dsse import verify as verify_envelope
-from pipelines.evidence.moved import MovedRebuild, Robustness, changed
 from pipelines.evidence.records import ROBUSTNESS_RECORD
 from pipelines.evidence.report import Attempt, Environment, Report
+from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.evidence.statements import RobustnessStatement, read_statement
 from pipelines.nightly import robustness
 from pipelines.nightly.record import RobustnessResult
@@ -60,7 +60,7 @@ def facts_that_change(session: Session, folder: Path, build: dict[str, Any]) -> 
     assert {o.name for o in again.outputs if o.part is OutputKind.ARTEFACT} == set(FACTS), (
         again.reason
     )
-    return set(changed(judged, again))
+    return set(changed_artefacts(judged, again))
 
 
 def fixed(session: Session) -> set[str]:
@@ -98,7 +98,7 @@ def built(job: Job) -> Report:
 def test_whatever_breaks_elsewhere_breaks_nothing_here(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(session: Session, job: Job) -> MovedRebuild:
+    def broken(session: Session, job: Job) -> RobustnessRebuild:
         raise error
 
     monkeypatch.setattr(robustness, "_rebuild", broken)
@@ -111,7 +111,7 @@ def test_whatever_breaks_elsewhere_breaks_nothing_here(
 def test_a_cancelled_night_is_cancelled(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(session: Session, job: Job) -> MovedRebuild:
+    def stopped(session: Session, job: Job) -> RobustnessRebuild:
         raise CancelledError("stop")
 
     monkeypatch.setattr(robustness, "_rebuild", stopped)

@@ -15,8 +15,8 @@ from builders.core.runid import new_run_id
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.receipt import Answer
 from pipelines.evidence.statements.request import request
-from pipelines.evidence.statements.status import Answer
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.policy import EMPTY_POLICY, Reviewer

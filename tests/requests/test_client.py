@@ -14,7 +14,7 @@ from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.status import Answer, receipt
+from pipelines.evidence.statements.receipt import Answer, receipt
 from pipelines.requests import store_request
 from pipelines.requests.client import RequestStatus, exit_code, read_status, wait_for
 from pipelines.requests.messages import FIRST, LAST, SignedRequest, receipt_key

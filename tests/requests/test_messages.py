@@ -18,8 +18,8 @@ from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.statements.request import MAX_VALID, RequestStatement, read_request, request
-from pipelines.evidence.statements.status import Answer, ReceiptStatement, receipt
+from pipelines.evidence.statements.receipt import Answer, ReceiptStatement, receipt
+from pipelines.evidence.statements.request import MAX_VALID, RequestStatement, request
 from pipelines.requests import store_request
 from pipelines.requests.messages import (
     FIRST,
@@ -85,7 +85,7 @@ def payload(**told: Any) -> bytes:
 def test_a_request_reads_back() -> None:
     envelope = signed()
     asked = request_from(envelope.to_bytes())
-    assert read_request(asked.envelope.payload) == asked.statement
+    assert RequestStatement.from_bytes(asked.envelope.payload) == asked.statement
     assert asked.digest == Digest.of(envelope.to_bytes())
     assert asked.statement.subject[0].digest.sha256 == Digest.of(b"lab/engine@1")
 
@@ -95,7 +95,7 @@ def test_no_path_command_or_address_is_a_release(release: str) -> None:
     with pytest.raises(ValidationError):
         made(release=release)
     with pytest.raises(MalformedError):
-        read_request(payload(release=release))
+        RequestStatement.from_bytes(payload(release=release))
 
 
 @settings(max_examples=300, deadline=None)
@@ -131,13 +131,13 @@ WRONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_no_request_can_say_is_refused(name: str) -> None:
-    read_request(payload())
+    RequestStatement.from_bytes(payload())
     with pytest.raises(MalformedError):
-        read_request(payload(**WRONG[name]))
+        RequestStatement.from_bytes(payload(**WRONG[name]))
 
 
 def test_the_longest_request_is_one() -> None:
-    read_request(payload(expires="2026-03-31T12:00:00Z"))
+    RequestStatement.from_bytes(payload(expires="2026-03-31T12:00:00Z"))
     assert made(valid=MAX_VALID).predicate.expires == NOW + MAX_VALID
 
 
@@ -154,7 +154,7 @@ def test_the_longest_request_is_one() -> None:
 )
 def test_the_subject_is_the_release(subject: list[Any]) -> None:
     with pytest.raises(MalformedError, match="only subject"):
-        read_request(canonical_json({**made().to_dict(), "subject": subject}))
+        RequestStatement.from_bytes(canonical_json({**made().to_dict(), "subject": subject}))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_the_subject_is_the_release(subject: list[Any]) -> None:
 )
 def test_another_spelling_or_kind_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedError):
-        read_request(data)
+        RequestStatement.from_bytes(data)
 
 
 def test_a_request_has_one_signature_and_a_bounded_size() -> None:

@@ -15,8 +15,8 @@ from pipelines.center.keys import public_keys
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.heartbeat import Work
 from pipelines.evidence.statements.request import request
-from pipelines.evidence.statements.status import Work
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer

@@ -20,7 +20,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.status import Answer
+from pipelines.evidence.statements.receipt import Answer
 from pipelines.requests import (
     IgnoreReason,
     RequestOutcome,

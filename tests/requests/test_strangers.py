@@ -11,7 +11,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign
-from pipelines.evidence.statements.status import Answer, receipt
+from pipelines.evidence.statements.receipt import Answer, receipt
 from pipelines.requests import IgnoreReason, pending
 from pipelines.requests.messages import FIRST, LAST, MAX_RECORD, receipt_key, request_key
 from pipelines.storage.directory import DirectoryStore

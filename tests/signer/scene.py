@@ -23,8 +23,8 @@ from builders.inputs.vault import Vault
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.center.center import Center
-from pipelines.evidence.moved import MovedRebuild
 from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
+from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signing import PrivateKey
 from pipelines.judge.compare import compare, confirm
@@ -147,10 +147,10 @@ class Scene:
             moved=self.moved_rebuild(loaded) if self.moved is not None else None,
         )
 
-    def moved_rebuild(self, loaded: LoadedRecipe) -> MovedRebuild:
+    def moved_rebuild(self, loaded: LoadedRecipe) -> RobustnessRebuild:
         """Return a moved rebuild that left `moved`, on a machine of four cores."""
         moving = plan_robustness(loaded, [], cores=4, run=RUN)
-        return MovedRebuild(
+        return RobustnessRebuild(
             moved=moving.moved,
             kept=moving.kept,
             rebuild=self._rebuild(loaded, self.moved or {}),

@@ -16,7 +16,7 @@ from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.signing import PrivateKey
 from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.status import Tree, heartbeat
+from pipelines.evidence.statements.heartbeat import Tree, heartbeat
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof
 from pipelines.log.signers import LogSigner

@@ -27,7 +27,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import (
-    KINDS,
+    STATEMENT_TYPES,
     AttemptStatement,
     ComparisonStatement,
     ProvenanceStatement,
@@ -35,8 +35,8 @@ from pipelines.evidence.statements import (
     Statement,
     read_statement,
 )
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT
-from pipelines.evidence.statements.status import HeartbeatStatement
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.leaf import Leaf, read_leaf
@@ -211,7 +211,7 @@ class Dossier:
         for name, envelope in self.envelopes.items():
             data = read_object(envelope.payload, what=name, limit=MAX_STATEMENT)
             named = data.get("predicateType")
-            if isinstance(named, str) and named not in KINDS:
+            if isinstance(named, str) and named not in STATEMENT_TYPES:
                 found[name] = named
         return found
 

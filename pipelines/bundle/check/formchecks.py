@@ -5,7 +5,6 @@ from __future__ import annotations
 from pipelines.bundle.check.dossier import Dossier, number_of
 from pipelines.bundle.check.result import UncheckedError, WrongError
 from pipelines.bundle.layout import MEDIA_TYPE, STATEMENTS, check_members, sums_of
-from pipelines.evidence.statements import kind_of
 
 _OF_A_RUN = ("provenance", "comparison", "attempt", "robustness")
 
@@ -84,7 +83,7 @@ def check_kinds(dossier: Dossier) -> str:
     """Require statements about a run, numbered from 1, under the names of their kinds."""
     counts = dict.fromkeys(_OF_A_RUN, 0)
     for name in sorted(dossier.statements, key=number_of):
-        kind = kind_of(dossier.statements[name])
+        kind = dossier.statements[name].KIND
         if kind not in counts:
             raise WrongError(f"{name} is not about a run", got=kind, expected=", ".join(_OF_A_RUN))
         counts[kind] += 1

@@ -16,8 +16,8 @@ from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongE
 from pipelines.bundle.layout import HEARTBEAT, POLICY
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.statement import show_time, value_of
-from pipelines.evidence.statements.status import HeartbeatStatement
 from pipelines.log.checkpoint import Cosignature
 from pipelines.log.leaf import StatementLeaf
 from pipelines.log.merkle import leaf_hash

@@ -1,38 +1,29 @@
 """Statement B: what was found for one artefact; subject = the shipped bytes, by published digest.
 
 An output that no declaration covers has no shipped bytes: its own digest is the subject then.
-Predicate type `https://samebits.example/comparison/v1`. Words only: no message, path or address.
+No field holds free text: no message, path or address.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.statement import (
+    NAMESPACE,
     Count,
     DigestSet,
-    Identifier,
     Line,
-    Part,
-    Release,
-    RunName,
+    RunPredicate,
     Statement,
-    Subject,
+    StatementPart,
     Time,
-    Uri,
     Word,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
-
-if TYPE_CHECKING:
-    from pipelines.evidence.statements.run import Run
-
-COMPARISON = "https://samebits.example/comparison/v1"
 
 
 class Ground(StrEnum):
@@ -51,35 +42,35 @@ class Ground(StrEnum):
     SIGNATURE_GRAFTED = "signature-grafted"
 
 
-class FileDigest(Part):
+class FileDigest(StatementPart):
     """Digest and size in bytes of one file."""
 
     digest: DigestSet
     size: Count
 
 
-class Shipped(Part):
+class Shipped(StatementPart):
     """The published digest, and the file that was really served; None where none was."""
 
     published: DigestSet
     served: FileDigest | None = None
 
 
-class Signature(Part):
+class Signature(StatementPart):
     """The vendor's signature: its scheme and the pinned signer it was checked against."""
 
     scheme: Word
     signer: DigestSet
 
 
-class Normalizer(Part):
+class Normalizer(StatementPart):
     """A declared normalizer, and the reason that the recipe gives for it."""
 
     name: Word
     reason: Line
 
 
-class ExplanationDigests(Part):
+class ExplanationDigests(StatementPart):
     """How far explaining got, and the digests of the differences that it wrote."""
 
     status: ExplanationStatus
@@ -87,13 +78,9 @@ class ExplanationDigests(Part):
     html_diff: Annotated[DigestSet | None, Field(alias="html")] = None
 
 
-class Comparison(Part):
+class Comparison(RunPredicate):
     """The verdict on one artefact, and everything it rests on."""
 
-    release: Release
-    center: Identifier
-    builder: Uri
-    run: RunName
     compared_on: Time
     claim: DigestSet | None = None
     verdict: Verdict
@@ -109,52 +96,10 @@ class Comparison(Part):
     """Digest of statement A's payload."""
 
 
-class ComparisonStatement(Statement):
+class ComparisonStatement(Statement, kind="comparison", predicate_type=f"{NAMESPACE}comparison/v1"):
     """Statement B."""
 
-    predicate_type: Literal["https://samebits.example/comparison/v1"] = (
-        "https://samebits.example/comparison/v1"
-    )
     predicate: Comparison
-
-
-def comparison(run: Run, finding: Finding, *, provenance: Digest | None) -> ComparisonStatement:
-    """Return statement B of one finding; `provenance` is the digest of A's payload, if any.
-
-    Raises ValueError for a finding that is about no bytes at all.
-    """
-    report, shipped, rebuilt = run.report, finding.shipped, finding.rebuilt
-    about = shipped.published if shipped else rebuilt.sha256 if rebuilt else None
-    if about is None:
-        message = f"{finding.name!r} is about no bytes"
-        raise ValueError(message)
-    mentioned = provenance if rebuilt else None
-    told = finding.explanation
-    return ComparisonStatement(
-        subject=(Subject(name=finding.name, digest=run.told(about)),),
-        predicate=Comparison(
-            release=report.release,
-            center=run.center.id,
-            builder=run.center.builder_id,
-            run=report.run,
-            compared_on=run.finished,
-            claim=run.told(report.claim) if report.claim else None,
-            verdict=finding.verdict,
-            ground=ground(finding, built=run.built),
-            shipped=_shipped(finding),
-            rebuilt=FileDigest(digest=run.told(rebuilt.sha256), size=rebuilt.size)
-            if rebuilt
-            else None,
-            normalizers=(),
-            causes=tuple(cause.name for cause in finding.causes),
-            explanation=ExplanationDigests(
-                status=told.status,
-                json_diff=run.told(told.json_diff) if told.json_diff else None,
-                html_diff=run.told(told.html_diff) if told.html_diff else None,
-            ),
-            provenance=DigestSet(sha256=mentioned) if mentioned else None,
-        ),
-    )
 
 
 def ground(finding: Finding, *, built: bool) -> Ground:
@@ -171,16 +116,6 @@ def _unchecked(reason: str, *, built: bool) -> Ground:
         if reason.startswith(word):
             return word
     return Ground.SHIPPED_UNREACHABLE
-
-
-def _shipped(finding: Finding) -> Shipped | None:
-    fact = finding.shipped
-    if fact is None:
-        return None
-    served = None
-    if fact.sha256 is not None and fact.size is not None:
-        served = FileDigest(digest=DigestSet(sha256=fact.sha256), size=fact.size)
-    return Shipped(published=DigestSet(sha256=fact.published), served=served)
 
 
 _GROUNDS = {

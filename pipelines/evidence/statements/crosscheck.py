@@ -1,35 +1,30 @@
 """A cross-check: one center on another's proof of work, from its own bytes; subject = its seal.
 
-Predicate type `https://samebits.example/crosscheck/v1`. The keyed digests of by-products that a
-center publishes can only be made of the bytes themselves (`builders.build.seal`). Whoever truly
-built the same claim has those bytes, makes the keyed digests again, and signs what came of it.
+The keyed digests of by-products that a center publishes can only be made of the bytes themselves
+(`builders.build.seal`). A center that built the same claim has those bytes, makes the keyed digests
+again, and signs the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from builders.core.digest import Digest
 from pipelines.evidence.statements.statement import (
+    MAX_LISTED,
+    NAMESPACE,
     DigestSet,
     Identifier,
     Line,
-    Part,
-    Release,
-    RunName,
+    ReleaseText,
+    RunIdText,
     Statement,
+    StatementPart,
     Time,
-    subject,
 )
-
-CROSSCHECK = "https://samebits.example/crosscheck/v1"
-SEAL = "seal"
-_MAX_LISTED = 20_000
 
 
 class Proof(StrEnum):
@@ -44,26 +39,26 @@ class Proof(StrEnum):
     """There is nothing that could prove anything."""
 
 
-class CheckedFile(Part):
+class CheckedFile(StatementPart):
     """One by-product of the checked run."""
 
     name: Line
     proof: Proof
 
 
-class CheckedRun(Part):
+class CheckedRun(StatementPart):
     """The run whose work is checked."""
 
     center: Identifier
-    run: RunName
+    run: RunIdText
 
 
-class Crosscheck(Part):
+class Crosscheck(StatementPart):
     """Who checked whose work, with the bytes of which run of its own, and what came of it."""
 
-    release: Release
+    release: ReleaseText
     center: Identifier
-    run: RunName
+    run: RunIdText
     """Of the center that checks: the run whose bytes were used."""
     claim: DigestSet
     """That both runs were of."""
@@ -71,7 +66,7 @@ class Crosscheck(Part):
     proof: Proof
     seal: Proof
     """Whether all lines of the seal can be made again; `none` where other outputs were built."""
-    files: Annotated[tuple[CheckedFile, ...], Field(max_length=_MAX_LISTED)]
+    files: Annotated[tuple[CheckedFile, ...], Field(max_length=MAX_LISTED)]
     checked_on: Time
 
     @model_validator(mode="after")
@@ -85,12 +80,9 @@ class Crosscheck(Part):
         return self
 
 
-class CrosscheckStatement(Statement):
-    """A cross-check; its subject is the seal of the checked run."""
+class CrosscheckStatement(Statement, kind="crosscheck", predicate_type=f"{NAMESPACE}crosscheck/v1"):
+    """A cross-check; its subject `seal` is the seal of the checked run."""
 
-    predicate_type: Literal["https://samebits.example/crosscheck/v1"] = (
-        "https://samebits.example/crosscheck/v1"
-    )
     predicate: Crosscheck
 
 
@@ -104,32 +96,3 @@ def overall(files: Iterable[Proof], seal: Proof) -> Proof:
         if bad in {*found, seal}:
             return bad
     return Proof.PROVED if Proof.PROVED in found else Proof.NONE
-
-
-def crosscheck(
-    *,
-    release: str,
-    center: str,
-    run: str,
-    claim: DigestSet,
-    checked: CheckedRun,
-    seal: Digest,
-    seal_proof: Proof,
-    files: tuple[CheckedFile, ...],
-    now: datetime,
-) -> CrosscheckStatement:
-    """Return what `center` found, at `now` (UTC), with the bytes of its own `run`."""
-    return CrosscheckStatement(
-        subject=(subject(SEAL, seal),),
-        predicate=Crosscheck(
-            release=release,
-            center=center,
-            run=run,
-            claim=claim,
-            checked=checked,
-            proof=overall((file.proof for file in files), seal_proof),
-            seal=seal_proof,
-            files=files,
-            checked_on=now.replace(microsecond=0),
-        ),
-    )

@@ -5,17 +5,22 @@ Signed with the witness's own key, so that a log cannot say that nobody ever com
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from builders.core.digest import Digest
-from pipelines.evidence.statements.statement import Count, Line, Part, Statement, Time, subject
+from pipelines.evidence.statements.statement import (
+    NAMESPACE,
+    Count,
+    Line,
+    Statement,
+    StatementPart,
+    Time,
+)
 
-REFUSAL = "https://samebits.example/witness-refusal/v1"
-CHECKPOINT = "checkpoint"
+MAX_REASON = 4000
 NoteText = Annotated[str, StringConstraints(max_length=1 << 20)]
 
 
@@ -29,7 +34,7 @@ class Complaint(StrEnum):
     UNSIGNED = "unsigned"
 
 
-class Shown(Part):
+class Shown(StatementPart):
     """A tree that the log has shown: its size, its root, and the signed note."""
 
     size: Count
@@ -37,46 +42,19 @@ class Shown(Part):
     note: NoteText
 
 
-class Refusal(Part):
+class Refusal(StatementPart):
     """The witness does not put its name to that checkpoint."""
 
     witness: Line
     origin: Line
     complaint: Complaint
-    reason: Annotated[str, Field(max_length=4000)]
+    reason: Annotated[str, Field(max_length=MAX_REASON)]
     before: Shown | None = None
     """What the witness had accepted; None when it is the first look."""
     refused_on: Time
 
 
-class RefusalStatement(Statement):
-    """A refusal; its subject is the note that the log published, byte by byte."""
+class RefusalStatement(Statement, kind="refusal", predicate_type=f"{NAMESPACE}witness-refusal/v1"):
+    """A refusal; its subject `checkpoint` is the note that the log published, byte by byte."""
 
-    predicate_type: Literal["https://samebits.example/witness-refusal/v1"] = (
-        "https://samebits.example/witness-refusal/v1"
-    )
     predicate: Refusal
-
-
-def refusal(
-    *,
-    witness: str,
-    origin: str,
-    complaint: Complaint,
-    reason: str,
-    seen: bytes,
-    before: Shown | None,
-    now: datetime,
-) -> RefusalStatement:
-    """Return the refusal at `now` (UTC) of the note `seen`."""
-    return RefusalStatement(
-        subject=(subject(CHECKPOINT, Digest.of(seen)),),
-        predicate=Refusal(
-            witness=witness,
-            origin=origin,
-            complaint=complaint,
-            reason=reason[:4000],
-            before=before,
-            refused_on=now.replace(microsecond=0),
-        ),
-    )

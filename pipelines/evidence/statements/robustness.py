@@ -1,44 +1,34 @@
-"""Statement F, robustness: a second rebuild of a run in a moved environment.
+"""A robustness test: a second rebuild of a run, with factors of the environment moved.
 
-Predicate type `https://samebits.example/robustness/v1`, subjects = the published digests. It names
-the attempt that was judged, and says of every artefact whether the moved rebuild left the same
-bytes. It is about a build, not about what was shipped: no verdict is in it, and none follows.
+Subjects = the published digests. The statement names the attempt that was judged, and says of every
+artefact whether the second rebuild left the same bytes. It is about a build, not about what was
+shipped: no verdict is in it, and none follows.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from builders.build.result import OutputKind as OutputPart
 from builders.build.robustness import Factor, KeptReason
 from builders.core.enums import Outcome
-from pipelines.evidence.moved import MovedRebuild, Robustness
-from pipelines.evidence.statements.attempt import Cut, attempts, cut
+from pipelines.evidence.robustness import Robustness
+from pipelines.evidence.statements.attempt import FailureReason
 from pipelines.evidence.statements.statement import (
+    MAX_LISTED,
+    NAMESPACE,
     Count,
     DigestSet,
-    Identifier,
     Line,
-    Part,
-    Release,
-    RunName,
+    RunPredicate,
     Statement,
+    StatementPart,
     Time,
-    Uri,
-    subject,
 )
 
-if TYPE_CHECKING:
-    from builders.build.result import RebuildResult
-    from pipelines.evidence.statements.run import Run
 
-ROBUSTNESS = "https://samebits.example/robustness/v1"
-_MAX_LISTED = 20_000
-
-
-class Moved(Part):
+class VariedEntry(StatementPart):
     """A factor that was moved, from what the judged rebuild saw to something else."""
 
     factor: Factor
@@ -53,7 +43,7 @@ class Moved(Part):
         return self
 
 
-class Kept(Part):
+class KeptEntry(StatementPart):
     """A factor that was not moved, and why."""
 
     factor: Factor
@@ -67,7 +57,7 @@ class Kept(Part):
         return self
 
 
-class Outlived(Part):
+class ComparedArtefact(StatementPart):
     """What both rebuilds left of one artefact, if they did."""
 
     name: Line
@@ -83,25 +73,21 @@ class Outlived(Part):
         return self
 
 
-class RobustnessTest(Part):
-    """How the moved rebuild went, and what it left."""
+class RobustnessTest(RunPredicate):
+    """How the second rebuild went, and what it left."""
 
-    release: Release
-    center: Identifier
-    builder: Uri
-    run: RunName
     purpose: Literal["robustness"] = "robustness"
     judged: DigestSet
     """Of the statement about the attempt that was judged."""
     claim: DigestSet
-    moved: Annotated[tuple[Moved, ...], Field(min_length=1)]
-    kept: tuple[Kept, ...]
+    moved: Annotated[tuple[VariedEntry, ...], Field(min_length=1)]
+    kept: tuple[KeptEntry, ...]
     outcome: Outcome
-    reason: Cut | None = None
+    reason: FailureReason | None = None
     wall_milliseconds: Count | None = None
     log: DigestSet | None = None
     result: Robustness
-    artefacts: Annotated[tuple[Outlived, ...], Field(min_length=1, max_length=_MAX_LISTED)]
+    artefacts: Annotated[tuple[ComparedArtefact, ...], Field(min_length=1, max_length=MAX_LISTED)]
     tested_on: Time
 
     @model_validator(mode="after")
@@ -129,59 +115,7 @@ class RobustnessTest(Part):
         return self
 
 
-class RobustnessStatement(Statement):
+class RobustnessStatement(Statement, kind="robustness", predicate_type=f"{NAMESPACE}robustness/v1"):
     """A robustness test; its subjects are those of the attempt that was judged."""
 
-    predicate_type: Literal["https://samebits.example/robustness/v1"] = (
-        "https://samebits.example/robustness/v1"
-    )
     predicate: RobustnessTest
-
-
-def robustness(run: Run, again: MovedRebuild) -> RobustnessStatement:
-    """Return what a moved rebuild says of a run; raises `ValueError` for one that was not built."""
-    judged = run.judged
-    if not run.built or judged is None or run.report.claim is None:
-        message = "there is no judged rebuild to compare with"
-        raise ValueError(message)
-    sealed = [s for s in attempts(run) if s.predicate.seal is not None]
-    made = again.rebuild
-    before, after = _left(run, judged), _left(run, made)
-    artefacts = tuple(
-        Outlived(
-            name=a.name,
-            judged=before.get(a.name),
-            moved=after.get(a.name),
-            same=before.get(a.name) == after.get(a.name),
-        )
-        for a in run.loaded.recipe.artefacts
-    )
-    wall = made.wall_seconds
-    return RobustnessStatement(
-        subject=tuple(subject(a.name, a.shipped.sha256) for a in run.loaded.recipe.artefacts),
-        predicate=RobustnessTest(
-            release=run.report.release,
-            center=run.center.id,
-            builder=run.center.builder_id,
-            run=run.report.run,
-            judged=DigestSet(sha256=sealed[-1].digest()),
-            claim=run.told(run.report.claim),
-            moved=tuple(
-                Moved(factor=m.factor, before=m.before, after=m.after) for m in again.moved
-            ),
-            kept=tuple(Kept(factor=k.factor, why=k.why) for k in again.kept),
-            outcome=made.outcome,
-            reason=cut(made),
-            wall_milliseconds=None if wall is None else round(wall * 1000),
-            log=run.told(made.log) if made.log else None,
-            result=Robustness.of(
-                built=made.outcome is Outcome.BUILT, same=all(a.same for a in artefacts)
-            ),
-            artefacts=artefacts,
-            tested_on=again.tested_on,
-        ),
-    )
-
-
-def _left(run: Run, rebuild: RebuildResult) -> dict[str, DigestSet]:
-    return {o.name: run.told(o.sha256) for o in rebuild.outputs if o.part is OutputPart.ARTEFACT}

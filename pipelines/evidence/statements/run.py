@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 from urllib.parse import quote
 
 from builders.build.result import RebuildResult
@@ -92,8 +92,16 @@ class Run:
         image = self.loaded.recipe.build.image
         return image.rpartition("/")[2] if self.salt is None else public_image_name(image)
 
-    def told(self, digest: Digest) -> DigestSet:
-        """Return a digest of the report as a statement tells it: what is keyed is called so."""
+    @overload
+    def told(self, digest: Digest) -> DigestSet: ...
+    @overload
+    def told(self, digest: None) -> None: ...
+    @overload
+    def told(self, digest: Digest | None) -> DigestSet | None: ...
+    def told(self, digest: Digest | None) -> DigestSet | None:
+        """Return a digest of the report as statements have it: a keyed one is named as such."""
+        if digest is None:
+            return None
         if self.salt is None or digest in self._shipped:
             return DigestSet(sha256=digest)
         return DigestSet(hmac_sha256=digest)

@@ -14,24 +14,23 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from pipelines.evidence.statements.statement import (
+    MAX_LISTED,
     Count,
     DigestSet,
     Identifier,
     Line,
-    Part,
-    Release,
+    ReleaseText,
     Statement,
+    StatementPart,
     Time,
     Uri,
     Word,
 )
 
-VSA = "https://slsa.dev/verification_summary/v1"
 EXTENSION = "https://samebits.example/consensus/v1"
 REPRODUCED = "SLSA_BUILD_REPRODUCED"
 REVIEWED = "SAMEBITS_SOURCE_REVIEWED_"
 FAILED_LEVEL = "FAILED"
-_MAX_LISTED = 20_000
 
 Level = Annotated[
     str,
@@ -49,24 +48,24 @@ class Summed(StrEnum):
     FAILED = "FAILED"
 
 
-class Verifier(Part):
+class Verifier(StatementPart):
     """Who joined: the identity that the center's file gives, and the version of samebits."""
 
     id: Uri
     version: dict[Word, Line] | None = None
 
 
-class Reference(Part):
+class Reference(StatementPart):
     """A policy or an attestation: where it is, and its digest."""
 
     uri: Uri
     digest: DigestSet
 
 
-class Extension(Part):
+class Extension(StatementPart):
     """What the format has no field for."""
 
-    release: Release
+    release: ReleaseText
     center: Identifier
     result: Literal["SUSPECT", "SPLIT", "CONFIRMED", "NONDETERMINISTIC"]
     claim: DigestSet
@@ -80,14 +79,14 @@ class Extension(Part):
     """The one before; by the digest of its payload."""
 
 
-class VerificationSummary(Part):
+class VerificationSummary(StatementPart):
     """The predicate of a verification summary."""
 
     verifier: Verifier
     time_verified: Time
     resource_uri: Uri
     policy: Reference
-    input_attestations: Annotated[tuple[Reference, ...], Field(max_length=_MAX_LISTED)]
+    input_attestations: Annotated[tuple[Reference, ...], Field(max_length=MAX_LISTED)]
     verification_result: Summed
     verified_levels: Annotated[tuple[Level, ...], Field(max_length=2)]
     slsa_version: Literal["1.2"] = "1.2"
@@ -114,12 +113,11 @@ class VerificationSummary(Part):
         return self
 
 
-class SummaryStatement(Statement):
+class SummaryStatement(
+    Statement, kind="summary", predicate_type="https://slsa.dev/verification_summary/v1"
+):
     """Statement D."""
 
-    predicate_type: Literal["https://slsa.dev/verification_summary/v1"] = (
-        "https://slsa.dev/verification_summary/v1"
-    )
     predicate: VerificationSummary
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from pipelines.evidence.statements import (
     ProvenanceStatement,
     RobustnessStatement,
 )
-from pipelines.evidence.statements.attempt import Cut
+from pipelines.evidence.statements.attempt import FailureReason
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.finding import ExplanationStatus
 from tests.signer.conftest import SCENES
@@ -36,7 +36,9 @@ PUBLIC = {
     "exit code 3",
     "judged", "confirming", "artefact", "none",
 }  # fmt: skip
-WORDS = {str(w) for words in (Ground, Cut, Outcome, Verdict, ExplanationStatus) for w in words}
+WORDS = {
+    str(w) for words in (Ground, FailureReason, Outcome, Verdict, ExplanationStatus) for w in words
+}
 RELEASE = ReleaseName(vendor="acme", product="rules", version="1.10")
 
 

@@ -1,0 +1,285 @@
+"""The statements about one run, made from its report."""
+
+from __future__ import annotations
+
+from builders.build.result import OutputKind, RebuildResult
+from builders.core.digest import Digest
+from builders.core.enums import Outcome
+from pipelines.evidence.robustness import Robustness, RobustnessRebuild
+from pipelines.evidence.statements.attempt import (
+    AttemptStatement,
+    Purpose,
+    RebuildAttempt,
+    failure_reason,
+    wall_milliseconds,
+)
+from pipelines.evidence.statements.comparison import (
+    Comparison,
+    ComparisonStatement,
+    ExplanationDigests,
+    FileDigest,
+    Shipped,
+    ground,
+)
+from pipelines.evidence.statements.provenance import (
+    BuildDefinition,
+    Builder,
+    DeclaredEnvironment,
+    ExternalParameters,
+    InternalParameters,
+    Metadata,
+    Provenance,
+    ProvenanceStatement,
+    RunDetails,
+)
+from pipelines.evidence.statements.robustness import (
+    ComparedArtefact,
+    KeptEntry,
+    RobustnessStatement,
+    RobustnessTest,
+    VariedEntry,
+)
+from pipelines.evidence.statements.run import Dependency, Run
+from pipelines.evidence.statements.statement import (
+    DigestSet,
+    Resource,
+    Statement,
+    Subject,
+    subject,
+)
+from pipelines.judge.finding import Finding, ShippedFact
+
+
+def statements_for(
+    run: Run, *, sbom: Digest, robustness: RobustnessRebuild | None = None
+) -> list[Statement]:
+    """Return all statements about a run, in the order of their records.
+
+    A if it was built, B for each finding, E for each attempt, and what the robustness rebuild
+    showed, if one was made. `sbom` is the digest of the SBOM. There is always at least one E.
+    """
+    made = _provenance(run, sbom)
+    digest = made.digest() if made else None
+    attempts = _attempts(run)
+    return [
+        *([made] if made else []),
+        *(_comparison(run, finding, digest) for finding in run.report.artefacts),
+        *attempts,
+        *([_robustness(run, robustness, attempts)] if robustness else []),
+    ]
+
+
+def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
+    """Return statement A about the declared outputs; None when there are none."""
+    report, recipe = run.report, run.loaded.recipe
+    names = {artefact.name for artefact in recipe.artefacts}
+    outputs = [o for o in run.judged.outputs if o.name in names] if run.judged else []
+    if not run.built or not outputs or report.claim is None:
+        return None
+    environment, samebits = run.environment(), report.environment.samebits
+    definition = BuildDefinition(
+        external_parameters=ExternalParameters(
+            release=report.release,
+            recipe=run.told(run.recipe),
+            kind=recipe.kind,
+            platform=recipe.platform,
+            method=recipe.build.method,
+            parameters=run.parameters(),
+            image=run.image_name,
+            environment=DeclaredEnvironment.model_validate(environment) if environment else None,
+        ),
+        internal_parameters=InternalParameters(claim=run.told(report.claim)),
+        resolved_dependencies=(*map(_dependency, run.dependencies()), _image(run)),
+    )
+    details = RunDetails(
+        builder=Builder(
+            id=run.center.builder_id, version={"samebits": samebits} if samebits else None
+        ),
+        metadata=Metadata(
+            invocation_id=report.run, started_on=run.started, finished_on=run.finished
+        ),
+        byproducts=tuple(_byproducts(run, sbom)),
+    )
+    return ProvenanceStatement(
+        subject=tuple(Subject(name=o.name, digest=run.told(o.sha256)) for o in outputs),
+        predicate=Provenance(build_definition=definition, run_details=details),
+    )
+
+
+def _image(run: Run) -> Resource:
+    name = run.image_name.partition("@")[0].partition(":")[0]
+    return Resource(
+        name=name,
+        uri=f"pkg:oci/{name}@sha256%3A{run.image}",
+        digest=DigestSet(sha256=run.image),
+        annotations={"role": "image"},
+    )
+
+
+def _dependency(item: Dependency) -> Resource:
+    annotations = {"role": str(item.role)}
+    if item.source_digest:
+        annotation = "keyed-source-digest" if item.keyed else "source-digest"
+        annotations[annotation] = str(item.source_digest)
+    return Resource(
+        name=item.name,
+        uri=item.uri,
+        digest=DigestSet(hmac_sha256=item.sha256)
+        if item.keyed
+        else DigestSet(sha256=item.sha256, git_commit=item.commit),
+        annotations=annotations,
+    )
+
+
+def _byproducts(run: Run, sbom: Digest) -> list[Resource]:
+    report, judged = run.report, run.judged
+    found = [Resource(name="sbom.cdx.json", digest=run.told(sbom))]
+    if judged and judged.log:
+        found.append(Resource(name="build.log", digest=run.told(judged.log)))
+    if report.seal:
+        found.append(Resource(name="seal", digest=DigestSet(sha256=report.seal)))
+    found += [
+        Resource(
+            name=file.name,
+            digest=DigestSet(hmac_sha256=file.hmac),
+            annotations={"role": "by-product", "size": str(file.size)},
+        )
+        for file in report.by_products
+    ]
+    return found
+
+
+def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> ComparisonStatement:
+    """Return statement B of one finding; `provenance` is the digest of A's payload, if any.
+
+    Raises ValueError for a finding that is about no bytes at all.
+    """
+    report, shipped, rebuilt = run.report, finding.shipped, finding.rebuilt
+    about = shipped.published if shipped else rebuilt.sha256 if rebuilt else None
+    if about is None:
+        message = f"{finding.name!r} is about no bytes"
+        raise ValueError(message)
+    explanation = finding.explanation
+    return ComparisonStatement(
+        subject=(Subject(name=finding.name, digest=run.told(about)),),
+        predicate=Comparison(
+            release=report.release,
+            center=run.center.id,
+            builder=run.center.builder_id,
+            run=report.run,
+            compared_on=run.finished,
+            claim=run.told(report.claim),
+            verdict=finding.verdict,
+            ground=ground(finding, built=run.built),
+            shipped=_shipped(shipped) if shipped else None,
+            rebuilt=FileDigest(digest=run.told(rebuilt.sha256), size=rebuilt.size)
+            if rebuilt
+            else None,
+            normalizers=(),
+            causes=tuple(cause.name for cause in finding.causes),
+            explanation=ExplanationDigests(
+                status=explanation.status,
+                json_diff=run.told(explanation.json_diff),
+                html_diff=run.told(explanation.html_diff),
+            ),
+            provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
+        ),
+    )
+
+
+def _shipped(fact: ShippedFact) -> Shipped:
+    served = None
+    if fact.sha256 is not None and fact.size is not None:
+        served = FileDigest(digest=DigestSet(sha256=fact.sha256), size=fact.size)
+    return Shipped(published=DigestSet(sha256=fact.published), served=served)
+
+
+def _attempts(run: Run) -> list[AttemptStatement]:
+    """Return a statement E for each attempt of a run; the last one has the run's own outcome."""
+    found = [_attempt(run, a.number, Purpose(a.purpose), a.rebuild) for a in run.report.attempts]
+    if run.judged is None or run.judged.outcome is not run.report.outcome:
+        found.append(_attempt(run, len(found) + 1, Purpose.RUN, None))
+    return found
+
+
+def _attempt(
+    run: Run, number: int, purpose: Purpose, rebuild: RebuildResult | None
+) -> AttemptStatement:
+    report = run.report
+    made = rebuild or RebuildResult(outcome=report.outcome)
+    sealed = report.seal if rebuild is not None and rebuild is run.judged else None
+    return AttemptStatement(
+        subject=_published(run),
+        predicate=RebuildAttempt(
+            release=report.release,
+            center=run.center.id,
+            builder=run.center.builder_id,
+            run=report.run,
+            number=number,
+            purpose=purpose,
+            outcome=made.outcome,
+            reason=failure_reason(rebuild) if rebuild else None,
+            exit_code=made.exit_code,
+            signal=made.signal,
+            oom_killed=made.oom_killed,
+            peak_memory=made.peak_memory,
+            wall_milliseconds=wall_milliseconds(made),
+            log=run.told(made.log),
+            log_truncated=made.log_truncated,
+            claim=run.told(report.claim),
+            seal=DigestSet(sha256=sealed) if sealed else None,
+            started_on=run.started,
+            finished_on=run.finished,
+        ),
+    )
+
+
+def _robustness(
+    run: Run, again: RobustnessRebuild, attempts: list[AttemptStatement]
+) -> RobustnessStatement:
+    """Return what a robustness rebuild says of a run; raises `ValueError` unless that was BUILT."""
+    judged, report, made = run.judged, run.report, again.rebuild
+    if not run.built or judged is None or report.claim is None:
+        message = "there is no judged rebuild to compare with"
+        raise ValueError(message)
+    sealed = [statement for statement in attempts if statement.predicate.seal is not None]
+    before, after = _artefacts(run, judged), _artefacts(run, made)
+    artefacts = tuple(
+        ComparedArtefact(
+            name=a.name,
+            judged=before.get(a.name),
+            moved=after.get(a.name),
+            same=before.get(a.name) == after.get(a.name),
+        )
+        for a in run.loaded.recipe.artefacts
+    )
+    return RobustnessStatement(
+        subject=_published(run),
+        predicate=RobustnessTest(
+            release=report.release,
+            center=run.center.id,
+            builder=run.center.builder_id,
+            run=report.run,
+            judged=DigestSet(sha256=sealed[-1].digest()),
+            claim=run.told(report.claim),
+            moved=tuple(VariedEntry(**dict(factor)) for factor in again.moved),
+            kept=tuple(KeptEntry(**dict(factor)) for factor in again.kept),
+            outcome=made.outcome,
+            reason=failure_reason(made),
+            wall_milliseconds=wall_milliseconds(made),
+            log=run.told(made.log),
+            result=Robustness.of(
+                built=made.outcome is Outcome.BUILT, same=all(a.same for a in artefacts)
+            ),
+            artefacts=artefacts,
+            tested_on=again.tested_on,
+        ),
+    )
+
+
+def _published(run: Run) -> tuple[Subject, ...]:
+    return tuple(subject(a.name, a.shipped.sha256) for a in run.loaded.recipe.artefacts)
+
+
+def _artefacts(run: Run, rebuild: RebuildResult) -> dict[str, DigestSet]:
+    return {o.name: run.told(o.sha256) for o in rebuild.outputs if o.part is OutputKind.ARTEFACT}

@@ -1,0 +1,126 @@
+"""A heartbeat: a center is running, with the state of its log; subject = the heads of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from builders.core.digest import Digest, canonical_json
+from pipelines.evidence.statements.statement import (
+    NAMESPACE,
+    Count,
+    DigestSet,
+    Identifier,
+    ReleaseText,
+    Statement,
+    StatementPart,
+    Time,
+    subject,
+)
+
+MAX_HEADS = 20_000
+Night = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+"""The name that a center gives one of its nights."""
+
+
+class Head(StatementPart):
+    """The newest leaf of one release in a center's log, so that a missing one is a gap."""
+
+    release: ReleaseText
+    sequence: Count
+    """Of that leaf, among those of its release."""
+    newest: DigestSet
+    """The leaf's hash (RFC 6962)."""
+
+
+class Tree(StatementPart):
+    """The log as its newest checkpoint has it: leaves, and the root over them (RFC 6962)."""
+
+    size: Count
+    root: Digest
+
+    @model_validator(mode="after")
+    def _empty_or_not(self) -> Self:
+        if (self.size == 0) != (self.root == Digest.of(b"")):
+            message = "expected the root of nothing for an empty log, and for no other"
+            raise ValueError(message)
+        return self
+
+
+class Work(StatementPart):
+    """Releases that were due, those of them that came to a verdict, and those that did not."""
+
+    due: Count
+    done: Count
+    failed: Count
+    night: Night | None = None
+
+    @model_validator(mode="after")
+    def _of_those_due(self) -> Self:
+        if self.done + self.failed > self.due:
+            message = f"expected at most {self.due} done and failed, as many as were due"
+            raise ValueError(message)
+        return self
+
+
+class Heartbeat(StatementPart):
+    """The time, the size of the log, its newest heads, and the work of the night."""
+
+    center: Identifier
+    beat_on: Time
+    log: Tree
+    heads: Annotated[tuple[Head, ...], Field(max_length=MAX_HEADS)]
+    releases: Count
+    """In the log; more than there are heads where only those that changed last are listed."""
+    work: Work | None = None
+
+    @model_validator(mode="after")
+    def _heads_of_the_log(self) -> Self:
+        names = [head.release for head in self.heads]
+        if names != sorted(set(names)):
+            message = "expected each release once, in order"
+            raise ValueError(message)
+        if not len(names) <= self.releases <= self.log.size:
+            message = "expected at most as many heads as releases, and releases as leaves"
+            raise ValueError(message)
+        if any(head.sequence >= self.log.size for head in self.heads):
+            message = "expected a sequence below the size of the log"
+            raise ValueError(message)
+        return self
+
+
+class HeartbeatStatement(Statement, kind="heartbeat", predicate_type=f"{NAMESPACE}heartbeat/v1"):
+    """A heartbeat; its subject is the canonical JSON of the heads."""
+
+    predicate: Heartbeat
+
+    @model_validator(mode="after")
+    def _about_its_heads(self) -> Self:
+        if self.subject != (subject("heads", _heads_digest(self.predicate.heads)),):
+            message = "expected the digest of its heads as its only subject"
+            raise ValueError(message)
+        return self
+
+
+def heartbeat(
+    *,
+    center: str,
+    log: Tree,
+    heads: Iterable[Head],
+    releases: int,
+    now: datetime,
+    work: Work | None = None,
+) -> HeartbeatStatement:
+    """Return the heartbeat of a center at `now` (UTC), with heads of its `releases`."""
+    listed = tuple(sorted(heads, key=lambda head: head.release))
+    predicate = Heartbeat(
+        center=center, beat_on=now, log=log, heads=listed, releases=releases, work=work
+    )
+    return HeartbeatStatement.of(predicate, heads=_heads_digest(listed))
+
+
+def _heads_digest(heads: tuple[Head, ...]) -> Digest:
+    return Digest.of(canonical_json([head.to_dict() for head in heads]))
