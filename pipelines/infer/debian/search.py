@@ -18,18 +18,8 @@ from builders.inputs.collect import collect_inputs
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
 from pipelines.infer.debian.buildinfo import BuildRecord
-from pipelines.infer.debian.causes import (
-    DebianCause,
-    build_failure,
-    debian_causes,
-    first_trimmed,
-)
-from pipelines.infer.debian.comparison import (
-    DatedTool,
-    PackagePair,
-    compare_packages,
-    dated_tools,
-)
+from pipelines.infer.debian.causes import DebianCause, build_failure, debian_causes, first_trimmed
+from pipelines.infer.debian.comparison import DatedTool, PackagePair, compare_packages, dated_tools
 from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft, draft_notes
 from pipelines.infer.debian.image import (
     base_image,
@@ -55,13 +45,7 @@ from pipelines.infer.debian.source import (
     source_locator,
 )
 from pipelines.infer.draft import load_draft
-from pipelines.infer.journal import (
-    JournalFile,
-    RemainingCause,
-    Scalar,
-    SearchJournal,
-    basis_digest,
-)
+from pipelines.infer.journal import JournalFile, RemainingCause, Scalar, SearchJournal, basis_digest
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.judge.finding import worst

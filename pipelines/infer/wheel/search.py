@@ -24,13 +24,7 @@ from pipelines.infer.journal import (
     WheelDifferences,
     basis_digest,
 )
-from pipelines.infer.search import (
-    SearchLimits,
-    SearchStrategy,
-    Trial,
-    search,
-    total_bits,
-)
+from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, total_bits
 from pipelines.infer.target import Pin, Target, copy_out, fetch_pins
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.infer.wheel.causes import build_failure, is_hopeless, wheel_causes
@@ -79,11 +73,7 @@ def infer_wheel(
         # not kept: it may be served tomorrow
         return file.stamp(
             SearchJournal.of(
-                target,
-                status="not available",
-                finished=True,
-                reason=str(error),
-                notes=target.notes,
+                target, status="not available", finished=True, reason=str(error), notes=target.notes
             )
         )
 
