@@ -25,10 +25,10 @@ from pipelines.infer.debian.recorded import (
     DeclaredEnvironment,
     check_outputs,
     declared_environment,
-    read_recorded_build,
+    recorded_environment,
     with_record,
 )
-from pipelines.infer.debian.source import tree_name
+from pipelines.infer.debian.source import SourcePackage, tree_name
 from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.journal import TIME_BITS
 from pipelines.infer.release import infer_release, read_record
@@ -43,13 +43,23 @@ FIRST = DebianHypothesis(image="debian-trixie-build", options=("nocheck",))
 HAVE = {"debhelper": "13.24.2", "gcc-14": "14.2.0-19", "make": "4.4.1-2"}
 
 
+def first_try(record: BuildRecord) -> DebianHypothesis:
+    """Return the first hypothesis with what a record says."""
+    environment = recorded_environment(record, "tool", "1:2.0-1")
+    return FIRST.with_record(record, environment, HAVE, ())
+
+
+def recorded_package(record: BuildRecord) -> SourcePackage:
+    return with_record(package(), record, recorded_environment(record, "tool", "1:2.0-1"))
+
+
 def with_variables(**variables: str) -> BuildRecord:
     return replace(OWN, variables=variables)
 
 
 def declared(record: BuildRecord) -> tuple[DeclaredEnvironment, str]:
-    around, notes = declared_environment(record, "tool-2.0")
-    return around, "; ".join(notes)
+    around = declared_environment(record, "tool-2.0")
+    return around, "; ".join(around.notes)
 
 
 def test_what_was_recorded_is_declared_and_the_rest_is_named() -> None:
@@ -129,9 +139,7 @@ def test_a_variable_of_another_type_is_one_clear_line(name: str, value: str) -> 
 
 def test_a_draft_shows_where_each_value_is_from() -> None:
     variables = {**OWN.variables, "LANG": "C", "DEB_BUILD_PROFILES": "nocheck", "LC_CTYPE": "C"}
-    read = read_recorded_build(replace(OWN, variables=variables), "tool", "1:2.0-1")
-    first = FIRST.with_record(read, HAVE, ())
-    text = debian_draft(package(), first)
+    text = debian_draft(package(), first_try(replace(OWN, variables=variables)))
     build = load_draft(text, Path("/nowhere")).recipe.build
     assert build.environment == {
         "DEB_BUILD_OPTIONS": "nocheck terse",
@@ -160,16 +168,12 @@ def test_a_draft_shows_where_each_value_is_from() -> None:
 def test_a_recorded_word_counts_with_all_that_it_can_carry(
     name: str, variable: str, value: str, bits: float
 ) -> None:
-    read = read_recorded_build(
-        replace(OWN, path=None, variables={variable: value}), "tool", "1:2.0-1"
-    )
-    (scalar,) = FIRST.with_record(read, HAVE, ()).scalars()
+    (scalar,) = first_try(replace(OWN, path=None, variables={variable: value})).scalars()
     assert (scalar.name, scalar.bits) == (name, bits)
 
 
 def test_a_recorded_path_counts_with_each_of_its_characters() -> None:
-    read = read_recorded_build(replace(OWN, variables={}), "tool", "1:2.0-1")
-    (scalar,) = FIRST.with_record(read, HAVE, ()).scalars()
+    (scalar,) = first_try(replace(OWN, variables={})).scalars()
     assert (scalar.name, scalar.value, scalar.bits) == ("path", "/build/elsewhere", 8 * 16)
 
 
@@ -193,19 +197,19 @@ def test_what_nobody_can_declare_is_named_within_bounds() -> None:
 
 
 def test_only_a_record_of_this_source_for_these_machines_counts() -> None:
-    read = read_recorded_build(OWN, "tool", "1:2.0-1")
+    read = recorded_environment(OWN, "tool", "1:2.0-1")
     assert read.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
-    signed = read_recorded_build(replace(OWN, signed=True), "tool", "1:2.0-1")
+    signed = recorded_environment(replace(OWN, signed=True), "tool", "1:2.0-1")
     assert "whose signature nobody has checked" in signed.notes[0]
     for product, version in (("other", "1:2.0-1"), ("tool", "2.0-1"), ("tool", "1:2.0-1+b2")):
         with pytest.raises(UsageError, match=r"is of another source; got tool 1:2\.0-1"):
-            read_recorded_build(OWN, product, version)
+            recorded_environment(OWN, product, version)
     for changed in ("2.0-1", "1:2.0-1+b", "1:2.0-1+deb13u1", "1:2.0-12"):
         with pytest.raises(UsageError, match="in another version than their source"):
-            read_recorded_build(replace(OWN, version=changed), "tool", "1:2.0-1")
+            recorded_environment(replace(OWN, version=changed), "tool", "1:2.0-1")
     for built in (replace(OWN, builder="arm64"), replace(OWN, architectures=("arm64", "all"))):
         with pytest.raises(UsageError, match="for other machines"):
-            read_recorded_build(built, "tool", "1:2.0-1")
+            recorded_environment(built, "tool", "1:2.0-1")
 
 
 def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
@@ -217,8 +221,7 @@ def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
 
 
 def test_a_rebuild_without_new_source_is_declared_with_its_entry() -> None:
-    read = read_recorded_build(BINNMU, "tool", "1:2.0-1")
-    text = debian_draft(package(), FIRST.with_record(read, HAVE, ()))
+    text = debian_draft(package(), first_try(BINNMU))
     build = load_draft(text, Path("/nowhere")).recipe.build
     assert build.method == "debian-binnmu"
     assert isinstance(build, DebianBinnmuBuild)
@@ -228,21 +231,19 @@ def test_a_rebuild_without_new_source_is_declared_with_its_entry() -> None:
     moment = "Wed, 07 Aug 2019 06:15:10 +0000"
     assert told.startswith(f"entry of 1:2.0-1+b2, {moment} ({8 * size} bits): recorded in")
     umlaut = replace(BINNMU, entry=tuple(e.replace("Build", "B\u00fcild") for e in BINNMU.entry))
-    (scalar, *_) = FIRST.with_record(
-        read_recorded_build(umlaut, "tool", "1:2.0-1"), HAVE, ()
-    ).scalars()[1:]
+    (scalar, *_) = first_try(umlaut).scalars()[1:]
     assert (scalar.name, scalar.bits) == ("entry", 8 * (size + 1))
 
 
 def test_such_a_rebuild_makes_no_other_packages_than_its_record_names() -> None:
     alone = replace(BINNMU, files={_LAST: BINNMU.files[_LAST]})
-    made = with_record(package(), read_recorded_build(alone, "tool", "1:2.0-1"))
+    made = recorded_package(alone)
     assert [pin.name for pin in made.target.artefacts] == [_LAST]
     assert made.target.notes[-1] == (
         "not of the build in the .buildinfo, and not judged here: libtool-x_2.0-1_amd64.deb"
     )
     plain = replace(alone, entry=())
-    kept = with_record(package(), read_recorded_build(plain, "tool", "1:2.0-1"))
+    kept = recorded_package(plain)
     assert kept.target.artefacts == package().target.artefacts
 
 

@@ -83,10 +83,9 @@ def read_build_depends(
     def found(names: Collection[str]) -> Iterator[Dependency]:
         return (d for name in names for d in _dependencies(fields.get(name, ""), profiles))
 
-    conflicts = (relation for each in found(_CONFLICTS) for relation in each.alternatives)
-    return BuildDepends(
-        wanted=tuple(dict.fromkeys(found(_DEPENDS))), conflicts=tuple(dict.fromkeys(conflicts))
-    )
+    wanted = dict.fromkeys(found(_DEPENDS))
+    conflicts = dict.fromkeys(r for each in found(_CONFLICTS) for r in each.alternatives)
+    return BuildDepends(wanted=tuple(wanted), conflicts=tuple(conflicts))
 
 
 def matches_amd64(wildcard: str) -> bool:

@@ -167,15 +167,9 @@ def _plain(path: str) -> str:
     return path.removeprefix("data.tar/./").replace(_CONTROL, "DEBIAN/")
 
 
+_Rule = Callable[[_Comparison, PackagePair, Sequence[str]], Sequence[str]]
 # Each rule returns the paths that its cause explains; then the names of the tools to blame.
-_RULES: tuple[
-    tuple[
-        DebianCause,
-        Callable[[_Comparison, PackagePair, Sequence[str]], Sequence[str]],
-        tuple[str, ...],
-    ],
-    ...,
-] = (
+_RULES: tuple[tuple[DebianCause, _Rule, tuple[str, ...]], ...] = (
     (DebianCause.DROPPED, _dropped, ("debhelper",)),
     (DebianCause.TOOLCHAIN, _toolchain, (*_COMPILING, "debhelper")),
 )

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from builders.core.enums import Verdict
+from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.image import VersionMismatch, show_mismatches, version_mismatches
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
     DeclaredEnvironment,
-    RecordedBuild,
     option_bits,
     text_bits,
     without_cores,
@@ -47,21 +47,24 @@ class DebianHypothesis:
         return self.key or "no options"
 
     def with_record(
-        self, recorded: RecordedBuild, have: Mapping[str, str], suite: Sequence[BinaryPackage]
+        self,
+        record: BuildRecord,
+        environment: DeclaredEnvironment,
+        have: Mapping[str, str],
+        suite: Sequence[BinaryPackage],
     ) -> DebianHypothesis:
         """Return the same with what a record says, in an image that has the packages `have`.
 
         `suite` is what is served under the recorded names. The number of cores and the tests are
         left to the search.
         """
-        environment = recorded.environment
         options = tuple(dict.fromkeys((*self.options, *without_cores(environment.options))))
         return replace(
             self,
             options=options,
             evidence=self.evidence if options == self.options else RECORDED_BY,
             environment=environment,
-            mismatches=version_mismatches(recorded.record, have, suite),
+            mismatches=version_mismatches(record, have, suite),
         )
 
     def with_options(self, options: Sequence[str], evidence: str = "") -> DebianHypothesis:

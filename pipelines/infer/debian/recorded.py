@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,6 +48,7 @@ class DeclaredEnvironment:
 
     - `epoch`: SOURCE_DATE_EPOCH.
     - `entry`: of a binNMU.
+    - `notes`: what was recorded and cannot be declared.
     """
 
     options: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class DeclaredEnvironment:
     path: str | None = None
     locale: str | None = None
     entry: ChangelogEntry | None = None
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Return each declared value but the options; `bits` is what its text can carry."""
@@ -71,38 +73,26 @@ class DeclaredEnvironment:
         return scalars_of((*row, RECORDED_BY) for row in rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordedBuild:
-    """A record that is of the source in question, and what a draft declares of it."""
-
-    record: BuildRecord
-    environment: DeclaredEnvironment
-    notes: tuple[str, ...]
-
-
-def read_recorded_build(record: BuildRecord, product: str, version: str) -> RecordedBuild:
+def recorded_environment(record: BuildRecord, product: str, version: str) -> DeclaredEnvironment:
     """Return what a draft can declare; raises `UsageError` for the record of another source."""
     _check_record(record, product, version)
-    environment, notes = declared_environment(record, tree_name(product, version))
+    environment = declared_environment(record, tree_name(product, version))
     signature = "whose signature nobody has checked" if record.signed else "which is not signed"
-    notes = (f"from a .buildinfo, {signature}, sha256 {record.sha256}", *notes)
-    return RecordedBuild(record=record, environment=environment, notes=notes)
+    origin = f"from a .buildinfo, {signature}, sha256 {record.sha256}"
+    return replace(environment, notes=(origin, *environment.notes))
 
 
-def with_record(package: SourcePackage, recorded: RecordedBuild) -> SourcePackage:
+def with_record(
+    package: SourcePackage, record: BuildRecord, environment: DeclaredEnvironment
+) -> SourcePackage:
     """Return a package with the notes of its record; a binNMU makes only the recorded files.
 
     Raises `InputMismatchError` for a record of other files than those that are shipped.
     """
-    notes = (
-        *package.target.notes,
-        *recorded.notes,
-        *check_outputs(recorded.record, package.target),
-    )
-    artefacts = package.target.artefacts
-    if recorded.environment.entry is not None:
-        artefacts = tuple(pin for pin in artefacts if pin.name in recorded.record.files)
-    return replace(package, target=replace(package.target, notes=notes, artefacts=artefacts))
+    target = package.target
+    notes = (*target.notes, *environment.notes, *check_outputs(record, target))
+    made = tuple(pin for pin in target.artefacts if pin.name in record.files or not record.entry)
+    return replace(package, target=replace(target, notes=notes, artefacts=made))
 
 
 def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
@@ -139,10 +129,8 @@ def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
     return (f"{note}: {', '.join(absent)}",) if absent else ()
 
 
-def declared_environment(
-    record: BuildRecord, tree: str
-) -> tuple[DeclaredEnvironment, tuple[str, ...]]:
-    """Return what a recipe can declare of a record, and what it cannot, one note each.
+def declared_environment(record: BuildRecord, tree: str) -> DeclaredEnvironment:
+    """Return what a recipe can declare of a record, with one note for what it cannot.
 
     `tree` is the name of the unpacked source. Raises `UsageError` for a value that is none.
     """
@@ -151,15 +139,15 @@ def declared_environment(
         notes.append(f"recorded and not declared: {listed(odd, NAMED)}")
     path, locale = _path(record.path, tree, notes), _locale(found, notes)
     defaults = Build.model_fields
-    environment = DeclaredEnvironment(
+    return DeclaredEnvironment(
         options=_options(found),
         profiles=_profiles(found),
         epoch=_epoch(found),
         path=None if path == defaults["path"].default else path,
         locale=None if locale == defaults["locale"].default else locale,
         entry=_entry(record) if record.entry else None,
+        notes=tuple(notes),
     )
-    return environment, tuple(notes)
 
 
 def without_cores(options: Sequence[str]) -> tuple[str, ...]:

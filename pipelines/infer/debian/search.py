@@ -32,8 +32,8 @@ from pipelines.infer.debian.image import (
 )
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
-    RecordedBuild,
-    read_recorded_build,
+    DeclaredEnvironment,
+    recorded_environment,
     with_record,
 )
 from pipelines.infer.debian.source import (
@@ -73,11 +73,12 @@ def infer_debian(
     """
     locator = source_locator(purl)
     index = index or AptIndex(session.states.of(locator.distro))
-    recorded = read_recorded_build(record, locator.name, locator.version) if record else None
-    profiles = recorded.environment.profiles if recorded else ()
-    package = find_source_package(locator, index, profiles)
-    if recorded:
-        package = with_record(package, recorded)
+    environment = DeclaredEnvironment()
+    if record:
+        environment = recorded_environment(record, locator.name, locator.version)
+    package = find_source_package(locator, index, environment.profiles)
+    if record:
+        package = with_record(package, record, environment)
     base = base_image(package.suite)
     basis = debian_basis(base, session.images, record)
     known = JournalFile(session.center.home, package.target, basis).load()
@@ -86,7 +87,8 @@ def infer_debian(
     if obstacle := _fetch(package, base, session):  # not kept: it may be served tomorrow
         return _untried(package, obstacle, available=False)
     file = JournalFile(session.center.home, package.target, basis)
-    return file.save(_search(package, base, index, session, limits or SearchLimits(), recorded))
+    limits = limits or SearchLimits()
+    return file.save(_search(package, base, index, session, limits, record, environment))
 
 
 def debian_basis(base: str, images: ImageCatalogue, record: BuildRecord | None) -> Digest:
@@ -250,7 +252,8 @@ def _search(
     index: PackageIndex,
     session: Session,
     limits: SearchLimits,
-    recorded: RecordedBuild | None,
+    record: BuildRecord | None,
+    environment: DeclaredEnvironment,
 ) -> SearchJournal:
     have = installed(base, session.images)
     missing = missing_packages(package.depends, have, index)
@@ -261,9 +264,9 @@ def _search(
         if found:
             return _untried(package, RemainingCause(name=name, detail=", ".join(found)))
     choices = [missing.packages]
-    suite = index.binaries(sorted(recorded.record.installed)) if recorded else ()
-    if recorded:
-        mismatches = version_mismatches(recorded.record, have, suite)
+    suite = index.binaries(sorted(record.installed)) if record else ()
+    if record:
+        mismatches = version_mismatches(record, have, suite)
         pinned = pinned_packages(missing.packages, mismatches)
         choices = list(dict.fromkeys((pinned, *choices)))
     try:
@@ -272,8 +275,8 @@ def _search(
         detail = f"{', '.join(missing.packages)}: {error}"
         return _untried(package, RemainingCause(name=DebianCause.NO_IMAGE, detail=detail))
     first = DebianHypothesis(image=image, options=("nocheck",), added=added)
-    if recorded:
-        first = first.with_record(recorded, installed(image, session.images), suite)
+    if record:
+        first = first.with_record(record, environment, installed(image, session.images), suite)
     with trial_workspace(session) as workspace:
         strategy = DebianStrategy(package, first, workspace)
         return search(strategy, replace(limits, one=limits.seconds), session.progress)

@@ -20,7 +20,7 @@ from pipelines.infer.target import Pin, Target, release_locator
 
 # Files of a release that a message names.
 _NAMED = 3
-_PURE = ("py3-none-any", "py2.py3-none-any", "py2-none-any")
+_PURE = "py3-none-any, py2.py3-none-any, py2-none-any"
 
 
 def find_release(purl: str, index: ProjectReader) -> Target:
@@ -42,19 +42,13 @@ def find_release(purl: str, index: ProjectReader) -> Target:
         raise UsageError(f"{purl} has no version of a Python package", got=error) from error
     files = project.of(version)
     if not files:
-        raise InputUnavailableError(
-            f"{purl} is not served",
-            got=f"no version {version} of {project.name}",
-            todo="Check the version",
-        )
+        got = f"no version {version} of {project.name}"
+        raise InputUnavailableError(f"{purl} is not served", got=got, todo="Check the version")
     wheel = _wheel(files, wanted)
     sources = sorted((f for f in files if f.kind == "sdist"), key=lambda f: f.name.endswith(".zip"))
     if not sources:
-        raise InputUnavailableError(
-            f"{purl} was released without a source distribution",
-            got=_some(files),
-            todo="Write a recipe from its repository",
-        )
+        what, todo = "released without a source distribution", "Write a recipe from its repository"
+        raise InputUnavailableError(f"{purl} was {what}", got=_some(files), todo=todo)
     notes = []
     if wheel.yanked is not None:
         why = f": {wheel.yanked}" if wheel.yanked else ""
@@ -100,26 +94,21 @@ def index_pin(project: str, file: IndexFile) -> Pin:
 
 
 def _wheel(files: tuple[IndexFile, ...], wanted: PurlLocator) -> IndexFile:
+    wheels = [file for file in files if file.kind == "wheel"]
     if wanted.file_name:
-        for file in files:
-            if file.name == wanted.file_name and file.kind == "wheel":
-                return file
+        found = [file for file in wheels if file.name == wanted.file_name]
+        what, expected = "is not served", wanted.file_name
+        todo = "Check file_name: it must be a wheel of that version"
+    else:
+        pure = [file for file in wheels if file.name.endswith("-none-any.whl")]
+        found = sorted(pure, key=lambda file: ("py3-none-any" not in file.tags, file.name))
+        what, expected = "was released without a pure wheel", f"a file ending in one of {_PURE}"
+        todo = "Only pure wheels are inferred"
+    if not found:
         raise InputUnavailableError(
-            f"{wanted} is not served",
-            got=_some(files),
-            expected=wanted.file_name,
-            todo="Check file_name: it must be a wheel of that version",
+            f"{wanted} {what}", got=_some(files), expected=expected, todo=todo
         )
-    pure = [f for f in files if f.kind == "wheel" and f.name.endswith("-none-any.whl")]
-    ranked = sorted(pure, key=lambda f: ("py3-none-any" not in f.tags, f.name))
-    if not ranked:
-        raise InputUnavailableError(
-            f"{wanted} was released without a pure wheel",
-            got=_some(files),
-            expected=f"a file ending in one of {', '.join(_PURE)}",
-            todo="Only pure wheels are inferred",
-        )
-    return ranked[0]
+    return found[0]
 
 
 def _some(files: tuple[IndexFile, ...]) -> str:
