@@ -1,4 +1,4 @@
-"""Mutation testing of the trust core: change one place of the code, and a test must fail.
+"""Mutation testing of the trust core: change one place of the code, and require a failing test.
 
-`python -m tests.mutation --help` says how to run it; it is no part of the ordinary test run.
+Run on demand by `python -m tests.mutation`; not part of the ordinary test run.
 """

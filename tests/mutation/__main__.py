@@ -15,9 +15,9 @@ import click
 from tests.mutation import accepted
 from tests.mutation.campaign import Campaign, Limits
 from tests.mutation.mutants import mutants_of
-from tests.mutation.runner import NOTICED
+from tests.mutation.runner import KILLED
 
-CORE = ("judge", "audit", "consensus", "policy", "log", "signer", "bundle/check")
+CORE = ("judge", "consensus", "policy", "log", "signer", "bundle/check")
 """The packages of `pipelines` that decide what may be believed."""
 ACCEPTED = "tests/mutation/accepted.toml"
 _HUNK = re.compile(r"^@@ .* \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
@@ -28,15 +28,17 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command(context_settings={"show_default": True})
 @click.option("--module", "paths", multiple=True, help="File or folder; or else the trust core.")
-@click.option("--tests", multiple=True, default=["tests"], help="Tests that may notice.")
+@click.option("--tests", multiple=True, help="Test files or folders; or else the core's.")
 @click.option("--since", metavar="REV", help="Only lines changed since this commit.")
 @click.option("--seconds", default=1500.0, help="Start no mutant after this time.")
-@click.option("--patience", default=10.0, help="Seconds that a test may take longer than usual.")
+@click.option(
+    "--patience", default=10.0, help="Seconds that a test may take beyond ten times its duration."
+)
 @click.option("--jobs", default=2, help="Mutants at a time.")
 @click.option("--seed", default=0, help="Of the order in which mutants run.")
 @click.option("--state", default=".mutation", type=_FOLDER, help="Where results are kept.")
 @click.option(
-    "--accepted", "reasons_file", default=ACCEPTED, type=_FOLDER, help="Why they survive."
+    "--accepted", "reasons_file", default=ACCEPTED, type=_FOLDER, help="List of accepted survivors."
 )
 def main(
     *,
@@ -49,9 +51,8 @@ def main(
 ) -> None:
     """Change the code one place at a time, and require that a test fails.
 
-    Exit code 0: every mutant that ran was noticed or is listed with a reason. 1: a mutant survived
-    that is not listed, or the list names one that does not exist or does not survive. 2: the tests
-    fail without a mutant.
+    Exit codes: 0 if every mutant that ran was killed or is accepted; 1 if another one survived, or
+    an entry of the list is stale; 2 if the tests fail without a mutant.
     """
     started, root = time.monotonic(), Path.cwd()
     modules = sorted(_modules(root, paths or [f"pipelines/{name}" for name in CORE]))
@@ -59,10 +60,7 @@ def main(
     changed = {module: _changed(module, since) for module in modules} if since else None
     asked = [m for m in mutants if changed is None or m.line in changed[m.module]]
     campaign = Campaign(root, state, Limits(**limits))
-    campaign.run(asked, tests)
-    if campaign.failed:
-        click.echo("\n".join(["These fail without a mutant:", *campaign.failed]), err=True)
-        sys.exit(2)
+    campaign.run(asked, tests or [f"tests/{name.partition('/')[0]}" for name in CORE])
     reasons = accepted.read(reasons_file)
     unknown = accepted.unknown(reasons, campaign.results)
     for mutant, outcome, _ in unknown:
@@ -70,13 +68,15 @@ def main(
     stale = list(accepted.stale(reasons, mutants, campaign.results, root))
     for entry in stale:
         click.echo(f"{reasons_file}: {entry}")
-    noticed = sum(outcome in NOTICED for _, outcome, _ in campaign.results)
+    killed = sum(outcome in KILLED for _, outcome, _ in campaign.results)
     ran = len(campaign.results)
     click.echo(
-        f"{len(asked)} mutants: {noticed} noticed, {ran - noticed - len(unknown)} listed, "
-        f"{len(unknown)} not, {len(asked) - ran} not run; {time.monotonic() - started:.0f} s"
+        f"{len(asked)} mutants: {killed} killed, {ran - killed - len(unknown)} accepted, "
+        f"{len(unknown)} survived, {len(asked) - ran} not run; {time.monotonic() - started:.0f} s"
     )
-    sys.exit(bool(unknown or stale))
+    if campaign.failed:
+        click.echo("\n".join(["These fail without a mutant:", *campaign.failed]), err=True)
+    sys.exit(2 if campaign.failed else bool(unknown or stale))
 
 
 def _modules(root: Path, paths: Iterable[str]) -> Iterator[str]:

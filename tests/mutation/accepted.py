@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant
-from tests.mutation.runner import NOTICED, Result
+from tests.mutation.runner import KILLED, Result
 
 Reasons = dict[str, dict[str, str]]
 
@@ -26,7 +26,7 @@ def unknown(reasons: Reasons, results: Iterable[Result]) -> list[Result]:
     found = [
         result
         for result in results
-        if result.outcome not in NOTICED
+        if result.outcome not in KILLED
         and not reasons.get(result.mutant.module, {}).get(result.mutant.name)
     ]
     return sorted(found, key=lambda result: (result.mutant.module, result.mutant.line))
@@ -35,18 +35,18 @@ def unknown(reasons: Reasons, results: Iterable[Result]) -> list[Result]:
 def stale(
     reasons: Reasons, mutants: Iterable[Mutant], results: Iterable[Result], root: Path
 ) -> Iterator[str]:
-    """Yield the entries about nothing: no such module or mutant, or all that are so named die.
+    """Yield the entries that name no module, no mutant, or only mutants that were killed.
 
-    `mutants` are all mutants of the modules that the run is about; other modules are passed over.
+    `mutants` are all those of the modules in this run; entries of other modules are not checked.
     """
     known = {(mutant.module, mutant.name) for mutant in mutants}
-    about = {module for module, _ in known}
+    checked = {module for module, _ in known}
     tried = {(r.mutant.module, r.mutant.name) for r in results}
-    alive = {(r.mutant.module, r.mutant.name) for r in results if r.outcome not in NOTICED}
+    alive = {(r.mutant.module, r.mutant.name) for r in results if r.outcome not in KILLED}
     for module, names in reasons.items():
         if not (root / module).exists():
             yield f"{module}: no such module"
-        for name in names if module in about else ():
+        for name in names if module in checked else ():
             if (module, name) not in known:
                 yield f"{module}: {name}: no such mutant"
             elif (module, name) in tried - alive:

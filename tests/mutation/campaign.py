@@ -1,8 +1,8 @@
-"""One run of mutants: collects the tests, measures what they reach, and keeps what came of it.
+"""One run of mutants: collects the tests, measures what they reach, and stores the results.
 
-Two files in the state folder spare work: `reach.json`, as long as no module or test changes, and
-`results.json`, from which mutants that a test killed are not run again while their module is the
-same.
+The state folder holds two files. `reach.json` is the measurement; it is valid until a module or a
+test changes. `results.json` is the outcome of every mutant; those that were killed are not run
+again while their module is unchanged.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import pytest
 
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach, measure
-from tests.mutation.runner import NOTICED, Outcome, Result, Runner, in_child
+from tests.mutation.runner import KILLED, Outcome, Result, Runner, in_child
 
 _FIELDS = ("module", "function", "line", "before", "after", "place")
-_SERVICES = ("engine", "s3", "prefect", "browser")
+_SERVICES = ("engine", "s3", "prefect", "browser", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Campaign:
     def __init__(self, root: Path, state: Path, limits: Limits) -> None:
         self.results: list[Result] = []
         self.failed: list[str] = []
-        """Tests that cannot be collected, or fail without a mutant."""
+        """Tests that cannot be collected, which ends the run, or fail without a mutant."""
         self._root, self._state, self._limits = root, state, limits
         self._mutants: list[Mutant] = []
 
@@ -60,12 +60,10 @@ class Campaign:
         if code in {pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
             msg = f"pytest ended with {code!r}"
             raise click.ClickException(msg)
-        if not self.failed:
-            self._save()
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Keep pytest's report out of the output, and what only a mutant fails out of examples."""
+        """Turn off pytest's report, and Hypothesis' database and shrinking of failing examples."""
         from hypothesis import Phase, settings  # not before pytest, which rewrites its assertions
 
         config.pluginmanager.unregister(name="terminalreporter")
@@ -74,12 +72,13 @@ class Campaign:
         )
         settings.load_profile("mutation")
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out tests that need a service: they are slow, and share what they run against."""
+        """Deselect tests that need a service."""
         items[:] = [i for i in items if not any(map(i.get_closest_marker, _SERVICES))]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a file that cannot be collected."""
+        """Record a file that cannot be collected."""
         if report.failed:
             self.failed.append(f"{report.nodeid}: {report.longreprtext}")
 
@@ -89,11 +88,14 @@ class Campaign:
         if self.failed or not self._mutants:
             return True
         reach = self._reach(session)
-        self.failed += reach.failed
-        if not self.failed:
-            limits = self._limits
-            runner = Runner(session, self._root, reach, patience=limits.patience)
-            self.results += runner.run(self._mutants, jobs=limits.jobs, seconds=limits.seconds)
+        self.failed = reach.failed
+        limits = self._limits
+        runner = Runner(session, self._root, reach, patience=limits.patience)
+        for result in runner.run(self._mutants, jobs=limits.jobs, seconds=limits.seconds):
+            self.results.append(result)
+            if len(self.results) % 100 == 0:
+                self._save()
+        self._save()
         return True
 
     def _reach(self, session: pytest.Session) -> Reach:
@@ -129,7 +131,7 @@ class Campaign:
         for row in saved:
             mutant = known.get((row["module"], row["digest"], row["place"], row["after"]))
             outcome = Outcome(row["outcome"])
-            if mutant and outcome in NOTICED:
+            if mutant and outcome in KILLED:
                 yield Result(mutant, outcome, row["test"])
 
     def _save(self) -> None:

@@ -1,8 +1,7 @@
-"""What a node of a syntax tree is replaced by.
+"""The mutation operators: the replacements of a node of a syntax tree.
 
-An operator that another one makes needless is left out: a test that notices `a` and `b` in place of
-`a and b` notices `a or b` too, and one that notices a condition that always and never holds notices
-its negation.
+Redundant operators are left out: tests that kill `a` and `b` in place of `a and b` kill `a or b`
+too, and tests that kill a condition that is always true and always false kill its negation.
 """
 
 from __future__ import annotations

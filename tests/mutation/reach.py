@@ -84,5 +84,8 @@ def measure(session: pytest.Session, root: Path, modules: Sequence[str]) -> Reac
     data = measured.get_data()
     for module, file in zip(modules, files, strict=True):
         found = data.contexts_by_lineno(file)
-        reach.lines[module] = {n: [t for t in tests if t] for n, tests in found.items()}
+        reach.lines[module] = {
+            line: [test for test in tests if test and test not in reach.failed]
+            for line, tests in found.items()
+        }
     return reach

@@ -33,18 +33,18 @@ _MEMORY = 8 << 30
 
 
 class Outcome(StrEnum):
-    """What came of a mutant."""
+    """The outcome of a mutant."""
 
-    KILLED = "killed"
+    FAILED = "killed"
     TIMED_OUT = "timed out"
     CRASHED = "crashed"
     SURVIVED = "survived"
     NOT_REACHED = "not reached"
 
 
-NOTICED = frozenset({Outcome.KILLED, Outcome.TIMED_OUT, Outcome.CRASHED})
+KILLED = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED})
 _FAULT = 70
-_OUTCOMES = {0: Outcome.SURVIVED, 1: Outcome.KILLED, 3: Outcome.NOT_REACHED}
+_OUTCOMES = {0: Outcome.SURVIVED, 1: Outcome.FAILED, 3: Outcome.NOT_REACHED}
 """By the exit code of the process."""
 
 
@@ -59,8 +59,7 @@ class Result(NamedTuple):
 class Runner:
     """Runs mutants of the functions that a test session has loaded.
 
-    A test is ended, and the mutant noticed, once it takes `patience` seconds longer than ten times
-    what it took without a mutant.
+    A test times out after ten times its duration without a mutant, plus `patience` seconds.
     """
 
     def __init__(

@@ -118,7 +118,7 @@ def project(first: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
     return shutil.copytree(first[0], tmp_path / "project")
 
 
-def test_what_no_test_notices_is_reported_and_nothing_else(
+def test_survivors_are_reported_and_nothing_else(
     first: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     project, done = first
@@ -140,10 +140,10 @@ def test_survivors_with_a_reason_are_accepted_and_what_was_killed_is_not_run_aga
     (project / "test_people.py").write_text("from people import *\n\ndef test(): nobody_asks(7)\n")
     done = mutate(project)
     assert (reported(done), done.returncode) == ({}, 0), done.stderr
-    assert f" {len(SURVIVORS)} listed, 0 not, 0 not run" in done.stdout
+    assert f" {len(SURVIVORS)} accepted, 0 survived, 0 not run" in done.stdout
 
 
-def test_entries_about_nothing_are_reported(project: Path) -> None:
+def test_stale_entries_are_reported(project: Path) -> None:
     stale = {
         "is_adult: age < 0 -> True": "a test kills it",
         "is_adult: age < 5 -> True": "no such mutant",
@@ -160,11 +160,11 @@ def test_entries_about_nothing_are_reported(project: Path) -> None:
 def test_without_time_nothing_runs(project: Path) -> None:
     shutil.rmtree(project / ".mutation")
     done = mutate(project, "--seconds", "0")
-    assert " 0 noticed, 0 listed, 0 not, 23 not run" in done.stdout
+    assert " 0 killed, 0 accepted, 0 survived, 23 not run" in done.stdout
     assert done.returncode == 0
 
 
-def test_tests_that_fail_without_a_mutant_are_no_test(project: Path) -> None:
+def test_tests_that_fail_without_a_mutant_are_an_error(project: Path) -> None:
     (project / "test_people.py").write_text(f"{TESTS}\ndef test_wrong(): assert is_adult(1)\n")
     done = mutate(project)
     assert "test_people.py::test_wrong" in done.stderr
