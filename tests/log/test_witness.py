@@ -51,18 +51,22 @@ def log(log_store: MemoryStore, tmp_path: Path) -> Log:
 
 
 @pytest.fixture
-def own() -> MemoryStore:
+def witness_store() -> MemoryStore:
     """The witness's own store."""
     return MemoryStore()
 
 
 @pytest.fixture
-def witness(own: MemoryStore, tmp_path: Path) -> Witness:
-    return made(own, tmp_path / "witness")
+def witness(witness_store: MemoryStore, tmp_path: Path) -> Witness:
+    return made(witness_store, tmp_path / "witness")
 
 
-def made(own: MemoryStore, home: Path, *, name: str = NAME, key: str = "witness") -> Witness:
-    return Witness(home=home, store=own, private=keys.FixedKey(key), name=name, clock=Clock())
+def made(
+    witness_store: MemoryStore, home: Path, *, name: str = NAME, key: str = "witness"
+) -> Witness:
+    return Witness(
+        home=home, store=witness_store, private=keys.FixedKey(key), name=name, clock=Clock()
+    )
 
 
 def look(witness: Witness, store: MemoryStore) -> Seen:
@@ -74,7 +78,7 @@ def witnessed(*witnesses: NoteKey) -> WitnessedLog:
 
 
 def test_a_log_that_grows_is_cosigned_each_time(
-    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore
+    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore
 ) -> None:
     for count in (3, 300, 700):
         log.append(entries(range(count)))
@@ -82,7 +86,10 @@ def test_a_log_that_grows_is_cosigned_each_time(
         assert (seen.sight, seen.size) == (Sight.COSIGNED, count)
         assert seen.record is not None
         signed = open_checkpoint(
-            own.get(seen.record, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=[witness.key]
+            witness_store.get(seen.record, MAX_NOTE),
+            origin=ORIGIN,
+            keys=[KEY],
+            witnesses=[witness.key],
         )
         assert signed.checkpoint.size == count
         assert [c.key for c in signed.cosignatures] == [witness.key]
@@ -104,7 +111,7 @@ def test_a_log_that_does_not_answer_is_silent(witness: Witness, log_store: Memor
 
 
 def test_a_shortened_log_is_refused_and_the_refusal_signed(
-    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore
+    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore
 ) -> None:
     log.append(entries(range(3)))
     before = log_store.get(CHECKPOINT, MAX_NOTE)
@@ -113,7 +120,7 @@ def test_a_shortened_log_is_refused_and_the_refusal_signed(
     log_store.put_latest(CHECKPOINT, before)
     seen = look(witness, log_store)
     assert (seen.sight, seen.complaint) == (Sight.REFUSED, "shortened")
-    told = refusal(own, seen)
+    told = refusal(witness_store, seen)
     assert told.predicate.before is not None
     assert told.predicate.before.size == 9
     assert "9 leaves" in told.predicate.reason
@@ -134,7 +141,7 @@ def test_a_refused_log_is_cosigned_again_when_it_is_whole(
 
 
 def test_a_forked_log_leaves_a_proof_that_anybody_can_verify(
-    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
@@ -142,8 +149,8 @@ def test_a_forked_log_leaves_a_proof_that_anybody_can_verify(
     opened(other, tmp_path / "other").append(entries(range(100, 105)))
     seen = look(witness, other)
     assert (seen.sight, seen.complaint) == (Sight.REFUSED, "forked")
-    [name] = [key for key in own.list(origin_folder(ORIGIN)) if "/fork/" in key]
-    fork = ForkProof.parse(own.get(name, 1 << 20)).verify(origin=ORIGIN, keys=[KEY])
+    [name] = [key for key in witness_store.list(origin_folder(ORIGIN)) if "/fork/" in key]
+    fork = ForkProof.parse(witness_store.get(name, 1 << 20)).verify(origin=ORIGIN, keys=[KEY])
     assert fork.size == 5
 
 
@@ -172,12 +179,12 @@ def test_an_altered_tile_is_refused(witness: Witness, log: Log, log_store: Memor
 
 @pytest.mark.parametrize("data", [b"", b"rubbish", b"a\n1\nAAAA\n\n", "— x y\n".encode()])
 def test_rubbish_is_refused(
-    witness: Witness, log_store: MemoryStore, own: MemoryStore, data: bytes
+    witness: Witness, log_store: MemoryStore, witness_store: MemoryStore, data: bytes
 ) -> None:
     log_store.put_latest(CHECKPOINT, data)
     seen = look(witness, log_store)
     assert (seen.sight, seen.complaint) == (Sight.REFUSED, "unsigned")
-    assert refusal(own, seen).predicate.before is None
+    assert refusal(witness_store, seen).predicate.before is None
     assert look(witness, log_store).record == seen.record  # the same complaint once
 
 
@@ -191,18 +198,18 @@ def test_the_log_of_another_key_is_refused(
 
 
 def test_it_remembers_before_it_can_be_read(
-    log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+    log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     """Killed while it stores the cosignature, it still knows what it had accepted."""
     log.append(entries(range(5)))
-    own.fail_on("put")
-    dying = made(own, tmp_path / "witness")
+    witness_store.fail_on("put")
+    dying = made(witness_store, tmp_path / "witness")
     with pytest.raises(StoreError):
         look(dying, log_store)
-    own.heal()
+    witness_store.heal()
     other = MemoryStore()
     opened(other, tmp_path / "other").append(entries(range(100, 105)))
-    assert look(made(own, tmp_path / "witness"), other).complaint == "forked"
+    assert look(made(witness_store, tmp_path / "witness"), other).complaint == "forked"
 
 
 def test_a_damaged_memory_is_no_first_look(
@@ -219,13 +226,13 @@ def test_a_damaged_memory_is_no_first_look(
 
 
 def test_a_home_that_cannot_be_written_is_one_message(
-    log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+    log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InfrastructureError, match="cannot write"):
-        look(made(own, tmp_path / "file" / "home"), log_store)
-    assert not own.objects, "nothing is cosigned that is not remembered"
+        look(made(witness_store, tmp_path / "file" / "home"), log_store)
+    assert not witness_store.objects, "nothing is cosigned that is not remembered"
 
 
 def test_the_owner_collects_what_witnesses_wrote(
@@ -255,29 +262,31 @@ def test_the_owner_collects_what_witnesses_wrote(
 
 
 def test_strangers_and_liars_are_not_collected(
-    log: Log, log_store: MemoryStore, own: MemoryStore, tmp_path: Path
+    log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
-    stranger = made(own, tmp_path / "stranger", key="stranger")
+    stranger = made(witness_store, tmp_path / "stranger", key="stranger")
     look(stranger, log_store)
-    own.put_record(f"{origin_folder(ORIGIN)}{'9' * 20}-1", b"rubbish")
+    witness_store.put_record(f"{origin_folder(ORIGIN)}{'9' * 20}-1", b"rubbish")
     trusted = made(MemoryStore(), tmp_path / "w", key="witness")
-    assert list(cosigned([own], witnessed(trusted.key))) == []
-    done = collect(log_store, [own], witnessed(trusted.key), log)
+    assert list(cosigned([witness_store], witnessed(trusted.key))) == []
+    done = collect(log_store, [witness_store], witnessed(trusted.key), log)
     assert done.added == 0
 
 
 def test_of_several_cosignatures_the_newest_is_published(
-    witness: Witness, log: Log, log_store: MemoryStore, own: MemoryStore
+    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore
 ) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
     known = witnessed(witness.key)
-    collect(log_store, [own], known, log)
+    collect(log_store, [witness_store], known, log)
     look(witness, log_store)
-    times = sorted(c.time for signed in cosigned([own], known) for c in signed.cosignatures)
+    times = sorted(
+        c.time for signed in cosigned([witness_store], known) for c in signed.cosignatures
+    )
     assert times[0] < times[-1]
-    assert collect(log_store, [own], known, log).added == 1
+    assert collect(log_store, [witness_store], known, log).added == 1
     published = open_checkpoint(
         log_store.get(CHECKPOINT, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=[witness.key]
     )
@@ -301,9 +310,9 @@ def test_the_best_checkpoint_holds_the_leaf_and_all_cosignatures(
     assert [s.checkpoint.size for s in best(list(cosigned(stores, known)), index=5)] == [9]
 
 
-def refusal(own: MemoryStore, seen: Seen) -> RefusalStatement:
+def refusal(witness_store: MemoryStore, seen: Seen) -> RefusalStatement:
     assert seen.record is not None
-    envelope = Envelope.from_bytes(own.get(seen.record, 1 << 20))
+    envelope = Envelope.from_bytes(witness_store.get(seen.record, 1 << 20))
     verify(envelope, [keys.FixedKey("witness").public])
     statement = read_statement(envelope.payload)
     assert isinstance(statement, RefusalStatement)

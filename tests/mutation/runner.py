@@ -66,6 +66,8 @@ class Runner:
         self, session: pytest.Session, root: Path, reach: Reach, *, patience: float
     ) -> None:
         self._patience = patience
+        self._killers = defaultdict[tuple[str, str], set[str]](set)
+        """Tests that killed a mutant, by module and function."""
         self._items = {item.nodeid: item for item in session.items}
         self._root, self._reach = root, reach
         self._functions = defaultdict[str, list[FunctionType]](list)
@@ -89,7 +91,9 @@ class Runner:
             mutant, scratch = running.pop(pid)
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-            yield _result(mutant, status, scratch / "killer")
+            result = _result(mutant, status, scratch / "killer")
+            self._killers[mutant.module, mutant.function].add(result.test)
+            yield result
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _test(self, mutant: Mutant, scratch: Path) -> int:
@@ -102,7 +106,8 @@ class Runner:
         for function in changed:
             function.__code__ = changes[function.__code__]
         names = self._reach.tests_of(mutant.module, mutant.line) if changed else []
-        items = [self._items[name] for name in names]
+        killers = self._killers[mutant.module, mutant.function]
+        items = [self._items[name] for name in sorted(names, key=lambda name: name not in killers)]
         for item, following in zip(items, [*items[1:], None], strict=False):
             limit = self._patience + 10 * self._reach.seconds[item.nodeid]
             signal.setitimer(signal.ITIMER_REAL, limit)
