@@ -1,4 +1,7 @@
-"""Builder images: rebuilt from a lock, offline, to the same digest at every center."""
+"""Builder images: built from a lock, offline, to the same digest at every center.
+
+Imports inputs, methods, engine, locators and `builders.core`.
+"""
 
 from builders.images.archive import BuiltImage
 from builders.images.catalogue import ImageCatalogue

@@ -1,4 +1,4 @@
-"""From a resolution and the vault to an image: offline, and to the same bytes anywhere."""
+"""Build an image from locked packages in the vault: offline, and to the same bytes everywhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from builders.inputs.vault import Vault
 
 _STEP = re.compile(r"(?:Unpacking|Setting up) ([a-z0-9][a-z0-9+.-]+)")
 _LAST_LINES = 12
-_NAMESPACE = (  # dies with us, even when we are killed
+_NAMESPACE = (  # it dies with this process, even if that is killed
     *("setpriv", "--pdeathsig", "KILL", "--"),
     *("unshare", "--net", "--mount", "--pid", "--ipc", "--uts"),
     *("--fork", "--kill-child", "--propagation", "private", "--"),
@@ -44,8 +45,8 @@ def build_image(
 ) -> BuiltImage:
     """Build the new file `tar` from packages that the vault holds; needs root.
 
-    Raises `InputUnavailableError` for a package that the vault lacks, `ImageUnavailableError` when
-    the packages do not install. Nothing is left in `workdir`, and no `tar` on failure.
+    Raises `InputUnavailableError` for a package that the vault lacks, `ImageUnavailableError` if
+    the packages cannot be installed. Nothing is left in `workdir`, and no `tar` after an error.
     """
     if os.geteuid() != 0:
         raise InfrastructureError(
@@ -63,7 +64,7 @@ def build_image(
             (debs / name).mkdir(parents=True)
             for index, package in enumerate(packages):
                 vault.stage(package.sha256, debs / name / f"{index:05d}.deb")
-        _assemble(root, debs, definition.user, resolution, progress)
+        _install(root, debs, definition.user, resolution, progress)
         _check_installed(root, resolution.every())
         try:
             partial.unlink(missing_ok=True)
@@ -72,16 +73,13 @@ def build_image(
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-    return BuiltImage(tar=tar, config=built.config, manifest=built.manifest, diff_id=built.diff_id)
+    return replace(built, tar=tar)
 
 
 def compare_with_lock(name: str, built: BuiltImage, lock: ImageLock) -> None:
-    """Compare an image with its lock; raises `ImageMismatchError`."""
-    if (built.config, built.manifest, built.diff_id) == (
-        lock.image.config,
-        lock.image.manifest,
-        lock.image.diff_id,
-    ):
+    """Compare the digests of an image with its lock; raises `ImageMismatchError`."""
+    got, expected = built.digests, lock.image
+    if got == expected:
         return
     here = tool_versions()
     other = [
@@ -90,11 +88,11 @@ def compare_with_lock(name: str, built: BuiltImage, lock: ImageLock) -> None:
         if here.get(tool) != version
     ]
     raise ImageMismatchError(
-        f"builder image {name} built from its lock is another one",
-        got=f"config sha256 {built.config}, layer sha256 {built.diff_id}",
-        expected=f"config sha256 {lock.image.config}, layer sha256 {lock.image.diff_id}",
-        todo=f"Tools that differ: {'; '.join(other) or 'none'}. Do not use this image before it is "
-        "known why",
+        f"builder image {name} is not the locked one after it was built",
+        got=f"config sha256 {got.config}, layer sha256 {got.diff_id}",
+        expected=f"config sha256 {expected.config}, layer sha256 {expected.diff_id}",
+        todo=f"Tools that differ: {'; '.join(other) or 'none'}. Do not use this image before the "
+        "reason is known",
     )
 
 
@@ -105,14 +103,14 @@ def _scratch(workdir: Path) -> Iterator[Path]:
     try:
         yield scratch
     finally:
-        for _ in range(20):  # a killed namespace may take a moment to let go
+        for _ in range(20):  # a killed namespace may use the folder for a moment
             shutil.rmtree(scratch, ignore_errors=True)
             if not scratch.exists():
                 break
             time.sleep(0.1)
 
 
-def _assemble(
+def _install(
     root: Path, debs: Path, user: str, resolution: Resolution, progress: FetchProgress
 ) -> None:
     script = debs.parent / "assemble.sh"
@@ -132,15 +130,17 @@ def _assemble(
         status = process.wait()
     if status:
         raise ImageUnavailableError(
-            "the locked packages do not install",
+            "the locked packages cannot be installed",
             got=f"exit code {status}: {' | '.join(line for line in last if line)[-800:]}",
             todo="Check the lock with `samebits image check`, or make a new one",
         )
 
 
 @contextmanager
-def _namespace(words: Sequence[str], epoch: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `words` in namespaces of their own, without network; kill what is left."""
+def _namespace(
+    command: Sequence[str], epoch: int, folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in namespaces of its own, without network; kill what is left of it."""
     environment = {
         "DEBCONF_NONINTERACTIVE_SEEN": "true",
         "DEBIAN_FRONTEND": "noninteractive",
@@ -153,7 +153,7 @@ def _namespace(words: Sequence[str], epoch: int, folder: Path) -> Iterator[subpr
     }
     try:
         process = subprocess.Popen(
-            [*_NAMESPACE, *words],
+            [*_NAMESPACE, *command],
             env=environment,
             cwd=folder,
             umask=0o022,
@@ -184,12 +184,11 @@ def _check_installed(root: Path, expected: Sequence[LockedPackage]) -> None:
             if entry.get("Status") == "install ok installed"
         }
     wanted = {(p.name, p.version, p.architecture) for p in expected}
-    if got == wanted:
-        return
-    first = min(got ^ wanted)
-    raise ImageMismatchError(
-        "the installed packages are not the locked ones",
-        got=f"{' '.join(first)} {'installed' if first in got else 'not installed'}",
-        expected=f"exactly the {len(wanted)} packages of the lock",
-        todo="A file of the lock is not the package that its line names",
-    )
+    if got != wanted:
+        first = min(got ^ wanted)
+        raise ImageMismatchError(
+            "the installed packages are not the locked ones",
+            got=f"{' '.join(first)} {'installed' if first in got else 'not installed'}",
+            expected=f"exactly the {len(wanted)} packages of the lock",
+            todo="A file of the lock is not the package that its line names",
+        )

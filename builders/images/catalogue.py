@@ -1,7 +1,7 @@
-"""The builder images of a folder: `<name>.yaml` is the definition, `<name>.lock.yaml` the lock.
+"""The builder images of a folder: `<name>.yaml` is a definition, `<name>.lock.yaml` its lock.
 
-Images that a center derives from those, for sources that need more packages, lie in a folder of its
-own, until somebody publishes them beside the others. Their names hold what they are made of.
+A center derives images from those for sources that need more packages. They lie in a folder of its
+own until they are published beside the others, and their names depend on what they contain.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builders.core.digest import Digest, canonical_json
@@ -18,9 +18,9 @@ from builders.images.archive import BuiltImage
 from builders.images.assemble import build_image, compare_with_lock
 from builders.images.definition import ImageDefinition, dump_definition, load_definition
 from builders.images.lock import (
-    ImageDigests,
     ImageLock,
     LockChange,
+    Resolution,
     dump_lock,
     load_lock,
     lock_changes,
@@ -36,7 +36,7 @@ _LOCK = ".lock.yaml"
 
 @dataclass(frozen=True, kw_only=True)
 class NewLock:
-    """A lock just made, what it changes from the one before (None: there was none), its image."""
+    """A new lock, its image, and the changes from the lock before (None: there was none)."""
 
     lock: ImageLock
     changes: Sequence[LockChange] | None
@@ -44,7 +44,7 @@ class NewLock:
 
 
 class ImageCatalogue:
-    """Definitions and locks in one folder, and what it takes to build them."""
+    """The definitions and locks in a folder, and what is needed to build their images."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class ImageCatalogue:
         *,
         derived: Path | None = None,
     ) -> None:
-        """Read `folder`; packages come through `vault` and `fetcher`; `states` resolve names.
+        """Read `folder`; fetch packages with `fetcher` into `vault`; resolve names in `states`.
 
-        Derived images are kept in the folder `derived`, and found there after those of `folder`.
+        Derived images are kept in the folder `derived`, which is searched after `folder`.
         """
         self._folder = folder
         self._derived = derived
@@ -84,12 +84,12 @@ class ImageCatalogue:
         return load_definition(folder / f"{name}.yaml")
 
     def has_lock(self, name: str) -> bool:
-        """Say whether a lock of that name is there."""
+        """Say whether an image of that name has a lock."""
         folder = self._folder_of(name)
         return folder is not None and (folder / f"{name}{_LOCK}").is_file()
 
     def lock(self, name: str) -> ImageLock:
-        """Read a lock; raises `UsageError` when it is missing or of an older definition."""
+        """Read a lock; raises `UsageError` if there is none, or one for an older definition."""
         definition = self.definition(name)
         path = (self._folder_of(name) or self._folder) / f"{name}{_LOCK}"
         if not path.is_file():
@@ -99,42 +99,44 @@ class ImageCatalogue:
         lock = load_lock(path)
         if lock.definition != definition.digest() or lock.suite != definition.suite:
             raise UsageError(
-                f"the lock of builder image {name} is not of its definition",
+                f"the lock of builder image {name} is not for its current definition",
                 got=f"definition sha256 {lock.definition} in the lock",
                 expected=definition.digest(),
-                todo=f"Run `samebits image lock --refresh {name}` and review what changes",
+                todo=f"Run `samebits image lock --refresh {name}` and review the changes",
             )
         return lock
 
     def lock_new(
         self, name: str, into: Path, progress: FetchProgress = no_progress, *, write: bool = True
     ) -> NewLock:
-        """Resolve, fetch and build `name` now, write its lock, and leave its tar in `into`.
+        """Resolve, fetch and build `name`, write its lock, and leave its tar in `into`.
 
-        With `write=False` the lock in the folder stays as it is, to look at the changes first.
+        With `write=False` the lock in the folder is not changed.
         """
         lock, image = self._lock(self.definition(name), into / f"{name}.tar", progress)
         path = self._folder / f"{name}{_LOCK}"
-        old = load_lock(path) if path.is_file() else None
+        changes = lock_changes(load_lock(path), lock) if path.is_file() else None
         if write:
             _replace(path, dump_lock(lock))
-        return NewLock(
-            lock=lock, changes=None if old is None else lock_changes(old, lock), image=image
-        )
+        return NewLock(lock=lock, changes=changes, image=image)
 
     def derived_name(self, base: str, packages: Iterable[str]) -> str:
-        """Return the name of `base` with further packages: it says which, and which `base`."""
+        """Return the name of `base` with further packages, which depends on both."""
         parts = {"base": self.lock(base).image.config.hex, "packages": sorted(set(packages))}
         return f"{base}-{Digest.of(canonical_json(parts)).hex[:8]}"
 
     def derive(
-        self, base: str, packages: Iterable[str], into: Path, progress: FetchProgress = no_progress
+        self,
+        base: str,
+        packages: Iterable[str],
+        into: Path,
+        progress: FetchProgress = no_progress,
     ) -> NewLock:
         """Define, lock and build `base` with further packages; its tar is left in `into`.
 
-        A package given as `name=version` takes the place of the one that `base` names. The packages
-        come from the suite of `base`, as it is now. Nothing is kept of an image that cannot be
-        built; raises as `lock_new` does.
+        A package given as `name=version` replaces the one that `base` names. Packages come from the
+        suite of `base` as it is now. Nothing is kept of an image that cannot be built; raises as
+        `lock_new` does.
         """
         if self._derived is None:
             raise UsageError("no folder is set for derived images", got=base)
@@ -151,10 +153,10 @@ class ImageCatalogue:
         return NewLock(lock=lock, changes=None, image=image)
 
     def publish(self, name: str) -> Path | None:
-        """Copy a derived image's definition and lock beside the others, unless it is there.
+        """Copy a derived image's definition and lock beside the others, if they are not there.
 
-        Returns the new definition's path, None when there was nothing to do. Raises `UsageError`
-        when the folder cannot be written.
+        Returns the new definition's path; None if there was nothing to do. Raises `UsageError` if
+        the folder cannot be written.
         """
         files = self.unpublished(name)
         if not files:
@@ -170,14 +172,36 @@ class ImageCatalogue:
         return self._folder / f"{name}.yaml"
 
     def unpublished(self, name: str) -> tuple[Path, ...]:
-        """Return definition and lock of a derived image that lies in `derived` alone; else none."""
+        """Return definition and lock of a derived image that was not published; else nothing."""
         folder = self._folder_of(name)
         if folder is None or folder != self._derived:
             return ()
         return tuple(folder / f"{name}{end}" for end in (".yaml", _LOCK))
 
+    def build(self, name: str, into: Path, progress: FetchProgress = no_progress) -> BuiltImage:
+        """Build the locked image as `<name>.tar` in the folder `into`.
+
+        Packages that the vault lacks are fetched. Raises `InputUnavailableError` for one that
+        cannot be fetched, `ImageMismatchError` if the image is not the locked one; no tar is left
+        then.
+        """
+        lock = self.lock(name)
+        into.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=into, prefix=".image-") as folder:
+            partial = Path(folder) / f"{name}.tar"
+            built = self._build(self.definition(name), lock, partial, progress)
+            compare_with_lock(name, built, lock)
+            return replace(built, tar=partial.replace(into / partial.name))
+
+    def check(self, name: str, progress: FetchProgress = no_progress) -> ImageLock:
+        """Build the locked image and delete it again; raises as `build` does."""
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._workdir, prefix="check-") as folder:
+            self.build(name, Path(folder), progress)
+        return self.lock(name)
+
     def _folder_of(self, name: str) -> Path | None:
-        """Return where a definition lies; None for an unknown name."""
+        """Return the folder of a definition; None for an unknown name."""
         if name in self.names():
             return self._folder
         if self._derived is not None and name in _names(self._derived):
@@ -188,42 +212,20 @@ class ImageCatalogue:
         self, definition: ImageDefinition, tar: Path, progress: FetchProgress
     ) -> tuple[ImageLock, BuiltImage]:
         resolution = resolve(definition, self._states)
-        fetch_missing(self._vault, self._fetcher, resolution.wants(), self._workdir, progress)
-        image = build_image(definition, resolution, self._vault, tar, self._workdir, progress)
-        digests = ImageDigests(config=image.config, manifest=image.manifest, diff_id=image.diff_id)
-        return ImageLock(**resolution.model_dump(by_alias=True), image=digests), image
+        image = self._build(definition, resolution, tar, progress)
+        return ImageLock(**resolution.model_dump(by_alias=True), image=image.digests), image
 
-    def build(self, name: str, into: Path, progress: FetchProgress = no_progress) -> BuiltImage:
-        """Build the locked image as `<name>.tar` in the folder `into`.
-
-        Only packages that the vault lacks are fetched. Raises `InputUnavailableError` for one that
-        nobody serves, `ImageMismatchError` when the image is not the locked one; no tar stays then.
-        """
-        lock = self.lock(name)
-        fetch_missing(self._vault, self._fetcher, lock.wants(), self._workdir, progress)
-        into.mkdir(parents=True, exist_ok=True)
-        target = into / f"{name}.tar"
-        with tempfile.TemporaryDirectory(dir=into, prefix=".image-") as folder:
-            built = build_image(
-                self.definition(name),
-                lock,
-                self._vault,
-                Path(folder) / target.name,
-                self._workdir,
-                progress,
-            )
-            compare_with_lock(name, built, lock)
-            built.tar.replace(target)
-        return BuiltImage(
-            tar=target, config=built.config, manifest=built.manifest, diff_id=built.diff_id
-        )
-
-    def check(self, name: str, progress: FetchProgress = no_progress) -> ImageLock:
-        """Build the locked image once more and throw it away; raises as `build` does."""
-        self._workdir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._workdir, prefix="check-") as folder:
-            self.build(name, Path(folder), progress)
-        return self.lock(name)
+    def _build(
+        self,
+        definition: ImageDefinition,
+        resolution: Resolution,
+        tar: Path,
+        progress: FetchProgress,
+    ) -> BuiltImage:
+        """Fetch what the vault lacks, and build an image as the new file `tar`."""
+        requests = resolution.fetch_requests()
+        fetch_missing(self._vault, self._fetcher, requests, self._workdir, progress)
+        return build_image(definition, resolution, self._vault, tar, self._workdir, progress)
 
 
 def _names(folder: Path) -> list[str]:
@@ -232,7 +234,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
+    """Write a file completely or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The definition of a builder image: what people write; the lock says what it became."""
+"""The definition of a builder image, which people write; its lock is made from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 from builders.core.digest import Digest, canonical_json
 from builders.core.model import FrozenModel, schema_text
 from builders.core.yamlfile import load_document, parse_model
+from builders.methods.base import VariableName
 
 USER_ID = 1000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -24,8 +25,7 @@ PackageName = Annotated[  # or `name=version`, for one that is not the newest
     ),
 ]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
-Value = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\n]*$")]
+ImageVariable = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00\n]*$")]
 
 
 class ImageDefinition(FrozenModel):
@@ -34,7 +34,7 @@ class ImageDefinition(FrozenModel):
     schema_: Annotated[Literal["samebits/image/v1"], Field(alias="schema")]
     suite: Suite
     packages: Annotated[tuple[PackageName, ...], Field(max_length=1000)] = ()
-    environment: dict[Variable, Value] = Field(default_factory=dict, max_length=64)
+    environment: dict[VariableName, ImageVariable] = Field(default_factory=dict, max_length=64)
     user: UserName = "builder"
 
     def variables(self) -> dict[str, str]:
@@ -42,7 +42,7 @@ class ImageDefinition(FrozenModel):
         return {"PATH": PATH, **dict(sorted(self.environment.items()))}
 
     def digest(self) -> Digest:
-        """Hash what the definition says; comments and the order of packages do not count."""
+        """Hash the definition; comments and the order of packages do not count."""
         value = self.model_dump(mode="json", by_alias=True)
         return Digest.of(canonical_json({**value, "packages": sorted(set(self.packages))}))
 
@@ -53,7 +53,7 @@ def load_definition(path: Path) -> ImageDefinition:
 
 
 def dump_definition(definition: ImageDefinition, comment: str) -> str:
-    """Return the text of a definition file: the same text for the same definition."""
+    """Return the text of a definition file, which depends on nothing else."""
     data = definition.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     data["packages"] = sorted(set(definition.packages))
     lines = textwrap.wrap(

@@ -1,8 +1,8 @@
-"""A folder as one canonical tar layer.
+"""Write a folder as one canonical tar layer.
 
-Entries are sorted by path, times are clamped to the epoch, owners are numbers, hard links point to
-the first path that sorts before them. What a running system or this machine's file system adds is
-left out: device nodes, sockets, extended attributes, and whatever is below /dev /proc /run /sys
+Entries are sorted by path, times are clamped to the epoch, owners are numeric, and hard links point
+to the first path in that order. What a running system or the file system of this machine adds is
+left out: device nodes, sockets, extended attributes, and everything below /dev /proc /run /sys
 /tmp.
 """
 
@@ -34,11 +34,11 @@ def write_layer(root: Path, out: BinaryIO, epoch: int) -> None:
                     tar.addfile(info, stream)
             else:
                 tar.addfile(info)
-            tar.getmembers().clear()  # they would all be kept in memory
+            tar.getmembers().clear()  # which would otherwise all be kept in memory
 
 
 def _names(root: bytes, below: bytes) -> Iterator[bytes]:
-    """Yield relative paths, a folder before what is in it, sorted as bytes."""
+    """Yield relative paths sorted as bytes, each folder before its content."""
     with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:

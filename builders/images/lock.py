@@ -1,7 +1,7 @@
 """The lock of a builder image: every package by digest, and the digests of the image itself.
 
-One package is one line, `name version architecture size sha256 path`, so that a changed lock reads
-well in review. Writing a lock that was read gives the same bytes.
+Each package is one line, `name version architecture size sha256 path`, so that changes of a lock
+are easy to review. A lock that is read and written again keeps its bytes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from builders.core.digest import Digest
-from builders.core.model import FrozenModel
+from builders.core.model import FrozenModel, duplicate
 from builders.core.yamlfile import load_document, parse_model
 from builders.images.definition import Suite
 from builders.locators.fetcher import FetchRequest, PoolLocator
 from builders.locators.locator import relative_path
 
 SCHEMA = "samebits/image-lock/v1"
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:-]*")
-_ARCHITECTURES = frozenset({"all", "amd64"})
+_LINE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9+.-]+) (?P<version>[A-Za-z0-9][A-Za-z0-9.+~:-]*) "
+    r"(?P<architecture>all|amd64) (?P<size>[1-9]\d{0,11}) (?P<sha256>\S*) (?P<path>\S*)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -43,24 +44,17 @@ class LockedPackage:
         """Read a line of a lock; raises ValueError."""
         words = line.split(" ")
         if len(words) != 6:
-            message = "expected `name version architecture size sha256 path`"
-            raise ValueError(message)
-        name, version, architecture, size, digest, path = words
-        if not (
-            _NAME.fullmatch(name)
-            and _VERSION.fullmatch(version)
-            and architecture in _ARCHITECTURES
-            and re.fullmatch(r"[1-9]\d{0,11}", size)
-        ):
-            message = f"not a package: {' '.join(words[:4])[:80]!r}"
-            raise ValueError(message)
+            raise ValueError("expected `name version architecture size sha256 path`")
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"not a package: {' '.join(words[:4])[:80]!r}")
         return cls(
-            name=name,
-            version=version,
-            architecture=architecture,
-            size=int(size),
-            sha256=Digest(digest),
-            path=relative_path(path),
+            name=match["name"],
+            version=match["version"],
+            architecture=match["architecture"],
+            size=int(match["size"]),
+            sha256=Digest(match["sha256"]),
+            path=relative_path(match["path"]),
         )
 
     def __str__(self) -> str:
@@ -69,21 +63,17 @@ class LockedPackage:
             f"{self.name} {self.version} {self.architecture} {self.size} {self.sha256} {self.path}"
         )
 
-    def want(self, suite: str) -> FetchRequest:
-        """Return what to ask a fetcher for."""
-        return FetchRequest(
-            locator=PoolLocator(suite=suite, path=self.path),
-            name=self.path.name,
-            sha256=self.sha256,
-        )
+    def fetch_request(self, suite: str) -> FetchRequest:
+        """Return the request for this package, as a file of the archive of `suite`."""
+        locator = PoolLocator(suite=suite, path=self.path)
+        return FetchRequest(locator=locator, name=self.path.name, sha256=self.sha256)
 
 
 def _package(value: object) -> LockedPackage:
     if isinstance(value, LockedPackage):
         return value
     if not isinstance(value, str):
-        message = "expected a package as one line of text"
-        raise ValueError(message)  # noqa: TRY004  # pydantic reports ValueError
+        raise ValueError("expected a package as one line of text")  # noqa: TRY004  # for pydantic
     return LockedPackage.parse(value)
 
 
@@ -91,7 +81,7 @@ PackageField = Annotated[Any, BeforeValidator(_package), PlainSerializer(str)]
 
 
 class ImageDigests(FrozenModel):
-    """The digests that an image built from the lock must have."""
+    """The digests of an image: its config, its manifest and its only layer."""
 
     config: Digest
     manifest: Digest
@@ -102,8 +92,9 @@ class Resolution(FrozenModel):
     """A definition at one point in time: enough to build the image, before its digests are known.
 
     `epoch` is the date of the suite's Release file in seconds since 1970 (UTC); no file of the
-    image is newer. `essential` is what is unpacked first, `packages` is the rest, both sorted.
-    `tools` are the versions that resolved and built it: not used to build, only to explain.
+    image is newer. `essential` are the packages that are unpacked first, `packages` the others,
+    both sorted. `tools` are the versions of the tools that resolved and built it; they only help to
+    explain a difference.
     """
 
     schema_: Annotated[Literal["samebits/image-lock/v1"], Field(alias="schema")]
@@ -115,21 +106,18 @@ class Resolution(FrozenModel):
     packages: Annotated[tuple[PackageField, ...], Field(max_length=10_000)]
 
     @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        names = [package.name for package in self.every()]
-        if len(set(names)) != len(names):
-            twice = min(name for name in names if names.count(name) > 1)
-            message = f"package {twice!r} is locked twice"
-            raise ValueError(message)
+    def _distinct(self) -> Self:
+        if twice := duplicate(package.name for package in self.every()):
+            raise ValueError(f"package {twice!r} is locked twice")
         return self
 
     def every(self) -> tuple[LockedPackage, ...]:
         """Return all packages, the essential ones first."""
         return self.essential + self.packages
 
-    def wants(self) -> list[FetchRequest]:
-        """Return what the vault must hold before the image can be built."""
-        return [package.want(self.suite) for package in self.every()]
+    def fetch_requests(self) -> list[FetchRequest]:
+        """Return the files that the vault must hold before the image can be built."""
+        return [package.fetch_request(self.suite) for package in self.every()]
 
 
 class ImageLock(Resolution):
@@ -140,7 +128,7 @@ class ImageLock(Resolution):
 
 @dataclass(frozen=True, kw_only=True)
 class LockChange:
-    """One difference between two locks; None where a side does not have it."""
+    """One difference between two locks; None on the side that does not have it."""
 
     what: str
     old: str | None
@@ -161,7 +149,7 @@ def load_lock(path: Path) -> ImageLock:
 
 
 def dump_lock(lock: ImageLock) -> str:
-    """Return the text of a lock file: the same text for the same lock."""
+    """Return the text of a lock file, which depends on nothing else."""
     data = lock.model_dump(mode="json", by_alias=True)
     head = {key: data[key] for key in ("schema", "definition", "suite", "epoch", "image", "tools")}
     rest = {key: list(data[key]) for key in ("essential", "packages")}
@@ -173,7 +161,7 @@ def dump_lock(lock: ImageLock) -> str:
 
 
 def lock_changes(old: ImageLock, new: ImageLock) -> list[LockChange]:
-    """Return what changes from `old` to `new`, packages by name; empty when nothing does."""
+    """Return the changes from `old` to `new`, packages by name; empty if there are none."""
     before = {p.name: p for p in old.every()}
     after = {p.name: p for p in new.every()}
     changes = []

@@ -1,4 +1,4 @@
-"""From the name of an image in a recipe to an image that the engine holds."""
+"""Make sure that the engine has the image that a recipe names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.engine import Engine
+from builders.images.archive import BuiltImage
 from builders.images.catalogue import ImageCatalogue
 from builders.inputs.fetching import FetchProgress, no_progress
 
@@ -16,16 +17,17 @@ _PINNED = "@sha256:"
 
 @dataclass(frozen=True, kw_only=True)
 class ProvidedImage:
-    """An image that can be run: the engine's id of it, and the digest that the claim holds."""
+    """An image that the engine has: its id there, and the digest that the claim contains."""
 
     reference: str
     config: Digest
 
 
 def claimed_digest(name: str, images: ImageCatalogue) -> Digest:
-    """Return what the claim says of an image: its locked config digest.
+    """Return the digest of an image for the claim: its locked config digest.
 
-    Of `name@sha256:...` it is the digest in the reference. Raises `UsageError` for an unknown name.
+    For `name@sha256:...` it is the digest in the reference. Raises `UsageError` for an unknown
+    name.
     """
     if _PINNED in name:
         return Digest(name.partition(_PINNED)[2])
@@ -39,7 +41,7 @@ def ensure_image(
     workdir: Path,
     progress: FetchProgress = no_progress,
 ) -> ProvidedImage:
-    """Make sure that the engine holds the image; build or pull it if it does not.
+    """Return an image of the engine, which is built or pulled if it is not there.
 
     Raises `ImageUnavailableError`, `ImageMismatchError`, `InputUnavailableError`.
     """
@@ -55,7 +57,12 @@ def ensure_image(
     with tempfile.TemporaryDirectory(dir=workdir, prefix="image-") as folder:
         built = images.build(name, Path(folder), progress)
         progress(0, 0, f"loading {name} into the engine")
-        reference = engine.load(
-            built.tar, ids=(locked.config, locked.manifest), layers=(locked.diff_id,)
-        )
-    return ProvidedImage(reference=reference, config=locked.config)
+        return load_image(built, engine)
+
+
+def load_image(image: BuiltImage, engine: Engine) -> ProvidedImage:
+    """Load a built image into the engine; raises as `Engine.load` does."""
+    digests = image.digests
+    ids = (digests.config, digests.manifest)
+    reference = engine.load(image.tar, ids=ids, layers=(digests.diff_id,))
+    return ProvidedImage(reference=reference, config=digests.config)

@@ -1,4 +1,4 @@
-"""From a definition to the full set of packages, through the private apt state."""
+"""Resolve a definition to its full set of packages, in the private apt state."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ESSENTIAL = "?essential"
 
 
 def resolve(definition: ImageDefinition, states: AptStates) -> Resolution:
-    """Ask apt what installing the packages into an empty system brings, from fresh lists.
+    """Return the packages and all that they depend on, for an empty system and fresh lists.
 
-    Raises `InputUnavailableError` when the suite has no such packages, `InfrastructureError` when
-    the lists cannot be fetched.
+    Raises `InputUnavailableError` if the suite has no such packages, `InfrastructureError` if the
+    lists cannot be fetched.
     """
     state = states.of(definition.suite)
     with state.locked():
@@ -51,9 +51,9 @@ def tool_versions() -> dict[str, str]:
     }
 
 
-def _locked(state: AptState, served: Sequence[AptFile]) -> list[LockedPackage]:
+def _locked(state: AptState, files: Sequence[AptFile]) -> list[LockedPackage]:
     found = []
-    for file in served:
+    for file in files:
         name, version, architecture = file.name.removesuffix(".deb").split("_")
         found.append(
             LockedPackage(
@@ -68,14 +68,14 @@ def _locked(state: AptState, served: Sequence[AptFile]) -> list[LockedPackage]:
     return sorted(found)
 
 
-def _version(words: list[str]) -> str:
+def _version(command: list[str]) -> str:
     try:
         shown = subprocess.run(
-            words, capture_output=True, text=True, timeout=60, check=True, env={"LC_ALL": "C"}
+            command, capture_output=True, text=True, timeout=60, check=True, env={"LC_ALL": "C"}
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise InfrastructureError(
-            f"the tool {words[0]} does not run",
+            f"the tool {command[0]} does not run",
             got=error,
             todo="Builder images are built on Debian, or on a system with apt, dpkg and util-linux",
         ) from error

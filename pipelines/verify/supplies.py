@@ -45,7 +45,7 @@ def supplies_of(
     build = loaded.recipe.build
     wants = [shipped_want(artefact, loaded.folder) for artefact in loaded.recipe.artefacts]
     for name in images_of(build):
-        wants += session.images.lock(name).wants()
+        wants += session.images.lock(name).fetch_requests()
     fetch_missing(session.vault, session.fetcher, wants, session.workdir, progress)
     inputs = collect_inputs(loaded, session.vault, session.fetcher, session.workdir, progress)
     return Supplies(

@@ -89,11 +89,7 @@ def test_two_builds_of_one_lock_are_one_file(
     finally:
         os.umask(old)
     first = bench.new.image
-    assert (again.config, again.manifest, again.diff_id) == (
-        first.config,
-        first.manifest,
-        first.diff_id,
-    )
+    assert again.digests == first.digests
     assert digest_file(again.tar) == digest_file(first.tar)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.tar"]
     bench.assert_nothing_left()
@@ -125,22 +121,22 @@ def test_the_tar_is_a_layout_and_an_archive_at_once(bench: Bench) -> None:
             if name.startswith("blobs/sha256/"):
                 assert hashlib.sha256(read(name)).hexdigest() == name.rpartition("/")[2]
         index = json.loads(read("index.json"))
-        manifest = json.loads(read(f"blobs/sha256/{image.manifest}"))
-        config = json.loads(read(f"blobs/sha256/{image.config}"))
+        manifest = json.loads(read(f"blobs/sha256/{image.digests.manifest}"))
+        config = json.loads(read(f"blobs/sha256/{image.digests.config}"))
         (archive,) = json.loads(read("manifest.json"))
         assert json.loads(read("oci-layout")) == {"imageLayoutVersion": "1.0.0"}
         assert {(m.uid, m.gid, m.mtime, m.mode) for m in tar} == {
             (0, 0, bench.new.lock.epoch, 0o644)
         }
-    assert index["manifests"][0]["digest"] == f"sha256:{image.manifest}"
-    assert manifest["config"]["digest"] == f"sha256:{image.config}"
-    assert [layer["digest"] for layer in manifest["layers"]] == [f"sha256:{image.diff_id}"]
-    assert config["rootfs"]["diff_ids"] == [f"sha256:{image.diff_id}"]
+    assert index["manifests"][0]["digest"] == f"sha256:{image.digests.manifest}"
+    assert manifest["config"]["digest"] == f"sha256:{image.digests.config}"
+    assert [layer["digest"] for layer in manifest["layers"]] == [f"sha256:{image.digests.diff_id}"]
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{image.digests.diff_id}"]
     assert config["config"]["User"] == "1000:1000"
     assert "GREETING=hello" in config["config"]["Env"]
     assert archive == {
-        "Config": f"blobs/sha256/{image.config}",
-        "Layers": [f"blobs/sha256/{image.diff_id}"],
+        "Config": f"blobs/sha256/{image.digests.config}",
+        "Layers": [f"blobs/sha256/{image.digests.diff_id}"],
         "RepoTags": None,
     }
     assert len(names) == 6
@@ -150,7 +146,7 @@ def test_nothing_of_this_machine_is_in_the_image(bench: Bench) -> None:
     image = bench.new.image
     own = str(bench.folder).encode()
     with tarfile.open(image.tar) as outer:
-        layer = outer.extractfile(f"blobs/sha256/{image.diff_id}")
+        layer = outer.extractfile(f"blobs/sha256/{image.digests.diff_id}")
         with tarfile.open(fileobj=layer) as tar:
             members = {m.name: m for m in tar}
             texts = {
@@ -213,7 +209,7 @@ def test_an_image_of_another_digest_is_a_mismatch(
 
     monkeypatch.setattr(catalogue, "build_image", built)
     assert bench.images.check("tiny") == bench.new.lock
-    config = bench.new.image.config
+    config = bench.new.image.digests.config
     images = bench.damaged(str(config), "cd" * 32)
     for attempt in (lambda: images.build("tiny", tmp_path), lambda: images.check("tiny")):
         with pytest.raises(ImageMismatchError, match=f"got config sha256 {config}"):
@@ -227,7 +223,7 @@ def test_packages_that_do_not_install_say_why_in_one_line(bench: Bench, tmp_path
     only = [p for p in bench.new.lock.essential if p.name in {"base-files", "libc6"}]
     resolution = Resolution.model_validate({**lock, "essential": only, "packages": []})
     definition = bench.images.definition("tiny")
-    with pytest.raises(ImageUnavailableError, match="do not install; got exit code") as caught:
+    with pytest.raises(ImageUnavailableError, match="cannot be installed; got exit code") as caught:
         build_image(definition, resolution, bench.vault, tmp_path / "x.tar", bench.work)
     assert "chroot" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -259,5 +255,5 @@ def test_what_the_vault_lacks_is_unavailable(bench: Bench, tmp_path: Path) -> No
     definition, lock = bench.images.definition("tiny"), bench.new.lock
     with pytest.raises(InputUnavailableError, match="the vault has no such input"):
         build_image(definition, lock, Vault(MemoryStore()), tmp_path / "x.tar", bench.work)
-    assert isinstance(bench.new.image.config, Digest)
+    assert isinstance(bench.new.image.digests.config, Digest)
     bench.assert_nothing_left()

@@ -9,7 +9,7 @@ from builders.core.errors import ImageMismatchError, RecipeError, UsageError
 from builders.images import BuiltImage, ImageCatalogue, ImageLock
 from builders.images.assemble import compare_with_lock
 from builders.images.definition import load_definition
-from builders.images.lock import dump_lock, load_lock, lock_changes
+from builders.images.lock import ImageDigests, dump_lock, load_lock, lock_changes
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
@@ -149,8 +149,9 @@ def test_the_changes_between_two_locks_are_listed(tmp_path: Path) -> None:
 def test_another_image_than_the_locked_one_is_refused(tmp_path: Path, field: str) -> None:
     lock = read(tmp_path, LOCK.replace("dpkg: 1.22.22", "dpkg: 0.1.2"))
     same = {name: Digest(HEX) for name in ("config", "manifest", "diff_id")}
-    compare_with_lock("x", BuiltImage(tar=tmp_path, **same), lock)
-    other = BuiltImage(tar=tmp_path, **{**same, field: Digest("cd" * 32)})
+    compare_with_lock("x", BuiltImage(tar=tmp_path, digests=ImageDigests(**same)), lock)
+    digests = ImageDigests(**{**same, field: Digest("cd" * 32)})
+    other = BuiltImage(tar=tmp_path, digests=digests)
     with pytest.raises(ImageMismatchError, match=r"dpkg \S+ here, 0\.1\.2 in the lock"):
         compare_with_lock("x", other, lock)
 
@@ -169,7 +170,7 @@ def test_images_are_known_by_their_definitions(tmp_path: Path) -> None:
 def test_a_lock_of_an_older_definition_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.lock.yaml", LOCK)
     definition = write(tmp_path / "a.yaml", DEFINITION)
-    with pytest.raises(UsageError, match="is not of its definition"):
+    with pytest.raises(UsageError, match="is not for its current definition"):
         images(tmp_path).lock("a")
     digest = load_definition(definition).digest()
     write(tmp_path / "a.lock.yaml", LOCK.replace(f"definition: {HEX}", f"definition: {digest}"))

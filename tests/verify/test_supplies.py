@@ -116,9 +116,9 @@ def test_a_fresh_vault_wants_for_nothing(ground: Ground) -> None:
         vault, AirGap(), [shipped_want(a, path.parent) for a in loaded.recipe.artefacts], work
     )
     for name in images_of(loaded.recipe.build):
-        fetch_missing(vault, AirGap(), ground.session.images.lock(name).wants(), work)
+        fetch_missing(vault, AirGap(), ground.session.images.lock(name).fetch_requests(), work)
     with pytest.raises(InputUnavailableError):
-        fetch_missing(vault, AirGap(), ground.session.images.lock("small").wants(), work)
+        fetch_missing(vault, AirGap(), ground.session.images.lock("small").fetch_requests(), work)
 
 
 def test_the_command_says_what_must_travel_beside_the_archive(ground: Ground) -> None:

@@ -92,7 +92,7 @@ def dated_tools(session: Session, image: str, added: Sequence[str]) -> tuple[Dat
     lock = session.images.lock(image)
     named = {*_TOOLS, *(word.partition("=")[0] for word in added)}
     found = [p for p in lock.every() if p.name in named or _is_compiler(p.name)]
-    wants = [package.want(lock.suite) for package in found]
+    wants = [package.fetch_request(lock.suite) for package in found]
     fetch_missing(session.vault, session.fetcher, wants, session.workdir)
     return tuple(tool for package in found for tool in _dated(session, package))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from builders.core.errors import ImageUnavailableError, InputUnavailableError
 from builders.images import ImageCatalogue
+from builders.images.provide import load_image
 from pipelines.infer.debian.builddepends import BuildDepends, Relation
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.source import BinaryPackage, PackageIndex
@@ -195,8 +196,5 @@ def image_with(base: str, packages: Sequence[str], session: Session, release: st
         workdir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=workdir, prefix="derive-") as folder:
             new = images.derive(base, packages, Path(folder), session.counter(release))
-            locked = new.lock.image
-            session.engine.load(
-                new.image.tar, ids=(locked.config, locked.manifest), layers=(locked.diff_id,)
-            )
+            load_image(new.image, session.engine)
     return name
