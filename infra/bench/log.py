@@ -17,13 +17,13 @@ from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError
 from infra.bench.show import spread
 from pipelines.evidence.signing import create_key
-from pipelines.log.checkpointsigner import LocalCheckpointSigner
-from pipelines.log.commit import MAX_LEAVES
-from pipelines.log.journal import Log, StatementEntry
+from pipelines.log.batch import MAX_LEAVES
+from pipelines.log.leaf import StatementEntry
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader
-from pipelines.log.signers import LogSigner
+from pipelines.log.signers import LocalCheckpointSigner, LogSigner
+from pipelines.log.writer import LogWriter
 from pipelines.storage.directory import DirectoryStore
 
 _ORIGIN = "samebits.example/centers/bench"
@@ -65,7 +65,7 @@ def measure(
         key = create_key(folder / "keys", "log")
         store = CountingStore(folder / "store")
         signer = LocalCheckpointSigner(LogSigner(_ORIGIN, key), folder / "log")
-        log = Log(store, origin=_ORIGIN, signer=signer, home=folder / "log")
+        log = LogWriter(store, origin=_ORIGIN, signer=signer, home=folder / "log")
         return {
             "leaves": leaves,
             **_built(log, store, leaves, progress),
@@ -78,7 +78,7 @@ def measure(
 
 
 def _built(
-    log: Log, store: CountingStore, leaves: int, progress: Callable[[int], None]
+    log: LogWriter, store: CountingStore, leaves: int, progress: Callable[[int], None]
 ) -> dict[str, Any]:
     seconds, objects, busy = [], [], []
     for start in range(0, leaves, MAX_LEAVES):
@@ -109,7 +109,7 @@ def _built(
 
 
 def _proved(
-    log: Log, store: CountingStore, key: NoteKey, leaves: int, proofs: int
+    log: LogWriter, store: CountingStore, key: NoteKey, leaves: int, proofs: int
 ) -> dict[str, Any]:
     """Prove leaves here and there; the first cold reader is somebody who has nothing yet."""
     where = random.Random(leaves)  # noqa: S311  # the same leaves each time
@@ -126,15 +126,18 @@ def _proved(
         proof.verify(leaf, origin=_ORIGIN, keys=[key])
         verified.append(time.perf_counter() - moment)
     cold = LogReader(store, origin=_ORIGIN, keys=[key])
-    cold.tiles.edge()
-    edge = cold.tiles.fetched
+    cold.tiles.frontier()
+    frontier = cold.tiles.fetched
     cold.inclusion(leaves // 3)
     return {
         "proofs": proofs,
         "tiles_max": max(tiles),
         "make_ms": _milliseconds(made),
         "verify_ms": _milliseconds(verified),
-        "tiles_of_a_stranger": {"right_edge_once": edge, "proof": cold.tiles.fetched - edge},
+        "tiles_of_a_stranger": {
+            "right_edge_once": frontier,
+            "proof": cold.tiles.fetched - frontier,
+        },
     }
 
 

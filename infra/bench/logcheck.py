@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.log.chain import Chains
+from pipelines.log.chain import ReleaseChains
 from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader
 from pipelines.storage.directory import DirectoryStore
@@ -24,9 +24,9 @@ def main(store: str, vkey: str, stop: str) -> None:
     reader = LogReader(DirectoryStore(Path(store)), origin=key.name, keys=[key])
     reader.checkpoint()
     before = _peak()
-    chains, gaps = Chains(), 0
+    chains, gaps = ReleaseChains(), 0
     start, busy = time.perf_counter(), time.process_time()
-    for index, found, facts in reader.facts(0, int(stop), tiles=True):
+    for index, found, facts in reader.fields(0, int(stop), tiles=True):
         if chains.follow(index, found, facts):
             gaps += 1
     figures = {

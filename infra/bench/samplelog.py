@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from builders.core.digest import Digest
 from pipelines.bundle.layout import LEAF, LOG, PROOF
-from pipelines.log.chain import Chains
+from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.log.leaf import Entry, read_facts
+from pipelines.log.leaf import Entry, read_fields
 from pipelines.log.merkle import inclusion_proof, leaf_hash, node_hash, tree_root
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.proof import LogProof
@@ -40,11 +40,11 @@ class Tree:
 
 def chained(entries: Iterable[Entry]) -> list[bytes]:
     """Return the leaves of a log with these entries and no others."""
-    chains, leaves = Chains(), list[bytes]()
+    chains, leaves = ReleaseChains(), list[bytes]()
     for index, entry in enumerate(entries):
         sequence, previous = chains.next(entry.release)
         data = entry.leaf(sequence, Digest(previous)).to_bytes()
-        chains.follow(index, leaf_hash(data), read_facts(data))
+        chains.follow(index, leaf_hash(data), read_fields(data))
         leaves.append(data)
     return leaves
 

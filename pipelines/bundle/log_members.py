@@ -15,13 +15,17 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.records import RunName
 from pipelines.evidence.signed import SUFFIX
 from pipelines.log.checkpoint import SignedCheckpoint
-from pipelines.log.cosigning import WitnessedLog, best, cosigned
+from pipelines.log.cosignatures import (
+    WitnessedLog,
+    checkpoints_with_leaf,
+    cosigned_checkpoints,
+)
 from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
-from pipelines.log.journal import Log
 from pipelines.log.leaf import StatementLeaf
 from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
 from pipelines.log.reader import LogReader, published
+from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy
 from pipelines.storage.store import Store
 
@@ -36,7 +40,7 @@ class ExportSource:
     origin: str
     """The origin of its log."""
     log_key: NoteKey
-    log: Log
+    log: LogWriter
     policy: bytes | None
     """The signed policy that it goes by, if it has one."""
     peers: tuple[Store, ...] = ()
@@ -75,7 +79,7 @@ def log_members(
     return found | _others(store, name, others) | _heartbeat(store, source, signed, now)
 
 
-def _range(log: Log, name: RunName, statements: Mapping[str, bytes]) -> tuple[int, int]:
+def _range(log: LogWriter, name: RunName, statements: Mapping[str, bytes]) -> tuple[int, int]:
     """Return the indexes of the first and the last leaf of a run."""
     places = {member: log.find(f"pae:{_digest(data)}") for member, data in statements.items()}
     if missing := sorted(member for member, index in places.items() if index is None):
@@ -123,7 +127,8 @@ def _checkpoint(store: Store, source: ExportSource, policy: Policy, last: int) -
             f"the log {source.origin} has no checkpoint",
             todo="`samebits log checkpoint` publishes one",
         )
-    for signed in best([newest, *cosigned(source.peers, known)], index=last):
+    found = [newest, *cosigned_checkpoints(source.peers, known)]
+    for signed in checkpoints_with_leaf(found, index=last):
         if policy.quorum.satisfied_by({witnesses[c.key] for c in signed.cosignatures}):
             return signed
     return newest

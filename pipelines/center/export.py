@@ -12,11 +12,11 @@ from pipelines.center.center import Center
 from pipelines.center.keys import log_key, public_keys
 from pipelines.center.local_policy import local_policy_file
 from pipelines.evidence.publickey import PublicKey
-from pipelines.log.journal import Log
+from pipelines.log.writer import LogWriter
 from pipelines.storage.opening import open_store
 
 
-def export_source(center: Center, log: Log) -> ExportSource:
+def export_source(center: Center, log: LogWriter) -> ExportSource:
     """Return `center`, whose log is `log`, as bundles need it; raises `KeyFileError`."""
     keys = public_keys(center)
     path = center.policy or local_policy_file(center.home)

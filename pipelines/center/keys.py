@@ -32,18 +32,7 @@ def public_keys(center: Center) -> dict[str, PublicKey]:
 
 def log_key(center: Center) -> NoteKey:
     """Return the key of the center's log; raises `KeyFileError` for a center without one."""
-    return note_key(center.origin, ED25519, _required(center, "log"))
-
-
-def note_key(name: str, algorithm: int, public: PublicKey) -> NoteKey:
-    """Return a public key as notes name it; raises `KeyFileError` unless it is Ed25519."""
-    if public.keytype != "ed25519":
-        raise KeyFileError(
-            "notes are signed with Ed25519",
-            got=f"a key of type {public.keytype}",
-            expected="ed25519",
-        )
-    return NoteKey(name=name, algorithm=algorithm, key=bytes.fromhex(public.value))
+    return NoteKey.of(center.origin, ED25519, _required(center, "log"))
 
 
 def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:

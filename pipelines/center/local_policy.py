@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipelines.center.center import LOCAL, Center
-from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.signing import load_key, load_or_create, read_public_file
 from pipelines.evidence.statements.statement import show_time
@@ -63,8 +62,8 @@ def _written(center: Center, expires: datetime) -> str:
     operator, region = center.operator or center.id, json.dumps(center.region)
     name, id_ = json.dumps(operator), json.dumps(center.id)
     origin = center.origin
-    log = _vkey(origin, ED25519, _public(center, "log"))
-    witness = _vkey(f"{origin}/witness", COSIGNATURE, _public(center, "witness"))
+    log = NoteKey.of(origin, ED25519, _public(center, "log"))
+    witness = NoteKey.of(f"{origin}/witness", COSIGNATURE, _public(center, "witness"))
     statements = json.dumps(_public(center, "statements").to_pem().decode())
     return f"""\
 # Who counts for the evidence of center {center.id}. After a change raise `version`, sign into a new
@@ -102,14 +101,3 @@ def _public(center: Center, use: str) -> PublicKey:
             return read_public_key(read_public_file(source.public))
     open_ = load_or_create if center.id == LOCAL else load_key
     return open_(center.key_folder, use).public
-
-
-def _vkey(name: str, algorithm: int, key: PublicKey) -> str:
-    if key.keytype != "ed25519":
-        raise KeyFileError(
-            "the keys of a log and a witness are Ed25519",
-            got=f"{key.keytype} for {name}",
-            expected="an Ed25519 key",
-            todo="Give the center another key for that use",
-        )
-    return str(NoteKey(name=name, algorithm=algorithm, key=bytes.fromhex(key.value)))

@@ -21,9 +21,9 @@ from pipelines.center.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.signed import SUFFIX, statement_of
-from pipelines.log.checkpointsigner import CheckpointSigner
-from pipelines.log.journal import Appended, CommitmentEntry, Log, StatementEntry
-from pipelines.log.leaf import own_key
+from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
+from pipelines.log.signers import CheckpointSigner
+from pipelines.log.writer import AppendResult, LogWriter
 from pipelines.storage.names import decode
 from pipelines.storage.store import Store
 
@@ -45,7 +45,7 @@ class Logbook:
         self._center = center
         self._store = store
         self._pending = home / "pending"
-        self.log = Log(log_store, origin=center.origin, signer=signer, home=home)
+        self.log = LogWriter(log_store, origin=center.origin, signer=signer, home=home)
 
     def commit(self, *, release: str, run: str, claim: Digest, seal: Digest) -> int:
         """Log the commitment of a run, and return its index; raises `LogError`, `StoreError`."""
@@ -67,7 +67,7 @@ class Logbook:
         finally:
             os.close(note)
 
-    def settle(self, *places: str) -> Appended | None:
+    def settle(self, *places: str) -> AppendResult | None:
         """Log all statements that are stored and not logged, those in `places` among them.
 
         None when there was nothing to do. A record that cannot be read is left written down, and

@@ -14,13 +14,13 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.signed import SUFFIX, statement_of
-from pipelines.log.cosigning import Collected, WitnessedLog, collect
-from pipelines.log.gaps import GapKind, StoredStatement, Wholeness, check_log
+from pipelines.log.completeness import GapKind, LogReport, StoredStatement, check_log
+from pipelines.log.cosignatures import CollectedCosignatures, WitnessedLog, collect
 from pipelines.log.heartbeats import newest_heartbeat
-from pipelines.log.journal import Log
 from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader
-from pipelines.log.witness import Seen, Witness
+from pipelines.log.witness import Witness, WitnessResult
+from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy, PolicyCenter, PolicyError
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
@@ -99,7 +99,9 @@ def own_witness(
     )
 
 
-def witness_peers(center: Center, policy: Policy, store: Store) -> Iterator[tuple[str, Seen]]:
+def witness_peers(
+    center: Center, policy: Policy, store: Store
+) -> Iterator[tuple[str, WitnessResult]]:
     """Look at the log of every peer; yields the peer's id and what came of it.
 
     Raises `PolicyError` for a peer that the policy does not know, `StoreError` for the own store.
@@ -107,10 +109,12 @@ def witness_peers(center: Center, policy: Policy, store: Store) -> Iterator[tupl
     witness = own_witness(center, store)
     for peer in center.peers:
         known = peer_log(policy, peer)
-        yield peer.id, witness.look(known.store, origin=known.origin, keys=[known.key])
+        yield peer.id, witness.cosign(known.store, origin=known.origin, keys=[known.key])
 
 
-def collect_cosignatures(center: Center, policy: Policy, log: Log) -> Collected | None:
+def collect_cosignatures(
+    center: Center, policy: Policy, log: LogWriter
+) -> CollectedCosignatures | None:
     """Join what the peers have cosigned to the published checkpoint; None when there is no log.
 
     A policy that does not name the center has no witnesses for it.
@@ -161,7 +165,7 @@ def check_whole(
     count: Callable[[int], None] = lambda _: None,
     *,
     wait: Callable[[float], None] = time.sleep,
-) -> Wholeness:
+) -> LogReport:
     """Read a whole log, and hold its store and newest heartbeat against it; raises `LogError`.
 
     A statement is stored before it is logged. So one that only the store has is looked for once
@@ -177,7 +181,7 @@ def check_whole(
     return found
 
 
-def _look(log: KnownLog, count: Callable[[int], None]) -> Wholeness:
+def _look(log: KnownLog, count: Callable[[int], None]) -> LogReport:
     beat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
     return check_log(
         log.reader(),

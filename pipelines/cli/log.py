@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.center.logs import KnownLog
-    from pipelines.log.gaps import Wholeness
-    from pipelines.log.witness import Seen
+    from pipelines.log.completeness import LogReport
+    from pipelines.log.witness import WitnessResult
     from pipelines.policy import Policy
     from pipelines.verify.session import Session
 
@@ -196,7 +196,7 @@ def _witness_alone(
     name: str | None,
     home: Path | None,
     out: str | None,
-) -> Iterator[tuple[str, Seen]]:
+) -> Iterator[tuple[str, WitnessResult]]:
     from datetime import UTC, datetime
 
     from builders.core.errors import UsageError
@@ -218,7 +218,7 @@ def _witness_alone(
         raise UsageError(
             "--log-key is no key of a log", got=error.got, expected=error.expected
         ) from error
-    looking = Witness(
+    witness = Witness(
         home=home,
         store=open_store(out or home / "cosigned"),
         private=load_key(key.parent, key.name.removesuffix(".key")),
@@ -226,7 +226,7 @@ def _witness_alone(
         clock=lambda: datetime.now(UTC),
     )
     for place in places:
-        yield place, looking.look(open_store(place), origin=known.name, keys=[known])
+        yield place, witness.cosign(open_store(place), origin=known.name, keys=[known])
 
 
 def _policy(session: Session) -> Policy:
@@ -244,7 +244,7 @@ def _known(session: Session, peer: str | None, policy: Policy) -> KnownLog:
     return peer_log(policy, find_peer(session.center, peer))
 
 
-def _show_check(known: KnownLog, found: Wholeness) -> None:
+def _show_check(known: KnownLog, found: LogReport) -> None:
     click.echo(
         f"{known.origin}: {found.leaves} leaves of {found.releases} releases, "
         f"{found.statements} statements in the store"
@@ -258,18 +258,18 @@ def _show_check(known: KnownLog, found: Wholeness) -> None:
         click.echo("  whole: nothing skipped, nothing missing, every seal before its look")
 
 
-def _show_seen(place: str, seen: Seen) -> None:
+def _show_seen(place: str, seen: WitnessResult) -> None:
     what = f"{seen.size} leaves" if seen.reason is None else seen.reason
-    click.echo(f"{seen.sight:<9} {place}  {seen.origin}: {what}")
+    click.echo(f"{seen.outcome:<9} {place}  {seen.origin}: {what}")
     if seen.record:
         click.echo(f"          {seen.record}")
 
 
-def _witness_exit(found: list[Seen]) -> int:
+def _witness_exit(found: list[WitnessResult]) -> int:
     from builders.core.errors import EXIT_NOT_CHECKED
-    from pipelines.log.witness import Sight
+    from pipelines.log.witness import WitnessOutcome
 
-    sights = {seen.sight for seen in found}
-    if Sight.REFUSED in sights:
+    sights = {seen.outcome for seen in found}
+    if WitnessOutcome.REFUSED in sights:
         return 1
-    return EXIT_NOT_CHECKED if Sight.SILENT in sights or not found else 0
+    return EXIT_NOT_CHECKED if WitnessOutcome.SILENT in sights or not found else 0

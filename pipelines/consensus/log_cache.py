@@ -16,8 +16,7 @@ from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
-from pipelines.log.leaf import Facts
-from pipelines.log.merkle import verify_consistency
+from pipelines.log.leaf import LeafFields
 from pipelines.log.notekey import NoteKey
 from pipelines.log.reader import LogReader
 
@@ -31,14 +30,14 @@ _OF_A_RUN = frozenset(
 )
 
 
-def pae_of(facts: Facts) -> bytes | None:
+def pae_of(facts: LeafFields) -> bytes | None:
     """Return the PAE digest of a statement's leaf; None for a commitment."""
     if not facts.identity.startswith(_PAE_PREFIX):
         return None
     return bytes.fromhex(facts.identity.removeprefix(_PAE_PREFIX))
 
 
-def is_of_a_run(facts: Facts) -> bool:
+def is_of_a_run(facts: LeafFields) -> bool:
     """Return whether a leaf is the result of a run: a comparison, or an attempt."""
     return facts.predicate_type in _OF_A_RUN
 
@@ -104,7 +103,7 @@ class LogCache:
 def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
     log = cached if cached and _continues(cached.checkpoint, reader) else CachedLog()
     new = bytearray()
-    for _, _, facts in reader.facts(len(log)):
+    for _, _, facts in reader.fields(len(log)):
         tag = _tag(facts.release) if is_of_a_run(facts) else bytes(_TAG)
         new += (pae_of(facts) or bytes(_PAE)) + tag
     log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
@@ -119,13 +118,7 @@ def _continues(old: Checkpoint | None, reader: LogReader) -> bool:
         return False
     new = reader.checkpoint().checkpoint
     try:
-        verify_consistency(
-            old_size=old.size,
-            old_root=old.root,
-            new_size=new.size,
-            new_root=new.root,
-            proof=reader.consistency(old.size),
-        )
+        old.verify_growth(new, reader.consistency(old.size))
     except LogError:
         return False
     return True

@@ -18,7 +18,8 @@ from pipelines.consensus.source import UnreachableError, short
 from pipelines.evidence.release import ReleaseName
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import own_key
-from pipelines.log.reader import LogReader, LogSource
+from pipelines.log.reader import LogReader
+from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
 
 
@@ -97,7 +98,7 @@ class LogIndex:
     def _select(self, reader: LogReader, own: str) -> _SelectedLeaves:
         found = _SelectedLeaves()
         selected = None if self._releases is None else self._releases | {own}
-        for index, _, facts in reader.facts():
+        for index, _, facts in reader.fields():
             pae = pae_of(facts)
             if pae is None or (selected is not None and facts.release not in selected):
                 continue

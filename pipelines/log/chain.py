@@ -1,6 +1,6 @@
 """The chain of each release: its leaves are numbered, and each statement names the leaf before it.
 
-So what is left out is a visible gap. Memory grows with the releases, not with the leaves.
+A leaf that is left out is therefore visible. Memory grows with the releases, not with the leaves.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.log.leaf import FIRST, Facts
+from pipelines.log.leaf import FIRST, LeafFields
 
 Link = tuple[int, str]
 """What the next leaf of a release has to say: its sequence number and, in hex, its previous."""
@@ -16,7 +16,7 @@ START: Link = (0, FIRST.hex)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
+class ChainBreak:
     """A leaf that does not follow the one before it of its release."""
 
     index: int
@@ -34,8 +34,8 @@ class Gap:
         )
 
 
-class Chains:
-    """Follows all releases of a log, leaf by leaf."""
+class ReleaseChains:
+    """The chains of all releases of a log, followed leaf by leaf."""
 
     def __init__(self, known: Callable[[str], Link | None] | None = None) -> None:
         """Start at the first leaf of a log, or where `known` gives the next link of a release."""
@@ -49,16 +49,18 @@ class Chains:
             link = (self._known(release) if self._known else None) or START
         return link
 
-    def follow(self, index: int, leaf_hash: bytes, facts: Facts) -> Gap | None:
+    def follow(self, index: int, leaf_hash: bytes, fields: LeafFields) -> ChainBreak | None:
         """Take in a leaf; returns what is wrong with its place, or None."""
-        sequence, previous = self.next(facts.release)
-        self._links[facts.release] = (facts.sequence + 1, leaf_hash.hex())
-        if facts.sequence != sequence:
-            return _gap(index, facts, "sequence", got=facts.sequence, expected=sequence)
-        if facts.previous is not None and facts.previous != previous:
-            return _gap(index, facts, "previous", got=facts.previous, expected=previous)
+        sequence, previous = self.next(fields.release)
+        self._links[fields.release] = (fields.sequence + 1, leaf_hash.hex())
+        if fields.sequence != sequence:
+            return _gap(index, fields, "sequence", got=fields.sequence, expected=sequence)
+        if fields.previous is not None and fields.previous != previous:
+            return _gap(index, fields, "previous", got=fields.previous, expected=previous)
         return None
 
 
-def _gap(index: int, facts: Facts, what: str, *, got: object, expected: object) -> Gap:
-    return Gap(index=index, release=facts.release, what=what, got=str(got), expected=str(expected))
+def _gap(index: int, fields: LeafFields, what: str, *, got: object, expected: object) -> ChainBreak:
+    return ChainBreak(
+        index=index, release=fields.release, what=what, got=str(got), expected=str(expected)
+    )

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.log.cosignature import split_cosignature
 from pipelines.log.errors import CheckpointError, NoteError
-from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE
+from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, verify_consistency
 from pipelines.log.note import Note, open_note
-from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
+from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey, split_cosignature
 from pipelines.log.text import check_control, decode_base64, decode_number, encode_base64, shown
 
 _WHAT = "the checkpoint"
@@ -73,6 +72,16 @@ class Checkpoint:
         """Return the text; `parse` gives an equal value, and this the same text."""
         lines = (self.origin, str(self.size), encode_base64(self.root), *self.extensions)
         return "".join(f"{line}\n" for line in lines)
+
+    def verify_growth(self, new: Checkpoint, proof: Sequence[bytes]) -> None:
+        """Check that the tree of `new` starts with all leaves of this one; raises `ProofError`."""
+        verify_consistency(
+            old_size=self.size,
+            old_root=self.root,
+            new_size=new.size,
+            new_root=new.root,
+            proof=proof,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

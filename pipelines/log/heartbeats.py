@@ -1,17 +1,16 @@
 """Heartbeats: a center says that it is alive, how long its log is, and which leaves are its newest.
 
-Records `public/heartbeats/<center>/<time>.dsse.json`, written once each. Who reads them takes the
-newest that the center's key has signed; whatever else lies there is passed over, and one from the
-future does not hide that a center has fallen silent.
+Each is a record `public/heartbeats/<center>/<time>.dsse.json`, written once. A reader takes the
+newest that the center's key has signed and skips everything else there. A heartbeat from the future
+is skipped too, so that it cannot hide that a center has fallen silent.
 """
 
 from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
@@ -29,13 +28,14 @@ from pipelines.evidence.statements.heartbeat import (
     heartbeat,
 )
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 SKEW = timedelta(hours=1)
 """How far the clock of a center may be ahead."""
 MAX_TRIES = 100
-"""Records that are looked at before the newest heartbeat is given up."""
+"""Records that are read before the search for the newest heartbeat is given up."""
 _MAX_BYTES = 6 << 20
 """Of all heads together: a statement takes 8 MiB."""
 _HEAD = 160
@@ -45,32 +45,12 @@ _NAME = re.compile(r"\d{8}T\d{6}Z" + re.escape(SUFFIX))
 _UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 
 
-class LogHead(Protocol):
-    """The newest leaf of a release key, as a log knows it."""
-
-    @property
-    def release(self) -> str:
-        """Return the release key."""
-
-    @property
-    def sequence(self) -> int:
-        """Return its number among the leaves of its release, from 0."""
-
-    @property
-    def hash(self) -> str:
-        """Return the leaf's hash, 64 hex digits."""
-
-    @property
-    def index(self) -> int:
-        """Return its place in the log, from 0."""
-
-
 def make_heartbeat(
     *,
     center: str,
     size: int,
     root: bytes,
-    heads: Iterable[LogHead],
+    heads: Collection[ReleaseHead],
     now: datetime,
     work: Work | None = None,
 ) -> HeartbeatStatement:
@@ -80,10 +60,9 @@ def make_heartbeat(
     they are too many, those that moved last are listed. `now` is UTC, `root` 32 bytes. Raises
     ValueError for heads that such a log cannot have.
     """
-    counted = _Counted(heads)
     listed: list[Head] = []
     total = 0
-    for head in heapq.nlargest(MAX_HEADS, counted, key=lambda head: head.index):
+    for head in heapq.nlargest(MAX_HEADS, heads, key=lambda head: head.index):
         total += _cost(head.release)
         if total > _MAX_BYTES:
             break
@@ -93,7 +72,7 @@ def make_heartbeat(
         center=center,
         log=Tree(size=size, root=Digest(root.hex())),
         heads=listed,
-        releases=counted.number,
+        releases=len(heads),
         now=now,
         work=work,
     )
@@ -113,8 +92,8 @@ def store_heartbeat(
 
 def heartbeat_key(statement: HeartbeatStatement) -> str:
     """Return the name of a heartbeat's record."""
-    told = statement.predicate
-    return f"{_folder(told.center)}{told.beat_on:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    heartbeat = statement.predicate
+    return f"{_folder(heartbeat.center)}{heartbeat.beat_on:%Y%m%dT%H%M%SZ}{SUFFIX}"
 
 
 def newest_heartbeat(
@@ -122,7 +101,7 @@ def newest_heartbeat(
 ) -> HeartbeatStatement | None:
     """Return the newest heartbeat of a center that one of `keys` has signed; None without one.
 
-    Of those that lie there the newest `MAX_TRIES` are looked at. Raises `StoreError` when the store
+    At most the newest `MAX_TRIES` records are read. Raises `StoreError` when the store
     cannot be read.
     """
     folder = _folder(center)
@@ -139,19 +118,6 @@ def newest_heartbeat(
         if isinstance(statement, HeartbeatStatement) and heartbeat_key(statement) == folder + name:
             return statement
     return None
-
-
-class _Counted:
-    """Hands on what it is given, and counts it."""
-
-    def __init__(self, heads: Iterable[LogHead]) -> None:
-        self._heads = heads
-        self.number = 0
-
-    def __iter__(self) -> Iterator[LogHead]:
-        for head in self._heads:
-            self.number += 1
-            yield head
 
 
 def _cost(release: str) -> int:

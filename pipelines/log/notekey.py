@@ -1,8 +1,12 @@
 """The keys of notes (C2SP signed-note): a name, an algorithm, 32 bytes of Ed25519.
 
 Two algorithms are known: plain Ed25519 signatures (0x01), as logs make them, and timestamped
-cosignatures (0x04), as witnesses do. The key id commits to name and algorithm, so that one key used
-both ways has two ids.
+cosignatures (0x04, C2SP tlog-cosignature, cosignature/v1), as witnesses do. The key id commits to
+name and algorithm, so that one key used both ways has two ids.
+
+A cosignature says: at that time, this was the largest consistent tree of that log that I have seen.
+The signed message is a header, the time, and the whole text of the checkpoint; the signature in the
+note is the time as eight bytes and 64 bytes of Ed25519.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
+from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, ed25519_key
-from pipelines.log.cosignature import cosigned_message, split_cosignature
 from pipelines.log.errors import NoteError
 from pipelines.log.text import check_control, decode_base64, encode_base64, shown
 
@@ -21,7 +25,10 @@ COSIGNATURE = 0x04
 ID_SIZE = 4
 MAX_NAME = 512
 """Bytes of a key's name; the C2SP texts set no limit."""
+MAX_TIME = (1 << 63) - 1
 _KEY_SIZE = 32
+_TIME_SIZE = 8
+_COSIGNATURE_SIZE = _TIME_SIZE + 64
 _USES = {ED25519: "a log's key", COSIGNATURE: "a witness's key"}
 _WHAT = "a verifier key"
 
@@ -81,6 +88,18 @@ class NoteKey:
             )
         return key
 
+    @classmethod
+    def of(cls, name: str, algorithm: int, public: PublicKey) -> NoteKey:
+        """Return a public key under a name; raises `KeyFileError` unless it is Ed25519."""
+        if public.keytype != "ed25519":
+            raise KeyFileError(
+                "notes are signed with Ed25519",
+                got=f"a key of type {public.keytype}",
+                expected="ed25519",
+                todo="Make a key for this use with `samebits center init`",
+            )
+        return cls(name=name, algorithm=algorithm, key=bytes.fromhex(public.value))
+
     def __str__(self) -> str:
         """Return the vkey."""
         return f"{self.name}+{self.id.hex()}+{encode_base64(self._material)}"
@@ -131,4 +150,43 @@ def check_name(name: str) -> None:
             f"{what} cannot stand in a note",
             got=shown(name),
             expected="text without spaces and plus signs",
+        )
+
+
+def cosigned_message(text: bytes, time: int) -> bytes:
+    """Return what is signed for a checkpoint's text at `time`, in seconds since 1970 UTC."""
+    _check_time(time)
+    return b"cosignature/v1\ntime %d\n%b" % (time, text)
+
+
+def pack_cosignature(time: int, signature: bytes) -> bytes:
+    """Return a cosignature as it stands in a note, after the key id."""
+    _check_time(time)
+    return _checked(time.to_bytes(_TIME_SIZE, "big") + signature)
+
+
+def split_cosignature(data: bytes) -> tuple[int, bytes]:
+    """Return the time and the signature of a cosignature; raises `NoteError`."""
+    data = _checked(data)
+    time = int.from_bytes(data[:_TIME_SIZE], "big")
+    _check_time(time)
+    return time, data[_TIME_SIZE:]
+
+
+def _checked(data: bytes) -> bytes:
+    if len(data) != _COSIGNATURE_SIZE:
+        raise NoteError(
+            "a cosignature has another length",
+            got=f"{len(data)} bytes",
+            expected=f"{_COSIGNATURE_SIZE} bytes",
+        )
+    return data
+
+
+def _check_time(time: int) -> None:
+    if not 0 <= time <= MAX_TIME:
+        raise NoteError(
+            "a cosignature has a time that does not exist",
+            got=time,
+            expected=f"0 to {MAX_TIME} seconds since 1970",
         )

@@ -1,6 +1,6 @@
-"""Reading a log of any center: nothing is handed out that its signed checkpoint does not cover.
+"""Reading the log of any center: nothing is returned that its signed checkpoint does not cover.
 
-One reader looks at one checkpoint; memory does not grow with the log.
+A reader reads the tree of one checkpoint; memory does not grow with the log.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ from functools import cached_property
 
 from builders.core.errors import NotFoundError
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
-from pipelines.log.edge import Edge
 from pipelines.log.errors import LogError
-from pipelines.log.leaf import Facts, Leaf, read_facts, read_leaf
+from pipelines.log.leaf import Leaf, LeafFields, read_fields, read_leaf
 from pipelines.log.merkle import consistency_proof, inclusion_proof, tree_root
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.notekey import NoteKey
-from pipelines.log.tilereader import LogSource, TileReader
-from pipelines.log.tiles import CHECKPOINT, WIDTH
+from pipelines.log.tile_reader import LogSource, TileReader
+from pipelines.log.tiles import CHECKPOINT, WIDTH, Frontier
 from pipelines.storage.store import TooLargeError
-
-__all__ = ["LogReader", "LogSource", "published"]
 
 
 def published(
@@ -54,24 +51,21 @@ class LogReader:
         *,
         origin: str,
         keys: Sequence[NoteKey],
-        witnesses: Sequence[NoteKey] = (),
         checkpoint: SignedCheckpoint | None = None,
-        edge: Edge | None = None,
+        frontier: Frontier | None = None,
     ) -> None:
-        """Look at `checkpoint`, already opened, or at the newest one when something is asked.
+        """Read the tree of `checkpoint`, already opened, or else of the newest one when needed.
 
-        Cosignatures of `witnesses` are verified and handed on. `edge` is believed when it gives
-        the checkpoint's root; it saves reading the partial tiles.
+        `frontier` is used where it gives the checkpoint's root; it saves reading the partial tiles.
         """
         self._source = source
         self._origin = origin
         self._keys = keys
-        self._witnesses = witnesses
         self._given = checkpoint
-        self._edge = edge
+        self._frontier = frontier
 
     def checkpoint(self) -> SignedCheckpoint:
-        """Return the checkpoint that this reader looks at; raises `LogError` when there is none."""
+        """Return the checkpoint of this reader; raises `LogError` when the log has none."""
         return self._signed
 
     @property
@@ -82,7 +76,7 @@ class LogReader:
     @cached_property
     def tiles(self) -> TileReader:
         """The tree itself."""
-        return TileReader(self._source, self._signed.checkpoint, edge=self._edge)
+        return TileReader(self._source, self._signed.checkpoint, frontier=self._frontier)
 
     def entries(
         self, start: int = 0, stop: int | None = None, *, tiles: bool = False
@@ -100,13 +94,13 @@ class LogReader:
             yield position, leaves[skip:end], hashes[skip:end]
             position = index * WIDTH + end
 
-    def facts(
+    def fields(
         self, start: int = 0, stop: int | None = None, *, tiles: bool = False
-    ) -> Iterator[tuple[int, bytes, Facts]]:
-        """Yield index, leaf hash and facts of the leaves from `start` to before `stop`."""
+    ) -> Iterator[tuple[int, bytes, LeafFields]]:
+        """Yield index, leaf hash and fields of the leaves from `start` to before `stop`."""
         for first, leaves, hashes in self.entries(start, stop, tiles=tiles):
             for index, (leaf, found) in enumerate(zip(leaves, hashes, strict=True), first):
-                yield index, found, read_facts(leaf)
+                yield index, found, read_fields(leaf)
 
     def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Leaf]]:
         """Yield index and leaf from `start` to before `stop`, by default to the end."""
@@ -134,9 +128,7 @@ class LogReader:
 
     @cached_property
     def _signed(self) -> SignedCheckpoint:
-        found = self._given or published(
-            self._source, origin=self._origin, keys=self._keys, witnesses=self._witnesses
-        )
+        found = self._given or published(self._source, origin=self._origin, keys=self._keys)
         if found is None:
             raise LogError(
                 f"there is no log {self._origin}",

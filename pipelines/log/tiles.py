@@ -2,7 +2,7 @@
 
 A hash tile holds up to 256 consecutive hashes of subtrees of 256**level leaves each; an entry
 bundle holds up to 256 leaves. Full ones never change; a partial one is an object of its own for
-every width that a checkpoint asked for.
+every width that a checkpoint asked for. The partial tiles of a tree are its frontier.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from pipelines.log.errors import LogError
-from pipelines.log.merkle import HASH_SIZE
+from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
 
 PREFIX = "public/log/"
 CHECKPOINT = f"{PREFIX}checkpoint"
@@ -37,7 +37,7 @@ class Tile:
         """Its name in a store."""
         level = "entries" if self.level is None else str(self.level)
         partial = "" if self.width == WIDTH else f".p/{self.width}"
-        return f"{PREFIX}tile/{level}/{spelled(self.index)}{partial}"
+        return f"{PREFIX}tile/{level}/{index_path(self.index)}{partial}"
 
     @property
     def limit(self) -> int:
@@ -55,7 +55,7 @@ def checkpoint_key(size: int) -> str:
     return f"{PREFIX}checkpoints/{size}"
 
 
-def spelled(index: int) -> str:
+def index_path(index: int) -> str:
     """Return a tile's index as path elements of three digits: 1234067 is `x001/x234/067`."""
     digits = f"{index:03d}"
     digits = digits.zfill(-(-len(digits) // 3) * 3)
@@ -83,7 +83,7 @@ def tile_at(level: int | None, index: int, size: int) -> Tile:
     return Tile(level=level, index=index, width=width)
 
 
-def grown(level: int | None, old: int, new: int) -> Iterator[Tile]:
+def new_tiles(level: int | None, old: int, new: int) -> Iterator[Tile]:
     """Yield the tiles of one level that a log needs anew when it grows from `old` to `new`."""
     before, after = count_at(level or 0, old), count_at(level or 0, new)
     if after > before:
@@ -126,3 +126,65 @@ def subtree_root(hashes: Sequence[bytes]) -> bytes:
             hasher(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)
         ]
     return row[0]
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """The partial tiles of the tree of `size` leaves: all that a log needs to grow.
+
+    `rows` has the hashes of the partial tile at each tile level, at most 255 of them. They give the
+    root of the tree without any other.
+    """
+
+    size: int = 0
+    rows: tuple[tuple[bytes, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for level, row in enumerate(self.rows):
+            if len(row) != count_at(level, self.size) % WIDTH:
+                message = f"{len(row)} hashes at level {level} of {self.size} leaves"
+                raise ValueError(message)
+        if count_at(len(self.rows), self.size):
+            message = f"{len(self.rows)} levels of {self.size} leaves"
+            raise ValueError(message)
+
+    def root(self) -> bytes:
+        """Return the root of the tree."""
+        found: bytes | None = None
+        for row in self.rows:  # from the bottom: what is on the right is the lowest
+            for part in reversed(_complete(row)):
+                found = part if found is None else node_hash(part, found)
+        return EMPTY_ROOT if found is None else found
+
+    def grown(self, hashes: Sequence[bytes]) -> tuple[Frontier, list[tuple[Tile, bytes]]]:
+        """Return the frontier after these leaf hashes, and the tiles that are new in that tree.
+
+        Full tiles come once, partial ones with the width they have now; lower levels come first.
+        """
+        size, tiles = self.size + len(hashes), list[tuple[Tile, bytes]]()
+        rows, new, level = list(self.rows), list(hashes), 0
+        while new:
+            if level == len(rows):
+                rows.append(())
+            row, new = [*rows[level], *new], []
+            index = count_at(level, self.size) // WIDTH
+            while len(row) >= WIDTH:
+                full, row = row[:WIDTH], row[WIDTH:]
+                tiles.append((Tile(level=level, index=index, width=WIDTH), b"".join(full)))
+                new.append(subtree_root(full))
+                index += 1
+            if row:
+                tiles.append((Tile(level=level, index=index, width=len(row)), b"".join(row)))
+            rows[level] = tuple(row)
+            level += 1
+        return Frontier(size, tuple(rows)), tiles
+
+
+def _complete(row: Sequence[bytes]) -> list[bytes]:
+    """Return the hashes of the largest complete subtrees over a row, from left to right."""
+    parts, start = [], 0
+    while start < len(row):
+        width = 1 << ((len(row) - start).bit_length() - 1)
+        parts.append(subtree_root(row[start : start + width]))
+        start += width
+    return parts

@@ -1,9 +1,9 @@
-"""A witness: reads the logs of others, and puts its name only to what grew from what it saw.
+"""A witness: reads the logs of others, and cosigns only what grew from what it accepted before.
 
-It remembers the newest checkpoint of each log that it accepted, on disk, before its cosignature can
-be read by anybody; a log that was ever shown longer, or otherwise, is refused, and the refusal is
-signed and kept beside the cosignatures. The protocol by pull needs nothing of the log but its
-public files; what is written is C2SP tlog-cosignature.
+It remembers the newest checkpoint that it accepted of each log, on disk, before anybody can read
+its cosignature. A log that is shorter than that, or contradicts it, is refused; the refusal is
+signed and kept beside the cosignatures. Witnessing by pull needs nothing of a log but its public
+files; what is written is C2SP tlog-cosignature.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from pipelines.evidence.statements.refusal import (
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError, ProofError
 from pipelines.log.fork import ForkProof
-from pipelines.log.merkle import verify_consistency
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
-from pipelines.log.reader import LogReader, LogSource
+from pipelines.log.reader import LogReader
 from pipelines.log.signers import WitnessSigner
+from pipelines.log.tile_reader import LogSource
 from pipelines.log.tiles import CHECKPOINT, PREFIX
 from pipelines.storage import files as durable
 from pipelines.storage.store import Store
 
 
-class Sight(StrEnum):
-    """What came of looking at a log."""
+class WitnessOutcome(StrEnum):
+    """What a witness did about a log."""
 
     COSIGNED = "cosigned"
     SILENT = "silent"
@@ -47,11 +47,11 @@ class Sight(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What came of looking at one log, and where the record of it is."""
+class WitnessResult:
+    """What a witness did about one log, and where the record of it is."""
 
     origin: str
-    sight: Sight
+    outcome: WitnessOutcome
     size: int | None = None
     reason: str | None = None
     complaint: Complaint | None = None
@@ -62,7 +62,7 @@ class Seen:
         """Return it for `--json`."""
         return {
             "origin": self.origin,
-            "sight": str(self.sight),
+            "sight": str(self.outcome),
             "size": self.size,
             "reason": self.reason,
             "complaint": None if self.complaint is None else str(self.complaint),
@@ -76,7 +76,7 @@ def origin_folder(origin: str) -> str:
 
 
 class Witness:
-    """Looks at logs, remembers below `home`, and writes into its own `store`."""
+    """Cosigns logs; remembers below `home`, and writes into its own `store`."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Witness:
         """The key under which others verify its cosignatures."""
         return self._signer.key
 
-    def look(self, source: LogSource, *, origin: str, keys: Sequence[NoteKey]) -> Seen:
+    def cosign(self, source: LogSource, *, origin: str, keys: Sequence[NoteKey]) -> WitnessResult:
         """Read a log's checkpoint and cosign it, or refuse; raises `StoreError` for the own store.
 
         A log that cannot be reached is silent, which is no refusal. Raises `InfrastructureError`
@@ -108,88 +108,55 @@ class Witness:
         try:
             data = source.get(CHECKPOINT, MAX_NOTE)
         except (StoreError, NotFoundError) as error:
-            return Seen(origin=origin, sight=Sight.SILENT, reason=str(error))
+            return WitnessResult(origin=origin, outcome=WitnessOutcome.SILENT, reason=str(error))
         with durable.held(self._path(origin).with_suffix(".lock")):
-            return self._judge(source, origin, keys, data)
+            before = self._remembered(origin)
+            try:
+                new = _checked(source, origin, keys, data, before)
+            except (StoreError, NotFoundError) as error:
+                silent = WitnessOutcome.SILENT
+                return WitnessResult(origin=origin, outcome=silent, reason=str(error))
+            except _RefusedError as refused:
+                return self._refuse(origin, data, before, refused)
+            self._remember(origin, new)
+            return self._write_cosignature(origin, new)
 
-    def _judge(self, source: LogSource, origin: str, keys: Sequence[NoteKey], data: bytes) -> Seen:
-        before = self._remembered(origin)
-        try:
-            new = open_checkpoint(data, origin=origin, keys=keys)
-        except LogError as error:
-            return self._refuse(origin, data, before, Complaint.UNSIGNED, str(error))
-        if before is not None and (complaint := _complaint(before.checkpoint, new.checkpoint)):
-            if complaint is Complaint.FORKED:
-                self._keep_fork(origin, before, data)
-            reason = f"{_shown(before.checkpoint)} before, {_shown(new.checkpoint)} now"
-            return self._refuse(origin, data, before, complaint, reason)
-        try:
-            self._check_growth(source, origin, keys, before, new)
-        except (StoreError, NotFoundError) as error:
-            return Seen(origin=origin, sight=Sight.SILENT, reason=str(error))
-        except ProofError as error:
-            return self._refuse(origin, data, before, Complaint.INCONSISTENT, str(error))
-        except LogError as error:
-            return self._refuse(origin, data, before, Complaint.ALTERED, str(error))
-        self._remember(origin, new)
-        return self._cosign(origin, new)
-
-    def _check_growth(
-        self,
-        source: LogSource,
-        origin: str,
-        keys: Sequence[NoteKey],
-        before: SignedCheckpoint | None,
-        new: SignedCheckpoint,
-    ) -> None:
-        """Require that the new tree holds the one before."""
-        if before is None or before.checkpoint.size in {0, new.checkpoint.size}:
-            return
-        reader = LogReader(source, origin=origin, keys=keys, checkpoint=new)
-        old = before.checkpoint
-        verify_consistency(
-            old_size=old.size,
-            old_root=old.root,
-            new_size=new.checkpoint.size,
-            new_root=new.checkpoint.root,
-            proof=reader.consistency(old.size),
-        )
-
-    def _cosign(self, origin: str, new: SignedCheckpoint) -> Seen:
+    def _write_cosignature(self, origin: str, new: SignedCheckpoint) -> WitnessResult:
         note = new.note.signed_by(self._signer)
         size = new.checkpoint.size
         key = f"{origin_folder(origin)}{size:020d}-{int(self._clock().timestamp())}"
-        if not self._store.has(key):  # a second look within one second says nothing new
+        if not self._store.has(key):  # a second cosignature within one second says nothing new
             self._store.put_record(key, note.to_bytes())
-        return Seen(origin=origin, sight=Sight.COSIGNED, size=size, record=key)
+        return WitnessResult(origin=origin, outcome=WitnessOutcome.COSIGNED, size=size, record=key)
 
     def _refuse(
-        self,
-        origin: str,
-        data: bytes,
-        before: SignedCheckpoint | None,
-        complaint: Complaint,
-        reason: str,
-    ) -> Seen:
+        self, origin: str, data: bytes, before: SignedCheckpoint | None, refused: _RefusedError
+    ) -> WitnessResult:
         """Sign and keep the refusal; the same refusal of the same note is kept once."""
-        key = f"{origin_folder(origin)}refused/{complaint}-{Digest.of(data)}.dsse.json"
+        if before is not None and refused.complaint is Complaint.FORKED:
+            self._keep_fork(origin, before, data)
+        key = f"{origin_folder(origin)}refused/{refused.complaint}-{Digest.of(data)}.dsse.json"
         if not self._store.has(key):
             refusal = Refusal(
                 witness=self.key.name,
                 origin=origin,
-                complaint=complaint,
-                reason=reason[:MAX_REASON],
-                before=None if before is None else _as_shown(before),
+                complaint=refused.complaint,
+                reason=refused.reason[:MAX_REASON],
+                before=None if before is None else _shown(before),
                 refused_on=self._clock(),
             )
             statement = RefusalStatement.of(refusal, checkpoint=Digest.of(data))
             self._store.put_record(key, sign(statement.to_bytes(), self._private).to_bytes())
-        return Seen(
-            origin=origin, sight=Sight.REFUSED, reason=reason, complaint=complaint, record=key
+        return WitnessResult(
+            origin=origin,
+            outcome=WitnessOutcome.REFUSED,
+            reason=refused.reason,
+            complaint=refused.complaint,
+            record=key,
         )
 
     def _keep_fork(self, origin: str, before: SignedCheckpoint, data: bytes) -> None:
-        """Keep both checkpoints of one size: whoever has the log's key can verify them."""
+        """Keep both checkpoints of one size: anybody with the log's key can verify them."""
         proof = ForkProof(first=before.note.to_bytes(), second=data).to_bytes()
         key = f"{origin_folder(origin)}fork/{before.checkpoint.size:020d}-{Digest.of(proof)}.json"
         self._store.put_record(key, proof)
@@ -218,23 +185,56 @@ class Witness:
         return self._home / f"{Digest.of(origin.encode())}.note"
 
 
-def _complaint(before: Checkpoint, new: Checkpoint) -> Complaint | None:
-    """Say what sizes and roots alone tell against a log."""
-    if new.size < before.size:
-        return Complaint.SHORTENED
-    if new.size == before.size and new.root != before.root:
-        return Complaint.FORKED
-    return None
+class _RefusedError(Exception):
+    """The witness does not cosign a checkpoint."""
+
+    def __init__(self, complaint: Complaint, reason: str) -> None:
+        self.complaint, self.reason = complaint, reason
+        super().__init__(reason)
 
 
-def _as_shown(signed: SignedCheckpoint) -> Shown:
-    checkpoint = signed.checkpoint
+def _checked(
+    source: LogSource,
+    origin: str,
+    keys: Sequence[NoteKey],
+    data: bytes,
+    before: SignedCheckpoint | None,
+) -> SignedCheckpoint:
+    """Return the checkpoint in `data` if its log has signed it and it continues `before`.
+
+    Raises `_RefusedError`, `StoreError`, `NotFoundError`.
+    """
+    try:
+        signed = open_checkpoint(data, origin=origin, keys=keys)
+    except LogError as error:
+        raise _RefusedError(Complaint.UNSIGNED, str(error)) from error
+    if before is None:
+        return signed
+    old, new = before.checkpoint, signed.checkpoint
+    sizes = f"{_summary(old)} before, {_summary(new)} now"
+    if new.size < old.size:
+        raise _RefusedError(Complaint.SHORTENED, sizes)
+    if new.size == old.size and new.root != old.root:
+        raise _RefusedError(Complaint.FORKED, sizes)
+    if old.size in {0, new.size}:
+        return signed
+    reader = LogReader(source, origin=origin, keys=keys, checkpoint=signed)
+    try:
+        old.verify_growth(new, reader.consistency(old.size))
+    except ProofError as error:
+        raise _RefusedError(Complaint.INCONSISTENT, str(error)) from error
+    except LogError as error:
+        raise _RefusedError(Complaint.ALTERED, str(error)) from error
+    return signed
+
+
+def _shown(signed: SignedCheckpoint) -> Shown:
     return Shown(
-        size=checkpoint.size,
-        root=Digest(checkpoint.root.hex()),
+        size=signed.checkpoint.size,
+        root=Digest(signed.checkpoint.root.hex()),
         note=signed.note.to_bytes().decode(),
     )
 
 
-def _shown(checkpoint: Checkpoint) -> str:
+def _summary(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.size} leaves with root {checkpoint.root.hex()[:16]}"

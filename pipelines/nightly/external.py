@@ -18,7 +18,7 @@ from pipelines.consensus import ReleaseConsensus
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.refusal import Complaint
 from pipelines.log.heartbeats import newest_heartbeat
-from pipelines.log.witness import Seen
+from pipelines.log.witness import WitnessResult
 from pipelines.nightly.periodic import join_round, witness_round
 from pipelines.policy import CenterPolicyError, Policy, PolicyError
 from pipelines.policy.expiry import expiry_warnings, key_endings
@@ -114,7 +114,7 @@ def gather_external(session: Session, releases: Iterable[str], *, now: datetime)
     )
 
 
-def _seen(session: Session) -> dict[str, Seen]:
+def _seen(session: Session) -> dict[str, WitnessResult]:
     """Return what the witness saw of every peer; nothing where it could not look."""
     try:
         return dict(witness_round(session))
@@ -122,7 +122,7 @@ def _seen(session: Session) -> dict[str, Seen]:
         return {}
 
 
-def _peer(policy: Policy, peer: Peer, seen: Seen | None, now: datetime) -> PeerState:
+def _peer(policy: Policy, peer: Peer, seen: WitnessResult | None, now: datetime) -> PeerState:
     """Return the state of a peer: when it spoke last, and what our witness found of its log."""
     if seen is None:
         return PeerState(id=peer.id, heard=None, size=None, fault="the witness could not look")

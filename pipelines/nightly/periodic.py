@@ -35,7 +35,7 @@ from pipelines.consensus.view import (
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
-from pipelines.log.witness import Seen
+from pipelines.log.witness import WitnessResult
 from pipelines.nightly.releases import Release, releases
 from pipelines.signer.local import status_signer
 from pipelines.verify.session import Session
@@ -56,7 +56,7 @@ class JoinSummary:
         return f"{len(self.joined)} joined, {len(self.failed)} failed"
 
 
-def witness_round(session: Session) -> tuple[tuple[str, Seen], ...]:
+def witness_round(session: Session) -> tuple[tuple[str, WitnessResult], ...]:
     """Log what waits, cosign the peers' logs, and take in what they have cosigned of ours.
 
     Returns what was seen of each peer, by its id. Raises `PolicyError` for a peer that the policy

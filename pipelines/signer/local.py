@@ -23,8 +23,7 @@ from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements import Statement, read_statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
-from pipelines.log.checkpointsigner import CheckpointSigner, LocalCheckpointSigner
-from pipelines.log.signers import LogSigner
+from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner, LogSigner
 from pipelines.signer.bytesource import ByteSource
 from pipelines.signer.case import Case, Locks, opened
 from pipelines.signer.checks import check_all

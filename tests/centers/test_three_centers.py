@@ -31,10 +31,10 @@ from pipelines.evidence.signed import statement_of
 from pipelines.evidence.statements import CrosscheckStatement
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.refusal import Complaint
-from pipelines.log.gaps import GapKind
+from pipelines.log.completeness import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
-from pipelines.log.witness import Sight
+from pipelines.log.witness import WitnessOutcome
 from pipelines.nightly.periodic import publish_own_heartbeat, witness_round
 from pipelines.policy import read_source
 from pipelines.policy.joint import JoinOptions, join_policies
@@ -101,8 +101,8 @@ def meet(three: Three) -> None:
         witness_round(three.session(name))
 
 
-def sights(three: Three, witness: str) -> dict[str, Sight]:
-    return {peer: seen.sight for peer, seen in witness_round(three.session(witness))}
+def sights(three: Three, witness: str) -> dict[str, WitnessOutcome]:
+    return {peer: seen.outcome for peer, seen in witness_round(three.session(witness))}
 
 
 def test_three_honest_centers_confirm_a_release(ran: Ran) -> None:
@@ -200,7 +200,10 @@ def test_a_silent_peer_is_named_and_the_others_go_on(three: Three) -> None:
     whole = three.join("europe", "tool")
     assert whole.artefacts[0].result is Result.CONFIRMED
     assert {who for who, _ in outs(whole)} == {"asia"}
-    assert sights(three, "europe") == {"asia": Sight.SILENT, "americas": Sight.COSIGNED}
+    assert sights(three, "europe") == {
+        "asia": WitnessOutcome.SILENT,
+        "americas": WitnessOutcome.COSIGNED,
+    }
     (three.root / "americas" / "store").rename(three.root / "americas" / "away")
     assert three.said("europe", "tool").result is Result.PENDING
 
@@ -214,19 +217,22 @@ def test_a_peer_that_answers_rubbish_is_named_and_refused(three: Three) -> None:
     assert whole.artefacts[0].result is Result.CONFIRMED
     assert list(whole.artefacts[0].matched) == ["americas-trust", "europe-trust"]
     assert {who for who, _ in outs(whole)} == {"asia"}
-    assert sights(three, "europe") == {"asia": Sight.REFUSED, "americas": Sight.COSIGNED}
+    assert sights(three, "europe") == {
+        "asia": WitnessOutcome.REFUSED,
+        "americas": WitnessOutcome.COSIGNED,
+    }
 
 
 def test_a_peer_that_rolls_its_log_back_is_refused(three: Three) -> None:
     log = three.root / "asia" / "store" / "public" / "log"
     shutil.copytree(log, three.root / "before")
     publish_own_heartbeat(three.session("asia"))
-    assert sights(three, "europe")["asia"] is Sight.COSIGNED
+    assert sights(three, "europe")["asia"] is WitnessOutcome.COSIGNED
     shutil.rmtree(log)
     (three.root / "before").rename(log)
     seen = dict(witness_round(three.session("europe")))["asia"]
-    assert (seen.sight, seen.complaint) == (Sight.REFUSED, Complaint.SHORTENED)
-    assert sights(three, "americas")["asia"] is Sight.COSIGNED  # it never saw the longer log
+    assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, Complaint.SHORTENED)
+    assert sights(three, "americas")["asia"] is WitnessOutcome.COSIGNED
 
 
 def test_what_a_rolled_back_log_has_not_does_not_count(three: Three) -> None:
@@ -283,7 +289,7 @@ def test_a_clock_an_hour_ahead_changes_nothing(
     assert (found.result, len(found.matched)) == (Result.CONFIRMED, 3)
     runs = {f.center.id: f.run for operator in found.operators for f in operator.matching}
     assert runs["asia"] == report.run
-    assert sights(three, "europe")["asia"] is Sight.COSIGNED
+    assert sights(three, "europe")["asia"] is WitnessOutcome.COSIGNED
     witness_round(three.session("asia"))
     result = three.checked(three.bundle("asia", run_name(report)))
     assert result.exit_code == 0, [s for s in result.steps if s.status is not Status.OK]
@@ -312,7 +318,7 @@ def test_what_a_center_says_of_its_own_log_is_no_witness(ran: Ran, three: Three)
     name = run_name(ran.reports["europe", "tool"])
     europe = three.center("europe")
     own = own_witness(europe, three.store("europe"))
-    seen = own.look(three.store("europe"), origin=europe.origin, keys=[log_key(europe)])
+    seen = own.cosign(three.store("europe"), origin=europe.origin, keys=[log_key(europe)])
     assert seen.record is not None
     cosigned = three.store("europe").get(seen.record, 1 << 20)
     three.store("europe").put_latest(CHECKPOINT, cosigned)

@@ -16,9 +16,9 @@ from pipelines.consensus.log_cache import CachedLog, LogCache
 from pipelines.consensus.log_index import LogIndex
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
-from pipelines.log.journal import Log
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
+from pipelines.log.writer import LogWriter
 from pipelines.policy import EMPTY_POLICY, PolicyCenter, PolicyLog
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
@@ -43,7 +43,7 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def log(store: MemoryStore, tmp_path: Path) -> Log:
+def log(store: MemoryStore, tmp_path: Path) -> LogWriter:
     made = opened(store, tmp_path)
     made.append(entries(range(600)))
     return made
@@ -85,7 +85,7 @@ def bundles(store: MemoryStore) -> list[str]:
     return found
 
 
-def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: Log) -> None:
+def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: LogWriter) -> None:
     found = read(LogCache(), store)
     told: dict[str, set[Digest]] = {}
     for index, one in enumerate(entries(range(600))):
@@ -96,7 +96,7 @@ def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: Log
     assert (found.index_of(GONE), found.statements_about("vendor/other@1")) == (None, set())
 
 
-def test_without_a_memory_the_answers_are_the_same(store: MemoryStore, log: Log) -> None:
+def test_without_a_memory_the_answers_are_the_same(store: MemoryStore, log: LogWriter) -> None:
     logs, found = indexes(store), read(LogCache(), store)
     for one in statements(range(600)):
         assert logs.index_of("east", one.pae) == found.index_of(one.pae)
@@ -123,7 +123,9 @@ def test_a_place_is_the_first_and_bytes_of_two_leaves_are_none() -> None:
     assert found.index_of(Digest(bytes(range(8, 40)).hex())) is None
 
 
-def test_what_is_of_no_run_is_found_and_is_about_no_release(store: MemoryStore, log: Log) -> None:
+def test_what_is_of_no_run_is_found_and_is_about_no_release(
+    store: MemoryStore, log: LogWriter
+) -> None:
     beat = StatementEntry(
         center="east", release="v/p@1", pae=GONE, keyid="key", predicate_type="heartbeat"
     )
@@ -132,7 +134,7 @@ def test_what_is_of_no_run_is_found_and_is_about_no_release(store: MemoryStore, 
     assert (found.index_of(GONE), found.statements_about("v/p@1")) == (600, set())
 
 
-def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: Log) -> None:
+def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: LogWriter) -> None:
     cache = LogCache()
     read(cache, store)
     log.append(entries(range(600, 605)))
@@ -148,7 +150,7 @@ def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: Log) -> 
 
 @pytest.mark.parametrize("more", [0, 3, 5, 20])
 def test_of_a_log_that_was_shortened_or_split_nothing_stays(
-    store: MemoryStore, log: Log, tmp_path: Path, more: int
+    store: MemoryStore, log: LogWriter, tmp_path: Path, more: int
 ) -> None:
     cache, other = LogCache(), copied(store)
     log.append(entries(range(600, 605)))
@@ -161,7 +163,7 @@ def test_of_a_log_that_was_shortened_or_split_nothing_stays(
 
 
 def test_what_was_taken_in_when_the_reading_was_stopped_is_not_believed(
-    store: MemoryStore, log: Log, tmp_path: Path
+    store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:
     class Stopped(bytearray):
         def __iadd__(self, other: bytes, /) -> Self:  # type: ignore[override, misc]
@@ -180,7 +182,7 @@ def test_what_was_taken_in_when_the_reading_was_stopped_is_not_believed(
 
 @pytest.mark.parametrize("size", [590, 600, 700])
 def test_another_log_of_the_same_key_is_read_anew(
-    store: MemoryStore, log: Log, tmp_path: Path, size: int
+    store: MemoryStore, log: LogWriter, tmp_path: Path, size: int
 ) -> None:
     cache, other = LogCache(), MemoryStore()
     read(cache, store)
@@ -191,7 +193,7 @@ def test_another_log_of_the_same_key_is_read_anew(
     assert found.index_of(Digest.of(b"0")) is None
 
 
-def test_two_that_read_at_once_read_the_growth_once(store: MemoryStore, log: Log) -> None:
+def test_two_that_read_at_once_read_the_growth_once(store: MemoryStore, log: LogWriter) -> None:
     cache = LogCache()
     read(cache, store)
     log.append(entries(range(600, 605)))
@@ -216,7 +218,7 @@ def test_two_that_read_at_once_read_the_growth_once(store: MemoryStore, log: Log
     ids=["fault", "interrupt"],
 )
 def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
-    store: MemoryStore, log: Log, fault: BaseException
+    store: MemoryStore, log: LogWriter, fault: BaseException
 ) -> None:
     early = copied(store)
     log.append(entries(range(600, 1200)))
@@ -236,7 +238,7 @@ def test_a_log_that_could_not_be_read_whole_is_read_well_the_next_time(
     assert after > 5, "there was something to fail"
 
 
-def test_no_more_leaves_are_remembered_than_the_limit(store: MemoryStore, log: Log) -> None:
+def test_no_more_leaves_are_remembered_than_the_limit(store: MemoryStore, log: LogWriter) -> None:
     cache = LogCache(limit=599)
     assert len(read(cache, store)) == 600
     bundles(store)
@@ -244,7 +246,9 @@ def test_no_more_leaves_are_remembered_than_the_limit(store: MemoryStore, log: L
     assert len(bundles(store)) == 3
 
 
-def test_the_log_that_was_read_longest_ago_is_forgotten_first(store: MemoryStore, log: Log) -> None:
+def test_the_log_that_was_read_longest_ago_is_forgotten_first(
+    store: MemoryStore, log: LogWriter
+) -> None:
     cache = LogCache(limit=1200)
     a, b, c = (NoteKey(name=name, algorithm=ED25519, key=bytes(32)) for name in "abc")
     for key in (a, b, a, c):

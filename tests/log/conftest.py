@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.log.journal import Log
+from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log.logs import (
     opened,
@@ -24,5 +24,5 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(store: MemoryStore, home: Path) -> Log:
+def log(store: MemoryStore, home: Path) -> LogWriter:
     return opened(store, home)

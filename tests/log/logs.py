@@ -9,15 +9,16 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.errors import EvidenceError
-from pipelines.log.chain import Chains
+from pipelines.log.batch import Batch
+from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint, open_checkpoint
-from pipelines.log.checkpointsigner import LocalCheckpointSigner
-from pipelines.log.commit import Commit
-from pipelines.log.journal import CommitmentEntry, Entry, Log, StatementEntry
-from pipelines.log.leaf import FIRST, Leaf
+from pipelines.log.leaf import FIRST, CommitmentEntry, Entry, Leaf, StatementEntry
 from pipelines.log.merkle import leaf_hash
-from pipelines.log.reader import LogReader, LogSource
+from pipelines.log.reader import LogReader
+from pipelines.log.signers import LocalCheckpointSigner
+from pipelines.log.tile_reader import LogSource
 from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.writer import LogWriter
 from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
 from tests.log import keys
@@ -51,10 +52,10 @@ def entries(numbers: Iterable[int]) -> list[Entry]:
     return [entry(number) for number in numbers]
 
 
-def opened(store: Store, home: Path, *, signed: Path | None = None) -> Log:
+def opened(store: Store, home: Path, *, signed: Path | None = None) -> LogWriter:
     """Open a log as a process does; `signed` is where its signer remembers, by default `home`."""
     signer = LocalCheckpointSigner(keys.log(), signed or home)
-    return Log(store, origin=ORIGIN, signer=signer, home=home)
+    return LogWriter(store, origin=ORIGIN, signer=signer, home=home)
 
 
 def reader(source: LogSource) -> LogReader:
@@ -63,8 +64,8 @@ def reader(source: LogSource) -> LogReader:
 
 def audited(source: LogSource) -> list[Leaf]:
     """Read all of a log with every check there is, and return its leaves."""
-    log, chains, leaves = reader(source), Chains(), list[Leaf]()
-    for index, found, facts in log.facts(tiles=True):
+    log, chains, leaves = reader(source), ReleaseChains(), list[Leaf]()
+    for index, found, facts in log.fields(tiles=True):
         assert chains.follow(index, found, facts) is None
     for index, leaf in log.leaves():
         assert index == len(leaves)
@@ -92,15 +93,15 @@ def tree_of(store: MemoryStore) -> Checkpoint:
     return open_checkpoint(store.get(CHECKPOINT, 1000), origin=ORIGIN, keys=[KEY]).checkpoint
 
 
-def committed(tree: Checkpoint, which: range, *, sequence: int | None = None) -> Commit:
+def committed(tree: Checkpoint, which: range, *, sequence: int | None = None) -> Batch:
     """Return a commit that somebody made: of entries that open a release each."""
     leaves = tuple(
         entry(n, release=f"v/p@{n}").leaf(sequence or 0, FIRST).to_bytes() for n in which
     )
-    return Commit(origin=ORIGIN, start=tree.size, root=tree.root, leaves=leaves)
+    return Batch(origin=ORIGIN, start=tree.size, root=tree.root, leaves=leaves)
 
 
-def refused(store: MemoryStore, log: Log, match: str) -> None:
+def refused(store: MemoryStore, log: LogWriter, match: str) -> None:
     """See that nothing is appended, and nothing written."""
     before = {key: list(versions) for key, versions in store.objects.items()}
     for _ in range(2):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.log.edge import Edge
 from pipelines.log.leaf import Leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import sign_note
-from pipelines.log.tiles import CHECKPOINT, Tile, pack_entries
+from pipelines.log.tiles import CHECKPOINT, Frontier, Tile, pack_entries
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN
@@ -18,7 +17,7 @@ from tests.log.keys import ORIGIN
 def write_log(store: MemoryStore, leaves: Sequence[Leaf]) -> None:
     """Write a log of fewer than 256 leaves, whatever they say."""
     data = [leaf.to_bytes() for leaf in leaves]
-    edge, tiles = Edge().grown([leaf_hash(leaf) for leaf in data])
+    edge, tiles = Frontier().grown([leaf_hash(leaf) for leaf in data])
     for tile, hashes in tiles:
         store.put_record(tile.key, hashes)
     store.put_record(Tile(level=None, index=0, width=len(data)).key, pack_entries(data))

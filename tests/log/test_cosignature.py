@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.log.checkpoint import Cosignature, open_checkpoint
-from pipelines.log.cosignature import (
+from pipelines.log.errors import NoteError
+from pipelines.log.note import Note, open_note, sign_note
+from pipelines.log.notekey import (
     MAX_TIME,
+    NoteKey,
     cosigned_message,
     pack_cosignature,
     split_cosignature,
 )
-from pipelines.log.errors import NoteError
-from pipelines.log.note import Note, open_note, sign_note
-from pipelines.log.notekey import NoteKey
 from tests.log.corpus import GOOD, TEXT
 from tests.log.keys import NOON, ORIGIN, log, witness
 

@@ -12,9 +12,8 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.log.checkpointsigner import LocalCheckpointSigner
 from pipelines.log.errors import LogError, ProofError
-from pipelines.log.journal import CommitmentEntry, Log
+from pipelines.log.leaf import CommitmentEntry
 from pipelines.log.merkle import (
     consistency_proof,
     inclusion_proof,
@@ -25,6 +24,8 @@ from pipelines.log.merkle import (
 )
 from pipelines.log.note import open_note, sign_note
 from pipelines.log.proof import LogProof
+from pipelines.log.signers import LocalCheckpointSigner
+from pipelines.log.writer import LogWriter
 from pipelines.storage.directory import DirectoryStore
 from tests.log.corpus import GOOD, GOOD_PROOF, INDEX, LEAF, NOTES, TEXT, checkpoint
 from tests.log.golang import Judge, Question, build
@@ -201,7 +202,7 @@ def grown_log(tmp_path_factory: pytest.TempPathFactory) -> OnDisk:
     home = tmp_path_factory.mktemp("log")
     store = DirectoryStore(home / "store")
     signer = LocalCheckpointSigner(log(), home)
-    ours = Log(store, origin=ORIGIN, signer=signer, home=home)
+    ours = LogWriter(store, origin=ORIGIN, signer=signer, home=home)
     entries = [
         CommitmentEntry(
             center="east",

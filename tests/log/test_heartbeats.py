@@ -14,9 +14,9 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, sign
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.evidence.statements.statement import MAX_STATEMENT
 from pipelines.log import heartbeats
-from pipelines.log.heads import Head
 from pipelines.log.heartbeats import SKEW, heartbeat_key, make_heartbeat, newest_heartbeat
 from pipelines.log.heartbeats import store_heartbeat as stored
+from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 from tests.requests.office import CENTER, ELSEWHERE, EVE, HERE, NOW, by_center
@@ -26,8 +26,8 @@ ROOT = bytes(range(32))
 MINUTE = timedelta(minutes=1)
 
 
-def head(number: int, *, name: str = "lab/engine") -> Head:
-    return Head(release=f"{name}@{number}", sequence=number, hash="a" * 64, index=number)
+def head(number: int, *, name: str = "lab/engine") -> ReleaseHead:
+    return ReleaseHead(release=f"{name}@{number}", sequence=number, hash="a" * 64, index=number)
 
 
 def beat(
@@ -37,7 +37,7 @@ def beat(
         center=center,
         size=size,
         root=ROOT,
-        heads=map(head, sorted(range(heads), key=lambda n: n * 7 % 5)),
+        heads=[head(n) for n in sorted(range(heads), key=lambda n: n * 7 % 5)],
         now=now,
         **more,
     )
@@ -150,7 +150,7 @@ def test_of_too_many_heads_those_that_moved_last_are_listed(
 
 def test_the_largest_heartbeat_can_be_read() -> None:
     size, name = 8_000, "v" * 120 + '"' * 100 + "/" + "p" * 120
-    heads = (head(number, name=name) for number in range(size))
+    heads = [head(number, name=name) for number in range(size)]
     told = make_heartbeat(center=HERE, size=size, root=ROOT, heads=heads, now=NOW)
     payload = told.to_bytes()
     assert len(payload) < MAX_STATEMENT

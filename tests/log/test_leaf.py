@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest, canonical_json
-from pipelines.log.chain import Chains
+from pipelines.log.chain import ReleaseChains
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import (
     FIRST,
@@ -23,7 +23,7 @@ from pipelines.log.leaf import (
     StatementEntry,
     StatementLeaf,
     own_key,
-    read_facts,
+    read_fields,
     read_leaf,
 )
 from pipelines.log.merkle import leaf_hash
@@ -73,7 +73,7 @@ def test_a_leaf_is_these_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", LEAVES)
 def test_facts_say_what_the_leaf_says(name: str) -> None:
     leaf = LEAVES[name]
-    facts = read_facts(leaf.to_bytes())
+    facts = read_fields(leaf.to_bytes())
     assert (facts.release, facts.sequence, facts.identity) == (
         leaf.release,
         leaf.sequence,
@@ -143,7 +143,7 @@ def _last_hash(data: bytes, change: Callable[[bytes], bytes]) -> tuple[bytes, by
 @pytest.mark.parametrize("defect", sorted(broken(STATEMENT.to_bytes())))
 def test_no_other_spelling_is_a_leaf(name: str, defect: str) -> None:
     data = broken(LEAVES[name].to_bytes())[defect]
-    for read in (read_leaf, read_facts):
+    for read in (read_leaf, read_fields):
         with pytest.raises(LogError, match="a leaf of the log is malformed"):
             read(data)
 
@@ -157,10 +157,10 @@ def test_whatever_is_read_is_written_again(data: bytes, draw: st.DataObject) -> 
         leaf = read_leaf(data)
     except LogError:
         with pytest.raises(LogError):
-            read_facts(data)
+            read_fields(data)
         return
     assert leaf.to_bytes() == data == canonical_json(json.loads(data))
-    assert read_facts(data).identity == leaf.identity
+    assert read_fields(data).identity == leaf.identity
 
 
 @pytest.mark.parametrize(
@@ -211,11 +211,11 @@ def chained(*numbers: int) -> list[Leaf]:
 
 
 def gaps(leaves: list[Leaf]) -> list[str]:
-    chains = Chains()
+    chains = ReleaseChains()
     found = []
     for index, leaf in enumerate(leaves):
         data = leaf.to_bytes()
-        gap = chains.follow(index, leaf_hash(data), read_facts(data))
+        gap = chains.follow(index, leaf_hash(data), read_fields(data))
         if gap:
             found.append(f"{gap.index} {gap.what}")
     return found
@@ -246,12 +246,12 @@ def test_a_leaf_that_comes_twice_is_a_gap() -> None:
 
 
 def test_releases_do_not_mix() -> None:
-    chains = Chains()
+    chains = ReleaseChains()
     for index, number in enumerate(range(20)):
         other = chains.next(f"vendor/product@{number % 5}")
         leaf = entry(number).leaf(other[0], Digest(other[1]))
         data = leaf.to_bytes()
-        assert chains.follow(index, leaf_hash(data), read_facts(data)) is None
+        assert chains.follow(index, leaf_hash(data), read_fields(data)) is None
     assert {chains.next(f"vendor/product@{n}")[0] for n in range(5)} == {4}
 
 

@@ -146,7 +146,7 @@ class TestSigning:
             def public(self) -> PublicKey:
                 return PublicKey(keyid="x", keytype="rsa", scheme="rsa", value="PEM")
 
-        with pytest.raises(KeyFileError, match="signed with Ed25519 here; got a key of type rsa"):
+        with pytest.raises(KeyFileError, match="signed with Ed25519; got a key of type rsa"):
             LogSigner(ORIGIN, Rsa("x"))
 
 

@@ -19,8 +19,8 @@ from pipelines.log.tiles import (
     CHECKPOINT,
     WIDTH,
     checkpoint_key,
+    index_path,
     pack_entries,
-    spelled,
     unpack_entries,
 )
 from pipelines.storage.store import check_limit
@@ -78,7 +78,7 @@ def test_a_part_is_read(copy: Copy, start: int, stop: int) -> None:
     assert [index for index, _ in found] == list(range(start, stop))
     for index, leaf in found:
         assert leaf.identity == entry(index).identity
-    facts = list(reader(copy).facts(start, stop))
+    facts = list(reader(copy).fields(start, stop))
     assert [(i, h) for i, h, _ in facts] == [(i, hashed(leaf)) for i, leaf in found]
 
 
@@ -91,7 +91,7 @@ def test_no_more_than_the_checkpoint_covers(copy: Copy, start: int, stop: int | 
 def test_every_leaf_is_proved(copy: Copy) -> None:
     log = reader(copy)
     root = log.checkpoint().checkpoint.root
-    for index, found, _ in log.facts():
+    for index, found, _ in log.fields():
         verify_inclusion(leaf=found, index=index, size=SIZE, proof=log.inclusion(index), root=root)
 
 
@@ -135,7 +135,7 @@ def test_a_tree_that_the_checkpoint_does_not_cover(copy: Copy) -> None:
 def use_everything(copy: Copy) -> None:
     """Read all that a log hands out."""
     log = reader(copy)
-    for index, _, _ in log.facts(tiles=True):
+    for index, _, _ in log.fields(tiles=True):
         if index % 100 == 0:
             log.inclusion(index)
     log.consistency(300)
@@ -160,27 +160,27 @@ def test_whatever_is_altered_is_refused(made: dict[str, bytes]) -> None:
 
 
 def test_a_tile_that_no_leaf_needs_is_compared_when_asked_for(copy: Copy) -> None:
-    tile = f"public/log/tile/0/{spelled(1)}"
+    tile = f"public/log/tile/0/{index_path(1)}"
     copy.objects[tile] = copy.objects[tile][::-1]
-    assert len(list(reader(copy).facts())) == SIZE
+    assert len(list(reader(copy).fields())) == SIZE
     with pytest.raises(LogError, match=rf"{tile} .* is altered"):
-        list(reader(copy).facts(tiles=True))
+        list(reader(copy).fields(tiles=True))
 
 
 @pytest.mark.parametrize("index", [0, 2, 3])
 def test_a_leaf_is_refused_even_where_the_tile_beside_it_agrees(copy: Copy, index: int) -> None:
     part = "" if index < 3 else ".p/52"
-    bundle, tile = (f"public/log/tile/{n}/{spelled(index)}{part}" for n in ("entries", "0"))
+    bundle, tile = (f"public/log/tile/{n}/{index_path(index)}{part}" for n in ("entries", "0"))
     count = WIDTH if index < 3 else 52
     leaves = unpack_entries(copy.objects[bundle], count, what=bundle)
     leaves[7] = entry(99_999).leaf(0, FIRST).to_bytes()
     copy.objects[bundle] = pack_entries(leaves)
-    with pytest.raises(LogError, match=rf"{spelled(index)}.* is altered"):
+    with pytest.raises(LogError, match=rf"{index_path(index)}.* is altered"):
         list(reader(copy).leaves())
     copy.objects[tile] = b"".join(map(leaf_hash, leaves))
     for tiles in (False, True):
         with pytest.raises(LogError, match=r"is altered|are not those of its checkpoint"):
-            list(reader(copy).facts(tiles=tiles))
+            list(reader(copy).fields(tiles=tiles))
     with pytest.raises(LogError, match=r"is altered|are not those of its checkpoint"):
         reader(copy).inclusion(index * WIDTH)
 
@@ -222,8 +222,8 @@ def test_where_the_partial_one_is_gone_the_full_one_serves(
     opened(store, tmp_path).append(entries(range(SIZE, 4 * WIDTH)))
     grown = public(store)
     for level in ("0", "entries"):
-        del grown[f"public/log/tile/{level}/{spelled(3)}.p/52"]
-        assert f"public/log/tile/{level}/{spelled(3)}" in grown
+        del grown[f"public/log/tile/{level}/{index_path(3)}.p/52"]
+        assert f"public/log/tile/{level}/{index_path(3)}" in grown
     use_everything(Copy({**grown, CHECKPOINT: newest}))
     use_everything(Copy(grown))
 
@@ -264,7 +264,7 @@ def test_one_view_stays_one_view(copy: Copy, made: dict[str, bytes]) -> None:
 
 def test_a_proof_reads_few_tiles(copy: Copy) -> None:
     log = reader(copy)
-    log.tiles.edge()
+    log.tiles.frontier()
     assert log.tiles.fetched == 2
     log.inclusion(100)
     assert log.tiles.fetched == 3
@@ -281,7 +281,7 @@ def test_memory_does_not_grow_with_the_log(made: dict[str, bytes], tmp_path: Pat
     def peak(stop: int) -> int:
         log = reader(copy)
         tracemalloc.start()
-        for _ in log.facts(0, stop, tiles=True):
+        for _ in log.fields(0, stop, tiles=True):
             pass
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.log.edge import Edge
 from pipelines.log.errors import LogError
 from pipelines.log.merkle import EMPTY_ROOT, leaf_hash
-from pipelines.log.tilereader import TileReader
+from pipelines.log.tile_reader import TileReader
 from pipelines.log.tiles import (
     CHECKPOINT,
     MAX_ENTRY,
     WIDTH,
+    Frontier,
     Tile,
     checkpoint_key,
     count_at,
-    grown,
+    index_path,
     levels,
+    new_tiles,
     pack_entries,
-    spelled,
     subtree_root,
     tile_at,
     unpack_entries,
@@ -48,7 +48,7 @@ def some(count: int, first: int = 0) -> list[bytes]:
     ],
 )
 def test_an_index_is_spelled_in_threes(index: int, path: str) -> None:
-    assert spelled(index) == path
+    assert index_path(index) == path
     assert Tile(level=0, index=index, width=WIDTH).key == f"public/log/tile/0/{path}"
     assert Tile(level=2, index=index, width=3).key == f"public/log/tile/2/{path}.p/3"
     assert Tile(level=None, index=index, width=255).key == f"public/log/tile/entries/{path}.p/255"
@@ -61,11 +61,11 @@ def test_names_beside_the_tiles() -> None:
 
 def test_the_example_of_the_text() -> None:
     """A tree of size 70,000 has 273 full tiles and one of 112, one full and one of 17, one of 1."""
-    tiles = [tile for level in range(levels(70_000)) for tile in grown(level, 0, 70_000)]
+    tiles = [tile for level in range(levels(70_000)) for tile in new_tiles(level, 0, 70_000)]
     counts = [(tile.level, tile.width) for tile in tiles]
     assert counts.count((0, WIDTH)) == 273
     assert counts[273:] == [(0, 112), (1, WIDTH), (1, 17), (2, 1)]
-    assert [t.width for level in range(levels(256)) for t in grown(level, 0, 256)] == [WIDTH, 1]
+    assert [t.width for level in range(levels(256)) for t in new_tiles(level, 0, 256)] == [WIDTH, 1]
     assert levels(0) == 0
     assert [count_at(level, 70_000) for level in range(4)] == [70_000, 273, 1, 0]
 
@@ -104,7 +104,7 @@ def test_the_hash_over_a_tile_is_that_of_its_leaves() -> None:
 
 @given(st.lists(st.integers(0, 700), max_size=5))
 def test_however_a_tree_grows_its_edge_is_the_same(steps: list[int]) -> None:
-    edge, store = Edge(), MemoryStore()
+    edge, store = Frontier(), MemoryStore()
     assert edge.root() == EMPTY_ROOT
     for step in steps:
         before = edge
@@ -114,20 +114,20 @@ def test_however_a_tree_grows_its_edge_is_the_same(steps: list[int]) -> None:
         expected = [
             tile
             for level in range(levels(edge.size))
-            for tile in grown(level, before.size, edge.size)
+            for tile in new_tiles(level, before.size, edge.size)
         ]
         assert [tile for tile, _ in tiles] == expected
-    assert edge == Edge().grown([leaf_hash(entry) for entry in some(sum(steps))])[0]
+    assert edge == Frontier().grown([leaf_hash(entry) for entry in some(sum(steps))])[0]
     assert edge.root() == mth(some(edge.size))
     tree = Checkpoint(origin=ORIGIN, size=edge.size, root=edge.root())
-    assert TileReader(store, tree).edge() == edge
+    assert TileReader(store, tree).frontier() == edge
 
 
 def test_a_tree_of_three_levels() -> None:
     """65,536 leaves and more: a second level fills, and a third begins."""
     size = WIDTH * WIDTH + WIDTH + 1
     hashes = [leaf_hash(entry) for entry in some(size)]
-    edge, tiles = Edge().grown(hashes)
+    edge, tiles = Frontier().grown(hashes)
     assert [len(row) for row in edge.rows] == [1, 1, 1]
     assert edge.rows[2][0] == subtree_root(hashes[: WIDTH * WIDTH])
     store = MemoryStore()
@@ -149,4 +149,4 @@ def test_an_edge_that_does_not_fit_its_size() -> None:
     one = leaf_hash(b"")
     for size, rows in ((1, ()), (1, ((),)), (1, ((one, one),)), (0, ((one,),)), (256, ((),))):
         with pytest.raises(ValueError, match="leaves"):
-            Edge(size, rows)
+            Frontier(size, rows)

@@ -13,14 +13,19 @@ from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.statements import read_statement
 from pipelines.evidence.statements.refusal import RefusalStatement
 from pipelines.log.checkpoint import open_checkpoint
-from pipelines.log.cosigning import WitnessedLog, best, collect, cosigned
+from pipelines.log.cosignatures import (
+    WitnessedLog,
+    checkpoints_with_leaf,
+    collect,
+    cosigned_checkpoints,
+)
 from pipelines.log.errors import LogError
 from pipelines.log.fork import ForkProof
-from pipelines.log.journal import Log
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tiles import CHECKPOINT
-from pipelines.log.witness import Seen, Sight, Witness, origin_folder
+from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult, origin_folder
+from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN
@@ -46,7 +51,7 @@ def log_store() -> MemoryStore:
 
 
 @pytest.fixture
-def log(log_store: MemoryStore, tmp_path: Path) -> Log:
+def log(log_store: MemoryStore, tmp_path: Path) -> LogWriter:
     return opened(log_store, tmp_path / "log")
 
 
@@ -69,8 +74,8 @@ def made(
     )
 
 
-def look(witness: Witness, store: MemoryStore) -> Seen:
-    return witness.look(store, origin=ORIGIN, keys=[KEY])
+def look(witness: Witness, store: MemoryStore) -> WitnessResult:
+    return witness.cosign(store, origin=ORIGIN, keys=[KEY])
 
 
 def witnessed(*witnesses: NoteKey) -> WitnessedLog:
@@ -78,12 +83,12 @@ def witnessed(*witnesses: NoteKey) -> WitnessedLog:
 
 
 def test_a_log_that_grows_is_cosigned_each_time(
-    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore
+    witness: Witness, log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore
 ) -> None:
     for count in (3, 300, 700):
         log.append(entries(range(count)))
         seen = look(witness, log_store)
-        assert (seen.sight, seen.size) == (Sight.COSIGNED, count)
+        assert (seen.outcome, seen.size) == (WitnessOutcome.COSIGNED, count)
         assert seen.record is not None
         signed = open_checkpoint(
             witness_store.get(seen.record, MAX_NOTE),
@@ -96,22 +101,22 @@ def test_a_log_that_grows_is_cosigned_each_time(
 
 
 def test_the_same_checkpoint_is_cosigned_anew_with_its_time(
-    witness: Witness, log: Log, log_store: MemoryStore
+    witness: Witness, log: LogWriter, log_store: MemoryStore
 ) -> None:
     log.append(entries(range(3)))
     first, second = look(witness, log_store), look(witness, log_store)
     assert first.record != second.record
-    assert second.sight is Sight.COSIGNED
+    assert second.outcome is WitnessOutcome.COSIGNED
 
 
 def test_a_log_that_does_not_answer_is_silent(witness: Witness, log_store: MemoryStore) -> None:
     seen = look(witness, log_store)
-    assert seen.sight is Sight.SILENT
+    assert seen.outcome is WitnessOutcome.SILENT
     assert seen.record is None
 
 
 def test_a_shortened_log_is_refused_and_the_refusal_signed(
-    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore
+    witness: Witness, log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore
 ) -> None:
     log.append(entries(range(3)))
     before = log_store.get(CHECKPOINT, MAX_NOTE)
@@ -119,7 +124,7 @@ def test_a_shortened_log_is_refused_and_the_refusal_signed(
     look(witness, log_store)
     log_store.put_latest(CHECKPOINT, before)
     seen = look(witness, log_store)
-    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "shortened")
+    assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "shortened")
     told = refusal(witness_store, seen)
     assert told.predicate.before is not None
     assert told.predicate.before.size == 9
@@ -127,7 +132,7 @@ def test_a_shortened_log_is_refused_and_the_refusal_signed(
 
 
 def test_a_refused_log_is_cosigned_again_when_it_is_whole(
-    witness: Witness, log: Log, log_store: MemoryStore
+    witness: Witness, log: LogWriter, log_store: MemoryStore
 ) -> None:
     log.append(entries(range(3)))
     before = log_store.get(CHECKPOINT, MAX_NOTE)
@@ -135,37 +140,43 @@ def test_a_refused_log_is_cosigned_again_when_it_is_whole(
     good = log_store.get(CHECKPOINT, MAX_NOTE)
     look(witness, log_store)
     log_store.put_latest(CHECKPOINT, before)
-    assert look(witness, log_store).sight is Sight.REFUSED
+    assert look(witness, log_store).outcome is WitnessOutcome.REFUSED
     log_store.put_latest(CHECKPOINT, good)
-    assert look(witness, log_store).sight is Sight.COSIGNED
+    assert look(witness, log_store).outcome is WitnessOutcome.COSIGNED
 
 
 def test_a_forked_log_leaves_a_proof_that_anybody_can_verify(
-    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
+    witness: Witness,
+    log: LogWriter,
+    log_store: MemoryStore,
+    witness_store: MemoryStore,
+    tmp_path: Path,
 ) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
     other = MemoryStore()
     opened(other, tmp_path / "other").append(entries(range(100, 105)))
     seen = look(witness, other)
-    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "forked")
+    assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "forked")
     [name] = [key for key in witness_store.list(origin_folder(ORIGIN)) if "/fork/" in key]
     fork = ForkProof.parse(witness_store.get(name, 1 << 20)).verify(origin=ORIGIN, keys=[KEY])
     assert fork.size == 5
 
 
 def test_a_longer_log_of_another_past_is_refused(
-    witness: Witness, log: Log, log_store: MemoryStore, tmp_path: Path
+    witness: Witness, log: LogWriter, log_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
     other = MemoryStore()
     opened(other, tmp_path / "other").append(entries(range(100, 111)))
     seen = look(witness, other)
-    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "inconsistent")
+    assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "inconsistent")
 
 
-def test_an_altered_tile_is_refused(witness: Witness, log: Log, log_store: MemoryStore) -> None:
+def test_an_altered_tile_is_refused(
+    witness: Witness, log: LogWriter, log_store: MemoryStore
+) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
     log.append(entries(range(600)))
@@ -173,7 +184,7 @@ def test_an_altered_tile_is_refused(witness: Witness, log: Log, log_store: Memor
         data = log_store.objects[key][0]
         log_store.objects[key][0] = data[:-1] + bytes([data[-1] ^ 1])
     seen = look(witness, log_store)
-    assert seen.sight is Sight.REFUSED
+    assert seen.outcome is WitnessOutcome.REFUSED
     assert seen.complaint in {"altered", "inconsistent"}
 
 
@@ -183,22 +194,22 @@ def test_rubbish_is_refused(
 ) -> None:
     log_store.put_latest(CHECKPOINT, data)
     seen = look(witness, log_store)
-    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "unsigned")
+    assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "unsigned")
     assert refusal(witness_store, seen).predicate.before is None
     assert look(witness, log_store).record == seen.record  # the same complaint once
 
 
 def test_the_log_of_another_key_is_refused(
-    witness: Witness, log: Log, log_store: MemoryStore
+    witness: Witness, log: LogWriter, log_store: MemoryStore
 ) -> None:
     log.append(entries(range(5)))
     other = NoteKey(name=ORIGIN, algorithm=KEY.algorithm, key=keys.log(word="other").key.key)
-    seen = witness.look(log_store, origin=ORIGIN, keys=[other])
-    assert (seen.sight, seen.complaint) == (Sight.REFUSED, "unsigned")
+    seen = witness.cosign(log_store, origin=ORIGIN, keys=[other])
+    assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "unsigned")
 
 
 def test_it_remembers_before_it_can_be_read(
-    log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
+    log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     """Killed while it stores the cosignature, it still knows what it had accepted."""
     log.append(entries(range(5)))
@@ -213,7 +224,7 @@ def test_it_remembers_before_it_can_be_read(
 
 
 def test_a_damaged_memory_is_no_first_look(
-    witness: Witness, log: Log, log_store: MemoryStore, tmp_path: Path
+    witness: Witness, log: LogWriter, log_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
@@ -222,11 +233,11 @@ def test_a_damaged_memory_is_no_first_look(
     with pytest.raises(LogError, match="damaged"):
         look(witness, log_store)
     shutil.rmtree(tmp_path / "witness")
-    assert look(witness, log_store).sight is Sight.COSIGNED
+    assert look(witness, log_store).outcome is WitnessOutcome.COSIGNED
 
 
 def test_a_home_that_cannot_be_written_is_one_message(
-    log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
+    log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     (tmp_path / "file").write_bytes(b"")
@@ -236,7 +247,7 @@ def test_a_home_that_cannot_be_written_is_one_message(
 
 
 def test_the_owner_collects_what_witnesses_wrote(
-    log: Log, log_store: MemoryStore, tmp_path: Path
+    log: LogWriter, log_store: MemoryStore, tmp_path: Path
 ) -> None:
     stores = [MemoryStore(), MemoryStore()]
     names = ["w1.example/w", "w2.example/w"]
@@ -262,20 +273,20 @@ def test_the_owner_collects_what_witnesses_wrote(
 
 
 def test_strangers_and_liars_are_not_collected(
-    log: Log, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
+    log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     stranger = made(witness_store, tmp_path / "stranger", key="stranger")
     look(stranger, log_store)
     witness_store.put_record(f"{origin_folder(ORIGIN)}{'9' * 20}-1", b"rubbish")
     trusted = made(MemoryStore(), tmp_path / "w", key="witness")
-    assert list(cosigned([witness_store], witnessed(trusted.key))) == []
+    assert list(cosigned_checkpoints([witness_store], witnessed(trusted.key))) == []
     done = collect(log_store, [witness_store], witnessed(trusted.key), log)
     assert done.added == 0
 
 
 def test_of_several_cosignatures_the_newest_is_published(
-    witness: Witness, log: Log, log_store: MemoryStore, witness_store: MemoryStore
+    witness: Witness, log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore
 ) -> None:
     log.append(entries(range(5)))
     look(witness, log_store)
@@ -283,7 +294,9 @@ def test_of_several_cosignatures_the_newest_is_published(
     collect(log_store, [witness_store], known, log)
     look(witness, log_store)
     times = sorted(
-        c.time for signed in cosigned([witness_store], known) for c in signed.cosignatures
+        c.time
+        for signed in cosigned_checkpoints([witness_store], known)
+        for c in signed.cosignatures
     )
     assert times[0] < times[-1]
     assert collect(log_store, [witness_store], known, log).added == 1
@@ -294,7 +307,7 @@ def test_of_several_cosignatures_the_newest_is_published(
 
 
 def test_the_best_checkpoint_holds_the_leaf_and_all_cosignatures(
-    log: Log, log_store: MemoryStore, tmp_path: Path
+    log: LogWriter, log_store: MemoryStore, tmp_path: Path
 ) -> None:
     stores = [MemoryStore(), MemoryStore()]
     one = made(stores[0], tmp_path / "a", name="w1.example/w", key="w1")
@@ -305,12 +318,13 @@ def test_the_best_checkpoint_holds_the_leaf_and_all_cosignatures(
     log.append(entries(range(9)))
     look(one, log_store)
     known = witnessed(one.key, two.key)
-    found = best(list(cosigned(stores, known)), index=3)
+    seen = list(cosigned_checkpoints(stores, known))
+    found = checkpoints_with_leaf(seen, index=3)
     assert [(s.checkpoint.size, len(s.cosignatures)) for s in found] == [(9, 1), (5, 2)]
-    assert [s.checkpoint.size for s in best(list(cosigned(stores, known)), index=5)] == [9]
+    assert [s.checkpoint.size for s in checkpoints_with_leaf(seen, index=5)] == [9]
 
 
-def refusal(witness_store: MemoryStore, seen: Seen) -> RefusalStatement:
+def refusal(witness_store: MemoryStore, seen: WitnessResult) -> RefusalStatement:
     assert seen.record is not None
     envelope = Envelope.from_bytes(witness_store.get(seen.record, 1 << 20))
     verify(envelope, [keys.FixedKey("witness").public])

@@ -31,8 +31,7 @@ from pipelines.judge.compare import compare, confirm
 from pipelines.judge.facts import Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, worst
 from pipelines.judge.look import FileFact
-from pipelines.log.checkpointsigner import LocalCheckpointSigner
-from pipelines.log.signers import LogSigner
+from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.signer.evidence import Evidence
 from pipelines.signer.local import LocalSigner, folder_locks
 from pipelines.signer.recompute import _COVERAGE

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 from builders.core.errors import NotFoundError
-from pipelines.log.commit import commit_key
+from pipelines.log.batch import batch_key
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.tiles import CHECKPOINT, checkpoint_key
 from tests.log.keys import ORIGIN
@@ -42,7 +42,7 @@ def test_a_log_is_finished_by_whoever_comes_next(opener: Opener, tmp_path: Path)
 
     def die(key: str, data: bytes) -> None:
         real(key, data)
-        if key == commit_key(5):
+        if key == batch_key(5):
             raise Died
 
     store.put_record = die  # type: ignore[method-assign]

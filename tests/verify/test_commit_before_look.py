@@ -16,8 +16,8 @@ from builders.images.provide import ProvidedImage
 from pipelines.center.center import Center
 from pipelines.center.logs import own_log
 from pipelines.evidence.report import Report
-from pipelines.log.journal import Appended, Entry, Log
-from pipelines.log.leaf import CommitmentLeaf, Leaf
+from pipelines.log.leaf import CommitmentLeaf, Entry, Leaf
+from pipelines.log.writer import AppendResult, LogWriter
 from pipelines.policy import EMPTY_POLICY
 from pipelines.verify import steps
 from pipelines.verify.job import Job
@@ -81,14 +81,14 @@ def test_nothing_is_opened_while_the_log_cannot_be_reached(
 ) -> None:
     """The run ends as the center's own fault, and its statements say so once the log is back."""
     faults = iter([StoreError("the store is away")])
-    append = Log.append
+    append = LogWriter.append
 
-    def failing(self: Log, entries: Sequence[Entry]) -> Appended:
+    def failing(self: LogWriter, entries: Sequence[Entry]) -> AppendResult:
         for fault in faults:
             raise fault
         return append(self, entries)
 
-    monkeypatch.setattr(Log, "append", failing)
+    monkeypatch.setattr(LogWriter, "append", failing)
     looked = Looked(session)
     report = run(session, tmp_path / "away", looked)
     assert looked.seen == []

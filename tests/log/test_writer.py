@@ -9,13 +9,13 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from pipelines.log.checkpointsigner import LocalCheckpointSigner
-from pipelines.log.commit import MAX_LEAVES, commit_key
+from pipelines.log.batch import MAX_LEAVES, batch_key
 from pipelines.log.errors import LogError
-from pipelines.log.journal import CommitmentEntry, Log, StatementEntry
-from pipelines.log.leaf import FIRST, CommitmentLeaf, StatementLeaf
+from pipelines.log.leaf import FIRST, CommitmentEntry, CommitmentLeaf, StatementEntry, StatementLeaf
 from pipelines.log.merkle import leaf_hash
+from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.log.tiles import CHECKPOINT, checkpoint_key
+from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN
@@ -29,7 +29,7 @@ from tests.log.logs import (
 )
 
 
-def test_what_is_appended_is_there_in_order(store: MemoryStore, log: Log) -> None:
+def test_what_is_appended_is_there_in_order(store: MemoryStore, log: LogWriter) -> None:
     done = log.append(entries(range(10)))
     assert (done.start, done.size) == (0, 10)
     assert [placed.index for placed in done.leaves] == list(range(10))
@@ -40,7 +40,7 @@ def test_what_is_appended_is_there_in_order(store: MemoryStore, log: Log) -> Non
     assert [placed.leaf for placed in done.leaves] == leaves[10:]
 
 
-def test_sequence_and_previous_are_those_of_the_release(store: MemoryStore, log: Log) -> None:
+def test_sequence_and_previous_are_those_of_the_release(store: MemoryStore, log: LogWriter) -> None:
     items = [entry(n, release="v/p@1") for n in (0, 3, 4)] + [entry(1, release="v/p@2")]
     log.append(items[:2])
     log.append(items[2:])
@@ -54,7 +54,7 @@ def test_sequence_and_previous_are_those_of_the_release(store: MemoryStore, log:
     assert third.previous.hex == hashed(commitment).hex()
 
 
-def test_the_objects_of_a_batch(store: MemoryStore, log: Log) -> None:
+def test_the_objects_of_a_batch(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(300)))
     assert store.objects.keys() == {
         "public/log/commit/00000000000000000000",
@@ -67,18 +67,18 @@ def test_the_objects_of_a_batch(store: MemoryStore, log: Log) -> None:
         "public/log/checkpoint",
     }
     log.append(entries([300]))
-    assert commit_key(300) in store.objects
+    assert batch_key(300) in store.objects
     assert store.get(CHECKPOINT, 1000) == store.get(checkpoint_key(301), 1000)
 
 
-def test_the_commit_comes_first_and_the_checkpoint_last(store: MemoryStore, log: Log) -> None:
+def test_the_commit_comes_first_and_the_checkpoint_last(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(5)))
     written = [key for operation, key in store.calls if operation == "put"]
-    assert written[0] == commit_key(0)
+    assert written[0] == batch_key(0)
     assert written[-2:] == [checkpoint_key(5), CHECKPOINT]
 
 
-def test_what_is_logged_already_is_where_it_was(store: MemoryStore, log: Log) -> None:
+def test_what_is_logged_already_is_where_it_was(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
     done = log.append(entries([3, 12, 0, 11, 12]))
     assert (done.start, done.size) == (10, 12)
@@ -93,7 +93,7 @@ def test_what_is_logged_already_is_where_it_was(store: MemoryStore, log: Log) ->
     audited(store)
 
 
-def test_one_identity_says_one_thing(store: MemoryStore, log: Log) -> None:
+def test_one_identity_says_one_thing(store: MemoryStore, log: LogWriter) -> None:
     statement, commitment = entry(0), entry(3)
     assert isinstance(statement, StatementEntry)
     assert isinstance(commitment, CommitmentEntry)
@@ -114,15 +114,15 @@ def test_one_identity_says_one_thing(store: MemoryStore, log: Log) -> None:
     assert store.objects == before
 
 
-def test_a_long_input_becomes_several_batches(store: MemoryStore, log: Log) -> None:
+def test_a_long_input_becomes_several_batches(store: MemoryStore, log: LogWriter) -> None:
     done = log.append(entries(range(2 * MAX_LEAVES + 1)))
     assert done.size == len(done.leaves) == 2001
     commits = [key for key in store.objects if "/commit/" in key]
-    assert commits == [commit_key(0), commit_key(1000), commit_key(2000)]
+    assert commits == [batch_key(0), batch_key(1000), batch_key(2000)]
     audited(store)
 
 
-def test_a_log_without_leaves(store: MemoryStore, log: Log) -> None:
+def test_a_log_without_leaves(store: MemoryStore, log: LogWriter) -> None:
     assert log.append([]).size == 0
     assert log.recover() is None
     assert log.checkpoint() is None
@@ -134,7 +134,7 @@ def test_a_log_without_leaves(store: MemoryStore, log: Log) -> None:
         log.prove(0)
 
 
-def test_a_leaf_is_proved(store: MemoryStore, log: Log) -> None:
+def test_a_leaf_is_proved(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(400)))
     leaf = log.append(entries(range(390, 700))).leaves[0].leaf
     proof = log.prove(390)
@@ -149,14 +149,14 @@ def test_a_leaf_is_proved(store: MemoryStore, log: Log) -> None:
             log.prove(index, size)
 
 
-def test_a_proof_reads_few_tiles(store: MemoryStore, log: Log) -> None:
+def test_a_proof_reads_few_tiles(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(700)))
     store.calls.clear()
     log.prove(5)
     assert [key for _, key in store.calls if "/tile/" in key] == ["public/log/tile/0/000"]
 
 
-def test_heads_and_places_are_known(store: MemoryStore, log: Log) -> None:
+def test_heads_and_places_are_known(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(12)))
     leaves = audited(store)
     heads = {head.release: head for head in log.heads()}
@@ -170,4 +170,4 @@ def test_heads_and_places_are_known(store: MemoryStore, log: Log) -> None:
 
 def test_a_log_has_the_key_of_its_name(store: MemoryStore, home: Path) -> None:
     with pytest.raises(UsageError, match="key is of another log"):
-        Log(store, origin="x", signer=LocalCheckpointSigner(keys.log(), home), home=home)
+        LogWriter(store, origin="x", signer=LocalCheckpointSigner(keys.log(), home), home=home)

@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from pipelines.log.commit import commit_key
+from pipelines.log.batch import batch_key
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
 from tests.log.logs import (
@@ -111,7 +111,7 @@ def test_who_loses_the_race_finishes_the_winner_and_comes_next(tmp_path: Path) -
 
     class Overtaken(MemoryStore):
         def put_record(self, key: str, data: bytes) -> None:
-            if key == commit_key(5) and key not in self.objects:
+            if key == batch_key(5) and key not in self.objects:
                 other = tree_of(self)
                 self.objects[key] = [committed(other, range(50, 53)).to_bytes()]
             super().put_record(key, data)

@@ -1,7 +1,7 @@
-"""What an appender must know of its log, in a local database: no more than a cache.
+"""The cache of a log's writer: a local database of what it must know of its own log.
 
-For each release key its newest leaf, for each entry its index, and the right edge of the tree. It
-can be lost or killed at any time; whoever opens it compares the root that it gives with the log's.
+It has the newest leaf of each release key, the index of each entry, and the frontier of the tree.
+It can be lost or cut off at any time; whoever opens it compares its root with the log's.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipelines.log.chain import Link
-from pipelines.log.edge import Edge
-from pipelines.log.leaf import Facts
-from pipelines.log.tiles import split_hashes
+from pipelines.log.leaf import LeafFields
+from pipelines.log.tiles import Frontier, split_hashes
 
 _VERSION = 1
 _TABLES = """
@@ -30,7 +29,7 @@ CREATE TABLE entries (identity BLOB PRIMARY KEY, leaf INTEGER NOT NULL) WITHOUT 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
+class ReleaseHead:
     """The newest leaf of one release key."""
 
     release: str
@@ -41,15 +40,15 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
-    """A leaf that was added: its hash, and what it says."""
+class NewLeaf:
+    """A leaf that is not in the cache yet: its hash, and its fields."""
 
     hash: bytes
-    facts: Facts
+    fields: LeafFields
 
 
-class Heads:
-    """The cache of one log; open it with `opened`, and under the log's lock."""
+class WriterCache:
+    """The cache of one log; open it with `open_cache`, and under the log's lock."""
 
     def __init__(self, connection: sqlite3.Connection, origin: str) -> None:
         """Use an open database, whose tables are made if they are missing or of another log."""
@@ -58,33 +57,26 @@ class Heads:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version != _VERSION or self._row() is None:
             self.clear()
-        self.edge = self._read_edge()
+        self.frontier = self._read_frontier()
 
     @property
     def size(self) -> int:
         """Leaves that the cache knows of."""
-        return self.edge.size
-
-    def head(self, release: str) -> Head | None:
-        """Return the newest leaf of a release key, or None."""
-        row = self._database.execute(
-            "SELECT sequence, hash, leaf FROM releases WHERE release = ?", (release,)
-        ).fetchone()
-        if row is None:
-            return None
-        return Head(release=release, sequence=row[0], hash=row[1].hex(), index=row[2])
+        return self.frontier.size
 
     def link(self, release: str) -> Link | None:
-        """Return what the next leaf of a release has to say, or None for its first."""
-        head = self.head(release)
-        return None if head is None else (head.sequence + 1, head.hash)
+        """Return the sequence and previous of the next leaf of a release, None for its first."""
+        row = self._database.execute(
+            "SELECT sequence, hash FROM releases WHERE release = ?", (release,)
+        ).fetchone()
+        return None if row is None else (row[0] + 1, row[1].hex())
 
-    def heads(self) -> Iterator[Head]:
+    def heads(self) -> Iterator[ReleaseHead]:
         """Yield the newest leaf of every release key, in order of their names."""
         for release, sequence, found, leaf in self._database.execute(
             "SELECT release, sequence, hash, leaf FROM releases ORDER BY release"
         ):
-            yield Head(release=release, sequence=sequence, hash=found.hex(), index=leaf)
+            yield ReleaseHead(release=release, sequence=sequence, hash=found.hex(), index=leaf)
 
     def find(self, identity: str) -> int | None:
         """Return the index of the leaf with that identity, or None."""
@@ -93,31 +85,32 @@ class Heads:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def extend(self, added: Sequence[Added], edge: Edge) -> None:
-        """Take in the leaves after the last one, with the edge after them, in one step."""
+    def extend(self, leaves: Sequence[NewLeaf], frontier: Frontier) -> None:
+        """Take in the leaves after the last one, with the frontier after them, in one step."""
         start = self.size
-        newest = {leaf.facts.release: (leaf, index) for index, leaf in enumerate(added, start)}
+        newest = {leaf.fields.release: (leaf, index) for index, leaf in enumerate(leaves, start)}
         with self._transaction() as run:
             run.executemany(
                 "INSERT OR IGNORE INTO entries VALUES (?, ?)",
                 sorted(
-                    (_short(leaf.facts.identity), index) for index, leaf in enumerate(added, start)
+                    (_short(leaf.fields.identity), index)
+                    for index, leaf in enumerate(leaves, start)
                 ),
             )
             run.executemany(
                 "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?)",
                 [
-                    (name, leaf.facts.sequence, leaf.hash, index)
+                    (name, leaf.fields.sequence, leaf.hash, index)
                     for name, (leaf, index) in newest.items()
                 ],
             )
-            run.execute("UPDATE log SET size = ?", (edge.size,))
+            run.execute("UPDATE log SET size = ?", (frontier.size,))
             run.execute("DELETE FROM edge")
             run.executemany(
                 "INSERT INTO edge VALUES (?, ?)",
-                [(level, b"".join(row)) for level, row in enumerate(edge.rows)],
+                [(level, b"".join(row)) for level, row in enumerate(frontier.rows)],
             )
-        self.edge = edge
+        self.frontier = frontier
 
     def clear(self) -> None:
         """Forget everything."""
@@ -128,15 +121,15 @@ class Heads:
                 run.execute(statement)
             run.execute("INSERT INTO log VALUES (?, 0)", (self._origin,))
             run.execute(f"PRAGMA user_version = {_VERSION}")
-        self.edge = Edge()
+        self.frontier = Frontier()
 
-    def _read_edge(self) -> Edge:
+    def _read_frontier(self) -> Frontier:
         rows = self._database.execute("SELECT hashes FROM edge ORDER BY level").fetchall()
         row = self._row()
         try:
-            return Edge(row[1] if row else 0, tuple(tuple(split_hashes(r[0])) for r in rows))
+            return Frontier(row[1] if row else 0, tuple(tuple(split_hashes(r[0])) for r in rows))
         except ValueError as error:
-            raise sqlite3.DatabaseError("the edge does not fit the size") from error
+            raise sqlite3.DatabaseError("the frontier does not fit the size") from error
 
     def _row(self) -> tuple[str, int] | None:
         """Return origin and size, or None where the database is not of this log."""
@@ -157,26 +150,26 @@ class Heads:
 
 
 @contextmanager
-def opened(path: Path, origin: str) -> Iterator[Heads]:
+def open_cache(path: Path, origin: str) -> Iterator[WriterCache]:
     """Open the cache of the log `origin` in the file `path`; a broken one is made anew."""
     connection = None
     try:
         connection = _connect(path)
-        heads = Heads(connection, origin)
+        cache = WriterCache(connection, origin)
     except sqlite3.DatabaseError:
         if connection is not None:
             connection.close()
-        remove(path)
+        remove_cache(path)
         connection = _connect(path)
-        heads = Heads(connection, origin)
+        cache = WriterCache(connection, origin)
     try:
-        yield heads
+        yield cache
     finally:
         connection.close()
 
 
-def remove(path: Path) -> None:
-    """Take the cache away."""
+def remove_cache(path: Path) -> None:
+    """Remove the cache."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 

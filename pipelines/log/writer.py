@@ -1,7 +1,7 @@
-"""A center's own log: what is appended is in it once, in one order, whatever dies or races.
+"""Writing a center's own log: what is appended is in it once, in one order, whatever dies or races.
 
-A batch is in the log when its commit is created; all else follows from that, and every call begins
-by finishing what others left.
+A batch is in the log when its object is created; all else follows from that, and every call begins
+by integrating what others left.
 """
 
 from __future__ import annotations
@@ -21,59 +21,46 @@ from builders.core.errors import (
     StoreError,
     UsageError,
 )
-from pipelines.log import heads as cache
-from pipelines.log.chain import Chains
+from pipelines.log.batch import MAX_LEAVES, Batch, batch_key
+from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
-from pipelines.log.checkpointsigner import CheckpointSigner
-from pipelines.log.commit import MAX_LEAVES, Commit, commit_key
 from pipelines.log.errors import LogError
-from pipelines.log.growth import kept, publish
-from pipelines.log.heads import Head, Heads
-from pipelines.log.leaf import (
-    FIRST,
-    CommitmentEntry,
-    Entry,
-    Leaf,
-    StatementEntry,
-    StatementLeaf,
-    read_facts,
-    read_leaf,
-)
+from pipelines.log.integration import SHORTENED, Integrator
+from pipelines.log.leaf import FIRST, Entry, Leaf, StatementLeaf, read_fields, read_leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.proof import LogProof
 from pipelines.log.reader import LogReader
-from pipelines.log.tail import TODO, Tail
+from pipelines.log.signers import CheckpointSigner
 from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key
+from pipelines.log.writer_cache import ReleaseHead, WriterCache, open_cache, remove_cache
 from pipelines.storage import files as durable
 from pipelines.storage.store import Store
-
-__all__ = ["Appended", "CommitmentEntry", "Entry", "Log", "Placed", "StatementEntry"]
 
 _TRIES = 64  # of a batch that meets those of others
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
-    """An entry in its place."""
+class PlacedLeaf:
+    """The leaf of an entry, and its index in the log."""
 
     index: int
     leaf: Leaf
 
 
 @dataclass(frozen=True, kw_only=True)
-class Appended:
+class AppendResult:
     """What became of the entries of one call."""
 
     start: int
     """Leaves that the log had before this call added any."""
-    leaves: tuple[Placed, ...]
+    leaves: tuple[PlacedLeaf, ...]
     """One for each entry, in their order; one that the log had already is where it was."""
     size: int
     """Leaves of the checkpoint that was published last, and covers them all."""
 
 
-class Log:
+class LogWriter:
     """The log `origin` in `store`; safe for threads and processes side by side."""
 
     def __init__(self, store: Store, *, origin: str, signer: CheckpointSigner, home: Path) -> None:
@@ -84,11 +71,10 @@ class Log:
             )
         self.origin = origin
         self._store = store
-        self._signer = signer
         self._home = home
-        self._tail = Tail(store, signer)
+        self._integrator = Integrator(store, signer)
 
-    def append(self, entries: Sequence[Entry]) -> Appended:
+    def append(self, entries: Sequence[Entry]) -> AppendResult:
         """Log `entries`, in batches of at most 1,000, and publish the checkpoint that covers them.
 
         What the log has already is not logged again. Raises `LogError` when it has it with other
@@ -99,23 +85,23 @@ class Log:
         for entry in entries:
             if wanted[entry.identity] != entry:
                 raise _contradicts(entry, wanted[entry.identity])
-        with self._open() as heads:
-            start, placed = heads.size, self._known(heads, wanted.values())
+        with self._open() as cache:
+            start, placed = cache.size, self._known(cache, wanted.values())
             queue = iter([entry for name, entry in wanted.items() if name not in placed])
             while batch := list(islice(queue, MAX_LEAVES)):
-                placed |= self._append(heads, batch)
-            self._tail.finish_others(heads)
+                placed |= self._append(cache, batch)
+            self._integrator.integrate_committed(cache)
             leaves = tuple(placed[entry.identity] for entry in entries)
-            return Appended(start=start, leaves=leaves, size=heads.size)
+            return AppendResult(start=start, leaves=leaves, size=cache.size)
 
     def recover(self) -> Checkpoint | None:
         """Finish what was left unfinished; returns the newest checkpoint, None of an empty log."""
-        with self._open() as heads:
-            return self._tail.tree(heads) if heads.size else None
+        with self._open() as cache:
+            return self._integrator.tree(cache) if cache.size else None
 
     def checkpoint(self) -> SignedCheckpoint | None:
         """Return the newest checkpoint that is published, or None."""
-        return self._tail.published()
+        return self._integrator.published()
 
     def publish(self, cosigned: bytes | None = None) -> SignedCheckpoint | None:
         """Publish the newest checkpoint, or a `cosigned` note of it; returns what is published.
@@ -123,11 +109,11 @@ class Log:
         An older one than is published is left unpublished. Raises `LogError` for a note that is
         not of this log, or of a size that it has not signed.
         """
-        with self._open() as heads:
+        with self._open() as cache:
             if cosigned is not None:
                 self._publish_cosigned(cosigned)
-            elif heads.size and (own := kept(self._store, self._signer, heads.size)):
-                publish(self._store, self._signer, own)
+            elif cache.size and (own := self._integrator.kept(cache.size)):
+                self._integrator.publish(own)
         return self.checkpoint()
 
     def prove(self, index: int, size: int | None = None) -> LogProof:
@@ -144,40 +130,42 @@ class Log:
                 got=f"no object {key}",
                 expected="the newest one, or one of a size that was published",
             ) from error
-        keys = [self._signer.key]
+        keys = self._integrator.keys
         found = open_checkpoint(data, origin=self.origin, keys=keys)
-        with self._cache() as heads:
-            edge = heads.edge
-        reader = LogReader(self._store, origin=self.origin, keys=keys, checkpoint=found, edge=edge)
+        with self._open_cache() as cache:
+            frontier = cache.frontier
+        reader = LogReader(
+            self._store, origin=self.origin, keys=keys, checkpoint=found, frontier=frontier
+        )
         return LogProof(index=index, hashes=reader.inclusion(index), checkpoint=data)
 
     def find(self, identity: str) -> int | None:
         """Return the index of the leaf with that identity (`Entry.identity`), or None."""
-        with self._open() as heads:
-            return heads.find(identity)
+        with self._open() as cache:
+            return cache.find(identity)
 
-    def heads(self) -> tuple[Head, ...]:
+    def heads(self) -> tuple[ReleaseHead, ...]:
         """Return the newest leaf of every release key, in order of their names."""
-        with self._open() as heads:
-            return tuple(heads.heads())
+        with self._open() as cache:
+            return tuple(cache.heads())
 
     @contextmanager
-    def _open(self) -> Iterator[Heads]:
+    def _open(self) -> Iterator[WriterCache]:
         """Hold the log, with the cache at its end."""
-        with self._cache() as heads:
-            self._tail.catch_up(heads)
-            yield heads
+        with self._open_cache() as cache:
+            self._integrator.catch_up(cache)
+            yield cache
 
     @contextmanager
-    def _cache(self) -> Iterator[Heads]:
+    def _open_cache(self) -> Iterator[WriterCache]:
         """Hold this home's lock and the cache; one that breaks is made anew the next time."""
         path = self._home / "heads.sqlite"
         with durable.held(self._home / "lock"):
             try:
-                with cache.opened(path, self.origin) as heads:
-                    yield heads
+                with open_cache(path, self.origin) as cache:
+                    yield cache
             except sqlite3.DatabaseError as error:
-                cache.remove(path)
+                remove_cache(path)
                 raise InfrastructureError(
                     f"the cache of the log in {path} cannot be used",
                     got=error,
@@ -185,29 +173,29 @@ class Log:
                     todo="Run again: it is made anew from the log",
                 ) from error
 
-    def _append(self, heads: Heads, entries: Sequence[Entry]) -> dict[str, Placed]:
+    def _append(self, cache: WriterCache, entries: Sequence[Entry]) -> dict[str, PlacedLeaf]:
         """Log a batch; others may have logged part of it meanwhile."""
         for _ in range(_TRIES):
-            placed = self._known(heads, entries)
-            leaves = _sequenced(heads, [e for e in entries if e.identity not in placed])
+            placed = self._known(cache, entries)
+            leaves = _sequenced(cache, (e for e in entries if e.identity not in placed))
             if not leaves:
                 return placed
-            tree = self._tail.tree(heads)
-            commit = Commit(
+            tree = self._integrator.tree(cache)
+            batch = Batch(
                 origin=self.origin,
                 start=tree.size,
                 root=tree.root,
-                leaves=tuple(data for _, data in leaves),
+                leaves=tuple(leaf.to_bytes() for leaf in leaves),
             )
             try:
-                self._store.put_record(commit_key(commit.start), commit.to_bytes())
+                self._store.put_record(batch_key(batch.start), batch.to_bytes())
             except StoreConflictError:
-                self._tail.finish_others(heads)
+                self._integrator.integrate_committed(cache)
                 continue
-            self._tail.finish(heads, commit)
+            self._integrator.integrate(cache, batch)
             return placed | {
-                leaf.identity: Placed(index=index, leaf=leaf)
-                for index, (leaf, _) in enumerate(leaves, commit.start)
+                leaf.identity: PlacedLeaf(index=index, leaf=leaf)
+                for index, leaf in enumerate(leaves, batch.start)
             }
         raise StoreError(
             f"cannot append to the log {self.origin}",
@@ -216,49 +204,48 @@ class Log:
             todo="Run again; if it stays so, see who else writes to this log",
         )
 
-    def _known(self, heads: Heads, entries: Iterable[Entry]) -> dict[str, Placed]:
+    def _known(self, cache: WriterCache, entries: Iterable[Entry]) -> dict[str, PlacedLeaf]:
         """Return those that the log has already; raises `LogError` when it says something else."""
-        tiles = self._tail.tiles(heads)
+        tiles = self._integrator.tiles(cache)
         placed = {}
         for entry in entries:
-            if (index := heads.find(entry.identity)) is not None:
+            if (index := cache.find(entry.identity)) is not None:
                 leaf = read_leaf(tiles.bundle(index // WIDTH)[0][index % WIDTH])
-                if not _says(leaf, entry):
+                if not _matches(leaf, entry):
                     raise _contradicts(entry, leaf)
-                placed[entry.identity] = Placed(index=index, leaf=leaf)
+                placed[entry.identity] = PlacedLeaf(index=index, leaf=leaf)
         return placed
 
     def _publish_cosigned(self, data: bytes) -> None:
-        new = open_checkpoint(data, origin=self.origin, keys=[self._signer.key]).checkpoint
-        own = kept(self._store, self._signer, new.size)
+        new = open_checkpoint(data, origin=self.origin, keys=self._integrator.keys).checkpoint
+        own = self._integrator.kept(new.size)
         if own is None or own.checkpoint != new:
+            signed = f"root {own.checkpoint.root.hex()}" if own else "a size that was signed"
             raise LogError(
                 "a cosigned checkpoint is not one of this log",
                 got=f"root {new.root.hex()} of {new.size} leaves",
-                expected="a size that was signed"
-                if own is None
-                else f"root {own.checkpoint.root.hex()}",
-                todo=TODO,
+                expected=signed,
+                todo=SHORTENED,
             )
         there = self.checkpoint()
         if there is None or there.checkpoint.size <= new.size:
             self._store.put_latest(CHECKPOINT, data)
 
 
-def _sequenced(heads: Heads, entries: Sequence[Entry]) -> list[tuple[Leaf, bytes]]:
-    """Return the leaves of `entries` after those that the log has, and their bytes."""
-    chains, leaves = Chains(heads.link), list[tuple[Leaf, bytes]]()
-    for index, entry in enumerate(entries, heads.size):
+def _sequenced(cache: WriterCache, entries: Iterable[Entry]) -> list[Leaf]:
+    """Return the leaves of `entries`, in their places after those that the log has."""
+    chains, leaves = ReleaseChains(cache.link), list[Leaf]()
+    for index, entry in enumerate(entries, cache.size):
         sequence, previous = chains.next(entry.release)
         leaf = entry.leaf(sequence, Digest(previous))
         data = leaf.to_bytes()
-        chains.follow(index, leaf_hash(data), read_facts(data))
-        leaves.append((leaf, data))
+        chains.follow(index, leaf_hash(data), read_fields(data))
+        leaves.append(leaf)
     return leaves
 
 
-def _says(leaf: Leaf, entry: Entry) -> bool:
-    """Say whether a leaf stands for that entry, wherever its place is."""
+def _matches(leaf: Leaf, entry: Entry) -> bool:
+    """Say whether a leaf is that of an entry, wherever its place is."""
     previous = leaf.previous if isinstance(leaf, StatementLeaf) else FIRST
     return entry.leaf(leaf.sequence, previous) == leaf
 

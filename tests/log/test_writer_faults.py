@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import StoreError
-from pipelines.log import journal
-from pipelines.log.commit import commit_key
-from pipelines.log.heads import Heads
+from pipelines.log import writer
+from pipelines.log.batch import batch_key
 from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.writer_cache import WriterCache
 from pipelines.storage import files as durable
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
@@ -136,7 +136,7 @@ def test_before_the_commit_nothing_happened(
 
 def test_killed_between_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three batches of five: every write of each, the first of a new log included."""
-    monkeypatch.setattr(journal, "MAX_LEAVES", 5)
+    monkeypatch.setattr(writer, "MAX_LEAVES", 5)
     wanted = entries(range(15))
     smooth = MemoryStore()
     opened(smooth, tmp_path / "smooth").append(wanted)
@@ -178,7 +178,7 @@ def test_killed_at_a_write_into_the_home(
     moment: str,
 ) -> None:
     store, folder = copied(begun, tmp_path)
-    owner, name = (Heads, "extend") if what == "cache" else (durable, "replace")
+    owner, name = (WriterCache, "extend") if what == "cache" else (durable, "replace")
     real = getattr(owner, name)
 
     def die(*arguments: object) -> None:
@@ -248,7 +248,7 @@ def test_a_process_is_killed_on_a_real_disk(
     )
     assert done.returncode == -signal.SIGKILL
     store = DirectoryStore(folder / "store")
-    assert store.has(commit_key(250)) == (write > 0)
+    assert store.has(batch_key(250)) == (write > 0)
     opened(store, folder / "home").append(entries(AFTER))
     found = {key: store.get(key, 1 << 30) for key in store.list("public/log/")}
     assert found == whole

@@ -13,12 +13,12 @@ from typing import Protocol
 
 from builders.core.errors import NotFoundError
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.log.edge import Edge
 from pipelines.log.errors import LogError
 from pipelines.log.merkle import HASH_SIZE
 from pipelines.log.tiles import (
     HEIGHT,
     WIDTH,
+    Frontier,
     Tile,
     count_at,
     levels,
@@ -42,13 +42,17 @@ class LogSource(Protocol):
 class TileReader:
     """A `HashReader` of the tree of one checkpoint; for one thread."""
 
-    def __init__(self, source: LogSource, tree: Checkpoint, *, edge: Edge | None = None) -> None:
-        """Read `source`; an `edge` with the root of `tree` saves reading the partial tiles."""
+    def __init__(
+        self, source: LogSource, tree: Checkpoint, *, frontier: Frontier | None = None
+    ) -> None:
+        """Read `source`; a `frontier` with the root of `tree` saves reading the partial tiles."""
         self.tree = tree
         self.fetched = 0
         """Objects that were read so far."""
         self._source = source
-        self._edge = edge if edge and (edge.size, edge.root()) == (tree.size, tree.root) else None
+        if frontier and (frontier.size, frontier.root()) != (tree.size, tree.root):
+            frontier = None
+        self._frontier = frontier
         self._kept: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
 
     def read(self, level: int, index: int) -> bytes:
@@ -68,7 +72,7 @@ class TileReader:
         """Return the hashes of a tile, as wide as this tree has it."""
         place = tile_at(level, index, self.tree.size)
         if place.width < WIDTH:
-            return list(self.edge().rows[level])
+            return list(self.frontier().rows[level])
         if (level, index) not in self._kept:
             row = split_hashes(self._hashes(place))
             if subtree_root(row) != self.read((level + 1) * HEIGHT, index):
@@ -79,25 +83,25 @@ class TileReader:
         self._kept.move_to_end((level, index))
         return self._kept[level, index]
 
-    def edge(self) -> Edge:
-        """Return the right edge of the tree."""
-        if self._edge is None:
+    def frontier(self) -> Frontier:
+        """Return the partial tiles of the tree."""
+        if self._frontier is None:
             size = self.tree.size
             rows = []
             for level in range(levels(size)):
                 index, width = divmod(count_at(level, size), WIDTH)
                 place = Tile(level=level, index=index, width=width)
                 rows.append(tuple(split_hashes(self._hashes(place))) if width else ())
-            edge = Edge(size, tuple(rows))
-            if edge.root() != self.tree.root:
+            frontier = Frontier(size, tuple(rows))
+            if frontier.root() != self.tree.root:
                 raise LogError(
                     f"the tiles of {self.tree.origin} are not those of its checkpoint",
-                    got=f"root {edge.root().hex()} of {size} leaves",
+                    got=f"root {frontier.root().hex()} of {size} leaves",
                     expected=f"root {self.tree.root.hex()}",
                     todo="Somebody altered the log, or signed another one",
                 )
-            self._edge = edge
-        return self._edge
+            self._frontier = frontier
+        return self._frontier
 
     def bundle(self, index: int, *, tiles: bool = False) -> tuple[list[bytes], list[bytes]]:
         """Return leaves and leaf hashes of an entry bundle, as long as this tree has it.
@@ -113,7 +117,7 @@ class TileReader:
         hasher = sha256
         hashes = [hasher(b"\0" + entry).digest() for entry in entries]
         if place.width < WIDTH:
-            good = tuple(hashes) == self.edge().rows[0]
+            good = tuple(hashes) == self.frontier().rows[0]
         else:
             good = subtree_root(hashes) == self.read(HEIGHT, index)
         if not good:

@@ -11,13 +11,13 @@ import pytest
 
 from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import EvidenceError
-from pipelines.log.commit import MAX_LEAVES, Commit, commit_key
+from pipelines.log.batch import MAX_LEAVES, Batch, batch_key
 from pipelines.log.errors import LogError
-from pipelines.log.growth import kept, publish
-from pipelines.log.journal import Log
+from pipelines.log.integration import Integrator
 from pipelines.log.leaf import FIRST
 from pipelines.log.note import Note
 from pipelines.log.tiles import CHECKPOINT, checkpoint_key
+from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log import keys
 from tests.log.keys import ORIGIN
@@ -39,7 +39,9 @@ def restored(store: MemoryStore, objects: dict[str, list[bytes]]) -> None:
 
 
 @pytest.mark.parametrize("cache", ["kept", "lost"])
-def test_a_shortened_log_is_refused(store: MemoryStore, log: Log, home: Path, cache: str) -> None:
+def test_a_shortened_log_is_refused(
+    store: MemoryStore, log: LogWriter, home: Path, cache: str
+) -> None:
     log.append(entries(range(5)))
     before = {key: list(versions) for key, versions in store.objects.items()}
     log.append(entries(range(5, 9)))
@@ -54,7 +56,7 @@ def test_a_shortened_log_is_refused(store: MemoryStore, log: Log, home: Path, ca
 @pytest.mark.parametrize("more", [0, 5])
 @pytest.mark.parametrize("cache", ["kept", "lost"])
 def test_a_forked_log_is_refused(
-    store: MemoryStore, log: Log, home: Path, tmp_path: Path, cache: str, more: int
+    store: MemoryStore, log: LogWriter, home: Path, tmp_path: Path, cache: str, more: int
 ) -> None:
     """Whoever has the key signed another tree, of this size or larger, in a copy of the log."""
     log.append(entries(range(5)))
@@ -68,7 +70,7 @@ def test_a_forked_log_is_refused(
 
 
 def test_an_altered_tile_is_refused_before_anything_grows_on_it(
-    store: MemoryStore, log: Log
+    store: MemoryStore, log: LogWriter
 ) -> None:
     log.append(entries(range(300)))
     whole = dict(store.objects)
@@ -90,7 +92,7 @@ def test_an_altered_tile_is_refused_before_anything_grows_on_it(
     audited(store)
 
 
-def test_other_bytes_where_a_tile_belongs_are_refused(store: MemoryStore, log: Log) -> None:
+def test_other_bytes_where_a_tile_belongs_are_refused(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(5)))
     for key in (
         "public/log/tile/0/000.p/6",
@@ -120,13 +122,13 @@ def test_other_bytes_where_a_tile_belongs_are_refused(store: MemoryStore, log: L
     ids=["start", "origin", "root", "malformed", "skips", "previous", "not-next"],
 )
 def test_a_commit_that_does_not_continue_the_log_is_refused(
-    store: MemoryStore, log: Log, change: dict[str, object]
+    store: MemoryStore, log: LogWriter, change: dict[str, object]
 ) -> None:
     log.append(entries(range(5)))
     good = committed(tree_of(store), range(50, 53))
-    store.objects[commit_key(5)] = [replace(good, **change).to_bytes()]  # type: ignore[arg-type]
+    store.objects[batch_key(5)] = [replace(good, **change).to_bytes()]  # type: ignore[arg-type]
     refused(store, log, "does not continue the log|leaf of the log is malformed")
-    store.objects[commit_key(5)] = [good.to_bytes()]
+    store.objects[batch_key(5)] = [good.to_bytes()]
     assert log.append(entries([9999])).size == 9
     audited(store)
 
@@ -143,29 +145,29 @@ def test_a_commit_that_does_not_continue_the_log_is_refused(
         b'%s"more":1}',
     ],
 )
-def test_what_is_no_commit_is_refused(store: MemoryStore, log: Log, data: bytes) -> None:
+def test_what_is_no_commit_is_refused(store: MemoryStore, log: LogWriter, data: bytes) -> None:
     log.append(entries(range(5)))
     good = committed(tree_of(store), range(50, 53)).to_bytes()
     data = data.replace(b"%s", good[:-1] + b"," if b"more" in data else good)
-    store.objects[commit_key(5)] = [data]
+    store.objects[batch_key(5)] = [data]
     refused(store, log, "log/commit/00000000000000000005")
 
 
 @pytest.mark.parametrize("name", ["origin", "root", "start"])
-def test_a_commit_of_another_tree_says_which(store: MemoryStore, log: Log, name: str) -> None:
+def test_a_commit_of_another_tree_says_which(store: MemoryStore, log: LogWriter, name: str) -> None:
     log.append(entries(range(5)))
     other = {"origin": "x", "root": bytes(32), "start": 4}[name]
     commit = replace(committed(tree_of(store), range(50, 53)), **{name: other})  # type: ignore[arg-type]
-    store.objects[commit_key(5)] = [commit.to_bytes()]
+    store.objects[batch_key(5)] = [commit.to_bytes()]
     refused(store, log, f"does not continue the log; got {name} ")
 
 
-def test_the_leaves_of_a_commit_are_texts(store: MemoryStore, log: Log) -> None:
+def test_the_leaves_of_a_commit_are_texts(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(5)))
     fields = json.loads(committed(tree_of(store), range(50, 53)).to_bytes())
     wrong: tuple[object, ...] = ([1], [None], {}, "x", None)
     for leaves in wrong:
-        store.objects[commit_key(5)] = [canonical_json({**fields, "leaves": leaves})]
+        store.objects[batch_key(5)] = [canonical_json({**fields, "leaves": leaves})]
         refused(store, log, "got no list of leaves; expected texts")
 
 
@@ -178,7 +180,7 @@ def elsewhere(folder: Path, *sizes: int) -> MemoryStore:
 
 
 def test_a_second_root_of_one_size_is_found_where_it_was_kept(
-    store: MemoryStore, log: Log, tmp_path: Path
+    store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
     store.objects[checkpoint_key(6)] = elsewhere(tmp_path, 6).objects[checkpoint_key(6)]
@@ -191,23 +193,24 @@ def test_a_second_root_of_one_size_is_found_where_it_was_kept(
 
 
 def test_a_second_root_of_one_size_is_found_where_it_is_published(
-    store: MemoryStore, log: Log, home: Path, tmp_path: Path
+    store: MemoryStore, log: LogWriter, home: Path, tmp_path: Path
 ) -> None:
     log.append(entries(range(5)))
-    own = kept(store, signer(home), 5)
+    integrator = Integrator(store, signer(home))
+    own = integrator.kept(5)
     assert own is not None
     store.overwrite(CHECKPOINT, elsewhere(tmp_path, 5).get(CHECKPOINT, 1000))
     with pytest.raises(LogError, match="another root of 5 leaves is published"):
-        publish(store, signer(home), own)
+        integrator.publish(own)
 
 
 @pytest.mark.parametrize("count", [0, MAX_LEAVES + 1])
 def test_a_batch_is_bounded(count: int) -> None:
     with pytest.raises(LogError, match="too few or too many leaves"):
-        Commit(origin=ORIGIN, start=0, root=bytes(32), leaves=(b"x",) * count)
+        Batch(origin=ORIGIN, start=0, root=bytes(32), leaves=(b"x",) * count)
 
 
-def test_a_checkpoint_of_another_key_is_refused(store: MemoryStore, log: Log) -> None:
+def test_a_checkpoint_of_another_key_is_refused(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(5)))
     text = Note.parse(store.get(CHECKPOINT, 1000)).text
     other = keys.log(word="other")
@@ -219,7 +222,7 @@ def test_a_checkpoint_of_another_key_is_refused(store: MemoryStore, log: Log) ->
 
 
 def test_a_checkpoint_that_went_back_or_away_is_brought_back(
-    store: MemoryStore, log: Log, tmp_path: Path
+    store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:
     """The one object that is replaced may be lost; those that are created once say what was."""
     log.append(entries(range(5)))
@@ -239,7 +242,7 @@ def test_a_checkpoint_that_went_back_or_away_is_brought_back(
 
 
 def test_an_older_checkpoint_that_is_not_of_this_log_is_refused(
-    store: MemoryStore, log: Log, tmp_path: Path
+    store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:
     other = MemoryStore()
     opened(other, tmp_path / "elsewhere").append(entries(range(20, 23)))
@@ -248,7 +251,7 @@ def test_an_older_checkpoint_that_is_not_of_this_log_is_refused(
     refused(store, log, "does not continue what was published")
 
 
-def test_a_cosigned_checkpoint_is_published(store: MemoryStore, log: Log) -> None:
+def test_a_cosigned_checkpoint_is_published(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(5)))
     cosigned = Note.parse(store.get(CHECKPOINT, 1000)).signed_by(keys.witness()).to_bytes()
     assert log.publish(cosigned) is not None
@@ -263,7 +266,7 @@ def test_a_cosigned_checkpoint_is_published(store: MemoryStore, log: Log) -> Non
 
 
 def test_what_is_no_checkpoint_of_this_log_is_not_published(
-    store: MemoryStore, log: Log, tmp_path: Path
+    store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:
     other = MemoryStore()
     opened(other, tmp_path / "elsewhere").append(entries(range(20, 25)))

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError
-from pipelines.log import heads as cache
-from pipelines.log.edge import Edge
-from pipelines.log.heads import Added, Heads
-from pipelines.log.journal import Log
-from pipelines.log.leaf import FIRST, read_facts
+from pipelines.log import writer_cache as cache
+from pipelines.log.leaf import FIRST, read_fields
 from pipelines.log.merkle import leaf_hash
-from pipelines.log.tiles import CHECKPOINT, checkpoint_key
+from pipelines.log.tiles import CHECKPOINT, Frontier, checkpoint_key
+from pipelines.log.writer import LogWriter
+from pipelines.log.writer_cache import NewLeaf, WriterCache
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
 from tests.log.logs import audited, entries, entry, identities, opened
@@ -35,7 +34,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(store: MemoryStore, home: Path) -> Log:
+def log(store: MemoryStore, home: Path) -> LogWriter:
     log = opened(store, home)
     log.append(entries(range(300)))
     return log
@@ -49,17 +48,17 @@ def altered(home: Path, *statements: str) -> None:
 
 
 def of_another_log(home: Path, size: int) -> None:
-    cache.remove(home / NAME)
+    cache.remove_cache(home / NAME)
     opened(MemoryStore(), home, signed=home / "other").append(entries(range(40, 40 + size)))
 
 
 def written(home: Path, data: bytes) -> None:
-    cache.remove(home / NAME)
+    cache.remove_cache(home / NAME)
     (home / NAME).write_bytes(data)
 
 
 DEFECTS: dict[str, Callable[[Path], None]] = {
-    "lost": lambda home: cache.remove(home / NAME),
+    "lost": lambda home: cache.remove_cache(home / NAME),
     "empty": lambda home: written(home, b""),
     "garbage": lambda home: written(home, b"x" * 10_000),
     "cut": lambda home: written(home, (home / NAME).read_bytes()[:5000]),
@@ -79,7 +78,7 @@ DEFECTS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_broken_cache_costs_a_reading_and_nothing_else(
-    store: MemoryStore, log: Log, home: Path, defect: str
+    store: MemoryStore, log: LogWriter, home: Path, defect: str
 ) -> None:
     before = log.heads()
     DEFECTS[defect](home)
@@ -97,7 +96,7 @@ def test_a_broken_cache_costs_a_reading_and_nothing_else(
 
 
 def test_a_cache_that_is_behind_reads_what_it_lacks(
-    store: MemoryStore, log: Log, home: Path, tmp_path: Path
+    store: MemoryStore, log: LogWriter, home: Path, tmp_path: Path
 ) -> None:
     opened(store, tmp_path / "other").append(entries(range(300, 1000)))
     store.calls.clear()
@@ -108,7 +107,7 @@ def test_a_cache_that_is_behind_reads_what_it_lacks(
 
 
 def test_a_cache_of_another_log_is_found_where_the_checkpoint_went_back(
-    store: MemoryStore, log: Log, home: Path
+    store: MemoryStore, log: LogWriter, home: Path
 ) -> None:
     log.append(entries(range(300, 320)))
     before = log.heads()
@@ -117,19 +116,19 @@ def test_a_cache_of_another_log_is_found_where_the_checkpoint_went_back(
     assert log.heads() == before
 
 
-def test_a_cache_of_another_log_or_version_is_not_looked_at(home: Path, log: Log) -> None:
-    with cache.opened(home / NAME, ORIGIN) as heads:
+def test_a_cache_of_another_log_or_version_is_not_looked_at(home: Path, log: LogWriter) -> None:
+    with cache.open_cache(home / NAME, ORIGIN) as heads:
         assert heads.size == 300
     altered(home, "PRAGMA user_version = 99")
-    with cache.opened(home / NAME, ORIGIN) as heads:
+    with cache.open_cache(home / NAME, ORIGIN) as heads:
         assert heads.size == 0
     log.recover()
-    with cache.opened(home / NAME, "samebits.example/centers/west") as heads:
+    with cache.open_cache(home / NAME, "samebits.example/centers/west") as heads:
         assert heads.size == 0
 
 
 def test_a_cache_that_is_ahead_of_an_older_copy_is_given_up(
-    store: MemoryStore, log: Log, home: Path
+    store: MemoryStore, log: LogWriter, home: Path
 ) -> None:
     """Without a signer's memory, an older copy of the store is the log that there is."""
     objects = {key: list(versions) for key, versions in store.objects.items()}
@@ -142,7 +141,7 @@ def test_a_cache_that_is_ahead_of_an_older_copy_is_given_up(
 
 
 def test_the_cache_is_copied_with_the_home(
-    store: MemoryStore, log: Log, home: Path, tmp_path: Path
+    store: MemoryStore, log: LogWriter, home: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(home, tmp_path / "copy")
     log.append(entries(range(300, 320)))
@@ -152,7 +151,7 @@ def test_the_cache_is_copied_with_the_home(
 
 
 def test_a_cache_that_says_the_same_is_believed_without_reading_leaves(
-    store: MemoryStore, log: Log
+    store: MemoryStore, log: LogWriter
 ) -> None:
     store.calls.clear()
     log.recover()
@@ -165,7 +164,7 @@ def test_a_cache_that_says_the_same_is_believed_without_reading_leaves(
     ]
 
 
-def test_a_batch_reads_and_writes_little(store: MemoryStore, log: Log) -> None:
+def test_a_batch_reads_and_writes_little(store: MemoryStore, log: LogWriter) -> None:
     store.calls.clear()
     log.append(entries(range(300, 310)))
     assert len([key for operation, key in store.calls if operation == "put"]) == 5
@@ -175,23 +174,23 @@ def test_a_batch_reads_and_writes_little(store: MemoryStore, log: Log) -> None:
 
 def test_rows_are_taken_in_whole(tmp_path: Path) -> None:
     leaf = entry(0).leaf(0, FIRST).to_bytes()
-    added = Added(leaf_hash(leaf), read_facts(leaf))
-    edge, _ = Edge().grown([added.hash])
-    with cache.opened(tmp_path / NAME, ORIGIN) as heads:
+    added = NewLeaf(leaf_hash(leaf), read_fields(leaf))
+    edge, _ = Frontier().grown([added.hash])
+    with cache.open_cache(tmp_path / NAME, ORIGIN) as heads:
         with pytest.raises(AttributeError):
             heads.extend([added, None], edge)  # type: ignore[list-item]
         with pytest.raises(sqlite3.IntegrityError):
-            heads.extend([Added(None, added.facts)], edge)  # type: ignore[arg-type]
+            heads.extend([NewLeaf(None, added.fields)], edge)  # type: ignore[arg-type]
         assert (heads.size, heads.find(entry(0).identity), list(heads.heads())) == (0, None, [])
         heads.extend([added], edge)
-    with cache.opened(tmp_path / NAME, ORIGIN) as heads:
+    with cache.open_cache(tmp_path / NAME, ORIGIN) as heads:
         assert (heads.size, heads.find(entry(0).identity)) == (1, 0)
-        assert heads.edge == edge
+        assert heads.frontier == edge
         assert heads.link("vendor/product@0") == (1, added.hash.hex())
         assert heads.link("vendor/product@1") is None
         heads.clear()
         assert (heads.size, heads.find(entry(0).identity), list(heads.heads())) == (0, None, [])
-        assert isinstance(heads, Heads)
+        assert isinstance(heads, WriterCache)
 
 
 def test_a_home_that_cannot_be_written_is_named(store: MemoryStore, tmp_path: Path) -> None:

@@ -10,11 +10,17 @@ from builders.core.digest import Digest
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.heartbeat import Head, Heartbeat, Tree, heartbeat
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.log.completeness import (
+    MAX_GAPS,
+    GapKind,
+    LogReport,
+    StoredStatement,
+    check_log,
+)
 from pipelines.log.errors import LogError
-from pipelines.log.gaps import MAX_GAPS, GapKind, StoredStatement, Wholeness, check_log
-from pipelines.log.journal import CommitmentEntry, Log, StatementEntry
-from pipelines.log.leaf import FIRST, StatementLeaf
+from pipelines.log.leaf import FIRST, CommitmentEntry, StatementEntry, StatementLeaf
 from pipelines.log.merkle import leaf_hash
+from pipelines.log.writer import LogWriter
 from tests.evidence.examples import NOW, STATEMENTS
 from tests.fakes.store import MemoryStore
 from tests.log.logs import entries, entry, reader
@@ -63,21 +69,21 @@ def checked(
     store: MemoryStore,
     records: Iterable[StoredStatement] | None = None,
     beat: Heartbeat | None = None,
-) -> Wholeness:
+) -> LogReport:
     return check_log(reader(store), stored=records, heartbeat=beat)
 
 
-def kinds(found: Wholeness) -> list[GapKind]:
+def kinds(found: LogReport) -> list[GapKind]:
     return [gap.kind for gap in found.gaps]
 
 
-def test_a_whole_log_has_no_gaps(store: MemoryStore, log: Log) -> None:
+def test_a_whole_log_has_no_gaps(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(600)))
     found = checked(store)
     assert (found.leaves, found.releases, found.gaps, found.statements) == (600, 5, [], None)
 
 
-def test_a_run_as_it_should_be(store: MemoryStore, log: Log) -> None:
+def test_a_run_as_it_should_be(store: MemoryStore, log: LogWriter) -> None:
     statement = attempt()
     log.append([commitment()])
     log.append([leaf_of(statement)])
@@ -85,21 +91,21 @@ def test_a_run_as_it_should_be(store: MemoryStore, log: Log) -> None:
     assert (found.gaps, found.statements) == ([], 1)
 
 
-def test_a_statement_that_the_store_lost_is_named(store: MemoryStore, log: Log) -> None:
+def test_a_statement_that_the_store_lost_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append([commitment(), leaf_of(attempt())])
     found = checked(store, [])
     assert kinds(found) == [GapKind.MISSING]
     assert (found.gaps[0].about, found.gaps[0].index) == (RELEASE, 1)
 
 
-def test_a_statement_that_was_never_logged_is_named(store: MemoryStore, log: Log) -> None:
+def test_a_statement_that_was_never_logged_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append([commitment()])
     found = checked(store, [stored(attempt())])
     assert kinds(found) == [GapKind.UNLOGGED]
     assert found.gaps[0].about.endswith("attempt-1.dsse.json")
 
 
-def test_a_look_before_the_commitment_is_named(store: MemoryStore, log: Log) -> None:
+def test_a_look_before_the_commitment_is_named(store: MemoryStore, log: LogWriter) -> None:
     statement = attempt()
     log.append([leaf_of(statement)])
     log.append([commitment()])
@@ -108,13 +114,13 @@ def test_a_look_before_the_commitment_is_named(store: MemoryStore, log: Log) -> 
     assert "after the statement" in found.gaps[0].message
 
 
-def test_a_build_without_a_commitment_is_named(store: MemoryStore, log: Log) -> None:
+def test_a_build_without_a_commitment_is_named(store: MemoryStore, log: LogWriter) -> None:
     statement = attempt()
     log.append([leaf_of(statement)])
     assert kinds(checked(store, [stored(statement)])) == [GapKind.UNCOMMITTED]
 
 
-def test_a_failure_needs_no_commitment(store: MemoryStore, log: Log) -> None:
+def test_a_failure_needs_no_commitment(store: MemoryStore, log: LogWriter) -> None:
     statement = attempt(seal=None)
     log.append([leaf_of(statement)])
     assert checked(store, [stored(statement)]).gaps == []
@@ -124,7 +130,7 @@ def test_a_failure_needs_no_commitment(store: MemoryStore, log: Log) -> None:
     "other", [commitment(claim=Digest.of(b"x")), commitment(seal=Digest.of(b"x"))]
 )
 def test_a_commitment_to_something_else_is_named(
-    store: MemoryStore, log: Log, other: CommitmentEntry
+    store: MemoryStore, log: LogWriter, other: CommitmentEntry
 ) -> None:
     statement = attempt()
     log.append([other, leaf_of(statement)])
@@ -152,14 +158,14 @@ def test_a_leaf_that_is_in_the_log_twice_is_named(store: MemoryStore) -> None:
     assert GapKind.TWICE in kinds(found)
 
 
-def test_a_log_shorter_than_its_heartbeat_said_is_named(store: MemoryStore, log: Log) -> None:
+def test_a_log_shorter_than_its_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
     root = reader(store).checkpoint().checkpoint.root
     beat = _beat(size=11, root=root, heads=[])
     assert kinds(checked(store, beat=beat)) == [GapKind.STALE]
 
 
-def test_a_head_older_than_the_heartbeat_said_is_named(store: MemoryStore, log: Log) -> None:
+def test_a_head_older_than_the_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append([entry(0, release=RELEASE), entry(1, release="acme/other@1")])
     root = reader(store).checkpoint().checkpoint.root
     head = Head(release=RELEASE, sequence=1, newest=DigestSet(sha256=Digest.of(b"x")))
@@ -168,20 +174,20 @@ def test_a_head_older_than_the_heartbeat_said_is_named(store: MemoryStore, log: 
     assert "sequence 0" in found.gaps[0].message
 
 
-def test_another_tree_than_the_heartbeat_said_is_named(store: MemoryStore, log: Log) -> None:
+def test_another_tree_than_the_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
     found = checked(store, beat=_beat(size=5, root=bytes(32), heads=[]))
     assert kinds(found) == [GapKind.ALTERED]
 
 
-def test_a_heartbeat_that_agrees_says_nothing(store: MemoryStore, log: Log) -> None:
+def test_a_heartbeat_that_agrees_says_nothing(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
     root = reader(store).tree(5).root
     log.append(entries(range(20)))
     assert checked(store, beat=_beat(size=5, root=root, heads=[])).gaps == []
 
 
-def test_an_altered_leaf_is_no_gap_but_no_log(store: MemoryStore, log: Log) -> None:
+def test_an_altered_leaf_is_no_gap_but_no_log(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
     [key] = [k for k in store.objects if "/entries/" in k]
     data = store.objects[key][0]
@@ -190,14 +196,14 @@ def test_an_altered_leaf_is_no_gap_but_no_log(store: MemoryStore, log: Log) -> N
         checked(store)
 
 
-def test_gaps_are_told_up_to_a_bound(store: MemoryStore, log: Log) -> None:
+def test_gaps_are_told_up_to_a_bound(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(1600)))
     found = checked(store, [])
     assert len(found.gaps) == MAX_GAPS
     assert found.more == 1600 - 400 - MAX_GAPS
 
 
-def test_progress_is_told(store: MemoryStore, log: Log) -> None:
+def test_progress_is_told(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(300)))
     told: list[int] = []
     check_log(reader(store), count=told.append)

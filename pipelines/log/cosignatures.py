@@ -1,7 +1,7 @@
-"""Cosignatures come home: what witnesses wrote about a log, joined into what the log publishes.
+"""Cosignatures of witnesses: read from their stores, and joined to what a log publishes.
 
 A witness writes into its own store; the owner of a log, or anybody who wants to show that a
-checkpoint was witnessed, reads it there. Nothing is believed that does not verify.
+checkpoint was witnessed, reads it there. Nothing is used that does not verify.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from builders.core.errors import NotFoundError, StoreError
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
-from pipelines.log.journal import Log
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import origin_folder
+from pipelines.log.writer import LogWriter
 from pipelines.storage.store import Store
 
 _LOOK_BACK = 64
@@ -33,7 +33,7 @@ class WitnessedLog:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Collected:
+class CollectedCosignatures:
     """What was joined to the published checkpoint."""
 
     size: int
@@ -42,10 +42,10 @@ class Collected:
     added: int
 
 
-def cosigned(stores: Iterable[Store], log: WitnessedLog) -> Iterator[SignedCheckpoint]:
+def cosigned_checkpoints(stores: Iterable[Store], log: WitnessedLog) -> Iterator[SignedCheckpoint]:
     """Yield the log's checkpoints that witnesses have in their `stores`, newest first in each.
 
-    What cannot be read, or does not verify, is passed over: a witness that lies only loses its say.
+    What cannot be read, or does not verify, is skipped: a dishonest witness only loses its vote.
     """
     for store in stores:
         try:
@@ -58,25 +58,29 @@ def cosigned(stores: Iterable[Store], log: WitnessedLog) -> Iterator[SignedCheck
             continue
 
 
-def collect(own: Store, stores: Iterable[Store], log: WitnessedLog, journal: Log) -> Collected:
+def collect(
+    own: Store, stores: Iterable[Store], log: WitnessedLog, writer: LogWriter
+) -> CollectedCosignatures:
     """Join the cosignatures of the published checkpoint's own tree to it, and publish it again.
 
     Raises `LogError` when the published checkpoint is not the log's, `StoreError`, `NotFoundError`.
     """
     published = _required(own.get(CHECKPOINT, MAX_NOTE), log)
-    joined = join([published, *cosigned(stores, log)], published)
+    joined = merge_cosignatures([published, *cosigned_checkpoints(stores, log)], published)
     before = {(c.key, c.time) for c in published.cosignatures}
     after = {(c.key, c.time) for c in joined.cosignatures}
     if added := len(after - before):
-        journal.publish(joined.note.to_bytes())
-    return Collected(
+        writer.publish(joined.note.to_bytes())
+    return CollectedCosignatures(
         size=joined.checkpoint.size,
         witnesses=tuple(sorted({c.key.name for c in joined.cosignatures})),
         added=added,
     )
 
 
-def join(found: Iterable[SignedCheckpoint], base: SignedCheckpoint) -> SignedCheckpoint:
+def merge_cosignatures(
+    found: Iterable[SignedCheckpoint], base: SignedCheckpoint
+) -> SignedCheckpoint:
     """Return `base` with the newest cosignature that each witness gave to the same tree."""
     newest = {c.key: (c.time, c, s) for s in [base] for c in s.cosignatures}
     for signed in found:
@@ -100,13 +104,15 @@ def join(found: Iterable[SignedCheckpoint], base: SignedCheckpoint) -> SignedChe
     )
 
 
-def best(found: Sequence[SignedCheckpoint], *, index: int) -> tuple[SignedCheckpoint, ...]:
+def checkpoints_with_leaf(
+    found: Sequence[SignedCheckpoint], *, index: int
+) -> tuple[SignedCheckpoint, ...]:
     """Return the checkpoints that hold the leaf `index`, one a tree, largest first."""
     trees: dict[int, SignedCheckpoint] = {}
     for signed in found:
         if signed.checkpoint.size > index:
             trees.setdefault(signed.checkpoint.size, signed)
-    return tuple(join(found, trees[size]) for size in sorted(trees, reverse=True))
+    return tuple(merge_cosignatures(found, trees[size]) for size in sorted(trees, reverse=True))
 
 
 def _is_cosigned(key: str) -> bool:

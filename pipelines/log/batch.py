@@ -1,7 +1,7 @@
-"""The commit point of a batch: one object, created once, after which the batch is in the log.
+"""A committed batch of leaves: one object, created once, after which the batch is in the log.
 
-It holds all leaves of the batch and the root of the tree before it, so that whoever finds it can
-write the rest. Where two appenders meet, the store lets one of them create it.
+It holds the leaves and the root of the tree before them, so that whoever finds it can integrate it.
+Where two writers meet, the store lets one of them create it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pipelines.log.tiles import PREFIX
 SCHEMA = "samebits/log-commit/v1"
 MAX_LEAVES = 1000
 """Leaves of the largest batch."""
-MAX_COMMIT = MAX_LEAVES * MAX_LEAF * 2
+MAX_BATCH = MAX_LEAVES * MAX_LEAF * 2
 """Bytes of the object: in JSON text a quote is two."""
 _FIELDS = {"leaves", "origin", "root", "schema", "start"}
 
 
-def commit_key(start: int) -> str:
+def batch_key(start: int) -> str:
     """Return the name of the batch whose first leaf has the index `start`."""
     return f"{PREFIX}commit/{start:020d}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Commit:
+class Batch:
     """The leaves from index `start` on, after the tree of `start` leaves with `root`."""
 
     origin: str
@@ -57,13 +57,13 @@ class Commit:
         )
 
 
-def read_commit(data: bytes, *, origin: str, start: int, root: bytes) -> Commit:
-    """Read the commit that continues the tree of `start` leaves with `root`.
+def read_batch(data: bytes, *, origin: str, start: int, root: bytes) -> Batch:
+    """Read the batch that continues the tree of `start` leaves with `root`.
 
-    Raises `MalformedError`, and `LogError` for the commit of another tree.
+    Raises `MalformedError`, and `LogError` for a batch of another tree.
     """
-    what = commit_key(start)
-    fields = read_object(data, what=what, limit=MAX_COMMIT)
+    what = batch_key(start)
+    fields = read_object(data, what=what, limit=MAX_BATCH)
     expected = {"origin": origin, "root": root.hex(), "schema": SCHEMA, "start": start}
     leaves = fields.get("leaves")
     if not isinstance(leaves, list) or not all(isinstance(leaf, str) for leaf in leaves):
@@ -71,12 +71,12 @@ def read_commit(data: bytes, *, origin: str, start: int, root: bytes) -> Commit:
     for name, value in expected.items():
         if fields.get(name) != value:
             raise _altered(what, got=f"{name} {fields.get(name)!a:.120}", expected=value)
-    commit = Commit(
+    batch = Batch(
         origin=origin, start=start, root=root, leaves=tuple(leaf.encode() for leaf in leaves)
     )
-    if fields.keys() != _FIELDS or commit.to_bytes() != data:
+    if fields.keys() != _FIELDS or batch.to_bytes() != data:
         raise _altered(what, got="another spelling", expected="canonical JSON")
-    return commit
+    return batch
 
 
 def _altered(what: str, *, got: object, expected: object) -> LogError:

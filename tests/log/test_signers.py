@@ -11,8 +11,8 @@ import pytest
 from builders.core.errors import InfrastructureError
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
-from pipelines.log.journal import Log
 from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log.logs import (
     KEY,
@@ -27,7 +27,7 @@ def trees(store: MemoryStore, *sizes: int) -> list[Checkpoint]:
     return [reader(store).tree(size) for size in sizes]
 
 
-def test_the_signer_signs_what_continues(store: MemoryStore, log: Log, home: Path) -> None:
+def test_the_signer_signs_what_continues(store: MemoryStore, log: LogWriter, home: Path) -> None:
     log.append(entries(range(300)))
     three, five = trees(store, 3, 5)
     proof = reader(store).consistency(3, 5)
@@ -41,7 +41,7 @@ def test_the_signer_signs_what_continues(store: MemoryStore, log: Log, home: Pat
     assert signer(home / "new").sign(five, five, ()) == signature
 
 
-def test_the_signer_refuses_everything_else(store: MemoryStore, log: Log, home: Path) -> None:
+def test_the_signer_refuses_everything_else(store: MemoryStore, log: LogWriter, home: Path) -> None:
     log.append(entries(range(300)))
     three, five, six = trees(store, 3, 5, 6)
     proof = reader(store).consistency(5, 6)
@@ -65,7 +65,7 @@ def test_the_signer_refuses_everything_else(store: MemoryStore, log: Log, home: 
 
 
 def test_a_damaged_memory_of_the_signer_is_refused(
-    store: MemoryStore, log: Log, home: Path
+    store: MemoryStore, log: LogWriter, home: Path
 ) -> None:
     log.append(entries(range(5)))
     (home / "signed").write_bytes(b"garbage")
@@ -73,7 +73,7 @@ def test_a_damaged_memory_of_the_signer_is_refused(
 
 
 def test_a_signer_that_cannot_remember_does_not_sign(
-    store: MemoryStore, log: Log, home: Path
+    store: MemoryStore, log: LogWriter, home: Path
 ) -> None:
     shutil.rmtree(home, ignore_errors=True)
     (home / "signed").mkdir(parents=True)

@@ -1,0 +1,266 @@
+"""Integration of committed batches: from the batch to the tiles and the published checkpoint.
+
+Everything that is written follows from the batch and the tree before it, and every object but the
+newest checkpoint is created once; so a process that died here, or raced another, is followed by one
+that writes the same bytes again. A log that is shorter than what was signed, kept or published, or
+other than that, is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+
+from builders.core.errors import NotFoundError, StoreConflictError
+from pipelines.log.batch import MAX_BATCH, Batch, batch_key, read_batch
+from pipelines.log.chain import ReleaseChains
+from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from pipelines.log.errors import LogError
+from pipelines.log.leaf import read_fields
+from pipelines.log.merkle import consistency_proof, leaf_hash, tree_root
+from pipelines.log.note import MAX_NOTE, Note, NoteSignature
+from pipelines.log.reader import LogReader, published
+from pipelines.log.signers import CheckpointSigner
+from pipelines.log.tile_reader import TileReader
+from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, new_tiles, pack_entries
+from pipelines.log.writer_cache import NewLeaf, WriterCache
+from pipelines.storage.store import Store
+
+SHORTENED = "The log was shortened, forked or altered, or an older copy of it was brought back"
+_FOREIGN = "Somebody wrote into the log, or signed with its key elsewhere: find out who"
+_AT_ONCE = 16  # bundles that are taken into the cache in one step
+
+
+class Integrator:
+    """The log of `signer` in `store`; its methods are called under the log's lock."""
+
+    def __init__(self, store: Store, signer: CheckpointSigner) -> None:
+        """Use a store and a signer; nothing is read yet."""
+        self.origin = signer.key.name
+        self.keys = [signer.key]
+        self._store = store
+        self._signer = signer
+
+    def published(self) -> SignedCheckpoint | None:
+        """Return the newest checkpoint that is published, or None."""
+        return published(self._store, origin=self.origin, keys=self.keys)
+
+    def kept(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of that size that this center keeps for good, or None."""
+        try:
+            data = self._store.get(checkpoint_key(size), MAX_NOTE)
+        except NotFoundError:
+            return None
+        found = open_checkpoint(data, origin=self.origin, keys=self.keys)
+        if found.checkpoint.size != size:
+            raise LogError(
+                f"{checkpoint_key(size)} is of another size",
+                got=found.checkpoint.size,
+                expected=size,
+            )
+        return found
+
+    def tree(self, cache: WriterCache) -> Checkpoint:
+        """Return the tree that the cache knows."""
+        return Checkpoint(origin=self.origin, size=cache.size, root=cache.frontier.root())
+
+    def tiles(self, cache: WriterCache) -> TileReader:
+        """Return a reader of that tree."""
+        return TileReader(self._store, self.tree(cache), frontier=cache.frontier)
+
+    def catch_up(self, cache: WriterCache) -> None:
+        """Bring the cache to the end of the log, and integrate what is committed."""
+        newest = self.published()
+        if not self._follow(cache, newest):
+            cache.clear()
+            self._follow(cache, newest)
+        if cache.size:  # the tiles that the log grows from, as they are in the store
+            TileReader(self._store, self.tree(cache)).frontier()
+        self.integrate_committed(cache)
+        self._check_signed(cache)
+
+    def integrate_committed(self, cache: WriterCache) -> None:
+        """Integrate every batch that is committed beyond the cache."""
+        while True:
+            try:
+                data = self._store.get(batch_key(cache.size), MAX_BATCH)
+            except NotFoundError:
+                return
+            tree = self.tree(cache)
+            batch = read_batch(data, origin=self.origin, start=tree.size, root=tree.root)
+            self.integrate(cache, batch)
+
+    def integrate(self, cache: WriterCache, batch: Batch) -> None:
+        """Write all that follows from a batch that continues the cache.
+
+        Raises `LogError` where the store holds other bytes.
+        """
+        leaves = _chained(batch, ReleaseChains(cache.link))
+        frontier, tiles = cache.frontier.grown([leaf.hash for leaf in leaves])
+        objects = self._bundles(batch, cache)
+        objects |= {tile.key: data for tile, data in tiles}
+        for key, data in objects.items():
+            self._put(key, data)
+        tree = Checkpoint(origin=self.origin, size=frontier.size, root=frontier.root())
+        source = _Overlay(objects, self._store)  # what was written just now is not read again
+        self.publish(self._signed(tree, TileReader(source, tree, frontier=frontier)))
+        cache.extend(leaves, frontier)
+
+    def publish(self, new: SignedCheckpoint) -> None:
+        """Make `new` the newest checkpoint, unless the published one is as new, or newer.
+
+        One of the same size stays, as it may be cosigned. Raises `LogError` when its root differs.
+        """
+        there = self.published()
+        if there is not None and there.checkpoint.size >= new.checkpoint.size:
+            if there.checkpoint.size == new.checkpoint.size and there.checkpoint != new.checkpoint:
+                raise LogError(
+                    f"another root of {new.checkpoint.size} leaves is published",
+                    got=there.checkpoint.root.hex(),
+                    expected=new.checkpoint.root.hex(),
+                    todo=_FOREIGN,
+                )
+            return
+        self._store.put_latest(CHECKPOINT, new.note.to_bytes())
+
+    def _signed(self, tree: Checkpoint, tiles: TileReader) -> SignedCheckpoint:
+        """Return the signed checkpoint of `tree`, made and kept now if there is none of its size.
+
+        Raises `LogError` when another root of that size was signed.
+        """
+        while (found := self.kept(tree.size)) is None:
+            old = self._signer.newest()
+            try:
+                note = self._sign(old, tree, tiles)
+            except LogError:
+                if self._signer.newest() == old:
+                    raise
+                continue  # another writer with the same signer came first
+            with suppress(StoreConflictError):
+                self._store.put_record(checkpoint_key(tree.size), note)
+        if found.checkpoint != tree:
+            raise LogError(
+                f"another root of {tree.size} leaves was signed",
+                got=found.checkpoint.root.hex(),
+                expected=tree.root.hex(),
+                todo=_FOREIGN,
+            )
+        return found
+
+    def _sign(self, old: Checkpoint | None, tree: Checkpoint, tiles: TileReader) -> bytes:
+        """Return the signed note of `tree`, with a proof for the signer that it continues `old`."""
+        proof: tuple[bytes, ...] = ()
+        if old and old.size <= tree.size:  # the signer has its own message for a log that shrank
+            proof = consistency_proof(old.size, tree.size, tiles)
+        data = self._signer.sign(old, tree, proof)
+        line = NoteSignature(name=self.origin, id=self._signer.key.id, data=data)
+        note = Note(tree.to_text(), (line,)).to_bytes()
+        open_checkpoint(note, origin=self.origin, keys=self.keys)
+        return note
+
+    def _put(self, key: str, data: bytes) -> None:
+        """Create an object of the log; raises `LogError` where another one stands."""
+        try:
+            self._store.put_record(key, data)
+        except StoreConflictError as error:
+            raise LogError(
+                f"{key} does not fit the log",
+                got="other bytes in the store",
+                expected="those that follow from the log's leaves",
+                todo=_FOREIGN,
+            ) from error
+
+    def _bundles(self, batch: Batch, cache: WriterCache) -> dict[str, bytes]:
+        """Return the entry bundles that the larger tree needs anew."""
+        index, begun = divmod(cache.size, WIDTH)
+        leaves = list(batch.leaves)
+        if begun:
+            leaves = self.tiles(cache).bundle(index)[0] + leaves
+        starts = {
+            place: (place.index - index) * WIDTH
+            for place in new_tiles(None, cache.size, cache.size + len(batch.leaves))
+        }
+        return {
+            place.key: pack_entries(leaves[start : start + place.width])
+            for place, start in starts.items()
+        }
+
+    def _follow(self, cache: WriterCache, newest: SignedCheckpoint | None) -> bool:
+        """Read what the log has beyond the cache; False when the cache is not of this log."""
+        if not cache.size and newest is None:
+            return True
+        if newest is None or newest.checkpoint.size < cache.size:
+            # The one object that is replaced went back, or away: those that are kept do not.
+            own = self.kept(cache.size)
+            if own is None or own.checkpoint != self.tree(cache):
+                return False
+            if newest is not None:
+                self._check_past(cache, newest.checkpoint, "published")
+            return True
+        reader = LogReader(
+            self._store,
+            origin=self.origin,
+            keys=self.keys,
+            checkpoint=newest,
+            frontier=cache.frontier,
+        )
+        if reader.tree(cache.size) != self.tree(cache):
+            return False
+        bundles = reader.entries(cache.size)
+        while some := list(islice(bundles, _AT_ONCE)):
+            leaves = [
+                NewLeaf(found, read_fields(leaf))
+                for _, leaves, hashes in some
+                for leaf, found in zip(leaves, hashes, strict=True)
+            ]
+            cache.extend(leaves, cache.frontier.grown([leaf.hash for leaf in leaves])[0])
+        return True
+
+    def _check_signed(self, cache: WriterCache) -> None:
+        """Refuse a log that is shorter than what its signer has signed, or other than that."""
+        signed = self._signer.newest()
+        if signed is None:
+            return
+        if signed.size > cache.size:
+            raise LogError(
+                f"the log {self.origin} is shorter than what was signed",
+                got=f"{cache.size} leaves",
+                expected=f"{signed.size} leaves, root {signed.root.hex()}",
+                todo=SHORTENED,
+            )
+        self._check_past(cache, signed, "signed")
+
+    def _check_past(self, cache: WriterCache, old: Checkpoint, what: str) -> None:
+        root = tree_root(old.size, self.tiles(cache))
+        if root != old.root:
+            raise LogError(
+                f"the log {self.origin} does not continue what was {what}",
+                got=f"root {root.hex()} of {old.size} leaves",
+                expected=f"root {old.root.hex()}",
+                todo=SHORTENED,
+            )
+
+
+def _chained(batch: Batch, chains: ReleaseChains) -> list[NewLeaf]:
+    """Return the leaves of a batch; raises `LogError` unless each follows those before it."""
+    leaves = [NewLeaf(leaf_hash(data), read_fields(data)) for data in batch.leaves]
+    for index, leaf in enumerate(leaves, batch.start):
+        if broken := chains.follow(index, leaf.hash, leaf.fields):
+            raise LogError(
+                f"{batch_key(batch.start)} does not continue the log",
+                got=str(broken),
+                expected="leaves that follow those before them",
+                todo=SHORTENED,
+            )
+    return leaves
+
+
+class _Overlay:
+    """A source of objects, some of which are at hand."""
+
+    def __init__(self, objects: dict[str, bytes], store: Store) -> None:
+        self._objects = objects
+        self._store = store
+
+    def get(self, key: str, limit: int) -> bytes:
+        return self._objects[key] if key in self._objects else self._store.get(key, limit)
