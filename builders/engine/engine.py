@@ -50,7 +50,6 @@ class LabelledContainer:
 
     id: str
     run: str
-    center: str
     deadline: datetime | None
 
 
@@ -176,7 +175,6 @@ class Engine:
             LabelledContainer(
                 id=str(c["Id"]),
                 run=c["Labels"].get(LABEL_RUN, ""),
-                center=c["Labels"].get(LABEL_CENTER, ""),
                 deadline=_time(c["Labels"].get(LABEL_DEADLINE, "")),
             )
             for c in found

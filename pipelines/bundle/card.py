@@ -72,7 +72,3 @@ class CenterCard(BaseModel):
     def to_bytes(self) -> bytes:
         """Return the canonical JSON that `from_bytes` reads."""
         return canonical_json(self.to_dict())
-
-    def keyid(self, use: str) -> str | None:
-        """Return the id of the key for a use."""
-        return next((key.keyid for key in self.keys if key.use == use), None)

@@ -132,14 +132,6 @@ class NoteKey:
                 todo="Somebody altered the note, or signed under a name that is not theirs",
             )
 
-    def verifies(self, text: bytes, signature: bytes) -> bool:
-        """Say whether `signature` over the note text is of this key."""
-        try:
-            self.check(text, signature)
-        except NoteError:
-            return False
-        return True
-
 
 def check_name(name: str) -> None:
     """Refuse what is no name of a key: empty, or with spaces, plus signs or control characters."""

@@ -48,8 +48,6 @@ class PeerState:
     """The size of its log, which our witness found to hold all that it held before; else None."""
     complaint: Complaint | None = None
     """What our witness has signed against its log."""
-    fault: str | None = None
-    """Why nothing could be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,21 +123,15 @@ def _seen(session: Session) -> dict[str, WitnessResult]:
 def _peer(policy: Policy, peer: Peer, seen: WitnessResult | None, now: datetime) -> PeerState:
     """Return the state of a peer: when it spoke last, and what our witness found of its log."""
     if seen is None:
-        return PeerState(id=peer.id, heard=None, size=None, fault="the witness could not look")
-    heard, fault = None, seen.reason
+        return PeerState(id=peer.id, heard=None, size=None)
+    heard = None
     try:
         known = peer_log(policy, peer)
         beat = newest_heartbeat(known.store, known.center, known.statement_keys, now=now)
         heard = None if beat is None else beat.predicate.beat_on
-    except SamebitsError as error:
-        fault = fault or str(error)
-    return PeerState(
-        id=peer.id,
-        heard=heard,
-        size=seen.size,
-        complaint=seen.complaint,
-        fault=fault,
-    )
+    except SamebitsError:
+        heard = None  # its log cannot be read: the same as a peer that was never heard
+    return PeerState(id=peer.id, heard=heard, size=seen.size, complaint=seen.complaint)
 
 
 def _all_gaps(center: Center, policy: Policy) -> Iterator[LogGap]:

@@ -118,16 +118,6 @@ class RequestOutcome:
     receipt: Receipt | None = None
     fault: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for the log and `--json`."""
-        return {
-            "request": str(self.digest),
-            "release": self.release,
-            "requester": self.requester,
-            "receipt": self.receipt.to_dict() if self.receipt else None,
-            "fault": self.fault,
-        }
-
 
 def answer(
     handler: RequestHandler, item: OpenRequest, report: Report, now: datetime

@@ -55,15 +55,6 @@ class TriageResult:
     left: int = 0
     """Records that were too many for this look."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts, for the log."""
-        return {
-            "open": len(self.open),
-            "refused": len(self.refused),
-            "unanswered": {str(why): n for why, n in sorted(self.unanswered.items())},
-            "left": self.left,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class _RequestState:

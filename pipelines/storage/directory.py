@@ -14,7 +14,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,8 +86,7 @@ class DirectoryStore:
         found = self._stat(key)
         if found is None:
             return ()
-        written = datetime.fromtimestamp(found.st_mtime, tz=UTC)
-        return (Version(id="null", size=found.st_size, written=written),)
+        return (Version(id="null", size=found.st_size),)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix`, in order of their bytes."""

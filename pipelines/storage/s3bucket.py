@@ -51,7 +51,6 @@ class Found:
     """None where the bucket keeps no versions."""
     etag: str
     size: int
-    written: datetime
 
 
 class Bucket:
@@ -123,9 +122,7 @@ class Bucket:
                 found = [f for k, f in self._all_versions(name, exact=True) if k == name]
             else:
                 found = [f for f in [self._head(key)] if f is not None]
-        return tuple(
-            Version(id=f.id or "null", size=f.size, written=f.written) for f in reversed(found)
-        )
+        return tuple(Version(id=f.id or "null", size=f.size) for f in reversed(found))
 
     def open(self, key: str) -> tuple[BinaryIO, int]:
         """Return the truth of `key` as a checked stream, and its size; raises `NotFoundError`."""
@@ -147,7 +144,6 @@ class Bucket:
             id=pinned.id if pinned else None,
             etag=answer["ETag"],
             size=answer["ContentLength"],
-            written=answer["LastModified"].astimezone(UTC),
         )
         try:
             self._pin(key, found)
@@ -241,7 +237,6 @@ class Bucket:
             id=None,
             etag=answer["ETag"],
             size=answer["ContentLength"],
-            written=answer["LastModified"].astimezone(UTC),
         )
 
     def _current(self, below: str) -> Iterator[tuple[str, None]]:
@@ -279,7 +274,6 @@ class Bucket:
                         id=entry["VersionId"],
                         etag=entry["ETag"],
                         size=entry["Size"],
-                        written=entry["LastModified"].astimezone(UTC),
                     ),
                 )
 

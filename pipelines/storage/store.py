@@ -16,7 +16,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -45,8 +44,6 @@ class Version:
     id: str
     """The store's own name of it; `null` where the store keeps no versions."""
     size: int
-    written: datetime
-    """When the store took it in, UTC."""
 
 
 class Store(ByteStore, Protocol):

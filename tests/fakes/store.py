@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import BinaryIO, Literal
@@ -25,7 +24,6 @@ from pipelines.storage.store import (
 )
 
 Operation = Literal["has", "open", "get", "put", "list", "versions"]
-_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -85,8 +83,7 @@ class MemoryStore:
     def versions(self, key: str) -> tuple[Version, ...]:
         self._call("versions", keys.check_key(key))
         return tuple(
-            Version(id=str(n), size=len(data), written=_START + timedelta(seconds=n))
-            for n, data in enumerate(self.objects.get(key, []))
+            Version(id=str(n), size=len(data)) for n, data in enumerate(self.objects.get(key, []))
         )
 
     def list(self, prefix: str) -> Iterator[str]:

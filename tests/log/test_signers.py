@@ -36,7 +36,7 @@ def test_the_signer_signs_what_continues(store: MemoryStore, log: LogWriter, hom
     mine.sign(None, three, ())
     assert mine.newest() == three
     signature = mine.sign(three, five, proof)
-    assert KEY.verifies(five.to_text().encode(), signature)
+    KEY.check(five.to_text().encode(), signature)
     assert signer(home / "new").newest() == five
     assert signer(home / "new").sign(five, five, ()) == signature
 

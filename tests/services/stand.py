@@ -90,6 +90,11 @@ class Stand:
     def state(self, flow_run: str) -> str:
         return str(self.api.get(f"/flow_runs/{flow_run}")["state_type"])
 
+    def pending(self) -> bool:
+        """Say whether a worker has taken a flow run that has not begun yet."""
+        states = {"state": {"type": {"any_": ["PENDING"]}}}
+        return bool(self.api.post("/flow_runs/filter", flow_runs=states))
+
     def wait(self, flow_run: str, *, seconds: float = 120) -> dict[str, Any]:
         """Wait for the end of a flow run; returns it."""
         until = time.monotonic() + seconds
