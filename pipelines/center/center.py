@@ -48,7 +48,7 @@ class Prefect:
 
     url: str
     port: int | None = None
-    """The port of a server of its own, on loopback; None when the server is somebody else's."""
+    """The port of the center's own server, on loopback; None for another server."""
     database: str | None = None
     """URL of PostgreSQL without a password; None is SQLite in the center's home."""
     database_file: Path | None = None
@@ -72,7 +72,7 @@ class Center(BaseModel):
     """The legal body that runs it; the center itself when its file names none."""
     region: str = "unspecified"
     policy: Path | None = None
-    """The file that says who may review source, and how many must; without one nobody has to."""
+    """The signed policy; without one no reviews are required."""
     builder_uri: str | None = None
     verifier_uri: str | None = None
     signer: Path | None = None

@@ -27,7 +27,7 @@ SQLITE = "sqlite"
 
 
 class Section(BaseModel):
-    """A part of the file: frozen, and without keys that nobody knows."""
+    """A part of the file: frozen; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,7 +76,7 @@ class PrefectSection(Section):
             message = "expected one of: api (a server that is there), port (a server of its own)"
             raise ValueError(message)
         if self.api is not None and (self.database != SQLITE or self.database_file):
-            message = "the database belongs to the server, and that is somebody else's"
+            message = "the database belongs to the server, which is not the center's own"
             raise ValueError(message)
         if self.database != SQLITE and self.database_file:
             message = "expected one of: database, database_file"

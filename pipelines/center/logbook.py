@@ -1,9 +1,9 @@
-"""A center's log as its runs use it: the seal before a look, statements once they are stored.
+"""The log of a center as its runs write it: a commitment first, statements once they are stored.
 
-Between a statement's appearance in the store and its leaf in the log a process can die, or the
-store can go away. So where statements are about to be stored is written down in `log/pending` of
-the center's home first, and crossed out when they are logged; whoever settles next finishes what
-the dead have left. A log is never written through an outbox: a leaf that waits is in no log.
+Between a statement's storage and its leaf in the log a process can die, or the store can become
+unreachable. So the place of statements to come is first noted in `log/pending` of the center's
+home, and the note removed once they are logged; the next process that settles finishes what is
+left. A log is never written through an outbox: a leaf that waits is in no log.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Logbook:
     def storing(self, place: str) -> Iterator[None]:
         """Write down that statements come to `place`, the key of one or the folder of many.
 
-        While the block runs nobody settles that place; afterwards anybody does.
+        While the block runs no process settles that place; afterwards any process may.
         """
         path = self._note(place)
         note = self._hold(path, place)
@@ -108,12 +108,14 @@ class Logbook:
                 except OSError:
                     os.close(note)
                     raise
-                os.close(note)  # somebody settled the place and took the note away: write another
+                os.close(
+                    note
+                )  # another process settled the place and removed the note: write a new one
         except OSError as error:
             raise _broken(path, error) from error
 
     def _waiting(self, held: ExitStack) -> Iterator[tuple[str, Path]]:
-        """Yield the places that nobody is storing into; their notes are locked by `held`."""
+        """Yield the places that no process is storing into; their notes are locked by `held`."""
         if not self._pending.is_dir():
             return
         for path in self._pending.iterdir():

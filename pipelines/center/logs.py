@@ -30,7 +30,7 @@ _OTHERS = ("public/log/", "public/reviews/")
 _RELEASES = "public/releases/"
 _RUN_DEPTH = 8
 _ON_ITS_WAY = 20.0
-"""Seconds after which what was stored is in the log, unless whoever stored it has died."""
+"""Seconds after which a stored statement is in the log, unless its process has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:
             envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
             statement = statement_of(envelope)
         except EvidenceError:
-            continue  # no statement of anybody: `evidence list` names it
+            continue  # not a statement: `evidence list` names it
         if signers & {s.keyid for s in envelope.signatures}:
             yield StoredStatement(
                 key=key, identity=f"pae:{envelope.digest()}", statement=statement, run=run

@@ -68,12 +68,12 @@ def command(
 def _claim(text: str | None) -> DigestSet | None:
     from builders.core.digest import Digest
     from builders.core.errors import UsageError
-    from pipelines.evidence.statements.statement import DigestSet as Told
+    from pipelines.evidence.statements.statement import DigestSet as Claim
 
     if text is None:
         return None
     try:
-        return Told(sha256=Digest.parse(text))
+        return Claim(sha256=Digest.parse(text))
     except ValueError as error:
         raise UsageError("not a claim", got=error, expected="64 lower-case hex digits") from error
 

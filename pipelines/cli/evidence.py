@@ -120,8 +120,8 @@ def show(
     if log_to is not None:
         _copy_log(store, report, log_to)
     if as_json:
-        told = {"robustness": elsewhere.to_dict()} if elsewhere else {}
-        click.echo(json.dumps(document | told, indent=2))
+        extra = {"robustness": elsewhere.to_dict()} if elsewhere else {}
+        click.echo(json.dumps(document | extra, indent=2))
     else:
         show_report(report)
         for line in robustness_lines(elsewhere) if elsewhere else ():

@@ -20,7 +20,7 @@ def command(as_json: bool, center_file: Path | None) -> None:
     """Sign, store and log a heartbeat of the center now; its nights do so by themselves.
 
     It holds the size and root of the log and the newest leaf of every release, so that a log which
-    lost its end, or was exchanged, is found out by whoever has seen the heartbeat.
+    lost its end, or was replaced, is detected by anybody who has the heartbeat.
 
     \b
     Examples:
@@ -40,14 +40,16 @@ def command(as_json: bool, center_file: Path | None) -> None:
         sign=status_signer(session.signer),
         now=datetime.now(UTC),
     )
-    told = statement.predicate
+    heartbeat = statement.predicate
     if as_json:
-        print_json({"record": key, **_shown(told)})
+        print_json({"record": key, **_shown(heartbeat)})
         return
-    click.echo(f"{told.center}: {told.log.size} leaves of {told.releases} releases logged")
+    click.echo(
+        f"{heartbeat.center}: {heartbeat.log.size} leaves of {heartbeat.releases} releases logged"
+    )
     click.echo(key)
 
 
-def _shown(told: Heartbeat) -> dict[str, object]:
+def _shown(heartbeat: Heartbeat) -> dict[str, object]:
     """Return what it says, without the list of heads."""
-    return {**told.to_dict(), "heads": len(told.heads)}
+    return {**heartbeat.to_dict(), "heads": len(heartbeat.heads)}

@@ -67,9 +67,7 @@ def warnings(loaded: LoadedRecipe) -> list[str]:
     recipe = loaded.recipe
     found = []
     if not loaded.path.match(f"{recipe.vendor}/{recipe.product}/{recipe.version}.yaml"):
-        found.append(
-            f"the file does not lie at {recipe.vendor}/{recipe.product}/{recipe.version}.yaml"
-        )
+        found.append(f"the file is not at {recipe.vendor}/{recipe.product}/{recipe.version}.yaml")
     if recipe.expect is None:
         found.append("no expect.verdict: a change for the worse raises no alarm")
     return found

@@ -158,7 +158,7 @@ def witness(
 ) -> None:
     """Look at the logs of others, and cosign what only grew since the last look.
 
-    Without arguments the peers of the center are looked at, with the center's key for that. Anybody
+    Without arguments the logs of the center's peers are verified and cosigned. Anybody
     else needs a key and a name. What was seen is remembered in --home, by default `witness` below
     SAMEBITS_HOME, and cosigned checkpoints go to --out, by default `cosigned` in that folder.
 

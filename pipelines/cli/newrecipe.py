@@ -61,8 +61,8 @@ def write_recipe(
 
 def _require_one(purl: str | None, shipped: Path | None, source: Path | None) -> None:
     """Refuse neither, both or half of the two ways to say what was shipped."""
-    told = {"--from-file": shipped, "--source": source}
-    given = [f"{option} {path}" for option, path in told.items() if path is not None]
+    options = {"--from-file": shipped, "--source": source}
+    given = [f"{option} {path}" for option, path in options.items() if path is not None]
     expected = "a purl, or --from-file SHIPPED with --source SDIST"
     if purl is not None and given:
         raise UsageError(
@@ -72,7 +72,7 @@ def _require_one(purl: str | None, shipped: Path | None, source: Path | None) ->
             todo="Leave one of the two away",
         )
     if len(given) == 1:
-        missing = next(option for option, path in told.items() if path is None)
+        missing = next(option for option, path in options.items() if path is None)
         raise UsageError(f"{missing} is missing", got=f"{given[0]} alone", expected=expected)
     if purl is None and not given:
         raise UsageError("say what was shipped", expected=expected)
@@ -100,7 +100,7 @@ def _infer(
     for path in (shipped, source):
         if path.absolute().parent != folder:
             raise UsageError(
-                f"{path} does not lie beside the recipe",
+                f"{path} is not in the folder of the recipe",
                 got=str(path.absolute().parent),
                 expected=str(folder),
                 todo="A recipe names local files relative to its own folder: put them there",

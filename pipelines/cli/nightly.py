@@ -22,7 +22,8 @@ def command(as_json: bool, center_file: Path | None) -> None:
     """Verify everything that is shipped, as the center does every night.
 
     Where the center is up, its workers do it; else it runs here, with an embedded Prefect server.
-    Releases that have not changed are looked at again, and rebuilt every few nights.
+    Of unchanged releases the shipped files are fetched and hashed again; every few nights they are
+    rebuilt.
 
     \b
     Examples:
@@ -30,7 +31,7 @@ def command(as_json: bool, center_file: Path | None) -> None:
       samebits nightly --center center.yaml --json
 
     Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
-    is an alarm that somebody has to look at; 64 usage.
+    is an open alarm; 64 usage.
     """
     from pipelines.nightly.overview import summarise
     from pipelines.nightly.record import last_night, read_night

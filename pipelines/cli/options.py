@@ -78,7 +78,7 @@ def open_session(center_file: Path | None) -> Session:
 
 
 def confirm(question: str) -> bool:
-    """Ask on stderr for yes or no; raises `UsageError` where nobody can answer."""
+    """Ask on stderr for yes or no; raises `UsageError` where there is no terminal to answer."""
     try:
         return click.confirm(question, err=True)
     except click.Abort as error:
@@ -86,7 +86,7 @@ def confirm(question: str) -> bool:
             raise
         click.echo(err=True)
         raise UsageError(
-            f"nobody has answered: {question}",
+            f"no answer to: {question}",
             got="the end of the input",
             expected="y, or --yes",
             todo="Give --yes to go on without a question",

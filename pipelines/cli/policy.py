@@ -146,7 +146,7 @@ def check(file: Path, trusted: Path | None, as_json: bool) -> None:
     """Check that the signed policy in FILE counts now, as a step from OLD if that is given.
 
     It must be signed by a threshold of its own operators and of those of OLD, not have expired, and
-    have a higher version than OLD. What ends within 30 days is told as a warning.
+    have a higher version than OLD. What ends within 30 days is a warning.
 
     \b
     Examples:
@@ -167,11 +167,11 @@ def check(file: Path, trusted: Path | None, as_json: bool) -> None:
     signed = open_policy(_bytes(file), now=now, trusted=old)
     policy = signed.policy
     good = list(signed_by(signed, policy))
-    told = list(expiry_warnings(policy, now))
+    warnings = list(expiry_warnings(policy, now))
     if as_json:
         about = {**_about(policy, now), "sha256": str(signed.digest), "signed_by": good}
         before = old.policy.version if old else None
-        print_json({**about, "trusted_version": before, "warnings": told})
+        print_json({**about, "trusted_version": before, "warnings": warnings})
         return
     shown = _about(policy, now)
     click.echo(f"version     {policy.version}, sha256 {signed.digest}")
@@ -182,7 +182,7 @@ def check(file: Path, trusted: Path | None, as_json: bool) -> None:
     click.echo(f"centers     {', '.join(c.id for c in policy.centers)}")
     if old is not None:
         click.echo(f"follows     version {old.policy.version}, as its operators say")
-    for warning in told:
+    for warning in warnings:
         click.echo(f"samebits: {warning}", err=True)
 
 

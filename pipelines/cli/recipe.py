@@ -92,7 +92,7 @@ def new(
     """Find the build that makes a shipped wheel from its source, and write it as a draft recipe.
 
     The environment is inferred from the shipped file and tried in real rebuilds, the likeliest
-    first, until the bytes are identical; each inferred value stands in the draft with its evidence.
+    first, until the bytes are identical; the draft gives the evidence of each inferred value.
     Otherwise the nearest recipe is written, with the causes that remain. A journal of all tries is
     kept, so that a second call returns at once or resumes. Of Debian, a whole source package is
     rebuilt to all its binary packages; what a .buildinfo recorded of their build is tried first.

@@ -113,15 +113,15 @@ def command(
     if not as_json:
         click.echo(f"asked {center} for {name}, nonce {asked.content.nonce}, until {_end(asked)}")
         click.echo(request_key(center, asked.digest))
-    heard, code = None, 0
+    status, code = None, 0
     if wait is not None:
         try:
-            heard, code = _waited(place, asked, keys, seconds=wait)
+            status, code = _waited(place, asked, keys, seconds=wait)
         except KeyboardInterrupt:
             code = EXIT_INTERRUPTED
             record = request_key(center, asked.digest)
             click.echo(
-                f"samebits: nobody waits any more; the request stays and can be served until "
+                f"samebits: stopped waiting; the request stays and can be served until "
                 f"{_end(asked)}; its receipts come into the store beside {record}",
                 err=True,
             )
@@ -131,41 +131,41 @@ def command(
                 "request": str(asked.digest),
                 "record": request_key(center, asked.digest),
                 **asked.content.to_dict(),
-                "answer": heard.to_dict() if heard else None,
+                "answer": status.to_dict() if status else None,
             }
         )
-    elif heard is not None:
-        click.echo(heard.word)
+    elif status is not None:
+        click.echo(status.word)
     sys.exit(code)
 
 
 def _waited(
     store: Store, asked: SignedRequest, keys: list[PublicKey], *, seconds: float
 ) -> tuple[RequestStatus, int]:
-    """Wait with a moving line, and return what was heard and the exit code."""
+    """Wait and show progress; returns the status of the request and the exit code."""
     from pipelines.cli.terminal import screen
     from pipelines.requests.client import exit_code, wait_for
 
     with screen() as sink:
         name = asked.content.release
         sink.step(name, f"asked {asked.content.center}")
-        heard = wait_for(
+        status = wait_for(
             store,
             asked,
             keys,
             seconds=seconds,
             on_change=lambda now: None if now.over else sink.step(name, now.word),
         )
-        sink.done(name, "answered" if heard.over else f"no answer in {seconds:g} s")
-    if not heard.over:
+        sink.done(name, "answered" if status.over else f"no answer in {seconds:g} s")
+    if not status.over:
         click.echo("samebits: no answer in time; the request stays where it is", err=True)
-    elif not heard.verified and heard.fault is None:
+    elif not status.verified and status.fault is None:
         click.echo("samebits: the answer is UNVERIFIED; give --center-key FILE", err=True)
     try:
-        return heard, exit_code(store, asked, heard)
+        return status, exit_code(store, asked, status)
     except SamebitsError as error:
         click.echo(f"samebits: {error}", err=True)
-        return heard, EXIT_NOT_CHECKED
+        return status, EXIT_NOT_CHECKED
 
 
 def _address(center: str, store: str | None) -> StoreAddress:
@@ -179,7 +179,7 @@ def _address(center: str, store: str | None) -> StoreAddress:
     if center == LOCAL:
         return load_center(None).store
     raise UsageError(
-        f"nobody knows where the store of {center} is",
+        f"the store of {center} is not known",
         expected="--store ADDRESS, or SAMEBITS_STORE",
         todo="Ask the center for the address that its requesters may write to",
     )

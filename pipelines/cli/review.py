@@ -113,7 +113,7 @@ def list_(what: str | None, origin: str | None, as_json: bool, center_file: Path
 @json_option
 @center_option
 def import_(place: str, as_json: bool, center_file: Path | None) -> None:
-    """Take in reviews of others: a FILE, or all in a FOLDER or store. Their form is checked.
+    """Import reviews of others: a FILE, or all in a FOLDER or store. Their form is checked.
 
     Whether they count is decided by the policy, whenever a release is verified.
 
@@ -165,11 +165,11 @@ def key(name: str, out: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("release")
-@click.option("--import", "source", type=PATH, metavar="FILE", help="Take in another center's.")
+@click.option("--import", "source", type=PATH, metavar="FILE", help="Import another center's.")
 @click.option("--out", type=PATH, metavar="FILE", help="New file for the secret, mode 0600.")
 @center_option
 def salt(release: str, source: Path | None, out: Path | None, center_file: Path | None) -> None:
-    """Carry the secret under which digests of a private RELEASE are told to the public.
+    """Export or import the salt that keys the public digests of a private RELEASE.
 
     Centers that share it tell the same digests; reviewers on site are shown it. Never publish it.
 
@@ -192,7 +192,7 @@ def salt(release: str, source: Path | None, out: Path | None, center_file: Path 
         click.echo(f"the salt of {name} is here")
     elif out is not None:
         _write_secret(out, release_salt(store, name).to_text())
-        click.echo(f"{out} is secret: whoever has it can try guesses at the source of {name}")
+        click.echo(f"{out} is secret: with it anybody can try guesses at the source of {name}")
 
 
 def _decide(
@@ -232,8 +232,8 @@ def _decide(
     )
     why = _not_counted(private.public, reviewer, session)
     if as_json:
-        told = {"decision": word, "reviewer": reviewer, "reviews": names, "not_counted": why}
-        print_json({**subject.to_dict(), **told})
+        decided = {"decision": word, "reviewer": reviewer, "reviews": names, "not_counted": why}
+        print_json({**subject.to_dict(), **decided})
     else:
         for name in names:
             click.echo(name)

@@ -49,15 +49,15 @@ def reviews_from(place: str) -> Iterable[StoredReview]:
 def show(
     found: list[StoredReview], subject: ReviewSubject | None, session: Session, *, as_json: bool
 ) -> int:
-    """Print reviews, and how a release stands with them; returns the exit code."""
+    """Print reviews, and whether a release has enough of them; returns the exit code."""
     now = datetime.now(UTC)
     policy = session.policy(now)
     rows = [_row(review) for review in found]
     standing = standing_of(subject, found, policy, now) if subject else None
     if as_json:
-        told = standing.to_dict() if standing else None
+        status = standing.to_dict() if standing else None
         about = subject.to_dict() if subject else None
-        print_json({"reviews": rows, "about": about, "standing": told})
+        print_json({"reviews": rows, "about": about, "standing": status})
     else:
         for row in rows:
             click.echo(
@@ -79,13 +79,13 @@ def _row(review: StoredReview) -> dict[str, Any]:
     if review.envelope is None:
         return {"name": review.name, "fault": review.fault}
     statement = review_of(review.envelope)
-    told = statement.predicate
+    decided = statement.predicate
     return {
         "name": review.name,
         "fault": None,
-        "reviewer": told.reviewer,
-        "decision": str(told.decision),
-        "decided_on": show_time(told.decided_on),
+        "reviewer": decided.reviewer,
+        "decision": str(decided.decision),
+        "decided_on": show_time(decided.decided_on),
         "source": str(plain(statement.source)),
         "claim": str(plain(statement.claim)),
         "keyed": statement.source.sha256 is None,

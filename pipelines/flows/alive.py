@@ -1,7 +1,7 @@
 """Which flow runs live on this machine: each holds a lock on a file of its id.
 
-A killed process holds none and leaves its file, so that whoever finds a free one knows of a death
-that nobody could report.
+A killed process holds none and leaves its file: a file that is not locked belongs to a run that
+ended without reporting it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def living(center: Center, flow_run: str) -> Iterator[None]:
 def died(center: Center) -> Iterator[list[str]]:
     """Hold, and name, the flow runs of this machine that ended without saying so.
 
-    They are nobody else's while the block lasts; `forget` those that are dealt with.
+    No other process gets them while the block lasts; `forget` those that are handled.
     """
     locks = []
     try:

@@ -91,7 +91,7 @@ def night_id(flow_run_id: str) -> str:
 def _spread(owner: Center, plan: NightPlan) -> None:
     """Make a flow run of every shard, and wait until all of them have ended."""
     made = [_submit(owner, plan, number) for number in range(len(plan.shards))]
-    waiting, heard, looked = set(made), time.monotonic(), time.monotonic()
+    waiting, answered, looked = set(made), time.monotonic(), time.monotonic()
     while waiting:
         time.sleep(_POLL)
         try:
@@ -100,9 +100,9 @@ def _spread(owner: Center, plan: NightPlan) -> None:
                 restart_dead(owner)
                 waiting -= _deleted(waiting)
                 looked = time.monotonic()
-            heard = time.monotonic()
+            answered = time.monotonic()
         except httpx.HTTPError as error:  # the server is being started again
-            if time.monotonic() - heard > _PATIENCE:
+            if time.monotonic() - answered > _PATIENCE:
                 get_run_logger().error("Prefect's API does not answer: %s", error)
                 raise
 
@@ -136,7 +136,7 @@ def _ended(waiting: set[UUID]) -> set[UUID]:
 
 
 def _deleted(waiting: set[UUID]) -> set[UUID]:
-    """Return which flow runs are there no more, since somebody has deleted them."""
+    """Return which flow runs no longer exist, since they were deleted."""
     gone = set()
     with get_client(sync_client=True) as client:
         for batch in _batches(sorted(waiting)):

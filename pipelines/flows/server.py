@@ -65,7 +65,7 @@ class EmbeddedServer:
         fcntl.flock(self._starting, fcntl.LOCK_EX)
         port = _free_port()
         os.environ["PREFECT_HOME"] = str(self._home)
-        # Nobody can read logs in a server that is gone with us; its last ones would find none.
+        # This server ends with the command, and so would its logs.
         os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
         environment = {
             **os.environ,

@@ -96,7 +96,7 @@ def _verify(session: Session, recipe: Path, *, fresh: bool) -> Report:
 
 
 def heartbeat(*, wanted: bool) -> AbstractContextManager[object]:
-    """Leave out the heartbeats of flow runs where nobody needs them.
+    """Turn off the heartbeats of flow runs where nothing reads them.
 
     Their thread costs each run its last second. They tell a long-lived server that a worker died;
     an embedded server dies with its only client.

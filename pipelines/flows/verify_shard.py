@@ -34,7 +34,7 @@ from pipelines.verify.verify import verify
 _NAME, _RUN_NAME = "verify-shard", "shard of night {night}"
 LANES = 2
 _HEED = 0.5
-"""Seconds; a signal that comes just before somebody waits is heeded only after that."""
+"""Seconds; how long a wait may delay a signal that came just before it."""
 
 
 @flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
@@ -101,7 +101,7 @@ def _done(session: Session, night: str, due: DueRelease) -> bool:
         )
     except CancelledError:
         raise
-    except Exception:  # it is told, and the release is not checked
+    except Exception:  # it is logged, and the release is not checked
         log.exception("%s has no result", due.release)
         return False
     log.info("%s: %s (%s, %s)", due.release, entry.verdict, entry.mode, entry.why)

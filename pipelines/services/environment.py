@@ -38,32 +38,32 @@ _SERVING = {
 
 
 def center_environment(center: Center, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what every process of a center is told: its engine, its recipes, its Prefect.
+    """Return the environment of every process of a center: its engine and its recipes.
 
     `base` is the environment to start from, by default this process's; settings of Prefect in it
-    are left out, since they belong to somebody else.
+    are left out: they belong to another Prefect.
     """
     source = os.environ if base is None else base
-    told = {name: value for name, value in source.items() if not name.startswith("PREFECT_")}
+    environment = {name: value for name, value in source.items() if not name.startswith("PREFECT_")}
     if center.engine is not None:
-        told["DOCKER_HOST"] = center.engine
-    told["SAMEBITS_RECIPES"] = str(center.recipes)
+        environment["DOCKER_HOST"] = center.engine
+    environment["SAMEBITS_RECIPES"] = str(center.recipes)
     for name in ("no_proxy", "NO_PROXY"):  # a proxy of this machine cannot reach its loopback
-        kept = told.get(name, "")
+        kept = environment.get(name, "")
         if "127.0.0.1" not in kept.split(","):
-            told[name] = f"{kept},127.0.0.1".lstrip(",")
-    return told
+            environment[name] = f"{kept},127.0.0.1".lstrip(",")
+    return environment
 
 
 def client_environment(center: Center) -> dict[str, str]:
-    """Return the environment of whoever talks to the center's Prefect API; raises `UsageError`."""
+    """Return the environment of clients of the center's Prefect API; raises `UsageError`."""
     if center.prefect is None:
         raise UsageError(
             f"center {center.id} has no Prefect",
             expected="a section `prefect` in its file, with `port` or `api`",
             todo="infra/centers holds examples",
         )
-    told = {
+    environment = {
         **center_environment(center),
         **QUIET,
         **_WORKING,
@@ -74,18 +74,18 @@ def client_environment(center: Center) -> dict[str, str]:
         "PREFECT_API_URL": center.prefect.url,
     }
     if (auth := read_auth(center)) is not None:
-        told["PREFECT_API_AUTH_STRING"] = auth
-    return told
+        environment["PREFECT_API_AUTH_STRING"] = auth
+    return environment
 
 
 def server_environment(center: Center) -> dict[str, str]:
     """Return the environment of the center's own server; raises `UsageError`."""
-    told = {**client_environment(center), **_SERVING}
-    if (auth := told.get("PREFECT_API_AUTH_STRING")) is not None:
-        told["PREFECT_SERVER_API_AUTH_STRING"] = auth
+    environment = {**client_environment(center), **_SERVING}
+    if (auth := environment.get("PREFECT_API_AUTH_STRING")) is not None:
+        environment["PREFECT_SERVER_API_AUTH_STRING"] = auth
     if (url := _database(center)) is not None:
-        told["PREFECT_API_DATABASE_CONNECTION_URL"] = url
-    return told
+        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
+    return environment
 
 
 def placeholders(center: Center) -> dict[str, str]:

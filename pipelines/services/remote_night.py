@@ -38,15 +38,15 @@ def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[di
     A server that is started again in between is waited for; raises `InfrastructureError` when it
     stays away.
     """
-    heard = time.monotonic()
+    last_answer = time.monotonic()
     while True:
         try:
             run: dict[str, Any] = api.get(f"/flow_runs/{flow_run}")
         except InfrastructureError:
-            if time.monotonic() - heard > _PATIENCE:
+            if time.monotonic() - last_answer > _PATIENCE:
                 raise
         else:
-            heard = time.monotonic()
+            last_answer = time.monotonic()
             yield run
             if run["state_type"] in FINAL:
                 return

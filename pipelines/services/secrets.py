@@ -15,7 +15,7 @@ _USER = "samebits"
 
 
 def read_secret(path: Path, what: str) -> str:
-    """Return the one line of a file that nobody else can read; raises `UsageError`."""
+    """Return the one line of a file that only its owner can read; raises `UsageError`."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(fd, "rb") as stream:

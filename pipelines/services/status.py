@@ -70,7 +70,7 @@ class Status:
         word = "answers" if self.answers else "does not answer"
         shown = [f"center {self.center} {word}" + (f" at {self.url}" if self.url else "")]
         shown += [f"  {name:<10} pid {pid}" for name, pid in sorted(self.processes.items())]
-        shown.append(f"  workers heard of: {', '.join(self.workers) or 'none'}")
+        shown.append(f"  workers online: {', '.join(self.workers) or 'none'}")
         shown.append(f"  running: {', '.join(self.running) or 'nothing'}")
         shown.append(f"  queued: {', '.join(self.queued) or 'nothing'}")
         shown.append(f"  next night: {self.next_night or 'not scheduled'}")

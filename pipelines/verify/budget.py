@@ -1,7 +1,7 @@
 """A machine's cores and memory, shared out between rebuilds of several processes.
 
-Whoever rebuilds holds a lock on a file that says how much it takes. What a killed process held is
-free at once, because the kernel frees its lock.
+Each rebuild holds a lock on a file that says how much it uses. The share of a killed process is
+free at once, because the kernel releases its lock.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ _MASTER = "ledger.lock"
 class Ledger:
     """Lets a rebuild start when its share is free; one that asks for more than all gets all.
 
-    It has the interface of `builders.budget.Budget`, and holds between processes that use the same
-    folder on one machine.
+    It holds between all processes that use the same folder on one machine.
     """
 
     def __init__(self, folder: Path, *, cpus: float, memory: int) -> None:

@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it: one line a step, wherever the run happens to execute."""
+"""Progress of a run, one line a step, wherever it is shown."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def recipe_subject(path: Path, session: Session) -> ReviewSubject:
 def standing_of(
     subject: ReviewSubject, found: Iterable[StoredReview], policy: Policy, now: datetime
 ) -> ReviewStatus:
-    """Return how a release stands with the reviews that were found."""
+    """Return the review status of a release, given the reviews that were found."""
     demanded = policy.reviews.minimum if subject.kind is None else policy.demand(subject.kind)
     demanded = max(demanded, subject.minimum)
     return ReviewStatus.of(demanded, found, target=subject.reviewed, policy=policy, now=now)
@@ -91,7 +91,7 @@ def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
     sources = report.environment.sources
     if report.claim is None or not _digests(sources):
         raise UsageError(
-            f"the last run of {release} came to no source digest",
+            f"the last run of {release} has no source digest",
             got=report.outcome,
             todo="Name its recipe instead",
         )

@@ -40,7 +40,7 @@ from pipelines.verify.progress import LogSink, Sink
 class Session:
     """Store, vault, signer, log, images, engine and policy of one center; each made on first use.
 
-    Made at the edge (a command, a flow run, a service) and passed to whoever needs it. A context
+    Made at the edge (a command, a flow run, a service) and passed on as an argument. A context
     manager: leaving it closes the connection to the engine.
     """
 

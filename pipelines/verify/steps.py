@@ -1,7 +1,7 @@
 """The steps of a verification up to the commitment: inputs, image, rebuild, seal.
 
 Plain functions over a session and small frozen values; a Prefect task is a call of one of them.
-Whatever is larger than a report lies in the folder of the run until it is published.
+What is larger than a report stays in the folder of the run until it is published.
 """
 
 from __future__ import annotations

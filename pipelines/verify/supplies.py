@@ -25,7 +25,7 @@ class Supplies:
 
     digests: frozenset[Digest]
     files: tuple[Path, ...] = ()
-    """Definitions and locks of derived images, which lie in the home of this center alone."""
+    """Definitions and locks of derived images, which are only in the home of this center."""
 
 
 def images_of(build: Build) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def test_the_centers_of_the_project_can_be_read_and_stand_side_by_side(path: Pat
         ({"prefect": {"port": 4801, "api": "http://x/api"}}, "expected one of: api"),
         ({"prefect": {"port": 80}}, "prefect.port: expected greater than or equal to 1024"),
         ({"prefect": {"api": "http://user:word@host/api"}}, "prefect.api"),
-        ({"prefect": {"api": "http://host/api", "database_file": "x"}}, "somebody else's"),
+        ({"prefect": {"api": "http://host/api", "database_file": "x"}}, "not the center's own"),
         ({"prefect": {"port": 4801, "database": "mysql://x"}}, "expected sqlite or postgresql"),
         (
             {"prefect": {"port": 4801, "database": "postgresql+asyncpg://a:b@h/x"}},
