@@ -7,15 +7,14 @@ the first write the server is tried out, and refused when it lacks what the cent
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
-from builders.core.digest import Digest
+from builders.core.digest import Digest, digest_stream
 from builders.core.errors import NotFoundError
 from pipelines.storage import names as keys
 from pipelines.storage.names import Visibility
@@ -23,7 +22,7 @@ from pipelines.storage.s3bucket import Bucket
 from pipelines.storage.s3client import connect
 from pipelines.storage.s3probe import S3Capabilities, probe
 from pipelines.storage.s3settings import S3Place, S3Settings
-from pipelines.storage.s3upload import PART, state, sweep, upload
+from pipelines.storage.s3upload import PART, sweep, upload
 from pipelines.storage.store import (
     Version,
     check_content,
@@ -99,10 +98,9 @@ class S3Store:
             self._put_bytes(keys.cas(visibility, digest), content)
             return digest
         with opened_source(content) as stream:
-            before = state(stream)
-            digest = Digest(hashlib.file_digest(cast("Any", stream), "sha256").hexdigest())
+            digest = digest_stream(stream)
             stream.seek(0)
-            self._put_stream(keys.cas(visibility, digest), stream, before)
+            self._put_stream(keys.cas(visibility, digest), stream)
         return digest
 
     def put_record(self, key: str, data: bytes) -> None:
@@ -126,9 +124,7 @@ class S3Store:
         """Take back uploads that writers left a day ago or more; returns how many."""
         return sum(sweep(bucket, f"{v}/") for v, bucket in self._buckets.items())
 
-    def _put_stream(
-        self, key: str, stream: BinaryIO, hashed: tuple[int, int, int] | None = None
-    ) -> None:
+    def _put_stream(self, key: str, stream: BinaryIO) -> None:
         size = os.fstat(stream.fileno()).st_size
         bucket = self._writable(key)
         if found := bucket.find(key):
@@ -138,7 +134,7 @@ class S3Store:
             check_content(key, Digest.of(data))
             self._put_bytes(key, data)
         else:
-            upload(bucket, key, stream, hashed=hashed)
+            upload(bucket, key, stream)
             found = bucket.find(key)
             if found is None:
                 raise NotFoundError(f"{key} was stored and is not there")

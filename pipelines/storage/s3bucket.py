@@ -27,9 +27,7 @@ from pipelines.storage.s3client import (
     NOT_FOUND,
     PRECONDITION_FAILED,
     code,
-    content_md5,
     explained,
-    retention_fields,
     status,
 )
 from pipelines.storage.s3read import checked
@@ -103,7 +101,10 @@ class Bucket:
         if self.retention is None:
             return {}
         until = datetime.now(UTC) + timedelta(days=self.retention.days)
-        return retention_fields(self.retention.mode, until)
+        return {
+            "ObjectLockMode": self.retention.mode.upper(),
+            "ObjectLockRetainUntilDate": until,
+        }
 
     def find(self, key: str) -> Found | None:
         """Return the truth about `key`, asked anew; raises `DamagedError` when it has changed."""
@@ -207,11 +208,7 @@ class Bucket:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
         try:
             answer = self.client.put_object(
-                **self.target(key),
-                Body=data,
-                ContentMD5=content_md5(data),
-                **condition,
-                **self.keeping(),
+                **self.target(key), Body=data, **condition, **self.keeping()
             )
         except ClientError as error:
             if status(error) in {PRECONDITION_FAILED, CONFLICT}:

@@ -16,7 +16,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import NotFoundError
 from pipelines.storage.names import Visibility
 from pipelines.storage.s3bucket import Bucket
-from pipelines.storage.s3client import CONFLICT, PRECONDITION_FAILED, content_md5, explained, status
+from pipelines.storage.s3client import CONFLICT, PRECONDITION_FAILED, explained, status
 from pipelines.storage.s3settings import Requirement
 from pipelines.storage.store import UnfitStoreError
 
@@ -131,9 +131,7 @@ def _try_out(bucket: Bucket, visibility: Visibility) -> PlaceCapabilities:
 def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
     """Create an object: True when done, False when refused, None when the server cannot say."""
     try:
-        bucket.client.put_object(
-            **bucket.target(key), Body=data, ContentMD5=content_md5(data), IfNoneMatch="*"
-        )
+        bucket.client.put_object(**bucket.target(key), Body=data, IfNoneMatch="*")
     except ClientError as error:
         if status(error) in {PRECONDITION_FAILED, CONFLICT}:
             return False

@@ -1,94 +1,72 @@
 """Uploading a large object in parts, with bounded memory, completely or not at all.
 
-What is completed is what its name promises: the parts are hashed in order as they are read, or the
-file was hashed before and has not been touched since. On any failure, Ctrl-C included, the upload
-is taken back.
+s3transfer sends the parts. The file is hashed as it is read, once and in order, and the upload is
+completed only when the bytes that were read have the digest that the object's name promises. On
+any failure, Ctrl-C included, s3transfer waits for the parts under way and aborts the upload.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
+from s3transfer.exceptions import CancelledError
+from s3transfer.manager import TransferConfig, TransferManager
+from s3transfer.subscribers import BaseSubscriber
 
 from builders.core.digest import Digest
 from pipelines.storage.s3bucket import Bucket
-from pipelines.storage.s3client import code, content_md5, explained
-from pipelines.storage.store import DamagedError, check_content
+from pipelines.storage.s3client import code, explained, send_part_checksums
+from pipelines.storage.store import check_content
 
 if TYPE_CHECKING:
-    from types_boto3_s3.type_defs import CompletedPartTypeDef
+    from s3transfer.futures import TransferFuture
 
 PART = 8 << 20
 """Bytes of a part, and of the largest object that is sent in one piece."""
-SIDE_BY_SIDE = 6
-"""Parts under way; one more is being read."""
-_MOST_PARTS = 10_000
+PARTS_IN_MEMORY = 6
+"""Parts being sent; one more is being read."""
+_CONFIG = TransferConfig(
+    multipart_threshold=PART,
+    multipart_chunksize=PART,  # larger for objects of more than the 10,000 parts that S3 takes
+    max_request_concurrency=PARTS_IN_MEMORY,
+    max_in_memory_upload_chunks=PARTS_IN_MEMORY,
+)
 _STALE = timedelta(days=1)
 
 
-def part_size(size: int) -> int:
-    """Return the bytes of each part of an object of `size` bytes: S3 takes 10,000 parts."""
-    least = -(-size // _MOST_PARTS)
-    return max(PART, -(-least // (1 << 20)) << 20)
+def upload(bucket: Bucket, key: str, stream: BinaryIO) -> None:
+    """Store the file `stream`, larger than `PART`, as the object `key`.
 
-
-def state(stream: BinaryIO) -> tuple[int, int, int]:
-    """Return what changes when somebody writes to an open file."""
-    found = os.fstat(stream.fileno())
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def upload(
-    bucket: Bucket, key: str, stream: BinaryIO, *, hashed: tuple[int, int, int] | None = None
-) -> None:
-    """Store the file `stream` as the object `key`.
-
-    `hashed` is the `state` in which the file was found to have the digest of its name; without it
-    the parts are hashed. Raises `DamagedError` when the bytes are not those that the name promises,
-    and `StoreError`; then no object and no part is left.
+    Raises `DamagedError` when its bytes are not those that the name promises, and `StoreError`;
+    then no object and no part is left.
     """
+    source: Any = _HashedFile(key, stream)  # s3transfer calls `read` alone
     with explained(f"cannot write {key}", bucket.place):
-        started = bucket.client.create_multipart_upload(**bucket.target(key), **bucket.keeping())
-        target = {**bucket.target(key), "UploadId": started["UploadId"]}
-        hasher = None if hashed else hashlib.sha256()
+        if bucket.locked:
+            send_part_checksums(bucket.client)
         try:
-            parts = _send_parts(bucket, target, stream, hasher)
-            if hasher:
-                check_content(key, Digest(hasher.hexdigest()))
-            else:
-                _check_untouched(key, stream, hashed)
-            _complete(bucket, key, target, parts)
-        except BaseException:
-            with suppress(ClientError, BotoCoreError, OSError):  # the first error is the one to see
-                bucket.client.abort_multipart_upload(**target)
-            raise
+            with TransferManager(bucket.client, _CONFIG) as manager:
+                manager.upload(
+                    source,
+                    bucket.place.bucket,
+                    bucket.place.name(key),
+                    extra_args=bucket.keeping(),
+                    subscribers=[source],
+                ).result()
+        except ClientError as error:
+            # A completion that is sent again after its answer was lost finds its own work done.
+            if code(error) != "NoSuchUpload" or bucket.find(key) is None:
+                raise
         if bucket.retention:
             _keep(bucket, key)
 
 
-def _keep(bucket: Bucket, key: str) -> None:
-    """See to it that the object is kept: Ceph 18 forgets the retention of an upload in parts."""
-    head: dict[str, Any] = {**bucket.client.head_object(**bucket.target(key))}
-    if not head.get("ObjectLockMode"):
-        keeping = bucket.keeping()
-        bucket.client.put_object_retention(
-            **bucket.target(key),
-            VersionId=head["VersionId"],
-            Retention={
-                "Mode": keeping["ObjectLockMode"],
-                "RetainUntilDate": keeping["ObjectLockRetainUntilDate"],
-            },
-        )
-
-
 def sweep(bucket: Bucket, prefix: str, now: datetime | None = None) -> int:
-    """Take back uploads below `prefix` that were begun a day ago or more; returns how many."""
+    """Abort the uploads below `prefix` that were begun a day ago or more; returns how many."""
     before, removed = (now or datetime.now(UTC)) - _STALE, 0
     with explained("cannot clean up", bucket.place):
         pages = bucket.client.get_paginator("list_multipart_uploads").paginate(
@@ -104,63 +82,45 @@ def sweep(bucket: Bucket, prefix: str, now: datetime | None = None) -> int:
     return removed
 
 
-def _check_untouched(key: str, stream: BinaryIO, hashed: tuple[int, int, int] | None) -> None:
-    if state(stream) != hashed:
-        raise DamagedError(
-            f"cannot write {key}: its source changed while it was sent",
-            todo="Store it again once nobody writes to it",
+class _HashedFile(BaseSubscriber):
+    """A file that s3transfer reads once and in order; its end is reached only if it is intact."""
+
+    def __init__(self, key: str, stream: BinaryIO) -> None:
+        self._key, self._stream = key, stream
+        self._hasher = hashlib.sha256()
+        self._transfer: TransferFuture | None = None
+
+    def on_queued(self, future: TransferFuture, **_: Any) -> None:
+        """Tell s3transfer the size: the size of the parts follows from it."""
+        self._transfer = future
+        future.meta.provide_transfer_size(os.fstat(self._stream.fileno()).st_size)
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes; raises `DamagedError` at the end for a wrong digest."""
+        if self._transfer and self._transfer.done():  # failed or cancelled: read no further
+            message = "the upload has ended"
+            raise CancelledError(message)
+        piece = self._stream.read(size)
+        self._hasher.update(piece)
+        if not piece:
+            check_content(
+                self._key,
+                Digest(self._hasher.hexdigest()),
+                todo="Store it again once nobody writes to its source, or bring a good copy",
+            )
+        return piece
+
+
+def _keep(bucket: Bucket, key: str) -> None:
+    """Set the retention if it is missing: Ceph 18 does not keep that of an upload in parts."""
+    head: dict[str, Any] = {**bucket.client.head_object(**bucket.target(key))}
+    if not head.get("ObjectLockMode"):
+        keeping = bucket.keeping()
+        bucket.client.put_object_retention(
+            **bucket.target(key),
+            VersionId=head["VersionId"],
+            Retention={
+                "Mode": keeping["ObjectLockMode"],
+                "RetainUntilDate": keeping["ObjectLockRetainUntilDate"],
+            },
         )
-
-
-def _send_parts(
-    bucket: Bucket, target: dict[str, Any], stream: BinaryIO, hasher: hashlib._Hash | None
-) -> list[CompletedPartTypeDef]:
-    """Send `stream` in parts, and return those in order."""
-    size = part_size(os.fstat(stream.fileno()).st_size)
-    under_way: set[Future[CompletedPartTypeDef]] = set()
-    done: list[CompletedPartTypeDef] = []
-    pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="samebits-upload")
-    try:
-        number = 0
-        while piece := _read(stream, size):
-            if hasher:
-                hasher.update(piece)
-            number += 1
-            if len(under_way) >= SIDE_BY_SIDE:
-                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                done += [future.result() for future in finished]
-            under_way.add(pool.submit(_send, bucket, {**target, "PartNumber": number}, piece))
-        done += [future.result() for future in under_way]
-    finally:
-        # A part that lands after the upload was taken back would stay for ever.
-        pool.shutdown(wait=True, cancel_futures=True)
-    return sorted(done, key=lambda part: part.get("PartNumber", 0))
-
-
-def _send(bucket: Bucket, target: dict[str, Any], piece: bytes) -> CompletedPartTypeDef:
-    # Buckets with Object Lock ask for a checksum of each part; the signature covers the others.
-    digest: dict[str, Any] = {}
-    if bucket.locked:
-        digest = {"ContentMD5": content_md5(piece)}
-    answer = bucket.client.upload_part(**target, Body=piece, **digest)
-    return {"ETag": answer["ETag"], "PartNumber": target["PartNumber"]}
-
-
-def _complete(
-    bucket: Bucket, key: str, target: dict[str, Any], parts: list[CompletedPartTypeDef]
-) -> None:
-    try:
-        bucket.client.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
-    except ClientError as error:
-        # Sent again after a lost answer, it finds its own work done.
-        if code(error) != "NoSuchUpload" or bucket.find(key) is None:
-            raise
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end."""
-    pieces, left = [], size
-    while left and (piece := stream.read(left)):
-        pieces.append(piece)
-        left -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

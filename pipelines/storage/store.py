@@ -130,7 +130,12 @@ def check_limit(key: str, size: int, limit: int) -> None:
         )
 
 
-def check_content(key: str, digest: Digest) -> None:
+def check_content(
+    key: str,
+    digest: Digest,
+    *,
+    todo: str = "Bring a good copy, and look at the disk that this one came from",
+) -> None:
     """Raise `DamagedError` when the name of an object promises another digest."""
     promised = content_digest(key)
     if promised not in {None, digest}:
@@ -138,7 +143,7 @@ def check_content(key: str, digest: Digest) -> None:
             f"{key} does not hold what its name promises",
             got=f"sha256 {digest}",
             expected=promised,
-            todo="Bring a good copy, and look at the disk that this one came from",
+            todo=todo,
         )
 
 
@@ -152,7 +157,7 @@ def opened_source(path: Path) -> Iterator[BinaryIO]:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise _bad_source(path, "something else than a file")
-    with os.fdopen(fd, "rb", buffering=0) as stream:
+    with os.fdopen(fd, "rb") as stream:
         yield stream
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +18,7 @@ from builders.inputs.vault import Vault
 from pipelines.storage import s3upload
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.s3 import S3Store
+from pipelines.storage.s3upload import PART, PARTS_IN_MEMORY
 from pipelines.storage.store import DamagedError
 from tests.storage.ceph import broken, settings
 
@@ -46,6 +51,8 @@ def test_a_large_object_goes_up_in_parts_and_comes_back(
 def test_a_failed_upload_leaves_no_parts(
     admin: S3Client, bucket: str, large: Path, error: type[BaseException]
 ) -> None:
+    """A part fails to be sent; whatever was raised there, the upload is no success."""
+
     def fail_on_the_third(client: Any) -> None:
         send = client.upload_part
 
@@ -57,7 +64,26 @@ def test_a_failed_upload_leaves_no_parts(
         client.upload_part = upload_part
 
     store = S3Store(settings(bucket), client=broken(fail_on_the_third))
-    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else StoreError):
+    with pytest.raises(StoreError):
+        store.put_cas(Visibility.PRIVATE, large)
+    assert parts_left(admin, bucket) == 0
+    assert list(store.list("private/cas/")) == []
+
+
+def test_an_interrupted_upload_leaves_no_parts(admin: S3Client, bucket: str, large: Path) -> None:
+    def interrupt_on_the_third(client: Any) -> None:
+        send = client.upload_part
+
+        def upload_part(**fields: Any) -> Any:
+            if fields["PartNumber"] == 3:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                time.sleep(0.5)
+            return send(**fields)
+
+        client.upload_part = upload_part
+
+    store = S3Store(settings(bucket), client=broken(interrupt_on_the_third))
+    with pytest.raises(KeyboardInterrupt):
         store.put_cas(Visibility.PRIVATE, large)
     assert parts_left(admin, bucket) == 0
     assert list(store.list("private/cas/")) == []
@@ -74,21 +100,28 @@ def test_a_source_that_does_not_match_its_name_is_never_completed(
 
 
 def test_a_source_that_changes_on_the_way_is_never_completed(
-    admin: S3Client, bucket: str, large: Path
+    admin: S3Client, bucket: str, tmp_path: Path
 ) -> None:
+    """It is hashed, and changes at its end while its first part is sent."""
+    path = tmp_path / "large"
+    with path.open("wb") as out:
+        out.truncate((PARTS_IN_MEMORY + 4) * PART)
+
     def write_meanwhile(client: Any) -> None:
         send = client.upload_part
 
         def upload_part(**fields: Any) -> Any:
-            with large.open("r+b") as stream:
-                stream.write(b"changed")
+            if fields["PartNumber"] == 1:
+                with path.open("r+b") as stream:
+                    stream.seek(-1, os.SEEK_END)
+                    stream.write(b"x")
             return send(**fields)
 
         client.upload_part = upload_part
 
     store = S3Store(settings(bucket), client=broken(write_meanwhile))
-    with pytest.raises(DamagedError, match="its source changed while it was sent"):
-        store.put_cas(Visibility.PRIVATE, large)
+    with pytest.raises(DamagedError, match="Store it again once nobody writes to its source"):
+        store.put_cas(Visibility.PRIVATE, path)
     assert parts_left(admin, bucket) == 0
     assert list(store.list("private/cas/")) == []
 
