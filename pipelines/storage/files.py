@@ -1,19 +1,20 @@
-"""Files that remember: replaced in one step, durably, and held by one process at a time."""
+"""Small files that are replaced in one durable step, and lock files."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from builders.core.errors import InfrastructureError
 
 
 def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Put `data` into the file `path`: after a crash it has the old bytes, or these.
+    """Write `data` to the file `path`: after a crash it holds the old bytes or these.
 
     Raises `InfrastructureError`.
     """
@@ -44,16 +45,16 @@ def held(path: Path) -> Iterator[None]:
 
     Raises `InfrastructureError`.
     """
+    lock = FileLock(path, mode=0o600)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock.acquire(poll_interval=0.01)
     except OSError as error:
         raise _broken(path, error) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(lock)
+        lock.release()
 
 
 def _broken(path: Path, error: OSError) -> InfrastructureError:
