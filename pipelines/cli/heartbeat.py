@@ -30,7 +30,7 @@ def command(as_json: bool, center_file: Path | None) -> None:
     from datetime import UTC, datetime
 
     from pipelines.center.heartbeat import publish_heartbeat
-    from pipelines.signer.local import status_signer
+    from pipelines.signer.center_signer import status_signer
 
     session = open_session(center_file)
     key, statement = publish_heartbeat(

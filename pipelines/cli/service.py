@@ -97,8 +97,8 @@ def signer(
       samebits center run signer --center center.yaml --user samebits
     """
     from pipelines.center.keys import center_key
-    from pipelines.signer.local import LocalSigner, folder_locks, log_signer
-    from pipelines.signer.server import SignerServer, to_stderr
+    from pipelines.signer.local_signer import LocalSigner, folder_locks, log_signer
+    from pipelines.signer.socket_server import SignerServer, to_stderr
     from pipelines.storage.foldercache import FolderCache
     from pipelines.storage.opening import open_store
 

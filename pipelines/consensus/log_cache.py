@@ -25,9 +25,7 @@ LIMIT = 2_000_000
 _PAE_PREFIX = "pae:"
 _PAE, _TAG = 32, 16
 _WIDTH = _PAE + _TAG
-_OF_A_RUN = frozenset(
-    kind.model_fields["predicate_type"].default for kind in (ComparisonStatement, AttemptStatement)
-)
+_OF_A_RUN = frozenset(kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement))
 
 
 def pae_of(facts: LeafFields) -> bytes | None:

@@ -28,7 +28,6 @@ from pipelines.evidence.statements.crosscheck import (
     Crosscheck,
     CrosscheckStatement,
     Proof,
-    overall,
 )
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource
@@ -110,7 +109,7 @@ class WorkProofs:
                 run=checked.own_run,
                 claim=finding.claim,
                 checked=CheckedRun(center=center, run=run),
-                proof=overall((file.proof for file in result.files), result.seal),
+                proof=result.proof,
                 seal=result.seal,
                 files=result.files,
                 checked_on=now,

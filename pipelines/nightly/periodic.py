@@ -37,7 +37,7 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.releases import Release, releases
-from pipelines.signer.local import status_signer
+from pipelines.signer.center_signer import status_signer
 from pipelines.verify.session import Session
 
 _LOG = logging.getLogger("samebits")

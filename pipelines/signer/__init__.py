@@ -1,11 +1,12 @@
-"""The signer: takes evidence, finds the verdict again by itself, and signs only what agrees.
+"""The signer: checks evidence, recomputes the verdict, and signs only what agrees.
 
-It is the only holder of the key for statements. In a center it is a process of its own behind a
-socket; by default the same code runs in the process that verified.
+It alone holds the key for statements. In a center it is a process of its own behind a socket; by
+default the same code runs in the process that verified. May import the center and what is below.
 """
 
-from pipelines.signer.client import SocketSigner
-from pipelines.signer.evidence import Evidence
-from pipelines.signer.local import CenterSigner, LocalSigner
+from pipelines.signer.center_signer import CenterSigner
+from pipelines.signer.local_signer import LocalSigner
+from pipelines.signer.orders import Evidence
+from pipelines.signer.socket_client import SocketSigner
 
 __all__ = ["CenterSigner", "Evidence", "LocalSigner", "SocketSigner"]

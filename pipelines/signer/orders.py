@@ -1,32 +1,64 @@
-"""What a signer can be asked for: the statements of a run, a statement of status, a checkpoint.
+"""What a signer can be asked to sign: the evidence of a run, a statement of status, a checkpoint.
 
-Each is one JSON object that says its schema; anything else is refused before it is looked at.
+Each order is one JSON object that names its schema; anything else is refused before its content is
+read. Outputs, logs, shipped files and inputs are not in the evidence of a run: the report names
+them by digest, and the signer reads them from the center's store. No path of it is followed.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import base64
+import binascii
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from builders.core.digest import Digest, canonical_json
+from pipelines.evidence.report import Report
+from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.statements.statement import Count
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.signer.evidence import MAX_EVIDENCE, MAX_VALUES, Bytes, Evidence
 
+MAX_ORDER = 64 << 20
+MAX_VALUES = 5_000_000
+MAX_RECIPE = 8 << 20
 MAX_PROOF = 128
 """Hashes in a consistency proof: twice what a log of 2**63 leaves needs."""
-_WHAT = "the order"
+
+
+def _unbase64(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        data = base64.b64decode(value.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        message = "expected standard base64"
+        raise ValueError(message) from error
+    if base64.b64encode(data).decode() != value:
+        message = "expected base64 in its canonical form"
+        raise ValueError(message)
+    return data
+
+
+Bytes = Annotated[
+    bytes,
+    Field(max_length=MAX_RECIPE),
+    BeforeValidator(_unbase64),
+    PlainSerializer(lambda data: base64.b64encode(data).decode()),
+]
 
 
 class _Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+    floats: ClassVar[bool] = False
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read an order; raises `MalformedError`."""
-        return read_model(data, cls, what=_WHAT, limit=MAX_EVIDENCE)
+        return read_model(
+            data, cls, what="the order", limit=MAX_ORDER, nodes=MAX_VALUES, floats=cls.floats
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -37,18 +69,39 @@ class _Order(BaseModel):
         return canonical_json(self.to_dict())
 
 
+class Evidence(_Order):
+    """Sign the statements of a run: its report, and the files of the recipe that it is about."""
+
+    floats: ClassVar[bool] = True
+
+    schema_: Annotated[Literal["samebits/evidence/v1"], Field(alias="schema")] = (
+        "samebits/evidence/v1"
+    )
+    recipe: Bytes
+    """The recipe's file."""
+    script: Bytes | None = None
+    """The script file of the recipe, if it has one."""
+    image: Digest
+    """Config digest of the builder image that the claim holds."""
+    sbom: Digest
+    """SHA-256 of the SBOM."""
+    report: Report
+    robustness: RobustnessRebuild | None = Field(default=None, alias="moved")
+    """The robustness rebuild, if one was made; it is no part of the report."""
+
+
 class StatusOrder(_Order):
-    """Sign what a center says of itself: a heartbeat, a receipt, a cross-check."""
+    """Sign what a center states about itself: a heartbeat, a receipt, a cross-check, a summary."""
 
     schema_: Annotated[Literal["samebits/status-order/v1"], Field(alias="schema")] = (
         "samebits/status-order/v1"
     )
     statement: Bytes
-    """The payload: an in-toto statement in its one spelling."""
+    """The payload: an in-toto statement in its canonical form."""
 
 
 class NewestOrder(_Order):
-    """Say which checkpoint of the center's log was signed last."""
+    """Return the newest checkpoint of the center's log that was signed."""
 
     schema_: Annotated[Literal["samebits/newest-order/v1"], Field(alias="schema")] = (
         "samebits/newest-order/v1"
@@ -69,7 +122,7 @@ class TreeHead(BaseModel):
         return cls(size=checkpoint.size, root=Digest(checkpoint.root.hex()))
 
     def checkpoint(self, origin: str) -> Checkpoint:
-        """Return the checkpoint of the log `origin` that says so; raises `CheckpointError`."""
+        """Return the checkpoint of the log `origin` with this tree; raises `CheckpointError`."""
         return Checkpoint(origin=origin, size=self.size, root=bytes.fromhex(self.root.hex))
 
 
@@ -83,7 +136,7 @@ class CheckpointOrder(_Order):
     """The newest one that is known to be signed; None for the first."""
     new: TreeHead
     proof: Annotated[tuple[Digest, ...], Field(max_length=MAX_PROOF)]
-    """That the new tree holds the old one (RFC 6962, section 2.1.2)."""
+    """That the new tree continues the old one (RFC 6962, section 2.1.2)."""
 
     @model_validator(mode="after")
     def _grows(self) -> Self:
@@ -94,23 +147,19 @@ class CheckpointOrder(_Order):
 
 
 Order = Evidence | StatusOrder | NewestOrder | CheckpointOrder
+_ORDERS: dict[str, type[Order]] = {
+    order.model_fields["schema_"].default: order
+    for order in (Evidence, StatusOrder, NewestOrder, CheckpointOrder)
+}
 
 
 def read_order(data: bytes) -> Order:
-    """Read whatever a signer can be asked for; raises `MalformedError`."""
-    document = read_object(data, what=_WHAT, limit=MAX_EVIDENCE, nodes=MAX_VALUES, floats=True)
-    match document.get("schema"):
-        case "samebits/evidence/v1":
-            return Evidence.from_bytes(data)
-        case "samebits/status-order/v1":
-            return StatusOrder.from_bytes(data)
-        case "samebits/newest-order/v1":
-            return NewestOrder.from_bytes(data)
-        case "samebits/checkpoint-order/v1":
-            return CheckpointOrder.from_bytes(data)
-        case other:
-            raise malformed(
-                _WHAT,
-                got=f"schema {other!a:.80}",
-                expected="samebits/evidence/v1, or status-, newest- or checkpoint-order/v1",
-            )
+    """Read an order of any kind; raises `MalformedError`."""
+    document = read_object(data, what="the order", limit=MAX_ORDER, nodes=MAX_VALUES, floats=True)
+    schema = document.get("schema")
+    order = _ORDERS.get(schema) if isinstance(schema, str) else None
+    if order is None:
+        raise malformed(
+            "the order", got=f"schema {schema!a:.80}", expected=f"one of {', '.join(_ORDERS)}"
+        )
+    return order.from_bytes(data)

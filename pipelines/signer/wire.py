@@ -1,7 +1,6 @@
 """Messages between a center and its signer: four bytes of length, big-endian, then one JSON object.
 
-A message has a largest size and a deadline for all of it, so that neither a liar nor a slow peer
-can hold the other up.
+A message has a largest size, and a deadline as a whole, so that neither side can block the other.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from builders.core.digest import canonical_json
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.strictjson import malformed, read_object
-from pipelines.signer.evidence import MAX_EVIDENCE
-from pipelines.signer.orders import TreeHead
+from pipelines.signer.orders import MAX_ORDER, TreeHead
 
 MAX_ANSWER = 256 << 20
 MAX_ENVELOPES = 25_000
@@ -42,11 +40,11 @@ def send(connection: socket.socket, data: bytes, *, seconds: float = SECONDS) ->
 def receive(
     connection: socket.socket,
     *,
-    limit: int = MAX_EVIDENCE,
+    limit: int = MAX_ORDER,
     patience: float = SECONDS,
     seconds: float = SECONDS,
 ) -> bytes | None:
-    """Receive one message; None when the peer has hung up instead of beginning one.
+    """Receive one message; None when the peer closed the connection before it began one.
 
     `patience` is how long it may take to begin. Raises `SignerError` for a peer that stops half-way
     and `MalformedError` for a message above `limit` bytes.
@@ -85,7 +83,7 @@ def refusal(error: EvidenceError) -> bytes:
 
 
 def fault(message: str) -> bytes:
-    """Return the answer that the signer itself is out of order."""
+    """Return the answer for an error of the signer itself."""
     return canonical_json({"fault": message[:4000]})
 
 
@@ -132,14 +130,14 @@ def _read(data: bytes) -> dict[str, Any]:
             ):
                 raise RefusedError(message, check=check)
             case {"fault": str(message), **rest} if not rest:
-                raise SignerError("the signer is out of order", got=message)
+                raise SignerError("the signer has failed", got=message)
     except MalformedError as error:
         raise _improper(error) from error
     return document
 
 
 def _improper(got: object) -> SignerError:
-    return SignerError("the signer gives no proper answer", got=got)
+    return SignerError("the signer's answer is malformed", got=got)
 
 
 def _envelope(entry: Any) -> Envelope:
@@ -178,5 +176,5 @@ def _broken(error: OSError) -> SignerError:
     return SignerError(
         "the connection to the signer broke",
         got=error.strerror or "no answer in time",
-        todo="Look at the signer's own messages, and run again",
+        todo="See the signer's own messages, and run again",
     )

@@ -23,7 +23,7 @@ from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.signed import named
 from pipelines.signer import Evidence
-from pipelines.signer.evidence import MAX_RECIPE
+from pipelines.signer.orders import MAX_RECIPE
 from pipelines.storage.names import REPORT, Visibility, cas, private_twin, release_run
 from pipelines.storage.outbox import OutboxStore
 from pipelines.storage.store import Store, TooLargeError

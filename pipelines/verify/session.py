@@ -25,8 +25,8 @@ from pipelines.consensus.view import ConsensusView, check_summary
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
-from pipelines.signer.checkpoints import AskedCheckpointSigner
-from pipelines.signer.local import folder_locks, log_signer
+from pipelines.signer.center_signer import DelegatedCheckpointSigner
+from pipelines.signer.local_signer import folder_locks, log_signer
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.foldercache import FolderCache
 from pipelines.storage.names import Visibility
@@ -120,7 +120,7 @@ class Session:
 
     def logbook(self) -> Logbook:
         """Return the center's log for writing; raises `KeyFileError` without its key."""
-        signer = AskedCheckpointSigner(self.signer, log_key(self.center))
+        signer = DelegatedCheckpointSigner(self.signer, log_key(self.center))
         return Logbook(
             self.center, store=self.store, log_store=open_store(self.center.store), signer=signer
         )

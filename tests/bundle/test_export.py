@@ -29,7 +29,7 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import named
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.policy import load_policy
-from pipelines.signer.local import log_signer
+from pipelines.signer.local_signer import log_signer
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility, cas, private_twin, release_run
 from pipelines.storage.store import DamagedError

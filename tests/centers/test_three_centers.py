@@ -278,8 +278,13 @@ def test_a_clock_an_hour_ahead_changes_nothing(
     three: Three, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        for module in ("builders.core.runid", "pipelines.verify.verify", "pipelines.signer.local",
-                       "pipelines.nightly.periodic", "pipelines.center.logs"):  # fmt: skip
+        for module in (
+            "builders.core.runid",
+            "pipelines.verify.verify",
+            "pipelines.signer.local_signer",
+            "pipelines.nightly.periodic",
+            "pipelines.center.logs",
+        ):
             patched.setattr(f"{module}.datetime", Ahead)
         report = three.verify("asia", "tool")
         publish_own_heartbeat(three.session("asia"))

@@ -26,7 +26,7 @@ from tests.log.logs import KEY, entry, opened, reader
 from tests.log.raw import write_log
 
 GONE = Digest.of(b"never logged")
-KINDS = [k.model_fields["predicate_type"].default for k in (AttemptStatement, ComparisonStatement)]
+KINDS = [kind.PREDICATE_TYPE for kind in (AttemptStatement, ComparisonStatement)]
 
 
 def entries(numbers: Iterable[int]) -> list[Entry]:

@@ -15,7 +15,7 @@ from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
-from pipelines.signer.local import log_signer
+from pipelines.signer.local_signer import log_signer
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import release_run
 from tests.command import Ended, samebits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,11 @@ from pipelines.judge.facts import Declared, Facts, InputCheck, Rebuilt, Unreacha
 from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, worst
 from pipelines.judge.look import FileFact
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
-from pipelines.signer.evidence import Evidence
-from pipelines.signer.local import LocalSigner, folder_locks
-from pipelines.signer.recompute import _COVERAGE
+from pipelines.signer.byte_source import ByteSource
+from pipelines.signer.local_signer import LocalSigner, folder_locks
+from pipelines.signer.opened_evidence import OpenedEvidence, open_evidence
+from pipelines.signer.orders import Evidence
+from pipelines.signer.recompute import COVERAGE
 from pipelines.storage.names import Visibility
 from tests.fakes.store import MemoryStore
 from tests.log.keys import FixedKey
@@ -97,6 +100,15 @@ class Scene:
             ),
             locks=folder_locks(IMAGES),
             clock=lambda: NOW,
+        )
+
+    def opened(self, evidence: Evidence) -> AbstractContextManager[OpenedEvidence]:
+        return open_evidence(
+            evidence,
+            center=self.center,
+            source=ByteSource(self.store),
+            locks=folder_locks(IMAGES),
+            now=NOW,
         )
 
     def make(self) -> Evidence:
@@ -262,7 +274,7 @@ class Scene:
                 Rebuilt(
                     name=o.name,
                     file=FileFact(sha256=o.sha256, size=o.size),
-                    coverage=_COVERAGE[o.part],
+                    coverage=COVERAGE[o.part],
                 )
                 for o in outputs
             ),

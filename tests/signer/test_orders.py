@@ -21,9 +21,7 @@ from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof
 from pipelines.log.signers import LogSigner
 from pipelines.signer import wire
-from pipelines.signer.checkpoints import AskedCheckpointSigner
-from pipelines.signer.client import SocketSigner
-from pipelines.signer.local import CenterSigner
+from pipelines.signer.center_signer import CenterSigner, DelegatedCheckpointSigner
 from pipelines.signer.orders import (
     CheckpointOrder,
     NewestOrder,
@@ -31,7 +29,8 @@ from pipelines.signer.orders import (
     TreeHead,
     read_order,
 )
-from pipelines.signer.server import SignerServer
+from pipelines.signer.socket_client import SocketSigner
+from pipelines.signer.socket_server import SignerServer
 from tests.evidence.examples import STATEMENTS
 from tests.log.keys import FixedKey
 from tests.signer.conftest import Stage
@@ -73,8 +72,8 @@ def head(size: int) -> Checkpoint:
     return Checkpoint(origin=ORIGIN, size=size, root=MadeTree(LEAVES[:size]).root)
 
 
-def asked(signer: CenterSigner) -> AskedCheckpointSigner:
-    return AskedCheckpointSigner(signer, LogSigner(ORIGIN, LOG_KEY).key)
+def asked(signer: CenterSigner) -> DelegatedCheckpointSigner:
+    return DelegatedCheckpointSigner(signer, LogSigner(ORIGIN, LOG_KEY).key)
 
 
 def test_a_heartbeat_is_signed_as_it_was_asked_for(signer: CenterSigner, key: PrivateKey) -> None:
@@ -101,7 +100,7 @@ def test_a_center_speaks_for_itself_alone(signer: CenterSigner) -> None:
 @pytest.mark.parametrize("by", [timedelta(minutes=6), -timedelta(minutes=6)])
 def test_a_status_is_of_this_moment(signer: CenterSigner, by: timedelta) -> None:
     signer.sign_status(beat(now=NOW + by * 0.8))
-    with pytest.raises(RefusedError, match="not of this moment") as caught:
+    with pytest.raises(RefusedError, match="not made just now") as caught:
         signer.sign_status(beat(now=NOW + by))
     assert caught.value.check == "times"
 
@@ -122,19 +121,19 @@ def test_checkpoints_are_signed_one_after_the_other(signer: CenterSigner) -> Non
     assert log.newest() == head(9)
 
 
-def _second_root(log: AskedCheckpointSigner) -> None:
+def _second_root(log: DelegatedCheckpointSigner) -> None:
     log.sign(head(3), Checkpoint(origin=ORIGIN, size=3, root=b"\1" * 32), [])
 
 
-def _shorter(log: AskedCheckpointSigner) -> None:
+def _shorter(log: DelegatedCheckpointSigner) -> None:
     log.sign(None, head(2), [])
 
 
-def _forged(log: AskedCheckpointSigner) -> None:
+def _forged(log: DelegatedCheckpointSigner) -> None:
     log.sign(head(3), Checkpoint(origin=ORIGIN, size=9, root=b"\1" * 32), [b"\2" * 32] * 5)
 
 
-def _forgetful(log: AskedCheckpointSigner) -> None:
+def _forgetful(log: DelegatedCheckpointSigner) -> None:
     log.sign(None, head(9), [])
 
 
@@ -149,7 +148,7 @@ def _forgetful(log: AskedCheckpointSigner) -> None:
 )
 def test_a_log_that_forks_is_not_signed(
     signer: CenterSigner,
-    order: Callable[[AskedCheckpointSigner], None],
+    order: Callable[[DelegatedCheckpointSigner], None],
     says: str,
 ) -> None:
     log = asked(signer)
@@ -199,7 +198,7 @@ def test_no_order_is_refused(data: bytes) -> None:
 )
 def test_an_improper_answer_is_refused(answer: bytes) -> None:
     for read in (wire.read_note_answer, wire.read_newest_answer):
-        with pytest.raises(EvidenceError, match="no proper answer"):
+        with pytest.raises(EvidenceError, match="answer is malformed"):
             read(answer)
 
 

@@ -23,9 +23,9 @@ from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.signing import PrivateKey, load_key
 from pipelines.signer import wire
-from pipelines.signer.client import SocketSigner
-from pipelines.signer.evidence import Evidence
-from pipelines.signer.server import SignerServer
+from pipelines.signer.orders import Evidence
+from pipelines.signer.socket_client import SocketSigner
+from pipelines.signer.socket_server import SignerServer
 from tests.signer.conftest import Stage
 from tests.signer.scene import Scene
 

@@ -15,7 +15,7 @@ from pipelines.evidence.statements import (
     ProvenanceStatement,
     RobustnessStatement,
 )
-from pipelines.signer.evidence import Evidence
+from pipelines.signer.orders import Evidence
 from tests.signer.conftest import SCENES, Stage
 
 EXPECTED = {
@@ -73,7 +73,7 @@ def test_a_moved_rebuild_is_told_beside_the_run_and_changes_nothing_of_it(
 ) -> None:
     scene = stage("moved-apart")
     evidence = scene.make()
-    alone = scene.signer(key).sign(evidence.model_copy(update={"moved": None}))
+    alone = scene.signer(key).sign(evidence.model_copy(update={"robustness": None}))
     *others, last = scene.signer(key).sign(evidence)
     assert [e.to_bytes() for e in others] == [e.to_bytes() for e in alone]
     judged, told = statement_of(others[-1]), statement_of(last)
@@ -88,10 +88,12 @@ def test_a_moved_rebuild_is_told_beside_the_run_and_changes_nothing_of_it(
 def test_a_moved_rebuild_may_take_longer_than_the_run(stage: Stage, key: PrivateKey) -> None:
     scene = stage("moved")
     evidence = scene.make()
-    assert evidence.moved is not None
-    slow = evidence.moved.rebuild.model_copy(update={"wall_seconds": 900.0})
-    moved = evidence.moved.model_copy(update={"rebuild": slow})
-    told = statement_of(scene.signer(key).sign(evidence.model_copy(update={"moved": moved}))[-1])
+    assert evidence.robustness is not None
+    slow = evidence.robustness.rebuild.model_copy(update={"wall_seconds": 900.0})
+    moved = evidence.robustness.model_copy(update={"rebuild": slow})
+    told = statement_of(
+        scene.signer(key).sign(evidence.model_copy(update={"robustness": moved}))[-1]
+    )
     assert isinstance(told, RobustnessStatement)
     assert told.predicate.wall_milliseconds == 900_000
 

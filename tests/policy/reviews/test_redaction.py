@@ -164,8 +164,8 @@ def test_statements_of_a_private_release_are_keyed(
         for word in ("rules.tar", "tool.bin", "src/rule", "file:", "rules.debug", "surprise"):
             assert word not in told
         plain = {*values(json.loads(evidence.report.to_json()))} - {d.hex for d in shipped}
-        if evidence.moved is not None:
-            plain |= {o.sha256.hex for o in evidence.moved.rebuild.outputs} - {
+        if evidence.robustness is not None:
+            plain |= {o.sha256.hex for o in evidence.robustness.rebuild.outputs} - {
                 d.hex for d in shipped
             }
         plain -= {str(evidence.report.seal), str(evidence.image)}

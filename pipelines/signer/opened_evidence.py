@@ -1,4 +1,4 @@
-"""Evidence opened: the recipe parsed, and all that the checks need at hand."""
+"""The evidence of a run with its recipe parsed, and all that the checks of it need."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from builders.build.result import RebuildResult
+from builders.build.result import Output, OutputKind, RebuildResult
+from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from builders.images.lock import ImageLock
 from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
-from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.errors import refused
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.run import Run
-from pipelines.judge.copied import ContentsCache
 from pipelines.judge.finding import Finding
-from pipelines.signer.bytesource import ByteSource
-from pipelines.signer.evidence import Evidence
+from pipelines.signer.byte_source import ByteSource
+from pipelines.signer.orders import Evidence
+from pipelines.signer.recompute import recompute_findings
 
 SKEW = timedelta(minutes=5)
+"""How far the clock of a caller may be from that of the signer."""
 MAX_RUN = timedelta(days=30)
 
 Locks = Callable[[str], ImageLock | None]
@@ -33,20 +35,19 @@ Locks = Callable[[str], ImageLock | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """One run before the signer."""
+class OpenedEvidence:
+    """One run that the signer is asked to sign for."""
 
     evidence: Evidence
     loaded: LoadedRecipe
     center: Center
     source: ByteSource
     locks: Locks
-    cache: ContentsCache | None
     now: datetime
 
     @property
     def report(self) -> Report:
-        """What is claimed to have been found."""
+        """What the center claims to have found."""
         return self.evidence.report
 
     @property
@@ -67,57 +68,73 @@ class Case:
 
     @property
     def rebuilds(self) -> tuple[tuple[str, RebuildResult], ...]:
-        """Everything that was built, by what messages call it: attempts, then a moved rebuild."""
-        moved = self.evidence.moved
+        """Every rebuild by its name in messages: the attempts, then the robustness rebuild."""
+        robustness = self.evidence.robustness
         return (
             *((f"attempt {a.number}", a.rebuild) for a in self.report.attempts),
-            *([("the moved rebuild", moved.rebuild)] if moved else []),
+            *([("the robustness rebuild", robustness.rebuild)] if robustness else []),
+        )
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What the judged rebuild left; empty for a run that built nothing."""
+        judged = self.run.judged
+        return judged.outputs if judged and self.run.built else ()
+
+    @cached_property
+    def sealed(self) -> tuple[SealedFile, ...]:
+        """The lines of the seal, from the bytes in the store; raises `RefusedError`."""
+        key = seal_key(self.center.id, self.report.run)
+        return tuple(
+            SealedFile(
+                name=o.name,
+                size=o.size,
+                hmac=self.source.measure(
+                    o.sha256, check="output-bytes", what=f"output {o.name}", key=key
+                ).hmac,
+            )
+            for o in sorted(self.outputs, key=lambda o: o.name)
+            if o.part is not OutputKind.IGNORED
         )
 
     @cached_property
-    def found(self) -> tuple[Finding, ...]:
-        """The findings that the judge comes to by itself."""
-        from pipelines.signer.recompute import findings  # noqa: PLC0415  # it needs this module
+    def recomputed(self) -> tuple[Finding, ...]:
+        """The findings that the judge comes to by itself; raises `RefusedError`."""
+        return recompute_findings(self.report, self.recipe, self.source)
 
-        return findings(self)
+    def claimed_and_recomputed(self) -> list[tuple[Finding, Finding]]:
+        """Return each finding of the report beside the recomputed one."""
+        return list(zip(self.report.artefacts, self.recomputed, strict=True))
 
 
 @contextmanager
-def opened(
-    evidence: Evidence,
-    *,
-    center: Center,
-    source: ByteSource,
-    locks: Locks,
-    cache: ContentsCache | None,
-    now: datetime,
-) -> Iterator[Case]:
+def open_evidence(
+    evidence: Evidence, *, center: Center, source: ByteSource, locks: Locks, now: datetime
+) -> Iterator[OpenedEvidence]:
     """Open evidence; raises `RefusedError` when its recipe cannot be read."""
     with tempfile.TemporaryDirectory(prefix="samebits-signer-") as folder:
-        loaded = _load(evidence, Path(folder))
-        yield Case(
+        yield OpenedEvidence(
             evidence=evidence,
-            loaded=loaded,
+            loaded=_load(evidence, Path(folder)),
             center=center,
             source=source,
             locks=locks,
-            cache=cache,
             now=now,
         )
 
 
 def _load(evidence: Evidence, folder: Path) -> LoadedRecipe:
-    """Parse the recipe, and lay its script beside it, where a claim looks for it."""
+    """Parse the recipe, and put its script beside it, where a claim expects it."""
     try:
         document = parse_document(evidence.recipe.decode("utf-8"), file="the recipe")
         loaded = parse_recipe(document, folder / "recipe.yaml")
     except (RecipeError, UnicodeDecodeError) as error:
-        raise RefusedError("the recipe cannot be read", check="recipe", got=error) from error
+        raise refused("recipe", "the recipe cannot be read", got=error, expected=None) from error
     script = getattr(loaded.recipe.build, "script", None)
     if (script is None) != (evidence.script is None):
-        raise RefusedError(
+        raise refused(
+            "script",
             "the script is not that of the recipe",
-            check="script",
             got="a script" if evidence.script is not None else "none",
             expected=script or "none",
         )

@@ -1,4 +1,4 @@
-"""The signer as a process: a Unix socket, callers known by their uid, one thread a connection."""
+"""The signer as a process: a Unix socket, callers identified by uid, one thread a connection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from typing import assert_never
 from builders.core.errors import SamebitsError, UsageError
 from pipelines.evidence.errors import EvidenceError, SignerError
 from pipelines.signer import wire
-from pipelines.signer.evidence import Evidence
-from pipelines.signer.local import CenterSigner
-from pipelines.signer.orders import CheckpointOrder, NewestOrder, Order, StatusOrder, read_order
+from pipelines.signer.center_signer import CenterSigner
+from pipelines.signer.orders import (
+    CheckpointOrder,
+    Evidence,
+    NewestOrder,
+    Order,
+    StatusOrder,
+    read_order,
+)
 
 MAX_CALLERS = 8
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 _BACKLOG = 32
-_LOOK_UP = 0.5  # seconds between looks at whether to stop
+_POLL = 0.5  # seconds between checks of whether to stop
 Say = Callable[[str], None]
 
 
@@ -53,30 +59,30 @@ class SignerServer:
         self._uids = frozenset(uids)
         self._say = say
         self._seconds = seconds
-        self._room = threading.BoundedSemaphore(MAX_CALLERS)
+        self._slots = threading.BoundedSemaphore(MAX_CALLERS)
         self._path = path
         self._socket = _listen(path, group)
-        self._socket.settimeout(_LOOK_UP)
+        self._socket.settimeout(_POLL)
         self._stopped = threading.Event()
 
     def serve(self) -> None:
         """Answer callers until `stop`."""
         while not self._stopped.is_set():
-            if not self._room.acquire(timeout=_LOOK_UP):
+            if not self._slots.acquire(timeout=_POLL):
                 continue
             try:
                 connection, _ = self._socket.accept()
             except TimeoutError:
-                self._room.release()
+                self._slots.release()
                 continue
             except OSError:  # stopped meanwhile, or no descriptor is free
-                self._room.release()
-                self._stopped.wait(_LOOK_UP)
+                self._slots.release()
+                self._stopped.wait(_POLL)
                 continue
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def stop(self) -> None:
-        """Take the socket away and answer nobody any more."""
+        """Remove the socket and answer no more callers."""
         self._stopped.set()
         self._socket.close()
         self._path.unlink(missing_ok=True)
@@ -84,14 +90,14 @@ class SignerServer:
     def _answer(self, connection: socket.socket) -> None:
         try:
             with connection:
-                if self._knows(connection):
-                    self._converse(connection)
+                if self._is_allowed(connection):
+                    self._serve_connection(connection)
         except EvidenceError as error:
             self._say(str(error))
         finally:
-            self._room.release()
+            self._slots.release()
 
-    def _knows(self, connection: socket.socket) -> bool:
+    def _is_allowed(self, connection: socket.socket) -> bool:
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(data)
         if uid not in self._uids:
@@ -99,7 +105,7 @@ class SignerServer:
             return False
         return True
 
-    def _converse(self, connection: socket.socket) -> None:
+    def _serve_connection(self, connection: socket.socket) -> None:
         """Answer one message after the other; a malformed one ends the connection."""
         while not self._stopped.is_set():
             try:
@@ -116,23 +122,23 @@ class SignerServer:
             wire.send(connection, self._reply(order))
 
     def _reply(self, order: Order) -> bytes:
-        shown = _shown(order)
+        subject = _subject(order)
         try:
-            answer, done = self._carry_out(order)
+            answer, done = self._execute(order)
         except EvidenceError as error:
-            self._say(f"{shown}: {error}")
+            self._say(f"{subject}: {error}")
             return wire.refusal(error)
         except SamebitsError as error:
-            self._say(f"{shown}: {error}")
+            self._say(f"{subject}: {error}")
             return wire.fault(str(error))
-        except Exception as error:  # noqa: BLE001  # a caller gets an answer whatever happens
-            self._say(f"{shown}: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  # every caller gets an answer
+            self._say(f"{subject}: {type(error).__name__}: {error}")
             return wire.fault(type(error).__name__)
-        self._say(f"{shown}: {done}")
+        self._say(f"{subject}: {done}")
         return answer
 
-    def _carry_out(self, order: Order) -> tuple[bytes, str]:
-        """Return the answer, and what was done in words."""
+    def _execute(self, order: Order) -> tuple[bytes, str]:
+        """Return the answer, and what was done, for the signer's messages."""
         match order:
             case Evidence():
                 envelopes = self._signer.sign(order)
@@ -140,14 +146,14 @@ class SignerServer:
             case StatusOrder():
                 return wire.answer([self._signer.sign_status(order)]), "signed"
             case NewestOrder():
-                return wire.newest_answer(self._signer.newest_checkpoint()), "told"
+                return wire.newest_answer(self._signer.newest_checkpoint()), "returned"
             case CheckpointOrder():
                 return wire.note_answer(self._signer.sign_checkpoint(order)), "signed"
             case _:
                 assert_never(order)
 
 
-def _shown(order: Order) -> str:
+def _subject(order: Order) -> str:
     """Return what an order is about, for the signer's messages."""
     match order:
         case Evidence(report=report):

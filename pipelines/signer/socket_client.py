@@ -7,8 +7,13 @@ from pathlib import Path
 
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import SignerError
-from pipelines.signer.evidence import Evidence
-from pipelines.signer.orders import CheckpointOrder, NewestOrder, StatusOrder, TreeHead
+from pipelines.signer.orders import (
+    CheckpointOrder,
+    Evidence,
+    NewestOrder,
+    StatusOrder,
+    TreeHead,
+)
 from pipelines.signer.wire import (
     MAX_ANSWER,
     read_answer,
@@ -19,7 +24,7 @@ from pipelines.signer.wire import (
 )
 
 PATIENCE = 3600.0
-"""Seconds that a signer may take to hash what a large release is about."""
+"""Seconds that a signer may take to hash the bytes of a large release."""
 
 
 class SocketSigner:

@@ -1,0 +1,125 @@
+"""Conditions on what was found: artefacts, shipped bytes, verdicts, explanations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from builders.build.outputs import OutputKind
+from builders.core.enums import Verdict
+from pipelines.evidence.statements.comparison import ground
+from pipelines.evidence.statements.run import confirming_attempt
+from pipelines.judge.finding import CauseName, Finding, worst
+from pipelines.signer.condition import Condition, equal, true
+from pipelines.signer.opened_evidence import OpenedEvidence
+
+
+def verdict_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
+    """Yield the conditions in their order; raises `RefusedError` for bytes that are not there."""
+    yield from _artefacts(opened)
+    yield from _shipped(opened)
+    yield from _recomputed(opened)
+    yield from _explanations(opened)
+
+
+def _artefacts(opened: OpenedEvidence) -> Iterator[Condition]:
+    """Require one finding for every artefact in order, and one for every undeclared output."""
+    claimed = [finding.name for finding in opened.report.artefacts]
+    declared = [artefact.name for artefact in opened.recipe.artefacts]
+    yield true(
+        "missing-artefact",
+        "an artefact was left out, or stands twice",
+        [name for name in claimed if name in set(declared)] == declared,
+        got=f"{len(claimed)} findings",
+        expected=f"one for each of {len(declared)} artefacts, in their order",
+    )
+    undeclared = Counter(name for name in claimed if name not in set(declared))
+    expected = Counter(o.name for o in opened.outputs if o.part is OutputKind.UNEXPECTED)
+    odd = min((undeclared - expected) + (expected - undeclared), default="")
+    yield true(
+        "extra-artefact",
+        "a finding about something that is neither declared nor left by the build, or none",
+        undeclared == expected,
+        got=f"{odd!a:.120}",
+        expected=f"{len(expected)} findings for undeclared outputs",
+    )
+
+
+def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
+    """Require the published digests of the recipe, and in the vault every file that was served."""
+    digests = {a.name: a.shipped.sha256 for a in opened.recipe.artefacts}
+    for finding in opened.report.artefacts:
+        published = finding.shipped.published if finding.shipped else None
+        error = f"{finding.name} was published with another digest"
+        yield equal("published", error, published, digests.get(finding.name))
+    for finding in opened.report.artefacts:
+        fact, what = finding.shipped, f"shipped file {finding.name}"
+        if fact is None:
+            continue
+        whole = (fact.sha256 is None) == (fact.size is None)
+        error = f"half a file for {finding.name}"
+        yield true("shipped-bytes", error, whole, got=fact.size, expected="digest and size")
+        if fact.sha256 is not None:
+            size = opened.source.vaulted_size(fact.sha256, check="shipped-bytes", what=what)
+            yield equal("shipped-bytes", f"{what} has another size", fact.size, size)
+    for finding in opened.report.artefacts:
+        yield true(
+            "normalized",  # nothing declares normalizers yet
+            f"{finding.name} was normalized",
+            not finding.normalizers,
+            got=", ".join(finding.normalizers)[:120],
+            expected="no normalizer that the recipe does not declare",
+        )
+
+
+def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
+    """Require the findings that the judge comes to here."""
+    built, pairs = opened.run.built, opened.claimed_and_recomputed()
+    for claimed, found in pairs:
+        yield true(
+            "rebuilt",
+            f"{claimed.name} was not rebuilt to these bytes",
+            (claimed.name, claimed.rebuilt) == (found.name, found.rebuilt),
+            got=claimed.rebuilt.sha256 if claimed.rebuilt else None,
+            expected=found.rebuilt.sha256 if found.rebuilt else "nothing",
+        )
+        yield true(
+            "verdict",
+            f"another verdict on {claimed.name}",
+            claimed.verdict is found.verdict,
+            got=claimed.verdict,
+            expected=f"{found.verdict}: {found.reason}",
+        )
+        grounds = (ground(claimed, built=built), ground(found, built=built))
+        yield equal("ground", f"another ground for {claimed.name}", *grounds)
+    expected = worst(opened.recomputed)
+    yield equal("worst", "another verdict on the release", opened.report.verdict, expected)
+    differs = any(found.verdict is Verdict.DIFFERENT for found in opened.recomputed)
+    yield true(
+        "confirming",
+        "a confirming rebuild without a difference",
+        differs or confirming_attempt(opened.report) is None,
+        got="one",
+        expected="none",
+    )
+    for claimed, found in pairs:
+        error = f"what the confirming rebuild showed of {claimed.name}"
+        yield equal("confirming", error, _confirmed(claimed), _confirmed(found))
+
+
+def _confirmed(finding: Finding) -> str:
+    causes = {cause.name for cause in finding.causes}
+    return "nondeterministic" if CauseName.NONDETERMINISTIC in causes else "the same bytes"
+
+
+def _explanations(opened: OpenedEvidence) -> Iterator[Condition]:
+    """Require a difference for an explanation, and the explanation in the store."""
+    for finding in opened.report.artefacts:
+        explanation, what = finding.explanation, f"explanation of {finding.name}"
+        digests = [d for d in (explanation.json_diff, explanation.html_diff) if d is not None]
+        allowed = not digests or finding.verdict is Verdict.DIFFERENT
+        yield true(
+            "explanation", f"{finding.name} is explained", allowed, finding.verdict, "DIFFERENT"
+        )
+        for digest in digests:
+            opened.source.measure(digest, check="explanation", what=what)
