@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from builders.build.plan import Plan, make_plan
-from builders.build.rebuild import RebuildResult, rebuild
+from builders.build.rebuild import rebuild
+from builders.build.result import RebuildResult
 from builders.build.workspace import workspace
 from builders.container.spec import RunLabels
 from builders.core.digest import Digest

@@ -1,4 +1,4 @@
-"""One rebuild of a recipe: plan, run in a container, collect outputs, seal them.
+"""One rebuild of a recipe: plan it, run it in a container, collect the outputs, seal them.
 
-The top of `builders`: imports every other package of it.
+The top package of `builders`: imports all the others.
 """

@@ -1,4 +1,4 @@
-"""Building the preload, once a vault: in a locked image, without network, to the locked digest."""
+"""Build the library of the declared clock: in a locked image, without network, once per vault."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from builders.build.plan import Plan
-from builders.build.rebuild import stage_attempt
-from builders.container.scratch import scratch
+from builders.build.attempt import prepared_attempt
+from builders.build.plan import LIBRARY, Plan
 from builders.container.spec import ContainerLimits, EndReason, RunLabels
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError
@@ -27,10 +26,8 @@ COMPILER = (
     *("-fPIC", "-fvisibility=hidden", "-nostdlib", "-shared", "-s"),
     *("-Wl,--build-id=none", "-Wl,-z,relro", "-Wl,-z,now"),
 )
-_LIBRARY = "clock.so"
 _LIMITS = ContainerLimits(cpus=1, memory=512 << 20, pids=64, seconds=120)
-_SCRATCH = 32 << 20
-_making = threading.Lock()
+_building = threading.Lock()
 
 
 def provide_library(
@@ -45,29 +42,28 @@ def provide_library(
 ) -> Digest:
     """Make sure that the vault holds the locked library, and return its digest.
 
-    It is built where the vault lacks it, which takes about two seconds beside the image; `labels`
-    are those of the run that needs it. Raises `ImageMismatchError` when it comes out as another
-    one, and what `images.provide` raises.
+    It is built if the vault lacks it, which takes about two seconds and the time for the image.
+    `labels` are those of the run that needs it. Raises `ImageMismatchError` if its digest is not
+    the locked one, and what `ensure_image` raises.
     """
     lock = preload_lock()
-    with _making:
-        if vault.has(lock.library):
-            return lock.library
-        workdir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=workdir, prefix="clock-") as folder:
-            progress(0, 0, "building the declared clock")
-            built = compile_library(
-                lock,
-                images,
-                engine,
-                vault,
-                Path(folder),
-                labels=labels,
-                cancelled=cancelled,
-                progress=progress,
-            )
-            check_library(built, lock, images)
-            vault.add(built, lock.library, what="the declared clock")
+    with _building:
+        if not vault.has(lock.library):
+            workdir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=workdir, prefix="clock-") as folder:
+                progress(0, 0, "building the declared clock")
+                built = compile_library(
+                    lock,
+                    images,
+                    engine,
+                    vault,
+                    Path(folder),
+                    labels=labels,
+                    cancelled=cancelled,
+                    progress=progress,
+                )
+                check_library(built, lock, images)
+                vault.add(built, lock.library, what="the declared clock")
     return lock.library
 
 
@@ -82,29 +78,33 @@ def compile_library(
     cancelled: threading.Event | None = None,
     progress: FetchProgress = no_progress,
 ) -> Path:
-    """Compile the library in the image of the lock, and leave it as a file in `folder`.
+    """Compile the library in the image of the lock, and return it as a file in `folder`.
 
-    Its digest is not looked at. Raises `InfrastructureError` where the compiler fails.
+    Its digest is not checked. Raises `InfrastructureError` if the compiler fails.
     """
     image = ensure_image(lock.image, images, engine, folder, progress)
     texts = sources()
     plan = Plan(
         command=(
             *("/bin/sh", f"{CONTROL}/launch.sh", "022", *COMPILER),
-            *("-o", f"{OUTPUTS}/{_LIBRARY}", *(f"{CONTROL}/{name}" for name in texts)),
+            *("-o", f"{OUTPUTS}/{LIBRARY}", *(f"{CONTROL}/{name}" for name in texts)),
         ),
         environment={"HOME": "/tmp/home", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},  # noqa: S108
         hostname="builder",
         path="/build/clock",
         limits=_LIMITS,
         control={"launch.sh": launcher_bytes(), **texts},
+        scratch=32 << 20,
     )
-    attempt = folder / "attempt"
-    stage_attempt(plan, (), vault, attempt)
-    with scratch(attempt, _SCRATCH) as mount:
-        own = labels or RunLabels(run=new_run_id(), center="local")
-        spec = plan.spec(image=image.reference, folder=attempt, scratch=mount, labels=own)
-        log = attempt / "build.log"
+    with prepared_attempt(
+        plan,
+        (),
+        image=image.reference,
+        vault=vault,
+        folder=folder / "attempt",
+        labels=labels or RunLabels(run=new_run_id(), center="local"),
+    ) as (spec, mount):
+        log = folder / "build.log"
         event = cancelled or threading.Event()
         result = engine.run(spec, log=log, cancelled=event, scratch=mount)
         if result.ended is EndReason.CANCELLED:
@@ -115,8 +115,8 @@ def compile_library(
                 got=log.read_text(errors="replace").strip()[-300:] or result.ended,
                 todo=f"Builder image {lock.image} must have gcc and the headers of the C library",
             )
-        built = folder / _LIBRARY
-        built.write_bytes((mount / "out" / _LIBRARY).read_bytes())
+        built = folder / LIBRARY
+        built.write_bytes((mount / "out" / LIBRARY).read_bytes())
     return built
 
 
@@ -125,19 +125,15 @@ def check_library(built: Path, lock: PreloadLock, images: ImageCatalogue) -> Non
     got = digest_file(built)
     if got == lock.library:
         return
-    here = images.lock(lock.image).image.config
-    other = [
-        what
-        for what, differs in (
-            (f"image {lock.image}", here != lock.config),
-            ("its sources", sources_digest() != lock.sources),
-        )
-        if differs
-    ]
+    causes = {
+        f"image {lock.image}": images.lock(lock.image).image.config != lock.config,
+        "its sources": sources_digest() != lock.sources,
+    }
+    other = ", ".join(cause for cause, differs in causes.items() if differs)
     raise ImageMismatchError(
         "the declared clock built here is another library",
         got=f"sha256 {got}",
         expected=lock.library,
-        todo=f"Not as in the lock: {', '.join(other) or 'nothing that is known'}. Do not use it "
-        "before it is known why",
+        todo=f"Not as in the lock: {other or 'nothing that is known'}. Do not use it before the "
+        "reason is known",
     )

@@ -1,4 +1,4 @@
-"""Outputs, read as hostile: only regular files, no link followed, counts and sizes capped."""
+"""Collect outputs, which are not trusted: only regular files, of limited number and size."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
 from builders.recipe.recipe import Recipe
 
-__all__ = ["Output", "OutputKind", "copy_files", "part_of", "take_outputs"]
+_FILE_TYPES = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def part_of(name: str, recipe: Recipe) -> OutputKind:
-    """Say what an output of that name is; declared artefacts come first."""
+    """Return what an output of that name is; declared artefacts come first."""
     if any(artefact.name == name for artefact in recipe.artefacts):
         return OutputKind.ARTEFACT
     if any(fnmatchcase(name, glob) for glob in recipe.by_products):
@@ -40,7 +47,7 @@ def take_outputs(source: Path, target: Path, recipe: Recipe) -> tuple[Output, ..
 def copy_files(
     source: Path, target: Path, *, count: int, room: int
 ) -> dict[str, tuple[int, Digest]]:
-    """Copy the files of a hostile folder; returns size and digest by name, sorted.
+    """Copy the files of an untrusted folder; returns size and digest by name, sorted.
 
     Raises `BuildFailedError` for anything that is no regular file at the top of the folder, and for
     more than `count` files or `room` bytes.
@@ -62,13 +69,12 @@ def _names(source: Path, *, limit: int) -> list[str]:
             if not stat.S_ISREG(mode):
                 raise BuildFailedError(
                     f"the build left {shown} as an output",
-                    got=_kind(mode),
+                    got=_file_type(mode),
                     expected="regular files at the top of the output folder",
                 )
             if len(names) >= limit:
-                raise BuildFailedError(
-                    "the build left too many outputs", got="more", expected=f"at most {limit}"
-                )
+                what = "the build left too many outputs"
+                raise BuildFailedError(what, got="more", expected=f"at most {limit}")
             if not entry.name.isprintable() or entry.name.startswith("."):
                 raise BuildFailedError(f"the build left an output with an odd name: {shown}")
             names.append(entry.name)
@@ -82,12 +88,9 @@ def _copy(source: Path, name: str, target: Path, *, room: int) -> tuple[int, Dig
             with target.open("xb") as out:
                 while piece := stream.read(CHUNK):
                     size += len(piece)
-                    if size > room:  # a sparse file can claim more than its file system holds
-                        raise BuildFailedError(
-                            "the outputs are too large",
-                            got="more",
-                            expected=f"at most {room} bytes",
-                        )
+                    if size > room:  # a sparse file can be larger than its file system
+                        what = "the outputs are too large"
+                        raise BuildFailedError(what, got="more", expected=f"at most {room} bytes")
                     hasher.update(piece)
                     out.write(piece)
         except OSError as error:
@@ -98,7 +101,7 @@ def _copy(source: Path, name: str, target: Path, *, room: int) -> tuple[int, Dig
 
 
 def _opened(source: Path, name: str) -> BinaryIO:
-    """Open a file that was seen to be regular, whatever may stand in its place by now."""
+    """Open a file that was regular when it was listed, and check that it still is."""
     what = f"output {name} changed while it was read"
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -107,17 +110,9 @@ def _opened(source: Path, name: str) -> BinaryIO:
         raise BuildFailedError(what, got=error.strerror) from error
     if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BuildFailedError(what, got=_kind(mode))
+        raise BuildFailedError(what, got=_file_type(mode))
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFLNK: "a symbolic link",
-        stat.S_IFDIR: "a folder",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-    }
-    return kinds.get(stat.S_IFMT(mode), "something else")
+def _file_type(mode: int) -> str:
+    return _FILE_TYPES.get(stat.S_IFMT(mode), "something else")

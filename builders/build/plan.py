@@ -1,7 +1,6 @@
-"""The plan of one rebuild: what the container will be, before anything runs.
+"""The plan of one rebuild: everything about its container, before anything runs.
 
-A pure function of the recipe and its staged inputs, so that it can be read and tested without an
-engine.
+It depends only on the recipe and its inputs, so it can be read and tested without an engine.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders.container.folderorder import HASHED
 from builders.container.spec import (
     BUILDER,
     ContainerLimits,
@@ -29,14 +29,14 @@ from builders.recipe.recipe import LoadedRecipe
 
 GATE = "gate"
 LIBRARY = "clock.so"
-# The loader reads this file in every program, whatever a build does to its environment.
+# The loader reads this file for every program, whatever the build does to its environment.
 PRELOAD = "/etc/ld.so.preload"
 SHELL = ("/bin/sh", "-i")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything about the container but where its folders are on this machine."""
+    """Everything about the container except where its folders are on this machine."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
@@ -45,13 +45,16 @@ class Plan:
     limits: ContainerLimits
     control: Mapping[str, bytes]
     """Files of the control folder, by name."""
+    scratch: int
+    """Size of the scratch space in bytes."""
     preload: Digest | None = None
     """The library of a declared clock, which the vault holds."""
     user: User = BUILDER
     core: int | None = None
     """The only core that the build sees; None for all of this machine."""
+    folder_order: str = HASHED
     order_seed: str | None = None
-    """What names of files are hashed with in place of the declared order's own, as a UUID."""
+    """Replaces the hash seed of the folder order, as a UUID."""
 
     def spec(
         self,
@@ -92,7 +95,7 @@ def make_plan(
 ) -> Plan:
     """Plan the rebuild of a recipe on a machine of `cores` cores.
 
-    `script` is the recipe's own script file, if it has one. Raises `RecipeError` when the inputs do
+    `script` is the recipe's own script file, if it has one. Raises `RecipeError` if the inputs do
     not fit the method.
     """
     recipe = loaded.recipe
@@ -124,13 +127,9 @@ def make_plan(
         }
     return Plan(
         command=(
-            "/bin/sh",
-            f"{CONTROL}/launch.sh",
-            build.umask,
+            *("/bin/sh", f"{CONTROL}/launch.sh", build.umask),
             *probe,
-            "/bin/sh",
-            f"{CONTROL}/method.sh",
-            *command.arguments,
+            *("/bin/sh", f"{CONTROL}/method.sh", *command.arguments),
         ),
         environment={**command.variables, **build.variables()},
         hostname=build.hostname,
@@ -142,5 +141,7 @@ def make_plan(
             seconds=recipe.limits.time,
         ),
         control=control,
+        scratch=recipe.limits.scratch,
+        folder_order=build.folder_order,
         preload=preload_lock().library if build.clock else None,
     )

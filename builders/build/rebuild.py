@@ -1,7 +1,7 @@
 """One rebuild: stage the inputs, run the plan in its container, take the outputs.
 
-What comes back says whether the build ran, never whether bytes matched: no shipped byte of the
-release is anywhere near.
+The result says whether the build ran, never whether bytes matched: no shipped file of the release
+can be reached from here.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from builders.build.attempt import OUTPUTS, prepared_attempt
 from builders.build.outputs import take_outputs
-from builders.build.plan import GATE, LIBRARY, Plan
+from builders.build.plan import Plan
 from builders.build.result import Output, RebuildResult
-from builders.container.scratch import scratch
 from builders.container.spec import ContainerResult, EndReason, RunLabels
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome
-from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError, ScratchError
+from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError
 from builders.core.units import format_duration, format_size
 from builders.engine import Engine
 from builders.inputs.file import InputFile
@@ -27,37 +27,12 @@ from builders.methods.clock import format_timestamp
 from builders.recipe.recipe import LoadedRecipe
 
 LOG = "build.log"
-OUTPUTS = "outputs"
 _TAIL = 1 << 16
-# What shells and the C library say when the limit was met between two looks at the cgroup.
+# Messages of shells and of the C library: the limit can be hit between two samples of the cgroup.
 _NO_FORK = (b"Cannot fork", b"fork: Resource temporarily unavailable")
 _SPARE_DISK = 32 << 20
-_TELLING = 40  # lines at the end of a log in which an error is looked for
-_OWN = "samebits: error:"
-
-__all__ = ["LOG", "OUTPUTS", "RebuildResult", "classify_outcome", "rebuild", "stage_attempt"]
-
-
-def stage_attempt(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder: Path) -> None:
-    """Lay out the control and input folders of an attempt; every input is checked on its way."""
-    folder.mkdir(mode=0o700)
-    for name in ("control", "inputs", OUTPUTS):
-        (folder / name).mkdir(mode=0o755)
-    # In this order: what is not older than the file that declares the clock shows its time.
-    for name, data in sorted(plan.control.items()):
-        path = folder / "control" / name
-        path.write_bytes(data)
-        path.chmod(0o755)
-    if plan.preload is not None:
-        vault.stage(plan.preload, folder / "control" / LIBRARY)
-        (folder / "control" / LIBRARY).chmod(0o755)
-    os.mkfifo(folder / "control" / GATE)
-    (folder / "control" / GATE).chmod(0o644)
-    for item in inputs:
-        target = folder / "inputs" / item.role / item.name
-        target.parent.mkdir(mode=0o755, exist_ok=True)
-        vault.stage(item.sha256, target)
-        target.chmod(0o444)
+_ERROR_LINES = 40  # lines at the end of a log that are searched for an error
+_OWN_ERROR = "samebits: error:"
 
 
 def rebuild(
@@ -72,32 +47,21 @@ def rebuild(
     labels: RunLabels,
     cancelled: threading.Event,
 ) -> RebuildResult:
-    """Run one attempt in the new folder `folder`; outputs and log stay there.
+    """Run one attempt in the new folder `folder`, where its outputs and its log are left.
 
-    Raises `RebuildError`: its `outcome` says how to record the attempt, and only an
-    `InfrastructureError` is worth another one.
+    Raises `RebuildError`, whose `outcome` is recorded; only an `InfrastructureError` is retried.
     """
-    try:
-        stage_attempt(plan, inputs, vault, folder)
-    except OSError as error:
-        raise ScratchError(
-            "the inputs cannot be staged", got=error.strerror, todo="Free some disk space"
-        ) from error
-    recipe = loaded.recipe
-    with scratch(
-        folder,
-        recipe.limits.scratch,
-        order=recipe.build.folder_order,
-        seed=plan.order_seed,
-        owner=plan.user,
-    ) as mount:
-        spec = plan.spec(image=image, folder=folder, scratch=mount, labels=labels)
-        result = engine.run(spec, log=folder / LOG, cancelled=cancelled, scratch=mount)
-        outcome, reason = classify_outcome(result, plan, loaded, tail=_tail(folder / LOG))
+    log = folder / LOG
+    with prepared_attempt(plan, inputs, image=image, vault=vault, folder=folder, labels=labels) as (
+        spec,
+        mount,
+    ):
+        result = engine.run(spec, log=log, cancelled=cancelled, scratch=mount)
+        outcome, reason = classify_outcome(result, plan, loaded, tail=_tail(log))
         outputs: tuple[Output, ...] = ()
         if _host_disk_full(folder):
             raise InfrastructureError(
-                "this machine's disk is full, so the build cannot be blamed or believed",
+                "this machine's disk is full, so the result of the build does not count",
                 got=reason or outcome,
                 todo="Free some disk space and run again",
             )
@@ -114,7 +78,7 @@ def rebuild(
         oom_killed=result.oom_killed,
         peak_memory=result.peak_memory,
         wall_seconds=result.wall_seconds,
-        log=digest_file(folder / LOG),
+        log=digest_file(log),
         log_truncated=result.log_truncated,
         outputs=outputs,
     )
@@ -123,12 +87,11 @@ def rebuild(
 def classify_outcome(
     result: ContainerResult, plan: Plan, loaded: LoadedRecipe, *, tail: bytes
 ) -> tuple[Outcome, str | None]:
-    """Tell apart the ways a build can end, the surest sign first; raises `CancelledError`."""
-    limits = loaded.recipe.limits
+    """Return outcome and reason, by the most reliable sign first; raises `CancelledError`."""
     if result.ended is EndReason.CANCELLED:
         raise CancelledError("the run was cancelled")
     if result.ended is EndReason.DEADLINE:
-        return Outcome.TIMED_OUT, _late(plan, loaded)
+        return Outcome.TIMED_OUT, _deadline_reason(plan, loaded)
     if result.oom_killed:
         limit = format_size(plan.limits.memory)
         reason = f"memory: the kernel killed a process at the limit of {limit}"
@@ -136,14 +99,14 @@ def classify_outcome(
     if result.exit_code == 0:
         return Outcome.BUILT, None
     if result.scratch_full or b"No space left on device" in tail:
-        return Outcome.OUT_OF_RESOURCES, f"scratch: {format_size(limits.scratch)} were filled"
-    if result.pids_limit_hit or any(word in tail for word in _NO_FORK):
+        return Outcome.OUT_OF_RESOURCES, f"scratch: {format_size(plan.scratch)} were filled"
+    if result.pids_limit_hit or any(message in tail for message in _NO_FORK):
         return Outcome.OUT_OF_RESOURCES, f"processes: the limit of {plan.limits.pids} was reached"
     ending = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
-    return Outcome.BUILD_FAILED, f"{ending}; {_telling_line(tail)}"
+    return Outcome.BUILD_FAILED, f"{ending}; {_error_line(tail)}"
 
 
-def _late(plan: Plan, loaded: LoadedRecipe) -> str:
+def _deadline_reason(plan: Plan, loaded: LoadedRecipe) -> str:
     reason = f"killed at its deadline of {format_duration(plan.limits.seconds)}"
     clock = loaded.recipe.build.clock
     if clock is None or clock.mode != "frozen":
@@ -155,16 +118,16 @@ def _late(plan: Plan, loaded: LoadedRecipe) -> str:
     )
 
 
-def _telling_line(tail: bytes) -> str:
-    """Return the last line that speaks of an error, or else the last one."""
+def _error_line(tail: bytes) -> str:
+    """Return the last line with an error, or else the last line."""
     lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return "it printed nothing"
-    errors = [line for line in lines[-_TELLING:] if "error" in line.lower()]
-    # Ours first: what a loader says before the launcher joins both streams may come after it.
-    errors = [line for line in errors if line.startswith(_OWN)] or errors
-    said = "its last error" if errors else "its last line"
-    return f"{said}: {(errors or lines)[-1].strip()[:300]}"
+    errors = [line for line in lines[-_ERROR_LINES:] if "error" in line.lower()]
+    # Ours first: before the launcher joins both streams, messages of a loader can come after it.
+    errors = [line for line in errors if line.startswith(_OWN_ERROR)] or errors
+    which = "its last error" if errors else "its last line"
+    return f"{which}: {(errors or lines)[-1].strip()[:300]}"
 
 
 def _tail(log: Path) -> bytes:

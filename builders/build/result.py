@@ -1,16 +1,15 @@
-"""What a rebuild leaves, as values: how it ended, and the files that it left.
+"""The result of a rebuild: how it ended, and the files that it left.
 
-Apart from the code that runs builds, so that who only reads reports needs no engine.
+A module of its own, so that code which only reads reports does not import the engine.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from builders.core.model import FrozenModel
 
 
 class OutputKind(StrEnum):
@@ -22,10 +21,8 @@ class OutputKind(StrEnum):
     UNEXPECTED = "unexpected"
 
 
-class Output(BaseModel):
+class Output(FrozenModel):
     """One file that a build left."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: str
     size: int
@@ -33,10 +30,8 @@ class Output(BaseModel):
     part: OutputKind
 
 
-class RebuildResult(BaseModel):
-    """How one attempt went. Sizes are bytes, times are seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+class RebuildResult(FrozenModel):
+    """The result of one attempt. Sizes are bytes, times are seconds."""
 
     outcome: Outcome
     reason: str | None = None

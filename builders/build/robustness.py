@@ -1,49 +1,46 @@
-"""What may differ between two machines that rebuild one recipe, and is moved to see if it matters.
+"""The factors in which machines differ, and which a robustness rebuild varies.
 
-Whatever a recipe declares is part of its claim and never moved.
+A robustness rebuild shows whether the outputs depend on them. What a recipe declares is part of its
+claim and never varied.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from builders.core.model import FrozenModel
 
 
 class Factor(StrEnum):
-    """One thing that differs between machines."""
+    """One thing in which machines differ."""
 
     HOSTNAME = "hostname"
     USER = "user"
     CORES = "cores"
-    """That the build sees, and for which it is told to divide its work."""
+    """The number of cores that the build sees, and of its parallel jobs."""
     FOLDER_ORDER = "folder-order"
     TIMEZONE = "timezone"
     LOCALE = "locale"
 
 
 class KeptReason(StrEnum):
-    """Why a factor was not moved."""
+    """Why a factor was not varied."""
 
     DECLARED = "declared"
     ALONE = "alone"
-    """There is nothing that it could be moved to: the machine has one core."""
+    """The machine has only one core, so the number of cores cannot be varied."""
 
 
-class VariedFactor(BaseModel):
-    """A factor that was moved: what the judged rebuild saw, and what the moved one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class VariedFactor(FrozenModel):
+    """A factor that was varied: its value in the judged rebuild, and in the robustness rebuild."""
 
     factor: Factor
     before: str
     after: str
 
 
-class KeptFactor(BaseModel):
-    """A factor that was not moved, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class KeptFactor(FrozenModel):
+    """A factor that was not varied, and why."""
 
     factor: Factor
     why: KeptReason

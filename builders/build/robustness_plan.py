@@ -1,7 +1,7 @@
-"""A rebuild of a recipe elsewhere: planned as on another machine, within the same walls.
+"""Plan a robustness rebuild: the same recipe and container limits, as if on another machine.
 
-It differs from the judged one in the factors that the recipe leaves undeclared, and in nothing
-else; on a single core it may take longer.
+It differs from the judged rebuild only in the factors that the recipe does not declare. It may take
+longer, because it uses a single core.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from builders.recipe.recipe import LoadedRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class RobustnessPlan:
-    """A rebuild in a moved environment, before it runs."""
+    """A robustness rebuild before it runs: its recipe, its plan, and what it varies."""
 
     loaded: LoadedRecipe
     plan: Plan
-    moved: tuple[VariedFactor, ...]
+    varied: tuple[VariedFactor, ...]
     kept: tuple[KeptFactor, ...]
 
 
@@ -39,66 +39,67 @@ _FIELDS = {
     Factor.TIMEZONE: "timezone",
     Factor.LOCALE: "locale",
 }
-# A zone in POSIX form needs no files of the image, and every image has the locale C.
-_ELSEWHERE = {Factor.HOSTNAME: "elsewhere", Factor.TIMEZONE: "MOV+11", Factor.LOCALE: "C"}
-_STRANGER = User(uid=65534, gid=65534)  # "nobody", whom an image knows by a name as it does ours
+# A zone in POSIX form needs no file of the image, and every image has the locale C.
+_OTHER_VALUES = {Factor.HOSTNAME: "elsewhere", Factor.TIMEZONE: "MOV+11", Factor.LOCALE: "C"}
+_OTHER_USER = User(uid=65534, gid=65534)  # nobody, which has a name in images as the builder has
 
 
 def plan_robustness(
     loaded: LoadedRecipe, inputs: Sequence[InputFile], *, cores: int, run: str
 ) -> RobustnessPlan:
-    """Plan the rebuild of a recipe elsewhere, on a machine of `cores` cores.
+    """Plan the robustness rebuild of a recipe on a machine of `cores` cores.
 
-    The same `run` is always moved to the same place, and runs side by side to several cores. Raises
-    `RecipeError` as `make_plan` does.
+    The varied values depend on `run` only; the core does so as well, so that concurrent runs are
+    spread over all cores. Raises `RecipeError` as `make_plan` does.
     """
     build, after = loaded.recipe.build, varied_values(run)
-    stay = {f: KeptReason.DECLARED for f in Factor if declares(build, f)}
+    kept = {f: KeptReason.DECLARED for f in Factor if declares(build, f)}
     if cores < 2:
-        stay[Factor.CORES] = KeptReason.ALONE
-    moved = tuple(
+        kept[Factor.CORES] = KeptReason.ALONE
+    varied = tuple(
         VariedFactor(factor=f, before=default_value(build, f) or str(cores), after=after[f])
         for f in Factor
-        if f not in stay
+        if f not in kept
     )
-    fields = {_FIELDS[f]: after[f] for f in _ELSEWHERE if f not in stay}
+    fields = {_FIELDS[f]: after[f] for f in _OTHER_VALUES if f not in kept}
     recipe = loaded.recipe.model_copy(update={"build": build.model_copy(update=fields)})
-    there = loaded.model_copy(update={"recipe": recipe})
-    plan = make_plan(there, inputs, script=recipe_script(there), cores=1)
-    # As many cores as it loses, and one more: that single core may be another build's as well.
+    other = loaded.model_copy(update={"recipe": recipe})
+    plan = make_plan(other, inputs, script=recipe_script(other), cores=1)
+    # The time grows with the cores that the build loses, plus one: another build may use this core.
     slower = 1 + math.ceil(min(loaded.recipe.limits.cpus, cores))
-    mine = sorted(os.sched_getaffinity(0))
+    usable = sorted(os.sched_getaffinity(0))
+    core = usable[int(_run_digits(run)[32:], 16) % len(usable)]
     return RobustnessPlan(
-        loaded=there,
+        loaded=other,
         plan=replace(
             plan,
-            user=_STRANGER,
+            user=_OTHER_USER,
             limits=replace(plan.limits, seconds=plan.limits.seconds * slower),
-            core=None if Factor.CORES in stay else mine[int(_chance(run)[32:], 16) % len(mine)],
-            order_seed=None if Factor.FOLDER_ORDER in stay else after[Factor.FOLDER_ORDER],
+            core=None if Factor.CORES in kept else core,
+            order_seed=None if Factor.FOLDER_ORDER in kept else after[Factor.FOLDER_ORDER],
         ),
-        moved=moved,
-        kept=tuple(KeptFactor(factor=f, why=stay[f]) for f in Factor if f in stay),
+        varied=varied,
+        kept=tuple(KeptFactor(factor=f, why=kept[f]) for f in Factor if f in kept),
     )
 
 
 def varied_values(run: str) -> dict[Factor, str]:
-    """Return what the moved rebuild of a run sees of each factor that does not stay."""
+    """Return the value of each factor in the robustness rebuild of a run, if it is varied."""
     return {
-        **_ELSEWHERE,
-        Factor.USER: str(_STRANGER),
+        **_OTHER_VALUES,
+        Factor.USER: str(_OTHER_USER),
         Factor.CORES: "1",
-        Factor.FOLDER_ORDER: str(uuid.UUID(_chance(run)[:32])),
+        Factor.FOLDER_ORDER: str(uuid.UUID(_run_digits(run)[:32])),
     }
 
 
 def declares(build: Build, factor: Factor) -> bool:
-    """Say whether a recipe declares a factor, be it as it would be anyway."""
+    """Say whether a recipe declares a factor, be it with its default value."""
     return _FIELDS.get(factor) in build.model_fields_set
 
 
 def default_value(build: Build, factor: Factor) -> str | None:
-    """Return what a judged rebuild sees; None where that is up to the machine."""
+    """Return the value of a factor in a judged rebuild; None if it depends on the machine."""
     match factor:
         case Factor.CORES:
             return None
@@ -110,6 +111,6 @@ def default_value(build: Build, factor: Factor) -> str | None:
             return str(getattr(build, _FIELDS[factor]))
 
 
-def _chance(run: str) -> str:
-    """Return 64 hex digits that a run always draws."""
+def _run_digits(run: str) -> str:
+    """Return 64 hex digits that depend on the run only."""
     return Digest.of(f"elsewhere\n{run}".encode()).hex

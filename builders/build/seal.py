@@ -1,8 +1,8 @@
 """The seal: a commitment to what was built, made before any shipped file is opened.
 
 SHA-256 of the canonical JSON (RFC 8785) list of {name, size, hmac} over outputs and by-products,
-sorted by name, where hmac is HMAC-SHA256 (RFC 2104) of the file under a key that only this run has.
-Who truly built the same bytes can recompute it; who only knows a published digest cannot.
+sorted by name, where hmac is HMAC-SHA256 (RFC 2104) of the file under a key of this run. A center
+that has built the same bytes can recompute it; one that only knows a published digest cannot.
 """
 
 from __future__ import annotations
@@ -10,32 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from builders.core.digest import Digest, canonical_json, keyed_digest
+from builders.core.model import FrozenModel
 
 
-class SealedFile(BaseModel):
-    """One line of the seal."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+class SealedFile(FrozenModel):
+    """One entry of the seal."""
 
     name: str
     size: int
     hmac: Digest
 
 
-class Seal(BaseModel):
-    """The digest that is committed to, and the lines it is taken of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+class Seal(FrozenModel):
+    """The digest that is committed to, and its entries."""
 
     digest: Digest
     files: tuple[SealedFile, ...]
 
 
 def seal_key(center: str, run: str) -> bytes:
-    """Return the key: the canonical JSON of [center id, run id], so that neither can run over."""
+    """Return the key: the canonical JSON of [center id, run id], which keeps the two apart."""
     return canonical_json([center, run])
 
 
@@ -50,5 +45,5 @@ def seal_files(paths: Iterable[Path], *, center: str, run: str) -> Seal:
 
 
 def seal_digest(files: Iterable[SealedFile]) -> Digest:
-    """Return the seal over its lines, which are sorted by name."""
+    """Return the digest of a seal's entries, which are sorted by name."""
     return Digest.of(canonical_json([file.model_dump(mode="json") for file in files]))

@@ -1,6 +1,6 @@
-"""The declared clock of a build: a library of ours that every program of it loads.
+"""The sources and the lock of the library that gives a build its declared clock.
 
-It is built from C sources in a locked builder image, without network (`library`), and counts only
-when it has the digest of `preload.lock.yaml` (`lock`); that digest is in the claim of every recipe
+Imports `builders.core` only. Every program of the build loads the library (ld.so(8), preload). It
+is built from C sources in a locked builder image, and its digest is in the claim of every recipe
 that declares a clock.
 """

@@ -1,4 +1,4 @@
-"""The lock of the preload: which sources, in which image, to which library; its other files."""
+"""The lock of the preloaded library: its sources, the image that compiles it, and its digest."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.model import FrozenModel
 from builders.core.yamlfile import parse_document, parse_model
 
 LOCK = "preload.lock.yaml"
 SOURCES = ("clock.c", "programs.c")
 
 
-class PreloadLock(BaseModel):
-    """Digests of the C sources, of the config of the image with the compiler, of the library."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+class PreloadLock(FrozenModel):
+    """Digests of the C sources, of the config of the compiler's image, and of the library."""
 
     schema_: Annotated[Literal["samebits/preload-lock/v1"], Field(alias="schema")]
-    image: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     config: Digest
     sources: Digest
     library: Digest
@@ -29,7 +28,7 @@ class PreloadLock(BaseModel):
 
 @cache
 def preload_lock() -> PreloadLock:
-    """Read the lock that came with this version of samebits."""
+    """Read the lock that is part of this version of samebits."""
     text = _file(LOCK).decode()
     return parse_model(parse_document(text, file=f"builders/preload/{LOCK}"), PreloadLock)
 
@@ -40,12 +39,12 @@ def sources() -> dict[str, bytes]:
 
 
 def sources_digest() -> Digest:
-    """Return one digest of all sources: of the canonical JSON of the digest of each."""
+    """Return one digest of all sources: that of the canonical JSON of their digests."""
     return Digest.of(canonical_json({n: str(Digest.of(data)) for n, data in sources().items()}))
 
 
 def probe_bytes() -> bytes:
-    """Return the script that proves the clock before a build; its digest is part of the claim."""
+    """Return the script that checks the clock before a build; its digest is in the claim."""
     return _file("clock.sh")
 
 

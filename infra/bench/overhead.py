@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from builders.build.attempt import stage_attempt
 from builders.build.plan import make_plan
-from builders.build.rebuild import stage_attempt
 from builders.container.spec import BUILDER
 from builders.core.enums import Outcome
 from builders.core.errors import EngineError

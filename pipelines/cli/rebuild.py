@@ -91,7 +91,8 @@ def _hand_over(job: Job, attempt: Attempt, out: Path) -> None:
     """Move outputs and log out of the folder of the run, before that is cleared away."""
     import shutil
 
-    from builders.build.rebuild import LOG, OUTPUTS
+    from builders.build.attempt import OUTPUTS
+    from builders.build.rebuild import LOG
 
     folder = job.attempt(attempt.number)
     try:
@@ -118,27 +119,23 @@ def _open_shell(
     """Run a shell in the container of the plan, with the engine's own command line client."""
     import subprocess
 
+    from builders.build.attempt import prepared_attempt
     from builders.build.plan import make_plan
-    from builders.build.rebuild import stage_attempt
-    from builders.container.scratch import scratch
     from builders.recipe.claim import recipe_script
 
     loaded = job.loaded
     plan = make_plan(
         loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
     )
-    folder = job.attempt(1)
-    stage_attempt(plan, inputs, session.vault, folder)
-    with scratch(
-        folder, loaded.recipe.limits.scratch, order=loaded.recipe.build.folder_order
-    ) as mount:
-        spec = plan.spec(
-            image=image.reference,
-            folder=folder,
-            scratch=mount,
-            labels=job.labels,
-            interactive=True,
-        )
+    with prepared_attempt(
+        plan,
+        inputs,
+        image=image.reference,
+        vault=session.vault,
+        folder=job.attempt(1),
+        labels=job.labels,
+        interactive=True,
+    ) as (spec, _):
         click.echo(f"samebits: the build would run: {' '.join(plan.command[3:])}", err=True)
         with session.engine.created(spec, terminal=True) as container:
             try:

@@ -82,4 +82,4 @@ def _rebuild(session: Session, job: Job) -> RobustnessRebuild:
         made = RebuildResult(outcome=error.outcome, reason=str(error))
     # The second that has begun counts as over: a run's own end is rounded up too.
     ended = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    return RobustnessRebuild(moved=moving.moved, kept=moving.kept, rebuild=made, tested_on=ended)
+    return RobustnessRebuild(moved=moving.varied, kept=moving.kept, rebuild=made, tested_on=ended)

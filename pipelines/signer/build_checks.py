@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from builders.build.outputs import OutputKind, part_of
+from builders.build.outputs import part_of
+from builders.build.result import OutputKind
 from builders.build.seal import seal_digest
 from builders.core.enums import Outcome, Role
 from builders.core.errors import SamebitsError

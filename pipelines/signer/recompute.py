@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from builders.build.outputs import OutputKind
+from builders.build.result import OutputKind
 from builders.core.enums import Outcome, Verdict
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.report import Report

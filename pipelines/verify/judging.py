@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.build.outputs import OutputKind
-from builders.build.rebuild import OUTPUTS
+from builders.build.attempt import OUTPUTS
+from builders.build.result import OutputKind
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError

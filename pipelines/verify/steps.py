@@ -6,10 +6,11 @@ What is larger than a report stays in the folder of the run until it is publishe
 
 from __future__ import annotations
 
+from builders.build.attempt import OUTPUTS
 from builders.build.clock_library import provide_library
-from builders.build.outputs import OutputKind
 from builders.build.plan import make_plan
-from builders.build.rebuild import OUTPUTS, RebuildResult, rebuild
+from builders.build.rebuild import rebuild
+from builders.build.result import OutputKind, RebuildResult
 from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
 from builders.core.enums import Role

@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from builders.build.outputs import OutputKind
+from builders.build.result import OutputKind
 from builders.build.seal import Seal
 from builders.build.workspace import workspace
 from builders.core.digest import Digest

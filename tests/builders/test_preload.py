@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from builders.build.attempt import stage_attempt
 from builders.build.clock_library import check_library, compile_library, provide_library
 from builders.build.plan import Plan, make_plan
-from builders.build.rebuild import RebuildResult, rebuild, stage_attempt
+from builders.build.rebuild import rebuild
+from builders.build.result import RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.errors import EngineError, ImageMismatchError, InputUnavailableError

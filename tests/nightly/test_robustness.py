@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders.build.outputs import OutputKind
-from builders.build.result import RebuildResult
+from builders.build.result import OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, EngineError, StoreError

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from builders.build.outputs import Output, part_of
-from builders.build.rebuild import RebuildResult
+from builders.build.outputs import part_of
+from builders.build.result import Output, RebuildResult
 from builders.build.robustness_plan import plan_robustness
 from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
@@ -162,7 +162,7 @@ class Scene:
         """Return a moved rebuild that left `moved`, on a machine of four cores."""
         moving = plan_robustness(loaded, [], cores=4, run=RUN)
         return RobustnessRebuild(
-            moved=moving.moved,
+            moved=moving.varied,
             kept=moving.kept,
             rebuild=self._rebuild(loaded, self.moved or {}),
             tested_on=TESTED,

@@ -29,9 +29,9 @@ def moving(build: dict[str, str], *, cores: int = 4, run: str = RUN) -> Robustne
 
 def test_everything_undeclared_is_moved_and_told() -> None:
     found = moving({})
-    assert [m.factor for m in found.moved] == list(Factor)
+    assert [m.factor for m in found.varied] == list(Factor)
     assert found.kept == ()
-    told = {m.factor: (m.before, m.after) for m in found.moved}
+    told = {m.factor: (m.before, m.after) for m in found.varied}
     assert told[Factor.HOSTNAME] == ("builder", found.plan.hostname)
     assert told[Factor.USER] == ("1000:1000", str(found.plan.user))
     assert told[Factor.CORES] == ("4", "1")
@@ -45,7 +45,7 @@ def test_everything_undeclared_is_moved_and_told() -> None:
 
 def test_what_is_declared_stays_even_where_it_is_the_usual() -> None:
     found = moving(DECLARED)
-    assert [m.factor for m in found.moved] == [Factor.USER, Factor.CORES]
+    assert [m.factor for m in found.varied] == [Factor.USER, Factor.CORES]
     assert [(str(k.factor), str(k.why)) for k in found.kept] == [
         ("hostname", "declared"),
         ("folder-order", "declared"),
