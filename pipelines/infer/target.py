@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from builders.inputs.fetching import fetch_missing
-from builders.inputs.vault import Vault
-from builders.locators import FetchRequest, Locator, PurlLocator, parse_locator
-from builders.locators.fetcher import Fetcher
+from builders.locators import FetchRequest, PurlLocator, parse_locator
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pin:
+class Pin(FetchRequest):
     """A file by name, locator and digest; `size` in bytes, where it is known."""
 
-    name: str
-    locator: Locator
-    sha256: Digest
     size: int | None = None
 
 
@@ -69,17 +60,3 @@ def release_locator(purl: str, expected: str, todo: str | None = None) -> PurlLo
         got = str(error).partition(": expected ")[0]
         raise UsageError("not a release", got=got, expected=expected, todo=todo) from error
     return locator if isinstance(locator, PurlLocator) else None
-
-
-def fetch_pins(pins: Iterable[Pin], vault: Vault, fetcher: Fetcher, workdir: Path) -> None:
-    """Fetch what the vault lacks; raises `InputUnavailableError`, `InputMismatchError`."""
-    wants = [FetchRequest(locator=p.locator, name=p.name, sha256=p.sha256) for p in pins]
-    fetch_missing(vault, fetcher, wants, workdir)
-
-
-def copy_out(vault: Vault, digest: Digest, folder: Path) -> Path:
-    """Return a checked copy of a file of the vault, in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=folder)) / digest.hex
-    vault.stage(digest, path)
-    return path

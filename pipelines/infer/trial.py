@@ -19,6 +19,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.runid import RunId, new_run_id
 from builders.images.provide import claimed_digest
+from builders.inputs.fetching import fetch_missing
 from builders.recipe.claim import claim_of
 from pipelines.infer.draft import load_draft
 from pipelines.infer.target import Pin
@@ -55,6 +56,16 @@ class TrialWorkspace:
     session: Session
     run: RunId
     folder: Path
+
+    def copy(self, pin: Pin) -> Path:
+        """Return a checked copy of a file of the vault, which is fetched first if it is missing.
+
+        Raises `InputUnavailableError`, `InputMismatchError`.
+        """
+        session, path = self.session, Path(tempfile.mkdtemp(dir=self.folder)) / pin.sha256.hex
+        fetch_missing(session.vault, session.fetcher, [pin], session.workdir)
+        session.vault.stage(pin.sha256, path)
+        return path
 
     def claim(self, draft: str) -> Digest:
         """Return the claim of a draft."""

@@ -11,6 +11,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, EngineError, InputUnavailableError, SamebitsError
 from builders.preload.lock import preload_lock
+from pipelines.infer import trial
 from pipelines.infer.journal import JournalFile, SearchJournal
 from pipelines.infer.search import SearchLimits
 from pipelines.infer.target import Target
@@ -107,7 +108,7 @@ def test_what_was_not_served_is_asked_for_again(lab: Lab, monkeypatch: pytest.Mo
         raise InputUnavailableError("tool-1.0.tar.gz answers 404")
 
     with monkeypatch.context() as broken:
-        broken.setattr(search, "fetch_pins", unserved)
+        broken.setattr(trial, "fetch_missing", unserved)
         journal, tryout = inferred(lab, target, monkeypatch)
     assert journal is not None
     assert (journal.status, tryout.tried) == ("not available", [])

@@ -14,7 +14,7 @@ from builders.images.lock import LockedPackage
 from builders.inputs.fetching import fetch_missing
 from pipelines.explain.firstlook import first_look
 from pipelines.infer.debian.debfile import DebContent, changelog_date, read_deb
-from pipelines.infer.target import Pin, fetch_pins
+from pipelines.infer.target import Pin
 from pipelines.infer.trial import TrialResult
 from pipelines.judge.look import MemberLook
 from pipelines.verify.session import Session
@@ -77,7 +77,7 @@ def compare_packages(
     differing = {f.name for f in result.findings if f.verdict is Verdict.DIFFERENT}
     pins = [pin for pin in artefacts if pin.name in differing]
     own = {path.name: path for path in result.outputs}
-    fetch_pins(pins, session.vault, session.fetcher, session.workdir)
+    fetch_missing(session.vault, session.fetcher, pins, session.workdir)
     found = []
     for pin in pins:
         with session.vault.open(pin.sha256) as shipped, own[pin.name].open("rb") as rebuilt:

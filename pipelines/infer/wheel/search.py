@@ -25,7 +25,7 @@ from pipelines.infer.journal import (
     basis_digest,
 )
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, total_bits
-from pipelines.infer.target import Pin, Target, copy_out, fetch_pins
+from pipelines.infer.target import Pin, Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.infer.wheel.causes import build_failure, is_hopeless, wheel_causes
 from pipelines.infer.wheel.clues import clues_of, initial_hypothesis
@@ -60,8 +60,6 @@ def infer_wheel(
         return known
     try:
         check_distinct(target)
-        pins = [target.shipped, target.source]
-        fetch_pins(pins, session.vault, session.fetcher, session.workdir)
         with trial_workspace(session) as workspace:
             strategy = WheelStrategy(target, workspace, index)
             limits = limits or SearchLimits()
@@ -106,20 +104,12 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         backend that is not known here.
         """
         super().__init__(target, workspace)
-        session, folder = workspace.session, workspace.folder
-        vault = session.vault
-
-        def fetched(pin: Pin) -> Path:
-            fetch_pins([pin], vault, session.fetcher, session.workdir)
-            return copy_out(vault, pin.sha256, folder / "tools")
-
-        self._wheel_file = copy_out(vault, target.shipped.sha256, folder / "facts")
+        self._wheel_file = workspace.copy(target.shipped)
         self._wheel = read_wheel(self._wheel_file, target.shipped.name)
-        source_file = copy_out(vault, target.source.sha256, folder / "facts")
-        source = read_sdist(source_file, target.source.name)
-        images = python_images(session.images)
+        source = read_sdist(workspace.copy(target.source), target.source.name)
+        images = python_images(workspace.session.images)
         self._clues = clues_of(self._wheel, source, target.uploaded, images)
-        self._resolver = Resolver(index, wheel_of or fetched, without=target.product)
+        self._resolver = Resolver(index, wheel_of or workspace.copy, without=target.product)
         self._refinement = Refinement(self._clues, self._resolver)
 
     def first(self) -> WheelHypothesis:
