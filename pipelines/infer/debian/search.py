@@ -81,12 +81,12 @@ def infer_debian(
         package = with_record(package, record, environment)
     base = base_image(package.suite)
     basis = debian_basis(base, session.images, record)
-    known = JournalFile(session.center.home, package.target, basis).load()
+    file = JournalFile(session.center.home, package.target, basis)
+    known = file.load()
     if known and known.finished and _has_images(known, session.images):
         return known
     if obstacle := _fetch(package, base, session):  # not kept: it may be served tomorrow
         return _untried(package, obstacle, available=False)
-    file = JournalFile(session.center.home, package.target, basis)
     limits = limits or SearchLimits()
     return file.save(_search(package, base, index, session, limits, record, environment))
 
