@@ -3,41 +3,24 @@
 May import the policy, the log, evidence, storage and the judge's values.
 """
 
-from pipelines.consensus.center_finding import (
-    CenterFinding,
-    CenterInfo,
-    Excluded,
-    ExclusionReason,
-    StatementRef,
-)
+from pipelines.consensus.center_finding import ExclusionReason
 from pipelines.consensus.join import join
-from pipelines.consensus.release_consensus import (
-    ReleaseConsensus,
-    ReleaseFindings,
-    consensus_of,
-    read_release,
-)
+from pipelines.consensus.release_consensus import ReleaseConsensus, consensus_of, read_release
 from pipelines.consensus.result import Consensus, ConsensusSubject, OperatorFinding, Result
 from pipelines.consensus.source import Source
-from pipelines.consensus.statement_reader import LogLookup, StatementReader
+from pipelines.consensus.statement_reader import StatementReader
 from pipelines.consensus.work_proofs import OwnCenter
 
 __all__ = [
-    "CenterFinding",
-    "CenterInfo",
     "Consensus",
     "ConsensusSubject",
-    "Excluded",
     "ExclusionReason",
-    "LogLookup",
     "OperatorFinding",
     "OwnCenter",
     "ReleaseConsensus",
-    "ReleaseFindings",
     "Result",
     "Source",
     "StatementReader",
-    "StatementRef",
     "consensus_of",
     "join",
     "read_release",

@@ -63,12 +63,7 @@ class Excluded:
 
     def to_dict(self) -> dict[str, str]:
         """Return it for `--json`."""
-        return {
-            "center": self.center,
-            "why": self.reason,
-            "what": self.record,
-            "note": self.detail,
-        }
+        return {"center": self.center, "why": self.reason, "what": self.record, "note": self.detail}
 
 
 @dataclass(frozen=True, kw_only=True)

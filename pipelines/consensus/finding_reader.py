@@ -11,7 +11,6 @@ mismatch.
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import groupby
 
 from builders.core.digest import Digest
@@ -37,34 +36,18 @@ _RANKS = {Purpose.JUDGED: 0, Purpose.RETRY: 0, Purpose.RUN: 1}
 
 _Comparison = tuple[VerifiedStatement, ComparisonStatement]
 _Attempt = tuple[VerifiedStatement, AttemptStatement]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CenterFindings:
-    """The findings of one center, or one of its runs, and what does not count."""
-
-    findings: tuple[CenterFinding, ...] = ()
-    excluded: tuple[Excluded, ...] = ()
-
-    def without_matches(self) -> CenterFindings:
-        """Return the same without the findings that could be a match."""
-        kept = tuple(f for f in self.findings if f.verdict not in MATCHES)
-        return CenterFindings(findings=kept, excluded=self.excluded)
-
-    @property
-    def readable(self) -> bool:
-        """Whether every record could be read."""
-        return all(e.reason is not ExclusionReason.UNREADABLE for e in self.excluded)
+_Findings = list[CenterFinding | Excluded]
 
 
 def center_prefix(release: ReleaseName, center: str) -> str:
     """Return the folder of a center's runs of a release."""
-    folder = release_prefix(release.vendor, release.product, release.version)
-    return f"{folder}{encode(center)}/"
+    return f"{release_prefix(*release.parts)}{encode(center)}/"
 
 
-def read_center(reader: StatementReader, source: Source, release: ReleaseName) -> CenterFindings:
-    """Return the findings of a center on a release; what does not count is in it, with a reason."""
+def read_center(
+    reader: StatementReader, source: Source, release: ReleaseName
+) -> list[CenterFinding | Excluded]:
+    """Return the findings of a center on a release, and for all else why it does not count."""
     if all(center.id != source.center for center in reader.policy.centers):
         return _nothing(source, ExclusionReason.UNKNOWN_CENTER)
     prefix = center_prefix(release, source.center)
@@ -84,15 +67,11 @@ def read_center(reader: StatementReader, source: Source, release: ReleaseName) -
     withheld = sorted(digest.hex for digest in logged - seen)
     if not names and not withheld:
         return _nothing(source, ExclusionReason.NOTHING)
-    found = CenterFindings(
-        findings=tuple(f for run in runs.values() for f in run.findings),
-        excluded=tuple(e for run in runs.values() for e in run.excluded),
-    )
+    found = [one for run in runs.values() for one in run]
     if withheld:
         detail = f"{len(withheld)} that its log has, such as {withheld[0][:16]}"
-        missing = _nothing(source, ExclusionReason.WITHHELD, detail).excluded
-        found = CenterFindings(findings=found.findings, excluded=(*found.excluded, *missing))
-    return found if not withheld and runs[max(runs)].readable else found.without_matches()
+        found += _nothing(source, ExclusionReason.WITHHELD, detail)
+    return _without_matches(found) if withheld or _is_unreadable(runs[max(runs)]) else found
 
 
 def _logged(reader: StatementReader, source: Source, release: ReleaseName) -> AbstractSet[Digest]:
@@ -109,36 +88,43 @@ def _read_run(
     run: str,
     keys: list[str],
     seen: set[Digest],
-) -> CenterFindings:
-    """Read the records of one run.
+) -> _Findings:
+    """Return the findings of one run, and why other records of it do not count.
 
     The PAE digests of its statements, whether they count or not, are added to `seen`.
     """
     comparisons: list[_Comparison] = []
     attempts: list[_Attempt] = []
-    excluded: list[Excluded] = []
+    excluded: _Findings = []
     for key in keys:
         if not key.endswith(SUFFIX) or key.rpartition("/")[2].startswith(_NOT_READ):
             continue
-        found = reader.read(source, key)
-        if found.pae is not None:
-            seen.add(found.pae)
-        if isinstance(found, Excluded):
-            excluded.append(found)
+        record = reader.read(source, key)
+        if record.pae is not None:
+            seen.add(record.pae)
+        if isinstance(record, Excluded):
+            excluded.append(record)
             continue
-        match found.statement:
+        match record.statement:
             case ComparisonStatement() as statement if _is_of(statement, release, run):
-                comparisons.append((found, statement))
+                comparisons.append((record, statement))
             case AttemptStatement() as statement if _is_of(statement, release, run):
-                attempts.append((found, statement))
+                attempts.append((record, statement))
             case _:
-                excluded.append(_excluded(found, ExclusionReason.MISPLACED))
-    results = _findings(comparisons, attempts)
-    read = CenterFindings(
-        findings=tuple(r for r in results if isinstance(r, CenterFinding)),
-        excluded=(*excluded, *(r for r in results if isinstance(r, Excluded))),
-    )
-    return read if read.readable else read.without_matches()
+                excluded.append(_excluded(record, ExclusionReason.MISPLACED))
+    found = [*excluded, *_findings(comparisons, attempts)]
+    return _without_matches(found) if _is_unreadable(found) else found
+
+
+def _is_unreadable(found: _Findings) -> bool:
+    """Return whether a record could not be read."""
+    excluded = (one for one in found if isinstance(one, Excluded))
+    return any(one.reason is ExclusionReason.UNREADABLE for one in excluded)
+
+
+def _without_matches(found: _Findings) -> _Findings:
+    """Return the same without the findings that could be a match."""
+    return [one for one in found if isinstance(one, Excluded) or one.verdict not in MATCHES]
 
 
 def _is_of(
@@ -148,9 +134,7 @@ def _is_of(
     return predicate.release == str(release) and encode(predicate.run) == run
 
 
-def _findings(
-    comparisons: list[_Comparison], attempts: list[_Attempt]
-) -> list[CenterFinding | Excluded]:
+def _findings(comparisons: list[_Comparison], attempts: list[_Attempt]) -> _Findings:
     """Return the findings of a run, or for each of its statements why it gives none."""
     last = max(
         (a for a in attempts if a[1].predicate.purpose in _RANKS),
@@ -221,5 +205,5 @@ def _excluded(verified: VerifiedStatement, reason: ExclusionReason, detail: str 
     )
 
 
-def _nothing(source: Source, reason: ExclusionReason, detail: str = "") -> CenterFindings:
-    return CenterFindings(excluded=(Excluded(center=source.center, reason=reason, detail=detail),))
+def _nothing(source: Source, reason: ExclusionReason, detail: str = "") -> _Findings:
+    return [Excluded(center=source.center, reason=reason, detail=detail)]

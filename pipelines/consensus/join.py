@@ -39,10 +39,7 @@ from pipelines.consensus.served import served_file_alarms, served_files
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.policy import ConsensusRules
 
-_UNPROVED = {
-    Proof.ABSENT: ExclusionReason.WORK_ABSENT,
-    Proof.WRONG: ExclusionReason.WORK_WRONG,
-}
+_UNPROVED = {Proof.ABSENT: ExclusionReason.WORK_ABSENT, Proof.WRONG: ExclusionReason.WORK_WRONG}
 _NEITHER = {
     Conclusion.EQUIVALENT: ExclusionReason.EQUIVALENT,
     Conclusion.SERVED_OTHER: ExclusionReason.SERVED_OTHER,

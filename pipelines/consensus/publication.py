@@ -44,12 +44,7 @@ class Published:
 
 
 def publish_summary(
-    store: Store,
-    folder: str,
-    summarize: Summarize,
-    *,
-    sign: Sign,
-    keys: Sequence[PublicKey],
+    store: Store, folder: str, summarize: Summarize, *, sign: Sign, keys: Sequence[PublicKey]
 ) -> Published | None:
     """Sign and store a summary in `folder`; None where there is none to make, or nothing new.
 
@@ -83,12 +78,7 @@ def publish_summary(
 
 
 def publish_crosschecks(
-    store: Store,
-    proofs: WorkProofs,
-    *,
-    sign: Sign,
-    now: datetime,
-    storing: Storing = nullcontext,
+    store: Store, proofs: WorkProofs, *, sign: Sign, now: datetime, storing: Storing = nullcontext
 ) -> tuple[Published, ...]:
     """Sign and store the checks of others' work; a run that was checked before is left out."""
     made = []
@@ -104,10 +94,7 @@ def publish_crosschecks(
 
 def summary_prefix(release: ReleaseName, subject: ConsensusSubject, center: str) -> str:
     """Return the folder of a center's summaries of one file."""
-    parts = (
-        *(release.vendor, release.product, release.version),
-        *(subject.artefact, subject.published.hex, center),
-    )
+    parts = (*release.parts, subject.artefact, subject.published.hex, center)
     return check_prefix("/".join(["public/consensus", *map(encode, parts), ""]))
 
 

@@ -78,13 +78,13 @@ def read_release(
     claim. Raises `StoreError` for the store of `own` alone.
     """
     centers = tuple(sources)
-    read = [read_center(reader, source, release) for source in centers]
-    findings = tuple(f for center in read for f in center.findings)
+    read = [one for source in centers for one in read_center(reader, source, release)]
+    findings = tuple(one for one in read if isinstance(one, CenterFinding))
     proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
     return ReleaseFindings(
         release=release,
         findings=tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings),
-        excluded=tuple(excluded for center in read for excluded in center.excluded),
+        excluded=tuple(one for one in read if isinstance(one, Excluded)),
         proofs=proofs,
     )
 

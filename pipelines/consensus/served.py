@@ -32,11 +32,7 @@ class ServedFile:
 
     def to_dict(self) -> dict[str, str]:
         """Return it for `--json`."""
-        return {
-            "center": self.center.id,
-            "region": self.center.region,
-            "sha256": str(self.digest),
-        }
+        return {"center": self.center.id, "region": self.center.region, "sha256": str(self.digest)}
 
 
 @dataclass(frozen=True, kw_only=True)

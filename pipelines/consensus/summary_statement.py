@@ -29,82 +29,78 @@ from pipelines.evidence.statements.vsa import (
 
 @dataclass(frozen=True, kw_only=True)
 class Summarizer:
-    """The author of summaries: the center, and the policy that it joins by."""
+    """The author of the summaries of one release: the center, and the policy that it joins by."""
 
+    release: ReleaseName
     center: str
     verifier: str
     version: str
     policy: Reference
     legal: Mapping[str, str]
     """From operators to their names in law."""
+    reviews: int
+    """How many count for exactly the source and claim."""
+    locators: Mapping[str, str]
+    """From artefacts to the locators of their shipped files, as far as they are public."""
 
+    def summary(
+        self, consensus: Consensus, number: int, supersedes: Reference | None, now: datetime
+    ) -> SummaryStatement | None:
+        """Return statement D, made at `now` (UTC); None where a consensus says neither way.
 
-def summary(
-    consensus: Consensus,
-    release: ReleaseName,
-    *,
-    by: Summarizer,
-    resource: str,
-    reviews: int,
-    number: int,
-    supersedes: Reference | None,
-    now: datetime,
-) -> SummaryStatement | None:
-    """Return statement D, made at `now` (UTC); None where a consensus says neither way.
-
-    `resource` is the canonical purl or download URI of the shipped file, `reviews` how many count
-    for exactly the source and claim, `number` counts the summaries of this file from 1.
-    """
-    about = consensus.subject
-    if consensus.passed is None or about.claim is None:
-        return None
-    levels = _levels(by.legal, consensus.matched, reviews) if consensus.passed else (FAILED_LEVEL,)
-    return SummaryStatement(
-        subject=(subject(about.artefact, about.published),),
-        predicate=VerificationSummary(
-            verifier=Verifier(id=by.verifier, version={"samebits": by.version}),
-            time_verified=now.replace(microsecond=0),
-            resource_uri=resource,
-            policy=by.policy,
-            input_attestations=tuple(
-                Reference(uri=record_uri(ref.name), digest=DigestSet(sha256=ref.digest))
-                for ref in consensus.evidence
+        `number` counts the summaries of this file from 1.
+        """
+        about = consensus.subject
+        if consensus.passed is None or about.claim is None:
+            return None
+        return SummaryStatement(
+            subject=(subject(about.artefact, about.published),),
+            predicate=VerificationSummary(
+                verifier=Verifier(id=self.verifier, version={"samebits": self.version}),
+                time_verified=now.replace(microsecond=0),
+                resource_uri=self.resource_uri(about.artefact),
+                policy=self.policy,
+                input_attestations=tuple(
+                    Reference(uri=record_uri(ref.name), digest=DigestSet(sha256=ref.digest))
+                    for ref in consensus.evidence
+                ),
+                verification_result=Summed.PASSED if consensus.passed else Summed.FAILED,
+                verified_levels=self._levels(consensus),
+                consensus=Extension(
+                    release=str(self.release),
+                    center=self.center,
+                    result=consensus.result.value,
+                    claim=about.claim,
+                    matched=consensus.matched,
+                    dissenting=consensus.dissenting,
+                    work_proof=consensus.work_proof.value,
+                    number=number,
+                    supersedes=supersedes,
+                ),
             ),
-            verification_result=Summed.PASSED if consensus.passed else Summed.FAILED,
-            verified_levels=levels,
-            consensus=Extension(
-                release=str(release),
-                center=by.center,
-                result=consensus.result.value,
-                claim=about.claim,
-                matched=consensus.matched,
-                dissenting=consensus.dissenting,
-                work_proof=consensus.work_proof.value,
-                number=number,
-                supersedes=supersedes,
-            ),
-        ),
-    )
+        )
+
+    def resource_uri(self, artefact: str) -> str:
+        """Return the purl or address of a shipped file; a generic purl where there is none.
+
+        A path beside a recipe means nothing to others.
+        """
+        locator = self.locators.get(artefact, "file:")
+        if not locator.startswith("file:"):
+            return locator
+        parts = (quote(part, safe="") for part in (*self.release.parts, artefact))
+        vendor, product, version, name = parts
+        return f"pkg:generic/{vendor}/{product}@{version}?file_name={name}"
+
+    def _levels(self, consensus: Consensus) -> tuple[str, ...]:
+        if not consensus.passed:
+            return (FAILED_LEVEL,)
+        known = (self.legal[name] for name in consensus.matched if name in self.legal)
+        bodies = {" ".join(name.split()).casefold() for name in known}
+        levels = (REPRODUCED,) if len(bodies) > 1 else ()
+        return (*levels, f"{REVIEWED}{self.reviews}") if self.reviews > 0 else levels
 
 
 def record_uri(name: str) -> str:
     """Return the URI of a record: its name below the namespace of the project."""
     return f"{NAMESPACE}{name}"
-
-
-def resource_uri(release: ReleaseName, artefact: str, locator: str | None) -> str:
-    """Return the URI of a shipped file: the purl or address in its recipe, or a generic purl.
-
-    A path beside a recipe means nothing to others; of a private release no locator is given.
-    """
-    if locator is not None and not locator.startswith("file:"):
-        return locator
-    parts = (release.vendor, release.product, release.version, artefact)
-    vendor, product, version, name = (quote(part, safe="") for part in parts)
-    return f"pkg:generic/{vendor}/{product}@{version}?file_name={name}"
-
-
-def _levels(legal: Mapping[str, str], matched: tuple[str, ...], reviews: int) -> tuple[str, ...]:
-    bodies = {" ".join(legal[name].split()).casefold() for name in matched if name in legal}
-    levels = (REPRODUCED,) if len(bodies) > 1 else ()
-    return (*levels, f"{REVIEWED}{reviews}") if reviews > 0 else levels

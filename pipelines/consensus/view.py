@@ -22,10 +22,9 @@ from pipelines.consensus.release_consensus import (
     consensus_of,
     read_release,
 )
-from pipelines.consensus.result import Consensus
 from pipelines.consensus.source import Source
 from pipelines.consensus.statement_reader import StatementReader
-from pipelines.consensus.summary_statement import Summarizer, resource_uri, summary
+from pipelines.consensus.summary_statement import Summarizer
 from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.errors import refused
 from pipelines.evidence.publickey import PublicKey
@@ -62,21 +61,6 @@ class ConsensusView:
         centers = self.policy.policy.centers
         return tuple(k.key for c in centers if c.id == self.center for k in c.keys)
 
-    @property
-    def summarizer(self) -> Summarizer:
-        """The center as the author of summaries."""
-        policy = self.policy.policy
-        return Summarizer(
-            center=self.center,
-            verifier=self.verifier_id,
-            version=version("samebits"),
-            policy=Reference(
-                uri=f"{NAMESPACE}policy/{policy.version}",
-                digest=DigestSet(sha256=self.policy.digest),
-            ),
-            legal={operator.name: operator.legal for operator in policy.operators},
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class JoinedRelease:
@@ -86,14 +70,6 @@ class JoinedRelease:
     consensus: ReleaseConsensus
     recipe: LoadedRecipe | None
     """None for a release that this center has no recipe of."""
-
-    def resource(self, artefact: str) -> str:
-        """Return the URI under which an artefact is shipped; of a private release no locator."""
-        locator = None
-        if self.recipe is not None and self.recipe.recipe.visibility != "private":
-            found = {a.name: str(a.shipped.locator) for a in self.recipe.recipe.artefacts}
-            locator = found.get(artefact)
-        return resource_uri(self.read.release, artefact, locator)
 
 
 def read_logs(
@@ -136,26 +112,21 @@ def join_release(
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
 
 
-def summarize(
-    view: ConsensusView,
-    joined: JoinedRelease,
-    consensus: Consensus,
-    number: int,
-    supersedes: Reference | None,
-    *,
-    reviews: int,
-    now: datetime,
-) -> SummaryStatement | None:
-    """Return the summary of the consensus on one artefact; None where it says neither way."""
-    return summary(
-        consensus,
-        joined.read.release,
-        by=view.summarizer,
-        resource=joined.resource(consensus.subject.artefact),
-        reviews=reviews,
-        number=number,
-        supersedes=supersedes,
-        now=now,
+def summarizer_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> Summarizer:
+    """Return the author of the center's summaries of a release, by the reviews valid at `now`."""
+    policy, recipe = view.policy.policy, joined.recipe.recipe if joined.recipe else None
+    public = recipe.artefacts if recipe and recipe.visibility != "private" else ()
+    return Summarizer(
+        release=joined.read.release,
+        center=view.center,
+        verifier=view.verifier_id,
+        version=version("samebits"),
+        policy=Reference(
+            uri=f"{NAMESPACE}policy/{policy.version}", digest=DigestSet(sha256=view.policy.digest)
+        ),
+        legal={operator.name: operator.legal for operator in policy.operators},
+        reviews=count_reviews_of(view, joined, now),
+        locators={artefact.name: str(artefact.shipped.locator) for artefact in public},
     )
 
 
@@ -175,14 +146,8 @@ def check_summary(
     for consensus in joined.consensus.artefacts:
         if (consensus.subject.artefact, consensus.subject.published) != about:
             continue
-        recomputed = summarize(
-            view,
-            joined,
-            consensus,
-            stated.consensus.number,
-            stated.consensus.supersedes,
-            reviews=count_reviews_of(view, joined, now),
-            now=stated.time_verified,
+        recomputed = summarizer_of(view, joined, now).summary(
+            consensus, stated.consensus.number, stated.consensus.supersedes, stated.time_verified
         )
         if recomputed == statement:
             return

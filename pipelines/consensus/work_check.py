@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from builders.build.seal import SealedFile, seal_digest, seal_key
 from builders.core.digest import Digest, keyed_digest_stream
+from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.own_build import OwnOutput
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.crosscheck import CheckedFile, Proof, overall
@@ -27,6 +28,7 @@ class WorkOffer:
     """Its by-products, as its provenance names them."""
     seal: Digest
     """What it committed to before it opened a shipped file."""
+    provenance: StatementRef
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,14 +47,6 @@ class OwnCenter:
     store: Store
 
 
-@dataclass(frozen=True, kw_only=True)
-class _CheckedOffer:
-    own_run: str
-    offer: WorkOffer
-    provenance: StatementRef
-    result: WorkCheck
-
-
 class WorkProofs:
     """The proofs of work for one release; each run is checked once."""
 
@@ -94,19 +86,20 @@ class WorkProofs:
         checked = self._check(finding.center.id, finding.run)
         if checked is None:
             return replace(finding, work=Proof.ABSENT)
-        return replace(finding, work=checked.result.proof, work_evidence=(checked.provenance,))
+        offer, result = checked
+        return replace(finding, work=result.proof, work_evidence=(offer.provenance,))
 
     def crosschecks(self, now: datetime) -> Iterator[tuple[str, CrosscheckStatement]]:
         """Yield this center's cross-checks of others' runs, with the names of their records."""
         for (center, run), finding in sorted(self._runs.items()):
-            checked = self._check(center, run)
-            if self._own is None or checked is None:
+            checked, build = self._check(center, run), self._own_build(finding.claim)
+            if self._own is None or checked is None or build is None:
                 continue
-            result = checked.result
+            offer, result = checked
             predicate = Crosscheck(
                 release=str(self._release),
                 center=self._own.id,
-                run=checked.own_run,
+                run=build.run,
                 claim=finding.claim,
                 checked=CheckedRun(center=center, run=run),
                 proof=result.proof,
@@ -114,7 +107,7 @@ class WorkProofs:
                 files=result.files,
                 checked_on=now,
             )
-            statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
+            statement = CrosscheckStatement.of(predicate, seal=offer.seal)
             yield crosscheck_key(self._release, finding, self._own.id), statement
 
     def _read_own_build(self, claim: DigestSet) -> OwnBuild | None:
@@ -129,26 +122,24 @@ class WorkProofs:
         )
         return read_own_build(self._own.store, self._release, center, ours[0].run) if ours else None
 
-    def _check_run(self, center: str, run: str) -> _CheckedOffer | None:
+    def _check_run(self, center: str, run: str) -> tuple[WorkOffer, WorkCheck] | None:
         """Check what a run offers; None if it offers nothing, or we have not built its claim."""
         finding = self._runs[center, run]
         build = self._own_build(finding.claim)
         if self._own is None or build is None or center == self._own.id:
             return None
-        offered = self._offer(finding)
-        if offered is None:
+        offer = self._offer(finding)
+        if offer is None:
             return None
-        offer, provenance = offered
         same = self._outputs(center, run) == self._outputs(self._own.id, build.run)
-        result = check_work(offer, build.outputs, same_outputs=same, salt=build.salt)
-        return _CheckedOffer(own_run=build.run, offer=offer, provenance=provenance, result=result)
+        return offer, check_work(offer, build.outputs, same_outputs=same, salt=build.salt)
 
     def _outputs(self, center: str, run: str) -> set[tuple[str, DigestSet | None]]:
         """Return the rebuilt artefacts that the findings of a run name."""
         run_findings = (f for f in self._findings if (f.center.id, f.run) == (center, run))
         return {(f.artefact, f.rebuilt) for f in run_findings}
 
-    def _offer(self, finding: CenterFinding) -> tuple[WorkOffer, StatementRef] | None:
+    def _offer(self, finding: CenterFinding) -> WorkOffer | None:
         """Return what the provenance of a run offers; None without a provenance that counts."""
         center, run = finding.center.id, finding.run
         folder = f"{center_prefix(self._release, center)}{encode(run)}/"
@@ -165,8 +156,9 @@ class WorkProofs:
         if seals != [finding.seal] or finding.seal is None:
             return None
         lines = tuple(_line(resource) for resource in products if _is_by_product(resource))
-        offer = WorkOffer(center=center, run=run, lines=lines, seal=finding.seal)
-        return offer, verified.ref
+        return WorkOffer(
+            center=center, run=run, lines=lines, seal=finding.seal, provenance=verified.ref
+        )
 
     def _crosschecks_of(self, finding: CenterFinding) -> Iterator[tuple[Proof, StatementRef]]:
         """Yield what centers of other operators have signed about the run of a finding."""
@@ -196,10 +188,7 @@ class WorkProofs:
 
 def crosscheck_key(release: ReleaseName, finding: CenterFinding, checker: str) -> str:
     """Return the name of the record with the cross-check of a finding's run by `checker`."""
-    parts = (
-        *(release.vendor, release.product, release.version),
-        *(finding.center.id, finding.run, f"{checker}{SUFFIX}"),
-    )
+    parts = (*release.parts, finding.center.id, finding.run, f"{checker}{SUFFIX}")
     return check_key("/".join(["public/crosschecks", *map(encode, parts)]))
 
 

@@ -47,8 +47,7 @@ class RunName:
     @property
     def prefix(self) -> str:
         """Return the folder of its records in the store."""
-        name = self.release
-        return release_run(name.vendor, name.product, name.version, self.center, self.run)
+        return release_run(*self.release.parts, self.center, self.run)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,8 +150,7 @@ def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str
         report = read_object(data, what=key, limit=MAX_REPORT, floats=True)
     except MalformedError as error:
         raise _damaged(key, got=error.got, expected=error.expected) from error
-    release = name.release
-    named = (release.vendor, release.product, release.version, name.center, name.run)
+    named = (*name.release.parts, name.center, name.run)
     fields = ("vendor", "product", "version", "center", "run")
     for field, expected in zip(fields, named, strict=True):
         if report.get(field) != expected:
@@ -205,7 +203,7 @@ def _robustness_result(store: Store, name: RunName) -> str:
 
 
 def _release_prefix(release: ReleaseName) -> str:
-    return release_prefix(release.vendor, release.product, release.version)
+    return release_prefix(*release.parts)
 
 
 def _run_prefix(key: str) -> str:

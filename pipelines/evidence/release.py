@@ -38,6 +38,11 @@ class ReleaseName:
             raise _not_a_release(text)
         return cls(vendor=vendor, product=product, version=version)
 
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Vendor, product and version, as the names of records have them."""
+        return self.vendor, self.product, self.version
+
     def __str__(self) -> str:
         """Return `vendor/product@version`."""
         return f"{self.vendor}/{self.product}@{self.version}"

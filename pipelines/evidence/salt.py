@@ -60,8 +60,7 @@ class Salt:
 
 def salt_key(release: ReleaseName) -> str:
     """Return the name of a release's salt in the private prefix of a store."""
-    parts = (release.vendor, release.product, release.version)
-    return check_key("/".join(["private/salts", *map(encode, parts)]))
+    return check_key("/".join(["private/salts", *map(encode, release.parts)]))
 
 
 def read_salt(store: ByteStore, release: ReleaseName) -> Salt | None:

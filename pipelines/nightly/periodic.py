@@ -27,10 +27,9 @@ from pipelines.consensus.publication import (
 from pipelines.consensus.view import (
     ConsensusView,
     JoinedRelease,
-    count_reviews_of,
     join_release,
     read_logs,
-    summarize,
+    summarizer_of,
 )
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
@@ -135,14 +134,14 @@ def publish_joined(
             view.store, joined.read.proofs, sign=sign, now=now, storing=book.storing
         )
     )
-    reviews = count_reviews_of(view, joined, now)
+    summarizer = summarizer_of(view, joined, now)
     for found in joined.consensus.artefacts:
         folder = summary_prefix(release, found.subject, view.center)
         with book.storing(folder):
             one = publish_summary(
                 view.store,
                 folder,
-                partial(summarize, view, joined, found, reviews=reviews, now=now),
+                partial(summarizer.summary, found, now=now),
                 sign=sign,
                 keys=[public_keys(session.center)["statements"], *view.former_keys],
             )

@@ -74,11 +74,7 @@ class LocalSigner:
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
         with open_evidence(
-            evidence,
-            center=self._center,
-            source=self._source,
-            locks=self._locks,
-            now=self._clock(),
+            evidence, center=self._center, source=self._source, locks=self._locks, now=self._clock()
         ) as opened:
             enforce(run_conditions(opened))
             try:

@@ -40,9 +40,7 @@ def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tu
         declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
         rebuilt=tuple(
             Rebuilt(
-                name=o.name,
-                file=FileFact(sha256=o.sha256, size=o.size),
-                coverage=COVERAGE[o.part],
+                name=o.name, file=FileFact(sha256=o.sha256, size=o.size), coverage=COVERAGE[o.part]
             )
             for o in outputs
         ),

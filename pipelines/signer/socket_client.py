@@ -7,13 +7,7 @@ from pathlib import Path
 
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import SignerError
-from pipelines.signer.orders import (
-    CheckpointOrder,
-    Evidence,
-    NewestOrder,
-    StatusOrder,
-    TreeHead,
-)
+from pipelines.signer.orders import CheckpointOrder, Evidence, NewestOrder, StatusOrder, TreeHead
 from pipelines.signer.wire import (
     MAX_ANSWER,
     read_answer,

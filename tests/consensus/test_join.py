@@ -8,8 +8,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus import CenterFinding, Consensus, ConsensusSubject, Result, join
-from pipelines.consensus.center_finding import ExclusionReason
+from pipelines.consensus import Consensus, ConsensusSubject, ExclusionReason, Result, join
+from pipelines.consensus.center_finding import CenterFinding
 from pipelines.consensus.result import exit_code_of
 from pipelines.consensus.served import AlarmName
 from pipelines.evidence.statements.crosscheck import Proof

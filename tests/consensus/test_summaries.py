@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from builders.core.errors import StoreConflictError
 from infra.bench.madeup import MadeUpFile
 from pipelines.consensus import Consensus, join
 from pipelines.consensus.publication import Published, publish_summary, summary_prefix
-from pipelines.consensus.summary_statement import Summarizer, resource_uri, summary
+from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.release import ReleaseName
@@ -45,14 +46,17 @@ POLICY = Reference(
     uri="https://samebits.example/policy/1", digest=DigestSet(sha256=Digest.of(b"policy"))
 )
 LEGAL = {"ada": "Ada AG", "bob": "Bob Ltd", "eve": " ada  ag "}
+PURL = "pkg:deb/acme/tool@1.0?arch=amd64"
 BY = Summarizer(
+    release=RELEASE,
     center="ada-1",
     verifier="https://samebits.example/centers/ada-1/verifier",
     version="0.1.0",
     policy=POLICY,
     legal=LEGAL,
+    reviews=0,
+    locators={FILE: PURL},
 )
-PURL = "pkg:deb/acme/tool@1.0?arch=amd64"
 
 
 def joined(*sayings: Any, k: int = 2, max_dissent: int = 0) -> Consensus:
@@ -60,8 +64,7 @@ def joined(*sayings: Any, k: int = 2, max_dissent: int = 0) -> Consensus:
 
 
 def summed(found: Consensus, **changes: Any) -> SummaryStatement | None:
-    given = {"by": BY, "resource": PURL, "reviews": 0, "number": 1, "supersedes": None, "now": NOW}
-    return summary(found, RELEASE, **{**given, **changes})
+    return replace(BY, **changes).summary(found, number=1, supersedes=None, now=NOW)
 
 
 def said(found: Consensus, **changes: Any) -> SummaryStatement:
@@ -229,12 +232,13 @@ def test_a_summary_reads_back_to_the_same_bytes_and_is_about_one_file() -> None:
 def test_a_file_is_called_by_its_purl_and_never_by_a_path(
     locator: str | None, expected: str
 ) -> None:
-    assert resource_uri(RELEASE, FILE, locator) == expected
+    locators = {} if locator is None else {FILE: locator}
+    assert replace(BY, locators=locators).resource_uri(FILE) == expected
 
 
 def test_odd_names_are_encoded() -> None:
     release = ReleaseName(vendor="acme", product="a+b", version="1:2~3")
-    assert resource_uri(release, "a=b,c", None) == (
+    assert replace(BY, release=release).resource_uri("a=b,c") == (
         "pkg:generic/acme/a%2Bb@1%3A2~3?file_name=a%3Db%2Cc"
     )
 
@@ -252,18 +256,12 @@ class Publisher:
         self.minutes += 1
         sign = changes.pop("sign", self.site.sign)
         legal = {o.name: o.legal for o in self.world.policy.operators}
-        given: dict[str, Any] = {
-            "by": replace(BY, legal=legal),
-            "resource": PURL,
-            "reviews": 0,
-            "now": NOW + timedelta(minutes=self.minutes),
-        }
+        summarizer = replace(BY, **{"legal": legal, **changes})
+        now = NOW + timedelta(minutes=self.minutes)
         return publish_summary(
             self.site.store,
             summary_prefix(RELEASE, found.subject, "ada-1"),
-            lambda number, supersedes: summary(
-                found, RELEASE, number=number, supersedes=supersedes, **{**given, **changes}
-            ),
+            partial(summarizer.summary, found, now=now),
             sign=sign,
             keys=[self.site.key.public],
         )

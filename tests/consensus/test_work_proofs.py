@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from builders.build.seal import SealedFile, seal_files
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile, MadeUpRun
+from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.own_build import OwnOutput
 from pipelines.consensus.publication import publish_crosschecks
 from pipelines.consensus.work_check import WorkOffer, check_work
@@ -57,7 +58,10 @@ def own(run: MadeUpRun = RUN, **other: bytes) -> list[OwnOutput]:
 
 def claimed(run: MadeUpRun = RUN, **changes: Any) -> WorkOffer:
     lines = tuple(run.line(name) for name in sorted(run.by_products))
-    made = WorkOffer(center=run.center, run=run.run, lines=lines, seal=run.seal())
+    provenance = StatementRef(name="provenance-1.dsse.json", digest=Digest.of(b"provenance"))
+    made = WorkOffer(
+        center=run.center, run=run.run, lines=lines, seal=run.seal(), provenance=provenance
+    )
     return replace(made, **changes)
 
 

@@ -11,12 +11,12 @@ from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.consensus import (
     OwnCenter,
     ReleaseConsensus,
-    ReleaseFindings,
     Source,
     StatementReader,
     consensus_of,
     read_release,
 )
+from pipelines.consensus.release_consensus import ReleaseFindings
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements import Statement
