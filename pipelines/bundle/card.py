@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.statements.statement import Identifier, Line, Uri
-from pipelines.evidence.strictjson import malformed, read_model
+from pipelines.evidence.strictjson import check_canonical, read_model
 
 MAX_CARD = 64 << 10
 STATEMENTS = "statements"
@@ -61,8 +61,7 @@ class CenterCard(BaseModel):
     def from_bytes(cls, data: bytes) -> CenterCard:
         """Read a card in its one spelling; raises `MalformedError`."""
         card = read_model(data, cls, what=_WHAT, limit=MAX_CARD)
-        if card.to_bytes() != data:
-            raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
+        check_canonical(data, card.to_bytes(), what=_WHAT)
         return card
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from builders.core.errors import InfrastructureError, NotFoundError, UsageError
 from pipelines.bundle import Bundle
 from pipelines.bundle.check import CheckResult, Status, Trust, check_bundle
-from pipelines.bundle.check.dossier import Dossier
-from pipelines.bundle.check.filechecks import named_digests
+from pipelines.bundle.check.given_files import named_digests
+from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.layout import (
     CARD,
     EVIDENCE,
@@ -103,7 +103,7 @@ def _public_evidence(
     """Return what the statements name and the store has in public, and what was too large."""
     room = MAX_BUNDLE - len(data) - (1 << 20)
     found, left_out = {}, []
-    for digest in sorted(named_digests(Dossier(data=data, trust=trust))):
+    for digest in sorted(named_digests(OpenedBundle(data=data, trust=trust))):
         key = cas(Visibility.PUBLIC, digest)
         if not store.has(key):
             continue

@@ -61,10 +61,21 @@ def read_model(
 ) -> Model:
     """Read one JSON object as `model`, strictly; raises `MalformedError` naming the field."""
     read_object(data, what=what, limit=limit, nodes=nodes, floats=floats)
+    return validate(data, model, what=what)
+
+
+def validate(data: bytes, model: type[Model], *, what: str) -> Model:
+    """Return bytes that `read_object` has accepted as `model`; raises `MalformedError`."""
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise _invalid(what, error) from error
+
+
+def check_canonical(data: bytes, canonical: bytes, *, what: str) -> None:
+    """Require `data` to be the canonical JSON of its value; raises `MalformedError`."""
+    if data != canonical:
+        raise malformed(what, got="another spelling", expected="canonical JSON (RFC 8785)")
 
 
 def malformed(what: str, *, got: object, expected: object) -> MalformedError:

@@ -241,7 +241,7 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "judged-without-a-build": Lie("verdicts", stories.passed_unbuilt, "failed"),
     "report-with-another-verdict": Lie("release-verdict", in_report("verdict", "EQUIVALENT")),
     "moved-beside-nothing-judged": Lie(
-        "tested", stories.moved_unbuilt, "failed", says="nothing that was"
+        "tested", stories.moved_unbuilt, "failed", says="without a judged build"
     ),
     "moved-rebuild-of-another-attempt": Lie(
         "tested",

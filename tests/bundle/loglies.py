@@ -114,7 +114,9 @@ LIES: dict[str, Lie] = {
         "leaves", last_proof(lambda p: replace(p, index=p.index + 1)), says="of another leaf"
     ),
     "proof-with-more-than-is-signed": Lie(
-        "leaves", last_proof(lambda p: replace(p, extra=b"verified")), says="nobody has signed"
+        "leaves",
+        last_proof(lambda p: replace(p, extra=b"verified")),
+        says="data that is not signed",
     ),
     "proof-under-another-checkpoint": Lie("leaves", another_checkpoint, says="several checkpoints"),
     "leaf-rubbish": Lie(
@@ -228,7 +230,7 @@ LIES: dict[str, Lie] = {
     "commitment-after-the-look": Lie(
         "commitment",
         book(order=lambda own: [own[1], own[0], *own[2:]]),
-        says="looked before it committed",
+        says="opened before the commitment",
     ),
     "committed-twice": Lie("commitment", two_commitments, says="more than once"),
     "commitment-without-a-build": Lie(
@@ -270,7 +272,7 @@ LIES: dict[str, Lie] = {
     "checkpoint-older-than-the-heartbeat": Lie("fresh", stale_checkpoint, says="is stale"),
     "heartbeat-rubbish": Lie("fresh", lambda a, _: a.members.update({HEARTBEAT: b"{}"})),
     "heartbeat-indented": Lie("fresh", beat_indented, says="another spelling"),
-    "heartbeat-that-is-a-review": Lie("fresh", beat_of_a_review, says="a heartbeat of the"),
+    "heartbeat-that-is-a-review": Lie("fresh", beat_of_a_review, says="heartbeat/v1"),
     "heartbeat-by-another": Lie("fresh", lambda a, o: a.beat(o), says="not signed by"),
     "heartbeat-of-another-center": Lie(
         "fresh", beat(center="basel"), says="heartbeat is of another center"

@@ -1,7 +1,7 @@
-"""Checking a bundle offline: bytes in, one step a check out; no file, store or network."""
+"""Checking a bundle offline: bytes in, one step a check out. Reads no file, store or network."""
 
-from pipelines.bundle.check.checks import CHECKS, check_bundle
-from pipelines.bundle.check.dossier import GivenFile, Trust
+from pipelines.bundle.check.checker import CHECKS, check_bundle
+from pipelines.bundle.check.opened import GivenFile, Trust
 from pipelines.bundle.check.result import CheckResult, FileAnswer, Status, Step
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What checking a bundle comes to: its steps, its verdicts, and one exit code."""
+"""The result of checking a bundle: its steps, its verdicts, and one exit code."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class UncheckedError(EvidenceError):
 
 class NotNeededError(EvidenceError):
     """A check that would say more if more were given; nothing depends on it."""
+
+
+def require_equal(what: str, *, got: object, expected: object, todo: str | None = None) -> None:
+    """Raise `WrongError`, saying `what` is wrong, unless `got` equals `expected`."""
+    if got != expected:
+        raise WrongError(what, got=got, expected=expected, todo=todo)
 
 
 class Status(StrEnum):
@@ -71,7 +77,7 @@ class FileAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """Everything that was found. What it names comes from the statements, not from the report."""
+    """The steps of a check. What it names comes from the statements, not from the report."""
 
     steps: tuple[Step, ...]
     release: str | None = None

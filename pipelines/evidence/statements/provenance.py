@@ -20,6 +20,7 @@ from pipelines.evidence.statements.statement import (
     ReleaseText,
     Resource,
     RunIdText,
+    RunReference,
     Statement,
     StatementPart,
     Time,
@@ -129,3 +130,14 @@ class ProvenanceStatement(
     """Statement A."""
 
     predicate: Provenance
+
+    @property
+    def run_reference(self) -> RunReference:
+        """Return which run it is about; only the builder says of which center."""
+        details = self.predicate.run_details
+        return RunReference(
+            release=self.predicate.build_definition.external_parameters.release,
+            center=None,
+            run=details.metadata.invocation_id,
+            builder=details.builder.id,
+        )

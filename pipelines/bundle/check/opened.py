@@ -1,4 +1,4 @@
-"""A bundle opened as far as it is needed: each part is parsed once, when a check first asks."""
+"""A bundle as its checks read it: each part is parsed once, when a check first needs it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from pipelines.bundle.card import CenterCard
 from pipelines.bundle.layout import (
     CARD,
@@ -35,6 +36,7 @@ from pipelines.evidence.statements import (
     Statement,
     read_statement,
 )
+from pipelines.evidence.statements.attempt import Purpose
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT
 from pipelines.evidence.strictjson import malformed, read_model, read_object
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
     from pipelines.policy import Policy
 
 ORIGINS = "samebits.example/centers/"
-ED25519_TYPE = "ed25519"
 _NEVER = datetime.max.replace(tzinfo=UTC)
+S = TypeVar("S", bound=Statement)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ class Trust:
     now: datetime = _NEVER
     """The present, UTC; by default so late that every policy has expired."""
     max_age: timedelta | None = None
-    """How old the newest word of the log's witnesses may be; None is any age."""
+    """How old the newest cosignatures of the log may be; None is any age."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ class GivenFile:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedLeaf:
-    """A leaf of the log, and the proof that it is there; neither is believed yet."""
+    """A leaf of the log, and the proof that it is there; neither is verified yet."""
 
     data: bytes
     leaf: Leaf
@@ -86,8 +88,8 @@ class LoggedLeaf:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dossier:
-    """A bundle before its reader. Every part raises `MalformedError` when it cannot be read."""
+class OpenedBundle:
+    """A bundle that is checked. Every part raises `MalformedError` when it cannot be read."""
 
     data: bytes
     trust: Trust
@@ -112,6 +114,14 @@ class Dossier:
         }
 
     @cached_property
+    def report(self) -> Report:
+        """The report, which is not signed."""
+        data = self.bundle.members[REPORT]
+        return read_model(data, Report, what="the report", limit=MAX_REPORT, floats=True)
+
+    # What the reader trusts
+
+    @cached_property
     def policy(self) -> Policy | None:
         """The reader's policy, verified; None when there is none. Raises `PolicyError`."""
         if self.trust.policy is None:
@@ -126,6 +136,96 @@ class Dossier:
         if self.policy is None:
             return self.trust.keys
         return tuple(key.key for key in self.policy.center(self.card.id).keys)
+
+    @property
+    def signers(self) -> tuple[PublicKey, ...]:
+        """The keys to verify with: those trusted, or else the one in the bundle."""
+        return self.trusted or (self.keys["statements"],)
+
+    @property
+    def log_key(self) -> NoteKey:
+        """The key of the log: the policy's, or the one in the bundle; raises `MalformedError`."""
+        if self.policy is not None:
+            return self.policy.center(self.card.id).log.key
+        key = self.keys.get("log")
+        if key is None or key.keytype != "ed25519":
+            raise malformed("the bundle", got="no Ed25519 key of the log", expected="keys/log.pub")
+        return NoteKey(
+            name=f"{ORIGINS}{self.card.id}", algorithm=ED25519, key=bytes.fromhex(key.value)
+        )
+
+    # The statements
+
+    @cached_property
+    def envelopes(self) -> Mapping[str, Envelope]:
+        """The envelopes by the name of their member."""
+        return {name: Envelope.from_bytes(data) for name, data in self._folder(STATEMENTS)}
+
+    @cached_property
+    def unknown(self) -> Mapping[str, str]:
+        """Predicate types that are not known here, by the name of their member."""
+        found = {}
+        for name, envelope in self.envelopes.items():
+            data = read_object(envelope.payload, what=name, limit=MAX_STATEMENT)
+            named = data.get("predicateType")
+            if isinstance(named, str) and named not in STATEMENT_TYPES:
+                found[name] = named
+        return found
+
+    @cached_property
+    def statements(self) -> Mapping[str, Statement]:
+        """The statements of known types by the name of their member, in order of their numbers."""
+        return {
+            name: read_statement(self.envelopes[name].payload)
+            for name in sorted(self.envelopes, key=_number)
+            if name not in self.unknown
+        }
+
+    @cached_property
+    def provenance(self) -> ProvenanceStatement | None:
+        """Statement A; None for a run that left nothing."""
+        return next(iter(self._of(ProvenanceStatement)), None)
+
+    @cached_property
+    def comparisons(self) -> tuple[ComparisonStatement, ...]:
+        """Statements B in the order of their numbers, which is that of the report."""
+        return self._of(ComparisonStatement)
+
+    @cached_property
+    def attempts(self) -> tuple[AttemptStatement, ...]:
+        """Statements E in the order of their numbers."""
+        return self._of(AttemptStatement)
+
+    @cached_property
+    def robustness(self) -> tuple[RobustnessStatement, ...]:
+        """The robustness tests of the run."""
+        return self._of(RobustnessStatement)
+
+    @property
+    def judged(self) -> AttemptStatement | None:
+        """The attempt whose outputs were judged, if there was one."""
+        building = {Purpose.JUDGED, Purpose.RETRY}
+        found = [a for a in self.attempts if a.predicate.purpose in building]
+        return found[-1] if found else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome of the run, as it is signed."""
+        of_run = [a for a in self.attempts if a.predicate.purpose is Purpose.RUN]
+        last = of_run[-1] if of_run else self.judged
+        return last.predicate.outcome if last else None
+
+    @property
+    def built(self) -> bool:
+        """Whether the outcome of the run is BUILT."""
+        return self.outcome is Outcome.BUILT
+
+    @property
+    def closed(self) -> bool:
+        """Whether the source is closed, so that its digests are keyed ones."""
+        return any(a.predicate.claim and a.predicate.claim.hmac_sha256 for a in self.attempts)
+
+    # The log
 
     @cached_property
     def leaves(self) -> Mapping[int, LoggedLeaf]:
@@ -153,31 +253,13 @@ class Dossier:
     @cached_property
     def checkpoint(self) -> SignedCheckpoint:
         """The checkpoint in the proofs, signed by the log; raises `LogError`."""
+        witnesses = self.policy.quorum.witnesses if self.policy else ()
         return open_checkpoint(
             next(iter(self.leaves.values())).proof.checkpoint,
             origin=self.log_key.name,
             keys=[self.log_key],
-            witnesses=self.witnesses,
+            witnesses=[witness.key for witness in witnesses],
         )
-
-    @property
-    def log_key(self) -> NoteKey:
-        """The key of the log: the policy's, or the one in the bundle; raises `MalformedError`."""
-        if self.policy is not None:
-            return self.policy.center(self.card.id).log.key
-        key = self.keys.get("log")
-        if key is None or key.keytype != ED25519_TYPE:
-            raise malformed("the bundle", got="no Ed25519 key of the log", expected="keys/log.pub")
-        return NoteKey(
-            name=f"{ORIGINS}{self.card.id}", algorithm=ED25519, key=bytes.fromhex(key.value)
-        )
-
-    @property
-    def witnesses(self) -> tuple[NoteKey, ...]:
-        """The witnesses that the policy names."""
-        if self.policy is None:
-            return ()
-        return tuple(witness.key for witness in self.policy.quorum.witnesses)
 
     @cached_property
     def heartbeat(self) -> tuple[Envelope, HeartbeatStatement] | None:
@@ -186,78 +268,10 @@ class Dossier:
         if data is None:
             return None
         envelope = Envelope.from_bytes(data)
-        statement = read_statement(envelope.payload)
-        if not isinstance(statement, HeartbeatStatement):
-            raise malformed(
-                HEARTBEAT, got=statement.predicate_type, expected="a heartbeat of the center"
-            )
-        return envelope, statement
+        return envelope, HeartbeatStatement.from_bytes(envelope.payload)
 
-    @cached_property
-    def report(self) -> Report:
-        """The report, which nobody has signed."""
-        data = self.bundle.members[REPORT]
-        return read_model(data, Report, what="the report", limit=MAX_REPORT, floats=True)
-
-    @cached_property
-    def envelopes(self) -> Mapping[str, Envelope]:
-        """The envelopes by the name of their member."""
-        return {name: Envelope.from_bytes(data) for name, data in self._folder(STATEMENTS)}
-
-    @cached_property
-    def unknown(self) -> Mapping[str, str]:
-        """Predicate types that are not known here, by the name of their member."""
-        found = {}
-        for name, envelope in self.envelopes.items():
-            data = read_object(envelope.payload, what=name, limit=MAX_STATEMENT)
-            named = data.get("predicateType")
-            if isinstance(named, str) and named not in STATEMENT_TYPES:
-                found[name] = named
-        return found
-
-    @cached_property
-    def statements(self) -> Mapping[str, Statement]:
-        """The statements of known kinds by the name of their member."""
-        return {
-            name: read_statement(envelope.payload)
-            for name, envelope in self.envelopes.items()
-            if name not in self.unknown
-        }
-
-    @cached_property
-    def provenances(self) -> tuple[ProvenanceStatement, ...]:
-        """Statements A."""
-        return tuple(s for s in self.statements.values() if isinstance(s, ProvenanceStatement))
-
-    @property
-    def provenance(self) -> ProvenanceStatement | None:
-        """Statement A; None for a run that left nothing."""
-        return next(iter(self.provenances), None)
-
-    @cached_property
-    def comparisons(self) -> tuple[ComparisonStatement, ...]:
-        """Statements B in the order of their numbers, which is that of the report."""
-        found = (s for s in self._by_number() if isinstance(s, ComparisonStatement))
-        return tuple(found)
-
-    @cached_property
-    def attempts(self) -> tuple[AttemptStatement, ...]:
-        """Statements E in the order of their numbers."""
-        return tuple(s for s in self._by_number() if isinstance(s, AttemptStatement))
-
-    @cached_property
-    def robustness(self) -> tuple[RobustnessStatement, ...]:
-        """What moved rebuilds of this run showed, in the order of their numbers."""
-        return tuple(s for s in self._by_number() if isinstance(s, RobustnessStatement))
-
-    @property
-    def closed(self) -> bool:
-        """Whether the source is closed, so that its digests are told keyed."""
-        return any(a.predicate.claim and a.predicate.claim.hmac_sha256 for a in self.attempts)
-
-    def _by_number(self) -> Iterator[Statement]:
-        for name in sorted(self.statements, key=number_of):
-            yield self.statements[name]
+    def _of(self, kind: type[S]) -> tuple[S, ...]:
+        return tuple(s for s in self.statements.values() if isinstance(s, kind))
 
     def _folder(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         for name, data in self.bundle.members.items():
@@ -265,6 +279,6 @@ class Dossier:
                 yield name, data
 
 
-def number_of(name: str) -> int:
+def _number(name: str) -> int:
     """Return the number in the name of a statement's member."""
     return int(name.removesuffix(".dsse.json").rpartition("-")[2])

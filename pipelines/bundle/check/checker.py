@@ -1,0 +1,104 @@
+"""All checks of a bundle, in their order; each check is one function.
+
+A check relies on those before it, so the first that finds something wrong is the last that is made.
+What cannot be checked does not stop the others, and is never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pipelines.bundle.check import (
+    bundle_format,
+    given_files,
+    log_completeness,
+    reader_trust,
+    robustness_consistency,
+    run_consistency,
+    verdict_consistency,
+)
+from pipelines.bundle.check.opened import GivenFile, OpenedBundle, Trust
+from pipelines.bundle.check.result import CheckResult, NotNeededError, Status, Step, UncheckedError
+from pipelines.evidence.errors import EvidenceError
+
+Check = Callable[[OpenedBundle], str]
+
+CHECKS: dict[str, Check] = {
+    "form": bundle_format.check_form,
+    "members": bundle_format.check_known_members,
+    "digests": bundle_format.check_digests,
+    "card": bundle_format.check_card,
+    "keys": bundle_format.check_keys,
+    "policy": reader_trust.check_policy,
+    "given-policy": reader_trust.check_given_policy,
+    "envelopes": bundle_format.check_envelopes,
+    "signatures": reader_trust.check_signatures,
+    "key-use": reader_trust.check_key_use,
+    "schema": bundle_format.check_schema,
+    "kinds": bundle_format.check_kinds,
+    "builder": reader_trust.check_builder,
+    "report": run_consistency.check_report,
+    "run": run_consistency.check_run,
+    "times": run_consistency.check_times,
+    "claim": run_consistency.check_claim,
+    "attempts": run_consistency.check_attempts,
+    "outcome": run_consistency.check_outcome,
+    "seal": run_consistency.check_seal,
+    "leaves": log_completeness.check_leaves,
+    "inclusion": log_completeness.check_inclusion,
+    "logged": log_completeness.check_logged,
+    "chain": log_completeness.check_chain,
+    "commitment": log_completeness.check_commitment,
+    "key-time": reader_trust.check_key_time,
+    "witnesses": reader_trust.check_witnesses,
+    "fresh": reader_trust.check_fresh,
+    "subjects": verdict_consistency.check_subjects,
+    "complete": verdict_consistency.check_complete,
+    "artefacts": verdict_consistency.check_artefacts,
+    "built": verdict_consistency.check_built,
+    "provenance": verdict_consistency.check_provenance,
+    "log": run_consistency.check_log,
+    "by-products": run_consistency.check_by_products,
+    "environment": run_consistency.check_environment,
+    "inputs": verdict_consistency.check_inputs,
+    "verdicts": verdict_consistency.check_verdicts,
+    "release-verdict": verdict_consistency.check_release_verdict,
+    "tested": robustness_consistency.check_tested,
+    "moved": robustness_consistency.check_moved,
+    "evidence": given_files.check_evidence,
+    "files": given_files.check_files,
+    "sealed": given_files.check_sealed,
+}
+"""Every rule by its name."""
+
+
+def check_bundle(data: bytes, *, trust: Trust, files: Iterable[GivenFile] = ()) -> CheckResult:
+    """Check the bytes of a bundle, and `files` against it; the result holds all findings."""
+    opened = OpenedBundle(data=data, trust=trust, files=tuple(files))
+    steps: list[Step] = []
+    for name, check in CHECKS.items():
+        try:
+            status, message = Status.OK, check(opened)
+        except NotNeededError as error:
+            status, message = Status.NOTE, str(error)
+        except UncheckedError as error:
+            status, message = Status.UNCHECKED, str(error)
+        except EvidenceError as error:
+            status, message = Status.WRONG, str(error)
+        steps.append(Step(name=name, status=status, message=message))
+        if status is Status.WRONG:
+            return CheckResult(steps=tuple(steps))
+    return _result(opened, steps)
+
+
+def _result(opened: OpenedBundle, steps: list[Step]) -> CheckResult:
+    report = opened.report
+    return CheckResult(
+        steps=tuple(steps),
+        release=report.release,
+        center=report.center,
+        run=report.run,
+        outcome=report.outcome,
+        artefacts=tuple((b.subject[0].name, b.predicate.verdict) for b in opened.comparisons),
+        files=given_files.answers(opened),
+    )

@@ -1,0 +1,259 @@
+"""Checks of who signed, and whether the reader trusts them for it.
+
+A signature counts under a key that the reader brought, or that the reader's policy names, and under
+no other. The policy in the bundle is shown and counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from builders.core.digest import Digest
+from pipelines.bundle.check.bundle_format import require_canonical
+from pipelines.bundle.check.opened import OpenedBundle
+from pipelines.bundle.check.result import (
+    NotNeededError,
+    UncheckedError,
+    WrongError,
+    require_equal,
+)
+from pipelines.bundle.layout import HEARTBEAT, POLICY
+from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.statements.heartbeat import Heartbeat
+from pipelines.evidence.statements.statement import show_time, value_of
+from pipelines.log.checkpoint import Cosignature
+from pipelines.log.leaf import StatementLeaf
+from pipelines.log.merkle import leaf_hash
+
+if TYPE_CHECKING:
+    from pipelines.policy import Policy
+
+SKEW = timedelta(minutes=5)
+"""How far the clock of a witness may be ahead."""
+_AGAIN = "Export it again once the witnesses have seen the log"
+_NO_WITNESSES = "This policy names no witness, so that no age can be shown: check without one"
+
+
+def check_policy(opened: OpenedBundle) -> str:
+    """Require a policy that is signed, counts now, and describes the center as its card does."""
+    policy, card = opened.policy, opened.card
+    if policy is None:
+        raise NotNeededError("no policy was given: keys are trusted one by one")
+    known = policy.center(card.id)
+    for name, got, expected in (
+        ("operator", card.operator, known.operator),
+        ("region", card.region, known.region),
+        ("builder", card.builder_id, known.builder),
+        ("verifier", card.verifier_id, known.verifier),
+    ):
+        require_equal(f"the card names another {name} than the policy", got=got, expected=expected)
+    log, shown = opened.log_key.public, opened.keys.get("log")
+    if shown is not None and shown.material != log.material:
+        raise WrongError(
+            "the key of the log is another than the policy's", got=shown.keyid, expected=log.keyid
+        )
+    return f"version {policy.version}, signed by {policy.threshold} or more of its operators"
+
+
+def check_given_policy(opened: OpenedBundle) -> str:
+    """Compare the policy in the bundle with that of the reader, which alone counts."""
+    data, mine = opened.bundle.members.get(POLICY), opened.trust.policy
+    if data is None:
+        raise NotNeededError("the bundle brings no policy along")
+    if mine is None:
+        raise NotNeededError("the bundle brings a policy along, which nothing vouches for")
+    from pipelines.policy.signed_policy import read_signed  # noqa: PLC0415  # a tenth of a second
+
+    theirs = read_signed(data)
+    if theirs.digest == read_signed(mine).digest:
+        return "the center goes by the same one"
+    raise NotNeededError(f"the center goes by version {theirs.policy.version}; yours counts")
+
+
+def check_signatures(opened: OpenedBundle) -> str:
+    """Require a good signature on every envelope; without a trusted key none can be trusted."""
+    signers = {
+        key.keyid
+        for envelope in opened.envelopes.values()
+        for key in verify(envelope, opened.signers)
+    }
+    named = ", ".join(sorted(keyid[:16] for keyid in signers))
+    if not opened.trusted:
+        raise UncheckedError(
+            "signed by the key in the bundle, which nothing vouches for",
+            got=f"key {named}",
+            expected="a policy or a key that you trust",
+            todo="Get --policy or --key from the centers, not from the bundle",
+        )
+    return f"{len(opened.envelopes)} envelopes signed by the trusted key {named}"
+
+
+def check_key_use(opened: OpenedBundle) -> str:
+    """Require the key that the center's card has for statements, by its id, and no other.
+
+    A key id is not signed, and a second signature would be one that nothing has checked.
+    """
+    key = opened.keys["statements"]
+    for name, envelope in opened.envelopes.items():
+        ids = [signature.keyid for signature in envelope.signatures]
+        if ids != [key.keyid] or not key.verifies(envelope.signatures[0].sig, envelope.pae()):
+            raise WrongError(
+                f"{name} is not signed by the center's key for statements alone",
+                got=", ".join(f"{keyid!a:.66}" for keyid in ids[:4]),
+                expected=key.keyid,
+            )
+    trusted = key.material in {known.material for known in opened.trusted}
+    whose = "trusted and the center's" if trusted else "the center's own"
+    return f"the key for statements on the card is {whose}"
+
+
+def check_builder(opened: OpenedBundle) -> str:
+    """Require one builder in all statements: the one on the card, whose key the reader trusts."""
+    expected, trust = opened.card.builder_id, opened.trust
+    for name, statement in opened.statements.items():
+        about = statement.run_reference
+        if about is not None:  # others are of no kind that a run has: `kinds` refuses them
+            require_equal(f"{name} is of another builder", got=about.builder, expected=expected)
+    if opened.policy is not None:
+        return f"all of builder {expected}, as the policy names it"
+    if trust.builder not in {None, expected}:
+        raise WrongError(
+            "the key is trusted for another builder", got=expected, expected=trust.builder
+        )
+    if trust.builder is None and len({key.material for key in trust.keys}) > 1:
+        raise UncheckedError(
+            "several keys are trusted, and it is not said for which builder",
+            got=f"{len(trust.keys)} keys",
+            todo="Name the builder with --builder",
+        )
+    return f"all of builder {expected}"
+
+
+def check_key_time(opened: OpenedBundle) -> str:
+    """Require that the key counted where each statement stands in the log."""
+    policy = opened.policy
+    if policy is None or not opened.leaves:
+        raise NotNeededError("no policy, or no leaves")
+    for index, logged in opened.leaves.items():
+        if isinstance(logged.leaf, StatementLeaf):
+            policy.center_of_key(logged.leaf.keyid, index)
+    return "every statement stands where its key counts"
+
+
+def check_witnesses(opened: OpenedBundle) -> str:
+    """Require the cosignatures that the policy demands, on the checkpoint of the proofs."""
+    policy = opened.policy
+    if policy is None or not opened.leaves:
+        raise NotNeededError("no policy, or no leaves")
+    found = _witnesses(policy, opened.card.id, opened.checkpoint.cosignatures)
+    if not policy.quorum.satisfied_by(found):
+        raise WrongError(
+            "the checkpoint has too few witnesses",
+            got=", ".join(sorted(found)) or "none",
+            expected=f"the quorum {policy.quorum.name} of the policy",
+            todo=_AGAIN,
+        )
+    return f"witnessed by {', '.join(sorted(found))}" if found else "the policy wants no witness"
+
+
+def check_fresh(opened: OpenedBundle) -> str:
+    """Require a checkpoint no older than the heartbeat beside it, and than the reader asks."""
+    if not opened.leaves:
+        raise NotNeededError("no leaves")
+    _check_age(opened)
+    if opened.heartbeat is None:
+        raise _not_newest(opened, "no heartbeat says what came later")
+    envelope, statement = opened.heartbeat
+    heartbeat = statement.predicate
+    _check_author(opened, envelope, heartbeat)
+    _check_tree(opened, heartbeat)
+    return _check_head(opened, heartbeat)
+
+
+def _check_age(opened: OpenedBundle) -> None:
+    """Require that a quorum has cosigned the checkpoint within the time that the reader allows."""
+    limit, now, policy = opened.trust.max_age, opened.trust.now, opened.policy
+    if limit is None:
+        return
+    oldest, latest = int((now - limit).timestamp()), int((now + SKEW).timestamp())
+    cosignatures = opened.checkpoint.cosignatures
+    recent = [c for c in cosignatures if oldest <= c.time <= latest]
+    seen = _witnesses(policy, opened.card.id, recent) if policy else set()
+    if not (recent and policy and policy.quorum.satisfied_by(seen)):
+        raise WrongError(
+            "the checkpoint is stale",
+            got=f"{len(recent)} of {len(cosignatures)} cosignatures are of that time",
+            expected=f"enough witnesses in the last {int(limit.total_seconds())} s",
+            todo=_NO_WITNESSES if policy and not policy.quorum.witnesses else _AGAIN,
+        )
+
+
+def _check_author(opened: OpenedBundle, envelope: Envelope, heartbeat: Heartbeat) -> None:
+    """Require a heartbeat of this center, by a key that counts where its log ended."""
+    require_canonical(opened, HEARTBEAT, envelope)
+    signers = verify(envelope, opened.signers)
+    require_equal(
+        "the heartbeat is of another center", got=heartbeat.center, expected=opened.card.id
+    )
+    if opened.policy is not None:
+        for key in signers:
+            opened.policy.center_of_key(key.keyid, heartbeat.log.size)
+
+
+def _check_tree(opened: OpenedBundle, heartbeat: Heartbeat) -> None:
+    tree, checkpoint = heartbeat.log, opened.checkpoint.checkpoint
+    if tree.size > checkpoint.size:
+        raise WrongError(
+            "the checkpoint is stale",
+            got=f"{checkpoint.size} leaves",
+            expected=f"{tree.size} or more: the heartbeat of {show_time(heartbeat.beat_on)}",
+            todo="Export it again",
+        )
+    if tree.size == checkpoint.size:
+        require_equal(
+            "heartbeat and checkpoint have two roots for one size",
+            got=checkpoint.root.hex(),
+            expected=tree.root.hex,
+            todo="The center shows different logs to different people: keep the bundle as a proof",
+        )
+
+
+def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
+    """Require that the release's head in the heartbeat is a leaf here, where it is that old."""
+    leaves = {logged.leaf.sequence: logged for logged in opened.leaves.values()}
+    when, last = show_time(heartbeat.beat_on), max(leaves)
+    head = next((h for h in heartbeat.heads if h.release == opened.report.release), None)
+    if head is not None and head.sequence > last:
+        raise _not_newest(
+            opened,
+            f"the center has {head.sequence - last} later leaves about this release by {when}: "
+            "it verified the release again",
+        )
+    if head is not None and (logged := leaves.get(head.sequence)):
+        require_equal(
+            "the heartbeat names another leaf of this release",
+            got=Digest(leaf_hash(logged.data).hex()),
+            expected=value_of(head.newest),
+        )
+    if head is None or head.sequence < last:
+        raise _not_newest(opened, f"the heartbeat of {when} is older than the run")
+    return f"nothing newer in the heartbeat of {when}"
+
+
+def _not_newest(opened: OpenedBundle, what: str) -> EvidenceError:
+    """Return the error for a run that may not be the newest one.
+
+    It counts only where the reader asks for a maximum age.
+    """
+    if opened.trust.max_age is None:
+        return NotNeededError(what)
+    return UncheckedError(what, todo="Ask the center for a bundle of its newest run")
+
+
+def _witnesses(policy: Policy, center: str, cosignatures: Iterable[Cosignature]) -> set[str]:
+    """Return the policy's names for those who cosigned a center's log, itself left out."""
+    names = policy.witness_keys(center)
+    return {names[cosignature.key] for cosignature in cosignatures if cosignature.key in names}

@@ -1,0 +1,204 @@
+"""Checks of the findings: every artefact judged, each verdict in accord with its own digests."""
+
+from __future__ import annotations
+
+from builders.core.digest import Digest
+from builders.core.enums import Verdict
+from pipelines.bundle.check.opened import OpenedBundle
+from pipelines.bundle.check.result import UncheckedError, WrongError, require_equal
+from pipelines.evidence.statements import ComparisonStatement
+from pipelines.evidence.statements.comparison import Comparison, FileDigest, Ground
+from pipelines.evidence.statements.statement import value_of
+from pipelines.judge.finding import Finding, exit_code_of, worst_of
+
+
+def check_subjects(opened: OpenedBundle) -> str:
+    """Require of every comparison one subject: the published digest, or an undeclared output."""
+    for statement in opened.comparisons:
+        found = statement.predicate
+        about = found.shipped.published if found.shipped else None
+        about = about or (found.rebuilt.digest if found.rebuilt else None)
+        if [s.digest for s in statement.subject] != [about]:
+            raise WrongError(
+                f"the comparison of {_name(statement)} is about other bytes",
+                got=f"{len(statement.subject)} subjects, {statement.subject[0].digest.sha256}",
+                expected=f"one, {about.sha256 if about else 'with a digest'}",
+            )
+    return f"{len(opened.comparisons)} comparisons, each about one file"
+
+
+def check_complete(opened: OpenedBundle) -> str:
+    """Require a comparison for every artefact that the attempts name, and all to name the same."""
+    judged = {
+        (_name(b), b.predicate.shipped.published) for b in opened.comparisons if b.predicate.shipped
+    }
+    for statement in opened.attempts:
+        named = {(s.name, s.digest) for s in statement.subject}
+        if named != judged:
+            odd = min(name for name, _ in named ^ judged)
+            raise WrongError(
+                f"{odd} is not the same in the attempts and in the comparisons",
+                got=f"{len(judged)} compared",
+                expected=f"{len(named)} artefacts, each with its published digest",
+            )
+    return f"{len(judged)} artefacts, none left out"
+
+
+def check_artefacts(opened: OpenedBundle) -> str:
+    """Require the comparisons of the report, one by one, and no others."""
+    reported, signed = opened.report.artefacts, opened.comparisons
+    if len(reported) != len(signed):
+        raise WrongError(
+            "the report has other artefacts",
+            got=f"{len(reported)} in the report",
+            expected=f"{len(signed)} in the statements",
+        )
+    for finding, statement in zip(reported, signed, strict=True):
+        if _reported(finding) != _signed(statement):
+            raise WrongError(
+                f"the report says something else of {finding.name}",
+                got=finding.verdict,
+                expected=f"{statement.predicate.verdict}, and the same digests and causes",
+            )
+    return f"{len(reported)} artefacts, as the report has them"
+
+
+def _reported(finding: Finding) -> tuple[object, ...]:
+    shipped, rebuilt, explanation = finding.shipped, finding.rebuilt, finding.explanation
+    return (
+        *(finding.name, finding.verdict),
+        (shipped.published, shipped.sha256, shipped.size) if shipped else None,
+        (rebuilt.sha256, rebuilt.size) if rebuilt else None,
+        tuple(cause.name for cause in finding.causes),
+        finding.normalizers,
+        (explanation.status, explanation.json_diff, explanation.html_diff),
+    )
+
+
+def _signed(statement: ComparisonStatement) -> tuple[object, ...]:
+    found = statement.predicate
+    shipped, explanation = found.shipped, found.explanation
+    return (
+        *(_name(statement), found.verdict),
+        (shipped.published.sha256, *_file(shipped.served)) if shipped else None,
+        _file(found.rebuilt) if found.rebuilt else None,
+        found.causes,
+        tuple(normalizer.name for normalizer in found.normalizers),
+        (explanation.status, value_of(explanation.json_diff), value_of(explanation.html_diff)),
+    )
+
+
+def _file(file: FileDigest | None) -> tuple[Digest | None, int | None]:
+    return (value_of(file.digest), file.size) if file else (None, None)
+
+
+def check_built(opened: OpenedBundle) -> str:
+    """Require provenance of a build, about the rebuilt bytes of the artefacts and no others."""
+    rebuilt = {
+        _name(b): b.predicate.rebuilt.digest
+        for b in opened.comparisons
+        if opened.built and b.predicate.shipped and b.predicate.rebuilt
+    }
+    found = {s.name: s.digest for s in opened.provenance.subject} if opened.provenance else {}
+    if found != rebuilt:
+        odd = min(found.keys() ^ rebuilt.keys() or rebuilt)
+        raise WrongError(
+            f"the provenance is not of what was compared: {odd}",
+            got=f"{len(found)} rebuilt files",
+            expected=f"{len(rebuilt)}, with the digests that were compared",
+        )
+    return f"provenance of {len(found)} rebuilt files"
+
+
+def check_provenance(opened: OpenedBundle) -> str:
+    """Require that every comparison of rebuilt bytes names the provenance in the bundle."""
+    digest = opened.provenance.digest() if opened.provenance else None
+    for statement in opened.comparisons:
+        found = statement.predicate
+        named = found.provenance.sha256 if found.provenance else None
+        require_equal(
+            f"the comparison of {_name(statement)} names another provenance",
+            got=named or "none",
+            expected=(digest if found.rebuilt else None) or "none",
+        )
+    return f"sha256 {digest}" if digest else "nothing was built, so there is none"
+
+
+def check_inputs(opened: OpenedBundle) -> str:
+    """Require that nothing passes whose shipped bytes went into the build."""
+    if opened.provenance is None:
+        return "nothing was built"
+    definition = opened.provenance.predicate.build_definition
+    inputs = {r.digest.sha256: r.name for r in definition.resolved_dependencies}
+    for statement in opened.comparisons:
+        found = statement.predicate
+        published = found.shipped.published.sha256 if found.shipped else None
+        if published in inputs and published and exit_code_of([found.verdict]) == 0:
+            raise WrongError(
+                f"{_name(statement)} was copied, not rebuilt",
+                got=f"{found.verdict}, with the shipped file as the input {inputs[published]}",
+                expected="NOT_CHECKED (copied-input)",
+            )
+    return f"{len(inputs)} inputs, none of them a file that is judged"
+
+
+def check_verdicts(opened: OpenedBundle) -> str:
+    """Require the verdict, and the ground for it, that follow from the digests beside it."""
+    for statement in opened.comparisons:
+        found, name = statement.predicate, _name(statement)
+        if found.verdict is Verdict.IDENTICAL_SIGNED or found.signature:
+            raise UncheckedError(
+                f"the signature of {name} was grafted, which this version does not check",
+                got=found.verdict,
+            )
+        allowed = _allowed(found, built=opened.built)
+        if (found.verdict, found.ground) not in allowed:
+            shown = " or ".join(f"{verdict} ({ground})" for verdict, ground in allowed)
+            raise WrongError(
+                f"the verdict on {name} does not follow from its digests",
+                got=f"{found.verdict} ({found.ground})",
+                expected=shown or "NOT_CHECKED, as nothing was built",
+            )
+    return "every verdict follows from the digests beside it"
+
+
+def _allowed(found: Comparison, *, built: bool) -> list[tuple[Verdict, Ground]]:
+    """Return the verdicts that a comparison may have, each with its ground."""
+    if found.verdict is not Verdict.NOT_CHECKED:
+        return [_judged(found)] if built else []
+    if not built:
+        grounds = [Ground.NO_REBUILD]
+    else:
+        grounds = [Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED]
+        if found.shipped and found.shipped.served is None:
+            grounds.append(Ground.SHIPPED_UNREACHABLE)
+    return [(Verdict.NOT_CHECKED, ground) for ground in grounds]
+
+
+def _judged(found: Comparison) -> tuple[Verdict, Ground]:  # noqa: PLR0911  # one for each verdict
+    """Return the verdict of the judge on these digests, and the ground for it."""
+    if found.shipped is None:
+        return Verdict.UNEXPECTED, Ground.UNDECLARED_OUTPUT
+    served = found.shipped.served
+    if served and served.digest != found.shipped.published:
+        return Verdict.SHIPPED_MISMATCH, Ground.NOT_THE_PUBLISHED_FILE
+    if found.rebuilt is None:
+        return Verdict.MISSING, Ground.NOT_REBUILT
+    if served is None:
+        return Verdict.NOT_CHECKED, Ground.SHIPPED_UNREACHABLE
+    if found.rebuilt == served:
+        return Verdict.IDENTICAL, Ground.SAME_DIGEST
+    if found.normalizers:
+        return Verdict.EQUIVALENT, Ground.NORMALIZED
+    return Verdict.DIFFERENT, Ground.BYTES_DIFFER
+
+
+def check_release_verdict(opened: OpenedBundle) -> str:
+    """Require the worst verdict as that of the release."""
+    expected = worst_of(b.predicate.verdict for b in opened.comparisons)
+    require_equal("another verdict on the release", got=opened.report.verdict, expected=expected)
+    return f"{expected}"
+
+
+def _name(statement: ComparisonStatement) -> str:
+    return statement.subject[0].name
