@@ -1,4 +1,5 @@
-"""Evidence stores behind one interface: a directory, and S3 with a local outbox.
+"""Stores of evidence, inputs and logs: a directory, or S3 with a local outbox in front of it.
 
-Imports `builders.core` alone; boto3 is imported nowhere else.
+Imports `builders.core` and the byte store interface of `builders.inputs`. Nothing else imports
+boto3.
 """

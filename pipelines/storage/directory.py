@@ -1,9 +1,8 @@
-"""The store in a directory: the embedded default, on any local file system with hard links.
+"""The store in a directory: the default, on any local file system with hard links.
 
-An object appears under its name complete and durable, or not at all, and is never replaced; the
-one that is (`keys.is_mutable`) changes from one whole content to the next.
-Layout: `format`, `public/`, `private/` (mode 0700), and `tmp/` for what is being written. Reading
-creates nothing; the layout is made with the first write.
+An object appears complete and durable, or not at all, and is never replaced; the one that is
+(`names.is_mutable`) is replaced atomically. Layout: `format`, `public/`, `private/` (mode 0700),
+and `tmp/` for files being written. Reading creates nothing; the first write makes the layout.
 """
 
 from __future__ import annotations
@@ -19,22 +18,28 @@ from typing import BinaryIO
 
 from builders.core.digest import Digest, chunks
 from builders.core.errors import StoreError
-from pipelines.storage import names as keys
-from pipelines.storage.folders import open_file, opened_folder, walk
+from pipelines.storage import names
+from pipelines.storage.folders import (
+    SpoolFile,
+    open_file,
+    opened_folder,
+    spooled,
+    sweep,
+    walk,
+)
 from pipelines.storage.names import Visibility
-from pipelines.storage.spool import SpoolFile, spooled, sweep
 from pipelines.storage.store import (
     Version,
     check_content,
-    check_limit,
+    check_equal,
     check_size,
-    conflict,
     not_found,
     opened_source,
+    read_whole,
 )
 
 FORMAT = b"samebits-store/v1\n"
-_EMPTY = frozenset({"tmp", "lost+found"})  # what may stand in a folder that becomes a store
+_EMPTY = frozenset({"tmp", "lost+found"})  # allowed in a folder that becomes a store
 _TODO = {
     errno.ENOSPC: "Free some space there and run again; nothing half-written was left",
     errno.EDQUOT: "Raise the quota or free some space; nothing half-written was left",
@@ -42,17 +47,17 @@ _TODO = {
     errno.EPERM: "Give this user permission there, on a file system that has hard links",
     errno.EROFS: "Mount it writable, or choose another store",
     errno.EXDEV: "Keep tmp, public and private of one store on one file system",
-    errno.ENOTDIR: "Something else stands where the store needs its own: move it away",
-    errno.EEXIST: "Something else stands where the store needs its own: move it away",
-    errno.ELOOP: "Symbolic links in a store are not followed: put the real thing there",
+    errno.ENOTDIR: "Another file or folder is where the store needs its own: move it away",
+    errno.EEXIST: "Another file or folder is where the store needs its own: move it away",
+    errno.ELOOP: "Symbolic links in a store are not followed: replace it by what it points to",
 }
 
 
 class DirectoryStore:
-    """A `Store` below one folder; safe for threads and processes side by side."""
+    """A `Store` below one folder, for several threads and processes."""
 
     def __init__(self, root: Path) -> None:
-        """Use the store below `root`; nothing is read or made yet."""
+        """Use the store below `root`; nothing is read or written yet."""
         self.root = root
         self._known = False
         self._ready = False
@@ -75,11 +80,7 @@ class DirectoryStore:
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object whole; raises `NotFoundError`, `TooLargeError`, `DamagedError`."""
         with self.open(key) as stream, self._explained(f"cannot read {key}"):
-            data = stream.read(limit + 1)
-        check_limit(key, len(data), limit)
-        if keys.content_digest(key):
-            check_content(key, Digest.of(data))
-        return data
+            return read_whole(key, stream, limit)
 
     def versions(self, key: str) -> tuple[Version, ...]:
         """Return the one version of an object; empty when there is none."""
@@ -90,40 +91,38 @@ class DirectoryStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix`, in order of their bytes."""
-        return self._walk(keys.check_prefix(prefix))
+        return self._walk(names.check_prefix(prefix))
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under a name that its content determines; an existing one is left alone."""
-        keys.check_immutable(key)
+        names.check_immutable(key)
         with opened_source(path) as stream:
             if found := self._stat(key):
                 check_size(key, found.st_size, os.fstat(stream.fileno()).st_size)
                 return
-            self._take_in(chunks(stream), lambda _: key)
+            self._add(chunks(stream), lambda _: key)
 
     def put_cas(self, visibility: Visibility, content: Path | bytes) -> Digest:
         """Store `content`, hashed while it is copied, and return its digest."""
         if isinstance(content, Path):
             with opened_source(content) as stream:
-                return self._take_in(chunks(stream), lambda digest: keys.cas(visibility, digest))
-        return self._take_in(iter([content]), lambda digest: keys.cas(visibility, digest))
+                return self._add(chunks(stream), lambda digest: names.cas(visibility, digest))
+        return self._add(iter([content]), lambda digest: names.cas(visibility, digest))
 
     def put_record(self, key: str, data: bytes) -> None:
-        """Create a named record; raises `StoreConflictError` when other bytes stand there."""
-        keys.check_immutable(key)
-        if self.has(key):
-            self._check_equal(key, data)
-            return
-        with self._explained(f"cannot write {key}"), self._spooled() as file:
-            file.write(data)
-            file.seal()
-            created = self._publish(file, key)
-        if not created:
-            self._check_equal(key, data)
+        """Create a named record; raises `StoreConflictError` when it has other bytes."""
+        names.check_immutable(key)
+        if not self.has(key):
+            with self._explained(f"cannot write {key}"), self._spooled() as file:
+                file.write(data)
+                file.seal()
+                if self._publish(file, key):
+                    return
+        self._check_equal(key, data)
 
     def put_latest(self, key: str, data: bytes) -> None:
         """Write the object that is replaced, in one step; raises `UsageError` for other names."""
-        folder, name = _place(keys.check_mutable(key))
+        folder, name = _place(names.check_mutable(key))
         with self._explained(f"cannot write {key}"), self._spooled() as file:
             file.write(data)
             file.seal()
@@ -132,10 +131,10 @@ class DirectoryStore:
 
     def get_latest(self, key: str, limit: int) -> bytes:
         """Return what was written last; raises `NotFoundError`, `TooLargeError`."""
-        return self.get(keys.check_mutable(key), limit)
+        return self.get(names.check_mutable(key), limit)
 
     def remove(self, key: str) -> None:
-        """Take an object away, if it is there: for folders that are a passage, as an outbox is."""
+        """Remove an object if it exists; only an outbox does this."""
         folder, name = _place(key)
         with (
             self._explained(f"cannot remove {key}"),
@@ -154,7 +153,7 @@ class DirectoryStore:
             except FileNotFoundError:
                 return 0
 
-    def _take_in(self, pieces: Iterator[bytes], name: Callable[[Digest], str]) -> Digest:
+    def _add(self, pieces: Iterator[bytes], name: Callable[[Digest], str]) -> Digest:
         hasher, size = hashlib.sha256(), 0
         with self._explained("cannot write an object"), self._spooled() as file:
             for piece in pieces:
@@ -167,7 +166,7 @@ class DirectoryStore:
             file.seal()
             created = self._publish(file, key)
         if not created:
-            check_size(key, self._taken(key).st_size, size)
+            check_size(key, self._existing(key).st_size, size)
         return digest
 
     def _publish(self, file: SpoolFile, key: str) -> bool:
@@ -176,7 +175,7 @@ class DirectoryStore:
         with opened_folder(self.root, folder, create=mode) as fd:
             return file.publish(name, fd)
 
-    def _taken(self, key: str) -> os.stat_result:
+    def _existing(self, key: str) -> os.stat_result:
         found = self._stat(key)
         if found is None:
             raise StoreError(
@@ -188,11 +187,9 @@ class DirectoryStore:
         return found
 
     def _check_equal(self, key: str, data: bytes) -> None:
-        self._taken(key)
+        self._existing(key)
         with self.open(key) as stream, self._explained(f"cannot read {key}"):
-            there = stream.read(len(data) + 1)
-        if there != data:
-            raise conflict(key, got=f"sha256 {Digest.of(there)}", expected=Digest.of(data).hex)
+            check_equal(key, stream, data)
 
     def _stat(self, key: str) -> os.stat_result | None:
         folder, name = _place(key)
@@ -236,7 +233,7 @@ class DirectoryStore:
             file.publish("format", root)
 
     def _check_format(self) -> bool:
-        """Refuse what is no store of ours; False when nothing is there yet."""
+        """Return whether the store exists; raises `StoreError` for any other folder."""
         if not self._known:
             self._known = self._has_format()
             if not self._known:
@@ -263,7 +260,7 @@ class DirectoryStore:
             others = {path.name for path in self.root.iterdir()} - _EMPTY
         except FileNotFoundError:
             return
-        # `format` comes before everything else, so that a store in the making passes here.
+        # `format` is written first: a store that another process is making passes here.
         if others and not self._has_format():
             raise StoreError(
                 f"{self.root} is not a store",
@@ -286,5 +283,5 @@ class DirectoryStore:
 
 
 def _place(key: str) -> tuple[list[str], str]:
-    *folder, name = keys.check_key(key).split("/")
+    *folder, name = names.check_key(key).split("/")
     return folder, name

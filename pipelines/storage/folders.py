@@ -1,17 +1,25 @@
-"""Folders reached one segment at a time, by descriptor, so that no symbolic link is followed."""
+"""Folders opened one segment at a time, by descriptor, and files written whole or not at all.
+
+No symbolic link is followed. A file is written in a spool folder and linked to its name only when
+it is complete. Its writer locks it, so that `sweep` can tell the files of dead processes.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.errors import UsageError
 from pipelines.storage.names import MAX_SEGMENT, decode
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -20,7 +28,7 @@ def opened_folder(
 ) -> Iterator[int]:
     """Open the folder `segments` below `root` and yield its descriptor.
 
-    With `create`, missing folders below `root` are made with that mode, durably. Only `root`
+    With `create`, missing folders below `root` are made durably, with that mode. Only `root`
     itself may be a symbolic link. Raises OSError.
     """
     fd = os.open(root, _FOLDER)
@@ -39,8 +47,7 @@ def opened_folder(
 def open_file(name: str, folder: int) -> int:
     """Open the regular file `name` for reading and return its descriptor.
 
-    Raises FileNotFoundError when nothing, or a folder, has that name; OSError for a symbolic link
-    and other trouble.
+    Raises FileNotFoundError for anything but a regular file, and OSError for a symbolic link.
     """
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -52,8 +59,8 @@ def open_file(name: str, folder: int) -> int:
 def walk(folder: int) -> Iterator[str]:
     """Yield the relative names of all regular files below `folder`, in order of their bytes.
 
-    Only one folder a level is held in memory. What no key can name (links, devices, names with
-    other characters) is passed over. Raises OSError.
+    Only one folder a level is held in memory. Links, devices and names that no key can have are
+    skipped. Raises OSError.
     """
     with os.scandir(folder) as entries:
         names = sorted(
@@ -75,6 +82,81 @@ def walk(folder: int) -> Iterator[str]:
                 os.close(child)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpoolFile:
+    """A file being written."""
+
+    name: str
+    fd: int
+    folder: int
+    """Descriptor of the spool folder."""
+
+    def write(self, piece: bytes) -> None:
+        """Append `piece`, all of it."""
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(self.fd, view) :]
+
+    def seal(self) -> None:
+        """Make the content durable and read-only."""
+        os.fchmod(self.fd, 0o444)
+        os.fsync(self.fd)
+
+    def publish(self, name: str, folder: int) -> bool:
+        """Link the file to its final name, durably; False when the name exists, which is kept."""
+        try:
+            os.link(
+                self.name,
+                name,
+                src_dir_fd=self.folder,
+                dst_dir_fd=folder,
+                follow_symlinks=False,
+            )
+        except FileExistsError:
+            return False
+        finally:
+            os.fsync(folder)  # the link of a racing writer must be durable too
+        return True
+
+    def replace(self, name: str, folder: int) -> None:
+        """Rename the file to its final name, durably; an existing file is replaced."""
+        os.replace(self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder)
+        os.fsync(folder)
+
+
+@contextmanager
+def spooled(folder: int) -> Iterator[SpoolFile]:
+    """Yield a new empty file; its name in the spool folder is removed afterwards."""
+    name, fd = _create(folder)
+    try:
+        yield SpoolFile(name=name, fd=fd, folder=folder)
+    finally:
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(fd)
+
+
+def sweep(folder: int) -> int:
+    """Remove the files whose writers are dead; returns how many."""
+    removed = 0
+    for name in os.listdir(folder):
+        try:
+            fd = open_file(name, folder)
+        except OSError:
+            continue  # completed meanwhile, or not a spool file
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(name, dir_fd=folder)
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        finally:
+            os.close(fd)
+        removed += 1
+    return removed
+
+
 def _make(segment: str, mode: int, folder: int) -> None:
     try:
         os.mkdir(segment, mode, dir_fd=folder)
@@ -88,3 +170,21 @@ def _is_segment(name: str) -> bool:
         return len(name) <= MAX_SEGMENT and bool(decode(name))
     except UsageError:
         return False
+
+
+def _create(folder: int) -> tuple[str, int]:
+    while True:
+        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        fd = os.open(name, _CREATE, 0o600, dir_fd=folder)
+        # A sweep may remove the file before it is locked: then make another.
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            continue
+        except BaseException:
+            os.close(fd)
+            raise
+        if os.fstat(fd).st_nlink:
+            return name, fd
+        os.close(fd)

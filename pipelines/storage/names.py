@@ -1,7 +1,7 @@
-"""Names of objects in a store: visibility first, then one percent-encoded segment each.
+"""Keys, the names of objects in a store: the visibility, then percent-encoded segments.
 
-A key that passes `check_key` is ASCII, canonical (one name has one spelling), fits file systems
-and S3 alike, and can be used as a relative path without leaving the folder it is used in.
+A key that passes `check_key` is ASCII, canonical (each name has one spelling), valid for file
+systems and S3, and safe as a relative path: it cannot leave the folder it is used in.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from builders.core.digest import Digest
 from builders.core.errors import UsageError
 
 MAX_SEGMENT = 255
-"""Bytes of one segment: what Linux file systems take as a file name."""
+"""Bytes of one segment: the limit of Linux file systems for a file name."""
 MAX_KEY = 900
-"""Bytes of a whole key: S3 takes 1024, a prefix in front of it included."""
+"""Bytes of a whole key: the limit of S3 is 1024, including a prefix."""
 REPORT = "report.json"
 _LOG = "public/log/"
 _MUTABLE = frozenset({f"{_LOG}checkpoint"})
@@ -115,12 +115,12 @@ def content_digest(key: str) -> Digest | None:
 
 
 def is_mutable(key: str) -> bool:
-    """Say whether an object is replaced: the newest checkpoint of the log, and nothing else."""
+    """Say whether an object is replaced: only the newest checkpoint of the log is."""
     return key in _MUTABLE
 
 
 def is_log(key: str) -> bool:
-    """Say whether an object is part of the log: what a log says is said at once, or not at all."""
+    """Say whether an object is part of the log; such objects are never queued."""
     return key.startswith(_LOG)
 
 
@@ -139,7 +139,7 @@ def check_immutable(key: str) -> str:
     """Return `key` when it names an object that is written once; raises `UsageError`."""
     if is_mutable(check_key(key)):
         raise UsageError(
-            "an object that is replaced is no record",
+            "an object that is replaced cannot be a record",
             got=repr(key),
             expected="a name that is written once",
         )
@@ -147,7 +147,7 @@ def check_immutable(key: str) -> str:
 
 
 def private_twin(key: str) -> str:
-    """Return the name under which the whole of something is kept whose public part is `key`."""
+    """Return the key of the complete private record whose public part is `key`."""
     return check_key(f"{Visibility.PRIVATE}/{key.removeprefix('public/')}")
 
 

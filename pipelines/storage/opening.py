@@ -1,6 +1,6 @@
-"""From the words in a center's file, or on the command line, to an open store.
+"""Open a store by its address, as a center's file or the command line gives it.
 
-boto3 is imported only for a store that is in S3.
+boto3 is imported only for a store in S3.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ StoreAddress = Path | S3Settings
 
 
 class CenterStore(Store, Protocol):
-    """A store that cleans up after its dead writers."""
+    """A store that can remove what dead writers left."""
 
     def sweep(self) -> int:
         """Remove what dead writers left behind; returns how many objects that were."""
@@ -29,7 +29,7 @@ class CenterStore(Store, Protocol):
 def store_address(text: str, base: Path | None = None) -> StoreAddress:
     """Read `s3://bucket/prefix`, or the path of a folder, relative to `base`.
 
-    Raises `UsageError` for what looks like S3 and is not.
+    Raises `UsageError` for an invalid `s3://` address.
     """
     if text.lower().startswith(SCHEME):
         return S3Settings.parse(text)
@@ -37,7 +37,7 @@ def store_address(text: str, base: Path | None = None) -> StoreAddress:
 
 
 def open_store(address: StoreAddress | str) -> DirectoryStore | S3Store:
-    """Open the store at `address`, without a folder in front of it; nothing is sent yet."""
+    """Open the store at `address`, without an outbox; nothing is sent yet."""
     if isinstance(address, str):
         address = store_address(address)
     if isinstance(address, Path):
@@ -48,7 +48,7 @@ def open_store(address: StoreAddress | str) -> DirectoryStore | S3Store:
 
 
 def open_center_store(address: StoreAddress, outbox: Path) -> DirectoryStore | OutboxStore:
-    """Open a center's store; what goes to S3 waits in the folder `outbox` until it is there."""
+    """Open a center's store; objects for S3 are kept in the folder `outbox` until they are sent."""
     if isinstance(address, Path):
         return DirectoryStore(address)
     return OutboxStore(outbox, open_store(address))

@@ -1,10 +1,10 @@
-"""Evidence on its way: into a durable local folder first, from there to the center's store.
+"""A store with a durable local outbox in front of a remote store.
 
-What is put is safe on this disk before the remote store is asked; it leaves the folder only when
-the remote store has given the same bytes back. A remote store that does not answer stops nothing:
-what waits goes with the next write, or the next `flush`. Readers see both.
+An object is written to a local folder first. It is removed there only when the remote store has
+returned the same bytes. When the remote store does not answer, the object stays in the folder until
+`flush` sends it. Readers see both stores.
 
-What is part of the log does not wait: it is written to the remote store, or refused.
+Objects of the log are not queued: they are written to the remote store, or refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeVar
 
 from builders.core.digest import Digest, digest_file, digest_stream
 from builders.core.errors import NotFoundError, StoreConflictError, StoreError
-from pipelines.storage import names as keys
+from pipelines.storage import names
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
 from pipelines.storage.store import (
@@ -35,22 +35,22 @@ Result = TypeVar("Result")
 
 _TRIES = 15
 PAUSE = 10.0
-"""Seconds for which a store that did not answer is not asked again, but by a flush."""
-_ANSWERS = (NotFoundError, StoreConflictError, TooLargeError, DamagedError, UnfitStoreError)
+"""Seconds for which only `flush` asks a remote store that did not answer."""
+_ANSWERED = (NotFoundError, StoreConflictError, TooLargeError, DamagedError, UnfitStoreError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flushed:
-    """What became of the objects that waited."""
+    """The result of sending the objects of an outbox."""
 
     sent: int
     waiting: int
     """Objects that are still in the outbox."""
     errors: tuple[StoreError, ...] = ()
-    """Why: the line is down, or a name is taken by other bytes."""
+    """Why: no connection, or an object that exists with other bytes."""
 
     def note(self) -> str | None:
-        """Return one line for people, or None when nothing waits."""
+        """Return a message of one line, or None when nothing waits."""
         if not self.waiting:
             return None
         why = f": {self.errors[0]}" if self.errors else ""
@@ -58,94 +58,94 @@ class Flushed:
 
 
 class OutboxStore:
-    """A `Store` that is `remote`, with a folder in front of it; for threads and processes."""
+    """A `Store`: `remote` with an outbox in front of it, for several threads and processes."""
 
     def __init__(
         self, folder: Path, remote: Store, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Let what goes to `remote` wait in `folder`; nothing is read or made yet."""
+        """Use the outbox in `folder`; nothing is read or written yet."""
         self.remote = remote
         self._local = DirectoryStore(folder)
         self._clock = clock
-        self._silence: tuple[float, StoreError] | None = None
+        self._last_failure: tuple[float, StoreError] | None = None
 
     def has(self, key: str) -> bool:
-        """Say whether an object of that name waits or is stored."""
-        return self._local.has(key) or self._ask(lambda: self.remote.has(key))
+        """Say whether an object of that name exists, here or in the remote store."""
+        return self._local.has(key) or self._call(lambda: self.remote.has(key))
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading; raises `NotFoundError`."""
         with suppress(NotFoundError):
             return self._local.open(key)
-        return self._ask(lambda: self.remote.open(key))
+        return self._call(lambda: self.remote.open(key))
 
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object whole; raises `NotFoundError`, `TooLargeError`, `DamagedError`."""
         with suppress(NotFoundError):
             return self._local.get(key, limit)
-        return self._ask(lambda: self.remote.get(key, limit))
+        return self._call(lambda: self.remote.get(key, limit))
 
     def versions(self, key: str) -> tuple[Version, ...]:
-        """Return the versions that are stored, else the one that waits."""
+        """Return the versions in the remote store, else the one that waits."""
         local = self._local.versions(key)
         try:
-            return self._ask(lambda: self.remote.versions(key)) or local
+            return self._call(lambda: self.remote.versions(key)) or local
         except StoreError:
             if local:
                 return local
             raise
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below `prefix`, waiting or stored, each once and in order."""
+        """Yield the names below `prefix` in both stores, each once and in order."""
         return merged(self._local.list(prefix), self.remote.list(prefix))
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under a name that its content determines; an existing one is left alone."""
-        if self._stored(lambda: self.remote.has(key)):
+        if self._remote_has(lambda: self.remote.has(key)):
             self.remote.put_file(key, path)  # compares sizes, and sends nothing
             return
-        self._keep(lambda: self._local.put_file(key, path))
+        self._put_local(lambda: self._local.put_file(key, path))
         self._try_to_send(key)
 
     def put_cas(self, visibility: Visibility, content: Path | bytes) -> Digest:
         """Store `content` under its digest, and return that."""
-        digest = self._keep(lambda: self._local.put_cas(visibility, content))
-        self._try_to_send(keys.cas(visibility, digest))
+        digest = self._put_local(lambda: self._local.put_cas(visibility, content))
+        self._try_to_send(names.cas(visibility, digest))
         return digest
 
     def put_record(self, key: str, data: bytes) -> None:
         """Create a named record; raises `StoreConflictError` when other bytes are known there.
 
-        While the remote store is away a conflict with its record is found by a later `flush`; but
-        a record of the log is refused then.
+        When the remote store does not answer, a record of the log is refused; for another record
+        a conflict is found by a later `flush`.
         """
-        if keys.is_log(key):
-            self._ask(lambda: self.remote.put_record(key, data))
+        if names.is_log(key):
+            self._call(lambda: self.remote.put_record(key, data))
             return
         try:
-            self._keep(lambda: self._local.put_record(key, data))
+            self._put_local(lambda: self._local.put_record(key, data))
         except StoreConflictError:
-            # What waits under that name may be about to lose against an equal of ours.
-            if not self._stored(lambda: self.remote.get(key, len(data)) == data):
+            # The waiting record may be in conflict with the remote one, which may equal `data`.
+            if not self._remote_has(lambda: self.remote.get(key, len(data)) == data):
                 raise
             return
         self._try_to_send(key)
 
     def put_latest(self, key: str, data: bytes) -> None:
-        """Write the object that is replaced; raises `StoreError` while the remote store is away."""
-        self._ask(lambda: self.remote.put_latest(key, data))
+        """Write the object that is replaced; raises `StoreError`: it is never queued."""
+        self._call(lambda: self.remote.put_latest(key, data))
 
     def get_latest(self, key: str, limit: int) -> bytes:
-        """Return what was written last; raises `StoreError` while the remote store is away."""
-        return self._ask(lambda: self.remote.get_latest(key, limit))
+        """Return what was written last; raises `StoreError` without an answer."""
+        return self._call(lambda: self.remote.get_latest(key, limit))
 
     def waiting(self) -> int:
         """Return how many objects wait."""
         return sum(1 for _ in self._waiting())
 
     def flush(self) -> Flushed:
-        """Send whatever waits; a name that is taken by other bytes stays, and is reported."""
-        self._silence = None
+        """Send all objects; one that exists with other bytes is kept and reported."""
+        self._last_failure = None
         sent, errors = 0, list[StoreError]()
         for key in self._waiting():
             try:
@@ -164,8 +164,8 @@ class OutboxStore:
         remote = getattr(self.remote, "sweep", lambda: 0)()
         return self._local.sweep() + int(remote)
 
-    def _keep(self, put: Callable[[], Result]) -> Result:
-        """Put into the folder, where others may be taking the same name away meanwhile."""
+    def _put_local(self, put: Callable[[], Result]) -> Result:
+        """Write to the folder; another process may remove the same object after sending it."""
         for _ in range(_TRIES):
             try:
                 return put()
@@ -176,20 +176,20 @@ class OutboxStore:
         return put()
 
     def _waiting(self) -> Iterator[str]:
-        """Yield the names that wait, content before the records that speak of it."""
+        """Yield the names that wait, content before the records that refer to it."""
         for records in (False, True):
             for visibility in Visibility:
                 for key in self._local.list(f"{visibility}/"):
-                    if records is (keys.content_digest(key) is None):
+                    if records is (names.content_digest(key) is None):
                         yield key
 
     def _try_to_send(self, key: str) -> None:
-        """Send one object now if the store answers; else it waits.
+        """Send one object now if the remote store answers; else it waits.
 
         Raises `StoreConflictError` (then it does not wait) and `UnfitStoreError` (then it does).
         """
         try:
-            self._ask(lambda: self._send(key))
+            self._call(lambda: self._send(key))
         except StoreConflictError:
             self._local.remove(key)
             raise
@@ -199,11 +199,11 @@ class OutboxStore:
             return
 
     def _send(self, key: str) -> None:
-        """Bring one object over, and let go of it when the remote store gives it back."""
+        """Send one object, and remove it here when the remote store returns the same bytes."""
         path = self._local.root / key
         try:
             digest = digest_file(path)
-            if keys.content_digest(key):
+            if names.content_digest(key):
                 self.remote.put_file(key, path)
             else:
                 self.remote.put_record(key, path.read_bytes())
@@ -219,24 +219,24 @@ class OutboxStore:
             raise conflict(key, got=f"sha256 {got}", expected=digest.hex)
         self._local.remove(key)
 
-    def _ask(self, question: Callable[[], Result]) -> Result:
-        """Ask the remote store, and leave it in peace for a while when it does not answer."""
-        if self._silence is not None and self._clock() < self._silence[0] + PAUSE:
-            raise self._silence[1]
+    def _call(self, request: Callable[[], Result]) -> Result:
+        """Call the remote store; raise its last error for `PAUSE` seconds if it did not answer."""
+        if self._last_failure is not None and self._clock() < self._last_failure[0] + PAUSE:
+            raise self._last_failure[1]
         try:
-            answer = question()
-        except _ANSWERS:
+            answer = request()
+        except _ANSWERED:
             raise
         except StoreError as error:
-            self._silence = (self._clock(), error)
+            self._last_failure = (self._clock(), error)
             raise
-        self._silence = None
+        self._last_failure = None
         return answer
 
-    def _stored(self, question: Callable[[], bool]) -> bool:
-        """Ask the remote store whether it has something; False when it does not answer."""
+    def _remote_has(self, request: Callable[[], bool]) -> bool:
+        """Ask the remote store whether an object exists; False when it does not answer."""
         try:
-            return self._ask(question)
+            return self._call(request)
         except UnfitStoreError:
             raise
         except StoreError:

@@ -1,8 +1,8 @@
-"""The store in S3: the same promises as the directory store, on any server that keeps them.
+"""The store in S3: the guarantees of the directory store, on any server that provides them.
 
-Named records are single conditional PUTs; an answer that the name is taken is followed by reading
-back. Large content-addressed objects go up in parts, after a look whether they are there. Before
-the first write the server is tried out, and refused when it lacks what the center requires.
+Named records are single conditional PUTs; a record that exists is read and compared. Large
+content-addressed objects are uploaded in parts unless they exist. Before the first write the
+server is probed, and refused when it lacks what the center requires.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from builders.core.digest import Digest, digest_stream
 from builders.core.errors import NotFoundError
-from pipelines.storage import names as keys
+from pipelines.storage import names
 from pipelines.storage.names import Visibility
 from pipelines.storage.s3bucket import Bucket
 from pipelines.storage.s3client import connect
@@ -26,10 +26,10 @@ from pipelines.storage.s3upload import PART, sweep, upload
 from pipelines.storage.store import (
     Version,
     check_content,
-    check_limit,
+    check_equal,
     check_size,
-    conflict,
     opened_source,
+    read_whole,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class S3Store:
-    """A `Store` in one or two buckets; safe for threads and processes side by side."""
+    """A `Store` in one or two buckets, for several threads and processes."""
 
     def __init__(
         self, settings: S3Settings, *, client: Callable[[S3Place], S3Client] = connect
@@ -49,7 +49,7 @@ class S3Store:
         self._lock = Lock()
 
     def capabilities(self) -> S3Capabilities:
-        """Try the server out, once; raises `UnfitStoreError` when it lacks what is required."""
+        """Probe the server, once; raises `UnfitStoreError` when it lacks what is required."""
         with self._lock:
             if self._capabilities is None:
                 self._capabilities = probe(self._buckets, self.settings.require)
@@ -57,7 +57,7 @@ class S3Store:
 
     def has(self, key: str) -> bool:
         """Say whether an object of that name exists."""
-        return self._bucket(keys.check_key(key)).find(key) is not None
+        return self._bucket(names.check_key(key)).find(key) is not None
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading; a content-addressed one is checked while it is read.
@@ -65,29 +65,24 @@ class S3Store:
         The read that reaches the end raises `DamagedError` when the digest is not the promised
         one. Raises `NotFoundError`.
         """
-        return self._bucket(keys.check_key(key)).open(key)[0]
+        return self._bucket(names.check_key(key)).open(key)
 
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object whole; raises `NotFoundError`, `TooLargeError`, `DamagedError`."""
-        stream, size = self._bucket(keys.check_key(key)).open(key)
-        with stream:
-            check_limit(key, size, limit)
-            data = stream.read()
-        if keys.content_digest(key):
-            check_content(key, Digest.of(data))
-        return data
+        with self.open(key) as stream:
+            return read_whole(key, stream, limit)
 
     def versions(self, key: str) -> tuple[Version, ...]:
         """Return all versions of an object, oldest first; delete markers do not count."""
-        return self._bucket(keys.check_key(key)).versions(key)
+        return self._bucket(names.check_key(key)).versions(key)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix`, in order; memory holds one page of them."""
-        return self._bucket(keys.check_prefix(prefix)).list(prefix)
+        return self._bucket(names.check_prefix(prefix)).list(prefix)
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under a name that its content determines; an existing one is left alone."""
-        keys.check_immutable(key)
+        names.check_immutable(key)
         with opened_source(path) as stream:
             self._put_stream(key, stream)
 
@@ -95,33 +90,31 @@ class S3Store:
         """Store `content` under its digest, and return that; a file is read twice."""
         if isinstance(content, bytes):
             digest = Digest.of(content)
-            self._put_bytes(keys.cas(visibility, digest), content)
+            self._put_bytes(names.cas(visibility, digest), content)
             return digest
         with opened_source(content) as stream:
             digest = digest_stream(stream)
             stream.seek(0)
-            self._put_stream(keys.cas(visibility, digest), stream)
+            self._put_stream(names.cas(visibility, digest), stream)
         return digest
 
     def put_record(self, key: str, data: bytes) -> None:
-        """Create a named record; raises `StoreConflictError` when other bytes stand there."""
-        bucket = self._writable(keys.check_immutable(key))
+        """Create a named record; raises `StoreConflictError` when it has other bytes."""
+        bucket = self._writable(names.check_immutable(key))
         if not bucket.create(key, data):
-            with bucket.open(key)[0] as stream:
-                there = stream.read(len(data) + 1)
-            if there != data:
-                raise conflict(key, got=f"sha256 {Digest.of(there)}", expected=Digest.of(data).hex)
+            with bucket.open(key) as stream:
+                check_equal(key, stream, data)
 
     def put_latest(self, key: str, data: bytes) -> None:
         """Write the object that is replaced, in one step; raises `UsageError` for other names."""
-        self._writable(keys.check_mutable(key)).replace(key, data)
+        self._writable(names.check_mutable(key)).replace(key, data)
 
     def get_latest(self, key: str, limit: int) -> bytes:
         """Return the newest version; raises `NotFoundError`, `TooLargeError`."""
-        return self.get(keys.check_mutable(key), limit)
+        return self.get(names.check_mutable(key), limit)
 
     def sweep(self) -> int:
-        """Take back uploads that writers left a day ago or more; returns how many."""
+        """Abort uploads that were begun a day ago or more; returns how many."""
         return sum(sweep(bucket, f"{v}/") for v, bucket in self._buckets.items())
 
     def _put_stream(self, key: str, stream: BinaryIO) -> None:
@@ -137,7 +130,7 @@ class S3Store:
             upload(bucket, key, stream)
             found = bucket.find(key)
             if found is None:
-                raise NotFoundError(f"{key} was stored and is not there")
+                raise NotFoundError(f"{key} was uploaded and does not exist")
             check_size(key, found.size, size)
 
     def _put_bytes(self, key: str, data: bytes) -> None:

@@ -1,8 +1,8 @@
-"""One S3 place: its objects, their versions, and the one-step creation of a name.
+"""One S3 place: its objects, their versions, and the atomic creation of an object.
 
-Where the bucket keeps versions, the oldest one is the object: newer ones and delete markers are
-read past. Where it keeps none, a reader is held to the entity tag that it saw first. Of the object
-that is replaced (`keys.is_mutable`) the newest version counts.
+Where the bucket keeps versions, readers get the oldest version of an object: newer ones and delete
+markers are ignored. Where it keeps none, a reader accepts only the entity tag that it saw first.
+Of the object that is replaced (`names.is_mutable`) readers get the newest version.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from builders.core.errors import StoreError, UsageError
-from pipelines.storage import names as keys
+from pipelines.storage import names
 from pipelines.storage.s3client import (
     CONFLICT,
     FORBIDDEN,
     NOT_FOUND,
     PRECONDITION_FAILED,
+    checked,
     code,
     explained,
     status,
 )
-from pipelines.storage.s3read import checked
 from pipelines.storage.s3settings import Retention, S3Place
 from pipelines.storage.store import DamagedError, Version, not_found
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-_TRIES = 9  # of a creation that meets another one: 0.05 s, doubled, 12 s in all
+_TRIES = 9  # of a creation in conflict with another: waits of 0.05 s, doubled, 12 s in all
 _PINS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The version of an object that is its truth."""
+    """The version of an object that readers get."""
 
     id: str | None
     """None where the bucket keeps no versions."""
@@ -60,13 +60,13 @@ class Bucket:
         self.place = place
         self.retention = retention
         self.conditional = True
-        """Whether the server honours `If-None-Match`, as far as is known."""
+        """Whether the server honours `If-None-Match`; `probe` finds it out."""
         self._pins: OrderedDict[str, Found] = OrderedDict()
 
     @cached_property
     def versioning(self) -> str:
         """`enabled`, `suspended`, `off`, or `unknown` when these credentials may not ask."""
-        with explained("cannot look", self.place):
+        with explained("cannot read the configuration of the bucket", self.place):
             try:
                 answer = self.client.get_bucket_versioning(Bucket=self.place.bucket)
             except ClientError as error:
@@ -83,7 +83,7 @@ class Bucket:
     @cached_property
     def locked(self) -> bool:
         """Whether Object Lock is on in the bucket; False too when these credentials may not ask."""
-        with explained("cannot look", self.place):
+        with explained("cannot read the configuration of the bucket", self.place):
             try:
                 answer = self.client.get_object_lock_configuration(Bucket=self.place.bucket)
             except ClientError as error:
@@ -96,8 +96,8 @@ class Bucket:
         """Return the request fields that name an object."""
         return {"Bucket": self.place.bucket, "Key": self.place.name(key)}
 
-    def keeping(self) -> dict[str, Any]:
-        """Return the request fields that keep a new object from being deleted."""
+    def retention_fields(self) -> dict[str, Any]:
+        """Return the request fields that protect a new object from being deleted."""
         if self.retention is None:
             return {}
         until = datetime.now(UTC) + timedelta(days=self.retention.days)
@@ -107,7 +107,7 @@ class Bucket:
         }
 
     def find(self, key: str) -> Found | None:
-        """Return the truth about `key`, asked anew; raises `DamagedError` when it has changed."""
+        """Ask for the version of `key` that readers get; raises `DamagedError` if it changed."""
         with explained(f"cannot read {key}", self.place):
             if self.versioned:
                 found = next((f for k, f in self._oldest(self.place.name(key), exact=True)), None)
@@ -125,9 +125,9 @@ class Bucket:
                 found = [f for f in [self._head(key)] if f is not None]
         return tuple(Version(id=f.id or "null", size=f.size) for f in reversed(found))
 
-    def open(self, key: str) -> tuple[BinaryIO, int]:
-        """Return the truth of `key` as a checked stream, and its size; raises `NotFoundError`."""
-        oldest = self.versioned and not keys.is_mutable(key)  # names a missing bucket first
+    def open(self, key: str) -> BinaryIO:
+        """Return `key` as a checked stream; raises `NotFoundError`, `DamagedError`."""
+        oldest = self.versioned and not names.is_mutable(key)  # names a missing bucket first
         pinned = self._pins.get(key) or (self.find(key) if oldest else None)
         if pinned is None and oldest:
             raise not_found(key)
@@ -141,27 +141,24 @@ class Bucket:
                 if pinned:
                     raise _changed(key, "none", pinned) from error
                 raise not_found(key) from error
-        found = Found(
-            id=pinned.id if pinned else None,
-            etag=answer["ETag"],
-            size=answer["ContentLength"],
-        )
+        version = pinned.id if pinned else None
+        found = Found(id=version, etag=answer["ETag"], size=answer["ContentLength"])
         try:
             self._pin(key, found)
         except DamagedError:
             answer["Body"].close()
             raise
-        return checked(answer["Body"], key, found.size, self.place), found.size
+        return checked(answer["Body"], key, found.size, self.place)
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below `prefix` in order; foreign names are passed over."""
+        """Yield the names below `prefix` in order; names that are no keys are skipped."""
         below = self.place.name(prefix)
         with explained(f"cannot list {prefix}", self.place):
             found = self._oldest(below) if self.versioned else self._current(below)
             for name, version in found:
                 key = name[len(below) - len(prefix) :]
                 try:
-                    keys.check_key(key)
+                    names.check_key(key)
                 except UsageError:
                     continue
                 if version:
@@ -169,11 +166,11 @@ class Bucket:
                 yield key
 
     def create(self, key: str, data: bytes) -> bool:
-        """Create an object in one step; False when the name is taken, and left alone.
+        """Create an object in one step; False when it exists.
 
-        Of racing writers exactly one gets True, provided that the server honours `If-None-Match`,
-        or keeps versions (Ceph 18 ignores the condition in buckets that do): then the writer of
-        the oldest one is the winner. Raises `StoreError` when the name stays busy for too long.
+        Of racing writers exactly one gets True if the server honours `If-None-Match`, or keeps
+        versions (Ceph 18 ignores the condition in buckets that do): then it is the writer of the
+        oldest version. Raises `StoreError` when conflicts with other writers do not end.
         """
         with explained(f"cannot write {key}", self.place):
             if not self.conditional and self.find(key):
@@ -181,34 +178,32 @@ class Bucket:
             for attempt in range(_TRIES):
                 answer = self._put(key, data, conditional=self.conditional)
                 if answer is not None:
-                    return self._is_truth(key, answer)
+                    return self._is_oldest(key, answer)
                 if self.find(key):
                     return False
                 time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)  # noqa: S311
-        raise StoreError(
-            f"cannot write {key} in the store {self.place}",
-            got="a conflict with another writer, again and again",
-            expected="an answer that says who came first",
-            todo="Run again; if it stays so, look at the server",
-        )
+        raise self._conflict(key)
 
     def replace(self, key: str, data: bytes) -> None:
         """Write an object in place of the one that is there."""
         with explained(f"cannot write {key}", self.place):
             if self._put(key, data, conditional=False) is None:
-                raise StoreError(
-                    f"cannot write {key} in the store {self.place}",
-                    got="a conflict with another writer",
-                    expected="one that comes later to win",
-                    todo="Run again; if it stays so, look at the server",
-                )
+                raise self._conflict(key)
+
+    def _conflict(self, key: str) -> StoreError:
+        return StoreError(
+            f"cannot write {key} in the store {self.place}",
+            got="a conflict with another writer",
+            expected="one writer that the server accepts",
+            todo="Run again; if it fails again, check the server",
+        )
 
     def _put(self, key: str, data: bytes, *, conditional: bool) -> str | None:
-        """Send an object; returns its version, empty where there are none; None when it met one."""
+        """Send an object; returns its version (may be empty), or None on a conflict."""
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
         try:
             answer = self.client.put_object(
-                **self.target(key), Body=data, **condition, **self.keeping()
+                **self.target(key), Body=data, **condition, **self.retention_fields()
             )
         except ClientError as error:
             if status(error) in {PRECONDITION_FAILED, CONFLICT}:
@@ -216,8 +211,8 @@ class Bucket:
             raise
         return answer.get("VersionId", "")
 
-    def _is_truth(self, key: str, version: str) -> bool:
-        """Say whether the version just written is the oldest: a delete marker may hide others."""
+    def _is_oldest(self, key: str, version: str) -> bool:
+        """Say whether the version just written is the oldest; a delete marker may hide others."""
         if not self.versioned:
             return True
         found = self.find(key)
@@ -230,11 +225,7 @@ class Bucket:
             if status(error) == NOT_FOUND:
                 return None
             raise
-        return Found(
-            id=None,
-            etag=answer["ETag"],
-            size=answer["ContentLength"],
-        )
+        return Found(id=None, etag=answer["ETag"], size=answer["ContentLength"])
 
     def _current(self, below: str) -> Iterator[tuple[str, None]]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -245,7 +236,7 @@ class Bucket:
                 yield entry["Key"], None
 
     def _oldest(self, below: str, *, exact: bool = False) -> Iterator[tuple[str, Found]]:
-        """Yield each name once, with the last of its versions: S3 lists the newest first."""
+        """Yield each name once, with its oldest version: S3 lists the newest first."""
         last: tuple[str, Found] | None = None
         for entry in self._all_versions(below, exact=exact):
             if last and last[0] != entry[0]:
@@ -265,25 +256,19 @@ class Bucket:
             for entry in page.get("Versions", []):
                 if exact and entry["Key"] != below:
                     return
-                yield (
-                    entry["Key"],
-                    Found(
-                        id=entry["VersionId"],
-                        etag=entry["ETag"],
-                        size=entry["Size"],
-                    ),
-                )
+                found = Found(id=entry["VersionId"], etag=entry["ETag"], size=entry["Size"])
+                yield entry["Key"], found
 
     def _pin(self, key: str, found: Found) -> Found:
-        """Hold readers of `key` to what they saw first; raises `DamagedError` for another."""
+        """Check that `found` is the version seen first; raises `DamagedError`."""
         pinned = self._remember(key, found)
         same = pinned.id == found.id and pinned.etag.strip('"') == found.etag.strip('"')
-        if not same and keys.content_digest(key) is None:
+        if not same and names.content_digest(key) is None:
             raise _changed(key, _name(found), pinned)
         return found
 
     def _remember(self, key: str, found: Found) -> Found:
-        if keys.is_mutable(key):
+        if names.is_mutable(key):
             return found
         pinned = self._pins.setdefault(key, found)
         with suppress(KeyError):  # another thread may have dropped it
@@ -302,5 +287,5 @@ def _changed(key: str, got: str, pinned: Found) -> DamagedError:
         f"{key} is no longer the object that was read first",
         got=got,
         expected=_name(pinned),
-        todo="Somebody replaced or deleted it in the bucket: find out who",
+        todo="It was replaced or deleted in the bucket: find out by whom",
     )

@@ -1,6 +1,6 @@
-"""The client of one S3 place, and what its failures mean.
+"""The client of one S3 place: its settings, its errors, and streams that check what they read.
 
-Every call ends within a bounded time: a server that is gone, or silent, is one clear `StoreError`.
+Every call ends within a bounded time: a server that is down, or silent, is one clear `StoreError`.
 Messages name the bucket and never the endpoint, which may be an internal host.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import boto3
 from botocore.config import Config
@@ -25,11 +26,16 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from builders.core.digest import CHUNK, Digest
 from builders.core.errors import StoreError, UsageError
+from pipelines.storage.names import content_digest
 from pipelines.storage.s3settings import S3Place
+from pipelines.storage.store import check_content
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
     from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+    from botocore.response import StreamingBody
     from types_boto3_s3.client import S3Client
 
 CONNECT_SECONDS = 3
@@ -134,7 +140,7 @@ def explained(what: str, place: S3Place) -> Iterator[None]:
             f"{what} in the store {place}",
             got=f"{code(error)} (HTTP {status(error)})",
             expected="a bucket that these credentials can use",
-            todo=_TODO.get(code(error), "Look into the server's log"),
+            todo=_TODO.get(code(error), "Check the server's log"),
         ) from error
     except (NoCredentialsError, NoRegionError) as error:
         raise StoreError(
@@ -159,3 +165,57 @@ def _line(error: Exception) -> str:
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
         return "no answer in time"
     return f"a broken connection ({type(error).__name__})"
+
+
+def checked(body: StreamingBody, key: str, size: int, place: S3Place) -> BinaryIO:
+    """Return the `size` bytes of an object as a stream that checks their number and digest.
+
+    The last read raises `StoreError` when the connection broke off, and `DamagedError` when the
+    digest is not the one that the name of the object promises.
+    """
+    return cast("BinaryIO", io.BufferedReader(_Checked(body, key, size, place), CHUNK))
+
+
+class _Checked(io.RawIOBase):
+    """The raw stream: counts and hashes every byte."""
+
+    def __init__(self, body: StreamingBody, key: str, size: int, place: S3Place) -> None:
+        super().__init__()
+        self._body, self._key, self._size, self._place = body, key, size, place
+        self._hasher = hashlib.sha256() if content_digest(key) else None
+        self._read = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read some bytes; raises `StoreError`, and at the end `DamagedError`."""
+        view = memoryview(buffer).cast("B")
+        with explained(f"cannot read {self._key}", self._place):
+            piece = self._body.read(len(view))
+        view[: len(piece)] = piece
+        self._read += len(piece)
+        if self._hasher:
+            self._hasher.update(piece)
+        if self._read >= self._size or not piece:
+            self._end()
+        return len(piece)
+
+    def close(self) -> None:
+        """Return the connection to the pool."""
+        if not self.closed:
+            with suppress(BotoCoreError, OSError):
+                self._body.close()
+        super().close()
+
+    def _end(self) -> None:
+        if self._read != self._size:
+            raise StoreError(
+                f"cannot read {self._key} in the store {self._place}",
+                got=f"{self._read} bytes",
+                expected=f"{self._size} bytes",
+                todo="Run again; if it fails again, check the server",
+            )
+        if self._hasher:
+            check_content(self._key, Digest(self._hasher.hexdigest()))

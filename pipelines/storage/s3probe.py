@@ -1,14 +1,13 @@
-"""What an S3 server really honours, found out by trying, and what may be claimed of it.
+"""Probe an S3 server: find out by requests what it honours, and record it.
 
-The answers are kept in the evidence, in the private part, under a name that follows from their
-content: a server that does the same as yesterday adds no record.
+The record is in the private part of the store, named by its digest: the same answers add no
+second record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from botocore.exceptions import ClientError
 
@@ -50,35 +49,19 @@ class PlaceCapabilities:
         }
         return tuple(requirement for requirement in required if not honoured[requirement])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for the record."""
-        return {
-            "conditional_writes": self.conditional_writes,
-            "versioning": self.versioning,
-            "object_lock": self.object_lock,
-            "read_after_write": self.read_after_write,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class S3Capabilities:
-    """What a store may claim about itself."""
+    """What the buckets of a store honour."""
 
     public: PlaceCapabilities
     private: PlaceCapabilities
     retention: str | None
-    """Mode and days of Object Lock that each object is given."""
+    """Mode and days of Object Lock for each object."""
 
     def to_json(self) -> bytes:
         """Return the record: canonical JSON."""
-        return canonical_json(
-            {
-                "schema": SCHEMA,
-                "public": self.public.to_dict(),
-                "private": self.private.to_dict(),
-                "retention": self.retention,
-            }
-        )
+        return canonical_json({"schema": SCHEMA, **asdict(self)})
 
     @property
     def key(self) -> str:
@@ -89,7 +72,7 @@ class S3Capabilities:
 def probe(
     buckets: Mapping[Visibility, Bucket], required: tuple[Requirement, ...]
 ) -> S3Capabilities:
-    """Try out every bucket, and keep the answers in the private one.
+    """Probe every bucket, and record the answers in the private one.
 
     Raises `UnfitStoreError`, with nothing but the probe written, when something required is not
     honoured; a retention requires Object Lock.
@@ -98,10 +81,10 @@ def probe(
     retention = private.retention
     if retention:
         required = (*required, Requirement.OBJECT_LOCK)
-    private_facts = _try_out(private, Visibility.PRIVATE)
-    public_facts = private_facts if public is private else _try_out(public, Visibility.PUBLIC)
-    _demand(private, private_facts.missing(required))
-    _demand(public, public_facts.missing(required))
+    private_facts = _probe_bucket(private, Visibility.PRIVATE)
+    public_facts = private_facts if public is private else _probe_bucket(public, Visibility.PUBLIC)
+    _check_requirements(private, private_facts.missing(required))
+    _check_requirements(public, public_facts.missing(required))
     capabilities = S3Capabilities(
         public=public_facts,
         private=private_facts,
@@ -109,13 +92,13 @@ def probe(
     )
     created = private.create(capabilities.key, capabilities.to_json())
     if created and retention:
-        _check_kept(private, capabilities.key)
+        _check_retention(private, capabilities.key)
     return capabilities
 
 
-def _try_out(bucket: Bucket, visibility: Visibility) -> PlaceCapabilities:
+def _probe_bucket(bucket: Bucket, visibility: Visibility) -> PlaceCapabilities:
     key = f"{visibility}/probe/first-write"
-    with explained("cannot try out the server", bucket.place):
+    with explained("cannot probe the server", bucket.place):
         first = _write(bucket, key, _FIRST)
         second = _write(bucket, key, _SECOND) if first is not None else None
         there = _read(bucket, key)
@@ -142,7 +125,7 @@ def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
 
 
 def _read(bucket: Bucket, key: str) -> bytes | None:
-    """Return the newest bytes: the probe is about what a write does, not about the truth."""
+    """Return the newest bytes: the probe asks what a write does."""
     try:
         return bucket.client.get_object(**bucket.target(key))["Body"].read()
     except ClientError as error:
@@ -151,7 +134,7 @@ def _read(bucket: Bucket, key: str) -> bytes | None:
         raise
 
 
-def _demand(bucket: Bucket, missing: tuple[Requirement, ...]) -> None:
+def _check_requirements(bucket: Bucket, missing: tuple[Requirement, ...]) -> None:
     if missing:
         todo = " and ".join(_TODO[requirement] for requirement in missing)
         raise UnfitStoreError(
@@ -162,13 +145,13 @@ def _demand(bucket: Bucket, missing: tuple[Requirement, ...]) -> None:
         )
 
 
-def _check_kept(bucket: Bucket, key: str) -> None:
-    with explained("cannot try out the server", bucket.place):
+def _check_retention(bucket: Bucket, key: str) -> None:
+    with explained("cannot probe the server", bucket.place):
         try:
             mode = bucket.client.head_object(**bucket.target(key)).get("ObjectLockMode")
         except ClientError as error:
             if status(error) == 404:
-                raise NotFoundError(f"{key} was written and is not there") from error
+                raise NotFoundError(f"{key} was written and does not exist") from error
             raise
     if mode is None:
         raise UnfitStoreError(

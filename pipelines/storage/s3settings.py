@@ -1,7 +1,7 @@
-"""Where a store in S3 is, and what its center demands of it: plain values, no client.
+"""Settings of a store in S3: where it is, and what the center requires of it.
 
 Endpoint, region and credentials come from the usual AWS configuration (environment, profiles);
-nothing here holds a secret, so that these values may stand in a center's file.
+these values hold no secret, so that they can be part of a center's file.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from builders.core.errors import UsageError
 
 SCHEME = "s3://"
 MAX_PREFIX = 120
-"""Bytes of a prefix: with `keys.MAX_KEY` it stays below the 1024 bytes that S3 takes."""
+"""Bytes of a prefix: with `names.MAX_KEY` it stays below the 1024 bytes that S3 takes."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
 class Requirement(StrEnum):
-    """What a center may demand of a server; without it nothing is written."""
+    """What a center may require of a server; without it nothing is written."""
 
     CONDITIONAL_WRITES = "conditional-writes"
     VERSIONING = "versioning"
@@ -34,20 +34,20 @@ class _Value(BaseModel):
 
 
 class Retention(_Value):
-    """Object Lock: how long, and how firmly, each object is kept from being deleted."""
+    """Object Lock: for how long, and in which mode, each object is protected from deletion."""
 
     mode: Literal["governance", "compliance"]
     days: Annotated[int, Field(ge=1, le=36_500)]
 
 
 class S3Place(_Value):
-    """One bucket, or one folder of it, and the profile whose credentials open it."""
+    """A bucket, or a folder of it, and the profile with its credentials."""
 
     bucket: str
     prefix: str = ""
     """Without slashes at its ends; empty for the whole bucket."""
     profile: str | None = None
-    """Name of a profile of the AWS configuration; None takes what the environment says."""
+    """Name of a profile of the AWS configuration; None takes the default credentials."""
 
     @classmethod
     def parse(cls, url: str, profile: str | None = None) -> S3Place:
@@ -74,7 +74,7 @@ class S3Place(_Value):
 
 
 class S3Settings(_Value):
-    """A store in S3: where its public and its private part are, and what is demanded."""
+    """A store in S3: the places of its public and private part, and what is required."""
 
     public: S3Place
     private: S3Place
@@ -83,12 +83,12 @@ class S3Settings(_Value):
 
     @classmethod
     def parse(cls, url: str) -> S3Settings:
-        """Read the address of a store whose two parts stand side by side; raises `UsageError`."""
+        """Read the address of a store with both parts in one place; raises `UsageError`."""
         place = S3Place.parse(url)
         return cls(public=place, private=place)
 
     def __str__(self) -> str:
-        """Name the store for people."""
+        """Return the addresses, for messages."""
         same = self.public == self.private
         return str(self.public) if same else f"{self.public} and {self.private}"
 
@@ -104,7 +104,7 @@ class S3Section(_Value):
     """The mapping that a center's file may hold under `store`."""
 
     url: str | None = None
-    """Both parts side by side; else `public` and `private`."""
+    """Place of both parts; else `public` and `private` are given."""
     public: str | None = None
     private: str | None = None
     profiles: S3Profiles = S3Profiles()

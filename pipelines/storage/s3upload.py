@@ -54,7 +54,7 @@ def upload(bucket: Bucket, key: str, stream: BinaryIO) -> None:
                     source,
                     bucket.place.bucket,
                     bucket.place.name(key),
-                    extra_args=bucket.keeping(),
+                    extra_args=bucket.retention_fields(),
                     subscribers=[source],
                 ).result()
         except ClientError as error:
@@ -62,7 +62,7 @@ def upload(bucket: Bucket, key: str, stream: BinaryIO) -> None:
             if code(error) != "NoSuchUpload" or bucket.find(key) is None:
                 raise
         if bucket.retention:
-            _keep(bucket, key)
+            _ensure_retention(bucket, key)
 
 
 def sweep(bucket: Bucket, prefix: str, now: datetime | None = None) -> int:
@@ -111,16 +111,16 @@ class _HashedFile(BaseSubscriber):
         return piece
 
 
-def _keep(bucket: Bucket, key: str) -> None:
+def _ensure_retention(bucket: Bucket, key: str) -> None:
     """Set the retention if it is missing: Ceph 18 does not keep that of an upload in parts."""
     head: dict[str, Any] = {**bucket.client.head_object(**bucket.target(key))}
     if not head.get("ObjectLockMode"):
-        keeping = bucket.keeping()
+        fields = bucket.retention_fields()
         bucket.client.put_object_retention(
             **bucket.target(key),
             VersionId=head["VersionId"],
             Retention={
-                "Mode": keeping["ObjectLockMode"],
-                "RetainUntilDate": keeping["ObjectLockRetainUntilDate"],
+                "Mode": fields["ObjectLockMode"],
+                "RetainUntilDate": fields["ObjectLockRetainUntilDate"],
             },
         )

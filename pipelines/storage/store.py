@@ -1,11 +1,10 @@
-"""The store interface: objects written once, by content or by name.
+"""The store interface: objects written once, named by their content or as records.
 
-Nothing that a store holds is ever replaced, but one: the newest checkpoint of the log, which
-`keys.is_mutable` names. Content-addressed objects come first; a named record is created in one
-step, or not at all, and its truth is its oldest version. Every implementation passes the one
-contract suite of `tests/storage/test_store_contract.py`.
+No object is ever replaced, except the newest checkpoint of the log (`names.is_mutable`). A
+named record is created in one step or not at all, and readers get its oldest version. Every
+implementation passes the contract tests of `tests/storage/test_store_contract.py`.
 
-All methods raise `UsageError` for a key or prefix that `keys` refuses and `StoreError` when the
+All methods raise `UsageError` for a key or prefix that `names` refuses and `StoreError` when the
 store cannot be reached, read or written; a failed write leaves nothing that can be read.
 """
 
@@ -26,11 +25,11 @@ from pipelines.storage.names import Visibility, content_digest
 
 
 class TooLargeError(StoreError):
-    """An object is larger than its reader is ready to take."""
+    """An object is larger than the limit of its reader."""
 
 
 class UnfitStoreError(StoreError):
-    """A server does not honour what the center requires; nothing is written there."""
+    """A server lacks what the center requires; nothing is written there."""
 
 
 class DamagedError(StoreError):
@@ -42,7 +41,7 @@ class Version:
     """One version of an object."""
 
     id: str
-    """The store's own name of it; `null` where the store keeps no versions."""
+    """Identifier given by the store; `null` where it keeps no versions."""
     size: int
 
 
@@ -56,9 +55,9 @@ class Store(ByteStore, Protocol):
         """Open an object for reading, unchecked; raises `NotFoundError`."""
 
     def get(self, key: str, limit: int) -> bytes:
-        """Return a small object whole: its oldest version, its digest checked if its name has one.
+        """Return a small object: its oldest version, checked against the digest in its name.
 
-        Of the object that is replaced it is the newest, as with `get_latest`.
+        Of the object that is replaced it is the newest version, as with `get_latest`.
 
         Raises `NotFoundError`, `TooLargeError` above `limit` bytes, `DamagedError`.
         """
@@ -105,13 +104,29 @@ def not_found(key: str) -> NotFoundError:
 
 
 def conflict(key: str, *, got: str, expected: str) -> StoreConflictError:
-    """Return the error for a name that is taken by other bytes."""
+    """Return the error for an object that exists with other bytes."""
     return StoreConflictError(
         f"{key} exists with other bytes",
         got=got,
         expected=expected,
         todo="A record is never replaced: find out who wrote it, or which copy is damaged",
     )
+
+
+def read_whole(key: str, stream: BinaryIO, limit: int) -> bytes:
+    """Return a small object; raises `TooLargeError` above `limit` bytes, and `DamagedError`."""
+    data = stream.read(limit + 1)
+    check_limit(key, len(data), limit)
+    if content_digest(key):
+        check_content(key, Digest.of(data))
+    return data
+
+
+def check_equal(key: str, stream: BinaryIO, data: bytes) -> None:
+    """Raise `StoreConflictError` unless an object has the bytes `data`."""
+    found = stream.read(len(data) + 1)
+    if found != data:
+        raise conflict(key, got=f"sha256 {Digest.of(found)}", expected=Digest.of(data).hex)
 
 
 def check_size(key: str, size: int, expected: int) -> None:
@@ -149,14 +164,14 @@ def check_content(
 
 @contextmanager
 def opened_source(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file that is to be stored; raises `StoreError` for anything else."""
+    """Open a regular file to store it; raises `StoreError` for anything else."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _bad_source(path, error.strerror or str(error)) from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise _bad_source(path, "something else than a file")
+        raise _bad_source(path, "not a regular file")
     with os.fdopen(fd, "rb") as stream:
         yield stream
 

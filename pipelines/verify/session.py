@@ -27,10 +27,9 @@ from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
 from pipelines.signer.center_signer import DelegatedCheckpointSigner
 from pipelines.signer.local_signer import folder_locks, log_signer
+from pipelines.storage.caches import CachingStore, FolderCache
 from pipelines.storage.directory import DirectoryStore
-from pipelines.storage.foldercache import FolderCache
 from pipelines.storage.names import Visibility
-from pipelines.storage.nearby import NearbyStore
 from pipelines.storage.opening import CenterStore, open_center_store, open_store
 from pipelines.storage.outbox import Flushed, OutboxStore
 from pipelines.verify.budget import Ledger
@@ -88,7 +87,7 @@ class Session:
         """The center's inputs; those of a remote store are cached on this machine."""
         if isinstance(self.store, DirectoryStore):
             return Vault(self.store)
-        return Vault(NearbyStore(self.center.home / "vault", self.store))
+        return Vault(CachingStore(self.center.home / "vault", self.store))
 
     @cached_property
     def contents(self) -> FolderCache:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.storage import names as keys
+from pipelines.storage import names
 from pipelines.storage.names import Visibility
 from pipelines.storage.store import (
     Version,
@@ -65,33 +65,33 @@ class MemoryStore:
         self.objects.setdefault(key, []).append(data)
 
     def has(self, key: str) -> bool:
-        self._call("has", keys.check_key(key))
+        self._call("has", names.check_key(key))
         return key in self.objects
 
     def open(self, key: str) -> BinaryIO:
-        self._call("open", keys.check_key(key))
+        self._call("open", names.check_key(key))
         return io.BytesIO(self._truth(key))
 
     def get(self, key: str, limit: int) -> bytes:
-        self._call("get", keys.check_key(key))
+        self._call("get", names.check_key(key))
         data = self._truth(key)
         check_limit(key, len(data), limit)
-        if keys.content_digest(key):
+        if names.content_digest(key):
             check_content(key, Digest.of(data))
         return data
 
     def versions(self, key: str) -> tuple[Version, ...]:
-        self._call("versions", keys.check_key(key))
+        self._call("versions", names.check_key(key))
         return tuple(
             Version(id=str(n), size=len(data)) for n, data in enumerate(self.objects.get(key, []))
         )
 
     def list(self, prefix: str) -> Iterator[str]:
-        self._call("list", keys.check_prefix(prefix))
+        self._call("list", names.check_prefix(prefix))
         return iter(sorted(key for key in self.objects if key.startswith(prefix)))
 
     def put_file(self, key: str, path: Path) -> None:
-        keys.check_immutable(key)
+        names.check_immutable(key)
         with opened_source(path) as stream:
             data = stream.read()
         with self._lock:
@@ -106,14 +106,14 @@ class MemoryStore:
             with opened_source(content) as stream:
                 content = stream.read()
         digest = Digest.of(content)
-        key = keys.cas(visibility, digest)
+        key = names.cas(visibility, digest)
         with self._lock:
             self._create(key, content)
             check_size(key, len(self._truth(key)), len(content))
         return digest
 
     def put_record(self, key: str, data: bytes) -> None:
-        keys.check_immutable(key)
+        names.check_immutable(key)
         with self._lock:
             self._create(key, data)
             there = self._truth(key)
@@ -121,12 +121,12 @@ class MemoryStore:
             raise conflict(key, got=f"sha256 {Digest.of(there)}", expected=Digest.of(data).hex)
 
     def put_latest(self, key: str, data: bytes) -> None:
-        keys.check_mutable(key)
+        names.check_mutable(key)
         with self._lock:
             self._write(key, lambda: self.overwrite(key, data))
 
     def get_latest(self, key: str, limit: int) -> bytes:
-        return self.get(keys.check_mutable(key), limit)
+        return self.get(names.check_mutable(key), limit)
 
     def _create(self, key: str, data: bytes) -> None:
         self._write(key, lambda: self.objects.setdefault(key, [data]))
@@ -143,7 +143,7 @@ class MemoryStore:
     def _truth(self, key: str) -> bytes:
         if key not in self.objects:
             raise not_found(key)
-        return self.objects[key][-1 if keys.is_mutable(key) else 0]
+        return self.objects[key][-1 if names.is_mutable(key) else 0]
 
     def _call(self, operation: Operation, key: str) -> None:
         with self._lock:

@@ -194,7 +194,7 @@ def test_a_file_in_place_of_a_folder_is_named(root: Path, tmp_path: Path, place:
         path.rmdir()
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"")
-    with pytest.raises(StoreError, match="Something else stands where"):
+    with pytest.raises(StoreError, match="Another file or folder is where"):
         DirectoryStore(root).put_record(KEY, b"")
 
 

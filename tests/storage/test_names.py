@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from builders.inputs.vault import Vault
-from pipelines.storage import names as keys
+from pipelines.storage import names
 from pipelines.storage.names import Visibility
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=28)
@@ -17,21 +17,21 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=28
 
 @given(TEXT)
 def test_any_text_is_one_segment_and_back(text: str) -> None:
-    segment = keys.encode(text)
+    segment = names.encode(text)
     assert segment.isascii()
     assert "/" not in segment
-    assert keys.decode(segment) == text
-    key = keys.check_key(f"private/{segment}")
+    assert names.decode(segment) == text
+    key = names.check_key(f"private/{segment}")
     assert posixpath.normpath(key) == key
 
 
 @given(st.text(max_size=40))
 def test_a_segment_has_one_spelling_or_is_refused(segment: str) -> None:
     try:
-        text = keys.decode(segment)
+        text = names.decode(segment)
     except UsageError:
         return
-    assert keys.encode(text) == segment
+    assert names.encode(text) == segment
 
 
 @given(
@@ -39,18 +39,18 @@ def test_a_segment_has_one_spelling_or_is_refused(segment: str) -> None:
 )
 def test_an_accepted_key_stays_in_its_folder(key: str) -> None:
     try:
-        keys.check_key(key)
+        names.check_key(key)
     except UsageError:
         return
     assert key.isascii()
     assert key.split("/", maxsplit=1)[0] in {"public", "private"}
     assert posixpath.normpath(key) == key
-    assert all(0 < len(part) <= keys.MAX_SEGMENT for part in key.split("/"))
+    assert all(0 < len(part) <= names.MAX_SEGMENT for part in key.split("/"))
 
 
 @given(TEXT, TEXT)
 def test_two_names_never_meet(one: str, other: str) -> None:
-    assert (keys.encode(one) == keys.encode(other)) == (one == other)
+    assert (names.encode(one) == names.encode(other)) == (one == other)
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,28 @@ def test_two_names_never_meet(one: str, other: str) -> None:
     ],
 )
 def test_segments_are_spelled_like_this(text: str, segment: str) -> None:
-    assert keys.encode(text) == segment
+    assert names.encode(text) == segment
 
 
 @pytest.mark.parametrize("text", ["", "x" * 256, "~" * 86, "\ud800"])
 def test_what_is_no_segment_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        keys.encode(text)
+        names.encode(text)
 
 
 def test_a_run_has_its_folder() -> None:
     assert (
-        keys.release_run("debian", "libsodium", "1.0.18-1+deb13u1", "eu-1", "20260101T000000Z-0a")
+        names.release_run("debian", "libsodium", "1.0.18-1+deb13u1", "eu-1", "20260101T000000Z-0a")
         == "public/releases/debian/libsodium/1.0.18-1%2Bdeb13u1/eu-1/20260101T000000Z-0a/"
     )
     with pytest.raises(UsageError, match="too long"):
-        keys.release_run(*["x" * 200] * 5)
+        names.release_run(*["x" * 200] * 5)
 
 
 def test_content_names_are_known_by_their_digest() -> None:
     digest = Digest.of(b"")
-    for key in (*(keys.cas(v, digest) for v in Visibility), Vault.key(digest)):
-        assert keys.content_digest(keys.check_key(key)) == digest
-        assert keys.content_digest(key + "0") is None
-        assert keys.content_digest(key.replace("/e3/", "/e4/")) is None
-    assert keys.content_digest(f"public/x/sha256/e3/{digest}") is None
+    for key in (*(names.cas(v, digest) for v in Visibility), Vault.key(digest)):
+        assert names.content_digest(names.check_key(key)) == digest
+        assert names.content_digest(key + "0") is None
+        assert names.content_digest(key.replace("/e3/", "/e4/")) is None
+    assert names.content_digest(f"public/x/sha256/e3/{digest}") is None

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreConflictError, StoreError
 from builders.inputs.vault import Vault
+from pipelines.storage.caches import CachingStore
 from pipelines.storage.names import Visibility, cas
-from pipelines.storage.nearby import NearbyStore
 from pipelines.storage.outbox import PAUSE, OutboxStore
 from pipelines.storage.store import UnfitStoreError
 from tests.fakes.store import MemoryStore
@@ -183,13 +183,13 @@ def test_whatever_the_order_of_faults_all_arrives_once(
     assert remote.objects == {f"public/{name}": [name.encode()] for name, _ in steps}
 
 
-def test_inputs_are_kept_near(tmp_path: Path, store: OutboxStore, remote: MemoryStore) -> None:
+def test_inputs_are_cached(tmp_path: Path, store: OutboxStore, remote: MemoryStore) -> None:
     source = tmp_path / "input"
     source.write_bytes(b"input")
     digest = Digest.of(b"input")
-    Vault(NearbyStore(tmp_path / "one", store)).add(source, digest, what="an input")
+    Vault(CachingStore(tmp_path / "one", store)).add(source, digest, what="an input")
     assert remote.objects == {Vault.key(digest): [b"input"]}
-    other = Vault(NearbyStore(tmp_path / "other", store))
+    other = Vault(CachingStore(tmp_path / "other", store))
     assert other.verify(digest) == 5
     cut(remote)
     assert other.verify(digest) == 5
@@ -199,7 +199,7 @@ def test_inputs_are_kept_near(tmp_path: Path, store: OutboxStore, remote: Memory
     remote.heal()
     assert list(other.digests()) == [digest]
     with pytest.raises(NotFoundError):
-        NearbyStore(tmp_path / "other", remote).open(Vault.key(Digest.of(b"unknown")))
+        CachingStore(tmp_path / "other", remote).open(Vault.key(Digest.of(b"unknown")))
 
 
 def test_a_gateway_killed_in_mid_run_loses_and_doubles_nothing(

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from builders.core.errors import StoreError
 from pipelines.storage.s3 import S3Store
-from pipelines.storage.s3client import connect
+from pipelines.storage.s3client import checked, connect
 from pipelines.storage.s3settings import S3Place
 from tests.storage.ceph import KEY, Gateway, broken, settings
 
@@ -23,8 +23,6 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 
 def test_a_line_that_breaks_is_not_an_end(bucket: str) -> None:
-    from pipelines.storage.s3read import checked
-
     class Short:
         def read(self, size: int) -> bytes:
             return b""

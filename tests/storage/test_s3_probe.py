@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 def test_the_probe_says_what_it_found(bucket: str, versioned: str) -> None:
     plain, other = S3Store(settings(bucket)), S3Store(settings(versioned))
     found = plain.capabilities()
-    assert found.private.to_dict() == {
+    assert asdict(found.private) == {
         "conditional_writes": True,
         "versioning": "off",
         "object_lock": False,

@@ -284,9 +284,9 @@ def test_nothing_else_is_replaced(store: Store, key: str) -> None:
 def test_what_is_replaced_is_no_record(store: Store, tmp_path: Path) -> None:
     source = tmp_path / "file"
     source.write_bytes(b"x")
-    with pytest.raises(UsageError, match="no record"):
+    with pytest.raises(UsageError, match="cannot be a record"):
         store.put_record(LATEST, b"x")
-    with pytest.raises(UsageError, match="no record"):
+    with pytest.raises(UsageError, match="cannot be a record"):
         store.put_file(LATEST, source)
     assert not store.has(LATEST)
 
