@@ -22,8 +22,7 @@ from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.inputs.file import InputFile
 from builders.methods import METHODS
-from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
-from builders.methods.timezone import needs_zone_file, zone_script
+from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes, zone_script
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
 
@@ -115,7 +114,7 @@ def make_plan(
     if script is not None:
         control["recipe-script"] = script
     probe: tuple[str, ...] = ()
-    if needs_zone_file(build):
+    if build.needs_zone_file:
         probe = ("/bin/sh", f"{CONTROL}/zone.sh")
         control["zone.sh"] = zone_script()
     if build.clock is not None:

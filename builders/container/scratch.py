@@ -9,7 +9,6 @@ between the build and its files.)
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from builders.container.folderorder import CREATED, HASHED, hash_seed
 from builders.container.spec import BUILDER, User
 from builders.core.errors import ScratchError
+from builders.core.tools import run_tool
 
 IMAGE = "scratch.img"
 MOUNT_POINT = "scratch"
@@ -101,21 +101,16 @@ def release(folder: Path) -> None:
 
 
 def _tool(*command: str) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            check=False,
-            timeout=120,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ScratchError(
-            f"{command[0]} cannot be run", got=error, todo="`bash infra/bootstrap.sh` installs it"
-        ) from error
-    if done.returncode:
+    done = run_tool(
+        command,
+        environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        timeout=120,
+        error=ScratchError,
+        todo="`bash infra/bootstrap.sh` installs it",
+    )
+    if done.exit_code:
         raise ScratchError(
             f"{command[0]} failed",
-            got=done.stderr.decode(errors="replace").strip()[-300:] or done.returncode,
+            got=done.error_text[-300:] or done.exit_code,
             todo="samebits mounts scratch space: it needs root and a free loop device",
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import platform
 import re
-import subprocess
 from collections.abc import Sequence
 
-from builders.core.errors import InfrastructureError
+from builders.core.tools import run_tool
 from builders.images.definition import ImageDefinition
 from builders.images.lock import SCHEMA, LockedPackage, Resolution
 from builders.locators.aptstate import AptFile, AptState, AptStates
@@ -44,10 +43,10 @@ def resolve(definition: ImageDefinition, states: AptStates) -> Resolution:
 def tool_versions() -> dict[str, str]:
     """Return the versions of this machine's tools that resolve and build images."""
     return {
-        "apt": _version(["apt-get", "--version"]),
-        "dpkg": _version(["dpkg-deb", "--version"]),
+        "apt": _version("apt-get", "--version"),
+        "dpkg": _version("dpkg-deb", "--version"),
         "python": platform.python_version(),
-        "util-linux": _version(["unshare", "--version"]),
+        "util-linux": _version("unshare", "--version"),
     }
 
 
@@ -68,16 +67,12 @@ def _locked(state: AptState, files: Sequence[AptFile]) -> list[LockedPackage]:
     return sorted(found)
 
 
-def _version(command: list[str]) -> str:
-    try:
-        shown = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=True, env={"LC_ALL": "C"}
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise InfrastructureError(
-            f"the tool {command[0]} does not run",
-            got=error,
-            todo="Builder images are built on Debian, or on a system with apt, dpkg and util-linux",
-        ) from error
-    match = re.search(r"\d+(\.\d+)+", shown)
+def _version(*command: str) -> str:
+    shown = run_tool(
+        command,
+        environment={"LC_ALL": "C"},
+        timeout=60,
+        todo="Builder images are built on Debian, or on a system with apt, dpkg and util-linux",
+    )
+    match = re.search(r"\d+(\.\d+)+", shown.text)
     return match[0] if match else "unknown"

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -26,6 +25,7 @@ from filelock import FileLock
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
+from builders.core.tools import ToolRun, run_tool
 
 STALE_SECONDS = 6 * 3600
 _TIMEOUT = 1800
@@ -130,7 +130,7 @@ class AptState:
 
     def cache(self, words: Sequence[str]) -> str:
         """Return the output of `apt-cache`; names that are not listed are left out."""
-        return self._run("apt-cache", words).stdout
+        return self._run("apt-cache", words).text
 
     def closure(self, packages: Sequence[str]) -> list[AptFile]:
         """Return `packages` and all that they depend on, for an empty system.
@@ -138,14 +138,14 @@ class AptState:
         Raises `InputUnavailableError` if apt finds no solution.
         """
         found = self._run("apt-get", ["-y", "--print-uris", "install", *packages])
-        if found.returncode:
-            errors = [line for line in found.stderr.splitlines() if line.startswith("E:")]
+        if found.exit_code:
+            errors = [line for line in found.error_text.splitlines() if line.startswith("E:")]
             raise InputUnavailableError(
                 f"suite {self.suite} has no installable set of the requested packages",
-                got=_without_hosts(errors[0][3:]) if errors else f"exit code {found.returncode}",
+                got=_without_hosts(errors[0][3:]) if errors else f"exit code {found.exit_code}",
                 todo="Check the package names",
             )
-        return _parse(found.stdout)
+        return _parse(found.text)
 
     def epoch(self) -> int:
         """Return the date of the suite's signed Release file, in seconds since 1970 (UTC)."""
@@ -196,7 +196,7 @@ class AptState:
 
     def _update(self, sources: Sequence[str]) -> bool:
         (self._folder / "sources/samebits.sources").write_text("\n".join(sources))
-        return self._run("apt-get", ["update", "--error-on=any"]).returncode == 0
+        return self._run("apt-get", ["update", "--error-on=any"]).exit_code == 0
 
     def _unlisted(self) -> InputUnavailableError:
         return InputUnavailableError(
@@ -223,10 +223,10 @@ class AptState:
         ], bool(found)
 
     def _served(self, words: Sequence[str]) -> list[AptFile]:
-        return _parse(self._run("apt-get", ["--print-uris", *words]).stdout)
+        return _parse(self._run("apt-get", ["--print-uris", *words]).text)
 
-    def _run(self, tool: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        return _apt([tool, *words], {**os.environ, "APT_CONFIG": str(self._configuration)})
+    def _run(self, tool: str, words: Sequence[str]) -> ToolRun:
+        return _apt([tool, *words], APT_CONFIG=str(self._configuration))
 
 
 class AptStates:
@@ -257,9 +257,8 @@ def _machine_sources(suite: str) -> tuple[dict[str, str], dict[str, str]]:
     An archive whose lists do not verify is dropped later.
     """
     listed = _apt(
-        ["apt-get", "indextargets", "--format", _INDEX_FORMAT, "Created-By: Packages"],
-        dict(os.environ),
-    ).stdout
+        ["apt-get", "indextargets", "--format", _INDEX_FORMAT, "Created-By: Packages"]
+    ).text
     found: dict[str, str] = {}
     ours = _debian_keyring()
     others: dict[str, str] = {}
@@ -271,14 +270,14 @@ def _machine_sources(suite: str) -> tuple[dict[str, str], dict[str, str]]:
             named = suite in {release, codename}
             (found if named else others).setdefault(uri, keyring)
     if not found and ours:  # without fetched lists, apt only knows the addresses
-        planned = _apt(["apt-get", "update", "--print-uris"], dict(os.environ)).stdout
+        planned = _apt(["apt-get", "update", "--print-uris"]).text
         for root, named in re.findall(r"'(\S+/)dists/([^/' ]+)/InRelease'", planned):
             (found if named == suite else others).setdefault(root, ours)
     return found, others
 
 
 def _machine_transport() -> Iterator[str]:
-    dumped = _apt(["apt-config", "dump", "--format", '%F "%v";%n'], dict(os.environ)).stdout
+    dumped = _apt(["apt-config", "dump", "--format", '%F "%v";%n']).text
     for line in dumped.splitlines():
         if _TRANSPORT.fullmatch(line.partition(" ")[0]):
             yield line + "\n"
@@ -292,23 +291,10 @@ def _without_hosts(text: str) -> str:
     return re.sub(r"\S+://\S+", "<address>", text)
 
 
-def _apt(words: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            words,
-            env={**environment, "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise InfrastructureError(
-            f"the tool {words[0]} is missing", todo="Debian packages are fetched through apt"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise InfrastructureError(
-            f"{words[0]} {words[1]} did not end", expected=f"at most {_TIMEOUT} s"
-        ) from error
+def _apt(command: Sequence[str], **variables: str) -> ToolRun:
+    return run_tool(
+        command,
+        environment={**os.environ, **variables, "LC_ALL": "C.UTF-8"},
+        timeout=_TIMEOUT,
+        todo="Debian packages are fetched through apt",
+    )

@@ -68,10 +68,10 @@ class GitFetcher:
                 "--end-of-options", locator.url, locator.commit,
             )  # fmt: skip
             kind = git.run("cat-file", "-t", locator.commit)
-            if got.returncode or kind.stdout.strip() != b"commit":
+            if got.exit_code or kind.text.strip() != "commit":
                 raise InputUnavailableError(
                     f"{locator} cannot be fetched",
-                    got=_last_line(got.stderr) or kind.stdout.decode().strip() or "no such commit",
+                    got=_last_line(got.error_text) or kind.text.strip() or "no such commit",
                     expected="a public repository that serves this commit",
                 )
             name = PurePosixPath(locator.url).name.removesuffix(".git")
@@ -80,6 +80,6 @@ class GitFetcher:
         return target
 
 
-def _last_line(text: bytes) -> str:
-    lines = text.decode("utf-8", "replace").strip().splitlines()
+def _last_line(text: str) -> str:
+    lines = text.splitlines()
     return lines[-1].removeprefix("fatal: ")[:200] if lines else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.core.errors import InfrastructureError
+from builders.core.tools import ToolRun, run_tool
 
 
 class GitRepository:
@@ -22,33 +23,22 @@ class GitRepository:
         self._environment = _environment()
         self._timeout = timeout
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *words: str) -> ToolRun:
         """Run git to its end; raises `InfrastructureError` if it is missing or does not end."""
-        try:
-            return subprocess.run(
-                [*self._command, *words],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._timeout,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise InfrastructureError(
-                "the tool git is missing", todo="Install git to use git locators"
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise InfrastructureError(
-                "git did not end", expected=f"at most {self._timeout} s"
-            ) from error
+        return run_tool(
+            [*self._command, *words],
+            environment=self._environment,
+            timeout=self._timeout,
+            todo="Install git to use git locators",
+        )
 
     def output(self, *words: str) -> bytes:
         """Return what git prints; raises `InfrastructureError` if it fails."""
         done = self.run(*words)
-        if done.returncode:
-            got = done.stderr.decode(errors="replace").strip()[-200:]
-            raise InfrastructureError(f"git {words[0]} failed", got=got or done.returncode)
-        return done.stdout
+        if done.exit_code:
+            got = done.error_text[-200:] or done.exit_code
+            raise InfrastructureError(f"git {words[0]} failed", got=got)
+        return done.output
 
     @contextmanager
     def blobs(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:

@@ -11,7 +11,6 @@ import ast
 import importlib
 import os
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,12 +20,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import requests
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 from pypi_simple import (
     DistributionPackage,
@@ -40,10 +34,11 @@ from urllib3.util import Retry
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
+from builders.core.tools import run_tool
 
 _RETRIES = 3
 _RETRY_STATUSES = (429, 502, 503, 504)
-_OLD_SDIST = re.compile(r"(?P<name>.+?)-(?P<version>[0-9][^-]*)\.(?:tar\.gz|zip|tar\.bz2|tar\.xz)")
+_SDISTS = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,22 +176,15 @@ def pip_settings(environment: Mapping[str, str]) -> IndexSettings:
 
     Raises `InfrastructureError` if pip cannot read its configuration.
     """
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if listed.returncode:
+    command = (sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list")
+    listed = run_tool(command, environment=environment, timeout=120)
+    if listed.exit_code:
         raise InfrastructureError(
             "pip cannot say which package index it uses",
-            got=listed.stderr.strip().rpartition("\n")[2],
+            got=listed.error_text.rpartition("\n")[2],
             todo="Run `pip config list`",
         )
-    values = _parse_config(listed.stdout)
+    values = _parse_config(listed.text)
     default = importlib.import_module("pip._internal.models.index").PyPI.simple_url
     return IndexSettings(
         indexes=(
@@ -227,37 +215,25 @@ def _parse_config(listing: str) -> dict[str, str]:
 
 
 def _files(packages: Iterable[DistributionPackage]) -> Iterator[IndexFile]:
+    """Yield wheels and source distributions with a digest and a valid version."""
     for package in packages:
-        parsed = _parse_filename(package.filename)
-        digest = package.digests.get("sha256")
-        if parsed is None or digest is None:
+        name, digest = package.filename, package.digests.get("sha256")
+        wheel = package.package_type == "wheel"
+        if digest is None or not (wheel or name.endswith(_SDISTS)):
             continue
-        version, kind, tags = parsed
+        try:
+            version = Version(package.version or "")
+            tags = parse_wheel_filename(name)[3] if wheel else ()
+        except (InvalidVersion, InvalidWheelFilename):
+            continue
         yield IndexFile(
-            name=package.filename,
+            name=name,
             version=version,
-            kind=kind,
+            kind="wheel" if wheel else "sdist",
             sha256=Digest(digest),
             size=package.size,
             uploaded=package.upload_time.astimezone(UTC) if package.upload_time else None,
             yanked=(package.yanked_reason or "") if package.is_yanked else None,
             requires_python=package.requires_python,
-            tags=tags,
+            tags=frozenset(map(str, tags)),
         )
-
-
-def _parse_filename(filename: str) -> tuple[Version, str, frozenset[str]] | None:
-    """Return version, kind and tags; None for eggs, installers and names that are not valid."""
-    try:
-        if filename.endswith(".whl"):
-            _, version, _, tags = parse_wheel_filename(filename)
-            return version, "wheel", frozenset(str(tag) for tag in tags)
-        if filename.endswith((".tar.gz", ".zip")):
-            return parse_sdist_filename(filename)[1], "sdist", frozenset()
-    except (InvalidSdistFilename, InvalidWheelFilename, InvalidVersion):
-        pass
-    try:
-        match = _OLD_SDIST.fullmatch(filename)
-        return (Version(match["version"]), "sdist", frozenset()) if match else None
-    except InvalidVersion:
-        return None

@@ -24,6 +24,8 @@ BASE_VARIABLES = {
 RESERVED_VARIABLES = frozenset({"TZ", "LC_ALL", "HOME", "HOSTNAME", "TMPDIR", "PWD"})
 _DEFINITION = r"[a-z0-9][a-z0-9.-]*"
 _REFERENCE = r"[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}"
+_SELF_CONTAINED = re.compile(r"UTC|[A-Za-z]{3,}[+-]?\d{1,2}([A-Za-z]{3,})?")
+"""Zones that a C library reads without a file: UTC, and the POSIX form such as `CET-1CEST`."""
 _BUILD_PATHS = ("/build", "/home", "/srv", "/opt", "/mnt", "/usr/src", "/usr/local/src")
 
 
@@ -141,6 +143,14 @@ class Build(FrozenModel):
     def variables(self) -> dict[str, str]:
         """Return the environment variables of the build, without those of its method."""
         return {**BASE_VARIABLES, "LC_ALL": self.locale, "TZ": self.timezone, **self.environment}
+
+    @property
+    def needs_zone_file(self) -> bool:
+        """Whether programs read a file for the declared time zone.
+
+        If the image has none, they would silently use UTC, so a script checks it before the build.
+        """
+        return not _SELF_CONTAINED.fullmatch(self.timezone)
 
     def declared_environment(self) -> dict[str, str | dict[str, str]]:
         """Return the environment as the claim contains it; every value is text."""

@@ -51,16 +51,20 @@ class Method:
 
     def script_bytes(self) -> bytes:
         """Return the script; its digest is part of the claim."""
-        return method_file(self.script)
+        return _file(self.script)
 
 
 def launcher_bytes() -> bytes:
     """Return the script that every container starts with; its digest is part of the claim."""
-    return method_file("launch.sh")
+    return _file("launch.sh")
 
 
-def method_file(name: str) -> bytes:
-    """Return a file of this package."""
+def zone_script() -> bytes:
+    """Return the script that checks for the file of a time zone; its digest is in the claim."""
+    return _file("zone.sh")
+
+
+def _file(name: str) -> bytes:
     return (resources.files("builders.methods") / name).read_bytes()
 
 

@@ -15,9 +15,8 @@ from builders.core.errors import RecipeError
 from builders.core.smallfile import path_error, read_small_file
 from builders.methods import METHODS
 from builders.methods.base import Build
-from builders.methods.method import launcher_bytes
+from builders.methods.method import launcher_bytes, zone_script
 from builders.methods.script import ScriptBuild
-from builders.methods.timezone import needs_zone_file, zone_script
 from builders.preload.lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
 
@@ -44,7 +43,7 @@ def claim_of(loaded: LoadedRecipe, image: Digest) -> Claim:
     if build.clock is not None:
         scripts["clock"] = str(Digest.of(probe_bytes()))
         scripts["preload"] = str(preload_lock().library)
-    if needs_zone_file(build):
+    if build.needs_zone_file:
         scripts["zone"] = str(Digest.of(zone_script()))
     if (own := recipe_script(loaded)) is not None:
         scripts["recipe"] = str(Digest.of(own))

@@ -11,7 +11,6 @@ from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.inputs.collect import input_name
 from builders.inputs.file import InputFile
-from builders.methods.timezone import needs_zone_file
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 
@@ -36,7 +35,7 @@ def check_recipe(path: Path, images: ImageCatalogue) -> LoadedRecipe:
 def _require_zones(loaded: LoadedRecipe, images: ImageCatalogue) -> None:
     """Refuse a time zone that the lock of the image shows it cannot know."""
     build = loaded.recipe.build
-    if not needs_zone_file(build) or "@sha256:" in build.image:
+    if not build.needs_zone_file or "@sha256:" in build.image:
         return
     if not any(package.name == "tzdata" for package in images.lock(build.image).every()):
         raise RecipeError(

@@ -13,7 +13,7 @@ from builders.engine import Engine
 from builders.images.provide import ensure_image
 from pipelines.services import supervisor
 from pipelines.verify.session import Session
-from tests.builders.ownengine import OwnEngine, own_engine
+from tests.builders.engine.ownengine import OwnEngine, own_engine
 from tests.command import finish, started, wait_until
 from tests.lab import write_recipe
 from tests.services.stand import Stand

@@ -24,7 +24,7 @@ from pipelines.infer.trial import TrialResult
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.judge.look import FileFact
 from pipelines.verify.progress import LogSink
-from tests.builders.test_debian_methods import ENTRY
+from tests.builders.methods.test_debian_methods import ENTRY
 from tests.infer.test_debian_causes import DOC, ELF, FILES, TOOLS, compared, contrast, deb
 from tests.infer.test_debian_source import PACKAGES, Lists, package
 

@@ -12,8 +12,7 @@ from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.locators.packageindex import ProjectReader
 from builders.methods import METHODS
-from builders.methods.method import launcher_bytes
-from builders.methods.timezone import zone_script
+from builders.methods.method import launcher_bytes, zone_script
 from builders.preload.lock import preload_lock, probe_bytes
 from pipelines.infer.draft import review_notes
 from pipelines.infer.journal import (

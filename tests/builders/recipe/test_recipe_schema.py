@@ -12,9 +12,9 @@ import yaml
 
 from builders.images.definition import definition_schema as image_schema
 from builders.recipe.recipe import recipe_schema
-from tests.builders.bad_recipes import BAD, BEYOND_A_SCHEMA, EXPECTED
+from tests.builders.recipe.bad_recipes import BAD, BEYOND_A_SCHEMA, EXPECTED
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RELEASES = sorted((ROOT / "recipes" / "releases").rglob("*.yaml"))
 
 

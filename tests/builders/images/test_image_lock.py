@@ -178,7 +178,7 @@ def test_a_lock_of_an_older_definition_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_locks_of_the_repository_are_of_their_definitions() -> None:
-    folder = Path(__file__).parents[2] / "recipes/images"
+    folder = Path(__file__).parents[3] / "recipes/images"
     found = images(folder)
     assert {"debian-trixie-build", "differ", "python-wheel"} <= set(found.names())
     for name in found.names():

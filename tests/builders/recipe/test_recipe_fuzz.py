@@ -14,7 +14,7 @@ from builders.core.errors import RecipeError
 from builders.core.yamlfile import load_document, parse_document, parse_model
 from builders.recipe.recipe import Recipe
 
-EVERY_FIELD = Path(__file__).parents[1] / "data" / "recipes" / "good" / "every-field.yaml"
+EVERY_FIELD = Path(__file__).parents[2] / "data" / "recipes" / "good" / "every-field.yaml"
 
 
 def recipe_or_error(text: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from builders.archives import ArchiveError, ArchiveLimits, members
 
-DATA = Path(__file__).parents[1] / "data" / "archives"
+DATA = Path(__file__).parents[2] / "data" / "archives"
 LIMITS = ArchiveLimits(members=2000, unpacked=4 << 20, set_aside=1 << 20, seconds=5)
 SEEDS = {p.name: p.read_bytes() for p in sorted(DATA.iterdir()) if p.name != "one-gib-of-zeros.bz2"}
 UNPACKED = {

@@ -138,7 +138,7 @@ def test_what_no_center_needs_to_share_is_not_claimed(changes: dict[str, Any]) -
 
 
 def test_comments_are_not_claimed(tmp_path: Path) -> None:
-    text = Path(__file__).parents[1].joinpath("data/recipes/good/every-field.yaml").read_text()
+    text = Path(__file__).parents[2].joinpath("data/recipes/good/every-field.yaml").read_text()
     (tmp_path / "a.yaml").write_text(text)
     (tmp_path / "b.yaml").write_text("# another comment\n" + text.replace("  # who ships it", ""))
     a, b = (load_recipe(tmp_path / name) for name in ("a.yaml", "b.yaml"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-BAD = Path(__file__).parents[1] / "data" / "recipes" / "bad"
+BAD = Path(__file__).parents[2] / "data" / "recipes" / "bad"
 
 # Name of the file: line, field and words of its error.
 EXPECTED: dict[str, tuple[int | None, str | None, str]] = {

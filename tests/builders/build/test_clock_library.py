@@ -42,7 +42,7 @@ SECONDS = 1620224297
 FROZEN = {"clock": {"time": MOMENT}}
 ADVANCING = {"clock": {"time": str(SECONDS), "mode": "advancing"}}
 
-PROGRAM = (Path(__file__).parents[1] / "data/preload/clocks.c").read_text()
+PROGRAM = (Path(__file__).parents[2] / "data/preload/clocks.c").read_text()
 CLOCKS = ("time", "coarse", "timespec_get", "gettimeofday")
 FILE_TIMES = ("stat", "ctime", "lstat", "fstatat", "fstat", "statx", "birth")
 WAITS = ("semaphore", "condition", "mutex", "sleep")

@@ -16,9 +16,9 @@ from builders.core.errors import EXIT_USAGE, RecipeError
 from builders.core.yamlfile import load_document
 from builders.methods.script import ScriptBuild
 from builders.recipe.recipe import Recipe, load_recipe
-from tests.builders.bad_recipes import BAD, EXPECTED
+from tests.builders.recipe.bad_recipes import BAD, EXPECTED
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EVERY_FIELD = ROOT / "tests" / "data" / "recipes" / "good" / "every-field.yaml"
 RELEASES = sorted((ROOT / "recipes" / "releases").rglob("*.yaml"))
 

@@ -13,8 +13,7 @@ from builders.core.enums import Outcome
 from builders.core.errors import RecipeError
 from builders.images.provide import ProvidedImage
 from builders.methods import METHODS
-from builders.methods.method import launcher_bytes
-from builders.methods.timezone import needs_zone_file, zone_script
+from builders.methods.method import launcher_bytes, zone_script
 from builders.recipe.claim import claim_of
 from pipelines.center.center import Center
 from pipelines.cli.lint import check_recipe
@@ -27,7 +26,7 @@ from tests.madeimages import made_image
 @pytest.mark.parametrize("zone", ["UTC", "CET-1CEST", "EST5EDT", "JST-9", "MOV+11", "GMT0"])
 def test_what_needs_no_file_is_not_looked_for(zone: str) -> None:
     loaded = recipe({**SCRIPT, "timezone": zone})
-    assert not needs_zone_file(loaded.recipe.build)
+    assert not loaded.recipe.build.needs_zone_file
     planned = make_plan(loaded, [], script=None, cores=1)
     assert "zone.sh" not in planned.control
     assert set(claim_of(loaded, Digest("1" * 64)).content["scripts"]) == {"launcher", "method"}

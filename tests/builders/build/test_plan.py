@@ -19,8 +19,7 @@ from builders.core.enums import Role
 from builders.core.errors import RecipeError
 from builders.inputs.file import InputFile
 from builders.methods import METHODS
-from builders.methods.method import launcher_bytes
-from builders.methods.timezone import zone_script
+from builders.methods.method import launcher_bytes, zone_script
 from tests.builders.recipes import DEBIAN, SCRIPT, WHEEL, recipe
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

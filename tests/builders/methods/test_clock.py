@@ -17,8 +17,8 @@ from builders.core.errors import RecipeError
 from builders.methods.clock import Clock, format_timestamp, parse_timestamp
 from builders.preload.lock import preload_lock
 from builders.recipe.recipe import load_recipe
+from tests.builders.build.test_clock_library import ADVANCING, FROZEN, MOMENT, SECONDS, wheel_recipe
 from tests.builders.recipes import SCRIPT, recipe
-from tests.builders.test_preload import ADVANCING, FROZEN, MOMENT, SECONDS, wheel_recipe
 
 LATE = ContainerResult(
     ended=EndReason.DEADLINE,
