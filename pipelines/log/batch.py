@@ -1,7 +1,7 @@
 """A committed batch of leaves: one object, created once, after which the batch is in the log.
 
-It holds the leaves and the root of the tree before them, so that whoever finds it can integrate it.
-Where two writers meet, the store lets one of them create it.
+It holds the leaves and the root of the tree before them, so that any writer can integrate it.
+If two writers race, the store lets only one of them create it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def read_batch(data: bytes, *, origin: str, start: int, root: bytes) -> Batch:
         origin=origin, start=start, root=root, leaves=tuple(leaf.encode() for leaf in leaves)
     )
     if fields.keys() != _FIELDS or batch.to_bytes() != data:
-        raise _altered(what, got="another spelling", expected="canonical JSON")
+        raise _altered(what, got="other bytes", expected="canonical JSON (RFC 8785)")
     return batch
 
 
@@ -84,5 +84,5 @@ def _altered(what: str, *, got: object, expected: object) -> LogError:
         f"{what} does not continue the log",
         got=got,
         expected=expected,
-        todo="Somebody else wrote there, or the log was shortened or replaced: find out who",
+        todo="Another program wrote there, or the log was shortened or replaced: find out which",
     )

@@ -1,6 +1,6 @@
 """Checkpoints (C2SP tlog-checkpoint): a log's name, how many leaves it has, and their root.
 
-`Checkpoint` is the text, always well-formed; `open_checkpoint` is the only way to believe one.
+`Checkpoint` is the text, always well-formed; `open_checkpoint` verifies a signed one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipelines.log.errors import CheckpointError, NoteError
 from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, verify_consistency
-from pipelines.log.note import Note, open_note
+from pipelines.log.note import Note, NoteSignature, open_note
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey, split_cosignature
 from pipelines.log.text import check_control, decode_base64, decode_number, encode_base64, shown
 
@@ -90,6 +90,7 @@ class Cosignature:
 
     key: NoteKey
     time: int
+    signature: NoteSignature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +107,8 @@ def open_checkpoint(
 ) -> SignedCheckpoint:
     """Return the checkpoint of the log `origin` in `data`, signed by one of the log's `keys`.
 
-    Cosignatures of `witnesses` are verified and handed on; how many it needs is for a policy to
-    say. Raises `NoteError` for a note that is malformed, signed by none of `keys`, or has a bad
+    Cosignatures of `witnesses` are verified and returned; a policy decides how many are needed.
+    Raises `NoteError` for a note that is malformed, signed by none of `keys`, or has a bad
     signature of a known key, and `CheckpointError` for another log's or a malformed text.
     """
     _check_algorithm("a log", keys, ED25519)
@@ -128,7 +129,7 @@ def open_checkpoint(
         checkpoint=checkpoint,
         note=note,
         cosignatures=tuple(
-            Cosignature(key=key, time=split_cosignature(signature.data)[0])
+            Cosignature(key=key, time=split_cosignature(signature.data)[0], signature=signature)
             for signature in note.signatures
             for key in witnesses
             if signature.is_by(key)

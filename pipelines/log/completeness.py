@@ -1,7 +1,7 @@
-"""Whether a log is complete: no sequence skips, and statements and leaves answer each other.
+"""Completeness of a log: no gap in a sequence, and a leaf for each statement and vice versa.
 
-Anybody can check that of anybody's log, with nothing but its public files. Memory grows with the
-number of releases, not with that of leaves.
+The check needs nothing but the public files of a log. Memory grows with the number of releases, not
+with the number of leaves.
 """
 
 from __future__ import annotations

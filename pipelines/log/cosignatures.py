@@ -1,7 +1,7 @@
 """Cosignatures of witnesses: read from their stores, and joined to what a log publishes.
 
-A witness writes into its own store; the owner of a log, or anybody who wants to show that a
-checkpoint was witnessed, reads it there. Nothing is used that does not verify.
+A witness writes into its own store. The owner of a log reads them there, and so does anyone who
+wants to prove that a checkpoint was witnessed. Only cosignatures that verify are used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from builders.core.errors import NotFoundError, StoreError
-from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import Cosignature, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
@@ -45,7 +45,7 @@ class CollectedCosignatures:
 def cosigned_checkpoints(stores: Iterable[Store], log: WitnessedLog) -> Iterator[SignedCheckpoint]:
     """Yield the log's checkpoints that witnesses have in their `stores`, newest first in each.
 
-    What cannot be read, or does not verify, is skipped: a dishonest witness only loses its vote.
+    What cannot be read, or does not verify, is skipped.
     """
     for store in stores:
         try:
@@ -82,25 +82,17 @@ def merge_cosignatures(
     found: Iterable[SignedCheckpoint], base: SignedCheckpoint
 ) -> SignedCheckpoint:
     """Return `base` with the newest cosignature that each witness gave to the same tree."""
-    newest = {c.key: (c.time, c, s) for s in [base] for c in s.cosignatures}
-    for signed in found:
-        if signed.checkpoint != base.checkpoint:
-            continue
-        for cosignature in signed.cosignatures:
-            held = newest.get(cosignature.key)
-            if held is None or held[0] < cosignature.time:
-                newest[cosignature.key] = (cosignature.time, cosignature, signed)
-    lines = [
-        line
-        for _, cosignature, signed in newest.values()
-        for line in signed.note.signatures
-        if line.is_by(cosignature.key)
-    ]
+    newest: dict[NoteKey, Cosignature] = {}
+    for signed in (base, *found):
+        for new in signed.cosignatures if signed.checkpoint == base.checkpoint else ():
+            if new.key not in newest or newest[new.key].time < new.time:
+                newest[new.key] = new
     own = [s for s in base.note.signatures if not any(s.is_by(key) for key in newest)]
+    lines = sorted((c.signature for c in newest.values()), key=lambda line: line.name)
     return SignedCheckpoint(
         checkpoint=base.checkpoint,
-        note=Note(text=base.note.text, signatures=(*own, *sorted(lines, key=lambda s: s.name))),
-        cosignatures=tuple(c for _, c, _ in newest.values()),
+        note=Note(text=base.note.text, signatures=(*own, *lines)),
+        cosignatures=tuple(newest.values()),
     )
 
 

@@ -14,7 +14,7 @@ class NoteError(LogError):
 
 
 class CheckpointError(LogError):
-    """A signed text that is no checkpoint of the log that was asked for."""
+    """A signed text that is no checkpoint of the expected log."""
 
 
 class ProofError(LogError):

@@ -1,18 +1,16 @@
 """Proof of a fork: two checkpoints that one log has signed, of one size, with two roots.
 
-No honest log signs both, and nobody without the log's key can make the pair: it convinces anyone
-who knows the key, offline. A log that shows two people inconsistent trees of two *sizes* is found
-by comparing what both have read; it leaves no such proof, since a proof that cannot be made cannot
-be carried around.
+No honest log signs both, and nobody without the log's key can make the pair: anybody who knows the
+key can verify it offline. A log that shows two readers inconsistent trees of two *sizes* is found
+by comparing what both have read; there is no such proof of that.
 
-The form is our own: canonical JSON with both notes as text.
+The format is our own: canonical JSON with both notes as text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.strictjson import malformed, read_object
@@ -29,7 +27,7 @@ _FIELDS = {"type", "first", "second"}
 
 @dataclass(frozen=True, kw_only=True)
 class Fork:
-    """A log that was caught: `witnesses` are those that have cosigned both of its roots."""
+    """What a proof shows: `witnesses` are those that have cosigned both roots."""
 
     origin: str
     size: int
@@ -39,7 +37,7 @@ class Fork:
 
 @dataclass(frozen=True, kw_only=True)
 class ForkProof:
-    """Two signed checkpoints, byte by byte as the log published them; not yet believed."""
+    """Two signed checkpoints, byte by byte as the log published them; not verified yet."""
 
     first: bytes
     second: bytes
@@ -50,11 +48,15 @@ class ForkProof:
 
     @classmethod
     def parse(cls, data: bytes) -> ForkProof:
-        """Read a proof without believing it; raises `MalformedError` or `NoteError`."""
+        """Read a proof, verifying nothing; raises `MalformedError` or `NoteError`."""
         value = read_object(data, what=_WHAT, limit=MAX_FORK)
         if value.keys() != _FIELDS or value["type"] != TYPE:
             raise malformed(_WHAT, got="other fields", expected=f"first, second, type {TYPE}")
-        proof = cls(first=_note(value, "first"), second=_note(value, "second"))
+        for name in ("first", "second"):
+            if not isinstance(text := value[name], str):
+                got = f"{name} of type {type(text).__name__}"
+                raise malformed(_WHAT, got=got, expected="text")
+        proof = cls(first=value["first"].encode(), second=value["second"].encode())
         if proof.to_bytes() != data:
             raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
         return proof
@@ -102,13 +104,3 @@ class ForkProof:
 
 def _cosigned(signed: SignedCheckpoint, key: NoteKey) -> bool:
     return any(cosignature.key == key for cosignature in signed.cosignatures)
-
-
-def _note(value: dict[str, Any], name: str) -> bytes:
-    text = value[name]
-    if not isinstance(text, str):
-        raise malformed(_WHAT, got=f"{name} of type {type(text).__name__}", expected="text")
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise malformed(_WHAT, got=f"{name} with half a character", expected="UTF-8") from error

@@ -27,7 +27,7 @@ from pipelines.log.writer_cache import NewLeaf, WriterCache
 from pipelines.storage.store import Store
 
 SHORTENED = "The log was shortened, forked or altered, or an older copy of it was brought back"
-_FOREIGN = "Somebody wrote into the log, or signed with its key elsewhere: find out who"
+_FOREIGN = "Another program wrote into the log, or signed with its key: find out which"
 _AT_ONCE = 16  # bundles that are taken into the cache in one step
 
 
@@ -186,7 +186,7 @@ class Integrator:
         }
 
     def _follow(self, cache: WriterCache, newest: SignedCheckpoint | None) -> bool:
-        """Read what the log has beyond the cache; False when the cache is not of this log."""
+        """Read the leaves that the cache lacks; return False when the cache is not of this log."""
         if not cache.size and newest is None:
             return True
         if newest is None or newest.checkpoint.size < cache.size:

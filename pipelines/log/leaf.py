@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from builders.core.digest import Digest, canonical_json
 from pipelines.log.errors import LogError
@@ -37,15 +37,43 @@ _COMMITMENT = re.compile(
     rf'"release":"(?P<release>{_RELEASE})","run":"(?P<run>{_RUN})","seal":"(?P<seal>{_HASH})",'
     rf'"sequence":(?P<sequence>{_SEQUENCE}),"v":1\}}'.encode()
 )
+_JSON_NAMES = {"predicate_type": "predicateType"}
 _TYPES: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(("pae", "previous", "claim", "seal"), Digest),
     "sequence": int,
 }
 
 
+class _Placed:
+    """What the leaves of both kinds share: their bytes, which `pattern` describes."""
+
+    pattern: ClassVar[re.Pattern[bytes]]
+
+    def __post_init__(self) -> None:
+        data = self.to_bytes()
+        if self.pattern.fullmatch(data) is None:
+            raise LogError(
+                f"a {type(self).__name__} cannot be written",
+                got=ascii(data[:400])[2:-1],
+                expected="usual characters in center, release, run, key id and predicate type",
+            )
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the leaf in the log."""
+        return self._data
+
+    @cached_property
+    def _data(self) -> bytes:
+        fields: dict[str, object] = {"v": 1}
+        for name, value in vars(self).items():
+            plain = value.hex if isinstance(value, Digest) else value
+            fields[_JSON_NAMES.get(name, name)] = plain
+        return canonical_json(fields)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StatementEntry:
-    """A signed statement that is to be logged; its place is found when it is."""
+    """A signed statement to be logged; its place in the log is not known yet."""
 
     center: str
     release: str
@@ -60,7 +88,7 @@ class StatementEntry:
 
     @property
     def identity(self) -> str:
-        """What no two leaves of a log share."""
+        """Unique among the leaves of a log."""
         return f"pae:{self.pae}"
 
     def leaf(self, sequence: int, previous: Digest) -> StatementLeaf:
@@ -69,35 +97,14 @@ class StatementEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatementLeaf(StatementEntry):
+class StatementLeaf(_Placed, StatementEntry):
     """A statement in its place."""
 
+    pattern: ClassVar[re.Pattern[bytes]] = _STATEMENT
     sequence: int
     """How many leaves of this release key the log has before this one."""
     previous: Digest
     """Leaf hash of the leaf before it of the same release key; `FIRST` when there is none."""
-
-    def __post_init__(self) -> None:
-        _check_written(self, self.to_bytes(), _STATEMENT)
-
-    def to_bytes(self) -> bytes:
-        """Return the leaf as it stands in the log."""
-        return self._data
-
-    @cached_property
-    def _data(self) -> bytes:
-        return canonical_json(
-            {
-                "center": self.center,
-                "keyid": self.keyid,
-                "pae": self.pae.hex,
-                "predicateType": self.predicate_type,
-                "previous": self.previous.hex,
-                "release": self.release,
-                "sequence": self.sequence,
-                "v": 1,
-            }
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +122,7 @@ class CommitmentEntry:
 
     @property
     def identity(self) -> str:
-        """What no two leaves of a log share."""
+        """Unique among the leaves of a log."""
         return f"run:{self.run}"
 
     def leaf(self, sequence: int, _previous: Digest) -> CommitmentLeaf:
@@ -124,32 +131,12 @@ class CommitmentEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommitmentLeaf(CommitmentEntry):
+class CommitmentLeaf(_Placed, CommitmentEntry):
     """A commitment in its place."""
 
+    pattern: ClassVar[re.Pattern[bytes]] = _COMMITMENT
     sequence: int
     """Commitments count in the sequence of their release, as statements do."""
-
-    def __post_init__(self) -> None:
-        _check_written(self, self.to_bytes(), _COMMITMENT)
-
-    def to_bytes(self) -> bytes:
-        """Return the leaf as it stands in the log."""
-        return self._data
-
-    @cached_property
-    def _data(self) -> bytes:
-        return canonical_json(
-            {
-                "center": self.center,
-                "claim": self.claim.hex,
-                "release": self.release,
-                "run": self.run,
-                "seal": self.seal.hex,
-                "sequence": self.sequence,
-                "v": 1,
-            }
-        )
 
 
 Entry: TypeAlias = StatementEntry | CommitmentEntry
@@ -201,15 +188,6 @@ def read_fields(data: bytes) -> LeafFields:
         release, run, sequence = match.group(3, 4, 6)
         return LeafFields(release.decode(), int(sequence), None, "run:" + run.decode(), None)
     raise _malformed(data)
-
-
-def _check_written(leaf: Leaf, data: bytes, pattern: re.Pattern[bytes]) -> None:
-    if pattern.fullmatch(data) is None:
-        raise LogError(
-            f"a {type(leaf).__name__} cannot be written",
-            got=ascii(data[:400])[2:-1],
-            expected="names of a center, release, run, key and predicate type of usual characters",
-        )
 
 
 def _malformed(data: bytes) -> LogError:

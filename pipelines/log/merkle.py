@@ -20,7 +20,7 @@ MAX_SIZE = (1 << 63) - 1
 
 
 class HashReader(Protocol):
-    """Whoever knows the hashes of complete subtrees."""
+    """A source of the hashes of complete subtrees."""
 
     def read(self, level: int, index: int) -> bytes:
         """Return the hash of the 2**level leaves that start at leaf index * 2**level."""
@@ -93,7 +93,7 @@ def verify_inclusion(
     Raises `ProofError`.
     """
     _check_index(index, size)
-    _check_hashes("an inclusion proof", (leaf, root, *proof))
+    check_hashes("an inclusion proof", (leaf, root, *proof))
     inner, border = _path_parts(index, size)
     _check_length("an inclusion proof", proof, inner + border)
     found = _climb_left(_climb(leaf, index, proof[:inner]), proof[inner:])
@@ -113,7 +113,7 @@ def verify_consistency(
     Raises `ProofError`.
     """
     _check_growth(old_size, new_size)
-    _check_hashes("a consistency proof", (old_root, new_root, *proof))
+    check_hashes("a consistency proof", (old_root, new_root, *proof))
     if old_size in {0, new_size}:
         _check_length("a consistency proof", proof, 0)
         if old_size == 0:
@@ -206,7 +206,8 @@ def _check_growth(old: int, new: int) -> None:
         )
 
 
-def _check_hashes(what: str, hashes: Iterable[bytes]) -> None:
+def check_hashes(what: str, hashes: Iterable[bytes]) -> None:
+    """Raise `ProofError` unless each hash of `what` has 32 bytes."""
     for value in hashes:
         if len(value) != HASH_SIZE:
             raise ProofError(

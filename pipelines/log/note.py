@@ -1,12 +1,12 @@
 """Signed notes (C2SP signed-note): text, and lines of signatures below it.
 
-Reading is strict, and what was read is written again byte by byte. A note's text counts only after
-`open_note`: `Note.parse` believes nothing that it reads.
+Reading is strict, and writing gives the same bytes again. Only `open_note` verifies signatures;
+`Note.parse` verifies nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,19 +24,19 @@ _WHAT = "the note"
 
 
 class NoteSigner(Protocol):
-    """Whoever signs notes."""
+    """A signer of notes."""
 
     @property
     def key(self) -> NoteKey:
         """Return the key that verifies the signatures."""
 
     def sign(self, text: bytes) -> bytes:
-        """Return the signature over a note's text, as it stands after the key id."""
+        """Return the signature over a note's text, as the note has it after the key id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoteSignature:
-    """One signature: `name` and `id` (4 bytes) say whose, `data` is the signature itself."""
+    """One signature: `name` and `id` (4 bytes) name the key, `data` is the signature itself."""
 
     name: str
     id: bytes
@@ -62,7 +62,7 @@ class NoteSignature:
 
 @dataclass(frozen=True)
 class Note:
-    """A text that ends in a newline, and signatures that nobody has verified yet."""
+    """A text that ends in a newline, and signatures that are not verified yet."""
 
     text: str
     signatures: tuple[NoteSignature, ...]
@@ -84,7 +84,7 @@ class Note:
 
     @classmethod
     def parse(cls, data: bytes) -> Note:
-        """Read a note without believing it; raises `NoteError`."""
+        """Read a note, verifying nothing; raises `NoteError`."""
         whole = decode_text(data, what=_WHAT, limit=MAX_NOTE, error=NoteError)
         text, blank, below = whole.rpartition("\n\n")
         if not blank:
@@ -101,13 +101,8 @@ class Note:
 
     def signed_by(self, *signers: NoteSigner) -> Note:
         """Return the note with new signatures, in place of those that the same keys had made."""
-        text = self.text.encode()
-        new = {
-            (s.key.name, s.key.id): NoteSignature(name=s.key.name, id=s.key.id, data=s.sign(text))
-            for s in signers
-        }
-        kept = [s for s in self.signatures if (s.name, s.id) not in new]
-        return Note(self.text, (*kept, *new.values()))
+        kept = [s for s in self.signatures if not any(s.is_by(signer.key) for signer in signers)]
+        return Note(self.text, (*kept, *_signatures(self.text, signers)))
 
 
 def open_note(data: bytes, keys: Iterable[NoteKey]) -> Note:
@@ -134,9 +129,12 @@ def open_note(data: bytes, keys: Iterable[NoteKey]) -> Note:
 
 def sign_note(text: str, *signers: NoteSigner) -> bytes:
     """Return the note of `text`, which ends in a newline, with one signature of each signer."""
+    return Note(text, _signatures(text, signers)).to_bytes()
+
+
+def _signatures(text: str, signers: Sequence[NoteSigner]) -> tuple[NoteSignature, ...]:
     data = text.encode()
-    signatures = (NoteSignature(name=s.key.name, id=s.key.id, data=s.sign(data)) for s in signers)
-    return Note(text, tuple(signatures)).to_bytes()
+    return tuple(NoteSignature(name=s.key.name, id=s.key.id, data=s.sign(data)) for s in signers)
 
 
 def _read_line(line: str) -> NoteSignature:

@@ -129,7 +129,7 @@ class NoteKey:
                 f"the signature of {shown(self.name)} does not fit the text",
                 got=f"another text, or another key than {self}",
                 expected="the text that was signed",
-                todo="Somebody altered the note, or signed under a name that is not theirs",
+                todo="The note was altered, or signed under the name of another key",
             )
 
 
@@ -139,7 +139,7 @@ def check_name(name: str) -> None:
     check_control(name, what=what, error=NoteError)
     if not name or "+" in name or any(c.isspace() for c in name):
         raise NoteError(
-            f"{what} cannot stand in a note",
+            f"{what} cannot be used in a note",
             got=shown(name),
             expected="text without spaces and plus signs",
         )
@@ -152,7 +152,7 @@ def cosigned_message(text: bytes, time: int) -> bytes:
 
 
 def pack_cosignature(time: int, signature: bytes) -> bytes:
-    """Return a cosignature as it stands in a note, after the key id."""
+    """Return a cosignature as a note has it after the key id."""
     _check_time(time)
     return _checked(time.to_bytes(_TIME_SIZE, "big") + signature)
 

@@ -1,7 +1,7 @@
 """Proofs for offline use (C2SP tlog-proof): a leaf's index and path, and a signed checkpoint.
 
-A proof is read without being believed; `verify` checks signature, log and path together. The extra
-data is signed by nobody.
+Reading a proof verifies nothing; `verify` checks signature, log and path together. The extra data
+is not signed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import ProofError
-from pipelines.log.merkle import HASH_SIZE, MAX_SIZE, verify_inclusion
+from pipelines.log.merkle import MAX_SIZE, check_hashes, verify_inclusion
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
 from pipelines.log.text import decode_base64, decode_number, decode_text, encode_base64, shown
@@ -28,7 +28,7 @@ _INDEX = "index "
 
 @dataclass(frozen=True, kw_only=True)
 class LogProof:
-    """Where a leaf stands in a log: `hashes` lead from it to the root in `checkpoint`.
+    """The place of a leaf in a log: `hashes` lead from it to the root in `checkpoint`.
 
     `checkpoint` is the signed note, byte by byte as it was published; `extra` is application data.
     """
@@ -51,13 +51,7 @@ class LogProof:
                 got=len(self.hashes),
                 expected=f"at most {MAX_HASHES}",
             )
-        for value in self.hashes:
-            if len(value) != HASH_SIZE:
-                raise ProofError(
-                    f"{_WHAT} has a hash of another length",
-                    got=f"{len(value)} bytes",
-                    expected=f"{HASH_SIZE} bytes",
-                )
+        check_hashes(_WHAT, self.hashes)
         if self.extra is not None and not 0 < len(self.extra) <= MAX_EXTRA:
             raise ProofError(
                 f"{_WHAT} has too much or empty extra data",
@@ -68,7 +62,7 @@ class LogProof:
 
     @classmethod
     def parse(cls, data: bytes) -> LogProof:
-        """Read a proof without believing it; raises `ProofError` or `NoteError`."""
+        """Read a proof, verifying nothing; raises `ProofError` or `NoteError`."""
         whole = decode_text(data, what=_WHAT, limit=MAX_PROOF, error=ProofError)
         above, blank, checkpoint = whole.partition("\n\n")
         if not blank:
@@ -119,7 +113,7 @@ class LogProof:
     ) -> SignedCheckpoint:
         """Return the checkpoint of the log `origin` whose tree has the hash `leaf` at this index.
 
-        Which cosignatures are enough is for a policy to say. Raises `NoteError`, `CheckpointError`
+        A policy decides which cosignatures are enough. Raises `NoteError`, `CheckpointError`
         or `ProofError`.
         """
         signed = open_checkpoint(self.checkpoint, origin=origin, keys=keys, witnesses=witnesses)

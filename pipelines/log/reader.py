@@ -33,7 +33,7 @@ def published(
             f"the checkpoint of {origin} is too large",
             got="more",
             expected=f"at most {MAX_NOTE} bytes",
-            todo="Somebody wrote into the log: take it from another copy, and find out who",
+            todo="Use another copy of the log, and find out what wrote into this one",
         ) from error
     return open_checkpoint(data, origin=origin, keys=keys, witnesses=witnesses)
 
@@ -121,7 +121,7 @@ class LogReader:
         return consistency_proof(old, self._size(size), self.tiles)
 
     def tree(self, size: int) -> Checkpoint:
-        """Return what a checkpoint of the first `size` leaves must say; nobody signed it."""
+        """Return the checkpoint that the first `size` leaves would have; it is not signed."""
         return Checkpoint(
             origin=self._origin, size=size, root=tree_root(self._size(size), self.tiles)
         )
@@ -134,7 +134,7 @@ class LogReader:
                 f"there is no log {self._origin}",
                 got=f"no object {CHECKPOINT}",
                 expected="its newest checkpoint",
-                todo="Nothing was logged there yet, or somebody took it away",
+                todo="Nothing was logged there yet, or the log was removed",
             )
         return found
 

@@ -73,7 +73,7 @@ class CheckpointSigner(Protocol):
         """Return the newest checkpoint that was signed, or None."""
 
     def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
-        """Return the signature over the text of `new`, as it stands in a note after the key id.
+        """Return the signature over the text of `new`, as a note has it after the key id.
 
         `old` is what `newest` returned, and `proof` shows that `new` continues it (RFC 6962,
         2.1.2). Raises `LogError` for anything else.
@@ -110,7 +110,7 @@ class LocalCheckpointSigner:
                 "what the log's signer remembers is damaged, or of another key",
                 got=self._path,
                 expected=f"the checkpoint that {self.key} signed last",
-                todo="Find out who wrote there: without it a rolled-back log could be signed",
+                todo="Find out what wrote there: without it a rolled-back log could be signed",
             ) from error
 
     def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:

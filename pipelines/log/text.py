@@ -1,4 +1,4 @@
-"""The small parts that C2SP texts are made of: lines, decimal numbers, base64 in its one spelling.
+"""The parts of C2SP texts: lines, decimal numbers and base64, each in its canonical form.
 
 Each function names what it refuses by `what`, and raises the error class it is given.
 """
@@ -52,7 +52,7 @@ def decode_base64(text: str, *, what: str, error: type[LogError]) -> bytes:
         data = None
     if data is None or encode_base64(data) != text:
         raise error(
-            f"{what} is not base64 in its one spelling",
+            f"{what} is not base64 in its canonical form",
             got=shown(text),
             expected="padded standard base64",
         )
@@ -68,7 +68,7 @@ def decode_number(text: str, *, what: str, error: type[LogError]) -> int:
     """Return a decimal number below 2**63, written without sign or leading zeros."""
     if not _DECIMAL.fullmatch(text) or int(text) > MAX_SIZE:
         raise error(
-            f"{what} is not a number in its one spelling",
+            f"{what} is not a number in its canonical form",
             got=shown(text),
             expected=f"0 to {MAX_SIZE} in decimal, without leading zeros",
         )

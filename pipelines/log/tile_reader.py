@@ -1,7 +1,7 @@
-"""Tiles that are believed only when they lead to the root of a checkpoint.
+"""Verified reading of tiles: each is compared with the root of a checkpoint before it is used.
 
 The partial tiles of a tree together give its root; every full tile is hashed into one above it. So
-whatever this reader hands out is part of the tree that the checkpoint signs, whoever stored it.
+everything that this reader returns is part of the tree that the checkpoint signs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KEPT = 64  # full tiles in memory, 17 KiB each
 
 
 class LogSource(Protocol):
-    """Where a log is read: a store, or whatever gives the same objects."""
+    """A source of a log's objects, such as a store."""
 
     def get(self, key: str, limit: int) -> bytes:
         """Return an object whole; raises `NotFoundError`, `TooLargeError`, `StoreError`."""
@@ -98,7 +98,7 @@ class TileReader:
                     f"the tiles of {self.tree.origin} are not those of its checkpoint",
                     got=f"root {frontier.root().hex()} of {size} leaves",
                     expected=f"root {self.tree.root.hex()}",
-                    todo="Somebody altered the log, or signed another one",
+                    todo="The log was altered, or another log was signed",
                 )
             self._frontier = frontier
         return self._frontier
@@ -138,7 +138,7 @@ class TileReader:
                 f"the log {self.tree.origin} lacks {place.key}",
                 got="no such object",
                 expected=f"all tiles and leaves of its checkpoint of {self.tree.size}",
-                todo="Somebody shortened the log, or it is being copied",
+                todo="The log was shortened, or it is being copied",
             ) from error
 
     def _get(self, place: Tile) -> bytes:
@@ -160,5 +160,5 @@ class TileReader:
             f"{place.key} of the log {self.tree.origin} is altered",
             got="bytes that the checkpoint does not cover",
             expected=f"part of the tree of {self.tree.size} leaves",
-            todo="Somebody wrote into the log: take it from another copy, and find out who",
+            todo="Use another copy of the log, and find out what wrote into this one",
         )

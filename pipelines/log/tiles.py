@@ -2,7 +2,7 @@
 
 A hash tile holds up to 256 consecutive hashes of subtrees of 256**level leaves each; an entry
 bundle holds up to 256 leaves. Full ones never change; a partial one is an object of its own for
-every width that a checkpoint asked for. The partial tiles of a tree are its frontier.
+every width that a checkpoint needed. The partial tiles of a tree are its frontier.
 """
 
 from __future__ import annotations

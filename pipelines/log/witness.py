@@ -125,7 +125,7 @@ class Witness:
         note = new.note.signed_by(self._signer)
         size = new.checkpoint.size
         key = f"{origin_folder(origin)}{size:020d}-{int(self._clock().timestamp())}"
-        if not self._store.has(key):  # a second cosignature within one second says nothing new
+        if not self._store.has(key):  # one within the same second is enough
             self._store.put_record(key, note.to_bytes())
         return WitnessResult(origin=origin, outcome=WitnessOutcome.COSIGNED, size=size, record=key)
 
@@ -174,11 +174,11 @@ class Witness:
                 "what the witness remembers is damaged",
                 got=path,
                 expected="the note that it accepted last",
-                todo="Find out who wrote there; without it a log could be rolled back unseen",
+                todo="Find out what wrote there; without this file a rollback would not be noticed",
             ) from error
 
     def _remember(self, origin: str, new: SignedCheckpoint) -> None:
-        """Write down what is accepted, durably, before anybody can read a cosignature of it."""
+        """Store an accepted checkpoint durably, before its cosignature can be read."""
         durable.replace(self._path(origin), new.note.to_bytes())
 
     def _path(self, origin: str) -> Path:

@@ -1,7 +1,7 @@
-"""Writing a center's own log: what is appended is in it once, in one order, whatever dies or races.
+"""Writing a center's own log: each entry is in it once, in one order, after any crash or race.
 
-A batch is in the log when its object is created; all else follows from that, and every call begins
-by integrating what others left.
+A batch is in the log once its object is created; everything else follows from that object, and
+every call begins by integrating batches that other writers left.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PlacedLeaf:
 
 @dataclass(frozen=True, kw_only=True)
 class AppendResult:
-    """What became of the entries of one call."""
+    """The result of appending entries."""
 
     start: int
     """Leaves that the log had before this call added any."""
@@ -77,9 +77,9 @@ class LogWriter:
     def append(self, entries: Sequence[Entry]) -> AppendResult:
         """Log `entries`, in batches of at most 1,000, and publish the checkpoint that covers them.
 
-        What the log has already is not logged again. Raises `LogError` when it has it with other
-        facts, or is not what was signed; `StoreError` when the store cannot be read or written:
-        then some of the entries may be logged, and the same call again is the way to go on.
+        An entry that the log has already is not logged again. Raises `LogError` when the log has it
+        with other fields, or is not what was signed, and `StoreError` when the store cannot be read
+        or written: then some of the entries may be logged, and the call can be repeated.
         """
         wanted = {entry.identity: entry for entry in entries}
         for entry in entries:
@@ -95,7 +95,7 @@ class LogWriter:
             return AppendResult(start=start, leaves=leaves, size=cache.size)
 
     def recover(self) -> Checkpoint | None:
-        """Finish what was left unfinished; returns the newest checkpoint, None of an empty log."""
+        """Integrate committed batches; return the newest checkpoint, None of an empty log."""
         with self._open() as cache:
             return self._integrator.tree(cache) if cache.size else None
 
@@ -151,14 +151,14 @@ class LogWriter:
 
     @contextmanager
     def _open(self) -> Iterator[WriterCache]:
-        """Hold the log, with the cache at its end."""
+        """Lock the log, and bring the cache to its end."""
         with self._open_cache() as cache:
             self._integrator.catch_up(cache)
             yield cache
 
     @contextmanager
     def _open_cache(self) -> Iterator[WriterCache]:
-        """Hold this home's lock and the cache; one that breaks is made anew the next time."""
+        """Lock this home and open the cache; a broken one is removed, and made again next time."""
         path = self._home / "heads.sqlite"
         with durable.held(self._home / "lock"):
             try:
@@ -199,13 +199,13 @@ class LogWriter:
             }
         raise StoreError(
             f"cannot append to the log {self.origin}",
-            got=f"batches of others, {_TRIES} times",
-            expected="a turn",
-            todo="Run again; if it stays so, see who else writes to this log",
+            got=f"batches of other writers, {_TRIES} times in a row",
+            expected="to commit a batch",
+            todo="Run again; if it fails again, see what else writes to this log",
         )
 
     def _known(self, cache: WriterCache, entries: Iterable[Entry]) -> dict[str, PlacedLeaf]:
-        """Return those that the log has already; raises `LogError` when it says something else."""
+        """Return those that the log has already; raises `LogError` for one with other fields."""
         tiles = self._integrator.tiles(cache)
         placed = {}
         for entry in entries:
@@ -252,7 +252,7 @@ def _matches(leaf: Leaf, entry: Entry) -> bool:
 
 def _contradicts(entry: Entry, other: object) -> LogError:
     return LogError(
-        f"{entry.identity} was logged already, and says something else now",
+        f"{entry.identity} already has other fields",
         got=entry,
         expected=other,
         todo="One run has one commitment, one statement one leaf: find out where they differ",

@@ -1,7 +1,7 @@
 """The cache of a log's writer: a local database of what it must know of its own log.
 
 It has the newest leaf of each release key, the index of each entry, and the frontier of the tree.
-It can be lost or cut off at any time; whoever opens it compares its root with the log's.
+It can be lost or incomplete at any time: the writer compares its root with that of the log.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class WriterCache:
         """Take in the leaves after the last one, with the frontier after them, in one step."""
         start = self.size
         newest = {leaf.fields.release: (leaf, index) for index, leaf in enumerate(leaves, start)}
-        with self._transaction() as run:
+        with self._database as run:
+            run.execute("BEGIN IMMEDIATE")
             run.executemany(
                 "INSERT OR IGNORE INTO entries VALUES (?, ?)",
                 sorted(
@@ -114,7 +115,8 @@ class WriterCache:
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._transaction() as run:
+        with self._database as run:
+            run.execute("BEGIN IMMEDIATE")
             for table in ("log", "edge", "releases", "entries"):
                 run.execute(f"DROP TABLE IF EXISTS {table}")
             for statement in filter(str.strip, _TABLES.split(";")):
@@ -137,16 +139,6 @@ class WriterCache:
             "SELECT origin, size FROM log WHERE origin = ?", (self._origin,)
         ).fetchall()
         return rows[0] if len(rows) == 1 else None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The policy of a center, and the newest one that it ever accepted.
 
-The first is taken as the center's own file names it: whoever can change that file runs the center.
-From then on only a step that the operators of the accepted policy have signed is taken, so that an
-old policy, or one of other operators, put in the place of the file is noticed. What was accepted
-is kept whole in `<home>/policy/accepted.json`, since the next step is verified with its operators.
+The first policy is accepted because the center's own file names it. After that a policy is accepted
+only if the operators of the accepted one have signed it, so that an old policy, or one of other
+operators, in the place of the file is noticed. The accepted policy is kept whole in
+`<home>/policy/accepted.json`, since the next one is verified with its operators.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOCK = ".lock"
 def load_policy(path: Path | None, *, home: Path, now: datetime) -> Policy:
     """Return the policy of the center whose folder is `home`, at `now` (UTC).
 
-    Without a file nothing is demanded and nobody known. Raises `RecipeError` for a file that cannot
+    Without a file this is `EMPTY_POLICY`. Raises `RecipeError` for a file that cannot
     be read and `CenterPolicyError` for one that does not count.
     """
     if path is None:
@@ -97,7 +97,7 @@ def _to_bytes(signed: SignedPolicy) -> bytes:
 
 def _damaged(path: Path, got: str) -> PolicyError:
     return PolicyError(
-        f"{path} is damaged: nobody can say which policy was accepted",
+        f"{path} is damaged: it is not known which policy was accepted",
         fault=Fault.INVALID,
         got=got,
         expected="the record as it was written",

@@ -31,7 +31,7 @@ class PolicyChange:
 
 
 def changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
-    """Return every part in which `new` is not `old`; the order of a policy's lists says nothing."""
+    """Return every part in which `new` is not `old`; the order of lists is ignored."""
     before, after = dict(_parts(old)), dict(_parts(new))
     return tuple(
         PolicyChange(part=part, before=before.get(part), after=after.get(part))

@@ -1,7 +1,7 @@
 """The types of a policy's fields: how each is read from text, and how it is written again.
 
-A key that people write may be the path of a public key file. In what is signed every key stands
-inline, in one form: PEM for Ed25519, key JSON for everything else.
+In YAML a key may be the path of a public key file. In a signed policy every key is inline, in one
+form: PEM for Ed25519, key JSON for everything else.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _Value = TypeVar("_Value")
 
 
 def key_text(key: PublicKey) -> str:
-    """Return a key as it stands in what is signed.
+    """Return a key in the form of signed policies.
 
-    PEM does not name the scheme; only Ed25519 has no more than one.
+    PEM does not name the scheme; only Ed25519 has just one.
     """
     data = key.to_pem() if key.keytype == "ed25519" else key.to_json()
     return data.decode()

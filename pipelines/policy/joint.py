@@ -2,8 +2,7 @@
 
 The joint policy is never weaker than one of them: reviewers and revoked keys are those of all, and
 of two numbers the stricter one holds. A name or a key that two of them have is refused by the
-checks that hold for every policy. Keys stand inline, so that the file can be sent to whoever signs
-it.
+checks that hold for every policy. Keys are inline, so that the file can be sent to all signers.
 """
 
 from __future__ import annotations

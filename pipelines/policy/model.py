@@ -258,7 +258,7 @@ class Policy(_Strict):
             fault=Fault.UNKNOWN_KEY,
             got=f"key {ascii(keyid)[1:-1][:16]}",
             expected="a key of one of its centers",
-            todo="Signed by somebody whom the policy does not know: do not rely on it",
+            todo="It is not signed by a center of the policy: do not rely on it",
         )
 
     def witness_keys(self, center: str) -> dict[NoteKey, str]:
@@ -273,7 +273,7 @@ class Policy(_Strict):
     def _require_centers(self) -> None:
         if not self.centers:
             raise PolicyError(
-                "the policy is empty: it trusts nobody",
+                "the policy is empty: it names no center",
                 fault=Fault.EMPTY,
                 got="no centers",
                 expected="at least one center with a key",
@@ -290,7 +290,7 @@ EMPTY_POLICY = Policy(
     centers=(),
     consensus=PolicyRules(),
 )
-"""The policy of a center without one: it demands nothing and trusts nobody."""
+"""The policy of a center without one: it requires nothing and names no center."""
 
 
 @cache
@@ -315,5 +315,5 @@ def _check_range(center: PolicyCenter, key: CenterKey, index: int) -> None:
         fault=Fault.KEY_ENDED,
         got=f"a statement at index {index} of its log",
         expected=f"one before log size {key.end}, where the key ended or was revoked",
-        todo="Whoever has that key may have made it: do not rely on it",
+        todo="The key may have been stolen: do not rely on it",
     )

@@ -1,7 +1,7 @@
 """Witnesses and the quorum they form, in the words of C2SP tlog-policy.
 
 The lines are `witness <name> <vkey> [<url>]`, `group <name> all|any|<k> <member>...` and, once,
-`quorum <name>|none`; empty lines and comments are skipped. A line names only what stands above it,
+`quorum <name>|none`; empty lines and comments are skipped. A line names only what is above it,
 and a name is a member of one group at most, so no quorum is circular and none out of reach. The
 `log` lines of that format are refused: the logs are those of a policy's centers.
 """
@@ -144,7 +144,7 @@ class _Reader:
             ) from error
         if key.key in {witness.key.key for witness in self._witnesses}:
             raise self._error(
-                "one key stands twice", got=f"witness {_shown(name)}", expected="a key of its own"
+                "one key is used twice", got=f"witness {_shown(name)}", expected="a key of its own"
             )
         self._witnesses.append(QuorumWitness(name=name, key=key, url=url))
 
@@ -153,7 +153,7 @@ class _Reader:
             self._check_known(member, "a group")
             if member in self._members:
                 raise self._error(
-                    "a member stands twice",
+                    "a member is named twice",
                     got=_shown(member),
                     expected="every name in one group at most, once",
                 )

@@ -30,7 +30,7 @@ _NODES = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class SignedPolicy:
-    """A policy and its envelope; the value says nothing about the signatures."""
+    """A policy and its envelope; the signatures are not verified."""
 
     policy: Policy
     envelope: Envelope
@@ -99,7 +99,7 @@ def check_step(old: SignedPolicy, new: SignedPolicy) -> None:
             fault=Fault.ROLLBACK,
             got=f"version {new.policy.version}",
             expected=f"version {old.policy.version} or a later one",
-            todo="Somebody serves an old policy: find out who, and do not rely on it",
+            todo="An old policy is being served: find out by whom, and do not rely on it",
         )
     if new.digest == old.digest:
         return
@@ -132,7 +132,7 @@ def add_signature(
     payload = policy.to_bytes()
     if to is not None and to.envelope.payload != payload:
         raise PolicyError(
-            "another policy stands in the file",
+            "the file holds another policy",
             fault=Fault.NOT_THE_SAME,
             got=f"version {to.policy.version} with sha256 {to.digest}",
             expected=f"version {policy.version} with sha256 {Digest.of(payload)}",
@@ -156,9 +156,9 @@ def _check_threshold(signed: SignedPolicy, by: Policy, fault: Fault, whose: str)
         raise PolicyError(
             f"the policy is not signed by enough of {whose}",
             fault=fault,
-            got=f"{len(good)} good signatures ({', '.join(good) or 'of nobody'})",
+            got=f"{len(good)} good signatures ({', '.join(good) or 'none'})",
             expected=f"{by.threshold} of {', '.join(o.name for o in by.operators)}",
-            todo="Let more of them sign it: `samebits policy sign`",
+            todo="More of them must sign it: `samebits policy sign`",
         )
 
 
@@ -176,7 +176,7 @@ def _policy(payload: bytes) -> Policy:
     for part in ("operators", "centers"):
         if fields.get(part) == []:
             raise PolicyError(
-                "the policy is empty: it trusts nobody",
+                "the policy is empty: it names no one",
                 fault=Fault.EMPTY,
                 got=f"no {part}",
                 expected=f"at least one of its {part}",
@@ -186,17 +186,17 @@ def _policy(payload: bytes) -> Policy:
         policy = policy_from(Document(file="policy", data=fields, lines={}), None)
     except RecipeError as error:
         raise PolicyError(
-            "the signed policy cannot mean what it says",
+            "the signed policy contradicts itself",
             fault=Fault.INVALID,
             got=error.what if error.got is None else f"{error.what}: {error.got}",
             expected=error.expected,
-            todo="Whoever signed it did so with another tool: do not rely on it",
+            todo="It was signed with another tool: do not rely on it",
         ) from error
     if policy.to_bytes() != payload:
         raise MalformedError(
             "a policy is not in canonical form",
             got="other bytes",
             expected="canonical JSON with every key inline and every default written out",
-            todo="Whoever signed it did so with another tool: do not rely on it",
+            todo="It was signed with another tool: do not rely on it",
         )
     return policy

@@ -1,9 +1,9 @@
-"""From a document to a policy: its form, its keys, its defaults, and that it can mean what it says.
+"""Validation of policies: from a document to a `Policy`, or to the first error in it.
 
-Both forms of a policy are read here; in the signed one no key is a path. The checks of this module
-refuse what is well-formed and still makes no sense: a threshold that nobody reaches stops every
-step, a key of two people counts one person as two, and a range of log sizes that is empty or
-covered twice leaves open whose statement it is.
+Both forms of a policy are read here; in the signed one no key is a path. The model checks each
+field; the checks here refuse fields that contradict each other. A threshold above the number of
+operators would stop every new version, one key with two names would count twice, and a range of log
+sizes that is empty or covered twice would leave open whose statement it is.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def read_source(path: Path) -> Policy:
 
 
 def policy_from(document: Document, folder: Path | None) -> Policy:
-    """Validate a document that is already read; key files are looked for in `folder`.
+    """Validate a document that is already read; key files are relative to `folder`.
 
-    Without a folder every key must stand inline. Raises `RecipeError`.
+    Without a folder every key must be inline. Raises `RecipeError`.
     """
     policy = parse_model(
         document,
@@ -85,7 +85,7 @@ def _repeated_names(policy: Policy) -> Iterator[_Problem]:
     for name, field in names:
         if name in seen:
             todo = "Keys of one center belong into its `keys`"
-            yield _Problem(field, "a name stands twice", name, "each once", todo)
+            yield _Problem(field, "a name is used twice", name, "each once", todo)
         seen.add(name)
 
 
@@ -141,14 +141,14 @@ def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[_Pro
 
 
 def _repeated_keys(policy: Policy) -> Iterator[_Problem]:
-    """Yield a key that stands twice: one would count as two, or do the work of another."""
+    """Yield a key that is used twice: it would count as two, or serve two purposes."""
     seen: dict[str, str] = {}
     for whose, key, field in _keys(policy):
         for name in (key.material, f"id {key.keyid}"):
             if name in seen:
                 got = f"key {key.keyid[:16]} of {whose}, and of {seen[name]}"
                 expected = "a key of its own for every person, center and use"
-                yield _Problem(field, "one key stands twice", got, expected)
+                yield _Problem(field, "one key is used twice", got, expected)
         seen[key.material] = seen[f"id {key.keyid}"] = whose
 
 

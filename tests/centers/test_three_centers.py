@@ -265,7 +265,7 @@ def test_two_operators_with_one_key_get_no_policy(three: Three) -> None:
     sources = [read_source(three.root / n / "policy" / "policy.yaml") for n in NAMES]
     asia = dataclasses.replace(sources[1].operators[0], key=sources[0].operators[0].key)
     sources[1] = dataclasses.replace(sources[1], operators=(asia,))
-    with pytest.raises(RecipeError, match="one key stands twice"):
+    with pytest.raises(RecipeError, match="one key is used twice"):
         join_policies(sources, JoinOptions())
     for wishes in (JoinOptions(k=4), JoinOptions(threshold=4), JoinOptions(regions=4)):
         with pytest.raises(RecipeError, match="than there are"):

@@ -100,17 +100,17 @@ NOTES: Mapping[str, tuple[bytes, str]] = {
     "hyphen-for-dash": (GOOD.replace("—".encode(), b"-"), "is no signature"),
     "two-spaces": (GOOD.replace(b" ", b"  "), "is no signature"),
     "trailing-space": (GOOD[:-1] + b" \n", "is no signature"),
-    "no-name": (_NOTE + b"\xe2\x80\x94  " + _LOG_LINE.split(b" ")[2] + b"\n", "cannot stand in"),
-    "plus-in-name": (GOOD.replace(b" west.", b" we+st."), "cannot stand in a note"),
+    "no-name": (_NOTE + b"\xe2\x80\x94  " + _LOG_LINE.split(b" ")[2] + b"\n", "cannot be used in"),
+    "plus-in-name": (GOOD.replace(b" west.", b" we+st."), "cannot be used in a note"),
     "unicode-space-in-name": (
         GOOD.replace(b" west.", " we\N{NO-BREAK SPACE}st.".encode()),
-        "cannot stand in a note",
+        "cannot be used in a note",
     ),
-    "base64-unpadded": (_NOTE + _LOG_LINE.rstrip(b"=") + b"\n", "is not base64 in its one"),
-    "base64-of-urls": (_NOTE + _of_urls(_LOG_LINE) + b"\n", "is not base64 in its one"),
+    "base64-unpadded": (_NOTE + _LOG_LINE.rstrip(b"=") + b"\n", "is not base64 in its"),
+    "base64-of-urls": (_NOTE + _of_urls(_LOG_LINE) + b"\n", "is not base64 in its"),
     "base64-loose-bits": (
         _NOTE + _LOG_LINE + b"\n" + _loose(_WITNESS_LINE) + b"\n",
-        "is not base64 in its one",
+        "is not base64 in its",
     ),
     "base64-not-ascii": (_NOTE + _LOG_LINE[:-4] + "é==".encode() + b"\n", "is not base64 in its"),
     "id-alone": (

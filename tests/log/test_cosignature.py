@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.log.checkpoint import Cosignature, open_checkpoint
+from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.errors import NoteError
 from pipelines.log.note import Note, open_note, sign_note
 from pipelines.log.notekey import (
@@ -54,7 +54,8 @@ class TestARealWitness:
             REAL, origin=REAL_LOG, keys=[REAL_LOG_KEY], witnesses=[REAL_WITNESS_KEY]
         )
         assert signed.checkpoint.size == 1432088532
-        assert signed.cosignatures == (Cosignature(key=REAL_WITNESS_KEY, time=1779573024),)
+        (found,) = signed.cosignatures
+        assert (found.key, found.time) == (REAL_WITNESS_KEY, 1779573024)
         assert datetime.fromtimestamp(1779573024, UTC).year == 2026
         assert len(signed.note.signatures) == 2
 
@@ -84,8 +85,8 @@ class TestOurs:
         signed = open_checkpoint(
             GOOD, origin=ORIGIN, keys=[log().key], witnesses=[witness().key, witness("x").key]
         )
-        expected = Cosignature(key=witness().key, time=int(NOON.timestamp()))
-        assert signed.cosignatures == (expected,)
+        (found,) = signed.cosignatures
+        assert (found.key, found.time) == (witness().key, int(NOON.timestamp()))
 
     def test_of_an_unknown_witness_nothing_is_handed_on(self) -> None:
         signed = open_checkpoint(GOOD, origin=ORIGIN, keys=[log().key])

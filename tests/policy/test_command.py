@@ -92,7 +92,7 @@ def test_a_file_with_another_policy_is_left_alone(table: Table) -> None:
     before = out.read_bytes()
     ended = table.sign(table.write(version=2), "alpha", out)
     assert ended.code == 1
-    assert "another policy stands in the file" in ended.err
+    assert "the file holds another policy" in ended.err
     assert out.read_bytes() == before
 
 

@@ -67,9 +67,9 @@ BAD = {
     "member-below": (f"{SIX}group g any h\ngroup h any X1\nquorum g\n", "an unknown name"),
     "member-of-itself": (f"{SIX}group g any g\nquorum g\n", "an unknown name in a group"),
     "member-none": (f"{SIX}group g any none\nquorum g\n", "an unknown name in a group"),
-    "member-twice": (f"{SIX}group g any X1 X1\nquorum g\n", "a member stands twice"),
+    "member-twice": (f"{SIX}group g any X1 X1\nquorum g\n", "a member is named twice"),
     "member-of-two": (
-        f"{SIX}group g any X1\ngroup h any X1 X2\nquorum h\n", "a member stands twice",
+        f"{SIX}group g any X1\ngroup h any X1 X2\nquorum h\n", "a member is named twice",
     ),
     "group-of-nobody": (f"{SIX}group g any\nquorum none\n", "not a group"),
     "group-called-none": (f"{SIX}group none any X1\nquorum none\n", "a name that is taken"),
@@ -83,7 +83,7 @@ BAD = {
     "witness-twice": (f"{witness('X1')}{witness('X1')}quorum X1\n", "a name that is taken"),
     "one-key-two-witnesses": (
         f"{witness('X1')}witness X2 {Key('X1').witness('other')}\nquorum X1\n",
-        "one key stands twice",
+        "one key is used twice",
     ),
     "witness-without-key": ("witness X1\nquorum none\n", "not a witness"),
     "witness-with-too-much": (f"{witness('X1', ' https://a b')}quorum X1\n", "not a witness"),

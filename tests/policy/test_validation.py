@@ -35,7 +35,7 @@ def keys(*ranges: tuple[int, int | None], center: int = 0) -> Callable[[Data], N
     )  # fmt: skip
 
 
-TWICE = "one key stands twice"
+TWICE = "one key is used twice"
 FIRST, SECOND = ("centers", 0), ("centers", 1)
 FIRST_KEY = (*FIRST, "keys", 0, "key")
 BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
         TWICE, "operators.1.key",
     ),
     "two-operators-one-name": (
-        put("operators", 1, "name", value="alpha"), "a name stands twice", "operators.1.name",
+        put("operators", 1, "name", value="alpha"), "a name is used twice", "operators.1.name",
     ),
     "operator-and-center-one-key": (
         put(*FIRST_KEY, value=ALPHA.pem),
@@ -85,15 +85,15 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     ),
     "two-centers-one-id": (
         put(*SECOND, "id", value="europe"),
-        "a name stands twice", "centers.1.id",
+        "a name is used twice", "centers.1.id",
     ),
     "two-centers-one-log": (
         put(*SECOND, "log", value={"origin": f"{ORIGIN}europe", "key": Key("x").log("y")}),
-        "a name stands twice", "centers.1.log.origin",
+        "a name is used twice", "centers.1.log.origin",
     ),
     "two-centers-one-builder": (
         put(*SECOND, "builder", value="https://samebits.example/centers/europe/builder"),
-        "a name stands twice", "centers.1",
+        "a name is used twice", "centers.1",
     ),
     "log-key-of-another-log": (
         put(*FIRST, "log", "key", value=Key("europe log").log("elsewhere")),

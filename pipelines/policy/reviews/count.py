@@ -64,7 +64,7 @@ class ExcludedReview:
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewCount:
-    """Who counts, and why nobody else does; sorted."""
+    """Who counts, and why others do not; sorted."""
 
     counted: tuple[CountedReviewer, ...] = ()
     excluded: tuple[ExcludedReview, ...] = ()
@@ -95,7 +95,7 @@ class _Vote:
 def count_reviews(
     envelopes: Iterable[Envelope], policy: Policy, target: ReviewTarget, now: datetime
 ) -> ReviewCount:
-    """Count the reviewers of `target` at `now` (UTC); the order of `envelopes` means nothing."""
+    """Count the reviewers of `target` at `now` (UTC); the order of `envelopes` is ignored."""
     read = [_vote(envelope, policy, target, now) for envelope in envelopes]
     votes = sorted((v for v in read if isinstance(v, _Vote)), key=lambda vote: vote.order)
     excluded = [other for other in read if isinstance(other, ExcludedReview)]

@@ -80,7 +80,7 @@ class ReviewStatus:
         }
 
     def summary(self) -> str:
-        """Return who counts and why nobody else does, in one line."""
+        """Return who counts and why others do not, in one line."""
         found = [c.reviewer for c in self.count.counted]
         lines = list(dict.fromkeys(_line(other) for other in self.count.excluded))
         if self.unreadable:

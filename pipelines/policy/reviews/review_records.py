@@ -1,8 +1,8 @@
-"""Where reviews are: small records in the public prefix of a store, files when they travel.
+"""Records of reviews: in the public prefix of a store, or as files to be imported.
 
-`public/reviews/<source digest>/<reviewer>-<time>-<12 hex digits>.dsse.json`: records are written
-once, so every decision of a reviewer has a name of its own. The digits are of the whole envelope:
-nobody can take a name by bringing other bytes for it first.
+Their names are `public/reviews/<source digest>/<reviewer>-<time>-<12 hex digits>.dsse.json`.
+Records are written once, so every decision of a reviewer has a name of its own. The digits are of
+the whole envelope, so that other bytes cannot take the name of a review.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ROOT = "public/reviews/"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredReview:
-    """A record that calls itself a review, and the envelope in it or what is wrong with it."""
+    """A record with the name of a review, and its envelope or what is wrong with it."""
 
     name: str
     envelope: Envelope | None = None
@@ -39,7 +39,7 @@ class StoredReview:
 
 
 def read_review(data: bytes) -> Envelope:
-    """Read the envelope of a review, its form checked and nothing else; raises `MalformedError`."""
+    """Read the envelope of a review, verifying nothing; raises `MalformedError`."""
     if len(data) > MAX_REVIEW:
         raise malformed(
             "the review", got=f"{len(data)} bytes", expected=f"at most {MAX_REVIEW} bytes"
@@ -50,7 +50,7 @@ def read_review(data: bytes) -> Envelope:
 
 
 def review_of(envelope: Envelope) -> ReviewStatement:
-    """Return the review in an envelope; raises `MalformedError`. Nothing is verified."""
+    """Return the review in an envelope, verifying nothing; raises `MalformedError`."""
     statement = statement_of(envelope)
     if not isinstance(statement, ReviewStatement):
         raise malformed("the review", got=statement.predicate_type, expected="a review")
@@ -68,7 +68,7 @@ def review_key(envelope: Envelope) -> str:
 
 
 def keep_review(store: Store, envelope: Envelope) -> str:
-    """Store a review and return the name of its record; one that is there is success."""
+    """Store a review, unless it is there already, and return the name of its record."""
     key = review_key(envelope)
     store.put_record(key, envelope.to_bytes())
     return key
@@ -91,8 +91,8 @@ def stored_reviews(store: Store, source: Digest | None = None) -> Iterator[Store
 def reviews_in(place: Path) -> Iterator[StoredReview]:
     """Yield the reviews in a file, or below a folder: another center's store, or part of one.
 
-    Below a folder links are not followed, and files without the ending of an envelope are passed
-    over. Raises `UsageError` when there is no such place, `MalformedError` for a file that is none.
+    Below a folder links are not followed, and files with another suffix are skipped. Raises
+    `UsageError` when there is no such path, `MalformedError` for a file that is no review.
     """
     if not place.is_dir():
         data = read_small_file(place, limit=MAX_REVIEW, file=str(place))
