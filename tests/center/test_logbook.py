@@ -79,7 +79,7 @@ def test_a_run_stands_in_the_log_in_its_order(store: MemoryStore, tmp_path: Path
 def test_one_run_has_one_commitment(store: MemoryStore, tmp_path: Path) -> None:
     made = book(tmp_path, store)
     assert commit(made) == commit(made) == 0
-    with pytest.raises(EvidenceError, match="logged already"):
+    with pytest.raises(EvidenceError, match="already has other fields"):
         commit(made, Digest.of(b"another seal"))
     assert len(leaves(store)) == 1
 
