@@ -30,19 +30,16 @@ class Measured:
     hmac: Digest
 
 
+@dataclass(frozen=True)
 class ByteSource:
     """Outputs, logs and inputs of one center by digest; all are hashed before they are used."""
 
-    def __init__(
-        self, store: ByteStore, vault: Vault | None = None, cache: ContentsCache | None = None
-    ) -> None:
-        """Read evidence in `store`, shipped files and inputs in `vault`, by default in `store`.
-
-        `cache` has the contents of inputs that were hashed before.
-        """
-        self.cache = cache
-        self._store = store
-        self._vault = vault or Vault(store)
+    store: ByteStore
+    """Of outputs and logs."""
+    vault: Vault
+    """Of inputs and shipped files."""
+    cache: ContentsCache | None = None
+    """The contents of inputs that were hashed before."""
 
     def measure(self, digest: Digest, *, check: str, what: str, key: bytes = b"") -> Measured:
         """Measure an object of the private evidence; raises `RefusedError` when it is not there.
@@ -51,7 +48,7 @@ class ByteSource:
         """
         plain, keyed, size = hashlib.sha256(), hmac.new(key, digestmod=hashlib.sha256), 0
         try:
-            with self._store.open(cas(Visibility.PRIVATE, digest)) as stream:
+            with self.store.open(cas(Visibility.PRIVATE, digest)) as stream:
                 for piece in chunks(stream):
                     plain.update(piece)
                     keyed.update(piece)
@@ -73,7 +70,7 @@ class ByteSource:
     def vaulted_size(self, digest: Digest, *, check: str, what: str) -> int:
         """Hash an object of the vault and return its size in bytes; raises `RefusedError`."""
         try:
-            return self._vault.verify(digest)
+            return self.vault.verify(digest)
         except InputUnavailableError as error:
             raise refused(
                 check, f"{what} is not in the vault", got=f"sha256 {digest}", expected="its bytes"
@@ -85,7 +82,7 @@ class ByteSource:
 
     def open_vaulted(self, digest: Digest) -> AbstractContextManager[BinaryIO]:
         """Open an object of the vault that has been hashed already."""
-        return self._vault.open(digest)
+        return self.vault.open(digest)
 
     def input_files(self, item: Input) -> Iterator[InputFile]:
         """Yield the files of an input, each hashed unless its contents are cached already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,40 +42,31 @@ def refuse_summaries(statement: SummaryStatement, now: datetime) -> None:
     raise refused("summary", "this signer signs no summaries", got=release, expected=None)
 
 
+@dataclass
 class LocalSigner:
     """Signs for one center, with the key in this process; a `CenterSigner`."""
 
-    def __init__(
-        self,
-        center: Center,
-        store: ByteStore,
-        *,
-        key: EnvelopeSigner,
-        log: CheckpointSigner,
-        locks: Locks,
-        vault: Vault | None = None,
-        cache: ContentsCache | None = None,
-        summaries: CheckSummary = refuse_summaries,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        """Read evidence in `store`, and inputs in `vault`, which is that of `store` by default.
-
-        `key` signs statements, `log` checkpoints; `locks` gives the locks of builder images,
-        `cache` the contents of inputs, `summaries` checks a consensus, `clock` is the time in UTC.
-        """
-        self._center = center
-        self._store = store
-        self._source = ByteSource(store, vault, cache)
-        self._key = key
-        self._log = log
-        self._locks = locks
-        self._summaries = summaries
-        self._clock = clock
+    center: Center
+    store: ByteStore
+    """Of the evidence."""
+    _: KW_ONLY
+    key: EnvelopeSigner
+    """Of statements."""
+    log: CheckpointSigner
+    locks: Locks
+    """Of builder images."""
+    vault: Vault | None = None
+    """Of inputs and shipped files; by default that of `store`."""
+    cache: ContentsCache | None = None
+    """The contents of inputs."""
+    summaries: CheckSummary = refuse_summaries
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
+        source = ByteSource(self.store, self.vault or Vault(self.store), self.cache)
         with open_evidence(
-            evidence, center=self._center, source=self._source, locks=self._locks, now=self._clock()
+            evidence, center=self.center, source=source, locks=self.locks, now=self.clock()
         ) as opened:
             enforce(run_conditions(opened))
             try:
@@ -86,25 +78,25 @@ class LocalSigner:
                     got=error.errors(include_url=False)[0]["msg"],
                     expected=None,
                 ) from error
-        return [sign(statement.to_bytes(), self._key) for statement in statements]
+        return [sign(statement.to_bytes(), self.key) for statement in statements]
 
     def sign_status(self, order: StatusOrder) -> Envelope:
         """Return a signed statement of what the center states about itself."""
-        statement, now = read_statement(order.statement), self._clock()
-        enforce(status_conditions(statement, self._center.id, now))
+        statement, now = read_statement(order.statement), self.clock()
+        enforce(status_conditions(statement, self.center.id, now))
         if isinstance(statement, SummaryStatement):
-            self._summaries(statement, now)
-        return sign(order.statement, self._key)
+            self.summaries(statement, now)
+        return sign(order.statement, self.key)
 
     def newest_checkpoint(self) -> TreeHead | None:
         """Return the newest checkpoint of the center's log that was signed."""
-        newest = self._log.newest()
+        newest = self.log.newest()
         return None if newest is None else TreeHead.of(newest)
 
     def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
         """Return the signature of the next checkpoint; it must continue the newest one."""
-        origin = self._log.key.name
-        return self._log.sign(
+        origin = self.log.key.name
+        return self.log.sign(
             None if order.old is None else order.old.checkpoint(origin),
             order.new.checkpoint(origin),
             [bytes.fromhex(found.hex) for found in order.proof],
@@ -114,7 +106,7 @@ class LocalSigner:
         """Return the statements to sign; those of a private release are redacted."""
         run, sbom, robustness = opened.run, opened.evidence.sbom, opened.evidence.robustness
         if opened.recipe.visibility != "public":
-            salt = read_salt(self._store, ReleaseName.parse(opened.recipe.release))
+            salt = read_salt(self.store, ReleaseName.parse(opened.recipe.release))
             if salt is None:
                 raise refused(
                     "salt",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from pipelines.evidence.dsse import Envelope
@@ -21,13 +22,13 @@ PATIENCE = 3600.0
 """Seconds that a signer may take to hash the bytes of a large release."""
 
 
+@dataclass(frozen=True)
 class SocketSigner:
-    """Asks the signer that listens on a Unix socket."""
+    """Asks the signer that listens on the Unix socket at `path`; a `CenterSigner`."""
 
-    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
-        """Call the socket at `path`; nothing is opened yet."""
-        self._path = path
-        self._patience = patience
+    path: Path
+    _: KW_ONLY
+    patience: float = PATIENCE
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run.
@@ -56,17 +57,18 @@ class SocketSigner:
     def _ask(self, message: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
             try:
-                connection.connect(str(self._path))
+                connection.connect(str(self.path))
             except (OSError, ValueError) as error:
                 raise SignerError(
-                    f"no signer listens on {self._path}",
+                    f"no signer listens on {self.path}",
                     got=getattr(error, "strerror", None) or error,
                     todo="Run `samebits center run signer`, or correct `signer` in its file",
                 ) from error
             send(connection, message)
-            data = receive(connection, limit=MAX_ANSWER, patience=self._patience)
+            data = receive(connection, limit=MAX_ANSWER, patience=self.patience)
         if data is None:
             raise SignerError(
-                "the signer hung up", todo="See the signer's own messages: may this user call it?"
+                "the signer closed the connection",
+                todo="See the signer's own messages: may this user call it?",
             )
         return data

@@ -126,14 +126,12 @@ class SignerServer:
         try:
             answer, done = self._execute(order)
         except EvidenceError as error:
-            self._say(f"{subject}: {error}")
-            return wire.refusal(error)
+            answer, done = wire.refusal(error), str(error)
         except SamebitsError as error:
-            self._say(f"{subject}: {error}")
-            return wire.fault(str(error))
+            answer, done = wire.fault(str(error)), str(error)
         except Exception as error:  # noqa: BLE001  # every caller gets an answer
-            self._say(f"{subject}: {type(error).__name__}: {error}")
-            return wire.fault(type(error).__name__)
+            name = type(error).__name__
+            answer, done = wire.fault(name), f"{name}: {error}"
         self._say(f"{subject}: {done}")
         return answer
 

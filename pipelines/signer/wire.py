@@ -128,7 +128,8 @@ def _read(data: bytes) -> dict[str, Any]:
             case {"refused": {"check": str(check), "message": str(message), **odd}, **rest} if not (
                 odd or rest
             ):
-                raise RefusedError(message, check=check)
+                plain = message.removeprefix(f"the signer refuses ({check}): ")
+                raise RefusedError(plain, check=check)
             case {"fault": str(message), **rest} if not rest:
                 raise SignerError("the signer has failed", got=message)
     except MalformedError as error:

@@ -106,7 +106,7 @@ class Scene:
         return open_evidence(
             evidence,
             center=self.center,
-            source=ByteSource(self.store),
+            source=ByteSource(self.store, Vault(self.store)),
             locks=folder_locks(IMAGES),
             now=NOW,
         )

@@ -72,6 +72,7 @@ def test_a_refusal_comes_with_its_check(path: Path, scene: Scene, said: list[str
     with pytest.raises(RefusedError, match="another center") as caught:
         SocketSigner(path).sign(lie)
     assert caught.value.check == "center"
+    assert str(caught.value).count("the signer refuses") == 1
     assert "another center" in said[-1]
 
 

@@ -1,4 +1,4 @@
-"""The quick look at a statement's spelling is that of the canonical form."""
+"""A statement is read in its canonical form alone."""
 
 from __future__ import annotations
 
