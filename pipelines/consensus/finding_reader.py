@@ -16,7 +16,7 @@ from itertools import groupby
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.consensus.center_finding import CenterFinding, Excluded, ExclusionReason
-from pipelines.consensus.source import Source, UnreachableError, short
+from pipelines.consensus.record_source import Source, UnreachableError, short
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX
@@ -44,7 +44,7 @@ def center_prefix(release: ReleaseName, center: str) -> str:
     return f"{release_prefix(*release.parts)}{encode(center)}/"
 
 
-def read_center(
+def read_center_findings(
     reader: StatementReader, source: Source, release: ReleaseName
 ) -> list[CenterFinding | Excluded]:
     """Return the findings of a center on a release, and for all else why it does not count."""
@@ -77,7 +77,7 @@ def read_center(
 def _logged(reader: StatementReader, source: Source, release: ReleaseName) -> AbstractSet[Digest]:
     try:
         return reader.logs.statements_about(source.center, str(release))
-    except LogError:  # then no record counts, and the reading of each of them says so
+    except LogError:  # then no record counts: reading one raises it again
         return frozenset()
 
 
@@ -175,7 +175,7 @@ def _finding(
         detail = "another claim or subject than its attempt"
         return _excluded(verified, ExclusionReason.INCOMPLETE, detail)
     if subject.digest != shipped.published:
-        detail = "about other bytes than it says were published"
+        detail = "about other bytes than its published digest"
         return _excluded(verified, ExclusionReason.INCOMPLETE, detail)
     signed = compared.verdict is Verdict.IDENTICAL_SIGNED and compared.signature is not None
     return CenterFinding(

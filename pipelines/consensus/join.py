@@ -7,10 +7,10 @@ nondeterministic; a verdict that its own digests do not support. The result is t
 that holds:
 
 1. NOT_CHECKED: no finding says anything about the bytes, or that they cannot be built.
-2. UNBUILDABLE: nobody has built, and somebody found that it cannot be done.
+2. UNBUILDABLE: no operator has built, and at least one found that it cannot be built.
 3. SUSPECT: at least k operators built the same bytes (or all no such file), not the shipped ones.
 4. SPLIT: some match, and some dissent.
-5. CONFIRMED: at least k operators match, in at least as many regions as the policy asks for.
+5. CONFIRMED: at least k operators match, in at least as many regions as the policy requires.
 6. NONDETERMINISTIC: those who dissent disagree, with each other or with themselves.
 7. PENDING.
 
@@ -34,7 +34,12 @@ from pipelines.consensus.center_finding import (
     newest_findings,
 )
 from pipelines.consensus.conclusion import Conclusion, conclusion_of
-from pipelines.consensus.result import Consensus, ConsensusSubject, OperatorFinding, Result
+from pipelines.consensus.consensus_result import (
+    Consensus,
+    ConsensusSubject,
+    OperatorFinding,
+    Result,
+)
 from pipelines.consensus.served import served_file_alarms, served_files
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.policy import ConsensusRules

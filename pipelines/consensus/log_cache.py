@@ -1,7 +1,7 @@
 """The leaves of logs, kept in memory between readings: of a log that grew only the growth is read.
 
-A signer checks each summary by itself, and would read every log whole for each. Nothing is kept
-that a signed checkpoint did not cover. A log that does not continue what is cached is read anew.
+A signer checks summaries one by one, and would read every log in full for each. Nothing is kept
+that a signed checkpoint did not cover. A log that does not continue what is cached is read again.
 """
 
 from __future__ import annotations

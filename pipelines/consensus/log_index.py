@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.consensus.log_cache import CachedLog, LogCache, is_of_a_run, pae_of
-from pipelines.consensus.source import UnreachableError, short
+from pipelines.consensus.record_source import UnreachableError, short
 from pipelines.evidence.release import ReleaseName
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import own_key

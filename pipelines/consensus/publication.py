@@ -2,7 +2,7 @@
 
 A summary is `public/consensus/<vendor>/<product>/<version>/<artefact>/<sha256>/<center>/
 <number>.dsse.json`. Each supersedes the one before it; the newest has the highest number. A summary
-that says the same as the one before it is not made.
+equal to the one before it is not made.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from builders.core.errors import StoreConflictError
-from pipelines.consensus.result import ConsensusSubject
+from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.consensus.summary_statement import record_uri
 from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify

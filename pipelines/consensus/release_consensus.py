@@ -14,10 +14,10 @@ from typing import Any
 
 from builders.core.digest import Digest
 from pipelines.consensus.center_finding import CenterFinding, Excluded, newest_findings
-from pipelines.consensus.finding_reader import MATCHES, read_center
+from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
+from pipelines.consensus.finding_reader import MATCHES, read_center_findings
 from pipelines.consensus.join import join
-from pipelines.consensus.result import Consensus, ConsensusSubject, exit_code_of
-from pipelines.consensus.source import Source
+from pipelines.consensus.record_source import Source
 from pipelines.consensus.statement_reader import StatementReader
 from pipelines.consensus.work_proofs import OwnCenter, WorkProofs
 from pipelines.evidence.release import ReleaseName
@@ -52,7 +52,7 @@ class ReleaseConsensus:
     @property
     def exit_code(self) -> int:
         """Return 1 if anything failed or is an alarm, 0 if everything passed, else 2."""
-        return exit_code_of(self.artefacts)
+        return consensus_exit_code(self.artefacts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -78,7 +78,7 @@ def read_release(
     claim. Raises `StoreError` for the store of `own` alone.
     """
     centers = tuple(sources)
-    read = [one for source in centers for one in read_center(reader, source, release)]
+    read = [one for source in centers for one in read_center_findings(reader, source, release)]
     findings = tuple(one for one in read if isinstance(one, CenterFinding))
     proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
     return ReleaseFindings(

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from builders.core.digest import Digest
 from pipelines.consensus.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
-from pipelines.consensus.source import OBJECT_ERRORS, Source, short
+from pipelines.consensus.record_source import OBJECT_ERRORS, Source, short
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey

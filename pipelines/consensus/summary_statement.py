@@ -1,4 +1,4 @@
-"""From a consensus to statement D, for whoever checks one file and nothing else.
+"""From a consensus to statement D, by which a customer checks one file alone.
 
 PASSED for what passed, FAILED for SUSPECT, SPLIT and NONDETERMINISTIC; of anything else there is no
 summary. `SLSA_BUILD_REPRODUCED` is only claimed for operators that are distinct in law.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from pipelines.consensus.result import Consensus
+from pipelines.consensus.consensus_result import Consensus
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, subject
 from pipelines.evidence.statements.vsa import (
@@ -46,7 +46,7 @@ class Summarizer:
     def summary(
         self, consensus: Consensus, number: int, supersedes: Reference | None, now: datetime
     ) -> SummaryStatement | None:
-        """Return statement D, made at `now` (UTC); None where a consensus says neither way.
+        """Return statement D, made at `now` (UTC); None for a consensus without a pass or fail.
 
         `number` counts the summaries of this file from 1.
         """

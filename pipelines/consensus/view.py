@@ -16,13 +16,13 @@ from builders.core.runid import RunId
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.consensus.log_cache import LogCache
 from pipelines.consensus.log_index import LogIndex
+from pipelines.consensus.record_source import Source
 from pipelines.consensus.release_consensus import (
     ReleaseConsensus,
     ReleaseFindings,
     consensus_of,
     read_release,
 )
-from pipelines.consensus.source import Source
 from pipelines.consensus.statement_reader import StatementReader
 from pipelines.consensus.summary_statement import Summarizer
 from pipelines.consensus.work_proofs import OwnCenter
@@ -135,7 +135,7 @@ def check_summary(
 ) -> None:
     """Recompute the consensus that a summary states; raises `RefusedError` when it differs.
 
-    `cache` keeps what was read of logs between calls, since one round asks for many summaries.
+    `cache` keeps what was read of logs between calls, since one round has many summaries.
     """
     stated = statement.predicate
     release = ReleaseName.parse(stated.consensus.release)

@@ -49,7 +49,7 @@ def check_work(
 ) -> WorkCheck:
     """Check what a run of the same claim offers against this center's `own` outputs.
 
-    `same_outputs` says that its findings name the same digests as ours: then its whole seal can be
+    `same_outputs` means that its findings name the same digests as ours: then its whole seal can be
     computed too. With a `salt`, its lines are named by number and keyed once more.
     """
     key = seal_key(offer.center, offer.run)

@@ -1,8 +1,8 @@
 """The proofs of work behind the findings on a release.
 
 Where this center has built the same claim, its own check decides. Else the cross-checks that other
-operators signed are taken: one that says wrong is enough to doubt, and without any there is no
-proof.
+operators signed are taken: one `wrong` among them is enough to doubt, and without any there is
+no proof.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from builders.core.enums import Outcome
 from pipelines.consensus.center_finding import CenterFinding, StatementRef, newest_findings
 from pipelines.consensus.finding_reader import center_prefix
 from pipelines.consensus.own_build import OwnBuild, read_own_build
-from pipelines.consensus.source import Source, UnreachableError
+from pipelines.consensus.record_source import Source, UnreachableError
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
 from pipelines.consensus.work_check import WorkCheck, WorkOffer, check_work
 from pipelines.evidence.release import ReleaseName

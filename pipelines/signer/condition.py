@@ -25,7 +25,7 @@ def equal(check: str, error: str, got: object, expected: object) -> Condition:
 
 
 def true(check: str, error: str, holds: bool, got: object, expected: object) -> Condition:  # noqa: FBT001
-    """Return the condition that a condition holds; `got` and `expected` say it in words."""
+    """Return the condition that `holds` is true; `got` and `expected` explain it."""
     return Condition(check=check, error=error, holds=holds, got=got, expected=expected)
 
 

@@ -99,7 +99,7 @@ class OpenedEvidence:
 
     @cached_property
     def recomputed(self) -> tuple[Finding, ...]:
-        """The findings that the judge comes to by itself; raises `RefusedError`."""
+        """The findings of the judge, recomputed; raises `RefusedError`."""
         return recompute_findings(self.report, self.recipe, self.source)
 
     def claimed_and_recomputed(self) -> list[tuple[Finding, Finding]]:

@@ -1,4 +1,4 @@
-"""What a signer can be asked to sign: the evidence of a run, a statement of status, a checkpoint.
+"""What a signer signs on order: the evidence of a run, a statement of status, a checkpoint.
 
 Each order is one JSON object that names its schema; anything else is refused before its content is
 read. Outputs, logs, shipped files and inputs are not in the evidence of a run: the report names

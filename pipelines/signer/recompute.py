@@ -27,7 +27,7 @@ COVERAGE: dict[OutputKind, Coverage] = {
 
 
 def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tuple[Finding, ...]:
-    """Return the findings that the judge comes to, with the confirming attempt if there is one."""
+    """Return the findings of the judge, with the confirming attempt if there is one."""
     judged = judged_attempt(report)
     outputs = judged.rebuild.outputs if judged else ()
     published = {a.name: a.shipped.sha256 for a in recipe.artefacts}

@@ -42,7 +42,7 @@ class SocketSigner:
         envelopes = read_answer(self._ask(order.to_bytes()))
         if len(envelopes) != 1 or envelopes[0].payload != order.statement:
             raise SignerError(
-                "the signer signed something else", expected="the statement asked for"
+                "the signer signed another statement", expected="the one in the order"
             )
         return envelopes[0]
 

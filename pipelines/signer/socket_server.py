@@ -29,7 +29,6 @@ MAX_CALLERS = 8
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 _BACKLOG = 32
 _POLL = 0.5  # seconds between checks of whether to stop
-Say = Callable[[str], None]
 
 
 def to_stderr(line: str) -> None:
@@ -39,7 +38,7 @@ def to_stderr(line: str) -> None:
 
 
 class SignerServer:
-    """Answers callers on one socket until it is told to stop."""
+    """Answers callers on one socket until it is stopped."""
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class SignerServer:
         *,
         uids: Collection[int],
         group: int | None = None,
-        say: Say = to_stderr,
+        log: Callable[[str], None] = to_stderr,
         seconds: float = wire.SECONDS,
     ) -> None:
         """Listen on `path`, which is made with mode 0600, or 0660 for the group id `group`.
@@ -57,7 +56,7 @@ class SignerServer:
         """
         self._signer = signer
         self._uids = frozenset(uids)
-        self._say = say
+        self._log = log
         self._seconds = seconds
         self._slots = threading.BoundedSemaphore(MAX_CALLERS)
         self._path = path
@@ -93,7 +92,7 @@ class SignerServer:
                 if self._is_allowed(connection):
                     self._serve_connection(connection)
         except EvidenceError as error:
-            self._say(str(error))
+            self._log(str(error))
         finally:
             self._slots.release()
 
@@ -101,7 +100,7 @@ class SignerServer:
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(data)
         if uid not in self._uids:
-            self._say(f"process {pid} of user id {uid} may not call; it was not answered")
+            self._log(f"process {pid} of user id {uid} may not call; it was not answered")
             return False
         return True
 
@@ -116,8 +115,8 @@ class SignerServer:
             except SignerError:
                 raise
             except EvidenceError as error:
-                self._say(str(error))
-                wire.send(connection, wire.refusal(error))
+                self._log(str(error))
+                wire.send(connection, wire.refusal_answer(error))
                 return
             wire.send(connection, self._reply(order))
 
@@ -126,13 +125,13 @@ class SignerServer:
         try:
             answer, done = self._execute(order)
         except EvidenceError as error:
-            answer, done = wire.refusal(error), str(error)
+            answer, done = wire.refusal_answer(error), str(error)
         except SamebitsError as error:
-            answer, done = wire.fault(str(error)), str(error)
+            answer, done = wire.fault_answer(str(error)), str(error)
         except Exception as error:  # noqa: BLE001  # every caller gets an answer
             name = type(error).__name__
-            answer, done = wire.fault(name), f"{name}: {error}"
-        self._say(f"{subject}: {done}")
+            answer, done = wire.fault_answer(name), f"{name}: {error}"
+        self._log(f"{subject}: {done}")
         return answer
 
     def _execute(self, order: Order) -> tuple[bytes, str]:
@@ -140,9 +139,9 @@ class SignerServer:
         match order:
             case Evidence():
                 envelopes = self._signer.sign(order)
-                return wire.answer(envelopes), f"{len(envelopes)} statements signed"
+                return wire.statements_answer(envelopes), f"{len(envelopes)} statements signed"
             case StatusOrder():
-                return wire.answer([self._signer.sign_status(order)]), "signed"
+                return wire.statements_answer([self._signer.sign_status(order)]), "signed"
             case NewestOrder():
                 return wire.newest_answer(self._signer.newest_checkpoint()), "returned"
             case CheckpointOrder():

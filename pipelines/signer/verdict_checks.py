@@ -28,7 +28,7 @@ def _artefacts(opened: OpenedEvidence) -> Iterator[Condition]:
     declared = [artefact.name for artefact in opened.recipe.artefacts]
     yield true(
         "missing-artefact",
-        "an artefact was left out, or stands twice",
+        "an artefact is missing, or listed twice",
         [name for name in claimed if name in set(declared)] == declared,
         got=f"{len(claimed)} findings",
         expected=f"one for each of {len(declared)} artefacts, in their order",
@@ -73,7 +73,7 @@ def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
 
 
 def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
-    """Require the findings that the judge comes to here."""
+    """Require the recomputed findings."""
     built, pairs = opened.run.built, opened.claimed_and_recomputed()
     for claimed, found in pairs:
         yield true(

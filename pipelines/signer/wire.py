@@ -61,7 +61,7 @@ def receive(
     return _whole(connection, size, deadline)
 
 
-def answer(envelopes: list[Envelope]) -> bytes:
+def statements_answer(envelopes: list[Envelope]) -> bytes:
     """Return the answer that carries signed statements."""
     return canonical_json({"envelopes": [envelope.to_dict() for envelope in envelopes]})
 
@@ -76,13 +76,13 @@ def newest_answer(newest: TreeHead | None) -> bytes:
     return canonical_json({"newest": newest.model_dump(mode="json") if newest else None})
 
 
-def refusal(error: EvidenceError) -> bytes:
+def refusal_answer(error: EvidenceError) -> bytes:
     """Return the answer that says why nothing is signed."""
     check = error.check if isinstance(error, RefusedError) else "schema"
     return canonical_json({"refused": {"check": check, "message": str(error)[:4000]}})
 
 
-def fault(message: str) -> bytes:
+def fault_answer(message: str) -> bytes:
     """Return the answer for an error of the signer itself."""
     return canonical_json({"fault": message[:4000]})
 

@@ -24,7 +24,7 @@ from pipelines.bundle.check import Status
 from pipelines.bundle.layout import PROOF
 from pipelines.center.keys import center_key, log_key
 from pipelines.center.logs import check_whole, own_log, own_witness, peer_log
-from pipelines.consensus.result import Result
+from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
 from pipelines.evidence.signed import statement_of

@@ -10,7 +10,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.consensus.center_finding import CenterFinding, CenterInfo, StatementRef
-from pipelines.consensus.result import ConsensusSubject
+from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName

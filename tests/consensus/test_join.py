@@ -10,7 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.consensus import Consensus, ConsensusSubject, ExclusionReason, Result, join
 from pipelines.consensus.center_finding import CenterFinding
-from pipelines.consensus.result import exit_code_of
+from pipelines.consensus.consensus_result import consensus_exit_code
 from pipelines.consensus.served import AlarmName
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
@@ -54,8 +54,8 @@ def reasons(found: Consensus) -> list[tuple[str, ExclusionReason]]:
 def test_nothing_at_all_is_not_checked() -> None:
     found = joined()
     assert (found.result, found.passed) == (Result.NOT_CHECKED, None)
-    assert exit_code_of([found]) == 2
-    assert exit_code_of([]) == 2
+    assert consensus_exit_code([found]) == 2
+    assert consensus_exit_code([]) == 2
 
 
 def test_two_of_two_confirm() -> None:
@@ -63,13 +63,13 @@ def test_two_of_two_confirm() -> None:
     assert (found.result, found.passed) == (Result.CONFIRMED, True)
     assert list(found.matched) == ["ada", "bob"]
     assert found.work_proof is Proof.PROVED
-    assert exit_code_of([found]) == 0
+    assert consensus_exit_code([found]) == 0
 
 
 def test_one_of_two_is_pending() -> None:
     found = joined(match("ada"))
     assert (found.result, found.passed) == (Result.PENDING, None)
-    assert exit_code_of([found]) == 2
+    assert consensus_exit_code([found]) == 2
 
 
 def test_two_centers_of_one_operator_are_one_voice() -> None:
@@ -96,7 +96,7 @@ def test_the_region_of_a_match_that_does_not_count_is_none() -> None:
 def test_two_who_agree_on_other_bytes_are_suspect_whoever_else_matches() -> None:
     found = joined(differs("ada"), differs("bob"), match("cyd"), match("dee"))
     assert (found.result, found.passed) == (Result.SUSPECT, False)
-    assert exit_code_of([found]) == 1
+    assert consensus_exit_code([found]) == 1
 
 
 def test_regions_are_not_asked_for_to_suspect() -> None:
@@ -130,8 +130,8 @@ def test_a_split_fails_unless_the_policy_allows_that_dissent() -> None:
     assert joined(*positions, max_dissent=1, regions=3).passed is False
     two_against = (*positions, differs_otherwise("dee"))
     assert joined(*two_against, max_dissent=1).passed is False
-    assert exit_code_of([joined(*positions)]) == 1
-    assert exit_code_of([joined(*positions, max_dissent=1)]) == 0
+    assert consensus_exit_code([joined(*positions)]) == 1
+    assert consensus_exit_code([joined(*positions, max_dissent=1)]) == 0
 
 
 def test_those_who_dissent_and_disagree_found_it_nondeterministic() -> None:
@@ -337,14 +337,14 @@ def test_a_region_that_was_served_another_file_is_an_alarm_whatever_the_result()
     ]
     assert str(found.alarms[0]) == f"SHIPPED_MISMATCH: asia (cyd-1) was served {OTHER}"
     assert reasons(found) == [("cyd-1", ExclusionReason.SERVED_OTHER)]
-    assert exit_code_of([found]) == 1
+    assert consensus_exit_code([found]) == 1
 
 
 def test_all_regions_served_the_same_other_file_is_no_difference_between_them() -> None:
     found = joined(served_another("ada"), served_another("bob"), k=1)
     assert found.result is Result.PENDING
     assert [alarm.name for alarm in found.alarms] == [AlarmName.SHIPPED_MISMATCH] * 2
-    assert exit_code_of([found]) == 1
+    assert consensus_exit_code([found]) == 1
 
 
 def test_who_was_served_another_file_and_built_another_differs() -> None:
@@ -374,7 +374,7 @@ def test_what_was_served_is_told_under_any_claim_by_the_newest_that_was_served_a
 
 def test_a_second_center_that_was_served_another_file_takes_no_match_away() -> None:
     found = joined(match("ada"), served_another("ada", center="ada-2"), k=1)
-    assert (found.result, exit_code_of([found])) == (Result.CONFIRMED, 1)
+    assert (found.result, consensus_exit_code([found])) == (Result.CONFIRMED, 1)
 
 
 def test_a_second_center_that_could_not_build_takes_no_match_away() -> None:
@@ -383,9 +383,9 @@ def test_a_second_center_that_could_not_build_takes_no_match_away() -> None:
 
 def test_the_exit_code_of_several_is_that_of_the_worst() -> None:
     good, open_, bad = joined(match("ada"), k=1), joined(), joined(differs("ada"), k=1)
-    assert exit_code_of([good, good]) == 0
-    assert exit_code_of([good, open_]) == 2
-    assert exit_code_of([good, open_, bad]) == 1
+    assert consensus_exit_code([good, good]) == 0
+    assert consensus_exit_code([good, open_]) == 2
+    assert consensus_exit_code([good, open_, bad]) == 1
 
 
 def test_everything_is_told_in_json() -> None:

@@ -12,7 +12,7 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.center.keys import center_key
 from pipelines.consensus.log_cache import LogCache
 from pipelines.consensus.log_index import LogIndex
-from pipelines.consensus.source import CircuitBreaker, UnreachableError
+from pipelines.consensus.record_source import CircuitBreaker, UnreachableError
 from pipelines.consensus.view import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError

@@ -14,8 +14,8 @@ from builders.core.errors import StoreError
 from infra.bench.madeup import MadeUpFile, MadeUpKey
 from pipelines.consensus import Source, StatementReader
 from pipelines.consensus.center_finding import Excluded, ExclusionReason
-from pipelines.consensus.finding_reader import read_center
-from pipelines.consensus.source import UnreachableError
+from pipelines.consensus.finding_reader import read_center_findings
+from pipelines.consensus.record_source import UnreachableError
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
@@ -452,7 +452,7 @@ def test_our_own_store_that_fails_is_no_silence_of_others(world: World) -> None:
 def test_an_empty_policy_knows_nobody(world: World) -> None:
     source = Source(center="ada-1", store=world["ada-1"].store)
     reader = StatementReader(policy=EMPTY_POLICY, logs=world)
-    (unknown,) = read_center(reader, source, RELEASE)
+    (unknown,) = read_center_findings(reader, source, RELEASE)
     assert isinstance(unknown, Excluded)
     assert unknown.reason is ExclusionReason.UNKNOWN_CENTER
 
@@ -460,7 +460,7 @@ def test_an_empty_policy_knows_nobody(world: World) -> None:
 def test_an_empty_store_is_no_pass() -> None:
     world = World("ada")
     source = Source(center="ada-1", store=MemoryStore())
-    (nothing,) = read_center(world.reader, source, RELEASE)
+    (nothing,) = read_center_findings(world.reader, source, RELEASE)
     assert isinstance(nothing, Excluded)
     assert nothing.reason is ExclusionReason.NOTHING
 

@@ -54,7 +54,7 @@ def signer(
     if request.param == "in process":
         yield own
         return
-    server = SignerServer(tmp_path / "s", own, uids=[os.getuid()], say=lambda _: None)
+    server = SignerServer(tmp_path / "s", own, uids=[os.getuid()], log=lambda _: None)
     thread = threading.Thread(target=server.serve)
     thread.start()
     yield SocketSigner(tmp_path / "s")
@@ -212,11 +212,11 @@ def test_a_signer_that_signs_something_else_is_noticed(
 
     liar = scene.signer(key)
     liar.__class__ = Liar
-    server = SignerServer(tmp_path / "s", liar, uids=[os.getuid()], say=lambda _: None)
+    server = SignerServer(tmp_path / "s", liar, uids=[os.getuid()], log=lambda _: None)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:
-        with pytest.raises(EvidenceError, match="signed something else"):
+        with pytest.raises(EvidenceError, match="signed another statement"):
             SocketSigner(tmp_path / "s").sign_status(beat())
     finally:
         server.stop()

@@ -44,7 +44,7 @@ def said() -> list[str]:
 def path(scene: Scene, key: PrivateKey, tmp_path: Path, said: list[str]) -> Iterator[Path]:
     """The socket of a running signer."""
     server = SignerServer(
-        tmp_path / "s", scene.signer(key), uids=[os.getuid()], say=said.append, seconds=2
+        tmp_path / "s", scene.signer(key), uids=[os.getuid()], log=said.append, seconds=2
     )
     thread = threading.Thread(target=server.serve)
     thread.start()
@@ -120,7 +120,7 @@ def test_a_slow_caller_is_dropped(path: Path, said: list[str]) -> None:
 def test_strangers_are_not_answered(
     scene: Scene, key: PrivateKey, tmp_path: Path, said: list[str]
 ) -> None:
-    server = SignerServer(tmp_path / "t", scene.signer(key), uids=[65534], say=said.append)
+    server = SignerServer(tmp_path / "t", scene.signer(key), uids=[65534], log=said.append)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:
@@ -180,7 +180,7 @@ def test_a_signer_out_of_order_says_so(
 
     signer = scene.signer(key)
     monkeypatch.setattr(signer, "sign", broken)
-    server = SignerServer(tmp_path / "b", signer, uids=[os.getuid()], say=lambda _: None)
+    server = SignerServer(tmp_path / "b", signer, uids=[os.getuid()], log=lambda _: None)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:

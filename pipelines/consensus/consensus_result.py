@@ -157,7 +157,7 @@ class Consensus:
         }
 
 
-def exit_code_of(found: Iterable[Consensus]) -> int:
+def consensus_exit_code(found: Iterable[Consensus]) -> int:
     """Return 1 if anything failed or is an alarm, 0 if everything passed, else 2."""
     results = list(found)
     if any(one.passed is False or one.alarms for one in results):
