@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
@@ -168,6 +168,7 @@ def test_an_unfit_store_is_told_and_loses_nothing(store: OutboxStore, remote: Me
     assert store.waiting() == 1
 
 
+@settings(deadline=None)  # durable writes take as long as the disk needs
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12))
 def test_whatever_the_order_of_faults_all_arrives_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bool]]
@@ -206,9 +207,9 @@ def test_a_gateway_killed_in_mid_run_loses_and_doubles_nothing(
     gateway: Gateway, aws: None, plain_bucket: str, tmp_path: Path
 ) -> None:
     from pipelines.storage.s3 import S3Store
-    from tests.storage.ceph import settings
+    from tests.storage import ceph
 
-    place = settings(plain_bucket, "mid-run")
+    place = ceph.settings(plain_bucket, "mid-run")
     store = OutboxStore(tmp_path / "outbox", S3Store(place))
     data = {f"public/run/{number}": os.urandom(10) for number in range(12)}
     try:
