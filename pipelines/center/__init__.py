@@ -1,4 +1,4 @@
-"""A center: its file, keys, policy, logs, and where its data is stored.
+"""The configuration, keys, local policy and logs of one center.
 
-Imports consensus, bundle and what is below them; no signer and no engine.
+Imports `consensus`, `bundle` and the packages below them; not the signer and not the engine.
 """

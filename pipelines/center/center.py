@@ -1,4 +1,4 @@
-"""A center: who rebuilds, and where its things are.
+"""A center: its identity, folders, store and settings.
 
 Without a center file there is an implicit center `local`, with everything below SAMEBITS_HOME.
 """
@@ -36,7 +36,7 @@ def recipes_folder() -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """Another center; its store is read, and only the public part of it."""
+    """Another center; only the public part of its store is read."""
 
     id: str
     store: StoreAddress
@@ -44,7 +44,7 @@ class Peer:
 
 @dataclass(frozen=True, kw_only=True)
 class Prefect:
-    """Where a center's Prefect API is, and what a server of its own needs."""
+    """The Prefect API of a center, and the settings of its own server."""
 
     url: str
     port: int | None = None
@@ -58,7 +58,7 @@ class Prefect:
 
 
 class Center(BaseModel):
-    """One center, with its folders resolved."""
+    """One center, with absolute paths."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,17 +69,17 @@ class Center(BaseModel):
     """Base addresses of further Debian mirrors, such as a snapshot service of the center's own."""
 
     operator: str | None = None
-    """The legal body that runs it; the center itself when its file names none."""
+    """The legal entity that runs it; by default the id of the center."""
     region: str = "unspecified"
     policy: Path | None = None
     """The signed policy; without one no reviews are required."""
     builder_uri: str | None = None
     verifier_uri: str | None = None
     signer: Path | None = None
-    """The socket of its signer; without one, statements are signed in this process."""
+    """The socket of its signer; None signs statements in this process."""
     key_sources: tuple[tuple[str, KeySource], ...] = ()
-    """Keys that are no files below `home`, by use. (A model that is passed to a task of Prefect may
-    not have a field named `keys`: Prefect then takes it for a mapping.)"""
+    """Keys outside `key_folder`, by use. (The field is not named `keys`, because Prefect takes an
+    argument of a task with such an attribute for a mapping.)"""
 
     file: Path | None = None
     """The file that describes it; None for the implicit center."""
@@ -87,7 +87,7 @@ class Center(BaseModel):
     """The folder with `releases` and `images`."""
     peers: tuple[Peer, ...] = ()
     engine: str | None = None
-    """Where its container engine listens; None is DOCKER_HOST or the usual socket."""
+    """Address of its container engine; None is DOCKER_HOST or the default socket."""
     prefect: Prefect | None = None
     pool_name: str | None = None
     workers: int = 1
@@ -96,37 +96,37 @@ class Center(BaseModel):
 
     @property
     def builder_id(self) -> str:
-        """Who it is as a builder (SLSA's builder.id)."""
+        """Its identifier as a builder (SLSA's builder.id)."""
         return self.builder_uri or f"{NAMESPACE}{self.id}/builder"
 
     @property
     def verifier_id(self) -> str:
-        """Who it is as a verifier (SLSA's verifier.id)."""
+        """Its identifier as a verifier (SLSA's verifier.id)."""
         return self.verifier_uri or f"{NAMESPACE}{self.id}/verifier"
 
     @property
     def pool(self) -> str:
-        """The work pool of Prefect on which its flow runs wait for workers."""
+        """The Prefect work pool of its flow runs."""
         return self.pool_name or self.id
 
     @property
     def origin(self) -> str:
-        """What its log is called (C2SP tlog-checkpoint: a URL without its scheme)."""
+        """The origin of its log (C2SP tlog-checkpoint: a URL without its scheme)."""
         return f"{NAMESPACE.removeprefix('https://')}{self.id}"
 
     @property
     def key_folder(self) -> Path:
-        """Where its key files are."""
+        """The folder of its key files."""
         return self.home / "keys"
 
     @property
     def concurrency(self) -> int:
-        """How many flow runs may rebuild at once on one machine."""
+        """Flow runs that may rebuild at once on one machine."""
         return self.limits.concurrency or os.cpu_count() or 1
 
     @property
     def runs(self) -> Path:
-        """Where the folders of running rebuilds are."""
+        """The parent folder of running rebuilds."""
         return self.home / "runs"
 
 
@@ -146,9 +146,8 @@ def samebits_home() -> Path:
 def load_center(path: Path | None, store: str | None = None) -> Center:
     """Read a center file, or return the implicit center; raises `RecipeError`.
 
-    `store`, or else SAMEBITS_STORE, is the address of a store in place of the one that the file
-    names; relative paths in it start at the working folder. Raises `UsageError` for one that cannot
-    be read.
+    `store`, or else SAMEBITS_STORE, is the address of a store that replaces the one in the file; a
+    relative path starts at the working folder. Raises `UsageError` for an invalid address.
     """
     store = store or os.environ.get("SAMEBITS_STORE")
     if path is None:

@@ -1,4 +1,4 @@
-"""From a center to its view for consensus: the policy that holds, and the stores of its peers."""
+"""Open a center's view for consensus: its valid policy, and the stores of its peers."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def _policy_file(center: Center) -> Path:
         f"center {center.id} has no policy",
         got=f"no file {path}",
         expected="the signed policy of its operators",
-        todo="`samebits center init` makes one for a center alone",
+        todo="`samebits center init` makes one for a single center",
     )

@@ -1,4 +1,4 @@
-"""A center as the source of exported bundles."""
+"""What a center adds to exported bundles: its card, keys, policy, log and peers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.storage.opening import open_store
 
 
 def export_source(center: Center, log: LogWriter) -> ExportSource:
-    """Return `center`, whose log is `log`, as bundles need it; raises `KeyFileError`."""
+    """Return the source of exports from `center` with the log `log`; raises `KeyFileError`."""
     keys = public_keys(center)
     path = center.policy or local_policy_file(center.home)
     return ExportSource(
@@ -32,7 +32,7 @@ def export_source(center: Center, log: LogWriter) -> ExportSource:
 
 
 def card_of(center: Center, keys: Mapping[str, PublicKey]) -> CenterCard:
-    """Return the card of a center whose public keys are `keys`, by use."""
+    """Return the card of a center; `keys` are its public keys by use."""
     return CenterCard(
         id=center.id,
         operator=center.operator or center.id,

@@ -1,4 +1,4 @@
-"""The keys of a center: public ones by use, and private ones where this process may open them."""
+"""The public and private keys of a center."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def log_key(center: Center) -> NoteKey:
 
 
 def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
-    """Open the key of a center; the implicit center's, and its policy, are made on first use.
+    """Load a private key of a center; the implicit center's key and policy are made on first use.
 
     Raises `KeyFileError`.
     """

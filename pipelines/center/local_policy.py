@@ -1,7 +1,6 @@
-"""The policy of one operator with one center, so that a newcomer's own evidence checks.
+"""The policy of one operator with one center, with which the center's own evidence is valid.
 
-It is made once and never replaced: a center that joins others is named in their policy, and that is
-a step of its own.
+It is made once and never replaced. To join other centers, a center is added to their policy.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ VALID = timedelta(days=365)
 
 
 def local_policy_file(home: Path) -> Path:
-    """Return where the signed policy of a center with that folder is, if it has one of its own."""
+    """Return the path of the signed local policy of the center whose home is `home`."""
     return home / FOLDER / SIGNED
 
 
@@ -38,8 +37,8 @@ def make_local_policy(
 ) -> Path:
     """Make the operator's key and the policy of `center`, and return the signed file.
 
-    What is there already is left as it is; a policy that was written and not signed is signed.
-    Raises `KeyFileError` for keys that are missing or cannot be used.
+    Existing files are kept; a policy that was written and not signed is signed. Raises
+    `KeyFileError` for keys that are missing or cannot be used.
     """
     folder = center.home / FOLDER
     signed, source = local_policy_file(center.home), folder / SOURCE

@@ -1,9 +1,9 @@
-"""The log of a center as its runs write it: a commitment first, statements once they are stored.
+"""The writer of a center's log: commitments first, statements once they are stored.
 
-Between a statement's storage and its leaf in the log a process can die, or the store can become
-unreachable. So the place of statements to come is first noted in `log/pending` of the center's
-home, and the note removed once they are logged; the next process that settles finishes what is
-left. A log is never written through an outbox: a leaf that waits is in no log.
+A process can die, or lose the store, after it stored a statement and before it logged it. So the
+place of future statements is first noted in `log/pending` of the center's home, and the note is
+removed once they are logged. The next process that calls `settle` logs what is left. A log is never
+written through an outbox: an entry that waits there is in no log.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from builders.core.digest import Digest
@@ -21,7 +22,11 @@ from pipelines.center.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
+from pipelines.log.heartbeats import heartbeat_key, make_heartbeat, store_heartbeat
 from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
+from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.log.signers import CheckpointSigner
 from pipelines.log.writer import AppendResult, LogWriter
 from pipelines.storage.names import decode
@@ -32,12 +37,12 @@ _RELEASES = "public/releases/"
 
 
 class Logbook:
-    """The log of one center, and what is on its way into it."""
+    """The log of one center, and the statements that are to be logged."""
 
     def __init__(
         self, center: Center, *, store: Store, log_store: Store, signer: CheckpointSigner
     ) -> None:
-        """Read statements in `store`; write the log into `log_store`, the same without an outbox.
+        """Read statements from `store`, and write the log to `log_store`: the store without outbox.
 
         Nothing is opened yet.
         """
@@ -56,9 +61,9 @@ class Logbook:
 
     @contextmanager
     def storing(self, place: str) -> Iterator[None]:
-        """Write down that statements come to `place`, the key of one or the folder of many.
+        """Note that statements will be stored in `place`, the key of one or a folder.
 
-        While the block runs no process settles that place; afterwards any process may.
+        No process settles that place while the block runs; afterwards any process may.
         """
         path = self._note(place)
         note = self._hold(path, place)
@@ -70,9 +75,8 @@ class Logbook:
     def settle(self, *places: str) -> AppendResult | None:
         """Log all statements that are stored and not logged, those in `places` among them.
 
-        None when there was nothing to do. A record that cannot be read is left written down, and
-        does not hold the others up. Raises `LogError`, `StoreError`; what was not logged stays
-        written down.
+        Returns None when there was nothing to do. A record that cannot be read keeps its note, and
+        the others are logged. Raises `LogError`, `StoreError`; what was not logged keeps its note.
         """
         with ExitStack() as held:
             waiting = dict(self._waiting(held))
@@ -108,9 +112,8 @@ class Logbook:
                 except OSError:
                     os.close(note)
                     raise
-                os.close(
-                    note
-                )  # another process settled the place and removed the note: write a new one
+                # Another process has settled the place and removed the note: write a new one.
+                os.close(note)
         except OSError as error:
             raise _broken(path, error) from error
 
@@ -145,6 +148,38 @@ class Logbook:
             keyid=envelope.signatures[0].keyid,
             predicate_type=statement_of(envelope).predicate_type,
         )
+
+
+def publish_heartbeat(
+    *,
+    center: str,
+    book: Logbook,
+    store: Store,
+    sign: Callable[[Statement], Envelope],
+    now: datetime,
+    work: Work | None = None,
+) -> tuple[str, HeartbeatStatement]:
+    """Store and log the heartbeat of a center; returns the key of its record and the statement.
+
+    Statements that wait for the log are logged first. Raises `LogError`, `StoreError`, and what
+    `sign` raises.
+    """
+    book.settle()
+    heads = book.log.heads()
+    tree = book.log.recover()
+    statement = make_heartbeat(
+        center=center,
+        size=tree.size if tree else 0,
+        root=tree.root if tree else EMPTY_ROOT,
+        heads=heads,
+        now=now,
+        work=work,
+    )
+    key = heartbeat_key(statement)
+    with book.storing(key):
+        store_heartbeat(store, statement, sign)
+    book.settle(key)
+    return key, statement
 
 
 def release_key(key: str, center: str) -> str:

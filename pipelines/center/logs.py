@@ -1,4 +1,4 @@
-"""The logs that a center has to do with: its own, those of its peers, and their statements."""
+"""The logs of a center and its peers: opened, witnessed, and checked against their stores."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
 
 _OTHERS = ("public/log/", "public/reviews/")
-"""Folders whose envelopes others have signed, or that stand beside the log."""
+"""Folders of envelopes that are not logged, or signed by others."""
 _RELEASES = "public/releases/"
 _RUN_DEPTH = 8
-_ON_ITS_WAY = 20.0
-"""Seconds after which a stored statement is in the log, unless its process has died."""
+_LOGGING_SECONDS = 20.0
+"""Seconds in which a stored statement is logged, unless its process has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownLog:
-    """A log, where it is, and the key that signs it."""
+    """A transparency log, its store, and the key that signs it."""
 
     center: str
     origin: str
@@ -50,7 +50,7 @@ class KnownLog:
 
 
 def own_log(center: Center, policy: Policy) -> KnownLog:
-    """Return the log of a center, with the former keys that its policy knows.
+    """Return the log of a center, with the former keys in its policy.
 
     Raises `KeyFileError` when it has no key for a log.
     """
@@ -66,7 +66,7 @@ def own_log(center: Center, policy: Policy) -> KnownLog:
 
 
 def peer_log(policy: Policy, peer: Peer) -> KnownLog:
-    """Return the log of a peer as the policy knows it; raises `PolicyError`."""
+    """Return the log of a peer, with the keys in the policy; raises `PolicyError`."""
     known = policy.center(peer.id)
     return KnownLog(
         center=known.id,
@@ -78,7 +78,7 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
 
 
 def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
-    """Return a center's log, as its cosignatures are verified."""
+    """Return the keys with which the cosignatures of a center's log are verified."""
     return WitnessedLog(
         origin=known.log.origin,
         keys=(known.log.key,),
@@ -89,7 +89,7 @@ def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
 def own_witness(
     center: Center, store: Store, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Witness:
-    """Return the witness that a center is for its peers; raises `KeyFileError`."""
+    """Return the center's witness for the logs of its peers; raises `KeyFileError`."""
     return Witness(
         home=center.home / "witness",
         store=store,
@@ -102,9 +102,9 @@ def own_witness(
 def witness_peers(
     center: Center, policy: Policy, store: Store
 ) -> Iterator[tuple[str, WitnessResult]]:
-    """Look at the log of every peer; yields the peer's id and what came of it.
+    """Witness the log of every peer; yields the peer's id and the result.
 
-    Raises `PolicyError` for a peer that the policy does not know, `StoreError` for the own store.
+    Raises `PolicyError` for a peer that is not in the policy, `StoreError` for the own store.
     """
     witness = own_witness(center, store)
     for peer in center.peers:
@@ -115,9 +115,9 @@ def witness_peers(
 def collect_cosignatures(
     center: Center, policy: Policy, log: LogWriter
 ) -> CollectedCosignatures | None:
-    """Join what the peers have cosigned to the published checkpoint; None when there is no log.
+    """Add the peers' cosignatures to the published checkpoint; None when there is no log.
 
-    A policy that does not name the center has no witnesses for it.
+    A center that is not in the policy has no witnesses.
     """
     try:
         known = policy.center(center.id)
@@ -128,7 +128,7 @@ def collect_cosignatures(
 
 
 def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:
-    """Yield the statements of `store` that belong into the log: those that its center signed."""
+    """Yield the statements in `store` that the log must contain: those signed by its center."""
     signers = {key.keyid for key in log.statement_keys}
     for key in store.list("public/"):
         if not key.endswith(SUFFIX) or key.startswith(_OTHERS):
@@ -160,32 +160,32 @@ def find_peer(center: Center, name: str) -> Peer:
     )
 
 
-def check_whole(
+def check_completeness(
     log: KnownLog,
     count: Callable[[int], None] = lambda _: None,
     *,
     wait: Callable[[float], None] = time.sleep,
 ) -> LogReport:
-    """Read a whole log, and hold its store and newest heartbeat against it; raises `LogError`.
+    """Read a log and compare it with its store and newest heartbeat; raises `LogError`.
 
-    A statement is stored before it is logged. So one that only the store has is looked for once
-    more after a while, with `wait`, and is a gap if the log still has not got it.
+    A statement is stored before it is logged. So if the store has statements that the log does not
+    contain, the log is read again after a `wait`; those that are still missing are gaps.
     """
-    found = _look(log, count)
+    found = _compare(log, count)
     early = {gap.about for gap in found.gaps if gap.kind is GapKind.UNLOGGED}
     if not early:
         return found
-    wait(_ON_ITS_WAY)
-    found = _look(log, count)
+    wait(_LOGGING_SECONDS)
+    found = _compare(log, count)
     found.gaps = [g for g in found.gaps if g.kind is not GapKind.UNLOGGED or g.about in early]
     return found
 
 
-def _look(log: KnownLog, count: Callable[[int], None]) -> LogReport:
-    beat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
+def _compare(log: KnownLog, count: Callable[[int], None]) -> LogReport:
+    heartbeat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
     return check_log(
         log.reader(),
         stored=stored_statements(log, log.store),
-        heartbeat=None if beat is None else beat.predicate,
+        heartbeat=None if heartbeat is None else heartbeat.predicate,
         count=count,
     )

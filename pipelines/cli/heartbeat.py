@@ -29,7 +29,7 @@ def command(as_json: bool, center_file: Path | None) -> None:
     """
     from datetime import UTC, datetime
 
-    from pipelines.center.heartbeat import publish_heartbeat
+    from pipelines.center.logbook import publish_heartbeat
     from pipelines.signer.center_signer import status_signer
 
     session = open_session(center_file)

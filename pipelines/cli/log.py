@@ -123,13 +123,13 @@ def check(peer: str | None, as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
     """
-    from pipelines.center.logs import check_whole
+    from pipelines.center.logs import check_completeness
     from pipelines.cli.terminal import screen
 
     session = open_session(center_file)
     known = _known(session, peer, _policy(session))
     with screen() as shown:
-        found = check_whole(known, lambda n: shown.detail(known.origin, f"{n} leaves"))
+        found = check_completeness(known, lambda n: shown.detail(known.origin, f"{n} leaves"))
     if as_json:
         print_json({"center": known.center, "origin": known.origin, **found.to_dict()})
     else:

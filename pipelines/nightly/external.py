@@ -13,7 +13,7 @@ from typing import Literal
 
 from builders.core.errors import SamebitsError
 from pipelines.center.center import Center, Peer
-from pipelines.center.logs import KnownLog, check_whole, own_log, peer_log
+from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.consensus import ReleaseConsensus
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.refusal import Complaint
@@ -148,7 +148,7 @@ def _all_gaps(center: Center, policy: Policy) -> Iterator[LogGap]:
 def _gaps(log: KnownLog) -> Iterator[LogGap]:
     """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere."""
     try:
-        found = check_whole(log)
+        found = check_completeness(log)
     except EvidenceError as error:
         yield LogGap(center=log.center, text=_what(error))
         return

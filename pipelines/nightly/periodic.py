@@ -13,8 +13,8 @@ from functools import partial
 
 from builders.build.reap import ReapReport, reap
 from builders.core.errors import SamebitsError, StoreConflictError
-from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.keys import public_keys
+from pipelines.center.logbook import publish_heartbeat
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.log_index import LogIndex

@@ -18,9 +18,8 @@ from pipelines.bundle import Bundle
 from pipelines.bundle.export import Exported, export
 from pipelines.center.center import Center, load_center
 from pipelines.center.export import export_source
-from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.local_policy import make_local_policy
-from pipelines.center.logbook import Logbook
+from pipelines.center.logbook import Logbook, publish_heartbeat
 from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.errors import KeyFileError

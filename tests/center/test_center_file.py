@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.errors import UsageError
 from pipelines.center.center import Center, load_center
-from pipelines.center.schedule import parse_cron
+from pipelines.center.file import parse_cron
 
 CENTERS = Path(__file__).parents[2] / "infra/centers"
 

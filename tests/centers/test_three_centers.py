@@ -23,7 +23,7 @@ from pipelines.bundle import Bundle
 from pipelines.bundle.check import Status
 from pipelines.bundle.layout import PROOF
 from pipelines.center.keys import center_key, log_key
-from pipelines.center.logs import check_whole, own_log, own_witness, peer_log
+from pipelines.center.logs import check_completeness, own_log, own_witness, peer_log
 from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
@@ -351,7 +351,7 @@ def test_a_statement_on_its_way_into_the_log_is_no_gap(three: Three) -> None:
         for record, envelope in run.envelopes(center_key(asia)).items():
             three.store("asia").put_record(run.folder() + record, envelope.to_bytes())
     known = peer_log(three.policy(), three.center("europe").peers[0])
-    kept = check_whole(known, wait=lambda _: None).gaps
+    kept = check_completeness(known, wait=lambda _: None).gaps
     assert {gap.kind for gap in kept} == {GapKind.UNLOGGED}
     waited: list[float] = []
 
@@ -359,10 +359,10 @@ def test_a_statement_on_its_way_into_the_log_is_no_gap(three: Three) -> None:
         waited.append(seconds)
         book.settle()
 
-    found = check_whole(known, wait=wait).gaps
+    found = check_completeness(known, wait=wait).gaps
     assert len(waited) == 1
     assert GapKind.UNLOGGED not in {gap.kind for gap in found}
-    check_whole(own_log(three.center("europe"), three.policy()), wait=waited.append)
+    check_completeness(own_log(three.center("europe"), three.policy()), wait=waited.append)
     assert len(waited) == 1
 
 
@@ -373,7 +373,7 @@ def test_every_log_is_whole_after_everything(three: Three) -> None:
     meet(three)
     for name in NAMES:
         known = own_log(three.center(name), three.policy())
-        assert check_whole(known, wait=lambda _: None).gaps == []
+        assert check_completeness(known, wait=lambda _: None).gaps == []
 
 
 def test_the_sealed_lines_of_two_centers_are_never_equal(ran: Ran) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from builders.core.enums import Verdict
 from pipelines.center.center import LOCAL, Center, load_center
-from pipelines.center.heartbeat import publish_heartbeat
 from pipelines.center.keys import public_keys
+from pipelines.center.logbook import publish_heartbeat
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement

@@ -14,7 +14,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from builders.images.provide import ProvidedImage
 from pipelines.center.center import Center
-from pipelines.center.logs import check_whole, own_log
+from pipelines.center.logs import check_completeness, own_log
 from pipelines.evidence.report import Report
 from pipelines.evidence.signing import KEY_NAMES, create_key
 from pipelines.nightly.due import due
@@ -83,7 +83,7 @@ class Nights:
         assert {run for run, names in stored.items() if REPORT in names} == {
             report.run for report in self.reports
         }
-        whole = check_whole(own_log(self.center, EMPTY_POLICY), wait=lambda _: None)
+        whole = check_completeness(own_log(self.center, EMPTY_POLICY), wait=lambda _: None)
         assert (whole.gaps, len(self.reports)) == ([], len(stored))
 
 
