@@ -11,7 +11,7 @@ from typing import Any
 
 from builders.build.plan import Plan, make_plan
 from builders.build.rebuild import rebuild
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
 from builders.build.workspace import workspace
 from builders.container.spec import RunLabels
 from builders.core.digest import Digest
@@ -84,7 +84,7 @@ class Lab:
         inputs = collect_inputs(
             loaded, self.session.vault, self.session.fetcher, self.session.workdir
         )
-        cores = self.session.engine.facts().cpus
+        cores = self.session.engine.info().cpus
         plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=cores)
         return plan if log is None else replace(plan, limits=replace(plan.limits, log=log))
 

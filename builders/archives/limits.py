@@ -63,13 +63,15 @@ class Budget:
     def text(self, count: int) -> None:
         """Count bytes of text that a listing keeps of one member."""
         self._text += count
-        check_limit("the names in an archive are too long", self._text, self._limits.text, "bytes")
+        require_at_most(
+            "the names in an archive are too long", self._text, self._limits.text, "bytes"
+        )
 
     def member(self) -> None:
         """Count one member."""
         self._members += 1
         limit = self._limits.members
-        check_limit("too many members in an archive", self._members, limit, "members")
+        require_at_most("too many members in an archive", self._members, limit, "members")
         if self._members % 256 == 0:
             self.time()
 
@@ -77,7 +79,7 @@ class Budget:
         """Count unpacked bytes."""
         self._unpacked += count
         limit = self._limits.unpacked
-        check_limit("an archive unpacks to too much", self._unpacked, limit, "bytes")
+        require_at_most("an archive unpacks to too much", self._unpacked, limit, "bytes")
         self.time()
 
     def depth(self, depth: int) -> None:
@@ -103,7 +105,7 @@ class Budget:
             )
 
 
-def check_limit(what: str, count: int, limit: int, unit: str) -> None:
+def require_at_most(what: str, count: int, limit: int, unit: str) -> None:
     """Raise `ArchiveLimitError`, saying `what`, if `count` is above `limit`."""
     if count > limit:
         raise ArchiveLimitError(

@@ -30,7 +30,7 @@ from builders.archives.limits import (
     Budget,
     MonotonicClock,
     UnsupportedArchiveError,
-    check_limit,
+    require_at_most,
 )
 from builders.archives.member import Entry, Member
 from builders.archives.streams import ByteReader, HashingStream
@@ -109,7 +109,7 @@ class _Listing:
             for piece in stream.pieces():
                 size = copy.tell() + len(piece)
                 what = "a zip inside an archive is too large"
-                check_limit(what, size, self._set_aside, "bytes")
+                require_at_most(what, size, self._set_aside, "bytes")
                 copy.write(piece)
             yield from self._entries(zipfiles.zip_entries(copy, self.budget), location)
 

@@ -18,7 +18,7 @@ from builders.archives.compressed import Decompressor, ZlibDecompressor
 from builders.archives.limits import CHUNK, ArchiveError, Budget, UnsupportedArchiveError
 from builders.archives.member import Entry, MemberHeader, MemberKind
 from builders.archives.streams import ByteReader, Readable, Slice
-from builders.archives.zipdirectory import LOCAL, DirectoryEntry, broken_zip, read_directory
+from builders.archives.zip_directory import LOCAL, DirectoryEntry, broken_zip, read_directory
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKINGS = {0: "stored", 8: "deflate", 12: "bzip2"}

@@ -6,8 +6,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from builders.build.attempt import prepared_attempt
 from builders.build.plan import LIBRARY, Plan
+from builders.build.staging import prepared_attempt
 from builders.container.spec import ContainerLimits, EndReason, RunLabels
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError

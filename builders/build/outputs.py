@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.build.result import Output, OutputKind
+from builders.build.rebuild_result import Output, OutputKind
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
 from builders.recipe.recipe import Recipe

@@ -20,7 +20,7 @@ from builders.container.spec import (
 )
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.methods import METHODS
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes, zone_script
 from builders.preload.lock import preload_lock, probe_bytes

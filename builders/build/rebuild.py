@@ -11,17 +11,17 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from builders.build.attempt import OUTPUTS, prepared_attempt
 from builders.build.outputs import take_outputs
 from builders.build.plan import Plan
-from builders.build.result import Output, RebuildResult
+from builders.build.rebuild_result import Output, RebuildResult
+from builders.build.staging import OUTPUTS, prepared_attempt
 from builders.container.spec import ContainerResult, EndReason, RunLabels
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome
 from builders.core.errors import BuildFailedError, CancelledError, InfrastructureError
 from builders.core.units import format_duration, format_size
 from builders.engine import Engine
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
 from builders.methods.clock import format_timestamp
 from builders.recipe.recipe import LoadedRecipe

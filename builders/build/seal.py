@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from builders.core.digest import Digest, canonical_json, keyed_digest
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 
 
 class SealedFile(FrozenModel):

@@ -23,7 +23,7 @@ _POLL = 0.1
 Errors = tuple[type[Exception], ...]
 
 
-class LogWriter:
+class OutputLog:
     """Writes a container's output to a file in a thread of its own, up to a limit.
 
     The place where the log was cut is marked in the file.

@@ -17,7 +17,7 @@ from pathlib import Path
 from builders.container.folderorder import CREATED, HASHED, hash_seed
 from builders.container.spec import BUILDER, User
 from builders.core.errors import ScratchError
-from builders.core.tools import run_tool
+from builders.core.run_tool import run_tool
 
 IMAGE = "scratch.img"
 MOUNT_POINT = "scratch"

@@ -43,7 +43,7 @@ _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _PLAIN_YAML = "Write plain keys, lists and values"
 
 FieldPath = tuple[str | int, ...]
-Model = TypeVar("Model")
+ModelT = TypeVar("ModelT")
 
 
 class FieldError(ValueError):
@@ -130,11 +130,11 @@ def parse_document(text: str, *, file: str) -> Document:
 
 def parse_model(
     document: Document,
-    model: type[Model] | TypeAdapter[Model],
+    model: type[ModelT] | TypeAdapter[ModelT],
     *,
     todo: str | None = None,
     context: Any = None,
-) -> Model:
+) -> ModelT:
     """Validate `document` as `model`; raises the first error as a `RecipeError`.
 
     `todo` tells the user where the allowed values of each field are described; `context` is passed

@@ -18,7 +18,7 @@ from docker.types import Mount as DockerMount
 
 from builders.container.spec import ContainerSpec
 from builders.core.errors import EngineError
-from builders.engine.client import ENGINE_ERRORS, HOW_TO_START, engine_errors, error_text
+from builders.engine.docker_client import ENGINE_ERRORS, HOW_TO_START, engine_errors, error_text
 
 _SPARE = timedelta(minutes=5)
 

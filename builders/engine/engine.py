@@ -22,15 +22,15 @@ from builders.container.spec import (
 )
 from builders.core.digest import Digest
 from builders.core.errors import EngineError, ImageMismatchError, ImageUnavailableError
-from builders.engine.client import (
+from builders.engine.container_run import ContainerRun
+from builders.engine.create import created_container, remove_container
+from builders.engine.docker_client import (
     ENGINE_ERRORS,
     HOW_TO_START,
     connect_client,
     engine_errors,
     error_text,
 )
-from builders.engine.create import created_container, remove_container
-from builders.engine.run import ContainerRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Engine:
         """Close the connection."""
         self._api.close()
 
-    def facts(self) -> EngineInfo:
+    def info(self) -> EngineInfo:
         """Return the engine's description of itself."""
         with engine_errors("the engine does not describe itself"):
             info = self._api.info()

@@ -3,9 +3,9 @@
 Imports inputs, methods, engine, locators and `builders.core`.
 """
 
-from builders.images.archive import BuiltImage
 from builders.images.catalogue import ImageCatalogue
 from builders.images.definition import ImageDefinition
 from builders.images.lock import ImageLock, LockChange
+from builders.images.oci_archive import BuiltImage
 
 __all__ = ["BuiltImage", "ImageCatalogue", "ImageDefinition", "ImageLock", "LockChange"]

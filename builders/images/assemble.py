@@ -19,9 +19,9 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from builders.core.errors import ImageMismatchError, ImageUnavailableError, InfrastructureError
-from builders.images.archive import BuiltImage, write_archive
 from builders.images.definition import ImageDefinition
 from builders.images.lock import ImageLock, LockedPackage, Resolution
+from builders.images.oci_archive import BuiltImage, write_archive
 from builders.images.resolve import tool_versions
 from builders.inputs.fetching import FetchProgress, no_progress
 from builders.inputs.vault import Vault

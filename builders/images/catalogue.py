@@ -14,7 +14,6 @@ from pathlib import Path
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import UsageError
-from builders.images.archive import BuiltImage
 from builders.images.assemble import build_image, compare_with_lock
 from builders.images.definition import ImageDefinition, dump_definition, load_definition
 from builders.images.lock import (
@@ -25,6 +24,7 @@ from builders.images.lock import (
     load_lock,
     lock_changes,
 )
+from builders.images.oci_archive import BuiltImage
 from builders.images.resolve import resolve
 from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
 from builders.inputs.vault import Vault

@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, StringConstraints
 
 from builders.core.digest import Digest, canonical_json
-from builders.core.model import FrozenModel, schema_text
+from builders.core.frozen_model import FrozenModel, schema_text
 from builders.core.yamlfile import load_document, parse_model
 from builders.methods.base import VariableName
 

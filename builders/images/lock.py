@@ -15,7 +15,7 @@ import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from builders.core.digest import Digest
-from builders.core.model import FrozenModel, duplicate
+from builders.core.frozen_model import FrozenModel, duplicate
 from builders.core.yamlfile import load_document, parse_model
 from builders.images.definition import Suite
 from builders.locators.fetcher import FetchRequest, PoolLocator

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.engine import Engine
-from builders.images.archive import BuiltImage
 from builders.images.catalogue import ImageCatalogue
+from builders.images.oci_archive import BuiltImage
 from builders.inputs.fetching import FetchProgress, no_progress
 
 _PINNED = "@sha256:"

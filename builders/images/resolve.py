@@ -6,7 +6,7 @@ import platform
 import re
 from collections.abc import Sequence
 
-from builders.core.tools import run_tool
+from builders.core.run_tool import run_tool
 from builders.images.definition import ImageDefinition
 from builders.images.lock import SCHEMA, LockedPackage, Resolution
 from builders.locators.aptstate import AptFile, AptState, AptStates

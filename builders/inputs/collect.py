@@ -8,9 +8,9 @@ from pathlib import Path
 
 from builders.core.enums import Role
 from builders.core.errors import RecipeError
-from builders.core.model import duplicate
+from builders.core.frozen_model import duplicate
 from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
 from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest

@@ -25,7 +25,7 @@ from filelock import FileLock
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.core.tools import ToolRun, run_tool
+from builders.core.run_tool import ToolRun, run_tool
 
 STALE_SECONDS = 6 * 3600
 _TIMEOUT = 1800

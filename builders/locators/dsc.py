@@ -13,7 +13,7 @@ from debian.deb822 import Dsc
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
-from builders.core.model import duplicate
+from builders.core.frozen_model import duplicate
 
 MAX_DSC_BYTES = 1 << 20
 MAX_FILES = 100

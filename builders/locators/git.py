@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from builders.core.errors import InputUnavailableError
 from builders.locators.fetcher import FetchRequest
-from builders.locators.gitrepository import GitRepository
-from builders.locators.gittree import write_tree
+from builders.locators.git_repository import GitRepository
+from builders.locators.git_tree import write_tree
 from builders.locators.locator import GitLocator
 
 _SAFE_SETTINGS = {

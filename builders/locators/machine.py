@@ -13,7 +13,7 @@ from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest, P
 from builders.locators.git import GitFetcher
 from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
 from builders.locators.pypi import IndexFetcher
-from builders.locators.recipefiles import FolderFetcher
+from builders.locators.recipe_files import FolderFetcher
 
 
 class MachineFetcher:

@@ -13,7 +13,7 @@ from builders.core.digest import CHUNK
 from builders.core.errors import InputUnavailableError
 from builders.locators.fetcher import FetchRequest
 from builders.locators.locator import PurlLocator
-from builders.locators.packageindex import (
+from builders.locators.package_index import (
     IndexSettings,
     index_errors,
     index_session,

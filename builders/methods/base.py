@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator
 
 from builders.container.folderorder import HASHED, FolderOrder
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 from builders.methods.clock import Clock
 
 BASE_VARIABLES = {

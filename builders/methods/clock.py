@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 
 # Before 1985 a deadline cannot be told from a monotonic one (builders/preload/clock.c), and after
 # 2107 no zip archive has a date.

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from builders.core.enums import Role
 from builders.methods.base import Build, OctalMode
 from builders.methods.method import Command, Method, StagedInput, only_source
-from builders.methods.treefiles import TreeFiles, tree_words
+from builders.methods.tree_files import TreeFiles, tree_words
 
 PythonTag = Annotated[
     str, StringConstraints(pattern=r"^(py|cp)[0-9]{1,4}(\.(py|cp)[0-9]{1,4}){0,7}$")

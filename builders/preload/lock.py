@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from builders.core.digest import Digest, canonical_json
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 from builders.core.yamlfile import parse_document, parse_model
 
 LOCK = "preload.lock.yaml"

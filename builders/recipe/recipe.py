@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
-from builders.core.model import FrozenModel, duplicate, schema_text
+from builders.core.frozen_model import FrozenModel, duplicate, schema_text
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
 from builders.locators.locator import Locator, LocatorField, VaultLocator

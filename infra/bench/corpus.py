@@ -17,7 +17,7 @@ from typing import Any
 
 from builders.core.errors import CancelledError, RebuildError, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
-from builders.locators.packageindex import ProjectReader
+from builders.locators.package_index import ProjectReader
 from pipelines.infer import SearchJournal, SearchLimits, infer_release
 from pipelines.verify.session import Session
 

@@ -29,7 +29,7 @@ def run_corpus(
     """Measure the list, show a line a release as it comes, then the figures."""
     from builders.container.scratch import require_root
     from builders.core.units import parse_duration
-    from builders.locators.packageindex import IndexReader
+    from builders.locators.package_index import IndexReader
     from infra.bench.corpus import figures, measure, read_list
     from infra.bench.corpuspage import page
     from pipelines.center.center import load_center
@@ -43,7 +43,7 @@ def run_corpus(
     purls = read_list(releases)
     session = Session(load_center(center_file))
     require_root()
-    session.engine.facts()
+    session.engine.info()
 
     def tell(done: int, row: Row) -> None:
         click.echo(f"{done}/{len(purls)}  {_line(row)}", err=True)

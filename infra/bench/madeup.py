@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from builders.build.result import Output, OutputKind, RebuildResult
+from builders.build.rebuild_result import Output, OutputKind, RebuildResult
 from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Kind, Outcome, Verdict

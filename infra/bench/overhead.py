@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from builders.build.attempt import stage_attempt
 from builders.build.plan import make_plan
+from builders.build.staging import stage_attempt
 from builders.container.spec import BUILDER
 from builders.core.enums import Outcome
 from builders.core.errors import EngineError
@@ -115,9 +115,7 @@ def _bare_run(session: Session, job: Job, folder: Path) -> float:
     loaded = job.loaded
     inputs = steps.fetch_inputs(session, job)
     image = steps.provide_image(session, job)
-    plan = make_plan(
-        loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
-    )
+    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=session.engine.info().cpus)
     attempt = folder / "attempt"
     stage_attempt(plan, inputs, session.vault, attempt)
     writable = {plan.path: "work", "/out": "out", "/tmp": "tmp"}  # noqa: S108

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from builders.build.result import Output, OutputKind, RebuildResult
+from builders.build.rebuild_result import Output, OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from infra.bench.samplelog import chained, log_members

@@ -10,7 +10,7 @@ from builders.core.errors import RecipeError
 from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.inputs.collect import input_name
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 

@@ -47,7 +47,7 @@ def write_recipe(
     record = read_record(purl, buildinfo) if buildinfo is not None else None
     session = open_session(center_file)
     require_root()
-    session.engine.facts()
+    session.engine.info()
     with screen() as sink:
         session.progress = sink
         journal = _infer(purl, shipped, source, out, session, limits, record)
@@ -87,7 +87,7 @@ def _infer(
     limits: SearchLimits,
     record: BuildRecord | None,
 ) -> SearchJournal:
-    from builders.locators.packageindex import IndexReader
+    from builders.locators.package_index import IndexReader
     from pipelines.infer import files_on_disk, infer_release, infer_wheel
 
     index = IndexReader()

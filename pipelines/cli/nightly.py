@@ -81,7 +81,7 @@ def _here(session: Session) -> str:
     from pipelines.flows.server import EmbeddedServer
 
     require_root()
-    session.engine.facts()
+    session.engine.info()
     session.prepare()
     with screen() as sink, EmbeddedServer(session.center.home / "prefect") as server:
         session.progress = sink

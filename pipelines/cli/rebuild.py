@@ -13,7 +13,7 @@ from pipelines.cli.options import PATH, center_option, json_option, open_session
 
 if TYPE_CHECKING:
     from builders.images.provide import ProvidedImage
-    from builders.inputs.file import InputFile
+    from builders.inputs.input_file import InputFile
     from pipelines.evidence.report import Attempt
     from pipelines.verify.job import Job
     from pipelines.verify.session import Session
@@ -56,7 +56,7 @@ def command(
     session = open_session(center_file)
     check_recipe(recipe, session.images)
     require_root()
-    session.engine.facts()
+    session.engine.info()
     with job_for(session, recipe) as job:
         with screen() as sink:
             session.progress = sink
@@ -91,8 +91,8 @@ def _hand_over(job: Job, attempt: Attempt, out: Path) -> None:
     """Move outputs and log out of the folder of the run, before that is cleared away."""
     import shutil
 
-    from builders.build.attempt import OUTPUTS
     from builders.build.rebuild import LOG
+    from builders.build.staging import OUTPUTS
 
     folder = job.attempt(attempt.number)
     try:
@@ -119,14 +119,12 @@ def _open_shell(
     """Run a shell in the container of the plan, with the engine's own command line client."""
     import subprocess
 
-    from builders.build.attempt import prepared_attempt
     from builders.build.plan import make_plan
+    from builders.build.staging import prepared_attempt
     from builders.recipe.claim import recipe_script
 
     loaded = job.loaded
-    plan = make_plan(
-        loaded, inputs, script=recipe_script(loaded), cores=session.engine.facts().cpus
-    )
+    plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=session.engine.info().cpus)
     with prepared_attempt(
         plan,
         inputs,

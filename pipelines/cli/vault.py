@@ -11,7 +11,7 @@ from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
 
 if TYPE_CHECKING:
-    from builders.inputs.vaultarchive import TransferStatus
+    from builders.inputs.vault_archive import TransferStatus
     from pipelines.verify.session import Session
     from pipelines.verify.supplies import Supplies
 
@@ -37,7 +37,7 @@ def export_(file: Path, recipes: tuple[Path, ...], as_json: bool, center_file: P
       samebits vault export inputs.tar
       samebits vault export netbase.tar recipes/releases/debian/netbase/6.5.yaml
     """
-    from builders.inputs.vaultarchive import export_vault
+    from builders.inputs.vault_archive import export_vault
 
     session = open_session(center_file)
     needed = _needed(recipes, session) if recipes else None
@@ -56,11 +56,11 @@ def import_(file: Path, as_json: bool, center_file: Path | None) -> None:
     Example:
       samebits vault import inputs.tar
     """
-    from builders.inputs import vaultarchive
+    from builders.inputs import vault_archive
 
     session = open_session(center_file)
     session.workdir.mkdir(parents=True, exist_ok=True)
-    taken = vaultarchive.import_vault(session.vault, file, scratch=session.workdir)
+    taken = vault_archive.import_vault(session.vault, file, scratch=session.workdir)
     _show("imported", taken, file, as_json=as_json)
 
 

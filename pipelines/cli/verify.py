@@ -53,7 +53,7 @@ def command(
     for warning in expiry_warnings(session.policy(now), now):
         click.echo(f"samebits: {warning}", err=True)
     require_root()  # like a missing engine: one message, before anything starts
-    session.engine.facts()
+    session.engine.info()
     session.check_store()
     reports, faults = _run_all(session, recipes, fresh=fresh)
     if as_json:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.core.runid import RunId

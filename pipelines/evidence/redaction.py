@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from builders.build.result import Output, OutputKind, RebuildResult
+from builders.build.rebuild_result import Output, OutputKind, RebuildResult
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome

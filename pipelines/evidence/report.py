@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict

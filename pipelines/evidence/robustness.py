@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime
 
-from builders.build.result import OutputKind, RebuildResult
-from builders.build.robustness import KeptFactor, VariedFactor
+from builders.build.rebuild_result import OutputKind, RebuildResult
+from builders.build.robustness_factors import KeptFactor, VariedFactor
 from pipelines.evidence.report import Record
 
 

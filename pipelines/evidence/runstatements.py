@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders.build.result import OutputKind, RebuildResult
+from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild

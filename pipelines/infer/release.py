@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builders.core.errors import UsageError
-from builders.locators.packageindex import ProjectReader
+from builders.locators.package_index import ProjectReader
 from pipelines.infer.debian.buildinfo import BuildRecord, load_build_record
 from pipelines.infer.debian.recorded import recorded_environment
 from pipelines.infer.debian.search import infer_debian

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.build.attempt import OUTPUTS
 from builders.build.rebuild import LOG
+from builders.build.staging import OUTPUTS
 from builders.build.workspace import workspace
 from builders.core.digest import Digest
 from builders.core.enums import Outcome

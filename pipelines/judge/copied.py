@@ -27,7 +27,7 @@ _DEFAULT = ArchiveLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputFile:
+class CheckedInput:
     """One file that the rebuild could read; its bytes are known to have `digest`."""
 
     role: Role
@@ -61,7 +61,7 @@ class ContentsCache(Protocol):
 
 
 def contents(
-    file: InputFile,
+    file: CheckedInput,
     *,
     limits: ArchiveLimits = _DEFAULT,
     clock: MonotonicClock = time.monotonic,
@@ -95,7 +95,7 @@ def contents(
 
 
 def check_inputs(
-    scanned: Iterable[tuple[InputFile, Contents]], published: Mapping[str, Digest]
+    scanned: Iterable[tuple[CheckedInput, Contents]], published: Mapping[str, Digest]
 ) -> InputCheck:
     """Say whether an input is, or holds, one of the `published` artefacts (name to digest).
 
@@ -115,7 +115,7 @@ def check_inputs(
 
 
 def carried(
-    rebuilt: Iterable[Member], scanned: Iterable[tuple[InputFile, Contents]]
+    rebuilt: Iterable[Member], scanned: Iterable[tuple[CheckedInput, Contents]]
 ) -> tuple[Carried, ...]:
     """List members of a rebuilt artefact that are unchanged in an input that is no source.
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from builders.build.robustness import Factor, KeptFactor
+from builders.build.robustness_factors import Factor, KeptFactor
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from builders.build.rebuild import rebuild
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
 from builders.build.robustness_plan import plan_robustness
 from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
@@ -58,7 +58,7 @@ def rebuild_for_robustness(session: Session, job: Job, report: Report) -> Robust
 def _rebuild(session: Session, job: Job) -> RobustnessRebuild:
     """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
     inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
-    moving = plan_robustness(job.loaded, inputs, cores=session.engine.facts().cpus, run=job.run)
+    moving = plan_robustness(job.loaded, inputs, cores=session.engine.info().cpus, run=job.run)
     limits = moving.plan.limits
     try:
         with session.budget.share(

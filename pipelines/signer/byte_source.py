@@ -13,7 +13,7 @@ from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError, InputUnavailableError, NotFoundError
 from builders.inputs.collect import input_name
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.inputs.vault import ByteStore, Vault
 from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.recipe.recipe import Input

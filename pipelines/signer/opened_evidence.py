@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from builders.build.result import Output, OutputKind, RebuildResult
+from builders.build.rebuild_result import Output, OutputKind, RebuildResult
 from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError

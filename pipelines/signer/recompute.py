@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Outcome, Verdict
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.run import confirming_attempt, judged_attempt
 from pipelines.judge.compare import compare, confirm
-from pipelines.judge.copied import Contents, check_inputs, contents
-from pipelines.judge.copied import InputFile as CheckedInput
+from pipelines.judge.copied import CheckedInput, Contents, check_inputs, contents
 from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Finding
 from pipelines.judge.look import FileFact

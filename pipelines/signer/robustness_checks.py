@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from builders.build.robustness import Factor, KeptReason
+from builders.build.robustness_factors import Factor, KeptReason
 from builders.build.robustness_plan import declares, default_value, varied_values
 from builders.core.enums import Outcome
 from pipelines.signer.condition import Condition, equal, true

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.run import confirming_attempt

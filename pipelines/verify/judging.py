@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.build.attempt import OUTPUTS
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
+from builders.build.staging import OUTPUTS
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt, Record
@@ -26,8 +26,7 @@ from pipelines.explain.container import ContainerToolRunner
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
 from pipelines.explain.firstlook import first_look
 from pipelines.judge.compare import compare, confirm
-from pipelines.judge.copied import Contents, carried, check_inputs, contents
-from pipelines.judge.copied import InputFile as CheckedInput
+from pipelines.judge.copied import CheckedInput, Contents, carried, check_inputs, contents
 from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, Finding
 from pipelines.judge.look import FileFact

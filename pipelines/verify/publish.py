@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builders.build.attempt import OUTPUTS
 from builders.build.rebuild import LOG
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
+from builders.build.staging import OUTPUTS
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError, UsageError
 from builders.images.provide import claimed_digest

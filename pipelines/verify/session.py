@@ -162,7 +162,7 @@ class Session:
     @cached_property
     def budget(self) -> Ledger:
         """The cores and memory of the machine, or of the center's limit, for all its rebuilds."""
-        facts = self.engine.facts()
+        facts = self.engine.info()
         memory = min(facts.memory, self.center.limits.memory or facts.memory)
         return Ledger(self.center.home / "budget", cpus=facts.cpus, memory=memory)
 

@@ -6,19 +6,19 @@ What is larger than a report stays in the folder of the run until it is publishe
 
 from __future__ import annotations
 
-from builders.build.attempt import OUTPUTS
 from builders.build.clock_library import provide_library
 from builders.build.plan import make_plan
 from builders.build.rebuild import rebuild
-from builders.build.result import OutputKind, RebuildResult
+from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.build.seal import Seal, seal_files
+from builders.build.staging import OUTPUTS
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.errors import InfrastructureError, RebuildError, StoreError
 from builders.images.provide import ProvidedImage, ensure_image
 from builders.inputs.collect import collect_inputs
-from builders.inputs.file import InputFile
-from builders.inputs.sourcedigest import source_digest
+from builders.inputs.input_file import InputFile
+from builders.inputs.source_digest import source_digest
 from builders.recipe.claim import recipe_script
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, SourceFact
@@ -98,7 +98,7 @@ def run_rebuild(
     number = len(attempts(job)) + 1
     if purpose == JUDGED and number > 1:
         purpose = RETRY
-    script, cores = recipe_script(job.loaded), session.engine.facts().cpus
+    script, cores = recipe_script(job.loaded), session.engine.info().cpus
     plan = make_plan(job.loaded, inputs, script=script, cores=cores)
     session.progress.step(
         job.release, "rebuilding" if purpose != CONFIRMING else "rebuilding once more to confirm"

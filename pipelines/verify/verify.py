@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
 from builders.build.seal import Seal
 from builders.build.workspace import workspace
 from builders.core.digest import Digest
@@ -23,7 +23,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError, RebuildError, StoreError
 from builders.core.runid import new_run_id
 from builders.images.provide import ProvidedImage, claimed_digest
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
@@ -255,7 +255,7 @@ def _environment(session: Session, job: Job, run: _Run) -> Environment:
     build = loaded.recipe.build
     engine: dict[str, str] = {}
     try:
-        facts = session.engine.facts()
+        facts = session.engine.info()
         engine = {"engine": facts.version, "kernel": facts.kernel, "cgroup": facts.cgroup}
     except EngineError:
         pass  # the outcome says so already

@@ -12,7 +12,7 @@ from typing import Any
 from builders.build.seal import SealedFile
 from builders.core.runid import RunId
 from builders.images.provide import ProvidedImage
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.recipe.recipe import load_recipe
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.bundle.check import CheckResult, Trust, check_bundle

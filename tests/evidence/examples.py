@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from builders.build.robustness import Factor, KeptReason
+from builders.build.robustness_factors import Factor, KeptReason
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from pipelines.evidence.robustness import Robustness

@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
-from builders.methods.debianbinnmu import DebianBinnmuBuild
+from builders.methods.debian_binnmu import DebianBinnmuBuild
 from pipelines.infer.debian import image as debianimage
 from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile, read_build_record
 from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft

@@ -11,7 +11,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from builders.methods.debianbinnmu import ChangelogEntry
+from builders.methods.debian_binnmu import ChangelogEntry
 from pipelines.infer.debian.comparison import DatedTool, PackagePair
 from pipelines.infer.debian.hypothesis import DebianHypothesis
 from pipelines.infer.debian.image import VersionMismatch

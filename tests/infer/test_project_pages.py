@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.locators.packageindex import IndexReader, IndexSettings
+from builders.locators.package_index import IndexReader, IndexSettings
 
 HEX = "1" * 64
 FILES = [

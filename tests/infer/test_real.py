@@ -11,7 +11,7 @@ import pytest
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.images.provide import ProvidedImage, ensure_image
-from builders.locators.packageindex import IndexReader
+from builders.locators.package_index import IndexReader
 from pipelines.infer import SearchJournal, SearchLimits, Target, find_release, infer_wheel
 from pipelines.infer.journal import JournalFile
 from pipelines.infer.target import Pin

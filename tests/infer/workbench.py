@@ -18,7 +18,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
 from builders.core.runid import new_run_id
-from builders.locators.packageindex import IndexFile, Project, ProjectReader
+from builders.locators.package_index import IndexFile, Project, ProjectReader
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits, search
 from pipelines.infer.target import Pin, Target

@@ -13,7 +13,7 @@ import pytest
 from builders.archives import ArchiveLimits, members
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from pipelines.judge.copied import InputFile, carried, check_inputs, contents
+from pipelines.judge.copied import CheckedInput, carried, check_inputs, contents
 
 Maker = Callable[..., bytes]
 ARTEFACT = b"the artefact under test, long enough not to be tiny"
@@ -31,9 +31,11 @@ class Cache:
         self.rows[digest] = row
 
 
-def input_file(content: bytes, name: str = "x.tar.gz", role: Role = Role.DEPENDENCY) -> InputFile:
+def input_file(
+    content: bytes, name: str = "x.tar.gz", role: Role = Role.DEPENDENCY
+) -> CheckedInput:
     digest = Digest.of(content)
-    return InputFile(role=role, name=name, digest=digest, open=lambda: io.BytesIO(content))
+    return CheckedInput(role=role, name=name, digest=digest, open=lambda: io.BytesIO(content))
 
 
 def fault(content: bytes, limits: ArchiveLimits | None = None) -> str | None:
@@ -142,7 +144,7 @@ def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:
     def never() -> io.BytesIO:
         raise AssertionError
 
-    again = InputFile(role=file.role, name=file.name, digest=file.digest, open=never)
+    again = CheckedInput(role=file.role, name=file.name, digest=file.digest, open=never)
     assert contents(again, cache=cache) == fresh
     row = json.loads(cache.rows[file.digest])
     assert (row["format"], row["input"]) == (1, file.digest.hex)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from builders.build.robustness import Factor, KeptFactor, KeptReason
+from builders.build.robustness_factors import Factor, KeptFactor, KeptReason
 from builders.core.enums import Outcome
 from pipelines.evidence.robustness import Robustness
 from pipelines.nightly.overview import summarise

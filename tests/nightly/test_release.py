@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders.build.robustness import Factor
+from builders.build.robustness_factors import Factor
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError

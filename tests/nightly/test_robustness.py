@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders.build.result import OutputKind, RebuildResult
+from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, EngineError, StoreError
@@ -64,7 +64,7 @@ def facts_that_change(session: Session, folder: Path, build: dict[str, Any]) -> 
 
 def fixed(session: Session) -> set[str]:
     """Return what cannot be moved on this machine."""
-    return {"cores"} if session.engine.facts().cpus == 1 else set()
+    return {"cores"} if session.engine.info().cpus == 1 else set()
 
 
 def test_every_factor_is_seen_by_the_build(

@@ -12,14 +12,14 @@ from pathlib import Path
 import yaml
 
 from builders.build.outputs import part_of
-from builders.build.result import Output, RebuildResult
+from builders.build.rebuild_result import Output, RebuildResult
 from builders.build.robustness_plan import plan_robustness
 from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
 from builders.images.lock import ImageLock, load_lock
-from builders.inputs.file import InputFile
-from builders.inputs.sourcedigest import source_digest
+from builders.inputs.input_file import InputFile
+from builders.inputs.source_digest import source_digest
 from builders.inputs.vault import Vault
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builders.build.robustness import Factor
+from builders.build.robustness_factors import Factor
 from builders.core.enums import Verdict
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.signed import named, statement_of

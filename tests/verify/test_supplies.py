@@ -13,7 +13,7 @@ from builders.core.errors import InputUnavailableError
 from builders.inputs.collect import collect_inputs
 from builders.inputs.fetching import fetch_missing
 from builders.inputs.vault import Vault
-from builders.inputs.vaultarchive import export_vault, import_vault
+from builders.inputs.vault_archive import export_vault, import_vault
 from builders.locators import FetchRequest
 from builders.preload.lock import preload_lock
 from builders.recipe.recipe import load_recipe

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
 from builders.core.enums import Outcome
 from pipelines.evidence.statements.statement import (
     NAMESPACE,

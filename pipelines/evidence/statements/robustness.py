@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from builders.build.robustness import Factor, KeptReason
+from builders.build.robustness_factors import Factor, KeptReason
 from builders.core.enums import Outcome
 from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements.attempt import FailureReason

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol, overload
 from urllib.parse import quote
 
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
 from builders.inputs.collect import input_name

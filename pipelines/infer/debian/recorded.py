@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from builders.core.errors import InputMismatchError, UsageError
 from builders.methods.base import Build, BuildPath
 from builders.methods.debian import Profiles
-from builders.methods.debianbinnmu import ChangelogEntry
+from builders.methods.debian_binnmu import ChangelogEntry
 from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
 from pipelines.infer.debian.image import NAMED
 from pipelines.infer.debian.source import SourcePackage, tree_name

@@ -15,7 +15,7 @@ from builders.core.digest import digest_file
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from builders.locators import FileLocator, PurlLocator, parse_locator
 from builders.locators.locator import relative_path
-from builders.locators.packageindex import IndexFile, ProjectReader
+from builders.locators.package_index import IndexFile, ProjectReader
 from pipelines.infer.target import Pin, Target, release_locator
 
 # Files of a release that a message names.

@@ -16,8 +16,8 @@ from builders.archives import ArchiveError, ArchiveLimits, Member, members
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError
-from builders.inputs.file import InputFile
-from builders.inputs.sourcedigest import source_tree
+from builders.inputs.input_file import InputFile
+from builders.inputs.source_digest import source_tree
 from pipelines.infer.archive import LIMITS, read_texts, unreadable
 
 _MAX_TEXT = 1 << 20

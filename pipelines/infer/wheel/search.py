@@ -10,7 +10,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError, StoreError
 from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
-from builders.locators.packageindex import ProjectReader
+from builders.locators.package_index import ProjectReader
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
 from builders.preload.lock import preload_lock, probe_bytes

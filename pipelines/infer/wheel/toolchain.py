@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from builders.core.errors import InputUnavailableError
-from builders.locators.packageindex import IndexFile, ProjectReader
+from builders.locators.package_index import IndexFile, ProjectReader
 from pipelines.infer.archive import read_texts
 from pipelines.infer.target import Pin
 from pipelines.infer.wheel.distributions import index_pin

@@ -16,18 +16,18 @@ from typing import Any
 
 import pytest
 
-from builders.build.attempt import stage_attempt
 from builders.build.clock_library import check_library, compile_library, provide_library
 from builders.build.plan import Plan, make_plan
 from builders.build.rebuild import rebuild
-from builders.build.result import RebuildResult
+from builders.build.rebuild_result import RebuildResult
+from builders.build.staging import stage_attempt
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.errors import EngineError, ImageMismatchError, InputUnavailableError
 from builders.engine import Engine
 from builders.images.provide import ProvidedImage, ensure_image
 from builders.inputs.collect import collect_inputs
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
 from builders.preload.lock import preload_lock, sources_digest
 from builders.recipe.recipe import LoadedRecipe, load_recipe

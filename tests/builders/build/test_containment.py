@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Outcome
 from builders.core.errors import CancelledError
 from builders.images.provide import ProvidedImage

@@ -9,7 +9,7 @@ import pytest
 
 from builders.build import outputs
 from builders.build.outputs import copy_files, part_of, take_outputs
-from builders.build.result import OutputKind
+from builders.build.rebuild_result import OutputKind
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
 from tests.builders.recipes import recipe

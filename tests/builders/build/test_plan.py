@@ -17,7 +17,7 @@ from builders.container.spec import (
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.errors import RecipeError
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
 from tests.builders.recipes import DEBIAN, SCRIPT, WHEEL, recipe

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from builders.build.plan import make_plan
-from builders.build.robustness import Factor
+from builders.build.robustness_factors import Factor
 from builders.build.robustness_plan import RobustnessPlan, plan_robustness
 from builders.container.folderorder import ORDER_SEED
 from builders.container.spec import ContainerLimits

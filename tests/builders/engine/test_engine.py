@@ -16,8 +16,8 @@ from builders.container.cgroup import Cgroup
 from builders.container.monitor import is_running, open_gate
 from builders.container.spec import ContainerLimits, ContainerResult, ContainerSpec, Mount
 from builders.core.errors import EngineError
-from builders.engine import run
-from builders.engine.run import ContainerRun
+from builders.engine import container_run
+from builders.engine.container_run import ContainerRun
 from builders.images.provide import ProvidedImage
 from pipelines.verify.session import Session
 from tests.command import wait_until
@@ -93,7 +93,7 @@ def test_a_container_that_never_began_its_build_has_not_built(
 def test_a_container_that_lives_and_does_not_come_to_its_gate_is_refused(
     gate: AtTheGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_GRACE", 0.5)
+    monkeypatch.setattr(container_run, "_GRACE", 0.5)
     with pytest.raises(EngineError, match="does not read its gate"):
         gate.run("sleep 60")
 
@@ -108,7 +108,7 @@ def test_the_gate_stays_shut_until_the_engine_has_promised_to_tell_of_the_end(
         answered.wait(60)
         return answered.is_set
 
-    monkeypatch.setattr(run, "_GRACE", 0.5)
+    monkeypatch.setattr(container_run, "_GRACE", 0.5)
     monkeypatch.setattr(ContainerRun, "_request_exit", late)
     with pytest.raises(EngineError, match="does not accept the request"):
         gate.run("read -r word < /samebits/gate; echo began; sleep 60")
@@ -121,8 +121,8 @@ def test_a_container_that_this_machine_cannot_see_is_refused_by_that_name(
 ) -> None:
     """As in a container that has not the processes of its host: nothing there ever lives."""
     look = Cgroup.of
-    monkeypatch.setattr(run, "_GRACE", 0.5)
-    monkeypatch.setattr(run, "is_running", lambda _pid: False)
+    monkeypatch.setattr(container_run, "_GRACE", 0.5)
+    monkeypatch.setattr(container_run, "is_running", lambda _pid: False)
     monkeypatch.setattr(Cgroup, "of", lambda pid: look(pid, proc=tmp_path))
     with pytest.raises(EngineError, match="process cannot be seen, so its limits cannot"):
         gate.run("sleep 60")

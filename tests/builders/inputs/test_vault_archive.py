@@ -22,7 +22,7 @@ from builders.core.errors import (
     UsageError,
 )
 from builders.inputs.vault import Vault
-from builders.inputs.vaultarchive import MARKER, TransferStatus, export_vault, import_vault
+from builders.inputs.vault_archive import MARKER, TransferStatus, export_vault, import_vault
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.disk import small_disk_at
 from tests.fakes.store import MemoryStore

@@ -12,7 +12,7 @@ import requests
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators import FetchRequest, parse_locator
-from builders.locators.packageindex import IndexSettings, index_session, pip_settings
+from builders.locators.package_index import IndexSettings, index_session, pip_settings
 from builders.locators.pypi import IndexFetcher
 
 SIX = "six-1.17.0-py2.py3-none-any.whl"

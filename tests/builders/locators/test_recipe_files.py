@@ -8,7 +8,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import InputUnavailableError
 from builders.locators import FetchRequest, parse_locator
-from builders.locators.recipefiles import FolderFetcher
+from builders.locators.recipe_files import FolderFetcher
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from builders.core.enums import Role
 from builders.methods import METHODS, StagedInput
 from builders.methods.debian import DebianBuild
-from builders.methods.debianbinnmu import ChangelogEntry, DebianBinnmuBuild
+from builders.methods.debian_binnmu import ChangelogEntry, DebianBinnmuBuild
 
 DSC = StagedInput(role=Role.SOURCE, name="tool_2.0-1.dsc")
 ENTRY: dict[str, Any] = {

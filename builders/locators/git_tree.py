@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from builders.core.digest import CHUNK
 from builders.core.errors import InputMismatchError
-from builders.locators.gitrepository import GitRepository
+from builders.locators.git_repository import GitRepository
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 16 << 30

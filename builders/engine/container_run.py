@@ -21,10 +21,10 @@ import docker.errors
 from docker.utils.socket import frames_iter
 
 from builders.container.cgroup import Cgroup
-from builders.container.monitor import ExitWaiter, LogWriter, UsageMonitor, is_running, open_gate
+from builders.container.monitor import ExitWaiter, OutputLog, UsageMonitor, is_running, open_gate
 from builders.container.spec import ContainerResult, ContainerSpec, EndReason
 from builders.core.errors import EngineError
-from builders.engine.client import (
+from builders.engine.docker_client import (
     ENGINE_ERRORS,
     HOW_TO_START,
     TIMEOUT,
@@ -91,13 +91,13 @@ class ContainerRun:
             )
 
     @contextmanager
-    def _logged(self, log: Path) -> Iterator[LogWriter]:
+    def _logged(self, log: Path) -> Iterator[OutputLog]:
         """Copy the container's output to `log` until it ends, or the block fails."""
         wanted = {"stdout": 1, "stderr": 1, "stream": 1}
         with engine_errors("the engine does not attach to the container"):
             stream = self._api.attach_socket(self._container, params=wanted)
         pieces = (piece for _, piece in frames_iter(stream, tty=False))  # type: ignore[no-untyped-call]
-        writer = LogWriter(pieces, log, cap=self._spec.limits.log, errors=ENGINE_ERRORS)
+        writer = OutputLog(pieces, log, cap=self._spec.limits.log, errors=ENGINE_ERRORS)
         try:
             yield writer
         except BaseException:

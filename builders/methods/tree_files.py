@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
-from builders.core.model import FrozenModel, duplicate
+from builders.core.frozen_model import FrozenModel, duplicate
 from builders.methods.base import OctalMode
 from builders.methods.clock import Timestamp
 

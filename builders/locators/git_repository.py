@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.core.errors import InfrastructureError
-from builders.core.tools import ToolRun, run_tool
+from builders.core.run_tool import ToolRun, run_tool
 
 
 class GitRepository:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 from builders.methods.base import Build
 from builders.methods.debian import Profiles, jobs, profile_variables
 from builders.methods.method import Command, Method, StagedInput, only_source

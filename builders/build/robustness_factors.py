@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 
 
 class Factor(StrEnum):

@@ -11,7 +11,7 @@ from builders.build.plan import GATE, LIBRARY, Plan
 from builders.container.scratch import scratch
 from builders.container.spec import ContainerSpec, RunLabels
 from builders.core.errors import ScratchError
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
 
 OUTPUTS = "outputs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 from builders.methods import StagedInput
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from builders.core.model import FrozenModel
+from builders.core.frozen_model import FrozenModel
 
 
 class OutputKind(StrEnum):

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from builders.archives import ArchiveError, Member, members
 from builders.core.digest import Digest, canonical_json, digest_stream
 from builders.core.errors import InputMismatchError
-from builders.inputs.file import InputFile
+from builders.inputs.input_file import InputFile
 
 SourceTree = dict[str, tuple[str, Digest]]
 Opener = Callable[[InputFile], AbstractContextManager[BinaryIO]]

@@ -34,7 +34,7 @@ from urllib3.util import Retry
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.core.tools import run_tool
+from builders.core.run_tool import run_tool
 
 _RETRIES = 3
 _RETRY_STATUSES = (429, 502, 503, 504)
