@@ -7,8 +7,6 @@ where it leaves a choice: standard base64 with padding, no unknown fields, one s
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +14,7 @@ from typing import Any, Protocol
 from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.strictbase64 import decode_base64, encode_base64
 from pipelines.evidence.strictjson import malformed, read_object
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -83,10 +82,10 @@ class Envelope:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as DSSE writes it."""
         return {
-            "payload": base64.b64encode(self.payload).decode(),
+            "payload": encode_base64(self.payload),
             "payloadType": self.payload_type,
             "signatures": [
-                {"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()} for s in self.signatures
+                {"keyid": s.keyid, "sig": encode_base64(s.sig)} for s in self.signatures
             ],
         }
 
@@ -174,10 +173,8 @@ def _check_fields(data: dict[str, Any], expected: set[str], what: str) -> None:
 
 def _unbase64(value: object, field: str) -> bytes:
     try:
-        text = value.encode("ascii") if isinstance(value, str) else b"!"
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise malformed(_WHAT, got=f"another {field}", expected="standard base64") from error
-    if base64.b64encode(data) != text:  # two spellings of one payload
-        raise malformed(_WHAT, got=f"another {field}", expected="base64 in its one spelling")
-    return data
+        return decode_base64(value if isinstance(value, str) else "!")
+    except ValueError as error:
+        raise malformed(
+            _WHAT, got=f"another {field}", expected="standard base64 in its canonical form"
+        ) from error

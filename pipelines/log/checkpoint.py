@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import CheckpointError, NoteError
 from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, verify_consistency
 from pipelines.log.note import Note, NoteSignature, open_note
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey, split_cosignature
-from pipelines.log.text import check_control, decode_base64, decode_number, encode_base64, shown
+from pipelines.log.text import check_control, decode_base64, decode_number, shown
 
 _WHAT = "the checkpoint"
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
 from pipelines.log.notekey import ID_SIZE, NoteKey, check_name
-from pipelines.log.text import check_control, decode_base64, decode_text, encode_base64, shown
+from pipelines.log.text import check_control, decode_base64, decode_text, shown
 
 __all__ = ["Note", "NoteKey", "NoteSignature", "NoteSigner", "open_note", "sign_note"]
 

@@ -17,8 +17,9 @@ from hashlib import sha256
 
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, ed25519_key
+from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
-from pipelines.log.text import check_control, decode_base64, encode_base64, shown
+from pipelines.log.text import check_control, decode_base64, shown
 
 ED25519 = 0x01
 COSIGNATURE = 0x04

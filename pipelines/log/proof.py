@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import ProofError
 from pipelines.log.merkle import MAX_SIZE, check_hashes, verify_inclusion
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
-from pipelines.log.text import decode_base64, decode_number, decode_text, encode_base64, shown
+from pipelines.log.text import decode_base64, decode_number, decode_text, shown
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_HASHES = 63

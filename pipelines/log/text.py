@@ -5,9 +5,9 @@ Each function names what it refuses by `what`, and raises the error class it is 
 
 from __future__ import annotations
 
-import base64
 import re
 
+from pipelines.evidence import strictbase64
 from pipelines.log.errors import LogError
 from pipelines.log.merkle import MAX_SIZE
 
@@ -47,21 +47,13 @@ def check_control(text: str, *, what: str, error: type[LogError]) -> None:
 def decode_base64(text: str, *, what: str, error: type[LogError]) -> bytes:
     """Return the bytes of standard base64 (RFC 4648, 4), padded and without stray bits."""
     try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:  # also for text that is not ASCII
-        data = None
-    if data is None or encode_base64(data) != text:
+        return strictbase64.decode_base64(text)
+    except ValueError as problem:
         raise error(
             f"{what} is not base64 in its canonical form",
             got=shown(text),
             expected="padded standard base64",
-        )
-    return data
-
-
-def encode_base64(data: bytes) -> str:
-    """Return standard base64, padded."""
-    return base64.b64encode(data).decode("ascii")
+        ) from problem
 
 
 def decode_number(text: str, *, what: str, error: type[LogError]) -> int:

@@ -7,8 +7,6 @@ them by digest, and the signer reads them from the center's store. No path of it
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
@@ -17,6 +15,7 @@ from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.statements.statement import Count
+from pipelines.evidence.strictbase64 import decode_base64, encode_base64
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import Checkpoint
 
@@ -27,25 +26,11 @@ MAX_PROOF = 128
 """Hashes in a consistency proof: twice what a log of 2**63 leaves needs."""
 
 
-def _unbase64(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        data = base64.b64decode(value.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError) as error:
-        message = "expected standard base64"
-        raise ValueError(message) from error
-    if base64.b64encode(data).decode() != value:
-        message = "expected base64 in its canonical form"
-        raise ValueError(message)
-    return data
-
-
 Bytes = Annotated[
     bytes,
     Field(max_length=MAX_RECIPE),
-    BeforeValidator(_unbase64),
-    PlainSerializer(lambda data: base64.b64encode(data).decode()),
+    BeforeValidator(lambda value: decode_base64(value) if isinstance(value, str) else value),
+    PlainSerializer(encode_base64),
 ]
 
 

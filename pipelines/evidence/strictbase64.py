@@ -1,0 +1,19 @@
+"""Base64 in its one canonical form: two spellings of signed bytes would be two documents."""
+
+from __future__ import annotations
+
+import base64
+
+
+def encode_base64(data: bytes) -> str:
+    """Return standard base64 (RFC 4648, section 4), padded."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def decode_base64(text: str) -> bytes:
+    """Return the bytes of standard base64, padded and without stray bits; raises `ValueError`."""
+    data = base64.b64decode(text, validate=True)
+    if encode_base64(data) != text:
+        message = "expected base64 in its canonical form"
+        raise ValueError(message)
+    return data
