@@ -1,8 +1,8 @@
-"""The four forms of a locator, as values that cannot exist when malformed.
+"""The four forms of a locator, as values that are always valid.
 
-A purl is canonical (package-url specification) and never carries a host, a checksum or a download
-address; a git locator names a full commit; a file locator stays below the recipe's own folder; a
-vault locator names a file that only the center's vault has, and that nobody ever fetches.
+A purl is canonical (package-url specification) and has no host, checksum or download address. A git
+locator names a full commit. A file locator stays below the recipe's own folder. A vault locator
+names a file that is only in the center's vault and is never fetched.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from packageurl import PackageURL
@@ -24,7 +24,7 @@ _HOST_QUALIFIERS = frozenset({"repository_url", "download_url", "vcs_url", "chec
 
 @dataclass(frozen=True, kw_only=True)
 class PurlLocator:
-    """A package of a registry that this machine is configured for."""
+    """A package in a registry that this machine is configured for."""
 
     purl: str
     type: Literal["deb", "pypi"]
@@ -41,7 +41,7 @@ class PurlLocator:
 
 @dataclass(frozen=True, kw_only=True)
 class GitLocator:
-    """The tree of one commit, read from blobs."""
+    """The tree of one commit."""
 
     url: str
     commit: str
@@ -64,7 +64,7 @@ class FileLocator:
 
 @dataclass(frozen=True, kw_only=True)
 class VaultLocator:
-    """A file that the vault holds already, found there by its digest."""
+    """A file that is in the vault, where it is found by its digest."""
 
     name: str
     """The file name under which a build sees it."""
@@ -78,7 +78,7 @@ Locator = PurlLocator | GitLocator | FileLocator | VaultLocator
 
 
 def parse_locator(text: str) -> Locator:
-    """Read a locator; raises ValueError with what was expected."""
+    """Read a locator; raises ValueError."""
     match text.partition(":")[0]:
         case "pkg":
             return _parse_purl(text)
@@ -89,27 +89,26 @@ def parse_locator(text: str) -> Locator:
         case "vault":
             return vault_locator(text.removeprefix("vault:"))
         case _:
-            message = (
-                f"unknown locator {text[:80]!r}: expected pkg:..., file:..., git+https:... or "
-                "vault:..."
-            )
-            raise ValueError(message)
+            expected = "pkg:..., file:..., git+https:... or vault:..."
+            raise ValueError(f"unknown locator {text[:80]!r}: expected {expected}")
 
 
 def vault_locator(name: str) -> VaultLocator:
-    """Return the locator of a file in the vault; raises ValueError for what is no file name."""
+    """Return the locator of a file in the vault; raises ValueError for an invalid file name."""
     if not _FILE_NAME.fullmatch(name):
-        _refuse(f"vault locator names no file: got {name[:80]!r}, expected vault:<file name>")
+        raise ValueError(
+            f"vault locator names no file: got {name[:80]!r}, expected vault:<file name>"
+        )
     return VaultLocator(name=name)
 
 
 def relative_path(text: str) -> PurePosixPath:
-    """Return `text` as a path that stays where it is; raises ValueError."""
+    """Return `text` as a relative path without `..`; raises ValueError."""
     path = PurePosixPath(text)
     if not text or text.startswith(("/", "//")) or path.is_absolute():
-        _refuse(f"path {text[:80]!r} is not relative: put the file beside the recipe")
+        raise ValueError(f"path {text[:80]!r} is not relative: put the file beside the recipe")
     if ".." in path.parts or "\0" in text or not path.parts:
-        _refuse(f"path {text[:80]!r} leaves the folder of the recipe")
+        raise ValueError(f"path {text[:80]!r} leaves the folder of the recipe")
     return path
 
 
@@ -117,25 +116,27 @@ def _parse_purl(text: str) -> PurlLocator:
     try:
         purl = PackageURL.from_string(text)
     except ValueError as error:
-        _refuse(f"not a package URL: {error}")
+        raise ValueError(f"not a package URL: {error}") from error
+    shown = f"purl {text[:80]!r}"
     qualifiers = dict(purl.qualifiers or {})
     if hosts := _HOST_QUALIFIERS & qualifiers.keys():
-        _refuse(
+        raise ValueError(
             f"purl qualifier {min(hosts)!r} is refused: the machine's own "
             "configuration says where packages come from"
         )
     if purl.type not in PURL_TYPES or purl.subpath:
-        _refuse(f"purl {text[:80]!r}: expected one of pkg:{', pkg:'.join(PURL_TYPES)}")
+        raise ValueError(f"{shown}: expected one of pkg:{', pkg:'.join(PURL_TYPES)}")
     if not purl.version:
-        _refuse(f"purl {text[:80]!r} names no version: expected pkg:type/name@version")
+        raise ValueError(f"{shown} names no version: expected pkg:type/name@version")
     known = {"deb": {"arch", "distro", "file_name"}, "pypi": {"file_name"}}[purl.type]
     if unknown := qualifiers.keys() - known:
-        _refuse(f"purl qualifier {min(unknown)!r} is unknown: expected {', '.join(sorted(known))}")
+        expected = ", ".join(sorted(known))
+        raise ValueError(f"purl qualifier {min(unknown)!r} is unknown: expected {expected}")
     if purl.type == "deb" and (purl.namespace != "debian" or "arch" not in qualifiers):
-        _refuse(f"purl {text[:80]!r}: expected pkg:deb/debian/<name>@<version>?arch=<arch>")
+        raise ValueError(f"{shown}: expected pkg:deb/debian/<name>@<version>?arch=<arch>")
     for value in (purl.name, purl.version, *qualifiers.values()):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*", value):
-            _refuse(f"purl {text[:80]!r}: {value[:40]!r} has characters no package has")
+            raise ValueError(f"{shown}: {value[:40]!r} has characters that no package has")
     return PurlLocator(
         purl=text,
         type=purl.type,  # type: ignore[arg-type]  # one of PURL_TYPES, checked above
@@ -148,30 +149,22 @@ def _parse_purl(text: str) -> PurlLocator:
 def _parse_git(text: str) -> GitLocator:
     url, _, commit = text.removeprefix("git+").rpartition("@")
     if not _COMMIT.fullmatch(commit):
-        _refuse(
-            f"git locator pins no full commit: got {commit[:80]!r}, expected 40 or 64 hex digits"
-        )
+        expected = "expected 40 or 64 hex digits"
+        raise ValueError(f"git locator pins no full commit: got {commit[:80]!r}, {expected}")
     parts = urlsplit(url)
-    if (
-        parts.scheme != "https"
-        or not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-    ):
-        _refuse("git locator: expected git+https://<host>/<path>@<commit>, no user or query")
+    unwanted = parts.username or parts.query or parts.fragment
+    if parts.scheme != "https" or not parts.hostname or unwanted:
+        raise ValueError(
+            "git locator: expected git+https://<host>/<path>@<commit>, no user or query"
+        )
     return GitLocator(url=url, commit=commit)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise ValueError(message)
 
 
 def _validate(value: object) -> Locator:
     if isinstance(value, PurlLocator | GitLocator | FileLocator | VaultLocator):
         return value
     if not isinstance(value, str):
-        _refuse("expected a locator as text")
+        raise ValueError("expected a locator as text")  # noqa: TRY004  # for pydantic
     return parse_locator(value)
 
 
