@@ -168,7 +168,9 @@ def lock_changes(old: ImageLock, new: ImageLock) -> list[LockChange]:
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was != now:
-            changes.append(LockChange(what=name, old=_shown(was, now), new=_shown(now, was)))
+            rebuilt = was is not None and now is not None and was.version == now.version
+            old_text, new_text = (_version(package, digest=rebuilt) for package in (was, now))
+            changes.append(LockChange(what=name, old=old_text, new=new_text))
     for what, left, right in (
         ("definition", old.definition, new.definition),
         ("suite", old.suite, new.suite),
@@ -180,9 +182,7 @@ def lock_changes(old: ImageLock, new: ImageLock) -> list[LockChange]:
     return changes
 
 
-def _shown(package: LockedPackage | None, other: LockedPackage | None) -> str | None:
+def _version(package: LockedPackage | None, *, digest: bool) -> str | None:
     if package is None:
         return None
-    if other is not None and other.version == package.version:
-        return f"{package.version} (sha256 {package.sha256})"
-    return package.version
+    return f"{package.version} (sha256 {package.sha256})" if digest else package.version

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -41,33 +42,6 @@ _TRANSPORT = re.compile(
     r"Check-Valid-Until|Check-Date)(::.*)?"
 )
 _INDEX_FORMAT = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(SIGNED_BY)"
-_CONFIG = """\
-Dir::Etc::main "/dev/null";
-Dir::Etc::parts "{state}/none";
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "{state}/sources";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "{state}/none";
-Dir::Etc::trusted "/dev/null";
-Dir::Etc::trustedparts "{state}/none";
-Dir::State "{state}";
-Dir::State::lists "{state}/lists";
-Dir::State::status "{state}/status";
-Dir::Cache "{state}/cache";
-Dir::Log "{state}/log";
-APT::Architecture "amd64";
-APT::Architectures {{ "amd64"; }};
-APT::Sandbox::User "root";
-APT::Install-Recommends "false";
-APT::Install-Suggests "false";
-APT::Get::AllowUnauthenticated "false";
-APT::Get::Only-Source "true";
-Acquire::AllowInsecureRepositories "false";
-Acquire::AllowWeakRepositories "false";
-Acquire::AllowDowngradeToInsecureRepositories "false";
-Acquire::ForceHash "SHA256";
-Acquire::Languages "none";
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +153,9 @@ class AptState:
         for name in ("sources", "none", "lists/partial", "cache/archives/partial", "log"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         (self._folder / "status").write_text("")
-        self._configuration.write_text(
-            _CONFIG.format(state=self._folder) + "".join(_machine_transport())
-        )
+        template = (resources.files("builders.locators") / "apt.conf").read_text()
+        own = template.replace("@STATE@", str(self._folder))
+        self._configuration.write_text(own + "".join(_machine_transport()))
         if not self._update(sources):  # one of several archives may be down, or unsigned
             sources = [source for source in sources if len(sources) > 1 and self._update([source])]
             if not sources or not self._update(sources):
