@@ -34,6 +34,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option(
     "--patience", default=10.0, help="Seconds that a test may take beyond ten times its duration."
 )
+@click.option("--budget", default=10.0, help="Seconds of processor time for tests of a mutant.")
 @click.option("--jobs", default=2, help="Mutants at a time.")
 @click.option("--seed", default=0, help="Of the order in which mutants run.")
 @click.option("--state", default=".mutation", type=_FOLDER, help="Where results are kept.")

@@ -33,6 +33,7 @@ class Limits:
 
     seconds: float
     patience: float
+    budget: float
     jobs: int
     seed: int
 
@@ -90,10 +91,10 @@ class Campaign:
         reach = self._reach(session)
         self.failed = reach.failed
         limits = self._limits
-        runner = Runner(session, self._root, reach, patience=limits.patience)
+        runner = Runner(session, self._root, reach, patience=limits.patience, budget=limits.budget)
         for result in runner.run(self._mutants, jobs=limits.jobs, seconds=limits.seconds):
             self.results.append(result)
-            if len(self.results) % 100 == 0:
+            if len(self.results) % 20 == 0:
                 self._save()
         self._save()
         return True
@@ -101,14 +102,17 @@ class Campaign:
     def _reach(self, session: pytest.Session) -> Reach:
         """Return what the tests reach: read from the state, or measured in another process."""
         path, modules = self._state / "reach.json", sorted(self._digests)
-        loaded = {
-            str(getattr(module, "__file__", ""))
-            for name, module in [*sys.modules.items()]
-            if not name.startswith("tests.mutation")
-        }
-        files = sorted(f for f in loaded if Path(f).is_relative_to(self._root) and ".venv" not in f)
+        loaded = {Path(str(getattr(m, "__file__", ""))) for m in [*sys.modules.values()]}
+        ours = Path(__file__).parent
+        files = sorted(
+            file
+            for file in loaded
+            if file.is_relative_to(self._root)
+            and not file.is_relative_to(ours)
+            and ".venv" not in file.parts
+        )
         tests = [item.nodeid for item in session.items]
-        key = sha256(json.dumps([modules, tests, [_digest(Path(f)) for f in files]]).encode())
+        key = sha256(json.dumps([modules, tests, [_digest(file) for file in files]]).encode())
         if found := Reach.load(path, key.hexdigest()):
             return found
         click.echo(f"measuring what {len(tests)} tests reach")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import os
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ import pytest
 class Reach:
     """What one run of all tests showed. Tests are named by their pytest node id."""
 
-    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each test took."""
+    cost: dict[str, float] = field(default_factory=dict)
+    """Seconds of processor time that each took, with the processes that it started."""
     failed: list[str] = field(default_factory=list)
     lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
     """By module, then line."""
 
     def tests_of(self, module: str, line: int) -> list[str]:
-        """Return the tests that reach a line, fastest file first.
+        """Return the tests that reach a line, the file with the cheapest test first.
 
         A line that is seen in no test's own process may run in a process that a test starts: then
         these are the tests that reach the module.
         """
         lines = self.lines.get(module, {})
-        tests = lines.get(line) or sorted({test for found in lines.values() for test in found})
-        fastest: dict[str, float] = {}
-        for test in tests:
-            file = test.partition("::")[0]
-            fastest[file] = min(self.seconds[test], fastest.get(file, self.seconds[test]))
-        return sorted(
-            tests, key=lambda t: (fastest[f := t.partition("::")[0]], f, self.seconds[t], t)
-        )
+        tests = lines.get(line) or {test for found in lines.values() for test in found}
+        by_file: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(tests, key=lambda test: (self.cost[test], test)):
+            by_file[test.partition("::")[0]].append(test)
+        return [test for found in by_file.values() for test in found]
 
     @classmethod
     def load(cls, path: Path, key: str) -> Reach | None:
@@ -44,12 +44,11 @@ class Reach:
         if not path.exists() or (saved := json.loads(path.read_text()))["key"] != key:
             return None
         lines = {m: {int(n): t for n, t in found.items()} for m, found in saved["lines"].items()}
-        return cls(saved["seconds"], saved["failed"], lines)
+        return cls(saved["seconds"], saved["cost"], saved["failed"], lines)
 
     def save(self, path: Path, key: str) -> None:
         """Write it down for `load`."""
-        fields = {"seconds": self.seconds, "failed": self.failed, "lines": self.lines}
-        path.write_text(json.dumps({"key": key, **fields}))
+        path.write_text(json.dumps({"key": key, **vars(self)}))
 
 
 class _Recorder:
@@ -61,9 +60,11 @@ class _Recorder:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._measured.switch_context(item.nodeid)
-        started = time.monotonic()
+        before = os.times()
         result = yield
-        self._reach.seconds[item.nodeid] = time.monotonic() - started
+        after = os.times()
+        self._reach.seconds[item.nodeid] = after.elapsed - before.elapsed
+        self._reach.cost[item.nodeid] = sum(after[:4]) - sum(before[:4])
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

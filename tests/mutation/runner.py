@@ -59,13 +59,14 @@ class Result(NamedTuple):
 class Runner:
     """Runs mutants of the functions that a test session has loaded.
 
-    A test times out after ten times its duration without a mutant, plus `patience` seconds.
+    A test times out after ten times its duration without a mutant, plus `patience` seconds. No test
+    is begun once those before it usually take `budget` seconds of processor time.
     """
 
     def __init__(
-        self, session: pytest.Session, root: Path, reach: Reach, *, patience: float
+        self, session: pytest.Session, root: Path, reach: Reach, *, patience: float, budget: float
     ) -> None:
-        self._patience = patience
+        self._patience, self._budget = patience, budget
         self._killers = defaultdict[tuple[str, str], set[str]](set)
         """Tests that killed a mutant, by module and function."""
         self._items = {item.nodeid: item for item in session.items}
@@ -108,7 +109,11 @@ class Runner:
         names = self._reach.tests_of(mutant.module, mutant.line) if changed else []
         killers = self._killers[mutant.module, mutant.function]
         items = [self._items[name] for name in sorted(names, key=lambda name: name not in killers)]
+        spent = 0.0
         for item, following in zip(items, [*items[1:], None], strict=False):
+            if spent > self._budget:
+                break
+            spent += self._reach.cost[item.nodeid]
             limit = self._patience + 10 * self._reach.seconds[item.nodeid]
             signal.setitimer(signal.ITIMER_REAL, limit)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
