@@ -1,4 +1,8 @@
-"""What comes out of a join: the result, the finding of each operator, and what does not count."""
+"""What comes out of a join: the result, the finding of each operator, and the files served.
+
+A targeted replacement of the shipped file shows in the served files and nowhere else, whatever the
+claim and whatever the centers could build; it is an alarm beside any result.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,73 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.errors import EXIT_NOT_CHECKED
-from pipelines.consensus.center_finding import CenterFinding, Excluded, StatementRef
-from pipelines.consensus.conclusion import Conclusion
-from pipelines.consensus.served import ServedFile, ServedFileAlarm
+from pipelines.consensus.center_finding import (
+    CenterFinding,
+    CenterInfo,
+    Conclusion,
+    Excluded,
+    StatementRef,
+    newest_findings,
+)
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
+
+
+class AlarmName(StrEnum):
+    """What is wrong with the files that centers were served."""
+
+    SHIPPED_MISMATCH = "SHIPPED_MISMATCH"
+    """A center was served another file than the published one."""
+    SERVED_DIFFERENTLY = "SERVED_DIFFERENTLY"
+    """Centers were served different files under one name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedFile:
+    """The file that a center was served last."""
+
+    center: CenterInfo
+    digest: Digest
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it for `--json`."""
+        return {"center": self.center.id, "region": self.center.region, "sha256": str(self.digest)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedFileAlarm:
+    """Served files that need attention, whatever the result of the consensus is."""
+
+    name: AlarmName
+    served: tuple[ServedFile, ...]
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        files = (f"{s.center.region} ({s.center.id}) was served {s.digest}" for s in self.served)
+        return f"{self.name}: {', '.join(files)}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for `--json`."""
+        return {"alarm": str(self.name), "served": [s.to_dict() for s in self.served]}
+
+
+def served_files(findings: Iterable[CenterFinding]) -> tuple[ServedFile, ...]:
+    """Return the file that each center was served last, sorted by center."""
+    newest = newest_findings(f for f in findings if f.served is not None)
+    return tuple(ServedFile(center=f.center, digest=f.served) for f in newest if f.served)
+
+
+def served_file_alarms(
+    served: tuple[ServedFile, ...], published: Digest
+) -> tuple[ServedFileAlarm, ...]:
+    """Return the alarms about files that were served as the one with that published digest."""
+    others = [s for s in served if s.digest != published]
+    alarms = [ServedFileAlarm(name=AlarmName.SHIPPED_MISMATCH, served=(s,)) for s in others]
+    if len({s.digest for s in served}) > 1:
+        alarms.append(ServedFileAlarm(name=AlarmName.SERVED_DIFFERENTLY, served=served))
+    return tuple(alarms)
+
 
 EXIT_FAILED = 1
 

@@ -29,18 +29,20 @@ from collections.abc import Set as AbstractSet
 
 from pipelines.consensus.center_finding import (
     CenterFinding,
+    Conclusion,
     Excluded,
     ExclusionReason,
+    conclusion_of,
     newest_findings,
 )
-from pipelines.consensus.conclusion import Conclusion, conclusion_of
 from pipelines.consensus.consensus_result import (
     Consensus,
     ConsensusSubject,
     OperatorFinding,
     Result,
+    served_file_alarms,
+    served_files,
 )
-from pipelines.consensus.served import served_file_alarms, served_files
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.policy import ConsensusRules
 

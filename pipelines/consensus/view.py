@@ -14,8 +14,7 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from builders.core.runid import RunId
 from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.consensus.log_cache import LogCache
-from pipelines.consensus.log_index import LogIndex
+from pipelines.consensus.log_index import LogCache, LogIndex
 from pipelines.consensus.record_source import Source
 from pipelines.consensus.release_consensus import (
     ReleaseConsensus,

@@ -17,10 +17,15 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from pipelines.consensus.center_finding import CenterFinding, StatementRef, newest_findings
 from pipelines.consensus.finding_reader import center_prefix
-from pipelines.consensus.own_build import OwnBuild, read_own_build
 from pipelines.consensus.record_source import Source, UnreachableError
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
-from pipelines.consensus.work_check import WorkCheck, WorkOffer, check_work
+from pipelines.consensus.work_check import (
+    OwnBuild,
+    WorkCheck,
+    WorkOffer,
+    check_work,
+    read_own_build,
+)
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.signed import SUFFIX
 from pipelines.evidence.statements.crosscheck import (

@@ -13,8 +13,7 @@ from builders.inputs.source_digest import source_digest
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
 from pipelines.evidence.statements.run import CONFIRMING
-from pipelines.signer.condition import Condition, equal, true
-from pipelines.signer.opened_evidence import MAX_RUN, OpenedEvidence
+from pipelines.signer.opened_evidence import MAX_RUN, Condition, OpenedEvidence, equal, true
 
 # A run can still break or be stopped after its build succeeded, and before its seal.
 _AFTER_THE_BUILD = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})

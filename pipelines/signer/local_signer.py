@@ -25,8 +25,7 @@ from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
-from pipelines.signer.condition import enforce
-from pipelines.signer.opened_evidence import Locks, OpenedEvidence, open_evidence
+from pipelines.signer.opened_evidence import Locks, OpenedEvidence, enforce, open_evidence
 from pipelines.signer.orders import CheckpointOrder, Evidence, StatusOrder, TreeHead
 from pipelines.signer.run_checks import run_conditions
 from pipelines.signer.status_checks import status_conditions

@@ -1,9 +1,9 @@
-"""The evidence of a run with its recipe parsed, and all that the checks of it need."""
+"""The evidence of a run with its recipe parsed, and the conditions that it must satisfy."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,6 +105,36 @@ class OpenedEvidence:
     def claimed_and_recomputed(self) -> list[tuple[Finding, Finding]]:
         """Return each finding of the report beside the recomputed one."""
         return list(zip(self.report.artefacts, self.recomputed, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """Whether evidence satisfies the rule `check`, and the error if it does not."""
+
+    check: str
+    error: str
+    holds: bool
+    got: object
+    expected: object
+
+
+def equal(check: str, error: str, got: object, expected: object) -> Condition:
+    """Return the condition that both values are equal."""
+    return Condition(check=check, error=error, holds=got == expected, got=got, expected=expected)
+
+
+def true(check: str, error: str, holds: bool, got: object, expected: object) -> Condition:  # noqa: FBT001
+    """Return the condition that `holds` is true; `got` and `expected` explain it."""
+    return Condition(check=check, error=error, holds=holds, got=got, expected=expected)
+
+
+def enforce(conditions: Iterable[Condition]) -> None:
+    """Raise `RefusedError` for the first condition that does not hold."""
+    for condition in conditions:
+        if not condition.holds:
+            raise refused(
+                condition.check, condition.error, got=condition.got, expected=condition.expected
+            )
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from builders.build.robustness_factors import Factor, KeptReason
 from builders.build.robustness_plan import declares, default_value, varied_values
 from builders.core.enums import Outcome
-from pipelines.signer.condition import Condition, equal, true
-from pipelines.signer.opened_evidence import SKEW, OpenedEvidence
+from pipelines.signer.opened_evidence import SKEW, Condition, OpenedEvidence, equal, true
 
 _SEVERAL = re.compile(r"[2-9]|[1-9][0-9]{1,3}")
 """Cores of a machine, more than one."""

@@ -14,8 +14,7 @@ from builders.core.runid import parse_run_id
 from builders.recipe.claim import claim_of
 from pipelines.evidence.errors import refused
 from pipelines.signer.build_checks import build_conditions
-from pipelines.signer.condition import Condition, equal, true
-from pipelines.signer.opened_evidence import MAX_RUN, SKEW, OpenedEvidence
+from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal, true
 from pipelines.signer.robustness_checks import robustness_conditions
 from pipelines.signer.verdict_checks import verdict_conditions
 

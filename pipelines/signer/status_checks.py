@@ -16,8 +16,7 @@ from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.receipt import ReceiptStatement
 from pipelines.evidence.statements.vsa import SummaryStatement
-from pipelines.signer.condition import Condition, equal, true
-from pipelines.signer.opened_evidence import SKEW
+from pipelines.signer.opened_evidence import SKEW, Condition, equal, true
 
 
 def status_conditions(statement: Statement, center: str, now: datetime) -> Iterator[Condition]:

@@ -10,8 +10,7 @@ from builders.core.enums import Verdict
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.run import confirming_attempt
 from pipelines.judge.finding import CauseName, Finding, worst
-from pipelines.signer.condition import Condition, equal, true
-from pipelines.signer.opened_evidence import OpenedEvidence
+from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal, true
 
 
 def verdict_conditions(opened: OpenedEvidence) -> Iterator[Condition]:

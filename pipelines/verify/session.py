@@ -20,7 +20,7 @@ from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, log_key
 from pipelines.center.logbook import Logbook
-from pipelines.consensus.log_cache import LogCache
+from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.view import ConsensusView, check_summary
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import Policy, load_policy

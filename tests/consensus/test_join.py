@@ -10,8 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.consensus import Consensus, ConsensusSubject, ExclusionReason, Result, join
 from pipelines.consensus.center_finding import CenterFinding
-from pipelines.consensus.consensus_result import consensus_exit_code
-from pipelines.consensus.served import AlarmName
+from pipelines.consensus.consensus_result import AlarmName, consensus_exit_code
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules

@@ -12,8 +12,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
-from pipelines.consensus.log_cache import CachedLog, LogCache
-from pipelines.consensus.log_index import LogIndex
+from pipelines.consensus.log_index import CachedLog, LogCache, LogIndex
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.leaf import FIRST, Entry, StatementEntry

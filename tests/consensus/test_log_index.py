@@ -10,8 +10,7 @@ from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
 from infra.bench.madeup import MadeUpFile
 from pipelines.center.keys import center_key
-from pipelines.consensus.log_cache import LogCache
-from pipelines.consensus.log_index import LogIndex
+from pipelines.consensus.log_index import LogCache, LogIndex
 from pipelines.consensus.record_source import CircuitBreaker, UnreachableError
 from pipelines.consensus.view import check_summary
 from pipelines.evidence.dsse import Envelope

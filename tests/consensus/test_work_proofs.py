@@ -16,9 +16,8 @@ from builders.build.seal import SealedFile, seal_files
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.consensus.center_finding import StatementRef
-from pipelines.consensus.own_build import OwnOutput
 from pipelines.consensus.publication import publish_crosschecks
-from pipelines.consensus.work_check import WorkOffer, check_work
+from pipelines.consensus.work_check import OwnOutput, WorkOffer, check_work
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements import CrosscheckStatement, Statement
 from pipelines.evidence.statements.crosscheck import (
