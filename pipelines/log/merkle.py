@@ -48,17 +48,8 @@ def inclusion_proof(index: int, size: int, hashes: HashReader) -> tuple[bytes, .
     Raises `ProofError` when the tree has no such leaf.
     """
     _check_index(index, size)
-    path = []
-    start, stop = 0, size
-    while stop - start > 1:
-        middle = start + _split(stop - start)
-        if index < middle:
-            path.append(_range_hash(middle, stop, hashes))
-            stop = middle
-        else:
-            path.append(_range_hash(start, middle, hashes))
-            start = middle
-    return tuple(reversed(path))
+    path, _, _ = _path_to(index, size, hashes, stop_at=None)
+    return path
 
 
 def consistency_proof(old: int, new: int, hashes: HashReader) -> tuple[bytes, ...]:
@@ -70,19 +61,9 @@ def consistency_proof(old: int, new: int, hashes: HashReader) -> tuple[bytes, ..
     _check_growth(old, new)
     if old in {0, new}:
         return ()
-    path = []
-    start, stop = 0, new
-    while old != stop:
-        middle = start + _split(stop - start)
-        if old <= middle:
-            path.append(_range_hash(middle, stop, hashes))
-            stop = middle
-        else:
-            path.append(_range_hash(start, middle, hashes))
-            start = middle
-    if start:  # the old tree is not one of the subtrees of the new: its last part starts the proof
-        path.append(_range_hash(start, stop, hashes))
-    return tuple(reversed(path))
+    path, start, stop = _path_to(old - 1, new, hashes, stop_at=old)
+    # The proof starts with the last part of the old tree, unless that is the whole old tree.
+    return (_range_hash(start, stop, hashes), *path) if start else path
 
 
 def verify_inclusion(
@@ -139,6 +120,26 @@ def verify_consistency(
             got=f"root {found.hex()} from the proof",
             expected=f"root {new_root.hex()}",
         )
+
+
+def _path_to(
+    index: int, size: int, hashes: HashReader, *, stop_at: int | None
+) -> tuple[tuple[bytes, ...], int, int]:
+    """Return the siblings on the way to leaf `index`, the lowest first, and the range reached.
+
+    That is the leaf alone, or the first range on the way that ends before leaf `stop_at`.
+    """
+    path = []
+    start, stop = 0, size
+    while stop != stop_at and stop - start > 1:
+        middle = start + _split(stop - start)
+        if index < middle:
+            path.append(_range_hash(middle, stop, hashes))
+            stop = middle
+        else:
+            path.append(_range_hash(start, middle, hashes))
+            start = middle
+    return tuple(reversed(path)), start, stop
 
 
 def _split(count: int) -> int:

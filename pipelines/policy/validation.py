@@ -57,17 +57,12 @@ def policy_from(document: Document, folder: Path | None) -> Policy:
 
 def _problems(policy: Policy, document: Document) -> Iterator[_Problem]:
     yield from _repeated_names(policy)
-    yield from _unreachable_threshold(policy)
-    yield from _unknown_operators(policy)
+    operators = [operator.name for operator in policy.operators]
     for number, center in enumerate(policy.centers):
-        yield from _misnamed_log(center, ("centers", number))
-        yield from _overlapping_ranges(center, ("centers", number))
+        yield from _center_problems(center, ("centers", number), operators)
     yield from _repeated_keys(policy)
     yield from _revoked(policy, document.data.get("revoked", ()))
-    yield from _unreachable_reviews(policy)
-    yield from _unreachable_rules(policy, policy.consensus, ("consensus",))
-    for kind, rules in policy.consensus.kinds.items():
-        yield from _unreachable_rules(policy, rules, ("consensus", "kinds", kind))
+    yield from _out_of_reach(policy)
 
 
 def _repeated_names(policy: Policy) -> Iterator[_Problem]:
@@ -89,34 +84,48 @@ def _repeated_names(policy: Policy) -> Iterator[_Problem]:
         seen.add(name)
 
 
-def _unreachable_threshold(policy: Policy) -> Iterator[_Problem]:
-    if policy.threshold > len(policy.operators):
-        yield _Problem(
-            ("threshold",),
-            "more operators are demanded than there are",
-            policy.threshold,
-            f"1 to {len(policy.operators)}",
-            "Add operators with their public keys, or ask for fewer",
-        )
-
-
-def _unknown_operators(policy: Policy) -> Iterator[_Problem]:
-    names = [operator.name for operator in policy.operators]
-    for number, center in enumerate(policy.centers):
-        if center.operator not in names:
+def _out_of_reach(policy: Policy) -> Iterator[_Problem]:
+    """Yield numbers that cannot be reached: nothing would ever be signed, built or confirmed."""
+    reviewers, reviews = len(policy.people()), policy.reviews
+    limits: list[tuple[FieldPath, int, int, str]] = [
+        (("threshold",), policy.threshold, len(policy.operators), "operators"),
+        (("reviews", "minimum"), reviews.minimum, reviewers, "reviewers with a valid key"),
+    ]
+    limits += [
+        (("reviews", "kinds", kind), minimum, reviewers, "reviewers with a valid key")
+        for kind, minimum in reviews.kinds.items()
+    ]
+    operators = len({center.operator for center in policy.centers})
+    regions = len({center.region for center in policy.centers})
+    places: dict[FieldPath, ConsensusRules] = {("consensus",): policy.consensus}
+    for kind, rules in policy.consensus.kinds.items():
+        places["consensus", "kinds", kind] = rules
+    for place, rules in places.items():
+        limits += [
+            ((*place, "k"), rules.k, operators, "operators with a center"),
+            ((*place, "regions"), rules.regions, regions, "regions with a center"),
+            ((*place, "max_dissent"), rules.max_dissent, operators - rules.k, "operators beyond k"),
+        ]
+    for field, got, most, what in limits:
+        if got > most:
+            todo = "Add them to the policy, or ask for fewer"
             yield _Problem(
-                ("centers", number, "operator"),
-                f"center {center.id} has an unknown operator",
-                center.operator,
-                f"one of {', '.join(names)}",
+                field, f"more {what} are required than there are", got, f"at most {most}", todo
             )
 
 
-def _misnamed_log(center: PolicyCenter, place: FieldPath) -> Iterator[_Problem]:
+def _center_problems(
+    center: PolicyCenter, place: FieldPath, operators: list[str]
+) -> Iterator[_Problem]:
+    if center.operator not in operators:
+        what = f"center {center.id} has an unknown operator"
+        expected = f"one of {', '.join(operators)}"
+        yield _Problem((*place, "operator"), what, center.operator, expected)
     name, origin = center.log.key.name, center.log.origin
     if name != origin:
         what = "the key of a log has another name than the log"
         yield _Problem((*place, "log", "key"), what, ascii(name), ascii(origin))
+    yield from _overlapping_ranges(center, place)
 
 
 def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[_Problem]:
@@ -179,40 +188,4 @@ def _revoked(policy: Policy, written: list[str]) -> Iterator[_Problem]:
                 f"key {keyid[:16]}",
                 "the id of a reviewer's key, once",
                 "A center's key ends with `until`; an operator is left out of a new version",
-            )
-
-
-def _unreachable_reviews(policy: Policy) -> Iterator[_Problem]:
-    """Yield a minimum that the reviewers cannot reach: nothing would ever be built."""
-    minimums: dict[FieldPath, int] = {("reviews", "minimum"): policy.reviews.minimum}
-    minimums |= {("reviews", "kinds", kind): n for kind, n in policy.reviews.kinds.items()}
-    people = len(policy.people())
-    for field, minimum in minimums.items():
-        if minimum > people:
-            yield _Problem(
-                field,
-                "more reviewers are demanded than there are",
-                minimum,
-                f"at most {people}, the reviewers whose keys are not revoked",
-                "Add reviewers with their public keys, or ask for fewer",
-            )
-
-
-def _unreachable_rules(
-    policy: Policy, rules: ConsensusRules, place: FieldPath
-) -> Iterator[_Problem]:
-    """Yield rules under which nothing could ever be confirmed."""
-    operators = len({center.operator for center in policy.centers})
-    regions = len({center.region for center in policy.centers})
-    for field, got, most, what in (
-        ("k", rules.k, operators, "operators with a center"),
-        ("regions", rules.regions, regions, "regions with a center"),
-        ("max_dissent", rules.max_dissent, operators - rules.k, "operators beyond k"),
-    ):
-        if got > most:
-            yield _Problem(
-                (*place, field),
-                f"more {what} are counted on than there are",
-                got,
-                f"at most {most}",
             )

@@ -194,7 +194,7 @@ def test_an_unsigned_policy_says_what_to_do() -> None:
 def test_what_makes_no_sense_is_refused_though_it_is_signed() -> None:
     error = refused(signed_bytes(draft(threshold=9)))
     assert error.fault is Fault.INVALID
-    assert "more operators are demanded" in str(error.got)
+    assert "more operators are required" in str(error.got)
 
 
 def test_a_path_is_no_key_in_what_is_signed() -> None:

@@ -75,7 +75,7 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     ),
     "threshold-zero": (put("threshold", value=0), "greater than or equal to 1", "threshold"),
     "threshold-out-of-reach": (
-        put("threshold", value=4), "more operators are demanded", "threshold",
+        put("threshold", value=4), "more operators are required", "threshold",
     ),
     "no-operators": (put("operators", value=[]), "at least 1 item", "operators"),
     "no-centers": (put("centers", value=[]), "at least 1 item", "centers"),
@@ -122,15 +122,15 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     "k-zero": (put("consensus", "k", value=0), "greater than or equal to 1", "consensus.k"),
     "k-out-of-reach": (
         put("consensus", "k", value=4),
-        "more operators with a center are counted on", "consensus.k",
+        "more operators with a center are required", "consensus.k",
     ),
     "k-counts-operators-that-run-something": (
         put("centers", value=[center("europe", "alpha", "eu"), center("asia", "alpha", "apac")]),
-        "more operators with a center are counted on", "consensus.k",
+        "more operators with a center are required", "consensus.k",
     ),
     "k-of-a-kind-out-of-reach": (
         put("consensus", "kinds", "ruleset", "k", value=4),
-        "more operators with a center are counted on", "consensus.kinds.ruleset.k",
+        "more operators with a center are required", "consensus.kinds.ruleset.k",
     ),
     "regions-out-of-reach": (
         put("consensus", "regions", value=4), "more regions with a center", "consensus.regions",
@@ -143,11 +143,12 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
         "more operators beyond k", "consensus.max_dissent",
     ),
     "minimum-out-of-reach": (
-        put("reviews", "minimum", value=3), "more reviewers are demanded", "reviews.minimum",
+        put("reviews", "minimum", value=3),
+        "more reviewers with a valid key are required", "reviews.minimum",
     ),
     "minimum-of-a-kind-out-of-reach": (
         put("reviews", "kinds", "ruleset", value=3),
-        "more reviewers are demanded", "reviews.kinds.ruleset",
+        "more reviewers with a valid key are required", "reviews.kinds.ruleset",
     ),
     "revoked-unknown": (put("revoked", value=["0" * 64]), "no key of a reviewer", "revoked.0"),
     "revoked-key-of-a-center": (

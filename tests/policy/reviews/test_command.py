@@ -183,7 +183,10 @@ def test_rebuild_asks_nobody(office: Office, build_image: ProvidedImage, tmp_pat
 def test_a_broken_policy_is_told_before_anything_is_built(office: Office) -> None:
     policy = office.folder / "policy.dsse.json"
     for data, says in (
-        (signed_bytes(draft(reviewers=[])), "more reviewers are demanded than there are"),
+        (
+            signed_bytes(draft(reviewers=[])),
+            "more reviewers with a valid key are required than there are",
+        ),
         (signed_bytes(draft(), ALPHA), "not signed by enough of its operators"),
         (b"schema: samebits/policy/v1\n", "samebits policy sign"),
     ):
