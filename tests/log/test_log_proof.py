@@ -112,6 +112,9 @@ class TestMaking:
         with pytest.raises(ProofError, match="has too much or empty extra data"):
             LogProof(index=0, hashes=(), checkpoint=GOOD, extra=bytes(size))
 
+    def test_extra_data_may_be_one_byte(self) -> None:
+        assert LogProof(index=0, hashes=(), checkpoint=GOOD, extra=b"x").extra == b"x"
+
     def test_the_largest_proof_is_read_again(self) -> None:
         note = b"x" * (MAX_NOTE - len(GOOD)) + GOOD
         proof = LogProof(index=0, hashes=(bytes(32),) * 63, checkpoint=note, extra=bytes(MAX_EXTRA))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,12 @@ from threading import Barrier
 
 import pytest
 
+from builders.core.errors import StoreError
 from pipelines.log.batch import batch_key
+from pipelines.log.checkpoint import Checkpoint
 from pipelines.storage.directory import DirectoryStore
 from tests.fakes.store import MemoryStore
+from tests.log.keys import ORIGIN
 from tests.log.logs import (
     audited,
     committed,
@@ -24,6 +28,7 @@ from tests.log.logs import (
 )
 
 HERE = Path(__file__).parents[2]
+COMMITTED = batch_key(0).rpartition("/")[0]
 
 
 def numbers(turn: int) -> range:
@@ -122,3 +127,21 @@ def test_who_loses_the_race_finishes_the_winner_and_comes_next(tmp_path: Path) -
     done = log.append([entry(5), entry(51, release="v/p@51"), entry(6)])
     assert [placed.index for placed in done.leaves] == [8, 6, 9]
     assert identities(audited(store)) == identities(entries([*range(5), 50, 51, 52, 5, 6]))
+
+
+def test_a_writer_that_never_gets_its_turn_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy(MemoryStore):
+        """Another writer commits a batch right before each of ours."""
+
+        def put_record(self, key: str, data: bytes) -> None:
+            if key.startswith(COMMITTED):
+                size, root = int(key[-20:]), bytes.fromhex(json.loads(data)["root"])
+                tree = Checkpoint(origin=ORIGIN, size=size, root=root)
+                super().put_record(key, committed(tree, range(size, size + 1)).to_bytes())
+            super().put_record(key, data)
+
+    monkeypatch.setattr("pipelines.log.writer._TRIES", 3)
+    with pytest.raises(StoreError, match="got batches of other writers, 3 times in a row"):
+        opened(Busy(), tmp_path).append([entry(1000)])

@@ -1,0 +1,48 @@
+"""Cosignatures of several witnesses, joined to one checkpoint."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import permutations
+
+from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.cosignatures import checkpoints_with_leaf, merge_cosignatures
+from pipelines.log.note import sign_note
+from tests.log.corpus import checkpoint
+from tests.log.keys import NOON, ORIGIN, log, witness
+
+WEST, NORTH = "west.example/witness", "north.example/witness"
+WITNESSES = (witness(WEST).key, witness(NORTH).key)
+
+
+def signed(*witnesses: str, size: int = 11, at: datetime = NOON) -> SignedCheckpoint:
+    cosigners = (witness(name, at=at) for name in witnesses)
+    note = sign_note(checkpoint(size).to_text(), log(), *cosigners)
+    return open_checkpoint(note, origin=ORIGIN, keys=[log().key], witnesses=WITNESSES)
+
+
+def test_the_newest_cosignature_counts_in_whatever_order_they_are_found() -> None:
+    found = [signed(WEST, at=NOON + timedelta(hours=hours)) for hours in range(3)]
+    for order in permutations(found):
+        merged = merge_cosignatures(order[1:], order[0])
+        assert [c.time for c in merged.cosignatures] == [found[2].cosignatures[0].time]
+
+
+def test_each_witness_has_one_line_beside_the_log() -> None:
+    later = NOON + timedelta(hours=1)
+    merged = merge_cosignatures([signed(NORTH), signed(WEST, at=later)], signed(WEST))
+    assert [line.name for line in merged.note.signatures] == [ORIGIN, NORTH, WEST]
+    assert open_checkpoint(
+        merged.note.to_bytes(), origin=ORIGIN, keys=[log().key], witnesses=WITNESSES
+    ).cosignatures == tuple(sorted(merged.cosignatures, key=lambda c: c.key.name))
+
+
+def test_cosignatures_of_another_tree_are_not_joined() -> None:
+    merged = merge_cosignatures([signed(WEST, size=10)], signed())
+    assert merged.cosignatures == ()
+
+
+def test_the_checkpoints_that_hold_a_leaf_come_largest_first() -> None:
+    found = [signed(size=size) for size in (9, 7, 8, 11, 10)]
+    held = checkpoints_with_leaf(found, index=8)
+    assert [one.checkpoint.size for one in held] == [11, 10, 9]
