@@ -59,8 +59,8 @@ def connect(
 ) -> S3Client:
     """Return a client for `place`, safe for threads; raises `UsageError` for bad configuration.
 
-    No request is sent yet. Checksums that only some servers know are left out: the SHA-256 of
-    every payload is signed with the request, and every read is checked by the store itself.
+    No request is sent yet. Checksums that only some servers know are not sent: the SHA-256 of the
+    body is signed, or over HTTPS its `Content-MD5`, and the store itself checks every read.
     """
     config = Config(
         connect_timeout=connect_seconds,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import signal
 import threading
@@ -20,9 +22,10 @@ from pipelines.storage.names import Visibility, cas
 from pipelines.storage.s3 import S3Store
 from pipelines.storage.s3upload import PART, PARTS_IN_MEMORY
 from pipelines.storage.store import DamagedError
-from tests.storage.ceph import broken, settings
+from tests.storage.ceph import broken, new_bucket, settings
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
     from types_boto3_s3.client import S3Client
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -45,6 +48,32 @@ def test_a_large_object_goes_up_in_parts_and_comes_back(
     store.put_file(Vault.key(digest), large)
     assert store.has(Vault.key(digest))
     assert parts_left(admin, bucket) == 0
+
+
+@pytest.mark.parametrize("lock", [True, False])
+def test_parts_for_object_lock_are_sent_with_their_checksum(
+    admin: S3Client, large: Path, lock: bool
+) -> None:
+    sent: list[str | None] = []
+
+    def record(request: AWSPreparedRequest, **_: Any) -> None:
+        value: Any = request.headers.get("Content-MD5")
+        sent.append(value.decode() if isinstance(value, bytes) else value)
+
+    def watch(client: Any) -> None:
+        client.meta.events.register("before-send.s3.UploadPart", record)
+
+    S3Store(settings(new_bucket(admin, lock=lock)), client=broken(watch)).put_cas(
+        Visibility.PRIVATE, large
+    )
+    data = large.read_bytes()
+    parts = [data[start : start + PART] for start in range(0, len(data), PART)]
+    expected = {
+        base64.b64encode(hashlib.md5(part, usedforsecurity=False).digest()).decode()
+        for part in parts
+    }
+    assert set(sent) == (expected if lock else {None})
+    assert len(sent) == len(parts)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, StoreError, OSError])
