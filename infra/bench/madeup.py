@@ -15,7 +15,7 @@ from builders.core.enums import Kind, Outcome, Verdict
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.report import Attempt, Environment, Report
+from pipelines.evidence.report import Attempt, Environment, Purpose, Report
 from pipelines.evidence.signed import named
 from pipelines.evidence.statements import (
     AttemptStatement,
@@ -192,7 +192,7 @@ class MadeUpRun:
                 builder=self.builder,
                 run=self.run,
                 number=1,
-                purpose=e.Purpose.JUDGED,
+                purpose=Purpose.JUDGED,
                 outcome=self.outcome,
                 oom_killed=False,
                 log_truncated=False,

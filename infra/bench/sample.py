@@ -13,7 +13,7 @@ from infra.bench.samplelog import chained, log_members
 from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
-from pipelines.evidence.report import Attempt, Environment, Report
+from pipelines.evidence.report import Attempt, Environment, Purpose, Report
 from pipelines.evidence.signed import named
 from pipelines.evidence.statements import (
     AttemptStatement,
@@ -190,7 +190,7 @@ def _attempt(files: dict[str, FileFact]) -> AttemptStatement:
             builder=_BUILDER,
             run=_RUN,
             number=1,
-            purpose=e.Purpose.JUDGED,
+            purpose=Purpose.JUDGED,
             outcome=Outcome.BUILT,
             exit_code=0,
             oom_killed=False,

@@ -19,8 +19,9 @@ from pipelines.consensus.center_finding import CenterFinding, Excluded, Exclusio
 from pipelines.consensus.record_source import Source, UnreachableError, short
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.report import Purpose
 from pipelines.evidence.signed import SUFFIX
-from pipelines.evidence.statements.attempt import AttemptStatement, Purpose
+from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.statement import Subject
 from pipelines.log.errors import LogError

@@ -25,7 +25,6 @@ from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, read_salt
 from pipelines.evidence.statements.crosscheck import CheckedFile, Proof, overall
-from pipelines.evidence.statements.run import judged_attempt
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError, Store
 
@@ -65,7 +64,7 @@ def read_own_build(store: Store, release: ReleaseName, center: str, run: str) ->
         report = Report.model_validate(read_report(store, name, whole=True))
     except (NotFoundError, DamagedError, ValueError):
         return None
-    judged = judged_attempt(report)
+    judged = report.judged
     if report.outcome is not Outcome.BUILT or judged is None:
         return None
     outputs = [o for o in judged.rebuild.outputs if o.part is not OutputKind.IGNORED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -51,8 +52,18 @@ class Environment(Record):
     reviews: tuple[ReviewFact, ...] = ()
 
 
+class Purpose(StrEnum):
+    """What an attempt was made for."""
+
+    JUDGED = "judged"
+    RETRY = "retry"
+    CONFIRMING = "confirming"
+    RUN = "run"
+    """Of statements alone: the run ended without an attempt of its outcome."""
+
+
 class Attempt(Record):
-    """One try at the rebuild; `purpose` is `judged`, `retry` or `confirming`."""
+    """One attempt at the rebuild; `purpose` is a `Purpose`."""
 
     number: int
     purpose: str
@@ -82,6 +93,23 @@ class Report(Record):
     def release(self) -> str:
         """Return `vendor/product@version`."""
         return f"{self.vendor}/{self.product}@{self.version}"
+
+    @property
+    def judged(self) -> Attempt | None:
+        """The attempt whose outputs were judged: the last one that was not made to confirm."""
+        return next((a for a in reversed(self.attempts) if a.purpose != Purpose.CONFIRMING), None)
+
+    @property
+    def confirming(self) -> Attempt | None:
+        """The attempt that was made to confirm a difference, if one was."""
+        return next((a for a in reversed(self.attempts) if a.purpose == Purpose.CONFIRMING), None)
+
+    @property
+    def shipped_digests(self) -> frozenset[Digest]:
+        """The digests of what is shipped, as published and as served: they are public."""
+        facts = [finding.shipped for finding in self.artefacts if finding.shipped]
+        served = (fact.sha256 for fact in facts if fact.sha256)
+        return frozenset([*(fact.published for fact in facts), *served])
 
     def to_json(self) -> bytes:
         """Return the report as the JSON document that is stored and printed."""

@@ -15,7 +15,6 @@ from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
 from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
-from pipelines.evidence.statements.run import judged_attempt
 from pipelines.nightly.record import RobustnessResult
 from pipelines.verify import steps
 from pipelines.verify.job import Job
@@ -31,7 +30,7 @@ def rebuild_for_robustness(session: Session, job: Job, report: Report) -> Robust
     None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
     is FAILED, and told in the log.
     """
-    judged = judged_attempt(report)
+    judged = report.judged
     if report.outcome is not Outcome.BUILT or judged is None:
         return None
     sink = session.progress

@@ -11,8 +11,8 @@ from builders.core.enums import Outcome, Role
 from builders.core.errors import SamebitsError
 from builders.inputs.source_digest import source_digest
 from pipelines.evidence.errors import RefusedError, refused
+from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
-from pipelines.evidence.statements.run import CONFIRMING
 from pipelines.signer.opened_evidence import MAX_RUN, Condition, OpenedEvidence, equal, true
 
 # A run can still break or be stopped after its build succeeded, and before its seal.
@@ -33,7 +33,7 @@ def _attempts(opened: OpenedEvidence) -> Condition:
     """Require numbered attempts: a judged one, then retries, then at most one to confirm."""
     attempts = opened.report.attempts
     purposes = [a.purpose for a in attempts]
-    building = purposes[:-1] if purposes[-1:] == [CONFIRMING] else purposes
+    building = purposes[:-1] if purposes[-1:] == [Purpose.CONFIRMING] else purposes
     expected = ["judged", *["retry"] * (len(building) - 1)][: len(building)]
     numbered = [a.number for a in attempts] == list(range(1, len(attempts) + 1))
     return true(

@@ -18,7 +18,7 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import refused
 from pipelines.evidence.redaction import redact_robustness, redact_run
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.runstatements import statements_for
+from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements import Statement, read_statement
 from pipelines.evidence.statements.vsa import SummaryStatement

@@ -20,7 +20,7 @@ from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
 from pipelines.evidence.errors import refused
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.run import Run
+from pipelines.evidence.run import Run
 from pipelines.judge.finding import Finding
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence

@@ -9,7 +9,6 @@ from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Outcome, Verdict
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.run import confirming_attempt, judged_attempt
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.copied import CheckedInput, Contents, check_inputs, contents
 from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
@@ -27,8 +26,7 @@ COVERAGE: dict[OutputKind, Coverage] = {
 
 def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tuple[Finding, ...]:
     """Return the findings of the judge, with the confirming attempt if there is one."""
-    judged = judged_attempt(report)
-    outputs = judged.rebuild.outputs if judged else ()
+    outputs = report.judged.rebuild.outputs if report.judged else ()
     published = {a.name: a.shipped.sha256 for a in recipe.artefacts}
     checked = InputCheck(fault=None)
     if report.outcome is Outcome.BUILT and outputs:
@@ -56,7 +54,7 @@ def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tu
 
 
 def _confirmed(report: Report, finding: Finding) -> Finding:
-    again = confirming_attempt(report)
+    again = report.confirming
     if again is None or finding.verdict is not Verdict.DIFFERENT:
         return finding
     digests = {o.name: o.sha256 for o in again.rebuild.outputs}

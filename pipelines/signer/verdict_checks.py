@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.comparison import ground
-from pipelines.evidence.statements.run import confirming_attempt
 from pipelines.judge.finding import CauseName, Finding, worst
 from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal, true
 
@@ -97,7 +96,7 @@ def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
     yield true(
         "confirming",
         "a confirming rebuild without a difference",
-        differs or confirming_attempt(opened.report) is None,
+        differs or opened.report.confirming is None,
         got="one",
         expected="none",
     )

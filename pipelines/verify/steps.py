@@ -21,12 +21,11 @@ from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
 from builders.recipe.claim import recipe_script
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.report import Attempt, SourceFact
+from pipelines.evidence.report import Attempt, Purpose, SourceFact
 from pipelines.evidence.salt import release_salt
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
 
-JUDGED, RETRY, CONFIRMING = "judged", "retry", "confirming"
 _PRELOAD = "the declared clock"
 _ATTEMPTS = "attempts.jsonl"
 
@@ -88,7 +87,7 @@ def run_rebuild(
     job: Job,
     inputs: tuple[InputFile, ...],
     image: ProvidedImage,
-    purpose: str = JUDGED,
+    purpose: str = Purpose.JUDGED,
 ) -> Attempt:
     """Run one attempt in a container of its own and record it, however it ends.
 
@@ -96,12 +95,13 @@ def run_rebuild(
     A confirming attempt raises none of that: it can only add to a verdict, and is made once.
     """
     number = len(attempts(job)) + 1
-    if purpose == JUDGED and number > 1:
-        purpose = RETRY
+    if purpose == Purpose.JUDGED and number > 1:
+        purpose = Purpose.RETRY
     script, cores = recipe_script(job.loaded), session.engine.info().cpus
     plan = make_plan(job.loaded, inputs, script=script, cores=cores)
+    confirming = purpose == Purpose.CONFIRMING
     session.progress.step(
-        job.release, "rebuilding" if purpose != CONFIRMING else "rebuilding once more to confirm"
+        job.release, "rebuilding once more to confirm" if confirming else "rebuilding"
     )
     try:
         with session.budget.share(
@@ -122,7 +122,7 @@ def run_rebuild(
     except RebuildError as error:
         failed = RebuildResult(outcome=error.outcome, reason=str(error))
         attempt = _record(job, Attempt(number=number, purpose=purpose, rebuild=failed))
-        if purpose != CONFIRMING:
+        if not confirming:
             raise
         return attempt
     return _record(job, Attempt(number=number, purpose=purpose, rebuild=result))

@@ -26,7 +26,7 @@ from builders.images.provide import ProvidedImage, claimed_digest
 from builders.inputs.input_file import InputFile
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
-from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
+from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
 from pipelines.judge.finding import Explanation, Finding, worst
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import review_status, review_target
@@ -157,7 +157,7 @@ def _rebuild(session: Session, job: Job, using: Steps, run: _Run, policy: Policy
     with run.timed("image"):
         run.image = using.provide_image(job)
     with run.timed("rebuild"):
-        run.attempt = using.run_rebuild(job, run.inputs, run.image, steps.JUDGED)
+        run.attempt = using.run_rebuild(job, run.inputs, run.image, Purpose.JUDGED)
     run.outcome, run.reason = run.attempt.rebuild.outcome, run.attempt.rebuild.reason
     if run.outcome is Outcome.BUILT:
         with run.timed("seal"):
@@ -198,7 +198,7 @@ def _judge(
         findings = judging.look(session, job, run.inputs, run.attempt, findings)
     if any(f.verdict is Verdict.DIFFERENT for f in findings):
         with run.timed("confirm"):
-            again = using.run_rebuild(job, run.inputs, run.image, steps.CONFIRMING)
+            again = using.run_rebuild(job, run.inputs, run.image, Purpose.CONFIRMING)
             findings = judging.confirm_all(findings, again)
         with run.timed("explain"):
             findings = tuple(_explained(job, using, run.attempt, f) for f in findings)

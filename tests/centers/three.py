@@ -26,7 +26,7 @@ from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.records import RunName
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.report import Attempt, Report
+from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.nightly.periodic import publish_joined
@@ -153,7 +153,7 @@ class Three:
             job: Job,
             inputs: tuple[InputFile, ...],
             image: ProvidedImage,
-            purpose: str = steps.JUDGED,
+            purpose: str = Purpose.JUDGED,
         ) -> Attempt:
             mine = replace(job, loaded=load_recipe(other))
             return steps.run_rebuild(self.session(name), mine, inputs, image, purpose)

@@ -7,13 +7,9 @@ from datetime import UTC, datetime
 from builders.build.robustness_factors import Factor, KeptReason
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
+from pipelines.evidence.report import Purpose
 from pipelines.evidence.robustness import Robustness
-from pipelines.evidence.statements.attempt import (
-    AttemptStatement,
-    FailureReason,
-    Purpose,
-    RebuildAttempt,
-)
+from pipelines.evidence.statements.attempt import AttemptStatement, FailureReason, RebuildAttempt
 from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,

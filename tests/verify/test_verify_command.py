@@ -10,6 +10,7 @@ import pytest
 
 from builders.images.provide import ProvidedImage
 from builders.recipe.recipe import load_recipe
+from pipelines.evidence.report import Purpose
 from pipelines.verify import steps
 from pipelines.verify.session import Session
 from tests.command import DATA, RELEASES, Ended, samebits
@@ -162,7 +163,7 @@ def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
 
     def run_rebuild(job: Any, inputs: Any, image: Any, purpose: str) -> Any:
         """Let the confirming rebuild build what was shipped."""
-        if purpose == steps.CONFIRMING:
+        if purpose == Purpose.CONFIRMING:
             job = replace(job, loaded=load_recipe(matching))
         return steps.run_rebuild(session, job, inputs, image, purpose)
 

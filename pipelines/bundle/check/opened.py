@@ -26,7 +26,7 @@ from pipelines.bundle.layout import (
 )
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
-from pipelines.evidence.report import Report
+from pipelines.evidence.report import Purpose, Report
 from pipelines.evidence.statements import (
     STATEMENT_TYPES,
     AttemptStatement,
@@ -36,7 +36,6 @@ from pipelines.evidence.statements import (
     Statement,
     read_statement,
 )
-from pipelines.evidence.statements.attempt import Purpose
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT
 from pipelines.evidence.strictjson import malformed, read_model, read_object

@@ -8,8 +8,8 @@ from datetime import datetime
 from builders.core.digest import Digest
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import WrongError, require_equal
-from pipelines.evidence.report import Attempt
-from pipelines.evidence.statements.attempt import AttemptStatement, Purpose, wall_milliseconds
+from pipelines.evidence.report import Attempt, Purpose
+from pipelines.evidence.statements.attempt import AttemptStatement, wall_milliseconds
 from pipelines.evidence.statements.statement import DigestSet, Resource, value_of
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"

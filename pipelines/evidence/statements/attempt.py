@@ -13,6 +13,7 @@ from pydantic import Field
 
 from builders.build.rebuild_result import RebuildResult
 from builders.core.enums import Outcome
+from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     Count,
@@ -23,15 +24,6 @@ from pipelines.evidence.statements.statement import (
 )
 
 MAX_ATTEMPTS = 1000
-
-
-class Purpose(StrEnum):
-    """What an attempt was made for."""
-
-    JUDGED = "judged"
-    RETRY = "retry"
-    CONFIRMING = "confirming"
-    RUN = "run"
 
 
 class FailureReason(StrEnum):

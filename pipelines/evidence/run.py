@@ -1,4 +1,4 @@
-"""One run, as all its statements see it: the report, and what it is to be read with."""
+"""One run, as the statements about it need it: the report, and what it is to be read with."""
 
 from __future__ import annotations
 
@@ -15,29 +15,12 @@ from builders.core.enums import Outcome, Role
 from builders.inputs.collect import input_name
 from builders.locators import FileLocator, GitLocator, Locator
 from builders.methods.base import Build
-from builders.recipe.recipe import LoadedRecipe
-from pipelines.evidence.report import Attempt, Report
+from builders.recipe.recipe import Input, LoadedRecipe
+from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.statement import DigestSet
 
-CONFIRMING = "confirming"
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dependency:
-    """One input of a rebuild, as a statement mentions it."""
-
-    name: str
-    uri: str | None
-    sha256: Digest
-    role: Role
-    commit: str | None
-    """Of a git source."""
-    source_digest: Digest | None
-    """What a reviewer of a source read."""
-    keyed: bool = False
-    """Whether the digests are keyed ones."""
 
 
 class Rebuilder(Protocol):
@@ -50,6 +33,18 @@ class Rebuilder(Protocol):
     @property
     def builder_id(self) -> str:
         """Return SLSA's `builder.id` of the center."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependency:
+    """One input of a rebuild, as a statement mentions it."""
+
+    name: str
+    uri: str | None
+    digest: DigestSet
+    role: Role
+    source_digest: DigestSet | None
+    """What a reviewer of a source read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +67,12 @@ class Run:
 
     @property
     def judged(self) -> RebuildResult | None:
-        """The attempt whose outputs were judged: the last that was not made to confirm."""
-        found = judged_attempt(self.report)
-        return found.rebuild if found else None
+        """The rebuild whose outputs were judged."""
+        return self.report.judged.rebuild if self.report.judged else None
 
     @property
     def started(self) -> datetime:
-        """When the run began: its id says so. UTC, whole seconds."""
+        """When the run began, which its id says: UTC, whole seconds."""
         return datetime.strptime(self.report.run[:16], _RUN_TIME).replace(tzinfo=UTC)
 
     @property
@@ -93,12 +87,12 @@ class Run:
         return image.rpartition("/")[2] if self.salt is None else public_image_name(image)
 
     @overload
-    def told(self, digest: Digest) -> DigestSet: ...
+    def digest_set(self, digest: Digest) -> DigestSet: ...
     @overload
-    def told(self, digest: None) -> None: ...
+    def digest_set(self, digest: None) -> None: ...
     @overload
-    def told(self, digest: Digest | None) -> DigestSet | None: ...
-    def told(self, digest: Digest | None) -> DigestSet | None:
+    def digest_set(self, digest: Digest | None) -> DigestSet | None: ...
+    def digest_set(self, digest: Digest | None) -> DigestSet | None:
         """Return a digest of the report as statements have it: a keyed one is named as such."""
         if digest is None:
             return None
@@ -108,14 +102,14 @@ class Run:
 
     @cached_property
     def _shipped(self) -> frozenset[Digest]:
-        return shipped_digests(self.report)
+        return self.report.shipped_digests
 
     def environment(self) -> dict[str, Any] | None:
-        """Return what the recipe declares of the machine that a build sees; private: nothing."""
+        """Return the environment that the recipe declares; nothing of a private release."""
         return None if self.salt else self.loaded.recipe.build.declared_environment()
 
     def parameters(self) -> dict[str, Any]:
-        """Return what the recipe says to its method alone; of a private release nothing."""
+        """Return the parameters of the build method alone; nothing of a private release."""
         if self.salt is not None:
             return {}
         build = self.loaded.recipe.build
@@ -123,44 +117,15 @@ class Run:
         return {k: v for k, v in build.model_dump(mode="json").items() if k not in shared}
 
     def dependencies(self) -> tuple[Dependency, ...]:
-        """Return the inputs in the order of the recipe; of a private release by role and number."""
+        """Return the inputs in the order of the recipe.
+
+        Those of a private release have keyed digests, and are named by role and number.
+        """
+        sources = {s.sha256: s.source_digest for s in self.report.environment.sources}
+        inputs = enumerate(self.loaded.recipe.inputs, start=1)
         if self.salt is not None:
-            return self._veiled(self.salt)
-        read = {s.sha256: s.source_digest for s in self.report.environment.sources}
-        return tuple(
-            Dependency(
-                name=input_name(item),
-                uri=_uri(item.locator),
-                sha256=item.sha256,
-                role=item.role,
-                commit=item.locator.commit if isinstance(item.locator, GitLocator) else None,
-                source_digest=read.get(item.sha256) if item.role is Role.SOURCE else None,
-            )
-            for item in self.loaded.recipe.inputs
-        )
-
-    def _veiled(self, salt: Salt) -> tuple[Dependency, ...]:
-        """Return inputs by keyed digests; the report holds those of the source trees."""
-        read = {s.sha256: s.source_digest for s in self.report.environment.sources}
-        return tuple(
-            Dependency(
-                name=f"{item.role}-{number}",
-                uri=None,
-                sha256=salt.keyed(item.sha256),
-                role=item.role,
-                commit=None,
-                source_digest=read.get(salt.keyed(item.sha256)),
-                keyed=True,
-            )
-            for number, item in enumerate(self.loaded.recipe.inputs, start=1)
-        )
-
-
-def shipped_digests(report: Report) -> frozenset[Digest]:
-    """Return the digests of what is shipped, as published and as served: they are public."""
-    facts = [finding.shipped for finding in report.artefacts if finding.shipped]
-    served = (fact.sha256 for fact in facts if fact.sha256)
-    return frozenset([*(fact.published for fact in facts), *served])
+            return tuple(_private(self.salt, item, number, sources) for number, item in inputs)
+        return tuple(_public(item, sources) for _, item in inputs)
 
 
 def public_image_name(image: str) -> str:
@@ -169,16 +134,31 @@ def public_image_name(image: str) -> str:
     return f"image@{digest}" if at else image
 
 
-def judged_attempt(report: Report) -> Attempt | None:
-    """Return the last attempt that was not made to confirm, if any was made."""
-    found = [a for a in report.attempts if a.purpose != CONFIRMING]
-    return found[-1] if found else None
+def _public(item: Input, sources: dict[Digest, Digest | None]) -> Dependency:
+    commit = item.locator.commit if isinstance(item.locator, GitLocator) else None
+    source = sources.get(item.sha256) if item.role is Role.SOURCE else None
+    return Dependency(
+        name=input_name(item),
+        uri=_uri(item.locator),
+        digest=DigestSet(sha256=item.sha256, git_commit=commit),
+        role=item.role,
+        source_digest=DigestSet(sha256=source) if source else None,
+    )
 
 
-def confirming_attempt(report: Report) -> Attempt | None:
-    """Return the attempt that was made to confirm a difference, if one was."""
-    found = [a for a in report.attempts if a.purpose == CONFIRMING]
-    return found[-1] if found else None
+def _private(
+    salt: Salt, item: Input, number: int, sources: dict[Digest, Digest | None]
+) -> Dependency:
+    """Return an input by keyed digests; the redacted report has that of a source tree keyed."""
+    keyed = salt.keyed(item.sha256)
+    source = sources.get(keyed)
+    return Dependency(
+        name=f"{item.role}-{number}",
+        uri=None,
+        digest=DigestSet(hmac_sha256=keyed),
+        role=item.role,
+        source_digest=DigestSet(hmac_sha256=source) if source else None,
+    )
 
 
 def _uri(locator: Locator) -> str:

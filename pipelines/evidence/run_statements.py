@@ -5,10 +5,11 @@ from __future__ import annotations
 from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from pipelines.evidence.report import Purpose
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild
+from pipelines.evidence.run import Dependency, Run
 from pipelines.evidence.statements.attempt import (
     AttemptStatement,
-    Purpose,
     RebuildAttempt,
     failure_reason,
     wall_milliseconds,
@@ -39,13 +40,13 @@ from pipelines.evidence.statements.robustness import (
     RobustnessTest,
     VariedEntry,
 )
-from pipelines.evidence.statements.run import Dependency, Run
 from pipelines.evidence.statements.statement import (
     DigestSet,
     Resource,
     Statement,
     Subject,
     subject,
+    value_of,
 )
 from pipelines.judge.finding import Finding, ShippedFact
 
@@ -80,7 +81,7 @@ def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
     definition = BuildDefinition(
         external_parameters=ExternalParameters(
             release=report.release,
-            recipe=run.told(run.recipe),
+            recipe=run.digest_set(run.recipe),
             kind=recipe.kind,
             platform=recipe.platform,
             method=recipe.build.method,
@@ -88,7 +89,7 @@ def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
             image=run.image_name,
             environment=DeclaredEnvironment.model_validate(environment) if environment else None,
         ),
-        internal_parameters=InternalParameters(claim=run.told(report.claim)),
+        internal_parameters=InternalParameters(claim=run.digest_set(report.claim)),
         resolved_dependencies=(*map(_dependency, run.dependencies()), _image(run)),
     )
     details = RunDetails(
@@ -101,7 +102,7 @@ def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
         byproducts=tuple(_byproducts(run, sbom)),
     )
     return ProvenanceStatement(
-        subject=tuple(Subject(name=o.name, digest=run.told(o.sha256)) for o in outputs),
+        subject=tuple(Subject(name=o.name, digest=run.digest_set(o.sha256)) for o in outputs),
         predicate=Provenance(build_definition=definition, run_details=details),
     )
 
@@ -118,24 +119,17 @@ def _image(run: Run) -> Resource:
 
 def _dependency(item: Dependency) -> Resource:
     annotations = {"role": str(item.role)}
-    if item.source_digest:
-        annotation = "keyed-source-digest" if item.keyed else "source-digest"
-        annotations[annotation] = str(item.source_digest)
-    return Resource(
-        name=item.name,
-        uri=item.uri,
-        digest=DigestSet(hmac_sha256=item.sha256)
-        if item.keyed
-        else DigestSet(sha256=item.sha256, git_commit=item.commit),
-        annotations=annotations,
-    )
+    if source := item.source_digest:
+        annotation = "source-digest" if source.sha256 else "keyed-source-digest"
+        annotations[annotation] = str(value_of(source))
+    return Resource(name=item.name, uri=item.uri, digest=item.digest, annotations=annotations)
 
 
 def _byproducts(run: Run, sbom: Digest) -> list[Resource]:
     report, judged = run.report, run.judged
-    found = [Resource(name="sbom.cdx.json", digest=run.told(sbom))]
+    found = [Resource(name="sbom.cdx.json", digest=run.digest_set(sbom))]
     if judged and judged.log:
-        found.append(Resource(name="build.log", digest=run.told(judged.log)))
+        found.append(Resource(name="build.log", digest=run.digest_set(judged.log)))
     if report.seal:
         found.append(Resource(name="seal", digest=DigestSet(sha256=report.seal)))
     found += [
@@ -161,26 +155,26 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
         raise ValueError(message)
     explanation = finding.explanation
     return ComparisonStatement(
-        subject=(Subject(name=finding.name, digest=run.told(about)),),
+        subject=(Subject(name=finding.name, digest=run.digest_set(about)),),
         predicate=Comparison(
             release=report.release,
             center=run.center.id,
             builder=run.center.builder_id,
             run=report.run,
             compared_on=run.finished,
-            claim=run.told(report.claim),
+            claim=run.digest_set(report.claim),
             verdict=finding.verdict,
             ground=ground(finding, built=run.built),
             shipped=_shipped(shipped) if shipped else None,
-            rebuilt=FileDigest(digest=run.told(rebuilt.sha256), size=rebuilt.size)
+            rebuilt=FileDigest(digest=run.digest_set(rebuilt.sha256), size=rebuilt.size)
             if rebuilt
             else None,
             normalizers=(),
             causes=tuple(cause.name for cause in finding.causes),
             explanation=ExplanationDigests(
                 status=explanation.status,
-                json_diff=run.told(explanation.json_diff),
-                html_diff=run.told(explanation.html_diff),
+                json_diff=run.digest_set(explanation.json_diff),
+                html_diff=run.digest_set(explanation.html_diff),
             ),
             provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
         ),
@@ -224,9 +218,9 @@ def _attempt(
             oom_killed=made.oom_killed,
             peak_memory=made.peak_memory,
             wall_milliseconds=wall_milliseconds(made),
-            log=run.told(made.log),
+            log=run.digest_set(made.log),
             log_truncated=made.log_truncated,
-            claim=run.told(report.claim),
+            claim=run.digest_set(report.claim),
             seal=DigestSet(sha256=sealed) if sealed else None,
             started_on=run.started,
             finished_on=run.finished,
@@ -261,13 +255,13 @@ def _robustness(
             builder=run.center.builder_id,
             run=report.run,
             judged=DigestSet(sha256=sealed[-1].digest()),
-            claim=run.told(report.claim),
+            claim=run.digest_set(report.claim),
             moved=tuple(VariedEntry(**dict(factor)) for factor in again.moved),
             kept=tuple(KeptEntry(**dict(factor)) for factor in again.kept),
             outcome=made.outcome,
             reason=failure_reason(made),
             wall_milliseconds=wall_milliseconds(made),
-            log=run.told(made.log),
+            log=run.digest_set(made.log),
             result=Robustness.of(
                 built=made.outcome is Outcome.BUILT, same=all(a.same for a in artefacts)
             ),
@@ -282,4 +276,5 @@ def _published(run: Run) -> tuple[Subject, ...]:
 
 
 def _artefacts(run: Run, rebuild: RebuildResult) -> dict[str, DigestSet]:
-    return {o.name: run.told(o.sha256) for o in rebuild.outputs if o.part is OutputKind.ARTEFACT}
+    artefacts = (o for o in rebuild.outputs if o.part is OutputKind.ARTEFACT)
+    return {artefact.name: run.digest_set(artefact.sha256) for artefact in artefacts}
