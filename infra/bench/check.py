@@ -12,7 +12,7 @@ from typing import Any
 
 from infra.bench.sample import Keys, sample
 from infra.bench.show import spread
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.privatekey import create_key
 
 HEAVY = ("prefect", "docker", "boto3", "botocore", "requests", "urllib3", "securesystemslib")
 """What checking a bundle has no use for."""

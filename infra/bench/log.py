@@ -16,7 +16,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError
 from infra.bench.show import spread
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.privatekey import create_key
 from pipelines.log.batch import MAX_LEAVES
 from pipelines.log.leaf import StatementEntry
 from pipelines.log.merkle import leaf_hash

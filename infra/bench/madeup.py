@@ -16,7 +16,7 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
-from pipelines.evidence.signed import named
+from pipelines.evidence.signed_statements import name_records
 from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,
@@ -109,7 +109,7 @@ class MadeUpRun:
 
     def envelopes(self, key: EnvelopeSigner) -> dict[str, Envelope]:
         """Return the signed statements by the names of their records."""
-        return named(sign(statement.to_bytes(), key) for statement in self.statements())
+        return name_records(sign(statement.to_bytes(), key) for statement in self.statements())
 
     def provenance(self) -> ProvenanceStatement:
         """Return statement A."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from pipelines.center.center import Center, load_center, recipes_folder
-from pipelines.evidence.signing import KEY_NAMES, create_key
+from pipelines.evidence.privatekey import KEY_USES, create_key
 
 FIXTURES = "bench/"
 """How the names of all releases that are made here begin."""
@@ -30,7 +30,7 @@ def make_center(folder: Path, *, workers: int, shard: int | None) -> Center:
     }
     path.write_text(json.dumps(described))  # every JSON document is a YAML document
     center = load_center(path)
-    for use in KEY_NAMES:
+    for use in KEY_USES:
         create_key(center.key_folder, use)
     return center
 

@@ -14,7 +14,7 @@ from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
-from pipelines.evidence.signed import named
+from pipelines.evidence.signed_statements import name_records
 from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,
@@ -73,7 +73,9 @@ def sample(keys: Keys, *, expires: datetime, artefacts: int = 1) -> Sample:
     }
     made = _provenance(files)
     statements = [made, *(_comparison(n, f, made) for n, f in files.items()), _attempt(files)]
-    envelopes = named(sign(statement.to_bytes(), keys.statements) for statement in statements)
+    envelopes = name_records(
+        sign(statement.to_bytes(), keys.statements) for statement in statements
+    )
     log = LogSigner(_ORIGIN, keys.log)
     policy = _policy(keys, log, expires)
     leaves = chained(_entries(envelopes.values(), keys))

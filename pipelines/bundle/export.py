@@ -27,8 +27,8 @@ from pipelines.bundle.layout import (
 )
 from pipelines.bundle.log_members import ExportSource, log_members
 from pipelines.evidence.dsse import MAX_ENVELOPE
-from pipelines.evidence.records import RunName
-from pipelines.evidence.signed import SUFFIX
+from pipelines.evidence.signed_statements import SUFFIX
+from pipelines.evidence.stored_runs import RunName
 from pipelines.policy import Policy
 from pipelines.storage import files as durable
 from pipelines.storage.names import Visibility, cas

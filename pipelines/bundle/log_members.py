@@ -12,8 +12,8 @@ from pipelines.bundle.card import CenterCard
 from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, OTHER, POLICY, PROOF
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.records import RunName
-from pipelines.evidence.signed import SUFFIX
+from pipelines.evidence.signed_statements import SUFFIX
+from pipelines.evidence.stored_runs import RunName
 from pipelines.log.checkpoint import SignedCheckpoint
 from pipelines.log.cosignatures import (
     WitnessedLog,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pipelines.center.center import LOCAL, Center
 from pipelines.center.local_policy import make_local_policy
 from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.publickey import PublicKey, read_public_key
-from pipelines.evidence.signing import (
-    KEY_NAMES,
+from pipelines.evidence.privatekey import (
+    KEY_USES,
     PrivateKey,
     key_from_uri,
     load_key,
     load_or_create,
-    read_public_file,
 )
+from pipelines.evidence.publickey import PublicKey, load_public_key
 from pipelines.log.notekey import ED25519, NoteKey
 
 STATEMENTS = "statements"
@@ -21,10 +20,10 @@ STATEMENTS = "statements"
 
 def public_keys(center: Center) -> dict[str, PublicKey]:
     """Return a center's public keys by use; raises `KeyFileError` without one for statements."""
-    paths = {use: center.key_folder / f"{use}.pub" for use in KEY_NAMES}
+    paths = {use: center.key_folder / f"{use}.pub" for use in KEY_USES}
     paths |= {use: source.public for use, source in center.key_sources}
     return {
-        use: read_public_key(read_public_file(path))
+        use: load_public_key(path)
         for use, path in sorted(paths.items())
         if use == "statements" or path.exists()
     }
@@ -42,7 +41,7 @@ def center_key(center: Center, use: str = STATEMENTS) -> PrivateKey:
     """
     for name, source in center.key_sources:
         if name == use:
-            return key_from_uri(source.uri, read_public_file(source.public))
+            return key_from_uri(source.uri, load_public_key(source.public))
     if center.id == LOCAL:
         key = load_or_create(center.key_folder, use)
         if center.policy is None:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipelines.center.center import LOCAL, Center
-from pipelines.evidence.publickey import PublicKey, read_public_key
-from pipelines.evidence.signing import load_key, load_or_create, read_public_file
+from pipelines.evidence.privatekey import load_key, load_or_create
+from pipelines.evidence.publickey import PublicKey, load_public_key
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy.accepted import FOLDER, LOCK
@@ -97,6 +97,6 @@ consensus: {{k: 1, regions: 1, max_dissent: 0}}
 def _public(center: Center, use: str) -> PublicKey:
     for name, source in center.key_sources:
         if name == use:
-            return read_public_key(read_public_file(source.public))
+            return load_public_key(source.public)
     open_ = load_or_create if center.id == LOCAL else load_key
     return open_(center.key_folder, use).public

@@ -47,8 +47,8 @@ def export(
     from pipelines.bundle.export import export as exported
     from pipelines.bundle.export import write_file
     from pipelines.center.export import export_source
-    from pipelines.evidence.records import find_run
     from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.stored_runs import find_run
 
     session = open_session(center_file)
     center = session.center
@@ -160,8 +160,7 @@ def _trust(
     from builders.core.smallfile import read_small_file
     from pipelines.bundle.check import Trust
     from pipelines.bundle.layout import MAX_POLICY
-    from pipelines.evidence.publickey import read_public_key
-    from pipelines.evidence.signing import read_public_file
+    from pipelines.evidence.publickey import load_public_key
 
     if policy is not None and (keys or builder):
         raise UsageError(
@@ -174,7 +173,7 @@ def _trust(
     found = []
     for path in keys:
         try:
-            found.append(read_public_key(read_public_file(path)))
+            found.append(load_public_key(path))
         except SamebitsError as error:
             raise UsageError(f"the key {path} cannot be used", got=error) from error
     if builder is not None and not found:

@@ -67,10 +67,10 @@ def _make(center: Center) -> dict[str, PublicKey]:
     from pipelines.center.keys import center_key
     from pipelines.center.local_policy import local_policy_file
     from pipelines.evidence.errors import KeyFileError
-    from pipelines.evidence.signing import KEY_NAMES, create_key, load_key
+    from pipelines.evidence.privatekey import KEY_USES, create_key, load_key
 
     elsewhere = {use for use, _ in center.key_sources}
-    mine = [use for use in KEY_NAMES if use not in elsewhere]
+    mine = [use for use in KEY_USES if use not in elsewhere]
     there = [use for use in mine if (center.key_folder / f"{use}.key").exists()]
     half_done = _own_policy(center) and not local_policy_file(center.home).exists()
     if there and not (half_done and there == mine):
@@ -84,7 +84,7 @@ def _make(center: Center) -> dict[str, PublicKey]:
     keys = {use: open_(center.key_folder, use).public for use in mine}
     for use in elsewhere:
         keys[use] = center_key(center, use).public
-    return {use: keys[use] for use in KEY_NAMES}
+    return {use: keys[use] for use in KEY_USES}
 
 
 def _policy(center: Center) -> Path | None:

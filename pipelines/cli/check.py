@@ -26,7 +26,7 @@ def command(file: Path, as_json: bool, center_file: Path | None) -> None:
     Exit codes: 0 reproduced, by the newest verdict of each center; 1 not; 2 unknown or not checked.
     """
     from builders.core.digest import digest_file
-    from pipelines.evidence.artefacts import known
+    from pipelines.evidence.file_index import find_file
     from pipelines.storage.opening import open_center_store
 
     try:
@@ -34,13 +34,13 @@ def command(file: Path, as_json: bool, center_file: Path | None) -> None:
     except OSError as error:
         raise UsageError(f"{file} cannot be read", got=error.strerror) from error
     center = read_center(center_file)
-    found = known(open_center_store(center.store, center.home / "outbox"), digest)
+    found = find_file(open_center_store(center.store, center.home / "outbox"), digest)
     if as_json:
         print_json(
             {
                 "file": file.name,
                 "sha256": str(digest),
-                "runs": [seen.to_dict() for seen in found.sightings],
+                "runs": [seen.to_dict() for seen in found.verdicts],
                 "damaged": list(found.damaged),
                 "complete": found.complete,
                 "exit_code": found.exit_code,
@@ -48,13 +48,13 @@ def command(file: Path, as_json: bool, center_file: Path | None) -> None:
         )
         sys.exit(found.exit_code)
     click.echo(f"{digest}  {file.name}")
-    for seen in found.sightings:
+    for seen in found.verdicts:
         name = seen.name
         click.echo(
             f"  {seen.verdict:<16} {name.run}  center {name.center}  {name.release}"
-            f"  {seen.artefact} ({seen.met})"
+            f"  {seen.artefact} ({seen.role})"
         )
-    if not found.sightings:
+    if not found.verdicts:
         click.echo("  unknown: no run in this store has judged it")
     for problem in found.damaged:
         click.echo(f"  DAMAGED {problem}")

@@ -41,11 +41,11 @@ def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
       samebits evidence list
       samebits evidence list debian/netbase@6.5
     """
-    from pipelines.evidence.records import RunSummary, runs
     from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.stored_runs import RunSummary, list_runs
 
     store = open_session(center_file).store
-    found = list(runs(store, ReleaseName.parse(release) if release else None))
+    found = list(list_runs(store, ReleaseName.parse(release) if release else None))
     if as_json:
         print_json({"runs": [entry.to_dict() for entry in found]})
     for entry in [] if as_json else found:
@@ -103,9 +103,9 @@ def show(
       samebits evidence show debian/netbase@6.5 --log build.log
     """
     from pipelines.cli.table import robustness_lines, show_report
-    from pipelines.evidence.records import find_run, read_report, read_robustness
     from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.report import Report
+    from pipelines.evidence.stored_runs import find_run, read_report, read_robustness
     from pipelines.storage.store import DamagedError
 
     store = open_session(center_file).store

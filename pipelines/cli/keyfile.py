@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from builders.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipelines.evidence.signing import PrivateKey
+    from pipelines.evidence.privatekey import PrivateKey
 
 
 def open_key(path: Path) -> PrivateKey:
     """Read a key; raises `UsageError` for another name, `KeyFileError` for what is no key."""
     from pipelines.evidence.errors import KeyFileError
-    from pipelines.evidence.signing import load_key
+    from pipelines.evidence.privatekey import load_key
 
     key_path(path)
     try:

@@ -202,7 +202,7 @@ def _witness_alone(
     from builders.core.errors import UsageError
     from pipelines.center.center import samebits_home
     from pipelines.evidence.errors import EvidenceError
-    from pipelines.evidence.signing import load_key
+    from pipelines.evidence.privatekey import load_key
     from pipelines.log.notekey import ED25519, NoteKey
     from pipelines.log.witness import Witness
     from pipelines.storage.opening import open_store

@@ -42,7 +42,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
     """
     from datetime import UTC, datetime
 
-    from pipelines.evidence.signing import load_key
+    from pipelines.evidence.privatekey import load_key
     from pipelines.policy import read_source
     from pipelines.policy.signed_policy import add_signature, check_expiry, signed_by
     from pipelines.storage import files as durable

@@ -20,8 +20,8 @@ from pipelines.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from pipelines.evidence.privatekey import PrivateKey
     from pipelines.evidence.publickey import PublicKey
-    from pipelines.evidence.signing import PrivateKey
     from pipelines.verify.review_subject import ReviewSubject
     from pipelines.verify.session import Session
 
@@ -151,7 +151,7 @@ def key(name: str, out: Path | None, as_json: bool) -> None:
     Example:
       samebits review key alice --out alice.key
     """
-    from pipelines.evidence.signing import create_key
+    from pipelines.evidence.privatekey import create_key
 
     path = key_path(out or Path(f"{name}.key"))
     made = create_key(path.parent, path.stem).public

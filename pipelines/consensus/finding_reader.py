@@ -20,7 +20,7 @@ from pipelines.consensus.record_source import Source, UnreachableError, short
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Purpose
-from pipelines.evidence.signed import SUFFIX
+from pipelines.evidence.signed_statements import SUFFIX
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.statement import Subject

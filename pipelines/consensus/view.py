@@ -27,11 +27,11 @@ from pipelines.consensus.summary_statement import Summarizer
 from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.errors import refused
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement
+from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.policy import ConsensusRules, SignedPolicy
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.storage.store import Store

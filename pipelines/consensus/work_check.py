@@ -20,11 +20,11 @@ from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.core.runid import RunId
 from pipelines.consensus.center_finding import StatementRef
-from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, read_salt
 from pipelines.evidence.statements.crosscheck import CheckedFile, Proof, overall
+from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError, Store
 

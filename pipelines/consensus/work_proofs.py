@@ -27,7 +27,7 @@ from pipelines.consensus.work_check import (
     read_own_build,
 )
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed import SUFFIX
+from pipelines.evidence.signed_statements import SUFFIX
 from pipelines.evidence.statements.crosscheck import (
     CheckedRun,
     Crosscheck,

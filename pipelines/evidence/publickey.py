@@ -1,29 +1,33 @@
 """Public keys: PEM (SubjectPublicKeyInfo) as cosign reads it, or securesystemslib's key JSON.
 
-Ed25519 is verified with `cryptography` alone, which starts ten times faster than securesystemslib;
-every other scheme goes through securesystemslib. Neither is imported before it is needed.
+Ed25519 is verified with `cryptography` alone; every other scheme goes through securesystemslib,
+which takes half a second to import and so is imported only when it is needed.
 """
 
 from __future__ import annotations
 
-import base64
-import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.strictjson import malformed, read_object
 
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
 MAX_KEY_FILE = 64 << 10
 _ED25519 = "ed25519"
-_ED25519_PREFIX = bytes.fromhex("302a300506032b6570032100")
-"""SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410)."""
 _PEM = b"-----BEGIN "
-_PLAIN_ED25519 = re.compile(
-    rb"-----BEGIN PUBLIC KEY-----\n(MCowBQYDK2VwAyEA[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)\n"
-    rb"-----END PUBLIC KEY-----\n?"
-)
 _WHAT = "the public key"
 _FIELDS = {"keyid", "keytype", "scheme", "keyval"}
 
@@ -45,14 +49,16 @@ class PublicKey:
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Say whether `signature` over `message` is of this key."""
         if (self.keytype, self.scheme) == (_ED25519, _ED25519):
-            return self._verifies_ed25519(signature, message)
-        from securesystemslib.exceptions import (  # noqa: PLC0415  # half a second
-            UnverifiedSignatureError,
-        )
-        from securesystemslib.signer import Key, Signature  # noqa: PLC0415
+            try:
+                self._ed25519().verify(signature, message)
+            except InvalidSignature:
+                return False
+            return True
+        from securesystemslib.exceptions import UnverifiedSignatureError  # noqa: PLC0415
+        from securesystemslib.signer import Signature  # noqa: PLC0415
 
         try:
-            key = Key.from_dict(self.keyid, self._plain())
+            key = self.to_securesystemslib()
             key.verify_signature(Signature(self.keyid, signature.hex()), message)
         except UnverifiedSignatureError:
             return False
@@ -62,46 +68,44 @@ class PublicKey:
 
     def to_json(self) -> bytes:
         """Return securesystemslib's key JSON, with the key id beside it."""
-        return canonical_json({"keyid": self.keyid, **self._plain()}) + b"\n"
+        return canonical_json({"keyid": self.keyid, **self.to_dict()}) + b"\n"
 
     def to_pem(self) -> bytes:
         """Return the key as PEM (SubjectPublicKeyInfo, RFC 7468)."""
         if self.keytype != _ED25519:
             return self.value.encode()
-        from cryptography.hazmat.primitives.asymmetric import (  # noqa: PLC0415
-            ed25519,
-        )
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-            Encoding,
-            PublicFormat,
-        )
+        return self._ed25519().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
-        key = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))
-        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    def to_securesystemslib(self) -> Key:
+        """Return it as a key of securesystemslib; raises `ValueError` for one that it refuses."""
+        from securesystemslib.signer import Key  # noqa: PLC0415
 
-    def _plain(self) -> dict[str, Any]:
+        return Key.from_dict(self.keyid, self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as securesystemslib writes it, without the key id."""
         return {
             "keytype": self.keytype,
             "scheme": self.scheme,
             "keyval": {"public": self.value},
         }
 
-    def _verifies_ed25519(self, signature: bytes, message: bytes) -> bool:
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric import (  # noqa: PLC0415
-            ed25519,
-        )
+    def _ed25519(self) -> Ed25519PublicKey:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))
 
-        key = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
+
+def load_public_key(path: Path) -> PublicKey:
+    """Read a public key file; raises `KeyFileError` or `MalformedError`."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_KEY_FILE + 1)
+    except OSError as error:
+        raise unreadable_key(path, error) from error
+    return read_public_key(data)
 
 
 def read_public_key(data: bytes) -> PublicKey:
-    """Read a public key file of either form; raises `MalformedError` or `KeyFileError`."""
+    """Read a public key of either form; raises `MalformedError` or `KeyFileError`."""
     if len(data) > MAX_KEY_FILE:
         raise malformed(_WHAT, got=f"{len(data)} bytes", expected=f"at most {MAX_KEY_FILE} bytes")
     if data.lstrip().startswith(b"{"):
@@ -111,21 +115,27 @@ def read_public_key(data: bytes) -> PublicKey:
 
 def ed25519_key(raw: bytes) -> PublicKey:
     """Return the Ed25519 key of 32 bytes (RFC 8032), under securesystemslib's default key id."""
-    value = raw.hex()
-    plain = {"keytype": _ED25519, "scheme": _ED25519, "keyval": {"public": value}}
-    keyid = Digest.of(canonical_json(plain)).hex
-    return PublicKey(keyid=keyid, keytype=_ED25519, scheme=_ED25519, value=value)
+    key = PublicKey(keyid="", keytype=_ED25519, scheme=_ED25519, value=raw.hex())
+    return replace(key, keyid=Digest.of(canonical_json(key.to_dict())).hex)
+
+
+def unreadable_key(path: Path, error: OSError) -> KeyFileError:
+    """Return the error for a key file that the system does not let us read or write."""
+    return KeyFileError(
+        f"the key file {path} cannot be used",
+        got=error.strerror or type(error).__name__,
+        todo="`samebits center init` makes the keys of a center",
+    )
 
 
 def _from_json(data: dict[str, Any]) -> PublicKey:
     keyval = data.get("keyval")
-    texts = [data.get(name) for name in ("keyid", "keytype", "scheme")]
     if data.keys() != _FIELDS or not isinstance(keyval, dict) or keyval.keys() != {"public"}:
         raise malformed(_WHAT, got="other fields", expected=f"{', '.join(sorted(_FIELDS))}")
     keyid, keytype, scheme, value = (
-        t if isinstance(t, str) and t.isprintable() else "" for t in (*texts, None)
+        *(_printable(data[field]) for field in ("keyid", "keytype", "scheme")),
+        keyval["public"] if isinstance(keyval["public"], str) else "",
     )
-    value = keyval["public"] if isinstance(keyval["public"], str) else ""
     if not (keyid and keytype and scheme and value) or len(keyid) > 256:
         raise malformed(_WHAT, got="an empty or odd field", expected="text in every field")
     key = PublicKey(keyid=keyid, keytype=keytype, scheme=scheme, value=value)
@@ -134,6 +144,10 @@ def _from_json(data: dict[str, Any]) -> PublicKey:
     else:
         _check_other(key)
     return key
+
+
+def _printable(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() else ""
 
 
 def _check_ed25519(key: PublicKey) -> None:
@@ -165,27 +179,17 @@ def _check_other(key: PublicKey) -> None:
 
 
 def _from_pem(data: bytes) -> PublicKey:
-    if plain := _PLAIN_ED25519.fullmatch(data):  # as we write them: no need of a PEM library
-        return ed25519_key(base64.b64decode(plain[1])[len(_ED25519_PREFIX) :])
     if not data.strip().startswith(_PEM) or data.count(_PEM) != 1:
         # PEM libraries look for a key anywhere in a file: in a bundle they would find the one in it
         raise malformed(_WHAT, got="something else", expected="one PEM block, or key JSON")
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        Encoding,
-        PublicFormat,
-        load_pem_public_key,
-    )
-
     try:
         key = load_pem_public_key(data)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise malformed(
             _WHAT, got="something else", expected="PEM with a SubjectPublicKeyInfo, or key JSON"
         ) from error
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return ed25519_key(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    if isinstance(key, Ed25519PublicKey):
+        return ed25519_key(key.public_bytes_raw())
     from securesystemslib.signer import SSlibKey  # noqa: PLC0415
 
     try:

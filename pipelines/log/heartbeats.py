@@ -17,7 +17,7 @@ from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.evidence.signed_statements import SUFFIX, statement_of
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.heartbeat import (
     MAX_HEADS,

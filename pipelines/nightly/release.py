@@ -20,9 +20,9 @@ from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
 from builders.core.runid import parse_run_id
 from pipelines.center.center import Center
-from pipelines.evidence.records import RunName, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
+from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.due import DueRelease
 from pipelines.nightly.record import (
     ArtefactVerdict,

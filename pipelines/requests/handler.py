@@ -24,12 +24,12 @@ from builders.recipe.recipe import load_recipe
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.records import MAX_REPORT
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.receipt import Answer, Receipt
 from pipelines.evidence.statements.receipt import receipt as receipt_statement
+from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.policy import Policy, Reviewer
 from pipelines.requests.messages import (
     FIRST,

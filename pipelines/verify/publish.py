@@ -14,16 +14,16 @@ from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError, UsageError
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import recipe_script
-from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
+from pipelines.evidence.file_index import index_report
 from pipelines.evidence.redaction import public_form, redact
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
-from pipelines.evidence.signed import named
+from pipelines.evidence.signed_statements import name_records
 from pipelines.signer import Evidence
 from pipelines.signer.orders import MAX_RECIPE
 from pipelines.storage.names import REPORT, Visibility, cas, private_twin, release_run
@@ -68,7 +68,7 @@ def sign_and_store(
     are already stored are left as they are. Raises as `publish` does.
     """
     evidence = gather_evidence(session, job, report).model_copy(update={"moved": moved})
-    envelopes = named(session.signer.sign(evidence))
+    envelopes = name_records(session.signer.sign(evidence))
     folder = run_folder(report)
     for name, envelope in envelopes.items():
         _put(session.store, f"{folder}{name}", envelope)
@@ -110,7 +110,7 @@ def store_report(store: Store, report: Report, *, private: bool) -> str:
         public = public_form(report)
     if public != report:
         store.put_record(private_twin(key), report.to_json())
-    put_pointers(store, public.model_dump(mode="json", by_alias=True))
+    index_report(store, public.model_dump(mode="json", by_alias=True))
     store.put_record(key, public.to_json())
     return key
 

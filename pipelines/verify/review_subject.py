@@ -15,9 +15,9 @@ from builders.core.runid import new_run_id
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
-from pipelines.evidence.records import find_run, read_report
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
+from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import ReviewStatus, review_target
 from pipelines.policy.reviews.review_records import StoredReview

@@ -32,9 +32,9 @@ from pipelines.center.center import Center
 from pipelines.center.export import card_of
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.signed import named
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.signed_statements import name_records
 from pipelines.evidence.statements.heartbeat import Head, Tree, heartbeat
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf
@@ -249,7 +249,7 @@ def made(folder: Path, key: PrivateKey, *, scene: str = "identical") -> Altered:
     """Return the bundle of a scene, with the build log as public evidence."""
     stage = Scene(folder=folder, **SCENES[scene])
     evidence = stage.make()
-    envelopes = named(stage.signer(key).sign(evidence))
+    envelopes = name_records(stage.signer(key).sign(evidence))
     house: Center = stage.center
     shown = FixedKey("zurich log").public
     members = {

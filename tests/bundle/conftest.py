@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.evidence.signing import PrivateKey, create_key
+from pipelines.evidence.privatekey import PrivateKey, create_key
 from tests.bundle.bundles import Altered, Book, Maker, made
 
 

@@ -18,8 +18,8 @@ from pipelines.bundle import Bundle
 from pipelines.bundle.layout import CARD, LEAF, LOG, MEDIA_TYPE, PROOF, REPORT, SUMS, sums_of
 from pipelines.bundle.layout import POLICY as BROUGHT
 from pipelines.bundle.tarball import BLOCK, write_tar
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.publickey import ed25519_key
-from pipelines.evidence.signing import PrivateKey
 
 FOLDER = Path(__file__).parents[1] / "data" / "bundles"
 SOUND, TRUSTED, POLICY = "sound.tar", "trusted.pub", "policy.dsse.json"
@@ -33,11 +33,10 @@ Break = Callable[[bytes], bytes]
 def fixed_key(first: int = 0) -> PrivateKey:
     """Return a key that everybody knows: 32 bytes that count from `first`."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from securesystemslib.signer import CryptoSigner
 
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(first, first + 32)))
     public = ed25519_key(private.public_key().public_bytes_raw())
-    return PrivateKey(public=public, signer=CryptoSigner(private))
+    return PrivateKey(public=public, signer=private.sign)
 
 
 def fixed_sample() -> Sample:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.privatekey import PrivateKey
 from tests.bundle.bundles import STATEMENTS, STATEMENTS_KEY, Altered
 from tests.bundle.tells import ATTEMPT, COMPARISON, member_of, payload_of
 

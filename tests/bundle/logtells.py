@@ -11,8 +11,8 @@ from builders.core.digest import Digest, canonical_json
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, OTHER, PROOF
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.signing import PrivateKey
 from pipelines.log.leaf import CommitmentEntry, CommitmentLeaf, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.proof import LogProof

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from builders.core.digest import Digest
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.privatekey import PrivateKey
 from tests.bundle.bundles import EVIDENCE, REPORT, Altered, Document
 from tests.bundle.tells import (
     ATTEMPT,

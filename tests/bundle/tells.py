@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements.statement import show_time
 from tests.bundle.bundles import STATEMENTS, Altered, Document
 from tests.evidence.examples import NOW

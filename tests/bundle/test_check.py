@@ -12,8 +12,8 @@ from builders.core.digest import Digest, keyed_digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check import CHECKS, CheckResult, GivenFile, Status, Trust, check_bundle
 from pipelines.bundle.layout import EVIDENCE
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.signing import PrivateKey
 from pipelines.judge.finding import exit_code
 from tests.bundle.bundles import POLICY, REPORT, Altered, Maker
 from tests.bundle.corpus import BROKEN

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.signed import named
-from pipelines.evidence.signing import PrivateKey, create_key
+from pipelines.evidence.privatekey import PrivateKey, create_key
+from pipelines.evidence.signed_statements import name_records
 from tests.signer.scene import OURS, THEIRS, Scene
 
 COMPARISON = "https://samebits.example/comparison/v1"
@@ -64,7 +64,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Signed:
     scene = Scene(folder=tmp_path_factory.mktemp("scene"), outputs=outputs)
     (folder / "rebuilt").write_bytes(THEIRS)
     (folder / "shipped").write_bytes(OURS)
-    return Signed(folder, named(scene.signer(key).sign(scene.make())))
+    return Signed(folder, name_records(scene.signer(key).sign(scene.make())))
 
 
 def test_provenance_is_accepted_for_the_rebuilt_file(signed: Signed) -> None:

@@ -20,13 +20,13 @@ from pipelines.center.center import Center, load_center
 from pipelines.center.export import export_source
 from pipelines.center.local_policy import make_local_policy
 from pipelines.center.logbook import Logbook, publish_heartbeat
-from pipelines.evidence.artefacts import put_pointers
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.records import find_run
+from pipelines.evidence.file_index import index_report
+from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed import named
-from pipelines.evidence.signing import create_key, load_key
+from pipelines.evidence.signed_statements import name_records
+from pipelines.evidence.stored_runs import find_run
 from pipelines.policy import load_policy
 from pipelines.signer.local_signer import log_signer
 from pipelines.storage.directory import DirectoryStore
@@ -65,11 +65,11 @@ class Filled:
         if report.claim and report.seal:
             book.commit(release=str(RELEASE), run=RUN, claim=report.claim, seal=report.seal)
         with book.storing(self.prefix):
-            for name, envelope in named(self.stage.signer(key).sign(evidence)).items():
+            for name, envelope in name_records(self.stage.signer(key).sign(evidence)).items():
                 self.store.put_record(self.prefix + name, envelope.to_bytes())
         if logged:
             book.settle()
-        put_pointers(self.store, evidence.report.model_dump(mode="json", by_alias=True))
+        index_report(self.store, evidence.report.model_dump(mode="json", by_alias=True))
         self.store.put_record(self.prefix + "report.json", evidence.report.to_json())
         self.file = folder / "center.yaml"
         self.file.write_text(

@@ -27,7 +27,7 @@ from pipelines.center.logs import check_completeness, own_log, own_witness, peer
 from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
-from pipelines.evidence.signed import statement_of
+from pipelines.evidence.signed_statements import statement_of
 from pipelines.evidence.statements import CrosscheckStatement
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.refusal import Complaint

@@ -24,11 +24,11 @@ from pipelines.center.local_policy import make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
 from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import EnvelopeSigner
-from pipelines.evidence.records import RunName
+from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, Report
-from pipelines.evidence.signing import create_key, load_key
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.stored_runs import RunName
 from pipelines.nightly.periodic import publish_joined
 from pipelines.policy import Policy, PolicyRules, SignedPolicy, load_policy, read_source
 from pipelines.policy.joint import JoinOptions, join_policies

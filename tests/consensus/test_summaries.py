@@ -19,7 +19,7 @@ from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed import statement_of
+from pipelines.evidence.signed_statements import statement_of
 from pipelines.evidence.statements import SummaryStatement, read_statement
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet

@@ -17,7 +17,7 @@ from pipelines.cli.consensus import command
 from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.signed import statement_of
+from pipelines.evidence.signed_statements import statement_of
 from pipelines.evidence.statements import CrosscheckStatement, SummaryStatement
 from pipelines.nightly.periodic import join_round, publish_joined
 from pipelines.policy import EMPTY_POLICY, ConsensusRules, PolicyRules

@@ -15,7 +15,7 @@ from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.cli.consensus import command
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.privatekey import create_key
 from pipelines.policy import (
     CenterKey,
     ConsensusRules,

@@ -12,8 +12,8 @@ from securesystemslib.signer import CryptoSigner
 
 from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, Signature, pae, sign, verify
 from pipelines.evidence.errors import MalformedError, SignatureError
+from pipelines.evidence.privatekey import PrivateKey, create_key
 from pipelines.evidence.publickey import read_public_key
-from pipelines.evidence.signing import PrivateKey, create_key
 
 PAYLOAD = b'{"a":1}'
 
@@ -43,7 +43,7 @@ def test_round_trip(ours: list[PrivateKey]) -> None:
 def test_securesystemslib_reads_and_verifies_ours(ours: list[PrivateKey]) -> None:
     theirs = Theirs.from_dict(sign(PAYLOAD, ours[0]).to_dict())
     assert theirs.pae() == sign(PAYLOAD, ours[0]).pae()
-    key = ours[0].signer.public_key
+    key = ours[0].public.to_securesystemslib()
     assert theirs.verify([key], 1) == {key.keyid: key}
 
 

@@ -15,8 +15,8 @@ from builders.images.provide import ProvidedImage
 from builders.locators import FileLocator
 from builders.locators.locator import relative_path
 from pipelines.center.center import Center, load_center
+from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.report import Report
-from pipelines.evidence.signing import create_key
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits
 from pipelines.infer.target import Pin, Target

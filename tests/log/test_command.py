@@ -10,7 +10,7 @@ from builders.core.digest import Digest
 from pipelines.center.center import Center
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import sign
-from pipelines.evidence.signing import create_key, load_key
+from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey

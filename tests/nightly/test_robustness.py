@@ -17,10 +17,10 @@ from pipelines.center.keys import public_keys
 from pipelines.center.local_policy import local_policy_file
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.dsse import verify as verify_envelope
-from pipelines.evidence.records import ROBUSTNESS_RECORD
 from pipelines.evidence.report import Attempt, Environment, Report
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.evidence.statements import RobustnessStatement, read_statement
+from pipelines.evidence.stored_runs import ROBUSTNESS_RECORD
 from pipelines.nightly import robustness
 from pipelines.nightly.record import RobustnessResult
 from pipelines.nightly.robustness import rebuild_for_robustness

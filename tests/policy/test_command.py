@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from builders.core.errors import SamebitsError
 from pipelines.cli.policy import command
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.statements.statement import show_time
 from tests.command import Ended, samebits
 from tests.policy.world import draft

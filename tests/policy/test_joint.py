@@ -16,7 +16,7 @@ from builders.core.yamlfile import parse_document
 from pipelines.center.center import Center
 from pipelines.center.local_policy import make_local_policy
 from pipelines.cli.policy import command
-from pipelines.evidence.signing import create_key, load_key
+from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.policy import (
     CenterKey,
     ConsensusRules,

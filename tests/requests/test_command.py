@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from pipelines.cli.request import command
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.privatekey import create_key
 from pipelines.requests.messages import request_from, request_key
 from pipelines.storage.directory import DirectoryStore
 from tests.command import finish, interrupt, started, wait_until
@@ -43,7 +43,7 @@ class Reviewer:
         """Return the center, which knows this person."""
         from datetime import UTC, datetime
 
-        from pipelines.evidence.signing import load_key
+        from pipelines.evidence.privatekey import load_key
 
         center = Center(folder=self.folder, store=self.store, now=datetime.now(UTC), **told)
         key = load_key(self.folder, "ada").public

@@ -14,7 +14,7 @@ import pytest
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.logbook import publish_heartbeat
-from pipelines.evidence.signing import create_key
+from pipelines.evidence.privatekey import create_key
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.secrets import make_auth
 from pipelines.services.status import status

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders.core.enums import Outcome
-from pipelines.evidence.signing import PrivateKey, create_key
+from pipelines.evidence.privatekey import PrivateKey, create_key
 from tests.signer.scene import OURS, THEIRS, Scene
 
 Stage = Callable[[str], Scene]

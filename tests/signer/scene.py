@@ -24,10 +24,10 @@ from builders.inputs.vault import Vault
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.center.center import Center
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.sbom import sbom
-from pipelines.evidence.signing import PrivateKey
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.facts import Declared, Facts, InputCheck, Rebuilt, Unreachable
 from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, worst

@@ -9,7 +9,7 @@ import pytest
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.signer.orders import Evidence
 from pipelines.signer.run_checks import run_conditions
 from tests.signer.conftest import Stage

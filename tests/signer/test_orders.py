@@ -14,7 +14,7 @@ from builders.core.digest import Digest
 from infra.bench.samplelog import Tree as MadeTree
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.heartbeat import Tree, heartbeat
 from pipelines.log.checkpoint import Checkpoint

@@ -12,9 +12,10 @@ from builders.core.runid import RunId
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.privatekey import KEY_USES, PrivateKey, create_key, key_from_uri
+from pipelines.evidence.publickey import read_public_key
 from pipelines.evidence.report import Report
-from pipelines.evidence.signed import named
-from pipelines.evidence.signing import KEY_NAMES, PrivateKey, create_key, key_from_uri
+from pipelines.evidence.signed_statements import name_records
 from pipelines.signer import LocalSigner, SocketSigner
 from pipelines.verify.job import Job
 from pipelines.verify.publish import publish, sign_and_store
@@ -74,7 +75,9 @@ def test_a_second_try_keeps_a_signature_that_would_be_another(
 ) -> None:
     far = CryptoSigner.generate_ecdsa()
     (tmp_path / "far.pem").write_bytes(far.private_bytes)
-    key = key_from_uri(f"file2:{tmp_path}/far.pem", far.public_key.keyval["public"].encode())
+    key = key_from_uri(
+        f"file2:{tmp_path}/far.pem", read_public_key(far.public_key.keyval["public"].encode())
+    )
     (name, *_) = sign_and_store(session_of(scene, key), job, report)
     before = scene.store.get(name, 1 << 20)
     sign_and_store(session_of(scene, key), job, report)
@@ -85,7 +88,7 @@ def test_a_second_try_keeps_a_signature_that_would_be_another(
 def test_what_somebody_else_stored_under_the_name_is_a_conflict(
     scene: Scene, report: Report, job: Job, key: PrivateKey, other: str
 ) -> None:
-    envelopes = named(scene.signer(key).sign(scene.make()))
+    envelopes = name_records(scene.signer(key).sign(scene.make()))
     theirs = {"rubbish": b"{}", "another-statement": envelopes["attempt-1.dsse.json"].to_bytes()}
     scene.store.put_record(f"{FOLDER}provenance-1.dsse.json", theirs[other])
     with pytest.raises(StoreConflictError):
@@ -118,7 +121,7 @@ def test_the_report_is_announced_last(scene: Scene, report: Report, job: Job) ->
     (folder / "build.log").write_bytes(LOG)
     for name, data in scene.outputs.items():
         (folder / "outputs" / name).write_bytes(data)
-    for use in KEY_NAMES:
+    for use in KEY_USES:
         create_key(scene.center.key_folder, use)
     session = Session(scene.center)
     session.__dict__["store"] = scene.store

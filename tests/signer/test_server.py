@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
-from pipelines.evidence.signing import PrivateKey, load_key
+from pipelines.evidence.privatekey import PrivateKey, load_key
 from pipelines.signer import wire
 from pipelines.signer.orders import Evidence
 from pipelines.signer.socket_client import SocketSigner

@@ -7,8 +7,8 @@ import pytest
 from builders.build.robustness_factors import Factor
 from builders.core.enums import Verdict
 from pipelines.evidence.dsse import verify
-from pipelines.evidence.signed import named, statement_of
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.privatekey import PrivateKey
+from pipelines.evidence.signed_statements import name_records, statement_of
 from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,
@@ -46,7 +46,7 @@ def test_honest_evidence_is_signed(stage: Stage, key: PrivateKey, name: str) -> 
     scene = stage(name)
     evidence = Evidence.from_bytes(scene.make().to_bytes())
     envelopes = scene.signer(key).sign(evidence)
-    assert list(named(envelopes)) == [f"{n}.dsse.json" for n in EXPECTED[name]]
+    assert list(name_records(envelopes)) == [f"{n}.dsse.json" for n in EXPECTED[name]]
     for envelope in envelopes:
         verify(envelope, [key.public])
         assert statement_of(envelope).to_bytes() == envelope.payload

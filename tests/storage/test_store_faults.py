@@ -15,8 +15,8 @@ from builders.core.errors import StoreError
 from builders.images.provide import ProvidedImage
 from pipelines.center.center import Center
 from pipelines.center.logs import check_completeness, own_log
+from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Report
-from pipelines.evidence.signing import KEY_NAMES, create_key
 from pipelines.nightly.due import due
 from pipelines.nightly.record import NightEntry
 from pipelines.nightly.release import run_release
@@ -102,7 +102,7 @@ def nights(
     monkeypatch.setenv("SAMEBITS_RECIPES", str(home / "recipes"))
     bucket = new_bucket(gateway.client(), versions=True)
     nights = Nights(Center(id="far", home=home, store=settings(bucket)), gateway)
-    for use in KEY_NAMES:
+    for use in KEY_USES:
         create_key(nights.center.key_folder, use)
     yield nights
     gateway.start()

@@ -17,7 +17,7 @@ from builders.core.errors import NotFoundError, SamebitsError
 from builders.core.smallfile import read_small_file
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.signed import SUFFIX, statement_of
+from pipelines.evidence.signed_statements import SUFFIX, statement_of
 from pipelines.evidence.statements import ReviewStatement
 from pipelines.evidence.strictjson import malformed
 from pipelines.policy.reviews.target import plain

@@ -12,12 +12,12 @@ import pytest
 from builders.core.digest import Digest
 from builders.images.provide import ProvidedImage
 from pipelines.center.center import Center
-from pipelines.evidence.records import find_run, read_report
+from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import read_salt
-from pipelines.evidence.signing import create_key
 from pipelines.evidence.statements import Decision
+from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import load_policy
 from pipelines.policy.reviews.review_records import stored_reviews
 from pipelines.policy.reviews.signing import sign_reviews
@@ -44,7 +44,7 @@ def closed(tmp_path: Path, build_image: ProvidedImage, session: Session) -> Cent
 
 
 def approve(recipe: Path, center: Center) -> None:
-    from pipelines.evidence.signing import load_key
+    from pipelines.evidence.privatekey import load_key
 
     key = load_key(center.home.parent / "reviewer", "ada")
     session = Session(center)

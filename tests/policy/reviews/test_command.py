@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from builders.images.provide import ProvidedImage
+from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.publickey import read_public_key
-from pipelines.evidence.signing import create_key
 from tests.command import Ended, samebits
 from tests.lab import write_recipe
 from tests.policy.world import ALPHA, draft, signed_bytes, signed_file

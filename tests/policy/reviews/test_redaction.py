@@ -11,12 +11,12 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.redaction import redact
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, release_salt
-from pipelines.evidence.signed import statement_of
-from pipelines.evidence.signing import PrivateKey
+from pipelines.evidence.signed_statements import statement_of
 from pipelines.evidence.statements import (
     AttemptStatement,
     ComparisonStatement,

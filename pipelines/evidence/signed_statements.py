@@ -16,8 +16,8 @@ def statement_of(envelope: Envelope) -> Statement:
     return read_statement(envelope.payload)
 
 
-def named(envelopes: Iterable[Envelope]) -> dict[str, Envelope]:
-    """Return envelopes by the name of their record: `<kind>-<n>.dsse.json`, counted from 1."""
+def name_records(envelopes: Iterable[Envelope]) -> dict[str, Envelope]:
+    """Return envelopes by the names of their records: `<kind>-<n>.dsse.json`, counted from 1."""
     seen: Counter[str] = Counter()
     found = {}
     for envelope in envelopes:

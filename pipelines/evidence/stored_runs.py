@@ -1,7 +1,7 @@
-"""Reading back what the store knows: which runs of which releases, and what each one found.
+"""The runs in a store: which releases were verified, and what each run found.
 
-A store is read as something that others may have written: a report that is damaged, too large or
-about something else is listed as damaged, with the reason, and never stops the reading of others.
+Others may have written to the store: a report that is damaged, too large or about something else is
+listed as damaged, with the reason, and never stops the reading of others.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from pipelines.storage.names import (
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 MAX_REPORT = 32 << 20
-_ROOT = "public/releases/"
 ROBUSTNESS_RECORD = "robustness-1.dsse.json"
 """In the folder of a run: what the robustness rebuild showed, if one was made."""
+_ROOT = "public/releases/"
 _RUN_DEPTH = 7  # public/releases/<vendor>/<product>/<version>/<center>/<run>
 
 
@@ -47,7 +47,18 @@ class RunName:
     @property
     def prefix(self) -> str:
         """Return the folder of its records in the store."""
-        return release_run(*self.release.parts, self.center, self.run)
+        name = self.release
+        return release_run(name.vendor, name.product, name.version, self.center, self.run)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`, and as a report names it."""
+        return {
+            "vendor": self.release.vendor,
+            "product": self.release.product,
+            "version": self.release.version,
+            "center": self.center,
+            "run": self.run,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +75,7 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        release = self.name.release
-        return {
-            "vendor": release.vendor,
-            "product": release.product,
-            "version": release.version,
-            "center": self.name.center,
-            "run": self.name.run,
+        return self.name.to_dict() | {
             "outcome": str(self.outcome),
             "verdict": None if self.verdict is None else str(self.verdict),
             "artefacts": [{"name": n, "verdict": str(v)} for n, v in self.artefacts],
@@ -91,18 +96,20 @@ class DamagedRun:
         return {"prefix": self.prefix, "damaged": self.reason}
 
 
-def runs(store: Store, release: ReleaseName | None = None) -> Iterator[RunSummary | DamagedRun]:
+def list_runs(
+    store: Store, release: ReleaseName | None = None
+) -> Iterator[RunSummary | DamagedRun]:
     """Yield every run in the store, or of one release, in order of its name.
 
     Raises `StoreError` only when the store itself cannot be read.
     """
     folder = _ROOT if release is None else _release_prefix(release)
     for prefix, keys in groupby(store.list(folder), key=_run_prefix):
-        moved = prefix + ROBUSTNESS_RECORD in keys
+        tested = prefix + ROBUSTNESS_RECORD in keys
         try:
             name = _run_name(prefix)
             found = _summary(name, read_report(store, name))
-            yield replace(found, robustness=_robustness_result(store, name)) if moved else found
+            yield replace(found, robustness=_robustness(store, name)) if tested else found
         except (DamagedError, NotFoundError, UsageError) as error:
             yield DamagedRun(prefix=prefix, reason=str(error))
 
@@ -113,7 +120,7 @@ def find_run(
     """Return the run of that id, or the newest one; raises `NotFoundError`.
 
     Run ids begin with their time of start, so the newest is the last one in order. Damaged runs
-    count: the newest being damaged is something that the caller has to hear of.
+    count, so that the caller learns that the newest one is damaged.
     """
     found = []
     for prefix in {_run_prefix(key) for key in store.list(_release_prefix(release))}:
@@ -143,20 +150,43 @@ def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str
     if whole and store.has(private_twin(key)):
         key = private_twin(key)
     try:
-        data = store.get(key, MAX_REPORT)
-    except TooLargeError as error:
+        report = read_object(store.get(key, MAX_REPORT), what=key, limit=MAX_REPORT, floats=True)
+    except (TooLargeError, MalformedError) as error:
         raise _damaged(key, got=error.got, expected=error.expected) from error
-    try:
-        report = read_object(data, what=key, limit=MAX_REPORT, floats=True)
-    except MalformedError as error:
-        raise _damaged(key, got=error.got, expected=error.expected) from error
-    named = (*name.release.parts, name.center, name.run)
-    fields = ("vendor", "product", "version", "center", "run")
-    for field, expected in zip(fields, named, strict=True):
+    for field, expected in name.to_dict().items():
         if report.get(field) != expected:
             raise _damaged(key, got=f"{field} {report.get(field)!a:.120}", expected=expected)
     _summary(name, report)
     return report
+
+
+def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:
+    """Return what the robustness rebuild of a run showed; None where none was made.
+
+    As with a report, no signature is verified. Raises `DamagedError` for a record that is not a
+    statement about exactly that run.
+    """
+    key = name.prefix + ROBUSTNESS_RECORD
+    expected = "a statement about a robustness rebuild of this run"
+    todo = "Find out who wrote that record; the verdict does not rest on it"
+    try:
+        envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
+        test = RobustnessStatement.from_bytes(envelope.payload).predicate
+    except NotFoundError:
+        return None
+    except (MalformedError, TooLargeError) as error:
+        raise _damaged(key, got=error.got, expected=expected, todo=todo) from error
+    if (test.release, test.center, test.run) != (str(name.release), name.center, name.run):
+        raise _damaged(key, got=f"run {test.run} of {test.release}", expected=expected, todo=todo)
+    return test
+
+
+def _robustness(store: Store, name: RunName) -> str:
+    try:
+        test = read_robustness(store, name)
+    except DamagedError:
+        return "damaged"
+    return str(test.result) if test else "damaged"
 
 
 def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
@@ -175,35 +205,15 @@ def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
         ) from error
 
 
-def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:
-    """Return what the robustness rebuild of a run showed; None where none was made.
-
-    As with a report, no signature is verified. Raises `DamagedError` for a record that is not a
-    statement about exactly that run.
-    """
-    key = name.prefix + ROBUSTNESS_RECORD
-    try:
-        envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
-        test = RobustnessStatement.from_bytes(envelope.payload).predicate
-    except NotFoundError:
-        return None
-    except (MalformedError, TooLargeError) as error:
-        raise _damaged_robustness(key, error.got) from error
-    if (test.release, test.center, test.run) != (str(name.release), name.center, name.run):
-        raise _damaged_robustness(key, f"run {test.run} of {test.release}")
-    return test
-
-
-def _robustness_result(store: Store, name: RunName) -> str:
-    try:
-        test = read_robustness(store, name)
-    except DamagedError:
-        return "damaged"
-    return str(test.result) if test else "damaged"
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        message = f"expected a file name as text, got {type(value).__name__}"
+        raise TypeError(message)
+    return value
 
 
 def _release_prefix(release: ReleaseName) -> str:
-    return release_prefix(*release.parts)
+    return release_prefix(release.vendor, release.product, release.version)
 
 
 def _run_prefix(key: str) -> str:
@@ -224,26 +234,11 @@ def _run_name(prefix: str) -> RunName:
         raise _damaged(prefix, got="another name", expected="the id of a run") from error
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        message = f"expected a file name as text, got {type(value).__name__}"
-        raise TypeError(message)
-    return value
-
-
-def _damaged_robustness(key: str, got: object) -> DamagedError:
-    return DamagedError(
-        f"{key} is damaged",
-        got=got,
-        expected="a statement about a robustness rebuild of this run",
-        todo="Find out who wrote that record; the verdict does not rest on it",
-    )
-
-
-def _damaged(key: str, *, got: object, expected: object) -> DamagedError:
-    return DamagedError(
-        f"{key} is damaged",
-        got=got,
-        expected=expected,
-        todo="Verify the release again, and find out who wrote that record",
-    )
+def _damaged(
+    key: str,
+    *,
+    got: object,
+    expected: object,
+    todo: str = "Verify the release again, and find out who wrote that record",
+) -> DamagedError:
+    return DamagedError(f"{key} is damaged", got=got, expected=expected, todo=todo)

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from pipelines.evidence.errors import KeyFileError, MalformedError
+from pipelines.evidence.privatekey import create_key, key_from_uri, load_key, load_or_create
 from pipelines.evidence.publickey import ed25519_key, read_public_key
-from pipelines.evidence.signing import create_key, key_from_uri, load_key, load_or_create
 
 
 def test_a_new_key_is_three_files(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_key_of_another_kind_is_no_file_key(tmp_path: Path) -> None:
 def test_of_many_first_users_one_makes_the_key(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; "
-        "from pipelines.evidence.signing import load_or_create; "
+        "from pipelines.evidence.privatekey import load_or_create; "
         "print(load_or_create(Path(sys.argv[1]), 'statements').public.keyid)"
     )
     running = [
@@ -126,7 +126,7 @@ def test_of_many_first_users_one_makes_the_key(tmp_path: Path) -> None:
 def test_a_key_elsewhere_is_opened_by_its_uri(tmp_path: Path) -> None:
     signer = CryptoSigner.generate_ecdsa()
     (tmp_path / "far.pem").write_bytes(signer.private_bytes)
-    public = signer.public_key.keyval["public"].encode()
+    public = read_public_key(signer.public_key.keyval["public"].encode())
     key = key_from_uri(f"file2:{tmp_path}/far.pem", public)
     assert key.public.verifies(key.sign(b"x"), b"x")
     assert not key.public.verifies(key.sign(b"x"), b"y")
@@ -134,7 +134,7 @@ def test_a_key_elsewhere_is_opened_by_its_uri(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["ftp:x", "file2:/nowhere", "hsm:2?label=x", "", "awskms:x"])
 def test_a_uri_that_cannot_be_opened_is_one_message(uri: str) -> None:
-    public = ed25519_key(bytes(32)).to_json()
+    public = ed25519_key(bytes(32))
     with pytest.raises(KeyFileError) as caught:
         key_from_uri(uri, public)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What is known of a file: found by pointers, borne out by reports, searched for without."""
+"""The index of files by digest: entries, the reports that they point to, and the search without."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
-from pipelines.evidence.artefacts import Known, Met, known, put_pointers
+from pipelines.evidence.file_index import FileHistory, FileRole, find_file, index_report
 from pipelines.storage.names import release_run
 from tests.command import samebits
 from tests.fakes.store import MemoryStore
@@ -44,9 +44,9 @@ def report(run: str = _FIRST, verdict: str = "IDENTICAL", **fields: Any) -> dict
     }
 
 
-def put(store: MemoryStore, document: dict[str, Any], *, pointers: bool = True) -> None:
-    if pointers:
-        put_pointers(store, document)
+def put(store: MemoryStore, document: dict[str, Any], *, entries: bool = True) -> None:
+    if entries:
+        index_report(store, document)
     names = (document[n] for n in ("vendor", "product", "version", "center", "run"))
     store.put_record(f"{release_run(*names)}report.json", json.dumps(document).encode())
 
@@ -59,8 +59,8 @@ def store() -> MemoryStore:
 def test_every_run_that_judged_a_file_is_named_newest_first(store: MemoryStore) -> None:
     put(store, report(_FIRST, "DIFFERENT"))
     put(store, report(_SECOND))
-    found = known(store, FILE)
-    assert [(s.name.run, s.verdict) for s in found.sightings] == [
+    found = find_file(store, FILE)
+    assert [(s.name.run, s.verdict) for s in found.verdicts] == [
         (_SECOND, "IDENTICAL"),
         (_FIRST, "DIFFERENT"),
     ]
@@ -70,86 +70,86 @@ def test_every_run_that_judged_a_file_is_named_newest_first(store: MemoryStore) 
 def test_the_newest_verdict_counts(store: MemoryStore) -> None:
     put(store, report(_FIRST))
     put(store, report(_SECOND, "DIFFERENT"))
-    assert known(store, FILE).exit_code == 1
+    assert find_file(store, FILE).exit_code == 1
 
 
 def test_every_center_counts(store: MemoryStore) -> None:
     put(store, report(_FIRST, "DIFFERENT", center="basel"))
     put(store, report(_SECOND))
-    assert known(store, FILE).exit_code == 1
+    assert find_file(store, FILE).exit_code == 1
 
 
 @pytest.mark.parametrize(
-    ("verdict", "met"), [("DIFFERENT", Met.REBUILT), ("SHIPPED_MISMATCH", Met.SERVED)]
+    ("verdict", "role"), [("DIFFERENT", FileRole.REBUILT), ("SHIPPED_MISMATCH", FileRole.SERVED)]
 )
-def test_a_file_is_found_by_every_digest_it_was_met_with(
-    store: MemoryStore, verdict: str, met: Met
+def test_a_file_is_found_by_every_digest_it_was_has_in_a_report(
+    store: MemoryStore, verdict: str, role: FileRole
 ) -> None:
     put(store, report(verdict=verdict))
-    (seen,) = known(store, OTHER).sightings
-    assert seen.met is met
-    assert known(store, OTHER).exit_code == 1
+    (seen,) = find_file(store, OTHER).verdicts
+    assert seen.role is role
+    assert find_file(store, OTHER).exit_code == 1
 
 
 def test_a_file_that_nobody_judged_is_unknown(store: MemoryStore) -> None:
     put(store, report())
-    assert known(store, Digest.of(b"?")) == Known(sightings=())
-    assert known(store, Digest.of(b"?")).exit_code == 2
+    assert find_file(store, Digest.of(b"?")) == FileHistory(verdicts=())
+    assert find_file(store, Digest.of(b"?")).exit_code == 2
 
 
 def test_a_file_that_was_not_checked_is_exit_code_two(store: MemoryStore) -> None:
     put(store, report(verdict="NOT_CHECKED"))
-    assert known(store, FILE).exit_code == 2
+    assert find_file(store, FILE).exit_code == 2
 
 
-def test_without_pointers_the_reports_are_searched(store: MemoryStore) -> None:
-    put(store, report(), pointers=False)
-    assert known(store, FILE).exit_code == 0
+def test_without_entries_the_reports_are_searched(store: MemoryStore) -> None:
+    put(store, report(), entries=False)
+    assert find_file(store, FILE).exit_code == 0
 
 
 def test_a_search_has_an_end_and_says_so(store: MemoryStore) -> None:
     for number in range(4):
         run = f"2026010{number + 1}T030405Z-00000001"
-        put(store, report(run), pointers=False)
-    found = known(store, FILE, scan=3)
-    assert len(found.sightings) == 3
+        put(store, report(run), entries=False)
+    found = find_file(store, FILE, scan=3)
+    assert len(found.verdicts) == 3
     assert not found.complete
     assert found.exit_code == 2
 
 
-def test_a_pointer_to_a_run_that_broke_off_says_nothing(store: MemoryStore) -> None:
+def test_an_entry_to_a_run_that_broke_off_says_nothing(store: MemoryStore) -> None:
     put(store, report(_FIRST))
-    put_pointers(store, report(_SECOND, "DIFFERENT"))
-    found = known(store, FILE)
-    assert [s.name.run for s in found.sightings] == [_FIRST]
+    index_report(store, report(_SECOND, "DIFFERENT"))
+    found = find_file(store, FILE)
+    assert [s.name.run for s in found.verdicts] == [_FIRST]
     assert found.exit_code == 0
 
 
-def test_a_pointer_that_its_report_does_not_bear_out_is_told(store: MemoryStore) -> None:
+def test_an_entry_that_its_report_does_not_confirm_is_damaged(store: MemoryStore) -> None:
     put(store, report(_FIRST, "DIFFERENT"))
     folder = f"public/artefacts/{FILE.hex[:2]}/{FILE.hex}/"
     (key,) = store.list(folder)
     elsewhere = Digest.of(b"not in it")
-    pointer = store.get(key, 4096).replace(FILE.hex.encode(), elsewhere.hex.encode())
+    entry = store.get(key, 4096).replace(FILE.hex.encode(), elsewhere.hex.encode())
     planted = key.replace(FILE.hex[:2] + "/", elsewhere.hex[:2] + "/", 1)
-    store.put_record(planted.replace(FILE.hex, elsewhere.hex), pointer)
-    found = known(store, elsewhere)
-    assert not found.sightings
-    assert "not borne out" in found.damaged[0]
+    store.put_record(planted.replace(FILE.hex, elsewhere.hex), entry)
+    found = find_file(store, elsewhere)
+    assert not found.verdicts
+    assert "not confirmed" in found.damaged[0]
     assert found.exit_code == 2
 
 
-def test_one_damaged_pointer_takes_the_pass_away_and_hides_nothing(store: MemoryStore) -> None:
+def test_one_damaged_entry_takes_the_pass_away_and_hides_nothing(store: MemoryStore) -> None:
     put(store, report(_FIRST))
     store.put_record(f"public/artefacts/{FILE.hex[:2]}/{FILE.hex}/rubbish.json", b"{}")
-    found = known(store, FILE)
-    assert len(found.sightings) == 1
+    found = find_file(store, FILE)
+    assert len(found.verdicts) == 1
     assert found.exit_code == 2
 
 
-def test_a_pointer_to_no_run_is_told_as_damaged(store: MemoryStore) -> None:
-    put_pointers(store, report("../other"))
-    found = known(store, FILE)
+def test_an_entry_to_no_run_is_told_as_damaged(store: MemoryStore) -> None:
+    index_report(store, report("../other"))
+    found = find_file(store, FILE)
     assert "names no run" in found.damaged[0]
     assert found.exit_code == 2
 
@@ -157,27 +157,27 @@ def test_a_pointer_to_no_run_is_told_as_damaged(store: MemoryStore) -> None:
 def test_a_report_of_no_digest_is_told_as_damaged(store: MemoryStore) -> None:
     put(store, report())
     odd = report(_SECOND)
-    put_pointers(store, odd)
+    index_report(store, odd)
     odd["artefacts"][0]["rebuilt"] = {"sha256": "no digest", "size": 8}
-    put(store, odd, pointers=False)
-    found = known(store, FILE)
+    put(store, odd, entries=False)
+    found = find_file(store, FILE)
     assert "something else than a digest" in found.damaged[0]
-    assert [s.name.run for s in found.sightings] == [_FIRST]
+    assert [s.name.run for s in found.verdicts] == [_FIRST]
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300))
-def test_rubbish_in_a_pointer_is_told_as_damaged(rubbish: bytes) -> None:
+def test_rubbish_in_an_entry_is_told_as_damaged(rubbish: bytes) -> None:
     store = MemoryStore()
     store.put_record(f"public/artefacts/{FILE.hex[:2]}/{FILE.hex}/rubbish.json", rubbish)
-    found = known(store, FILE)
+    found = find_file(store, FILE)
     assert len(found.damaged) == 1
     assert "\n" not in found.damaged[0]
 
 
-def test_pointers_can_be_written_again(store: MemoryStore) -> None:
-    assert put_pointers(store, report()) == put_pointers(store, report()) == 1
-    assert put_pointers(store, report(_SECOND, "DIFFERENT")) == 2
+def test_entries_can_be_written_again(store: MemoryStore) -> None:
+    assert index_report(store, report()) == index_report(store, report()) == 1
+    assert index_report(store, report(_SECOND, "DIFFERENT")) == 2
 
 
 def test_a_file_that_cannot_be_read_is_one_message(tmp_path: Path) -> None:

@@ -11,19 +11,19 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, StoreError
 from builders.core.runid import parse_run_id
 from pipelines.cli.table import robustness_lines
-from pipelines.evidence import records
+from pipelines.evidence import stored_runs
 from pipelines.evidence.dsse import Envelope, Signature
-from pipelines.evidence.records import (
+from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.stored_runs import (
     ROBUSTNESS_RECORD,
     DamagedRun,
     RunName,
     RunSummary,
     find_run,
+    list_runs,
     read_report,
     read_robustness,
-    runs,
 )
-from pipelines.evidence.release import ReleaseName
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.store import DamagedError
 from tests.command import samebits
@@ -71,16 +71,16 @@ def test_every_run_is_listed_in_order(store: MemoryStore) -> None:
     for run in every:
         put(store, run)
     store.put_record(name(NETBASE).prefix + "attempt.dsse.json", b"{}")
-    found = list(runs(store))
+    found = list(list_runs(store))
     assert [run.name for run in found if isinstance(run, RunSummary)] == every
-    assert list(runs(store, SODIUM)) == found[:1]
-    assert list(runs(store, ReleaseName.parse("debian/netbase@6"))) == []
+    assert list(list_runs(store, SODIUM)) == found[:1]
+    assert list(list_runs(store, ReleaseName.parse("debian/netbase@6"))) == []
 
 
 def test_a_summary_says_what_was_found(store: MemoryStore) -> None:
     put(store, name(NETBASE))
     put(store, name(NETBASE, SECOND), outcome="TIMED_OUT", verdict=None, artefacts=[])
-    first, second = runs(store)
+    first, second = list_runs(store)
     assert first == RunSummary(
         name=name(NETBASE),
         outcome=Outcome.BUILT,
@@ -115,7 +115,7 @@ def moved(of: RunName, **changes: Any) -> bytes:
 def test_a_moved_rebuild_is_listed_beside_the_verdict(store: MemoryStore) -> None:
     put(store, name(NETBASE))
     store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, moved(name(NETBASE)))
-    (found,) = runs(store)
+    (found,) = list_runs(store)
     assert isinstance(found, RunSummary)
     assert (found.verdict, found.robustness) == (Verdict.IDENTICAL, "differs")
     told = read_robustness(store, name(NETBASE))
@@ -154,7 +154,7 @@ def test_a_moved_rebuild_that_cannot_be_read_costs_no_verdict(
 ) -> None:
     put(store, name(NETBASE))
     store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, record)
-    (found,) = runs(store)
+    (found,) = list_runs(store)
     assert isinstance(found, RunSummary)
     assert (found.verdict, found.robustness) == (Verdict.IDENTICAL, "damaged")
     with pytest.raises(DamagedError, match="robustness rebuild"):
@@ -209,7 +209,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 def test_a_damaged_report_is_listed_as_damaged(store: MemoryStore, defect: str) -> None:
     put(store, name(NETBASE), RUBBISH.get(defect), **CHANGES.get(defect, {}))
     put(store, name(NETBASE, SECOND))
-    damaged, good = runs(store)
+    damaged, good = list_runs(store)
     assert isinstance(damaged, DamagedRun)
     assert damaged.prefix == name(NETBASE).prefix
     assert "report.json is damaged" in damaged.reason
@@ -225,14 +225,14 @@ def test_a_report_without_a_field_is_damaged(store: MemoryStore, field: str) -> 
     body = report(name(NETBASE))
     del body[field]
     put(store, name(NETBASE), json.dumps(body).encode())
-    (damaged,) = runs(store)
+    (damaged,) = list_runs(store)
     assert isinstance(damaged, DamagedRun)
 
 
 def test_a_report_too_large_is_damaged(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, name(NETBASE))
-    monkeypatch.setattr(records, "MAX_REPORT", 100)
-    (damaged,) = runs(store)
+    monkeypatch.setattr(stored_runs, "MAX_REPORT", 100)
+    (damaged,) = list_runs(store)
     assert isinstance(damaged, DamagedRun)
     assert "at most 100 bytes" in damaged.reason
 
@@ -249,7 +249,7 @@ def test_a_report_too_large_is_damaged(store: MemoryStore, monkeypatch: pytest.M
 )
 def test_a_folder_that_is_no_run_is_listed_as_damaged(store: MemoryStore, key: str) -> None:
     store.put_record(key, b"{}")
-    (damaged,) = runs(store)
+    (damaged,) = list_runs(store)
     assert isinstance(damaged, DamagedRun)
     assert damaged.reason.isprintable()
 
@@ -258,7 +258,7 @@ def test_a_store_out_of_order_is_not_taken_for_damage(store: MemoryStore) -> Non
     put(store, name(NETBASE))
     store.fail_on("get")
     with pytest.raises(StoreError, match="out of order"):
-        list(runs(store))
+        list(list_runs(store))
 
 
 def test_latest_is_the_newest_run(store: MemoryStore) -> None:
