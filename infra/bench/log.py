@@ -19,9 +19,9 @@ from infra.bench.show import spread
 from pipelines.evidence.privatekey import create_key
 from pipelines.log.batch import MAX_LEAVES
 from pipelines.log.leaf import StatementEntry
+from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey
-from pipelines.log.reader import LogReader
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.log.writer import LogWriter
 from pipelines.storage.directory import DirectoryStore

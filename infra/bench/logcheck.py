@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from pipelines.log.chain import ReleaseChains
+from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
-from pipelines.log.reader import LogReader
 from pipelines.storage.directory import DirectoryStore
 
 

@@ -22,9 +22,9 @@ from pipelines.log.cosignatures import (
 )
 from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
 from pipelines.log.leaf import StatementLeaf
+from pipelines.log.log_reader import LogReader, published
 from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
-from pipelines.log.reader import LogReader, published
 from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy
 from pipelines.storage.store import Store

@@ -18,7 +18,7 @@ from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy.accepted import FOLDER, LOCK
 from pipelines.policy.model import SCHEMA
 from pipelines.policy.signed_policy import add_signature
-from pipelines.policy.validation import read_source
+from pipelines.policy.validation import read_policy
 from pipelines.storage import files as durable
 
 OPERATOR = "operator"
@@ -50,7 +50,7 @@ def make_local_policy(
         key = load_or_create(center.key_folder, OPERATOR)
         if not source.exists():
             durable.replace(source, _written(center, clock() + VALID).encode(), mode=0o644)
-        policy = read_source(source)
+        policy = read_policy(source)
         made = add_signature(policy, policy.operators[0].name, key)
         durable.replace(signed, made.envelope.to_bytes(), mode=0o644)
     return signed

@@ -14,11 +14,11 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.signed_statements import SUFFIX, statement_of
-from pipelines.log.completeness import GapKind, LogReport, StoredStatement, check_log
+from pipelines.log.completeness import GapKind, LogReport, StoredStatement, verify_completeness
 from pipelines.log.cosignatures import CollectedCosignatures, WitnessedLog, collect
 from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
-from pipelines.log.reader import LogReader
 from pipelines.log.witness import Witness, WitnessResult
 from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy, PolicyCenter, PolicyError
@@ -183,7 +183,7 @@ def check_completeness(
 
 def _compare(log: KnownLog, count: Callable[[int], None]) -> LogReport:
     heartbeat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
-    return check_log(
+    return verify_completeness(
         log.reader(),
         stored=stored_statements(log, log.store),
         heartbeat=None if heartbeat is None else heartbeat.predicate,

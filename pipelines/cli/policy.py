@@ -43,11 +43,11 @@ def sign(source: Path, key_file: Path, operator: str, out: Path, as_json: bool) 
     from datetime import UTC, datetime
 
     from pipelines.evidence.privatekey import load_key
-    from pipelines.policy import read_source
+    from pipelines.policy import read_policy
     from pipelines.policy.signed_policy import add_signature, check_expiry, signed_by
     from pipelines.storage import files as durable
 
-    policy = read_source(source)
+    policy = read_policy(source)
     now = datetime.now(UTC)
     check_expiry(policy, now)
     if key_file.suffix != ".key":
@@ -110,7 +110,7 @@ def join(
     """
     from datetime import UTC, datetime
 
-    from pipelines.policy import read_source
+    from pipelines.policy import read_policy
     from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
     from pipelines.storage import files as durable
 
@@ -122,7 +122,7 @@ def join(
             todo="Name another one with --out",
         )
     options = JoinOptions(version=version, threshold=threshold, k=k, regions=regions)
-    joint = join_policies([read_source(source) for source in sources], options)
+    joint = join_policies([read_policy(source) for source in sources], options)
     durable.replace(out, to_yaml(joint).encode(), mode=0o644)
     if as_json:
         print_json(_about(joint, datetime.now(UTC)))
@@ -158,12 +158,12 @@ def check(file: Path, trusted: Path | None, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from pipelines.policy import expiry_warnings, open_policy
-    from pipelines.policy.signed_policy import check_signatures, signed_by
+    from pipelines.policy.signed_policy import check_operator_signatures, signed_by
 
     now = datetime.now(UTC)
     old = _read(trusted) if trusted else None
     if old is not None:
-        check_signatures(old)  # it may have expired: the step away from it still counts
+        check_operator_signatures(old)  # it may have expired: the step away from it still counts
     signed = open_policy(_bytes(file), now=now, trusted=old)
     policy = signed.policy
     good = list(signed_by(signed, policy))
@@ -224,10 +224,10 @@ def _about(policy: Policy, now: datetime) -> dict[str, Any]:
 
 def _either(path: Path) -> Policy:
     """Read a policy in the form that its first byte tells."""
-    from pipelines.policy import read_signed, read_source
+    from pipelines.policy import read_policy, read_signed
 
     data = _bytes(path)
-    return read_signed(data).policy if data.lstrip().startswith(b"{") else read_source(path)
+    return read_signed(data).policy if data.lstrip().startswith(b"{") else read_policy(path)
 
 
 def _read(path: Path) -> SignedPolicy:

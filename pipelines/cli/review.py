@@ -210,7 +210,7 @@ def _decide(
     from builders.core.yamlfile import read_text
     from pipelines.cli.lint import draft_notes
     from pipelines.evidence.statements import Decision
-    from pipelines.policy.reviews.signing import sign_reviews
+    from pipelines.policy.reviews.review_signing import sign_reviews
     from pipelines.verify.review_subject import recipe_subject
 
     session = open_session(center_file)

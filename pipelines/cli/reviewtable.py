@@ -18,7 +18,7 @@ from pipelines.policy.reviews.review_records import (
     reviews_in,
     stored_reviews,
 )
-from pipelines.policy.reviews.target import plain
+from pipelines.policy.reviews.review_target import plain
 from pipelines.storage.opening import open_store, store_address
 from pipelines.verify.review_subject import ReviewSubject, standing_of
 

@@ -23,8 +23,8 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import LeafFields, own_key
+from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
-from pipelines.log.reader import LogReader
 from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
 

@@ -13,7 +13,7 @@ from pipelines.log.errors import CheckpointError, NoteError
 from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, verify_consistency
 from pipelines.log.note import Note, NoteSignature, open_note
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey, split_cosignature
-from pipelines.log.text import check_control, decode_base64, decode_number, shown
+from pipelines.log.text import check_control, parse_base64, parse_number, shown
 
 _WHAT = "the checkpoint"
 
@@ -64,8 +64,8 @@ class Checkpoint:
         origin, size, root, *extensions = lines
         return cls(
             origin=origin,
-            size=decode_number(size, what=f"the size of {_WHAT}", error=CheckpointError),
-            root=decode_base64(root, what=f"the root of {_WHAT}", error=CheckpointError),
+            size=parse_number(size, what=f"the size of {_WHAT}", error=CheckpointError),
+            root=parse_base64(root, what=f"the root of {_WHAT}", error=CheckpointError),
             extensions=tuple(extensions),
         )
 

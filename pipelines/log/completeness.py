@@ -20,7 +20,7 @@ from pipelines.evidence.statements.heartbeat import Heartbeat
 from pipelines.evidence.statements.statement import value_of
 from pipelines.log.chain import ReleaseChains
 from pipelines.log.leaf import CommitmentLeaf, LeafFields
-from pipelines.log.reader import LogReader
+from pipelines.log.log_reader import LogReader
 
 MAX_GAPS = 1000
 """Gaps that are listed; more are only counted."""
@@ -41,7 +41,7 @@ class GapKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogGap:
+class Gap:
     """Something that a complete log does not have."""
 
     kind: GapKind
@@ -70,13 +70,13 @@ class LogReport:
     releases: int = 0
     statements: int | None = None
     """Statements of the store that were compared with the log; None when no store was."""
-    gaps: list[LogGap] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     more: int = 0
 
     def add(self, kind: GapKind, about: str, message: str, index: int | None = None) -> None:
         """Note a gap; beyond `MAX_GAPS` they are counted."""
         if len(self.gaps) < MAX_GAPS:
-            self.gaps.append(LogGap(kind=kind, about=about, index=index, message=message))
+            self.gaps.append(Gap(kind=kind, about=about, index=index, message=message))
         else:
             self.more += 1
 
@@ -85,7 +85,7 @@ class LogReport:
         return asdict(self)
 
 
-def check_log(
+def verify_completeness(
     reader: LogReader,
     *,
     stored: Iterable[StoredStatement] | None = None,

@@ -17,9 +17,9 @@ from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import read_fields
+from pipelines.log.log_reader import LogReader, published
 from pipelines.log.merkle import consistency_proof, leaf_hash, tree_root
 from pipelines.log.note import MAX_NOTE, Note, NoteSignature
-from pipelines.log.reader import LogReader, published
 from pipelines.log.signers import CheckpointSigner
 from pipelines.log.tile_reader import TileReader
 from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, new_tiles, pack_entries

@@ -13,7 +13,7 @@ from typing import Protocol
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
 from pipelines.log.notekey import ID_SIZE, NoteKey, check_name
-from pipelines.log.text import check_control, decode_base64, decode_text, shown
+from pipelines.log.text import check_control, parse_base64, parse_text, shown
 
 __all__ = ["Note", "NoteKey", "NoteSignature", "NoteSigner", "open_note", "sign_note"]
 
@@ -86,7 +86,7 @@ class Note:
     @classmethod
     def parse(cls, data: bytes) -> Note:
         """Read a note, verifying nothing; raises `NoteError`."""
-        whole = decode_text(data, what=_WHAT, limit=MAX_NOTE, error=NoteError)
+        whole = parse_text(data, what=_WHAT, limit=MAX_NOTE, error=NoteError)
         text, blank, below = whole.rpartition("\n\n")
         if not blank:
             raise NoteError(f"{_WHAT} is not signed", got="no blank line", expected="signatures")
@@ -146,7 +146,7 @@ def _read_line(line: str) -> NoteSignature:
             got=shown(line),
             expected="em dash, name and base64, one space between them",
         )
-    data = decode_base64(parts[2], what="a signature", error=NoteError)
+    data = parse_base64(parts[2], what="a signature", error=NoteError)
     return NoteSignature(name=parts[1], id=data[:ID_SIZE], data=data[ID_SIZE:])
 
 

@@ -19,7 +19,7 @@ from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
-from pipelines.log.text import check_control, decode_base64, shown
+from pipelines.log.text import check_control, parse_base64, shown
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -73,7 +73,7 @@ class NoteKey:
         if len(parts) != 3:
             raise NoteError(f"{_WHAT} has not three parts", got=shown(vkey), expected="name+id+key")
         name, key_id, encoded = parts
-        data = decode_base64(encoded, what=f"the key of {_WHAT}", error=NoteError)
+        data = parse_base64(encoded, what=f"the key of {_WHAT}", error=NoteError)
         if not data:
             raise NoteError(f"{_WHAT} is empty", got=shown(vkey), expected="name+id+key")
         key = cls(name=name, algorithm=data[0], key=data[1:])

@@ -15,7 +15,7 @@ from pipelines.log.errors import ProofError
 from pipelines.log.merkle import MAX_SIZE, check_hashes, verify_inclusion
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
-from pipelines.log.text import decode_base64, decode_number, decode_text, shown
+from pipelines.log.text import parse_base64, parse_number, parse_text, shown
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_HASHES = 63
@@ -64,7 +64,7 @@ class LogProof:
     @classmethod
     def parse(cls, data: bytes) -> LogProof:
         """Read a proof, verifying nothing; raises `ProofError` or `NoteError`."""
-        whole = decode_text(data, what=_WHAT, limit=MAX_PROOF, error=ProofError)
+        whole = parse_text(data, what=_WHAT, limit=MAX_PROOF, error=ProofError)
         above, blank, checkpoint = whole.partition("\n\n")
         if not blank:
             raise ProofError(
@@ -76,7 +76,7 @@ class LogProof:
         extra = None
         if lines and lines[0].startswith(_EXTRA):
             text = lines.pop(0).removeprefix(_EXTRA)
-            extra = decode_base64(text, what=f"the extra data of {_WHAT}", error=ProofError)
+            extra = parse_base64(text, what=f"the extra data of {_WHAT}", error=ProofError)
         if not lines or not lines[0].startswith(_INDEX):
             raise ProofError(
                 f"{_WHAT} does not say which leaf it is of",
@@ -85,11 +85,11 @@ class LogProof:
             )
         index, *path = lines
         return cls(
-            index=decode_number(
+            index=parse_number(
                 index.removeprefix(_INDEX), what=f"the index of {_WHAT}", error=ProofError
             ),
             hashes=tuple(
-                decode_base64(line, what=f"a hash of {_WHAT}", error=ProofError) for line in path
+                parse_base64(line, what=f"a hash of {_WHAT}", error=ProofError) for line in path
             ),
             checkpoint=checkpoint.encode(),
             extra=extra,

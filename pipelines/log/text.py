@@ -16,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SHOWN = 80
 
 
-def decode_text(data: bytes, *, what: str, limit: int, error: type[LogError]) -> str:
+def parse_text(data: bytes, *, what: str, limit: int, error: type[LogError]) -> str:
     """Return UTF-8 text of at most `limit` bytes without control characters but newline."""
     if len(data) > limit:
         raise error(
@@ -44,7 +44,7 @@ def check_control(text: str, *, what: str, error: type[LogError]) -> None:
         )
 
 
-def decode_base64(text: str, *, what: str, error: type[LogError]) -> bytes:
+def parse_base64(text: str, *, what: str, error: type[LogError]) -> bytes:
     """Return the bytes of standard base64 (RFC 4648, 4), padded and without stray bits."""
     try:
         return strictbase64.decode_base64(text)
@@ -56,7 +56,7 @@ def decode_base64(text: str, *, what: str, error: type[LogError]) -> bytes:
         ) from problem
 
 
-def decode_number(text: str, *, what: str, error: type[LogError]) -> int:
+def parse_number(text: str, *, what: str, error: type[LogError]) -> int:
     """Return a decimal number below 2**63, written without sign or leading zeros."""
     if not _DECIMAL.fullmatch(text) or int(text) > MAX_SIZE:
         raise error(

@@ -28,9 +28,9 @@ from pipelines.evidence.statements.refusal import (
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError, ProofError
 from pipelines.log.fork import ForkProof
+from pipelines.log.log_reader import LogReader
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
-from pipelines.log.reader import LogReader
 from pipelines.log.signers import WitnessSigner
 from pipelines.log.tile_reader import LogSource
 from pipelines.log.tiles import CHECKPOINT, PREFIX

@@ -27,10 +27,10 @@ from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoi
 from pipelines.log.errors import LogError
 from pipelines.log.integration import SHORTENED, Integrator
 from pipelines.log.leaf import FIRST, Entry, Leaf, StatementLeaf, read_fields, read_leaf
+from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.proof import LogProof
-from pipelines.log.reader import LogReader
 from pipelines.log.signers import CheckpointSigner
 from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key
 from pipelines.log.writer_cache import ReleaseHead, WriterCache, open_cache, remove_cache

@@ -21,7 +21,7 @@ from pipelines.policy.model import (
     ReviewRules,
 )
 from pipelines.policy.signed_policy import SignedPolicy, open_policy, read_signed
-from pipelines.policy.validation import policy_from, read_source
+from pipelines.policy.validation import policy_from, read_policy
 
 __all__ = [
     "EMPTY_POLICY",
@@ -42,6 +42,6 @@ __all__ = [
     "load_policy",
     "open_policy",
     "policy_from",
+    "read_policy",
     "read_signed",
-    "read_source",
 ]

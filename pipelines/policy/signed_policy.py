@@ -67,14 +67,14 @@ def open_policy(data: bytes, *, now: datetime, trusted: SignedPolicy | None = No
     enough signatures, expired, rolled back, or not signed by the operators of `trusted`.
     """
     signed = read_signed(data)
-    check_signatures(signed)
+    check_operator_signatures(signed)
     check_expiry(signed.policy, now)
     if trusted is not None:
         check_step(trusted, signed)
     return signed
 
 
-def check_signatures(signed: SignedPolicy) -> None:
+def check_operator_signatures(signed: SignedPolicy) -> None:
     """Raise `PolicyError` unless a threshold of its own operators has signed."""
     _check_threshold(signed, signed.policy, Fault.NOT_ENOUGH_SIGNATURES, "its operators")
 

@@ -26,7 +26,7 @@ class _Problem(NamedTuple):
     todo: str | None = None
 
 
-def read_source(path: Path) -> Policy:
+def read_policy(path: Path) -> Policy:
     """Read a policy as people write it; raises `RecipeError` with file, line and field."""
     return policy_from(load_document(path), path.parent)
 

@@ -21,7 +21,7 @@ from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import ReviewStatus, review_target
 from pipelines.policy.reviews.review_records import StoredReview
-from pipelines.policy.reviews.target import ReviewTarget
+from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session

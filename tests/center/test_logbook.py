@@ -18,7 +18,7 @@ from pipelines.center.logbook import Logbook, release_key
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.errors import EvidenceError
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
-from pipelines.log.reader import LogReader
+from pipelines.log.log_reader import LogReader
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import release_run

@@ -36,7 +36,7 @@ from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import WitnessOutcome
 from pipelines.nightly.periodic import publish_own_heartbeat, witness_round
-from pipelines.policy import read_source
+from pipelines.policy import read_policy
 from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.verify.session import Session
 from tests.centers.three import (
@@ -262,7 +262,7 @@ def test_a_statement_that_is_in_no_log_counts_for_nothing(three: Three) -> None:
 
 
 def test_two_operators_with_one_key_get_no_policy(three: Three) -> None:
-    sources = [read_source(three.root / n / "policy" / "policy.yaml") for n in NAMES]
+    sources = [read_policy(three.root / n / "policy" / "policy.yaml") for n in NAMES]
     asia = dataclasses.replace(sources[1].operators[0], key=sources[0].operators[0].key)
     sources[1] = dataclasses.replace(sources[1], operators=(asia,))
     with pytest.raises(RecipeError, match="one key is used twice"):
@@ -270,7 +270,7 @@ def test_two_operators_with_one_key_get_no_policy(three: Three) -> None:
     for wishes in (JoinOptions(k=4), JoinOptions(threshold=4), JoinOptions(regions=4)):
         with pytest.raises(RecipeError, match="than there are"):
             join_policies(
-                [read_source(three.root / n / "policy/policy.yaml") for n in NAMES], wishes
+                [read_policy(three.root / n / "policy/policy.yaml") for n in NAMES], wishes
             )
 
 

@@ -30,7 +30,7 @@ from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import RunName
 from pipelines.nightly.periodic import publish_joined
-from pipelines.policy import Policy, PolicyRules, SignedPolicy, load_policy, read_source
+from pipelines.policy import Policy, PolicyRules, SignedPolicy, load_policy, read_policy
 from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
@@ -73,7 +73,7 @@ class Three:
             (root / name / "recipes").mkdir()
             (root / name / "recipes" / "images").symlink_to(recipes_folder() / "images")
         joint = join_policies(
-            [read_source(root / name / "policy" / "policy.yaml") for name in NAMES],
+            [read_policy(root / name / "policy" / "policy.yaml") for name in NAMES],
             JoinOptions(k=2),
         )
         three.sign(joint)

@@ -13,8 +13,8 @@ from pipelines.log.batch import Batch
 from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint, open_checkpoint
 from pipelines.log.leaf import FIRST, CommitmentEntry, Entry, Leaf, StatementEntry
+from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
-from pipelines.log.reader import LogReader
 from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.log.tile_reader import LogSource
 from pipelines.log.tiles import CHECKPOINT

@@ -15,7 +15,7 @@ from pipelines.log.completeness import (
     GapKind,
     LogReport,
     StoredStatement,
-    check_log,
+    verify_completeness,
 )
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import FIRST, CommitmentEntry, StatementEntry, StatementLeaf
@@ -70,7 +70,7 @@ def checked(
     records: Iterable[StoredStatement] | None = None,
     beat: Heartbeat | None = None,
 ) -> LogReport:
-    return check_log(reader(store), stored=records, heartbeat=beat)
+    return verify_completeness(reader(store), stored=records, heartbeat=beat)
 
 
 def kinds(found: LogReport) -> list[GapKind]:
@@ -206,7 +206,7 @@ def test_gaps_are_told_up_to_a_bound(store: MemoryStore, log: LogWriter) -> None
 def test_progress_is_told(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(300)))
     told: list[int] = []
-    check_log(reader(store), count=told.append)
+    verify_completeness(reader(store), count=told.append)
     assert told[-1] == 300
 
 

@@ -21,7 +21,7 @@ from pipelines.evidence.signed_statements import statement_of
 from pipelines.evidence.statements import Decision, ReviewStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Policy
-from pipelines.policy.reviews.target import ReviewTarget
+from pipelines.policy.reviews.review_target import ReviewTarget
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a reviewer may be ahead."""

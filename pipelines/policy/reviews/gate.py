@@ -15,7 +15,7 @@ from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy
 from pipelines.policy.reviews.count import ExcludedReview, ReviewCount, count_reviews
 from pipelines.policy.reviews.review_records import StoredReview, stored_reviews
-from pipelines.policy.reviews.target import ReviewTarget, plain
+from pipelines.policy.reviews.review_target import ReviewTarget, plain
 from pipelines.storage.store import Store
 
 _SHOWN = 10

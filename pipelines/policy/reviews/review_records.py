@@ -20,7 +20,7 @@ from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.signed_statements import SUFFIX, statement_of
 from pipelines.evidence.statements import ReviewStatement
 from pipelines.evidence.strictjson import malformed
-from pipelines.policy.reviews.target import plain
+from pipelines.policy.reviews.review_target import plain
 from pipelines.storage.names import check_key, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 

@@ -16,7 +16,7 @@ from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.review import review
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import EMPTY_POLICY, Policy, Reviewer, ReviewRules
-from pipelines.policy.reviews.target import ReviewTarget
+from pipelines.policy.reviews.review_target import ReviewTarget
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOURCE, OTHER_SOURCE, SECOND_SOURCE = (Digest(letter * 64) for letter in "123")

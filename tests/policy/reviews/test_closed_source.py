@@ -20,7 +20,7 @@ from pipelines.evidence.statements import Decision
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import load_policy
 from pipelines.policy.reviews.review_records import stored_reviews
-from pipelines.policy.reviews.signing import sign_reviews
+from pipelines.policy.reviews.review_signing import sign_reviews
 from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
 from pipelines.verify.session import Session
 from tests.lab import verified

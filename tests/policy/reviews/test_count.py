@@ -24,7 +24,7 @@ from pipelines.policy.reviews.count import (
     count_reviews,
     key_exclusion,
 )
-from pipelines.policy.reviews.target import ReviewTarget
+from pipelines.policy.reviews.review_target import ReviewTarget
 from tests.evidence.examples import STATEMENTS
 from tests.policy.reviews.people import (
     ADA,

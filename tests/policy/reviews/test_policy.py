@@ -20,7 +20,7 @@ from pipelines.policy import (
     ReviewRules,
     load_policy,
     policy_from,
-    read_source,
+    read_policy,
 )
 from tests.policy.reviews.people import ADA, BOB, NOW, policy
 from tests.policy.world import draft
@@ -62,13 +62,13 @@ SAYS = {
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda p: p.stem)
 def test_a_good_policy_is_read(path: Path) -> None:
-    assert isinstance(read_source(path), Policy)
+    assert isinstance(read_policy(path), Policy)
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda p: p.stem)
 def test_a_bad_policy_is_one_clear_error(path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
-        read_source(path)
+        read_policy(path)
     assert SAYS[path.stem] in str(caught.value)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
@@ -81,7 +81,7 @@ def test_every_expectation_has_its_file() -> None:
 
 
 def test_keys_are_files_or_stand_in_the_policy() -> None:
-    both = [read_source(DATA / "policies" / "good" / f"{n}.yaml") for n in ("files", "inline")]
+    both = [read_policy(DATA / "policies" / "good" / f"{n}.yaml") for n in ("files", "inline")]
     assert [[r.key for r in p.reviewers] for p in both] == [[ADA.public, BOB.public]] * 2
 
 

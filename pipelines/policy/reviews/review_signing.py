@@ -11,7 +11,7 @@ from pipelines.evidence.dsse import EnvelopeSigner, sign
 from pipelines.evidence.statements import Decision
 from pipelines.evidence.statements.review import review
 from pipelines.policy.reviews.review_records import keep_review
-from pipelines.policy.reviews.target import ReviewTarget
+from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.storage.store import Store
 
 

@@ -13,8 +13,8 @@ from builders.core.errors import NotFoundError
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.errors import LogError, NoteError
 from pipelines.log.leaf import FIRST
+from pipelines.log.log_reader import LogReader, published
 from pipelines.log.merkle import leaf_hash, verify_consistency, verify_inclusion
-from pipelines.log.reader import LogReader, published
 from pipelines.log.tiles import (
     CHECKPOINT,
     WIDTH,
