@@ -52,22 +52,22 @@ def publish(session: Session, job: Job, report: Report) -> str:
 
 
 def publish_robustness(
-    session: Session, job: Job, report: Report, moved: RobustnessRebuild, folder: Path
+    session: Session, job: Job, report: Report, robustness: RobustnessRebuild, folder: Path
 ) -> None:
     """Store the robustness rebuild in `folder`, and its statement beside those of the run."""
-    _store_rebuild(session.store, moved.rebuild, folder)
-    _publish_statements(session, job, report, moved)
+    _store_rebuild(session.store, robustness.rebuild, folder)
+    _publish_statements(session, job, report, robustness)
 
 
 def sign_and_store(
-    session: Session, job: Job, report: Report, moved: RobustnessRebuild | None = None
+    session: Session, job: Job, report: Report, robustness: RobustnessRebuild | None = None
 ) -> tuple[str, ...]:
     """Sign what a run found and store it; returns the names of the records.
 
-    What report and `moved` name by digest must be in the store already; statements of the run that
-    are already stored are left as they are. Raises as `publish` does.
+    What report and `robustness` name by digest must be in the store already; statements of the run
+    that are already stored are left as they are. Raises as `publish` does.
     """
-    evidence = gather_evidence(session, job, report).model_copy(update={"moved": moved})
+    evidence = _evidence(session, job, report, robustness)
     envelopes = name_records(session.signer.sign(evidence))
     folder = run_folder(report)
     for name, envelope in envelopes.items():
@@ -75,7 +75,9 @@ def sign_and_store(
     return tuple(f"{folder}{name}" for name in envelopes)
 
 
-def gather_evidence(session: Session, job: Job, report: Report) -> Evidence:
+def _evidence(
+    session: Session, job: Job, report: Report, robustness: RobustnessRebuild | None
+) -> Evidence:
     """Return what the signer needs, and store the SBOM."""
     name = job.recipe.build.image
     digest = claimed_digest(name, session.images)
@@ -95,6 +97,7 @@ def gather_evidence(session: Session, job: Job, report: Report) -> Evidence:
         image=digest,
         sbom=Digest.of(bill),
         report=report,
+        moved=robustness,
     )
 
 
@@ -121,12 +124,12 @@ def run_folder(report: Report) -> str:
 
 
 def _publish_statements(
-    session: Session, job: Job, report: Report, moved: RobustnessRebuild | None = None
+    session: Session, job: Job, report: Report, robustness: RobustnessRebuild | None = None
 ) -> None:
     """Store and log statements; those that wait in the outbox are logged with later ones."""
     logbook, folder = session.logbook(), run_folder(report)
     with logbook.storing(folder):
-        sign_and_store(session, job, report, moved)
+        sign_and_store(session, job, report, robustness)
     session.flush()
     try:
         logbook.settle(folder)
