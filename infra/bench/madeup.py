@@ -27,8 +27,9 @@ from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
 from pipelines.evidence.statements import provenance as a
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
-from pipelines.judge.finding import CauseName, ExplanationStatus, Finding, ShippedFact, worst
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import CauseName, ExplanationStatus
+from pipelines.judge.facts import FileFact
+from pipelines.judge.finding import Finding, ShippedFact, worst
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.policy import PolicyLog
 from pipelines.storage.names import release_run

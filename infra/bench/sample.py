@@ -25,8 +25,9 @@ from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
 from pipelines.evidence.statements import provenance as a
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
-from pipelines.judge.finding import ExplanationStatus, Finding, ShippedFact
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import ExplanationStatus
+from pipelines.judge.facts import FileFact
+from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.signers import LogSigner
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, PolicyCenter, PolicyLog

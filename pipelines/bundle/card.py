@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from builders.core.digest import canonical_json
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.statements.statement import Identifier, Line, Uri
 from pipelines.evidence.strictjson import check_canonical, read_model
 
@@ -22,19 +23,15 @@ KeyUse = Literal["statements", "log", "witness"]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=256)]
 
 
-class KeyEntry(BaseModel):
+class KeyEntry(FrozenModel):
     """A key and what it is for; the key itself is the member `keys/<use>.pub`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     use: KeyUse
     keyid: KeyId
 
 
-class CenterCard(BaseModel):
+class CenterCard(FrozenModel):
     """Who rebuilt, who runs it, and where."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_: Annotated[Literal["samebits/center-card/v1"], Field(alias="schema")] = (
         "samebits/center-card/v1"

@@ -26,12 +26,12 @@ def command(shipped: Path, rebuilt: Path, as_json: bool) -> None:
     """
     from builders.core.digest import digest_file
     from pipelines.explain.causes import causes
-    from pipelines.explain.firstlook import first_look
+    from pipelines.explain.quickdiff import quick_diff
 
     try:
         digests = [digest_file(path) for path in (shipped, rebuilt)]
         with shipped.open("rb") as theirs, rebuilt.open("rb") as ours:
-            seen = None if digests[0] == digests[1] else first_look(theirs, ours)
+            seen = None if digests[0] == digests[1] else quick_diff(theirs, ours)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read", got=error.strerror) from error
     found = [] if seen is None else [c.model_dump(mode="json") for c in causes(seen)]

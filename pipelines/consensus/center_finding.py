@@ -19,7 +19,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.finding import CauseName
+from pipelines.judge.explanation import CauseName
 
 
 class ExclusionReason(StrEnum):

@@ -14,11 +14,12 @@ from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, SamebitsError
+from builders.core.frozen_model import FrozenModel
 from builders.core.runid import parse_run_id
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.stored_runs import DamagedRun, RunName, list_runs, read_report
@@ -32,10 +33,8 @@ MAX_ENTRIES = 10_000
 MAX_SCANNED = 2_000
 
 
-class IndexEntry(BaseModel):
+class IndexEntry(FrozenModel):
     """A run that judged a file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_: Annotated[Literal["samebits/artefact/v1"], Field(alias="schema")] = (
         "samebits/artefact/v1"

@@ -23,8 +23,9 @@ from pipelines.evidence.run import Run, public_image_name
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.attempt import FailureReason, failure_reason
 from pipelines.evidence.statements.comparison import ground
-from pipelines.judge.finding import Cause, Explanation, Finding, ShippedFact
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import Cause, Explanation
+from pipelines.judge.facts import FileFact
+from pipelines.judge.finding import Finding, ShippedFact
 
 WITHHELD = "withheld"
 _STEPS = (

@@ -5,22 +5,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from builders.build.rebuild_result import RebuildResult
 from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.core.frozen_model import FrozenModel
 from pipelines.judge.finding import Finding
 
 
-class Record(BaseModel):
-    """A frozen part of a report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class SourceFact(Record):
+class SourceFact(FrozenModel):
     """A source input: where it came from, its pin, and the digest of the tree inside it."""
 
     locator: str
@@ -28,14 +21,14 @@ class SourceFact(Record):
     source_digest: Digest | None = None
 
 
-class ReviewFact(Record):
+class ReviewFact(FrozenModel):
     """A reviewer of exactly this source and claim who counted; `key` is the id of their key."""
 
     name: str
     key: str
 
 
-class Environment(Record):
+class Environment(FrozenModel):
     """What the rebuild was told to be, and what it happened to run on."""
 
     declared: dict[str, str | dict[str, str]]
@@ -62,7 +55,7 @@ class Purpose(StrEnum):
     """Of statements alone: the run ended without an attempt of its outcome."""
 
 
-class Attempt(Record):
+class Attempt(FrozenModel):
     """One attempt at the rebuild; `purpose` is a `Purpose`."""
 
     number: int
@@ -70,7 +63,7 @@ class Attempt(Record):
     rebuild: RebuildResult
 
 
-class Report(Record):
+class Report(FrozenModel):
     """One run of one release."""
 
     vendor: str

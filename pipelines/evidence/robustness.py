@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime
 
 from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.build.robustness_factors import KeptFactor, VariedFactor
-from pipelines.evidence.report import Record
+from builders.core.frozen_model import FrozenModel
 
 
 class Robustness(StrEnum):
@@ -39,7 +39,7 @@ def _whole_second(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
-class RobustnessRebuild(Record):
+class RobustnessRebuild(FrozenModel):
     """The second rebuild of a run; it is not one of the run's attempts, and is not judged."""
 
     moved: tuple[VariedFactor, ...]

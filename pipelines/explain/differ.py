@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders.container.spec import EndReason
 from builders.core.digest import Digest, digest_file
-from pipelines.explain.tools import INPUTS, OUTPUTS, Ended, ToolResult, ToolRunner
-from pipelines.judge.finding import Explanation, ExplanationStatus
+from builders.methods.method import INPUTS, OUTPUTS
+from pipelines.explain.tools import ToolResult, ToolRunner
+from pipelines.judge.explanation import Explanation, ExplanationStatus
 
 TOOL = "diffoscope"
 JSON, HTML = "diff.json", "diff.html"
@@ -27,10 +29,9 @@ _MARKS = (
 )
 """What diffoscope writes where it left something out."""
 
-_STOPPED: dict[Ended, tuple[ExplanationStatus, str]] = {
-    "deadline": (ExplanationStatus.TIMED_OUT, "diffoscope was stopped at its deadline"),
-    "out_of_memory": (ExplanationStatus.OUT_OF_MEMORY, "diffoscope ran into its memory limit"),
-    "cancelled": (ExplanationStatus.CRASHED, "diffoscope was cancelled"),
+_STOPPED = {
+    EndReason.DEADLINE: (ExplanationStatus.TIMED_OUT, "diffoscope was stopped at its deadline"),
+    EndReason.CANCELLED: (ExplanationStatus.CRASHED, "diffoscope was cancelled"),
 }
 
 
@@ -123,7 +124,9 @@ def _kept(outputs: Path, report: str, result: ToolResult, limits: DifferLimits) 
 def _status(
     result: ToolResult, outputs: Path, reports: dict[str, Digest | None]
 ) -> tuple[ExplanationStatus, str | None]:
-    if result.ended != "exited":
+    if result.oom_killed:
+        return ExplanationStatus.OUT_OF_MEMORY, "diffoscope ran into its memory limit"
+    if result.ended in _STOPPED:
         return _STOPPED[result.ended]
     if (signal := _signal(result)) is not None:
         return ExplanationStatus.CRASHED, f"diffoscope was ended by signal {signal}"

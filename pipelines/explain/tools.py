@@ -1,6 +1,6 @@
-"""What the judge needs from outside: bytes by digest, and a way to run a tool.
+"""The interface through which a tool is run on two files.
 
-Whoever implements a `ToolRunner` runs the tool without network, as nobody, within the limits given,
+An implementation runs the tool without network, as an unprivileged user, within the limits given,
 and takes nothing from it but regular files of bounded size.
 """
 
@@ -9,23 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-INPUTS = "/inputs"
-OUTPUTS = "/out"
-
-Ended = Literal["exited", "deadline", "out_of_memory", "cancelled"]
+from builders.container.spec import EndReason
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolResult:
     """How a tool ended and what it left."""
 
-    ended: Ended
+    ended: EndReason
     exit_code: int | None
     """None when it did not exit by itself."""
     signal: int | None
-    """That ended it."""
+    """The signal that ended it."""
+    oom_killed: bool = False
     outputs: tuple[str, ...]
     """Names of the files that now are in the output folder."""
     log: bytes = field(repr=False)

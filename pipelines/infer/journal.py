@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Outcome, Verdict
-from pipelines.evidence.report import Record
+from builders.core.frozen_model import FrozenModel
 from pipelines.infer.target import Target
 
 Status = Literal["identical", "different", "build failed", "not available"]
@@ -26,7 +26,7 @@ Values = dict[str, str | int | dict[str, str] | None]
 TIME_BITS = 31.0
 
 
-class Scalar(Record):
+class Scalar(FrozenModel):
     """One inferred value; `bits` is how much of the shipped file it could carry at most."""
 
     name: str
@@ -44,14 +44,14 @@ def scalars_of(rows: Iterable[tuple[str, object, float, str]]) -> tuple[Scalar, 
     )
 
 
-class RemainingCause(Record):
+class RemainingCause(FrozenModel):
     """One reason why the rebuilt file still differs, or was not built, and where it shows."""
 
     name: str
     detail: str
 
 
-class WheelDifferences(Record):
+class WheelDifferences(FrozenModel):
     """Where a rebuilt wheel differs. Pairs are `(shipped, rebuilt)`, paths those of the wheel.
 
     - `content`: files with other content, without RECORD, which follows from the others.
@@ -98,7 +98,7 @@ class WheelDifferences(Record):
         )
 
 
-class TrialRecord(Record):
+class TrialRecord(FrozenModel):
     """One trial. `claim` is that of its recipe; no claim is tried twice."""
 
     number: int
@@ -113,7 +113,7 @@ class TrialRecord(Record):
     differences: WheelDifferences | None = None
 
 
-class SearchJournal(Record):
+class SearchJournal(FrozenModel):
     """The trials of one release and the nearest recipe; `seconds` of wall time in all.
 
     - `finished`: false when the limits on trials or time ended the search.

@@ -23,8 +23,8 @@ from builders.inputs.fetching import fetch_missing
 from builders.recipe.claim import claim_of
 from pipelines.infer.draft import load_draft
 from pipelines.infer.target import Pin
+from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding
-from pipelines.judge.look import FileFact
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.judging import ShippedFile, judge

@@ -20,13 +20,14 @@ IDENTICAL is only ever the result of two equal digests that are both there.
 
 from __future__ import annotations
 
+from builders.build.rebuild_result import Output, OutputKind
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.judge.facts import Declared, Facts, Rebuilt, Unreachable
-from pipelines.judge.finding import Cause, CauseName, Finding, ShippedFact
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import Cause, CauseName
+from pipelines.judge.facts import Declared, Facts, FileFact, Unreachable
+from pipelines.judge.finding import Finding, ShippedFact
 
-_COVERED = frozenset({"by-product", "ignored"})
+_COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.IGNORED})
 
 
 def compare(facts: Facts) -> tuple[Finding, ...]:
@@ -38,7 +39,7 @@ def compare(facts: Facts) -> tuple[Finding, ...]:
         findings += [
             _undeclared(output, facts)
             for output in facts.rebuilt
-            if output.name not in names and output.coverage not in _COVERED
+            if output.name not in names and output.part not in _COVERED
         ]
     return tuple(findings)
 
@@ -63,9 +64,9 @@ def confirm(finding: Finding, again: Digest | None) -> Finding:
     return finding.model_copy(update={"reason": f"{finding.reason}; {note}"})
 
 
-def _judge(artefact: Declared, output: Rebuilt | None, facts: Facts) -> Finding:
+def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
     served = facts.served.get(artefact.name, Unreachable(reason="it was not fetched"))
-    file = output.file if output else None
+    file = _file(output) if output else None
     verdict, reason = _verdict(artefact, file, served, facts)
     fetched = served if isinstance(served, FileFact) else None
     return Finding(
@@ -101,15 +102,19 @@ def _verdict(
     return Verdict.IDENTICAL, "same SHA-256"
 
 
-def _undeclared(output: Rebuilt, facts: Facts) -> Finding:
+def _undeclared(output: Output, facts: Facts) -> Finding:
     reason = "the build left a file that no declaration covers"
     fault = _unjudged(facts)
     return Finding(
         name=output.name,
         verdict=Verdict.NOT_CHECKED if fault else Verdict.UNEXPECTED,
         reason=f"{fault}; {reason}" if fault else reason,
-        rebuilt=output.file,
+        rebuilt=_file(output),
     )
+
+
+def _file(output: Output) -> FileFact:
+    return FileFact(sha256=output.sha256, size=output.size)
 
 
 def _unjudged(facts: Facts) -> str | None:

@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
 from builders.core.digest import Digest
 from builders.core.enums import Role
+from builders.core.frozen_model import FrozenModel
+from pipelines.judge.explanation import Carried
 from pipelines.judge.facts import InputCheck
-from pipelines.judge.finding import Carried
-from pipelines.judge.value import Value
 
 TINY = 32
 """Bytes below which a member says nothing of where it came from."""
@@ -36,7 +36,7 @@ class CheckedInput:
     open: Callable[[], AbstractContextManager[BinaryIO]] = field(repr=False, compare=False)
 
 
-class Contents(Value):
+class Contents(FrozenModel):
     """The digests of all files inside one input, nested ones included; empty files are left out."""
 
     format: Literal[1]

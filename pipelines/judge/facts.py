@@ -1,16 +1,21 @@
-"""All that a verdict is made of, and nothing else."""
+"""Everything that a verdict depends on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from builders.build.rebuild_result import Output
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from pipelines.judge.look import FileFact
+from builders.core.frozen_model import FrozenModel, duplicate
 
-Coverage = Literal["declared", "by-product", "ignored", "unexpected"]
+
+class FileFact(FrozenModel):
+    """Size in bytes and digest of a file."""
+
+    sha256: Digest
+    size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +24,6 @@ class Declared:
 
     name: str
     published: Digest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rebuilt:
-    """A file that the rebuild left, and which part of the recipe covers it."""
-
-    name: str
-    file: FileFact
-    coverage: Coverage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,20 +49,16 @@ class Facts:
     outcome_reason: str
     """Why there is nothing to compare; only read when the outcome is not BUILT."""
     declared: tuple[Declared, ...]
-    rebuilt: tuple[Rebuilt, ...]
+    rebuilt: tuple[Output, ...]
     served: Mapping[str, FileFact | Unreachable] = field(hash=False)
     """By artefact name: the bytes really fetched. One that is absent was not fetched."""
     inputs: InputCheck
 
     def __post_init__(self) -> None:
-        _unique("declared", (artefact.name for artefact in self.declared))
-        _unique("rebuilt", (output.name for output in self.rebuilt))
-
-
-def _unique(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            message = f"{what}: {name!r} is there twice"
-            raise ValueError(message)
-        seen.add(name)
+        for what, names in (
+            ("declared", [artefact.name for artefact in self.declared]),
+            ("rebuilt", [output.name for output in self.rebuilt]),
+        ):
+            if (name := duplicate(names)) is not None:
+                message = f"{what}: {name!r} is there twice"
+                raise ValueError(message)

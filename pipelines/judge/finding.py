@@ -7,7 +7,6 @@ of a default or a slip.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -15,8 +14,9 @@ from pydantic import Field, model_validator
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
-from pipelines.judge.look import FileFact, FirstLook
-from pipelines.judge.value import Value
+from builders.core.frozen_model import FrozenModel
+from pipelines.judge.explanation import Cause, Explanation
+from pipelines.judge.facts import FileFact
 
 EXIT_FAILED = 1
 _FAILING = frozenset(
@@ -32,61 +32,7 @@ _PASSING = frozenset({Verdict.IDENTICAL_SIGNED, Verdict.IDENTICAL})
 _WORST_FIRST = tuple(Verdict)
 
 
-class CauseName(StrEnum):
-    """Why bytes differ, as far as it can be named."""
-
-    NONDETERMINISTIC = "nondeterministic"
-    MEMBER_ADDED = "member-added"
-    MEMBER_REMOVED = "member-removed"
-    MEMBER_CHANGED = "member-changed"
-    METADATA_ONLY = "metadata-only"
-    CONTAINER_ONLY = "container-only"
-    CONTENT = "content"
-
-
-class Cause(Value):
-    """One named cause, and what it was seen in."""
-
-    name: CauseName
-    detail: str
-
-
-class ExplanationStatus(StrEnum):
-    """How far the explaining tool got."""
-
-    NONE = "none"
-    COMPLETE = "complete"
-    TRUNCATED = "truncated"
-    TIMED_OUT = "timed_out"
-    OUT_OF_MEMORY = "out_of_memory"
-    CRASHED = "crashed"
-
-
-class Carried(Value):
-    """A member of the rebuilt artefact that is, unchanged, in an input that is no source."""
-
-    member: str
-    sha256: Digest
-    size: int
-    input: str
-    input_member: str
-
-
-class Explanation(Value):
-    """What can be said of a difference. It stands beside a verdict and never changes one."""
-
-    status: ExplanationStatus = ExplanationStatus.NONE
-    note: str | None = None
-    tool: str | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    json_diff: Digest | None = Field(default=None, alias="json")
-    html_diff: Digest | None = Field(default=None, alias="html")
-    first_look: FirstLook | None = None
-    carried: tuple[Carried, ...] = ()
-
-
-class ShippedFact(Value):
+class ShippedFact(FrozenModel):
     """The published digest, and what was really fetched; None where nothing was."""
 
     published: Digest
@@ -94,7 +40,7 @@ class ShippedFact(Value):
     size: int | None = None
 
 
-class Finding(Value):
+class Finding(FrozenModel):
     """One artefact, or one output that no declaration covers."""
 
     name: str

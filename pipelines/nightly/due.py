@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.evidence.report import Record
+from builders.core.frozen_model import FrozenModel
 from pipelines.nightly.record import DueReason, Mode, NightEntry, NightRecord
 from pipelines.nightly.releases import Release
 
 _SPAN = 1 << 64
 
 
-class DueRelease(Record):
+class DueRelease(FrozenModel):
     """One release of one night, as its flow run gets it."""
 
     recipe: str

@@ -14,7 +14,7 @@ from builders.build.robustness_factors import Factor, KeptFactor
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
-from pipelines.evidence.report import Record
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.robustness import Robustness
 from pipelines.judge.finding import exit_code_of
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
@@ -52,14 +52,14 @@ class DueReason(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class ArtefactVerdict(Record):
+class ArtefactVerdict(FrozenModel):
     """One artefact and its verdict."""
 
     name: str
     verdict: Verdict
 
 
-class RobustnessResult(Record):
+class RobustnessResult(FrozenModel):
     """A second rebuild in a moved environment, and what it showed; never part of a verdict."""
 
     result: Robustness
@@ -89,7 +89,7 @@ class RobustnessResult(Record):
         return "; ".join(parts)
 
 
-class NightEntry(Record):
+class NightEntry(FrozenModel):
     """One release in one night."""
 
     release: str
@@ -115,7 +115,7 @@ class NightEntry(Record):
     """How it came to that."""
 
 
-class UnusableRecipe(Record):
+class UnusableRecipe(FrozenModel):
     """A recipe of the folder that cannot be used."""
 
     recipe: str
@@ -136,7 +136,7 @@ class AlarmKind(StrEnum):
     POLICY_EXPIRING = "policy-expiring"
 
 
-class NightAlarm(Record):
+class NightAlarm(FrozenModel):
     """One thing that somebody has to look at."""
 
     kind: AlarmKind
@@ -145,7 +145,7 @@ class NightAlarm(Record):
     text: str
 
 
-class NightRecord(Record):
+class NightRecord(FrozenModel):
     """One night of one center."""
 
     schema_: Literal["samebits/night/v1"] = Field(default=SCHEMA, alias="schema")

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Outcome, Verdict
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.report import Report
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.copied import CheckedInput, Contents, check_inputs, contents
-from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
+from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
 from pipelines.judge.finding import Finding
-from pipelines.judge.look import FileFact
 from pipelines.signer.byte_source import ByteSource
-
-COVERAGE: dict[OutputKind, Coverage] = {
-    OutputKind.ARTEFACT: "declared",
-    OutputKind.BY_PRODUCT: "by-product",
-    OutputKind.IGNORED: "ignored",
-    OutputKind.UNEXPECTED: "unexpected",
-}
 
 
 def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tuple[Finding, ...]:
@@ -35,12 +26,7 @@ def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tu
         outcome=report.outcome,
         outcome_reason=report.reason or "",
         declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
-        rebuilt=tuple(
-            Rebuilt(
-                name=o.name, file=FileFact(sha256=o.sha256, size=o.size), coverage=COVERAGE[o.part]
-            )
-            for o in outputs
-        ),
+        rebuilt=outputs,
         served={
             f.name: FileFact(sha256=f.shipped.sha256, size=f.shipped.size)
             if f.shipped.sha256 is not None and f.shipped.size is not None

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.comparison import ground
-from pipelines.judge.finding import CauseName, Finding, worst
+from pipelines.judge.explanation import CauseName
+from pipelines.judge.finding import Finding, worst
 from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal, true
 
 

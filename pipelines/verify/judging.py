@@ -12,39 +12,33 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.build.rebuild_result import OutputKind
 from builders.build.staging import OUTPUTS
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError
+from builders.core.frozen_model import FrozenModel
 from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.recipe.recipe import Artefact
-from pipelines.evidence.report import Attempt, Record
+from pipelines.evidence.report import Attempt
 from pipelines.explain.causes import causes
-from pipelines.explain.container import ContainerToolRunner
+from pipelines.explain.container_tool import ContainerToolRunner
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
-from pipelines.explain.firstlook import first_look
+from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.copied import CheckedInput, Contents, carried, check_inputs, contents
-from pipelines.judge.facts import Coverage, Declared, Facts, InputCheck, Rebuilt, Unreachable
-from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, Finding
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import Carried, Explanation, ExplanationStatus
+from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
+from pipelines.judge.finding import Finding
 from pipelines.storage.names import Visibility
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
 from pipelines.verify.steps import provide_once
 
 DIFFER_IMAGE = "differ"
-_COVERAGE: dict[OutputKind, Coverage] = {
-    OutputKind.ARTEFACT: "declared",
-    OutputKind.BY_PRODUCT: "by-product",
-    OutputKind.IGNORED: "ignored",
-    OutputKind.UNEXPECTED: "unexpected",
-}
 
 
-class ShippedFile(Record):
+class ShippedFile(FrozenModel):
     """What was served for one artefact, or why nothing was."""
 
     name: str
@@ -110,14 +104,7 @@ def judge(
         outcome=outcome,
         outcome_reason=reason or "",
         declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
-        rebuilt=tuple(
-            Rebuilt(
-                name=o.name,
-                file=FileFact(sha256=o.sha256, size=o.size),
-                coverage=_COVERAGE[o.part],
-            )
-            for o in outputs
-        ),
+        rebuilt=outputs,
         served={s.name: s.file or Unreachable(reason=s.fault or "unknown") for s in shipped},
         inputs=check_inputs(scanned, published) if scanned else InputCheck(fault=None),
     )
@@ -145,7 +132,7 @@ def look(
         found = finding.causes
         if finding.verdict is Verdict.DIFFERENT:
             with rebuilt.open("rb") as ours, _shipped(session, job, finding).open("rb") as theirs:
-                seen = first_look(theirs, ours)
+                seen = quick_diff(theirs, ours)
             explanation = explanation.model_copy(update={"first_look": seen})
             found = (*found, *causes(seen))
         looked.append(finding.model_copy(update={"explanation": explanation, "causes": found}))

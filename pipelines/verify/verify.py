@@ -27,7 +27,8 @@ from builders.inputs.input_file import InputFile
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
-from pipelines.judge.finding import Explanation, Finding, worst
+from pipelines.judge.explanation import Explanation
+from pipelines.judge.finding import Finding, worst
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.verify import judging, steps

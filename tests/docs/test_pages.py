@@ -14,7 +14,7 @@ import pytest
 from builders.core.enums import Outcome, Verdict
 from pipelines.consensus import ExclusionReason, Result
 from pipelines.evidence.statements.comparison import Ground
-from pipelines.judge.finding import CauseName, ExplanationStatus
+from pipelines.judge.explanation import CauseName, ExplanationStatus
 from pipelines.nightly.record import AlarmKind
 from pipelines.requests import RefusalReason
 from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, anchors, inline_code, links, name_of

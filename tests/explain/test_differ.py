@@ -9,22 +9,23 @@ from typing import get_type_hints
 
 import pytest
 
+from builders.container.spec import EndReason
 from builders.core.digest import Digest
 from pipelines.explain import differ
 from pipelines.explain.differ import DifferLimits, explain
-from pipelines.explain.tools import Ended, ToolResult
-from pipelines.judge.finding import Explanation, ExplanationStatus
-from pipelines.judge.look import FirstLook
+from pipelines.explain.tools import ToolResult
+from pipelines.judge.explanation import Explanation, ExplanationStatus, QuickDiff
 
 REPORT, PAGE = b'{"diffoscope-json-version": 1}', b"<html></html>"
-LOOK = FirstLook(shipped_size=1, rebuilt_size=2, first_offset=0, last_offset=1, differing_bytes=2)
+LOOK = QuickDiff(shipped_size=1, rebuilt_size=2, first_offset=0, last_offset=1, differing_bytes=2)
 
 
 @dataclass(kw_only=True)
 class Runner:
     """A runner that leaves what it is told to, and ends as it is told to."""
 
-    ended: Ended = "exited"
+    ended: EndReason = EndReason.EXITED
+    oom_killed: bool = False
     exit_code: int | None = 1
     signal: int | None = None
     log: bytes = b""
@@ -49,6 +50,7 @@ class Runner:
             (outputs / name).write_bytes(content)
         return ToolResult(
             ended=self.ended,
+            oom_killed=self.oom_killed,
             exit_code=self.exit_code,
             signal=self.signal,
             outputs=tuple(self.leaves),
@@ -111,12 +113,12 @@ ENDINGS: dict[str, tuple[Runner, ExplanationStatus, str]] = {
     "signal": (Runner(exit_code=None, signal=11), ExplanationStatus.CRASHED, "by signal 11"),
     "signal through init": (Runner(exit_code=139), ExplanationStatus.CRASHED, "by signal 11"),
     "deadline": (
-        Runner(ended="deadline", exit_code=None, signal=9),
+        Runner(ended=EndReason.DEADLINE, exit_code=None, signal=9),
         ExplanationStatus.TIMED_OUT,
         "deadline",
     ),
     "memory": (
-        Runner(ended="out_of_memory", exit_code=137),
+        Runner(oom_killed=True, exit_code=137),
         ExplanationStatus.OUT_OF_MEMORY,
         "memory limit",
     ),
@@ -126,7 +128,7 @@ ENDINGS: dict[str, tuple[Runner, ExplanationStatus, str]] = {
         "no more memory",
     ),
     "cancelled": (
-        Runner(ended="cancelled", exit_code=None),
+        Runner(ended=EndReason.CANCELLED, exit_code=None),
         ExplanationStatus.CRASHED,
         "cancelled",
     ),
@@ -163,9 +165,17 @@ def test_endings_are_told_apart(
     assert note in (found.note or "")
 
 
-@pytest.mark.parametrize("ended", ["deadline", "out_of_memory", "cancelled"])
-def test_what_was_left_by_a_stopped_tool_is_kept(ended: Ended, tmp_path: Path) -> None:
-    found = explained(Runner(ended=ended, leaves={"diff.html": PAGE}), tmp_path)
+@pytest.mark.parametrize(
+    "runner",
+    [
+        Runner(ended=EndReason.DEADLINE, leaves={"diff.html": PAGE}),
+        Runner(oom_killed=True, leaves={"diff.html": PAGE}),
+        Runner(ended=EndReason.CANCELLED, leaves={"diff.html": PAGE}),
+    ],
+    ids=["deadline", "out_of_memory", "cancelled"],
+)
+def test_what_was_left_by_a_stopped_tool_is_kept(runner: Runner, tmp_path: Path) -> None:
+    found = explained(runner, tmp_path)
     assert (found.json_diff, found.html_diff) == (None, Digest.of(PAGE))
 
 
@@ -175,7 +185,9 @@ def test_a_report_too_large_or_not_a_file_is_not_kept(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "other" / "diff.json").symlink_to(tmp_path / "secret")
-    result = ToolResult(ended="exited", exit_code=1, signal=None, outputs=("diff.json",), log=b"")
+    result = ToolResult(
+        ended=EndReason.EXITED, exit_code=1, signal=None, outputs=("diff.json",), log=b""
+    )
     assert differ._kept(tmp_path / "other", "diff.json", result, DifferLimits()) is None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from builders.archives import ArchiveError
 from builders.core.enums import Outcome
-from pipelines.explain.firstlook import first_look
+from pipelines.explain.quickdiff import quick_diff
 from pipelines.infer.debian.causes import (
     DebianCause,
     build_failure,
@@ -86,7 +86,7 @@ def contrast(
 
 def compared(one: bytes, other: bytes) -> PackagePair:
     shipped, rebuilt = io.BytesIO(one), io.BytesIO(other)
-    look = first_look(shipped, rebuilt).members
+    look = quick_diff(shipped, rebuilt).members
     shipped.seek(0)
     rebuilt.seek(0)
     return PackagePair(

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 import pytest
 
+from builders.build.rebuild_result import Output, OutputKind
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.judge.compare import compare, confirm
+from pipelines.judge.explanation import CauseName
 from pipelines.judge.facts import (
-    Coverage,
     Declared,
     Facts,
+    FileFact,
     InputCheck,
-    Rebuilt,
     Unreachable,
 )
-from pipelines.judge.finding import CauseName, Finding
-from pipelines.judge.look import FileFact
+from pipelines.judge.finding import Finding
 
 GOOD = FileFact(sha256=Digest.of(b"good"), size=4)
 OTHER = FileFact(sha256=Digest.of(b"other"), size=5)
@@ -38,7 +38,7 @@ def facts(
     *,
     outcome: Outcome = Outcome.BUILT,
     declared: tuple[str, ...] = ("a.deb",),
-    rebuilt: Mapping[str, tuple[FileFact, Coverage]] | None = None,
+    rebuilt: Mapping[str, tuple[FileFact, OutputKind]] | None = None,
     served: Mapping[str, FileFact | Unreachable] | None = None,
     inputs: InputCheck = CLEAN,
 ) -> Facts:
@@ -47,16 +47,16 @@ def facts(
         outcome_reason="" if outcome is Outcome.BUILT else "the reason",
         declared=tuple(Declared(name=name, published=GOOD.sha256) for name in declared),
         rebuilt=tuple(
-            Rebuilt(name=name, file=file, coverage=coverage)
-            for name, (file, coverage) in (rebuilt or {}).items()
+            Output(name=name, sha256=file.sha256, size=file.size, part=part)
+            for name, (file, part) in (rebuilt or {}).items()
         ),
         served={"a.deb": GOOD} if served is None else served,
         inputs=inputs,
     )
 
 
-def built(file: FileFact) -> dict[str, tuple[FileFact, Coverage]]:
-    return {"a.deb": (file, "declared")}
+def built(file: FileFact) -> dict[str, tuple[FileFact, OutputKind]]:
+    return {"a.deb": (file, OutputKind.ARTEFACT)}
 
 
 RULES: dict[str, tuple[Facts, Verdict, str]] = {
@@ -168,9 +168,14 @@ def test_a_finding_carries_the_digests_it_was_made_of() -> None:
 
 @pytest.mark.parametrize(
     ("coverage", "judged"),
-    [("by-product", False), ("ignored", False), ("unexpected", True), ("declared", True)],
+    [
+        (OutputKind.BY_PRODUCT, False),
+        (OutputKind.IGNORED, False),
+        (OutputKind.UNEXPECTED, True),
+        (OutputKind.ARTEFACT, True),
+    ],
 )
-def test_an_output_that_nothing_covers(coverage: Coverage, judged: bool) -> None:
+def test_an_output_that_nothing_covers(coverage: OutputKind, judged: bool) -> None:
     findings = compare(facts(rebuilt={**built(GOOD), "x": (OTHER, coverage)}))
     verdicts = [(f.name, f.verdict) for f in findings]
     assert verdicts == [("a.deb", Verdict.IDENTICAL)] + [("x", Verdict.UNEXPECTED)] * judged
@@ -180,25 +185,27 @@ def test_an_output_that_nothing_covers(coverage: Coverage, judged: bool) -> None
 
 
 def test_a_declared_artefact_is_judged_whatever_its_coverage_says() -> None:
-    (finding,) = compare(facts(rebuilt={"a.deb": (OTHER, "by-product")}))
+    (finding,) = compare(facts(rebuilt={"a.deb": (OTHER, OutputKind.BY_PRODUCT)}))
     assert finding.verdict is Verdict.DIFFERENT
 
 
 def test_an_undeclared_output_is_not_checked_when_an_input_was_copied() -> None:
-    findings = compare(facts(rebuilt={**built(GOOD), "x": (OTHER, "unexpected")}, inputs=COPIED))
+    findings = compare(
+        facts(rebuilt={**built(GOOD), "x": (OTHER, OutputKind.UNEXPECTED)}, inputs=COPIED)
+    )
     assert [f.verdict for f in findings] == [Verdict.NOT_CHECKED, Verdict.NOT_CHECKED]
     assert findings[1].reason.startswith("copied-input: ")
 
 
 def test_a_build_that_failed_left_nothing_unexpected() -> None:
-    given = facts(outcome=Outcome.BUILD_FAILED, rebuilt={"x": (OTHER, "unexpected")})
+    given = facts(outcome=Outcome.BUILD_FAILED, rebuilt={"x": (OTHER, OutputKind.UNEXPECTED)})
     assert [f.name for f in compare(given)] == ["a.deb"]
 
 
 def test_each_artefact_has_its_own_verdict() -> None:
     given = facts(
         declared=("a.deb", "b.deb", "c.deb"),
-        rebuilt={"a.deb": (GOOD, "declared"), "b.deb": (OTHER, "declared")},
+        rebuilt={"a.deb": (GOOD, OutputKind.ARTEFACT), "b.deb": (OTHER, OutputKind.ARTEFACT)},
         served={"a.deb": GOOD, "b.deb": GOOD, "c.deb": GOOD},
     )
     assert [f.verdict for f in compare(given)] == [
@@ -215,7 +222,7 @@ def test_nothing_declared_gives_no_finding() -> None:
 def test_names_are_unique() -> None:
     with pytest.raises(ValueError, match=r"declared: 'a\.deb' is there twice"):
         facts(declared=("a.deb", "a.deb"))
-    twice = Rebuilt(name="x", file=GOOD, coverage="unexpected")
+    twice = Output(name="x", sha256=GOOD.sha256, size=4, part=OutputKind.UNEXPECTED)
     with pytest.raises(ValueError, match="rebuilt: 'x' is there twice"):
         Facts(
             outcome=Outcome.BUILT,

@@ -8,17 +8,9 @@ from pydantic import ValidationError
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.judge.finding import (
-    Cause,
-    CauseName,
-    Explanation,
-    ExplanationStatus,
-    Finding,
-    ShippedFact,
-    exit_code,
-    worst,
-)
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import Cause, CauseName, Explanation, ExplanationStatus
+from pipelines.judge.facts import FileFact
+from pipelines.judge.finding import Finding, ShippedFact, exit_code, worst
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 PUBLISHED = ShippedFact(published=ONE)

@@ -17,8 +17,8 @@ from pipelines.center.center import Center
 from pipelines.evidence.report import Environment, Report, SourceFact
 from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements import Decision
+from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact
-from pipelines.judge.look import FileFact
 from pipelines.nightly.due import DueRelease
 from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key
 from pipelines.nightly.release import run_release

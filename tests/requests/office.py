@@ -17,8 +17,8 @@ from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.receipt import Answer
 from pipelines.evidence.statements.request import request
+from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact
-from pipelines.judge.look import FileFact
 from pipelines.policy import EMPTY_POLICY, Reviewer
 from pipelines.requests import (
     RequestHandler,

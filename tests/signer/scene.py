@@ -29,15 +29,14 @@ from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.sbom import sbom
 from pipelines.judge.compare import compare, confirm
-from pipelines.judge.facts import Declared, Facts, InputCheck, Rebuilt, Unreachable
-from pipelines.judge.finding import Explanation, ExplanationStatus, Finding, worst
-from pipelines.judge.look import FileFact
+from pipelines.judge.explanation import Explanation, ExplanationStatus
+from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
+from pipelines.judge.finding import Finding, worst
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner, folder_locks
 from pipelines.signer.opened_evidence import OpenedEvidence, open_evidence
 from pipelines.signer.orders import Evidence
-from pipelines.signer.recompute import COVERAGE
 from pipelines.storage.names import Visibility
 from tests.fakes.store import MemoryStore
 from tests.log.keys import FixedKey
@@ -270,14 +269,7 @@ class Scene:
             declared=tuple(
                 Declared(name=a.name, published=a.shipped.sha256) for a in loaded.recipe.artefacts
             ),
-            rebuilt=tuple(
-                Rebuilt(
-                    name=o.name,
-                    file=FileFact(sha256=o.sha256, size=o.size),
-                    coverage=COVERAGE[o.part],
-                )
-                for o in outputs
-            ),
+            rebuilt=outputs,
             served=served,
             inputs=InputCheck(fault=None),
         )

@@ -23,7 +23,8 @@ from pipelines.evidence.statements.statement import (
     Time,
     Word,
 )
-from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
+from pipelines.judge.explanation import CauseName, ExplanationStatus
+from pipelines.judge.finding import Finding
 
 
 class Ground(StrEnum):

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,6 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.strictjson import check_canonical, malformed, read_object, validate
 
 NAMESPACE = "https://samebits.example/"
@@ -74,12 +74,10 @@ def show_time(moment: datetime) -> str:
 Time = Annotated[datetime, BeforeValidator(parse_time), PlainSerializer(show_time)]
 
 
-class StatementPart(BaseModel):
+class StatementPart(FrozenModel):
     """A frozen part of a statement; its fields are written in lowerCamelCase, as in-toto does."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,

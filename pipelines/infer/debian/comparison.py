@@ -12,11 +12,11 @@ from builders.archives import ArchiveError
 from builders.core.enums import Verdict
 from builders.images.lock import LockedPackage
 from builders.inputs.fetching import fetch_missing
-from pipelines.explain.firstlook import first_look
+from pipelines.explain.quickdiff import quick_diff
 from pipelines.infer.debian.debfile import DebContent, changelog_date, read_deb
 from pipelines.infer.target import Pin
 from pipelines.infer.trial import TrialResult
-from pipelines.judge.look import MemberLook
+from pipelines.judge.explanation import MemberDiff
 from pipelines.verify.session import Session
 
 # Security fixes do not change headers: the date of the upstream version counts.
@@ -45,7 +45,7 @@ class PackagePair:
     """One artefact that differs; `look` is None when one of the two could not be read."""
 
     name: str
-    look: MemberLook | None
+    look: MemberDiff | None
     shipped: DebContent
     rebuilt: DebContent
 
@@ -81,7 +81,7 @@ def compare_packages(
     found = []
     for pin in pins:
         with session.vault.open(pin.sha256) as shipped, own[pin.name].open("rb") as rebuilt:
-            look = first_look(shipped, rebuilt, seconds=20).members
+            look = quick_diff(shipped, rebuilt, seconds=20).members
             one, other = _content(shipped), _content(rebuilt)
         found.append(PackagePair(name=pin.name, look=look, shipped=one, rebuilt=other))
     return tuple(found)

@@ -25,7 +25,7 @@ from pipelines.evidence.statements import (
 )
 from pipelines.evidence.statements.attempt import FailureReason
 from pipelines.evidence.statements.comparison import Ground
-from pipelines.judge.finding import ExplanationStatus
+from pipelines.judge.explanation import ExplanationStatus
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
 

@@ -1,4 +1,4 @@
-"""Tools of the judge, each run in a container: no network, not root, capped memory and time."""
+"""Running a tool in a container: no network, not root, capped memory and time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from builders.container.spec import (
     ContainerLimits,
     ContainerResult,
     ContainerSpec,
-    EndReason,
     Mount,
     RunLabels,
 )
@@ -24,7 +23,6 @@ from builders.core.errors import BuildFailedError
 from builders.engine import Engine
 from builders.methods.base import BASE_VARIABLES
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
-from pipelines.explain.tools import Ended as ToolEnded
 from pipelines.explain.tools import ToolResult
 
 _SCRATCH = 4 << 30
@@ -101,21 +99,10 @@ class ContainerToolRunner:
         except BuildFailedError as error:
             taken, note = {}, f"\n[samebits: {error}]\n".encode()
         return ToolResult(
-            ended=_ended(result),
+            ended=result.ended,
             exit_code=result.exit_code,
             signal=result.signal,
+            oom_killed=result.oom_killed,
             outputs=tuple(taken),
             log=log.read_bytes()[-_LOG_TAIL:] + note,
         )
-
-
-def _ended(result: ContainerResult) -> ToolEnded:
-    if result.oom_killed:
-        return "out_of_memory"
-    match result.ended:
-        case EndReason.EXITED:
-            return "exited"
-        case EndReason.DEADLINE:
-            return "deadline"
-        case EndReason.CANCELLED:
-            return "cancelled"

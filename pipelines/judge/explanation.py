@@ -1,23 +1,47 @@
-"""What a first look at two files that differ can say."""
+"""Values that explain a finding: why bytes differ, and how far that is known."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from builders.core.digest import Digest
-from pipelines.judge.value import Value
+from builders.core.frozen_model import FrozenModel
 
 
-class FileFact(Value):
-    """Size in bytes and digest of a file."""
+class CauseName(StrEnum):
+    """Why bytes differ, as far as it can be named."""
 
-    sha256: Digest
-    size: int
+    NONDETERMINISTIC = "nondeterministic"
+    MEMBER_ADDED = "member-added"
+    MEMBER_REMOVED = "member-removed"
+    MEMBER_CHANGED = "member-changed"
+    METADATA_ONLY = "metadata-only"
+    CONTAINER_ONLY = "container-only"
+    CONTENT = "content"
 
 
-class MemberFact(Value):
+class Cause(FrozenModel):
+    """One named cause, and what it was seen in."""
+
+    name: CauseName
+    detail: str
+
+
+class ExplanationStatus(StrEnum):
+    """How far the explaining tool got."""
+
+    NONE = "none"
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+
+
+class MemberFact(FrozenModel):
     """A member that only one side has; `size` and `sha256` only for files."""
 
     path: str
@@ -26,7 +50,7 @@ class MemberFact(Value):
     sha256: Digest | None
 
 
-class ChangedMember(Value):
+class ChangedMember(FrozenModel):
     """A member whose content, kind or link target differs."""
 
     path: str
@@ -37,7 +61,7 @@ class ChangedMember(Value):
 MetadataField = Literal["mode", "mtime", "owner", "packing"]
 
 
-class ChangedMetadata(Value):
+class ChangedMetadata(FrozenModel):
     """A member with the same content and other metadata, written as text."""
 
     path: str
@@ -46,7 +70,7 @@ class ChangedMetadata(Value):
     rebuilt: str
 
 
-class MemberLook(Value):
+class MemberDiff(FrozenModel):
     """Two archives compared by their members; lists are capped, counts are not.
 
     Containers are not listed as changed when something inside them is. When `complete` is false,
@@ -71,7 +95,7 @@ class MemberLook(Value):
         return any(count > len(getattr(self, name)) for name, count in self.counts.items())
 
 
-class FirstLook(Value):
+class QuickDiff(FrozenModel):
     """What two files that differ show within a second or two."""
 
     shipped_size: int
@@ -82,7 +106,35 @@ class FirstLook(Value):
     """In the longer file, the last byte before the tail that both have in common."""
     differing_bytes: int | None
     """Offsets that hold different bytes; what only the longer file has counts too."""
-    members: MemberLook | None = None
+    members: MemberDiff | None = None
     """None when one of them is not an archive."""
     truncated: bool = False
     """Whether time or length cut anything short."""
+
+
+class Carried(FrozenModel):
+    """A member of the rebuilt artefact that is, unchanged, in an input that is no source."""
+
+    member: str
+    sha256: Digest
+    size: int
+    input: str
+    input_member: str
+
+
+class Explanation(FrozenModel):
+    """What is known of a difference. It stands beside a verdict and never changes one."""
+
+    model_config = ConfigDict(
+        serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
+    )
+
+    status: ExplanationStatus = ExplanationStatus.NONE
+    note: str | None = None
+    tool: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    json_diff: Digest | None = Field(default=None, alias="json")
+    html_diff: Digest | None = Field(default=None, alias="html")
+    first_look: QuickDiff | None = None
+    carried: tuple[Carried, ...] = ()

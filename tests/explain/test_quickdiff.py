@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
 from pipelines.explain.causes import causes
-from pipelines.explain.firstlook import first_look
+from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.compare import nondeterministic
-from pipelines.judge.look import FirstLook, MemberLook
+from pipelines.judge.explanation import MemberDiff, QuickDiff
 
 Maker = Callable[..., bytes]
 
 
-def look(one: bytes, other: bytes) -> FirstLook:
-    return first_look(io.BytesIO(one), io.BytesIO(other), seconds=60)
+def look(one: bytes, other: bytes) -> QuickDiff:
+    return quick_diff(io.BytesIO(one), io.BytesIO(other), seconds=60)
 
 
-def inside(one: bytes, other: bytes) -> MemberLook:
+def inside(one: bytes, other: bytes) -> MemberDiff:
     found = look(one, other).members
     assert found is not None
     return found
@@ -188,7 +188,7 @@ def test_of_an_archive_read_in_part_nothing_is_said_to_be_missing(make_tar: Make
 
 def test_members_beyond_a_limit_mark_the_look_as_truncated(make_tar: Maker) -> None:
     one, other = (make_tar({str(i): c for i in range(9)}) for c in (b"1", b"2"))
-    found = first_look(
+    found = quick_diff(
         io.BytesIO(one), io.BytesIO(other), limits=ArchiveLimits(members=5), seconds=60
     )
     assert found.truncated
@@ -201,7 +201,7 @@ def test_time_bounds_the_look_and_the_ends_are_still_found() -> None:
     one = bytes(9 << 20)
     other = bytearray(one)
     other[8 << 20] = 1
-    found = first_look(
+    found = quick_diff(
         io.BytesIO(one), io.BytesIO(other), seconds=10, clock=lambda: float(next(ticks))
     )
     assert found.truncated
@@ -225,7 +225,7 @@ def test_a_look_takes_little_memory() -> None:
 
 def test_a_look_is_json_and_reads_back_equal(make_tar: Maker) -> None:
     found = look(make_tar({"a": b"1", "x": b""}), make_tar({"a": b"2", "y": b""}, mode=0))
-    assert FirstLook.model_validate_json(json.dumps(found.model_dump(mode="json"))) == found
+    assert QuickDiff.model_validate_json(json.dumps(found.model_dump(mode="json"))) == found
 
 
 def test_a_second_rebuild_equal_to_the_first_is_no_cause() -> None:

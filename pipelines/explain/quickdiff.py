@@ -1,7 +1,7 @@
-"""The first look at two files that differ: a second or two, and memory that no size can raise.
+"""A quick comparison of two files that differ: a second or two, in bounded memory.
 
-Bytes are compared chunk by chunk; then, when both are archives, their members. Whatever the time
-does not suffice for is left out and marked.
+Bytes are compared chunk by chunk; then, when both are archives, their members. What does not fit
+into the time is left out, and the result says so.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.archives import ArchiveLimits, MonotonicClock
-from pipelines.explain.memberlook import MEMBER_LIMITS, Listing, compare_members, listing
-from pipelines.judge.look import FirstLook
+from pipelines.explain.memberdiff import MEMBER_LIMITS, Listing, compare_members, listing
+from pipelines.judge.explanation import QuickDiff
 
 _CHUNK = 1 << 20
 
 
-def first_look(
+def quick_diff(
     shipped: BinaryIO,
     rebuilt: BinaryIO,
     *,
     seconds: float = 2.0,
     limits: ArchiveLimits = MEMBER_LIMITS,
     clock: MonotonicClock = time.monotonic,
-) -> FirstLook:
+) -> QuickDiff:
     """Return what two seekable files show within `seconds`, at most half of it spent on bytes."""
     start = clock()
     sizes = (shipped.seek(0, 2), rebuilt.seek(0, 2))
@@ -40,7 +40,7 @@ def first_look(
         left.append(listing(stream, limits, seconds=max(0.0, allowed), clock=clock))
     members = compare_members(left[0], left[1]) if left[0] and left[1] else None
     cut = members is not None and (members.capped or not members.complete)
-    return FirstLook(
+    return QuickDiff(
         shipped_size=sizes[0],
         rebuilt_size=sizes[1],
         first_offset=front.first,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, get_args
 
 from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
-from pipelines.judge.look import (
+from pipelines.judge.explanation import (
     ChangedMember,
     ChangedMetadata,
+    MemberDiff,
     MemberFact,
-    MemberLook,
     MetadataField,
 )
 
@@ -49,7 +49,7 @@ def listing(
     return Listing(found, None) if found else None
 
 
-def compare_members(shipped: Listing, rebuilt: Listing) -> MemberLook:
+def compare_members(shipped: Listing, rebuilt: Listing) -> MemberDiff:
     """Compare two listings; of partial ones, and of containers that broke, only what both have."""
     faults = {"shipped": shipped.fault, "rebuilt": rebuilt.fault}
     note = "; ".join(f"{side}: {fault}" for side, fault in faults.items() if fault) or None
@@ -69,7 +69,7 @@ def compare_members(shipped: Listing, rebuilt: Listing) -> MemberLook:
         a.path for a, b in differing if a.container and b.container and a.path not in explained
     ]
     order = [key for key in rebuilt.members if key in shipped.members]
-    return MemberLook(
+    return MemberDiff(
         complete=note is None,
         note=note,
         added=tuple(_fact(m) for m in added[:SHOWN]),
