@@ -16,17 +16,14 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
-from pipelines.evidence.signed_statements import name_records
-from pipelines.evidence.statements import (
-    AttemptStatement,
-    ComparisonStatement,
-    ProvenanceStatement,
-    Statement,
-)
 from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
 from pipelines.evidence.statements import provenance as a
-from pipelines.evidence.statements.statement import DigestSet, Resource, subject
+from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import name_records
+from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, subject
 from pipelines.judge.explanation import CauseName, ExplanationStatus
 from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact, worst

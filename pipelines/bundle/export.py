@@ -27,7 +27,7 @@ from pipelines.bundle.layout import (
 )
 from pipelines.bundle.log_members import ExportSource, log_members
 from pipelines.evidence.dsse import MAX_ENVELOPE
-from pipelines.evidence.signed_statements import SUFFIX
+from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.stored_runs import RunName
 from pipelines.policy import Policy
 from pipelines.storage import files as durable

@@ -12,7 +12,7 @@ from pipelines.bundle.card import CenterCard
 from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, OTHER, POLICY, PROOF
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.signed_statements import SUFFIX
+from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.stored_runs import RunName
 from pipelines.log.checkpoint import SignedCheckpoint
 from pipelines.log.cosignatures import (

@@ -21,9 +21,9 @@ from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.signed_statements import SUFFIX, statement_of
-from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
+from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.statement import Statement
 from pipelines.log.heartbeats import heartbeat_key, make_heartbeat, store_heartbeat
 from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
 from pipelines.log.merkle import EMPTY_ROOT

@@ -13,7 +13,7 @@ from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.signed_statements import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.log.completeness import GapKind, LogReport, StoredStatement, verify_completeness
 from pipelines.log.cosignatures import CollectedCosignatures, WitnessedLog, collect
 from pipelines.log.heartbeats import newest_heartbeat

@@ -209,7 +209,7 @@ def _decide(
 
     from builders.core.yamlfile import read_text
     from pipelines.cli.lint import draft_notes
-    from pipelines.evidence.statements import Decision
+    from pipelines.evidence.statements.review import Decision
     from pipelines.policy.reviews.review_signing import sign_reviews
     from pipelines.verify.review_subject import recipe_subject
 

@@ -20,9 +20,9 @@ from pipelines.consensus.record_source import Source, UnreachableError, short
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Purpose
-from pipelines.evidence.signed_statements import SUFFIX
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.statement import Subject
 from pipelines.log.errors import LogError
 from pipelines.storage.names import encode, release_prefix

@@ -19,7 +19,7 @@ from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed_statements import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement
 from pipelines.storage.names import check_prefix, encode

@@ -27,7 +27,6 @@ from pipelines.consensus.work_check import (
     read_own_build,
 )
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed_statements import SUFFIX
 from pipelines.evidence.statements.crosscheck import (
     CheckedRun,
     Crosscheck,
@@ -35,6 +34,7 @@ from pipelines.evidence.statements.crosscheck import (
     Proof,
 )
 from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.statement import DigestSet, Resource
 from pipelines.log.errors import LogError
 from pipelines.storage.names import check_key, encode

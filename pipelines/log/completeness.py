@@ -14,10 +14,9 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.attempt import AttemptStatement, RebuildAttempt
 from pipelines.evidence.statements.heartbeat import Heartbeat
-from pipelines.evidence.statements.statement import value_of
+from pipelines.evidence.statements.statement import Statement, value_of
 from pipelines.log.chain import ReleaseChains
 from pipelines.log.leaf import CommitmentLeaf, LeafFields
 from pipelines.log.log_reader import LogReader

@@ -17,8 +17,6 @@ from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.signed_statements import SUFFIX, statement_of
-from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.heartbeat import (
     MAX_HEADS,
     Head,
@@ -27,7 +25,8 @@ from pipelines.evidence.statements.heartbeat import (
     Work,
     heartbeat,
 )
-from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError

@@ -26,9 +26,8 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.receipt import Answer, Receipt
-from pipelines.evidence.statements.receipt import receipt as receipt_statement
+from pipelines.evidence.statements.request import Answer, Receipt, ReceiptStatement
+from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.policy import Policy, Reviewer
 from pipelines.requests.messages import (
@@ -144,7 +143,7 @@ def answer(
         answer=Answer.DONE,
         run=report.run,
         verdict=report.verdict,
-        report=digest,
+        report=DigestSet(sha256=digest),
     )
     return settled(handler, item.signed, item.requester, receipt)
 
@@ -169,14 +168,14 @@ def write_receipt(
     Raises `ReceiptConflictError` when another hand wrote there, `StoreError`, and what
     `handler.sign` raises.
     """
-    statement = receipt_statement(
+    receipt = Receipt(
         center=handler.center,
-        request=signed.digest,
         release=signed.content.release,
         nonce=signed.content.nonce,
-        now=now,
+        answered_on=now,
         **fields,
     )
+    statement = ReceiptStatement.of(receipt, request=signed.digest)
     key, data = (
         receipt_key(handler.center, signed.digest, number),
         handler.sign(statement).to_bytes(),

@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.signed_statements import SUFFIX, statement_of
-from pipelines.evidence.statements.receipt import Answer, ReceiptStatement
-from pipelines.evidence.statements.request import Request, RequestStatement
+from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.request import (
+    Answer,
+    ReceiptStatement,
+    Request,
+    RequestStatement,
+)
 from pipelines.evidence.statements.statement import subject
 from pipelines.evidence.strictjson import malformed
 from pipelines.storage.names import check_prefix, encode

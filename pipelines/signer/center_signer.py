@@ -7,7 +7,7 @@ from typing import Protocol
 
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.statements import Statement
+from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.notekey import NoteKey
 from pipelines.signer.orders import CheckpointOrder, Evidence, StatusOrder, TreeHead

@@ -20,7 +20,8 @@ from pipelines.evidence.redaction import redact_robustness, redact_run
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.salt import read_salt
-from pipelines.evidence.statements import Statement, read_statement
+from pipelines.evidence.statements.reader import read_statement
+from pipelines.evidence.statements.statement import Statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner, LogSigner

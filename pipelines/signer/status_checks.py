@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pipelines.evidence.errors import refused
-from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
-from pipelines.evidence.statements.receipt import ReceiptStatement
+from pipelines.evidence.statements.request import ReceiptStatement
+from pipelines.evidence.statements.statement import Statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.signer.opened_evidence import SKEW, Condition, equal, true
 

@@ -23,7 +23,7 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
-from pipelines.evidence.signed_statements import name_records
+from pipelines.evidence.statements.reader import name_records
 from pipelines.signer import Evidence
 from pipelines.signer.orders import MAX_RECIPE
 from pipelines.storage.names import REPORT, Visibility, cas, private_twin, release_run

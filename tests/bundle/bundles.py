@@ -34,8 +34,8 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.signed_statements import name_records
 from pipelines.evidence.statements.heartbeat import Head, Tree, heartbeat
+from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash

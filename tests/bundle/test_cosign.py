@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.privatekey import PrivateKey, create_key
-from pipelines.evidence.signed_statements import name_records
+from pipelines.evidence.statements.reader import name_records
 from tests.signer.scene import OURS, THEIRS, Scene
 
 COMPARISON = "https://samebits.example/comparison/v1"

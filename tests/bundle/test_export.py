@@ -25,7 +25,7 @@ from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed_statements import name_records
+from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.stored_runs import find_run
 from pipelines.policy import load_policy
 from pipelines.signer.local_signer import log_signer

@@ -27,9 +27,8 @@ from pipelines.center.logs import check_completeness, own_log, own_witness, peer
 from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
-from pipelines.evidence.signed_statements import statement_of
-from pipelines.evidence.statements import CrosscheckStatement
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.crosscheck import CrosscheckStatement, Proof
+from pipelines.evidence.statements.reader import statement_of
 from pipelines.evidence.statements.refusal import Complaint
 from pipelines.log.completeness import GapKind
 from pipelines.log.proof import LogProof

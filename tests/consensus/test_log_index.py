@@ -16,8 +16,8 @@ from pipelines.consensus.view import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed_statements import statement_of
-from pipelines.evidence.statements import SummaryStatement
+from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.tiles import CHECKPOINT

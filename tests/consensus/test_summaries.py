@@ -19,11 +19,10 @@ from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.signed_statements import statement_of
-from pipelines.evidence.statements import SummaryStatement, read_statement
 from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.reader import read_statement, statement_of
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.evidence.statements.vsa import EXTENSION, Reference
+from pipelines.evidence.statements.vsa import EXTENSION, Reference, SummaryStatement
 from pipelines.policy import ConsensusRules
 from pipelines.storage.store import DamagedError
 from tests.consensus.findings import (

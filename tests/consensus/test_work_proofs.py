@@ -19,14 +19,15 @@ from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.publication import publish_crosschecks
 from pipelines.consensus.work_check import OwnOutput, WorkOffer, check_work
 from pipelines.evidence.salt import Salt
-from pipelines.evidence.statements import CrosscheckStatement, Statement
 from pipelines.evidence.statements.crosscheck import (
     CheckedFile,
     CheckedRun,
     Crosscheck,
+    CrosscheckStatement,
     Proof,
     overall,
 )
+from pipelines.evidence.statements.statement import Statement
 from tests.consensus.findings import NOW, OTHER_CLAIM
 from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, reasons
 

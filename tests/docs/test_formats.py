@@ -26,7 +26,7 @@ from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
 from pipelines.center.file import CenterFile
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements import STATEMENT_TYPES
+from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.request import RequestStatement
 from pipelines.evidence.statements.statement import Statement, StatementPart
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from builders.build.robustness_factors import Factor, KeptReason
 from builders.core.digest import Digest
@@ -37,8 +38,8 @@ from pipelines.evidence.statements.provenance import (
     ProvenanceStatement,
     RunDetails,
 )
-from pipelines.evidence.statements.receipt import Answer, receipt
 from pipelines.evidence.statements.refusal import Complaint, Refusal, RefusalStatement, Shown
+from pipelines.evidence.statements.request import Answer, Receipt, ReceiptStatement
 from pipelines.evidence.statements.review import Decision, review
 from pipelines.evidence.statements.robustness import (
     ComparedArtefact,
@@ -160,6 +161,14 @@ def example_attempt() -> AttemptStatement:
             finished_on=NOW,
         ),
     )
+
+
+def receipt(
+    *, request: Digest, now: datetime, report: Digest | None = None, **fields: Any
+) -> ReceiptStatement:
+    """Return the receipt of the request whose record has that digest."""
+    digest = DigestSet(sha256=report) if report else None
+    return ReceiptStatement.of(Receipt(answered_on=now, report=digest, **fields), request=request)
 
 
 STATEMENTS: dict[str, Statement] = {

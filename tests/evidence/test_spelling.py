@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.statements import read_statement
+from pipelines.evidence.statements.reader import read_statement
 from tests.evidence.examples import STATEMENTS, example_provenance
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

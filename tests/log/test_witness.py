@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.errors import InfrastructureError, StoreError
 from pipelines.evidence.dsse import Envelope, verify
-from pipelines.evidence.statements import read_statement
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.refusal import RefusalStatement
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.cosignatures import (

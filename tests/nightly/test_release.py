@@ -16,7 +16,7 @@ from builders.core.errors import CancelledError, StoreError
 from pipelines.center.center import Center
 from pipelines.evidence.report import Environment, Report, SourceFact
 from pipelines.evidence.robustness import Robustness
-from pipelines.evidence.statements import Decision
+from pipelines.evidence.statements.review import Decision
 from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.nightly.due import DueRelease

@@ -19,7 +19,8 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.dsse import verify as verify_envelope
 from pipelines.evidence.report import Attempt, Environment, Report
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
-from pipelines.evidence.statements import RobustnessStatement, read_statement
+from pipelines.evidence.statements.reader import read_statement
+from pipelines.evidence.statements.robustness import RobustnessStatement
 from pipelines.evidence.stored_runs import ROBUSTNESS_RECORD
 from pipelines.nightly import robustness
 from pipelines.nightly.record import RobustnessResult

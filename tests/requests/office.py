@@ -14,9 +14,8 @@ from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Environment, Report
-from pipelines.evidence.statements import Statement
-from pipelines.evidence.statements.receipt import Answer
-from pipelines.evidence.statements.request import request
+from pipelines.evidence.statements.request import Answer, request
+from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.policy import EMPTY_POLICY, Reviewer

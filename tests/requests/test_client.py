@@ -14,11 +14,12 @@ from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import sign
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.receipt import Answer, receipt
+from pipelines.evidence.statements.request import Answer
 from pipelines.requests import store_request
 from pipelines.requests.client import RequestStatus, exit_code, read_status, wait_for
 from pipelines.requests.messages import FIRST, LAST, SignedRequest, receipt_key
 from pipelines.storage.names import REPORT, release_run
+from tests.evidence.examples import receipt
 from tests.fakes.store import MemoryStore
 from tests.requests.office import CENTER, EVE, HERE, NOW, Center, report, signed
 

@@ -18,8 +18,13 @@ from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.release import ReleaseName
-from pipelines.evidence.statements.receipt import Answer, ReceiptStatement, receipt
-from pipelines.evidence.statements.request import MAX_VALID, RequestStatement, request
+from pipelines.evidence.statements.request import (
+    MAX_VALID,
+    Answer,
+    ReceiptStatement,
+    RequestStatement,
+    request,
+)
 from pipelines.requests import store_request
 from pipelines.requests.messages import (
     FIRST,
@@ -29,6 +34,7 @@ from pipelines.requests.messages import (
     request_from,
     request_key,
 )
+from tests.evidence.examples import receipt
 from tests.fakes.store import MemoryStore
 from tests.requests.office import ADA, CENTER, ELSEWHERE, EVE, HERE, NOW, RELEASE, signed
 

@@ -14,9 +14,9 @@ from pipelines.center.keys import public_keys
 from pipelines.center.logbook import publish_heartbeat
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.heartbeat import Work
 from pipelines.evidence.statements.request import request
+from pipelines.evidence.statements.statement import Statement
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer

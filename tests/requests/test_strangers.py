@@ -11,10 +11,11 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign
-from pipelines.evidence.statements.receipt import Answer, receipt
+from pipelines.evidence.statements.request import Answer
 from pipelines.requests import IgnoreReason, pending
 from pipelines.requests.messages import FIRST, LAST, MAX_RECORD, receipt_key, request_key
 from pipelines.storage.directory import DirectoryStore
+from tests.evidence.examples import receipt
 from tests.requests.office import (
     ADA,
     CENTER,

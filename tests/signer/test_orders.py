@@ -15,8 +15,8 @@ from infra.bench.samplelog import Tree as MadeTree
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.statements import Statement
 from pipelines.evidence.statements.heartbeat import Tree, heartbeat
+from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof
 from pipelines.log.signers import LogSigner

@@ -15,7 +15,7 @@ from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import KEY_USES, PrivateKey, create_key, key_from_uri
 from pipelines.evidence.publickey import read_public_key
 from pipelines.evidence.report import Report
-from pipelines.evidence.signed_statements import name_records
+from pipelines.evidence.statements.reader import name_records
 from pipelines.signer import LocalSigner, SocketSigner
 from pipelines.verify.job import Job
 from pipelines.verify.publish import publish, sign_and_store

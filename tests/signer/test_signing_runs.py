@@ -8,13 +8,11 @@ from builders.build.robustness_factors import Factor
 from builders.core.enums import Verdict
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.signed_statements import name_records, statement_of
-from pipelines.evidence.statements import (
-    AttemptStatement,
-    ComparisonStatement,
-    ProvenanceStatement,
-    RobustnessStatement,
-)
+from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import name_records, statement_of
+from pipelines.evidence.statements.robustness import RobustnessStatement
 from pipelines.signer.orders import Evidence
 from tests.signer.conftest import SCENES, Stage
 

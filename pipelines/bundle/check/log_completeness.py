@@ -20,7 +20,7 @@ from pipelines.bundle.check.result import (
 )
 from pipelines.bundle.layout import LEAF, LOG, OTHER, PROOF
 from pipelines.evidence.dsse import verify
-from pipelines.evidence.statements import read_statement
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.merkle import leaf_hash
 

@@ -27,17 +27,13 @@ from pipelines.bundle.layout import (
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Purpose, Report
-from pipelines.evidence.statements import (
-    STATEMENT_TYPES,
-    AttemptStatement,
-    ComparisonStatement,
-    ProvenanceStatement,
-    RobustnessStatement,
-    Statement,
-    read_statement,
-)
+from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
-from pipelines.evidence.statements.statement import MAX_STATEMENT
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import STATEMENT_TYPES, read_statement
+from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.statement import MAX_STATEMENT, Statement
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.leaf import Leaf, read_leaf

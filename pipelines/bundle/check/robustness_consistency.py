@@ -8,9 +8,8 @@ from __future__ import annotations
 from builders.build.robustness_factors import Factor
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import NotNeededError, WrongError, require_equal
-from pipelines.evidence.statements import RobustnessStatement
 from pipelines.evidence.statements.provenance import DeclaredEnvironment
-from pipelines.evidence.statements.robustness import RobustnessTest
+from pipelines.evidence.statements.robustness import RobustnessStatement, RobustnessTest
 from pipelines.evidence.statements.statement import show_time
 
 

@@ -6,8 +6,12 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import UncheckedError, WrongError, require_equal
-from pipelines.evidence.statements import ComparisonStatement
-from pipelines.evidence.statements.comparison import Comparison, FileDigest, Ground
+from pipelines.evidence.statements.comparison import (
+    Comparison,
+    ComparisonStatement,
+    FileDigest,
+    Ground,
+)
 from pipelines.evidence.statements.statement import value_of
 from pipelines.judge.finding import Finding, exit_code_of, worst_of
 

@@ -1,22 +1,27 @@
-"""Reading a statement of any type, by the predicate type that it names."""
+"""Reading a statement of any type, and naming the records of signed ones."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
-from pipelines.evidence.statements.receipt import ReceiptStatement
 from pipelines.evidence.statements.refusal import RefusalStatement
+from pipelines.evidence.statements.request import ReceiptStatement
 from pipelines.evidence.statements.review import ReviewStatement
 from pipelines.evidence.statements.robustness import RobustnessStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT, WHAT, Statement
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.evidence.strictjson import malformed, read_object
 
+SUFFIX = ".dsse.json"
+"""Of the record of a signed statement."""
 STATEMENT_TYPES: dict[str, type[Statement]] = {
     kind.PREDICATE_TYPE: kind
     for kind in (
@@ -52,3 +57,19 @@ def _predicate_type(payload: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return data.get("predicateType") if isinstance(data, dict) else None
+
+
+def statement_of(envelope: Envelope) -> Statement:
+    """Return the statement in an envelope; raises `MalformedError`. Nothing is verified."""
+    return read_statement(envelope.payload)
+
+
+def name_records(envelopes: Iterable[Envelope]) -> dict[str, Envelope]:
+    """Return envelopes by the names of their records: `<kind>-<n>.dsse.json`, counted from 1."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for envelope in envelopes:
+        kind = statement_of(envelope).KIND
+        seen[kind] += 1
+        found[f"{kind}-{seen[kind]}{SUFFIX}"] = envelope
+    return found

@@ -1,5 +1,6 @@
-"""A request: a known person asks one center to verify one release now; subject = the release.
+"""A request, and the receipt with which a center answers it.
 
+A request: a known person asks one center to verify one release now; subject = the release.
 The digest of the subject is the SHA-256 of the UTF-8 text `vendor/product@version`. A request holds
 nothing but that name: no path, command or address fits into any of its fields, and the name of a
 release cannot leave the folder that it is looked up in.
@@ -8,18 +9,23 @@ release cannot leave the folder that it is looked up in.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import StringConstraints, model_validator
 
 from builders.core.digest import Digest
+from builders.core.enums import Verdict
 from pipelines.evidence.statements.review import Reviewer
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
+    DigestSet,
     Identifier,
+    RunIdText,
     Statement,
     StatementPart,
     Time,
+    Word,
     subject,
 )
 
@@ -84,6 +90,60 @@ def request(
         ),
         release=_release_digest(release),
     )
+
+
+class Answer(StrEnum):
+    """What became of a request."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    DONE = "done"
+
+
+_FIELDS: dict[Answer, set[str]] = {
+    Answer.ACCEPTED: set(),
+    Answer.REFUSED: {"reason"},
+    Answer.DONE: {"run", "verdict", "report"},
+}
+
+
+class Receipt(StatementPart):
+    """The answer to a request: accepted, refused and why, or done with this verdict."""
+
+    center: Identifier
+    release: RecipeRelease
+    nonce: Nonce
+    answer: Answer
+    answered_on: Time
+    reason: Word | None = None
+    """Why it is refused."""
+    run: RunIdText | None = None
+    verdict: Verdict | None = None
+    """The worst of the run."""
+    report: DigestSet | None = None
+    """Of the run's public report."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        fields = {k for k in ("reason", "run", "verdict", "report") if getattr(self, k) is not None}
+        expected = _FIELDS[self.answer]
+        if fields != expected:
+            message = f"expected {', '.join(sorted(expected)) or 'nothing more'} with {self.answer}"
+            raise ValueError(message)
+        return self
+
+
+class ReceiptStatement(Statement, kind="receipt", predicate_type=f"{NAMESPACE}receipt/v1"):
+    """A receipt; its only subject `request` is the record of the request, by its SHA-256."""
+
+    predicate: Receipt
+
+    @model_validator(mode="after")
+    def _about_one_request(self) -> Self:
+        if [(s.name, {*s.digest.to_dict()}) for s in self.subject] != [("request", {"sha256"})]:
+            message = "expected the SHA-256 of the request as its only subject"
+            raise ValueError(message)
+        return self
 
 
 def _release_digest(release: str) -> Digest:

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from builders.core.errors import UsageError
 from pipelines.evidence.dsse import EnvelopeSigner, sign
-from pipelines.evidence.statements import Decision
-from pipelines.evidence.statements.review import review
+from pipelines.evidence.statements.review import Decision, review
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.storage.store import Store

@@ -16,15 +16,11 @@ from pipelines.evidence.redaction import redact
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, release_salt
-from pipelines.evidence.signed_statements import statement_of
-from pipelines.evidence.statements import (
-    AttemptStatement,
-    ComparisonStatement,
-    ProvenanceStatement,
-    RobustnessStatement,
-)
-from pipelines.evidence.statements.attempt import FailureReason
-from pipelines.evidence.statements.comparison import Ground
+from pipelines.evidence.statements.attempt import AttemptStatement, FailureReason
+from pipelines.evidence.statements.comparison import ComparisonStatement, Ground
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.robustness import RobustnessStatement
 from pipelines.judge.explanation import ExplanationStatus
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
