@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from pipelines.cli.options import PATH, center_option, json_option, open_session
+from pipelines.cli.options import PATH, common_options, duration_option, json_option
+from pipelines.verify.session import Session
 
 
 @click.group()
@@ -17,11 +19,8 @@ def command() -> None:
 @command.command()
 @click.argument("recipes", nargs=-1, type=PATH, metavar="[RECIPE...]")
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
-@json_option
-@center_option
-def overhead(
-    recipes: tuple[Path, ...], pairs: int, as_json: bool, center_file: Path | None
-) -> None:
+@common_options
+def overhead(session: Session, recipes: tuple[Path, ...], pairs: int) -> None:
     """Compare a verification with a bare `docker run` of the same build steps, in turn.
 
     Start-up (imports, Prefect) is measured apart. Without a RECIPE: libsodium and netbase.
@@ -31,16 +30,15 @@ def overhead(
       samebits bench overhead --pairs 3 --json
     """
     from infra.bench.overhead import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
-    with open_session(center_file) as session:
-        show(measure(recipes, session, pairs=pairs), as_json=as_json)
+    show_figures(measure(recipes, session, pairs=pairs))
 
 
 @command.command()
 @click.option("--size", default=1024, show_default=True, help="MiB of the artefact.")
 @json_option
-def memory(size: int, as_json: bool) -> None:
+def memory(size: int) -> None:
     """Measure the peak memory of a verification whose artefact is large.
 
     \b
@@ -48,16 +46,16 @@ def memory(size: int, as_json: bool) -> None:
       samebits bench memory --size 1024 --json
     """
     from infra.bench.memory import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
-    show(measure(size << 20), as_json=as_json)
+    show_figures(measure(size << 20))
 
 
 @command.command()
 @click.option("--size", default=512, show_default=True, help="MiB to hash.")
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
 @json_option
-def digest(size: int, pairs: int, as_json: bool) -> None:
+def digest(size: int, pairs: int) -> None:
     """Compare our SHA-256 with `sha256sum`, in turn.
 
     \b
@@ -65,25 +63,25 @@ def digest(size: int, pairs: int, as_json: bool) -> None:
       samebits bench digest --json
     """
     from infra.bench.digest import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
-    show(measure(size << 20, pairs=pairs), as_json=as_json)
+    show_figures(measure(size << 20, pairs=pairs))
 
 
 @command.command()
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
 @json_option
-def startup(runs: int, as_json: bool) -> None:
+def startup(runs: int) -> None:
     """Measure how long `samebits --help` takes as a whole process.
 
     \b
     Example:
       samebits bench startup --json
     """
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
     from infra.bench.startup import measure
 
-    show(measure(runs), as_json=as_json)
+    show_figures(measure(runs))
 
 
 @command.command()
@@ -91,7 +89,7 @@ def startup(runs: int, as_json: bool) -> None:
 @click.option("--records", default=10_000, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--pairs", default=2, show_default=True, type=click.IntRange(1, 100))
 @json_option
-def store(size: int, records: int, pairs: int, as_json: bool) -> None:
+def store(size: int, records: int, pairs: int) -> None:
     """Compare the S3 store with plain boto3, in turn: a large object, then many small records.
 
     The server is the one that AWS_ENDPOINT_URL_S3 names, else a Ceph gateway of its own.
@@ -100,17 +98,17 @@ def store(size: int, records: int, pairs: int, as_json: bool) -> None:
     Example:
       samebits bench store --json
     """
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
     from infra.bench.store import measure
 
-    show(measure(size << 20, records=records, pairs=pairs), as_json=as_json)
+    show_figures(measure(size << 20, records=records, pairs=pairs))
 
 
 @command.command()
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--artefacts", default=5, show_default=True, type=click.IntRange(1, 1000))
 @json_option
-def check(runs: int, artefacts: int, as_json: bool) -> None:
+def check(runs: int, artefacts: int) -> None:
     """Measure how long `samebits evidence check` takes as a whole process.
 
     \b
@@ -118,15 +116,15 @@ def check(runs: int, artefacts: int, as_json: bool) -> None:
       samebits bench check --json
     """
     from infra.bench.check import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
-    show(measure(runs, artefacts=artefacts), as_json=as_json)
+    show_figures(measure(runs, artefacts=artefacts))
 
 
 @command.command()
 @click.option("--leaves", default=1_000_000, show_default=True, type=click.IntRange(1))
 @json_option
-def log(leaves: int, as_json: bool) -> None:
+def log(leaves: int) -> None:
     """Measure a transparency log of many leaves on a directory store.
 
     It is built in batches of 1,000, as any log is; then leaves are proved, and all of it is read.
@@ -136,15 +134,15 @@ def log(leaves: int, as_json: bool) -> None:
       samebits bench log --leaves 100000 --json
     """
     from infra.bench.log import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
-    show(measure(leaves, _told), as_json=as_json)
+    show_figures(measure(leaves, _told))
 
 
 @command.command()
 @click.option("--releases", default=1_000, show_default=True, type=click.IntRange(1, 100_000))
 @json_option
-def consensus(releases: int, as_json: bool) -> None:
+def consensus(releases: int) -> None:
     """Measure the consensus over many made-up releases of three centers.
 
     \b
@@ -152,9 +150,9 @@ def consensus(releases: int, as_json: bool) -> None:
       samebits bench consensus --releases 1000 --json
     """
     from infra.bench.consensus import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
-    show(measure(releases, told=lambda line: click.echo(line, err=True)), as_json=as_json)
+    show_figures(measure(releases, told=lambda line: click.echo(line, err=True)))
 
 
 def _told(leaves: int) -> None:
@@ -166,18 +164,16 @@ def _told(leaves: int) -> None:
 @click.argument("releases", type=PATH, metavar="LIST")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
-@click.option("--time", "seconds", default="5min", show_default=True, help="For each release.")
+@duration_option("--time", default="5min", show_default=True, help="For each release.")
 @click.option("--html", type=PATH, metavar="DIR", help="Write a page with chart and table there.")
-@json_option
-@center_option
+@common_options
 def corpus(
+    session: Session,
     releases: Path,
     jobs: int,
     max_tries: int,
-    seconds: str,
+    time: timedelta,
     html: Path | None,
-    as_json: bool,
-    center_file: Path | None,
 ) -> None:
     """Measure how many releases of a list can be rebuilt bit for bit, and why others cannot.
 
@@ -189,16 +185,10 @@ def corpus(
       samebits bench corpus popular-wheels.txt --jobs 2 --html /tmp/corpus
     """
     from infra.bench.corpus_command import run_corpus
+    from pipelines.infer import SearchLimits
 
-    run_corpus(
-        releases,
-        jobs=jobs,
-        tries=max_tries,
-        time=seconds,
-        html=html,
-        as_json=as_json,
-        center_file=center_file,
-    )
+    limits = SearchLimits(tries=max_tries, seconds=int(time.total_seconds()))
+    run_corpus(releases, session, limits, jobs=jobs, html=html)
 
 
 @command.command()
@@ -224,7 +214,6 @@ def night(
     workers: int,
     shard: int | None,
     then: int | None,
-    as_json: bool,
 ) -> None:
     """Measure a night of real recipes and small fixtures on a center with its own workers.
 
@@ -237,9 +226,9 @@ def night(
       samebits bench night --count 40 --no-real --then 200 --json
     """
     from infra.bench.night import measure
-    from infra.bench.show import show
+    from infra.bench.show import show_figures
 
     figures = measure(
         count=count, real=real, seconds=seconds, workers=workers, shard=shard, then=then
     )
-    show(figures, as_json=as_json)
+    show_figures(figures)

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from builders.build.lint import check_recipes
 from builders.build.plan import make_plan
 from builders.build.staging import stage_attempt
 from builders.container.spec import BUILDER
@@ -23,7 +24,6 @@ from builders.core.errors import EngineError
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
 from pipelines.center.center import recipes_folder
-from pipelines.cli.lint import check_recipes
 from pipelines.flows.server import EmbeddedServer
 from pipelines.verify import steps
 from pipelines.verify.job import Job

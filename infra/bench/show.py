@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-import click
+from pipelines.cli.options import show
 
 
 def spread(values: list[float]) -> dict[str, Any]:
@@ -19,18 +19,15 @@ def spread(values: list[float]) -> dict[str, Any]:
     }
 
 
-def show(figures: dict[str, Any], *, as_json: bool) -> None:
-    """Print figures as one JSON document, or as indented lines."""
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-        return
-    _lines(figures, 0)
+def show_figures(figures: dict[str, Any]) -> None:
+    """Print figures as one JSON document with `--json`, else as indented lines."""
+    show(figures, *_lines(figures, 0))
 
 
-def _lines(figures: dict[str, Any], depth: int) -> None:
+def _lines(figures: dict[str, Any], depth: int) -> Iterator[str]:
     for name, value in figures.items():
         if isinstance(value, dict):
-            click.echo(f"{'  ' * depth}{name}:")
-            _lines(value, depth + 1)
+            yield f"{'  ' * depth}{name}:"
+            yield from _lines(value, depth + 1)
         else:
-            click.echo(f"{'  ' * depth}{name}: {value}")
+            yield f"{'  ' * depth}{name}: {value}"

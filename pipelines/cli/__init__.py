@@ -1,4 +1,4 @@
-"""The samebits command. Only what a command needs is imported, and only when it runs."""
+"""The samebits command; may import every package of `pipelines`, and none imports it."""
 
 from pipelines.cli.main import main
 

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli.bundle import check, export
-from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
+from pipelines.cli.bundle import check
+from pipelines.cli.options import PATH, common_options, file_errors, release_name, show, warn
 
+# The commands import what they need themselves, so that `evidence check` stays fast.
 if TYPE_CHECKING:
+    from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.report import Report
     from pipelines.storage.store import Store
+    from pipelines.verify.session import Session
 
-_RELEASE = "RELEASE"
+_RUN = click.option("--run", default="latest", show_default=True, help="Id of the run.")
 
 
 @click.group()
 def command() -> None:
-    """List and show what runs have found, and carry it to others."""
-
-
-command.add_command(export)
-command.add_command(check)
+    """List, show, export and check what runs have found."""
 
 
 @command.command("list")
-@click.argument("release", required=False, metavar=f"[{_RELEASE}]")
-@json_option
-@center_option
-def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
+@click.argument("release", required=False, type=release_name)
+@common_options
+def list_(session: Session, release: ReleaseName | None) -> None:
     """List runs, of one RELEASE (vendor/product@version) or of all.
 
     \b
@@ -41,28 +40,25 @@ def list_(release: str | None, as_json: bool, center_file: Path | None) -> None:
       samebits evidence list
       samebits evidence list debian/netbase@6.5
     """
-    from pipelines.evidence.release import ReleaseName
     from pipelines.evidence.stored_runs import RunSummary, list_runs
 
-    store = open_session(center_file).store
-    found = list(list_runs(store, ReleaseName.parse(release) if release else None))
-    if as_json:
-        print_json({"runs": [entry.to_dict() for entry in found]})
-    for entry in [] if as_json else found:
+    found = list(list_runs(session.store, release))
+    lines = []
+    for entry in found:
         if isinstance(entry, RunSummary):
             name = entry.name
             moved = f"  (elsewhere: {entry.robustness})" if entry.robustness else ""
-            click.echo(f"{name.run}  {entry.verdict or entry.outcome:<16} {name.release}{moved}")
+            lines.append(f"{name.run}  {entry.verdict or entry.outcome:<16} {name.release}{moved}")
         else:
-            click.echo(f"DAMAGED  {entry.prefix}: {entry.reason}")
+            lines.append(f"DAMAGED  {entry.prefix}: {entry.reason}")
+    show({"runs": [entry.to_dict() for entry in found]}, *lines)
     sys.exit(0 if all(isinstance(entry, RunSummary) for entry in found) else EXIT_NOT_CHECKED)
 
 
 @command.command()
-@json_option
-@center_option
-def flush(as_json: bool, center_file: Path | None) -> None:
-    """Send the evidence that waits in the outbox for a store that did not answer.
+@common_options
+def flush(session: Session) -> None:
+    """Send the evidence that waits in the outbox because the store did not answer.
 
     Every run does so at its end; this is for a timer, or for after an outage.
 
@@ -72,44 +68,37 @@ def flush(as_json: bool, center_file: Path | None) -> None:
 
     Exit codes: 0 nothing waits any more, 2 something does.
     """
-    flushed = open_session(center_file).flush()
+    flushed = session.flush()
     sent, waiting = (flushed.sent, flushed.waiting) if flushed else (0, 0)
-    if as_json:
-        print_json({"sent": sent, "waiting": waiting})
-    else:
-        click.echo(f"sent {sent} objects, {waiting} wait")
+    show({"sent": sent, "waiting": waiting}, f"sent {sent} objects, {waiting} wait")
     if flushed and (note := flushed.note()):
-        click.echo(f"samebits: {note}", err=True)
+        warn(note)
     sys.exit(EXIT_NOT_CHECKED if waiting else 0)
 
 
-@command.command()
-@click.argument("release", metavar=_RELEASE)
-@click.option("--run", default="latest", show_default=True, help="Id of the run.")
+@command.command("show")
+@click.argument("release", type=release_name)
+@_RUN
 @click.option("--log", "log_to", type=PATH, metavar="FILE", help="Write the build log to FILE.")
-@json_option
-@center_option
-def show(
-    release: str, run: str, log_to: Path | None, as_json: bool, center_file: Path | None
-) -> None:
+@common_options
+def show_(session: Session, release: ReleaseName, run: str, log_to: Path | None) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
 
-    And, if the run was rebuilt elsewhere too, what that showed. Of a private release that is the
-    whole report, which is not among what is public.
+    The result of its robustness test follows, if there was one. Of a private release the whole
+    report is shown, which is not public.
 
     \b
     Examples:
       samebits evidence show debian/netbase@6.5
       samebits evidence show debian/netbase@6.5 --log build.log
     """
-    from pipelines.cli.table import robustness_lines, show_report
-    from pipelines.evidence.release import ReleaseName
+    from pipelines.cli.terminal import report_lines, robustness_lines
     from pipelines.evidence.report import Report
     from pipelines.evidence.stored_runs import find_run, read_report, read_robustness
     from pipelines.storage.store import DamagedError
 
-    store = open_session(center_file).store
-    name = find_run(store, ReleaseName.parse(release), run)
+    store = session.store
+    name = find_run(store, release, run)
     document = read_report(store, name, whole=True)
     report = Report.model_validate(document)
     elsewhere, damaged = None, None
@@ -119,28 +108,65 @@ def show(
         damaged = error
     if log_to is not None:
         _copy_log(store, report, log_to)
-    if as_json:
-        extra = {"robustness": elsewhere.to_dict()} if elsewhere else {}
-        click.echo(json.dumps(document | extra, indent=2))
-    else:
-        show_report(report)
-        for line in robustness_lines(elsewhere) if elsewhere else ():
-            click.echo(f"  {line}")
+    more = robustness_lines(elsewhere) if elsewhere else []
+    show(
+        document | ({"robustness": elsewhere.to_dict()} if elsewhere else {}),
+        *report_lines(report),
+        *(f"  {line}" for line in more),
+    )
     if damaged:
         raise damaged
 
 
 def _copy_log(store: Store, report: Report, target: Path) -> None:
     """Write the log of the judged attempt to `target`."""
-    import shutil
-
     from pipelines.storage.names import Visibility, cas
 
     logs = [a.rebuild.log for a in report.attempts if a.rebuild.log and a.purpose != "confirming"]
     if not logs:
         raise UsageError(f"run {report.run} has no build log", got=report.outcome)
-    try:
-        with store.open(cas(Visibility.PRIVATE, logs[-1])) as stream, target.open("wb") as out:
-            shutil.copyfileobj(stream, out)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written", got=error.strerror) from error
+    log = cas(Visibility.PRIVATE, logs[-1])
+    with file_errors(target, "written"), store.open(log) as stream, target.open("wb") as out:
+        shutil.copyfileobj(stream, out)
+
+
+@command.command()
+@click.argument("release", type=release_name)
+@_RUN
+@click.option("--out", type=PATH, required=True, metavar="FILE", help="Where to write the bundle.")
+@common_options
+def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
+    """Write one bundle: all that is public about a run of RELEASE (vendor/product@version).
+
+    The bundle is a plain tar of statements, report, public evidence, the center's card and public
+    keys, the leaves of its log with their proofs, and its policy. Nothing private is read.
+
+    \b
+    Example:
+      samebits evidence export debian/netbase@6.5 --out netbase.bundle.tar
+    """
+    from builders.core.digest import Digest
+    from pipelines.bundle.export import export as make_bundle
+    from pipelines.bundle.export import write_file
+    from pipelines.center.export import export_source
+    from pipelines.evidence.stored_runs import find_run
+
+    center, now = session.center, datetime.now(UTC)
+    name = find_run(session.store, release, run, center.id)
+    book = session.logbook()
+    book.settle()
+    source, policy = export_source(center, book.log), session.policy(now)
+    made = make_bundle(session.store, name, source, policy=policy, now=now)
+    write_file(out, made.data)
+    for left in made.left_out:
+        warn(f"evidence {left} is too large for a bundle; left out")
+    digest, size = Digest.of(made.data), len(made.data)
+    document = {"file": str(out), "sha256": str(digest), "size": size, "run": name.run}
+    show(
+        {**document, "left_out": list(made.left_out)},
+        f"{digest}  {out}",
+        f"  run {name.run} of {name.release}, {size} bytes",
+    )
+
+
+command.add_command(check)

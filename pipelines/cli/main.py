@@ -1,4 +1,4 @@
-"""The entry point: the list of commands, and how every failure leaves the process."""
+"""The entry point: the list of commands, and the exit code and message of every failure."""
 
 from __future__ import annotations
 
@@ -22,32 +22,33 @@ from builders.core.errors import (
 )
 
 _COMMANDS = {
-    "verify": ("verify", "Rebuild releases and compare them with what was shipped."),
-    "rebuild": ("rebuild", "Rebuild one release; needs no shipped file."),
-    "compare": ("compare", "Take a first look at two files that should be the same."),
-    "recipe": ("recipe", "Infer and check recipes, and print their schema."),
-    "image": ("image", "Lock, build and check builder images."),
-    "vault": ("vault", "Take inputs in, and carry them between centers."),
-    "review": ("review", "Approve source, withdraw that, and see what counts."),
-    "evidence": ("evidence", "List, show, export and check what runs have found."),
-    "log": ("log", "Read, prove, check and witness transparency logs."),
-    "policy": ("policy", "Sign, check and compare policies."),
-    "consensus": ("consensus", "Join what the centers found of a release."),
-    "nightly": ("nightly", "Verify everything that is due, as a center's night does."),
-    "request": ("request", "Ask a center to verify one release now."),
-    "heartbeat": ("heartbeat", "Sign and log that the center is alive."),
-    "check": ("check", "Say what is known of one file, by its digest."),
-    "center": ("center", "Set a center up, and run its services."),
-    "reap": ("reap", "Remove what killed runs left behind."),
-    "bench": ("bench", "Measure speed and memory on this machine."),
+    "verify": ("verify.command", "Rebuild releases and compare them with what was shipped."),
+    "rebuild": ("rebuild.command", "Rebuild one release; needs no shipped file."),
+    "compare": ("files.compare", "Compare two files that should be the same."),
+    "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
+    "image": ("image.command", "Lock, build and check builder images."),
+    "vault": ("vault.command", "Add inputs, and transfer them between centers."),
+    "review": ("review.command", "Approve source, withdraw approvals, and show what counts."),
+    "evidence": ("evidence.command", "List, show, export and check what runs have found."),
+    "log": ("log.command", "Read, prove, check and witness transparency logs."),
+    "policy": ("policy.command", "Join, sign, check and compare policies."),
+    "consensus": ("consensus.command", "Combine what the centers found for a release."),
+    "nightly": ("upkeep.nightly", "Verify everything that is due, as a center does every night."),
+    "request": ("request.command", "Ask a center to verify one release now."),
+    "heartbeat": ("upkeep.heartbeat", "Sign and log that the center is alive."),
+    "check": ("files.check", "Show what is known of one file, by its digest."),
+    "center": ("center.command", "Set a center up, and run its services."),
+    "reap": ("upkeep.reap", "Remove what killed runs left behind."),
+    "bench": ("bench.command", "Measure speed and memory on this machine."),
 }
+"""Where each command is, below `pipelines.cli`, and its line in the overview."""
 
 
 class Commands(click.Group):
-    """Finds a command in its module when it is called, and not before."""
+    """Imports the module of a command when it is called, so that `samebits --help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of their importance."""
+        """Return the names in the order of `_COMMANDS`."""
         del ctx
         return list(_COMMANDS)
 
@@ -56,8 +57,9 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"pipelines.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
+        name, _, attribute = _COMMANDS[cmd_name][0].partition(".")
+        module = importlib.import_module(f"pipelines.cli.{name}")
+        command: click.Command = getattr(module, attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -74,7 +76,7 @@ class Commands(click.Group):
 )
 @click.version_option(package_name="samebits", prog_name="samebits")
 def samebits() -> None:
-    """Say whether the bytes a vendor shipped are the bytes its reviewed source builds.
+    """Check that the bytes a vendor shipped are the bytes that its reviewed source builds.
 
     \b
     Examples:

@@ -1,11 +1,14 @@
-"""Options that commands share, and how they print."""
+"""What commands share: their options, how they print, and the files that users name."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,68 +16,132 @@ from builders.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
-    from pipelines.verify.session import Session
+    from pipelines.evidence.privatekey import PrivateKey
+    from pipelines.evidence.release import ReleaseName
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = Callable[..., Any]
 
 PATH = click.Path(path_type=Path)
-_STORE = "samebits.store"
-"""Key of the address given with `--store`, in the metadata of the command's context."""
+_META = "samebits."
+"""Prefix of the options in the metadata of a command's context."""
+
+
+def _note(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep an option in the metadata of the context."""
+    ctx.meta[f"{_META}{parameter.name}"] = value
+
+
+def _noted(name: str) -> Any:
+    return click.get_current_context().meta.get(f"{_META}{name}")
 
 
 def json_option(function: Function) -> Function:
-    """Add `--json`."""
+    """Add `--json`, which `show` obeys."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
-    )(function)
-
-
-def center_option(function: Function) -> Function:
-    """Add `--center FILE`, and `--store ADDRESS` in place of the store that the file names."""
-    stored = click.option(
-        "--store",
-        metavar="ADDRESS",
+        "--json",
+        is_flag=True,
         expose_value=False,
-        callback=_note_store,
-        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
+        callback=_note,
+        help="Print one JSON document on stdout.",
     )(function)
-    return center_file_option(stored)
 
 
 def center_file_option(function: Function) -> Function:
-    """Add `--center FILE` alone."""
+    """Add `--center FILE`, and call the command with the `Center` as its first argument."""
+
+    @functools.wraps(function)
+    def run(*, center_file: Path | None, **given: Any) -> Any:
+        return function(_read_center(center_file), **given)
+
     return click.option(
         "--center",
         "center_file",
         type=PATH,
         metavar="FILE",
-        help="The center's file; without it a center `local` below SAMEBITS_HOME.",
-    )(function)
+        help="The center's file; by default the center `local` below SAMEBITS_HOME.",
+    )(run)
 
 
-def _note_store(ctx: click.Context, parameter: click.Parameter, address: str | None) -> None:
-    del parameter
-    ctx.meta[_STORE] = address
+def center_option(function: Function) -> Function:
+    """Add `--center` and `--store`, and call the command with a `Session` as its first argument."""
+
+    @functools.wraps(function)
+    def run(center: Center, **given: Any) -> Any:
+        from pipelines.verify.session import Session  # heavy
+
+        with Session(center) as session:
+            return function(session, **given)
+
+    stored = click.option(
+        "--store",
+        metavar="ADDRESS",
+        expose_value=False,
+        callback=_note,
+        help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
+    )(run)
+    return center_file_option(stored)
 
 
-def read_center(center_file: Path | None) -> Center:
-    """Return the center in `center_file`, by default the center `local`, with the given store.
+def common_options(function: Function) -> Function:
+    """Add `--json`, `--center` and `--store`; see `json_option` and `center_option`."""
+    return json_option(center_option(function))
 
-    Raises `RecipeError` for a bad center file.
-    """
+
+def key_option(owner: str) -> Callable[[Function], Function]:
+    """Return the required option `--key`, a private key file for `open_key`."""
+    text = f"The {owner}'s private key."
+    return click.option("--key", "key_file", type=PATH, required=True, metavar="FILE", help=text)
+
+
+def _read_center(file: Path | None) -> Center:
+    """Read a center with the store of `--store`; raises `RecipeError` for a bad file."""
     from pipelines.center.center import load_center
 
-    return load_center(center_file, store=click.get_current_context().meta.get(_STORE))
+    return load_center(file, store=_noted("store"))
 
 
-def open_session(center_file: Path | None) -> Session:
-    """Return the services of the center in `center_file`, by default of the center `local`.
+def release_name(text: str) -> ReleaseName:
+    """Parse an argument `vendor/product@version`; raises `UsageError`."""
+    from pipelines.evidence.release import ReleaseName
 
-    Raises `RecipeError` for a bad center file.
-    """
-    from pipelines.verify.session import Session
+    return ReleaseName.parse(text)
 
-    return Session(read_center(center_file))
+
+def duration_option(name: str, **settings: Any) -> Callable[[Function], Function]:
+    """Return an option whose value is a time such as `30min`, given to the command as timedelta."""
+    return click.option(name, metavar="DURATION", callback=_parse_duration, **settings)
+
+
+def _parse_duration(
+    ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> timedelta | None:
+    from builders.core.units import parse_duration
+
+    del ctx
+    try:
+        return None if text is None else timedelta(seconds=parse_duration(text))
+    except ValueError as error:
+        raise UsageError(
+            f"{parameter.opts[0]} is no time",
+            got=ascii(text),
+            expected=str(error).removeprefix("expected "),
+        ) from error
+
+
+def wants_json() -> bool:
+    """Return whether the command was called with `--json`."""
+    return bool(_noted("json"))
+
+
+def show(document: Any, *lines: object) -> None:
+    """Print `document` with `--json`, else the lines."""
+    for line in [json.dumps(document, indent=2)] if wants_json() else lines:
+        click.echo(line)
+
+
+def warn(message: object) -> None:
+    """Print a message on stderr."""
+    click.echo(f"samebits: {message}", err=True)
 
 
 def confirm(question: str) -> bool:
@@ -98,6 +165,35 @@ def counted(number: float, one: str, more: str | None = None) -> str:
     return f"{number:g} {one if number == 1 else more or one + 's'}"
 
 
-def print_json(value: Any) -> None:
-    """Print one document."""
-    click.echo(json.dumps(value, indent=2))
+@contextmanager
+def file_errors(path: Path, verb: str = "read") -> Iterator[None]:
+    """Raise `UsageError` for an `OSError` of the file that the user named."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be {verb}", got=error.strerror) from error
+
+
+def key_path(path: Path) -> Path:
+    """Return a path that a private key can have; raises `UsageError`."""
+    if path.suffix != ".key":
+        raise UsageError(
+            "the name of a private key file ends in .key", got=path, expected="such as alice.key"
+        )
+    return path
+
+
+def open_key(path: Path) -> PrivateKey:
+    """Read a private key; raises `UsageError` for another name, `KeyFileError` for no key."""
+    from pipelines.evidence.errors import KeyFileError
+    from pipelines.evidence.privatekey import load_key
+
+    key_path(path)
+    try:
+        return load_key(path.parent, path.stem)
+    except KeyFileError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise KeyFileError(
+            error.what, got=error.got, todo="Make one with `samebits review key NAME`"
+        ) from error

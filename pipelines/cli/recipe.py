@@ -1,15 +1,45 @@
-"""`samebits recipe`: infer recipes, check them before anything runs, print what they may say."""
+"""`samebits recipe`: infer recipes, check them before anything runs, print their schema."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from builders.core.errors import EXIT_USAGE, UsageError
-from pipelines.cli.options import PATH, center_option, json_option, open_session, print_json
+from builders.build.lint import check_recipe, recipe_warnings
+from builders.container.scratch import require_root
+from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
+from builders.core.yamlfile import read_text
+from builders.locators.package_index import IndexReader
+from builders.recipe.recipe import load_recipe, recipe_schema
+from pipelines.cli.options import (
+    PATH,
+    common_options,
+    counted,
+    duration_option,
+    file_errors,
+    show,
+    wants_json,
+    warn,
+)
+from pipelines.cli.terminal import screen
+from pipelines.infer import (
+    SearchJournal,
+    SearchLimits,
+    files_on_disk,
+    infer_release,
+    infer_wheel,
+    read_record,
+)
+from pipelines.infer.draft import explanations, head_notes
+from pipelines.verify.session import Session
+
+_EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}
+_COLORS = {"identical": "green", "not available": "yellow"}
 
 
 @click.group()
@@ -19,10 +49,9 @@ def command() -> None:
 
 @command.command()
 @click.argument("recipes", nargs=-1, required=True, type=PATH, metavar="RECIPE...")
-@json_option
-@center_option
-def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> None:
-    """Check recipes without fetching or building anything; a draft's inferred values are shown.
+@common_options
+def lint(session: Session, recipes: tuple[Path, ...]) -> None:
+    """Check recipes without fetching or building anything, and show the inferred values of drafts.
 
     \b
     Example:
@@ -30,54 +59,46 @@ def lint(recipes: tuple[Path, ...], as_json: bool, center_file: Path | None) -> 
 
     Exit codes: 0 all can be used, 64 some cannot.
     """
-    from builders.core.yamlfile import read_text
-    from pipelines.cli.lint import check_recipe, draft_notes, warnings
-    from pipelines.infer.draft import explanations
-
-    images = open_session(center_file).images
     rows: list[dict[str, Any]] = []
     for path in recipes:
+        row: dict[str, Any] = {"file": str(path), "error": None}
+        row |= {"warnings": [], "draft": [], "inferred": []}
+        rows.append(row)
         try:
-            loaded = check_recipe(path, images)
+            loaded = check_recipe(path, session.images)
         except UsageError as error:
-            fault = error.to_dict()
-            rows.append(_linted(path, fault))
-            if not as_json:
-                click.echo(f"samebits: {error}", err=True)
+            row["error"] = error.to_dict()
+            if not wants_json():
+                warn(error)
             continue
-        found = warnings(loaded)
         text = read_text(path)
-        notes, explained = draft_notes(text), explanations(text)
-        rows.append(_linted(path, None, warnings=found, draft=notes, inferred=explained))
-        if not as_json:
+        row |= {"warnings": recipe_warnings(loaded), "draft": head_notes(text)}
+        row["inferred"] = explanations(text)
+        if not wants_json():
             click.echo(f"{path}: {loaded.recipe.release} can be used")
-            for warning in found:
-                click.echo(f"  note: {warning}")
-            for line in notes:
+            for line in _lint_lines(row):
                 click.echo(f"  {line}")
-            for line in explained:
-                click.echo(f"  inferred: {line}")
-    if as_json:
-        print_json({"recipes": rows})
+    show({"recipes": rows})
     sys.exit(EXIT_USAGE if any(row["error"] for row in rows) else 0)
 
 
-def _linted(path: Path, fault: dict[str, Any] | None, **said: list[str]) -> dict[str, Any]:
-    none: dict[str, list[str]] = {"warnings": [], "draft": [], "inferred": []}
-    return {"file": str(path), "error": fault, **none, **said}
+def _lint_lines(row: dict[str, Any]) -> Iterator[str]:
+    yield from (f"note: {warning}" for warning in row["warnings"])
+    yield from row["draft"]
+    yield from (f"inferred: {line}" for line in row["inferred"])
 
 
 @command.command()
 @click.argument("purl", required=False)
-@click.option("--out", type=PATH, metavar="FILE", help="Write the recipe here, not to stdout.")
+@click.option("--out", type=PATH, metavar="FILE", help="Write the recipe to FILE, not to stdout.")
 @click.option("--from-file", "shipped", type=PATH, metavar="SHIPPED", help="A wheel on disk.")
 @click.option("--source", type=PATH, metavar="SDIST", help="Its source distribution, on disk.")
-@click.option("--buildinfo", type=PATH, metavar="FILE", help="A Debian build's own record.")
+@click.option("--buildinfo", type=PATH, metavar="FILE", help="The .buildinfo of a Debian build.")
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
-@click.option("--time", "seconds", default="5min", show_default=True, help="For all tries.")
-@json_option
-@center_option
+@duration_option("--time", default="5min", show_default=True, help="For all tries.")
+@common_options
 def new(
+    session: Session,
     purl: str | None,
     *,
     out: Path | None,
@@ -85,17 +106,15 @@ def new(
     source: Path | None,
     buildinfo: Path | None,
     max_tries: int,
-    seconds: str,
-    as_json: bool,
-    center_file: Path | None,
+    time: timedelta,
 ) -> None:
     """Find the build that makes a shipped wheel from its source, and write it as a draft recipe.
 
     The environment is inferred from the shipped file and tried in real rebuilds, the likeliest
     first, until the bytes are identical; the draft gives the evidence of each inferred value.
     Otherwise the nearest recipe is written, with the causes that remain. A journal of all tries is
-    kept, so that a second call returns at once or resumes. Of Debian, a whole source package is
-    rebuilt to all its binary packages; what a .buildinfo recorded of their build is tried first.
+    kept, so that a second call returns at once or resumes. For Debian, a whole source package is
+    rebuilt to all its binary packages; the environment that a .buildinfo records is tried first.
 
     \b
     Examples:
@@ -106,31 +125,107 @@ def new(
 
     Exit codes: 0 identical, 1 not identical, 2 not tried, 64 usage.
     """
-    from pipelines.cli.newrecipe import write_recipe
+    _require_one(purl, shipped, source)
+    if out is not None and out.exists():
+        raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
+    limits = SearchLimits(tries=max_tries, seconds=int(time.total_seconds()))
+    record = read_record(purl, buildinfo) if buildinfo is not None else None
+    require_root()
+    session.engine.info()
+    index = IndexReader()
+    with screen(session) as sink:
+        if shipped is not None and source is not None:
+            folder = (out.parent if out else Path()).absolute()
+            journal = _infer_from_files(shipped, source, folder, session, index, limits)
+        else:
+            journal = infer_release(purl or "", session, index, limits, record)
+        sink.done(journal.release, journal.status)
+    if journal.recipe is not None and out is not None:
+        with file_errors(out, "written"):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with out.open("x", encoding="utf-8") as stream:
+                stream.write(journal.recipe)
+        # The image that was derived for the recipe goes beside the others, for review.
+        if published := session.images.publish(load_recipe(out).recipe.build.image):
+            click.echo(f"  image: {published}", err=True)
+    show_journal(journal, out)
+    sys.exit(_EXIT[journal.status])
 
-    sys.exit(
-        write_recipe(
-            purl,
-            shipped=shipped,
-            source=source,
-            buildinfo=buildinfo,
-            out=out,
-            tries=max_tries,
-            time=seconds,
-            as_json=as_json,
-            center_file=center_file,
+
+def _require_one(purl: str | None, shipped: Path | None, source: Path | None) -> None:
+    """Require a purl or two files, not both and not one file alone; raises `UsageError`."""
+    options = {"--from-file": shipped, "--source": source}
+    given = [f"{option} {path}" for option, path in options.items() if path is not None]
+    expected = "a purl, or --from-file SHIPPED with --source SDIST"
+    if purl is not None and given:
+        raise UsageError(
+            "a purl and files on disk were both given",
+            got=" and ".join([purl, *given]),
+            expected=expected,
+            todo="Remove one of the two",
         )
-    )
+    if len(given) == 1:
+        missing = next(option for option, path in options.items() if path is None)
+        raise UsageError(f"{missing} is missing", got=f"{given[0]} alone", expected=expected)
+    if purl is None and not given:
+        raise UsageError("no shipped release was given", expected=expected)
+
+
+def _infer_from_files(
+    shipped: Path,
+    source: Path,
+    folder: Path,
+    session: Session,
+    index: IndexReader,
+    limits: SearchLimits,
+) -> SearchJournal:
+    """Infer the recipe of a wheel on disk; both files must be in `folder`, beside the recipe."""
+    for path in (shipped, source):
+        if path.absolute().parent != folder:
+            raise UsageError(
+                f"{path} is not in the folder of the recipe",
+                got=str(path.absolute().parent),
+                expected=str(folder),
+                todo="A recipe names local files relative to its own folder: put them there",
+            )
+    target, files = files_on_disk(shipped, source)
+    for pin in (target.shipped, target.source):
+        session.vault.add(files[pin.name], pin.sha256, what=pin.name)
+    return infer_wheel(target, session, index, limits)
+
+
+def show_journal(journal: SearchJournal, out: Path | None) -> None:
+    """Print a journal: as one document, or the recipe on stdout and the rest on stderr."""
+    if wants_json():
+        show(journal.model_dump(mode="json", by_alias=True))
+        return
+    if journal.recipe is not None and out is None:
+        click.echo(journal.recipe, nl=False)
+    for line in _journal_lines(journal):
+        click.echo(line, err=True)
+    if out is not None and journal.recipe is not None:
+        click.echo(f"  recipe: {out}", err=True)
+
+
+def _journal_lines(journal: SearchJournal) -> Iterator[str]:
+    status = click.style(journal.status, fg=_COLORS.get(journal.status, "red"))
+    yield f"{journal.release}  {status}  {journal.artefact}"
+    tries, bits = counted(len(journal.tries), "try", "tries"), counted(journal.bits, "bit")
+    yield f"  {tries}, {journal.seconds:.1f} s, {bits} inferred"
+    if journal.status != "identical":
+        yield f"  {journal.reason}"
+    for scalar in journal.scalars:
+        yield f"  - {scalar.name} {scalar.value} ({counted(scalar.bits, 'bit')}): {scalar.evidence}"
+    yield from (f"  - {cause.name}: {cause.detail}" for cause in journal.causes)
+    yield from (f"  note: {note}" for note in journal.notes)
 
 
 @command.command()
 def schema() -> None:
-    """Print the JSON Schema of a recipe, as editors use it.
+    """Print the JSON Schema of a recipe, for editors.
 
     \b
     Example:
       samebits recipe schema > recipes/schema/recipe.json
     """
-    from builders.recipe.recipe import recipe_schema
-
     click.echo(recipe_schema(), nl=False)

@@ -1,31 +1,34 @@
-"""Progress: lines that move on a terminal, one plain line a step elsewhere. All on stderr."""
+"""What people see of a run: its progress on stderr, and its report as lines of text."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.verify import progress
+from builders.core.enums import Outcome, Verdict
+from pipelines.verify.progress import Sink
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
-class Screen(progress.Sink, Protocol):
-    """A sink that owns the terminal while its block lasts."""
+    from pipelines.evidence.report import Report
+    from pipelines.evidence.statements.robustness import RobustnessTest
+    from pipelines.judge.finding import Finding
+    from pipelines.verify.session import Session
 
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop showing."""
+_COLORS = {
+    Verdict.IDENTICAL: "green",
+    Verdict.IDENTICAL_SIGNED: "green",
+    Verdict.EQUIVALENT: "yellow",
+    Verdict.NOT_CHECKED: "yellow",
+}
+_SHOWN_CAUSES = 8
 
 
 class PlainLines:
@@ -36,25 +39,13 @@ class PlainLines:
         self._start = time.monotonic()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop showing."""
-
     def step(self, release: str, step: str) -> None:
         """Print the step."""
         with self._lock:
             click.echo(f"{time.monotonic() - self._start:7.1f} s  {release}  {step}", err=True)
 
     def detail(self, release: str, text: str) -> None:
-        """Leave details out: a log wants one line a step."""
+        """Print nothing: a log has one line a step."""
 
     def done(self, release: str, text: str) -> None:
         """Print the end."""
@@ -62,36 +53,13 @@ class PlainLines:
 
 
 class LiveLines:
-    """One moving line a release, and its last word when it is done."""
+    """One moving line a release, which stays as its result when the release is done."""
 
-    def __init__(self) -> None:
-        """Prepare the lines; nothing is drawn yet."""
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("[bold]{task.description}"),
-            TextColumn("{task.fields[step]} [dim]{task.fields[detail]}", markup=True),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
-        self._tasks: dict[str, object] = {}
+    def __init__(self, progress: Progress) -> None:
+        """Draw in `progress`, whose columns show the fields `step` and `detail`."""
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop drawing, and leave the terminal as it was."""
-        self._progress.stop()
 
     def step(self, release: str, step: str) -> None:
         """Show the step on the line of the release."""
@@ -105,7 +73,7 @@ class LiveLines:
         """Show the end, and stop the clock of the line."""
         self._update(release, step=text, detail="")
         with self._lock:
-            self._progress.update(self._tasks[release], total=1, completed=1)  # type: ignore[arg-type]
+            self._progress.update(self._tasks[release], total=1, completed=1)
 
     def _update(self, release: str, **fields: str) -> None:
         with self._lock:
@@ -116,6 +84,68 @@ class LiveLines:
             self._progress.update(self._tasks[release], **fields)  # type: ignore[arg-type]
 
 
-def screen() -> Screen:
-    """Return the right screen for where stderr goes."""
-    return LiveLines() if sys.stderr.isatty() else PlainLines()
+@contextmanager
+def screen(session: Session | None = None) -> Iterator[Sink]:
+    """Show progress while the block lasts: moving lines on a terminal, else plain ones.
+
+    The progress of `session` is shown too.
+    """
+    with _live_lines() if sys.stderr.isatty() else nullcontext(PlainLines()) as sink:
+        if session is not None:
+            session.progress = sink
+        yield sink
+
+
+@contextmanager
+def _live_lines() -> Iterator[Sink]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.fields[step]} [dim]{task.fields[detail]}", markup=True),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        yield LiveLines(progress)
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yield a line for each artefact, and below it the reason of a verdict that is no pass."""
+    seconds = report.timings.get("total", 0.0)
+    built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
+    yield f"{click.style(report.release, bold=True)}  {seconds:.1f} s{built}"
+    for finding in report.artefacts:
+        verdict = click.style(f"{finding.verdict:<16}", fg=_COLORS.get(finding.verdict, "red"))
+        yield f"  {verdict} {finding.name}"
+        if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
+            yield from (f"{'':19}{line}" for line in _reason_lines(finding))
+    if report.claim:
+        yield f"  claim {report.claim}"
+    if report.seal:
+        yield f"  seal  {report.seal}"
+    yield f"  run   {report.run}"
+
+
+def _reason_lines(finding: Finding) -> Iterator[str]:
+    yield finding.reason
+    for cause in finding.causes[:_SHOWN_CAUSES]:
+        yield f"- {cause.name}: {cause.detail}"
+    explanation = finding.explanation
+    if explanation.tool:
+        kept = f", report sha256 {explanation.html_diff}" if explanation.html_diff else ""
+        yield f"- {explanation.tool}: {explanation.status}{kept}"
+
+
+def robustness_lines(test: RobustnessTest) -> list[str]:
+    """Return a robustness test as lines of text; none of them is a verdict."""
+    changed = [artefact.name for artefact in test.artefacts if not artefact.same]
+    lines = [f"rebuilt elsewhere: {test.result}, which is no part of the verdict"]
+    if test.outcome is not Outcome.BUILT:
+        lines.append(f"outcome {test.outcome}")
+    elif changed:
+        lines.append(f"changed: {', '.join(changed)}")
+    lines += [f"{m.factor}: {m.before} -> {m.after}" for m in test.moved]
+    lines += [f"{k.factor}: not moved ({k.why})" for k in test.kept]
+    return lines

@@ -74,6 +74,19 @@ def explanations(text: str) -> list[str]:
     return found
 
 
+def head_notes(text: str) -> list[str]:
+    """Return the comments above a draft, one line each; empty for a recipe that is no draft."""
+    notes: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith("# "):
+            break
+        if line.startswith("#   ") and notes:
+            notes[-1] += " " + line.removeprefix("#   ")
+        else:
+            notes.append(line.removeprefix("# "))
+    return notes if notes and notes[0].startswith("draft: ") else []
+
+
 def load_draft(text: str, folder: Path) -> LoadedRecipe:
     """Read a draft as `load_recipe` would read its file in `folder`."""
     path = folder / "draft.yaml"

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from pipelines.cli import newrecipe
-from pipelines.cli.options import confirm, counted
+from pipelines.cli.options import confirm, counted, json_option
+from pipelines.cli.recipe import show_journal
 from pipelines.infer import SearchJournal
 
 
@@ -45,7 +45,7 @@ def test_an_interrupted_question_stays_one(monkeypatch: pytest.MonkeyPatch) -> N
         confirm("sign this?")
 
 
-def test_a_journal_is_printed_by_the_name_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_journal_is_printed_by_the_name_of_its_form() -> None:
     journal = SearchJournal(
         release="pypi/tool@1.0",
         artefact="tool.whl",
@@ -56,12 +56,16 @@ def test_a_journal_is_printed_by_the_name_of_its_form(capsys: pytest.CaptureFixt
         reason="because",
         bits=1,
     )
-    newrecipe.show(journal, None, as_json=True)
-    told = json.loads(capsys.readouterr().out)
+
+    @click.command()
+    @json_option
+    def print_it() -> None:
+        show_journal(journal, None)
+
+    told = json.loads(CliRunner().invoke(print_it, ["--json"]).stdout)
     assert told["schema"] == "samebits/trail/v1"
     assert "schema_" not in told
-    newrecipe.show(journal, None, as_json=False)
-    assert "0 tries, 0.0 s, 1 bit inferred" in capsys.readouterr().err
+    assert "0 tries, 0.0 s, 1 bit inferred" in CliRunner().invoke(print_it, []).stderr
 
 
 def _asked(typed: str) -> bool:

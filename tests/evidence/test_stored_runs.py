@@ -10,7 +10,7 @@ from builders.core.digest import canonical_json
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, StoreError
 from builders.core.runid import parse_run_id
-from pipelines.cli.table import robustness_lines
+from pipelines.cli.terminal import robustness_lines
 from pipelines.evidence import stored_runs
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.release import ReleaseName

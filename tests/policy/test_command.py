@@ -66,7 +66,7 @@ def table(tmp_path: Path) -> Table:
 def test_operators_sign_one_after_the_other_and_then_it_counts(table: Table) -> None:
     source, out = table.write(), table.folder / "policy.dsse.json"
     first = table.sign(source, "alpha", out)
-    assert (first.code, "1 of the 2 it takes" in first.out) == (0, True)
+    assert (first.code, "1 of 2 needed" in first.out) == (0, True)
     early = table.run("check", out)
     assert early.code == 1
     early.assert_clear()
@@ -159,7 +159,7 @@ def test_what_changes_is_said_in_words(table: Table) -> None:
     assert "reviewer bob: key " in told
     changes = table.run("diff", old, new, "--json").document()["changes"]
     assert {"part": "version", "before": "1", "after": "2"} in changes
-    assert table.run("diff", old, old).out == "nothing differs\n"
+    assert table.run("diff", old, old).out == "the policies are equal\n"
 
 
 @pytest.mark.parametrize(

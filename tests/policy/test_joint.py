@@ -235,7 +235,7 @@ def test_centers_join_and_all_their_operators_sign(tmp_path: Path) -> None:
     sources = [c.home / "policy" / "policy.yaml" for c in centers]
     joint, signed = tmp_path / "joint.yaml", tmp_path / "policy.dsse.json"
     told = run("join", *sources, "--out", joint, "--k", "3")
-    assert "europe-trust, asia-trust, americas-trust (2 sign it)" in told
+    assert "europe-trust, asia-trust, americas-trust (2 must sign it)" in told
     assert "by 3 operators in 3 regions" in told
     moved = tmp_path / "elsewhere" / "joint.yaml"
     moved.parent.mkdir()
@@ -269,7 +269,7 @@ def test_a_joint_policy_follows_that_of_each_center(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:
     centers = [made(tmp_path, name) for name in ("europe", "asia")]
     sources = [c.home / "policy" / "policy.yaml" for c in centers]
-    with pytest.raises(UsageError, match="not written over"):
+    with pytest.raises(UsageError, match="exists"):
         run("join", *sources, "--out", sources[0])
     told = run("join", *sources, "--out", tmp_path / "joint.yaml", "--json")
     assert '"operators": [' in told

@@ -129,7 +129,7 @@ def test_the_command_says_what_must_travel_beside_the_archive(ground: Ground) ->
     assert ended.out.startswith("exported 8 inputs, ")
     for end in (".yaml", ".lock.yaml"):
         path = ground.center.home / "images" / f"small-0a1b2c3d{end}"
-        assert f"carry too, to recipes/images there: {path}\n" in ended.err
+        assert f"copy too, to recipes/images there: {path}\n" in ended.err
 
 
 def test_what_several_recipes_need_travels_once(ground: Ground) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.build.lint import check_recipe
 from builders.build.plan import make_plan
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
@@ -16,7 +17,6 @@ from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
 from builders.recipe.claim import claim_of
 from pipelines.center.center import Center
-from pipelines.cli.lint import check_recipe
 from pipelines.verify.session import Session
 from tests.builders.recipes import SCRIPT, recipe
 from tests.lab import Lab, write_recipe

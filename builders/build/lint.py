@@ -16,7 +16,7 @@ from builders.recipe.recipe import LoadedRecipe, load_recipe
 
 
 def check_recipes(paths: Iterable[Path], images: ImageCatalogue) -> list[LoadedRecipe]:
-    """Load every recipe and plan its rebuild; raises for the first that cannot be used."""
+    """Load every recipe and plan its rebuild; raises `UsageError` for the first bad recipe."""
     return [check_recipe(path, images) for path in paths]
 
 
@@ -33,40 +33,27 @@ def check_recipe(path: Path, images: ImageCatalogue) -> LoadedRecipe:
 
 
 def _require_zones(loaded: LoadedRecipe, images: ImageCatalogue) -> None:
-    """Refuse a time zone that the lock of the image shows it cannot know."""
+    """Refuse a time zone that an image without time zone data cannot have."""
     build = loaded.recipe.build
     if not build.needs_zone_file or "@sha256:" in build.image:
         return
     if not any(package.name == "tzdata" for package in images.lock(build.image).every()):
         raise RecipeError(
-            "the builder image knows no time zones: the build would read UTC",
+            "the builder image has no time zone data: the build would use UTC",
             file=str(loaded.path),
             field="build.timezone",
             got=f"{build.timezone} in image {build.image}",
             expected="an image with the package tzdata",
-            todo="Choose one that has it, or add tzdata to the definition and lock it anew",
+            todo="Choose another image, or add tzdata to its definition and lock it again",
         )
 
 
-def draft_notes(text: str) -> list[str]:
-    """Return what a draft says of itself as a whole, one line each; empty for other recipes."""
-    notes: list[str] = []
-    for line in text.splitlines():
-        if not line.startswith("# "):
-            break
-        if line.startswith("#   ") and notes:
-            notes[-1] += " " + line.removeprefix("#   ")
-        else:
-            notes.append(line.removeprefix("# "))
-    return notes if notes and notes[0].startswith("draft: ") else []
-
-
-def warnings(loaded: LoadedRecipe) -> list[str]:
-    """Return what is allowed and yet looks like a slip."""
+def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
+    """Return what a recipe may have, but is probably a mistake."""
     recipe = loaded.recipe
     found = []
     if not loaded.path.match(f"{recipe.vendor}/{recipe.product}/{recipe.version}.yaml"):
         found.append(f"the file is not at {recipe.vendor}/{recipe.product}/{recipe.version}.yaml")
     if recipe.expect is None:
-        found.append("no expect.verdict: a change for the worse raises no alarm")
+        found.append("no expect.verdict: a worse verdict raises no alarm")
     return found

@@ -1,10 +1,10 @@
-"""What a recipe's first lines say of a draft, and that other comments are left alone."""
+"""The comments at the head of a draft recipe; other comments are ignored."""
 
 from __future__ import annotations
 
 import pytest
 
-from pipelines.cli.lint import draft_notes
+from pipelines.infer.draft import head_notes
 
 DRAFT = """# draft: found by rebuilding
 #   until the bytes were the same
@@ -14,8 +14,8 @@ schema: samebits/recipe/v1
 """
 
 
-def test_the_head_of_a_draft_is_told_line_by_line() -> None:
-    assert draft_notes(DRAFT) == [
+def test_the_head_of_a_draft_is_returned_line_by_line() -> None:
+    assert head_notes(DRAFT) == [
         "draft: found by rebuilding until the bytes were the same",
         "one more thing",
     ]
@@ -25,4 +25,4 @@ def test_the_head_of_a_draft_is_told_line_by_line() -> None:
     "text", ["", "schema: x\n# draft: later\n", "# a comment\n# draft: second\n", "#   indented\n"]
 )
 def test_other_recipes_say_nothing(text: str) -> None:
-    assert draft_notes(text) == []
+    assert head_notes(text) == []
