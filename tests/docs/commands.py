@@ -135,8 +135,13 @@ def _below(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[str, ...
 
 
 def script_fault(words: tuple[str, ...]) -> str | None:
-    """Return what is wrong with `bash infra/...` or `python infra/...`; None if nothing is."""
-    script = ROOT / words[1]
+    """Return what is wrong with `bash infra/...` or `python -m ...`; None if nothing is."""
+    if words[1] == "-m":
+        words = words[1:]
+        folder = ROOT / words[1].replace(".", "/")
+        script = folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")
+    else:
+        script = ROOT / words[1]
     if not script.is_file():
         return f"{words[1]} is not there"
     text = script.read_text(encoding="utf-8")

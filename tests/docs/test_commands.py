@@ -110,6 +110,8 @@ def test_a_wrong_line_is_found() -> None:
         with pytest.raises(click.ClickException):
             check_phrase(phrase)
     assert script_fault(("bash", "infra/nothing.sh"))
+    assert script_fault(("python", "-m", "tests.nothing"))
+    assert script_fault(("python", "-m", "tests.mutation", "--nothing"))
     assert script_fault(("bash", "infra/demo.sh", "--nothing"))
 
 
