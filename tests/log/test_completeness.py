@@ -105,6 +105,20 @@ def test_a_statement_that_was_never_logged_is_named(store: MemoryStore, log: Log
     assert found.gaps[0].about.endswith("attempt-1.dsse.json")
 
 
+def test_every_statement_is_compared_and_every_gap_is_in_the_document(
+    store: MemoryStore, log: LogWriter
+) -> None:
+    """One statement is not logged, one is logged before its commitment, and one is lost."""
+    statement, other = attempt(), attempt(claim=Digest.of(b"other"))
+    log.append([leaf_of(statement), entry(0)])
+    log.append([commitment()])
+    found = checked(store, [stored(other), stored(statement)])
+    assert kinds(found) == [GapKind.UNLOGGED, GapKind.UNCOMMITTED, GapKind.MISSING]
+    document = found.to_dict()
+    assert [gap["kind"] for gap in document["gaps"]] == ["unlogged", "uncommitted", "missing"]
+    assert (document["leaves"], document["statements"], document["more"]) == (3, 2, 0)
+
+
 def test_a_look_before_the_commitment_is_named(store: MemoryStore, log: LogWriter) -> None:
     statement = attempt()
     log.append([leaf_of(statement)])

@@ -6,8 +6,15 @@ from datetime import datetime, timedelta
 from itertools import permutations
 
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
-from pipelines.log.cosignatures import checkpoints_with_leaf, merge_cosignatures
-from pipelines.log.note import sign_note
+from pipelines.log.cosignatures import (
+    WitnessedLog,
+    checkpoints_with_leaf,
+    cosigned_checkpoints,
+    merge_cosignatures,
+)
+from pipelines.log.note import MAX_NOTE, sign_note
+from pipelines.log.witness import origin_folder
+from tests.fakes.store import MemoryStore
 from tests.log.corpus import checkpoint
 from tests.log.keys import NOON, ORIGIN, log, witness
 
@@ -46,3 +53,13 @@ def test_the_checkpoints_that_hold_a_leaf_come_largest_first() -> None:
     found = [signed(size=size) for size in (9, 7, 8, 11, 10)]
     held = checkpoints_with_leaf(found, index=8)
     assert [one.checkpoint.size for one in held] == [11, 10, 9]
+
+
+def test_a_store_is_read_beside_refusals_and_past_a_store_that_is_down() -> None:
+    down, store = MemoryStore(), MemoryStore()
+    for one in (down, store):
+        one.put_record(f"{origin_folder(ORIGIN)}{11:020d}-1", signed(WEST).note.to_bytes())
+        one.put_record(f"{origin_folder(ORIGIN)}refused/altered-x.json", bytes(MAX_NOTE + 1))
+    down.fail_on("get")
+    known = WitnessedLog(origin=ORIGIN, keys=(log().key,), witnesses=WITNESSES)
+    assert list(cosigned_checkpoints([down, store], known)) == [signed(WEST)]

@@ -32,6 +32,14 @@ class TestAFork:
         for pair in ((GOOD, other), (other, GOOD)):
             assert verify(ForkProof(first=pair[0], second=pair[1]).to_bytes()).witnesses == ()
 
+    def test_a_witness_of_both_is_named_beside_one_of_a_single_side(self) -> None:
+        both, one_side = witness(), witness("other.example")
+        first = sign_note(checkpoint().to_text(), log(), both, one_side)
+        second = sign_note(checkpoint(last=b"x").to_text(), log(), both)
+        for pair in ((first, second), (second, first)):
+            proof = ForkProof(first=pair[0], second=pair[1]).to_bytes()
+            assert verify(proof).witnesses == (both.key,)
+
     def test_any_two_keys_of_the_log_convict_it(self) -> None:
         other = sign_note(checkpoint(last=b"x").to_text(), log(word="new"))
         fork = ForkProof(first=GOOD, second=other).verify(

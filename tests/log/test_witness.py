@@ -113,6 +113,7 @@ def test_a_log_that_does_not_answer_is_silent(witness: Witness, log_store: Memor
     seen = look(witness, log_store)
     assert seen.outcome is WitnessOutcome.SILENT
     assert seen.record is None
+    assert seen.to_dict()["complaint"] is None
 
 
 def test_a_shortened_log_is_refused_and_the_refusal_signed(
@@ -129,6 +130,7 @@ def test_a_shortened_log_is_refused_and_the_refusal_signed(
     assert told.predicate.before is not None
     assert told.predicate.before.size == 9
     assert "9 leaves" in told.predicate.reason
+    assert seen.to_dict()["complaint"] == "shortened"
 
 
 def test_a_refused_log_is_cosigned_again_when_it_is_whole(

@@ -154,7 +154,11 @@ def _result(result: ast.expr, returns: ast.expr | None) -> Iterator[Pair]:
         case ast.BinOp(op=ast.BitOr(), right=ast.Constant(value=None)):
             yield result, ast.Constant(None)
         case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)) if name in _EMPTY:
-            if not isinstance(result, ast.Constant):
+            if not isinstance(result, ast.Constant) and ast.unparse(result) not in {
+                "()",
+                "[]",
+                "{}",
+            }:
                 yield result, ast.Call(ast.Name(name, ast.Load()), [], [])
 
 
