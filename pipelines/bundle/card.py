@@ -1,7 +1,7 @@
 """The card of a center in a bundle: who it says it is, and which keys it says are its own.
 
-Nothing in a bundle vouches for the card; it is there to be held against the statements, and against
-the key that its reader has from elsewhere.
+The card is not signed: it is compared with the statements, and with the key or policy that the
+reader of the bundle trusts.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CenterCard(FrozenModel):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CenterCard:
-        """Read a card in its one spelling; raises `MalformedError`."""
+        """Read a card in canonical form; raises `MalformedError`."""
         card = read_model(data, cls, what=_WHAT, limit=MAX_CARD)
         check_canonical(data, card.to_bytes(), what=_WHAT)
         return card

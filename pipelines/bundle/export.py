@@ -1,7 +1,6 @@
-"""From a run in the store to a bundle: all that is public about it, and nothing else.
+"""Export of a run from the store into a bundle: everything public about it, and nothing else.
 
-Only names on the list of the bundle's layout are asked for, below `public/` alone: whatever else
-lies beside them, or is private, is never opened.
+Only objects that the layout of a bundle names are read, and only below `public/`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _PAGE = 25_000
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """A bundle, what checking it came to, and what was left out for its size."""
+    """A bundle, the result of checking it, and the digests left out for their size."""
 
     data: bytes
     result: CheckResult

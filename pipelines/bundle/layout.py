@@ -13,8 +13,8 @@
     report.json                     the public report of the run
     statements/<kind>-<n>.dsse.json every statement about the run
 
-The rest is sorted by name. Version 2 has these members and no others: what a reader does not know,
-it has not checked.
+All but the first two are sorted by name. Version 2 has these members and no others: an unknown one
+could not be checked.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _KINDS = {
     b"{": "what may be JSON",
     b"-----BEGIN ": "a PEM file",
 }
-"""Files that are taken for bundles, by how they start."""
+"""Files that are mistaken for bundles, by their first bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Bundle:
 
     members: Mapping[str, bytes]
     sums: bytes
-    """The list of digests as it stands in the bundle."""
+    """The list of digests, as the bundle has it."""
 
     @classmethod
     def of(cls, members: Mapping[str, bytes]) -> Bundle:
@@ -88,7 +88,7 @@ class Bundle:
     def from_bytes(cls, data: bytes) -> Bundle:
         """Read the form of a bundle; raises `MalformedError`.
 
-        Which members there are, and whether their digests are right, is not looked at.
+        The names and digests of the members are not checked.
         """
         if len(data) > MAX_BUNDLE:
             raise malformed(_WHAT, got="more", expected=f"at most {MAX_BUNDLE} bytes")

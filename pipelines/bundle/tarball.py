@@ -1,4 +1,4 @@
-"""An uncompressed tar in one spelling: the same members always give the same bytes.
+"""An uncompressed tar in a single form: the same members always give the same bytes.
 
 Format: ustar (POSIX.1-1988), regular files only, mode 0644, no owner, no time, two empty blocks at
 the end and nothing after them. A tar, because every system has the tool, it is read front to back,

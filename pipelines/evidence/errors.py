@@ -1,4 +1,4 @@
-"""What can be wrong with evidence: not in its form, not signed, not true, or not signable here."""
+"""Errors of evidence: malformed, not signed, refused by the signer, or without a usable key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EvidenceError(SamebitsError):
 
 
 class MalformedError(EvidenceError):
-    """Bytes that are not in the form their format asks for."""
+    """Bytes that do not follow their format."""
 
 
 class SignatureError(EvidenceError):

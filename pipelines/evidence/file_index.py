@@ -63,7 +63,7 @@ class IndexEntry(FrozenModel):
 
 
 class FileRole(StrEnum):
-    """As what a file stands in a report."""
+    """The place of a file in a report."""
 
     PUBLISHED = "published"
     SERVED = "served"

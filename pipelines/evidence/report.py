@@ -1,4 +1,4 @@
-"""The report of one run: what a program reads of a verification."""
+"""The report of one run, as it is stored and printed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReviewFact(FrozenModel):
 
 
 class Environment(FrozenModel):
-    """What the rebuild was told to be, and what it happened to run on."""
+    """The declared environment of the rebuild, and the machine that it ran on."""
 
     declared: dict[str, str | dict[str, str]]
     method: str

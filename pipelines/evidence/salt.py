@@ -1,8 +1,8 @@
-"""The secret of a private release, under which its digests are told to the public.
+"""The salt of a private release: the secret under which its digests are published.
 
 A keyed digest is HMAC-SHA256 (RFC 2104) with the salt as key, over the 64 hexadecimal digits of the
-SHA-256 in ASCII. Centers that share the salt tell the same ones, so their findings can still be
-joined; whoever lacks it cannot even try a guess.
+SHA-256 in ASCII. Centers that share the salt publish the same keyed digests, so their findings can
+still be joined; without the salt not even a guess can be checked.
 """
 
 from __future__ import annotations

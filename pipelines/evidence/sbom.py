@@ -27,7 +27,7 @@ def sbom(recipe: Recipe, *, image: Digest, lock: ImageLock | None) -> bytes:
     """Return the SBOM as canonical JSON (RFC 8785).
 
     `image` is the config digest of the builder image; `lock` is None for one that is pulled by
-    digest, whose packages nobody here knows.
+    digest, whose packages are not known here.
     """
     name = recipe.build.image.rpartition("/")[2].partition("@")[0]
     root = Component(

@@ -1,4 +1,4 @@
-"""Base64 in its one canonical form: two spellings of signed bytes would be two documents."""
+"""Base64 in canonical form only, so that signed bytes have one encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as evidence has it: one spelling, bounded in size, depth and count, nothing ambiguous.
+"""Strict JSON for evidence: bounded in size, depth and count, and unambiguous.
 
 RFC 8259 leaves duplicate keys and large numbers to the reader; two readers then see two documents
 in one signature. Here they are refused, with whatever RFC 8785 cannot write.
@@ -75,7 +75,9 @@ def validate(data: bytes, model: type[Model], *, what: str) -> Model:
 def check_canonical(data: bytes, canonical: bytes, *, what: str) -> None:
     """Require `data` to be the canonical JSON of its value; raises `MalformedError`."""
     if data != canonical:
-        raise malformed(what, got="another spelling", expected="canonical JSON (RFC 8785)")
+        raise malformed(
+            what, got="JSON that is not canonical", expected="canonical JSON (RFC 8785)"
+        )
 
 
 def malformed(what: str, *, got: object, expected: object) -> MalformedError:
@@ -140,7 +142,7 @@ def _check_leaf(node: Any, what: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        message = "a key stands twice in one object"
+        message = "a key occurs twice in one object"
         raise ValueError(message)
     return result
 

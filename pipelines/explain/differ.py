@@ -80,11 +80,11 @@ def explain(
         memory=limits.memory,
     )
     reports = {report: _kept(outputs, report, result, limits) for report in (JSON, HTML)}
-    status, told = _status(result, outputs, reports)
+    status, ending = _status(result, outputs, reports)
     return explanation.model_copy(
         update={
             "status": status,
-            "note": told,
+            "note": ending,
             "tool": TOOL,
             "exit_code": result.exit_code,
             "signal": _signal(result),

@@ -3,7 +3,7 @@
 The rules, in order; the first that holds decides:
 
 1. The outcome is not BUILT: every artefact is NOT_CHECKED. A served file that is not the published
-   one is then told in the reason, with both digests in the finding.
+   one is then named in the reason, with both digests in the finding.
 2. An input holds an artefact under test, or could not be searched: every verdict is NOT_CHECKED,
    those of undeclared outputs too.
 3. Then, per declared artefact, worst first:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from builders.core.digest import canonical_json
-from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.evidence.strictjson import check_canonical, malformed, read_object
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import ForkError
 from pipelines.log.note import MAX_NOTE, Note
@@ -57,8 +57,7 @@ class ForkProof:
                 got = f"{name} of type {type(text).__name__}"
                 raise malformed(_WHAT, got=got, expected="text")
         proof = cls(first=value["first"].encode(), second=value["second"].encode())
-        if proof.to_bytes() != data:
-            raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
+        check_canonical(data, proof.to_bytes(), what=_WHAT)
         return proof
 
     def to_bytes(self) -> bytes:

@@ -22,7 +22,7 @@ from pipelines.evidence.statements.request import (
     RequestStatement,
 )
 from pipelines.evidence.statements.statement import subject
-from pipelines.evidence.strictjson import malformed
+from pipelines.evidence.strictjson import check_canonical, malformed
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import Store
 
@@ -69,8 +69,7 @@ def request_from(data: bytes) -> SignedRequest:
         raise malformed(
             _WHAT, got=f"{len(envelope.signatures)} signatures", expected="one: the requester's"
         )
-    if envelope.to_bytes() != data:
-        raise malformed(_WHAT, got="another spelling", expected="canonical JSON (RFC 8785)")
+    check_canonical(data, envelope.to_bytes(), what=_WHAT)
     statement = RequestStatement.from_bytes(envelope.payload)
     return SignedRequest(envelope=envelope, statement=statement, digest=Digest.of(data))
 

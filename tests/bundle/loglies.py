@@ -165,7 +165,7 @@ LIES: dict[str, Lie] = {
         "logged", last_leaf(release="acme/rules@1.11"), says="about something else"
     ),
     "leaf-of-another-kind": Lie(
-        "logged", last_leaf(predicateType="https://samebits.example/x/v1"), says="another kind"
+        "logged", last_leaf(predicateType="https://samebits.example/x/v1"), says="another type"
     ),
     "leaf-of-another-key": Lie("logged", last_leaf(keyid="e" * 64), says="another key"),
     "statement-logged-twice": Lie("logged", relogged(logged_again), says="in the log twice"),
@@ -180,13 +180,13 @@ LIES: dict[str, Lie] = {
     "another-runs-statement-indented": Lie(
         "logged",
         beside(lambda a, m: a.members.update({m: json.dumps(json.loads(a.members[m])).encode()})),
-        says="another spelling",
+        says="is not canonical",
     ),
     "another-runs-statement-by-another": Lie(
         "logged", lambda a, o: amid(a, signer=o), says="not signed by the known keys"
     ),
     "another-runs-statement-under-another-key-id": Lie(
-        "logged", beside(nothing, keyid="e" * 64), says="tells another key"
+        "logged", beside(nothing, keyid="e" * 64), says="names another key"
     ),
     "this-runs-statement-shown-as-anothers": Lie(
         "logged", afterwards(shown_as_anothers), says="not of another run"
@@ -271,7 +271,7 @@ LIES: dict[str, Lie] = {
     ),
     "checkpoint-older-than-the-heartbeat": Lie("fresh", stale_checkpoint, says="is stale"),
     "heartbeat-rubbish": Lie("fresh", lambda a, _: a.members.update({HEARTBEAT: b"{}"})),
-    "heartbeat-indented": Lie("fresh", beat_indented, says="another spelling"),
+    "heartbeat-indented": Lie("fresh", beat_indented, says="is not canonical"),
     "heartbeat-that-is-a-review": Lie("fresh", beat_of_a_review, says="heartbeat/v1"),
     "heartbeat-by-another": Lie("fresh", lambda a, o: a.beat(o), says="not signed by"),
     "heartbeat-of-another-center": Lie(

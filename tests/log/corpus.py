@@ -229,8 +229,8 @@ FORKS: Mapping[str, tuple[bytes, str]] = {
     "not-json": (GOOD, "is malformed"),
     "another-type": (_fork(type="https://samebits.example/log-fork/v2"), "got other fields"),
     "one-field-more": (_fork(third=""), "got other fields"),
-    "spaces": (json.dumps(json.loads(GOOD_FORK), ensure_ascii=False).encode(), "another spelling"),
-    "escapes": (json.dumps(json.loads(GOOD_FORK)).replace(": ", ":").encode(), "another spelling"),
+    "spaces": (json.dumps(json.loads(GOOD_FORK), ensure_ascii=False).encode(), "not canonical"),
+    "escapes": (json.dumps(json.loads(GOOD_FORK)).replace(": ", ":").encode(), "not canonical"),
     "first-a-number": (_fork(first=1), "got first of type int"),
     "second-null": (_fork(second=None), "got second of type NoneType"),
     "half-a-character": (

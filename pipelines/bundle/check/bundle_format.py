@@ -69,7 +69,7 @@ def check_envelopes(opened: OpenedBundle) -> str:
 def require_canonical(opened: OpenedBundle, name: str, envelope: Envelope) -> None:
     """Require the member `name` to be the canonical JSON of its envelope."""
     if envelope.to_bytes() != opened.bundle.members[name]:
-        raise WrongError(f"{name} is in another spelling", expected="canonical JSON (RFC 8785)")
+        raise WrongError(f"{name} is not canonical", expected="canonical JSON (RFC 8785)")
 
 
 def check_schema(opened: OpenedBundle) -> str:

@@ -24,7 +24,7 @@ from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.merkle import leaf_hash
 
-_OMITTED = "Somebody left it out: ask the center for it, and why"
+_OMITTED = "It was left out: ask the center for it, and why"
 
 
 def check_leaves(opened: OpenedBundle) -> str:
@@ -72,7 +72,7 @@ def check_inclusion(opened: OpenedBundle) -> str:
     shown = f"in the log {checkpoint.origin} of {checkpoint.size} leaves"
     if opened.policy is None:
         raise UncheckedError(
-            f"{shown}, signed by a key that nothing vouches for",
+            f"{shown}, signed by a key that is not trusted",
             got=str(key),
             expected="a policy that names the log's key",
             todo="Give the policy of the centers with --policy",
@@ -127,13 +127,13 @@ def _check_leaf(opened: OpenedBundle, name: str, index: int, leaf: StatementLeaf
     envelope, statement = opened.envelopes[name], opened.statements.get(name)
     predicate_type = statement.predicate_type if statement else opened.unknown.get(name)
     require_equal(
-        f"leaf {index} tells another kind of {name}",
+        f"leaf {index} names another type than {name}",
         got=leaf.predicate_type,
         expected=predicate_type,
     )
     if leaf.keyid not in {signature.keyid for signature in envelope.signatures}:
         raise WrongError(
-            f"leaf {index} tells another key of {name}",
+            f"leaf {index} names another key than that of {name}",
             got=leaf.keyid,
             expected=envelope.signatures[0].keyid,
         )
@@ -154,7 +154,9 @@ def _check_foreign(opened: OpenedBundle, index: int, leaf: StatementLeaf) -> Non
     signers = verify(envelope, opened.signers)
     if leaf.keyid not in {key.keyid for key in signers}:
         raise WrongError(
-            f"leaf {index} tells another key of {name}", got=leaf.keyid, expected=signers[0].keyid
+            f"leaf {index} names another key than that of {name}",
+            got=leaf.keyid,
+            expected=signers[0].keyid,
         )
     about = read_statement(envelope.payload).run_reference
     if about is None or about.run == opened.report.run:

@@ -55,7 +55,7 @@ class Trust:
     keys: tuple[PublicKey, ...] = ()
     """Keys of the center, from wherever the reader trusts."""
     builder: str | None = None
-    """The builder that these keys may speak for (SLSA's builder.id), if the reader says so."""
+    """The builder that these keys may sign for (SLSA's builder.id), if the reader says so."""
     policy: bytes | None = None
     """A signed policy, from wherever the reader trusts, in place of keys."""
     now: datetime = _NEVER
@@ -102,7 +102,7 @@ class OpenedBundle:
 
     @cached_property
     def keys(self) -> Mapping[str, PublicKey]:
-        """The keys in the bundle by their use; nothing vouches for them."""
+        """The keys in the bundle by their use; they are not trusted."""
         return {
             name.removeprefix(KEYS).removesuffix(".pub"): read_public_key(data)
             for name, data in self._folder(KEYS)

@@ -62,15 +62,15 @@ def check_given_policy(opened: OpenedBundle) -> str:
     """Compare the policy in the bundle with that of the reader, which alone counts."""
     data, mine = opened.bundle.members.get(POLICY), opened.trust.policy
     if data is None:
-        raise NotNeededError("the bundle brings no policy along")
+        raise NotNeededError("the bundle contains no policy")
     if mine is None:
-        raise NotNeededError("the bundle brings a policy along, which nothing vouches for")
+        raise NotNeededError("the bundle contains a policy, which is not trusted")
     from pipelines.policy.signed_policy import read_signed  # noqa: PLC0415  # a tenth of a second
 
     theirs = read_signed(data)
     if theirs.digest == read_signed(mine).digest:
-        return "the center goes by the same one"
-    raise NotNeededError(f"the center goes by version {theirs.policy.version}; yours counts")
+        return "the center has the same one"
+    raise NotNeededError(f"the center has version {theirs.policy.version}; yours counts")
 
 
 def check_signatures(opened: OpenedBundle) -> str:
@@ -83,7 +83,7 @@ def check_signatures(opened: OpenedBundle) -> str:
     named = ", ".join(sorted(keyid[:16] for keyid in signers))
     if not opened.trusted:
         raise UncheckedError(
-            "signed by the key in the bundle, which nothing vouches for",
+            "signed by the key in the bundle, which is not trusted",
             got=f"key {named}",
             expected="a policy or a key that you trust",
             todo="Get --policy or --key from the centers, not from the bundle",
@@ -133,14 +133,14 @@ def check_builder(opened: OpenedBundle) -> str:
 
 
 def check_key_time(opened: OpenedBundle) -> str:
-    """Require that the key counted where each statement stands in the log."""
+    """Require that the key was valid at the place of each statement in the log."""
     policy = opened.policy
     if policy is None or not opened.leaves:
         raise NotNeededError("no policy, or no leaves")
     for index, logged in opened.leaves.items():
         if isinstance(logged.leaf, StatementLeaf):
             policy.center_of_key(logged.leaf.keyid, index)
-    return "every statement stands where its key counts"
+    return "every statement is in the log where its key is valid"
 
 
 def check_witnesses(opened: OpenedBundle) -> str:
@@ -156,11 +156,11 @@ def check_witnesses(opened: OpenedBundle) -> str:
             expected=f"the quorum {policy.quorum.name} of the policy",
             todo=_AGAIN,
         )
-    return f"witnessed by {', '.join(sorted(found))}" if found else "the policy wants no witness"
+    return f"witnessed by {', '.join(sorted(found))}" if found else "the policy requires no witness"
 
 
 def check_fresh(opened: OpenedBundle) -> str:
-    """Require a checkpoint no older than the heartbeat beside it, and than the reader asks."""
+    """Require a checkpoint no older than the heartbeat, and no older than the reader allows."""
     if not opened.leaves:
         raise NotNeededError("no leaves")
     _check_age(opened)
@@ -246,7 +246,7 @@ def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
 def _not_newest(opened: OpenedBundle, what: str) -> EvidenceError:
     """Return the error for a run that may not be the newest one.
 
-    It counts only where the reader asks for a maximum age.
+    It matters only if the reader sets a maximum age.
     """
     if opened.trust.max_age is None:
         return NotNeededError(what)

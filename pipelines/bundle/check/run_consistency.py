@@ -9,10 +9,12 @@ from builders.core.digest import Digest
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import WrongError, require_equal
 from pipelines.evidence.report import Attempt, Purpose
-from pipelines.evidence.statements.attempt import AttemptStatement, wall_milliseconds
+from pipelines.evidence.statements.attempt import RebuildAttempt, wall_milliseconds
 from pipelines.evidence.statements.statement import DigestSet, Resource, value_of
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
+_FIGURES = ("outcome", "exit_code", "signal", "oom_killed", "peak_memory", "log_truncated")
+"""Fields of an attempt that have the same names in the report and in its statement."""
 
 
 def check_report(opened: OpenedBundle) -> str:
@@ -90,20 +92,19 @@ def check_attempts(opened: OpenedBundle) -> str:
             got=", ".join(f"{a.predicate.number} {a.predicate.purpose}" for a in signed[:8]),
             expected="1 judged, then retries, then one confirming, then one for the run",
         )
-    made = [a for a in signed if a.predicate.purpose is not Purpose.RUN]
+    made = [a.predicate for a in signed if a.predicate.purpose is not Purpose.RUN]
     if len(reported) != len(made):
         raise WrongError(
             "the report has other attempts",
             got=f"{len(reported)} in the report",
             expected=f"{len(made)} in the statements",
         )
-    for attempt, statement in zip(reported, made, strict=True):
-        if _reported(attempt) != _signed(statement):
+    for attempt, predicate in zip(reported, made, strict=True):
+        if _reported(attempt) != _signed(predicate):
             raise WrongError(
                 f"attempt {attempt.number} went otherwise than the report says",
                 got=f"{attempt.purpose}, {attempt.rebuild.outcome}",
-                expected=f"{statement.predicate.purpose}, {statement.predicate.outcome}, and the "
-                "same figures",
+                expected=f"{predicate.purpose}, {predicate.outcome}, and the same figures",
             )
     return f"{len(signed)} attempts, as the report has them"
 
@@ -115,22 +116,16 @@ def _in_order(purposes: list[Purpose]) -> bool:
     return begins and once and ranks == sorted(ranks)
 
 
-def _reported(attempt: Attempt) -> tuple[object, ...]:
+def _reported(attempt: Attempt) -> list[object]:
     rebuild = attempt.rebuild
-    return (
-        *(attempt.number, attempt.purpose, rebuild.outcome, rebuild.exit_code, rebuild.signal),
-        *(rebuild.oom_killed, rebuild.peak_memory, wall_milliseconds(rebuild)),
-        *(rebuild.log, rebuild.log_truncated),
-    )
+    figures = [getattr(rebuild, field) for field in _FIGURES]
+    return [attempt.number, attempt.purpose, rebuild.log, wall_milliseconds(rebuild), *figures]
 
 
-def _signed(statement: AttemptStatement) -> tuple[object, ...]:
-    made = statement.predicate
-    return (
-        *(made.number, str(made.purpose), made.outcome, made.exit_code, made.signal),
-        *(made.oom_killed, made.peak_memory, made.wall_milliseconds),
-        *(value_of(made.log), made.log_truncated),
-    )
+def _signed(attempt: RebuildAttempt) -> list[object]:
+    figures = [getattr(attempt, field) for field in _FIGURES]
+    log, wall = value_of(attempt.log), attempt.wall_milliseconds
+    return [attempt.number, attempt.purpose, log, wall, *figures]
 
 
 def check_outcome(opened: OpenedBundle) -> str:

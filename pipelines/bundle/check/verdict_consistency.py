@@ -147,7 +147,7 @@ def check_inputs(opened: OpenedBundle) -> str:
 
 
 def check_verdicts(opened: OpenedBundle) -> str:
-    """Require the verdict, and the ground for it, that follow from the digests beside it."""
+    """Require the verdict, and the ground for it, that follow from its digests."""
     for statement in opened.comparisons:
         found, name = statement.predicate, _name(statement)
         if found.verdict is Verdict.IDENTICAL_SIGNED or found.signature:
@@ -163,7 +163,7 @@ def check_verdicts(opened: OpenedBundle) -> str:
                 got=f"{found.verdict} ({found.ground})",
                 expected=shown or "NOT_CHECKED, as nothing was built",
             )
-    return "every verdict follows from the digests beside it"
+    return "every verdict follows from its digests"
 
 
 def _allowed(found: Comparison, *, built: bool) -> list[tuple[Verdict, Ground]]:

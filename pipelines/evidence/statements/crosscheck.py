@@ -87,9 +87,9 @@ class CrosscheckStatement(Statement, kind="crosscheck", predicate_type=f"{NAMESP
 
 
 def overall(files: Iterable[Proof], seal: Proof) -> Proof:
-    """Return what the parts come to: the worst of them, and never more than the by-products prove.
+    """Return the proof of the whole: that of its worst part, at most what the by-products prove.
 
-    A seal over nothing but shipped files can be made by whoever has those.
+    A seal over nothing but shipped files can be made by anybody who has those.
     """
     found = set(files)
     for bad in (Proof.WRONG, Proof.ABSENT):

@@ -51,7 +51,7 @@ class Tree(StatementPart):
 
 
 class Work(StatementPart):
-    """Releases that were due, those of them that came to a verdict, and those that did not."""
+    """Numbers of releases: due, done (with a verdict), and failed."""
 
     due: Count
     done: Count

@@ -1,6 +1,6 @@
-"""A witness's refusal: what a log showed it, and what the same log had shown it before.
+"""A witness's refusal to cosign: the checkpoint that a log showed, and the one it showed before.
 
-Signed with the witness's own key, so that a log cannot say that nobody ever complained.
+Signed with the witness's own key, so that the complaint cannot be denied.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Shown(StatementPart):
 
 
 class Refusal(StatementPart):
-    """The witness does not put its name to that checkpoint."""
+    """Why the witness does not cosign a checkpoint."""
 
     witness: Line
     origin: Line
     complaint: Complaint
     reason: Annotated[str, Field(max_length=MAX_REASON)]
     before: Shown | None = None
-    """What the witness had accepted; None when it is the first look."""
+    """What the witness had accepted; None when it had seen none."""
     refused_on: Time
 
 

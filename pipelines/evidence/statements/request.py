@@ -43,7 +43,7 @@ Nonce = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
 class Request(StatementPart):
-    """Who asks which center for what, and until when it is wanted."""
+    """The request of a person to a center, and until when it is valid."""
 
     center: Identifier
     release: RecipeRelease

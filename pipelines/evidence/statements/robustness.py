@@ -96,8 +96,8 @@ class RobustnessTest(RunPredicate):
             if found != [f for f in Factor if f in found]:
                 message = "expected each factor once, in order"
                 raise ValueError(message)
-        told = [*(m.factor for m in self.moved), *(k.factor for k in self.kept)]
-        if sorted(told) != sorted(Factor):
+        factors = [*(m.factor for m in self.moved), *(k.factor for k in self.kept)]
+        if sorted(factors) != sorted(Factor):
             message = "expected every factor, moved or kept"
             raise ValueError(message)
         return self

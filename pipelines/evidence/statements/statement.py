@@ -1,8 +1,8 @@
 """The in-toto Statement v1 without its envelope, and the parts that predicates share.
 
 Field rules: in-toto attestation framework, specification v1 (statement, resource descriptor, digest
-set). A statement has one spelling, canonical JSON (RFC 8785), so that writing one that was read
-gives the same bytes; unknown fields are refused, because nobody here would have checked them.
+set). The only form of a statement is canonical JSON (RFC 8785), so that writing one that was read
+gives the same bytes; unknown fields are refused, because they would not have been checked.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class RunPredicate(StatementPart):
 
 @dataclass(frozen=True, kw_only=True)
 class RunReference:
-    """The run that a statement is about, and the builder that speaks for it."""
+    """The run that a statement is about, and the builder that made the statement."""
 
     release: str
     center: str | None

@@ -3,7 +3,7 @@
 Field rules: SLSA verification summary v1 (specification 1.2), and its verified property
 `SLSA_BUILD_REPRODUCED`. What that format has no field for (result, claim, who matched and who
 dissented, the summary that this one supersedes) stands in one extension field, whose name is a URI
-of ours, as the format asks; who does not know it passes it over.
+of ours, as the format asks; other readers ignore it.
 """
 
 from __future__ import annotations
