@@ -50,8 +50,7 @@ class CenterCard(FrozenModel):
             message = f"expected a key for {STATEMENTS}, and one at most a use, sorted by use"
             raise ValueError(message)
         if len({key.keyid for key in self.keys}) != len(self.keys):
-            message = "expected another key for each use"
-            raise ValueError(message)
+            raise ValueError("expected another key for each use")
         return self
 
     @classmethod

@@ -58,8 +58,7 @@ def read_tar(data: bytes) -> list[tuple[str, bytes]]:
 def _header(name: str, size: int) -> bytes:
     raw = name.encode("ascii")
     if not 0 < len(raw) <= MAX_NAME or not 0 <= size < _MAX_SIZE:
-        message = f"cannot be a member of a bundle: {name!r}, {size} bytes"
-        raise ValueError(message)
+        raise ValueError(f"cannot be a member of a bundle: {name!r}, {size} bytes")
     header = b"".join(
         (
             raw.ljust(100, b"\0"),

@@ -34,8 +34,7 @@ class Robustness(StrEnum):
 
 def _whole_second(moment: datetime) -> datetime:
     if moment.utcoffset() or moment.microsecond:
-        message = "expected whole seconds in UTC"
-        raise ValueError(message)
+        raise ValueError("expected whole seconds in UTC")
     return moment.replace(tzinfo=UTC)
 
 

@@ -151,8 +151,7 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
     report, shipped, rebuilt = run.report, finding.shipped, finding.rebuilt
     about = shipped.published if shipped else rebuilt.sha256 if rebuilt else None
     if about is None:
-        message = f"{finding.name!r} is about no bytes"
-        raise ValueError(message)
+        raise ValueError(f"{finding.name!r} is about no bytes")
     explanation = finding.explanation
     return ComparisonStatement(
         subject=(Subject(name=finding.name, digest=run.digest_set(about)),),
@@ -234,8 +233,7 @@ def _robustness(
     """Return what a robustness rebuild says of a run; raises `ValueError` unless that was BUILT."""
     judged, report, made = run.judged, run.report, again.rebuild
     if not run.built or judged is None or report.claim is None:
-        message = "there is no judged rebuild to compare with"
-        raise ValueError(message)
+        raise ValueError("there is no judged rebuild to compare with")
     sealed = [statement for statement in attempts if statement.predicate.seal is not None]
     before, after = _artefacts(run, judged), _artefacts(run, made)
     artefacts = tuple(

@@ -32,8 +32,7 @@ class Salt:
 
     def __post_init__(self) -> None:
         if len(self.secret) != SALT_BYTES:
-            message = f"a salt has {SALT_BYTES} bytes, got {len(self.secret)}"
-            raise ValueError(message)
+            raise ValueError(f"a salt has {SALT_BYTES} bytes, got {len(self.secret)}")
 
     def __repr__(self) -> str:
         """Return nothing that helps."""

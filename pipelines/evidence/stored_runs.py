@@ -207,8 +207,7 @@ def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        message = f"expected a file name as text, got {type(value).__name__}"
-        raise TypeError(message)
+        raise TypeError(f"expected a file name as text, got {type(value).__name__}")
     return value
 
 

@@ -14,6 +14,5 @@ def decode_base64(text: str) -> bytes:
     """Return the bytes of standard base64, padded and without stray bits; raises `ValueError`."""
     data = base64.b64decode(text, validate=True)
     if encode_base64(data) != text:
-        message = "expected base64 in its canonical form"
-        raise ValueError(message)
+        raise ValueError("expected base64 in its canonical form")
     return data

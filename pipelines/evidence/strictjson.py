@@ -142,11 +142,9 @@ def _check_leaf(node: Any, what: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        message = "a key occurs twice in one object"
-        raise ValueError(message)
+        raise ValueError("a key occurs twice in one object")
     return result
 
 
 def _refuse(constant: str) -> NoReturn:
-    message = f"the number {constant[:40]} is refused"
-    raise ValueError(message)
+    raise ValueError(f"the number {constant[:40]} is refused")

@@ -51,8 +51,7 @@ def confirm(finding: Finding, again: Digest | None) -> Finding:
     Raises ValueError for any other verdict.
     """
     if finding.verdict is not Verdict.DIFFERENT or not finding.shipped or not finding.rebuilt:
-        message = f"only DIFFERENT is confirmed by a second rebuild, got {finding.verdict}"
-        raise ValueError(message)
+        raise ValueError(f"only DIFFERENT is confirmed by a second rebuild, got {finding.verdict}")
     if again is None:
         note = "a second rebuild left no such file"
     elif cause := nondeterministic(

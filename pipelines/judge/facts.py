@@ -60,5 +60,4 @@ class Facts:
             ("rebuilt", [output.name for output in self.rebuilt]),
         ):
             if (name := duplicate(names)) is not None:
-                message = f"{what}: {name!r} is there twice"
-                raise ValueError(message)
+                raise ValueError(f"{what}: {name!r} is there twice")

@@ -56,8 +56,7 @@ class Finding(FrozenModel):
     @model_validator(mode="after")
     def _verdict_holds(self) -> Self:
         if not _holds(self):
-            message = f"{self.verdict} is contradicted by the digests of {self.name!r}"
-            raise ValueError(message)
+            raise ValueError(f"{self.verdict} is contradicted by the digests of {self.name!r}")
         return self
 
 

@@ -72,11 +72,9 @@ class Crosscheck(StatementPart):
     @model_validator(mode="after")
     def _of_another(self) -> Self:
         if self.checked.center == self.center:
-            message = "a center cannot prove its own work; expected another center"
-            raise ValueError(message)
+            raise ValueError("a center cannot prove its own work; expected another center")
         if self.proof is not overall((file.proof for file in self.files), self.seal):
-            message = "the proof is not that of its parts"
-            raise ValueError(message)
+            raise ValueError("the proof is not that of its parts")
         return self
 
 

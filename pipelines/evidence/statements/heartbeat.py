@@ -45,8 +45,7 @@ class Tree(StatementPart):
     @model_validator(mode="after")
     def _empty_or_not(self) -> Self:
         if (self.size == 0) != (self.root == Digest.of(b"")):
-            message = "expected the root of nothing for an empty log, and for no other"
-            raise ValueError(message)
+            raise ValueError("expected the root of nothing for an empty log, and for no other")
         return self
 
 
@@ -61,8 +60,7 @@ class Work(StatementPart):
     @model_validator(mode="after")
     def _of_those_due(self) -> Self:
         if self.done + self.failed > self.due:
-            message = f"expected at most {self.due} done and failed, as many as were due"
-            raise ValueError(message)
+            raise ValueError(f"expected at most {self.due} done and failed, as many as were due")
         return self
 
 
@@ -81,14 +79,11 @@ class Heartbeat(StatementPart):
     def _heads_of_the_log(self) -> Self:
         names = [head.release for head in self.heads]
         if names != sorted(set(names)):
-            message = "expected each release once, in order"
-            raise ValueError(message)
+            raise ValueError("expected each release once, in order")
         if not len(names) <= self.releases <= self.log.size:
-            message = "expected at most as many heads as releases, and releases as leaves"
-            raise ValueError(message)
+            raise ValueError("expected at most as many heads as releases, and releases as leaves")
         if any(head.sequence >= self.log.size for head in self.heads):
-            message = "expected a sequence below the size of the log"
-            raise ValueError(message)
+            raise ValueError("expected a sequence below the size of the log")
         return self
 
 
@@ -100,8 +95,7 @@ class HeartbeatStatement(Statement, kind="heartbeat", predicate_type=f"{NAMESPAC
     @model_validator(mode="after")
     def _about_its_heads(self) -> Self:
         if self.subject != (subject("heads", _heads_digest(self.predicate.heads)),):
-            message = "expected the digest of its heads as its only subject"
-            raise ValueError(message)
+            raise ValueError("expected the digest of its heads as its only subject")
         return self
 
 

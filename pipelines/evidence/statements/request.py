@@ -55,8 +55,7 @@ class Request(StatementPart):
     @model_validator(mode="after")
     def _expires_in_time(self) -> Self:
         if not timedelta(0) < self.expires - self.requested_on <= MAX_VALID:
-            message = f"expected an end after its time, within {MAX_VALID.days} days"
-            raise ValueError(message)
+            raise ValueError(f"expected an end after its time, within {MAX_VALID.days} days")
         return self
 
 
@@ -69,8 +68,7 @@ class RequestStatement(Statement, kind="request", predicate_type=f"{NAMESPACE}re
     @model_validator(mode="after")
     def _about_the_release(self) -> Self:
         if self.subject != (subject("release", _release_digest(self.predicate.release)),):
-            message = "expected the digest of the release's name as its only subject"
-            raise ValueError(message)
+            raise ValueError("expected the digest of the release's name as its only subject")
         return self
 
 
@@ -141,8 +139,7 @@ class ReceiptStatement(Statement, kind="receipt", predicate_type=f"{NAMESPACE}re
     @model_validator(mode="after")
     def _about_one_request(self) -> Self:
         if [(s.name, {*s.digest.to_dict()}) for s in self.subject] != [("request", {"sha256"})]:
-            message = "expected the SHA-256 of the request as its only subject"
-            raise ValueError(message)
+            raise ValueError("expected the SHA-256 of the request as its only subject")
         return self
 
 

@@ -38,8 +38,7 @@ class VariedEntry(StatementPart):
     @model_validator(mode="after")
     def _elsewhere(self) -> Self:
         if self.before == self.after:
-            message = f"{self.factor} was moved to where it was"
-            raise ValueError(message)
+            raise ValueError(f"{self.factor} was moved to where it was")
         return self
 
 
@@ -52,8 +51,7 @@ class KeptEntry(StatementPart):
     @model_validator(mode="after")
     def _cores_alone(self) -> Self:
         if self.why is KeptReason.ALONE and self.factor is not Factor.CORES:
-            message = f"{self.factor} has somewhere to go: only cores can be alone"
-            raise ValueError(message)
+            raise ValueError(f"{self.factor} has somewhere to go: only cores can be alone")
         return self
 
 
@@ -68,8 +66,7 @@ class ComparedArtefact(StatementPart):
     @model_validator(mode="after")
     def _of_its_digests(self) -> Self:
         if self.same is not (self.judged == self.moved):
-            message = f"{self.name} is the same or not, as its digests are"
-            raise ValueError(message)
+            raise ValueError(f"{self.name} is the same or not, as its digests are")
         return self
 
 
@@ -94,24 +91,20 @@ class RobustnessTest(RunPredicate):
     def _every_factor(self) -> Self:
         for found in ([m.factor for m in self.moved], [k.factor for k in self.kept]):
             if found != [f for f in Factor if f in found]:
-                message = "expected each factor once, in order"
-                raise ValueError(message)
+                raise ValueError("expected each factor once, in order")
         factors = [*(m.factor for m in self.moved), *(k.factor for k in self.kept)]
         if sorted(factors) != sorted(Factor):
-            message = "expected every factor, moved or kept"
-            raise ValueError(message)
+            raise ValueError("expected every factor, moved or kept")
         return self
 
     @model_validator(mode="after")
     def _result_of_its_parts(self) -> Self:
         built = self.outcome is Outcome.BUILT
         if not built and any(artefact.moved for artefact in self.artefacts):
-            message = f"{self.outcome} leaves nothing to compare"
-            raise ValueError(message)
+            raise ValueError(f"{self.outcome} leaves nothing to compare")
         same = all(artefact.same for artefact in self.artefacts)
         if self.result is not Robustness.of(built=built, same=same):
-            message = "the result is not that of the artefacts"
-            raise ValueError(message)
+            raise ValueError("the result is not that of the artefacts")
         return self
 
 

@@ -55,13 +55,11 @@ def parse_time(value: object) -> datetime:
     """
     if isinstance(value, datetime):
         if value.tzinfo != UTC:
-            message = "expected a time in UTC"
-            raise ValueError(message)
+            raise ValueError("expected a time in UTC")
         return value.replace(microsecond=0)
     moment = datetime.strptime(value, _TIME).replace(tzinfo=UTC) if isinstance(value, str) else None
     if moment is None or show_time(moment) != value:
-        message = "expected a time such as 2026-01-02T03:04:05Z"
-        raise ValueError(message)
+        raise ValueError("expected a time such as 2026-01-02T03:04:05Z")
     return moment
 
 
@@ -101,8 +99,7 @@ class DigestSet(StatementPart):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if not self.model_dump(exclude_none=True):
-            message = "expected at least one digest"
-            raise ValueError(message)
+            raise ValueError("expected at least one digest")
         return self
 
 
@@ -195,16 +192,14 @@ class Statement(StatementPart):
     @model_validator(mode="after")
     def _of_its_type(self) -> Self:
         if self.predicate_type != self.PREDICATE_TYPE:
-            message = f"expected the predicate type {self.PREDICATE_TYPE}"
-            raise ValueError(message)
+            raise ValueError(f"expected the predicate type {self.PREDICATE_TYPE}")
         return self
 
     @model_validator(mode="after")
     def _unique_subjects(self) -> Self:
         names = [subject.name for subject in self.subject]
         if len(set(names)) != len(names):
-            message = "two subjects have the same name"
-            raise ValueError(message)
+            raise ValueError("two subjects have the same name")
         return self
 
     @property

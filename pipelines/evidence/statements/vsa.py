@@ -97,19 +97,16 @@ class VerificationSummary(StatementPart):
         passed = self.verification_result is Summed.PASSED
         result = self.consensus.result
         if passed is not (result == "CONFIRMED") and result != "SPLIT":
-            message = f"{self.verification_result} does not follow from {result}"
-            raise ValueError(message)
+            raise ValueError(f"{self.verification_result} does not follow from {result}")
         if passed is (FAILED_LEVEL in self.verified_levels) or (
             not passed and self.verified_levels != (FAILED_LEVEL,)
         ):
             message = f"expected the level {FAILED_LEVEL}, alone, with FAILED and only there"
             raise ValueError(message)
         if REPRODUCED in self.verified_levels and len(self.consensus.matched) < 2:
-            message = f"{REPRODUCED} takes two operators"
-            raise ValueError(message)
+            raise ValueError(f"{REPRODUCED} takes two operators")
         if (self.consensus.number == 1) is not (self.consensus.supersedes is None):
-            message = "expected the summary before this one, from the second on"
-            raise ValueError(message)
+            raise ValueError("expected the summary before this one, from the second on")
         return self
 
 
@@ -123,6 +120,5 @@ class SummaryStatement(
     @model_validator(mode="after")
     def _about_one_file(self) -> Self:
         if len(self.subject) != 1 or self.subject[0].digest.sha256 is None:
-            message = "expected one shipped file, by its published SHA-256"
-            raise ValueError(message)
+            raise ValueError("expected one shipped file, by its published SHA-256")
         return self
