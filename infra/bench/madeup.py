@@ -26,7 +26,7 @@ from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, subject
 from pipelines.judge.explanation import CauseName, ExplanationStatus
 from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact, worst
+from pipelines.judge.finding import Finding, ShippedFact, worst_verdict
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.policy import PolicyLog
 from pipelines.storage.names import release_run
@@ -224,7 +224,7 @@ class MadeUpRun:
             claim=self.claim.sha256,
             seal=self.seal(),
             outcome=self.outcome,
-            verdict=worst(findings),
+            verdict=worst_verdict(finding.verdict for finding in findings),
             artefacts=findings,
             environment=Environment(declared={}, method=METHOD, image=IMAGE),
             timings={"total": 3.0},

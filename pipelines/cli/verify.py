@@ -19,7 +19,7 @@ from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, Samebits
 from pipelines.cli.options import PATH, common_options, show, warn
 from pipelines.cli.terminal import report_lines, screen
 from pipelines.evidence.report import Report
-from pipelines.judge.finding import exit_code
+from pipelines.judge.finding import verdicts_exit_code
 from pipelines.policy import expiry_warnings
 from pipelines.verify.session import Session
 
@@ -62,7 +62,7 @@ def command(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None
         warn(fault)
     if any(f.exit_code == EXIT_INTERRUPTED for f in faults):
         raise KeyboardInterrupt
-    code = exit_code(finding for report in reports for finding in report.artefacts)
+    code = verdicts_exit_code(finding.verdict for report in reports for finding in report.artefacts)
     sys.exit(max([code, *(f.exit_code for f in faults)]) if faults and code != 1 else code)
 
 

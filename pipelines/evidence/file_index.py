@@ -24,7 +24,7 @@ from builders.core.runid import parse_run_id
 from pipelines.evidence.release import ReleaseName
 from pipelines.evidence.stored_runs import DamagedRun, RunName, list_runs, read_report
 from pipelines.evidence.strictjson import read_model
-from pipelines.judge.finding import exit_code_of
+from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store
 
@@ -105,7 +105,7 @@ class FileHistory:
         for found in self.verdicts:
             key = (found.name.release, found.name.center, found.artefact)
             newest.setdefault(key, found.verdict)
-        code = exit_code_of(newest.values())
+        code = verdicts_exit_code(newest.values())
         return code if code or (self.complete and not self.damaged) else EXIT_NOT_CHECKED
 
 

@@ -80,23 +80,13 @@ def _holds(finding: Finding) -> bool:
     return holds[finding.verdict]
 
 
-def worst(findings: Iterable[Finding]) -> Verdict:
-    """Return the worst verdict; NOT_CHECKED when there is nothing to judge."""
-    return worst_of(finding.verdict for finding in findings)
-
-
-def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of `verdicts`; NOT_CHECKED when there are none."""
     return min(verdicts, key=_WORST_FIRST.index, default=Verdict.NOT_CHECKED)
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def verdicts_exit_code(verdicts: Iterable[Verdict]) -> int:
     """Return 1 if anything failed, else 2 if anything or everything was not checked, else 0."""
-    return exit_code_of(finding.verdict for finding in findings)
-
-
-def exit_code_of(verdicts: Iterable[Verdict]) -> int:
-    """Return the exit code for `verdicts`, as `exit_code` does."""
     found = set(verdicts)
     if found & _FAILING:
         return EXIT_FAILED

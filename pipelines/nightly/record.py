@@ -16,7 +16,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
 from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.robustness import Robustness
-from pipelines.judge.finding import exit_code_of
+from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
 from pipelines.storage.store import DamagedError, Store
 
@@ -176,7 +176,7 @@ class NightRecord(FrozenModel):
         if self.alarms:
             return ALARM_EXIT
         verdicts = [entry.verdict for entry in self.releases]
-        return exit_code_of([*verdicts, *(Verdict.NOT_CHECKED for _ in self.unusable)])
+        return verdicts_exit_code([*verdicts, *(Verdict.NOT_CHECKED for _ in self.unusable)])
 
 
 def nights_prefix(center: str) -> str:

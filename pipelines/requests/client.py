@@ -21,7 +21,7 @@ from pipelines.evidence.statements.request import Answer, Receipt, request
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.evidence.strictjson import malformed, read_object
-from pipelines.judge.finding import exit_code_of, worst_of
+from pipelines.judge.finding import verdicts_exit_code, worst_verdict
 from pipelines.requests.messages import (
     FIRST,
     LAST,
@@ -190,9 +190,9 @@ def exit_code(store: Store, signed: SignedRequest, status: RequestStatus) -> int
             todo="Ask the center which of the two it stands for; until then neither counts",
         )
     verdicts = _verdicts(data)
-    if worst_of(verdicts) is not receipt.verdict:
-        raise malformed("the report", got=worst_of(verdicts), expected=receipt.verdict)
-    return exit_code_of(verdicts)
+    if worst_verdict(verdicts) is not receipt.verdict:
+        raise malformed("the report", got=worst_verdict(verdicts), expected=receipt.verdict)
+    return verdicts_exit_code(verdicts)
 
 
 def _verdicts(data: bytes) -> list[Verdict]:

@@ -9,7 +9,7 @@ from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.comparison import ground
 from pipelines.judge.explanation import CauseName
-from pipelines.judge.finding import Finding, worst
+from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal, true
 
 
@@ -91,7 +91,7 @@ def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
         )
         grounds = (ground(claimed, built=built), ground(found, built=built))
         yield equal("ground", f"another ground for {claimed.name}", *grounds)
-    expected = worst(opened.recomputed)
+    expected = worst_verdict(finding.verdict for finding in opened.recomputed)
     yield equal("worst", "another verdict on the release", opened.report.verdict, expected)
     differs = any(found.verdict is Verdict.DIFFERENT for found in opened.recomputed)
     yield true(

@@ -28,7 +28,7 @@ from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
 from pipelines.judge.explanation import Explanation
-from pipelines.judge.finding import Finding, worst
+from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.verify import judging, steps
@@ -242,7 +242,7 @@ def _report(session: Session, job: Job, run: _Run, findings: tuple[Finding, ...]
         seal=run.seal.digest if run.seal else None,
         outcome=run.outcome,
         reason=run.reason,
-        verdict=worst(findings),
+        verdict=worst_verdict(finding.verdict for finding in findings),
         artefacts=findings,
         by_products=tuple(f for f in run.seal.files if f.name in by_products) if run.seal else (),
         environment=_environment(session, job, run),

@@ -14,7 +14,7 @@ from pipelines.bundle.check import CHECKS, CheckResult, GivenFile, Status, Trust
 from pipelines.bundle.layout import EVIDENCE
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.judge.finding import exit_code
+from pipelines.judge.finding import verdicts_exit_code
 from tests.bundle.bundles import POLICY, REPORT, Altered, Maker
 from tests.bundle.corpus import BROKEN
 from tests.bundle.lies import LIES as LIES_IN_STATEMENTS
@@ -35,7 +35,8 @@ def given(folder: Path, data: bytes, name: str = "given.bin") -> GivenFile:
 
 def verdicts_code(altered: Altered) -> int:
     """Return the exit code that the verdicts in a report have by themselves."""
-    return exit_code(Report.model_validate_json(altered.members[REPORT]).artefacts)
+    artefacts = Report.model_validate_json(altered.members[REPORT]).artefacts
+    return verdicts_exit_code(finding.verdict for finding in artefacts)
 
 
 def statuses(result: CheckResult) -> dict[str, Status]:

@@ -10,7 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.judge.explanation import Cause, CauseName, Explanation, ExplanationStatus
 from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact, exit_code, worst
+from pipelines.judge.finding import Finding, ShippedFact, verdicts_exit_code, worst_verdict
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 PUBLISHED = ShippedFact(published=ONE)
@@ -83,19 +83,19 @@ EXPECTED = {
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_exit_code_of_one_verdict(verdict: Verdict) -> None:
-    assert exit_code([finding(verdict)]) == EXPECTED[verdict]
+    assert verdicts_exit_code([finding(verdict).verdict]) == EXPECTED[verdict]
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.product(Verdict, Verdict)))
 def test_exit_code_of_two_verdicts(one: Verdict, other: Verdict) -> None:
     codes = {EXPECTED[one], EXPECTED[other]}
     expected = 1 if 1 in codes else max(codes)
-    assert exit_code([finding(one), finding(other)]) == expected
+    assert verdicts_exit_code([finding(one).verdict, finding(other).verdict]) == expected
 
 
 def test_nothing_checked_is_no_pass() -> None:
-    assert exit_code([]) == 2
-    assert worst([]) is Verdict.NOT_CHECKED
+    assert verdicts_exit_code([]) == 2
+    assert worst_verdict([]) is Verdict.NOT_CHECKED
 
 
 ORDER = (
@@ -113,8 +113,8 @@ ORDER = (
 @pytest.mark.parametrize(("worse", "better"), list(itertools.combinations(ORDER, 2)))
 def test_the_worst_verdict_counts(worse: str, better: str) -> None:
     both = [finding(Verdict(better)), finding(Verdict(worse))]
-    assert worst(both) is Verdict(worse)
-    assert worst(reversed(both)) is Verdict(worse)
+    assert worst_verdict(f.verdict for f in both) is Verdict(worse)
+    assert worst_verdict(f.verdict for f in reversed(both)) is Verdict(worse)
 
 
 def test_the_report_entry_has_the_fields_that_programs_read() -> None:

@@ -31,7 +31,7 @@ from pipelines.evidence.sbom import sbom
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.explanation import Explanation, ExplanationStatus
 from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
-from pipelines.judge.finding import Finding, worst
+from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner, folder_locks
@@ -128,7 +128,7 @@ class Scene:
             seal=seal.digest if seal else None,
             outcome=self.outcome,
             reason=None if self.outcome is Outcome.BUILT else "told in words",
-            verdict=worst(findings),
+            verdict=worst_verdict(finding.verdict for finding in findings),
             artefacts=findings,
             by_products=tuple(f for f in seal.files if f.name == "rules.debug") if seal else (),
             environment=Environment(

@@ -13,7 +13,7 @@ from pipelines.bundle.check.result import (
     require_equal,
 )
 from pipelines.bundle.layout import EVIDENCE
-from pipelines.judge.finding import worst_of
+from pipelines.judge.finding import worst_verdict
 
 
 def check_evidence(opened: OpenedBundle) -> str:
@@ -57,7 +57,7 @@ def answers(opened: OpenedBundle) -> tuple[FileAnswer, ...]:
 def answer(opened: OpenedBundle, file: GivenFile) -> FileAnswer:
     """Return what the statements say about one file; of several verdicts the worst."""
     about = [b for b in opened.comparisons if b.subject[0].digest.sha256 == file.sha256]
-    worst = worst_of(b.predicate.verdict for b in about)
+    worst = worst_verdict(b.predicate.verdict for b in about)
     name = next((b.subject[0].name for b in about if b.predicate.verdict is worst), None)
     return FileAnswer(
         file=file.name, sha256=file.sha256, artefact=name, verdict=worst if about else None

@@ -10,7 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.evidence.errors import EXIT_REFUSED, EvidenceError
-from pipelines.judge.finding import exit_code_of
+from pipelines.judge.finding import verdicts_exit_code
 
 
 class WrongError(EvidenceError):
@@ -91,7 +91,7 @@ class CheckResult:
     def exit_code(self) -> int:
         """1 something is wrong, or failed; else 2 something could not be checked; else 0."""
         statuses = {step.status for step in self.steps}
-        verdicts = exit_code_of(verdict for _, verdict in self.artefacts)
+        verdicts = verdicts_exit_code(verdict for _, verdict in self.artefacts)
         if Status.WRONG in statuses or verdicts == EXIT_REFUSED:
             return EXIT_REFUSED
         return EXIT_NOT_CHECKED if Status.UNCHECKED in statuses else verdicts

@@ -13,7 +13,7 @@ from pipelines.evidence.statements.comparison import (
     Ground,
 )
 from pipelines.evidence.statements.statement import value_of
-from pipelines.judge.finding import Finding, exit_code_of, worst_of
+from pipelines.judge.finding import Finding, verdicts_exit_code, worst_verdict
 
 
 def check_subjects(opened: OpenedBundle) -> str:
@@ -137,7 +137,7 @@ def check_inputs(opened: OpenedBundle) -> str:
     for statement in opened.comparisons:
         found = statement.predicate
         published = found.shipped.published.sha256 if found.shipped else None
-        if published in inputs and published and exit_code_of([found.verdict]) == 0:
+        if published in inputs and published and verdicts_exit_code([found.verdict]) == 0:
             raise WrongError(
                 f"{_name(statement)} was copied, not rebuilt",
                 got=f"{found.verdict}, with the shipped file as the input {inputs[published]}",
@@ -199,7 +199,7 @@ def _judged(found: Comparison) -> tuple[Verdict, Ground]:  # noqa: PLR0911  # on
 
 def check_release_verdict(opened: OpenedBundle) -> str:
     """Require the worst verdict as that of the release."""
-    expected = worst_of(b.predicate.verdict for b in opened.comparisons)
+    expected = worst_verdict(b.predicate.verdict for b in opened.comparisons)
     require_equal("another verdict on the release", got=opened.report.verdict, expected=expected)
     return f"{expected}"
 

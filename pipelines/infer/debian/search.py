@@ -48,7 +48,7 @@ from pipelines.infer.draft import load_draft
 from pipelines.infer.journal import JournalFile, RemainingCause, Scalar, SearchJournal, basis_digest
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
-from pipelines.judge.finding import worst
+from pipelines.judge.finding import worst_verdict
 from pipelines.verify.session import Session
 
 # Raised whenever the search would go another way, so that old journals are not reused.
@@ -146,10 +146,12 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
     def judge(self, result: TrialResult) -> tuple[Verdict, str]:
         """Return the worst verdict, and the reasons of those that are not identical."""
         if result.outcome is not Outcome.BUILT:
-            return worst(result.findings), result.reason or str(result.outcome)
+            return worst_verdict(f.verdict for f in result.findings), result.reason or str(
+                result.outcome
+            )
         off = [f for f in result.findings if f.verdict is not Verdict.IDENTICAL]
         reason = "; ".join(f"{f.name}: {f.reason}" for f in off[:_SHOWN])
-        return worst(result.findings), reason or "same SHA-256"
+        return worst_verdict(f.verdict for f in result.findings), reason or "same SHA-256"
 
     def distance(self, trial: DebianTrial) -> tuple[float, ...]:
         """Compare by the number of identical packages, then of members that differ."""
