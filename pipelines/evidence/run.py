@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +19,7 @@ from builders.methods.base import Build
 from builders.recipe.recipe import Input, LoadedRecipe
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt
-from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.statement import DigestSet, Resource
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
 
@@ -33,18 +34,6 @@ class Rebuilder(Protocol):
     @property
     def builder_id(self) -> str:
         """Return SLSA's `builder.id` of the center."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dependency:
-    """One input of a rebuild, as a statement mentions it."""
-
-    name: str
-    uri: str | None
-    digest: DigestSet
-    role: Role
-    source_digest: DigestSet | None
-    """What a reviewer of a source read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +105,7 @@ class Run:
         shared = {*Build.model_fields, "method"}
         return {k: v for k, v in build.model_dump(mode="json").items() if k not in shared}
 
-    def dependencies(self) -> tuple[Dependency, ...]:
+    def dependencies(self) -> tuple[Resource, ...]:
         """Return the inputs in the order of the recipe.
 
         Those of a private release have keyed digests, and are named by role and number.
@@ -134,30 +123,31 @@ def public_image_name(image: str) -> str:
     return f"image@{digest}" if at else image
 
 
-def _public(item: Input, sources: dict[Digest, Digest | None]) -> Dependency:
+def _public(item: Input, sources: Mapping[Digest, Digest | None]) -> Resource:
     commit = item.locator.commit if isinstance(item.locator, GitLocator) else None
-    source = sources.get(item.sha256) if item.role is Role.SOURCE else None
-    return Dependency(
+    annotations = {"role": str(item.role)}
+    if item.role is Role.SOURCE and (source := sources.get(item.sha256)):
+        annotations["source-digest"] = str(source)
+    return Resource(
         name=input_name(item),
         uri=_uri(item.locator),
         digest=DigestSet(sha256=item.sha256, git_commit=commit),
-        role=item.role,
-        source_digest=DigestSet(sha256=source) if source else None,
+        annotations=annotations,
     )
 
 
 def _private(
-    salt: Salt, item: Input, number: int, sources: dict[Digest, Digest | None]
-) -> Dependency:
-    """Return an input by keyed digests; the redacted report has that of a source tree keyed."""
+    salt: Salt, item: Input, number: int, sources: Mapping[Digest, Digest | None]
+) -> Resource:
+    """Return an input by keyed digests; in the redacted report a source digest is keyed already."""
     keyed = salt.keyed(item.sha256)
-    source = sources.get(keyed)
-    return Dependency(
+    annotations = {"role": str(item.role)}
+    if source := sources.get(keyed):
+        annotations["keyed-source-digest"] = str(source)
+    return Resource(
         name=f"{item.role}-{number}",
-        uri=None,
         digest=DigestSet(hmac_sha256=keyed),
-        role=item.role,
-        source_digest=DigestSet(hmac_sha256=source) if source else None,
+        annotations=annotations,
     )
 
 

@@ -7,7 +7,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild
-from pipelines.evidence.run import Dependency, Run
+from pipelines.evidence.run import Run
 from pipelines.evidence.statements.attempt import (
     AttemptStatement,
     RebuildAttempt,
@@ -46,7 +46,6 @@ from pipelines.evidence.statements.statement import (
     Statement,
     Subject,
     subject,
-    value_of,
 )
 from pipelines.judge.finding import Finding, ShippedFact
 
@@ -90,7 +89,7 @@ def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
             environment=DeclaredEnvironment.model_validate(environment) if environment else None,
         ),
         internal_parameters=InternalParameters(claim=run.digest_set(report.claim)),
-        resolved_dependencies=(*map(_dependency, run.dependencies()), _image(run)),
+        resolved_dependencies=(*run.dependencies(), _image(run)),
     )
     details = RunDetails(
         builder=Builder(
@@ -115,14 +114,6 @@ def _image(run: Run) -> Resource:
         digest=DigestSet(sha256=run.image),
         annotations={"role": "image"},
     )
-
-
-def _dependency(item: Dependency) -> Resource:
-    annotations = {"role": str(item.role)}
-    if source := item.source_digest:
-        annotation = "source-digest" if source.sha256 else "keyed-source-digest"
-        annotations[annotation] = str(value_of(source))
-    return Resource(name=item.name, uri=item.uri, digest=item.digest, annotations=annotations)
 
 
 def _byproducts(run: Run, sbom: Digest) -> list[Resource]:

@@ -30,79 +30,65 @@ _LOG_TAIL = 1 << 16
 _MAX_OUTPUTS = 16
 
 
-class ContainerToolRunner:
-    """Runs tools of one image; see `pipelines.explain.tools.ToolRunner`."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        image: str,
-        *,
-        folder: Path,
-        labels: RunLabels,
-        cancelled: threading.Event,
-    ) -> None:
-        """Keep the working files of every call below `folder`."""
-        self._engine, self._image, self._folder = engine, image, folder
-        self._labels, self._cancelled = labels, cancelled
-
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        inputs: Mapping[str, Path],
-        outputs: Path,
-        seconds: int,
-        memory: int,
-    ) -> ToolResult:
-        """Run `argv`; see the protocol."""
-        folder = Path(tempfile.mkdtemp(dir=self._folder, prefix="tool-"))
-        control = folder / "control"
-        control.mkdir(mode=0o755)
-        (control / "launch.sh").write_bytes(launcher_bytes())
-        os.mkfifo(control / GATE)
-        try:
-            with scratch(folder, _SCRATCH) as mount:
-                spec = ContainerSpec(
-                    image=self._image,
-                    command=("/bin/sh", f"{CONTROL}/launch.sh", "022", *argv),
-                    environment={**BASE_VARIABLES, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                    hostname="tool",
-                    workdir="/tmp",  # noqa: S108  # inside the container
-                    mounts=(
-                        Mount(source=control, target=CONTROL),
-                        Mount(source=mount / "out", target=OUTPUTS, read_only=False),
-                        Mount(source=mount / "tmp", target="/tmp", read_only=False),  # noqa: S108
-                        *(
-                            Mount(source=path, target=f"{INPUTS}/{name}")
-                            for name, path in inputs.items()
-                        ),
+def run_tool(
+    argv: Sequence[str],
+    *,
+    inputs: Mapping[str, Path],
+    outputs: Path,
+    seconds: int,
+    memory: int,
+    engine: Engine,
+    image: str,
+    workdir: Path,
+    labels: RunLabels,
+    cancelled: threading.Event,
+) -> ToolResult:
+    """Run `argv` in a container of `image`, as `ToolRunner` requires; `workdir` is for its files."""
+    folder = Path(tempfile.mkdtemp(dir=workdir, prefix="tool-"))
+    control = folder / "control"
+    control.mkdir(mode=0o755)
+    (control / "launch.sh").write_bytes(launcher_bytes())
+    os.mkfifo(control / GATE)
+    try:
+        with scratch(folder, _SCRATCH) as mount:
+            spec = ContainerSpec(
+                image=image,
+                command=("/bin/sh", f"{CONTROL}/launch.sh", "022", *argv),
+                environment={**BASE_VARIABLES, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                hostname="tool",
+                workdir="/tmp",  # noqa: S108  # inside the container
+                mounts=(
+                    Mount(source=control, target=CONTROL),
+                    Mount(source=mount / "out", target=OUTPUTS, read_only=False),
+                    Mount(source=mount / "tmp", target="/tmp", read_only=False),  # noqa: S108
+                    *(
+                        Mount(source=path, target=f"{INPUTS}/{name}")
+                        for name, path in inputs.items()
                     ),
-                    limits=ContainerLimits(
-                        cpus=1, memory=memory, pids=512, seconds=seconds, log=_LOG_TAIL
-                    ),
-                    labels=self._labels,
-                    gate=control / GATE,
-                )
-                result = self._engine.run(
-                    spec, log=folder / "log", cancelled=self._cancelled, scratch=mount
-                )
-                return self._result(result, mount / "out", outputs, folder / "log")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+                ),
+                limits=ContainerLimits(
+                    cpus=1, memory=memory, pids=512, seconds=seconds, log=_LOG_TAIL
+                ),
+                labels=labels,
+                gate=control / GATE,
+            )
+            result = engine.run(spec, log=folder / "log", cancelled=cancelled, scratch=mount)
+            return _result(result, mount / "out", outputs, folder / "log")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
-    @staticmethod
-    def _result(result: ContainerResult, source: Path, outputs: Path, log: Path) -> ToolResult:
-        note = b""
-        try:
-            taken = copy_files(source, outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
-        except BuildFailedError as error:
-            taken, note = {}, f"\n[samebits: {error}]\n".encode()
-        return ToolResult(
-            ended=result.ended,
-            exit_code=result.exit_code,
-            signal=result.signal,
-            oom_killed=result.oom_killed,
-            outputs=tuple(taken),
-            log=log.read_bytes()[-_LOG_TAIL:] + note,
-        )
+
+def _result(result: ContainerResult, source: Path, outputs: Path, log: Path) -> ToolResult:
+    note = b""
+    try:
+        taken = copy_files(source, outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
+    except BuildFailedError as error:
+        taken, note = {}, f"\n[samebits: {error}]\n".encode()
+    return ToolResult(
+        ended=result.ended,
+        exit_code=result.exit_code,
+        signal=result.signal,
+        oom_killed=result.oom_killed,
+        outputs=tuple(taken),
+        log=log.read_bytes()[-_LOG_TAIL:] + note,
+    )

@@ -72,7 +72,7 @@ def explain(
         note = "no tool runner: diffoscope was not run"
         return explanation.model_copy(update={"status": ExplanationStatus.NONE, "note": note})
     sides: dict[str, Path] = {f"shipped/{name}": shipped, f"rebuilt/{name}": rebuilt}
-    result = runner.run(
+    result = runner(
         arguments(sides, limits),
         inputs=sides,
         outputs=outputs,

@@ -33,7 +33,7 @@ class ToolResult:
 class ToolRunner(Protocol):
     """Runs a tool in a container of its own."""
 
-    def run(
+    def __call__(
         self,
         argv: Sequence[str],
         *,

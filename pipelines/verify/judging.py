@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +23,7 @@ from builders.locators import FetchRequest, FileLocator
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt
 from pipelines.explain.causes import causes
-from pipelines.explain.container_tool import ContainerToolRunner
+from pipelines.explain.container_tool import run_tool
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
 from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.compare import compare, confirm
@@ -154,10 +155,11 @@ def explain_difference(
     session.progress.step(job.release, f"explaining {finding.name}")
     try:
         image = provide_once(session, job.release, DIFFER_IMAGE)
-        runner = ContainerToolRunner(
-            session.engine,
-            image.reference,
-            folder=job.folder,
+        runner = partial(
+            run_tool,
+            engine=session.engine,
+            image=image.reference,
+            workdir=job.folder,
             labels=job.labels,
             cancelled=session.cancelled,
         )

@@ -36,7 +36,7 @@ class Runner:
     inputs: Mapping[str, Path] = field(default_factory=dict)
     allowed: tuple[int, int] = (0, 0)
 
-    def run(
+    def __call__(
         self,
         argv: Sequence[str],
         *,
