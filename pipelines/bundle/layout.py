@@ -109,9 +109,7 @@ class Bundle:
 
     def to_bytes(self) -> bytes:
         """Return the file: the same members give the same bytes."""
-        return write_tar(
-            [(MIMETYPE, _MARK), (SUMS, self.sums), *sorted(self.members.items())],
-        )
+        return write_tar([(MIMETYPE, _MARK), (SUMS, self.sums), *sorted(self.members.items())])
 
 
 def _kind_of(data: bytes) -> str:

@@ -15,11 +15,7 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.stored_runs import RunName
 from pipelines.log.checkpoint import SignedCheckpoint
-from pipelines.log.cosignatures import (
-    WitnessedLog,
-    checkpoints_with_leaf,
-    cosigned_checkpoints,
-)
+from pipelines.log.cosignatures import WitnessedLog, checkpoints_with_leaf, cosigned_checkpoints
 from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
 from pipelines.log.leaf import StatementLeaf
 from pipelines.log.log_reader import LogReader, published

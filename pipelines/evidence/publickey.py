@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import KeyFileError
@@ -84,11 +80,7 @@ class PublicKey:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as securesystemslib writes it, without the key id."""
-        return {
-            "keytype": self.keytype,
-            "scheme": self.scheme,
-            "keyval": {"public": self.value},
-        }
+        return {"keytype": self.keytype, "scheme": self.scheme, "keyval": {"public": self.value}}
 
     def _ed25519(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))
@@ -197,10 +189,7 @@ def _from_pem(data: bytes) -> PublicKey:
     except ValueError as error:
         raise _unusable(error) from error
     return PublicKey(
-        keyid=found.keyid,
-        keytype=found.keytype,
-        scheme=found.scheme,
-        value=found.keyval["public"],
+        keyid=found.keyid, keytype=found.keytype, scheme=found.scheme, value=found.keyval["public"]
     )
 
 

@@ -145,9 +145,7 @@ def _private(
     if source := sources.get(keyed):
         annotations["keyed-source-digest"] = str(source)
     return Resource(
-        name=f"{item.role}-{number}",
-        digest=DigestSet(hmac_sha256=keyed),
-        annotations=annotations,
+        name=f"{item.role}-{number}", digest=DigestSet(hmac_sha256=keyed), annotations=annotations
     )
 
 

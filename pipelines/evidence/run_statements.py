@@ -40,13 +40,7 @@ from pipelines.evidence.statements.robustness import (
     RobustnessTest,
     VariedEntry,
 )
-from pipelines.evidence.statements.statement import (
-    DigestSet,
-    Resource,
-    Statement,
-    Subject,
-    subject,
-)
+from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, Subject, subject
 from pipelines.judge.finding import Finding, ShippedFact
 
 

@@ -43,7 +43,7 @@ def run_tool(
     labels: RunLabels,
     cancelled: threading.Event,
 ) -> ToolResult:
-    """Run `argv` in a container of `image`, as `ToolRunner` requires; `workdir` is for its files."""
+    """Run `argv` in a container of `image`, as `ToolRunner` requires; keep files in `workdir`."""
     folder = Path(tempfile.mkdtemp(dir=workdir, prefix="tool-"))
     control = folder / "control"
     control.mkdir(mode=0o755)

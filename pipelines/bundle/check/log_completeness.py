@@ -12,12 +12,7 @@ from itertools import pairwise
 from builders.core.enums import Outcome
 from pipelines.bundle.check.bundle_format import require_canonical
 from pipelines.bundle.check.opened import LoggedLeaf, OpenedBundle
-from pipelines.bundle.check.result import (
-    NotNeededError,
-    UncheckedError,
-    WrongError,
-    require_equal,
-)
+from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError, require_equal
 from pipelines.bundle.layout import LEAF, LOG, OTHER, PROOF
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.statements.reader import read_statement

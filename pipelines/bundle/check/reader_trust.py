@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING
 from builders.core.digest import Digest
 from pipelines.bundle.check.bundle_format import require_canonical
 from pipelines.bundle.check.opened import OpenedBundle
-from pipelines.bundle.check.result import (
-    NotNeededError,
-    UncheckedError,
-    WrongError,
-    require_equal,
-)
+from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError, require_equal
 from pipelines.bundle.layout import HEARTBEAT, POLICY
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError
