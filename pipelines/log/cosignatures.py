@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from builders.core.errors import NotFoundError, StoreError
+from builders.core.errors import StoreError
 from pipelines.log.checkpoint import Cosignature, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE, Note
@@ -54,7 +54,7 @@ def cosigned_checkpoints(stores: Iterable[Store], log: WitnessedLog) -> Iterator
                 signed = _opened(store.get(key, MAX_NOTE), log)
                 if signed is not None and signed.cosignatures:
                     yield signed
-        except (StoreError, NotFoundError):
+        except StoreError:
             continue
 
 
@@ -63,7 +63,7 @@ def collect(
 ) -> CollectedCosignatures:
     """Join the cosignatures of the published checkpoint's own tree to it, and publish it again.
 
-    Raises `LogError` when the published checkpoint is not the log's, `StoreError`, `NotFoundError`.
+    Raises `LogError` when the published checkpoint is not the log's, `StoreError`.
     """
     published = _required(own.get(CHECKPOINT, MAX_NOTE), log)
     joined = merge_cosignatures([published, *cosigned_checkpoints(stores, log)], published)

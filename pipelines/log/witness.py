@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
-from builders.core.errors import NotFoundError, StoreError
+from builders.core.errors import StoreError
 from pipelines.evidence.dsse import EnvelopeSigner, sign
 from pipelines.evidence.statements.refusal import (
     MAX_REASON,
@@ -107,13 +107,13 @@ class Witness:
         """
         try:
             data = source.get(CHECKPOINT, MAX_NOTE)
-        except (StoreError, NotFoundError) as error:
+        except StoreError as error:
             return WitnessResult(origin=origin, outcome=WitnessOutcome.SILENT, reason=str(error))
         with durable.held(self._path(origin).with_suffix(".lock")):
             before = self._remembered(origin)
             try:
                 new = _checked(source, origin, keys, data, before)
-            except (StoreError, NotFoundError) as error:
+            except StoreError as error:
                 silent = WitnessOutcome.SILENT
                 return WitnessResult(origin=origin, outcome=silent, reason=str(error))
             except _RefusedError as refused:
@@ -202,7 +202,7 @@ def _checked(
 ) -> SignedCheckpoint:
     """Return the checkpoint in `data` if its log has signed it and it continues `before`.
 
-    Raises `_RefusedError`, `StoreError`, `NotFoundError`.
+    Raises `_RefusedError`, `StoreError`.
     """
     try:
         signed = open_checkpoint(data, origin=origin, keys=keys)
