@@ -7,7 +7,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-services="engine or s3 or prefect or browser or network or root"
+services="engine or s3 or prefect or browser or network or root or host"
 tests=()
 if [ "${1-}" = --fast ]; then
     shift
@@ -38,4 +38,9 @@ types=$!
 # Once more for what no test may keep alive.
 .venv/bin/vulture builders pipelines infra
 wait "$types"
-exec .venv/bin/pytest "${tests[@]}" "$@"
+if [ "${#tests[@]}" -gt 0 ] || [ $# -gt 0 ]; then
+    exec .venv/bin/pytest "${tests[@]}" "$@"
+fi
+# What needs no service runs on all cores; real services are shared by the tests that need them.
+.venv/bin/pytest -m "not ($services)" --numprocesses auto --dist worksteal
+exec .venv/bin/pytest -m "$services"

@@ -29,6 +29,7 @@ def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, check=False, env=told)
 
 
+@pytest.mark.host
 def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
     """All but the command: its place is the host's, so another program stands in for it."""
     for unit in UNITS:
@@ -93,6 +94,7 @@ def composed(**variables: str) -> subprocess.CompletedProcess[str]:
     return run("docker-compose", "--file", INFRA / "compose.yaml", "config", **variables)
 
 
+@pytest.mark.host
 def test_compose_reads_its_file_without_a_word() -> None:
     read = composed(**ASKED)
     assert (read.returncode, read.stderr) == (0, "")
@@ -109,6 +111,7 @@ def test_compose_reads_its_file_without_a_word() -> None:
     assert center["target"] == center["source"]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", ASKED)
 def test_compose_says_what_it_is_not_told(name: str) -> None:
     read = composed(**{key: value for key, value in ASKED.items() if key != name})
