@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,21 +49,7 @@ class Status:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return {
-            "center": self.center,
-            "answers": self.answers,
-            "url": self.url,
-            "processes": self.processes,
-            "workers": list(self.workers),
-            "running": list(self.running),
-            "queued": list(self.queued),
-            "next_night": self.next_night,
-            "last_night": self.last_night,
-            "last_heartbeat": self.last_heartbeat,
-            "warnings": list(self.warnings),
-            "waiting_evidence": self.waiting_evidence,
-            "faults": list(self.faults),
-        }
+        return asdict(self)
 
     def lines(self) -> list[str]:
         """Return it for people."""
