@@ -1,5 +1,5 @@
-"""From a recipe to sealed outputs.
+"""From a recipe to sealed outputs, on a machine that cannot reach the shipped bytes.
 
-Nothing in this package has seen, or can reach, the shipped bytes of the release under test: a
-rebuild must be possible on a machine that cannot download them.
+Imports nothing of `pipelines`. Nothing in this package has seen the shipped files of the release
+under test: a rebuild must be possible without them.
 """

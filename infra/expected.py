@@ -11,7 +11,7 @@ from pathlib import Path
 from builders.core.errors import SamebitsError
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import load_center
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.verify.session import Session
 

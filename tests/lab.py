@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from builders.build.plan import Plan, make_plan
-from builders.build.rebuild import rebuild
-from builders.build.rebuild_result import RebuildResult
-from builders.build.workspace import workspace
 from builders.container.spec import RunLabels
 from builders.core.digest import Digest
 from builders.core.runid import RunId, new_run_id
 from builders.images.provide import ProvidedImage
 from builders.inputs.collect import collect_inputs
+from builders.rebuild.plan import Plan, make_plan
+from builders.rebuild.rebuild import rebuild
+from builders.rebuild.rebuild_result import RebuildResult
+from builders.rebuild.workspace import workspace
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.evidence.report import Report

@@ -17,7 +17,7 @@ from builders.methods import METHODS
 from builders.methods.base import Build
 from builders.methods.method import launcher_bytes, zone_script
 from builders.methods.script import ScriptBuild
-from builders.preload.lock import preload_lock, probe_bytes
+from builders.preload.preload_lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
 
 MAX_SCRIPT = 1 << 20

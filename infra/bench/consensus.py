@@ -25,7 +25,7 @@ from pipelines.consensus import (
     consensus_of,
     read_release,
 )
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, Policy, PolicyCenter, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from builders.build.rebuild_result import Output, OutputKind, RebuildResult
-from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Kind, Outcome, Verdict
+from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
+from builders.rebuild.seal import SealedFile, seal_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.publickey import ed25519_key
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
 from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b

@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from builders.build.lint import check_recipes
-from builders.build.plan import make_plan
-from builders.build.staging import stage_attempt
 from builders.container.spec import BUILDER
 from builders.core.enums import Outcome
 from builders.core.errors import EngineError
+from builders.rebuild.lint import check_recipes
+from builders.rebuild.plan import make_plan
+from builders.rebuild.staging import stage_attempt
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
 from pipelines.center.center import recipes_folder

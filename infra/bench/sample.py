@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from builders.build.rebuild_result import Output, OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
+from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from builders.core.errors import InfrastructureError, NotFoundError, UsageError
 from pipelines.bundle import Bundle
-from pipelines.bundle.check import CheckResult, Status, Trust, check_bundle
+from pipelines.bundle.check import CheckResult, CheckStatus, Trust, check_bundle
 from pipelines.bundle.check.given_files import named_digests
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.layout import (
@@ -119,7 +119,7 @@ def _public_evidence(
 def _checked(data: bytes, trust: Trust, name: RunName) -> bytes:
     """Return `data` unless something in it is wrong."""
     for step in check_bundle(data, trust=trust).steps:
-        if step.status is Status.WRONG:
+        if step.status is CheckStatus.WRONG:
             raise DamagedError(
                 f"run {name.run} of {name.release} cannot be exported",
                 got=f"{step.name}: {step.message}",

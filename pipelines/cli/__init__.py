@@ -1,4 +1,7 @@
-"""The samebits command; may import every package of `pipelines`, and none imports it."""
+"""The samebits command.
+
+Imports everything else, each command only when it runs.
+"""
 
 from pipelines.cli.main import main
 

@@ -16,7 +16,7 @@ from pipelines.cli.options import PATH, common_options, file_errors, release_nam
 
 # The commands import what they need themselves, so that `evidence check` stays fast.
 if TYPE_CHECKING:
-    from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.release_name import ReleaseName
     from pipelines.evidence.report import Report
     from pipelines.storage.store import Store
     from pipelines.verify.session import Session
@@ -148,7 +148,7 @@ def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
     from builders.core.digest import Digest
     from pipelines.bundle.export import export as make_bundle
     from pipelines.bundle.export import write_file
-    from pipelines.center.export import export_source
+    from pipelines.center.export_source import export_source
     from pipelines.evidence.stored_runs import find_run
 
     center, now = session.center, datetime.now(UTC)

@@ -17,7 +17,7 @@ from builders.core.errors import UsageError
 if TYPE_CHECKING:
     from pipelines.center.center import Center
     from pipelines.evidence.privatekey import PrivateKey
-    from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.release_name import ReleaseName
 
 Function = Callable[..., Any]
 
@@ -102,7 +102,7 @@ def _read_center(file: Path | None) -> Center:
 
 def release_name(text: str) -> ReleaseName:
     """Parse an argument `vendor/product@version`; raises `UsageError`."""
-    from pipelines.evidence.release import ReleaseName
+    from pipelines.evidence.release_name import ReleaseName
 
     return ReleaseName.parse(text)
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from builders.build.lint import check_recipe
-from builders.build.plan import make_plan
-from builders.build.rebuild import LOG
-from builders.build.staging import OUTPUTS, prepared_attempt
 from builders.container.scratch import require_root
 from builders.core.enums import Outcome
 from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
 from builders.images.provide import ProvidedImage
 from builders.inputs.input_file import InputFile
+from builders.rebuild.lint import check_recipe
+from builders.rebuild.plan import make_plan
+from builders.rebuild.rebuild import LOG
+from builders.rebuild.staging import OUTPUTS, prepared_attempt
 from builders.recipe.claim import recipe_script
 from pipelines.cli.options import PATH, common_options, show
 from pipelines.cli.terminal import screen

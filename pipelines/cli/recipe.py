@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from builders.build.lint import check_recipe, recipe_warnings
 from builders.container.scratch import require_root
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
 from builders.core.yamlfile import read_text
 from builders.locators.package_index import IndexReader
+from builders.rebuild.lint import check_recipe, recipe_warnings
 from builders.recipe.recipe import load_recipe, recipe_schema
 from pipelines.cli.options import (
     PATH,

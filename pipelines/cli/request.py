@@ -25,7 +25,7 @@ from pipelines.cli.options import (
 )
 from pipelines.cli.terminal import screen
 from pipelines.evidence.publickey import PublicKey, load_public_key
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import show_time
 from pipelines.requests import store_request
 from pipelines.requests.client import RequestStatus, exit_code, sign_request, wait_for

@@ -32,7 +32,7 @@ from pipelines.cli.options import (
 from pipelines.evidence.errors import EXIT_REFUSED
 from pipelines.evidence.privatekey import PrivateKey, create_key
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import Salt, keep_salt, release_salt
 from pipelines.evidence.statements.review import Decision
 from pipelines.evidence.statements.statement import show_time

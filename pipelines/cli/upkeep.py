@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import click
 
-from builders.build.reap import reap as remove_leftovers
 from builders.container.scratch import require_root
 from builders.core.errors import InfrastructureError
+from builders.rebuild.reap import reap as remove_leftovers
 from pipelines.center.center import Center
 from pipelines.center.logbook import publish_heartbeat
 from pipelines.cli.options import common_options, show

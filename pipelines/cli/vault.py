@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from builders.build.lint import check_recipe
 from builders.core.digest import digest_file
 from builders.core.errors import UsageError
 from builders.inputs.vault_archive import TransferStatus, export_vault, import_vault
 from builders.locators.locator import vault_locator
+from builders.rebuild.lint import check_recipe
 from pipelines.cli.options import PATH, common_options, file_errors, show, wants_json
 from pipelines.verify.session import Session
 from pipelines.verify.supplies import Supplies, supplies_of

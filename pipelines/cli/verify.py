@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from builders.build.lint import check_recipes
 from builders.container.scratch import require_root
 from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
+from builders.rebuild.lint import check_recipes
 from pipelines.cli.options import PATH, common_options, show, warn
 from pipelines.cli.terminal import report_lines, screen
 from pipelines.evidence.report import Report

@@ -18,7 +18,7 @@ from builders.core.enums import Verdict
 from pipelines.consensus.center_finding import CenterFinding, Excluded, ExclusionReason
 from pipelines.consensus.record_source import Source, UnreachableError, short
 from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement

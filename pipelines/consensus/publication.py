@@ -18,7 +18,7 @@ from pipelines.consensus.summary_statement import record_uri
 from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement

@@ -20,7 +20,7 @@ from pipelines.consensus.join import join
 from pipelines.consensus.record_source import Source
 from pipelines.consensus.statement_reader import StatementReader
 from pipelines.consensus.work_proofs import OwnCenter, WorkProofs
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 

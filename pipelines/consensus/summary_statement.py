@@ -12,7 +12,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from pipelines.consensus.consensus_result import Consensus
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, subject
 from pipelines.evidence.statements.vsa import (
     FAILED_LEVEL,

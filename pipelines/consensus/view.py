@@ -27,7 +27,7 @@ from pipelines.consensus.summary_statement import Summarizer
 from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.errors import refused
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet
 from pipelines.evidence.statements.vsa import Reference, SummaryStatement

@@ -1,7 +1,7 @@
 """Whether a center did the work: its keyed digests, computed again from this center's own bytes.
 
-The key is that of the one run (`builders.build.seal`), so a line can neither be copied from another
-run nor made from a digest. An empty file proves nothing, since its bytes are known to all.
+The key is that of the one run (`builders.rebuild.seal`), so a line can neither be copied from
+another run nor made from a digest. An empty file proves nothing: its bytes are known to all.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from builders.build.rebuild_result import OutputKind
-from builders.build.seal import SealedFile, seal_digest, seal_key
 from builders.core.digest import Digest, keyed_digest_stream
 from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.core.runid import RunId
+from builders.rebuild.rebuild_result import OutputKind
+from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.consensus.center_finding import StatementRef
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, read_salt
 from pipelines.evidence.statements.crosscheck import CheckedFile, Proof, overall

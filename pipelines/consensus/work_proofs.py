@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
-from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from builders.rebuild.seal import SealedFile
 from pipelines.consensus.center_finding import CenterFinding, StatementRef, newest_findings
 from pipelines.consensus.finding_reader import center_prefix
 from pipelines.consensus.record_source import Source, UnreachableError
@@ -26,7 +26,7 @@ from pipelines.consensus.work_check import (
     check_work,
     read_own_build,
 )
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.crosscheck import (
     CheckedRun,
     Crosscheck,

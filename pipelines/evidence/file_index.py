@@ -21,7 +21,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, SamebitsError
 from builders.core.frozen_model import FrozenModel
 from builders.core.runid import parse_run_id
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import DamagedRun, RunName, list_runs, read_report
 from pipelines.evidence.strictjson import read_model
 from pipelines.judge.finding import verdicts_exit_code

@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from builders.build.rebuild_result import Output, OutputKind, RebuildResult
-from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
+from builders.rebuild.seal import SealedFile
 from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.run import Run, public_image_name

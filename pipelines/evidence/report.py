@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from builders.build.rebuild_result import RebuildResult
-from builders.build.seal import SealedFile
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import FrozenModel
+from builders.rebuild.rebuild_result import RebuildResult
+from builders.rebuild.seal import SealedFile
 from pipelines.judge.finding import Finding
 
 

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime
 
-from builders.build.rebuild_result import OutputKind, RebuildResult
-from builders.build.robustness_factors import KeptFactor, VariedFactor
 from builders.core.frozen_model import FrozenModel
+from builders.rebuild.rebuild_result import OutputKind, RebuildResult
+from builders.rebuild.robustness_factors import KeptFactor, VariedFactor
 
 
 class Robustness(StrEnum):

@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import Any, Protocol, overload
 from urllib.parse import quote
 
-from builders.build.rebuild_result import RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
 from builders.inputs.collect import input_name
 from builders.locators import FileLocator, GitLocator, Locator
 from builders.methods.base import Build
+from builders.rebuild.rebuild_result import RebuildResult
 from builders.recipe.recipe import Input, LoadedRecipe
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt

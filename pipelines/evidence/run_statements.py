@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from builders.rebuild.rebuild_result import OutputKind, RebuildResult
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run

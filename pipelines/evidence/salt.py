@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreConflictError, UsageError
 from builders.inputs.vault import ByteStore
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.storage.names import check_key, encode
 from pipelines.storage.store import DamagedError, Store
 

@@ -9,8 +9,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builders.build.outputs import copy_files
-from builders.build.plan import GATE
 from builders.container.scratch import scratch
 from builders.container.spec import (
     ContainerLimits,
@@ -23,6 +21,8 @@ from builders.core.errors import BuildFailedError
 from builders.engine import Engine
 from builders.methods.base import BASE_VARIABLES
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
+from builders.rebuild.outputs import copy_files
+from builders.rebuild.plan import GATE
 from pipelines.explain.tools import ToolResult
 
 _SCRATCH = 4 << 30

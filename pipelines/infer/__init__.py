@@ -3,8 +3,8 @@
 Imports `verify`, `explain`, `judge` and `evidence`, and the builders.
 """
 
+from pipelines.infer.inference import infer_release, read_record
 from pipelines.infer.journal import SearchJournal
-from pipelines.infer.release import infer_release, read_record
 from pipelines.infer.search import SearchLimits
 from pipelines.infer.target import Target
 from pipelines.infer.wheel.distributions import files_on_disk, find_release

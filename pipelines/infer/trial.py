@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from builders.build.rebuild import LOG
-from builders.build.staging import OUTPUTS
-from builders.build.workspace import workspace
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.runid import RunId, new_run_id
 from builders.images.provide import claimed_digest
 from builders.inputs.fetching import fetch_missing
+from builders.rebuild.rebuild import LOG
+from builders.rebuild.staging import OUTPUTS
+from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
 from pipelines.infer.draft import load_draft
 from pipelines.infer.target import Pin

@@ -20,9 +20,9 @@ IDENTICAL is only ever the result of two equal digests that are both there.
 
 from __future__ import annotations
 
-from builders.build.rebuild_result import Output, OutputKind
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.explanation import Cause, CauseName
 from pipelines.judge.facts import Declared, Facts, FileFact, Unreachable
 from pipelines.judge.finding import Finding, ShippedFact

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from builders.build.rebuild_result import Output
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.frozen_model import FrozenModel, duplicate
+from builders.rebuild.rebuild_result import Output
 
 
 class FileFact(FrozenModel):

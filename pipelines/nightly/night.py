@@ -24,7 +24,7 @@ from pipelines.nightly.record import (
     result_key,
     store_night,
 )
-from pipelines.nightly.release import read_result
+from pipelines.nightly.release_task import read_result
 from pipelines.nightly.releases import Release, releases
 from pipelines.nightly.shards import shards
 from pipelines.storage.store import Store

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from builders.build.reap import ReapReport, reap
 from builders.core.errors import SamebitsError, StoreConflictError
+from builders.rebuild.reap import ReapReport, reap
 from pipelines.center.keys import public_keys
 from pipelines.center.logbook import publish_heartbeat
 from pipelines.center.logs import collect_cosignatures, witness_peers
@@ -32,7 +32,7 @@ from pipelines.consensus.view import (
     summarizer_of,
 )
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.releases import Release, releases

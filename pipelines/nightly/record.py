@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from builders.build.robustness_factors import Factor, KeptFactor
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
 from builders.core.frozen_model import FrozenModel
+from builders.rebuild.robustness_factors import Factor, KeptFactor
 from pipelines.evidence.robustness import Robustness
 from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin

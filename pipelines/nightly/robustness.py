@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from builders.build.rebuild import rebuild
-from builders.build.rebuild_result import RebuildResult
-from builders.build.robustness_plan import plan_robustness
 from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
+from builders.rebuild.rebuild import rebuild
+from builders.rebuild.rebuild_result import RebuildResult
+from builders.rebuild.robustness_plan import plan_robustness
 from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.nightly.record import RobustnessResult

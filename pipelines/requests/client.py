@@ -16,7 +16,7 @@ from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.request import Answer, Receipt, request
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import MAX_REPORT

@@ -24,7 +24,7 @@ from builders.recipe.recipe import load_recipe
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.request import Answer, Receipt, ReceiptStatement
 from pipelines.evidence.statements.statement import DigestSet, Statement

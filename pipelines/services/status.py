@@ -26,7 +26,7 @@ _SHOWN = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class CenterStatus:
     """The state of one center; `faults` are parts of it that could not be read."""
 
     center: str
@@ -73,7 +73,7 @@ class Status:
         return [*shown, *(f"  FAULT {fault}" for fault in self.faults)]
 
 
-def status(session: Session, *, now: datetime) -> Status:
+def status(session: Session, *, now: datetime) -> CenterStatus:
     """Look at a center; whatever cannot be read is named, and the rest is shown."""
     center = session.center
     faults: list[str] = []
@@ -83,7 +83,7 @@ def status(session: Session, *, now: datetime) -> Status:
     due = now.astimezone(UTC).isoformat()
     waiting = [r for r in runs if r["state_type"] in _WAITING]
     nights = [r["expected_start_time"] for r in waiting if r["deployment"] == "nightly"]
-    return Status(
+    return CenterStatus(
         center=center.id,
         answers=answers,
         url=center.prefect.url if center.prefect else None,

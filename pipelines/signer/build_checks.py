@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from builders.build.outputs import part_of
-from builders.build.rebuild_result import OutputKind
-from builders.build.seal import seal_digest
 from builders.core.enums import Outcome, Role
 from builders.core.errors import SamebitsError
 from builders.inputs.source_digest import source_digest
+from builders.rebuild.outputs import part_of
+from builders.rebuild.rebuild_result import OutputKind
+from builders.rebuild.seal import seal_digest
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS

@@ -17,7 +17,7 @@ from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import refused
 from pipelines.evidence.redaction import redact_robustness, redact_run
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements.reader import read_statement

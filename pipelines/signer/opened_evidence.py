@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from builders.build.rebuild_result import Output, OutputKind, RebuildResult
-from builders.build.seal import SealedFile, seal_key
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from builders.images.lock import ImageLock
+from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
+from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
 from pipelines.evidence.errors import refused

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from builders.build.robustness_factors import Factor, KeptReason
-from builders.build.robustness_plan import declares, default_value, varied_values
 from builders.core.enums import Outcome
+from builders.rebuild.robustness_factors import Factor, KeptReason
+from builders.rebuild.robustness_plan import declares, default_value, varied_values
 from pipelines.signer.opened_evidence import SKEW, Condition, OpenedEvidence, equal, true
 
 _SEVERAL = re.compile(r"[2-9]|[1-9][0-9]{1,3}")

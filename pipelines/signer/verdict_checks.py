@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Verdict
+from builders.rebuild.rebuild_result import OutputKind
 from pipelines.evidence.statements.comparison import ground
 from pipelines.judge.explanation import CauseName
 from pipelines.judge.finding import Finding, worst_verdict

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.build.staging import OUTPUTS
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError
 from builders.core.frozen_model import FrozenModel
 from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
+from builders.rebuild.staging import OUTPUTS
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt
 from pipelines.explain.causes import causes

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builders.build.rebuild import LOG
-from builders.build.rebuild_result import RebuildResult
-from builders.build.staging import OUTPUTS
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError, UsageError
 from builders.images.provide import claimed_digest
+from builders.rebuild.rebuild import LOG
+from builders.rebuild.rebuild_result import RebuildResult
+from builders.rebuild.staging import OUTPUTS
 from builders.recipe.claim import recipe_script
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.redaction import public_form, redact
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.salt import release_salt

@@ -15,7 +15,7 @@ from builders.core.runid import new_run_id
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import Policy

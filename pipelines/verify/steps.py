@@ -6,12 +6,6 @@ What is larger than a report stays in the folder of the run until it is publishe
 
 from __future__ import annotations
 
-from builders.build.clock_library import provide_library
-from builders.build.plan import make_plan
-from builders.build.rebuild import rebuild
-from builders.build.rebuild_result import OutputKind, RebuildResult
-from builders.build.seal import Seal, seal_files
-from builders.build.staging import OUTPUTS
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.errors import InfrastructureError, RebuildError, StoreError
@@ -19,8 +13,14 @@ from builders.images.provide import ProvidedImage, ensure_image
 from builders.inputs.collect import collect_inputs
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
+from builders.rebuild.clock_library import provide_library
+from builders.rebuild.plan import make_plan
+from builders.rebuild.rebuild import rebuild
+from builders.rebuild.rebuild_result import OutputKind, RebuildResult
+from builders.rebuild.seal import Seal, seal_files
+from builders.rebuild.staging import OUTPUTS
 from builders.recipe.claim import recipe_script
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, SourceFact
 from pipelines.evidence.salt import release_salt
 from pipelines.verify.job import Job

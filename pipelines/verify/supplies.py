@@ -13,7 +13,7 @@ from builders.core.digest import Digest
 from builders.inputs.collect import collect_inputs
 from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
 from builders.methods.base import Build
-from builders.preload.lock import preload_lock
+from builders.preload.preload_lock import preload_lock
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
 from pipelines.verify.session import Session

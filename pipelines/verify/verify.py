@@ -15,15 +15,15 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from builders.build.rebuild_result import OutputKind
-from builders.build.seal import Seal
-from builders.build.workspace import workspace
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError, RebuildError, StoreError
 from builders.core.runid import new_run_id
 from builders.images.provide import ProvidedImage, claimed_digest
 from builders.inputs.input_file import InputFile
+from builders.rebuild.rebuild_result import OutputKind
+from builders.rebuild.seal import Seal
+from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact

@@ -29,7 +29,7 @@ from pipelines.bundle.layout import (
     sums_of,
 )
 from pipelines.center.center import Center
-from pipelines.center.export import card_of
+from pipelines.center.export_source import card_of
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import PrivateKey

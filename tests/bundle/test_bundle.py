@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.bundle import Bundle, CenterCard
-from pipelines.bundle.check import CheckResult, Status, Trust, check_bundle
+from pipelines.bundle.check import CheckResult, CheckStatus, Trust, check_bundle
 from pipelines.bundle.layout import LOG, MAX_BUNDLE, MEDIA_TYPE, STATEMENTS
 from pipelines.bundle.tarball import BLOCK, MAX_MEMBERS, read_tar, write_tar
 from pipelines.evidence.errors import EvidenceError, MalformedError
@@ -39,7 +39,7 @@ def refused(data: bytes) -> str:
     """Require that exactly the last step is wrong, with one clear line; return its name."""
     result = check(data)
     last = result.steps[-1]
-    assert (result.exit_code, last.status) == (1, Status.WRONG)
+    assert (result.exit_code, last.status) == (1, CheckStatus.WRONG)
     assert "\n" not in last.message
     assert last.message.isprintable()
     assert len(last.message) < 1000

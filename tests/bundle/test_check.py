@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest, keyed_digest
 from builders.core.enums import Verdict
-from pipelines.bundle.check import CHECKS, CheckResult, GivenFile, Status, Trust, check_bundle
+from pipelines.bundle.check import CHECKS, CheckResult, CheckStatus, GivenFile, Trust, check_bundle
 from pipelines.bundle.layout import EVIDENCE
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
@@ -39,15 +39,15 @@ def verdicts_code(altered: Altered) -> int:
     return verdicts_exit_code(finding.verdict for finding in artefacts)
 
 
-def statuses(result: CheckResult) -> dict[str, Status]:
+def statuses(result: CheckResult) -> dict[str, CheckStatus]:
     return {step.name: step.status for step in result.steps}
 
 
 def wrong(result: CheckResult) -> str:
     """Return the check that found something, which is the last one asked."""
     assert result.exit_code == 1
-    assert [s.status for s in result.steps[:-1]].count(Status.WRONG) == 0
-    assert result.steps[-1].status is Status.WRONG
+    assert [s.status for s in result.steps[:-1]].count(CheckStatus.WRONG) == 0
+    assert result.steps[-1].status is CheckStatus.WRONG
     assert "\n" not in result.steps[-1].message
     return result.steps[-1].name
 
@@ -55,7 +55,7 @@ def wrong(result: CheckResult) -> str:
 @pytest.mark.parametrize("scene", SCENES)
 def test_an_honest_bundle_checks_and_says_its_verdict(bundle: Maker, scene: str) -> None:
     result = bundle(scene).check()
-    assert set(statuses(result).values()) <= {Status.OK, Status.NOTE}
+    assert set(statuses(result).values()) <= {CheckStatus.OK, CheckStatus.NOTE}
     assert list(statuses(result)) == list(CHECKS)
     assert result.exit_code == verdicts_code(bundle(scene))
     assert (result.release, result.center) == ("acme/rules@1.10", "zurich")
@@ -64,7 +64,7 @@ def test_an_honest_bundle_checks_and_says_its_verdict(bundle: Maker, scene: str)
 @pytest.mark.parametrize("scene", SCENES)
 def test_without_a_trusted_key_nothing_passes(bundle: Maker, scene: str) -> None:
     result = bundle(scene).check(trusted=False)
-    assert statuses(result)["signatures"] is Status.UNCHECKED
+    assert statuses(result)["signatures"] is CheckStatus.UNCHECKED
     assert result.exit_code == (verdicts_code(bundle(scene)) or 2)
     assert "is not trusted" in next(s for s in result.steps if s.name == "signatures").message
 
@@ -76,7 +76,9 @@ def test_a_pass_without_a_trusted_key_is_exit_code_two(bundle: Maker) -> None:
 @pytest.mark.parametrize("scene", SCENES)
 def test_without_a_policy_nothing_passes(bundle: Maker, scene: str) -> None:
     result = bundle(scene).check(policy=False)
-    unchecked = [name for name, status in statuses(result).items() if status is Status.UNCHECKED]
+    unchecked = [
+        name for name, status in statuses(result).items() if status is CheckStatus.UNCHECKED
+    ]
     assert unchecked == ["inclusion"]
     assert result.exit_code == (verdicts_code(bundle(scene)) or 2)
 
@@ -106,7 +108,7 @@ def test_a_run_that_broke_after_its_commitment_is_no_lie(bundle: Maker) -> None:
     assert report.claim is not None
     altered.book.commitments = [(report.run, report.claim, Digest.of(b"seal"))]
     result = altered.check()
-    assert statuses(result)["commitment"] is Status.OK
+    assert statuses(result)["commitment"] is CheckStatus.OK
     assert result.exit_code == 2
 
 
@@ -114,7 +116,7 @@ def test_a_heartbeat_says_that_nothing_came_later(bundle: Maker) -> None:
     altered = bundle("identical")
     altered.beat()
     result = altered.check()
-    assert (statuses(result)["fresh"], result.exit_code) == (Status.OK, 0)
+    assert (statuses(result)["fresh"], result.exit_code) == (CheckStatus.OK, 0)
     assert step(result, "fresh").startswith("nothing newer")
 
 
@@ -131,11 +133,11 @@ def test_a_heartbeat_of_another_time_is_noted(
     altered = bundle("identical")
     altered.beat(**changes)
     result = altered.check()
-    assert (statuses(result)["fresh"], result.exit_code) == (Status.NOTE, 0)
+    assert (statuses(result)["fresh"], result.exit_code) == (CheckStatus.NOTE, 0)
     assert says in step(result, "fresh")
     altered.max_age = timedelta(hours=1)
     result = altered.check()
-    assert (statuses(result)["fresh"], result.exit_code) == (Status.UNCHECKED, 2)
+    assert (statuses(result)["fresh"], result.exit_code) == (CheckStatus.UNCHECKED, 2)
     assert says in step(result, "fresh")
 
 
@@ -152,7 +154,7 @@ def test_the_policy_in_the_bundle_counts_for_nothing(bundle: Maker) -> None:
     altered = bundle("identical")
     altered.policy["version"] = 5
     result = altered.check()
-    assert (statuses(result)["given-policy"], result.exit_code) == (Status.NOTE, 0)
+    assert (statuses(result)["given-policy"], result.exit_code) == (CheckStatus.NOTE, 0)
     assert "version 4; yours counts" in step(result, "given-policy")
     del altered.members[POLICY]
     assert altered.check().exit_code == 0
@@ -169,7 +171,7 @@ def test_the_key_of_the_log_comes_from_the_policy_or_else_from_the_bundle(bundle
 def test_without_a_policy_nothing_says_how_old_the_checkpoint_is(bundle: Maker) -> None:
     altered = bundle("identical")
     altered.max_age = timedelta(hours=1)
-    assert statuses(altered.check())["fresh"] is Status.UNCHECKED
+    assert statuses(altered.check())["fresh"] is CheckStatus.UNCHECKED
     assert wrong(altered.check(policy=False)) == "fresh"
 
 
@@ -184,7 +186,7 @@ def test_a_lie_is_found_by_its_own_check(bundle: Maker, other: PrivateKey, name:
     lie.tell(altered, other)
     result = altered.check(policy=lie.policy)
     if lie.unchecked:
-        assert statuses(result)[lie.check] is Status.UNCHECKED
+        assert statuses(result)[lie.check] is CheckStatus.UNCHECKED
         assert result.exit_code == 2
     else:
         assert wrong(result) == lie.check, result.steps[-1].message
@@ -218,7 +220,7 @@ def test_the_builder_must_be_the_one_that_the_key_is_trusted_for(
     data = bundle("identical").to_bytes()
     right = "https://samebits.example/centers/zurich/builder"
     good = check_bundle(data, trust=Trust(keys=(key.public,), builder=right))
-    assert statuses(good)["builder"] is Status.OK
+    assert statuses(good)["builder"] is CheckStatus.OK
     bad = check_bundle(data, trust=Trust(keys=(key.public,), builder=right + "s"))
     assert wrong(bad) == "builder"
 
@@ -228,11 +230,11 @@ def test_several_keys_say_nothing_until_their_builder_is_named(
 ) -> None:
     data, keys = bundle("identical").to_bytes(), (key.public, other.public)
     result = check_bundle(data, trust=Trust(keys=keys))
-    assert statuses(result)["builder"] is Status.UNCHECKED
+    assert statuses(result)["builder"] is CheckStatus.UNCHECKED
     assert result.exit_code == 2
     builder = "https://samebits.example/centers/zurich/builder"
     named = check_bundle(data, trust=Trust(keys=keys, builder=builder))
-    assert statuses(named)["builder"] is Status.OK
+    assert statuses(named)["builder"] is CheckStatus.OK
 
 
 def test_digests_are_checked(bundle: Maker, key: PrivateKey) -> None:
@@ -256,7 +258,7 @@ def test_a_file_gets_the_verdict_on_its_bytes(
     bundle: Maker, tmp_path: Path, scene: str, data: bytes, verdict: Verdict, code: int
 ) -> None:
     result = bundle(scene).check(given(tmp_path, data))
-    assert statuses(result)["files"] is Status.OK
+    assert statuses(result)["files"] is CheckStatus.OK
     (answer,) = result.files
     assert (answer.artefact, answer.verdict) == ("rules.bin", verdict)
     assert result.exit_code == code
@@ -264,7 +266,7 @@ def test_a_file_gets_the_verdict_on_its_bytes(
 
 def test_a_file_that_no_statement_is_about_is_not_checked(bundle: Maker, tmp_path: Path) -> None:
     result = bundle("identical").check(given(tmp_path, b"something else"))
-    assert statuses(result)["files"] is Status.UNCHECKED
+    assert statuses(result)["files"] is CheckStatus.UNCHECKED
     assert result.exit_code == 2
     assert result.files[0].verdict is None
 
@@ -288,7 +290,7 @@ def test_a_file_that_was_only_rebuilt_is_not_the_published_one(
 def test_the_seal_is_made_again_from_the_files(bundle: Maker, tmp_path: Path) -> None:
     files = [given(tmp_path, OURS, "one"), given(tmp_path, b"index", "two")]
     result = bundle("identical").check(*files)
-    assert statuses(result)["sealed"] is Status.OK
+    assert statuses(result)["sealed"] is CheckStatus.OK
     assert result.exit_code == 0
 
 

@@ -17,14 +17,14 @@ from infra.bench.check import loaded, loaded_heavy
 from pipelines.bundle import Bundle
 from pipelines.bundle.export import Exported, export
 from pipelines.center.center import Center, load_center
-from pipelines.center.export import export_source
+from pipelines.center.export_source import export_source
 from pipelines.center.local_policy import make_local_policy
 from pipelines.center.logbook import Logbook, publish_heartbeat
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import create_key, load_key
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.stored_runs import find_run
 from pipelines.policy import load_policy

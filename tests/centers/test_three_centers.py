@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.seal import SealedFile
 from builders.core.enums import Verdict
 from builders.core.errors import RecipeError
 from builders.images.provide import ProvidedImage
+from builders.rebuild.seal import SealedFile
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.bundle import Bundle
-from pipelines.bundle.check import Status
+from pipelines.bundle.check import CheckStatus
 from pipelines.bundle.layout import PROOF
 from pipelines.center.keys import center_key, log_key
 from pipelines.center.logs import check_completeness, own_log, own_witness, peer_log
@@ -296,7 +296,7 @@ def test_a_clock_an_hour_ahead_changes_nothing(
     assert sights(three, "europe")["asia"] is WitnessOutcome.COSIGNED
     witness_round(three.session("asia"))
     result = three.checked(three.bundle("asia", run_name(report)))
-    assert result.exit_code == 0, [s for s in result.steps if s.status is not Status.OK]
+    assert result.exit_code == 0, [s for s in result.steps if s.status is not CheckStatus.OK]
 
 
 def test_a_bundle_checks_offline_by_the_joint_policy(ran: Ran, three: Three) -> None:
@@ -304,7 +304,7 @@ def test_a_bundle_checks_offline_by_the_joint_policy(ran: Ran, three: Three) -> 
     for name in NAMES:
         bundle = three.bundle(name, run_name(ran.reports[name, "tool"]))
         result = three.checked(bundle, max_age=timedelta(hours=1))
-        assert result.exit_code == 0, [s for s in result.steps if s.status is not Status.OK]
+        assert result.exit_code == 0, [s for s in result.steps if s.status is not CheckStatus.OK]
         told = {step.name: step.message for step in result.steps}
         others = ", ".join(sorted(set(NAMES) - {name}))
         assert told["witnesses"] == f"witnessed by {others}"
@@ -314,7 +314,7 @@ def test_a_bundle_checks_offline_by_the_joint_policy(ran: Ran, three: Three) -> 
 
 def test_a_bundle_that_no_other_center_has_witnessed_is_refused(ran: Ran, three: Three) -> None:
     bundle = three.bundle("europe", run_name(ran.reports["europe", "tool"]))
-    wrong = [s.name for s in three.checked(bundle).steps if s.status is Status.WRONG]
+    wrong = [s.name for s in three.checked(bundle).steps if s.status is CheckStatus.WRONG]
     assert wrong == ["witnesses"]
 
 
@@ -327,7 +327,7 @@ def test_what_a_center_says_of_its_own_log_is_no_witness(ran: Ran, three: Three)
     cosigned = three.store("europe").get(seen.record, 1 << 20)
     three.store("europe").put_latest(CHECKPOINT, cosigned)
     bundle = with_checkpoint(three.bundle("europe", name), cosigned)
-    wrong = [s for s in three.checked(bundle).steps if s.status is Status.WRONG]
+    wrong = [s for s in three.checked(bundle).steps if s.status is CheckStatus.WRONG]
     assert [s.name for s in wrong] == ["witnesses"]
     assert "got none" in wrong[0].message
 

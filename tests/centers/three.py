@@ -9,23 +9,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builders.build.seal import SealedFile
 from builders.core.runid import RunId
 from builders.images.provide import ProvidedImage
 from builders.inputs.input_file import InputFile
+from builders.rebuild.seal import SealedFile
 from builders.recipe.recipe import load_recipe
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.bundle.check import CheckResult, Trust, check_bundle
 from pipelines.bundle.export import export
 from pipelines.center.center import Center, load_center, recipes_folder
-from pipelines.center.export import export_source
+from pipelines.center.export_source import export_source
 from pipelines.center.keys import center_key
 from pipelines.center.local_policy import make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
 from pipelines.consensus.view import join_release
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.privatekey import create_key, load_key
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import RunName

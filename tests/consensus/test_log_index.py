@@ -15,7 +15,7 @@ from pipelines.consensus.record_source import CircuitBreaker, UnreachableError
 from pipelines.consensus.view import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import statement_of
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.log.errors import LogError

@@ -18,7 +18,7 @@ from pipelines.consensus.publication import Published, publish_summary, summary_
 from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.reader import read_statement, statement_of
 from pipelines.evidence.statements.statement import DigestSet

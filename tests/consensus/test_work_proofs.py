@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from builders.build.seal import SealedFile, seal_files
 from builders.core.digest import Digest
+from builders.rebuild.seal import SealedFile, seal_files
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.publication import publish_crosschecks

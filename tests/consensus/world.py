@@ -18,7 +18,7 @@ from pipelines.consensus import (
 )
 from pipelines.consensus.release_consensus import ReleaseFindings
 from pipelines.evidence.dsse import Envelope, sign
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import (
     EMPTY_POLICY,

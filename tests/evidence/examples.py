@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from builders.build.robustness_factors import Factor, KeptReason
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
+from builders.rebuild.robustness_factors import Factor, KeptReason
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements.attempt import AttemptStatement, FailureReason, RebuildAttempt

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from builders.core.errors import UsageError
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 
 
 @pytest.mark.parametrize(

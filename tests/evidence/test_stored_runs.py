@@ -13,7 +13,7 @@ from builders.core.runid import parse_run_id
 from pipelines.cli.terminal import robustness_lines
 from pipelines.evidence import stored_runs
 from pipelines.evidence.dsse import Envelope, Signature
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import (
     ROBUSTNESS_RECORD,
     DamagedRun,

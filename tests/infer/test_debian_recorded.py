@@ -22,7 +22,7 @@ from pipelines.infer.debian.image import (
     version_mismatches,
 )
 from pipelines.infer.debian.recorded import (
-    DeclaredEnvironment,
+    RecordedEnvironment,
     check_outputs,
     declared_environment,
     recorded_environment,
@@ -30,8 +30,8 @@ from pipelines.infer.debian.recorded import (
 )
 from pipelines.infer.debian.source import SourcePackage, tree_name
 from pipelines.infer.draft import explanations, load_draft
+from pipelines.infer.inference import infer_release, read_record
 from pipelines.infer.journal import TIME_BITS
-from pipelines.infer.release import infer_release, read_record
 from tests.infer.test_debian_builddepends import FakeIndex
 from tests.infer.test_debian_buildinfo import REAL, RECORD
 from tests.infer.test_debian_source import PURL, package
@@ -57,14 +57,14 @@ def with_variables(**variables: str) -> BuildRecord:
     return replace(OWN, variables=variables)
 
 
-def declared(record: BuildRecord) -> tuple[DeclaredEnvironment, str]:
+def declared(record: BuildRecord) -> tuple[RecordedEnvironment, str]:
     around = declared_environment(record, "tool-2.0")
     return around, "; ".join(around.notes)
 
 
 def test_what_was_recorded_is_declared_and_the_rest_is_named() -> None:
     around, notes = declared(OWN)
-    assert around == DeclaredEnvironment(
+    assert around == RecordedEnvironment(
         options=("parallel=4", "terse"), epoch=1565158510, path="/build/elsewhere"
     )
     assert notes == "recorded and not declared: CFLAGS"
@@ -72,8 +72,8 @@ def test_what_was_recorded_is_declared_and_the_rest_is_named() -> None:
 
 def test_what_is_the_default_anyway_is_not_declared() -> None:
     around, notes = declared(replace(OWN, path="/build/reproducible-path/tool-2.0", variables={}))
-    assert (around, notes) == (DeclaredEnvironment(), "")
-    assert declared(replace(OWN, path=None, variables={})) == (DeclaredEnvironment(), "")
+    assert (around, notes) == (RecordedEnvironment(), "")
+    assert declared(replace(OWN, path=None, variables={})) == (RecordedEnvironment(), "")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_versions_that_were_asked_for_in_the_image_count_too() -> None:
 
 def test_what_nobody_can_declare_is_named_within_bounds() -> None:
     around, notes = declared(with_variables(**{f"V{n:03}{'x' * 99}": "" for n in range(300)}))
-    assert around == DeclaredEnvironment(path="/build/elsewhere")
+    assert around == RecordedEnvironment(path="/build/elsewhere")
     assert notes.endswith(" and 100 more")
     assert len(notes) < 200 * 70
     many = replace(OWN, installed={f"lib{n}": "1" for n in range(300)})

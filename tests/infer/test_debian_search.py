@@ -15,7 +15,7 @@ from builders.methods.debian_binnmu import ChangelogEntry
 from pipelines.infer.debian.comparison import DatedTool, PackagePair
 from pipelines.infer.debian.hypothesis import DebianHypothesis
 from pipelines.infer.debian.image import VersionMismatch
-from pipelines.infer.debian.recorded import DeclaredEnvironment
+from pipelines.infer.debian.recorded import RecordedEnvironment
 from pipelines.infer.debian.search import DebianStrategy
 from pipelines.infer.debian.source import SourcePackage
 from pipelines.infer.journal import SearchJournal
@@ -171,7 +171,7 @@ def test_the_nearest_try_is_kept() -> None:
 
 def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained() -> None:
     source = package(PLAIN)
-    around = DeclaredEnvironment(options=("parallel=4", "terse"), path="/build/elsewhere")
+    around = RecordedEnvironment(options=("parallel=4", "terse"), path="/build/elsewhere")
     stray = VersionMismatch(name="gcc-14", recorded="14.2.0-16", here="14.2.0-19")
     first = replace(FIRST, options=("nocheck", "terse"), environment=around, mismatches=(stray,))
 
@@ -193,7 +193,7 @@ def test_the_recorded_options_are_tried_whole_before_anything_stays_unexplained(
 
 
 def test_a_rebuild_with_its_entry_may_differ_by_what_an_older_debhelper_kept() -> None:
-    around = DeclaredEnvironment(entry=ChangelogEntry.model_validate(ENTRY))
+    around = RecordedEnvironment(entry=ChangelogEntry.model_validate(ENTRY))
     source = package()  # one of its packages was rebuilt alone
     name = f"{DOC}/changelog.Debian.amd64.gz"
     longer, shorter = ({**FILES, name: gzip.compress(b"entry\n" + end)} for end in (b"\n", b""))

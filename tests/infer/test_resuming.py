@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, EngineError, InputUnavailableError, SamebitsError
-from builders.preload.lock import preload_lock
+from builders.preload.preload_lock import preload_lock
 from pipelines.infer import trial
 from pipelines.infer.journal import JournalFile, SearchJournal
 from pipelines.infer.search import SearchLimits

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from builders.build.rebuild_result import Output, OutputKind
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.compare import compare, confirm
 from pipelines.judge.explanation import CauseName
 from pipelines.judge.facts import (

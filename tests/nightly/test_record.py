@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from builders.build.robustness_factors import Factor, KeptFactor, KeptReason
 from builders.core.enums import Outcome
+from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
 from pipelines.evidence.robustness import Robustness
 from pipelines.nightly.overview import summarise
 from pipelines.nightly.record import (

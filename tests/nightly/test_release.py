@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from builders.build.robustness_factors import Factor
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError
+from builders.rebuild.robustness_factors import Factor
 from pipelines.center.center import Center
 from pipelines.evidence.report import Environment, Report, SourceFact
 from pipelines.evidence.robustness import Robustness
@@ -21,7 +21,7 @@ from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact
 from pipelines.nightly.due import DueRelease
 from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key
-from pipelines.nightly.release import run_release
+from pipelines.nightly.release_task import run_release
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from builders.build.rebuild_result import OutputKind, RebuildResult
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, EngineError, StoreError
 from builders.images.provide import ProvidedImage
+from builders.rebuild.rebuild_result import OutputKind, RebuildResult
 from pipelines.center.keys import public_keys
 from pipelines.center.local_policy import local_policy_file
 from pipelines.evidence.dsse import Envelope

@@ -17,7 +17,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, Signature, sign
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.request import (
     MAX_VALID,
     Answer,

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import yaml
 
-from builders.build.outputs import part_of
-from builders.build.rebuild_result import Output, RebuildResult
-from builders.build.robustness_plan import plan_robustness
-from builders.build.seal import Seal, seal_files
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
 from builders.images.lock import ImageLock, load_lock
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
 from builders.inputs.vault import Vault
+from builders.rebuild.outputs import part_of
+from builders.rebuild.rebuild_result import Output, RebuildResult
+from builders.rebuild.robustness_plan import plan_robustness
+from builders.rebuild.seal import Seal, seal_files
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.center.center import Center

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from builders.build.robustness_factors import Factor
 from builders.core.enums import Verdict
+from builders.rebuild.robustness_factors import Factor
 from pipelines.evidence.dsse import verify
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements.attempt import AttemptStatement

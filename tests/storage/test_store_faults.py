@@ -19,7 +19,7 @@ from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Report
 from pipelines.nightly.due import due
 from pipelines.nightly.record import NightEntry
-from pipelines.nightly.release import run_release
+from pipelines.nightly.release_task import run_release
 from pipelines.nightly.releases import Release, releases
 from pipelines.policy import EMPTY_POLICY
 from pipelines.storage.names import REPORT

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from builders.build.rebuild import rebuild as real_rebuild
 from builders.core.errors import InfrastructureError
 from builders.engine import Engine
 from builders.images.provide import ProvidedImage
+from builders.rebuild.rebuild import rebuild as real_rebuild
 from pipelines.center.center import Center
 from pipelines.verify import steps
 from pipelines.verify.job import Job

@@ -15,7 +15,7 @@ from builders.inputs.fetching import fetch_missing
 from builders.inputs.vault import Vault
 from builders.inputs.vault_archive import export_vault, import_vault
 from builders.locators import FetchRequest
-from builders.preload.lock import preload_lock
+from builders.preload.preload_lock import preload_lock
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center, load_center
 from pipelines.verify.judging import DIFFER_IMAGE, shipped_want

@@ -1,15 +1,18 @@
-"""Checking a bundle offline: bytes in, one step a check out. Reads no file, store or network."""
+"""The check of a bundle, offline: bytes in, one step for each check out.
+
+Imports policy, log and evidence; reads no file, store or network.
+"""
 
 from pipelines.bundle.check.checker import CHECKS, check_bundle
 from pipelines.bundle.check.opened import GivenFile, Trust
-from pipelines.bundle.check.result import CheckResult, FileAnswer, Status, Step
+from pipelines.bundle.check.result import CheckResult, CheckStatus, FileAnswer, Step
 
 __all__ = [
     "CHECKS",
     "CheckResult",
+    "CheckStatus",
     "FileAnswer",
     "GivenFile",
-    "Status",
     "Step",
     "Trust",
     "check_bundle",

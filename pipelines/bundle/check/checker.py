@@ -18,7 +18,13 @@ from pipelines.bundle.check import (
     verdict_consistency,
 )
 from pipelines.bundle.check.opened import GivenFile, OpenedBundle, Trust
-from pipelines.bundle.check.result import CheckResult, NotNeededError, Status, Step, UncheckedError
+from pipelines.bundle.check.result import (
+    CheckResult,
+    CheckStatus,
+    NotNeededError,
+    Step,
+    UncheckedError,
+)
 from pipelines.evidence.errors import EvidenceError
 
 Check = Callable[[OpenedBundle], str]
@@ -78,15 +84,15 @@ def check_bundle(data: bytes, *, trust: Trust, files: Iterable[GivenFile] = ()) 
     steps: list[Step] = []
     for name, check in CHECKS.items():
         try:
-            status, message = Status.OK, check(opened)
+            status, message = CheckStatus.OK, check(opened)
         except NotNeededError as error:
-            status, message = Status.NOTE, str(error)
+            status, message = CheckStatus.NOTE, str(error)
         except UncheckedError as error:
-            status, message = Status.UNCHECKED, str(error)
+            status, message = CheckStatus.UNCHECKED, str(error)
         except EvidenceError as error:
-            status, message = Status.WRONG, str(error)
+            status, message = CheckStatus.WRONG, str(error)
         steps.append(Step(name=name, status=status, message=message))
-        if status is Status.WRONG:
+        if status is CheckStatus.WRONG:
             return CheckResult(steps=tuple(steps))
     return _result(opened, steps)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from builders.build.seal import SealedFile, seal_digest, seal_key
 from builders.core.digest import Digest
+from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.bundle.check.opened import GivenFile, OpenedBundle
 from pipelines.bundle.check.result import (
     FileAnswer,

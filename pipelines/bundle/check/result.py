@@ -33,7 +33,7 @@ def require_equal(what: str, *, got: object, expected: object, todo: str | None 
         raise WrongError(what, got=got, expected=expected, todo=todo)
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """How a step ended. Only `ok` and `note` leave a pass a pass."""
 
     OK = "ok"
@@ -47,7 +47,7 @@ class Step:
     """One check, and what it found in one line."""
 
     name: str
-    status: Status
+    status: CheckStatus
     message: str
 
     def to_dict(self) -> dict[str, str]:
@@ -92,9 +92,9 @@ class CheckResult:
         """1 something is wrong, or failed; else 2 something could not be checked; else 0."""
         statuses = {step.status for step in self.steps}
         verdicts = verdicts_exit_code(verdict for _, verdict in self.artefacts)
-        if Status.WRONG in statuses or verdicts == EXIT_REFUSED:
+        if CheckStatus.WRONG in statuses or verdicts == EXIT_REFUSED:
             return EXIT_REFUSED
-        return EXIT_NOT_CHECKED if Status.UNCHECKED in statuses else verdicts
+        return EXIT_NOT_CHECKED if CheckStatus.UNCHECKED in statuses else verdicts
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""

@@ -5,7 +5,7 @@ It says nothing of what was shipped. That its result follows from its digests is
 
 from __future__ import annotations
 
-from builders.build.robustness_factors import Factor
+from builders.rebuild.robustness_factors import Factor
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import NotNeededError, WrongError, require_equal
 from pipelines.evidence.statements.provenance import DeclaredEnvironment

@@ -1,1 +1,4 @@
-"""The types of signed statements, one module each, and the reader of them all."""
+"""The statements that samebits signs: one module each, and one reader for them all.
+
+Imports the values of evidence and judge that statements hold.
+"""

@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from builders.build.rebuild_result import RebuildResult
 from builders.core.enums import Outcome
+from builders.rebuild.rebuild_result import RebuildResult
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.statement import (
     NAMESPACE,

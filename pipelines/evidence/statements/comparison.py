@@ -57,7 +57,7 @@ class Shipped(StatementPart):
     served: FileDigest | None = None
 
 
-class Signature(StatementPart):
+class VendorSignature(StatementPart):
     """The vendor's signature: its scheme and the pinned signer it was checked against."""
 
     scheme: Word
@@ -88,7 +88,7 @@ class Comparison(RunPredicate):
     ground: Ground
     shipped: Shipped | None = None
     rebuilt: FileDigest | None = None
-    signature: Signature | None = None
+    signature: VendorSignature | None = None
     normalizers: Annotated[tuple[Normalizer, ...], Field(max_length=64)]
     mask_ledger: DigestSet | None = None
     causes: Annotated[tuple[CauseName, ...], Field(max_length=64)]

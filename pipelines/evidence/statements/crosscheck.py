@@ -1,8 +1,8 @@
 """A cross-check: one center on another's proof of work, from its own bytes; subject = its seal.
 
 The keyed digests of by-products that a center publishes can only be made of the bytes themselves
-(`builders.build.seal`). A center that built the same claim has those bytes, makes the keyed digests
-again, and signs the result.
+(`builders.rebuild.seal`). A center that built the same claim has those bytes, makes the keyed
+digests again, and signs the result.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from builders.build.robustness_factors import Factor, KeptReason
 from builders.core.enums import Outcome
+from builders.rebuild.robustness_factors import Factor, KeptReason
 from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements.attempt import FailureReason
 from pipelines.evidence.statements.statement import (

@@ -57,7 +57,7 @@ class Relation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dependency:
+class BuildDependency:
     """Alternatives, the preferred one first; one of them is enough."""
 
     alternatives: tuple[Relation, ...]
@@ -71,7 +71,7 @@ class Dependency:
 class BuildDepends:
     """What must be installed to build, and what must not be."""
 
-    wanted: tuple[Dependency, ...] = ()
+    wanted: tuple[BuildDependency, ...] = ()
     conflicts: tuple[Relation, ...] = ()
 
 
@@ -80,7 +80,7 @@ def read_build_depends(
 ) -> BuildDepends:
     """Read the relation fields of a source; raises `InputMismatchError` for anything else."""
 
-    def found(names: Collection[str]) -> Iterator[Dependency]:
+    def found(names: Collection[str]) -> Iterator[BuildDependency]:
         return (d for name in names for d in _dependencies(fields.get(name, ""), profiles))
 
     wanted = dict.fromkeys(found(_DEPENDS))
@@ -97,7 +97,7 @@ def matches_amd64(wildcard: str) -> bool:
     )
 
 
-def _dependencies(text: str, profiles: Collection[str]) -> Iterator[Dependency]:
+def _dependencies(text: str, profiles: Collection[str]) -> Iterator[BuildDependency]:
     for group in text.split(","):
         if not group.strip():  # a list may end with a comma
             continue
@@ -110,7 +110,7 @@ def _dependencies(text: str, profiles: Collection[str]) -> Iterator[Dependency]:
             if _holds_on_amd64(each["arch"]) and PkgRelation.holds_with_profiles(each, profiles)
         )
         if alternatives:
-            yield Dependency(alternatives=alternatives)
+            yield BuildDependency(alternatives=alternatives)
 
 
 def _check(text: str) -> None:

@@ -10,7 +10,7 @@ from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.image import VersionMismatch, show_mismatches, version_mismatches
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
-    DeclaredEnvironment,
+    RecordedEnvironment,
     option_bits,
     text_bits,
     without_cores,
@@ -34,7 +34,7 @@ class DebianHypothesis:
     options: tuple[str, ...]
     added: tuple[str, ...] = ()
     evidence: str = ""
-    environment: DeclaredEnvironment = field(default_factory=DeclaredEnvironment)
+    environment: RecordedEnvironment = field(default_factory=RecordedEnvironment)
     mismatches: tuple[VersionMismatch, ...] = ()
 
     @property
@@ -49,7 +49,7 @@ class DebianHypothesis:
     def with_record(
         self,
         record: BuildRecord,
-        environment: DeclaredEnvironment,
+        environment: RecordedEnvironment,
         have: Mapping[str, str],
         suite: Sequence[BinaryPackage],
     ) -> DebianHypothesis:

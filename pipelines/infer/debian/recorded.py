@@ -43,7 +43,7 @@ _TAKE = "Take the record of the build that was shipped"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeclaredEnvironment:
+class RecordedEnvironment:
     """What a draft declares of a recorded build; what is None or empty has the default.
 
     - `epoch`: SOURCE_DATE_EPOCH.
@@ -73,7 +73,7 @@ class DeclaredEnvironment:
         return scalars_of((*row, RECORDED_BY) for row in rows)
 
 
-def recorded_environment(record: BuildRecord, product: str, version: str) -> DeclaredEnvironment:
+def recorded_environment(record: BuildRecord, product: str, version: str) -> RecordedEnvironment:
     """Return what a draft can declare; raises `UsageError` for the record of another source."""
     _check_record(record, product, version)
     environment = declared_environment(record, tree_name(product, version))
@@ -83,7 +83,7 @@ def recorded_environment(record: BuildRecord, product: str, version: str) -> Dec
 
 
 def with_record(
-    package: SourcePackage, record: BuildRecord, environment: DeclaredEnvironment
+    package: SourcePackage, record: BuildRecord, environment: RecordedEnvironment
 ) -> SourcePackage:
     """Return a package with the notes of its record; a binNMU makes only the recorded files.
 
@@ -129,7 +129,7 @@ def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
     return (f"{note}: {', '.join(absent)}",) if absent else ()
 
 
-def declared_environment(record: BuildRecord, tree: str) -> DeclaredEnvironment:
+def declared_environment(record: BuildRecord, tree: str) -> RecordedEnvironment:
     """Return what a recipe can declare of a record, with one note for what it cannot.
 
     `tree` is the name of the unpacked source. Raises `UsageError` for a value that is none.
@@ -139,7 +139,7 @@ def declared_environment(record: BuildRecord, tree: str) -> DeclaredEnvironment:
         notes.append(f"recorded and not declared: {listed(odd, NAMED)}")
     path, locale = _path(record.path, tree, notes), _locale(found, notes)
     defaults = Build.model_fields
-    return DeclaredEnvironment(
+    return RecordedEnvironment(
         options=_options(found),
         profiles=_profiles(found),
         epoch=_epoch(found),

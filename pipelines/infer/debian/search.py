@@ -32,7 +32,7 @@ from pipelines.infer.debian.image import (
 )
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
-    DeclaredEnvironment,
+    RecordedEnvironment,
     recorded_environment,
     with_record,
 )
@@ -73,7 +73,7 @@ def infer_debian(
     """
     locator = source_locator(purl)
     index = index or AptIndex(session.states.of(locator.distro))
-    environment = DeclaredEnvironment()
+    environment = RecordedEnvironment()
     if record:
         environment = recorded_environment(record, locator.name, locator.version)
     package = find_source_package(locator, index, environment.profiles)
@@ -255,7 +255,7 @@ def _search(
     session: Session,
     limits: SearchLimits,
     record: BuildRecord | None,
-    environment: DeclaredEnvironment,
+    environment: RecordedEnvironment,
 ) -> SearchJournal:
     have = installed(base, session.images)
     missing = missing_packages(package.depends, have, index)

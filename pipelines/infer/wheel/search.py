@@ -13,7 +13,7 @@ from builders.images.provide import claimed_digest
 from builders.locators.package_index import ProjectReader
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
-from builders.preload.lock import preload_lock, probe_bytes
+from builders.preload.preload_lock import preload_lock, probe_bytes
 from pipelines.infer.draft import review_notes
 from pipelines.infer.journal import (
     JournalFile,

@@ -10,7 +10,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy
 from pipelines.policy.reviews.count import ExcludedReview, ReviewCount, count_reviews

@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builders.build.plan import make_plan
-from builders.build.rebuild import classify_outcome
 from builders.container.spec import ContainerResult, EndReason
 from builders.core.enums import Outcome
 from builders.core.errors import RecipeError
 from builders.methods.clock import Clock, format_timestamp, parse_timestamp
-from builders.preload.lock import preload_lock
+from builders.preload.preload_lock import preload_lock
+from builders.rebuild.plan import make_plan
+from builders.rebuild.rebuild import classify_outcome
 from builders.recipe.recipe import load_recipe
-from tests.builders.build.test_clock_library import ADVANCING, FROZEN, MOMENT, SECONDS, wheel_recipe
+from tests.builders.rebuild.test_clock_library import (
+    ADVANCING,
+    FROZEN,
+    MOMENT,
+    SECONDS,
+    wheel_recipe,
+)
 from tests.builders.recipes import SCRIPT, recipe
 
 LATE = ContainerResult(

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.lint import check_recipe
-from builders.build.plan import make_plan
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.errors import RecipeError
 from builders.images.provide import ProvidedImage
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
+from builders.rebuild.lint import check_recipe
+from builders.rebuild.plan import make_plan
 from builders.recipe.claim import claim_of
 from pipelines.center.center import Center
 from pipelines.verify.session import Session

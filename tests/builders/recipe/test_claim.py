@@ -10,7 +10,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import RecipeError
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes
-from builders.preload.lock import preload_lock
+from builders.preload.preload_lock import preload_lock
 from builders.recipe.claim import MAX_SCRIPT, claim_of
 from builders.recipe.recipe import load_recipe
 from tests.builders.recipes import DEBIAN, IMAGE, SCRIPT, SOURCE, TOOL, WHEEL, recipe

@@ -13,7 +13,7 @@ from builders.core.digest import Digest
 from builders.images.provide import ProvidedImage
 from pipelines.center.center import Center
 from pipelines.evidence.privatekey import create_key
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements.review import Decision

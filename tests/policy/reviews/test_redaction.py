@@ -13,7 +13,7 @@ from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.redaction import redact
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.statements.attempt import AttemptStatement, FailureReason

@@ -9,7 +9,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, UsageError
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import Salt, keep_salt, read_salt, release_salt, salt_key
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore

@@ -6,8 +6,6 @@ import tempfile
 import threading
 from pathlib import Path
 
-from builders.build.plan import LIBRARY, Plan
-from builders.build.staging import prepared_attempt
 from builders.container.spec import ContainerLimits, EndReason, RunLabels
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import CancelledError, ImageMismatchError, InfrastructureError
@@ -18,7 +16,9 @@ from builders.images.provide import ensure_image
 from builders.inputs.fetching import FetchProgress, no_progress
 from builders.inputs.vault import Vault
 from builders.methods.method import CONTROL, OUTPUTS, launcher_bytes
-from builders.preload.lock import PreloadLock, preload_lock, sources, sources_digest
+from builders.preload.preload_lock import PreloadLock, preload_lock, sources, sources_digest
+from builders.rebuild.plan import LIBRARY, Plan
+from builders.rebuild.staging import prepared_attempt
 
 COMPILER = (
     *("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"),

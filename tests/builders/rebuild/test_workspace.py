@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.workspace import abandoned_folders, is_alive, remove_folder, workspace
 from builders.container.scratch import scratch
 from builders.core.errors import ScratchError
 from builders.core.runid import RunId
+from builders.rebuild.workspace import abandoned_folders, is_alive, remove_folder, workspace
 
 RUN = RunId("20260102T030405Z-0a1b2c3d")
 KILLED = """
@@ -19,7 +19,7 @@ import os, signal, sys
 from pathlib import Path
 from builders.core.runid import RunId
 from builders.container.scratch import scratch
-from builders.build.workspace import workspace
+from builders.rebuild.workspace import workspace
 
 with workspace(Path(sys.argv[1]), RunId(sys.argv[2])) as folder:
     (folder / "1").mkdir()

@@ -20,7 +20,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
 from builders.core.runid import parse_run_id
 from pipelines.center.center import Center
-from pipelines.evidence.release import ReleaseName
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.due import DueRelease

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from builders.build.plan import make_plan
-from builders.build.robustness_factors import Factor
-from builders.build.robustness_plan import RobustnessPlan, plan_robustness
 from builders.container.folderorder import ORDER_SEED
 from builders.container.spec import ContainerLimits
+from builders.rebuild.plan import make_plan
+from builders.rebuild.robustness_factors import Factor
+from builders.rebuild.robustness_plan import RobustnessPlan, plan_robustness
 from tests.builders.recipes import SCRIPT, recipe
 
 RUN = "20260102T030405Z-0a1b2c3d"

@@ -16,11 +16,6 @@ from typing import Any
 
 import pytest
 
-from builders.build.clock_library import check_library, compile_library, provide_library
-from builders.build.plan import Plan, make_plan
-from builders.build.rebuild import rebuild
-from builders.build.rebuild_result import RebuildResult
-from builders.build.staging import stage_attempt
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.core.errors import EngineError, ImageMismatchError, InputUnavailableError
@@ -29,7 +24,12 @@ from builders.images.provide import ProvidedImage, ensure_image
 from builders.inputs.collect import collect_inputs
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
-from builders.preload.lock import preload_lock, sources_digest
+from builders.preload.preload_lock import preload_lock, sources_digest
+from builders.rebuild.clock_library import check_library, compile_library, provide_library
+from builders.rebuild.plan import Plan, make_plan
+from builders.rebuild.rebuild import rebuild
+from builders.rebuild.rebuild_result import RebuildResult
+from builders.rebuild.staging import stage_attempt
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.infer.wheel.folderorder import name_hash
 from pipelines.storage.directory import DirectoryStore

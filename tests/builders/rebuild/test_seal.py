@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.seal import seal_files, seal_key
 from builders.core.digest import Digest
+from builders.rebuild.seal import seal_files, seal_key
 
 CENTER, RUN = "geneva", "20260102T030405Z-0a1b2c3d"
 FILES = {"b.deb": b"second\n", "a.deb": b"first\n", "c-dbgsym.deb": b""}

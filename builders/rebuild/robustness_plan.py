@@ -12,13 +12,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from builders.build.plan import Plan, make_plan
-from builders.build.robustness_factors import Factor, KeptFactor, KeptReason, VariedFactor
 from builders.container.folderorder import ORDER_SEED
 from builders.container.spec import BUILDER, User
 from builders.core.digest import Digest
 from builders.inputs.input_file import InputFile
 from builders.methods.base import Build
+from builders.rebuild.plan import Plan, make_plan
+from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason, VariedFactor
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe
 

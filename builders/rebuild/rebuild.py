@@ -11,10 +11,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from builders.build.outputs import take_outputs
-from builders.build.plan import Plan
-from builders.build.rebuild_result import Output, RebuildResult
-from builders.build.staging import OUTPUTS, prepared_attempt
 from builders.container.spec import ContainerResult, EndReason, RunLabels
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome
@@ -24,6 +20,10 @@ from builders.engine import Engine
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
 from builders.methods.clock import format_timestamp
+from builders.rebuild.outputs import take_outputs
+from builders.rebuild.plan import Plan
+from builders.rebuild.rebuild_result import Output, RebuildResult
+from builders.rebuild.staging import OUTPUTS, prepared_attempt
 from builders.recipe.recipe import LoadedRecipe
 
 LOG = "build.log"

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from builders.build.plan import GATE, LIBRARY, Plan
 from builders.container.scratch import scratch
 from builders.container.spec import ContainerSpec, RunLabels
 from builders.core.errors import ScratchError
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
+from builders.rebuild.plan import GATE, LIBRARY, Plan
 
 OUTPUTS = "outputs"
 

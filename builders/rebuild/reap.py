@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders.build.workspace import abandoned_folders, is_alive, remove_folder
 from builders.engine import Engine
+from builders.rebuild.workspace import abandoned_folders, is_alive, remove_folder
 
 _STALE_SECONDS = 24 * 3600
 

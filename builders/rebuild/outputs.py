@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.build.rebuild_result import Output, OutputKind
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
+from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.recipe.recipe import Recipe
 
 _FILE_TYPES = {

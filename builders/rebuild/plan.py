@@ -23,7 +23,7 @@ from builders.core.errors import RecipeError
 from builders.inputs.input_file import InputFile
 from builders.methods import METHODS
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes, zone_script
-from builders.preload.lock import preload_lock, probe_bytes
+from builders.preload.preload_lock import preload_lock, probe_bytes
 from builders.recipe.recipe import LoadedRecipe
 
 GATE = "gate"

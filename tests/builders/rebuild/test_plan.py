@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from builders.build.plan import Plan, make_plan
 from builders.container.spec import (
     LABEL_CENTER,
     ContainerLimits,
@@ -20,6 +19,7 @@ from builders.core.errors import RecipeError
 from builders.inputs.input_file import InputFile
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
+from builders.rebuild.plan import Plan, make_plan
 from tests.builders.recipes import DEBIAN, SCRIPT, WHEEL, recipe
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.build.rebuild_result import OutputKind
 from builders.core.enums import Outcome
 from builders.core.errors import CancelledError
 from builders.images.provide import ProvidedImage
+from builders.rebuild.rebuild_result import OutputKind
 from pipelines.verify.session import Session
 from tests.lab import Lab
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from builders.build import outputs
-from builders.build.outputs import copy_files, part_of, take_outputs
-from builders.build.rebuild_result import OutputKind
 from builders.core.digest import CHUNK, Digest
 from builders.core.errors import BuildFailedError, ScratchError
+from builders.rebuild import outputs
+from builders.rebuild.outputs import copy_files, part_of, take_outputs
+from builders.rebuild.rebuild_result import OutputKind
 from tests.builders.recipes import recipe
 
 

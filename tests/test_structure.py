@@ -1,0 +1,168 @@
+"""The structure that the documentation promises: names that mean one thing, imports without cycles.
+
+Read from the source alone: nothing is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("builders", "pipelines")
+SIBLINGS = (
+    {"pipelines/cli", "pipelines/flows"},
+    {"pipelines/infer/wheel", "pipelines/infer/debian"},
+)
+"""Folders whose modules are named alike on purpose: a command or flow after what it runs, and two
+implementations of one thing."""
+EVERYWHERE = {"errors.py", "robustness.py"}
+"""Modules that several packages have: their errors, and their part of one and the same thing."""
+_NAME = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+)`")
+_FILE = re.compile(r"\.(d|py|sh|c|md|yaml|yml|json|dsse|tar|pub|key|toml|txt|log|deb|whl|dsc|git)$")
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Return the path of every module of the product by its dotted name."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[dotted.removesuffix(".__init__")] = path
+    return found
+
+
+@cache
+def tree(dotted: str) -> ast.Module:
+    return ast.parse(modules()[dotted].read_text())
+
+
+@cache
+def names_in(dotted: str) -> frozenset[str]:
+    """Return the names that a module defines or imports at its top level, and its submodules."""
+    found = {other.rpartition(".")[2] for other in modules() if other.rpartition(".")[0] == dotted}
+    for node in ast.walk(tree(dotted)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                found |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.Attribute(attr=name) | ast.arg(arg=name):
+                found.add(name)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def imports(dotted: str) -> Iterator[str]:
+    """Yield the modules of the product that a module imports, wherever in it that is done."""
+    for node in ast.walk(tree(dotted)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules())
+        elif isinstance(node, ast.ImportFrom) and node.module in modules():
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in modules() else str(node.module)
+
+
+def docstrings(dotted: str) -> Iterator[str]:
+    """Yield every docstring of a module, and the texts that stand below its fields."""
+    for node in ast.walk(tree(dotted)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text
+            case _:
+                pass
+
+
+def resolves(name: str) -> bool:
+    """Say whether a dotted name of the product is a module, or a name in one."""
+    if name in modules():
+        return True
+    module, _, attribute = name.rpartition(".")
+    return module in modules() and attribute in names_in(module)
+
+
+@pytest.mark.parametrize("dotted", modules())
+def test_docstrings_name_modules_that_there_are(dotted: str) -> None:
+    package = dotted if modules()[dotted].name == "__init__.py" else dotted.rpartition(".")[0]
+    unknown = []
+    for text in docstrings(dotted):
+        for name in _NAME.findall(text):
+            first = name.partition(".")[0]
+            if first in PACKAGES:
+                known = resolves(name) or resolves(name.rpartition(".")[0])
+            elif f"{package}.{first}" in modules():
+                known = resolves(f"{package}.{name}")
+            else:
+                known = True
+            if not known and not _FILE.search(name):
+                unknown.append(name)
+    assert not unknown
+
+
+@pytest.mark.parametrize("dotted", modules())
+def test_docstrings_name_files_that_there_are(dotted: str) -> None:
+    named = {
+        path
+        for text in docstrings(dotted)
+        for path in re.findall(r"`((?:builders|pipelines|tests|infra)/[\w./-]+)`", text)
+    }
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_no_two_files_import_each_other_in_a_cycle() -> None:
+    graph = {dotted: set(imports(dotted)) - {dotted} for dotted in modules()}
+    done: set[str] = set()
+
+    def visit(node: str, path: tuple[str, ...]) -> None:
+        assert node not in path, " -> ".join([*path[path.index(node) :], node])
+        if node not in done:
+            for other in sorted(graph[node]):
+                visit(other, (*path, node))
+            done.add(node)
+
+    for dotted in graph:
+        visit(dotted, ())
+
+
+def test_no_two_classes_have_one_name() -> None:
+    found = defaultdict(list)
+    for dotted in modules():
+        for node in tree(dotted).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(dotted)
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    found = defaultdict(set)
+    for path in modules().values():
+        if path.name != "__init__.py" and path.name not in EVERYWHERE:
+            found[path.name].add(path.parent.relative_to(ROOT).as_posix())
+    for siblings in SIBLINGS:
+        for name, folders in found.items():
+            found[name] = folders - siblings if folders & siblings else folders
+    assert {name: sorted(where) for name, where in found.items() if len(where) > 1} == {}
+
+
+@pytest.mark.parametrize("package", [d for d, p in modules().items() if p.name == "__init__.py"])
+def test_a_package_says_what_it_is_for_and_what_it_imports(package: str) -> None:
+    text = ast.get_docstring(tree(package)) or ""
+    first, _, rest = text.partition("\n\n")
+    assert first.endswith("."), "one sentence: what the package is for"
+    assert "mport" in rest, "and what it may import"
+
+
+def test_there_is_no_loose_module() -> None:
+    for package in PACKAGES:
+        assert [path.name for path in (ROOT / package).glob("*.py")] == ["__init__.py"]
