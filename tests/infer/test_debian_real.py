@@ -25,6 +25,8 @@ from pipelines.verify.session import Session
 from tests.command import RELEASES, samebits
 from tests.infer.test_debian_buildinfo import REAL
 
+pytestmark = [pytest.mark.network, pytest.mark.engine]
+
 SEEKER = "pkg:deb/debian/plasmidseeker@1.3%2Bdfsg-3?arch=source"
 BINNMU = REAL.with_name("plasmidseeker_1.3+dfsg-3+b2_amd64.buildinfo")
 NETBASE = "pkg:deb/debian/netbase@6.5?arch=source"

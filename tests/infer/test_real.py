@@ -19,6 +19,8 @@ from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.infer.workbench import Entry, sdist
 
+pytestmark = [pytest.mark.network, pytest.mark.engine]
+
 SIX = "pkg:pypi/six@1.17.0"
 ONE_TRY = SearchLimits(tries=1, one=60)
 
