@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -29,17 +29,19 @@ MARKERS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with what its fixtures need, so that `-m` can leave it out."""
     for item in items:
-        used = set(getattr(item, "fixturenames", ()))
-        if any(str(value).startswith("s3-") for value in _parameters(item)):
+        given = _parameters(item)
+        used = set(getattr(item, "fixturenames", ())) - given.keys()
+        if any(str(value).startswith("s3-") for value in given.values()):
             item.add_marker("s3")
         for marker, fixtures in MARKERS.items():
             if used & fixtures:
                 item.add_marker(marker)
 
 
-def _parameters(item: pytest.Item) -> Iterable[object]:
+def _parameters(item: pytest.Item) -> Mapping[str, object]:
+    """Return what a test is parametrized with: none of it is a fixture, whatever its name."""
     call = getattr(item, "callspec", None)
-    return call.params.values() if call is not None else ()
+    return call.params if call is not None else {}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -271,3 +272,22 @@ def test_only_a_difference_is_confirmed() -> None:
     (identical,) = compare(facts(rebuilt=built(GOOD)))
     with pytest.raises(ValueError, match="only DIFFERENT"):
         confirm(identical, GOOD.sha256)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (facts(rebuilt=built(GOOD), inputs=COPIED), COPIED.fault),
+        (
+            facts(declared=(), rebuilt=built(GOOD)),
+            "the build left a file that no declaration covers",
+        ),
+        (
+            replace(facts(outcome=Outcome.BUILD_FAILED), outcome_reason=""),
+            "no rebuild to compare with: BUILD_FAILED",
+        ),
+    ],
+)
+def test_a_reason_says_what_is_wrong_and_no_more(given: Facts, reason: str) -> None:
+    (found,) = compare(given)
+    assert found.reason == reason

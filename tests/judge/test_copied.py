@@ -13,7 +13,7 @@ import pytest
 from builders.archives import ArchiveLimits, members
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from pipelines.judge.copied import CheckedInput, carried, check_inputs, contents
+from pipelines.judge.copied import TINY, CheckedInput, carried, check_inputs, contents
 
 Maker = Callable[..., bytes]
 ARTEFACT = b"the artefact under test, long enough not to be tiny"
@@ -131,6 +131,19 @@ def test_a_copy_counts_before_an_input_not_scanned(data: Path) -> None:
     assert str(check_inputs(pairs, PUBLISHED).fault).startswith("copied-input: ")
 
 
+def test_of_several_inputs_not_scanned_the_first_is_named(data: Path) -> None:
+    broken = [(data / name).read_bytes() for name in ("truncated.deb", "encrypted.zip")]
+    files = [input_file(content, f"{n}.bin") for n, content in enumerate(broken)]
+    check = check_inputs([(file, contents(file)) for file in files], PUBLISHED)
+    assert str(check.fault).startswith("input-not-scanned: the dependency 0.bin: ")
+
+
+def test_of_many_broken_archives_some_are_named(data: Path, make_tar: Maker) -> None:
+    broken = (data / "truncated.deb").read_bytes()
+    file = input_file(make_tar({f"{n:02}.deb": broken for n in range(25)}))
+    assert list(contents(file).unread) == [f"{n:02}.deb" for n in range(20)]
+
+
 def test_empty_files_are_no_copies(make_tar: Maker) -> None:
     file = input_file(make_tar({"__init__.py": b""}))
     assert check_inputs([(file, contents(file))], {"a": Digest.of(b"")}).fault is None
@@ -205,6 +218,14 @@ def test_members_carried_from_a_dependency_are_listed(make_tar: Maker, make_zip:
             "input_member": "helper.py",
         }
     ]
+
+
+def test_a_member_of_32_bytes_is_listed_and_a_smaller_one_is_not(make_zip: Maker) -> None:
+    files = {"a": b"a" * TINY, "b": b"b" * (TINY - 1)}
+    dependency = input_file(make_zip(files), "d.whl")
+    rebuilt = members(io.BytesIO(make_zip(files)))
+    found = carried(rebuilt, [(dependency, contents(dependency))])
+    assert [one.member for one in found] == ["a"]
 
 
 def test_a_whole_input_carried_into_the_artefact(make_zip: Maker) -> None:

@@ -59,6 +59,23 @@ def test_equivalent_needs_a_normalizer() -> None:
     assert found.verdict is Verdict.EQUIVALENT
 
 
+@pytest.mark.parametrize(
+    ("shipped", "rebuilt"), [(GENUINE, None), (None, OTHER), (REPLACED, OTHER)]
+)
+def test_a_normalizer_is_no_ground_without_both_files(
+    shipped: ShippedFact | None, rebuilt: FileFact | None
+) -> None:
+    with pytest.raises(ValidationError, match="contradicted"):
+        Finding(
+            name="a",
+            verdict=Verdict.EQUIVALENT,
+            reason="r",
+            shipped=shipped,
+            rebuilt=rebuilt,
+            normalizers=("zip-order",),
+        )
+
+
 def test_a_verdict_without_a_reason_is_refused() -> None:
     with pytest.raises(ValidationError, match="reason"):
         Finding(name="a", verdict=Verdict.NOT_CHECKED, reason="")
