@@ -24,6 +24,13 @@ def one_thing_else() -> Iterator[tuple[str, Data]]:
         "region": {"centers": [{**europe, "region": "north"}, asia, americas]},
         "builder": {"centers": [{**europe, "builder": "https://b.example"}, asia, americas]},
         "verifier": {"centers": [{**europe, "verifier": "https://v.example"}, asia, americas]},
+        "log": {
+            "centers": [
+                {**europe, "log": {**europe["log"], "key": Key("n").log(europe["log"]["origin"])}},
+                asia,
+                americas,
+            ]
+        },
         "witness": {"centers": [{**europe, "witness": None}, asia, americas]},
         "range": {"centers": [{**europe, "keys": later}, asia, americas]},
         "center": {"centers": [*draft()["centers"], center("africa", "alpha", "afr")]},
@@ -54,6 +61,25 @@ def test_nothing_that_changes_is_left_out(name: str) -> None:
         (c.part, c.after, c.before) for c in back
     }
     assert all("\n" not in str(change) for change in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("revoked", f"revoked key {Key('bob reviewer').public.keyid}: added, revoked"),
+        ("kinds", "reviews of ruleset: minimum: removed, was 2"),
+        ("normalizers", "consensus of every kind: normalizers: mtimes, order becomes none"),
+        ("expiry", "expires: 2027-03-01T12:00:00Z becomes 2028-01-01T00:00:00Z"),
+    ],
+)
+def test_a_change_is_one_line(name: str, line: str) -> None:
+    assert line in {str(change) for change in changes(policy_of(), policy_of(CASES[name]))}
+
+
+def test_a_range_says_where_it_ends() -> None:
+    (change,) = changes(policy_of(), policy_of(CASES["range"]))
+    assert change.before == "from log size 0 without an end"
+    assert change.after == "from log size 0 until log size 9"
 
 
 def test_the_order_of_lists_says_nothing() -> None:

@@ -28,7 +28,7 @@ from pipelines.policy import (
 )
 from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
 from pipelines.policy.quorum import Quorum
-from tests.policy.world import ALPHA, EXPIRES, NOW, Key, center, policy_of
+from tests.policy.world import ALPHA, EXPIRES, NOW, ORIGIN, Key, center, policy_of
 
 OPERATORS = {"europe": "alpha", "asia": "beta", "americas": "gamma"}
 
@@ -114,6 +114,15 @@ def test_the_stricter_of_two_numbers_holds() -> None:
     assert joint.people() == {"ada"}
 
 
+def test_a_kind_needs_as_many_reviewers_as_the_strictest_policy_asks_for() -> None:
+    people = [{"name": name, "key": Key(name).pem} for name in ("ada", "bob")]
+    lax = alone("europe", reviewers=people, reviews={"minimum": 0, "kinds": {"ruleset": 1}})
+    strict = alone("asia", reviewers=people, reviews={"minimum": 1, "kinds": {"ruleset": 2}})
+    for order in ((lax, strict), (strict, lax)):
+        joint = join_policies(order, JoinOptions())
+        assert (joint.demand(Kind.RULESET), joint.demand(Kind.BINARY)) == (2, 1)
+
+
 def test_a_wish_loosens_nothing() -> None:
     both = [joined("europe", "asia", k=2), alone("americas")]
     joint = join_policies([both[1], replace(both[0], quorum=Quorum())], JoinOptions(k=1))
@@ -134,6 +143,23 @@ def test_witnesses_from_outside_count_too() -> None:
     joint = join_policies([alone("europe"), asia], JoinOptions())
     assert [w.name for w in joint.quorum.witnesses] == ["europe", "asia", "third"]
     assert joint.quorum.satisfied_by({"third"})
+
+
+def test_a_center_without_a_witness_and_one_that_is_named_already() -> None:
+    europe = alone("europe")
+    bare = replace(europe, centers=(replace(europe.centers[0], witness=None),))
+    own = Key("asia witness").witness(f"{ORIGIN}asia/witness")
+    asia = alone("asia", witnesses=f"witness again {own}\nquorum again\n")
+    joint = join_policies([bare, asia], JoinOptions())
+    assert [w.name for w in joint.quorum.witnesses] == ["asia"]
+    assert joint.quorum.satisfied_by(set()), "one witness proves nothing about its own log"
+    assert joint.witness_keys("europe").keys() == {joint.quorum.witnesses[0].key}
+    assert not joint.witness_keys("asia")
+
+
+def test_two_witnesses_are_a_group() -> None:
+    joint = joined("europe", "asia")
+    assert [len(group.members) for group in joint.quorum.groups] == [2]
 
 
 def test_groups_of_witnesses_are_not_guessed_at() -> None:

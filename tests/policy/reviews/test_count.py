@@ -84,6 +84,11 @@ CASES: dict[str, Case] = {
     "a-key-that-nobody-knows": Case(
         reviews=(signed("eve", EVE),), why=(("eve", ReviewExclusion.UNKNOWN_KEY),)
     ),
+    "a-key-that-nobody-knows-where-another-is-revoked": Case(
+        reviews=(signed("eve", EVE),),
+        policy=policy(revoked=(ADA,)),
+        why=(("eve", ReviewExclusion.UNKNOWN_KEY),),
+    ),
     "a-stranger-under-a-known-name": Case(
         reviews=(signed("ada", EVE),), why=(("ada", ReviewExclusion.UNKNOWN_KEY),)
     ),

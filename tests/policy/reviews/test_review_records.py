@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.core.digest import canonical_json
-from builders.core.errors import UsageError
+from builders.core.errors import NotFoundError, UsageError
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.errors import KeyFileError, MalformedError
 from pipelines.evidence.privatekey import load_key
@@ -95,6 +95,27 @@ def test_a_record_that_cannot_be_read_does_not_hide_the_others() -> None:
     found = list(stored_reviews(store, SOURCE))
     assert [bool(r.envelope) for r in found] == [False, True, False]
     assert all(r.fault for r in found if r.envelope is None)
+
+
+def test_a_record_that_is_gone_or_damaged_does_not_hide_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = MemoryStore()
+    keep_review(store, ada)
+    for name in ("a", "z"):
+        store.put_record(f"public/reviews/{SOURCE}/{name}.dsse.json", b"{}")
+    get = store.get
+
+    def gone_or_damaged(key: str, limit: int) -> bytes:
+        if key.endswith("/a.dsse.json"):
+            raise NotFoundError("gone", got=key)
+        if key.endswith("/z.dsse.json"):
+            raise DamagedError("damaged", got=key)
+        return get(key, limit)
+
+    monkeypatch.setattr(store, "get", gone_or_damaged)
+    found = list(stored_reviews(store, SOURCE))
+    assert [bool(r.envelope) for r in found] == [False, True, False]
 
 
 def test_a_flood_of_records_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
