@@ -20,10 +20,11 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.heartbeat import (
     MAX_HEADS,
     Head,
+    Heartbeat,
     HeartbeatStatement,
     Tree,
     Work,
-    heartbeat,
+    heartbeat_statement,
 )
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import DigestSet, Statement
@@ -67,14 +68,15 @@ def make_heartbeat(
             break
         newest = DigestSet(sha256=Digest(head.hash))
         listed.append(Head(release=head.release, sequence=head.sequence, newest=newest))
-    return heartbeat(
+    heartbeat = Heartbeat(
         center=center,
+        beat_on=now,
         log=Tree(size=size, root=Digest(root.hex())),
-        heads=listed,
+        heads=tuple(sorted(listed, key=lambda head: head.release)),
         releases=len(heads),
-        now=now,
         work=work,
     )
+    return heartbeat_statement(heartbeat)
 
 
 def store_heartbeat(

@@ -34,13 +34,14 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.heartbeat import Head, Tree, heartbeat
+from pipelines.evidence.statements.heartbeat import Head, Tree
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LogSigner, WitnessSigner
+from tests.evidence.examples import heartbeat
 from tests.log.keys import FixedKey
 from tests.policy.world import ALPHA, NOW, ORIGIN, Key, center, draft, envelope
 from tests.signer.conftest import SCENES

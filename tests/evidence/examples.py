@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +27,14 @@ from pipelines.evidence.statements.crosscheck import (
     CrosscheckStatement,
     Proof,
 )
-from pipelines.evidence.statements.heartbeat import Head, Tree, Work, heartbeat
+from pipelines.evidence.statements.heartbeat import (
+    Head,
+    Heartbeat,
+    HeartbeatStatement,
+    Tree,
+    Work,
+    heartbeat_statement,
+)
 from pipelines.evidence.statements.provenance import (
     BuildDefinition,
     Builder,
@@ -40,7 +48,7 @@ from pipelines.evidence.statements.provenance import (
 )
 from pipelines.evidence.statements.refusal import Complaint, Refusal, RefusalStatement, Shown
 from pipelines.evidence.statements.request import Answer, Receipt, ReceiptStatement
-from pipelines.evidence.statements.review import Decision, review
+from pipelines.evidence.statements.review import Decision, Review, ReviewStatement
 from pipelines.evidence.statements.robustness import (
     ComparedArtefact,
     KeptEntry,
@@ -161,6 +169,20 @@ def example_attempt() -> AttemptStatement:
             finished_on=NOW,
         ),
     )
+
+
+def heartbeat(*, heads: Iterable[Head], now: datetime = NOW, **fields: Any) -> HeartbeatStatement:
+    """Return a heartbeat, with its heads in order."""
+    listed = tuple(sorted(heads, key=lambda head: head.release))
+    return heartbeat_statement(Heartbeat(heads=listed, beat_on=now, **fields))
+
+
+def review(
+    *, source: DigestSet, claim: DigestSet, reviewer: str, decision: Decision, now: datetime
+) -> ReviewStatement:
+    """Return a review made at `now`."""
+    predicate = Review(reviewer=reviewer, decision=decision, decided_on=now)
+    return ReviewStatement.of(predicate, source=source, claim=claim)
 
 
 def receipt(

@@ -8,7 +8,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.statements.attempt import AttemptStatement
-from pipelines.evidence.statements.heartbeat import Head, Heartbeat, Tree, heartbeat
+from pipelines.evidence.statements.heartbeat import Head, Heartbeat, Tree
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.completeness import (
     MAX_GAPS,
@@ -21,7 +21,7 @@ from pipelines.log.errors import LogError
 from pipelines.log.leaf import FIRST, CommitmentEntry, StatementEntry, StatementLeaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.writer import LogWriter
-from tests.evidence.examples import NOW, STATEMENTS
+from tests.evidence.examples import NOW, STATEMENTS, heartbeat
 from tests.fakes.store import MemoryStore
 from tests.log.logs import entries, entry, reader
 from tests.log.raw import write_log

@@ -15,7 +15,7 @@ from infra.bench.samplelog import Tree as MadeTree
 from pipelines.evidence.dsse import Envelope, verify
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.statements.heartbeat import Tree, heartbeat
+from pipelines.evidence.statements.heartbeat import Tree
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof
@@ -31,7 +31,7 @@ from pipelines.signer.orders import (
 )
 from pipelines.signer.socket_client import SocketSigner
 from pipelines.signer.socket_server import SignerServer
-from tests.evidence.examples import STATEMENTS
+from tests.evidence.examples import STATEMENTS, heartbeat
 from tests.log.keys import FixedKey
 from tests.signer.conftest import Stage
 from tests.signer.scene import NOW, Scene

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -99,21 +97,9 @@ class HeartbeatStatement(Statement, kind="heartbeat", predicate_type=f"{NAMESPAC
         return self
 
 
-def heartbeat(
-    *,
-    center: str,
-    log: Tree,
-    heads: Iterable[Head],
-    releases: int,
-    now: datetime,
-    work: Work | None = None,
-) -> HeartbeatStatement:
-    """Return the heartbeat of a center at `now` (UTC), with heads of its `releases`."""
-    listed = tuple(sorted(heads, key=lambda head: head.release))
-    predicate = Heartbeat(
-        center=center, beat_on=now, log=log, heads=listed, releases=releases, work=work
-    )
-    return HeartbeatStatement.of(predicate, heads=_heads_digest(listed))
+def heartbeat_statement(heartbeat: Heartbeat) -> HeartbeatStatement:
+    """Return the statement of a heartbeat."""
+    return HeartbeatStatement.of(heartbeat, heads=_heads_digest(heartbeat.heads))
 
 
 def _heads_digest(heads: tuple[Head, ...]) -> Digest:

@@ -7,7 +7,6 @@ pseudonyms: what counts is the key that signs. A later `withdraw` of the same re
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -69,12 +68,3 @@ class ReviewStatement(Statement, kind="review", predicate_type=f"{NAMESPACE}revi
     def claim(self) -> DigestSet:
         """The claim that was reviewed."""
         return self.subject[1].digest
-
-
-def review(
-    *, source: DigestSet, claim: DigestSet, reviewer: str, decision: Decision, now: datetime
-) -> ReviewStatement:
-    """Return a review made at `now` (UTC)."""
-    return ReviewStatement.of(
-        Review(reviewer=reviewer, decision=decision, decided_on=now), source=source, claim=claim
-    )

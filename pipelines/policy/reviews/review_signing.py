@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from builders.core.errors import UsageError
 from pipelines.evidence.dsse import EnvelopeSigner, sign
-from pipelines.evidence.statements.review import Decision, review
+from pipelines.evidence.statements.review import Decision, Review, ReviewStatement
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.storage.store import Store
@@ -29,12 +29,10 @@ def sign_reviews(
     """
     try:
         statements = [
-            review(
+            ReviewStatement.of(
+                Review(reviewer=reviewer, decision=decision, decided_on=now),
                 source=source,
                 claim=target.claim,
-                reviewer=reviewer,
-                decision=decision,
-                now=now,
             )
             for source in target.sources
         ]

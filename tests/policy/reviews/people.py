@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, sign
 from pipelines.evidence.publickey import PublicKey, ed25519_key
-from pipelines.evidence.statements.review import Decision, review
+from pipelines.evidence.statements.review import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import EMPTY_POLICY, Policy, Reviewer, ReviewRules
 from pipelines.policy.reviews.review_target import ReviewTarget
+from tests.evidence.examples import review
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOURCE, OTHER_SOURCE, SECOND_SOURCE = (Digest(letter * 64) for letter in "123")
