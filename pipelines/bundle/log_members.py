@@ -55,11 +55,11 @@ def log_members(
 
     Raises `NotFoundError` for a run that is not in the log, `LogError` for a log that is not whole.
     """
-    first, last = _range(source.log, name, statements)
+    own = {Envelope.from_bytes(data).digest(): member for member, data in statements.items()}
+    first, last = _range(source.log, name, own)
     signed = _checkpoint(store, source, policy, last)
     reader = LogReader(store, origin=source.origin, keys=[source.log_key], checkpoint=signed)
     note = signed.note.to_bytes()
-    own = {Envelope.from_bytes(data).digest() for data in statements.values()}
     found: dict[str, bytes] = {}
     others: dict[Digest, int] = {}
     for index, leaf in reader.leaves(first, last + 1):
@@ -75,23 +75,18 @@ def log_members(
     return found | _others(store, name, others) | _heartbeat(store, source, signed, now)
 
 
-def _range(log: LogWriter, name: RunName, statements: Mapping[str, bytes]) -> tuple[int, int]:
-    """Return the indexes of the first and the last leaf of a run."""
-    places = {member: log.find(f"pae:{_digest(data)}") for member, data in statements.items()}
+def _range(log: LogWriter, name: RunName, own: Mapping[Digest, str]) -> tuple[int, int]:
+    """Return the indexes of the first and the last leaf of a run, whose statements are `own`."""
+    places = {member: log.find(f"pae:{digest}") for digest, member in own.items()}
     if missing := sorted(member for member, index in places.items() if index is None):
         raise NotFoundError(
             f"run {name.run} of {name.release} is not in the log yet",
             got=f"no leaf for {missing[0]}",
             todo="`samebits log checkpoint` logs what waits",
         )
-    found = [
-        index for index in (log.find(f"run:{name.run}"), *places.values()) if index is not None
-    ]
+    commitment = log.find(f"run:{name.run}")
+    found = [index for index in (commitment, *places.values()) if index is not None]
     return min(found), max(found)
-
-
-def _digest(data: bytes) -> str:
-    return str(Envelope.from_bytes(data).digest())
 
 
 def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[str, bytes]:

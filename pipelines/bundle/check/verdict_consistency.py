@@ -7,6 +7,7 @@ from builders.core.enums import Verdict
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import UncheckedError, WrongError, require_equal
 from pipelines.evidence.statements.comparison import (
+    GROUNDS,
     Comparison,
     ComparisonStatement,
     FileDigest,
@@ -169,7 +170,8 @@ def check_verdicts(opened: OpenedBundle) -> str:
 def _allowed(found: Comparison, *, built: bool) -> list[tuple[Verdict, Ground]]:
     """Return the verdicts that a comparison may have, each with its ground."""
     if found.verdict is not Verdict.NOT_CHECKED:
-        return [_judged(found)] if built else []
+        expected = _judged(found)
+        return [(expected, GROUNDS.get(expected, Ground.SHIPPED_UNREACHABLE))] if built else []
     if not built:
         grounds = [Ground.NO_REBUILD]
     else:
@@ -179,22 +181,20 @@ def _allowed(found: Comparison, *, built: bool) -> list[tuple[Verdict, Ground]]:
     return [(Verdict.NOT_CHECKED, ground) for ground in grounds]
 
 
-def _judged(found: Comparison) -> tuple[Verdict, Ground]:  # noqa: PLR0911  # one for each verdict
-    """Return the verdict of the judge on these digests, and the ground for it."""
+def _judged(found: Comparison) -> Verdict:  # one for each verdict
+    """Return the verdict of the judge on these digests."""
     if found.shipped is None:
-        return Verdict.UNEXPECTED, Ground.UNDECLARED_OUTPUT
+        return Verdict.UNEXPECTED
     served = found.shipped.served
     if served and served.digest != found.shipped.published:
-        return Verdict.SHIPPED_MISMATCH, Ground.NOT_THE_PUBLISHED_FILE
+        return Verdict.SHIPPED_MISMATCH
     if found.rebuilt is None:
-        return Verdict.MISSING, Ground.NOT_REBUILT
+        return Verdict.MISSING
     if served is None:
-        return Verdict.NOT_CHECKED, Ground.SHIPPED_UNREACHABLE
+        return Verdict.NOT_CHECKED
     if found.rebuilt == served:
-        return Verdict.IDENTICAL, Ground.SAME_DIGEST
-    if found.normalizers:
-        return Verdict.EQUIVALENT, Ground.NORMALIZED
-    return Verdict.DIFFERENT, Ground.BYTES_DIFFER
+        return Verdict.IDENTICAL
+    return Verdict.EQUIVALENT if found.normalizers else Verdict.DIFFERENT
 
 
 def check_release_verdict(opened: OpenedBundle) -> str:

@@ -43,6 +43,18 @@ class Ground(StrEnum):
     SIGNATURE_GRAFTED = "signature-grafted"
 
 
+GROUNDS = {
+    Verdict.SHIPPED_MISMATCH: Ground.NOT_THE_PUBLISHED_FILE,
+    Verdict.DIFFERENT: Ground.BYTES_DIFFER,
+    Verdict.UNEXPECTED: Ground.UNDECLARED_OUTPUT,
+    Verdict.MISSING: Ground.NOT_REBUILT,
+    Verdict.EQUIVALENT: Ground.NORMALIZED,
+    Verdict.IDENTICAL_SIGNED: Ground.SIGNATURE_GRAFTED,
+    Verdict.IDENTICAL: Ground.SAME_DIGEST,
+}
+"""The ground of each verdict; NOT_CHECKED has several."""
+
+
 class FileDigest(StatementPart):
     """Digest and size in bytes of one file."""
 
@@ -107,7 +119,7 @@ def ground(finding: Finding, *, built: bool) -> Ground:
     """Return the word for why a finding has its verdict."""
     if finding.verdict is Verdict.NOT_CHECKED:
         return _unchecked(finding.reason, built=built)
-    return _GROUNDS[finding.verdict]
+    return GROUNDS[finding.verdict]
 
 
 def _unchecked(reason: str, *, built: bool) -> Ground:
@@ -117,14 +129,3 @@ def _unchecked(reason: str, *, built: bool) -> Ground:
         if reason.startswith(word):
             return word
     return Ground.SHIPPED_UNREACHABLE
-
-
-_GROUNDS = {
-    Verdict.SHIPPED_MISMATCH: Ground.NOT_THE_PUBLISHED_FILE,
-    Verdict.DIFFERENT: Ground.BYTES_DIFFER,
-    Verdict.UNEXPECTED: Ground.UNDECLARED_OUTPUT,
-    Verdict.MISSING: Ground.NOT_REBUILT,
-    Verdict.EQUIVALENT: Ground.NORMALIZED,
-    Verdict.IDENTICAL_SIGNED: Ground.SIGNATURE_GRAFTED,
-    Verdict.IDENTICAL: Ground.SAME_DIGEST,
-}
