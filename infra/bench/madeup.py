@@ -12,7 +12,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
@@ -107,7 +107,9 @@ class MadeUpRun:
 
     def envelopes(self, key: EnvelopeSigner) -> dict[str, Envelope]:
         """Return the signed statements by the names of their records."""
-        return name_records(sign(statement.to_bytes(), key) for statement in self.statements())
+        return name_records(
+            sign_envelope(statement.to_bytes(), key) for statement in self.statements()
+        )
 
     def provenance(self) -> ProvenanceStatement:
         """Return statement A."""

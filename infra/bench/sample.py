@@ -12,7 +12,7 @@ from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
 from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
@@ -72,7 +72,7 @@ def sample(keys: Keys, *, expires: datetime, artefacts: int = 1) -> Sample:
     made = _provenance(files)
     statements = [made, *(_comparison(n, f, made) for n, f in files.items()), _attempt(files)]
     envelopes = name_records(
-        sign(statement.to_bytes(), keys.statements) for statement in statements
+        sign_envelope(statement.to_bytes(), keys.statements) for statement in statements
     )
     log = LogSigner(_ORIGIN, keys.log)
     policy = _policy(keys, log, expires)

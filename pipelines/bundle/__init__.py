@@ -1,6 +1,6 @@
-"""A bundle: all that a center published about one run, in one file that travels.
+"""Bundles: everything public that a center has about one run, in one file.
 
-Imports policy and what stands below it; no center and no signer.
+May import policy, the log, evidence and storage; no center and no signer.
 """
 
 from pipelines.bundle.card import CenterCard, KeyEntry

@@ -12,7 +12,7 @@ from builders.core.digest import digest_file
 from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, common_options, file_errors, json_option, show
 from pipelines.evidence.file_index import find_file
-from pipelines.explain.causes import causes
+from pipelines.explain.named_causes import named_causes
 from pipelines.explain.quickdiff import quick_diff
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def compare(shipped: Path, rebuilt: Path) -> None:
         raise UsageError(f"{error.filename} cannot be read", got=error.strerror) from error
     verdict = "IDENTICAL" if seen is None else "DIFFERENT"
     lines = [f"{digests[0]}  {shipped}", f"{digests[1]}  {rebuilt}", verdict]
-    found = [] if seen is None else list(causes(seen))
+    found = [] if seen is None else list(named_causes(seen))
     lines += [f"  {cause.name}: {cause.detail}" for cause in found]
     if seen is not None:
         lines.append(f"  first difference at byte {seen.first_offset}, last at {seen.last_offset}")

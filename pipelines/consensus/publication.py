@@ -16,7 +16,7 @@ from builders.core.errors import StoreConflictError
 from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.consensus.summary_statement import record_uri
 from pipelines.consensus.work_proofs import WorkProofs
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
@@ -107,7 +107,7 @@ def _newest(store: Store, folder: str, keys: Sequence[PublicKey]) -> SummaryStat
     if name is None:
         return None
     envelope = Envelope.from_bytes(store.get(name, MAX_ENVELOPE))
-    verify(envelope, keys)
+    verify_envelope(envelope, keys)
     statement = statement_of(envelope)
     if (
         not isinstance(statement, SummaryStatement)

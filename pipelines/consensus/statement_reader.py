@@ -13,7 +13,7 @@ from typing import Protocol
 from builders.core.digest import Digest
 from pipelines.consensus.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
 from pipelines.consensus.record_source import OBJECT_ERRORS, Source, short
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.attempt import AttemptStatement
@@ -110,7 +110,7 @@ def _signers(envelope: Envelope, member: PolicyCenter) -> tuple[PublicKey, ...]:
     """Return the keys of a center that signed; none if it names none, else `SignatureError`."""
     named = {signature.keyid for signature in envelope.signatures}
     known = [k.key for k in member.keys if k.key.keyid in named]
-    return verify(envelope, known) if known else ()
+    return verify_envelope(envelope, known) if known else ()
 
 
 def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str]:

@@ -1,4 +1,4 @@
-"""What lets a third party repeat the judgement: statements, envelopes, report, redaction.
+"""Evidence: the report of a run, the signed statements about it, and how both are stored and read.
 
-Imports explain, storage, judge and builders; no log, no policy and no key of a center.
+May import storage, the judge's values and builders; nothing above them.
 """

@@ -108,7 +108,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload: bytes, *signers: EnvelopeSigner) -> Envelope:
+def sign_envelope(payload: bytes, *signers: EnvelopeSigner) -> Envelope:
     """Return an envelope of an in-toto statement, signed by every one of `signers`."""
     message = pae(PAYLOAD_TYPE, payload)
     return Envelope(
@@ -117,7 +117,7 @@ def sign(payload: bytes, *signers: EnvelopeSigner) -> Envelope:
     )
 
 
-def verify(
+def verify_envelope(
     envelope: Envelope, keys: Sequence[PublicKey], *, threshold: int = 1
 ) -> tuple[PublicKey, ...]:
     """Return the distinct `keys` that signed; raises `SignatureError` below `threshold`.

@@ -1,4 +1,4 @@
-"""Why two files differ: a first look at their members, causes, and diffoscope in a container.
+"""Why two files differ: a quick comparison, its named causes, and diffoscope in a container.
 
-Imports the judge's values; runs after the verdict and never changes it.
+May import the judge's values and builders. It runs after the verdict and never changes it.
 """

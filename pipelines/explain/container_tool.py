@@ -30,7 +30,7 @@ _LOG_TAIL = 1 << 16
 _MAX_OUTPUTS = 16
 
 
-def run_tool(
+def run_in_container(
     argv: Sequence[str],
     *,
     inputs: Mapping[str, Path],

@@ -1,6 +1,5 @@
-"""Verdicts: what one center found for each artefact, and why.
+"""The judge: pure functions from the facts of a rebuild to a verdict on each artefact.
 
-Imports builders alone. Nothing here reaches an engine, a scheduler or the network: bytes come
-through an opener, tools through a runner, and without one there is no explanation, never another
-verdict.
+May import the values and archive readers of builders, and nothing else of pipelines. It reaches no
+engine, scheduler or network.
 """

@@ -44,7 +44,7 @@ def compare(facts: Facts) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def confirm(finding: Finding, again: Digest | None) -> Finding:
+def confirm_difference(finding: Finding, again: Digest | None) -> Finding:
     """Add what a confirming rebuild showed to the DIFFERENT `finding`; the verdict stays.
 
     `again` is the digest of the same artefact in the second rebuild, None when that left none.

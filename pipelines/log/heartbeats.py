@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.heartbeat import (
@@ -112,7 +112,7 @@ def newest_heartbeat(
     for name in heapq.nlargest(MAX_TRIES, past):
         try:
             envelope = Envelope.from_bytes(store.get(folder + name, MAX_ENVELOPE))
-            verify(envelope, keys)
+            verify_envelope(envelope, keys)
             statement = statement_of(envelope)
         except _UNREADABLE:
             continue

@@ -17,7 +17,7 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.evidence.dsse import EnvelopeSigner, sign
+from pipelines.evidence.dsse import EnvelopeSigner, sign_envelope
 from pipelines.evidence.statements.refusal import (
     MAX_REASON,
     Complaint,
@@ -146,7 +146,9 @@ class Witness:
                 refused_on=self._clock(),
             )
             statement = RefusalStatement.of(refusal, checkpoint=Digest.of(data))
-            self._store.put_record(key, sign(statement.to_bytes(), self._private).to_bytes())
+            self._store.put_record(
+                key, sign_envelope(statement.to_bytes(), self._private).to_bytes()
+            )
         return WitnessResult(
             origin=origin,
             outcome=WitnessOutcome.REFUSED,

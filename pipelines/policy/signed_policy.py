@@ -14,7 +14,7 @@ from functools import cached_property
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import Document
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, verify
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, verify_envelope
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
@@ -165,7 +165,7 @@ def _check_threshold(signed: SignedPolicy, by: Policy, fault: Fault, whose: str)
 def _signers(signed: SignedPolicy, by: Policy) -> tuple[PublicKey, ...]:
     """Return the distinct keys of the operators of `by` that signed."""
     try:
-        return verify(signed.envelope, [operator.key for operator in by.operators])
+        return verify_envelope(signed.envelope, [operator.key for operator in by.operators])
     except SignatureError:
         return ()
 

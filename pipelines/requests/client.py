@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
@@ -115,7 +115,7 @@ def sign_request(
             got=ascii(fault["input"])[:80] if isinstance(fault["input"], str) else str(valid),
             expected=fault["msg"].removeprefix("Value error, "),
         ) from error
-    return sign(statement.to_bytes(), key)
+    return sign_envelope(statement.to_bytes(), key)
 
 
 def read_status(store: Store, signed: SignedRequest, keys: Sequence[PublicKey]) -> RequestStatus:

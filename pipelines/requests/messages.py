@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from builders.core.digest import Digest
-from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.request import (
@@ -84,7 +84,7 @@ def receipt_from(
     if len(data) > MAX_RECORD:
         raise malformed(_RECEIPT, got=f"{len(data)} bytes", expected=f"at most {MAX_RECORD} bytes")
     envelope = Envelope.from_bytes(data)
-    verify(envelope, keys)
+    verify_envelope(envelope, keys)
     return receipt_in(envelope, signed, number, center=center)
 
 

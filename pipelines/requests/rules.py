@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from pipelines.evidence.dsse import verify
+from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.statements.request import Request
 from pipelines.policy import Reviewer
@@ -103,7 +103,7 @@ def signer_of(
     if not named:
         return IgnoreReason.STRANGER
     try:
-        verify(signed.envelope, [named[0].key])
+        verify_envelope(signed.envelope, [named[0].key])
     except SignatureError:
         return IgnoreReason.STRANGER
     return IgnoreReason.REVOKED if keyid in revoked else named[0]

@@ -14,7 +14,7 @@ from builders.images.lock import ImageLock, load_lock
 from builders.inputs.vault import ByteStore, Vault
 from pipelines.center.center import Center
 from pipelines.center.keys import center_key
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import refused
 from pipelines.evidence.redaction import redact_robustness, redact_run
 from pipelines.evidence.release_name import ReleaseName
@@ -78,7 +78,7 @@ class LocalSigner:
                     got=error.errors(include_url=False)[0]["msg"],
                     expected=None,
                 ) from error
-        return [sign(statement.to_bytes(), self.key) for statement in statements]
+        return [sign_envelope(statement.to_bytes(), self.key) for statement in statements]
 
     def sign_status(self, order: StatusOrder) -> Envelope:
         """Return a signed statement of what the center states about itself."""
@@ -86,7 +86,7 @@ class LocalSigner:
         enforce(status_conditions(statement, self.center.id, now))
         if isinstance(statement, SummaryStatement):
             self.summaries(statement, now)
-        return sign(order.statement, self.key)
+        return sign_envelope(order.statement, self.key)
 
     def newest_checkpoint(self) -> TreeHead | None:
         """Return the newest checkpoint of the center's log that was signed."""

@@ -8,7 +8,7 @@ from functools import partial
 from builders.core.enums import Outcome, Verdict
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.report import Report
-from pipelines.judge.compare import compare, confirm
+from pipelines.judge.compare import compare, confirm_difference
 from pipelines.judge.copied import CheckedInput, Contents, check_inputs, contents
 from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
 from pipelines.judge.finding import Finding
@@ -44,7 +44,7 @@ def _confirmed(report: Report, finding: Finding) -> Finding:
     if again is None or finding.verdict is not Verdict.DIFFERENT:
         return finding
     digests = {o.name: o.sha256 for o in again.rebuild.outputs}
-    return confirm(finding, digests.get(finding.name))
+    return confirm_difference(finding, digests.get(finding.name))
 
 
 def _contents(recipe: Recipe, source: ByteSource) -> Iterator[tuple[CheckedInput, Contents]]:

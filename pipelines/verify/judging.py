@@ -22,11 +22,11 @@ from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt
-from pipelines.explain.causes import causes
-from pipelines.explain.container_tool import run_tool
+from pipelines.explain.container_tool import run_in_container
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
+from pipelines.explain.named_causes import named_causes
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.compare import compare, confirm
+from pipelines.judge.compare import compare, confirm_difference
 from pipelines.judge.copied import CheckedInput, Contents, carried, check_inputs, contents
 from pipelines.judge.explanation import Carried, Explanation, ExplanationStatus
 from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
@@ -135,7 +135,7 @@ def look(
             with rebuilt.open("rb") as ours, _shipped(session, job, finding).open("rb") as theirs:
                 seen = quick_diff(theirs, ours)
             explanation = explanation.model_copy(update={"first_look": seen})
-            found = (*found, *causes(seen))
+            found = (*found, *named_causes(seen))
         looked.append(finding.model_copy(update={"explanation": explanation, "causes": found}))
     return tuple(looked)
 
@@ -144,7 +144,8 @@ def confirm_all(findings: tuple[Finding, ...], again: Attempt) -> tuple[Finding,
     """Add to every DIFFERENT what a second rebuild showed; no verdict changes."""
     digests = {o.name: o.sha256 for o in again.rebuild.outputs}
     return tuple(
-        confirm(f, digests.get(f.name)) if f.verdict is Verdict.DIFFERENT else f for f in findings
+        confirm_difference(f, digests.get(f.name)) if f.verdict is Verdict.DIFFERENT else f
+        for f in findings
     )
 
 
@@ -156,7 +157,7 @@ def explain_difference(
     try:
         image = provide_once(session, job.release, DIFFER_IMAGE)
         runner = partial(
-            run_tool,
+            run_in_container,
             engine=session.engine,
             image=image.reference,
             workdir=job.folder,

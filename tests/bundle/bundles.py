@@ -30,7 +30,7 @@ from pipelines.bundle.layout import (
 )
 from pipelines.center.center import Center
 from pipelines.center.export_source import card_of
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
@@ -127,7 +127,7 @@ class Altered:
 
     def put(self, member: str, document: Document, *signers: EnvelopeSigner) -> None:
         """Sign a document as a member."""
-        envelope = sign(canonical_json(document), *(signers or (self.key,)))
+        envelope = sign_envelope(canonical_json(document), *(signers or (self.key,)))
         self.members[member] = envelope.to_bytes()
 
     def named(self, kind: str) -> list[str]:
@@ -194,7 +194,9 @@ class Altered:
             now=NOW,
         )
         assert not changes
-        self.members[HEARTBEAT] = sign(statement.to_bytes(), *(signers or (self.key,))).to_bytes()
+        self.members[HEARTBEAT] = sign_envelope(
+            statement.to_bytes(), *(signers or (self.key,))
+        ).to_bytes()
 
     def to_bytes(self) -> bytes:
         """Return the bundle, with the right digests, whatever its members are."""

@@ -10,7 +10,7 @@ from typing import Any
 from builders.core.digest import Digest, canonical_json
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle.layout import HEARTBEAT, LEAF, LOG, OTHER, PROOF
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
 from pipelines.log.leaf import CommitmentEntry, CommitmentLeaf, Entry, StatementEntry, read_leaf
@@ -38,7 +38,7 @@ def amid(
     document["predicate"]["run"] = run
     if run is None:
         document = EXAMPLES["review"].to_dict()
-    made = sign(canonical_json(document), signer or altered.key)
+    made = sign_envelope(canonical_json(document), signer or altered.key)
     entry = statement_entry(made)
     if keyid:
         entry = statement_entry(

@@ -20,7 +20,7 @@ from pipelines.center.center import Center, load_center
 from pipelines.center.export_source import export_source
 from pipelines.center.local_policy import make_local_policy
 from pipelines.center.logbook import Logbook, publish_heartbeat
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import create_key, load_key
@@ -271,7 +271,7 @@ def test_statements_of_runs_side_by_side_come_along(tmp_path: Path) -> None:
     own = Envelope.from_bytes(filled.store.get(f"{filled.prefix}attempt-1.dsse.json", 1 << 20))
     document = json.loads(own.payload)
     document["predicate"]["run"] = side
-    made = sign(canonical_json(document), load_key(filled.center.key_folder, "statements"))
+    made = sign_envelope(canonical_json(document), load_key(filled.center.key_folder, "statements"))
     book = filled.book()
     with book.storing(there):
         filled.store.put_record(there, made.to_bytes())
@@ -291,7 +291,7 @@ def test_the_newest_heartbeat_comes_along_unless_it_is_younger(tmp_path: Path) -
         center="zurich",
         book=book,
         store=filled.store,
-        sign=lambda statement: sign(statement.to_bytes(), key),
+        sign=lambda statement: sign_envelope(statement.to_bytes(), key),
         now=datetime.now(UTC),
     )
     members = Bundle.from_bytes(filled.export()).members

@@ -15,7 +15,7 @@ from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, StoreError
 from pipelines.center.center import Center
 from pipelines.center.logbook import Logbook, release_key
-from pipelines.evidence.dsse import sign
+from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.log_reader import LogReader
@@ -42,7 +42,9 @@ def book(folder: Path, store: Store, *, log: Store | None = None) -> Logbook:
 
 
 def put(store: Store, key: str, kind: str = "attempt") -> None:
-    store.put_record(key, sign(STATEMENTS[kind].to_bytes(), FixedKey("statements")).to_bytes())
+    store.put_record(
+        key, sign_envelope(STATEMENTS[kind].to_bytes(), FixedKey("statements")).to_bytes()
+    )
 
 
 def leaves(store: Store) -> list[CommitmentLeaf | StatementLeaf]:

@@ -11,7 +11,7 @@ import pytest
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey
 from pipelines.consensus import ConsensusSubject, join
-from pipelines.evidence.dsse import sign
+from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import CLAIM, FILE, match
@@ -32,7 +32,7 @@ def cosign(folder: Path, artefact: bytes, key: MadeUpKey, trusted: MadeUpKey) ->
         rebuilt=built.model_copy(update={"sha256": published}),
     )
     statement = said(join(question, [one], ConsensusRules(k=1)))
-    (folder / "envelope").write_bytes(sign(statement.to_bytes(), key).to_bytes())
+    (folder / "envelope").write_bytes(sign_envelope(statement.to_bytes(), key).to_bytes())
     (folder / "artefact").write_bytes(artefact)
     (folder / "key.pub").write_bytes(trusted.public.to_pem())
     tool = shutil.which("cosign")

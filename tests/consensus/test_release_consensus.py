@@ -16,7 +16,7 @@ from pipelines.consensus import Source, StatementReader
 from pipelines.consensus.center_finding import Excluded, ExclusionReason
 from pipelines.consensus.finding_reader import read_center_findings
 from pipelines.consensus.record_source import UnreachableError
-from pipelines.evidence.dsse import Envelope, Signature, sign
+from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.errors import LogError
@@ -191,7 +191,7 @@ def test_a_log_that_cannot_be_read_is_silence_and_one_that_is_broken_is_named(
 
 def test_a_statement_in_another_spelling_cannot_be_read(world: World) -> None:
     site = world["cyd-1"]
-    spaced = sign(site.made().attempt().to_bytes().replace(b'":', b'": '), site.key)
+    spaced = sign_envelope(site.made().attempt().to_bytes().replace(b'":', b'": '), site.key)
     site.put("public/releases/acme/tool/1.0/cyd-1/" + f"{EARLIER}/attempt-1.dsse.json", spaced)
     assert reasons(world.consensus()) == {("cyd-1", "unreadable"), ("cyd-1", "withheld")}
 

@@ -17,7 +17,7 @@ from pipelines.consensus import (
     read_release,
 )
 from pipelines.consensus.release_consensus import ReleaseFindings
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import (
@@ -66,7 +66,7 @@ class Site:
                 self.about.add(envelope.digest())
 
     def sign(self, statement: Statement) -> Envelope:
-        return sign(statement.to_bytes(), self.key)
+        return sign_envelope(statement.to_bytes(), self.key)
 
     def made(self, **changes: Any) -> MadeUpRun:
         """Return a run of this center in which all is as it should be, but for `changes`."""

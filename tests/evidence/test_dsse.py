@@ -10,7 +10,14 @@ import pytest
 from securesystemslib.dsse import Envelope as Theirs
 from securesystemslib.signer import CryptoSigner
 
-from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, Signature, pae, sign, verify
+from pipelines.evidence.dsse import (
+    PAYLOAD_TYPE,
+    Envelope,
+    Signature,
+    pae,
+    sign_envelope,
+    verify_envelope,
+)
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.privatekey import PrivateKey, create_key
 from pipelines.evidence.publickey import read_public_key
@@ -36,13 +43,13 @@ def test_lengths_count_bytes() -> None:
 
 
 def test_round_trip(ours: list[PrivateKey]) -> None:
-    data = sign(PAYLOAD, *ours[:2]).to_bytes()
+    data = sign_envelope(PAYLOAD, *ours[:2]).to_bytes()
     assert Envelope.from_bytes(data).to_bytes() == data
 
 
 def test_securesystemslib_reads_and_verifies_ours(ours: list[PrivateKey]) -> None:
-    theirs = Theirs.from_dict(sign(PAYLOAD, ours[0]).to_dict())
-    assert theirs.pae() == sign(PAYLOAD, ours[0]).pae()
+    theirs = Theirs.from_dict(sign_envelope(PAYLOAD, ours[0]).to_dict())
+    assert theirs.pae() == sign_envelope(PAYLOAD, ours[0]).pae()
     key = ours[0].public.to_securesystemslib()
     assert theirs.verify([key], 1) == {key.keyid: key}
 
@@ -55,7 +62,7 @@ def test_we_read_and_verify_securesystemslibs() -> None:
     key = read_public_key(
         json.dumps({"keyid": signer.public_key.keyid, **signer.public_key.to_dict()}).encode()
     )
-    assert verify(envelope, [key]) == (key,)
+    assert verify_envelope(envelope, [key]) == (key,)
 
 
 @pytest.mark.parametrize("make", ["generate_ecdsa", "generate_rsa"])
@@ -65,30 +72,30 @@ def test_other_schemes_are_verified_too(make: str, tmp_path: Path) -> None:
     key = read_public_key(signer.public_key.keyval["public"].encode())
     made = Signature(keyid=key.keyid, sig=bytes.fromhex(signer.sign(message).signature))
     envelope = Envelope(payload=PAYLOAD, signatures=(made,))
-    assert verify(envelope, [key]) == (key,)
+    assert verify_envelope(envelope, [key]) == (key,)
     assert read_public_key(key.to_json()) == key
     with pytest.raises(SignatureError):
-        verify(Envelope(payload=b"{}", signatures=(made,)), [key])
+        verify_envelope(Envelope(payload=b"{}", signatures=(made,)), [key])
 
 
 def test_a_key_id_is_only_a_hint(ours: list[PrivateKey]) -> None:
-    (made,) = sign(PAYLOAD, ours[0]).signatures
+    (made,) = sign_envelope(PAYLOAD, ours[0]).signatures
     public = [key.public for key in ours]
     for keyid in ("", "somebody"):
         envelope = Envelope(payload=PAYLOAD, signatures=(Signature(keyid=keyid, sig=made.sig),))
-        assert verify(envelope, public) == (ours[0].public,)
+        assert verify_envelope(envelope, public) == (ours[0].public,)
     lie = Signature(keyid=ours[1].public.keyid, sig=made.sig)
     with pytest.raises(SignatureError):
-        verify(Envelope(payload=PAYLOAD, signatures=(lie,)), public)
+        verify_envelope(Envelope(payload=PAYLOAD, signatures=(lie,)), public)
 
 
 def test_a_threshold_counts_different_keys(ours: list[PrivateKey]) -> None:
     public = [key.public for key in ours]
-    assert len(verify(sign(PAYLOAD, *ours[:2]), public, threshold=2)) == 2
-    (made,) = sign(PAYLOAD, ours[0]).signatures
+    assert len(verify_envelope(sign_envelope(PAYLOAD, *ours[:2]), public, threshold=2)) == 2
+    (made,) = sign_envelope(PAYLOAD, ours[0]).signatures
     twice = tuple(Signature(keyid=name, sig=made.sig) for name in ("", made.keyid))
     with pytest.raises(SignatureError, match="1 good signatures"):
-        verify(Envelope(payload=PAYLOAD, signatures=twice), public, threshold=2)
+        verify_envelope(Envelope(payload=PAYLOAD, signatures=twice), public, threshold=2)
 
 
 @pytest.mark.parametrize("threshold", [-1, 0, 2])
@@ -96,16 +103,16 @@ def test_a_threshold_that_verifies_anything_or_nothing_is_refused(
     ours: list[PrivateKey], threshold: int
 ) -> None:
     with pytest.raises(SignatureError, match="cannot be verified"):
-        verify(sign(PAYLOAD, ours[0]), [ours[0].public] * 2, threshold=threshold)
+        verify_envelope(sign_envelope(PAYLOAD, ours[0]), [ours[0].public] * 2, threshold=threshold)
 
 
 def test_no_keys_verify_nothing(ours: list[PrivateKey]) -> None:
     with pytest.raises(SignatureError, match="0 keys"):
-        verify(sign(PAYLOAD, ours[0]), [])
+        verify_envelope(sign_envelope(PAYLOAD, ours[0]), [])
 
 
 def test_altered_envelopes_are_refused(ours: list[PrivateKey]) -> None:
-    envelope = sign(PAYLOAD, ours[0])
+    envelope = sign_envelope(PAYLOAD, ours[0])
     (made,) = envelope.signatures
     flipped = made.sig[:-1] + bytes([made.sig[-1] ^ 1])
     altered = [
@@ -116,9 +123,9 @@ def test_altered_envelopes_are_refused(ours: list[PrivateKey]) -> None:
     ]
     for bad in altered:
         with pytest.raises(SignatureError, match="not signed by the known keys"):
-            verify(bad, [ours[0].public])
+            verify_envelope(bad, [ours[0].public])
     with pytest.raises(SignatureError):
-        verify(envelope, [ours[1].public])
+        verify_envelope(envelope, [ours[1].public])
 
 
 def _plain(**changes: object) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
-from pipelines.explain.causes import causes
+from pipelines.explain.named_causes import named_causes
 from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.compare import nondeterministic
 from pipelines.judge.explanation import MemberDiff, QuickDiff
@@ -34,7 +34,7 @@ def inside(one: bytes, other: bytes) -> MemberDiff:
 
 
 def named(one: bytes, other: bytes) -> dict[str, str]:
-    return {cause.name.value: cause.detail for cause in causes(look(one, other))}
+    return {cause.name.value: cause.detail for cause in named_causes(look(one, other))}
 
 
 @pytest.mark.parametrize(

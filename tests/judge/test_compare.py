@@ -10,7 +10,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.compare import compare, confirm
+from pipelines.judge.compare import compare, confirm_difference
 from pipelines.judge.explanation import CauseName
 from pipelines.judge.facts import (
     Declared,
@@ -249,7 +249,7 @@ def different() -> Finding:
 def test_a_second_rebuild_that_differs_names_the_cause_and_keeps_the_verdict(
     again: Digest, detail: str
 ) -> None:
-    confirmed = confirm(different(), again)
+    confirmed = confirm_difference(different(), again)
     assert confirmed.verdict is Verdict.DIFFERENT
     assert [(c.name, c.detail) for c in confirmed.causes] == [(CauseName.NONDETERMINISTIC, detail)]
 
@@ -262,7 +262,7 @@ def test_a_second_rebuild_that_differs_names_the_cause_and_keeps_the_verdict(
     ],
 )
 def test_a_second_rebuild_that_shows_nothing_new_is_noted(again: Digest | None, note: str) -> None:
-    confirmed = confirm(different(), again)
+    confirmed = confirm_difference(different(), again)
     assert confirmed.verdict is Verdict.DIFFERENT
     assert confirmed.causes == ()
     assert confirmed.reason.endswith(f"; {note}")
@@ -271,7 +271,7 @@ def test_a_second_rebuild_that_shows_nothing_new_is_noted(again: Digest | None, 
 def test_only_a_difference_is_confirmed() -> None:
     (identical,) = compare(facts(rebuilt=built(GOOD)))
     with pytest.raises(ValueError, match="only DIFFERENT"):
-        confirm(identical, GOOD.sha256)
+        confirm_difference(identical, GOOD.sha256)
 
 
 @pytest.mark.parametrize(

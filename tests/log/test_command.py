@@ -9,7 +9,7 @@ import pytest
 from builders.core.digest import Digest
 from pipelines.center.center import Center
 from pipelines.center.logbook import Logbook
-from pipelines.evidence.dsse import sign
+from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.merkle import leaf_hash
@@ -55,7 +55,9 @@ class House:
         """Store a statement, and leave it to others to log it."""
         private = load_key(self.center.key_folder, "statements")
         with self.book().storing(key):
-            self.store.put_record(key, sign(STATEMENTS["attempt"].to_bytes(), private).to_bytes())
+            self.store.put_record(
+                key, sign_envelope(STATEMENTS["attempt"].to_bytes(), private).to_bytes()
+            )
 
     def log(self, *words: str | Path) -> Ended:
         return samebits("log", *words, "--center", self.file, home=self.folder / "user")

@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError
-from pipelines.evidence.dsse import MAX_ENVELOPE, sign
+from pipelines.evidence.dsse import MAX_ENVELOPE, sign_envelope
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.evidence.statements.statement import MAX_STATEMENT
 from pipelines.log import heartbeats
@@ -83,10 +83,10 @@ def test_an_empty_log_beats_too() -> None:
 
 
 LIES: dict[str, bytes] = {
-    "by a stranger": sign(beat().to_bytes(), EVE).to_bytes(),
-    "of another center": sign(beat(center=ELSEWHERE).to_bytes(), CENTER).to_bytes(),
-    "of another time": sign(beat(NOW - 9 * MINUTE).to_bytes(), CENTER).to_bytes(),
-    "no heartbeat": sign(b"{}", CENTER).to_bytes(),
+    "by a stranger": sign_envelope(beat().to_bytes(), EVE).to_bytes(),
+    "of another center": sign_envelope(beat(center=ELSEWHERE).to_bytes(), CENTER).to_bytes(),
+    "of another time": sign_envelope(beat(NOW - 9 * MINUTE).to_bytes(), CENTER).to_bytes(),
+    "no heartbeat": sign_envelope(b"{}", CENTER).to_bytes(),
     "rubbish": b"\0",
     "nothing": b"",
 }
@@ -154,7 +154,7 @@ def test_the_largest_heartbeat_can_be_read() -> None:
     told = make_heartbeat(center=HERE, size=size, root=ROOT, heads=heads, now=NOW)
     payload = told.to_bytes()
     assert len(payload) < MAX_STATEMENT
-    assert len(sign(payload, CENTER).to_bytes()) < MAX_ENVELOPE
+    assert len(sign_envelope(payload, CENTER).to_bytes()) < MAX_ENVELOPE
     sequences = sorted(h.sequence for h in told.predicate.heads)
     assert sequences == list(range(size - len(sequences), size))
     assert told.predicate.releases == size > len(sequences)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError, StoreError
-from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.refusal import RefusalStatement
 from pipelines.log.checkpoint import open_checkpoint
@@ -329,7 +329,7 @@ def test_the_best_checkpoint_holds_the_leaf_and_all_cosignatures(
 def refusal(witness_store: MemoryStore, seen: WitnessResult) -> RefusalStatement:
     assert seen.record is not None
     envelope = Envelope.from_bytes(witness_store.get(seen.record, 1 << 20))
-    verify(envelope, [keys.FixedKey("witness").public])
+    verify_envelope(envelope, [keys.FixedKey("witness").public])
     statement = read_statement(envelope.payload)
     assert isinstance(statement, RefusalStatement)
     return statement

@@ -15,8 +15,7 @@ from builders.images.provide import ProvidedImage
 from builders.rebuild.rebuild_result import OutputKind, RebuildResult
 from pipelines.center.keys import public_keys
 from pipelines.center.local_policy import local_policy_file
-from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.dsse import verify as verify_envelope
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.report import Attempt, Environment, Report
 from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.evidence.statements.reader import read_statement

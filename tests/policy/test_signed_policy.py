@@ -78,9 +78,9 @@ def test_signatures_over_another_payload_do_not_count() -> None:
 
 
 def test_signatures_under_another_payload_type_do_not_count() -> None:
-    from pipelines.evidence.dsse import sign
+    from pipelines.evidence.dsse import sign_envelope
 
-    fields = sign(canonical_json(draft()), ALPHA, BETA).to_dict()
+    fields = sign_envelope(canonical_json(draft()), ALPHA, BETA).to_dict()
     fields["payloadType"] = "application/vnd.samebits.policy+json"
     assert refused(canonical_json(fields)).fault is Fault.NOT_ENOUGH_SIGNATURES
 

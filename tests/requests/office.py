@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements.request import Answer, request
 from pipelines.evidence.statements.statement import Statement
@@ -56,11 +56,11 @@ def signed(
     statement = request(
         center=center, release=release, nonce=nonce, requester=name, now=NOW - ago, valid=valid
     )
-    return sign(statement.to_bytes(), person)
+    return sign_envelope(statement.to_bytes(), person)
 
 
 def by_center(statement: Statement, key: Person = CENTER) -> Envelope:
-    return sign(statement.to_bytes(), key)
+    return sign_envelope(statement.to_bytes(), key)
 
 
 def report(release: str = RELEASE, *, center: str = HERE, verdict: Verdict) -> Report:

@@ -11,7 +11,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
-from pipelines.evidence.dsse import sign
+from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.request import Answer
@@ -176,7 +176,7 @@ def _forge(
         verdict=made.verdict,
         report=digest or Digest.of(made.to_json()),
     )
-    data = sign(statement.to_bytes(), key).to_bytes()
+    data = sign_envelope(statement.to_bytes(), key).to_bytes()
     center.store.put_record(receipt_key(HERE, asked.digest, LAST), data)
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Verdict
 from builders.core.errors import UsageError
-from pipelines.evidence.dsse import Envelope, Signature, sign
+from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.request import (
@@ -230,7 +230,7 @@ def told(**other: Any) -> ReceiptStatement:
 
 
 def read(statement: ReceiptStatement, number: int = LAST, key: Any = CENTER) -> ReceiptStatement:
-    data = sign(statement.to_bytes(), key).to_bytes()
+    data = sign_envelope(statement.to_bytes(), key).to_bytes()
     return receipt_from(data, ASKED, number, center=HERE, keys=[CENTER.public])
 
 
@@ -269,10 +269,10 @@ def test_a_receipt_is_about_exactly_this_request(other: dict[str, Any], number: 
 
 
 def test_another_statement_is_no_receipt() -> None:
-    data = sign(b"{}", CENTER).to_bytes()
+    data = sign_envelope(b"{}", CENTER).to_bytes()
     with pytest.raises(MalformedError):
         receipt_from(data, ASKED, LAST, center=HERE, keys=[CENTER.public])
-    envelope = Envelope.from_bytes(sign(told().to_bytes(), CENTER).to_bytes())
+    envelope = Envelope.from_bytes(sign_envelope(told().to_bytes(), CENTER).to_bytes())
     with pytest.raises(MalformedError, match="at most"):
         receipt_from(
             envelope.to_bytes() + b" " * MAX_RECORD,

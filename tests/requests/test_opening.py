@@ -12,7 +12,7 @@ from builders.core.enums import Verdict
 from pipelines.center.center import LOCAL, Center, load_center
 from pipelines.center.keys import public_keys
 from pipelines.center.logbook import publish_heartbeat
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.heartbeat import Work
 from pipelines.evidence.statements.request import request
@@ -64,7 +64,7 @@ def test_a_real_center_answers_and_logs(
         now=now,
         valid=timedelta(hours=1),
     )
-    asked = store_request(store, sign(statement.to_bytes(), ADA))
+    asked = store_request(store, sign_envelope(statement.to_bytes(), ADA))
 
     def run(recipe: Path) -> Report:
         made = report(center=LOCAL, verdict=Verdict.IDENTICAL)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest
-from pipelines.evidence.dsse import Envelope, Signature, sign
+from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.request import Answer
 from pipelines.requests import IgnoreReason, pending
 from pipelines.requests.messages import FIRST, LAST, MAX_RECORD, receipt_key, request_key
@@ -167,7 +167,7 @@ def test_a_receipt_that_the_center_did_not_sign_is_not_believed(
         reason="forged",
         now=NOW,
     )
-    data = sign(told.to_bytes(), forger).to_bytes()  # type: ignore[arg-type]
+    data = sign_envelope(told.to_bytes(), forger).to_bytes()  # type: ignore[arg-type]
     center.store.put_record(receipt_key(HERE, asked.digest, number), data)
     seen = center.look()
     assert (seen.open, seen.unanswered) == ([], {IgnoreReason.BLOCKED: 1})

@@ -28,7 +28,7 @@ from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.sbom import sbom
-from pipelines.judge.compare import compare, confirm
+from pipelines.judge.compare import compare, confirm_difference
 from pipelines.judge.explanation import Explanation, ExplanationStatus
 from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
 from pipelines.judge.finding import Finding, worst_verdict
@@ -280,7 +280,8 @@ class Scene:
             return found
         digests = {name: Digest.of(data) for name, data in self.again.items()}
         return tuple(
-            confirm(f, digests.get(f.name)) if f.verdict == "DIFFERENT" else f for f in found
+            confirm_difference(f, digests.get(f.name)) if f.verdict == "DIFFERENT" else f
+            for f in found
         )
 
     def _explained(self, finding: Finding) -> Finding:

@@ -12,7 +12,7 @@ import pytest
 
 from builders.core.digest import Digest
 from infra.bench.samplelog import Tree as MadeTree
-from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements.heartbeat import Tree
@@ -80,7 +80,7 @@ def test_a_heartbeat_is_signed_as_it_was_asked_for(signer: CenterSigner, key: Pr
     order = beat()
     envelope = signer.sign_status(order)
     assert envelope.payload == order.statement
-    assert verify(envelope, [key.public]) == (key.public,)
+    assert verify_envelope(envelope, [key.public]) == (key.public,)
 
 
 @pytest.mark.parametrize("kind", ["provenance", "comparison", "attempt", "review", "robustness"])

@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 from builders.core.errors import StoreConflictError, StoreError
 from builders.core.runid import RunId
 from builders.recipe.recipe import load_recipe
-from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import KEY_USES, PrivateKey, create_key, key_from_uri
 from pipelines.evidence.publickey import read_public_key
@@ -60,7 +60,7 @@ def test_statements_become_records(scene: Scene, report: Report, job: Job, key: 
     names = sign_and_store(session_of(scene, key), job, report)
     assert sorted(names) == NAMES == list(scene.store.list(FOLDER))
     for name in names:
-        verify(Envelope.from_bytes(scene.store.get(name, 1 << 20)), [key.public])
+        verify_envelope(Envelope.from_bytes(scene.store.get(name, 1 << 20)), [key.public])
 
 
 def test_a_second_try_finds_everything_there(

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders.core.errors import UsageError
-from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.privatekey import PrivateKey, load_key
 from pipelines.signer import wire
@@ -249,7 +249,7 @@ def test_the_command_signs_in_a_process_of_its_own(scene: Scene, tmp_path: Path)
             errors = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 0, errors
     assert "4 statements signed" in errors
-    verify(envelopes[0], [load_key(tmp_path / "home" / "keys", "statements").public])
+    verify_envelope(envelopes[0], [load_key(tmp_path / "home" / "keys", "statements").public])
     assert not (tmp_path / "s").exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from builders.core.enums import Verdict
 from builders.rebuild.robustness_factors import Factor
-from pipelines.evidence.dsse import verify
+from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
@@ -46,7 +46,7 @@ def test_honest_evidence_is_signed(stage: Stage, key: PrivateKey, name: str) -> 
     envelopes = scene.signer(key).sign(evidence)
     assert list(name_records(envelopes)) == [f"{n}.dsse.json" for n in EXPECTED[name]]
     for envelope in envelopes:
-        verify(envelope, [key.public])
+        verify_envelope(envelope, [key.public])
         assert statement_of(envelope).to_bytes() == envelope.payload
 
 

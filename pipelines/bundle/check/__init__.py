@@ -1,6 +1,6 @@
-"""The check of a bundle, offline: bytes in, one step for each check out.
+"""The offline check of a bundle: bytes in, the result of each check out.
 
-Imports policy, log and evidence; reads no file, store or network.
+May import policy, the log and evidence; it reads no file, store or network.
 """
 
 from pipelines.bundle.check.checker import CHECKS, check_bundle

@@ -66,7 +66,7 @@ CHECKS: dict[str, Check] = {
     "log": run_consistency.check_log,
     "by-products": run_consistency.check_by_products,
     "environment": run_consistency.check_environment,
-    "inputs": verdict_consistency.check_inputs,
+    "inputs": verdict_consistency.check_not_copied,
     "verdicts": verdict_consistency.check_verdicts,
     "release-verdict": verdict_consistency.check_release_verdict,
     "tested": robustness_consistency.check_tested,
@@ -106,5 +106,5 @@ def _result(opened: OpenedBundle, steps: list[Step]) -> CheckResult:
         run=report.run,
         outcome=report.outcome,
         artefacts=tuple((b.subject[0].name, b.predicate.verdict) for b in opened.comparisons),
-        files=given_files.answers(opened),
+        files=given_files.file_answers(opened),
     )

@@ -44,17 +44,17 @@ def named_digests(opened: OpenedBundle) -> frozenset[Digest]:
 def check_files(opened: OpenedBundle) -> str:
     """Require that each given file is one that the statements are about."""
     for file in opened.files:
-        if answer(opened, file).verdict is None:
+        if file_answer(opened, file).verdict is None:
             raise _not_about(opened, file)
-    return ", ".join(f"{a.file} is {a.artefact}" for a in answers(opened)) or "none given"
+    return ", ".join(f"{a.file} is {a.artefact}" for a in file_answers(opened)) or "none given"
 
 
-def answers(opened: OpenedBundle) -> tuple[FileAnswer, ...]:
+def file_answers(opened: OpenedBundle) -> tuple[FileAnswer, ...]:
     """Return what the statements say about each given file."""
-    return tuple(answer(opened, file) for file in opened.files)
+    return tuple(file_answer(opened, file) for file in opened.files)
 
 
-def answer(opened: OpenedBundle, file: GivenFile) -> FileAnswer:
+def file_answer(opened: OpenedBundle, file: GivenFile) -> FileAnswer:
     """Return what the statements say about one file; of several verdicts the worst."""
     about = [b for b in opened.comparisons if b.subject[0].digest.sha256 == file.sha256]
     worst = worst_verdict(b.predicate.verdict for b in about)

@@ -14,7 +14,7 @@ from pipelines.bundle.check.bundle_format import require_canonical
 from pipelines.bundle.check.opened import LoggedLeaf, OpenedBundle
 from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError, require_equal
 from pipelines.bundle.layout import LEAF, LOG, OTHER, PROOF
-from pipelines.evidence.dsse import verify
+from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.merkle import leaf_hash
@@ -146,7 +146,7 @@ def _check_foreign(opened: OpenedBundle, index: int, leaf: StatementLeaf) -> Non
         )
     require_equal(f"{name} is of another leaf", got=envelope.digest(), expected=leaf.pae)
     require_canonical(opened, name, envelope)
-    signers = verify(envelope, opened.signers)
+    signers = verify_envelope(envelope, opened.signers)
     if leaf.keyid not in {key.keyid for key in signers}:
         raise WrongError(
             f"leaf {index} names another key than that of {name}",

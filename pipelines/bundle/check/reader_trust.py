@@ -15,7 +15,7 @@ from pipelines.bundle.check.bundle_format import require_canonical
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError, require_equal
 from pipelines.bundle.layout import HEARTBEAT, POLICY
-from pipelines.evidence.dsse import Envelope, verify
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.heartbeat import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
@@ -73,7 +73,7 @@ def check_signatures(opened: OpenedBundle) -> str:
     signers = {
         key.keyid
         for envelope in opened.envelopes.values()
-        for key in verify(envelope, opened.signers)
+        for key in verify_envelope(envelope, opened.signers)
     }
     named = ", ".join(sorted(keyid[:16] for keyid in signers))
     if not opened.trusted:
@@ -189,7 +189,7 @@ def _check_age(opened: OpenedBundle) -> None:
 def _check_author(opened: OpenedBundle, envelope: Envelope, heartbeat: Heartbeat) -> None:
     """Require a heartbeat of this center, by a key that counts where its log ended."""
     require_canonical(opened, HEARTBEAT, envelope)
-    signers = verify(envelope, opened.signers)
+    signers = verify_envelope(envelope, opened.signers)
     require_equal(
         "the heartbeat is of another center", got=heartbeat.center, expected=opened.card.id
     )

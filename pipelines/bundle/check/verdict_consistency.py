@@ -129,7 +129,7 @@ def check_provenance(opened: OpenedBundle) -> str:
     return f"sha256 {digest}" if digest else "nothing was built, so there is none"
 
 
-def check_inputs(opened: OpenedBundle) -> str:
+def check_not_copied(opened: OpenedBundle) -> str:
     """Require that nothing passes whose shipped bytes went into the build."""
     if opened.provenance is None:
         return "nothing was built"

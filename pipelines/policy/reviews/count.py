@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from builders.core.digest import Digest
-from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, verify
+from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, verify_envelope
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import statement_of
@@ -158,7 +158,7 @@ def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey | Re
     hints = {signature.keyid for signature in envelope.signatures}
     good = [r.key for r in policy.reviewers if r.key.keyid not in policy.revoked]
     try:
-        signers = verify(envelope, good)
+        signers = verify_envelope(envelope, good)
     except SignatureError:
         if hints & policy.revoked:
             return ReviewExclusion.REVOKED_KEY

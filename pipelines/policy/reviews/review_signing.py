@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from builders.core.errors import UsageError
-from pipelines.evidence.dsse import EnvelopeSigner, sign
+from pipelines.evidence.dsse import EnvelopeSigner, sign_envelope
 from pipelines.evidence.statements.review import Decision, Review, ReviewStatement
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.policy.reviews.review_target import ReviewTarget
@@ -42,4 +42,4 @@ def sign_reviews(
             got=ascii(reviewer)[:80],
             expected="small letters, digits, dot, dash and underscore",
         ) from error
-    return [keep_review(store, sign(s.to_bytes(), key)) for s in statements]
+    return [keep_review(store, sign_envelope(s.to_bytes(), key)) for s in statements]

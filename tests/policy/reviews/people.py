@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from builders.core.digest import Digest
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.statements.review import Decision
 from pipelines.evidence.statements.statement import DigestSet
@@ -68,4 +68,4 @@ def signed(
 ) -> Envelope:
     """Return a review under a name, signed by people."""
     statement = review(source=source, claim=claim, reviewer=name, decision=decision, now=NOW - ago)
-    return sign(statement.to_bytes(), *people)
+    return sign_envelope(statement.to_bytes(), *people)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
-from pipelines.evidence.dsse import Envelope, Signature, sign
+from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.review import Decision
 from pipelines.evidence.statements.statement import DigestSet
@@ -252,11 +252,11 @@ CASES: dict[str, Case] = {
         why=(("ada", ReviewExclusion.OTHER_SOURCE),),
     ),
     "a-statement-of-another-kind": Case(
-        reviews=(sign(STATEMENTS["attempt"].to_bytes(), ADA),),
+        reviews=(sign_envelope(STATEMENTS["attempt"].to_bytes(), ADA),),
         why=(("unknown", ReviewExclusion.NOT_A_REVIEW),),
     ),
     "no-statement": Case(
-        reviews=(sign(b'{"approve": "all"}', ADA),),
+        reviews=(sign_envelope(b'{"approve": "all"}', ADA),),
         why=(("unknown", ReviewExclusion.NOT_A_REVIEW),),
     ),
     "a-payload-of-another-type": Case(

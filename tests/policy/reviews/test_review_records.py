@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from builders.core.digest import canonical_json
 from builders.core.errors import NotFoundError, UsageError
-from pipelines.evidence.dsse import Envelope, sign
+from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError, MalformedError
 from pipelines.evidence.privatekey import load_key
 from pipelines.evidence.statements.review import Decision
@@ -78,7 +78,7 @@ def test_every_decision_has_a_record_of_its_own() -> None:
 
 
 def test_nobody_can_take_the_name_of_a_review_with_a_bad_signature() -> None:
-    forged = sign(ada.payload, EVE)
+    forged = sign_envelope(ada.payload, EVE)
     assert review_key(forged) != review_key(ada)
 
 

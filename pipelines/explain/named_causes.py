@@ -15,7 +15,7 @@ _LISTS = {
 """The list of members that is evidence of a cause."""
 
 
-def causes(diff: QuickDiff) -> tuple[Cause, ...]:
+def named_causes(diff: QuickDiff) -> tuple[Cause, ...]:
     """Return every cause that `diff` shows: of archives by their members, else by their bytes."""
     members = diff.members
     if members is None:
