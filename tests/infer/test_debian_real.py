@@ -198,7 +198,7 @@ class Images:
         assert into.is_dir()
         self.known.add(self.derived_name(base, packages))
         digests = SimpleNamespace(config="c", manifest="m", diff_id="d")
-        image = SimpleNamespace(tar=into / "tar")
+        image = SimpleNamespace(tar=into / "tar", digests=digests)
         return SimpleNamespace(lock=SimpleNamespace(image=digests), image=image)
 
 
