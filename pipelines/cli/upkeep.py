@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 
 import click
 
@@ -11,15 +10,14 @@ from builders.container.scratch import require_root
 from builders.core.errors import InfrastructureError
 from builders.rebuild.reap import reap as remove_leftovers
 from pipelines.center.center import Center
-from pipelines.center.logbook import publish_heartbeat
 from pipelines.cli.options import common_options, show
 from pipelines.cli.terminal import screen
 from pipelines.cli.verify import prefect_ready
-from pipelines.nightly.overview import summarise
+from pipelines.nightly.night import summarise
+from pipelines.nightly.periodic import publish_own_heartbeat
 from pipelines.nightly.record import last_night, read_night
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.remote_night import ask_for_night, follow, night_of
-from pipelines.signer.center_signer import status_signer
 from pipelines.verify.session import Session
 
 
@@ -95,13 +93,7 @@ def heartbeat(session: Session) -> None:
       samebits heartbeat
       samebits heartbeat --center asia.yaml --json
     """
-    key, statement = publish_heartbeat(
-        center=session.center.id,
-        book=session.logbook(),
-        store=session.store,
-        sign=status_signer(session.signer),
-        now=datetime.now(UTC),
-    )
+    key, statement = publish_own_heartbeat(session)
     made = statement.predicate
     show(
         {"record": key, **made.to_dict(), "heads": len(made.heads)},

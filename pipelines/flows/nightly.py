@@ -31,9 +31,9 @@ from pipelines.center.center import Center, load_center
 from pipelines.flows.alive import living
 from pipelines.flows.dead import restart_dead, start_again
 from pipelines.flows.verify_shard import shard_in
-from pipelines.nightly.external import gather_external
-from pipelines.nightly.night import NightPlan, end_night, plan_night, work_of
-from pipelines.nightly.overview import NightSummary
+from pipelines.nightly.alarms import outside_alarms
+from pipelines.nightly.night import NightSummary, end_night, work_of
+from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.periodic import publish_own_heartbeat
 from pipelines.nightly.record import NightAlarm, NightRecord
 from pipelines.verify.session import Session
@@ -73,7 +73,7 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
         plan = plan_night(session, night_id(str(flow_run.id)), now=datetime.now(UTC))
         run_shards(plan)
         due = [one.release for one in plan.dues]
-        outside = gather_external(session, due, now=datetime.now(UTC))
+        outside = outside_alarms(session, due, now=datetime.now(UTC))
         record, summary = end_night(session, plan, outside, now=datetime.now(UTC))
         publish_own_heartbeat(session, work_of(record))
     _tell(owner, record, summary)

@@ -24,7 +24,7 @@ from pipelines.center.center import load_center
 from pipelines.evidence.report import Report
 from pipelines.flows.alive import living
 from pipelines.flows.verify_release import tasks
-from pipelines.nightly.due import DueRelease
+from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release
 from pipelines.nightly.robustness import rebuild_for_robustness
 from pipelines.verify.job import Job

@@ -1,33 +1,46 @@
-"""What somebody has to look at: a pure function of a night, the one before, and what was heard.
+"""What somebody has to look at after a night: in its entries, and in everything outside of it.
 
-Whatever is uncertain alarms: a peer that cannot be read counts as silent, and a release that was
-identical and could not be checked is worse than before.
+Outside are the consensus, the peers, the logs, and what expires soon. Whatever is uncertain alarms:
+a peer that cannot be read counts as silent, a release that was identical and could not be checked
+is worse than before. A source that cannot be read raises an alarm of its own and never ends a
+night. The texts are told to the public, and so name no place of this machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
+from builders.core.errors import SamebitsError
+from pipelines.center.center import Center, Peer
+from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.refusal import Complaint
-from pipelines.nightly.external import ExternalState, PeerState
+from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.log.witness import WitnessResult
+from pipelines.nightly.periodic import join_round, witness_round
 from pipelines.nightly.record import AlarmKind, NightAlarm, NightEntry
+from pipelines.policy import CenterPolicyError, Policy, PolicyError
+from pipelines.policy.expiry import expiry_warnings, key_endings
+from pipelines.verify.session import Session
 
 SILENT_AFTER = timedelta(hours=36)
 """A night may be late; two nights without a word are silence."""
-
+_TOLD = 20
+"""Gaps of one log that are told."""
 _RANK = list(Verdict)
 _ALIKE = {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}
-_OTHER = "centers agree on other bytes than those shipped"
-_BOTH = "some centers match and some do not"
 _SERVED = "what was served somewhere is not what was published"
-_JOINED = {
-    "SUSPECT": (AlarmKind.SUSPECT, _OTHER),
-    "SPLIT": (AlarmKind.SPLIT, _BOTH),
+_CONSENSUS = {
+    "SUSPECT": (AlarmKind.SUSPECT, "centers agree on other bytes than those shipped"),
+    "SPLIT": (AlarmKind.SPLIT, "some centers match and some do not"),
     "SHIPPED_MISMATCH": (AlarmKind.SHIPPED_MISMATCH, _SERVED),
     "SERVED_DIFFERENTLY": (AlarmKind.SHIPPED_MISMATCH, _SERVED),
 }
+"""By a consensus, or the name of an alarm that comes with one."""
 _AGAINST = {
     Complaint.SHORTENED: "is shorter than it was",
     Complaint.FORKED: "shows other entries at the size that it had before",
@@ -35,36 +48,65 @@ _AGAINST = {
     Complaint.ALTERED: "is altered",
     Complaint.UNSIGNED: "is not signed with its key",
 }
-_EXPIRING = {"key": AlarmKind.KEY_EXPIRING, "policy": AlarmKind.POLICY_EXPIRING}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerState:
+    """What was seen of another center's log this night, and what the last time."""
+
+    id: str
+    heard: datetime | None
+    """When it last spoke (its newest heartbeat), UTC; None for never."""
+    size: int | None
+    """The size of its log, which our witness found to hold all that it held before; else None."""
+    complaint: Complaint | None = None
+    """What our witness has signed against its log."""
 
 
 def alarms(
-    entries: Iterable[NightEntry],
-    before: Iterable[NightEntry],
-    outside: ExternalState,
-    *,
-    now: datetime,
-    silent_after: timedelta = SILENT_AFTER,
+    entries: Iterable[NightEntry], before: Mapping[str, NightEntry], outside: Iterable[NightAlarm]
 ) -> tuple[NightAlarm, ...]:
-    """Return every alarm of a night, the gravest kinds first, each thing once."""
-    known = {entry.release: entry for entry in before}
-    found = [
-        *_consensus(outside),
-        *(a for entry in entries for a in _entry(entry, known.get(entry.release))),
-        *(a for peer in outside.peers for a in _peer(peer, now - silent_after)),
-        *(
-            NightAlarm(
-                kind=AlarmKind.GAP, about=gap.center, text=f"the log of {gap.center}: {gap.text}"
-            )
-            for gap in outside.gaps
-        ),
-        *(
-            NightAlarm(kind=_EXPIRING[expiry.what], about=expiry.name, text=expiry.text)
-            for expiry in outside.expiries
-        ),
-    ]
+    """Return every alarm of a night, the gravest kinds first, each thing once.
+
+    `before` holds the entries of the last night by release, `outside` what `outside_alarms` gave.
+    """
+    found = [*outside, *(a for e in entries for a in _entry_alarms(e, before.get(e.release)))]
     order = list(AlarmKind)
     return tuple(sorted(dict.fromkeys(found), key=lambda a: (order.index(a.kind), a.about)))
+
+
+def outside_alarms(
+    session: Session, releases: Iterable[str], *, now: datetime
+) -> tuple[NightAlarm, ...]:
+    """Witness the peers, join `releases`, and return the alarms of all that at `now`.
+
+    Raises `StoreError` for the center's own store.
+    """
+    center = session.center
+    try:
+        policy = session.policy(now)
+    except CenterPolicyError as error:
+        return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, error.what),)
+    if center.policy is None:
+        return tuple(gap_alarms(own_log(center, policy)))
+    seen = _seen(session)
+    peers = [_peer(policy, peer, seen.get(peer.id), now) for peer in center.peers]
+    joining = join_round(session, releases)
+    session.logbook().settle()  # what a join that failed had stored already
+    sizes = {peer.id: peer.size for peer in peers if peer.size is not None}
+    return (
+        *(
+            alarm
+            for joined in joining.joined
+            for one in joined.artefacts
+            for word in (one.result, *(alarm.name for alarm in one.alarms))
+            for alarm in consensus_alarms(str(joined.release), one.subject.artefact, str(word))
+        ),
+        *(alarm for peer in peers for alarm in peer_alarms(peer, now)),
+        *_all_gaps(center, policy),
+        *(_gap(center.id, f"{release} could not be joined") for release, _ in joining.failed),
+        *expiry_alarms(center.id, policy, sizes, now),
+    )
 
 
 def is_worse(verdict: Verdict, before: Verdict | None) -> bool:
@@ -74,38 +116,99 @@ def is_worse(verdict: Verdict, before: Verdict | None) -> bool:
     return _RANK.index(verdict) < _RANK.index(before)
 
 
-def _consensus(outside: ExternalState) -> Iterator[NightAlarm]:
-    for joined in outside.consensus:
-        if joined.consensus in _JOINED:
-            kind, what = _JOINED[joined.consensus]
-            text = f"{joined.artefact}: {what} ({joined.consensus})"
-            yield NightAlarm(kind=kind, about=joined.release, text=text)
+def consensus_alarms(release: str, artefact: str, consensus: str) -> Iterator[NightAlarm]:
+    """Yield the alarm of a consensus on one artefact, if it is one."""
+    if consensus in _CONSENSUS:
+        kind, what = _CONSENSUS[consensus]
+        yield _alarm(kind, release, f"{artefact}: {what} ({consensus})")
 
 
-def _entry(entry: NightEntry, before: NightEntry | None) -> Iterator[NightAlarm]:
+def peer_alarms(peer: PeerState, now: datetime) -> Iterator[NightAlarm]:
+    """Yield what is wrong with another center at `now`, seen from here."""
+    if peer.complaint is not None:
+        text = f"the log of {peer.id} {_AGAINST[peer.complaint]} ({peer.complaint})"
+        yield _alarm(AlarmKind.PEER_ROLLED_BACK, peer.id, text)
+    unread = peer.size is None and peer.complaint is None
+    if unread or peer.heard is None or peer.heard < now - SILENT_AFTER:
+        last = "never" if peer.heard is None else f"{peer.heard:%Y-%m-%d %H:%M} UTC"
+        # Why it cannot be read may name a host.
+        what = "cannot be read" if unread else "is silent"
+        yield _alarm(AlarmKind.PEER_SILENT, peer.id, f"{peer.id} {what}; last heard of: {last}")
+
+
+def gap_alarms(log: KnownLog) -> Iterator[NightAlarm]:
+    """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere."""
+    try:
+        found = check_completeness(log)
+    except EvidenceError as error:
+        yield _gap(log.center, error.what)
+        return
+    except SamebitsError:
+        return
+    for gap in found.gaps[:_TOLD]:
+        yield _gap(log.center, f"{gap.kind}, {gap.about}: {gap.message}")
+    if (more := len(found.gaps) + found.more - _TOLD) > 0:
+        yield _gap(log.center, f"and {more} more")
+
+
+def expiry_alarms(
+    center: str, policy: Policy, sizes: Mapping[str, int], now: datetime
+) -> Iterator[NightAlarm]:
+    """Yield what ends soon, or has ended; `sizes` holds the size of each log, as far as known."""
+    keys = key_endings(policy, sizes)
+    for text in expiry_warnings(policy, now, sizes):
+        kind = AlarmKind.KEY_EXPIRING if text in keys else AlarmKind.POLICY_EXPIRING
+        yield _alarm(kind, center, text)
+
+
+def _entry_alarms(entry: NightEntry, before: NightEntry | None) -> Iterator[NightAlarm]:
     for artefact in entry.artefacts:
         if artefact.verdict is Verdict.SHIPPED_MISMATCH:
-            yield NightAlarm(
-                kind=AlarmKind.SHIPPED_MISMATCH,
-                about=entry.release,
-                text=f"{artefact.name}: what is served is not what was published",
-            )
+            text = f"{artefact.name}: what is served is not what was published"
+            yield _alarm(AlarmKind.SHIPPED_MISMATCH, entry.release, text)
     # The same verdict as last night was told last night.
     told = before is not None and before.verdict is entry.verdict
     known = before.settled if before else entry.expected
     if not told and is_worse(entry.verdict, known):
         text = f"{entry.verdict}, was {known}" if before else f"{entry.verdict}, expected {known}"
-        yield NightAlarm(kind=AlarmKind.WORSE, about=entry.release, text=text)
+        yield _alarm(AlarmKind.WORSE, entry.release, text)
 
 
-def _peer(peer: PeerState, silent_before: datetime) -> Iterator[NightAlarm]:
-    if peer.complaint is not None:
-        text = f"the log of {peer.id} {_AGAINST[peer.complaint]} ({peer.complaint})"
-        yield NightAlarm(kind=AlarmKind.PEER_ROLLED_BACK, about=peer.id, text=text)
-    unread = peer.size is None and peer.complaint is None
-    if unread or peer.heard is None or peer.heard < silent_before:
-        last = "never" if peer.heard is None else f"{peer.heard:%Y-%m-%d %H:%M} UTC"
-        # Why it cannot be read may name a host, and this is told to the public.
-        what = "cannot be read" if unread else "is silent"
-        text = f"{peer.id} {what}; last heard of: {last}"
-        yield NightAlarm(kind=AlarmKind.PEER_SILENT, about=peer.id, text=text)
+def _seen(session: Session) -> dict[str, WitnessResult]:
+    """Return what the witness saw of every peer; nothing where it could not look."""
+    try:
+        return dict(witness_round(session))
+    except EvidenceError:
+        return {}
+
+
+def _peer(policy: Policy, peer: Peer, seen: WitnessResult | None, now: datetime) -> PeerState:
+    """Return the state of a peer: when it spoke last, and what our witness found of its log."""
+    if seen is None:
+        return PeerState(id=peer.id, heard=None, size=None)
+    heard = None
+    with suppress(SamebitsError):  # its log cannot be read: the same as a peer never heard
+        known = peer_log(policy, peer)
+        beat = newest_heartbeat(known.store, known.center, known.statement_keys, now=now)
+        heard = beat.predicate.beat_on if beat else None
+    return PeerState(id=peer.id, heard=heard, size=seen.size, complaint=seen.complaint)
+
+
+def _all_gaps(center: Center, policy: Policy) -> Iterator[NightAlarm]:
+    yield from gap_alarms(own_log(center, policy))
+    for peer in center.peers:
+        try:
+            known = peer_log(policy, peer)
+        except PolicyError as error:
+            yield _gap(peer.id, error.what)
+            continue
+        yield from gap_alarms(known)
+
+
+def _gap(center: str, text: str) -> NightAlarm:
+    """Return the alarm of something that a whole log has, and that of a center has not."""
+    return _alarm(AlarmKind.GAP, center, f"the log of {center}: {text}")
+
+
+def _alarm(kind: AlarmKind, about: str, text: str) -> NightAlarm:
+    return NightAlarm(kind=kind, about=about, text=text)

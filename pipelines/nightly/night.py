@@ -1,78 +1,85 @@
-"""A night from its first look at the recipes to its record; where it runs is up to the caller."""
+"""The end of a night: its results collected, its alarms raised, its record stored and summed up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
 from pipelines.evidence.statements.heartbeat import Work
-from pipelines.nightly.alarms import alarms
-from pipelines.nightly.due import DueRelease, due
-from pipelines.nightly.external import ExternalState
-from pipelines.nightly.overview import NightSummary, summarise
+from pipelines.nightly.alarms import alarms, is_worse
+from pipelines.nightly.night_plan import DueRelease, NightPlan
 from pipelines.nightly.record import (
+    DueReason,
     Mode,
+    NightAlarm,
     NightEntry,
     NightRecord,
-    UnusableRecipe,
-    last_night,
+    by_release,
     read_night,
+    read_result,
     result_key,
     store_night,
 )
-from pipelines.nightly.release_task import read_result
-from pipelines.nightly.releases import Release, releases
-from pipelines.nightly.shards import shards
 from pipelines.storage.store import Store
 from pipelines.verify.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
-class NightPlan:
-    """What a night does, and where it starts from."""
+class NightSummary:
+    """A night in short: what its table, its lines and its JSON say."""
 
-    center: str
-    night: str
-    number: int
-    started: datetime
-    before: NightRecord | None
-    dues: tuple[DueRelease, ...]
-    shards: tuple[tuple[DueRelease, ...], ...]
-    unusable: tuple[UnusableRecipe, ...]
+    record: NightRecord
+    releases: dict[str, tuple[str, ...]]
+    """Names of what is new, changed, worse, better, fragile (it came out otherwise in a moved
+    environment), not run, and of recipes that are unusable, by that word."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json` and for events."""
+        return {
+            "center": self.record.center,
+            "night": self.record.night,
+            "number": self.record.number,
+            "verdicts": self.verdicts(),
+            "rebuilt": self.count(Mode.REBUILT),
+            "fresh": self.count(Mode.FRESH),
+            **{word: list(names) for word, names in self.releases.items()},
+            "robustness": [
+                {"release": e.release, **e.moved.model_dump(mode="json")}
+                for e in self.record.releases
+                if e.moved is not None
+            ],
+            "alarms": [alarm.model_dump(mode="json") for alarm in self.record.alarms],
+        }
 
-def plan_night(session: Session, night: str, *, now: datetime) -> NightPlan:
-    """Read recipes and the last night, and divide what is due; raises `StoreError`."""
-    center = session.center
-    session.check_store()
-    before = last_night(session.store, center.id, before=night)
-    found = list(releases(center.recipes, session.images))
-    dues = tuple(
-        due(
-            [one for one in found if isinstance(one, Release)],
-            before,
-            rebuild_every=center.night.rebuild_every,
-            robustness_share=center.night.robustness_share,
-        )
-    )
-    return NightPlan(
-        center=center.id,
-        night=night,
-        number=1 if before is None else before.number + 1,
-        started=now.astimezone(UTC),
-        before=before,
-        dues=dues,
-        shards=tuple(shards(dues, size=center.night.shard, places=center.concurrency)),
-        unusable=tuple(one for one in found if isinstance(one, UnusableRecipe)),
-    )
+    def lines(self) -> list[str]:
+        """Return it for people, the alarms first."""
+        record = self.record
+        counts = ", ".join(f"{n} {verdict}" for verdict, n in self.verdicts().items()) or "nothing"
+        return [
+            *(f"ALARM {a.kind}: {a.about}: {a.text}" for a in record.alarms),
+            f"night {record.night} of {record.center}: {counts}",
+            f"{self.count(Mode.REBUILT)} rebuilt, {self.count(Mode.FRESH)} looked at again",
+            *(f"{w.replace('_', ' ')}: {', '.join(n)}" for w, n in self.releases.items() if n),
+            *(f"elsewhere, {e.release}: {e.moved}" for e in record.releases if e.moved is not None),
+        ]
+
+    def verdicts(self) -> dict[str, int]:
+        """Return how many releases have each verdict."""
+        return dict(sorted(Counter(str(entry.verdict) for entry in self.record.releases).items()))
+
+    def count(self, mode: Mode) -> int:
+        """Return for how many releases that was done."""
+        return sum(entry.mode is mode for entry in self.record.releases)
 
 
 def end_night(
-    session: Session, plan: NightPlan, outside: ExternalState, *, now: datetime
+    session: Session, plan: NightPlan, outside: Iterable[NightAlarm], *, now: datetime
 ) -> tuple[NightRecord, NightSummary]:
     """Collect every result, raise the alarms, store the record; returns it and its summary.
 
@@ -83,7 +90,7 @@ def end_night(
         record = read_night(store, center.id, plan.night)
         store_night(store, record)
         return record, summarise(record, plan.before)
-    known = {entry.release: entry for entry in _entries(plan.before)}
+    known = by_release(plan.before)
     entries = tuple(
         _result(store, plan, one, known.get(one.release)) or _not_run(one) for one in plan.dues
     )
@@ -95,11 +102,33 @@ def end_night(
         finished=_text(now),
         releases=entries,
         unusable=plan.unusable,
-        alarms=alarms(entries, _entries(plan.before), outside, now=now),
+        alarms=alarms(entries, known, outside),
     )
     store_night(store, record)
     session.flush()
     return record, summarise(record, plan.before)
+
+
+def summarise(record: NightRecord, before: NightRecord | None) -> NightSummary:
+    """Compare a night with the one before it."""
+    known = by_release(before)
+
+    def names(holds: Callable[[NightEntry, NightEntry | None], bool]) -> tuple[str, ...]:
+        return tuple(e.release for e in record.releases if holds(e, known.get(e.release)))
+
+    changed = {DueReason.CHANGED, DueReason.SHIPPED_CHANGED}
+    return NightSummary(
+        record=record,
+        releases={
+            "new": names(lambda e, _: e.why is DueReason.NEW),
+            "changed": names(lambda e, _: e.why in changed),
+            "worse": names(lambda e, b: is_worse(e.verdict, b.settled if b else e.expected)),
+            "better": names(lambda e, b: b is not None and is_worse(b.verdict, e.verdict)),
+            "fragile": names(lambda e, _: e.moved is not None and e.moved.fragile),
+            "not_run": names(lambda e, _: e.mode is Mode.NOT_RUN),
+            "unusable": tuple(one.recipe for one in record.unusable),
+        },
+    )
 
 
 def work_of(record: NightRecord) -> Work:
@@ -135,10 +164,6 @@ def _not_run(one: DueRelease) -> NightEntry:
         expected=one.expected,
         seconds=before.seconds if before else 0.0,
     )
-
-
-def _entries(record: NightRecord | None) -> Sequence[NightEntry]:
-    return () if record is None else record.releases
 
 
 def _text(moment: datetime) -> str:

@@ -35,7 +35,7 @@ from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
-from pipelines.nightly.releases import Release, releases
+from pipelines.nightly.night_plan import Release, releases
 from pipelines.signer.center_signer import status_signer
 from pipelines.verify.session import Session
 
@@ -150,9 +150,11 @@ def publish_joined(
     return tuple(made)
 
 
-def publish_own_heartbeat(session: Session, work: Work | None = None) -> HeartbeatStatement:
-    """Sign, store and log a heartbeat of the session's center."""
-    _, statement = publish_heartbeat(
+def publish_own_heartbeat(
+    session: Session, work: Work | None = None
+) -> tuple[str, HeartbeatStatement]:
+    """Sign, store and log a heartbeat of the center; returns the name of its record, and it."""
+    return publish_heartbeat(
         center=session.center.id,
         book=session.logbook(),
         store=session.store,
@@ -160,7 +162,6 @@ def publish_own_heartbeat(session: Session, work: Work | None = None) -> Heartbe
         now=datetime.now(UTC),
         work=work,
     )
-    return statement
 
 
 def join_everything(session: Session) -> JoinSummary:

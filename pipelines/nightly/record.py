@@ -5,8 +5,9 @@ The whole record is private; the public form leaves out claims, which tell of cl
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -22,8 +23,10 @@ from pipelines.storage.store import DamagedError, Store
 
 SCHEMA: Literal["samebits/night/v1"] = "samebits/night/v1"
 MAX_RECORD = 64 << 20
+_MAX_RESULT = 1 << 20
 _BY_THE_BUILD = frozenset({Outcome.BUILD_FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
 ALARM_EXIT = 3
+Model = TypeVar("Model", "NightRecord", "NightEntry")
 
 
 class Mode(StrEnum):
@@ -205,25 +208,36 @@ def store_night(store: Store, record: NightRecord) -> str:
 
 def read_night(store: Store, center: str, night: str) -> NightRecord:
     """Return the whole record of a night; raises `NotFoundError`, `DamagedError`."""
-    key = private_twin(night_key(center, night))
+    return _read(store, private_twin(night_key(center, night)), NightRecord, MAX_RECORD)
+
+
+def read_result(store: Store, key: str) -> NightEntry | None:
+    """Return what a night found for a release; None while there is nothing. Raises `StoreError`."""
     try:
-        return NightRecord.model_validate_json(store.get(key, MAX_RECORD))
-    except ValidationError as error:
-        raise DamagedError(
-            f"{key} is damaged", got=f"{error.error_count()} faults", expected="a night's record"
-        ) from error
+        return _read(store, key, NightEntry, _MAX_RESULT)
+    except NotFoundError:
+        return None
+
+
+def by_release(record: NightRecord | None) -> dict[str, NightEntry]:
+    """Return the entries of a night, if there was one, by release."""
+    return {entry.release: entry for entry in record.releases} if record else {}
 
 
 def last_night(store: Store, center: str, *, before: str | None = None) -> NightRecord | None:
     """Return the newest night of a center, or the newest one before the night named `before`."""
-    names = [
-        key.rpartition("/")[2].removesuffix(".json")
-        for key in store.list(nights_prefix(center))
-        if key.endswith(".json")
-    ]
+    keys = store.list(nights_prefix(center))
+    names = [k.rpartition("/")[2].removesuffix(".json") for k in keys if k.endswith(".json")]
     for name in sorted((n for n in names if before is None or n < before), reverse=True):
-        try:
+        with suppress(NotFoundError):
             return read_night(store, center, name)
-        except NotFoundError:
-            continue
     return None
+
+
+def _read(store: Store, key: str, model: type[Model], limit: int) -> Model:
+    try:
+        return model.model_validate_json(store.get(key, limit))
+    except ValidationError as error:
+        raise DamagedError(
+            f"{key} is damaged", got=f"{error.error_count()} faults", expected="what a night found"
+        ) from error

@@ -7,43 +7,37 @@ two machines the first result counts. Every run's own evidence is kept in any ca
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
 from builders.core.runid import parse_run_id
-from pipelines.center.center import Center
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.stored_runs import RunName, read_report
-from pipelines.nightly.due import DueRelease
+from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import (
     ArtefactVerdict,
     DueReason,
     Mode,
     NightEntry,
     RobustnessResult,
+    read_result,
     result_key,
 )
 from pipelines.policy.reviews.gate import review_status, review_target
-from pipelines.storage.store import DamagedError, Store
+from pipelines.storage.files import held
+from pipelines.storage.store import DamagedError
 from pipelines.verify import judging
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
-from pipelines.verify.verify import job_for, verify_fresh
+from pipelines.verify.verify import job_for
 
 Verify = Callable[[Session, Job], Report]
 Test = Callable[[Session, Job, Report], RobustnessResult | None]
 """Rebuilds once more in a moved environment; None where there is nothing to compare with."""
-
-_MAX_RESULT = 1 << 20
 
 
 def run_release(
@@ -52,7 +46,7 @@ def run_release(
     due: DueRelease,
     *,
     flow_run: str = "",
-    verifier: Verify = verify_fresh,
+    verifier: Verify,
     tester: Test | None = None,
 ) -> NightEntry:
     """Do what is due for one release and record it; returns the record that counts.
@@ -63,7 +57,7 @@ def run_release(
     """
     center, store = session.center, session.store
     key = result_key(center.id, night, due.release)
-    with _alone(center, due.release):
+    with held(center.home / "locks" / Digest.of(due.release.encode()).hex[:32]):
         if (there := read_result(store, key)) is not None:
             return there
         entry = _do(session, due, flow_run=flow_run, verifier=verifier, tester=tester)
@@ -75,20 +69,6 @@ def run_release(
     return entry
 
 
-def read_result(store: Store, key: str) -> NightEntry | None:
-    """Return what a night found for a release; None while there is nothing. Raises `StoreError`."""
-    try:
-        data = store.get(key, _MAX_RESULT)
-    except NotFoundError:
-        return None
-    try:
-        return NightEntry.model_validate_json(data)
-    except ValidationError as error:
-        raise DamagedError(
-            f"{key} is damaged", got=f"{error.error_count()} faults", expected="a night's result"
-        ) from error
-
-
 def _do(
     session: Session, due: DueRelease, *, flow_run: str, verifier: Verify, tester: Test | None
 ) -> NightEntry:
@@ -98,10 +78,8 @@ def _do(
         with job_for(session, path, flow_run=flow_run) as job:
             reviewed = still_reviewed(session, job, due.claim, due.before.run)
             changed = _look(session, job) if reviewed else None
-        if reviewed and changed is None:
-            return _looked(due, due.before, checked=False)
         if reviewed and not changed:
-            return _looked(due, due.before, checked=True)
+            return _looked(due, due.before, checked=changed is False)
         # A whole verification signs what is served now, or that nobody vouches for the source.
         why = DueReason.SHIPPED_CHANGED if reviewed else DueReason.NOT_REVIEWED
     with job_for(session, path, flow_run=flow_run) as job:
@@ -125,13 +103,12 @@ def _look(session: Session, job: Job) -> bool | None:
 
 
 def _looked(due: DueRelease, before: NightEntry, *, checked: bool) -> NightEntry:
-    verdict = before.verdict if checked else Verdict.NOT_CHECKED
     return before.model_copy(
         update={
             "mode": Mode.FRESH,
             "why": due.why,
             "expected": due.expected,
-            "verdict": verdict,
+            "verdict": before.verdict if checked else Verdict.NOT_CHECKED,
             "artefacts": (),
             "robustness": None,
             "moved": None,
@@ -160,16 +137,6 @@ def _rebuilt(
         robustness=shown.result if shown else None,
         moved=shown,
     )
-
-
-@contextmanager
-def _alone(center: Center, release: str) -> Iterator[None]:
-    """Hold the lock of one release on this machine; a dead holder holds nothing."""
-    path: Path = center.home / "locks" / Digest.of(release.encode()).hex[:32]
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def still_reviewed(session: Session, job: Job, claim: Digest, run: str | None) -> bool:

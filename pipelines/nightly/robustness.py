@@ -6,11 +6,11 @@ Nothing of it changes a verdict, an exit code, or whether a release counts as do
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
-from builders.rebuild.rebuild import rebuild
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_plan import plan_robustness
 from pipelines.evidence.report import Report
@@ -58,23 +58,9 @@ def _rebuild(session: Session, job: Job) -> RobustnessRebuild:
     """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
     inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
     moving = plan_robustness(job.loaded, inputs, cores=session.engine.info().cpus, run=job.run)
-    limits = moving.plan.limits
+    moved = replace(job, loaded=moving.loaded)
     try:
-        with session.budget.share(
-            cpus=limits.cpus, memory=limits.memory, cancelled=session.cancelled
-        ):
-            session.raise_if_cancelled()
-            made = rebuild(
-                moving.loaded,
-                moving.plan,
-                inputs,
-                image=image.reference,
-                vault=session.vault,
-                engine=session.engine,
-                folder=job.folder / _FOLDER,
-                labels=job.labels,
-                cancelled=session.cancelled,
-            )
+        made = steps.run_plan(session, moved, moving.plan, inputs, image, job.folder / _FOLDER)
     except CancelledError:
         raise
     except RebuildError as error:

@@ -11,7 +11,7 @@ from builders.core.errors import InfrastructureError, SamebitsError
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
 from pipelines.log.heartbeats import newest_heartbeat
-from pipelines.nightly.overview import summarise
+from pipelines.nightly.night import summarise
 from pipelines.nightly.record import last_night
 from pipelines.policy import expiry_warnings
 from pipelines.services.prefect_api import PrefectApi

@@ -6,6 +6,8 @@ What is larger than a report stays in the folder of the run until it is publishe
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.errors import InfrastructureError, RebuildError, StoreError
@@ -14,7 +16,7 @@ from builders.inputs.collect import collect_inputs
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
 from builders.rebuild.clock_library import provide_library
-from builders.rebuild.plan import make_plan
+from builders.rebuild.plan import Plan, make_plan
 from builders.rebuild.rebuild import rebuild
 from builders.rebuild.rebuild_result import OutputKind, RebuildResult
 from builders.rebuild.seal import Seal, seal_files
@@ -104,21 +106,7 @@ def run_rebuild(
         job.release, "rebuilding once more to confirm" if confirming else "rebuilding"
     )
     try:
-        with session.budget.share(
-            cpus=plan.limits.cpus, memory=plan.limits.memory, cancelled=session.cancelled
-        ):
-            session.raise_if_cancelled()
-            result = rebuild(
-                job.loaded,
-                plan,
-                inputs,
-                image=image.reference,
-                vault=session.vault,
-                engine=session.engine,
-                folder=job.attempt(number),
-                labels=job.labels,
-                cancelled=session.cancelled,
-            )
+        result = run_plan(session, job, plan, inputs, image, job.attempt(number))
     except RebuildError as error:
         failed = RebuildResult(outcome=error.outcome, reason=str(error))
         attempt = _record(job, Attempt(number=number, purpose=purpose, rebuild=failed))
@@ -126,6 +114,31 @@ def run_rebuild(
             raise
         return attempt
     return _record(job, Attempt(number=number, purpose=purpose, rebuild=result))
+
+
+def run_plan(
+    session: Session,
+    job: Job,
+    plan: Plan,
+    inputs: tuple[InputFile, ...],
+    image: ProvidedImage,
+    folder: Path,
+) -> RebuildResult:
+    """Run one rebuild in `folder`, within its share of the machine; raises `RebuildError`."""
+    limits = plan.limits
+    with session.budget.share(cpus=limits.cpus, memory=limits.memory, cancelled=session.cancelled):
+        session.raise_if_cancelled()
+        return rebuild(
+            job.loaded,
+            plan,
+            inputs,
+            image=image.reference,
+            vault=session.vault,
+            engine=session.engine,
+            folder=folder,
+            labels=job.labels,
+            cancelled=session.cancelled,
+        )
 
 
 def seal_outputs(session: Session, job: Job, attempt: Attempt) -> Seal:

@@ -9,9 +9,8 @@ import signal
 import pytest
 
 from builders.engine import Engine
-from pipelines.nightly.due import due
+from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.periodic import reap_center
-from pipelines.nightly.releases import Release, releases
 from pipelines.services import supervisor
 from pipelines.verify.session import Session
 from tests.command import wait_until

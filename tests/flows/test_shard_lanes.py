@@ -18,7 +18,7 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, InputUnavailableError
 from pipelines.center.center import load_center
 from pipelines.flows import verify_shard as module
-from pipelines.nightly.due import DueRelease
+from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason
 from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps

@@ -6,8 +6,8 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
+from pipelines.nightly.night_plan import Release
 from pipelines.nightly.record import ArtefactVerdict, DueReason, Mode, NightEntry, NightRecord
-from pipelines.nightly.releases import Release
 
 
 def release(name: str = "lab/one@1", **fields: Any) -> Release:

@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from builders.core.enums import Verdict
+from builders.core.errors import StoreError
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.refusal import Complaint
-from pipelines.nightly.alarms import alarms, is_worse
-from pipelines.nightly.external import ConsensusResult, Expiry, ExternalState, LogGap, PeerState
-from pipelines.nightly.overview import summarise
+from pipelines.log.completeness import Gap, GapKind, LogReport
+from pipelines.nightly.alarms import (
+    PeerState,
+    alarms,
+    consensus_alarms,
+    expiry_alarms,
+    gap_alarms,
+    is_worse,
+    peer_alarms,
+)
+from pipelines.nightly.night import summarise
 from pipelines.nightly.record import ALARM_EXIT, AlarmKind, NightAlarm, NightEntry
 from tests.nightly.nights import entry, night
+from tests.policy.test_expiry import ending
+from tests.policy.world import EXPIRES, policy_of
+from tests.policy.world import NOW as POLICY_MADE
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 def raised(
-    *entries: NightEntry, before: tuple[NightEntry, ...] = (), **outside: Any
+    *entries: NightEntry, before: tuple[NightEntry, ...] = (), outside: Iterable[NightAlarm] = ()
 ) -> list[NightAlarm]:
-    return list(alarms(entries, before, ExternalState(**outside), now=NOW))
+    return list(alarms(entries, {entry.release: entry for entry in before}, outside))
 
 
-def kinds(*entries: NightEntry, before: tuple[NightEntry, ...] = (), **outside: Any) -> list[str]:
-    return [alarm.kind for alarm in raised(*entries, before=before, **outside)]
+def kinds(*entries: NightEntry, before: tuple[NightEntry, ...] = ()) -> list[str]:
+    return [alarm.kind for alarm in raised(*entries, before=before)]
 
 
-def peer(**fields: Any) -> PeerState:
+def of_peer(**fields: Any) -> list[NightAlarm]:
     given = {"id": "asia", "heard": NOW - timedelta(hours=20), "size": 9}
-    return PeerState(**{**given, **fields})
+    return list(peer_alarms(PeerState(**{**given, **fields}), NOW))
 
 
-def joined(word: str) -> tuple[ConsensusResult, ...]:
-    return (ConsensusResult(release="lab/one@1", artefact="out.bin", consensus=word),)
+def joined(word: str) -> list[NightAlarm]:
+    return list(consensus_alarms("lab/one@1", "out.bin", word))
 
 
 def test_a_quiet_night_raises_none() -> None:
     assert not raised(
-        entry(), entry("lab/two@1"), before=(entry(),),
-        consensus=joined("CONFIRMED"), peers=(peer(),),
-    )  # fmt: skip
+        entry(),
+        entry("lab/two@1"),
+        before=(entry(),),
+        outside=[*joined("CONFIRMED"), *of_peer()],
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,14 +66,14 @@ def test_a_quiet_night_raises_none() -> None:
     [("SUSPECT", "suspect"), ("SPLIT", "split"), ("SERVED_DIFFERENTLY", "shipped-mismatch")],
 )
 def test_a_consensus_that_speaks_of_tampering(word: str, kind: str) -> None:
-    (alarm,) = raised(consensus=joined(word))
+    (alarm,) = joined(word)
     assert (alarm.kind, alarm.about) == (kind, "lab/one@1")
     assert "out.bin" in alarm.text
 
 
 @pytest.mark.parametrize("word", ["CONFIRMED", "PENDING", "NOT_CHECKED", "NONDETERMINISTIC"])
 def test_a_consensus_that_does_not(word: str) -> None:
-    assert not raised(consensus=joined(word))
+    assert not joined(word)
 
 
 def test_another_file_than_the_published_one_alarms_every_night() -> None:
@@ -100,7 +117,7 @@ def test_a_signed_release_is_as_good_as_an_identical_one() -> None:
     [{"heard": NOW - timedelta(hours=37)}, {"heard": None}, {"size": None}],
 )
 def test_a_silent_peer(silence: dict[str, Any]) -> None:
-    (alarm,) = raised(peers=(peer(**silence),))
+    (alarm,) = of_peer(**silence)
     assert (alarm.kind, alarm.about) == ("peer-silent", "asia")
     assert "no route" not in alarm.text, "the public is not told of hosts"
 
@@ -108,40 +125,67 @@ def test_a_silent_peer(silence: dict[str, Any]) -> None:
 @pytest.mark.parametrize("complaint", list(Complaint))
 def test_a_peer_whose_log_the_witness_refused(complaint: Complaint) -> None:
     """It has no size that anybody vouches for, and yet it is not silent."""
-    (alarm,) = raised(peers=(peer(size=None, complaint=complaint),))
+    (alarm,) = of_peer(size=None, complaint=complaint)
     assert (alarm.kind, alarm.about) == ("peer-rolled-back", "asia")
     assert str(complaint) in alarm.text
 
 
 def test_a_peer_whose_log_was_refused_and_that_says_nothing() -> None:
-    mute = peer(size=None, complaint=Complaint.SHORTENED, heard=None)
-    assert {a.text for a in raised(peers=(mute,))} == {
+    mute = of_peer(size=None, complaint=Complaint.SHORTENED, heard=None)
+    assert {a.text for a in mute} == {
         "the log of asia is shorter than it was (shortened)",
         "asia is silent; last heard of: never",
     }
 
 
-def test_a_log_that_lacks_statements() -> None:
-    (alarm,) = raised(gaps=(LogGap(center="asia", text="lab/one@1 skips 3 to 4"),))
-    assert (alarm.kind, alarm.about) == ("gap", "asia")
-    assert "3 to 4" in alarm.text
+def of_log(monkeypatch: pytest.MonkeyPatch, check: Callable[[object], LogReport]) -> list[str]:
+    """Return the texts of the alarms about a log of which `check` says what it lacks."""
+    monkeypatch.setattr("pipelines.nightly.alarms.check_completeness", check)
+    log: Any = SimpleNamespace(center="asia")
+    found = list(gap_alarms(log))
+    assert {(alarm.kind, alarm.about) for alarm in found} <= {("gap", "asia")}
+    return [alarm.text for alarm in found]
 
 
-@pytest.mark.parametrize("what", ["key", "policy"])
-def test_what_runs_out(what: Any) -> None:
-    (alarm,) = raised(expiries=(Expiry(what=what, name="local", text="it ends soon"),))
-    assert (alarm.kind, alarm.about, alarm.text) == (f"{what}-expiring", "local", "it ends soon")
+def test_a_log_that_lacks_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    gap = Gap(kind=GapKind.SKIPPED, about="lab/one@1", message="3 to 4 are skipped")
+    told = "the log of asia: skipped, lab/one@1: 3 to 4 are skipped"
+    assert of_log(monkeypatch, lambda _: LogReport()) == []
+    assert of_log(monkeypatch, lambda _: LogReport(gaps=[gap])) == [told]
+    many = LogReport(gaps=[gap] * 22, more=5)
+    assert of_log(monkeypatch, lambda _: many) == [*[told] * 20, "the log of asia: and 7 more"]
+
+
+@pytest.mark.parametrize(
+    ("error", "texts"),
+    [
+        (EvidenceError("it is altered", got="/srv/secret"), ["the log of asia: it is altered"]),
+        (StoreError("no route to host"), []),
+    ],
+)
+def test_a_log_that_cannot_be_checked(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, texts: list[str]
+) -> None:
+    def broken(_: object) -> LogReport:
+        raise error
+
+    assert of_log(monkeypatch, broken) == texts
+
+
+def test_what_runs_out() -> None:
+    assert not list(expiry_alarms("local", ending(100, None), {}, POLICY_MADE))
+    (key,) = expiry_alarms("local", ending(100, 200), {"europe": 150}, POLICY_MADE)
+    assert (key.kind, key.about) == ("key-expiring", "local")
+    assert "50 entries from now" in key.text
+    (whole,) = expiry_alarms("local", policy_of(), {}, EXPIRES)
+    assert (whole.kind, whole.about) == ("policy-expiring", "local")
+    assert "the policy expired" in whole.text
 
 
 def test_the_gravest_come_first_and_nothing_twice() -> None:
-    twice = joined("SUSPECT") + joined("SUSPECT")
-    found = kinds(
-        entry(verdict="DIFFERENT"),
-        before=(entry(),),
-        consensus=twice,
-        peers=(peer(complaint=Complaint.FORKED),),
-    )
-    assert found == ["suspect", "worse", "peer-rolled-back"]
+    outside = [*of_peer(complaint=Complaint.FORKED), *joined("SUSPECT"), *joined("SUSPECT")]
+    found = raised(entry(verdict="DIFFERENT"), before=(entry(),), outside=outside)
+    assert [alarm.kind for alarm in found] == ["suspect", "worse", "peer-rolled-back"]
 
 
 @pytest.mark.parametrize("kind", list(AlarmKind))

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
-from pipelines.nightly.due import due
+from pipelines.nightly.night_plan import Release, due
 from pipelines.nightly.record import DueReason, Mode, NightEntry, NightRecord
-from pipelines.nightly.releases import Release
 from tests.nightly.nights import entry, night, release
 
 OTHER = Digest.of(b"other")

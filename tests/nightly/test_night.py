@@ -10,8 +10,8 @@ import pytest
 
 from builders.core.enums import Verdict
 from pipelines.center.center import Center
-from pipelines.nightly.external import ExternalState
-from pipelines.nightly.night import NightPlan, end_night, plan_night
+from pipelines.nightly.night import end_night
+from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.record import (
     ArtefactVerdict,
     DueReason,
@@ -57,9 +57,7 @@ def put(center: Center, planned: NightPlan, name: str, **fields: object) -> None
 
 
 def end(center: Center, planned: NightPlan) -> NightRecord:
-    return end_night(
-        Session(center), planned, ExternalState(), now=planned.started + timedelta(hours=1)
-    )[0]
+    return end_night(Session(center), planned, (), now=planned.started + timedelta(hours=1))[0]
 
 
 def by_name(record: NightRecord) -> dict[str, NightEntry]:

@@ -9,7 +9,7 @@ import pytest
 from builders.core.enums import Outcome
 from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
 from pipelines.evidence.robustness import Robustness
-from pipelines.nightly.overview import summarise
+from pipelines.nightly.night import summarise
 from pipelines.nightly.record import (
     DueReason,
     Mode,
@@ -113,7 +113,7 @@ def test_a_moved_rebuild_is_told_and_changes_no_exit_code() -> None:
     assert summary.to_dict()["robustness"] == [
         {"release": "lab/one@1", **moved.model_dump(mode="json")}
     ]
-    assert summary.fragile == ("lab/one@1",)
+    assert summary.releases["fragile"] == ("lab/one@1",)
     assert (record.exit_code(), record.alarms) == (0, ())
 
 
@@ -127,7 +127,7 @@ def test_only_a_build_that_fails_elsewhere_makes_a_release_fragile(
 ) -> None:
     moved = RobustnessResult(result=Robustness.FAILED, outcome=outcome)
     summary = summarise(night(entry(robustness=moved.result, moved=moved)), None)
-    assert bool(summary.fragile) is fragile
+    assert bool(summary.releases["fragile"]) is fragile
     assert f"failed; outcome: {outcome or 'none'}" in summary.lines()[-1]
 
 
@@ -154,9 +154,14 @@ def test_the_summary_says_what_has_changed() -> None:
         number=2,
     )
     summary = summarise(record, before)
-    assert summary.new == ("lab/new@1",)
-    assert summary.worse == ("lab/worse@1", "lab/lost@1")
-    assert summary.better == summary.changed == ("lab/better@1",)
-    assert summary.not_run == ("lab/lost@1",)
-    assert (summary.rebuilt, summary.fresh) == (3, 1)
+    assert summary.releases == {
+        "new": ("lab/new@1",),
+        "changed": ("lab/better@1",),
+        "worse": ("lab/worse@1", "lab/lost@1"),
+        "better": ("lab/better@1",),
+        "fragile": (),
+        "not_run": ("lab/lost@1",),
+        "unusable": (),
+    }
+    assert (summary.count(Mode.REBUILT), summary.count(Mode.FRESH)) == (3, 1)
     assert summary.to_dict()["verdicts"] == {"DIFFERENT": 1, "IDENTICAL": 3, "NOT_CHECKED": 1}

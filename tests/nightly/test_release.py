@@ -19,7 +19,7 @@ from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements.review import Decision
 from pipelines.judge.facts import FileFact
 from pipelines.judge.finding import Finding, ShippedFact
-from pipelines.nightly.due import DueRelease
+from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key
 from pipelines.nightly.release_task import run_release
 from pipelines.policy.reviews.review_records import keep_review

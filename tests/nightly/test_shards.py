@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.nightly.due import DueRelease, due
-from pipelines.nightly.shards import shards
+from pipelines.nightly.night_plan import DueRelease, due, shards
 from tests.nightly.nights import entry, night, release
 
 

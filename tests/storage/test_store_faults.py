@@ -17,10 +17,9 @@ from pipelines.center.center import Center
 from pipelines.center.logs import check_completeness, own_log
 from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Report
-from pipelines.nightly.due import due
+from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.record import NightEntry
 from pipelines.nightly.release_task import run_release
-from pipelines.nightly.releases import Release, releases
 from pipelines.policy import EMPTY_POLICY
 from pipelines.storage.names import REPORT
 from pipelines.storage.outbox import Flushed
