@@ -3,7 +3,6 @@
 May import policy, the log, evidence and storage; no center and no signer.
 """
 
-from pipelines.bundle.card import CenterCard, KeyEntry
-from pipelines.bundle.layout import MAX_BUNDLE, MEDIA_TYPE, Bundle
+from pipelines.bundle.layout import MAX_BUNDLE, MEDIA_TYPE, Bundle, CenterCard, KeyEntry
 
 __all__ = ["MAX_BUNDLE", "MEDIA_TYPE", "Bundle", "CenterCard", "KeyEntry"]

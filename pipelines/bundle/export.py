@@ -5,35 +5,51 @@ Only objects that the layout of a bundle names are read, and only below `public/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, NotFoundError, UsageError
-from pipelines.bundle import Bundle
+from pipelines.bundle import layout
 from pipelines.bundle.check import CheckResult, CheckStatus, Trust, check_bundle
-from pipelines.bundle.check.given_files import named_digests
+from pipelines.bundle.check.members import named_digests
 from pipelines.bundle.check.opened import OpenedBundle
-from pipelines.bundle.layout import (
-    CARD,
-    EVIDENCE,
-    KEYS,
-    MAX_BUNDLE,
-    MAX_EVIDENCE,
-    MAX_REPORT,
-    REPORT,
-    STATEMENTS,
-)
-from pipelines.bundle.log_members import ExportSource, log_members
-from pipelines.evidence.dsse import MAX_ENVELOPE
+from pipelines.bundle.layout import LOG, Bundle, CenterCard
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.stored_runs import RunName
+from pipelines.log.checkpoint import SignedCheckpoint
+from pipelines.log.cosignatures import WitnessedLog, checkpoints_with_leaf, cosigned_checkpoints
+from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
+from pipelines.log.leaf import StatementLeaf
+from pipelines.log.log_reader import LogReader, published
+from pipelines.log.notekey import NoteKey
+from pipelines.log.proof import LogProof
+from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy
 from pipelines.storage import files as durable
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 _PAGE = 25_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSource:
+    """The center whose runs are exported."""
+
+    card: CenterCard
+    keys: Mapping[str, PublicKey]
+    """Its public keys by use."""
+    log_key: NoteKey
+    log: LogWriter
+    policy: bytes | None
+    """The signed policy that it goes by, if it has one."""
+    peers: tuple[Store, ...] = ()
+    """The stores in which its witnesses keep their cosignatures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +73,9 @@ def export(
     """
     statements = _statements(store, name)
     members = {
-        CARD: source.card.to_bytes(),
-        **{f"{KEYS}{use}.pub": key.to_pem() for use, key in source.keys.items()},
-        REPORT: store.get(name.prefix + REPORT, MAX_REPORT),
+        layout.CARD: source.card.to_bytes(),
+        **{f"{layout.KEYS}{use}.pub": key.to_pem() for use, key in source.keys.items()},
+        layout.REPORT: store.get(name.prefix + layout.REPORT, layout.MAX_REPORT),
         **statements,
         **log_members(store, name, source, policy, statements, now),
     }
@@ -85,7 +101,7 @@ def _statements(store: Store, name: RunName) -> dict[str, bytes]:
             raise DamagedError(f"{name.prefix} has too many records", expected=f"at most {_PAGE}")
         record = key.removeprefix(name.prefix)
         if record.endswith(SUFFIX) and "/" not in record:
-            found[f"{STATEMENTS}{record}"] = store.get(key, MAX_ENVELOPE)
+            found[f"{layout.STATEMENTS}{record}"] = store.get(key, MAX_ENVELOPE)
     if not found:
         raise NotFoundError(
             f"run {name.run} of {name.release} has no statements",
@@ -100,19 +116,19 @@ def _public_evidence(
     store: Store, data: bytes, trust: Trust
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Return what the statements name and the store has in public, and what was too large."""
-    room = MAX_BUNDLE - len(data) - (1 << 20)
+    room = layout.MAX_BUNDLE - len(data) - (1 << 20)
     found, left_out = {}, []
     for digest in sorted(named_digests(OpenedBundle(data=data, trust=trust))):
         key = cas(Visibility.PUBLIC, digest)
         if not store.has(key):
             continue
         try:
-            content = store.get(key, min(room, MAX_EVIDENCE))
+            content = store.get(key, min(room, layout.MAX_EVIDENCE))
         except TooLargeError:
             left_out.append(str(digest))
             continue
         room -= len(content)
-        found[f"{EVIDENCE}{digest}"] = content
+        found[f"{layout.EVIDENCE}{digest}"] = content
     return found, tuple(left_out)
 
 
@@ -126,3 +142,98 @@ def _checked(data: bytes, trust: Trust, name: RunName) -> bytes:
                 todo="Find out who wrote these records, and verify the release again",
             )
     return data
+
+
+def log_members(
+    store: Store,
+    name: RunName,
+    source: ExportSource,
+    policy: Policy,
+    statements: Mapping[str, bytes],
+    now: datetime,
+) -> dict[str, bytes]:
+    """Return the members of a bundle that the log adds to the `statements` of a run, by name.
+
+    Raises `NotFoundError` for a run that is not in the log, `LogError` for a log that is not whole.
+    """
+    own = {Envelope.from_bytes(data).digest(): member for member, data in statements.items()}
+    first, last = _range(source.log, name, own)
+    signed = _checkpoint(store, source, policy, last)
+    reader = LogReader(store, origin=source.log_key.name, keys=[source.log_key], checkpoint=signed)
+    note = signed.note.to_bytes()
+    found: dict[str, bytes] = {}
+    others: dict[Digest, int] = {}
+    for index, leaf in reader.leaves(first, last + 1):
+        if leaf.release != str(name.release):
+            continue
+        proof = LogProof(index=index, hashes=reader.inclusion(index), checkpoint=note)
+        found[f"{LOG}{index}{layout.LEAF}"] = leaf.to_bytes()
+        found[f"{LOG}{index}{layout.PROOF}"] = proof.to_bytes()
+        if isinstance(leaf, StatementLeaf) and leaf.pae not in own:
+            others[leaf.pae] = index
+    if source.policy is not None:
+        found[layout.POLICY] = source.policy
+    return found | _others(store, name, others) | _heartbeat(store, source, signed, now)
+
+
+def _range(log: LogWriter, name: RunName, own: Mapping[Digest, str]) -> tuple[int, int]:
+    """Return the indexes of the first and the last leaf of a run, whose statements are `own`."""
+    places = {member: log.find(f"pae:{digest}") for digest, member in own.items()}
+    if missing := sorted(member for member, index in places.items() if index is None):
+        raise NotFoundError(
+            f"run {name.run} of {name.release} is not in the log yet",
+            got=f"no leaf for {missing[0]}",
+            todo="`samebits log checkpoint` logs what waits",
+        )
+    commitment = log.find(f"run:{name.run}")
+    found = [index for index in (commitment, *places.values()) if index is not None]
+    return min(found), max(found)
+
+
+def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[str, bytes]:
+    """Return the statements of other runs that were logged among those of this one.
+
+    One that the store has not is left out, and the check of the bundle says so.
+    """
+    found: dict[str, bytes] = {}
+    siblings = name.prefix[: name.prefix.rindex("/", 0, -1) + 1]
+    for key in store.list(siblings) if wanted else ():
+        if len(found) == len(wanted):
+            break
+        if not key.endswith(SUFFIX) or key.startswith(name.prefix):
+            continue
+        data = store.get(key, MAX_ENVELOPE)
+        index = wanted.get(Envelope.from_bytes(data).digest())
+        if index is not None:
+            found[f"{LOG}{index}{layout.OTHER}"] = data
+    return found
+
+
+def _checkpoint(store: Store, source: ExportSource, policy: Policy, last: int) -> SignedCheckpoint:
+    """Return the largest checkpoint that enough witnesses have cosigned, or else the newest."""
+    witnesses = policy.witness_keys(source.card.id)
+    known = WitnessedLog(
+        origin=source.log_key.name, keys=(source.log_key,), witnesses=tuple(witnesses)
+    )
+    newest = published(store, origin=known.origin, keys=known.keys, witnesses=known.witnesses)
+    if newest is None:
+        raise NotFoundError(
+            f"the log {source.log_key.name} has no checkpoint",
+            todo="`samebits log checkpoint` publishes one",
+        )
+    found = [newest, *cosigned_checkpoints(source.peers, known)]
+    for signed in checkpoints_with_leaf(found, index=last):
+        if policy.quorum.satisfied_by({witnesses[c.key] for c in signed.cosignatures}):
+            return signed
+    return newest
+
+
+def _heartbeat(
+    store: Store, source: ExportSource, signed: SignedCheckpoint, now: datetime
+) -> dict[str, bytes]:
+    """Return the newest heartbeat, unless it is younger than the checkpoint."""
+    keys = [source.keys["statements"]]
+    beat = newest_heartbeat(store, source.card.id, keys, now=now)
+    if beat is None or beat.predicate.log.size > signed.checkpoint.size:
+        return {}
+    return {layout.HEARTBEAT: store.get(heartbeat_key(beat), MAX_ENVELOPE)}

@@ -14,7 +14,8 @@
     statements/<kind>-<n>.dsse.json every statement about the run
 
 All but the first two are sorted by name. Version 2 has these members and no others: an unknown one
-could not be checked.
+could not be checked. The card is not signed: it is compared with the statements, and with the key
+or policy that the reader of the bundle trusts.
 """
 
 from __future__ import annotations
@@ -22,18 +23,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
-from builders.core.digest import Digest
-from pipelines.bundle.card import MAX_CARD
+from pydantic import Field, StringConstraints, model_validator
+
+from builders.core.digest import Digest, canonical_json
+from builders.core.frozen_model import FrozenModel
 from pipelines.bundle.tarball import BLOCK, read_tar, write_tar
 from pipelines.evidence.dsse import MAX_ENVELOPE
 from pipelines.evidence.publickey import MAX_KEY_FILE
-from pipelines.evidence.strictjson import malformed
+from pipelines.evidence.statements.statement import Identifier, Line, Uri
+from pipelines.evidence.strictjson import check_canonical, malformed, read_model
 from pipelines.log.leaf import MAX_LEAF
 from pipelines.log.proof import MAX_PROOF
 
 MEDIA_TYPE = "application/vnd.samebits.bundle.v2+tar"
 MAX_BUNDLE = 256 << 20
+MAX_CARD = 64 << 10
 MAX_REPORT = 32 << 20
 MAX_EVIDENCE = 64 << 20
 MAX_POLICY = 4 << 20
@@ -44,7 +50,7 @@ LEAF, PROOF, OTHER = ".leaf", ".tlog-proof", ".dsse.json"
 HEARTBEAT, POLICY = "heartbeat.dsse.json", "policy.dsse.json"
 STATEMENTS_KEY = f"{KEYS}statements.pub"
 
-_WHAT = "the bundle"
+_WHAT, _CARD = "the bundle", "the center's card"
 _MARK = f"{MEDIA_TYPE}\n".encode()
 _PLACES = (
     (re.compile(r"center\.json"), MAX_CARD),
@@ -68,6 +74,52 @@ _KINDS = {
     b"-----BEGIN ": "a PEM file",
 }
 """Files that are mistaken for bundles, by their first bytes."""
+
+
+KeyUse = Literal["statements", "log", "witness"]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=256)]
+
+
+class KeyEntry(FrozenModel):
+    """A key and what it is for; the key itself is the member `keys/<use>.pub`."""
+
+    use: KeyUse
+    keyid: KeyId
+
+
+class CenterCard(FrozenModel):
+    """Who rebuilt, who runs it, and where."""
+
+    schema_: Annotated[Literal["samebits/center-card/v1"], Field(alias="schema")] = (
+        "samebits/center-card/v1"
+    )
+    id: Identifier
+    operator: Line
+    region: Line
+    builder_id: Uri
+    verifier_id: Uri
+    keys: Annotated[tuple[KeyEntry, ...], Field(min_length=1, max_length=3)]
+
+    @model_validator(mode="after")
+    def _a_key_a_use(self) -> Self:
+        uses = [key.use for key in self.keys]
+        if uses != sorted(set(uses)) or "statements" not in uses:
+            message = "expected a key for statements, and one at most a use, sorted by use"
+            raise ValueError(message)
+        if len({key.keyid for key in self.keys}) != len(self.keys):
+            raise ValueError("expected another key for each use")
+        return self
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> CenterCard:
+        """Read a card in canonical form; raises `MalformedError`."""
+        card = read_model(data, cls, what=_CARD, limit=MAX_CARD)
+        check_canonical(data, card.to_bytes(), what=_CARD)
+        return card
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON that `from_bytes` reads."""
+        return canonical_json(self.model_dump(mode="json", by_alias=True))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from builders.core.smallfile import read_small_file
-from pipelines.bundle.card import CenterCard, KeyEntry
-from pipelines.bundle.layout import MAX_POLICY
-from pipelines.bundle.log_members import ExportSource
+from pipelines.bundle.export import ExportSource
+from pipelines.bundle.layout import MAX_POLICY, CenterCard, KeyEntry
 from pipelines.center.center import Center
 from pipelines.center.keys import log_key, public_keys
 from pipelines.center.local_policy import local_policy_file
@@ -23,7 +22,6 @@ def export_source(center: Center, log: LogWriter) -> ExportSource:
     return ExportSource(
         card=card_of(center, keys),
         keys=keys,
-        origin=center.origin,
         log_key=log_key(center),
         log=log,
         policy=read_small_file(path, limit=MAX_POLICY, file=str(path)) if path.is_file() else None,

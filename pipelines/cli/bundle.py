@@ -107,8 +107,8 @@ def _lines(result: CheckResult) -> Iterator[str]:
         yield f"{status} {step.name}: {step.message}"
     if result.release:
         yield f"{result.release}, center {result.center}: {result.outcome}"
-    for name, verdict in result.artefacts:
-        yield f"  {verdict:<16} {name}"
+    for artefact in result.artefacts:
+        yield f"  {artefact.verdict:<16} {artefact.name}"
     for answer in result.files:
         yield f"  {answer.file}: {answer.verdict or 'not in this bundle'}"
 

@@ -143,7 +143,7 @@ def test_what_is_too_large_is_left_out_and_told(
 ) -> None:
     filled = Filled(tmp_path, "identical")
     filled.store.put_cas(Visibility.PUBLIC, LOG)
-    monkeypatch.setattr("pipelines.bundle.export.MAX_EVIDENCE", len(LOG) - 1)
+    monkeypatch.setattr("pipelines.bundle.layout.MAX_EVIDENCE", len(LOG) - 1)
     made = filled.made()
     assert made.left_out == (str(Digest.of(LOG)),)
     assert made.result.exit_code == 2  # nobody has given a policy yet

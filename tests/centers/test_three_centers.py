@@ -309,7 +309,7 @@ def test_a_bundle_checks_offline_by_the_joint_policy(ran: Ran, three: Three) -> 
         others = ", ".join(sorted(set(NAMES) - {name}))
         assert told["witnesses"] == f"witnessed by {others}"
     found = three.checked(three.bundle("americas", run_name(ran.reports["americas", "odd"])))
-    assert (found.exit_code, found.artefacts[0][1]) == (1, Verdict.DIFFERENT)
+    assert (found.exit_code, found.artefacts[0].verdict) == (1, Verdict.DIFFERENT)
 
 
 def test_a_bundle_that_no_other_center_has_witnessed_is_refused(ran: Ran, three: Three) -> None:

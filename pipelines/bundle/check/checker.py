@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pipelines.bundle.check import (
-    bundle_format,
-    given_files,
     log_completeness,
+    members,
     reader_trust,
-    robustness_consistency,
     run_consistency,
     verdict_consistency,
 )
 from pipelines.bundle.check.opened import GivenFile, OpenedBundle, Trust
 from pipelines.bundle.check.result import (
+    ArtefactAnswer,
     CheckResult,
     CheckStatus,
     NotNeededError,
@@ -28,20 +27,21 @@ from pipelines.bundle.check.result import (
 from pipelines.evidence.errors import EvidenceError
 
 Check = Callable[[OpenedBundle], str]
+_STATUSES = {NotNeededError: CheckStatus.NOTE, UncheckedError: CheckStatus.UNCHECKED}
 
 CHECKS: dict[str, Check] = {
-    "form": bundle_format.check_form,
-    "members": bundle_format.check_known_members,
-    "digests": bundle_format.check_digests,
-    "card": bundle_format.check_card,
-    "keys": bundle_format.check_keys,
+    "form": members.check_form,
+    "members": members.check_known_members,
+    "digests": members.check_digests,
+    "card": members.check_card,
+    "keys": members.check_keys,
     "policy": reader_trust.check_policy,
     "given-policy": reader_trust.check_given_policy,
-    "envelopes": bundle_format.check_envelopes,
+    "envelopes": members.check_envelopes,
     "signatures": reader_trust.check_signatures,
     "key-use": reader_trust.check_key_use,
-    "schema": bundle_format.check_schema,
-    "kinds": bundle_format.check_kinds,
+    "schema": members.check_schema,
+    "kinds": members.check_kinds,
     "builder": reader_trust.check_builder,
     "report": run_consistency.check_report,
     "run": run_consistency.check_run,
@@ -69,11 +69,11 @@ CHECKS: dict[str, Check] = {
     "inputs": verdict_consistency.check_not_copied,
     "verdicts": verdict_consistency.check_verdicts,
     "release-verdict": verdict_consistency.check_release_verdict,
-    "tested": robustness_consistency.check_tested,
-    "moved": robustness_consistency.check_moved,
-    "evidence": given_files.check_evidence,
-    "files": given_files.check_files,
-    "sealed": given_files.check_sealed,
+    "tested": run_consistency.check_tested,
+    "moved": run_consistency.check_moved,
+    "evidence": members.check_evidence,
+    "files": members.check_files,
+    "sealed": members.check_sealed,
 }
 """Every rule by its name."""
 
@@ -85,12 +85,8 @@ def check_bundle(data: bytes, *, trust: Trust, files: Iterable[GivenFile] = ()) 
     for name, check in CHECKS.items():
         try:
             status, message = CheckStatus.OK, check(opened)
-        except NotNeededError as error:
-            status, message = CheckStatus.NOTE, str(error)
-        except UncheckedError as error:
-            status, message = CheckStatus.UNCHECKED, str(error)
         except EvidenceError as error:
-            status, message = CheckStatus.WRONG, str(error)
+            status, message = _STATUSES.get(type(error), CheckStatus.WRONG), str(error)
         steps.append(Step(name=name, status=status, message=message))
         if status is CheckStatus.WRONG:
             return CheckResult(steps=tuple(steps))
@@ -105,6 +101,8 @@ def _result(opened: OpenedBundle, steps: list[Step]) -> CheckResult:
         center=report.center,
         run=report.run,
         outcome=report.outcome,
-        artefacts=tuple((b.subject[0].name, b.predicate.verdict) for b in opened.comparisons),
-        files=given_files.file_answers(opened),
+        artefacts=tuple(
+            ArtefactAnswer(name=b.name, verdict=b.predicate.verdict) for b in opened.comparisons
+        ),
+        files=members.file_answers(opened),
     )

@@ -10,9 +10,15 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from builders.core.enums import Outcome
-from pipelines.bundle.check.bundle_format import require_canonical
+from pipelines.bundle.check.members import require_canonical
 from pipelines.bundle.check.opened import LoggedLeaf, OpenedBundle
-from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError, require_equal
+from pipelines.bundle.check.result import (
+    NotNeededError,
+    UncheckedError,
+    WrongError,
+    require,
+    require_equal,
+)
 from pipelines.bundle.layout import LEAF, LOG, OTHER, PROOF
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.statements.reader import read_statement
@@ -35,20 +41,14 @@ def check_leaves(opened: OpenedBundle) -> str:
     for name in names:
         stem = name.partition(".")[0]
         for twin in (f"{stem}{LEAF}", f"{stem}{PROOF}"):
-            if twin not in names:
-                raise WrongError(f"{name} stands alone", got=f"no {twin}", expected="both")
+            require(twin in names, f"{name} stands alone", f"no {twin}", "both")
     leaves = opened.leaves
     for index, logged in leaves.items():
-        name = f"{LOG}{index}{PROOF}"
-        require_equal(f"{name} is of another leaf", got=logged.proof.index, expected=index)
-        if logged.proof.extra is not None:
-            raise WrongError(
-                f"{name} has data that is not signed",
-                got=f"{len(logged.proof.extra)} bytes",
-                expected="no extra line",
-            )
+        name, extra = f"{LOG}{index}{PROOF}", logged.proof.extra or b""
+        require_equal(f"{name} is of another leaf", logged.proof.index, index)
+        require_equal(f"{name} has data that is not signed", f"{len(extra)} bytes", "0 bytes")
     notes = {logged.proof.checkpoint for logged in leaves.values()}
-    require_equal("the proofs are under several checkpoints", got=len(notes), expected=1)
+    require_equal("the proofs are under several checkpoints", len(notes), 1)
     return f"{len(leaves)} leaves, {min(leaves)} to {max(leaves)}"
 
 
@@ -84,8 +84,8 @@ def check_logged(opened: OpenedBundle) -> str:
         leaf = logged.leaf
         require_equal(
             f"leaf {index} is about something else",
-            got=f"{leaf.release} of {leaf.center}",
-            expected=f"{opened.report.release} of {opened.card.id}",
+            f"{leaf.release} of {leaf.center}",
+            f"{opened.report.release} of {opened.card.id}",
         )
         if not isinstance(leaf, StatementLeaf):
             continue
@@ -94,26 +94,15 @@ def check_logged(opened: OpenedBundle) -> str:
             foreign.add(index)
             _check_foreign(opened, index, leaf)
             continue
-        if name in seen:
-            raise WrongError(
-                f"{name} is in the log twice",
-                got=f"leaves {seen[name]} and {index}",
-                expected="one",
-            )
+        places = f"leaves {seen.get(name)} and {index}"
+        require(name not in seen, f"{name} is in the log twice", places, "one")
         _check_leaf(opened, name, index, leaf)
         seen[name] = index
-    if odd := sorted(opened.others.keys() - foreign):
-        raise WrongError(
-            f"{LOG}{odd[0]}{OTHER} is of no leaf",
-            got="a statement",
-            expected="statements of other runs, where the log has them",
-        )
-    if left := sorted(name for name in stated.values() if name not in seen):
-        raise WrongError(
-            f"{left[0]} is not in the log",
-            got=f"{len(seen)} statements with leaves",
-            expected=f"{len(stated)}",
-        )
+    for odd in opened.others.keys() - foreign:
+        raise WrongError(f"{LOG}{odd}{OTHER} is of no leaf", expected="a leaf of another run")
+    for name in stated.values():
+        logged_ones = f"{len(seen)} of {len(stated)} statements with leaves"
+        require(name in seen, f"{name} is not in the log", logged_ones, "all of them")
     return f"{len(seen)} statements, each with its leaf"
 
 
@@ -121,17 +110,14 @@ def _check_leaf(opened: OpenedBundle, name: str, index: int, leaf: StatementLeaf
     """Require what a leaf says of its statement."""
     envelope, statement = opened.envelopes[name], opened.statements.get(name)
     predicate_type = statement.predicate_type if statement else opened.unknown.get(name)
-    require_equal(
-        f"leaf {index} names another type than {name}",
-        got=leaf.predicate_type,
-        expected=predicate_type,
-    )
-    if leaf.keyid not in {signature.keyid for signature in envelope.signatures}:
-        raise WrongError(
-            f"leaf {index} names another key than that of {name}",
-            got=leaf.keyid,
-            expected=envelope.signatures[0].keyid,
-        )
+    what = f"leaf {index} names another type than {name}"
+    require_equal(what, leaf.predicate_type, predicate_type)
+    _check_keyid(index, leaf, name, [signature.keyid for signature in envelope.signatures])
+
+
+def _check_keyid(index: int, leaf: StatementLeaf, name: str, keyids: list[str]) -> None:
+    what = f"leaf {index} names another key than that of {name}"
+    require(leaf.keyid in keyids, what, leaf.keyid, keyids[0])
 
 
 def _check_foreign(opened: OpenedBundle, index: int, leaf: StatementLeaf) -> None:
@@ -144,40 +130,27 @@ def _check_foreign(opened: OpenedBundle, index: int, leaf: StatementLeaf) -> Non
             expected="every statement of the run, whatever it says",
             todo=_OMITTED,
         )
-    require_equal(f"{name} is of another leaf", got=envelope.digest(), expected=leaf.pae)
+    require_equal(f"{name} is of another leaf", envelope.digest(), leaf.pae)
     require_canonical(opened, name, envelope)
     signers = verify_envelope(envelope, opened.signers)
-    if leaf.keyid not in {key.keyid for key in signers}:
-        raise WrongError(
-            f"leaf {index} names another key than that of {name}",
-            got=leaf.keyid,
-            expected=signers[0].keyid,
-        )
+    _check_keyid(index, leaf, name, [key.keyid for key in signers])
     about = read_statement(envelope.payload).run_reference
-    if about is None or about.run == opened.report.run:
-        raise WrongError(
-            f"{name} is not of another run",
-            got=about.run if about else "of no run",
-            expected="those of this run among its statements",
-        )
+    run = about.run if about else "no run"
+    other = about is not None and run != opened.report.run
+    require(other, f"{name} is not of another run", run, "those of this run among its statements")
 
 
 def check_chain(opened: OpenedBundle) -> str:
     """Require that the leaves follow each other without a gap, each naming the one before."""
     leaves = list(_leaves(opened).items())
     for (_, before), (index, logged) in pairwise(leaves):
+        got, expected = logged.leaf.sequence, before.leaf.sequence + 1
         require_equal(
-            f"a leaf is missing before {index}",
-            got=f"sequence {logged.leaf.sequence}",
-            expected=f"sequence {before.leaf.sequence + 1}",
-            todo=_OMITTED,
+            f"a leaf is missing before {index}", f"sequence {got}", f"sequence {expected}", _OMITTED
         )
         if isinstance(logged.leaf, StatementLeaf):
-            require_equal(
-                f"leaf {index} names another one before it",
-                got=logged.leaf.previous.hex,
-                expected=leaf_hash(before.data).hex(),
-            )
+            what = f"leaf {index} names another one before it"
+            require_equal(what, logged.leaf.previous.hex, leaf_hash(before.data).hex())
     first, last = leaves[0][1].leaf.sequence, leaves[-1][1].leaf.sequence
     return f"sequence {first} to {last} of the release"
 
@@ -190,10 +163,8 @@ def check_commitment(opened: OpenedBundle) -> str:
         for index, logged in leaves.items()
         if isinstance(logged.leaf, CommitmentLeaf) and logged.leaf.run == report.run
     }
-    if len(found) > 1:
-        raise WrongError(
-            "the run committed more than once", got=f"{len(found)} commitments", expected="one"
-        )
+    single = len(found) <= 1
+    require(single, "the run committed more than once", f"{len(found)} commitments", "one")
     if report.seal is None:
         if found and not any(a.predicate.outcome is Outcome.BUILT for a in opened.attempts):
             raise WrongError("a commitment to a build that never was", got=f"leaf {min(found)}")
@@ -207,15 +178,16 @@ def check_commitment(opened: OpenedBundle) -> str:
     ((index, leaf),) = found.items()
     require_equal(
         "the run committed to something else",
-        got=f"claim {leaf.claim}, seal {leaf.seal}",
-        expected=f"claim {report.claim}, seal {report.seal}",
+        f"claim {leaf.claim}, seal {leaf.seal}",
+        f"claim {report.claim}, seal {report.seal}",
     )
     stated = {envelope.digest() for envelope in opened.envelopes.values()}
     for early, logged in leaves.items():
-        if early < index and isinstance(logged.leaf, StatementLeaf) and logged.leaf.pae in stated:
-            raise WrongError(
-                "the shipped files were opened before the commitment",
-                got=f"a statement at {early}",
-                expected=f"all after the commitment at {index}",
-            )
+        own = isinstance(logged.leaf, StatementLeaf) and logged.leaf.pae in stated
+        require(
+            early > index or not own,
+            "the shipped files were opened before the commitment",
+            f"a statement at {early}",
+            f"all after the commitment at {index}",
+        )
     return f"committed at {index}, before the shipped files were opened"

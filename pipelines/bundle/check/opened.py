@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from pipelines.bundle.card import CenterCard
 from pipelines.bundle.layout import (
     CARD,
     HEARTBEAT,
@@ -23,6 +22,7 @@ from pipelines.bundle.layout import (
     REPORT,
     STATEMENTS,
     Bundle,
+    CenterCard,
 )
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
@@ -33,7 +33,12 @@ from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES, read_statement
 from pipelines.evidence.statements.robustness import RobustnessStatement
-from pipelines.evidence.statements.statement import MAX_STATEMENT, Statement
+from pipelines.evidence.statements.statement import (
+    MAX_STATEMENT,
+    Resource,
+    RunReference,
+    Statement,
+)
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.leaf import Leaf, read_leaf
@@ -176,10 +181,22 @@ class OpenedBundle:
             if name not in self.unknown
         }
 
+    @property
+    def references(self) -> Iterator[tuple[str, RunReference]]:
+        """What each statement says that it is about, by name; `kinds` refuses those of no run."""
+        for name, statement in self.statements.items():
+            if statement.run_reference is not None:
+                yield name, statement.run_reference
+
     @cached_property
     def provenance(self) -> ProvenanceStatement | None:
         """Statement A; None for a run that left nothing."""
         return next(iter(self._of(ProvenanceStatement)), None)
+
+    @property
+    def byproducts(self) -> tuple[Resource, ...]:
+        """What the provenance lists besides its subjects, the by-products of the build too."""
+        return self.provenance.predicate.run_details.byproducts if self.provenance else ()
 
     @cached_property
     def comparisons(self) -> tuple[ComparisonStatement, ...]:

@@ -10,10 +10,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from builders.core.digest import Digest
-from pipelines.bundle.check.bundle_format import require_canonical
+from pipelines.bundle.check.members import require_canonical
 from pipelines.bundle.check.opened import OpenedBundle
-from pipelines.bundle.check.result import NotNeededError, UncheckedError, WrongError, require_equal
+from pipelines.bundle.check.result import (
+    NotNeededError,
+    UncheckedError,
+    require,
+    require_equal,
+    require_fields,
+)
 from pipelines.bundle.layout import HEARTBEAT, POLICY
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 SKEW = timedelta(minutes=5)
 """How far the clock of a witness may be ahead."""
 _AGAIN = "Export it again once the witnesses have seen the log"
+_TWO_LOGS = "The center shows different logs to different people: keep the bundle as a proof"
 _NO_WITNESSES = "This policy names no witness, so that no age can be shown: check without one"
 
 
@@ -38,18 +44,25 @@ def check_policy(opened: OpenedBundle) -> str:
     if policy is None:
         raise NotNeededError("no policy was given: keys are trusted one by one")
     known = policy.center(card.id)
-    for name, got, expected in (
-        ("operator", card.operator, known.operator),
-        ("region", card.region, known.region),
-        ("builder", card.builder_id, known.builder),
-        ("verifier", card.verifier_id, known.verifier),
-    ):
-        require_equal(f"the card names another {name} than the policy", got=got, expected=expected)
+    require_fields(
+        "the card differs from the policy: another",
+        {
+            "operator": card.operator,
+            "region": card.region,
+            "builder": card.builder_id,
+            "verifier": card.verifier_id,
+        },
+        {
+            "operator": known.operator,
+            "region": known.region,
+            "builder": known.builder,
+            "verifier": known.verifier,
+        },
+    )
     log, shown = opened.log_key.public, opened.keys.get("log")
-    if shown is not None and shown.material != log.material:
-        raise WrongError(
-            "the key of the log is another than the policy's", got=shown.keyid, expected=log.keyid
-        )
+    same = shown is None or shown.material == log.material
+    what = "the key of the log is another than the policy's"
+    require(same, what, shown and shown.keyid, log.keyid)
     return f"version {policy.version}, signed by {policy.threshold} or more of its operators"
 
 
@@ -94,12 +107,12 @@ def check_key_use(opened: OpenedBundle) -> str:
     key = opened.keys["statements"]
     for name, envelope in opened.envelopes.items():
         ids = [signature.keyid for signature in envelope.signatures]
-        if ids != [key.keyid] or not key.verifies(envelope.signatures[0].sig, envelope.pae()):
-            raise WrongError(
-                f"{name} is not signed by the center's key for statements alone",
-                got=", ".join(f"{keyid!a:.66}" for keyid in ids[:4]),
-                expected=key.keyid,
-            )
+        require(
+            ids == [key.keyid] and key.verifies(envelope.signatures[0].sig, envelope.pae()),
+            f"{name} is not signed by the center's key for statements alone",
+            ", ".join(f"{keyid!a:.66}" for keyid in ids[:4]),
+            key.keyid,
+        )
     trusted = key.material in {known.material for known in opened.trusted}
     whose = "trusted and the center's" if trusted else "the center's own"
     return f"the key for statements on the card is {whose}"
@@ -108,16 +121,12 @@ def check_key_use(opened: OpenedBundle) -> str:
 def check_builder(opened: OpenedBundle) -> str:
     """Require one builder in all statements: the one on the card, whose key the reader trusts."""
     expected, trust = opened.card.builder_id, opened.trust
-    for name, statement in opened.statements.items():
-        about = statement.run_reference
-        if about is not None:  # others are of no kind that a run has: `kinds` refuses them
-            require_equal(f"{name} is of another builder", got=about.builder, expected=expected)
+    for name, about in opened.references:
+        require_equal(f"{name} is of another builder", about.builder, expected)
     if opened.policy is not None:
         return f"all of builder {expected}, as the policy names it"
-    if trust.builder not in {None, expected}:
-        raise WrongError(
-            "the key is trusted for another builder", got=expected, expected=trust.builder
-        )
+    builder = trust.builder or expected
+    require_equal("the key is trusted for another builder", expected, builder)
     if trust.builder is None and len({key.material for key in trust.keys}) > 1:
         raise UncheckedError(
             "several keys are trusted, and it is not said for which builder",
@@ -144,13 +153,13 @@ def check_witnesses(opened: OpenedBundle) -> str:
     if policy is None or not opened.leaves:
         raise NotNeededError("no policy, or no leaves")
     found = _witnesses(policy, opened.card.id, opened.checkpoint.cosignatures)
-    if not policy.quorum.satisfied_by(found):
-        raise WrongError(
-            "the checkpoint has too few witnesses",
-            got=", ".join(sorted(found)) or "none",
-            expected=f"the quorum {policy.quorum.name} of the policy",
-            todo=_AGAIN,
-        )
+    require(
+        policy.quorum.satisfied_by(found),
+        "the checkpoint has too few witnesses",
+        ", ".join(sorted(found)) or "none",
+        f"the quorum {policy.quorum.name} of the policy",
+        _AGAIN,
+    )
     return f"witnessed by {', '.join(sorted(found))}" if found else "the policy requires no witness"
 
 
@@ -177,22 +186,20 @@ def _check_age(opened: OpenedBundle) -> None:
     cosignatures = opened.checkpoint.cosignatures
     recent = [c for c in cosignatures if oldest <= c.time <= latest]
     seen = _witnesses(policy, opened.card.id, recent) if policy else set()
-    if not (recent and policy and policy.quorum.satisfied_by(seen)):
-        raise WrongError(
-            "the checkpoint is stale",
-            got=f"{len(recent)} of {len(cosignatures)} cosignatures are of that time",
-            expected=f"enough witnesses in the last {int(limit.total_seconds())} s",
-            todo=_NO_WITNESSES if policy and not policy.quorum.witnesses else _AGAIN,
-        )
+    require(
+        bool(recent and policy and policy.quorum.satisfied_by(seen)),
+        "the checkpoint is stale",
+        f"{len(recent)} of {len(cosignatures)} cosignatures are of that time",
+        f"enough witnesses in the last {int(limit.total_seconds())} s",
+        _NO_WITNESSES if policy and not policy.quorum.witnesses else _AGAIN,
+    )
 
 
 def _check_author(opened: OpenedBundle, envelope: Envelope, heartbeat: Heartbeat) -> None:
     """Require a heartbeat of this center, by a key that counts where its log ended."""
     require_canonical(opened, HEARTBEAT, envelope)
     signers = verify_envelope(envelope, opened.signers)
-    require_equal(
-        "the heartbeat is of another center", got=heartbeat.center, expected=opened.card.id
-    )
+    require_equal("the heartbeat is of another center", heartbeat.center, opened.card.id)
     if opened.policy is not None:
         for key in signers:
             opened.policy.center_of_key(key.keyid, heartbeat.log.size)
@@ -200,20 +207,16 @@ def _check_author(opened: OpenedBundle, envelope: Envelope, heartbeat: Heartbeat
 
 def _check_tree(opened: OpenedBundle, heartbeat: Heartbeat) -> None:
     tree, checkpoint = heartbeat.log, opened.checkpoint.checkpoint
-    if tree.size > checkpoint.size:
-        raise WrongError(
-            "the checkpoint is stale",
-            got=f"{checkpoint.size} leaves",
-            expected=f"{tree.size} or more: the heartbeat of {show_time(heartbeat.beat_on)}",
-            todo="Export it again",
-        )
+    require(
+        tree.size <= checkpoint.size,
+        "the checkpoint is stale",
+        f"{checkpoint.size} leaves",
+        f"{tree.size} or more: the heartbeat of {show_time(heartbeat.beat_on)}",
+        "Export it again",
+    )
     if tree.size == checkpoint.size:
-        require_equal(
-            "heartbeat and checkpoint have two roots for one size",
-            got=checkpoint.root.hex(),
-            expected=tree.root.hex,
-            todo="The center shows different logs to different people: keep the bundle as a proof",
-        )
+        what = "heartbeat and checkpoint have two roots for one size"
+        require_equal(what, checkpoint.root.hex(), tree.root.hex, _TWO_LOGS)
 
 
 def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
@@ -228,11 +231,8 @@ def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
             "it verified the release again",
         )
     if head is not None and (logged := leaves.get(head.sequence)):
-        require_equal(
-            "the heartbeat names another leaf of this release",
-            got=Digest(leaf_hash(logged.data).hex()),
-            expected=value_of(head.newest),
-        )
+        what = "the heartbeat names another leaf of this release"
+        require_equal(what, leaf_hash(logged.data).hex(), str(value_of(head.newest)))
     if head is None or head.sequence < last:
         raise _not_newest(opened, f"the heartbeat of {when} is older than the run")
     return f"nothing newer in the heartbeat of {when}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.errors import EXIT_REFUSED, EvidenceError
 from pipelines.judge.finding import verdicts_exit_code
 
@@ -27,10 +30,35 @@ class NotNeededError(EvidenceError):
     """A check that would say more if more were given; nothing depends on it."""
 
 
-def require_equal(what: str, *, got: object, expected: object, todo: str | None = None) -> None:
-    """Raise `WrongError`, saying `what` is wrong, unless `got` equals `expected`."""
-    if got != expected:
+def require(
+    holds: bool,  # noqa: FBT001  # the condition itself
+    what: str,
+    got: object = None,
+    expected: object = None,
+    todo: str | None = None,
+) -> None:
+    """Raise `WrongError`, saying `what` is wrong, unless the condition `holds`."""
+    if not holds:
         raise WrongError(what, got=got, expected=expected, todo=todo)
+
+
+def require_equal(what: str, got: object, expected: object, todo: str | None = None) -> None:
+    """Raise `WrongError`, saying `what` is wrong, unless `got` equals `expected`."""
+    require(got == expected, what, got, expected, todo)
+
+
+def require_fields(what: str, got: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    """Raise `WrongError`, naming the first field that differs, unless both have the same."""
+    for name in {**expected, **got}:
+        sides = [[side[name]] if name in side else [] for side in (got, expected)]
+        shown = [ascii(str(side[0]))[1:-1][:160] if side else "nothing" for side in sides]
+        require(sides[0] == sides[1], f"{what} {name}", *shown)
+
+
+def require_list(what: str, got: Iterable[object], expected: Iterable[object]) -> None:
+    """Raise `WrongError`, showing the first entry that differs, unless both lists are equal."""
+    lists = [{f"entry {n}": entry for n, entry in enumerate(side, 1)} for side in (got, expected)]
+    require_fields(what, *lists)
 
 
 class CheckStatus(StrEnum):
@@ -42,21 +70,22 @@ class CheckStatus(StrEnum):
     WRONG = "wrong"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(FrozenModel):
     """One check, and what it found in one line."""
 
-    name: str
+    name: Annotated[str, Field(serialization_alias="step")]
     status: CheckStatus
     message: str
 
-    def to_dict(self) -> dict[str, str]:
-        """Return it for `--json`."""
-        return {"step": self.name, "status": str(self.status), "message": self.message}
+
+class ArtefactAnswer(FrozenModel):
+    """The verdict of the run on one artefact."""
+
+    name: str
+    verdict: Verdict
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileAnswer:
+class FileAnswer(FrozenModel):
     """What the statements say about one file."""
 
     file: str
@@ -65,46 +94,27 @@ class FileAnswer:
     verdict: Verdict | None
     """None where no statement is about the file."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for `--json`."""
-        return {
-            "file": self.file,
-            "sha256": str(self.sha256),
-            "artefact": self.artefact,
-            "verdict": None if self.verdict is None else str(self.verdict),
-        }
 
-
-@dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class CheckResult(FrozenModel):
     """The steps of a check. What it names comes from the statements, not from the report."""
 
-    steps: tuple[Step, ...]
     release: str | None = None
     center: str | None = None
     run: str | None = None
     outcome: Outcome | None = None
-    artefacts: tuple[tuple[str, Verdict], ...] = ()
+    steps: tuple[Step, ...]
+    artefacts: tuple[ArtefactAnswer, ...] = ()
     files: tuple[FileAnswer, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """1 something is wrong, or failed; else 2 something could not be checked; else 0."""
         statuses = {step.status for step in self.steps}
-        verdicts = verdicts_exit_code(verdict for _, verdict in self.artefacts)
+        verdicts = verdicts_exit_code(artefact.verdict for artefact in self.artefacts)
         if CheckStatus.WRONG in statuses or verdicts == EXIT_REFUSED:
             return EXIT_REFUSED
         return EXIT_NOT_CHECKED if CheckStatus.UNCHECKED in statuses else verdicts
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return {
-            "release": self.release,
-            "center": self.center,
-            "run": self.run,
-            "outcome": None if self.outcome is None else str(self.outcome),
-            "steps": [step.to_dict() for step in self.steps],
-            "artefacts": [{"name": n, "verdict": str(v)} for n, v in self.artefacts],
-            "files": [answer.to_dict() for answer in self.files],
-            "exit_code": self.exit_code,
-        }
+        return {**self.model_dump(mode="json", by_alias=True), "exit_code": self.exit_code}

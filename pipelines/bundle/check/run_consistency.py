@@ -1,16 +1,29 @@
-"""Checks that all parts are about one run, and describe it in the same way."""
+"""Checks that all parts are about one run, and describe it in the same way.
+
+A robustness test is about this very run too; it says nothing of what was shipped. That its result
+follows from its digests is part of its form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from builders.core.digest import Digest
+from builders.rebuild.robustness_factors import Factor
 from pipelines.bundle.check.opened import OpenedBundle
-from pipelines.bundle.check.result import WrongError, require_equal
+from pipelines.bundle.check.result import (
+    NotNeededError,
+    WrongError,
+    require,
+    require_equal,
+    require_fields,
+    require_list,
+)
 from pipelines.evidence.report import Attempt, Purpose
 from pipelines.evidence.statements.attempt import RebuildAttempt, wall_milliseconds
-from pipelines.evidence.statements.statement import DigestSet, Resource, value_of
+from pipelines.evidence.statements.provenance import DeclaredEnvironment
+from pipelines.evidence.statements.robustness import RobustnessStatement, RobustnessTest
+from pipelines.evidence.statements.statement import DigestSet, Resource, show_time, value_of
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
 _FIGURES = ("outcome", "exit_code", "signal", "oom_killed", "peak_memory", "log_truncated")
@@ -25,87 +38,58 @@ def check_report(opened: OpenedBundle) -> str:
 def check_run(opened: OpenedBundle) -> str:
     """Require one release, center and run everywhere."""
     report = opened.report
-    for name, statement in opened.statements.items():
-        about = statement.run_reference
-        if about is None:
-            continue
-        for got, expected in (
-            (about.release, report.release),
-            (about.center or report.center, report.center),
-            (about.run, report.run),
-        ):
-            require_equal(f"{name} is about another run", got=got, expected=expected)
-    require_equal("the card is of another center", got=opened.card.id, expected=report.center)
+    expected = {"release": report.release, "center": report.center, "run": report.run}
+    for name, about in opened.references:
+        found = {"release": about.release, "center": about.center or report.center}
+        require_fields(f"{name} is about another run:", {**found, "run": about.run}, expected)
+    require_equal("the card is of another center", opened.card.id, report.center)
     return f"{report.release}, center {report.center}, run {report.run}"
 
 
 def check_times(opened: OpenedBundle) -> str:
     """Require the same start and end everywhere, the start being that in the name of the run."""
-    found = set(_times(opened))
-    if len(found) > 1:
-        raise WrongError("the statements are of different times", got=f"{len(found)}", expected="1")
-    for started, finished in found:
-        shown = f"{started:{_RUN_TIME}}"
-        if not opened.report.run.startswith(f"{shown}-") or finished < started:
-            raise WrongError(
-                "the times are not those of the run",
-                got=f"{shown} to {finished:{_RUN_TIME}}",
-                expected=opened.report.run[:16],
-            )
-    if any(b.predicate.compared_on != end for b in opened.comparisons for _, end in found):
-        raise WrongError("an artefact was compared at another time", expected="the end of the run")
-    return "started and finished when the run's name says"
-
-
-def _times(opened: OpenedBundle) -> Iterator[tuple[datetime, datetime]]:
-    for attempt in opened.attempts:
-        yield attempt.predicate.started_on, attempt.predicate.finished_on
+    found: set[tuple[datetime, datetime]] = {
+        (a.predicate.started_on, a.predicate.finished_on) for a in opened.attempts
+    }
     if opened.provenance:
         metadata = opened.provenance.predicate.run_details.metadata
-        yield metadata.started_on, metadata.finished_on
+        found.add((metadata.started_on, metadata.finished_on))
+    require(len(found) <= 1, "the statements are of different times", len(found), 1)
+    for started, finished in found:
+        shown, named = f"{started:{_RUN_TIME}}", opened.report.run
+        require(
+            named.startswith(f"{shown}-") and started <= finished,
+            "the times are not those of the run",
+            f"{shown} to {finished:{_RUN_TIME}}",
+            named[:16],
+        )
+        for statement in opened.comparisons:
+            what = f"{statement.name} was compared at another time than the end of the run"
+            require_equal(what, statement.predicate.compared_on, finished)
+    return "started and finished when the run's name says"
 
 
 def check_claim(opened: OpenedBundle) -> str:
     """Require one claim everywhere."""
-    claims = [s.predicate.claim for s in opened.attempts]
-    claims += [s.predicate.claim for s in opened.comparisons]
-    claims += [s.predicate.claim for s in opened.robustness]
-    if opened.provenance:
-        definition = opened.provenance.predicate.build_definition
-        claims.append(definition.internal_parameters.claim)
     expected = opened.report.claim
-    for claim in claims:
-        require_equal(
-            "the statements are about another claim", got=value_of(claim), expected=expected
-        )
+    for name, about in opened.references:
+        require_equal(f"{name} is about another claim", value_of(about.claim), expected)
     return f"claim {expected}" if expected else "no claim"
 
 
 def check_attempts(opened: OpenedBundle) -> str:
     """Require a statement for every attempt of the report, in order, that says the same."""
-    reported, signed = opened.report.attempts, opened.attempts
-    numbers = [a.predicate.number for a in signed]
-    purposes = [a.predicate.purpose for a in signed]
-    if numbers != list(range(1, len(signed) + 1)) or not _in_order(purposes):
-        raise WrongError(
-            "the attempts are out of order",
-            got=", ".join(f"{a.predicate.number} {a.predicate.purpose}" for a in signed[:8]),
-            expected="1 judged, then retries, then one confirming, then one for the run",
-        )
-    made = [a.predicate for a in signed if a.predicate.purpose is not Purpose.RUN]
-    if len(reported) != len(made):
-        raise WrongError(
-            "the report has other attempts",
-            got=f"{len(reported)} in the report",
-            expected=f"{len(made)} in the statements",
-        )
-    for attempt, predicate in zip(reported, made, strict=True):
-        if _reported(attempt) != _signed(predicate):
-            raise WrongError(
-                f"attempt {attempt.number} went otherwise than the report says",
-                got=f"{attempt.purpose}, {attempt.rebuild.outcome}",
-                expected=f"{predicate.purpose}, {predicate.outcome}, and the same figures",
-            )
+    signed = [attempt.predicate for attempt in opened.attempts]
+    require(
+        [a.number for a in signed] == list(range(1, len(signed) + 1))
+        and _in_order([a.purpose for a in signed]),
+        "the attempts are out of order",
+        ", ".join(f"{a.number} {a.purpose}" for a in signed[:8]),
+        "1 judged, then retries, then one confirming, then one for the run",
+    )
+    reported = map(_reported, opened.report.attempts)
+    made = [_signed(a) for a in signed if a.purpose is not Purpose.RUN]
+    require_list("the report has other attempts than the statements:", reported, made)
     return f"{len(signed)} attempts, as the report has them"
 
 
@@ -130,26 +114,25 @@ def _signed(attempt: RebuildAttempt) -> list[object]:
 
 def check_outcome(opened: OpenedBundle) -> str:
     """Require the outcome of the last attempt, or of the run where it ended otherwise."""
-    require_equal("another outcome", got=opened.report.outcome, expected=opened.outcome)
+    require_equal("another outcome", opened.report.outcome, opened.outcome)
     return f"{opened.outcome}"
 
 
 def check_seal(opened: OpenedBundle) -> str:
     """Require one seal everywhere: with the attempt that was judged, and only there."""
     seal = opened.report.seal
-    if opened.built is not (seal is not None):
-        raise WrongError(
-            "a seal without a build, or none of a build",
-            got=seal or "no seal",
-            expected="a seal" if opened.built else "no seal",
-        )
+    require(
+        opened.built is (seal is not None),
+        "a seal without a build, or none of a build",
+        seal or "no seal",
+        "a seal" if opened.built else "no seal",
+    )
     found = [value_of(a.predicate.seal) for a in opened.attempts]
     expected = [seal if a is opened.judged else None for a in opened.attempts]
     if opened.provenance:
         found += _byproduct_digests(opened, "seal")
         expected.append(seal)
-    if found != expected:
-        raise WrongError("the statements have another seal", got=_first(found), expected=seal)
+    require_list("the statements have another seal:", found, expected)
     return f"seal {seal}" if seal else "no seal, as nothing was built"
 
 
@@ -157,10 +140,9 @@ def check_log(opened: OpenedBundle) -> str:
     """Require one build log in provenance and in the attempt that it is of."""
     if opened.provenance is None or opened.judged is None:
         return "no provenance to compare with"
-    found = _byproduct_digests(opened, "build.log")
     log = value_of(opened.judged.predicate.log)
-    if found != ([log] if log else []):
-        raise WrongError("the provenance has another build log", got=_first(found), expected=log)
+    found = _byproduct_digests(opened, "build.log")
+    require_list("the provenance has another build log:", found, [log] if log else [])
     return f"log {log}"
 
 
@@ -168,36 +150,22 @@ def check_by_products(opened: OpenedBundle) -> str:
     """Require the by-products of the report in provenance, by keyed digests alone."""
     found = [
         (r.name, r.digest, (r.annotations or {}).get("size"))
-        for r in _byproducts(opened)
+        for r in opened.byproducts
         if _role(r) == "by-product"
     ]
-    reported = [
-        (f.name, DigestSet(hmac_sha256=f.hmac), str(f.size)) for f in opened.report.by_products
-    ]
-    if found != reported and not (opened.provenance is None and opened.built):
-        raise WrongError(
-            "the by-products are not those of the report",
-            got=f"{len(found)} in the provenance",
-            expected=f"{len(reported)}, with the same keyed digests and sizes",
-        )
+    lines = opened.report.by_products
+    reported = [(f.name, DigestSet(hmac_sha256=f.hmac), str(f.size)) for f in lines]
+    if opened.provenance or not opened.built:
+        require_list("the by-products are not those of the report:", found, reported)
     return f"{len(reported)} by-products"
 
 
-def _byproducts(opened: OpenedBundle) -> tuple[Resource, ...]:
-    """Return what the provenance lists besides its subjects, the by-products of the build too."""
-    return opened.provenance.predicate.run_details.byproducts if opened.provenance else ()
-
-
 def _byproduct_digests(opened: OpenedBundle, name: str) -> list[Digest | None]:
-    return [value_of(r.digest) for r in _byproducts(opened) if r.name == name and not _role(r)]
+    return [value_of(r.digest) for r in opened.byproducts if r.name == name and not _role(r)]
 
 
 def _role(resource: Resource) -> str | None:
     return (resource.annotations or {}).get("role")
-
-
-def _first(found: list[Digest | None]) -> str:
-    return str(next((digest for digest in found if digest), "none"))
 
 
 def check_environment(opened: OpenedBundle) -> str:
@@ -208,18 +176,71 @@ def check_environment(opened: OpenedBundle) -> str:
     definition = opened.provenance.predicate.build_definition
     signed = definition.external_parameters
     images = (r.digest.sha256 for r in definition.resolved_dependencies if _role(r) == "image")
-    declared = signed.environment.declared() if signed.environment else {}
-    facts: list[tuple[str, object, object]] = [
-        ("method", reported.method, signed.method),
-        ("image", (reported.image or "").rpartition("/")[2], signed.image),
-        ("image digest", reported.image_config, next(images, None)),
-        ("environment", reported.declared, declared),
-    ]
-    for what, got, expected in facts:
-        if got != expected:
-            raise WrongError(
-                f"the report has another {what} than the provenance",
-                got=f"{got!a:.120}",
-                expected=f"{expected!a:.120}",
-            )
+    require_fields(
+        "the report has another environment than the provenance:",
+        {
+            "method": reported.method,
+            "image": (reported.image or "").rpartition("/")[2],
+            "image digest": reported.image_config,
+            "environment": reported.declared,
+        },
+        {
+            "method": signed.method,
+            "image": signed.image,
+            "image digest": next(images, None),
+            "environment": signed.environment.declared() if signed.environment else {},
+        },
+    )
     return f"method {signed.method}, image {signed.image}"
+
+
+def check_tested(opened: OpenedBundle) -> str:
+    """Require a test of the attempt that was judged, after the run, about the same artefacts."""
+    statement, judged = _robustness(opened), opened.judged
+    test = statement.predicate
+    if judged is None or not opened.built:
+        what = "a robustness test of a run without a judged build"
+        raise WrongError(what, got=opened.outcome, expected="a run that was BUILT")
+    what = "the robustness test is of another attempt"
+    require_equal(what, test.judged.sha256, judged.digest())
+    what = "the robustness test is about other artefacts than its attempt:"
+    require_list(what, statement.subject, judged.subject)
+    tested, finished = test.tested_on, judged.predicate.finished_on
+    what = "the robustness rebuild ended before the run did"
+    require(tested >= finished, what, show_time(tested), f"{show_time(finished)} or later")
+    return f"{test.result}, {', '.join(m.factor for m in test.moved)} moved: no part of a verdict"
+
+
+def check_moved(opened: OpenedBundle) -> str:
+    """Require the digests of the run, and that factors were moved from what the run had."""
+    statement, made = _robustness(opened), opened.provenance
+    test = statement.predicate
+    what = "the robustness rebuild was compared with other bytes of"
+    judged = {s.name: s.digest for s in made.subject} if made else {}
+    require_fields(what, {a.name: a.judged for a in test.artefacts if a.judged}, judged)
+    names = [subject.name for subject in statement.subject]
+    require_list(what, [artefact.name for artefact in test.artefacts], names)
+    environment = made.predicate.build_definition.external_parameters.environment if made else None
+    if environment is not None:  # that of a private release is not published
+        _check_origins(test, environment)
+    return f"{sum(a.same for a in test.artefacts)} of {len(names)} artefacts the same"
+
+
+def _check_origins(test: RobustnessTest, environment: DeclaredEnvironment) -> None:
+    """Require factors to be moved from what the provenance says that the run had."""
+    known = {
+        Factor.HOSTNAME: environment.hostname,
+        Factor.TIMEZONE: environment.timezone,
+        Factor.LOCALE: environment.locale,
+    }
+    if environment.folder_order is not None:  # only there where it is declared
+        known[Factor.FOLDER_ORDER] = environment.folder_order
+    for varied in test.moved:
+        expected = known.get(varied.factor, varied.before)
+        require_equal(f"{varied.factor} was moved from somewhere else", varied.before, expected)
+
+
+def _robustness(opened: OpenedBundle) -> RobustnessStatement:
+    if not opened.robustness:
+        raise NotNeededError("no robustness rebuild was made, or none is in the bundle")
+    return opened.robustness[0]

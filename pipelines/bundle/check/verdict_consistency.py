@@ -5,7 +5,13 @@ from __future__ import annotations
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check.opened import OpenedBundle
-from pipelines.bundle.check.result import UncheckedError, WrongError, require_equal
+from pipelines.bundle.check.result import (
+    UncheckedError,
+    require,
+    require_equal,
+    require_fields,
+    require_list,
+)
 from pipelines.evidence.statements.comparison import (
     GROUNDS,
     Comparison,
@@ -23,48 +29,29 @@ def check_subjects(opened: OpenedBundle) -> str:
         found = statement.predicate
         about = found.shipped.published if found.shipped else None
         about = about or (found.rebuilt.digest if found.rebuilt else None)
-        if [s.digest for s in statement.subject] != [about]:
-            raise WrongError(
-                f"the comparison of {_name(statement)} is about other bytes",
-                got=f"{len(statement.subject)} subjects, {statement.subject[0].digest.sha256}",
-                expected=f"one, {about.sha256 if about else 'with a digest'}",
-            )
+        what = f"the comparison of {statement.name} is about other bytes:"
+        require_list(what, [s.digest for s in statement.subject], [about])
     return f"{len(opened.comparisons)} comparisons, each about one file"
 
 
 def check_complete(opened: OpenedBundle) -> str:
     """Require a comparison for every artefact that the attempts name, and all to name the same."""
     judged = {
-        (_name(b), b.predicate.shipped.published) for b in opened.comparisons if b.predicate.shipped
+        (b.name, b.predicate.shipped.published) for b in opened.comparisons if b.predicate.shipped
     }
-    for statement in opened.attempts:
-        named = {(s.name, s.digest) for s in statement.subject}
-        if named != judged:
-            odd = min(name for name, _ in named ^ judged)
-            raise WrongError(
-                f"{odd} is not the same in the attempts and in the comparisons",
-                got=f"{len(judged)} compared",
-                expected=f"{len(named)} artefacts, each with its published digest",
-            )
+    for attempt in opened.attempts:
+        named = {(s.name, s.digest) for s in attempt.subject}
+        odd = min((name for name, _ in named ^ judged), default="")
+        what = f"{odd} is not the same in the attempts and in the comparisons"
+        require(named == judged, what, f"{len(judged)} compared", f"{len(named)} artefacts")
     return f"{len(judged)} artefacts, none left out"
 
 
 def check_artefacts(opened: OpenedBundle) -> str:
     """Require the comparisons of the report, one by one, and no others."""
-    reported, signed = opened.report.artefacts, opened.comparisons
-    if len(reported) != len(signed):
-        raise WrongError(
-            "the report has other artefacts",
-            got=f"{len(reported)} in the report",
-            expected=f"{len(signed)} in the statements",
-        )
-    for finding, statement in zip(reported, signed, strict=True):
-        if _reported(finding) != _signed(statement):
-            raise WrongError(
-                f"the report says something else of {finding.name}",
-                got=finding.verdict,
-                expected=f"{statement.predicate.verdict}, and the same digests and causes",
-            )
+    reported = [_reported(finding) for finding in opened.report.artefacts]
+    signed = [_signed(statement) for statement in opened.comparisons]
+    require_list("the report has other artefacts than the statements:", reported, signed)
     return f"{len(reported)} artefacts, as the report has them"
 
 
@@ -84,7 +71,7 @@ def _signed(statement: ComparisonStatement) -> tuple[object, ...]:
     found = statement.predicate
     shipped, explanation = found.shipped, found.explanation
     return (
-        *(_name(statement), found.verdict),
+        *(statement.name, found.verdict),
         (shipped.published.sha256, *_file(shipped.served)) if shipped else None,
         _file(found.rebuilt) if found.rebuilt else None,
         found.causes,
@@ -100,18 +87,12 @@ def _file(file: FileDigest | None) -> tuple[Digest | None, int | None]:
 def check_built(opened: OpenedBundle) -> str:
     """Require provenance of a build, about the rebuilt bytes of the artefacts and no others."""
     rebuilt = {
-        _name(b): b.predicate.rebuilt.digest
+        b.name: b.predicate.rebuilt.digest
         for b in opened.comparisons
         if opened.built and b.predicate.shipped and b.predicate.rebuilt
     }
     found = {s.name: s.digest for s in opened.provenance.subject} if opened.provenance else {}
-    if found != rebuilt:
-        odd = min(found.keys() ^ rebuilt.keys() or rebuilt)
-        raise WrongError(
-            f"the provenance is not of what was compared: {odd}",
-            got=f"{len(found)} rebuilt files",
-            expected=f"{len(rebuilt)}, with the digests that were compared",
-        )
+    require_fields("the provenance is not of what was compared:", found, rebuilt)
     return f"provenance of {len(found)} rebuilt files"
 
 
@@ -121,11 +102,8 @@ def check_provenance(opened: OpenedBundle) -> str:
     for statement in opened.comparisons:
         found = statement.predicate
         named = found.provenance.sha256 if found.provenance else None
-        require_equal(
-            f"the comparison of {_name(statement)} names another provenance",
-            got=named or "none",
-            expected=(digest if found.rebuilt else None) or "none",
-        )
+        what = f"the comparison of {statement.name} names another provenance"
+        require_equal(what, named or "none", (digest if found.rebuilt else None) or "none")
     return f"sha256 {digest}" if digest else "nothing was built, so there is none"
 
 
@@ -138,32 +116,33 @@ def check_not_copied(opened: OpenedBundle) -> str:
     for statement in opened.comparisons:
         found = statement.predicate
         published = found.shipped.published.sha256 if found.shipped else None
-        if published in inputs and published and verdicts_exit_code([found.verdict]) == 0:
-            raise WrongError(
-                f"{_name(statement)} was copied, not rebuilt",
-                got=f"{found.verdict}, with the shipped file as the input {inputs[published]}",
-                expected="NOT_CHECKED (copied-input)",
-            )
+        copied = published is not None and published in inputs
+        require(
+            not copied or verdicts_exit_code([found.verdict]) != 0,
+            f"{statement.name} was copied, not rebuilt",
+            f"{found.verdict}, with the shipped file as the input {inputs.get(published)}",
+            "NOT_CHECKED (copied-input)",
+        )
     return f"{len(inputs)} inputs, none of them a file that is judged"
 
 
 def check_verdicts(opened: OpenedBundle) -> str:
     """Require the verdict, and the ground for it, that follow from its digests."""
     for statement in opened.comparisons:
-        found, name = statement.predicate, _name(statement)
+        found, name = statement.predicate, statement.name
         if found.verdict is Verdict.IDENTICAL_SIGNED or found.signature:
             raise UncheckedError(
                 f"the signature of {name} was grafted, which this version does not check",
                 got=found.verdict,
             )
         allowed = _allowed(found, built=opened.built)
-        if (found.verdict, found.ground) not in allowed:
-            shown = " or ".join(f"{verdict} ({ground})" for verdict, ground in allowed)
-            raise WrongError(
-                f"the verdict on {name} does not follow from its digests",
-                got=f"{found.verdict} ({found.ground})",
-                expected=shown or "NOT_CHECKED, as nothing was built",
-            )
+        require(
+            (found.verdict, found.ground) in allowed,
+            f"the verdict on {name} does not follow from its digests",
+            f"{found.verdict} ({found.ground})",
+            " or ".join(f"{verdict} ({ground})" for verdict, ground in allowed)
+            or "NOT_CHECKED, as nothing was built",
+        )
     return "every verdict follows from its digests"
 
 
@@ -200,9 +179,5 @@ def _judged(found: Comparison) -> Verdict:  # one for each verdict
 def check_release_verdict(opened: OpenedBundle) -> str:
     """Require the worst verdict as that of the release."""
     expected = worst_verdict(b.predicate.verdict for b in opened.comparisons)
-    require_equal("another verdict on the release", got=opened.report.verdict, expected=expected)
+    require_equal("another verdict on the release", opened.report.verdict, expected)
     return f"{expected}"
-
-
-def _name(statement: ComparisonStatement) -> str:
-    return statement.subject[0].name

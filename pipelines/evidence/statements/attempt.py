@@ -52,7 +52,6 @@ class RebuildAttempt(RunPredicate):
     wall_milliseconds: Count | None = None
     log: DigestSet | None = None
     log_truncated: bool
-    claim: DigestSet | None = None
     seal: DigestSet | None = None
     """Of the run; only with the attempt that was judged."""
     started_on: Time

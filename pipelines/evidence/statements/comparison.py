@@ -95,7 +95,6 @@ class Comparison(RunPredicate):
     """The verdict on one artefact, and everything it rests on."""
 
     compared_on: Time
-    claim: DigestSet | None = None
     verdict: Verdict
     ground: Ground
     shipped: Shipped | None = None
@@ -113,6 +112,11 @@ class ComparisonStatement(Statement, kind="comparison", predicate_type=f"{NAMESP
     """Statement B."""
 
     predicate: Comparison
+
+    @property
+    def name(self) -> str:
+        """The artefact that it is about."""
+        return self.subject[0].name
 
 
 def ground(finding: Finding, *, built: bool) -> Ground:

@@ -134,10 +134,11 @@ class ProvenanceStatement(
     @property
     def run_reference(self) -> RunReference:
         """Return which run it is about; only the builder says of which center."""
-        details = self.predicate.run_details
+        definition, details = self.predicate.build_definition, self.predicate.run_details
         return RunReference(
-            release=self.predicate.build_definition.external_parameters.release,
+            release=definition.external_parameters.release,
             center=None,
             run=details.metadata.invocation_id,
             builder=details.builder.id,
+            claim=definition.internal_parameters.claim,
         )

@@ -131,17 +131,19 @@ class RunPredicate(StatementPart):
     center: Identifier
     builder: Uri
     run: RunIdText
+    claim: DigestSet | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunReference:
-    """The run that a statement is about, and the builder that made the statement."""
+    """The run and claim that a statement is about, and the builder that made the statement."""
 
     release: str
     center: str | None
     """None where the statement names no center but by its builder."""
     run: str
     builder: str
+    claim: DigestSet | None
 
 
 class Statement(StatementPart):
@@ -209,7 +211,11 @@ class Statement(StatementPart):
         if not isinstance(about, RunPredicate):
             return None
         return RunReference(
-            release=about.release, center=about.center, run=about.run, builder=about.builder
+            release=about.release,
+            center=about.center,
+            run=about.run,
+            builder=about.builder,
+            claim=about.claim,
         )
 
     def canonical_form(self, payload: bytes) -> bytes:

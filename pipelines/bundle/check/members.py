@@ -1,0 +1,196 @@
+"""Checks of bytes: the form of a bundle, its members, its evidence, and files that a reader has."""
+
+from __future__ import annotations
+
+from builders.core.digest import Digest
+from builders.rebuild.seal import SealedFile, seal_digest, seal_key
+from pipelines.bundle.check.opened import GivenFile, OpenedBundle
+from pipelines.bundle.check.result import (
+    FileAnswer,
+    NotNeededError,
+    UncheckedError,
+    WrongError,
+    require,
+    require_equal,
+    require_fields,
+)
+from pipelines.bundle.layout import EVIDENCE, MEDIA_TYPE, STATEMENTS, check_members, sums_of
+from pipelines.evidence.dsse import Envelope
+from pipelines.judge.finding import worst_verdict
+
+_KINDS = ("provenance", "comparison", "attempt", "robustness")
+_AT_MOST_ONE = ("provenance", "robustness")
+
+
+def check_form(opened: OpenedBundle) -> str:
+    """Require a bundle, in the one form that it can have."""
+    return f"{MEDIA_TYPE}, {len(opened.bundle.members)} members, {len(opened.data)} bytes"
+
+
+def check_known_members(opened: OpenedBundle) -> str:
+    """Require the members of a bundle and no others."""
+    check_members(opened.bundle.members)
+    return "all that belongs to a bundle is there, and nothing else"
+
+
+def check_digests(opened: OpenedBundle) -> str:
+    """Require the digests of all members, as they are listed in the bundle."""
+    members, sums = opened.bundle.members, opened.bundle.sums
+    if sums != sums_of(members):
+        lines = sums.split(b"\n")
+        odd = [n for n, d in members.items() if sums_of({n: d})[:-1] not in lines]
+        raise WrongError(
+            "SHA256SUMS does not fit the members",
+            got=f"another line for {odd[0]}" if odd else "lines of no member",
+            expected=f"{len(members)} lines, sorted by name",
+        )
+    return f"SHA-256 of {len(members)} members"
+
+
+def check_card(opened: OpenedBundle) -> str:
+    """Require a card of the center."""
+    card = opened.card
+    return f"center {card.id}, builder {card.builder_id}"
+
+
+def check_keys(opened: OpenedBundle) -> str:
+    """Require the public keys that the card names, and no others."""
+    found = {use: key.keyid for use, key in sorted(opened.keys.items())}
+    named: dict[str, str] = {key.use: key.keyid for key in opened.card.keys}
+    require_fields("the keys are not those on the center's card:", found, named)
+    return f"keys for {', '.join(found)}"
+
+
+def check_envelopes(opened: OpenedBundle) -> str:
+    """Require canonical envelopes, each with another payload."""
+    payloads = set()
+    for name, envelope in opened.envelopes.items():
+        require_canonical(opened, name, envelope)
+        twice = envelope.payload in payloads
+        require(not twice, f"{name} is in the bundle twice", expected="every statement once")
+        payloads.add(envelope.payload)
+    return f"{len(payloads)} envelopes"
+
+
+def require_canonical(opened: OpenedBundle, name: str, envelope: Envelope) -> None:
+    """Require the member `name` to be the canonical JSON of its envelope."""
+    canonical = envelope.to_bytes() == opened.bundle.members[name]
+    require(canonical, f"{name} is not canonical", expected="canonical JSON (RFC 8785)")
+
+
+def check_schema(opened: OpenedBundle) -> str:
+    """Require statements as their types have them; an unknown type cannot be checked."""
+    count = len(opened.statements)
+    for name, predicate_type in opened.unknown.items():
+        raise UncheckedError(
+            f"{name} has a predicate that this version does not know",
+            got=f"{predicate_type!a:.120}",
+            todo="A newer samebits may know it",
+        )
+    return f"{count} statements"
+
+
+def check_kinds(opened: OpenedBundle) -> str:
+    """Require statements about a run, numbered from 1, under the names of their kinds."""
+    counts = dict.fromkeys(_KINDS, 0)
+    for name, statement in opened.statements.items():
+        kind = statement.KIND
+        require(kind in counts, f"{name} is not about a run", kind, ", ".join(_KINDS))
+        counts[kind] += 1
+        expected = f"{STATEMENTS}{kind}-{counts[kind]}.dsse.json"
+        require_equal("a statement has the name of another", name, expected)
+    for kind in _AT_MOST_ONE:
+        single = counts[kind] <= 1
+        require(single, f"the run has more than one {kind} statement", counts[kind], 1)
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+
+
+def check_evidence(opened: OpenedBundle) -> str:
+    """Require evidence with the digest of its name, and a statement that names it."""
+    named = named_digests(opened)
+    evidence = {n: d for n, d in opened.bundle.members.items() if n.startswith(EVIDENCE)}
+    for name, data in evidence.items():
+        promised = Digest(name.removeprefix(EVIDENCE))
+        require_equal(f"{name} holds something else", Digest.of(data), promised)
+        known = promised in named
+        require(known, f"{name} is named by no statement", expected="evidence of this run")
+    return f"{len(evidence)} objects, each named by a statement"
+
+
+def named_digests(opened: OpenedBundle) -> frozenset[Digest]:
+    """Return the digests of all evidence that the statements name."""
+    found = [s.predicate.log for s in opened.attempts]
+    found += [s.predicate.log for s in opened.robustness]
+    for statement in opened.comparisons:
+        explanation = statement.predicate.explanation
+        found += [explanation.json_diff, explanation.html_diff, statement.predicate.mask_ledger]
+    found += [r.digest for r in opened.byproducts if r.name != "seal"]
+    return frozenset(d.sha256 for d in found if d and d.sha256)
+
+
+def check_files(opened: OpenedBundle) -> str:
+    """Require that each given file is one that the statements are about."""
+    answers = file_answers(opened)
+    for file, answer in zip(opened.files, answers, strict=True):
+        if answer.verdict is None:
+            raise _not_about(opened, file)
+    return ", ".join(f"{a.file} is {a.artefact}" for a in answers) or "none given"
+
+
+def file_answers(opened: OpenedBundle) -> tuple[FileAnswer, ...]:
+    """Return what the statements say about each given file."""
+    return tuple(_file_answer(opened, file) for file in opened.files)
+
+
+def _file_answer(opened: OpenedBundle, file: GivenFile) -> FileAnswer:
+    """Return what the statements say about one file; of several verdicts the worst."""
+    about = [b for b in opened.comparisons if b.subject[0].digest.sha256 == file.sha256]
+    worst = worst_verdict(b.predicate.verdict for b in about)
+    name = next((b.name for b in about if b.predicate.verdict is worst), None)
+    return FileAnswer(
+        file=file.name, sha256=file.sha256, artefact=name, verdict=worst if about else None
+    )
+
+
+def _not_about(opened: OpenedBundle, file: GivenFile) -> WrongError | UncheckedError:
+    """Return the error for a file that is the subject of no statement."""
+    for statement in opened.comparisons:
+        found = statement.predicate
+        served = found.shipped.served if found.shipped else None
+        for what, seen in (("served", served), ("rebuilt", found.rebuilt)):
+            if seen and seen.digest.sha256 == file.sha256:
+                return WrongError(
+                    f"{file.name} is what was {what} as {statement.name}, "
+                    "and is not the published file",
+                    got=file.sha256,
+                    expected=found.shipped.published.sha256 if found.shipped else None,
+                )
+    return UncheckedError(
+        f"{file.name} is no artefact of this bundle",
+        got=f"sha256 {file.sha256}",
+        todo="Look for the bundle of the release that the file belongs to",
+    )
+
+
+def check_sealed(opened: OpenedBundle) -> str:
+    """Require the seal of the given bytes: a center that has not built them could not make it."""
+    report, given = opened.report, {file.sha256: file for file in opened.files}
+    if report.seal is None:
+        raise NotNeededError("there is no seal")
+    if opened.closed:
+        raise NotNeededError("the source is closed: of what else was sealed only the center knows")
+    key = seal_key(report.center, report.run)
+    lines = list(report.by_products)
+    for statement in opened.comparisons:
+        rebuilt, name = statement.predicate.rebuilt, statement.name
+        if rebuilt is None:
+            continue
+        file = given.get(rebuilt.digest.sha256) if rebuilt.digest.sha256 else None
+        if file is None:
+            raise NotNeededError(
+                f"to make the seal again needs the bytes of every output; give {name} by --file"
+            )
+        lines.append(SealedFile(name=name, size=rebuilt.size, hmac=file.keyed(key)))
+    found = seal_digest(sorted(lines, key=lambda line: line.name))
+    require_equal("the seal is not of these files", found, report.seal)
+    return f"made again from {len(lines)} files: {found}"
