@@ -51,11 +51,17 @@ def scratch(
         )  # fmt: skip
         _tool("mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(mount_point))
         for name in FOLDERS:
-            (mount_point / name).mkdir(mode=0o755)
+            make_mounted_folder(mount_point / name)
             os.chown(mount_point / name, owner.uid, owner.gid)
         yield mount_point
     finally:
         release(folder)
+
+
+def make_mounted_folder(path: Path) -> None:
+    """Make a folder that the user of a container can enter, whatever the umask of this process."""
+    path.mkdir()
+    path.chmod(0o755)
 
 
 def require_root() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ class ContainerRun:
             return ContainerResult(
                 ended=ended,
                 exit_code=code,
-                signal=code - 128 if code is not None and code > 128 else None,
+                signal=_signal(code),
                 oom_killed=bool(state["OOMKilled"]),
                 pids_limit_hit=monitor.pids_limit_hit,
                 scratch_full=monitor.scratch_full,
@@ -168,6 +169,12 @@ class ContainerRun:
             self._api.kill(self._container, signal="SIGKILL")
         if not waiter.done.wait(_GRACE):
             raise EngineError("the container survived SIGKILL", got=self._container[:12])
+
+
+def _signal(code: int | None) -> int | None:
+    """Return the signal that an exit code stands for: a shell reports signal N as 128 + N."""
+    number = (code or 0) - 128
+    return number if number in signal.valid_signals() else None
 
 
 def _engine_lost(got: str) -> EngineError:

@@ -9,7 +9,6 @@ first, so files that are read later would override it.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ from filelock import FileLock
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.core.run_tool import ToolRun, run_tool
+from builders.core.run_tool import ToolRun, run_tool, tool_environment
 
 STALE_SECONDS = 6 * 3600
 _TIMEOUT = 1800
@@ -268,7 +267,7 @@ def _without_hosts(text: str) -> str:
 def _apt(command: Sequence[str], **variables: str) -> ToolRun:
     return run_tool(
         command,
-        environment={**os.environ, **variables, "LC_ALL": "C.UTF-8"},
+        environment=tool_environment("APT_CONFIG", **variables),
         timeout=_TIMEOUT,
         todo="Debian packages are fetched through apt",
     )

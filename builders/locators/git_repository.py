@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.core.errors import InfrastructureError
-from builders.core.run_tool import ToolRun, run_tool
+from builders.core.run_tool import ToolRun, run_tool, tool_environment
 
 
 class GitRepository:
@@ -19,8 +18,18 @@ class GitRepository:
     def __init__(self, folder: Path, settings: Mapping[str, str], *, timeout: float) -> None:
         """Use the repository in `folder`; `timeout` is in seconds, for each call of git."""
         options = [word for item in settings.items() for word in ("-c", "=".join(item))]
-        self._command = ["git", f"--git-dir={folder}", *options]
-        self._environment = _environment()
+        self._folder = folder.absolute()
+        self._command = ["git", f"--git-dir={self._folder}", *options]
+        # No other variable of git is kept: it could redirect git.
+        self._environment = tool_environment(
+            "GIT_SSL_CAINFO",
+            "GIT_SSL_CAPATH",
+            GIT_TERMINAL_PROMPT="0",
+            GIT_ASKPASS="",
+            SSH_ASKPASS="",
+            GIT_NO_REPLACE_OBJECTS="1",
+            GIT_ATTR_NOSYSTEM="1",
+        )
         self._timeout = timeout
 
     def run(self, *words: str) -> ToolRun:
@@ -45,6 +54,7 @@ class GitRepository:
         """Run `git cat-file --batch`; yields its standard input and output."""
         with subprocess.Popen(
             [*self._command, "cat-file", "--batch"],
+            cwd=self._folder,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -56,21 +66,3 @@ class GitRepository:
                 yield process.stdin, process.stdout  # type: ignore[misc]  # IO[bytes] is a BinaryIO
             finally:
                 process.kill()
-
-
-def _environment() -> dict[str, str]:
-    """Keep the machine's network settings, and drop every GIT_ variable that could redirect git."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
-    }
-    return {
-        **kept,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "",
-        "SSH_ASKPASS": "",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "LC_ALL": "C.UTF-8",
-    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
 import sys
 import threading
@@ -34,7 +33,7 @@ from urllib3.util import Retry
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, InputUnavailableError
-from builders.core.run_tool import run_tool
+from builders.core.run_tool import run_tool, tool_environment
 
 _RETRIES = 3
 _RETRY_STATUSES = (429, 502, 503, 504)
@@ -112,7 +111,7 @@ class IndexReader:
         return found
 
     def _read(self, name: str) -> Project | None:
-        self._settings = self._settings or pip_settings(os.environ)
+        self._settings = self._settings or pip_settings()
         with index_session(self._settings) as session, index_errors(f"describe {name}"):
             for page in project_pages(session, self._settings, name):
                 return Project(name=name, files=tuple(_files(page.packages)))
@@ -171,12 +170,15 @@ def project_pages(
         yield page
 
 
-def pip_settings(environment: Mapping[str, str]) -> IndexSettings:
+def pip_settings(environment: Mapping[str, str] | None = None) -> IndexSettings:
     """Return the index, certificates and timeout that pip is set to; nothing is fetched.
+
+    `environment` is for tests; it replaces what pip reads of the environment of this process.
 
     Raises `InfrastructureError` if pip cannot read its configuration.
     """
     command = (sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list")
+    environment = environment or tool_environment("PIP_", "PYTHON", "VIRTUAL_ENV")
     listed = run_tool(command, environment=environment, timeout=120)
     if listed.exit_code:
         raise InfrastructureError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +35,7 @@ class IndexFetcher:
 
     def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
         """Fetch every file; see `Fetcher`."""
-        self._settings = self._settings or pip_settings(os.environ)
+        self._settings = self._settings or pip_settings()
         with index_session(self._settings) as session:
             return [
                 self._fetch(session, self._settings, request, into / f"{index:05d}")

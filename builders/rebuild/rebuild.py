@@ -7,6 +7,7 @@ can be reached from here.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +32,13 @@ _TAIL = 1 << 16
 # Messages of shells and of the C library: the limit can be hit between two samples of the cgroup.
 _NO_FORK = (b"Cannot fork", b"fork: Resource temporarily unavailable")
 _SPARE_DISK = 32 << 20
-_ERROR_LINES = 40  # lines at the end of a log that are searched for an error
+_ERROR_LINES = 60  # lines at the end of a log that are searched for an error
 _OWN_ERROR = "samebits: error:"
+# What make, debhelper, dpkg and pip print after a program that they called has failed.
+_PASSED_ON = re.compile(
+    r"\*\*\* \[.*\] Error \d+|exit (status|code) \d+|subprocess-exited-with-error|"
+    r"with status 'error'|Failed building wheel|not a problem with pip|metadata-generation-failed"
+)
 
 
 def rebuild(
@@ -119,15 +125,19 @@ def _deadline_reason(plan: Plan, loaded: LoadedRecipe) -> str:
 
 
 def _error_line(tail: bytes) -> str:
-    """Return the last line with an error, or else the last line."""
-    lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+    """Return the last error of the build itself, or else the last line."""
+    lines = [line.strip() for line in tail.decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return "it printed nothing"
     errors = [line for line in lines[-_ERROR_LINES:] if "error" in line.lower()]
     # Ours first: before the launcher joins both streams, messages of a loader can come after it.
-    errors = [line for line in errors if line.startswith(_OWN_ERROR)] or errors
+    errors = (
+        [line for line in errors if line.startswith(_OWN_ERROR)]
+        or [line for line in errors if not _PASSED_ON.search(line)]
+        or errors
+    )
     which = "its last error" if errors else "its last line"
-    return f"{which}: {(errors or lines)[-1].strip()[:300]}"
+    return f"{which}: {(errors or lines)[-1][:300]}"
 
 
 def _tail(log: Path) -> bytes:

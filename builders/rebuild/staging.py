@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from builders.container.scratch import scratch
+from builders.container.scratch import make_mounted_folder, scratch
 from builders.container.spec import ContainerSpec, RunLabels
 from builders.core.errors import ScratchError
 from builders.inputs.input_file import InputFile
@@ -52,7 +52,7 @@ def stage_attempt(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder:
     """Fill the control and input folders of an attempt; every input is checked on the way."""
     folder.mkdir(mode=0o700)
     for name in ("control", "inputs", OUTPUTS):
-        (folder / name).mkdir(mode=0o755)
+        make_mounted_folder(folder / name)
     # Sorted: files that are not older than the one that declares the clock show its time.
     for name, data in sorted(plan.control.items()):
         path = folder / "control" / name
@@ -65,6 +65,7 @@ def stage_attempt(plan: Plan, inputs: Sequence[InputFile], vault: Vault, folder:
     (folder / "control" / GATE).chmod(0o644)
     for item in inputs:
         target = folder / "inputs" / item.role / item.name
-        target.parent.mkdir(mode=0o755, exist_ok=True)
+        if not target.parent.exists():
+            make_mounted_folder(target.parent)
         vault.stage(item.sha256, target)
         target.chmod(0o444)

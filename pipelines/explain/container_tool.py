@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builders.container.scratch import scratch
+from builders.container.scratch import make_mounted_folder, scratch
 from builders.container.spec import (
     ContainerLimits,
     ContainerResult,
@@ -46,9 +46,11 @@ def run_in_container(
     """Run `argv` in a container of `image`, as `ToolRunner` requires; keep files in `workdir`."""
     folder = Path(tempfile.mkdtemp(dir=workdir, prefix="tool-"))
     control = folder / "control"
-    control.mkdir(mode=0o755)
+    make_mounted_folder(control)
     (control / "launch.sh").write_bytes(launcher_bytes())
     os.mkfifo(control / GATE)
+    for path in (control / "launch.sh", control / GATE, *inputs.values()):
+        path.chmod(0o644)
     try:
         with scratch(folder, _SCRATCH) as mount:
             spec = ContainerSpec(

@@ -87,7 +87,7 @@ def explain(
             "note": ending,
             "tool": TOOL,
             "exit_code": result.exit_code,
-            "signal": _signal(result),
+            "signal": result.signal,
             "json_diff": reports[JSON],
             "html_diff": reports[HTML],
         }
@@ -128,20 +128,13 @@ def _status(
         return ExplanationStatus.OUT_OF_MEMORY, "diffoscope ran into its memory limit"
     if result.ended in _STOPPED:
         return _STOPPED[result.ended]
-    if (signal := _signal(result)) is not None:
+    if (signal := result.signal) is not None:
         return ExplanationStatus.CRASHED, f"diffoscope was ended by signal {signal}"
     if result.exit_code == 0:
         return ExplanationStatus.COMPLETE, "diffoscope sees no difference; the bytes differ"
     if result.exit_code == 1 and any(reports.values()):
         return _complete_or_not(outputs, reports)
     return _trouble(result)
-
-
-def _signal(result: ToolResult) -> int | None:
-    """Return the signal, also where an init process passed it on as an exit code above 128."""
-    if result.signal is None and result.exit_code is not None and result.exit_code > 128:
-        return result.exit_code - 128
-    return result.signal
 
 
 def _trouble(result: ToolResult) -> tuple[ExplanationStatus, str]:

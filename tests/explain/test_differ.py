@@ -111,7 +111,11 @@ ENDINGS: dict[str, tuple[Runner, ExplanationStatus, str]] = {
     "tool not there": (Runner(exit_code=127), ExplanationStatus.CRASHED, "exited with 127"),
     "no exit code": (Runner(exit_code=None), ExplanationStatus.CRASHED, "exited with None"),
     "signal": (Runner(exit_code=None, signal=11), ExplanationStatus.CRASHED, "by signal 11"),
-    "signal through init": (Runner(exit_code=139), ExplanationStatus.CRASHED, "by signal 11"),
+    "signal through init": (
+        Runner(exit_code=139, signal=11),
+        ExplanationStatus.CRASHED,
+        "by signal 11",
+    ),
     "deadline": (
         Runner(ended=EndReason.DEADLINE, exit_code=None, signal=9),
         ExplanationStatus.TIMED_OUT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +45,26 @@ def test_a_failing_build_says_its_code_and_last_line(lab: Lab) -> None:
 def test_a_build_killed_by_a_signal_says_which(lab: Lab) -> None:
     result = lab.shell("kill -SEGV $$")
     assert (result.outcome, result.signal) == (Outcome.BUILD_FAILED, 11)
+
+
+def test_an_exit_code_that_stands_for_no_signal_is_one(lab: Lab) -> None:
+    result = lab.shell("exit 255")
+    assert (result.exit_code, result.signal) == (255, None)
+    assert result.reason == "exit code 255; it printed nothing"
+
+
+@pytest.fixture(params=[0o077, 0o027])
+def strict_umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("strict_umask")
+def test_a_build_does_not_depend_on_the_umask_of_samebits(lab: Lab) -> None:
+    result = lab.shell("echo hello > /out/out.bin; umask")
+    assert (result.outcome, result.reason) == (Outcome.BUILT, None)
+    assert lab.log() == "0022\n"
 
 
 def test_a_fork_bomb_meets_the_limit_of_processes(lab: Lab) -> None:
