@@ -6,15 +6,18 @@ A digest is checked when bytes enter the vault, and again each time they are rea
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from builders.core.digest import Digest, chunks, digest_file
+from builders.core.digest import CHUNK, Digest, chunks, digest_file
 from builders.core.errors import InputMismatchError, InputUnavailableError, RebuildError
 
 PREFIX = "private/vault/sha256/"
+_IN_MEMORY = 16 << 20
 
 
 class ByteStore(Protocol):
@@ -63,15 +66,28 @@ class Vault:
 
     @contextmanager
     def open(self, digest: Digest) -> Iterator[BinaryIO]:
-        """Open the bytes of `digest` for reading, unchecked; raises `InputUnavailableError`."""
+        """Open the bytes of `digest`, unchecked; raises `InputUnavailableError`.
+
+        The stream is seekable, as archive readers need it: what a store can only send from its
+        start to its end is copied to a temporary file first.
+        """
+        with self._stream(digest) as stream:
+            if stream.seekable():
+                yield stream
+                return
+            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+                shutil.copyfileobj(stream, copy, CHUNK)
+                copy.seek(0)
+                yield copy  # type: ignore[misc]  # it is a BinaryIO in all but its type
+
+    def _stream(self, digest: Digest) -> BinaryIO:
         if not self.has(digest):
             raise InputUnavailableError(
                 "the vault has no such input",
                 got=f"sha256 {digest}",
                 todo="Fetch it, or import it with `samebits vault import`",
             )
-        with self._store.open(self.key(digest)) as stream:
-            yield stream
+        return self._store.open(self.key(digest))
 
     def pieces(self, digest: Digest) -> Iterator[bytes]:
         """Yield the bytes of `digest`, and check them.
@@ -79,7 +95,7 @@ class Vault:
         Raises `InputUnavailableError`, and `InputMismatchError` after the last piece.
         """
         hasher = hashlib.sha256()
-        with self.open(digest) as stream:
+        with self._stream(digest) as stream:
             for piece in chunks(stream):
                 hasher.update(piece)
                 yield piece

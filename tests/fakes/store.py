@@ -34,6 +34,16 @@ class _Fault:
     error: BaseException
 
 
+class _Download(io.BytesIO):
+    """A stream that is read once from its start to its end, as one from S3 is."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        raise io.UnsupportedOperation("File or stream is not seekable.")
+
+
 class MemoryStore:
     """Objects in a dict of versions, oldest first."""
 
@@ -70,7 +80,7 @@ class MemoryStore:
 
     def open(self, key: str) -> BinaryIO:
         self._call("open", names.check_key(key))
-        return io.BytesIO(self._truth(key))
+        return _Download(self._truth(key))
 
     def get(self, key: str, limit: int) -> bytes:
         self._call("get", names.check_key(key))
