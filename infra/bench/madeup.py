@@ -25,8 +25,7 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, subject
 from pipelines.judge.explanation import CauseName, ExplanationStatus
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact, worst_verdict
+from pipelines.judge.finding import FileFact, Finding, ShippedFact, worst_verdict
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.policy import PolicyLog
 from pipelines.storage.names import release_run

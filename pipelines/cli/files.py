@@ -12,8 +12,7 @@ from builders.core.digest import digest_file
 from builders.core.errors import UsageError
 from pipelines.cli.options import PATH, common_options, file_errors, json_option, show
 from pipelines.evidence.file_index import find_file
-from pipelines.explain.named_causes import named_causes
-from pipelines.explain.quickdiff import quick_diff
+from pipelines.explain.quickdiff import named_causes, quick_diff
 
 if TYPE_CHECKING:
     from pipelines.verify.session import Session

@@ -24,8 +24,7 @@ from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.attempt import FailureReason, failure_reason
 from pipelines.evidence.statements.comparison import ground
 from pipelines.judge.explanation import Cause, Explanation
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 
 WITHHELD = "withheld"
 _STEPS = (

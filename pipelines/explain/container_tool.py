@@ -23,7 +23,7 @@ from builders.methods.base import BASE_VARIABLES
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
 from builders.rebuild.outputs import copy_files
 from builders.rebuild.plan import GATE
-from pipelines.explain.tools import ToolResult
+from pipelines.explain.differ import ToolResult
 
 _SCRATCH = 4 << 30
 _LOG_TAIL = 1 << 16

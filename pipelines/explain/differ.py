@@ -7,14 +7,14 @@ error that it does not catch, so 1 without a report is a crash.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from builders.container.spec import EndReason
 from builders.core.digest import Digest, digest_file
 from builders.methods.method import INPUTS, OUTPUTS
-from pipelines.explain.tools import ToolResult, ToolRunner
 from pipelines.judge.explanation import Explanation, ExplanationStatus
 
 TOOL = "diffoscope"
@@ -33,6 +33,42 @@ _STOPPED = {
     EndReason.DEADLINE: (ExplanationStatus.TIMED_OUT, "diffoscope was stopped at its deadline"),
     EndReason.CANCELLED: (ExplanationStatus.CRASHED, "diffoscope was cancelled"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """How a tool ended and what it left."""
+
+    ended: EndReason
+    exit_code: int | None
+    """None when it did not exit by itself."""
+    signal: int | None
+    """The signal that ended it."""
+    oom_killed: bool = False
+    outputs: tuple[str, ...]
+    """Names of the files that now are in the output folder."""
+    log: bytes = field(repr=False)
+    """The end of what it printed."""
+
+
+class ToolRunner(Protocol):
+    """Runs a tool in a container of its own."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        inputs: Mapping[str, Path],
+        outputs: Path,
+        seconds: int,
+        memory: int,
+    ) -> ToolResult:
+        """Run `argv` with at most `seconds` and `memory` bytes, and return how it ended.
+
+        `inputs` maps names, which may have folders in them, to files that the tool sees read-only
+        at `/inputs/<name>`. What it leaves in `/out` is put in the folder `outputs`, also when it
+        was stopped. Raises `InfrastructureError` when it cannot be run at all.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

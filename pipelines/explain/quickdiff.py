@@ -1,4 +1,4 @@
-"""A quick comparison of two files that differ: a second or two, in bounded memory.
+"""A quick comparison of two files that differ, and the causes it names: in seconds, bounded memory.
 
 Bytes are compared chunk by chunk; then, when both are archives, their members. What does not fit
 into the time is left out, and the result says so.
@@ -7,14 +7,22 @@ into the time is left out, and the result says so.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from builders.archives import ArchiveLimits, MonotonicClock
 from pipelines.explain.memberdiff import MEMBER_LIMITS, Listing, compare_members, listing
-from pipelines.judge.explanation import QuickDiff
+from pipelines.judge.explanation import Cause, CauseName, MemberDiff, QuickDiff
 
 _CHUNK = 1 << 20
+_SHOWN = 3
+_LISTS = {
+    CauseName.MEMBER_ADDED: "added",
+    CauseName.MEMBER_REMOVED: "removed",
+    CauseName.MEMBER_CHANGED: "changed",
+}
+"""The list of members that is evidence of a cause."""
 
 
 def quick_diff(
@@ -117,3 +125,39 @@ def _read(stream: BinaryIO, size: int) -> bytes:
 
 def _xor(one: bytes, other: bytes) -> bytes:
     return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(len(one))
+
+
+def named_causes(diff: QuickDiff) -> tuple[Cause, ...]:
+    """Return every cause that `diff` shows: of archives by their members, else by their bytes."""
+    members = diff.members
+    if members is None:
+        where = "" if diff.first_offset is None else f" from offset {diff.first_offset} on"
+        return (Cause(name=CauseName.CONTENT, detail=f"the bytes differ{where}"),)
+    found = []
+    for name, field in _LISTS.items():
+        if count := members.counts.get(field, 0):
+            paths = (member.path for member in getattr(members, field))
+            found.append(Cause(name=name, detail=_paths(count, paths)))
+    if not found and members.complete:
+        found.append(_same_contents(members))
+    return tuple(found)
+
+
+def _same_contents(members: MemberDiff) -> Cause:
+    """Return the cause where all members have the same content on both sides."""
+    changes = [change for change in members.metadata if change.field != "packing"]
+    if changes:
+        fields = ", ".join(sorted({change.field for change in changes}))
+        paths = dict.fromkeys(change.path for change in changes)
+        detail = f"{fields} of {_paths(len(paths), paths)}"
+        return Cause(name=CauseName.METADATA_ONLY, detail=detail)
+    how = (
+        "same members in another order" if members.reordered else "same members, packed differently"
+    )
+    return Cause(name=CauseName.CONTAINER_ONLY, detail=how)
+
+
+def _paths(count: int, paths: Iterable[str]) -> str:
+    shown = list(paths)[:_SHOWN]
+    more = f" and {count - len(shown)} more" if count > len(shown) else ""
+    return ", ".join(shown) + more

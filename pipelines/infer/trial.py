@@ -23,8 +23,7 @@ from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
 from pipelines.infer.draft import load_draft
 from pipelines.infer.target import Pin
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding
+from pipelines.judge.finding import FileFact, Finding
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.judging import ShippedFile, judge

@@ -20,14 +20,55 @@ IDENTICAL is only ever the result of two equal digests that are both there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.explanation import Cause, CauseName
-from pipelines.judge.facts import Declared, Facts, FileFact, Unreachable
-from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.IGNORED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """An artefact of the recipe, with the digest its vendor published."""
+
+    name: str
+    published: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreachable:
+    """A shipped file that could not be fetched."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """One rebuild, what it left, and what was served as shipped; names are unique."""
+
+    outcome: Outcome
+    outcome_reason: str | None
+    """Why there is nothing to compare; only read when the outcome is not BUILT."""
+    declared: tuple[Declared, ...]
+    rebuilt: tuple[Output, ...]
+    served: Mapping[str, FileFact | Unreachable] = field(hash=False)
+    """By artefact name: the bytes really fetched. One that is absent was not fetched."""
+    input_fault: str | None
+    """`copied-input: ...` or `input-not-scanned: ...`; None when surely no input holds one."""
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("declared", [artefact.name for artefact in self.declared]),
+            ("rebuilt", [output.name for output in self.rebuilt]),
+        ):
+            if (name := duplicate(names)) is not None:
+                raise ValueError(f"{what}: {name!r} is there twice")
 
 
 def compare(facts: Facts) -> tuple[Finding, ...]:
@@ -61,6 +102,15 @@ def confirm_difference(finding: Finding, again: Digest | None) -> Finding:
     else:
         note = "a second rebuild gave the same bytes as the first"
     return finding.model_copy(update={"reason": f"{finding.reason}; {note}"})
+
+
+def confirm_all(findings: tuple[Finding, ...], again: Iterable[Output]) -> tuple[Finding, ...]:
+    """Add to every DIFFERENT what a second rebuild showed; no verdict changes."""
+    digests = {output.name: output.sha256 for output in again}
+    return tuple(
+        confirm_difference(f, digests.get(f.name)) if f.verdict is Verdict.DIFFERENT else f
+        for f in findings
+    )
 
 
 def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
@@ -121,7 +171,7 @@ def _unjudged(facts: Facts) -> str | None:
     if facts.outcome is not Outcome.BUILT:
         why = f": {facts.outcome_reason}" if facts.outcome_reason else ""
         return f"no rebuild to compare with: {facts.outcome}{why}"
-    return facts.inputs.fault
+    return facts.input_fault
 
 
 def _mismatch(artefact: Declared, served: FileFact | Unreachable) -> str | None:

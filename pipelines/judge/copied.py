@@ -18,7 +18,6 @@ from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.frozen_model import FrozenModel
 from pipelines.judge.explanation import Carried
-from pipelines.judge.facts import InputCheck
 
 TINY = 32
 """Bytes below which a member says nothing of where it came from."""
@@ -94,12 +93,13 @@ def contents(
     return result
 
 
-def check_inputs(
+def input_fault(
     scanned: Iterable[tuple[CheckedInput, Contents]], published: Mapping[str, Digest]
-) -> InputCheck:
-    """Say whether an input is, or holds, one of the `published` artefacts (name to digest).
+) -> str | None:
+    """Return which input is, or holds, one of the `published` artefacts (name to digest).
 
-    A copy that is found counts before an input that could not be searched.
+    None when surely none does. A copy that is found counts before an input that could not be
+    searched.
     """
     blind: str | None = None
     for file, inside in scanned:
@@ -107,11 +107,10 @@ def check_inputs(
             where = "" if file.digest == digest else inside.files.get(digest.hex)
             if where is not None:
                 member = f", in its member {where}" if where else ""
-                text = f"copied-input: {name} is already in the {file.role} {file.name}{member}"
-                return InputCheck(fault=text)
+                return f"copied-input: {name} is already in the {file.role} {file.name}{member}"
         if inside.fault and blind is None:
             blind = f"input-not-scanned: the {file.role} {file.name}: {inside.fault}"
-    return InputCheck(fault=blind)
+    return blind
 
 
 def carried(

@@ -16,7 +16,6 @@ from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED
 from builders.core.frozen_model import FrozenModel
 from pipelines.judge.explanation import Cause, Explanation
-from pipelines.judge.facts import FileFact
 
 EXIT_FAILED = 1
 _FAILING = frozenset(
@@ -30,6 +29,13 @@ _FAILING = frozenset(
 )
 _PASSING = frozenset({Verdict.IDENTICAL_SIGNED, Verdict.IDENTICAL})
 _WORST_FIRST = tuple(Verdict)
+
+
+class FileFact(FrozenModel):
+    """Size in bytes and digest of a file."""
+
+    sha256: Digest
+    size: int
 
 
 class ShippedFact(FrozenModel):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from builders.core.enums import Outcome, Verdict
+from builders.core.enums import Outcome
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.report import Report
-from pipelines.judge.compare import compare, confirm_difference
-from pipelines.judge.copied import CheckedInput, Contents, check_inputs, contents
-from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
-from pipelines.judge.finding import Finding
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_all
+from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
+from pipelines.judge.finding import FileFact, Finding
 from pipelines.signer.byte_source import ByteSource
 
 
@@ -19,12 +18,10 @@ def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tu
     """Return the findings of the judge, with the confirming attempt if there is one."""
     outputs = report.judged.rebuild.outputs if report.judged else ()
     published = {a.name: a.shipped.sha256 for a in recipe.artefacts}
-    checked = InputCheck(fault=None)
-    if report.outcome is Outcome.BUILT and outputs:
-        checked = check_inputs(_contents(recipe, source), published)
+    read = report.outcome is Outcome.BUILT and outputs
     facts = Facts(
         outcome=report.outcome,
-        outcome_reason=report.reason or "",
+        outcome_reason=report.reason,
         declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
         rebuilt=outputs,
         served={
@@ -34,17 +31,10 @@ def recompute_findings(report: Report, recipe: Recipe, source: ByteSource) -> tu
             for f in report.artefacts
             if f.shipped
         },
-        inputs=checked,
+        input_fault=input_fault(_contents(recipe, source), published) if read else None,
     )
-    return tuple(_confirmed(report, finding) for finding in compare(facts))
-
-
-def _confirmed(report: Report, finding: Finding) -> Finding:
-    again = report.confirming
-    if again is None or finding.verdict is not Verdict.DIFFERENT:
-        return finding
-    digests = {o.name: o.sha256 for o in again.rebuild.outputs}
-    return confirm_difference(finding, digests.get(finding.name))
+    findings, again = compare(facts), report.confirming
+    return confirm_all(findings, again.rebuild.outputs) if again else findings
 
 
 def _contents(recipe: Recipe, source: ByteSource) -> Iterator[tuple[CheckedInput, Contents]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -24,13 +23,11 @@ from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt
 from pipelines.explain.container_tool import run_in_container
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
-from pipelines.explain.named_causes import named_causes
-from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.compare import compare, confirm_difference
-from pipelines.judge.copied import CheckedInput, Contents, carried, check_inputs, contents
+from pipelines.explain.quickdiff import named_causes, quick_diff
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare
+from pipelines.judge.copied import CheckedInput, Contents, carried, contents, input_fault
 from pipelines.judge.explanation import Carried, Explanation, ExplanationStatus
-from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
-from pipelines.judge.finding import Finding
+from pipelines.judge.finding import FileFact, Finding
 from pipelines.storage.names import Visibility
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
@@ -103,11 +100,11 @@ def judge(
     published = {a.name: a.shipped.sha256 for a in recipe.artefacts}
     facts = Facts(
         outcome=outcome,
-        outcome_reason=reason or "",
+        outcome_reason=reason,
         declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
         rebuilt=outputs,
         served={s.name: s.file or Unreachable(reason=s.fault or "unknown") for s in shipped},
-        inputs=check_inputs(scanned, published) if scanned else InputCheck(fault=None),
+        input_fault=input_fault(scanned, published),
     )
     return compare(facts)
 
@@ -138,15 +135,6 @@ def look(
             found = (*found, *named_causes(seen))
         looked.append(finding.model_copy(update={"explanation": explanation, "causes": found}))
     return tuple(looked)
-
-
-def confirm_all(findings: tuple[Finding, ...], again: Attempt) -> tuple[Finding, ...]:
-    """Add to every DIFFERENT what a second rebuild showed; no verdict changes."""
-    digests = {o.name: o.sha256 for o in again.rebuild.outputs}
-    return tuple(
-        confirm_difference(f, digests.get(f.name)) if f.verdict is Verdict.DIFFERENT else f
-        for f in findings
-    )
 
 
 def explain_difference(
@@ -215,7 +203,7 @@ def _scan(
     for item in inputs:
         path = staged / item.role / item.name
         checked = CheckedInput(
-            role=item.role, name=item.name, digest=item.sha256, open=_Opener(path)
+            role=item.role, name=item.name, digest=item.sha256, open=partial(_opened, path)
         )
         yield checked, contents(checked, cache=session.contents)
 
@@ -228,13 +216,5 @@ def _carried(path: Path, scanned: list[tuple[CheckedInput, Contents]]) -> tuple[
         return ()
 
 
-class _Opener:
-    """Opens one path for reading, as a context."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @contextmanager
-    def __call__(self) -> Iterator[BinaryIO]:
-        with self._path.open("rb") as stream:
-            yield stream
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")

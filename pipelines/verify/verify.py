@@ -27,6 +27,7 @@ from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
+from pipelines.judge.compare import confirm_all
 from pipelines.judge.explanation import Explanation
 from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.policy import Policy
@@ -200,7 +201,7 @@ def _judge(
     if any(f.verdict is Verdict.DIFFERENT for f in findings):
         with run.timed("confirm"):
             again = using.run_rebuild(job, run.inputs, run.image, Purpose.CONFIRMING)
-            findings = judging.confirm_all(findings, again)
+            findings = confirm_all(findings, again.rebuild.outputs)
         with run.timed("explain"):
             findings = tuple(_explained(job, using, run.attempt, f) for f in findings)
     judging.keep_shipped(session, job, findings)

@@ -12,8 +12,7 @@ import pytest
 from builders.container.spec import EndReason
 from builders.core.digest import Digest
 from pipelines.explain import differ
-from pipelines.explain.differ import DifferLimits, explain
-from pipelines.explain.tools import ToolResult
+from pipelines.explain.differ import DifferLimits, ToolResult, explain
 from pipelines.judge.explanation import Explanation, ExplanationStatus, QuickDiff
 
 REPORT, PAGE = b'{"diffoscope-json-version": 1}', b"<html></html>"

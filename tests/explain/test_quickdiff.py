@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
-from pipelines.explain.named_causes import named_causes
-from pipelines.explain.quickdiff import quick_diff
+from pipelines.explain.quickdiff import named_causes, quick_diff
 from pipelines.judge.compare import nondeterministic
 from pipelines.judge.explanation import MemberDiff, QuickDiff
 

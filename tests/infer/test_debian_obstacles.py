@@ -27,8 +27,7 @@ from pipelines.infer.debian.source import (
     source_locator,
 )
 from pipelines.infer.journal import SearchJournal
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding
+from pipelines.judge.finding import FileFact, Finding
 from pipelines.verify.session import Session
 from tests.infer.test_debian_search import FIRST, Search, built, searched
 from tests.madeimages import made_image

@@ -29,8 +29,7 @@ from pipelines.infer.wheel.image import PythonImage
 from pipelines.infer.wheel.sdist import read_sdist
 from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.infer.wheel.wheelfile import read_wheel
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.verify.progress import LogSink
 from pipelines.verify.session import Session
 

@@ -10,29 +10,21 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.compare import compare, confirm_difference
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
 from pipelines.judge.explanation import CauseName
-from pipelines.judge.facts import (
-    Declared,
-    Facts,
-    FileFact,
-    InputCheck,
-    Unreachable,
-)
-from pipelines.judge.finding import Finding
+from pipelines.judge.finding import FileFact, Finding
 
 GOOD = FileFact(sha256=Digest.of(b"good"), size=4)
 OTHER = FileFact(sha256=Digest.of(b"other"), size=5)
 EVIL = FileFact(sha256=Digest.of(b"evil"), size=4)
 LONGER = FileFact(sha256=GOOD.sha256, size=5)
 AWAY = Unreachable(reason="no answer")
-CLEAN = InputCheck(fault=None)
-COPIED = InputCheck(fault="copied-input: a.deb is already in the dependency b.deb")
+COPIED = "copied-input: a.deb is already in the dependency b.deb"
 REPLACED = (
     f"the file served as shipped is not the published one: got sha256 {EVIL.sha256}, "
     f"published {GOOD.sha256}"
 )
-BLIND = InputCheck(fault="input-not-scanned: the source s.zip: broken")
+BLIND = "input-not-scanned: the source s.zip: broken"
 
 
 def facts(
@@ -41,7 +33,7 @@ def facts(
     declared: tuple[str, ...] = ("a.deb",),
     rebuilt: Mapping[str, tuple[FileFact, OutputKind]] | None = None,
     served: Mapping[str, FileFact | Unreachable] | None = None,
-    inputs: InputCheck = CLEAN,
+    input_fault: str | None = None,
 ) -> Facts:
     return Facts(
         outcome=outcome,
@@ -52,7 +44,7 @@ def facts(
             for name, (file, part) in (rebuilt or {}).items()
         ),
         served={"a.deb": GOOD} if served is None else served,
-        inputs=inputs,
+        input_fault=input_fault,
     )
 
 
@@ -106,32 +98,32 @@ RULES: dict[str, tuple[Facts, Verdict, str]] = {
         "not the published one",
     ),
     "copied input": (
-        facts(rebuilt=built(GOOD), inputs=COPIED),
+        facts(rebuilt=built(GOOD), input_fault=COPIED),
         Verdict.NOT_CHECKED,
         "copied-input: ",
     ),
     "copied input and other bytes": (
-        facts(rebuilt=built(OTHER), inputs=COPIED),
+        facts(rebuilt=built(OTHER), input_fault=COPIED),
         Verdict.NOT_CHECKED,
         "copied-input: ",
     ),
     "copied input and nothing rebuilt": (
-        facts(inputs=COPIED),
+        facts(input_fault=COPIED),
         Verdict.NOT_CHECKED,
         "copied-input: ",
     ),
     "copied input and another file served": (
-        facts(rebuilt=built(GOOD), served={"a.deb": EVIL}, inputs=COPIED),
+        facts(rebuilt=built(GOOD), served={"a.deb": EVIL}, input_fault=COPIED),
         Verdict.NOT_CHECKED,
-        f"{COPIED.fault}; {REPLACED}",
+        f"{COPIED}; {REPLACED}",
     ),
     "an input could not be searched": (
-        facts(rebuilt=built(GOOD), inputs=BLIND),
+        facts(rebuilt=built(GOOD), input_fault=BLIND),
         Verdict.NOT_CHECKED,
         "input-not-scanned: ",
     ),
     "no build, before a copied input": (
-        facts(outcome=Outcome.CANCELLED, inputs=COPIED),
+        facts(outcome=Outcome.CANCELLED, input_fault=COPIED),
         Verdict.NOT_CHECKED,
         "CANCELLED: the reason",
     ),
@@ -192,7 +184,7 @@ def test_a_declared_artefact_is_judged_whatever_its_coverage_says() -> None:
 
 def test_an_undeclared_output_is_not_checked_when_an_input_was_copied() -> None:
     findings = compare(
-        facts(rebuilt={**built(GOOD), "x": (OTHER, OutputKind.UNEXPECTED)}, inputs=COPIED)
+        facts(rebuilt={**built(GOOD), "x": (OTHER, OutputKind.UNEXPECTED)}, input_fault=COPIED)
     )
     assert [f.verdict for f in findings] == [Verdict.NOT_CHECKED, Verdict.NOT_CHECKED]
     assert findings[1].reason.startswith("copied-input: ")
@@ -231,7 +223,7 @@ def test_names_are_unique() -> None:
             declared=(),
             rebuilt=(twice, twice),
             served={},
-            inputs=CLEAN,
+            input_fault=None,
         )
 
 
@@ -277,7 +269,7 @@ def test_only_a_difference_is_confirmed() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (facts(rebuilt=built(GOOD), inputs=COPIED), COPIED.fault),
+        (facts(rebuilt=built(GOOD), input_fault=COPIED), COPIED),
         (
             facts(declared=(), rebuilt=built(GOOD)),
             "the build left a file that no declaration covers",

@@ -13,7 +13,7 @@ import pytest
 from builders.archives import ArchiveLimits, members
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from pipelines.judge.copied import TINY, CheckedInput, carried, check_inputs, contents
+from pipelines.judge.copied import TINY, CheckedInput, carried, contents, input_fault
 
 Maker = Callable[..., bytes]
 ARTEFACT = b"the artefact under test, long enough not to be tiny"
@@ -41,7 +41,7 @@ def input_file(
 def fault(content: bytes, limits: ArchiveLimits | None = None) -> str | None:
     file = input_file(content)
     inside = contents(file, limits=limits or ArchiveLimits())
-    return check_inputs([(file, inside)], PUBLISHED).fault
+    return input_fault([(file, inside)], PUBLISHED)
 
 
 def test_an_input_that_is_the_artefact() -> None:
@@ -51,10 +51,8 @@ def test_an_input_that_is_the_artefact() -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_no_role_may_hold_the_artefact(role: Role, make_tar: Maker) -> None:
     file = input_file(make_tar({"deep/a": ARTEFACT}), "s.tar", role)
-    check = check_inputs([(file, contents(file))], PUBLISHED)
-    assert (
-        check.fault == f"copied-input: a.deb is already in the {role} s.tar, in its member deep/a"
-    )
+    check = input_fault([(file, contents(file))], PUBLISHED)
+    assert check == f"copied-input: a.deb is already in the {role} s.tar, in its member deep/a"
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
@@ -65,9 +63,9 @@ def test_an_input_that_is_the_compressed_artefact(pack: Callable[[bytes], bytes]
 def test_an_artefact_that_is_itself_compressed_or_a_tar_is_found(make_tar: Maker) -> None:
     tar = make_tar({"a": b"content of the artefact"})
     file = input_file(gzip.compress(tar))
-    check = check_inputs([(file, contents(file))], {"a.tar": Digest.of(tar)})
-    assert check.fault is not None
-    assert "in its member (unpacked)" in check.fault
+    check = input_fault([(file, contents(file))], {"a.tar": Digest.of(tar)})
+    assert check is not None
+    assert "in its member (unpacked)" in check
 
 
 def test_an_artefact_several_archives_deep(
@@ -120,7 +118,7 @@ def test_a_broken_archive_among_test_data_is_a_plain_file(data: Path, make_tar: 
     inside = contents(file)
     assert inside.fault is None
     assert list(inside.unread) == ["tests/bad.deb"]
-    assert check_inputs([(file, inside)], {"a": Digest.of(truncated)}).fault is not None
+    assert input_fault([(file, inside)], {"a": Digest.of(truncated)}) is not None
 
 
 def test_a_copy_counts_before_an_input_not_scanned(data: Path) -> None:
@@ -128,14 +126,14 @@ def test_a_copy_counts_before_an_input_not_scanned(data: Path) -> None:
         (file, contents(file))
         for file in (input_file((data / "truncated.deb").read_bytes()), input_file(ARTEFACT))
     ]
-    assert str(check_inputs(pairs, PUBLISHED).fault).startswith("copied-input: ")
+    assert str(input_fault(pairs, PUBLISHED)).startswith("copied-input: ")
 
 
 def test_of_several_inputs_not_scanned_the_first_is_named(data: Path) -> None:
     broken = [(data / name).read_bytes() for name in ("truncated.deb", "encrypted.zip")]
     files = [input_file(content, f"{n}.bin") for n, content in enumerate(broken)]
-    check = check_inputs([(file, contents(file)) for file in files], PUBLISHED)
-    assert str(check.fault).startswith("input-not-scanned: the dependency 0.bin: ")
+    check = input_fault([(file, contents(file)) for file in files], PUBLISHED)
+    assert str(check).startswith("input-not-scanned: the dependency 0.bin: ")
 
 
 def test_of_many_broken_archives_some_are_named(data: Path, make_tar: Maker) -> None:
@@ -146,7 +144,7 @@ def test_of_many_broken_archives_some_are_named(data: Path, make_tar: Maker) -> 
 
 def test_empty_files_are_no_copies(make_tar: Maker) -> None:
     file = input_file(make_tar({"__init__.py": b""}))
-    assert check_inputs([(file, contents(file))], {"a": Digest.of(b"")}).fault is None
+    assert input_fault([(file, contents(file))], {"a": Digest.of(b"")}) is None
 
 
 def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:

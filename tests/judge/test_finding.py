@@ -9,8 +9,13 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.judge.explanation import Cause, CauseName, Explanation, ExplanationStatus
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact, verdicts_exit_code, worst_verdict
+from pipelines.judge.finding import (
+    FileFact,
+    Finding,
+    ShippedFact,
+    verdicts_exit_code,
+    worst_verdict,
+)
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 PUBLISHED = ShippedFact(published=ONE)

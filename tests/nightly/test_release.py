@@ -17,8 +17,7 @@ from pipelines.center.center import Center
 from pipelines.evidence.report import Environment, Report, SourceFact
 from pipelines.evidence.robustness import Robustness
 from pipelines.evidence.statements.review import Decision
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key
 from pipelines.nightly.release_task import run_release

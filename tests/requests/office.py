@@ -16,8 +16,7 @@ from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements.request import Answer, request
 from pipelines.evidence.statements.statement import Statement
-from pipelines.judge.facts import FileFact
-from pipelines.judge.finding import Finding, ShippedFact
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.policy import EMPTY_POLICY, Reviewer
 from pipelines.requests import (
     RequestHandler,

@@ -28,10 +28,9 @@ from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
 from pipelines.evidence.robustness import RobustnessRebuild
 from pipelines.evidence.sbom import sbom
-from pipelines.judge.compare import compare, confirm_difference
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
 from pipelines.judge.explanation import Explanation, ExplanationStatus
-from pipelines.judge.facts import Declared, Facts, FileFact, InputCheck, Unreachable
-from pipelines.judge.finding import Finding, worst_verdict
+from pipelines.judge.finding import FileFact, Finding, worst_verdict
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner, folder_locks
@@ -271,7 +270,7 @@ class Scene:
             ),
             rebuilt=outputs,
             served=served,
-            inputs=InputCheck(fault=None),
+            input_fault=None,
         )
         found = compare(facts)
         if self.explained:
