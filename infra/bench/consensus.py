@@ -18,13 +18,9 @@ import click
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
-from pipelines.consensus import (
-    OwnCenter,
-    Source,
-    StatementReader,
-    consensus_of,
-    read_release,
-)
+from pipelines.consensus.release_consensus import consensus_of, read_release
+from pipelines.consensus.statement_reader import Source, StatementReader
+from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, Policy, PolicyCenter, PolicyRules
 from pipelines.storage.directory import DirectoryStore

@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from pipelines.cli.options import common_options, release_name, show
 from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
-from pipelines.consensus.view import join_release
+from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.nightly.periodic import publish_joined

@@ -139,6 +139,12 @@ class CenterFinding:
         """The statements behind this finding."""
         return (self.comparison, self.attempt, *self.work_evidence)
 
+    def excluded(self, reason: ExclusionReason, detail: str = "") -> Excluded:
+        """Return why it does not count."""
+        return Excluded(
+            center=self.center.id, reason=reason, record=self.comparison.name, detail=detail
+        )
+
 
 def newest_findings(findings: Iterable[CenterFinding]) -> tuple[CenterFinding, ...]:
     """Return the newest finding of each center, by the order of its log; sorted by center."""

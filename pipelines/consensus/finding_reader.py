@@ -16,14 +16,17 @@ from itertools import groupby
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.consensus.center_finding import CenterFinding, Excluded, ExclusionReason
-from pipelines.consensus.record_source import Source, UnreachableError, short
-from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
+from pipelines.consensus.statement_reader import (
+    Source,
+    StatementReader,
+    UnreachableError,
+    VerifiedStatement,
+    short,
+)
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Purpose
-from pipelines.evidence.statements.attempt import AttemptStatement
-from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.attempt import AttemptStatement, final_attempt
+from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
 from pipelines.evidence.statements.reader import SUFFIX
-from pipelines.evidence.statements.statement import Subject
 from pipelines.log.errors import LogError
 from pipelines.storage.names import encode, release_prefix
 
@@ -33,7 +36,6 @@ MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
 """The verdicts that can be a match."""
 _NOT_READ = ("provenance-", "robustness-")
 """Records that hold no finding."""
-_RANKS = {Purpose.JUDGED: 0, Purpose.RETRY: 0, Purpose.RUN: 1}
 
 _Comparison = tuple[VerifiedStatement, ComparisonStatement]
 _Attempt = tuple[VerifiedStatement, AttemptStatement]
@@ -52,15 +54,16 @@ def read_center_findings(
     if all(center.id != source.center for center in reader.policy.centers):
         return _nothing(source, ExclusionReason.UNKNOWN_CENTER)
     prefix = center_prefix(release, source.center)
-    seen: set[Digest] = set()
+    seen: set[Digest | None] = set()
+    runs: dict[str, _Findings] = {}
     try:
         # First the log, then the store: a run that ends meanwhile is in both, or in the store.
         logged = _logged(reader, source, release)
         names = sorted(source.names(prefix, limit=MAX_RECORDS))
-        runs = {
-            run: _read_run(reader, source, release, run, list(keys), seen)
-            for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0])
-        }
+        for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0]):
+            records = [reader.read(source, key) for key in keys if _may_hold_finding(key)]
+            seen |= {record.pae for record in records}
+            runs[run] = _run_findings(records, release, run)
     except UnreachableError as error:
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
     except LogError as error:
@@ -82,27 +85,18 @@ def _logged(reader: StatementReader, source: Source, release: ReleaseName) -> Ab
         return frozenset()
 
 
-def _read_run(
-    reader: StatementReader,
-    source: Source,
-    release: ReleaseName,
-    run: str,
-    keys: list[str],
-    seen: set[Digest],
-) -> _Findings:
-    """Return the findings of one run, and why other records of it do not count.
+def _may_hold_finding(key: str) -> bool:
+    return key.endswith(SUFFIX) and not key.rpartition("/")[2].startswith(_NOT_READ)
 
-    The PAE digests of its statements, whether they count or not, are added to `seen`.
-    """
+
+def _run_findings(
+    records: list[VerifiedStatement | Excluded], release: ReleaseName, run: str
+) -> _Findings:
+    """Return the findings of one run, and why other records of it do not count."""
     comparisons: list[_Comparison] = []
     attempts: list[_Attempt] = []
     excluded: _Findings = []
-    for key in keys:
-        if not key.endswith(SUFFIX) or key.rpartition("/")[2].startswith(_NOT_READ):
-            continue
-        record = reader.read(source, key)
-        if record.pae is not None:
-            seen.add(record.pae)
+    for record in records:
         if isinstance(record, Excluded):
             excluded.append(record)
             continue
@@ -112,7 +106,7 @@ def _read_run(
             case AttemptStatement() as statement if _is_of(statement, release, run):
                 attempts.append((record, statement))
             case _:
-                excluded.append(_excluded(record, ExclusionReason.MISPLACED))
+                excluded.append(record.excluded(ExclusionReason.MISPLACED))
     found = [*excluded, *_findings(comparisons, attempts)]
     return _without_matches(found) if _is_unreadable(found) else found
 
@@ -137,52 +131,40 @@ def _is_of(
 
 def _findings(comparisons: list[_Comparison], attempts: list[_Attempt]) -> _Findings:
     """Return the findings of a run, or for each of its statements why it gives none."""
-    last = max(
-        (a for a in attempts if a[1].predicate.purpose in _RANKS),
-        key=lambda a: (_RANKS[a[1].predicate.purpose], a[1].predicate.number),
-        default=None,
-    )
     verified = [v for v, _ in comparisons]
+    last = final_attempt(statement for _, statement in attempts)
     if last is None:
-        return [_excluded(v, ExclusionReason.INCOMPLETE, "no attempt") for v in verified]
-    missing = _missing(last[1].subject, [statement for _, statement in comparisons])
-    if missing:
-        every = [*verified, last[0]]
-        return [_excluded(v, ExclusionReason.INCOMPLETE, missing) for v in every]
+        return [v.excluded(ExclusionReason.INCOMPLETE, "no attempt") for v in verified]
+    attempt = next(v for v, statement in attempts if statement is last)
+    if odd := unmatched_artefact(last, [statement for _, statement in comparisons]):
+        return [v.excluded(ExclusionReason.INCOMPLETE, odd) for v in (*verified, attempt)]
     seals = {a.predicate.seal.sha256 for _, a in attempts if a.predicate.seal}
     seal = seals.pop() if len(seals) == 1 else None
-    return [_finding(comparison, last, seal) for comparison in comparisons]
-
-
-def _missing(subjects: tuple[Subject, ...], compared: list[ComparisonStatement]) -> str:
-    """Return the name of an artefact that is only in the attempt, or only compared, if any."""
-    attempted = {(s.name, s.digest) for s in subjects}
-    judged = {(c.subject[0].name, c.subject[0].digest) for c in compared if c.predicate.shipped}
-    return min((name for name, _ in attempted ^ judged), default="")
+    return [_finding(comparison, (attempt, last), seal) for comparison in comparisons]
 
 
 def _finding(
     comparison: _Comparison, attempt: _Attempt, seal: Digest | None
 ) -> CenterFinding | Excluded:
     verified, statement = comparison
-    compared, attempted, subject = statement.predicate, attempt[1].predicate, statement.subject[0]
+    compared, attempted = statement.predicate, attempt[1].predicate
     shipped = compared.shipped
     if shipped is None:
-        return _excluded(verified, ExclusionReason.UNDECLARED, subject.name)
+        return verified.excluded(ExclusionReason.UNDECLARED, statement.name)
     if compared.claim is None:
-        return _excluded(verified, ExclusionReason.NO_CLAIM)
+        return verified.excluded(ExclusionReason.NO_CLAIM)
     published = shipped.published.sha256
     if published is None or compared.claim != attempted.claim or len(statement.subject) != 1:
         detail = "another claim or subject than its attempt"
-        return _excluded(verified, ExclusionReason.INCOMPLETE, detail)
-    if subject.digest != shipped.published:
+        return verified.excluded(ExclusionReason.INCOMPLETE, detail)
+    if statement.subject[0].digest != shipped.published:
         detail = "about other bytes than its published digest"
-        return _excluded(verified, ExclusionReason.INCOMPLETE, detail)
+        return verified.excluded(ExclusionReason.INCOMPLETE, detail)
     signed = compared.verdict is Verdict.IDENTICAL_SIGNED and compared.signature is not None
     return CenterFinding(
         center=verified.center,
         key=verified.key.material,
-        artefact=subject.name,
+        artefact=statement.name,
         published=published,
         claim=compared.claim,
         run=compared.run,
@@ -197,12 +179,6 @@ def _finding(
         attempt=attempt[0].ref,
         index=verified.index,
         seal=seal,
-    )
-
-
-def _excluded(verified: VerifiedStatement, reason: ExclusionReason, detail: str = "") -> Excluded:
-    return Excluded(
-        center=verified.center.id, reason=reason, record=verified.ref.name, detail=detail
     )
 
 

@@ -44,6 +44,7 @@ from pipelines.consensus.consensus_result import (
     served_files,
 )
 from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import ConsensusRules
 
 _UNPROVED = {Proof.ABSENT: ExclusionReason.WORK_ABSENT, Proof.WRONG: ExclusionReason.WORK_WRONG}
@@ -94,9 +95,9 @@ def _about_others(
     """Return the newest finding of each center that has none about the subject, excluded."""
     others = newest_findings(f for f in given if f.center.id not in centers)
     return [
-        _excluded(f, ExclusionReason.OTHER_CLAIM, str(f.claim.sha256 or f.claim.hmac_sha256))
+        f.excluded(ExclusionReason.OTHER_CLAIM, str(value_of(f.claim)))
         if f.published == subject.published
-        else _excluded(f, ExclusionReason.OTHER_PUBLISHED, str(f.published))
+        else f.excluded(ExclusionReason.OTHER_PUBLISHED, str(f.published))
         for f in others
     ]
 
@@ -135,7 +136,7 @@ def _operator_finding(
         newest=newest,
         basis=newest,
         matching=tuple(f for f, c, reason in reasons if c is Conclusion.MATCH and not reason),
-        excluded=tuple(_excluded(f, reason) for f, _, reason in reasons if reason),
+        excluded=tuple(f.excluded(reason) for f, _, reason in reasons if reason),
     )
 
 
@@ -202,9 +203,3 @@ def _passed(
             return False
         case Result.NOT_CHECKED | Result.UNBUILDABLE | Result.PENDING:
             return None
-
-
-def _excluded(finding: CenterFinding, reason: ExclusionReason, detail: str = "") -> Excluded:
-    return Excluded(
-        center=finding.center.id, reason=reason, record=finding.comparison.name, detail=detail
-    )

@@ -16,7 +16,7 @@ from threading import Lock
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.consensus.record_source import UnreachableError, short
+from pipelines.consensus.statement_reader import UnreachableError, short
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement

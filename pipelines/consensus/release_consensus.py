@@ -10,19 +10,48 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
+from builders.core.errors import UsageError
+from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.consensus.center_finding import CenterFinding, Excluded, newest_findings
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
 from pipelines.consensus.finding_reader import MATCHES, read_center_findings
 from pipelines.consensus.join import join
-from pipelines.consensus.record_source import Source
-from pipelines.consensus.statement_reader import StatementReader
+from pipelines.consensus.log_index import LogCache, LogIndex
+from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.consensus.work_proofs import OwnCenter, WorkProofs
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import ConsensusRules
+from pipelines.policy import ConsensusRules, SignedPolicy
+from pipelines.storage.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusView:
+    """All that a center computes a consensus from."""
+
+    center: str
+    verifier_id: str
+    store: Store
+    policy: SignedPolicy
+    peers: tuple[Source, ...]
+    recipes: Path
+    """The center's folder of recipes."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The center itself, and its peers."""
+        return (Source(center=self.center, store=self.store), *self.peers)
+
+    @property
+    def former_keys(self) -> tuple[PublicKey, ...]:
+        """The center's keys for statements that its policy knows."""
+        centers = self.policy.policy.centers
+        return tuple(k.key for c in centers if c.id == self.center for k in c.keys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,3 +157,73 @@ def _commonest_claim(findings: Iterable[CenterFinding]) -> DigestSet | None:
     for finding in newest_findings(findings):
         operators[finding.claim].add(finding.center.operator)
     return max(operators, key=lambda c: (len(operators[c]), str(c.to_dict())), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedRelease:
+    """The findings of all centers on one release, and their consensus."""
+
+    read: ReleaseFindings
+    consensus: ReleaseConsensus
+    recipe: LoadedRecipe | None
+    """None for a release that this center has no recipe of."""
+
+
+def read_logs(
+    view: ConsensusView, releases: Iterable[ReleaseName], *, cache: LogCache | None = None
+) -> LogIndex:
+    """Return the index of the logs of all centers, for `releases`; each log is read once.
+
+    With a `cache` only the growth of a log since the last call is read.
+    """
+    stores = {source.center: source.store for source in view.sources}
+    return LogIndex(stores, view.policy.policy, releases, cache)
+
+
+def join_release(
+    view: ConsensusView,
+    release: ReleaseName,
+    *,
+    claim: DigestSet | None = None,
+    logs: LogIndex | None = None,
+) -> JoinedRelease:
+    """Read the findings of all centers on a release, and join them.
+
+    A caller that joins many releases reads the `logs` once for all of them. Raises `StoreError`
+    for the center's own store.
+    """
+    recipe = find_recipe(view.recipes, release)
+    reader = StatementReader(
+        policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
+    )
+    own = OwnCenter(id=view.center, store=view.store)
+    read = read_release(release, view.sources, reader, own)
+    artefacts = recipe.recipe.artefacts if recipe else ()
+    consensus = consensus_of(
+        read,
+        rules_for(view, recipe),
+        own=view.center,
+        claim=claim,
+        expected=[(a.name, a.shipped.sha256) for a in artefacts],
+    )
+    return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
+
+
+def rules_for(view: ConsensusView, recipe: LoadedRecipe | None) -> ConsensusRules:
+    """Return the policy's rules for the kind of a release; without a recipe the strictest."""
+    return view.policy.policy.rules(recipe.recipe.kind if recipe else None)
+
+
+def find_recipe(recipes: Path, release: ReleaseName) -> LoadedRecipe | None:
+    """Return the recipe of a release, if the folder has one; raises `UsageError` for a bad one."""
+    path = recipes / "releases" / release.vendor / release.product / f"{release.version}.yaml"
+    if not path.is_file():
+        return None
+    loaded = load_recipe(path)
+    if loaded.recipe.release != str(release):
+        raise UsageError(
+            f"{path} is the recipe of another release",
+            got=loaded.recipe.release,
+            expected=str(release),
+        )
+    return loaded

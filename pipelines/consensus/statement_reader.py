@@ -1,28 +1,118 @@
 """The statements of a center that count: signed by its own key, where its log has them.
 
-For every other record the reason is returned. A record that cannot be read does not keep others
-from being read.
+For every other record the reason is returned. What is read was written by others: what is wrong
+with one object concerns that object alone, and a store that does not answer is an
+`UnreachableError`, whatever its cause.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from builders.core.digest import Digest
+from builders.core.errors import NotFoundError, SamebitsError, StoreError
 from pipelines.consensus.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
-from pipelines.consensus.record_source import OBJECT_ERRORS, Source, short
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.attempt import AttemptStatement
-from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.crosscheck import CrosscheckStatement
-from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import Policy, PolicyCenter
+from pipelines.storage.store import DamagedError, TooLargeError
+
+OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
+"""What can be wrong with one object."""
+
+
+class UnreachableError(StoreError):
+    """The store or the log of a center cannot be read."""
+
+
+class Reader(Protocol):
+    """The methods of a store by which records are read."""
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return an object of at most `limit` bytes; raises `StoreError`."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below a folder; raises `StoreError`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A center, and the store of its records."""
+
+    center: str
+    store: Reader
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
+        with _unreachable():
+            return self.store.get(key, limit)
+
+    def names(self, prefix: str, *, limit: int) -> list[str]:
+        """Return the names below a folder; raises `UnreachableError`, also for over `limit`."""
+        try:
+            found = list(islice(self.store.list(prefix), limit + 1))
+        except (SamebitsError, OSError) as error:
+            raise UnreachableError("a store does not answer", got=short(error)) from error
+        if len(found) > limit:
+            raise UnreachableError("a store lists too much", got=f"more than {limit} records")
+        return found
+
+
+class CircuitBreaker:
+    """A `Reader` of a store that is not called again after its first failure.
+
+    A peer that is down so costs one time-out, and not one for each of many releases.
+    """
+
+    def __init__(self, store: Reader) -> None:
+        """Read `store`."""
+        self._store = store
+        self._failure: UnreachableError | None = None
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
+        with self._closed():
+            return self._store.get(key, limit)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below a folder; raises as `get` does."""
+        with self._closed():
+            yield from self._store.list(prefix)
+
+    @contextmanager
+    def _closed(self) -> Iterator[None]:
+        if self._failure is not None:
+            raise UnreachableError("a store did not answer before", got=self._failure.got)
+        try:
+            with _unreachable():
+                yield
+        except UnreachableError as error:
+            self._failure = error
+            raise
+
+
+@contextmanager
+def _unreachable() -> Iterator[None]:
+    try:
+        yield
+    except (UnreachableError, *OBJECT_ERRORS):
+        raise
+    except (SamebitsError, OSError) as error:
+        raise UnreachableError("a store does not answer", got=short(error)) from error
+
+
+def short(error: Exception) -> str:
+    """Return the message of an error in one line of ASCII, cut."""
+    return ascii(str(error))[1:-1][:160]
 
 
 class LogLookup(Protocol):
@@ -51,6 +141,12 @@ class VerifiedStatement:
     key: PublicKey
     index: int
     """Of its leaf in the log of its center."""
+
+    def excluded(self, reason: ExclusionReason, detail: str = "") -> Excluded:
+        """Return why it does not count all the same."""
+        return Excluded(
+            center=self.center.id, reason=reason, record=self.ref.name, detail=detail, pae=self.pae
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +214,10 @@ def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str
 
     What a kind of statement does not name is that of the center whose store it is in.
     """
-    match statement:
-        case ComparisonStatement() | AttemptStatement():
-            return statement.predicate.center, statement.predicate.builder
-        case ProvenanceStatement():
-            return member.id, statement.predicate.run_details.builder.id
-        case CrosscheckStatement():
-            return statement.predicate.center, member.builder
-        case _:
-            return None, ""
+    if isinstance(statement, CrosscheckStatement):
+        return statement.predicate.center, member.builder
+    about = statement.run_reference
+    return (about.center or member.id, about.builder) if about else (None, "")
 
 
 def _keyids(envelope: Envelope) -> str:

@@ -1,7 +1,8 @@
 """From a consensus to statement D, by which a customer checks one file alone.
 
 PASSED for what passed, FAILED for SUSPECT, SPLIT and NONDETERMINISTIC; of anything else there is no
-summary. `SLSA_BUILD_REPRODUCED` is only claimed for operators that are distinct in law.
+summary. `SLSA_BUILD_REPRODUCED` is only claimed for operators that are distinct in law. The signer
+recomputes what a summary states before it signs.
 """
 
 from __future__ import annotations
@@ -9,10 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from urllib.parse import quote
 
+from builders.core.runid import RunId
 from pipelines.consensus.consensus_result import Consensus
+from pipelines.consensus.log_index import LogCache
+from pipelines.consensus.release_consensus import (
+    ConsensusView,
+    JoinedRelease,
+    join_release,
+    read_logs,
+)
+from pipelines.evidence.errors import refused
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, subject
 from pipelines.evidence.statements.vsa import (
     FAILED_LEVEL,
@@ -25,6 +37,8 @@ from pipelines.evidence.statements.vsa import (
     VerificationSummary,
     Verifier,
 )
+from pipelines.evidence.stored_runs import RunName, read_report
+from pipelines.policy.reviews.gate import review_status, review_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +118,69 @@ class Summarizer:
 def record_uri(name: str) -> str:
     """Return the URI of a record: its name below the namespace of the project."""
     return f"{NAMESPACE}{name}"
+
+
+def summarizer_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> Summarizer:
+    """Return the author of the center's summaries of a release, by the reviews valid at `now`."""
+    policy, recipe = view.policy.policy, joined.recipe.recipe if joined.recipe else None
+    public = recipe.artefacts if recipe and recipe.visibility != "private" else ()
+    return Summarizer(
+        release=joined.read.release,
+        center=view.center,
+        verifier=view.verifier_id,
+        version=version("samebits"),
+        policy=Reference(
+            uri=f"{NAMESPACE}policy/{policy.version}", digest=DigestSet(sha256=view.policy.digest)
+        ),
+        legal={operator.name: operator.legal for operator in policy.operators},
+        reviews=count_reviews_of(view, joined, now),
+        locators={artefact.name: str(artefact.shipped.locator) for artefact in public},
+    )
+
+
+def check_summary(
+    view: ConsensusView, statement: SummaryStatement, now: datetime, *, cache: LogCache
+) -> None:
+    """Recompute the consensus that a summary states; raises `RefusedError` when it differs.
+
+    `cache` keeps what was read of logs between calls, since one round has many summaries.
+    """
+    stated = statement.predicate
+    release = ReleaseName.parse(stated.consensus.release)
+    logs = read_logs(view, [release], cache=cache)
+    joined = join_release(view, release, claim=stated.consensus.claim, logs=logs)
+    file = statement.subject[0]
+    about = (file.name, file.digest.sha256)
+    for consensus in joined.consensus.artefacts:
+        if (consensus.subject.artefact, consensus.subject.published) != about:
+            continue
+        recomputed = summarizer_of(view, joined, now).summary(
+            consensus, stated.consensus.number, stated.consensus.supersedes, stated.time_verified
+        )
+        if recomputed == statement:
+            return
+        raise refused(
+            "summary",
+            "the findings of the centers give another result",
+            got=f"{stated.verification_result} for {stated.consensus.result}",
+            expected=f"{consensus.result}",
+        )
+    raise refused("summary", "no center has a finding on it", got=file.name, expected="an artefact")
+
+
+def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> int:
+    """Return how many reviewers count for exactly the source and claim of our newest run."""
+    newest = joined.read.newest_of(view.center)
+    claims = {consensus.subject.claim for consensus in joined.consensus.artefacts}
+    if newest is None or joined.recipe is None or newest.claim not in claims:
+        return 0
+    name = RunName(release=joined.read.release, center=view.center, run=RunId(newest.run))
+    report = Report.model_validate(read_report(view.store, name, whole=True))
+    sources = [s.source_digest for s in report.environment.sources if s.source_digest]
+    if report.claim is None or not sources:
+        return 0
+    reviewed = review_target(joined.recipe.recipe, report.claim, sources, view.store)
+    found = review_status(
+        joined.recipe.recipe, reviewed, policy=view.policy.policy, store=view.store, now=now
+    )
+    return len(found.count.counted)

@@ -17,8 +17,12 @@ from builders.core.enums import Outcome
 from builders.rebuild.seal import SealedFile
 from pipelines.consensus.center_finding import CenterFinding, StatementRef, newest_findings
 from pipelines.consensus.finding_reader import center_prefix
-from pipelines.consensus.record_source import Source, UnreachableError
-from pipelines.consensus.statement_reader import StatementReader, VerifiedStatement
+from pipelines.consensus.statement_reader import (
+    Source,
+    StatementReader,
+    UnreachableError,
+    VerifiedStatement,
+)
 from pipelines.consensus.work_check import (
     OwnBuild,
     WorkCheck,

@@ -24,13 +24,13 @@ from pipelines.consensus.publication import (
     publish_summary,
     summary_prefix,
 )
-from pipelines.consensus.view import (
+from pipelines.consensus.release_consensus import (
     ConsensusView,
     JoinedRelease,
     join_release,
     read_logs,
-    summarizer_of,
 )
+from pipelines.consensus.summary_statement import summarizer_of
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work

@@ -21,7 +21,8 @@ from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, log_key
 from pipelines.center.logbook import Logbook
 from pipelines.consensus.log_index import LogCache
-from pipelines.consensus.view import ConsensusView, check_summary
+from pipelines.consensus.release_consensus import ConsensusView
+from pipelines.consensus.summary_statement import check_summary
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner

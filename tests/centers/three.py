@@ -22,7 +22,7 @@ from pipelines.center.export_source import export_source
 from pipelines.center.keys import center_key
 from pipelines.center.local_policy import make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
-from pipelines.consensus.view import join_release
+from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.evidence.release_name import ReleaseName

@@ -10,7 +10,8 @@ import pytest
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey
-from pipelines.consensus import ConsensusSubject, join
+from pipelines.consensus.consensus_result import ConsensusSubject
+from pipelines.consensus.join import join
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import ConsensusRules

@@ -8,9 +8,15 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus import Consensus, ConsensusSubject, ExclusionReason, Result, join
-from pipelines.consensus.center_finding import CenterFinding
-from pipelines.consensus.consensus_result import AlarmName, consensus_exit_code
+from pipelines.consensus import Consensus
+from pipelines.consensus.center_finding import CenterFinding, ExclusionReason
+from pipelines.consensus.consensus_result import (
+    AlarmName,
+    ConsensusSubject,
+    Result,
+    consensus_exit_code,
+)
+from pipelines.consensus.join import join
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.consensus import join
 from pipelines.consensus.center_finding import CenterFinding
+from pipelines.consensus.join import join
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import (
     SUBJECT,

@@ -11,8 +11,8 @@ from builders.core.errors import NotFoundError
 from infra.bench.madeup import MadeUpFile
 from pipelines.center.keys import center_key
 from pipelines.consensus.log_index import LogCache, LogIndex
-from pipelines.consensus.record_source import CircuitBreaker, UnreachableError
-from pipelines.consensus.view import check_summary
+from pipelines.consensus.statement_reader import CircuitBreaker, UnreachableError
+from pipelines.consensus.summary_statement import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName

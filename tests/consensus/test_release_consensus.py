@@ -12,10 +12,9 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from infra.bench.madeup import MadeUpFile, MadeUpKey
-from pipelines.consensus import Source, StatementReader
 from pipelines.consensus.center_finding import Excluded, ExclusionReason
 from pipelines.consensus.finding_reader import read_center_findings
-from pipelines.consensus.record_source import UnreachableError
+from pipelines.consensus.statement_reader import Source, StatementReader, UnreachableError
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.crosscheck import Proof
 from pipelines.evidence.statements.statement import DigestSet

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError
 from infra.bench.madeup import MadeUpFile
-from pipelines.consensus import Consensus, join
+from pipelines.consensus import Consensus
+from pipelines.consensus.join import join
 from pipelines.consensus.publication import Published, publish_summary, summary_prefix
 from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope

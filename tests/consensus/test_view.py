@@ -15,7 +15,7 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.center.center import load_center
 from pipelines.cli.consensus import command
 from pipelines.consensus.log_index import LogIndex
-from pipelines.consensus.view import join_release
+from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.crosscheck import CrosscheckStatement
 from pipelines.evidence.statements.reader import statement_of
@@ -126,7 +126,7 @@ def test_a_release_that_nobody_speaks_of_is_not_checked(centers: TwoCenters) -> 
 
 def test_without_a_recipe_the_strictest_rules_hold(centers: TwoCenters) -> None:
     from builders.core.enums import Kind
-    from pipelines.consensus.view import rules_for
+    from pipelines.consensus.release_consensus import rules_for
 
     view = centers.session("europe").consensus_view(datetime.now(UTC))
     kinds = {Kind.RULESET: ConsensusRules(k=3, regions=2)}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus import ExclusionReason, Result
+from pipelines.consensus.center_finding import ExclusionReason
+from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.explanation import CauseName, ExplanationStatus
 from pipelines.nightly.record import AlarmKind

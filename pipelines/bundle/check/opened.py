@@ -27,7 +27,7 @@ from pipelines.bundle.layout import (
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Purpose, Report
-from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.attempt import AttemptStatement, final_attempt
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
@@ -216,15 +216,12 @@ class OpenedBundle:
     @property
     def judged(self) -> AttemptStatement | None:
         """The attempt whose outputs were judged, if there was one."""
-        building = {Purpose.JUDGED, Purpose.RETRY}
-        found = [a for a in self.attempts if a.predicate.purpose in building]
-        return found[-1] if found else None
+        return final_attempt(a for a in self.attempts if a.predicate.purpose is not Purpose.RUN)
 
     @property
     def outcome(self) -> Outcome | None:
         """The outcome of the run, as it is signed."""
-        of_run = [a for a in self.attempts if a.predicate.purpose is Purpose.RUN]
-        last = of_run[-1] if of_run else self.judged
+        last = final_attempt(self.attempts)
         return last.predicate.outcome if last else None
 
     @property

@@ -18,6 +18,7 @@ from pipelines.evidence.statements.comparison import (
     ComparisonStatement,
     FileDigest,
     Ground,
+    unmatched_artefact,
 )
 from pipelines.evidence.statements.statement import value_of
 from pipelines.judge.finding import Finding, verdicts_exit_code, worst_verdict
@@ -36,15 +37,11 @@ def check_subjects(opened: OpenedBundle) -> str:
 
 def check_complete(opened: OpenedBundle) -> str:
     """Require a comparison for every artefact that the attempts name, and all to name the same."""
-    judged = {
-        (b.name, b.predicate.shipped.published) for b in opened.comparisons if b.predicate.shipped
-    }
     for attempt in opened.attempts:
-        named = {(s.name, s.digest) for s in attempt.subject}
-        odd = min((name for name, _ in named ^ judged), default="")
-        what = f"{odd} is not the same in the attempts and in the comparisons"
-        require(named == judged, what, f"{len(judged)} compared", f"{len(named)} artefacts")
-    return f"{len(judged)} artefacts, none left out"
+        odd = unmatched_artefact(attempt, opened.comparisons)
+        require(not odd, f"{odd} is not the same in the attempts and in the comparisons")
+    shipped = [b for b in opened.comparisons if b.predicate.shipped]
+    return f"{len(shipped)} artefacts, none left out"
 
 
 def check_artefacts(opened: OpenedBundle) -> str:

@@ -6,6 +6,7 @@ not match) has one statement of purpose `run`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from pipelines.evidence.statements.statement import (
 )
 
 MAX_ATTEMPTS = 1000
+_RANKS = {Purpose.JUDGED: 0, Purpose.RETRY: 0, Purpose.RUN: 1}
 
 
 class FailureReason(StrEnum):
@@ -63,6 +65,15 @@ class AttemptStatement(Statement, kind="attempt", predicate_type=f"{NAMESPACE}re
     """Statement E."""
 
     predicate: RebuildAttempt
+
+
+def final_attempt(attempts: Iterable[AttemptStatement]) -> AttemptStatement | None:
+    """Return the attempt with the outcome of the run: the run's own, else the one judged last."""
+    return max(
+        (a for a in attempts if a.predicate.purpose in _RANKS),
+        key=lambda a: (_RANKS[a.predicate.purpose], a.predicate.number),
+        default=None,
+    )
 
 
 def failure_reason(rebuild: RebuildResult) -> FailureReason | None:

@@ -6,12 +6,14 @@ No field holds free text: no message, path or address.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from builders.core.enums import Verdict
+from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     Count,
@@ -117,6 +119,18 @@ class ComparisonStatement(Statement, kind="comparison", predicate_type=f"{NAMESP
     def name(self) -> str:
         """The artefact that it is about."""
         return self.subject[0].name
+
+
+def unmatched_artefact(
+    attempt: AttemptStatement, comparisons: Iterable[ComparisonStatement]
+) -> str:
+    """Return the name of an artefact that only the attempt or only a comparison has; else empty.
+
+    Artefacts are the same by name and published digest.
+    """
+    attempted = {(subject.name, subject.digest) for subject in attempt.subject}
+    compared = {(c.name, c.subject[0].digest) for c in comparisons if c.predicate.shipped}
+    return min((name for name, _ in attempted ^ compared), default="")
 
 
 def ground(finding: Finding, *, built: bool) -> Ground:
