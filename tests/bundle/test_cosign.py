@@ -10,6 +10,7 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,21 @@ def test_a_comparison_is_accepted_for_the_shipped_file(signed: Signed) -> None:
     envelope = signed.envelopes["comparison-1.dsse.json"].to_bytes()
     done = signed.cosign("shipped", envelope, COMPARISON)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_verdict_is_read_as_the_customers_page_says(signed: Signed) -> None:
+    """cosign accepts the comparison above, whose verdict is a DIFFERENT."""
+    page = (Path(__file__).parents[2] / "infra/docs/howto/customer.md").read_text()
+    script = page.partition("python3 -c '")[2].partition("'")[0]
+    path = signed.folder / "comparison-1.dsse.json"
+    path.write_bytes(signed.envelopes["comparison-1.dsse.json"].to_bytes())
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=path.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"DIFFERENT\n"
 
 
 def test_provenance_is_refused_for_another_file(signed: Signed) -> None:

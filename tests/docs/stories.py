@@ -100,7 +100,7 @@ def _customer(stage: Stage) -> None:
     with tarfile.open(stage.folder / "netbase.bundle.tar") as bundle:
         key = bundle.extractfile("keys/statements.pub")
         assert key is not None
-        (stage.folder / "center.pub").write_bytes(key.read())
+        (stage.folder / "statements.pub").write_bytes(key.read())
     (stage.folder / "rules.bin").write_bytes(OURS)
     (stage.folder / "old.json").write_bytes(signed_bytes(draft(version=4)))
     (stage.folder / "next.json").write_bytes(signed_bytes(draft(version=5)))
@@ -212,7 +212,7 @@ STORIES: dict[str, Story] = {
             "evidence check netbase.bundle.tar --policy policy.dsse.json --max-age 720h": Run(
                 code=1
             ),
-            "evidence check netbase.bundle.tar --key center.pub": Run(code=2),
+            "evidence check netbase.bundle.tar --key statements.pub": Run(code=2),
             f"check {NETBASE}": Run(replace={NETBASE: "rules.bin"}),
             f"check {NETBASE} --store s3://evidence/europe": Run(
                 replace={NETBASE: "rules.bin", "s3://evidence/europe": "center/store"}

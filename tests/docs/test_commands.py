@@ -49,6 +49,7 @@ OTHER_PROGRAMS = {
     "tar": "tests/bundle/test_export.py",
     "sha256sum": "tests/bundle/test_export.py",
     "cosign": "tests/bundle/test_export.py",
+    "python3": "tests/bundle/test_cosign.py",
     "export": "infra/bootstrap.sh",
 }
 """What a page has beside our own commands, and the file that runs the same."""
