@@ -168,9 +168,14 @@ def parse_model(
 
 
 def _without_consequences(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Drop "too few items" of a list that has errors in its items."""
+    """Drop "too few items" of a list that has errors in its items, and defaults not computed."""
     parents = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
-    return [e for e in errors if e["type"] != "too_short" or e["loc"] not in parents]
+    return [
+        error
+        for error in errors
+        if error["type"] != "default_factory_not_called"
+        and (error["type"] != "too_short" or error["loc"] not in parents)
+    ]
 
 
 def _document_path(data: Any, error: ErrorDetails) -> FieldPath:

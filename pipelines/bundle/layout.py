@@ -31,7 +31,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.frozen_model import FrozenModel
 from pipelines.bundle.tarball import BLOCK, read_tar, write_tar
 from pipelines.evidence.dsse import MAX_ENVELOPE
-from pipelines.evidence.publickey import MAX_KEY_FILE
+from pipelines.evidence.publickey import MAX_KEY_FILE, KeyUse
 from pipelines.evidence.statements.statement import Identifier, Line, Uri
 from pipelines.evidence.strictjson import check_canonical, malformed, read_model
 from pipelines.log.leaf import MAX_LEAF
@@ -76,7 +76,6 @@ _KINDS = {
 """Files that are mistaken for bundles, by their first bytes."""
 
 
-KeyUse = Literal["statements", "log", "witness"]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=256)]
 
 

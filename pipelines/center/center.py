@@ -8,19 +8,25 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
 from builders.core.errors import UsageError
 from builders.core.yamlfile import load_document, parse_model
 from pipelines.center.file import (
-    SQLITE,
-    CenterFile,
+    EngineHost,
+    Identifier,
     KeySource,
     LimitsSection,
+    LocalPath,
     NightSection,
+    PeerSection,
     PrefectSection,
+    Section,
+    Uri,
 )
+from pipelines.evidence.publickey import KeyUse
 from pipelines.storage.opening import StoreAddress, store_address
 from pipelines.storage.s3settings import S3Section
 
@@ -34,6 +40,75 @@ def recipes_folder() -> Path:
     return Path(os.environ.get("SAMEBITS_RECIPES") or _CHECKOUT / "recipes").absolute()
 
 
+def samebits_home() -> Path:
+    """Return SAMEBITS_HOME, by default `samebits` in the user's data folder."""
+    if home := os.environ.get("SAMEBITS_HOME"):
+        return Path(home).absolute()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    try:
+        return Path(data).expanduser().absolute() / "samebits"
+    except RuntimeError as error:
+        raise UsageError(
+            "this user has no home folder", got=error, todo="Set SAMEBITS_HOME to a folder"
+        ) from error
+
+
+class _Settings(Section):
+    """What a center's file and the center have in common."""
+
+    id: Identifier
+    home: LocalPath = Field(default_factory=lambda data: samebits_home() / "centers" / data["id"])
+    mirrors: tuple[str, ...] = ()
+    """Base addresses of further Debian mirrors, such as a snapshot service of the center's own."""
+    operator: Identifier = Field(default_factory=lambda data: data["id"])
+    """The legal entity that runs it."""
+    region: Identifier = "unspecified"
+    policy: LocalPath | None = None
+    """The signed policy; without one no reviews are required."""
+    builder_id: Uri = Field(default_factory=lambda data: f"{NAMESPACE}{data['id']}/builder")
+    """Its identifier as a builder (SLSA's builder.id)."""
+    verifier_id: Uri = Field(default_factory=lambda data: f"{NAMESPACE}{data['id']}/verifier")
+    """Its identifier as a verifier (SLSA's verifier.id)."""
+    signer: LocalPath | None = None
+    """The socket of its signer; None signs statements in this process."""
+    key_sources: Annotated[dict[KeyUse, KeySource], Field(alias="keys")] = Field(
+        default_factory=dict
+    )
+    """Keys outside `key_folder`, by use. (The field is not named `keys`, because Prefect takes an
+    argument of a task with such an attribute for a mapping.)"""
+    recipes: LocalPath = Field(default_factory=recipes_folder)
+    """The folder with `releases` and `images`."""
+    engine: EngineHost | None = None
+    """Address of its container engine; None is DOCKER_HOST or the default socket."""
+    prefect: PrefectSection | None = None
+    pool: Identifier = Field(default_factory=lambda data: data["id"])
+    """The Prefect work pool of its flow runs."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    night: NightSection = NightSection()
+    limits: LimitsSection = LimitsSection()
+
+
+class _Format(Section):
+    """The version of a center file."""
+
+    schema_: Annotated[Literal["samebits/center/v1"], Field(alias="schema")]
+
+
+class CenterFile(_Settings, _Format):
+    """The file as a whole; relative paths start at its folder."""
+
+    store: str | S3Section | None = None
+    peers: tuple[PeerSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _peers_are_others(self) -> Self:
+        names = [self.id, *(peer.id for peer in self.peers)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            message = f"a peer is another center, and named once, got {twice[0]} twice"
+            raise ValueError(message)
+        return self
+
+
 @dataclass(frozen=True, kw_only=True)
 class Peer:
     """Another center; only the public part of its store is read."""
@@ -42,72 +117,17 @@ class Peer:
     store: StoreAddress
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prefect:
-    """The Prefect API of a center, and the settings of its own server."""
-
-    url: str
-    port: int | None = None
-    """The port of the center's own server, on loopback; None for another server."""
-    database: str | None = None
-    """URL of PostgreSQL without a password; None is SQLite in the center's home."""
-    database_file: Path | None = None
-    """A file that holds the URL."""
-    auth: Path | None = None
-    """A file that holds `user:password`."""
-
-
-class Center(BaseModel):
+class Center(_Settings):
     """One center, with absolute paths."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    home: Path
     store: StoreAddress
-    mirrors: tuple[str, ...] = ()
-    """Base addresses of further Debian mirrors, such as a snapshot service of the center's own."""
-
-    operator: str | None = None
-    """The legal entity that runs it; by default the id of the center."""
-    region: str = "unspecified"
-    policy: Path | None = None
-    """The signed policy; without one no reviews are required."""
-    builder_uri: str | None = None
-    verifier_uri: str | None = None
-    signer: Path | None = None
-    """The socket of its signer; None signs statements in this process."""
-    key_sources: tuple[tuple[str, KeySource], ...] = ()
-    """Keys outside `key_folder`, by use. (The field is not named `keys`, because Prefect takes an
-    argument of a task with such an attribute for a mapping.)"""
-
+    peers: tuple[Peer, ...] = ()
     file: Path | None = None
     """The file that describes it; None for the implicit center."""
-    recipes: Path = Field(default_factory=recipes_folder)
-    """The folder with `releases` and `images`."""
-    peers: tuple[Peer, ...] = ()
-    engine: str | None = None
-    """Address of its container engine; None is DOCKER_HOST or the default socket."""
-    prefect: Prefect | None = None
-    pool_name: str | None = None
-    workers: int = 1
-    night: NightSection = NightSection()
-    limits: LimitsSection = LimitsSection()
 
-    @property
-    def builder_id(self) -> str:
-        """Its identifier as a builder (SLSA's builder.id)."""
-        return self.builder_uri or f"{NAMESPACE}{self.id}/builder"
-
-    @property
-    def verifier_id(self) -> str:
-        """Its identifier as a verifier (SLSA's verifier.id)."""
-        return self.verifier_uri or f"{NAMESPACE}{self.id}/verifier"
-
-    @property
-    def pool(self) -> str:
-        """The Prefect work pool of its flow runs."""
-        return self.pool_name or self.id
+    def __hash__(self) -> int:
+        """Return the hash of its places; the key sources have none."""
+        return hash((self.id, self.file, self.home))
 
     @property
     def origin(self) -> str:
@@ -130,19 +150,6 @@ class Center(BaseModel):
         return self.home / "runs"
 
 
-def samebits_home() -> Path:
-    """Return SAMEBITS_HOME, by default `samebits` in the user's data folder."""
-    if home := os.environ.get("SAMEBITS_HOME"):
-        return Path(home).absolute()
-    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    try:
-        return Path(data).expanduser().absolute() / "samebits"
-    except RuntimeError as error:
-        raise UsageError(
-            "this user has no home folder", got=error, todo="Set SAMEBITS_HOME to a folder"
-        ) from error
-
-
 def load_center(path: Path | None, store: str | None = None) -> Center:
     """Read a center file, or return the implicit center; raises `RecipeError`.
 
@@ -159,49 +166,19 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
             store=store_address(store) if store else home / "store",
             policy=own if own.exists() else None,
         )
-    center = parse_model(
-        load_document(path), CenterFile, todo="infra/centers has examples of such a file"
-    )
     base = path.parent.absolute()
-    home = base / center.home if center.home else samebits_home() / "centers" / center.id
-    return Center(
-        id=center.id,
-        home=home,
-        store=store_address(store) if store else _address(center.store, base, home),
-        mirrors=center.mirrors,
-        operator=center.operator or center.id,
-        region=center.region,
-        policy=base / center.policy if center.policy else None,
-        builder_uri=center.builder_id,
-        verifier_uri=center.verifier_id,
-        signer=base / center.signer if center.signer else None,
-        key_sources=tuple(
-            (use, KeySource(uri=key.uri, public=base / key.public))
-            for use, key in sorted(center.keys.items())
-        ),
-        file=path.absolute(),
-        recipes=base / center.recipes if center.recipes else recipes_folder(),
-        peers=tuple(Peer(id=p.id, store=store_address(p.store, base)) for p in center.peers),
-        engine=center.engine,
-        prefect=_prefect(center.prefect, base, home) if center.prefect else None,
-        pool_name=center.pool,
-        workers=center.workers,
-        night=center.night,
-        limits=center.limits,
-    )
-
-
-def _prefect(section: PrefectSection, base: Path, home: Path) -> Prefect:
-    auth = base / section.auth if section.auth else None
-    if section.port is None:
-        return Prefect(url=section.api or "", auth=auth)
-    return Prefect(
-        url=f"http://127.0.0.1:{section.port}/api",
-        port=section.port,
-        database=None if section.database == SQLITE else section.database,
-        database_file=base / section.database_file if section.database_file else None,
-        auth=auth or home / "standing" / "auth",
-    )
+    todo = "infra/centers has examples of such a file"
+    given = parse_model(load_document(path), CenterFile, todo=todo, context=base)
+    prefect = given.prefect
+    if prefect and prefect.port and not prefect.auth:
+        prefect = prefect.model_copy(update={"auth": given.home / "standing" / "auth"})
+    settings = dict(given) | {
+        "store": store_address(store) if store else _address(given.store, base, given.home),
+        "peers": tuple(Peer(id=p.id, store=store_address(p.store, base)) for p in given.peers),
+        "prefect": prefect,
+    }
+    del settings["schema_"]
+    return Center.model_construct(file=path.absolute(), **settings)
 
 
 def _address(store: str | S3Section | None, base: Path, home: Path) -> StoreAddress:

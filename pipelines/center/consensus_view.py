@@ -7,7 +7,7 @@ from pathlib import Path
 
 from builders.core.errors import UsageError
 from pipelines.center.center import LOCAL, Center
-from pipelines.center.local_policy import local_policy_file, make_local_policy
+from pipelines.center.keys import local_policy_file, make_local_policy
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.consensus.statement_reader import CircuitBreaker, Source
 from pipelines.policy import load_policy, read_signed

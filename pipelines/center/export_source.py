@@ -8,8 +8,7 @@ from builders.core.smallfile import read_small_file
 from pipelines.bundle.export import ExportSource
 from pipelines.bundle.layout import MAX_POLICY, CenterCard, KeyEntry
 from pipelines.center.center import Center
-from pipelines.center.keys import log_key, public_keys
-from pipelines.center.local_policy import local_policy_file
+from pipelines.center.keys import local_policy_file, log_key, public_keys
 from pipelines.evidence.publickey import PublicKey
 from pipelines.log.writer import LogWriter
 from pipelines.storage.opening import open_store
@@ -33,7 +32,7 @@ def card_of(center: Center, keys: Mapping[str, PublicKey]) -> CenterCard:
     """Return the card of a center; `keys` are its public keys by use."""
     return CenterCard(
         id=center.id,
-        operator=center.operator or center.id,
+        operator=center.operator,
         region=center.region,
         builder_id=center.builder_id,
         verifier_id=center.verifier_id,

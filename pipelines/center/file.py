@@ -1,10 +1,10 @@
-"""The format of a center file, with the checks of each field."""
+"""The sections of a center file, with the checks of each field."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -14,12 +14,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from builders.core.units import Size, between, parse_size
-from pipelines.storage.s3settings import S3Section
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21\x23-\x7e]+$")]
@@ -33,6 +33,14 @@ _CRON_FIELDS = (
     ("weekday", 0, 7),
 )
 _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
+
+
+def _from_file(path: Path, info: ValidationInfo) -> Path:
+    """Return a path that starts at the folder of the center file, the context of validation."""
+    return path if info.context is None else info.context / path
+
+
+LocalPath = Annotated[Path, AfterValidator(_from_file)]
 
 
 def parse_cron(text: str) -> str:
@@ -83,7 +91,7 @@ class KeySource(Section):
     """A private key outside the key folder: its securesystemslib URI, and its public key file."""
 
     uri: Uri
-    public: Path
+    public: LocalPath
 
 
 class PeerSection(Section):
@@ -100,10 +108,15 @@ class PrefectSection(Section):
     port: Annotated[int, Field(ge=1024, le=65535)] | None = None
     database: str = SQLITE
     """`sqlite`, or a URL of PostgreSQL without a password."""
-    database_file: str | None = None
+    database_file: LocalPath | None = None
     """A file (mode 0600) that holds the whole URL, including the password."""
-    auth: str | None = None
+    auth: LocalPath | None = None
     """A file (mode 0600) that holds `user:password`; it is created for the center's own server."""
+
+    @property
+    def url(self) -> str:
+        """The URL of the API; the center's own server listens on loopback."""
+        return self.api or f"http://127.0.0.1:{self.port}/api"
 
     @field_validator("database")
     @classmethod
@@ -150,38 +163,3 @@ class LimitsSection(Section):
     concurrency: Annotated[int, Field(ge=1, le=256)] | None = None
     """Flow runs that rebuild at once; by default one for each core."""
     memory: Annotated[Size, between("256MiB", "64TiB", parse_size)] | None = None
-
-
-class CenterFile(Section):
-    """The file as a whole; relative paths start at its folder."""
-
-    schema_: Annotated[Literal["samebits/center/v1"], Field(alias="schema")]
-    id: Identifier
-    home: str | None = None
-    store: str | S3Section | None = None
-    mirrors: tuple[str, ...] = ()
-    operator: Identifier | None = None
-    region: Identifier = "unspecified"
-    policy: str | None = None
-    builder_id: Uri | None = None
-    verifier_id: Uri | None = None
-    signer: str | None = None
-    keys: dict[Literal["statements", "log", "witness"], KeySource] = Field(default_factory=dict)
-    recipes: str | None = None
-    """The folder with `releases` and `images`; by default the one of this checkout."""
-    peers: tuple[PeerSection, ...] = ()
-    engine: EngineHost | None = None
-    """Where the container engine listens; by default DOCKER_HOST or the usual socket."""
-    prefect: PrefectSection | None = None
-    pool: Identifier | None = None
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    night: NightSection = NightSection()
-    limits: LimitsSection = LimitsSection()
-
-    @model_validator(mode="after")
-    def _peers_are_others(self) -> Self:
-        names = [self.id, *(peer.id for peer in self.peers)]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            message = f"a peer is another center, and named once, got {twice[0]} twice"
-            raise ValueError(message)
-        return self

@@ -9,8 +9,7 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.center.center import Center
-from pipelines.center.keys import center_key
-from pipelines.center.local_policy import local_policy_file, make_local_policy
+from pipelines.center.keys import center_key, local_policy_file, make_local_policy
 from pipelines.cli.options import center_file_option, common_options, json_option, show
 from pipelines.cli.service import run
 from pipelines.evidence.errors import KeyFileError
@@ -146,7 +145,7 @@ def init(session: Session) -> None:
 
 def _make_keys(center: Center) -> dict[str, PublicKey]:
     """Make every key that is a file: all must be new, or all must exist and the policy must not."""
-    elsewhere = {use for use, _ in center.key_sources}
+    elsewhere = center.key_sources
     mine = [use for use in KEY_USES if use not in elsewhere]
     existing = [use for use in mine if (center.key_folder / f"{use}.key").exists()]
     half_done = _has_own_policy(center) and not local_policy_file(center.home).exists()

@@ -24,9 +24,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.publickey import MAX_KEY_FILE, PublicKey, ed25519_key, unreadable_key
+from pipelines.evidence.publickey import (
+    MAX_KEY_FILE,
+    KeyUse,
+    PublicKey,
+    ed25519_key,
+    unreadable_key,
+)
 
-KEY_USES = ("statements", "log", "witness")
+KEY_USES: tuple[KeyUse, ...] = ("statements", "log", "witness")
 """Each use has a key of its own: one key cannot do the work of another."""
 
 

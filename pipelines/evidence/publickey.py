@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
 MAX_KEY_FILE = 64 << 10
+KeyUse = Literal["statements", "log", "witness"]
+"""What a key of a center is for."""
 _ED25519 = "ed25519"
 _PEM = b"-----BEGIN "
 _WHAT = "the public key"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
+from pipelines.center.file import SQLITE
 from pipelines.services.secrets import read_auth, read_secret
 
 QUIET = {
@@ -104,4 +105,4 @@ def _database(center: Center) -> str | None:
         return None
     if prefect.database_file is not None:
         return read_secret(prefect.database_file, "the URL of Prefect's database")
-    return prefect.database
+    return None if prefect.database == SQLITE else prefect.database

@@ -18,7 +18,7 @@ from pipelines.bundle import Bundle
 from pipelines.bundle.export import Exported, export
 from pipelines.center.center import Center, load_center
 from pipelines.center.export_source import export_source
-from pipelines.center.local_policy import make_local_policy
+from pipelines.center.keys import make_local_policy
 from pipelines.center.logbook import Logbook, publish_heartbeat
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError

@@ -19,8 +19,7 @@ from pipelines.bundle.check import CheckResult, Trust, check_bundle
 from pipelines.bundle.export import export
 from pipelines.center.center import Center, load_center, recipes_folder
 from pipelines.center.export_source import export_source
-from pipelines.center.keys import center_key
-from pipelines.center.local_policy import make_local_policy
+from pipelines.center.keys import center_key, make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import EnvelopeSigner

@@ -24,7 +24,7 @@ from builders.images.definition import ImageDefinition
 from builders.methods.base import Build
 from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
-from pipelines.center.file import CenterFile
+from pipelines.center.center import CenterFile
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.request import RequestStatement
@@ -70,6 +70,10 @@ SPELT_OUT = "see there"
 DERIVED = {
     ("Policy", "consensus"): SPELT_OUT,
     ("PolicyRules", "k"): "1 or 2",
+    **{
+        ("CenterFile", name): "none"
+        for name in ("home", "operator", "builder_id", "verifier_id", "recipes", "pool")
+    },
     **{("ConsensusRules", name): "as above" for name in pydantic_fields(ConsensusRules)},
 }
 """Defaults that depend on other fields."""
@@ -135,7 +139,7 @@ def default_of(model: Model, name: str, field: FieldInfo) -> str:
     plain = default.to_text() if isinstance(default, Quorum) else default
     if issubclass(model, BaseModel):
         attribute = next(n for n, f in model.model_fields.items() if f is field)
-        plain = model.model_construct(**{attribute: default}).model_dump(
+        plain = model.model_construct(**{"id": "x", attribute: default}).model_dump(
             mode="json", include={attribute}, by_alias=True, warnings=False
         )[name]
     shown = plain.strip() if isinstance(plain, str) else f"{plain:g}"

@@ -14,7 +14,7 @@ from builders.core.enums import Kind
 from builders.core.errors import RecipeError, SamebitsError, UsageError
 from builders.core.yamlfile import parse_document
 from pipelines.center.center import Center
-from pipelines.center.local_policy import make_local_policy
+from pipelines.center.keys import make_local_policy
 from pipelines.cli.policy import command
 from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.policy import (
