@@ -101,11 +101,14 @@ class Engine:
                 return False
         return True
 
-    def load(self, tar: Path, *, ids: tuple[Digest, ...], layers: tuple[Digest, ...]) -> str:
+    def load(
+        self, tar: Path, *, ids: tuple[Digest, ...], layers: tuple[Digest, ...], name: str
+    ) -> str:
         """Load an image and return its id, which must be one of `ids`.
 
-        Up to version 28, Docker's id is the config digest; later it is the manifest digest. Raises
-        `ImageMismatchError` if the engine has another image afterwards.
+        It gets the name `samebits/<name>`, so that `docker image prune` keeps it; only the id is
+        ever used. Up to version 28, Docker's id is the config digest; later it is the manifest
+        digest. Raises `ImageMismatchError` if the engine has another image afterwards.
         """
         with engine_errors("the engine does not load the image"), tar.open("rb") as stream:
             for line in self._api.load_image(stream):
@@ -117,6 +120,8 @@ class Engine:
                     got = tuple(self._api.inspect_image(image_id)["RootFS"]["Layers"])
                 wanted = tuple(f"sha256:{d}" for d in layers)
                 if got == wanted:
+                    with engine_errors("the engine does not name the image"):
+                        self._api.tag(image_id, f"samebits/{name}", tag=ids[0].hex[:12])
                     return image_id
                 raise ImageMismatchError(
                     "the loaded image has other layers", got=got, expected=wanted

@@ -57,12 +57,12 @@ def ensure_image(
     with tempfile.TemporaryDirectory(dir=workdir, prefix="image-") as folder:
         built = images.build(name, Path(folder), progress)
         progress(0, 0, f"loading {name} into the engine")
-        return load_image(built, engine)
+        return load_image(name, built, engine)
 
 
-def load_image(image: BuiltImage, engine: Engine) -> ProvidedImage:
-    """Load a built image into the engine; raises as `Engine.load` does."""
+def load_image(name: str, image: BuiltImage, engine: Engine) -> ProvidedImage:
+    """Load a built image into the engine as `samebits/<name>`; raises as `Engine.load` does."""
     digests = image.digests
     ids = (digests.config, digests.manifest)
-    reference = engine.load(image.tar, ids=ids, layers=(digests.diff_id,))
+    reference = engine.load(image.tar, ids=ids, layers=(digests.diff_id,), name=name)
     return ProvidedImage(reference=reference, config=digests.config)

@@ -342,7 +342,9 @@ def cosign(folder: Path, artefact: str, statement: str, kind: str) -> int:
 
 def test_a_stranger_needs_tar_sha256sum_and_cosign_alone(different: Filled, tmp_path: Path) -> None:
     """The commands of infra/docs/howto/customer.md, one by one."""
-    shutil.copy(different.public_key, tmp_path / "statements.pub")  # from where the stranger trusts it
+    shutil.copy(
+        different.public_key, tmp_path / "statements.pub"
+    )  # from where the stranger trusts it
     bundle = bundle_of(different, tmp_path)
     (tmp_path / "rules.bin").write_bytes(OURS)
     (tmp_path / "rebuilt.bin").write_bytes(THEIRS)

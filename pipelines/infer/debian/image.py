@@ -196,5 +196,5 @@ def image_with(base: str, packages: Sequence[str], session: Session, release: st
         workdir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=workdir, prefix="derive-") as folder:
             new = images.derive(base, packages, Path(folder), session.counter(release))
-            load_image(new.image, session.engine)
+            load_image(name, new.image, session.engine)
     return name
