@@ -171,6 +171,15 @@ def test_tests_that_fail_without_a_mutant_are_an_error(project: Path) -> None:
     assert done.returncode == 2
 
 
+def test_tests_that_reach_nothing_are_a_result_where_warnings_are_errors(project: Path) -> None:
+    shutil.rmtree(project / ".mutation")
+    (project / "test_people.py").write_text("import people\n\ndef test(): pass\n")
+    (project / "pytest.ini").write_text("[pytest]\npythonpath = .\nfilterwarnings = error\n")
+    done = mutate(project)
+    assert set(reported(done).values()) == {"not reached"}, done.stderr
+    assert " 0 killed, 0 accepted, 23 survived, 0 not run" in done.stdout
+
+
 def test_only_lines_that_were_changed(project: Path) -> None:
     def git(*words: str) -> None:
         subprocess.run(
