@@ -65,6 +65,8 @@ def recipe_script(loaded: LoadedRecipe) -> bytes | None:
     build = loaded.recipe.build
     if not isinstance(build, ScriptBuild) or build.script is None:
         return None
+    if loaded.script is not None:
+        return loaded.script
     file, field = str(loaded.path), "build.script"
     path = loaded.folder / build.script
     try:

@@ -175,6 +175,8 @@ class LoadedRecipe(FrozenModel):
 
     recipe: Recipe
     path: Path
+    script: bytes | None = None
+    """Its script, where that did not come as a file beside the recipe."""
 
     @property
     def folder(self) -> Path:

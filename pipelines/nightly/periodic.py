@@ -36,7 +36,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.night_plan import Release, releases
-from pipelines.signer.center_signer import status_signer
+from pipelines.signer.orders import status_signer
 from pipelines.verify.session import Session
 
 _LOG = logging.getLogger("samebits")

@@ -28,7 +28,7 @@ from pipelines.requests.handler import (
 )
 from pipelines.requests.messages import LAST
 from pipelines.requests.triage import pending
-from pipelines.signer.center_signer import status_signer
+from pipelines.signer.orders import status_signer
 from pipelines.storage.opening import open_store
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify_fresh

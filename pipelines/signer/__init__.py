@@ -4,9 +4,8 @@ It alone holds the key for statements. In a center it is a process of its own be
 default the same code runs in the process that verified. May import the center and what is below.
 """
 
-from pipelines.signer.center_signer import CenterSigner
 from pipelines.signer.local_signer import LocalSigner
-from pipelines.signer.orders import Evidence
+from pipelines.signer.orders import CenterSigner, Evidence
 from pipelines.signer.socket_client import SocketSigner
 
 __all__ = ["CenterSigner", "Evidence", "LocalSigner", "SocketSigner"]

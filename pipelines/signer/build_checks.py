@@ -1,7 +1,8 @@
-"""Conditions on what was built: attempts, outcome, logs, outputs, seal, sources."""
+"""Conditions on what was built: attempts, outcome, logs, outputs, seal, sources, robustness."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from builders.core.enums import Outcome, Role
@@ -9,14 +10,18 @@ from builders.core.errors import SamebitsError
 from builders.inputs.source_digest import source_digest
 from builders.rebuild.outputs import part_of
 from builders.rebuild.rebuild_result import OutputKind
+from builders.rebuild.robustness_factors import Factor, KeptReason
+from builders.rebuild.robustness_plan import declares, default_value, varied_values
 from builders.rebuild.seal import seal_digest
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
-from pipelines.signer.opened_evidence import MAX_RUN, Condition, OpenedEvidence, equal, true
+from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
 
 # A run can still break or be stopped after its build succeeded, and before its seal.
 _AFTER_THE_BUILD = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
+_SEVERAL = re.compile(r"[2-9]|[1-9][0-9]{1,3}")
+"""Cores of a machine, more than one."""
 
 
 def build_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -32,17 +37,11 @@ def build_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
 def _attempts(opened: OpenedEvidence) -> Condition:
     """Require numbered attempts: a judged one, then retries, then at most one to confirm."""
     attempts = opened.report.attempts
-    purposes = [a.purpose for a in attempts]
-    building = purposes[:-1] if purposes[-1:] == [Purpose.CONFIRMING] else purposes
-    expected = ["judged", *["retry"] * (len(building) - 1)][: len(building)]
-    numbered = [a.number for a in attempts] == list(range(1, len(attempts) + 1))
-    return true(
-        "attempts",
-        "the attempts are out of order",
-        numbered and building == expected and len(attempts) <= MAX_ATTEMPTS,
-        got=", ".join(f"{a.number} {a.purpose}"[:40] for a in attempts[:10]),
-        expected="1 judged, then retries, then at most one confirming",
-    )
+    last = [a.purpose for a in attempts[-1:] if a.purpose == Purpose.CONFIRMING]
+    due = [Purpose.JUDGED, *[Purpose.RETRY] * MAX_ATTEMPTS][: len(attempts) - len(last)]
+    expected = [f"{n} {purpose}" for n, purpose in enumerate((due + last)[:MAX_ATTEMPTS], start=1)]
+    given = [f"{a.number} {a.purpose}" for a in attempts]
+    return equal("attempts", "the attempts are out of order", given, expected)
 
 
 def _outcome(opened: OpenedEvidence) -> Condition:
@@ -50,7 +49,7 @@ def _outcome(opened: OpenedEvidence) -> Condition:
     outcome, judged = opened.report.outcome, opened.run.judged
     if judged is None:
         built = outcome is Outcome.BUILT
-        return true("outcome", "BUILT without a build", not built, "no attempt", "BUILT")
+        return Condition("outcome", "BUILT without a build", not built, "no attempt", "BUILT")
     broken = outcome in _AFTER_THE_BUILD and judged.outcome is Outcome.BUILT
     expected = outcome if broken else judged.outcome
     return equal("outcome", "the outcome is not that of the attempt", outcome, expected)
@@ -63,7 +62,7 @@ def _rebuilds(opened: OpenedEvidence) -> Iterator[Condition]:
     for number, (name, rebuild) in enumerate(opened.rebuilds):
         built = rebuild.outcome is Outcome.BUILT
         clean = rebuild.exit_code == 0 and not rebuild.signal and not rebuild.oom_killed
-        yield true(
+        yield Condition(
             "ending",
             f"{name} did not end as its outcome says",
             clean if built else not rebuild.outputs,
@@ -72,7 +71,7 @@ def _rebuilds(opened: OpenedEvidence) -> Iterator[Condition]:
         )
         memory, seconds = rebuild.peak_memory or 0, rebuild.wall_seconds or 0
         longest = total if number < attempts else MAX_RUN.total_seconds()
-        yield true(
+        yield Condition(
             "figures",
             f"{name} has impossible figures",
             all(0 <= figure < 1 << 50 for figure in (memory, seconds))
@@ -83,7 +82,7 @@ def _rebuilds(opened: OpenedEvidence) -> Iterator[Condition]:
             expected="nothing negative, and no longer than the run",
         )
         logged = rebuild.log is not None or not built
-        yield true("log", "a build without a log", logged, "none", "a digest")
+        yield Condition("log", "a build without a log", logged, "none", "a digest")
         if rebuild.log is not None:
             opened.source.measure(rebuild.log, check="log", what=f"log of {name}")
 
@@ -93,7 +92,7 @@ def _outputs(opened: OpenedEvidence) -> Iterator[Condition]:
     for _, rebuild in opened.rebuilds:
         names = [output.name for output in rebuild.outputs]
         odd = [n for n in names if not n.isprintable() or "/" in n or n[:1] in {"", "."}]
-        yield true(
+        yield Condition(
             "output-names",
             "outputs have names that no build leaves",
             not odd and names == sorted(set(names)),
@@ -114,14 +113,9 @@ def _seal(opened: OpenedEvidence) -> Iterator[Condition]:
     expected = seal_digest(opened.sealed) if opened.run.built else None
     yield equal("seal", "the seal is not of these outputs", report.seal, expected)
     names = {o.name for o in opened.outputs if o.part is OutputKind.BY_PRODUCT}
-    lines = tuple(line for line in opened.sealed if line.name in names)
-    yield true(
-        "by-products",
-        "the by-products are not those of the build",
-        report.by_products == lines,
-        got=f"{len(report.by_products)} lines",
-        expected=f"{len(lines)} lines with their keyed digests",
-    )
+    lines = [line for line in opened.sealed if line.name in names]
+    error = "the by-products are not those of the build"
+    yield equal("by-products", error, list(report.by_products), lines)
 
 
 def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -130,13 +124,9 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
     if not sources and not opened.report.attempts:
         return  # it ended before its inputs were there
     inputs = [item for item in opened.recipe.inputs if item.role is Role.SOURCE]
-    yield true(
-        "sources",
-        "the sources are not those of the recipe",
-        [(s.locator, s.sha256) for s in sources] == [(str(i.locator), i.sha256) for i in inputs],
-        got=f"{len(sources)} sources",
-        expected=f"{len(inputs)}, with the same locators and digests",
-    )
+    expected = [f"{item.locator} {item.sha256}" for item in inputs]
+    claimed = [f"{source.locator} {source.sha256}" for source in sources]
+    yield equal("sources", "the sources are not those of the recipe", claimed, expected)
     for fact, item in zip(sources, inputs, strict=True):
         if fact.source_digest is None:
             continue
@@ -148,3 +138,38 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
         except SamebitsError as error:
             raise refused("sources", "a source cannot be read", got=error, expected=None) from error
         yield equal("sources", "another source digest", fact.source_digest, digest)
+
+
+def robustness_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
+    """Require of a robustness rebuild that it varied what the recipe does not declare.
+
+    How it went is checked like the attempts. Its result is not part of the evidence: the statement
+    derives it from the digests.
+    """
+    robustness, report, build = opened.evidence.robustness, opened.report, opened.recipe.build
+    if robustness is None:
+        return
+    error = "a robustness rebuild without a judged build"
+    yield equal("tested", error, report.outcome, Outcome.BUILT)
+    finished, now = opened.run.finished, opened.now
+    yield Condition(
+        "tested",
+        "the robustness rebuild was not made after the run",
+        finished <= robustness.tested_on <= now + SKEW,
+        got=f"{robustness.tested_on:%Y-%m-%dT%H:%M:%SZ}",
+        expected=f"{finished:%Y-%m-%dT%H:%M:%SZ} to {now:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    declared = [factor for factor in Factor if declares(build, factor)]
+    kept = [k.factor for k in robustness.kept if k.why is KeptReason.DECLARED]
+    yield equal("factors", "other factors are declared", kept, declared)
+    values = varied_values(report.run)
+    for varied in robustness.moved:
+        before, after = default_value(build, varied.factor), values[varied.factor]
+        from_default = varied.before == before if before else _SEVERAL.fullmatch(varied.before)
+        yield Condition(
+            "factors",
+            f"{varied.factor} was varied from or to another value",
+            bool(from_default) and varied.after == after,
+            got=f"{varied.before!a:.80} to {varied.after!a:.80}",
+            expected=f"{before or 'several'} to {after}",
+        )

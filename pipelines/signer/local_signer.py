@@ -26,10 +26,9 @@ from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
-from pipelines.signer.opened_evidence import Locks, OpenedEvidence, enforce, open_evidence
+from pipelines.signer.opened_evidence import Locks, OpenedEvidence, enforce
 from pipelines.signer.orders import CheckpointOrder, Evidence, StatusOrder, TreeHead
-from pipelines.signer.run_checks import run_conditions
-from pipelines.signer.status_checks import status_conditions
+from pipelines.signer.run_checks import run_conditions, status_conditions
 
 CheckSummary = Callable[[SummaryStatement, datetime], None]
 """Recomputes the consensus of a summary; raises `RefusedError` when the result differs."""
@@ -65,19 +64,23 @@ class LocalSigner:
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
         source = ByteSource(self.store, self.vault or Vault(self.store), self.cache)
-        with open_evidence(
-            evidence, center=self.center, source=source, locks=self.locks, now=self.clock()
-        ) as opened:
-            enforce(run_conditions(opened))
-            try:
-                statements = self._statements(opened)
-            except ValidationError as error:
-                raise refused(
-                    "statement",
-                    "the report fits into no statement",
-                    got=error.errors(include_url=False)[0]["msg"],
-                    expected=None,
-                ) from error
+        opened = OpenedEvidence(
+            evidence=evidence,
+            center=self.center,
+            source=source,
+            locks=self.locks,
+            now=self.clock(),
+        )
+        enforce(run_conditions(opened))
+        try:
+            statements = self._statements(opened)
+        except ValidationError as error:
+            raise refused(
+                "statement",
+                "the report fits into no statement",
+                got=error.errors(include_url=False)[0]["msg"],
+                expected=None,
+            ) from error
         return [sign_envelope(statement.to_bytes(), self.key) for statement in statements]
 
     def sign_status(self, order: StatusOrder) -> Envelope:

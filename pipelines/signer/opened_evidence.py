@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import zip_longest
 from pathlib import Path
 
 from builders.core.digest import Digest
@@ -21,10 +20,11 @@ from pipelines.center.center import Center
 from pipelines.evidence.errors import refused
 from pipelines.evidence.report import Report
 from pipelines.evidence.run import Run
-from pipelines.judge.finding import Finding
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_all
+from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
+from pipelines.judge.finding import FileFact, Finding
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
-from pipelines.signer.recompute import recompute_findings
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a caller may be from that of the signer."""
@@ -39,7 +39,6 @@ class OpenedEvidence:
     """One run that the signer is asked to sign for."""
 
     evidence: Evidence
-    loaded: LoadedRecipe
     center: Center
     source: ByteSource
     locks: Locks
@@ -49,6 +48,26 @@ class OpenedEvidence:
     def report(self) -> Report:
         """What the center claims to have found."""
         return self.evidence.report
+
+    @cached_property
+    def loaded(self) -> LoadedRecipe:
+        """The recipe of the evidence, parsed, and its script; raises `RefusedError`."""
+        try:
+            document = parse_document(self.evidence.recipe.decode("utf-8"), file="the recipe")
+            loaded = parse_recipe(document, Path("recipe.yaml"))
+        except (RecipeError, UnicodeDecodeError) as error:
+            raise refused(
+                "recipe", "the recipe cannot be read", got=error, expected=None
+            ) from error
+        script = getattr(loaded.recipe.build, "script", None)
+        if (script is None) != (self.evidence.script is None):
+            raise refused(
+                "script",
+                "the script is not that of the recipe",
+                got="a script" if self.evidence.script is not None else "none",
+                expected=script or "none",
+            )
+        return loaded.model_copy(update={"script": self.evidence.script})
 
     @property
     def recipe(self) -> Recipe:
@@ -99,15 +118,42 @@ class OpenedEvidence:
 
     @cached_property
     def recomputed(self) -> tuple[Finding, ...]:
-        """The findings of the judge, recomputed; raises `RefusedError`."""
-        return recompute_findings(self.report, self.recipe, self.source)
+        """The verdict recomputed: the judge's own code, over facts that are hashed here.
 
-    def claimed_and_recomputed(self) -> list[tuple[Finding, Finding]]:
-        """Return each finding of the report beside the recomputed one."""
-        return list(zip(self.report.artefacts, self.recomputed, strict=True))
+        With the confirming attempt, if there is one. Raises `RefusedError`.
+        """
+        report, published = self.report, {a.name: a.shipped.sha256 for a in self.recipe.artefacts}
+        facts = Facts(
+            outcome=report.outcome,
+            outcome_reason=report.reason,
+            declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
+            rebuilt=report.judged.rebuild.outputs if report.judged else (),
+            served={
+                f.name: FileFact(sha256=f.shipped.sha256, size=f.shipped.size)
+                if f.shipped.sha256 is not None and f.shipped.size is not None
+                else Unreachable(reason="it was not served")
+                for f in report.artefacts
+                if f.shipped
+            },
+            input_fault=input_fault(self._contents(), published) if self.outputs else None,
+        )
+        findings, again = compare(facts), report.confirming
+        return confirm_all(findings, again.rebuild.outputs) if again else findings
+
+    def _contents(self) -> Iterator[tuple[CheckedInput, Contents]]:
+        """Yield every file of the inputs with what it contains."""
+        for item in self.recipe.inputs:
+            for file in self.source.input_files(item):
+                checked = CheckedInput(
+                    role=file.role,
+                    name=file.name,
+                    digest=file.sha256,
+                    open=partial(self.source.open_vaulted, file.sha256),
+                )
+                yield checked, contents(checked, cache=self.source.cache)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Condition:
     """Whether evidence satisfies the rule `check`, and the error if it does not."""
 
@@ -119,13 +165,15 @@ class Condition:
 
 
 def equal(check: str, error: str, got: object, expected: object) -> Condition:
-    """Return the condition that both values are equal."""
-    return Condition(check=check, error=error, holds=got == expected, got=got, expected=expected)
+    """Return the condition that both values are equal; of two lists, the first difference is shown.
 
-
-def true(check: str, error: str, holds: bool, got: object, expected: object) -> Condition:  # noqa: FBT001
-    """Return the condition that `holds` is true; `got` and `expected` explain it."""
-    return Condition(check=check, error=error, holds=holds, got=got, expected=expected)
+    Values are escaped and shortened for the message.
+    """
+    holds = got == expected
+    if isinstance(got, list) and isinstance(expected, list):
+        pairs = zip_longest(got, expected, fillvalue=None)
+        got, expected = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
+    return Condition(check, error, holds, _shown(got), _shown(expected))
 
 
 def enforce(conditions: Iterable[Condition]) -> None:
@@ -137,39 +185,5 @@ def enforce(conditions: Iterable[Condition]) -> None:
             )
 
 
-@contextmanager
-def open_evidence(
-    evidence: Evidence, *, center: Center, source: ByteSource, locks: Locks, now: datetime
-) -> Iterator[OpenedEvidence]:
-    """Open evidence; raises `RefusedError` when its recipe cannot be read."""
-    with tempfile.TemporaryDirectory(prefix="samebits-signer-") as folder:
-        yield OpenedEvidence(
-            evidence=evidence,
-            loaded=_load(evidence, Path(folder)),
-            center=center,
-            source=source,
-            locks=locks,
-            now=now,
-        )
-
-
-def _load(evidence: Evidence, folder: Path) -> LoadedRecipe:
-    """Parse the recipe, and put its script beside it, where a claim expects it."""
-    try:
-        document = parse_document(evidence.recipe.decode("utf-8"), file="the recipe")
-        loaded = parse_recipe(document, folder / "recipe.yaml")
-    except (RecipeError, UnicodeDecodeError) as error:
-        raise refused("recipe", "the recipe cannot be read", got=error, expected=None) from error
-    script = getattr(loaded.recipe.build, "script", None)
-    if (script is None) != (evidence.script is None):
-        raise refused(
-            "script",
-            "the script is not that of the recipe",
-            got="a script" if evidence.script is not None else "none",
-            expected=script or "none",
-        )
-    if script is not None and evidence.script is not None:
-        path = folder / script
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(evidence.script)
-    return loaded
+def _shown(value: object) -> str:
+    return "nothing" if value is None else ascii(str(value))[1:-1][:300]

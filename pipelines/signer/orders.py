@@ -1,4 +1,4 @@
-"""What a signer signs on order: the evidence of a run, a statement of status, a checkpoint.
+"""The interface of a center's signer, and its orders: evidence of a run, status, a checkpoint.
 
 Each order is one JSON object that names its schema; anything else is refused before its content is
 read. Outputs, logs, shipped files and inputs are not in the evidence of a run: the report names
@@ -7,17 +7,22 @@ them by digest, and the signer reads them from the center's store. No path of it
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.frozen_model import FrozenModel
+from builders.recipe.claim import MAX_SCRIPT
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
 from pipelines.evidence.robustness import RobustnessRebuild
-from pipelines.evidence.statements.statement import Count
+from pipelines.evidence.statements.statement import Count, Statement
 from pipelines.evidence.strictbase64 import decode_base64, encode_base64
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.notekey import NoteKey
 
 MAX_ORDER = 64 << 20
 MAX_VALUES = 5_000_000
@@ -34,8 +39,7 @@ Bytes = Annotated[
 ]
 
 
-class _Order(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Order(FrozenModel):
     floats: ClassVar[bool] = False
 
     @classmethod
@@ -64,7 +68,7 @@ class Evidence(_Order):
     )
     recipe: Bytes
     """The recipe's file."""
-    script: Bytes | None = None
+    script: Annotated[Bytes | None, Field(max_length=MAX_SCRIPT)] = None
     """The script file of the recipe, if it has one."""
     image: Digest
     """Config digest of the builder image that the claim holds."""
@@ -93,10 +97,8 @@ class NewestOrder(_Order):
     )
 
 
-class TreeHead(BaseModel):
+class TreeHead(FrozenModel):
     """A size of a log and the root of its tree (RFC 6962)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: Count
     root: Digest
@@ -148,3 +150,47 @@ def read_order(data: bytes) -> Order:
             "the order", got=f"schema {schema!a:.80}", expected=f"one of {', '.join(_ORDERS)}"
         )
     return order.from_bytes(data)
+
+
+class CenterSigner(Protocol):
+    """Signs for a center; every method raises `RefusedError` for what it does not sign."""
+
+    def sign(self, evidence: Evidence) -> list[Envelope]:
+        """Return the signed statements of a run."""
+
+    def sign_status(self, order: StatusOrder) -> Envelope:
+        """Return a signed statement of what the center states about itself."""
+
+    def newest_checkpoint(self) -> TreeHead | None:
+        """Return the newest checkpoint of the center's log that was signed."""
+
+    def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
+        """Return the signature of the next checkpoint of the center's log."""
+
+
+def status_signer(signer: CenterSigner) -> Callable[[Statement], Envelope]:
+    """Return the function that signs what a center states about itself; the signer may refuse."""
+    return lambda statement: signer.sign_status(StatusOrder(statement=statement.to_bytes()))
+
+
+class DelegatedCheckpointSigner:
+    """Has each checkpoint signed by the center's signer; a `CheckpointSigner`."""
+
+    def __init__(self, signer: CenterSigner, key: NoteKey) -> None:
+        """Ask `signer`, which signs with `key`."""
+        self.key = key
+        self._signer = signer
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that was signed, or None."""
+        head = self._signer.newest_checkpoint()
+        return None if head is None else head.checkpoint(self.key.name)
+
+    def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
+        """Return the signature over the text of `new`."""
+        order = CheckpointOrder(
+            old=None if old is None else TreeHead.of(old),
+            new=TreeHead.of(new),
+            proof=tuple(Digest(found.hex()) for found in proof),
+        )
+        return self._signer.sign_checkpoint(order)

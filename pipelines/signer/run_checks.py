@@ -1,4 +1,4 @@
-"""Whether evidence is true: all conditions on the evidence of a run, cheapest first.
+"""All conditions on the evidence of a run, cheapest first, and those on a statement of status.
 
 A condition is only computed when those before it hold, and relies on them. Each rule has a false
 statement that only it refuses (`tests/signer`), so that none can be lost unnoticed.
@@ -7,15 +7,20 @@ statement that only it refuses (`tests/signer`), so that none can be lost unnoti
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.runid import parse_run_id
 from builders.recipe.claim import claim_of
 from pipelines.evidence.errors import refused
-from pipelines.signer.build_checks import build_conditions
-from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal, true
-from pipelines.signer.robustness_checks import robustness_conditions
+from pipelines.evidence.statements.crosscheck import CrosscheckStatement
+from pipelines.evidence.statements.heartbeat import HeartbeatStatement
+from pipelines.evidence.statements.request import ReceiptStatement
+from pipelines.evidence.statements.statement import Statement
+from pipelines.evidence.statements.vsa import SummaryStatement
+from pipelines.signer.build_checks import build_conditions, robustness_conditions
+from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
 from pipelines.signer.verdict_checks import verdict_conditions
 
 
@@ -34,13 +39,15 @@ def _identity(opened: OpenedEvidence) -> Iterator[Condition]:
     yield equal("center", "a run of another center", report.center, opened.center.id)
     yield equal("release", "the report is about another release", report.release, recipe.release)
     example = "such as 20260102T030405Z-0a1b2c3d"
-    yield true(
+    yield Condition(
         "run-id", "the run has no proper id", _has_time(opened), f"{report.run!a:.80}", example
     )
     total = report.timings.get("total", -1.0)
     positive = all(seconds >= 0 for seconds in (total, *report.timings.values()))
-    yield true("times", "the run has impossible times", positive, total, "a total of 0 s or more")
-    yield true(
+    yield Condition(
+        "times", "the run has impossible times", positive, total, "a total of 0 s or more"
+    )
+    yield Condition(
         "times",
         "the run ended in the future",
         total <= MAX_RUN.total_seconds() and opened.run.finished <= opened.now + SKEW,
@@ -60,28 +67,21 @@ def _has_time(opened: OpenedEvidence) -> bool:
 
 def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
     """Yield what follows from the recipe: environment, image, claim and SBOM."""
-    environment, build, image = (
-        opened.report.environment,
+    build, environment, image = (
         opened.recipe.build,
+        opened.report.environment,
         opened.evidence.image,
     )
-    yield true(
+    yield equal(
         "environment",
         "the environment is not the declared one",
-        (environment.declared, environment.method, environment.image)
-        == (build.declared_environment(), build.method, build.image),
-        got=f"method {environment.method}, image {environment.image}",
-        expected=f"method {build.method}, image {build.image}, and its declared environment",
+        [environment.method, environment.image, environment.declared],
+        [build.method, build.image, build.declared_environment()],
     )
     lock = opened.locks(build.image)
     locked = build.image.rpartition("@sha256:")[2] if lock is None else str(lock.image.config)
-    yield true(
-        "image",
-        "another builder image",
-        str(image) == locked and environment.image_config in {None, image},
-        got=f"sha256 {image} claimed, {environment.image_config} used",
-        expected=locked,
-    )
+    used = environment.image_config or image
+    yield equal("image", "another builder image", [str(image), used], [locked, image])
     try:
         claim = claim_of(opened.loaded, image).digest
     except RecipeError as error:
@@ -91,3 +91,38 @@ def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
 
     bill = Digest.of(sbom(opened.recipe, image=image, lock=lock))
     yield equal("sbom", "another SBOM", opened.evidence.sbom, bill)
+
+
+def status_conditions(statement: Statement, center: str, now: datetime) -> Iterator[Condition]:
+    """Yield the conditions of a statement of status: by this center, and made now.
+
+    The findings of a run are signed from its evidence alone, never from here. A heartbeat, a
+    receipt or a cross-check has no bytes behind it that could be hashed again; what can be checked
+    is its author and its time. The consensus of a summary is recomputed besides, by the caller.
+    Raises `RefusedError` for a statement of another kind.
+    """
+    match statement:
+        case HeartbeatStatement():
+            author, time = statement.predicate.center, statement.predicate.beat_on
+        case ReceiptStatement():
+            author, time = statement.predicate.center, statement.predicate.answered_on
+        case CrosscheckStatement():
+            author, time = statement.predicate.center, statement.predicate.checked_on
+        case SummaryStatement():
+            summary = statement.predicate
+            author, time = summary.consensus.center, summary.time_verified
+        case _:
+            raise refused(
+                "kind",
+                "that is not signed on request",
+                got=statement.KIND,
+                expected="heartbeat, receipt, crosscheck or summary",
+            )
+    yield equal("center", "the statement is by another center", author, center)
+    yield Condition(
+        "times",
+        "the statement was not made just now",
+        abs(now - time) <= SKEW,
+        got=f"{time:%Y-%m-%dT%H:%M:%SZ}",
+        expected=f"within {SKEW.seconds // 60} minutes of {now:%Y-%m-%dT%H:%M:%SZ}",
+    )

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import SignerError
-from pipelines.signer.orders import CheckpointOrder, Evidence, NewestOrder, StatusOrder, TreeHead
-from pipelines.signer.wire import (
-    MAX_ANSWER,
-    read_answer,
-    read_newest_answer,
-    read_note_answer,
-    receive,
-    send,
+from pipelines.signer.orders import (
+    CheckpointOrder,
+    Evidence,
+    NewestOrder,
+    Order,
+    StatusOrder,
+    TreeHead,
 )
+from pipelines.signer.wire import MAX_ANSWER, SignerAnswer, read_answer, receive, send
 
 PATIENCE = 3600.0
 """Seconds that a signer may take to hash the bytes of a large release."""
@@ -35,11 +35,11 @@ class SocketSigner:
 
         Raises `RefusedError` when the signer does not agree, `SignerError` when none answers.
         """
-        return read_answer(self._ask(evidence.to_bytes()))
+        return list(self._ask(evidence, "envelopes").envelopes)
 
     def sign_status(self, order: StatusOrder) -> Envelope:
         """Return a signed statement of status; raises as `sign` does."""
-        envelopes = read_answer(self._ask(order.to_bytes()))
+        envelopes = self._ask(order, "envelopes").envelopes
         if len(envelopes) != 1 or envelopes[0].payload != order.statement:
             raise SignerError(
                 "the signer signed another statement", expected="the one in the order"
@@ -48,13 +48,13 @@ class SocketSigner:
 
     def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
         """Return the signature of a checkpoint's text; raises as `sign` does."""
-        return read_note_answer(self._ask(order.to_bytes()))
+        return bytes.fromhex(self._ask(order, "signature").signature)
 
     def newest_checkpoint(self) -> TreeHead | None:
         """Return the newest checkpoint that was signed; raises as `sign` does."""
-        return read_newest_answer(self._ask(NewestOrder().to_bytes()))
+        return self._ask(NewestOrder(), "newest").newest
 
-    def _ask(self, message: bytes) -> bytes:
+    def _ask(self, order: Order, field: str) -> SignerAnswer:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
             try:
                 connection.connect(str(self.path))
@@ -64,11 +64,11 @@ class SocketSigner:
                     got=getattr(error, "strerror", None) or error,
                     todo="Run `samebits center run signer`, or correct `signer` in its file",
                 ) from error
-            send(connection, message)
+            send(connection, order.to_bytes())
             data = receive(connection, limit=MAX_ANSWER, patience=self.patience)
         if data is None:
             raise SignerError(
                 "the signer closed the connection",
                 todo="See the signer's own messages: may this user call it?",
             )
-        return data
+        return read_answer(data, field)

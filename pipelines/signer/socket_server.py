@@ -15,8 +15,8 @@ from typing import assert_never
 from builders.core.errors import SamebitsError, UsageError
 from pipelines.evidence.errors import EvidenceError, SignerError
 from pipelines.signer import wire
-from pipelines.signer.center_signer import CenterSigner
 from pipelines.signer.orders import (
+    CenterSigner,
     CheckpointOrder,
     Evidence,
     NewestOrder,
@@ -24,6 +24,7 @@ from pipelines.signer.orders import (
     StatusOrder,
     read_order,
 )
+from pipelines.signer.wire import SignerAnswer
 
 MAX_CALLERS = 8
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
@@ -65,7 +66,7 @@ class SignerServer:
         self._stopped = threading.Event()
 
     def serve(self) -> None:
-        """Answer callers until `stop`."""
+        """SignerAnswer callers until `stop`."""
         while not self._stopped.is_set():
             if not self._slots.acquire(timeout=_POLL):
                 continue
@@ -105,7 +106,7 @@ class SignerServer:
         return True
 
     def _serve_connection(self, connection: socket.socket) -> None:
-        """Answer one message after the other; a malformed one ends the connection."""
+        """SignerAnswer one message after the other; a malformed one ends the connection."""
         while not self._stopped.is_set():
             try:
                 message = wire.receive(connection, patience=self._seconds, seconds=self._seconds)
@@ -116,7 +117,7 @@ class SignerServer:
                 raise
             except EvidenceError as error:
                 self._log(str(error))
-                wire.send(connection, wire.refusal_answer(error))
+                wire.send(connection, wire.refusal(error).to_bytes())
                 return
             wire.send(connection, self._reply(order))
 
@@ -125,27 +126,27 @@ class SignerServer:
         try:
             answer, done = self._execute(order)
         except EvidenceError as error:
-            answer, done = wire.refusal_answer(error), str(error)
+            answer, done = wire.refusal(error), str(error)
         except SamebitsError as error:
-            answer, done = wire.fault_answer(str(error)), str(error)
+            answer, done = SignerAnswer(fault=str(error)[:4000]), str(error)
         except Exception as error:  # noqa: BLE001  # every caller gets an answer
             name = type(error).__name__
-            answer, done = wire.fault_answer(name), f"{name}: {error}"
+            answer, done = SignerAnswer(fault=name), f"{name}: {error}"
         self._log(f"{subject}: {done}")
-        return answer
+        return answer.to_bytes()
 
-    def _execute(self, order: Order) -> tuple[bytes, str]:
+    def _execute(self, order: Order) -> tuple[SignerAnswer, str]:
         """Return the answer, and what was done, for the signer's messages."""
         match order:
             case Evidence():
-                envelopes = self._signer.sign(order)
-                return wire.statements_answer(envelopes), f"{len(envelopes)} statements signed"
+                envelopes = tuple(self._signer.sign(order))
+                return SignerAnswer(envelopes=envelopes), f"{len(envelopes)} statements signed"
             case StatusOrder():
-                return wire.statements_answer([self._signer.sign_status(order)]), "signed"
+                return SignerAnswer(envelopes=(self._signer.sign_status(order),)), "signed"
             case NewestOrder():
-                return wire.newest_answer(self._signer.newest_checkpoint()), "returned"
+                return SignerAnswer(newest=self._signer.newest_checkpoint()), "returned"
             case CheckpointOrder():
-                return wire.note_answer(self._signer.sign_checkpoint(order)), "signed"
+                return SignerAnswer(signature=self._signer.sign_checkpoint(order).hex()), "signed"
             case _:
                 assert_never(order)
 

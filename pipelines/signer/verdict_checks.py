@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from builders.core.enums import Verdict
@@ -10,7 +9,7 @@ from builders.rebuild.rebuild_result import OutputKind
 from pipelines.evidence.statements.comparison import ground
 from pipelines.judge.explanation import CauseName
 from pipelines.judge.finding import Finding, worst_verdict
-from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal, true
+from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal
 
 
 def verdict_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -23,25 +22,14 @@ def verdict_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
 
 def _artefacts(opened: OpenedEvidence) -> Iterator[Condition]:
     """Require one finding for every artefact in order, and one for every undeclared output."""
+    declared = {artefact.name: 0 for artefact in opened.recipe.artefacts}
     claimed = [finding.name for finding in opened.report.artefacts]
-    declared = [artefact.name for artefact in opened.recipe.artefacts]
-    yield true(
-        "missing-artefact",
-        "an artefact is missing, or listed twice",
-        [name for name in claimed if name in set(declared)] == declared,
-        got=f"{len(claimed)} findings",
-        expected=f"one for each of {len(declared)} artefacts, in their order",
-    )
-    undeclared = Counter(name for name in claimed if name not in set(declared))
-    expected = Counter(o.name for o in opened.outputs if o.part is OutputKind.UNEXPECTED)
-    odd = min((undeclared - expected) + (expected - undeclared), default="")
-    yield true(
-        "extra-artefact",
-        "a finding about something that is neither declared nor left by the build, or none",
-        undeclared == expected,
-        got=f"{odd!a:.120}",
-        expected=f"{len(expected)} findings for undeclared outputs",
-    )
+    error = "an artefact is missing, or listed twice"
+    yield equal("missing-artefact", error, [n for n in claimed if n in declared], list(declared))
+    undeclared = sorted(name for name in claimed if name not in declared)
+    expected = sorted(o.name for o in opened.outputs if o.part is OutputKind.UNEXPECTED)
+    error = "a finding about something that is neither declared nor left by the build, or none"
+    yield equal("extra-artefact", error, undeclared, expected)
 
 
 def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -57,50 +45,31 @@ def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
             continue
         whole = (fact.sha256 is None) == (fact.size is None)
         error = f"half a file for {finding.name}"
-        yield true("shipped-bytes", error, whole, got=fact.size, expected="digest and size")
+        yield Condition("shipped-bytes", error, whole, got=fact.size, expected="digest and size")
         if fact.sha256 is not None:
             size = opened.source.vaulted_size(fact.sha256, check="shipped-bytes", what=what)
             yield equal("shipped-bytes", f"{what} has another size", fact.size, size)
     for finding in opened.report.artefacts:
-        yield true(
-            "normalized",  # nothing declares normalizers yet
-            f"{finding.name} was normalized",
-            not finding.normalizers,
-            got=", ".join(finding.normalizers)[:120],
-            expected="no normalizer that the recipe does not declare",
-        )
+        error = f"{finding.name} was normalized by what the recipe does not declare"
+        yield equal("normalized", error, list(finding.normalizers), [])  # nothing declares them yet
 
 
 def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
     """Require the recomputed findings."""
-    built, pairs = opened.run.built, opened.claimed_and_recomputed()
+    built = opened.run.built
+    pairs = list(zip(opened.report.artefacts, opened.recomputed, strict=True))
     for claimed, found in pairs:
-        yield true(
-            "rebuilt",
-            f"{claimed.name} was not rebuilt to these bytes",
-            (claimed.name, claimed.rebuilt) == (found.name, found.rebuilt),
-            got=claimed.rebuilt.sha256 if claimed.rebuilt else None,
-            expected=found.rebuilt.sha256 if found.rebuilt else "nothing",
-        )
-        yield true(
-            "verdict",
-            f"another verdict on {claimed.name}",
-            claimed.verdict is found.verdict,
-            got=claimed.verdict,
-            expected=f"{found.verdict}: {found.reason}",
-        )
+        error = f"{claimed.name} was not rebuilt to these bytes"
+        yield equal("rebuilt", error, [claimed.name, claimed.rebuilt], [found.name, found.rebuilt])
+        error = f"another verdict on {claimed.name} ({found.reason})"
+        yield equal("verdict", error, claimed.verdict, found.verdict)
         grounds = (ground(claimed, built=built), ground(found, built=built))
         yield equal("ground", f"another ground for {claimed.name}", *grounds)
     expected = worst_verdict(finding.verdict for finding in opened.recomputed)
     yield equal("worst", "another verdict on the release", opened.report.verdict, expected)
     differs = any(found.verdict is Verdict.DIFFERENT for found in opened.recomputed)
-    yield true(
-        "confirming",
-        "a confirming rebuild without a difference",
-        differs or opened.report.confirming is None,
-        got="one",
-        expected="none",
-    )
+    error, none = "a confirming rebuild without a difference", opened.report.confirming is None
+    yield Condition("confirming", error, differs or none, "one", "none")
     for claimed, found in pairs:
         error = f"what the confirming rebuild showed of {claimed.name}"
         yield equal("confirming", error, _confirmed(claimed), _confirmed(found))
@@ -117,7 +86,7 @@ def _explanations(opened: OpenedEvidence) -> Iterator[Condition]:
         explanation, what = finding.explanation, f"explanation of {finding.name}"
         digests = [d for d in (explanation.json_diff, explanation.html_diff) if d is not None]
         allowed = not digests or finding.verdict is Verdict.DIFFERENT
-        yield true(
+        yield Condition(
             "explanation", f"{finding.name} is explained", allowed, finding.verdict, "DIFFERENT"
         )
         for digest in digests:

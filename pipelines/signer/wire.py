@@ -5,27 +5,36 @@ A message has a largest size, and a deadline as a whole, so that neither side ca
 
 from __future__ import annotations
 
-import re
 import socket
 import struct
 import time
-from typing import Any
+from typing import Annotated, Self
 
-from pydantic import ValidationError
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from builders.core.digest import canonical_json
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
-from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.evidence.strictjson import malformed, read_model
 from pipelines.signer.orders import MAX_ORDER, TreeHead
 
 MAX_ANSWER = 256 << 20
-MAX_ENVELOPES = 25_000
 SECONDS = 60.0
 """For one message to arrive once it has begun."""
 _LENGTH = struct.Struct(">I")
 _PIECE = 1 << 16
-_SIGNATURE = re.compile(r"(?:[0-9a-f]{2}){1,4096}")
+
+
+def _read_envelope(value: object) -> Envelope:
+    if isinstance(value, Envelope):
+        return value
+    return Envelope.from_dict(value if isinstance(value, dict) else {})
+
+
+_SignedStatement = Annotated[
+    Envelope, PlainValidator(_read_envelope), PlainSerializer(Envelope.to_dict)
+]
 
 
 def send(connection: socket.socket, data: bytes, *, seconds: float = SECONDS) -> None:
@@ -61,90 +70,57 @@ def receive(
     return _whole(connection, size, deadline)
 
 
-def statements_answer(envelopes: list[Envelope]) -> bytes:
-    """Return the answer that carries signed statements."""
-    return canonical_json({"envelopes": [envelope.to_dict() for envelope in envelopes]})
+class SignerRefusal(FrozenModel):
+    """Why nothing was signed: the rule that is broken, and the message."""
+
+    check: str
+    message: str
 
 
-def note_answer(signature: bytes) -> bytes:
-    """Return the answer that carries the signature of a checkpoint."""
-    return canonical_json({"signature": signature.hex()})
+class SignerAnswer(FrozenModel):
+    """What a signer answers: exactly one of these fields is set."""
+
+    envelopes: Annotated[tuple[_SignedStatement, ...], Field(min_length=1, max_length=25_000)] = ()
+    signature: Annotated[str, Field(pattern="^([0-9a-f]{2})+$", max_length=8192)] = ""
+    """Of a checkpoint, as hexadecimal digits."""
+    newest: TreeHead | None = None
+    refused: SignerRefusal | None = None
+    fault: str = ""
+    """An error of the signer itself."""
+
+    @model_validator(mode="after")
+    def _one_field(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("expected one field")
+        return self
+
+    def to_bytes(self) -> bytes:
+        """Return the message that `read_answer` reads: canonical JSON."""
+        return canonical_json(self.model_dump(mode="json", exclude_unset=True))
 
 
-def newest_answer(newest: TreeHead | None) -> bytes:
-    """Return the answer that carries the newest signed tree."""
-    return canonical_json({"newest": newest.model_dump(mode="json") if newest else None})
-
-
-def refusal_answer(error: EvidenceError) -> bytes:
+def refusal(error: EvidenceError) -> SignerAnswer:
     """Return the answer that says why nothing is signed."""
     check = error.check if isinstance(error, RefusedError) else "schema"
-    return canonical_json({"refused": {"check": check, "message": str(error)[:4000]}})
+    return SignerAnswer(refused=SignerRefusal(check=check, message=str(error)[:4000]))
 
 
-def fault_answer(message: str) -> bytes:
-    """Return the answer for an error of the signer itself."""
-    return canonical_json({"fault": message[:4000]})
-
-
-def read_answer(data: bytes) -> list[Envelope]:
-    """Read signed statements; raises `RefusedError` for a refusal, or else `SignerError`."""
-    document = _read(data)
+def read_answer(data: bytes, field: str) -> SignerAnswer:
+    """Read an answer with `field`; raises `RefusedError` for a refusal, or else `SignerError`."""
     try:
-        match document:
-            case {"envelopes": list(found), **rest} if not rest and 0 < len(found) <= MAX_ENVELOPES:
-                return [_envelope(entry) for entry in found]
+        answer = read_model(data, SignerAnswer, what="the signer's answer", limit=MAX_ANSWER)
     except MalformedError as error:
-        raise _improper(error) from error
-    raise _improper("other fields")
-
-
-def read_note_answer(data: bytes) -> bytes:
-    """Read the signature of a checkpoint; raises as `read_answer` does."""
-    match _read(data):
-        case {"signature": str(text), **rest} if not rest and _SIGNATURE.fullmatch(text):
-            return bytes.fromhex(text)
-    raise _improper("other fields")
-
-
-def read_newest_answer(data: bytes) -> TreeHead | None:
-    """Read the newest signed tree; raises as `read_answer` does."""
-    match _read(data):
-        case {"newest": None, **rest} if not rest:
-            return None
-        case {"newest": dict(found), **rest} if not rest:
-            try:
-                return TreeHead.model_validate(found)
-            except ValidationError as error:
-                raise _improper("no size and root") from error
-    raise _improper("other fields")
-
-
-def _read(data: bytes) -> dict[str, Any]:
-    """Read an answer that is neither a refusal nor a fault."""
-    try:
-        document = read_object(data, what="the signer's answer", limit=MAX_ANSWER)
-        match document:
-            case {"refused": {"check": str(check), "message": str(message), **odd}, **rest} if not (
-                odd or rest
-            ):
-                plain = message.removeprefix(f"the signer refuses ({check}): ")
-                raise RefusedError(plain, check=check)
-            case {"fault": str(message), **rest} if not rest:
-                raise SignerError("the signer has failed", got=message)
-    except MalformedError as error:
-        raise _improper(error) from error
-    return document
-
-
-def _improper(got: object) -> SignerError:
-    return SignerError("the signer's answer is malformed", got=got)
-
-
-def _envelope(entry: Any) -> Envelope:
-    if not isinstance(entry, dict):
-        raise malformed("an envelope", got=type(entry).__name__, expected="an object")
-    return Envelope.from_dict(entry)
+        raise SignerError("the signer's answer is malformed", got=error) from error
+    if answer.refused is not None:
+        check = answer.refused.check
+        plain = answer.refused.message.removeprefix(f"the signer refuses ({check}): ")
+        raise RefusedError(plain, check=check)
+    if "fault" in answer.model_fields_set:
+        raise SignerError("the signer has failed", got=answer.fault)
+    if field not in answer.model_fields_set:
+        got = ", ".join(answer.model_fields_set)
+        raise SignerError("the signer's answer is malformed", got=got, expected=field)
+    return answer
 
 
 def _whole(connection: socket.socket, size: int, deadline: float) -> bytes:

@@ -18,7 +18,7 @@ from pipelines.evidence.privatekey import create_key
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.secrets import make_auth
 from pipelines.services.status import status
-from pipelines.signer.center_signer import status_signer
+from pipelines.signer.orders import status_signer
 from pipelines.verify.session import Session
 from tests.center.test_center_file import center
 from tests.services.stand import free_port

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +33,7 @@ from pipelines.judge.finding import FileFact, Finding, worst_verdict
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner, folder_locks
-from pipelines.signer.opened_evidence import OpenedEvidence, open_evidence
+from pipelines.signer.opened_evidence import OpenedEvidence
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility
 from tests.fakes.store import MemoryStore
@@ -100,9 +99,9 @@ class Scene:
             clock=lambda: NOW,
         )
 
-    def opened(self, evidence: Evidence) -> AbstractContextManager[OpenedEvidence]:
-        return open_evidence(
-            evidence,
+    def opened(self, evidence: Evidence) -> OpenedEvidence:
+        return OpenedEvidence(
+            evidence=evidence,
             center=self.center,
             source=ByteSource(self.store, Vault(self.store)),
             locks=folder_locks(IMAGES),

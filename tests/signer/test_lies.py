@@ -33,8 +33,7 @@ def test_a_lie_is_refused_by_its_own_check(stage: Stage, key: PrivateKey, name: 
 
 def test_every_check_has_a_lie_of_its_own(stage: Stage) -> None:
     scene = stage("moved")
-    with scene.opened(scene.make()) as opened:
-        conditions = list(run_conditions(opened))
+    conditions = list(run_conditions(scene.opened(scene.make())))
     assert all(condition.holds for condition in conditions)
     checks = {condition.check for condition in conditions}
     assert len(checks) == 32

@@ -83,7 +83,7 @@ def test_several_requests_go_over_one_connection(path: Path, scene: Scene) -> No
             wire.send(connection, data)
             answer = wire.receive(connection, patience=30)
             assert answer is not None
-            assert len(wire.read_answer(answer)) == 4
+            assert len(wire.read_answer(answer, "envelopes").envelopes) == 4
 
 
 def test_what_is_no_evidence_is_refused_and_ends_the_connection(path: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_is_no_evidence_is_refused_and_ends_the_connection(path: Path) -> N
         answer = wire.receive(connection)
         assert answer is not None
         with pytest.raises(RefusedError, match="malformed"):
-            wire.read_answer(answer)
+            wire.read_answer(answer, "envelopes")
         assert wire.receive(connection) is None
 
 
@@ -102,7 +102,7 @@ def test_a_message_that_says_it_is_huge_is_not_read(path: Path) -> None:
         answer = wire.receive(connection)
         assert answer is not None
         with pytest.raises(RefusedError, match="at most"):
-            wire.read_answer(answer)
+            wire.read_answer(answer, "envelopes")
 
 
 def test_a_message_cut_short_is_dropped(path: Path, said: list[str]) -> None:
@@ -196,7 +196,7 @@ def test_a_signer_out_of_order_says_so(
 @given(data=st.binary(max_size=400))
 def test_an_answer_of_rubbish_is_one_error(data: bytes) -> None:
     with pytest.raises(EvidenceError):
-        wire.read_answer(data)
+        wire.read_answer(data, "envelopes")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -211,7 +211,7 @@ def test_rubbish_never_stops_the_signer(path: Path, data: bytes) -> None:
             return
         if answer is not None:
             with pytest.raises(RefusedError):
-                wire.read_answer(answer)
+                wire.read_answer(answer, "envelopes")
 
 
 def test_a_receiver_bounds_what_it_takes() -> None:
