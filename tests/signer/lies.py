@@ -7,6 +7,7 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.inputs.vault import Vault
+from builders.recipe.claim import MAX_SCRIPT
 from pipelines.storage.names import Visibility
 from tests.signer.lie import OTHER, Change, Document, Lie
 from tests.signer.robustnesslies import ROBUSTNESS_LIES
@@ -270,6 +271,11 @@ LIES: dict[str, Lie] = ROBUSTNESS_LIES | {
     "no-claim": Lie("claim", "identical", _report(claim=None)),
     "other-script": Lie(
         "claim", "identical", lambda e, _: e.update(script=base64.b64encode(b"evil").decode())
+    ),
+    "script-too-large": Lie(
+        "schema",
+        "identical",
+        lambda e, _: e.update(script=base64.b64encode(bytes(MAX_SCRIPT + 1)).decode()),
     ),
     "no-script": Lie("script", "identical", lambda e, _: e.update(script=None)),
     "other-recipe": Lie("claim", "identical", _recipe(b"kind: ruleset", b"kind: binary")),
