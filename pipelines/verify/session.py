@@ -26,8 +26,8 @@ from pipelines.consensus.summary_statement import check_summary
 from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
-from pipelines.signer.orders import DelegatedCheckpointSigner
 from pipelines.signer.local_signer import folder_locks, log_signer
+from pipelines.signer.orders import DelegatedCheckpointSigner
 from pipelines.storage.caches import CachingStore, FolderCache
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
