@@ -16,13 +16,13 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
-from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
 from pipelines.evidence.statements import provenance as a
-from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements import rebuilds as e
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, subject
 from pipelines.judge.explanation import CauseName, ExplanationStatus
 from pipelines.judge.finding import FileFact, Finding, ShippedFact, worst_verdict

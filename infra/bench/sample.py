@@ -14,13 +14,13 @@ from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report
-from pipelines.evidence.statements import attempt as e
 from pipelines.evidence.statements import comparison as b
 from pipelines.evidence.statements import provenance as a
-from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements import rebuilds as e
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
 from pipelines.judge.explanation import ExplanationStatus
 from pipelines.judge.finding import FileFact, Finding, ShippedFact

@@ -21,7 +21,7 @@ from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
+from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.heartbeats import heartbeat_key, make_heartbeat, store_heartbeat

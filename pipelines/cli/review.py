@@ -34,7 +34,7 @@ from pipelines.evidence.privatekey import PrivateKey, create_key
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import Salt, keep_salt, release_salt
-from pipelines.evidence.statements.review import Decision
+from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import show_time
 from pipelines.infer.draft import head_notes
 from pipelines.policy.reviews.count import ReviewExclusion, key_exclusion

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from pipelines.evidence.report import Report
-    from pipelines.evidence.statements.robustness import RobustnessTest
+    from pipelines.evidence.statements.rebuilds import RobustnessTest
     from pipelines.judge.finding import Finding
     from pipelines.verify.session import Session
 

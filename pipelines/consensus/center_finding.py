@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.explanation import CauseName
 

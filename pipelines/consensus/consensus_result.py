@@ -21,7 +21,7 @@ from pipelines.consensus.center_finding import (
     StatementRef,
     newest_findings,
 )
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 

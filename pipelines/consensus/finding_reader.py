@@ -24,9 +24,9 @@ from pipelines.consensus.statement_reader import (
     short,
 )
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.attempt import AttemptStatement, final_attempt
 from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
 from pipelines.evidence.statements.reader import SUFFIX
+from pipelines.evidence.statements.rebuilds import AttemptStatement, final_attempt
 from pipelines.log.errors import LogError
 from pipelines.storage.names import encode, release_prefix
 

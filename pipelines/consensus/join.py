@@ -43,7 +43,7 @@ from pipelines.consensus.consensus_result import (
     served_file_alarms,
     served_files,
 )
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import ConsensusRules
 

@@ -18,8 +18,8 @@ from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.consensus.statement_reader import UnreachableError, short
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import LeafFields, own_key

@@ -19,9 +19,9 @@ from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.statements.consensus_results import Reference, SummaryStatement
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import DigestSet, Statement
-from pipelines.evidence.statements.vsa import Reference, SummaryStatement
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store
 

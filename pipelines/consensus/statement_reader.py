@@ -20,7 +20,7 @@ from pipelines.consensus.center_finding import CenterInfo, Excluded, ExclusionRe
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.crosscheck import CrosscheckStatement
+from pipelines.evidence.statements.consensus_results import CrosscheckStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import Policy, PolicyCenter

@@ -25,8 +25,7 @@ from pipelines.consensus.release_consensus import (
 from pipelines.evidence.errors import refused
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, subject
-from pipelines.evidence.statements.vsa import (
+from pipelines.evidence.statements.consensus_results import (
     FAILED_LEVEL,
     REPRODUCED,
     REVIEWED,
@@ -37,6 +36,7 @@ from pipelines.evidence.statements.vsa import (
     VerificationSummary,
     Verifier,
 )
+from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, subject
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.policy.reviews.gate import review_status, review_target
 

@@ -23,7 +23,7 @@ from pipelines.consensus.center_finding import StatementRef
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, read_salt
-from pipelines.evidence.statements.crosscheck import CheckedFile, Proof, overall
+from pipelines.evidence.statements.consensus_results import CheckedFile, Proof, overall
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError, Store

@@ -31,7 +31,7 @@ from pipelines.consensus.work_check import (
     read_own_build,
 )
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.crosscheck import (
+from pipelines.evidence.statements.consensus_results import (
     CheckedRun,
     Crosscheck,
     CrosscheckStatement,

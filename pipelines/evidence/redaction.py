@@ -17,12 +17,18 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile
-from pipelines.evidence.report import Attempt, Environment, Report, ReviewFact, SourceFact
-from pipelines.evidence.robustness import RobustnessRebuild
+from pipelines.evidence.report import (
+    Attempt,
+    Environment,
+    Report,
+    ReviewFact,
+    RobustnessRebuild,
+    SourceFact,
+)
 from pipelines.evidence.run import Run, public_image_name
 from pipelines.evidence.salt import Salt
-from pipelines.evidence.statements.attempt import FailureReason, failure_reason
 from pipelines.evidence.statements.comparison import ground
+from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
 from pipelines.judge.explanation import Cause, Explanation
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 

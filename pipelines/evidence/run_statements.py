@@ -5,15 +5,8 @@ from __future__ import annotations
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import OutputKind, RebuildResult
-from pipelines.evidence.report import Purpose
-from pipelines.evidence.robustness import Robustness, RobustnessRebuild
+from pipelines.evidence.report import Purpose, Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run
-from pipelines.evidence.statements.attempt import (
-    AttemptStatement,
-    RebuildAttempt,
-    failure_reason,
-    wall_milliseconds,
-)
 from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
@@ -33,12 +26,16 @@ from pipelines.evidence.statements.provenance import (
     ProvenanceStatement,
     RunDetails,
 )
-from pipelines.evidence.statements.robustness import (
+from pipelines.evidence.statements.rebuilds import (
+    AttemptStatement,
     ComparedArtefact,
     KeptEntry,
+    RebuildAttempt,
     RobustnessStatement,
     RobustnessTest,
     VariedEntry,
+    failure_reason,
+    wall_milliseconds,
 )
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, Subject, subject
 from pipelines.judge.finding import Finding, ShippedFact

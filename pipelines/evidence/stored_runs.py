@@ -17,7 +17,7 @@ from builders.core.runid import RunId, parse_run_id
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.robustness import RobustnessStatement, RobustnessTest
+from pipelines.evidence.statements.rebuilds import RobustnessStatement, RobustnessTest
 from pipelines.evidence.strictjson import read_object
 from pipelines.storage.names import (
     REPORT,

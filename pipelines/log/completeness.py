@@ -14,8 +14,8 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from pipelines.evidence.statements.attempt import AttemptStatement, RebuildAttempt
-from pipelines.evidence.statements.heartbeat import Heartbeat
+from pipelines.evidence.statements.log_status import Heartbeat
+from pipelines.evidence.statements.rebuilds import AttemptStatement, RebuildAttempt
 from pipelines.evidence.statements.statement import Statement, value_of
 from pipelines.log.chain import ReleaseChains
 from pipelines.log.leaf import CommitmentLeaf, LeafFields

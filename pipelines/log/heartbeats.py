@@ -17,7 +17,7 @@ from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.heartbeat import (
+from pipelines.evidence.statements.log_status import (
     MAX_HEADS,
     Head,
     Heartbeat,

@@ -18,7 +18,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.evidence.dsse import EnvelopeSigner, sign_envelope
-from pipelines.evidence.statements.refusal import (
+from pipelines.evidence.statements.log_status import (
     MAX_REASON,
     Complaint,
     Refusal,

@@ -18,7 +18,7 @@ from builders.core.errors import SamebitsError
 from pipelines.center.center import Center, Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.statements.refusal import Complaint
+from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.periodic import join_round, witness_round

@@ -11,7 +11,7 @@ from typing import Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
-from pipelines.evidence.statements.heartbeat import Work
+from pipelines.evidence.statements.log_status import Work
 from pipelines.nightly.alarms import alarms, is_worse
 from pipelines.nightly.night_plan import DueRelease, NightPlan
 from pipelines.nightly.record import (

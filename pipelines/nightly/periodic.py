@@ -33,7 +33,7 @@ from pipelines.consensus.release_consensus import (
 from pipelines.consensus.summary_statement import summarizer_of
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
+from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.night_plan import Release, releases
 from pipelines.signer.orders import status_signer

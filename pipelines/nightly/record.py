@@ -16,7 +16,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
 from builders.core.frozen_model import FrozenModel
 from builders.rebuild.robustness_factors import Factor, KeptFactor
-from pipelines.evidence.robustness import Robustness
+from pipelines.evidence.report import Robustness
 from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
 from pipelines.storage.store import DamagedError, Store

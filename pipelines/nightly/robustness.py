@@ -13,8 +13,7 @@ from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, RebuildError, SamebitsError
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_plan import plan_robustness
-from pipelines.evidence.report import Report
-from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
+from pipelines.evidence.report import Report, Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.nightly.record import RobustnessResult
 from pipelines.verify import steps
 from pipelines.verify.job import Job

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from builders.core.digest import canonical_json
 from builders.core.enums import Kind
-from pipelines.evidence.statements.review import Reviewer as ReviewerName
+from pipelines.evidence.statements.people import Reviewer as ReviewerName
 from pipelines.evidence.statements.statement import Time, Uri
 from pipelines.log.notekey import NoteKey
 from pipelines.policy.errors import Fault, PolicyError

@@ -17,7 +17,7 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.request import Answer, Receipt, request
+from pipelines.evidence.statements.people import Answer, Receipt, request
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.evidence.strictjson import malformed, read_object

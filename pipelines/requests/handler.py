@@ -26,7 +26,7 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.request import Answer, Receipt, ReceiptStatement
+from pipelines.evidence.statements.people import Answer, Receipt, ReceiptStatement
 from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.policy import Policy, Reviewer

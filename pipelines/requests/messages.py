@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
-from pipelines.evidence.statements.request import (
+from pipelines.evidence.statements.people import (
     Answer,
     ReceiptStatement,
     Request,
     RequestStatement,
 )
+from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import subject
 from pipelines.evidence.strictjson import check_canonical, malformed
 from pipelines.storage.names import check_prefix, encode

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import SignatureError
-from pipelines.evidence.statements.request import Request
+from pipelines.evidence.statements.people import Request
 from pipelines.policy import Reviewer
 from pipelines.requests.messages import SignedRequest
 

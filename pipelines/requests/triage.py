@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
-from pipelines.evidence.statements.request import Answer, Receipt
+from pipelines.evidence.statements.people import Answer, Receipt
 from pipelines.requests.handler import (
     UNREADABLE,
     OpenRequest,

@@ -15,7 +15,7 @@ from builders.rebuild.robustness_plan import declares, default_value, varied_val
 from builders.rebuild.seal import seal_digest
 from pipelines.evidence.errors import RefusedError, refused
 from pipelines.evidence.report import Purpose
-from pipelines.evidence.statements.attempt import MAX_ATTEMPTS
+from pipelines.evidence.statements.rebuilds import MAX_ATTEMPTS
 from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
 
 # A run can still break or be stopped after its build succeeded, and before its seal.

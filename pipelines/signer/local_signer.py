@@ -20,9 +20,9 @@ from pipelines.evidence.redaction import redact_robustness, redact_run
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.salt import read_salt
+from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
-from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource

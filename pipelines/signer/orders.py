@@ -16,8 +16,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.frozen_model import FrozenModel
 from builders.recipe.claim import MAX_SCRIPT
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.report import Report
-from pipelines.evidence.robustness import RobustnessRebuild
+from pipelines.evidence.report import Report, RobustnessRebuild
 from pipelines.evidence.statements.statement import Count, Statement
 from pipelines.evidence.strictbase64 import decode_base64, encode_base64
 from pipelines.evidence.strictjson import malformed, read_model, read_object

@@ -14,11 +14,10 @@ from builders.core.errors import RecipeError
 from builders.core.runid import parse_run_id
 from builders.recipe.claim import claim_of
 from pipelines.evidence.errors import refused
-from pipelines.evidence.statements.crosscheck import CrosscheckStatement
-from pipelines.evidence.statements.heartbeat import HeartbeatStatement
-from pipelines.evidence.statements.request import ReceiptStatement
+from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
+from pipelines.evidence.statements.log_status import HeartbeatStatement
+from pipelines.evidence.statements.people import ReceiptStatement
 from pipelines.evidence.statements.statement import Statement
-from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.signer.build_checks import build_conditions, robustness_conditions
 from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
 from pipelines.signer.verdict_checks import verdict_conditions

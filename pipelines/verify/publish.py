@@ -19,8 +19,7 @@ from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.redaction import public_form, redact
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report
-from pipelines.evidence.robustness import RobustnessRebuild
+from pipelines.evidence.report import Report, RobustnessRebuild
 from pipelines.evidence.salt import release_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.statements.reader import name_records

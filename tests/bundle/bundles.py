@@ -34,7 +34,7 @@ from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.heartbeat import Head, Tree
+from pipelines.evidence.statements.log_status import Head, Tree
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf

@@ -27,9 +27,9 @@ from pipelines.center.logs import check_completeness, own_log, own_witness, peer
 from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.crosscheck import CrosscheckStatement, Proof
+from pipelines.evidence.statements.consensus_results import CrosscheckStatement, Proof
+from pipelines.evidence.statements.log_status import Complaint
 from pipelines.evidence.statements.reader import statement_of
-from pipelines.evidence.statements.refusal import Complaint
 from pipelines.log.completeness import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT

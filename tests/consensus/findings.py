@@ -11,7 +11,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.consensus.center_finding import CenterFinding, CenterInfo, StatementRef
 from pipelines.consensus.consensus_result import ConsensusSubject
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.explanation import CauseName
 

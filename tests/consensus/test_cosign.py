@@ -13,7 +13,7 @@ from infra.bench.madeup import MadeUpKey
 from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.consensus.join import join
 from pipelines.evidence.dsse import sign_envelope
-from pipelines.evidence.statements.vsa import SummaryStatement
+from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import CLAIM, FILE, match
 from tests.consensus.test_summaries import said

@@ -17,7 +17,7 @@ from pipelines.consensus.consensus_result import (
     consensus_exit_code,
 )
 from pipelines.consensus.join import join
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import (

@@ -13,8 +13,8 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
 from pipelines.consensus.log_index import CachedLog, LogCache, LogIndex
-from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.writer import LogWriter

@@ -16,8 +16,8 @@ from pipelines.consensus.summary_statement import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.evidence.statements.reader import statement_of
-from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.tiles import CHECKPOINT

@@ -16,7 +16,7 @@ from pipelines.consensus.center_finding import Excluded, ExclusionReason
 from pipelines.consensus.finding_reader import read_center_findings
 from pipelines.consensus.statement_reader import Source, StatementReader, UnreachableError
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.errors import LogError
 from pipelines.policy import EMPTY_POLICY

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.rebuilds import RobustnessStatement
 from tests.consensus.world import RELEASE, Site, World, reasons
 from tests.evidence.examples import STATEMENTS
 

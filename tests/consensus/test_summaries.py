@@ -20,10 +20,14 @@ from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.crosscheck import Proof
+from pipelines.evidence.statements.consensus_results import (
+    EXTENSION,
+    Proof,
+    Reference,
+    SummaryStatement,
+)
 from pipelines.evidence.statements.reader import read_statement, statement_of
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.evidence.statements.vsa import EXTENSION, Reference, SummaryStatement
 from pipelines.policy import ConsensusRules
 from pipelines.storage.store import DamagedError
 from tests.consensus.findings import (

@@ -17,9 +17,8 @@ from pipelines.cli.consensus import command
 from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.statements.crosscheck import CrosscheckStatement
+from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.reader import statement_of
-from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.nightly.periodic import join_round, publish_joined
 from pipelines.policy import EMPTY_POLICY, ConsensusRules, PolicyRules
 from pipelines.storage.directory import DirectoryStore

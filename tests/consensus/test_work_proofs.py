@@ -19,7 +19,7 @@ from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.publication import publish_crosschecks
 from pipelines.consensus.work_check import OwnOutput, WorkOffer, check_work
 from pipelines.evidence.salt import Salt
-from pipelines.evidence.statements.crosscheck import (
+from pipelines.evidence.statements.consensus_results import (
     CheckedFile,
     CheckedRun,
     Crosscheck,

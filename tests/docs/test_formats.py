@@ -26,8 +26,8 @@ from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
 from pipelines.center.center import CenterFile
 from pipelines.evidence.report import Report
+from pipelines.evidence.statements.people import RequestStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
-from pipelines.evidence.statements.request import RequestStatement
 from pipelines.evidence.statements.statement import Statement, StatementPart
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy import ConsensusRules, Policy, ReviewRules, policy_from

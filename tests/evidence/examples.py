@@ -9,9 +9,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.robustness_factors import Factor, KeptReason
-from pipelines.evidence.report import Purpose
-from pipelines.evidence.robustness import Robustness
-from pipelines.evidence.statements.attempt import AttemptStatement, FailureReason, RebuildAttempt
+from pipelines.evidence.report import Purpose, Robustness
 from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
@@ -20,20 +18,38 @@ from pipelines.evidence.statements.comparison import (
     Ground,
     Shipped,
 )
-from pipelines.evidence.statements.crosscheck import (
+from pipelines.evidence.statements.consensus_results import (
     CheckedFile,
     CheckedRun,
     Crosscheck,
     CrosscheckStatement,
+    Extension,
     Proof,
+    Reference,
+    SummaryStatement,
+    Summed,
+    VerificationSummary,
+    Verifier,
 )
-from pipelines.evidence.statements.heartbeat import (
+from pipelines.evidence.statements.log_status import (
+    Complaint,
     Head,
     Heartbeat,
     HeartbeatStatement,
+    Refusal,
+    RefusalStatement,
+    Shown,
     Tree,
     Work,
     heartbeat_statement,
+)
+from pipelines.evidence.statements.people import (
+    Answer,
+    Decision,
+    Receipt,
+    ReceiptStatement,
+    Review,
+    ReviewStatement,
 )
 from pipelines.evidence.statements.provenance import (
     BuildDefinition,
@@ -46,12 +62,12 @@ from pipelines.evidence.statements.provenance import (
     ProvenanceStatement,
     RunDetails,
 )
-from pipelines.evidence.statements.refusal import Complaint, Refusal, RefusalStatement, Shown
-from pipelines.evidence.statements.request import Answer, Receipt, ReceiptStatement
-from pipelines.evidence.statements.review import Decision, Review, ReviewStatement
-from pipelines.evidence.statements.robustness import (
+from pipelines.evidence.statements.rebuilds import (
+    AttemptStatement,
     ComparedArtefact,
+    FailureReason,
     KeptEntry,
+    RebuildAttempt,
     RobustnessStatement,
     RobustnessTest,
     VariedEntry,
@@ -61,14 +77,6 @@ from pipelines.evidence.statements.statement import (
     Resource,
     Statement,
     subject,
-)
-from pipelines.evidence.statements.vsa import (
-    Extension,
-    Reference,
-    SummaryStatement,
-    Summed,
-    VerificationSummary,
-    Verifier,
 )
 from pipelines.judge.explanation import CauseName, ExplanationStatus
 

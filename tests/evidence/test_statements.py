@@ -18,9 +18,9 @@ from builders.methods.wheel import WheelBuild
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import read_public_key
+from pipelines.evidence.statements.people import ReviewStatement
 from pipelines.evidence.statements.provenance import DeclaredEnvironment
 from pipelines.evidence.statements.reader import STATEMENT_TYPES, read_statement
-from pipelines.evidence.statements.review import ReviewStatement
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     DigestSet,

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from builders.core.digest import Digest
-from pipelines.evidence.statements.attempt import AttemptStatement
-from pipelines.evidence.statements.heartbeat import Head, Heartbeat, Tree
+from pipelines.evidence.statements.log_status import Head, Heartbeat, Tree
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.completeness import (
     MAX_GAPS,

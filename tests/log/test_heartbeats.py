@@ -11,7 +11,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError
 from pipelines.evidence.dsse import MAX_ENVELOPE, sign_envelope
-from pipelines.evidence.statements.heartbeat import HeartbeatStatement, Work
+from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.evidence.statements.statement import MAX_STATEMENT
 from pipelines.log import heartbeats
 from pipelines.log.heartbeats import SKEW, heartbeat_key, make_heartbeat, newest_heartbeat

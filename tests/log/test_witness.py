@@ -10,8 +10,8 @@ import pytest
 
 from builders.core.errors import InfrastructureError, StoreError
 from pipelines.evidence.dsse import Envelope, verify_envelope
+from pipelines.evidence.statements.log_status import RefusalStatement
 from pipelines.evidence.statements.reader import read_statement
-from pipelines.evidence.statements.refusal import RefusalStatement
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.cosignatures import (
     WitnessedLog,

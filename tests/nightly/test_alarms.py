@@ -12,7 +12,7 @@ import pytest
 from builders.core.enums import Verdict
 from builders.core.errors import StoreError
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.statements.refusal import Complaint
+from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.completeness import Gap, GapKind, LogReport
 from pipelines.nightly.alarms import (
     PeerState,

@@ -8,7 +8,7 @@ import pytest
 
 from builders.core.enums import Outcome
 from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
-from pipelines.evidence.robustness import Robustness
+from pipelines.evidence.report import Robustness
 from pipelines.nightly.night import summarise
 from pipelines.nightly.record import (
     DueReason,

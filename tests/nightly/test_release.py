@@ -14,9 +14,8 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError
 from builders.rebuild.robustness_factors import Factor
 from pipelines.center.center import Center
-from pipelines.evidence.report import Environment, Report, SourceFact
-from pipelines.evidence.robustness import Robustness
-from pipelines.evidence.statements.review import Decision
+from pipelines.evidence.report import Environment, Report, Robustness, SourceFact
+from pipelines.evidence.statements.people import Decision
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key

@@ -15,10 +15,16 @@ from builders.images.provide import ProvidedImage
 from builders.rebuild.rebuild_result import OutputKind, RebuildResult
 from pipelines.center.keys import local_policy_file, public_keys
 from pipelines.evidence.dsse import Envelope, verify_envelope
-from pipelines.evidence.report import Attempt, Environment, Report
-from pipelines.evidence.robustness import Robustness, RobustnessRebuild, changed_artefacts
+from pipelines.evidence.report import (
+    Attempt,
+    Environment,
+    Report,
+    Robustness,
+    RobustnessRebuild,
+    changed_artefacts,
+)
 from pipelines.evidence.statements.reader import read_statement
-from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.rebuilds import RobustnessStatement
 from pipelines.evidence.stored_runs import ROBUSTNESS_RECORD
 from pipelines.nightly import robustness
 from pipelines.nightly.record import RobustnessResult

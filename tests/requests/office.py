@@ -14,7 +14,7 @@ from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Environment, Report
-from pipelines.evidence.statements.request import Answer, request
+from pipelines.evidence.statements.people import Answer, request
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.policy import EMPTY_POLICY, Reviewer

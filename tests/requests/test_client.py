@@ -14,7 +14,7 @@ from builders.core.errors import NotFoundError
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.request import Answer
+from pipelines.evidence.statements.people import Answer
 from pipelines.requests import store_request
 from pipelines.requests.client import RequestStatus, exit_code, read_status, wait_for
 from pipelines.requests.messages import FIRST, LAST, SignedRequest, receipt_key

@@ -18,7 +18,7 @@ from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.request import (
+from pipelines.evidence.statements.people import (
     MAX_VALID,
     Answer,
     ReceiptStatement,

@@ -14,8 +14,8 @@ from pipelines.center.keys import public_keys
 from pipelines.center.logbook import publish_heartbeat
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.heartbeat import Work
-from pipelines.evidence.statements.request import request
+from pipelines.evidence.statements.log_status import Work
+from pipelines.evidence.statements.people import request
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key

@@ -11,7 +11,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.evidence.statements.request import Answer
+from pipelines.evidence.statements.people import Answer
 from pipelines.policy import Reviewer
 from pipelines.requests import pending, serve
 from pipelines.requests.messages import FIRST, LAST, receipt_key, request_key

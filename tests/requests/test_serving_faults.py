@@ -19,7 +19,7 @@ from pipelines.center.center import load_center
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.request import Answer
+from pipelines.evidence.statements.people import Answer
 from pipelines.evidence.statements.statement import Statement
 from pipelines.requests import (
     IgnoreReason,

@@ -11,7 +11,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
-from pipelines.evidence.statements.request import Answer
+from pipelines.evidence.statements.people import Answer
 from pipelines.requests import IgnoreReason, pending
 from pipelines.requests.messages import FIRST, LAST, MAX_RECORD, receipt_key, request_key
 from pipelines.storage.directory import DirectoryStore

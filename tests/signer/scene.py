@@ -24,8 +24,7 @@ from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.center.center import Center
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.report import Attempt, Environment, Report, SourceFact
-from pipelines.evidence.robustness import RobustnessRebuild
+from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRebuild, SourceFact
 from pipelines.evidence.sbom import sbom
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
 from pipelines.judge.explanation import Explanation, ExplanationStatus

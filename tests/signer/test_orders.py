@@ -15,7 +15,7 @@ from infra.bench.samplelog import Tree as MadeTree
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.statements.heartbeat import Tree
+from pipelines.evidence.statements.log_status import Tree
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof

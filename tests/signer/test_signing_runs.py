@@ -8,11 +8,10 @@ from builders.core.enums import Verdict
 from builders.rebuild.robustness_factors import Factor
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, statement_of
-from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
 from pipelines.signer.orders import Evidence
 from tests.signer.conftest import SCENES, Stage
 

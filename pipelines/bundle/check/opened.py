@@ -27,12 +27,15 @@ from pipelines.bundle.layout import (
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Purpose, Report
-from pipelines.evidence.statements.attempt import AttemptStatement, final_attempt
 from pipelines.evidence.statements.comparison import ComparisonStatement
-from pipelines.evidence.statements.heartbeat import HeartbeatStatement
+from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES, read_statement
-from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.rebuilds import (
+    AttemptStatement,
+    RobustnessStatement,
+    final_attempt,
+)
 from pipelines.evidence.statements.statement import (
     MAX_STATEMENT,
     Resource,

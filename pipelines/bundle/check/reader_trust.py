@@ -22,7 +22,7 @@ from pipelines.bundle.check.result import (
 from pipelines.bundle.layout import HEARTBEAT, POLICY
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.statements.heartbeat import Heartbeat
+from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.log.checkpoint import Cosignature
 from pipelines.log.leaf import StatementLeaf

@@ -20,9 +20,13 @@ from pipelines.bundle.check.result import (
     require_list,
 )
 from pipelines.evidence.report import Attempt, Purpose
-from pipelines.evidence.statements.attempt import RebuildAttempt, wall_milliseconds
 from pipelines.evidence.statements.provenance import DeclaredEnvironment
-from pipelines.evidence.statements.robustness import RobustnessStatement, RobustnessTest
+from pipelines.evidence.statements.rebuilds import (
+    RebuildAttempt,
+    RobustnessStatement,
+    RobustnessTest,
+    wall_milliseconds,
+)
 from pipelines.evidence.statements.statement import DigestSet, Resource, show_time, value_of
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"

@@ -1,4 +1,4 @@
-"""The statements that samebits signs: one module each, and one reader for them all.
+"""The statements that samebits signs, by what they are about, and one reader for them all.
 
 Imports the values of evidence and judge that statements hold.
 """

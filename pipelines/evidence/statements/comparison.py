@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from builders.core.enums import Verdict
-from pipelines.evidence.statements.attempt import AttemptStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     Count,

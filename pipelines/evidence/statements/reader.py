@@ -7,17 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipelines.evidence.dsse import Envelope
-from pipelines.evidence.statements.attempt import AttemptStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
-from pipelines.evidence.statements.crosscheck import CrosscheckStatement
-from pipelines.evidence.statements.heartbeat import HeartbeatStatement
+from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
+from pipelines.evidence.statements.log_status import HeartbeatStatement, RefusalStatement
+from pipelines.evidence.statements.people import ReceiptStatement, ReviewStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
-from pipelines.evidence.statements.refusal import RefusalStatement
-from pipelines.evidence.statements.request import ReceiptStatement
-from pipelines.evidence.statements.review import ReviewStatement
-from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT, WHAT, Statement
-from pipelines.evidence.statements.vsa import SummaryStatement
 from pipelines.evidence.strictjson import malformed, read_object
 
 SUFFIX = ".dsse.json"

@@ -17,8 +17,8 @@ from builders.core.digest import Digest
 from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, verify_envelope
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.statements.people import Decision, ReviewStatement
 from pipelines.evidence.statements.reader import statement_of
-from pipelines.evidence.statements.review import Decision, ReviewStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Policy
 from pipelines.policy.reviews.review_target import ReviewTarget

@@ -17,8 +17,8 @@ from builders.core.errors import NotFoundError, SamebitsError
 from builders.core.smallfile import read_small_file
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import MalformedError
+from pipelines.evidence.statements.people import ReviewStatement
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
-from pipelines.evidence.statements.review import ReviewStatement
 from pipelines.evidence.strictjson import malformed
 from pipelines.policy.reviews.review_target import plain
 from pipelines.storage.names import check_key, encode

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from builders.core.errors import UsageError
 from pipelines.evidence.dsse import EnvelopeSigner, sign_envelope
-from pipelines.evidence.statements.review import Decision, Review, ReviewStatement
+from pipelines.evidence.statements.people import Decision, Review, ReviewStatement
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.storage.store import Store

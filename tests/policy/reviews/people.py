@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.publickey import PublicKey, ed25519_key
-from pipelines.evidence.statements.review import Decision
+from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import EMPTY_POLICY, Policy, Reviewer, ReviewRules
 from pipelines.policy.reviews.review_target import ReviewTarget

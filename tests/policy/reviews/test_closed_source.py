@@ -16,7 +16,7 @@ from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import read_salt
-from pipelines.evidence.statements.review import Decision
+from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import load_policy
 from pipelines.policy.reviews.review_records import stored_reviews

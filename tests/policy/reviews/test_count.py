@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.salt import Salt
-from pipelines.evidence.statements.review import Decision
+from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import EMPTY_POLICY, Policy, Reviewer
 from pipelines.policy.reviews.count import (

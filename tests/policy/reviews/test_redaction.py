@@ -16,11 +16,14 @@ from pipelines.evidence.redaction import redact
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, release_salt
-from pipelines.evidence.statements.attempt import AttemptStatement, FailureReason
 from pipelines.evidence.statements.comparison import ComparisonStatement, Ground
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import statement_of
-from pipelines.evidence.statements.robustness import RobustnessStatement
+from pipelines.evidence.statements.rebuilds import (
+    AttemptStatement,
+    FailureReason,
+    RobustnessStatement,
+)
 from pipelines.judge.explanation import ExplanationStatus
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene

@@ -16,7 +16,7 @@ from builders.core.errors import NotFoundError, UsageError
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError, MalformedError
 from pipelines.evidence.privatekey import load_key
-from pipelines.evidence.statements.review import Decision
+from pipelines.evidence.statements.people import Decision
 from pipelines.policy.reviews import review_records as records
 from pipelines.policy.reviews.review_records import (
     keep_review,

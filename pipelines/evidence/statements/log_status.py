@@ -1,7 +1,13 @@
-"""A heartbeat: a center is running, with the state of its log; subject = the heads of the log."""
+"""The statements about logs: heartbeats, and a witness's refusal to cosign.
+
+A heartbeat says that a center is running, with the state of its log; subject = the heads of the
+log. A refusal holds the checkpoint that a log showed, and the one it showed before. It is signed
+with the witness's own key, so that the complaint cannot be denied.
+"""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -12,6 +18,7 @@ from pipelines.evidence.statements.statement import (
     Count,
     DigestSet,
     Identifier,
+    Line,
     ReleaseText,
     Statement,
     StatementPart,
@@ -104,3 +111,43 @@ def heartbeat_statement(heartbeat: Heartbeat) -> HeartbeatStatement:
 
 def _heads_digest(heads: tuple[Head, ...]) -> Digest:
     return Digest.of(canonical_json([head.to_dict() for head in heads]))
+
+
+MAX_REASON = 4000
+NoteText = Annotated[str, StringConstraints(max_length=1 << 20)]
+
+
+class Complaint(StrEnum):
+    """What is wrong with the log."""
+
+    SHORTENED = "shortened"
+    FORKED = "forked"
+    INCONSISTENT = "inconsistent"
+    ALTERED = "altered"
+    UNSIGNED = "unsigned"
+
+
+class Shown(StatementPart):
+    """A tree that the log has shown: its size, its root, and the signed note."""
+
+    size: Count
+    root: Digest
+    note: NoteText
+
+
+class Refusal(StatementPart):
+    """Why the witness does not cosign a checkpoint."""
+
+    witness: Line
+    origin: Line
+    complaint: Complaint
+    reason: Annotated[str, Field(max_length=MAX_REASON)]
+    before: Shown | None = None
+    """What the witness had accepted; None when it had seen none."""
+    refused_on: Time
+
+
+class RefusalStatement(Statement, kind="refusal", predicate_type=f"{NAMESPACE}witness-refusal/v1"):
+    """A refusal; its subject `checkpoint` is the note that the log published, byte by byte."""
+
+    predicate: Refusal

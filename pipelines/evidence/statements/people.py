@@ -1,9 +1,13 @@
-"""A request, and the receipt with which a center answers it.
+"""The statements of people: C, the review of a source, and the request, with its receipt.
+
+A review is of one reviewer on one source and one claim; subjects = source digest and claim, both
+plain digests, or both keyed ones where the source is closed. Reviewers may be pseudonyms: what
+counts is the key that signs. A later `withdraw` of the same reviewer takes an `approve` back.
 
 A request: a known person asks one center to verify one release now; subject = the release.
 The digest of the subject is the SHA-256 of the UTF-8 text `vendor/product@version`. A request holds
 nothing but that name: no path, command or address fits into any of its fields, and the name of a
-release cannot leave the folder that it is looked up in.
+release cannot leave the folder that it is looked up in. The center answers with receipts.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ from pydantic import StringConstraints, model_validator
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.evidence.statements.review import Reviewer
 from pipelines.evidence.statements.statement import (
     NAMESPACE,
     DigestSet,
@@ -28,6 +31,56 @@ from pipelines.evidence.statements.statement import (
     Word,
     subject,
 )
+
+SUBJECTS = ["source", "claim"]
+
+Reviewer = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
+class Decision(StrEnum):
+    """What a reviewer says."""
+
+    APPROVE = "approve"
+    WITHDRAW = "withdraw"
+
+
+class Review(StatementPart):
+    """Who decided what, and when."""
+
+    reviewer: Reviewer
+    decision: Decision
+    decided_on: Time
+
+
+class ReviewStatement(Statement, kind="review", predicate_type=f"{NAMESPACE}review/v1"):
+    """Statement C; its subjects are `source` and `claim`."""
+
+    predicate: Review
+
+    @model_validator(mode="after")
+    def _source_and_claim(self) -> Self:
+        algorithms = [set(s.digest.to_dict()) for s in self.subject]
+        if [s.name for s in self.subject] != SUBJECTS or algorithms not in (
+            [{"sha256"}] * 2,
+            [{"hmac_sha256"}] * 2,
+        ):
+            message = (
+                f"expected the subjects {' and '.join(SUBJECTS)}, each with a SHA-256, or each "
+                "with a keyed digest"
+            )
+            raise ValueError(message)
+        return self
+
+    @property
+    def source(self) -> DigestSet:
+        """The source digest that was reviewed."""
+        return self.subject[0].digest
+
+    @property
+    def claim(self) -> DigestSet:
+        """The claim that was reviewed."""
+        return self.subject[1].digest
+
 
 MAX_VALID = timedelta(days=30)
 
