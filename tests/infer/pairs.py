@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.infer.journal import WheelDifferences
 from pipelines.infer.wheel.clues import Clues
 from pipelines.infer.wheel.differences import compare_wheels
-from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.infer.wheel.facts import read_wheel
 from tests.infer.workbench import Entries, Entry, clues, source_files, wheel, wheel_files
 
 DIST = "tool-1.0.dist-info"

@@ -27,8 +27,8 @@ from pipelines.infer import SearchLimits
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.trial import TrialResult
 from pipelines.infer.wheel import search
+from pipelines.infer.wheel.facts import read_sdist
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
-from pipelines.infer.wheel.sdist import read_sdist
 from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.verify.session import Session
 from tests.infer.workbench import (

@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.enums import Outcome
 from pipelines.infer.journal import RemainingCause, WheelDifferences
-from pipelines.infer.wheel.causes import WheelCause, build_failure, is_hopeless, wheel_causes
+from pipelines.infer.wheel.differences import WheelCause, build_failure, is_hopeless, wheel_causes
 from tests.infer.pairs import DIST, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel_files
 

@@ -11,8 +11,8 @@ import pytest
 
 from builders.core.errors import InputUnavailableError
 from pipelines.infer.wheel.clues import initial_hypothesis
+from pipelines.infer.wheel.environment import ZONES, local, zones_for
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
-from pipelines.infer.wheel.timezones import ZONES, local, zones_for
 from pipelines.infer.wheel.toolchain import Resolver
 from tests.infer.workbench import (
     BUILT,
@@ -116,8 +116,7 @@ def test_times_that_a_backend_always_writes_tell_nothing(tmp_path: Path) -> None
 
 def clues_with_record_at(folder: Path, shipped: Entries, at: int):  # type: ignore[no-untyped-def]
     from pipelines.infer.wheel.clues import clues_of
-    from pipelines.infer.wheel.sdist import read_sdist
-    from pipelines.infer.wheel.wheelfile import read_wheel
+    from pipelines.infer.wheel.facts import read_sdist, read_wheel
     from tests.infer.workbench import IMAGES, RELEASED, sdist, wheel
 
     name = "tool-1.0-py3-none-any.whl"

@@ -11,7 +11,7 @@ import pytest
 from pipelines.infer.journal import WheelDifferences
 from pipelines.infer.wheel import differences
 from pipelines.infer.wheel.differences import compare_wheels
-from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.infer.wheel.facts import read_wheel
 from tests.infer.pairs import DIST, NAME, Changes, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel, wheel_files
 

@@ -19,7 +19,7 @@ from pipelines.infer.journal import TrialRecord, WheelDifferences
 from pipelines.infer.search import Trial
 from pipelines.infer.trial import TrialResult
 from pipelines.infer.wheel.clues import Clues, initial_hypothesis
-from pipelines.infer.wheel.folderorder import order_of
+from pipelines.infer.wheel.environment import order_of
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
 from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver

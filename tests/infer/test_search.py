@@ -19,7 +19,7 @@ from pipelines.infer.journal import JournalFile, SearchJournal
 from pipelines.infer.search import SearchLimits
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.wheel import search
-from pipelines.infer.wheel.folderorder import order_of
+from pipelines.infer.wheel.environment import order_of
 from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis
 from pipelines.verify.session import Session
 from tests.infer.workbench import (

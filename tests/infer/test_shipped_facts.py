@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InputMismatchError
-from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.infer.wheel.facts import read_wheel
 from tests.infer.workbench import BUILT, Entry, wheel, wheel_files
 
 NAME = "tool-1.0-py3-none-any.whl"

@@ -8,7 +8,7 @@ import pytest
 
 from builders.archives import ArchiveLimits
 from builders.core.errors import InputMismatchError
-from pipelines.infer.wheel.sdist import LEGACY, read_sdist
+from pipelines.infer.wheel.facts import LEGACY, read_sdist
 from tests.infer.workbench import Entry, sdist, source_files
 
 NAME = "tool-1.0.tar.gz"

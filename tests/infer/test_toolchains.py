@@ -11,8 +11,7 @@ from packaging.requirements import Requirement
 
 from builders.core.errors import InputUnavailableError
 from pipelines.infer.target import Pin
-from pipelines.infer.wheel.image import PythonImage
-from pipelines.infer.wheel.toolchain import Resolver, generator_of, parse_requirements
+from pipelines.infer.wheel.toolchain import PythonImage, Resolver, generator_of, parse_requirements
 from tests.infer.workbench import IMAGES, FakeIndex, backends
 
 DAY = datetime(2022, 6, 1, tzinfo=UTC)

@@ -24,11 +24,10 @@ from pipelines.infer.search import SearchLimits, search
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace
 from pipelines.infer.wheel.clues import Clues, clues_of
+from pipelines.infer.wheel.facts import read_sdist, read_wheel
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
-from pipelines.infer.wheel.image import PythonImage
-from pipelines.infer.wheel.sdist import read_sdist
 from pipelines.infer.wheel.search import WheelStrategy
-from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.infer.wheel.toolchain import PythonImage
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.verify.progress import LogSink
 from pipelines.verify.session import Session

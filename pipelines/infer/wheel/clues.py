@@ -13,19 +13,18 @@ from packaging.version import Version
 
 from builders.archives import Member
 from builders.core.errors import InputUnavailableError
+from pipelines.infer.wheel.environment import TOLERANCE, zones_for
+from pipelines.infer.wheel.facts import SourceFacts, WheelFacts, headers
 from pipelines.infer.wheel.hypothesis import MAX_STEP, WheelHypothesis
-from pipelines.infer.wheel.image import PythonImage
-from pipelines.infer.wheel.sdist import SourceFacts
-from pipelines.infer.wheel.timezones import TOLERANCE, zones_for
 from pipelines.infer.wheel.toolchain import (
     OWN_WHEEL,
     Generator,
+    PythonImage,
     Resolver,
     Tool,
     generator_of,
     parse_requirements,
 )
-from pipelines.infer.wheel.wheelfile import WheelFacts, headers
 
 # The setuptools from which on METADATA names license files, and has no UNKNOWN fields.
 LICENSES_NAMED, PLAIN = Version("57"), Version("62.2")

@@ -15,7 +15,7 @@ from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.draft import render_draft
 from pipelines.infer.journal import TIME_BITS, Scalar, Values, scalars_of
 from pipelines.infer.target import Target
-from pipelines.infer.wheel.timezones import ZONES
+from pipelines.infer.wheel.environment import ZONES
 from pipelines.infer.wheel.toolchain import Tool
 
 # Seconds from the first step of a build to its second one, at most.

@@ -20,10 +20,9 @@ from builders.core.errors import RebuildError
 from pipelines.infer.journal import WheelDifferences
 from pipelines.infer.search import Trial
 from pipelines.infer.wheel.clues import LICENSES_NAMED, PLAIN, Clues
-from pipelines.infer.wheel.folderorder import order_of, record_paths
+from pipelines.infer.wheel.environment import order_of, record_paths
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
-from pipelines.infer.wheel.image import PythonImage
-from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
+from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, PythonImage, Resolver
 
 _ABSENT_MODULE = re.compile(
     r"(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_]+)"

@@ -26,16 +26,18 @@ from pipelines.infer.journal import (
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, total_bits
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
-from pipelines.infer.wheel.causes import build_failure, is_hopeless, wheel_causes
 from pipelines.infer.wheel.clues import clues_of, initial_hypothesis
-from pipelines.infer.wheel.differences import compare_wheels
+from pipelines.infer.wheel.differences import (
+    build_failure,
+    compare_wheels,
+    is_hopeless,
+    wheel_causes,
+)
 from pipelines.infer.wheel.distributions import check_distinct
+from pipelines.infer.wheel.facts import read_sdist, read_wheel
 from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis, wheel_draft
-from pipelines.infer.wheel.image import python_images
 from pipelines.infer.wheel.refinement import Refinement
-from pipelines.infer.wheel.sdist import read_sdist
-from pipelines.infer.wheel.toolchain import Resolver
-from pipelines.infer.wheel.wheelfile import read_wheel
+from pipelines.infer.wheel.toolchain import Resolver, python_images
 from pipelines.verify.session import Session
 
 # Raised whenever the search would go another way, so that old journals are not reused.

@@ -31,7 +31,7 @@ from builders.rebuild.rebuild import rebuild
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.staging import stage_attempt
 from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.infer.wheel.folderorder import name_hash
+from pipelines.infer.wheel.environment import name_hash
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.builders.recipes import SCRIPT, recipe

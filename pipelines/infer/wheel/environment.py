@@ -1,7 +1,7 @@
-"""The order in which ext4 lists a folder, recovered from the order of a wheel's members.
+"""Settings of the vendor's machine that left traces in a wheel: order of folders, time zone.
 
 ext4 sorts a folder by a hash of the names: half of MD4 (RFC 1320), started from the seed of the
-file system, as the documentation of ext4 describes. Only seeds that a recipe can declare are tried.
+file system, as the documentation of ext4 describes. Only what a recipe can declare is tried.
 """
 
 from __future__ import annotations
@@ -9,10 +9,46 @@ from __future__ import annotations
 import csv
 import struct
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from builders.container.folderorder import SEEDS, hash_seed, hashed
-from pipelines.infer.wheel.wheelfile import record_rows
+from pipelines.infer.wheel.facts import record_rows
+
+# One zone for each set of rules, the likely ones first.
+ZONES = (
+    "UTC", "America/Los_Angeles", "America/New_York", "Europe/Berlin", "Europe/London",
+    "America/Chicago", "America/Denver", "Asia/Shanghai", "Asia/Tokyo", "Asia/Kolkata",
+    "Australia/Sydney", "America/Sao_Paulo", "Europe/Helsinki", "Europe/Moscow",
+    "America/Phoenix", "Asia/Jerusalem", "America/Argentina/Buenos_Aires", "Australia/Brisbane",
+    "Australia/Adelaide", "Australia/Perth", "Pacific/Auckland", "Asia/Dubai", "Asia/Karachi",
+    "Asia/Dhaka", "Asia/Bangkok", "Asia/Tehran", "Asia/Kathmandu", "America/Halifax",
+    "America/St_Johns", "America/Anchorage", "Pacific/Honolulu", "America/Bogota",
+    "America/Caracas", "Africa/Lagos", "Africa/Johannesburg", "Africa/Nairobi",
+    "Atlantic/Reykjavik", "Europe/Istanbul",
+)  # fmt: skip
+# Seconds: a zip keeps even ones only, and tools round up or down.
+TOLERANCE = 2
+
+
+def zones_for(pairs: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """Yield the zones that explain every pair of (time since 1970, local time read as UTC)."""
+    known = list(pairs)
+    for name in ZONES:
+        try:
+            zone = ZoneInfo(name)
+        except ZoneInfoNotFoundError:
+            continue
+        if all(abs(local(at, zone) - seen) <= TOLERANCE for at, seen in known):
+            yield name
+
+
+def local(at: int, zone: ZoneInfo) -> int:
+    """Return the local time of `at` in `zone`, written as seconds since 1970 as if it were UTC."""
+    moment = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    return int(moment.replace(tzinfo=UTC).timestamp())
+
 
 _WORD = 0xFFFFFFFF
 _BLOCK = 32
