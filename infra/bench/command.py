@@ -185,7 +185,7 @@ def corpus(
       samebits bench corpus popular-wheels.txt --jobs 2 --html /tmp/corpus
     """
     from infra.bench.corpus_command import run_corpus
-    from pipelines.infer import SearchLimits
+    from pipelines.infer.search import SearchLimits
 
     limits = SearchLimits(tries=max_tries, seconds=int(time.total_seconds()))
     run_corpus(releases, session, limits, jobs=jobs, html=html)

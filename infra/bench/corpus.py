@@ -18,7 +18,9 @@ from typing import Any
 from builders.core.errors import CancelledError, RebuildError, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
 from builders.locators.package_index import ProjectReader
-from pipelines.infer import SearchJournal, SearchLimits, infer_release
+from pipelines.infer.inference import infer_release
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits
 from pipelines.verify.session import Session
 
 MAX_LIST = 4 << 20

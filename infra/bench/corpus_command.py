@@ -13,7 +13,7 @@ from builders.locators.package_index import IndexReader
 from infra.bench.corpus import Row, figures, measure, read_list
 from infra.bench.corpuspage import page
 from pipelines.cli.options import counted, file_errors, show
-from pipelines.infer import SearchLimits
+from pipelines.infer.search import SearchLimits
 from pipelines.verify.session import Session
 
 _COLORS = {"identical": "green", "not available": "yellow"}

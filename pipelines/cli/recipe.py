@@ -27,15 +27,12 @@ from pipelines.cli.options import (
     warn,
 )
 from pipelines.cli.terminal import screen
-from pipelines.infer import (
-    SearchJournal,
-    SearchLimits,
-    files_on_disk,
-    infer_release,
-    infer_wheel,
-    read_record,
-)
 from pipelines.infer.draft import explanations, head_notes
+from pipelines.infer.inference import infer_release, read_record
+from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.wheel.distributions import files_on_disk
+from pipelines.infer.wheel.search import infer_wheel
 from pipelines.verify.session import Session
 
 _EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, takewhile
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -62,29 +63,31 @@ def listed(rows: Sequence[object], most: int = 3) -> str:
 
 def explanations(text: str) -> list[str]:
     """Return the comments on the inferred values of a draft, one line each."""
-    found: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        words = line.strip()
-        if words.startswith(MARK):
-            found.append(words.removeprefix(MARK))
-        elif inside and words.startswith("#   "):
-            found[-1] += " " + words.removeprefix("#   ")
-        inside = words.startswith((MARK, "#   ")) and bool(found)
-    return found
+    lines = (line.strip() for line in text.splitlines())
+    blocks = (list(block) for is_comment, block in groupby(lines, _is_comment) if is_comment)
+    comments = (f"# {line}" for block in blocks for line in _joined(block))
+    return [line.removeprefix(MARK) for line in comments if line.startswith(MARK)]
 
 
 def head_notes(text: str) -> list[str]:
     """Return the comments above a draft, one line each; empty for a recipe that is no draft."""
-    notes: list[str] = []
-    for line in text.splitlines():
-        if not line.startswith("# "):
-            break
-        if line.startswith("#   ") and notes:
-            notes[-1] += " " + line.removeprefix("#   ")
-        else:
-            notes.append(line.removeprefix("# "))
+    notes = _joined(takewhile(_is_comment, text.splitlines()))
     return notes if notes and notes[0].startswith("draft: ") else []
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("# ")
+
+
+def _joined(lines: Iterable[str]) -> list[str]:
+    """Return comments of one or more lines, as `_comment` wraps them, one line each."""
+    found: list[str] = []
+    for line in lines:
+        if line.startswith("#   ") and found:
+            found[-1] += " " + line.removeprefix("#   ")
+        else:
+            found.append(line.removeprefix("# "))
+    return found
 
 
 def load_draft(text: str, folder: Path) -> LoadedRecipe:

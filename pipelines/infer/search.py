@@ -74,8 +74,9 @@ class SearchStrategy(ABC, Generic[H]):
     """How releases of one kind are searched: which hypotheses, and how results are read."""
 
     def __init__(self, target: Target, workspace: TrialWorkspace) -> None:
-        """Search for `target` by trials in `workspace`."""
+        """Search for `target` by trials in `workspace`; `notes` say what is odd about it."""
         self.target, self._workspace = target, workspace
+        self.notes = target.notes
 
     @abstractmethod
     def first(self) -> H:
@@ -108,10 +109,6 @@ class SearchStrategy(ABC, Generic[H]):
     @abstractmethod
     def causes(self, trial: Trial[H]) -> tuple[RemainingCause, ...]:
         """Return why a trial was not identical."""
-
-    @abstractmethod
-    def notes(self, hypothesis: H) -> tuple[str, ...]:
-        """Return what is odd about the release, or about a hypothesis for it."""
 
     def differences(self, result: TrialResult) -> WheelDifferences | None:
         """Return what is recorded of how a rebuilt artefact differs; None for nothing."""
@@ -150,45 +147,45 @@ def search(
     deadline = time.monotonic() + limits.seconds
     records = {record.claim: record for record in known.tries} if known else {}
     queue, seen, trials = [strategy.first()], set[str](), list[Trial[H]]()
-    finished = True
     while queue:
         hypothesis = queue.pop(0)
         if hypothesis.key in seen:
             continue
         left = int(deadline - time.monotonic())
         if trials and (len(trials) >= limits.tries or left < 1):
-            finished = False
-            break
+            return _journal(strategy, trials, finished=False)
         seen.add(hypothesis.key)
-        number, claim = len(trials) + 1, strategy.claim(hypothesis)
+        number = len(trials) + 1
         progress.step(strategy.target.release, f"try {number}: {hypothesis}")
-        if claim in records:
-            record = records[claim].model_copy(update={"number": number})
-            result = TrialResult(outcome=record.outcome, reason=record.reason, log=record.log)
-        else:
-            start = time.monotonic()
-            result = strategy.run(hypothesis, seconds=max(1, min(limits.one, left)))
-            seconds = round(time.monotonic() - start, 3)
-            record = _record(strategy, hypothesis, result, number, claim, seconds)
-        trials.append(Trial(hypothesis=hypothesis, result=result, record=record))
+        claim, seconds = strategy.claim(hypothesis), max(1, min(limits.one, left))
+        trials.append(
+            _known(hypothesis, records[claim], number)
+            if claim in records
+            else _tried(strategy, hypothesis, claim, number, seconds)
+        )
         if save is not None:
             save(_journal(strategy, trials, finished=False))
         if trials[-1].identical:
             break
         queue = strategy.next(trials, queue)
-    return _journal(strategy, trials, finished=finished)
+    return _journal(strategy, trials, finished=True)
 
 
-def _record(
-    strategy: SearchStrategy[H],
-    hypothesis: H,
-    result: TrialResult,
-    number: int,
-    claim: Digest,
-    seconds: float,
-) -> TrialRecord:
+def _known(hypothesis: H, record: TrialRecord, number: int) -> Trial[H]:
+    """Return a trial of an earlier search, whose outputs are gone."""
+    result = TrialResult(outcome=record.outcome, reason=record.reason, log=record.log)
+    record = record.model_copy(update={"number": number})
+    return Trial(hypothesis=hypothesis, result=result, record=record)
+
+
+def _tried(
+    strategy: SearchStrategy[H], hypothesis: H, claim: Digest, number: int, seconds: int
+) -> Trial[H]:
+    start = time.monotonic()
+    result = strategy.run(hypothesis, seconds=seconds)
+    took = round(time.monotonic() - start, 3)
     verdict, reason = strategy.judge(result)
-    return TrialRecord(
+    record = TrialRecord(
         number=number,
         claim=claim,
         values=hypothesis.values(),
@@ -196,10 +193,11 @@ def _record(
         outcome=result.outcome,
         verdict=verdict,
         reason=reason,
-        seconds=seconds,
+        seconds=took,
         log="" if result.outcome is Outcome.BUILT else result.log[-_LOG_KEPT:],
         differences=strategy.differences(result),
     )
+    return Trial(hypothesis=hypothesis, result=result, record=record)
 
 
 def _journal(
@@ -213,7 +211,7 @@ def _journal(
         status=built if best.record.outcome is Outcome.BUILT else "build failed",
         finished=finished and strategy.is_final(best),
         reason=best.record.reason,
-        notes=strategy.notes(best.hypothesis),
+        notes=strategy.notes,
         scalars=scalars,
         bits=total_bits(scalars),
         causes=() if best.identical else strategy.causes(best),

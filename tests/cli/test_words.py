@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from pipelines.cli.options import confirm, counted, json_option
 from pipelines.cli.recipe import show_journal
-from pipelines.infer import SearchJournal
+from pipelines.infer.journal import SearchJournal
 
 
 @pytest.mark.parametrize(

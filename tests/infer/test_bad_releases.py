@@ -23,8 +23,8 @@ from builders.core.errors import EngineError, InputUnavailableError
 from builders.locators import FetchRequest
 from infra.bench.corpus import Row, figures, measure
 from pipelines.center.center import Center
-from pipelines.infer import SearchLimits
 from pipelines.infer.journal import SearchJournal
+from pipelines.infer.search import SearchLimits
 from pipelines.infer.trial import TrialResult
 from pipelines.infer.wheel import search
 from pipelines.infer.wheel.facts import read_sdist

@@ -13,8 +13,8 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, EngineError, InputUnavailableError, UsageError
 from infra.bench import corpus
 from infra.bench.corpus import Row, figures, measure, read_list
-from pipelines.infer import SearchJournal, SearchLimits
-from pipelines.infer.journal import RemainingCause, Status
+from pipelines.infer.journal import RemainingCause, SearchJournal, Status
+from pipelines.infer.search import SearchLimits
 
 
 def journal(status: Status, *causes: str) -> SearchJournal:

@@ -16,11 +16,11 @@ from builders.images.provide import ProvidedImage
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center
-from pipelines.infer import SearchJournal
 from pipelines.infer.debian import search as debiansearch
 from pipelines.infer.debian.buildinfo import load_build_record
 from pipelines.infer.debian.image import image_with
 from pipelines.infer.debian.search import infer_debian
+from pipelines.infer.journal import SearchJournal
 from pipelines.verify.session import Session
 from tests.command import RELEASES, samebits
 from tests.infer.test_debian_buildinfo import REAL

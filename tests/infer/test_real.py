@@ -12,9 +12,11 @@ from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.images.provide import ProvidedImage, ensure_image
 from builders.locators.package_index import IndexReader
-from pipelines.infer import SearchJournal, SearchLimits, Target, find_release, infer_wheel
-from pipelines.infer.journal import JournalFile
-from pipelines.infer.target import Pin
+from pipelines.infer.journal import JournalFile, SearchJournal
+from pipelines.infer.search import SearchLimits
+from pipelines.infer.target import Pin, Target
+from pipelines.infer.wheel.distributions import find_release
+from pipelines.infer.wheel.search import infer_wheel
 from pipelines.verify.session import Session
 from tests.command import samebits
 from tests.infer.workbench import Entry, sdist

@@ -45,7 +45,14 @@ from pipelines.infer.debian.source import (
     source_locator,
 )
 from pipelines.infer.draft import load_draft
-from pipelines.infer.journal import JournalFile, RemainingCause, Scalar, SearchJournal, basis_digest
+from pipelines.infer.journal import (
+    JournalFile,
+    RemainingCause,
+    Scalar,
+    SearchJournal,
+    Status,
+    basis_digest,
+)
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.judge.finding import worst_verdict
@@ -85,8 +92,8 @@ def infer_debian(
     known = file.load()
     if known and known.finished and _has_images(known, session.images):
         return known
-    if obstacle := _fetch(package, base, session):  # not kept: it may be served tomorrow
-        return _untried(package, obstacle, available=False)
+    if unserved := _fetch(package, base, session):  # not kept: it may be served tomorrow
+        return unserved
     limits = limits or SearchLimits()
     return file.save(_search(package, base, index, session, limits, record, environment))
 
@@ -112,6 +119,7 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
         """Begin with `first`."""
         super().__init__(package.target, workspace)
         self._package, self._first = package, first
+        self.notes = draft_notes(package, first)
         self._pairs_of: dict[int, tuple[PackagePair, ...]] = {}
 
     def first(self) -> DebianHypothesis:
@@ -162,10 +170,6 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
     def is_final(self, trial: DebianTrial) -> bool:
         """Say whether the trial ended before its time, which is all that the search had."""
         return trial.record.outcome is not Outcome.TIMED_OUT
-
-    def notes(self, hypothesis: DebianHypothesis) -> tuple[str, ...]:
-        """Return what is odd about the release, and recorded versions that are missing."""
-        return draft_notes(self._package, hypothesis)
 
     def draft(self, hypothesis: DebianHypothesis) -> str:
         """Return the recipe that is rebuilt in a trial."""
@@ -231,20 +235,20 @@ def _has_images(journal: SearchJournal, images: ImageCatalogue) -> bool:
     return all(images.has_lock(str(record.values["image"])) for record in journal.tries)
 
 
-def _fetch(package: SourcePackage, base: str, session: Session) -> RemainingCause | None:
-    """Fetch the source, and return why that is not possible; None when it is there."""
+def _fetch(package: SourcePackage, base: str, session: Session) -> SearchJournal | None:
+    """Fetch the source; return a journal that says why that is not possible, else None."""
     if not package.target.artefacts:
         name = DebianCause.ONLY_UDEBS if package.udebs else DebianCause.NOT_SHIPPED
         detail = ", ".join(package.udebs) or "no package of this version in the suite"
-        return RemainingCause(name=name, detail=detail)
+        return _untried(package, name, detail, "not available")
     draft = debian_draft(package, DebianHypothesis(image=base, options=()))
     try:
         loaded = load_draft(draft, session.workdir)
         collect_inputs(loaded, session.vault, session.fetcher, session.workdir)
-    except InputUnavailableError as error:
-        return RemainingCause(name=DebianCause.NOT_SERVED, detail=str(error))
-    except InputMismatchError as error:
-        return RemainingCause(name=DebianCause.MISMATCH, detail=str(error))
+    except (InputUnavailableError, InputMismatchError) as error:
+        served = isinstance(error, InputMismatchError)
+        name = DebianCause.MISMATCH if served else DebianCause.NOT_SERVED
+        return _untried(package, name, str(error), "not available")
     return None
 
 
@@ -259,23 +263,19 @@ def _search(
 ) -> SearchJournal:
     have = installed(base, session.images)
     missing = missing_packages(package.depends, have, index)
-    for name, found in (
-        (DebianCause.UNMET, missing.unmet),
-        (DebianCause.CONFLICT, missing.conflicts),
-    ):
-        if found:
-            return _untried(package, RemainingCause(name=name, detail=", ".join(found)))
-    choices = [missing.packages]
+    if missing.unmet:
+        return _untried(package, DebianCause.UNMET, ", ".join(missing.unmet))
+    if missing.conflicts:
+        return _untried(package, DebianCause.CONFLICT, ", ".join(missing.conflicts))
     suite = index.binaries(sorted(record.installed)) if record else ()
-    if record:
-        mismatches = version_mismatches(record, have, suite)
-        pinned = pinned_packages(missing.packages, mismatches)
-        choices = list(dict.fromkeys((pinned, *choices)))
+    mismatches = version_mismatches(record, have, suite) if record else ()
+    pinned = pinned_packages(missing.packages, mismatches)
+    choices = list(dict.fromkeys((pinned, missing.packages)))
     try:
         image, added = first_image(base, choices, session, package.target.release)
     except (ImageUnavailableError, InputUnavailableError) as error:
         detail = f"{', '.join(missing.packages)}: {error}"
-        return _untried(package, RemainingCause(name=DebianCause.NO_IMAGE, detail=detail))
+        return _untried(package, DebianCause.NO_IMAGE, detail)
     first = DebianHypothesis(image=image, options=("nocheck",), added=added)
     if record:
         first = first.with_record(record, environment, installed(image, session.images), suite)
@@ -285,13 +285,13 @@ def _search(
 
 
 def _untried(
-    package: SourcePackage, cause: RemainingCause, *, available: bool = True
+    package: SourcePackage, name: DebianCause, detail: str, status: Status = "build failed"
 ) -> SearchJournal:
     return SearchJournal.of(
         package.target,
-        status="build failed" if available else "not available",
+        status=status,
         finished=True,
-        reason=f"{cause.name}: {cause.detail}",
+        reason=f"{name}: {detail}",
         notes=package.target.notes,
-        causes=(cause,),
+        causes=(RemainingCause(name=name, detail=detail),),
     )

@@ -107,6 +107,7 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         super().__init__(target, workspace)
         self._wheel_file = workspace.copy(target.shipped)
         self._wheel = read_wheel(self._wheel_file, target.shipped.name)
+        self.notes = (*target.notes, *self._wheel.record_faults[:3])
         source = read_sdist(workspace.copy(target.source), target.source.name)
         images = python_images(workspace.session.images)
         self._clues = clues_of(self._wheel, source, target.uploaded, images)
@@ -173,11 +174,6 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
             return wheel_causes(self._clues, record.differences or WheelDifferences())
         log = record.log or record.reason
         return (build_failure(record.outcome, log, self._wheel.generator),)
-
-    def notes(self, hypothesis: WheelHypothesis) -> tuple[str, ...]:
-        """Return what is odd about the release or its RECORD."""
-        del hypothesis
-        return (*self.target.notes, *self._wheel.record_faults[:3])
 
     def draft(self, hypothesis: WheelHypothesis) -> str:
         """Return the recipe that is rebuilt in a trial."""
