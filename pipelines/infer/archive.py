@@ -1,12 +1,13 @@
-"""Texts inside the archives of a vendor, read forward and bounded by our own archive readers."""
+"""The members of a vendor's archives and texts inside, read forward and bounded by our readers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.archives import ArchiveError, ArchiveLimits, tar
+from builders.archives import ArchiveError, ArchiveLimits, Member, members, tar
 from builders.archives import zip as zipfiles
 from builders.archives.compressed import DecompressedStream, compression
 from builders.archives.limits import Budget
@@ -18,6 +19,12 @@ from builders.core.errors import InputMismatchError
 LIMITS = ArchiveLimits(members=100_000, unpacked=4 << 30, seconds=60)
 
 
+def read_members(path: Path, *, what: str, limits: ArchiveLimits = LIMITS) -> list[Member]:
+    """List an archive, and those nested in it; raises `InputMismatchError`, which names `what`."""
+    with _reading(what), path.open("rb") as stream:
+        return list(members(stream, limits))
+
+
 def read_texts(
     path: Path, wanted: Callable[[str], bool], *, most: int, what: str
 ) -> dict[str, bytes]:
@@ -27,15 +34,12 @@ def read_texts(
     which names the archive as `what`.
     """
     found: dict[str, bytes] = {}
-    try:
-        with path.open("rb") as stream:
-            for entry in _entries(stream, Budget(LIMITS)):
-                if entry.body is not None and wanted(entry.header.path):
-                    data = ByteReader(entry.body).upto(most + 1)
-                    if len(data) <= most:
-                        found[entry.header.path] = data
-    except ArchiveError as error:
-        raise unreadable(what, error) from error
+    with _reading(what), path.open("rb") as stream:
+        for entry in _entries(stream, Budget(LIMITS)):
+            if entry.body is not None and wanted(entry.header.path):
+                data = ByteReader(entry.body).upto(most + 1)
+                if len(data) <= most:
+                    found[entry.header.path] = data
     return found
 
 
@@ -57,6 +61,11 @@ def _entries(stream: BinaryIO, budget: Budget) -> Iterator[Entry]:
             return tarred(reader, budget)
 
 
-def unreadable(what: str, error: ArchiveError) -> InputMismatchError:
-    """Return the error for an archive that cannot be read."""
-    return InputMismatchError(f"{what} cannot be read", got=error, expected="a sound archive")
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ArchiveError as error:
+        raise InputMismatchError(
+            f"{what} cannot be read", got=error, expected="a sound archive"
+        ) from error

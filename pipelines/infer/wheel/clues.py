@@ -93,7 +93,11 @@ class Clues:
         known = self.source.by_digest()
         generated = {member.path for member in self.shipped.generated()}
         return [
-            (m, tuple(f.mtime for f in same if f.mtime is not None), tuple(f.mode for f in same))
+            (
+                m,
+                tuple(f.mtime for f in same if f.mtime is not None),
+                tuple(f.mode for f in same if f.mode is not None),
+            )
             for m in self.shipped.files()
             if m.sha256 and m.path not in generated and (same := known.get(m.sha256))
         ]

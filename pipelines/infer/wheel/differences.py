@@ -168,7 +168,7 @@ class _Comparison:
     def in_source(self, path: str) -> bool:
         """Say whether the source has the bytes of a shipped member; of an empty one, the name."""
         member = next(m for m in self.clues.shipped.files() if m.path == path)
-        same = self.clues.source.by_digest().get(member.sha256, []) if member.sha256 else []
+        same = self.clues.source.by_digest().get(member.sha256, [])
         name = f"/{path.rpartition('/')[2]}"
         return any(member.size or f"/{file.path}".endswith(name) for file in same)
 

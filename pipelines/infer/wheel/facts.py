@@ -12,18 +12,18 @@ import io
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 
-from builders.archives import ArchiveError, ArchiveLimits, Member, members
+from builders.archives import ArchiveLimits, Member
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.errors import InputMismatchError
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_tree
-from pipelines.infer.archive import LIMITS, read_texts, unreadable
+from pipelines.infer.archive import LIMITS, read_members, read_texts
 
 MAX_TEXT = 4 << 20
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -72,11 +72,7 @@ class WheelFacts:
 
 def read_wheel(path: Path, name: str) -> WheelFacts:
     """Read the facts of the wheel at `path`; raises `InputMismatchError` for anything else."""
-    try:
-        with path.open("rb") as stream:
-            found = tuple(m for m in members(stream, LIMITS) if m.inside == "")
-    except ArchiveError as error:
-        raise unreadable(name, error) from error
+    found = tuple(m for m in read_members(path, what=name) if m.inside == "")
     tops = {m.path.partition("/")[0] for m in found}
     folders = {top for top in tops if top.endswith(".dist-info")}
     if len(folders) != 1:
@@ -140,31 +136,21 @@ LEGACY = "setuptools.build_meta:__legacy__"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """One file of the source; `mtime` in seconds since 1970."""
-
-    path: str
-    mode: int
-    mtime: int | None
-    sha256: Digest
-
-
-@dataclass(frozen=True, kw_only=True)
 class SourceFacts:
     """A source distribution.
 
-    - `files`: by path below the single top folder.
+    - `files`: by path below the single top folder, which is theirs too; all have a mode.
     - `requires`: `build-system.requires`; empty without a `pyproject.toml`.
     """
 
     name: str
-    files: Mapping[str, SourceFile]
+    files: Mapping[str, Member]
     backend: str
     requires: tuple[str, ...]
 
-    def by_digest(self) -> dict[Digest, list[SourceFile]]:
+    def by_digest(self) -> dict[Digest | None, list[Member]]:
         """Return the files by the digest of their content."""
-        found: dict[Digest, list[SourceFile]] = {}
+        found: dict[Digest | None, list[Member]] = {}
         for file in self.files.values():
             found.setdefault(file.sha256, []).append(file)
         return found
@@ -172,30 +158,22 @@ class SourceFacts:
 
 def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceFacts:
     """Read the facts of the sdist at `path`; raises `InputMismatchError` for a hostile one."""
-    try:
-        with path.open("rb") as stream:
-            found = [m for m in members(stream, limits) if _is_outermost(m)]
-    except ArchiveError as error:
-        raise unreadable(f"source {name}", error) from error
+    found = [m for m in read_members(path, what=f"source {name}", limits=limits) if _is_own(m)]
     listed = InputFile(role=Role.SOURCE, name=name, sha256=Digest("0" * 64))
     source_tree([listed], lambda _: path.open("rb"))  # refuses paths that leave its folder
     files = {}
     for member in found:
-        if member.kind == "file" and member.sha256 is not None:
-            inner = _inner(member.path)
-            files[inner] = SourceFile(
-                path=inner,
-                mode=(member.mode if member.mode is not None else 0o644) & 0o777,
-                mtime=member.mtime,
-                sha256=member.sha256,
-            )
+        inner, mode = _inner(member.path), 0o644 if member.mode is None else member.mode
+        files[inner] = replace(member, path=inner, mode=mode & 0o777)
     texts = read_texts(path, _is_pyproject, most=_MAX_TEXT, what=f"source {name}")
     backend, requires = _build_system(next(reversed(texts.values()), None), name)
     return SourceFacts(name=name, files=files, backend=backend, requires=requires)
 
 
-def _is_outermost(member: Member) -> bool:
-    return member.inside in {"", "(unpacked)"} and member.path != "(unpacked)"
+def _is_own(member: Member) -> bool:
+    """Say whether a member is a file of the source itself, and of no archive in it."""
+    outermost = member.inside in {"", "(unpacked)"} and member.path != "(unpacked)"
+    return outermost and member.kind == "file" and member.sha256 is not None
 
 
 def _parts(path: str) -> list[str]:

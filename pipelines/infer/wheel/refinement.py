@@ -186,8 +186,7 @@ class Refinement:
         shipped = {m.path: m for m in self._clues.shipped.files()}
         changes = {change.path: change for change in h.files}
         for path, (mode, _) in d.modes.items():
-            digest = shipped[path].sha256
-            same = known.get(digest, []) if digest else []
+            same = known.get(shipped[path].sha256, [])
             named = [f for f in same if f.path.endswith(path.rpartition("/")[2])]
             if mode is None or not named:
                 return ()
