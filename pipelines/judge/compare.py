@@ -93,15 +93,16 @@ def confirm_difference(finding: Finding, again: Digest | None) -> Finding:
     """
     if finding.verdict is not Verdict.DIFFERENT or not finding.shipped or not finding.rebuilt:
         raise ValueError(f"only DIFFERENT is confirmed by a second rebuild, got {finding.verdict}")
-    if again is None:
-        note = "a second rebuild left no such file"
-    elif cause := nondeterministic(
-        first=finding.rebuilt.sha256, second=again, shipped=finding.shipped.published
-    ):
+    if again is not None and again != finding.rebuilt.sha256:
+        detail = (
+            "a second rebuild gave the shipped bytes, the first did not"
+            if again == finding.shipped.published
+            else f"a second rebuild gave a third set of bytes: sha256 {again}"
+        )
+        cause = Cause(name=CauseName.NONDETERMINISTIC, detail=detail)
         return finding.model_copy(update={"causes": (*finding.causes, cause)})
-    else:
-        note = "a second rebuild gave the same bytes as the first"
-    return finding.model_copy(update={"reason": f"{finding.reason}; {note}"})
+    gave = "left no such file" if again is None else "gave the same bytes as the first"
+    return finding.model_copy(update={"reason": f"{finding.reason}; a second rebuild {gave}"})
 
 
 def confirm_all(findings: tuple[Finding, ...], again: Iterable[Output]) -> tuple[Finding, ...]:
@@ -181,14 +182,3 @@ def _mismatch(artefact: Declared, served: FileFact | Unreachable) -> str | None:
         f"the file served as shipped is not the published one: got sha256 {served.sha256}, "
         f"published {artefact.published}"
     )
-
-
-def nondeterministic(*, first: Digest, second: Digest, shipped: Digest) -> Cause | None:
-    """Return the cause that a second rebuild, unlike the first, gives away."""
-    if second == first:
-        return None
-    if second == shipped:
-        detail = "a second rebuild gave the shipped bytes, the first did not"
-    else:
-        detail = f"a second rebuild gave a third set of bytes: sha256 {second}"
-    return Cause(name=CauseName.NONDETERMINISTIC, detail=detail)

@@ -14,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.archives import ArchiveLimits
-from builders.core.digest import Digest
 from pipelines.explain.quickdiff import named_causes, quick_diff
-from pipelines.judge.compare import nondeterministic
 from pipelines.judge.explanation import MemberDiff, QuickDiff
 
 Maker = Callable[..., bytes]
@@ -225,8 +223,3 @@ def test_a_look_takes_little_memory() -> None:
 def test_a_look_is_json_and_reads_back_equal(make_tar: Maker) -> None:
     found = look(make_tar({"a": b"1", "x": b""}), make_tar({"a": b"2", "y": b""}, mode=0))
     assert QuickDiff.model_validate_json(json.dumps(found.model_dump(mode="json"))) == found
-
-
-def test_a_second_rebuild_equal_to_the_first_is_no_cause() -> None:
-    same, shipped = Digest.of(b"1"), Digest.of(b"2")
-    assert nondeterministic(first=same, second=same, shipped=shipped) is None

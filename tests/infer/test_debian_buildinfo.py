@@ -12,10 +12,10 @@ from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from pipelines.infer.debian.buildinfo import (
     MAX_BYTES,
-    RecordedFile,
     load_build_record,
     read_build_record,
 )
+from pipelines.judge.finding import FileFact
 
 REAL = Path(__file__).parents[1] / "data" / "buildinfo" / "netbase_6.5_amd64.buildinfo"
 """As dpkg-genbuildinfo wrote it in a rebuild."""
@@ -93,7 +93,7 @@ def test_a_rebuild_without_new_source_has_an_entry_of_its_own() -> None:
     assert record.installed["libc6:i386"] == "2.40-6"
     assert record.variables["CFLAGS"] == '-DNAME="x" -O1'
     size, digest = 71, Digest("b" * 64)
-    assert record.files["tool_2.0-1+b2_amd64.deb"] == RecordedFile(size=size, sha256=digest)
+    assert record.files["tool_2.0-1+b2_amd64.deb"] == FileFact(size=size, sha256=digest)
 
 
 def test_a_signed_record_says_the_same_and_that_it_is_signed() -> None:

@@ -16,7 +16,7 @@ from builders.core.errors import ImageUnavailableError
 from builders.images import ImageCatalogue
 from builders.locators import FetchRequest
 from pipelines.center.center import Center
-from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile
+from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.causes import DebianCause
 from pipelines.infer.debian.search import infer_debian
 from pipelines.infer.debian.source import (
@@ -68,7 +68,7 @@ RECORD = BuildRecord(
     version="1.0",
     architectures=("amd64",),
     builder="amd64",
-    files={DEB.file_name: RecordedFile(size=DEB.size, sha256=DEB.sha256)},
+    files={DEB.file_name: FileFact(size=DEB.size, sha256=DEB.sha256)},
     installed={"gcc": "0.9"},
     variables={},
 )

@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from builders.methods.debian_binnmu import DebianBinnmuBuild
 from pipelines.infer.debian import image as debianimage
-from pipelines.infer.debian.buildinfo import BuildRecord, RecordedFile, read_build_record
+from pipelines.infer.debian.buildinfo import BuildRecord, read_build_record
 from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
 from pipelines.infer.debian.image import (
     VersionMismatch,
@@ -32,6 +32,7 @@ from pipelines.infer.debian.source import SourcePackage, tree_name
 from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.inference import infer_release, read_record
 from pipelines.infer.journal import TIME_BITS
+from pipelines.judge.finding import FileFact
 from tests.infer.test_debian_builddepends import FakeIndex
 from tests.infer.test_debian_buildinfo import REAL, RECORD
 from tests.infer.test_debian_source import PURL, package
@@ -215,7 +216,7 @@ def test_only_a_record_of_this_source_for_these_machines_counts() -> None:
 def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
     assert check_outputs(OWN, package().target) == ()
     part = {name: file for name, file in OWN.files.items() if not name.startswith("lib")}
-    source = RecordedFile(size=900, sha256=Digest("1" * 64))
+    source = FileFact(size=900, sha256=Digest("1" * 64))
     noted = check_outputs(replace(OWN, files={**part, "tool_2.0-1.dsc": source}), package().target)
     assert noted == ("not of the build in the .buildinfo: libtool-x_2.0-1_amd64.deb",)
 
@@ -277,7 +278,7 @@ def test_an_entry_that_its_fields_do_not_give_again_is_one_clear_line(old: str, 
     ],
 )
 def test_a_record_of_other_files_is_one_finding(name: str, size: int, digest: str) -> None:
-    files = {**OWN.files, name: RecordedFile(size=size, sha256=Digest(digest * 64))}
+    files = {**OWN.files, name: FileFact(size=size, sha256=Digest(digest * 64))}
     with pytest.raises(InputMismatchError, match="lists other files") as caught:
         check_outputs(replace(OWN, files=files), package().target)
     assert f"got {name} with sha256 {digest * 64}" in str(caught.value)

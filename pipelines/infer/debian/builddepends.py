@@ -56,22 +56,15 @@ class Relation:
         return bool(_COMPARED[self.operator](Version(version), Version(self.version)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class BuildDependency:
-    """Alternatives, the preferred one first; one of them is enough."""
-
-    alternatives: tuple[Relation, ...]
-
-    def __str__(self) -> str:
-        """Return it as Debian writes it."""
-        return " | ".join(str(relation) for relation in self.alternatives)
+# The preferred one first; one of them is enough.
+Alternatives = tuple[Relation, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildDepends:
     """What must be installed to build, and what must not be."""
 
-    wanted: tuple[BuildDependency, ...] = ()
+    wanted: tuple[Alternatives, ...] = ()
     conflicts: tuple[Relation, ...] = ()
 
 
@@ -80,11 +73,11 @@ def read_build_depends(
 ) -> BuildDepends:
     """Read the relation fields of a source; raises `InputMismatchError` for anything else."""
 
-    def found(names: Collection[str]) -> Iterator[BuildDependency]:
+    def found(names: Collection[str]) -> Iterator[Alternatives]:
         return (d for name in names for d in _dependencies(fields.get(name, ""), profiles))
 
     wanted = dict.fromkeys(found(_DEPENDS))
-    conflicts = dict.fromkeys(r for each in found(_CONFLICTS) for r in each.alternatives)
+    conflicts = dict.fromkeys(r for each in found(_CONFLICTS) for r in each)
     return BuildDepends(wanted=tuple(wanted), conflicts=tuple(conflicts))
 
 
@@ -97,7 +90,7 @@ def matches_amd64(wildcard: str) -> bool:
     )
 
 
-def _dependencies(text: str, profiles: Collection[str]) -> Iterator[BuildDependency]:
+def _dependencies(text: str, profiles: Collection[str]) -> Iterator[Alternatives]:
     for group in text.split(","):
         if not group.strip():  # a list may end with a comma
             continue
@@ -110,7 +103,7 @@ def _dependencies(text: str, profiles: Collection[str]) -> Iterator[BuildDepende
             if _holds_on_amd64(each["arch"]) and PkgRelation.holds_with_profiles(each, profiles)
         )
         if alternatives:
-            yield BuildDependency(alternatives=alternatives)
+            yield alternatives
 
 
 def _check(text: str) -> None:

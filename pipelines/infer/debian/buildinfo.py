@@ -20,6 +20,7 @@ from debian.deb822 import Deb822
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from builders.core.smallfile import read_small_file
+from pipelines.judge.finding import FileFact
 
 MAX_BYTES = 1 << 20
 _MAX_ROWS = 10_000
@@ -42,19 +43,12 @@ _PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._+~:@=,%-]+)+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordedFile:
-    """One file that the build left; `size` in bytes."""
-
-    size: int
-    sha256: Digest
-
-
-@dataclass(frozen=True, kw_only=True)
 class BuildRecord:
     """The content of a .buildinfo; `sha256` is its own digest.
 
     - `signed`: whether it carries a signature, which is not verified.
     - `version`: that of the binary packages; in a binNMU another than that of the source.
+    - `files`: those that the build left.
     - `builder`: the architecture of the build machine.
     - `installed`: versions of the installed packages, by name; foreign ones as `name:arch`.
     - `path`: the folder of the unpacked source.
@@ -68,7 +62,7 @@ class BuildRecord:
     version: str
     architectures: tuple[str, ...]
     builder: str
-    files: Mapping[str, RecordedFile]
+    files: Mapping[str, FileFact]
     installed: Mapping[str, str]
     variables: Mapping[str, str]
     path: str | None = None
@@ -111,7 +105,7 @@ def read_build_record(data: bytes, *, what: str) -> BuildRecord:
         architectures=tuple(reader.field("Architecture").split()),
         builder=reader.field("Build-Architecture"),
         files={
-            row["name"]: RecordedFile(size=int(row["size"]), sha256=Digest(row["sha256"]))
+            row["name"]: FileFact(size=int(row["size"]), sha256=Digest(row["sha256"]))
             for row in files
         },
         installed={row["name"]: row["version"] for row in installed},

@@ -15,7 +15,7 @@ from pathlib import Path
 from builders.core.errors import ImageUnavailableError, InputUnavailableError
 from builders.images import ImageCatalogue
 from builders.images.provide import load_image
-from pipelines.infer.debian.builddepends import BuildDepends, Relation
+from pipelines.infer.debian.builddepends import Alternatives, BuildDepends, Relation
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.source import BinaryPackage, PackageIndex
 from pipelines.infer.draft import listed
@@ -106,21 +106,21 @@ def missing_packages(
 
     Of alternatives, the first one that the suite can meet counts, as on Debian's own builders.
     """
-    names = sorted({r.name for each in depends.wanted for r in each.alternatives})
+    names = sorted({r.name for each in depends.wanted for r in each})
     served: dict[str, list[str]] = {}
     for binary in index.binaries(names):
         served.setdefault(binary.name, []).append(binary.version)
 
-    def choices(alternatives: Sequence[Relation]) -> Iterator[str]:
+    def choices(alternatives: Alternatives) -> Iterator[str]:
         for relation in alternatives:
             choice = _choice(relation, have, served.get(relation.name, []), index)
             if choice is not None:
                 yield choice
 
-    chosen = [(each, next(choices(each.alternatives), None)) for each in depends.wanted]
+    chosen = [(each, next(choices(each), None)) for each in depends.wanted]
     return MissingPackages(
         packages=tuple(sorted({name for _, name in chosen if name})),
-        unmet=tuple(str(each) for each, name in chosen if name is None),
+        unmet=tuple(" | ".join(map(str, each)) for each, name in chosen if name is None),
         conflicts=tuple(
             f"{r.name} {have[r.name]}"
             for r in depends.conflicts

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from debian.deb822 import Deb822, Packages, Sources
 from packageurl import PackageURL
@@ -53,8 +53,7 @@ class BinaryPackage:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Provider:
+class Provider(NamedTuple):
     """A package that provides another name; without a version it satisfies no bound."""
 
     package: str
@@ -178,11 +177,8 @@ def read_binaries(text: str) -> tuple[BinaryPackage, ...]:
 def read_providers(text: str) -> tuple[Provider, ...]:
     """Read the end of the output of `apt-cache showpkg`."""
     lines = text.partition("Reverse Provides: \n")[2].splitlines()
-    pairs = {(m[1], m[3]) for m in map(_PROVIDED.fullmatch, lines) if m}
-    return tuple(
-        Provider(package=package, version=version)
-        for package, version in sorted(pairs, key=lambda pair: (pair[0], pair[1] or ""))
-    )
+    found = {Provider(m[1], m[3]) for m in map(_PROVIDED.fullmatch, lines) if m}
+    return tuple(sorted(found, key=lambda found: (found.package, found.version or "")))
 
 
 def deb_name(name: str, version: str, architecture: str) -> str:
