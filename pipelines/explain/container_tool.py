@@ -10,20 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from builders.container.scratch import make_mounted_folder, scratch
-from builders.container.spec import (
-    ContainerLimits,
-    ContainerResult,
-    ContainerSpec,
-    Mount,
-    RunLabels,
-)
+from builders.container.spec import ContainerLimits, ContainerSpec, Mount, RunLabels
 from builders.core.errors import BuildFailedError
 from builders.engine import Engine
 from builders.methods.base import BASE_VARIABLES
 from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
 from builders.rebuild.outputs import copy_files
 from builders.rebuild.plan import GATE
-from pipelines.explain.differ import ToolResult
+from pipelines.explain.differ import DifferLimits, ToolResult
 
 _SCRATCH = 4 << 30
 _LOG_TAIL = 1 << 16
@@ -35,8 +29,7 @@ def run_in_container(
     *,
     inputs: Mapping[str, Path],
     outputs: Path,
-    seconds: int,
-    memory: int,
+    limits: DifferLimits,
     engine: Engine,
     image: str,
     workdir: Path,
@@ -69,28 +62,18 @@ def run_in_container(
                     ),
                 ),
                 limits=ContainerLimits(
-                    cpus=1, memory=memory, pids=512, seconds=seconds, log=_LOG_TAIL
+                    cpus=1, memory=limits.memory, pids=512, seconds=limits.seconds, log=_LOG_TAIL
                 ),
                 labels=labels,
                 gate=control / GATE,
             )
             result = engine.run(spec, log=folder / "log", cancelled=cancelled, scratch=mount)
-            return _result(result, mount / "out", outputs, folder / "log")
+            note = b""
+            try:
+                taken = copy_files(mount / "out", outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
+            except BuildFailedError as error:
+                taken, note = {}, f"\n[samebits: {error}]\n".encode()
+            said = (folder / "log").read_bytes()[-_LOG_TAIL:]
+            return ToolResult(container=result, outputs=tuple(taken), log=said + note)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _result(result: ContainerResult, source: Path, outputs: Path, log: Path) -> ToolResult:
-    note = b""
-    try:
-        taken = copy_files(source, outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
-    except BuildFailedError as error:
-        taken, note = {}, f"\n[samebits: {error}]\n".encode()
-    return ToolResult(
-        ended=result.ended,
-        exit_code=result.exit_code,
-        signal=result.signal,
-        oom_killed=result.oom_killed,
-        outputs=tuple(taken),
-        log=log.read_bytes()[-_LOG_TAIL:] + note,
-    )

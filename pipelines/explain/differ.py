@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from builders.container.spec import EndReason
+from builders.container.spec import ContainerResult, EndReason
 from builders.core.digest import Digest, digest_file
 from builders.methods.method import INPUTS, OUTPUTS
 from pipelines.judge.explanation import Explanation, ExplanationStatus
@@ -39,36 +39,11 @@ _STOPPED = {
 class ToolResult:
     """How a tool ended and what it left."""
 
-    ended: EndReason
-    exit_code: int | None
-    """None when it did not exit by itself."""
-    signal: int | None
-    """The signal that ended it."""
-    oom_killed: bool = False
+    container: ContainerResult
     outputs: tuple[str, ...]
     """Names of the files that now are in the output folder."""
     log: bytes = field(repr=False)
     """The end of what it printed."""
-
-
-class ToolRunner(Protocol):
-    """Runs a tool in a container of its own."""
-
-    def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        inputs: Mapping[str, Path],
-        outputs: Path,
-        seconds: int,
-        memory: int,
-    ) -> ToolResult:
-        """Run `argv` with at most `seconds` and `memory` bytes, and return how it ended.
-
-        `inputs` maps names, which may have folders in them, to files that the tool sees read-only
-        at `/inputs/<name>`. What it leaves in `/out` is put in the folder `outputs`, also when it
-        was stopped. Raises `InfrastructureError` when it cannot be run at all.
-        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +60,23 @@ class DifferLimits:
     """Bytes of one report; a larger one is not kept."""
 
 
-_DEFAULT = DifferLimits()
+class ToolRunner(Protocol):
+    """Runs a tool in a container of its own."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        inputs: Mapping[str, Path],
+        outputs: Path,
+        limits: DifferLimits,
+    ) -> ToolResult:
+        """Run `argv` within the time and the memory of `limits`, and return how it ended.
+
+        `inputs` maps names, which may have folders in them, to files that the tool sees read-only
+        at `/inputs/<name>`. What it leaves in `/out` is put in the folder `outputs`, also when it
+        was stopped. Raises `InfrastructureError` when it cannot be run at all.
+        """
 
 
 def explain(
@@ -96,7 +87,7 @@ def explain(
     rebuilt: Path,
     outputs: Path,
     runner: ToolRunner | None,
-    limits: DifferLimits = _DEFAULT,
+    limits: DifferLimits,
 ) -> Explanation:
     """Return `explanation` with what diffoscope found between the two files of one `name`.
 
@@ -108,13 +99,7 @@ def explain(
         note = "no tool runner: diffoscope was not run"
         return explanation.model_copy(update={"status": ExplanationStatus.NONE, "note": note})
     sides: dict[str, Path] = {f"shipped/{name}": shipped, f"rebuilt/{name}": rebuilt}
-    result = runner(
-        arguments(sides, limits),
-        inputs=sides,
-        outputs=outputs,
-        seconds=limits.seconds,
-        memory=limits.memory,
-    )
+    result = runner(arguments(sides, limits), inputs=sides, outputs=outputs, limits=limits)
     reports = {report: _kept(outputs, report, result, limits) for report in (JSON, HTML)}
     status, ending = _status(result, outputs, reports)
     return explanation.model_copy(
@@ -122,8 +107,8 @@ def explain(
             "status": status,
             "note": ending,
             "tool": TOOL,
-            "exit_code": result.exit_code,
-            "signal": result.signal,
+            "exit_code": result.container.exit_code,
+            "signal": result.container.signal,
             "json_diff": reports[JSON],
             "html_diff": reports[HTML],
         }
@@ -160,15 +145,16 @@ def _kept(outputs: Path, report: str, result: ToolResult, limits: DifferLimits) 
 def _status(
     result: ToolResult, outputs: Path, reports: dict[str, Digest | None]
 ) -> tuple[ExplanationStatus, str | None]:
-    if result.oom_killed:
+    end = result.container
+    if end.oom_killed:
         return ExplanationStatus.OUT_OF_MEMORY, "diffoscope ran into its memory limit"
-    if result.ended in _STOPPED:
-        return _STOPPED[result.ended]
-    if (signal := result.signal) is not None:
-        return ExplanationStatus.CRASHED, f"diffoscope was ended by signal {signal}"
-    if result.exit_code == 0:
+    if end.ended in _STOPPED:
+        return _STOPPED[end.ended]
+    if end.signal is not None:
+        return ExplanationStatus.CRASHED, f"diffoscope was ended by signal {end.signal}"
+    if end.exit_code == 0:
         return ExplanationStatus.COMPLETE, "diffoscope sees no difference; the bytes differ"
-    if result.exit_code == 1 and any(reports.values()):
+    if end.exit_code == 1 and any(reports.values()):
         return _complete_or_not(outputs, reports)
     return _trouble(result)
 
@@ -177,7 +163,8 @@ def _trouble(result: ToolResult) -> tuple[ExplanationStatus, str]:
     if b"Out of memory. Diffoscope exiting." in result.log:
         return ExplanationStatus.OUT_OF_MEMORY, "diffoscope found no more memory"
     said = result.log[-_LOG_SHOWN:].decode("utf-8", "backslashreplace").strip()
-    return ExplanationStatus.CRASHED, f"diffoscope exited with {result.exit_code}: {said}"
+    code = result.container.exit_code
+    return ExplanationStatus.CRASHED, f"diffoscope exited with {code}: {said}"
 
 
 def _complete_or_not(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
-from builders.container.spec import EndReason
+from builders.container.spec import ContainerResult, EndReason
 from builders.core.digest import Digest
 from pipelines.explain import differ
 from pipelines.explain.differ import DifferLimits, ToolResult, explain
@@ -17,6 +17,19 @@ from pipelines.judge.explanation import Explanation, ExplanationStatus, QuickDif
 
 REPORT, PAGE = b'{"diffoscope-json-version": 1}', b"<html></html>"
 LOOK = QuickDiff(shipped_size=1, rebuilt_size=2, first_offset=0, last_offset=1, differing_bytes=2)
+
+
+END = ContainerResult(
+    ended=EndReason.EXITED,
+    exit_code=1,
+    signal=None,
+    oom_killed=False,
+    pids_limit_hit=False,
+    scratch_full=False,
+    peak_memory=None,
+    wall_seconds=1,
+    log_truncated=False,
+)
 
 
 @dataclass(kw_only=True)
@@ -41,20 +54,15 @@ class Runner:
         *,
         inputs: Mapping[str, Path],
         outputs: Path,
-        seconds: int,
-        memory: int,
+        limits: DifferLimits,
     ) -> ToolResult:
-        self.argv, self.inputs, self.allowed = argv, inputs, (seconds, memory)
+        self.argv, self.inputs = argv, inputs
+        self.allowed = (limits.seconds, limits.memory)
         for name, content in self.leaves.items():
             (outputs / name).write_bytes(content)
-        return ToolResult(
-            ended=self.ended,
-            oom_killed=self.oom_killed,
-            exit_code=self.exit_code,
-            signal=self.signal,
-            outputs=tuple(self.leaves),
-            log=self.log,
-        )
+        end = replace(END, ended=self.ended, oom_killed=self.oom_killed)
+        end = replace(end, exit_code=self.exit_code, signal=self.signal)
+        return ToolResult(container=end, outputs=tuple(self.leaves), log=self.log)
 
 
 def explained(
@@ -188,9 +196,7 @@ def test_a_report_too_large_or_not_a_file_is_not_kept(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "other" / "diff.json").symlink_to(tmp_path / "secret")
-    result = ToolResult(
-        ended=EndReason.EXITED, exit_code=1, signal=None, outputs=("diff.json",), log=b""
-    )
+    result = ToolResult(container=END, outputs=("diff.json",), log=b"")
     assert differ._kept(tmp_path / "other", "diff.json", result, DifferLimits()) is None
 
 

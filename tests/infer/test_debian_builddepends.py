@@ -14,6 +14,7 @@ from builders.core.errors import InputMismatchError
 from pipelines.infer.debian.builddepends import (
     BuildDepends,
     Relation,
+    as_text,
     matches_amd64,
     read_build_depends,
 )
@@ -55,7 +56,7 @@ class FakeIndex:
 
 def wanted(text: str, *profiles: str) -> list[str]:
     needs = read_build_depends({"Build-Depends": text}, profiles=profiles)
-    return [str(need) for need in needs.wanted]
+    return [as_text(need) for need in needs.wanted]
 
 
 def lacks(text: str, index: FakeIndex | None = None) -> MissingPackages:
@@ -98,7 +99,11 @@ def test_both_halves_of_a_build_count_and_conflicts_too() -> None:
             "Build-Conflicts-Indep": "ee",
         }
     )
-    assert [str(need) for need in needs.wanted] == ["aa", "bb", "doxygen (>= 1.8.4-1~)"]
+    assert [as_text(need) for need in needs.wanted] == [
+        "aa",
+        "bb",
+        "doxygen (>= 1.8.4-1~)",
+    ]
     assert [str(conflict) for conflict in needs.conflicts] == ["cc (<< 2)", "ee"]
 
 
@@ -129,8 +134,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except InputMismatchError:
         return
     assert all(r.admits("1") in {True, False} for n in needs.wanted for r in n)
-    again = read_build_depends({"Build-Depends": ", ".join(str(need) for need in needs.wanted)})
-    assert again.wanted == needs.wanted or any(":" in str(need) for need in needs.wanted)
+    again = read_build_depends({"Build-Depends": ", ".join(as_text(need) for need in needs.wanted)})
+    assert again.wanted == needs.wanted or any(":" in as_text(need) for need in needs.wanted)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
+from pipelines.infer.debian.builddepends import as_text
 from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
 from pipelines.infer.debian.source import (
     AptIndex,
@@ -160,7 +161,7 @@ def test_artefacts_are_what_the_suite_ships_of_this_source_and_no_other() -> Non
     }
     assert [b.name for b in found.binnmus] == ["tool"]
     assert found.target.source.sha256 == Digest(HEX)
-    assert [str(need) for need in found.depends.wanted] == [
+    assert [as_text(need) for need in found.depends.wanted] == [
         "debhelper-compat (= 13)",
         "libfoo-dev",
         "bar | baz",

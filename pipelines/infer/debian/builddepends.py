@@ -68,6 +68,11 @@ class BuildDepends:
     conflicts: tuple[Relation, ...] = ()
 
 
+def as_text(alternatives: Alternatives) -> str:
+    """Return them as Debian writes them."""
+    return " | ".join(map(str, alternatives))
+
+
 def read_build_depends(
     fields: Mapping[str, str], *, profiles: Collection[str] = ()
 ) -> BuildDepends:

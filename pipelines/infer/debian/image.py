@@ -15,7 +15,7 @@ from pathlib import Path
 from builders.core.errors import ImageUnavailableError, InputUnavailableError
 from builders.images import ImageCatalogue
 from builders.images.provide import load_image
-from pipelines.infer.debian.builddepends import Alternatives, BuildDepends, Relation
+from pipelines.infer.debian.builddepends import Alternatives, BuildDepends, Relation, as_text
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.source import BinaryPackage, PackageIndex
 from pipelines.infer.draft import listed
@@ -120,7 +120,7 @@ def missing_packages(
     chosen = [(each, next(choices(each), None)) for each in depends.wanted]
     return MissingPackages(
         packages=tuple(sorted({name for _, name in chosen if name})),
-        unmet=tuple(" | ".join(map(str, each)) for each, name in chosen if name is None),
+        unmet=tuple(as_text(each) for each, name in chosen if name is None),
         conflicts=tuple(
             f"{r.name} {have[r.name]}"
             for r in depends.conflicts
