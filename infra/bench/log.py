@@ -18,6 +18,7 @@ from builders.core.errors import InfrastructureError
 from infra.bench.show import spread
 from pipelines.evidence.privatekey import create_key
 from pipelines.log.batch import MAX_LEAVES
+from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.leaf import StatementEntry
 from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
@@ -120,12 +121,12 @@ def _proved(
         proof = log.prove(index)
         made.append(time.perf_counter() - moment)
         tiles.append(store.tiles - before)
-        reader = LogReader(store, origin=_ORIGIN, keys=[key])
+        reader = LogReader(store, LogIdentity.of(key))
         leaf = leaf_hash(reader.leaf(index).to_bytes())
         moment = time.perf_counter()
-        proof.verify(leaf, origin=_ORIGIN, keys=[key])
+        proof.verify(leaf, LogIdentity.of(key))
         verified.append(time.perf_counter() - moment)
-    cold = LogReader(store, origin=_ORIGIN, keys=[key])
+    cold = LogReader(store, LogIdentity.of(key))
     cold.tiles.frontier()
     frontier = cold.tiles.fetched
     cold.inclusion(leaves // 3)

@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.log.chain import ReleaseChains
+from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.leaf import ReleaseChains
 from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
 from pipelines.storage.directory import DirectoryStore
@@ -21,13 +22,13 @@ from pipelines.storage.directory import DirectoryStore
 def main(store: str, vkey: str, stop: str) -> None:
     """Read, and print the figures."""
     key = NoteKey.parse(vkey)
-    reader = LogReader(DirectoryStore(Path(store)), origin=key.name, keys=[key])
-    reader.checkpoint()
+    reader = LogReader(DirectoryStore(Path(store)), LogIdentity.of(key))
+    reader.size  # noqa: B018  # read before the figures are taken
     before = _peak()
     chains, gaps = ReleaseChains(), 0
     start, busy = time.perf_counter(), time.process_time()
-    for index, found, facts in reader.fields(0, int(stop), tiles=True):
-        if chains.follow(index, found, facts):
+    for index, facts in reader.fields(0, int(stop), tiles=True):
+        if chains.follow(index, facts):
             gaps += 1
     figures = {
         "seconds": time.perf_counter() - start,

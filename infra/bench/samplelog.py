@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from builders.core.digest import Digest
 from pipelines.bundle.layout import LEAF, LOG, PROOF
-from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint
-from pipelines.log.leaf import Entry, read_fields
+from pipelines.log.leaf import Entry, ReleaseChains, read_fields
 from pipelines.log.merkle import inclusion_proof, leaf_hash, node_hash, tree_root
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.proof import LogProof
@@ -44,7 +43,7 @@ def chained(entries: Iterable[Entry]) -> list[bytes]:
     for index, entry in enumerate(entries):
         sequence, previous = chains.next(entry.release)
         data = entry.leaf(sequence, Digest(previous)).to_bytes()
-        chains.follow(index, leaf_hash(data), read_fields(data))
+        chains.follow(index, read_fields(data))
         leaves.append(data)
     return leaves
 

@@ -21,8 +21,8 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.stored_runs import RunName
-from pipelines.log.checkpoint import SignedCheckpoint
-from pipelines.log.cosignatures import WitnessedLog, checkpoints_with_leaf, cosigned_checkpoints
+from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint
+from pipelines.log.cosignatures import checkpoints_with_leaf, cosigned_checkpoints
 from pipelines.log.heartbeats import heartbeat_key, newest_heartbeat
 from pipelines.log.leaf import StatementLeaf
 from pipelines.log.log_reader import LogReader, published
@@ -159,7 +159,7 @@ def log_members(
     own = {Envelope.from_bytes(data).digest(): member for member, data in statements.items()}
     first, last = _range(source.log, name, own)
     signed = _checkpoint(store, source, policy, last)
-    reader = LogReader(store, origin=source.log_key.name, keys=[source.log_key], checkpoint=signed)
+    reader = LogReader(store, LogIdentity.of(source.log_key), signed)
     note = signed.note.to_bytes()
     found: dict[str, bytes] = {}
     others: dict[Digest, int] = {}
@@ -212,10 +212,8 @@ def _others(store: Store, name: RunName, wanted: Mapping[Digest, int]) -> dict[s
 def _checkpoint(store: Store, source: ExportSource, policy: Policy, last: int) -> SignedCheckpoint:
     """Return the largest checkpoint that enough witnesses have cosigned, or else the newest."""
     witnesses = policy.witness_keys(source.card.id)
-    known = WitnessedLog(
-        origin=source.log_key.name, keys=(source.log_key,), witnesses=tuple(witnesses)
-    )
-    newest = published(store, origin=known.origin, keys=known.keys, witnesses=known.witnesses)
+    known = LogIdentity.of(source.log_key, *witnesses)
+    newest = published(store, known)
     if newest is None:
         raise NotFoundError(
             f"the log {source.log_key.name} has no checkpoint",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,14 +15,14 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.completeness import GapKind, LogReport, StoredStatement, verify_completeness
-from pipelines.log.cosignatures import CollectedCosignatures, WitnessedLog, collect
+from pipelines.log.cosignatures import collect
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.log_reader import LogReader
-from pipelines.log.notekey import NoteKey
 from pipelines.log.witness import Witness, WitnessResult
 from pipelines.log.writer import LogWriter
-from pipelines.policy import Policy, PolicyCenter, PolicyError
+from pipelines.policy import Policy, PolicyError
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
 
@@ -35,18 +36,17 @@ _LOGGING_SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class KnownLog:
-    """A transparency log, its store, and the key that signs it."""
+    """A transparency log, and its store."""
 
     center: str
-    origin: str
+    identity: LogIdentity
     store: Store
-    key: NoteKey
     statement_keys: tuple[PublicKey, ...]
     """The keys that sign the center's statements."""
 
     def reader(self) -> LogReader:
         """Return a reader of its newest checkpoint."""
-        return LogReader(self.store, origin=self.origin, keys=[self.key])
+        return LogReader(self.store, self.identity)
 
 
 def own_log(center: Center, policy: Policy) -> KnownLog:
@@ -58,9 +58,8 @@ def own_log(center: Center, policy: Policy) -> KnownLog:
     known = [k.key for c in policy.centers if c.id == center.id for k in c.keys]
     return KnownLog(
         center=center.id,
-        origin=center.origin,
+        identity=LogIdentity.of(log_key(center)),
         store=open_store(center.store),
-        key=log_key(center),
         statement_keys=(mine, *(key for key in known if key.material != mine.material)),
     )
 
@@ -70,19 +69,9 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     known = policy.center(peer.id)
     return KnownLog(
         center=known.id,
-        origin=known.log.origin,
+        identity=LogIdentity.of(known.log.key),
         store=open_store(peer.store),
-        key=known.log.key,
         statement_keys=tuple(key.key for key in known.keys),
-    )
-
-
-def witnessed(known: PolicyCenter, policy: Policy) -> WitnessedLog:
-    """Return the keys with which the cosignatures of a center's log are verified."""
-    return WitnessedLog(
-        origin=known.log.origin,
-        keys=(known.log.key,),
-        witnesses=tuple(policy.witness_keys(known.id)),
     )
 
 
@@ -109,22 +98,18 @@ def witness_peers(
     witness = own_witness(center, store)
     for peer in center.peers:
         known = peer_log(policy, peer)
-        yield peer.id, witness.cosign(known.store, origin=known.origin, keys=[known.key])
+        yield peer.id, witness.cosign(known.store, known.identity)
 
 
-def collect_cosignatures(
-    center: Center, policy: Policy, log: LogWriter
-) -> CollectedCosignatures | None:
-    """Add the peers' cosignatures to the published checkpoint; None when there is no log.
+def collect_cosignatures(center: Center, policy: Policy, log: LogWriter) -> None:
+    """Add the peers' cosignatures to the published checkpoint.
 
     A center that is not in the policy has no witnesses.
     """
-    try:
-        known = policy.center(center.id)
-    except PolicyError:
-        return None
-    stores = [open_store(peer.store) for peer in center.peers]
-    return collect(open_store(center.store), stores, witnessed(known, policy), log)
+    with suppress(PolicyError):
+        known = LogIdentity.of(policy.center(center.id).log.key, *policy.witness_keys(center.id))
+        stores = [open_store(peer.store) for peer in center.peers]
+        collect(open_store(center.store), stores, known, log)
 
 
 def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:

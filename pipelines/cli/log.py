@@ -26,6 +26,7 @@ from pipelines.cli.options import PATH, common_options, show, wants_json
 from pipelines.cli.terminal import screen
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import load_key
+from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.completeness import LogReport
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult
@@ -122,10 +123,11 @@ def check(session: Session, peer: str | None) -> None:
     Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
     """
     known = _known(session, peer)
+    origin = known.identity.origin
     with screen() as shown:
-        found = check_completeness(known, lambda n: shown.detail(known.origin, f"{n} leaves"))
+        found = check_completeness(known, lambda n: shown.detail(origin, f"{n} leaves"))
     show(
-        {"center": known.center, "origin": known.origin, **found.to_dict()},
+        {"center": known.center, "origin": origin, **found.to_dict()},
         *_check_lines(known, found),
     )
     sys.exit(1 if found.gaps else 0)
@@ -213,7 +215,7 @@ def _witness_stores(
         clock=lambda: datetime.now(UTC),
     )
     for place in places:
-        yield place, one.cosign(open_store(place), origin=known.name, keys=[known])
+        yield place, one.cosign(open_store(place), LogIdentity.of(known))
 
 
 def _policy(session: Session) -> Policy:
@@ -231,7 +233,7 @@ def _known(session: Session, peer: str | None) -> KnownLog:
 
 def _check_lines(known: KnownLog, found: LogReport) -> Iterator[str]:
     yield (
-        f"{known.origin}: {found.leaves} leaves of {found.releases} releases, "
+        f"{known.identity.origin}: {found.leaves} leaves of {found.releases} releases, "
         f"{found.statements} statements in the store"
     )
     for gap in found.gaps:

@@ -20,7 +20,7 @@ from pipelines.consensus.statement_reader import UnreachableError, short
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
-from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.checkpoint import Checkpoint, LogIdentity
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import LeafFields, own_key
 from pipelines.log.log_reader import LogReader
@@ -109,12 +109,12 @@ class LogCache:
 def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
     log = cached if cached and _continues(cached.checkpoint, reader) else CachedLog()
     new = bytearray()
-    for _, _, leaf in reader.fields(len(log)):
+    for _, leaf in reader.fields(len(log)):
         tag = _tag(leaf.release) if _is_of_a_run(leaf) else bytes(_TAG)
         new += (_pae_of(leaf) or bytes(_PAE)) + tag
     log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
     log.packed += new
-    log.checkpoint = reader.checkpoint().checkpoint
+    log.checkpoint = reader.checkpoint.checkpoint
     return log
 
 
@@ -122,7 +122,7 @@ def _continues(old: Checkpoint | None, reader: LogReader) -> bool:
     """Return whether the log as it is read now starts with all leaves of `old`."""
     if old is None:
         return False
-    new = reader.checkpoint().checkpoint
+    new = reader.checkpoint.checkpoint
     try:
         old.verify_growth(new, reader.consistency(old.size))
     except LogError:
@@ -196,7 +196,7 @@ class LogIndex:
         source, member = self._sources.get(center), self._policy.center(center)
         if source is None:
             return _SelectedLeaves()
-        reader = LogReader(source, origin=member.log.origin, keys=[member.log.key])
+        reader = LogReader(source, LogIdentity.of(member.log.key))
         try:
             if self._cache is not None and reader.size <= self._cache.limit:
                 return self._cache.read(reader, member.log.key)
@@ -209,7 +209,7 @@ class LogIndex:
     def _select(self, reader: LogReader, own: str) -> _SelectedLeaves:
         found = _SelectedLeaves()
         selected = None if self._releases is None else self._releases | {own}
-        for index, _, leaf in reader.fields():
+        for index, leaf in reader.fields():
             pae = _pae_of(leaf)
             if pae is None or (selected is not None and leaf.release not in selected):
                 continue

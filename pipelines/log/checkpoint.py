@@ -13,7 +13,14 @@ from pipelines.log.errors import CheckpointError, NoteError
 from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, verify_consistency
 from pipelines.log.note import Note, NoteSignature, open_note
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey, split_cosignature
-from pipelines.log.text import check_control, parse_base64, parse_number, shown
+from pipelines.log.text import (
+    check_control,
+    check_range,
+    check_size,
+    parse_base64,
+    parse_number,
+    shown,
+)
 
 _WHAT = "the checkpoint"
 
@@ -34,16 +41,9 @@ class Checkpoint:
                     f"{_WHAT} has an empty line, or two in one", got=shown(line), expected="text"
                 )
             check_control(line, what=_WHAT, error=CheckpointError)
-        if not 0 <= self.size <= MAX_SIZE:
-            raise CheckpointError(
-                f"{_WHAT} has a size that no log has", got=self.size, expected=f"0 to {MAX_SIZE}"
-            )
-        if len(self.root) != HASH_SIZE:
-            raise CheckpointError(
-                f"the root of {_WHAT} has another length",
-                got=f"{len(self.root)} bytes",
-                expected=f"{HASH_SIZE} bytes",
-            )
+        what = f"{_WHAT} has a size that no log has"
+        check_range(self.size, 0, MAX_SIZE, what=what, error=CheckpointError)
+        check_size(self.root, HASH_SIZE, what=f"the root of {_WHAT}", error=CheckpointError)
         if self.size == 0 and self.root != EMPTY_ROOT:
             raise CheckpointError(
                 f"the root of {_WHAT} is not that of an empty log",
@@ -102,29 +102,46 @@ class SignedCheckpoint:
     note: Note
     cosignatures: tuple[Cosignature, ...] = ()
 
+    @property
+    def cosigners(self) -> set[NoteKey]:
+        """The keys of the witnesses that have cosigned it."""
+        return {cosignature.key for cosignature in self.cosignatures}
 
-def open_checkpoint(
-    data: bytes, *, origin: str, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()
-) -> SignedCheckpoint:
-    """Return the checkpoint of the log `origin` in `data`, signed by one of the log's `keys`.
 
-    Cosignatures of `witnesses` are verified and returned; a policy decides how many are needed.
-    Raises `NoteError` for a note that is malformed, signed by none of `keys`, or has a bad
+@dataclass(frozen=True, kw_only=True)
+class LogIdentity:
+    """What a reader knows of a log: its origin, its keys, and the keys of its witnesses."""
+
+    origin: str
+    keys: tuple[NoteKey, ...]
+    witnesses: tuple[NoteKey, ...] = ()
+
+    @classmethod
+    def of(cls, key: NoteKey, *witnesses: NoteKey) -> LogIdentity:
+        """Return the log with one key, whose name is the origin."""
+        return cls(origin=key.name, keys=(key,), witnesses=witnesses)
+
+
+def open_checkpoint(data: bytes, log: LogIdentity) -> SignedCheckpoint:
+    """Return the checkpoint of `log` in `data`, signed by one of the log's keys.
+
+    Cosignatures of its witnesses are verified and returned; a policy decides how many are needed.
+    Raises `NoteError` for a note that is malformed, signed by none of the keys, or has a bad
     signature of a known key, and `CheckpointError` for another log's or a malformed text.
     """
-    _check_algorithm("a log", keys, ED25519)
-    _check_algorithm("a witness", witnesses, COSIGNATURE)
-    note = open_note(data, (*keys, *witnesses))
-    if not any(signature.is_by(key) for signature in note.signatures for key in keys):
+    _check_algorithm("a log", log.keys, ED25519)
+    _check_algorithm("a witness", log.witnesses, COSIGNATURE)
+    note = open_note(data, (*log.keys, *log.witnesses))
+    if not any(signature.is_by(key) for signature in note.signatures for key in log.keys):
         raise NoteError(
             f"{_WHAT} is cosigned, but not signed by its log",
             got=", ".join(shown(s.name) for s in note.signatures),
-            expected=" or ".join(str(key) for key in keys) or "a key of the log",
+            expected=" or ".join(str(key) for key in log.keys) or "a key of the log",
         )
     checkpoint = Checkpoint.parse(note.text)
-    if checkpoint.origin != origin:
+    if checkpoint.origin != log.origin:
         raise CheckpointError(
-            f"{_WHAT} is of another log", got=shown(checkpoint.origin), expected=shown(origin)
+            f"{_WHAT} is of another log", got=shown(checkpoint.origin), expected=shown(log.origin)
         )
     return SignedCheckpoint(
         checkpoint=checkpoint,
@@ -132,7 +149,7 @@ def open_checkpoint(
         cosignatures=tuple(
             Cosignature(key=key, time=split_cosignature(signature.data)[0], signature=signature)
             for signature in note.signatures
-            for key in witnesses
+            for key in log.witnesses
             if signature.is_by(key)
         ),
     )

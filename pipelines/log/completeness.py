@@ -17,8 +17,7 @@ from typing import Any
 from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.rebuilds import AttemptStatement, RebuildAttempt
 from pipelines.evidence.statements.statement import Statement, value_of
-from pipelines.log.chain import ReleaseChains
-from pipelines.log.leaf import CommitmentLeaf, LeafFields
+from pipelines.log.leaf import CommitmentLeaf, LeafFields, ReleaseChains
 from pipelines.log.log_reader import LogReader
 
 MAX_GAPS = 1000
@@ -120,9 +119,9 @@ class _Check:
         releases = set[str]()
         leaves = self._reader.fields(tiles=True)
         while batch := list(islice(leaves, _BATCH)):
-            for index, leaf, fields in batch:
-                releases.add(fields.release)
-                if (broken := self._chains.follow(index, leaf, fields)) is not None:
+            for index, leaf in batch:
+                releases.add(leaf.release)
+                if broken := self._chains.follow(index, leaf):
                     skipped = broken.what == "sequence"
                     self.report.add(
                         GapKind.SKIPPED if skipped else GapKind.UNCHAINED,
@@ -174,19 +173,19 @@ class _Check:
                 message = f"got sequence {newest} as its newest; its heartbeat says {head.sequence}"
                 report.add(GapKind.STALE, head.release, message)
 
-    def _keep(self, batch: Sequence[tuple[int, bytes, LeafFields]]) -> None:
+    def _keep(self, batch: Sequence[tuple[int, LeafFields]]) -> None:
         """Note the places of leaves; an identity that the log has already is a gap."""
         before = self._index.total_changes
         self._index.executemany(
             "INSERT OR IGNORE INTO leaves VALUES (?, ?, ?, 0)",
-            [(fields.identity, place, fields.release) for place, _, fields in batch],
+            [(leaf.identity, place, leaf.release) for place, leaf in batch],
         )
         if self._index.total_changes - before == len(batch):
             return
-        for place, _, fields in batch:
-            if (first := self._place(fields.identity)) != place:
-                message = f"{fields.identity[:24]} is in the log at {first} already"
-                self.report.add(GapKind.TWICE, fields.release, message, place)
+        for place, leaf in batch:
+            if (first := self._place(leaf.identity)) != place:
+                message = f"{leaf.identity[:24]} is in the log at {first} already"
+                self.report.add(GapKind.TWICE, leaf.release, message, place)
 
     def _place(self, identity: str) -> int | None:
         """Return the index of the leaf with that identity; None where the log has none."""

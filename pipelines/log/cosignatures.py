@@ -7,10 +7,9 @@ wants to prove that a checkpoint was witnessed. Only cosignatures that verify ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from builders.core.errors import StoreError
-from pipelines.log.checkpoint import Cosignature, SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import Cosignature, LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
@@ -23,26 +22,7 @@ _LOOK_BACK = 64
 """Cosigned checkpoints of one witness that are read, newest first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WitnessedLog:
-    """A log, its keys, and the witnesses whose cosignatures may be joined to its checkpoints."""
-
-    origin: str
-    keys: tuple[NoteKey, ...]
-    witnesses: tuple[NoteKey, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CollectedCosignatures:
-    """What was joined to the published checkpoint."""
-
-    size: int
-    witnesses: tuple[str, ...]
-    """Names of the witnesses whose cosignatures it bears now."""
-    added: int
-
-
-def cosigned_checkpoints(stores: Iterable[Store], log: WitnessedLog) -> Iterator[SignedCheckpoint]:
+def cosigned_checkpoints(stores: Iterable[Store], log: LogIdentity) -> Iterator[SignedCheckpoint]:
     """Yield the log's checkpoints that witnesses have in their `stores`, newest first in each.
 
     What cannot be read, or does not verify, is skipped.
@@ -58,24 +38,18 @@ def cosigned_checkpoints(stores: Iterable[Store], log: WitnessedLog) -> Iterator
             continue
 
 
-def collect(
-    own: Store, stores: Iterable[Store], log: WitnessedLog, writer: LogWriter
-) -> CollectedCosignatures:
+def collect(own: Store, stores: Iterable[Store], log: LogIdentity, writer: LogWriter) -> int:
     """Join the cosignatures of the published checkpoint's own tree to it, and publish it again.
 
-    Raises `LogError` when the published checkpoint is not the log's, `StoreError`.
+    Returns how many were added. Raises `LogError` when the published checkpoint is not the log's,
+    `StoreError`.
     """
-    published = _required(own.get(CHECKPOINT, MAX_NOTE), log)
+    published = open_checkpoint(own.get(CHECKPOINT, MAX_NOTE), log)
     joined = merge_cosignatures([published, *cosigned_checkpoints(stores, log)], published)
-    before = {(c.key, c.time) for c in published.cosignatures}
-    after = {(c.key, c.time) for c in joined.cosignatures}
-    if added := len(after - before):
+    added = len({*joined.cosignatures} - {*published.cosignatures})
+    if added:
         writer.publish(joined.note.to_bytes())
-    return CollectedCosignatures(
-        size=joined.checkpoint.size,
-        witnesses=tuple(sorted({c.key.name for c in joined.cosignatures})),
-        added=added,
-    )
+    return added
 
 
 def merge_cosignatures(
@@ -111,12 +85,8 @@ def _is_cosigned(key: str) -> bool:
     return key.rpartition("/")[2][:20].isdigit()
 
 
-def _opened(data: bytes, log: WitnessedLog) -> SignedCheckpoint | None:
+def _opened(data: bytes, log: LogIdentity) -> SignedCheckpoint | None:
     try:
-        return _required(data, log)
+        return open_checkpoint(data, log)
     except LogError:
         return None
-
-
-def _required(data: bytes, log: WitnessedLog) -> SignedCheckpoint:
-    return open_checkpoint(data, origin=log.origin, keys=log.keys, witnesses=log.witnesses)

@@ -9,12 +9,11 @@ The format is our own: canonical JSON with both notes as text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.strictjson import check_canonical, malformed, read_object
-from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import LogIdentity, open_checkpoint
 from pipelines.log.errors import ForkError
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
@@ -66,18 +65,13 @@ class ForkProof:
             {"type": TYPE, "first": self.first.decode(), "second": self.second.decode()}
         )
 
-    def verify(
-        self, *, origin: str, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()
-    ) -> Fork:
-        """Return what the log `origin` did, when both are signed by its `keys`.
+    def verify(self, log: LogIdentity) -> Fork:
+        """Return what `log` did, when both are signed by its keys.
 
         Raises `NoteError` or `CheckpointError` for a checkpoint that is not the log's, and
         `ForkError` for two that may both be true.
         """
-        one, other = (
-            open_checkpoint(data, origin=origin, keys=keys, witnesses=witnesses)
-            for data in (self.first, self.second)
-        )
+        one, other = open_checkpoint(self.first, log), open_checkpoint(self.second, log)
         a, b = one.checkpoint, other.checkpoint
         if a.size != b.size:
             raise ForkError(
@@ -92,14 +86,8 @@ class ForkProof:
                 expected="two roots",
             )
         return Fork(
-            origin=origin,
+            origin=log.origin,
             size=a.size,
             roots=(a.root, b.root),
-            witnesses=tuple(
-                key for key in witnesses if _cosigned(one, key) and _cosigned(other, key)
-            ),
+            witnesses=tuple(k for k in log.witnesses if k in one.cosigners & other.cosigners),
         )
-
-
-def _cosigned(signed: SignedCheckpoint, key: NoteKey) -> bool:
-    return any(cosignature.key == key for cosignature in signed.cosignatures)

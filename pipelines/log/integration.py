@@ -13,22 +13,21 @@ from itertools import islice
 
 from builders.core.errors import NotFoundError, StoreConflictError
 from pipelines.log.batch import MAX_BATCH, Batch, batch_key, read_batch
-from pipelines.log.chain import ReleaseChains
-from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
-from pipelines.log.leaf import read_fields
+from pipelines.log.leaf import LeafFields, ReleaseChains, read_fields
 from pipelines.log.log_reader import LogReader, published
-from pipelines.log.merkle import consistency_proof, leaf_hash, tree_root
+from pipelines.log.merkle import consistency_proof, tree_root
 from pipelines.log.note import MAX_NOTE, Note, NoteSignature
 from pipelines.log.signers import CheckpointSigner
 from pipelines.log.tile_reader import TileReader
-from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, new_tiles, pack_entries
-from pipelines.log.writer_cache import NewLeaf, WriterCache
+from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, pack_entries, tile_at
+from pipelines.log.writer_cache import WriterCache
 from pipelines.storage.store import Store
 
 SHORTENED = "The log was shortened, forked or altered, or an older copy of it was brought back"
 _FOREIGN = "Another program wrote into the log, or signed with its key: find out which"
-_AT_ONCE = 16  # bundles that are taken into the cache in one step
+_AT_ONCE = 16 * WIDTH  # leaves that are taken into the cache in one step
 
 
 class Integrator:
@@ -36,14 +35,13 @@ class Integrator:
 
     def __init__(self, store: Store, signer: CheckpointSigner) -> None:
         """Use a store and a signer; nothing is read yet."""
-        self.origin = signer.key.name
-        self.keys = [signer.key]
+        self.log = LogIdentity.of(signer.key)
         self._store = store
         self._signer = signer
 
     def published(self) -> SignedCheckpoint | None:
         """Return the newest checkpoint that is published, or None."""
-        return published(self._store, origin=self.origin, keys=self.keys)
+        return published(self._store, self.log)
 
     def kept(self, size: int) -> SignedCheckpoint | None:
         """Return the checkpoint of that size that this center keeps for good, or None."""
@@ -51,7 +49,7 @@ class Integrator:
             data = self._store.get(checkpoint_key(size), MAX_NOTE)
         except NotFoundError:
             return None
-        found = open_checkpoint(data, origin=self.origin, keys=self.keys)
+        found = open_checkpoint(data, self.log)
         if found.checkpoint.size != size:
             raise LogError(
                 f"{checkpoint_key(size)} is of another size",
@@ -62,7 +60,7 @@ class Integrator:
 
     def tree(self, cache: WriterCache) -> Checkpoint:
         """Return the tree that the cache knows."""
-        return Checkpoint(origin=self.origin, size=cache.size, root=cache.frontier.root())
+        return Checkpoint(origin=self.log.origin, size=cache.size, root=cache.frontier.root())
 
     def tiles(self, cache: WriterCache) -> TileReader:
         """Return a reader of that tree."""
@@ -87,7 +85,7 @@ class Integrator:
             except NotFoundError:
                 return
             tree = self.tree(cache)
-            batch = read_batch(data, origin=self.origin, start=tree.size, root=tree.root)
+            batch = read_batch(data, origin=self.log.origin, start=tree.size, root=tree.root)
             self.integrate(cache, batch)
 
     def integrate(self, cache: WriterCache, batch: Batch) -> None:
@@ -101,7 +99,7 @@ class Integrator:
         objects |= {tile.key: data for tile, data in tiles}
         for key, data in objects.items():
             self._put(key, data)
-        tree = Checkpoint(origin=self.origin, size=frontier.size, root=frontier.root())
+        tree = Checkpoint(origin=self.log.origin, size=frontier.size, root=frontier.root())
         source = _Overlay(objects, self._store)  # what was written just now is not read again
         self.publish(self._signed(tree, TileReader(source, tree, frontier=frontier)))
         cache.extend(leaves, frontier)
@@ -153,9 +151,9 @@ class Integrator:
         if old and old.size <= tree.size:  # the signer has its own message for a log that shrank
             proof = consistency_proof(old.size, tree.size, tiles)
         data = self._signer.sign(old, tree, proof)
-        line = NoteSignature(name=self.origin, id=self._signer.key.id, data=data)
+        line = NoteSignature(name=self.log.origin, id=self._signer.key.id, data=data)
         note = Note(tree.to_text(), (line,)).to_bytes()
-        open_checkpoint(note, origin=self.origin, keys=self.keys)
+        open_checkpoint(note, self.log)
         return note
 
     def _put(self, key: str, data: bytes) -> None:
@@ -172,17 +170,14 @@ class Integrator:
 
     def _bundles(self, batch: Batch, cache: WriterCache) -> dict[str, bytes]:
         """Return the entry bundles that the larger tree needs anew."""
-        index, begun = divmod(cache.size, WIDTH)
-        leaves = list(batch.leaves)
-        if begun:
-            leaves = self.tiles(cache).bundle(index)[0] + leaves
-        starts = {
-            place: (place.index - index) * WIDTH
-            for place in new_tiles(None, cache.size, cache.size + len(batch.leaves))
-        }
+        first, begun = divmod(cache.size, WIDTH)
+        leaves = [*(self.tiles(cache).bundle(first)[0] if begun else ()), *batch.leaves]
+        size = cache.size + len(batch.leaves)
         return {
-            place.key: pack_entries(leaves[start : start + place.width])
-            for place, start in starts.items()
+            tile_at(None, first + start // WIDTH, size).key: pack_entries(
+                leaves[start : start + WIDTH]
+            )
+            for start in range(0, len(leaves), WIDTH)
         }
 
     def _follow(self, cache: WriterCache, newest: SignedCheckpoint | None) -> bool:
@@ -197,23 +192,12 @@ class Integrator:
             if newest is not None:
                 self._check_past(cache, newest.checkpoint, "published")
             return True
-        reader = LogReader(
-            self._store,
-            origin=self.origin,
-            keys=self.keys,
-            checkpoint=newest,
-            frontier=cache.frontier,
-        )
+        reader = LogReader(self._store, self.log, newest, cache.frontier)
         if reader.tree(cache.size) != self.tree(cache):
             return False
-        bundles = reader.entries(cache.size)
-        while some := list(islice(bundles, _AT_ONCE)):
-            leaves = [
-                NewLeaf(found, read_fields(leaf))
-                for _, leaves, hashes in some
-                for leaf, found in zip(leaves, hashes, strict=True)
-            ]
-            cache.extend(leaves, cache.frontier.grown([leaf.hash for leaf in leaves])[0])
+        missing = (leaf for _, leaf in reader.fields(cache.size))
+        while some := list(islice(missing, _AT_ONCE)):
+            cache.extend(some, cache.frontier.grown([leaf.hash for leaf in some])[0])
         return True
 
     def _check_signed(self, cache: WriterCache) -> None:
@@ -223,7 +207,7 @@ class Integrator:
             return
         if signed.size > cache.size:
             raise LogError(
-                f"the log {self.origin} is shorter than what was signed",
+                f"the log {self.log.origin} is shorter than what was signed",
                 got=f"{cache.size} leaves",
                 expected=f"{signed.size} leaves, root {signed.root.hex()}",
                 todo=SHORTENED,
@@ -234,18 +218,18 @@ class Integrator:
         root = tree_root(old.size, self.tiles(cache))
         if root != old.root:
             raise LogError(
-                f"the log {self.origin} does not continue what was {what}",
+                f"the log {self.log.origin} does not continue what was {what}",
                 got=f"root {root.hex()} of {old.size} leaves",
                 expected=f"root {old.root.hex()}",
                 todo=SHORTENED,
             )
 
 
-def _chained(batch: Batch, chains: ReleaseChains) -> list[NewLeaf]:
+def _chained(batch: Batch, chains: ReleaseChains) -> list[LeafFields]:
     """Return the leaves of a batch; raises `LogError` unless each follows those before it."""
-    leaves = [NewLeaf(leaf_hash(data), read_fields(data)) for data in batch.leaves]
+    leaves = [read_fields(data) for data in batch.leaves]
     for index, leaf in enumerate(leaves, batch.start):
-        if broken := chains.follow(index, leaf.hash, leaf.fields):
+        if broken := chains.follow(index, leaf):
             raise LogError(
                 f"{batch_key(batch.start)} does not continue the log",
                 got=str(broken),

@@ -2,7 +2,8 @@
 
 A leaf is canonical JSON (RFC 8785) whose texts need no escapes, so that a pattern describes its
 bytes exactly: what `read_leaf` accepts is canonical, and nothing else is. A statement's leaf
-follows from its envelope and its place among the leaves of its release.
+follows from its envelope and its place among the leaves of its release: those are numbered, and
+each statement names the leaf before it, so that a leaf that is left out is visible.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from builders.core.digest import Digest, canonical_json
 from pipelines.log.errors import LogError
+from pipelines.log.merkle import leaf_hash
 
 MAX_LEAF = 4096
 """Bytes that no leaf exceeds, as its patterns are bounded; C2SP tlog-tiles has room for 65,535."""
@@ -144,8 +146,9 @@ Leaf: TypeAlias = StatementLeaf | CommitmentLeaf
 
 
 class LeafFields(NamedTuple):
-    """The fields of a leaf that the chain of its release is made of."""
+    """The hash and the fields of a leaf that the chain of its release is made of."""
 
+    hash: bytes
     release: str
     sequence: int
     previous: str | None
@@ -176,17 +179,15 @@ def read_leaf(data: bytes) -> Leaf:
     raise _malformed(data)
 
 
-def read_fields(data: bytes) -> LeafFields:
+def read_fields(data: bytes, known_hash: bytes | None = None) -> LeafFields:
     """Read of a leaf what its release's chain needs, as strictly and ten times as fast."""
+    found = known_hash or leaf_hash(data)
     if match := _STATEMENT.fullmatch(data):
-        pae, kind, previous, release, sequence = match.group(3, 4, 5, 6, 7)
-        identity = "pae:" + pae.decode()
-        return LeafFields(
-            release.decode(), int(sequence), previous.decode(), identity, kind.decode()
-        )
+        pae, kind, previous, release, sequence = map(bytes.decode, match.group(3, 4, 5, 6, 7))
+        return LeafFields(found, release, int(sequence), previous, f"pae:{pae}", kind)
     if match := _COMMITMENT.fullmatch(data):
-        release, run, sequence = match.group(3, 4, 6)
-        return LeafFields(release.decode(), int(sequence), None, "run:" + run.decode(), None)
+        release, run, sequence = map(bytes.decode, match.group(3, 4, 6))
+        return LeafFields(found, release, int(sequence), None, f"run:{run}", None)
     raise _malformed(data)
 
 
@@ -197,3 +198,55 @@ def _malformed(data: bytes) -> LogError:
         expected="a statement or a commitment in canonical JSON, version 1",
         todo="It was not written by this version of samebits: compare the versions of both",
     )
+
+
+Link = tuple[int, str]
+"""What the next leaf of a release has to say: its sequence number and, in hex, its previous."""
+START: Link = (0, FIRST.hex)
+
+
+@dataclass(frozen=True)
+class ChainBreak:
+    """A leaf that does not follow the one before it of its release."""
+
+    index: int
+    release: str
+    what: str
+    """`sequence` or `previous`."""
+    got: object
+    expected: object
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return (
+            f"leaf {self.index} of {self.release}: {self.what} is {self.got}, "
+            f"expected {self.expected}"
+        )
+
+
+class ReleaseChains:
+    """The chains of all releases of a log, followed leaf by leaf.
+
+    Memory grows with the releases, not with the leaves.
+    """
+
+    def __init__(self, known: Callable[[str], Link | None] | None = None) -> None:
+        """Start at the first leaf of a log, or where `known` gives the next link of a release."""
+        self._known = known
+        self._links: dict[str, Link] = {}
+
+    def next(self, release: str) -> Link:
+        """Return what the next leaf of a release has to say."""
+        if link := self._links.get(release):
+            return link
+        return (self._known(release) if self._known else None) or START
+
+    def follow(self, index: int, leaf: LeafFields) -> ChainBreak | None:
+        """Take in a leaf; returns what is wrong with its place, or None."""
+        sequence, previous = self.next(leaf.release)
+        self._links[leaf.release] = (leaf.sequence + 1, leaf.hash.hex())
+        if leaf.sequence != sequence:
+            return ChainBreak(index, leaf.release, "sequence", leaf.sequence, sequence)
+        if leaf.previous not in {None, previous}:
+            return ChainBreak(index, leaf.release, "previous", leaf.previous, previous)
+        return None

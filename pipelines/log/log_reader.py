@@ -5,24 +5,22 @@ A reader reads the tree of one checkpoint; memory does not grow with the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from builders.core.errors import NotFoundError
-from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import Leaf, LeafFields, read_fields, read_leaf
 from pipelines.log.merkle import consistency_proof, inclusion_proof, tree_root
 from pipelines.log.note import MAX_NOTE
-from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource, TileReader
 from pipelines.log.tiles import CHECKPOINT, WIDTH, Frontier
 from pipelines.storage.store import TooLargeError
 
 
-def published(
-    source: LogSource, *, origin: str, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()
-) -> SignedCheckpoint | None:
+def published(source: LogSource, log: LogIdentity) -> SignedCheckpoint | None:
     """Return the newest checkpoint that a log has published, or None; raises `LogError`."""
     try:
         data = source.get(CHECKPOINT, MAX_NOTE)
@@ -30,53 +28,53 @@ def published(
         return None
     except TooLargeError as error:
         raise LogError(
-            f"the checkpoint of {origin} is too large",
+            f"the checkpoint of {log.origin} is too large",
             got="more",
             expected=f"at most {MAX_NOTE} bytes",
             todo="Use another copy of the log, and find out what wrote into this one",
         ) from error
-    return open_checkpoint(data, origin=origin, keys=keys, witnesses=witnesses)
+    return open_checkpoint(data, log)
 
 
+@dataclass
 class LogReader:
-    """The log `origin`, signed by one of `keys`, as `source` has it; for one thread.
+    """A log as `source` has it; for one thread.
+
+    It reads the tree of the checkpoint `given`, already opened, or else of the newest one when
+    needed. `frontier` is used where it gives the checkpoint's root; it saves reading the partial
+    tiles.
 
     All methods raise `LogError` for a log that is altered, shortened or not signed, and
     `StoreError` when the source cannot be read.
     """
 
-    def __init__(
-        self,
-        source: LogSource,
-        *,
-        origin: str,
-        keys: Sequence[NoteKey],
-        checkpoint: SignedCheckpoint | None = None,
-        frontier: Frontier | None = None,
-    ) -> None:
-        """Read the tree of `checkpoint`, already opened, or else of the newest one when needed.
+    source: LogSource
+    log: LogIdentity
+    given: SignedCheckpoint | None = None
+    frontier: Frontier | None = None
 
-        `frontier` is used where it gives the checkpoint's root; it saves reading the partial tiles.
-        """
-        self._source = source
-        self._origin = origin
-        self._keys = keys
-        self._given = checkpoint
-        self._frontier = frontier
-
+    @cached_property
     def checkpoint(self) -> SignedCheckpoint:
-        """Return the checkpoint of this reader; raises `LogError` when the log has none."""
-        return self._signed
+        """The checkpoint of this reader; raises `LogError` when the log has none."""
+        found = self.given or published(self.source, self.log)
+        if found is None:
+            raise LogError(
+                f"there is no log {self.log.origin}",
+                got=f"no object {CHECKPOINT}",
+                expected="its newest checkpoint",
+                todo="Nothing was logged there yet, or the log was removed",
+            )
+        return found
 
     @property
     def size(self) -> int:
         """Leaves of the tree."""
-        return self._signed.checkpoint.size
+        return self.checkpoint.checkpoint.size
 
     @cached_property
     def tiles(self) -> TileReader:
         """The tree itself."""
-        return TileReader(self._source, self._signed.checkpoint, frontier=self._frontier)
+        return TileReader(self.source, self.checkpoint.checkpoint, frontier=self.frontier)
 
     def entries(
         self, start: int = 0, stop: int | None = None, *, tiles: bool = False
@@ -96,11 +94,11 @@ class LogReader:
 
     def fields(
         self, start: int = 0, stop: int | None = None, *, tiles: bool = False
-    ) -> Iterator[tuple[int, bytes, LeafFields]]:
-        """Yield index, leaf hash and fields of the leaves from `start` to before `stop`."""
+    ) -> Iterator[tuple[int, LeafFields]]:
+        """Yield index and fields of the leaves from `start` to before `stop`."""
         for first, leaves, hashes in self.entries(start, stop, tiles=tiles):
             for index, (leaf, found) in enumerate(zip(leaves, hashes, strict=True), first):
-                yield index, found, read_fields(leaf)
+                yield index, read_fields(leaf, found)
 
     def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Leaf]]:
         """Yield index and leaf from `start` to before `stop`, by default to the end."""
@@ -123,20 +121,8 @@ class LogReader:
     def tree(self, size: int) -> Checkpoint:
         """Return the checkpoint that the first `size` leaves would have; it is not signed."""
         return Checkpoint(
-            origin=self._origin, size=size, root=tree_root(self._size(size), self.tiles)
+            origin=self.log.origin, size=size, root=tree_root(self._size(size), self.tiles)
         )
-
-    @cached_property
-    def _signed(self) -> SignedCheckpoint:
-        found = self._given or published(self._source, origin=self._origin, keys=self._keys)
-        if found is None:
-            raise LogError(
-                f"there is no log {self._origin}",
-                got=f"no object {CHECKPOINT}",
-                expected="its newest checkpoint",
-                todo="Nothing was logged there yet, or the log was removed",
-            )
-        return found
 
     def _size(self, size: int | None) -> int:
         if size is not None and not 0 <= size <= self.size:

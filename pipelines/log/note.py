@@ -13,7 +13,7 @@ from typing import Protocol
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
 from pipelines.log.notekey import ID_SIZE, NoteKey, check_name
-from pipelines.log.text import check_control, parse_base64, parse_text, shown
+from pipelines.log.text import check_control, check_range, parse_base64, parse_text, shown
 
 __all__ = ["Note", "NoteKey", "NoteSignature", "NoteSigner", "open_note", "sign_note"]
 
@@ -76,12 +76,8 @@ class Note:
                 got=shown(self.text[-40:]),
                 expected="a newline at the end",
             )
-        if not 0 < len(self.signatures) <= MAX_SIGNATURES:
-            raise NoteError(
-                f"{_WHAT} has too few or too many signatures",
-                got=len(self.signatures),
-                expected=f"1 to {MAX_SIGNATURES}",
-            )
+        what = f"{_WHAT} has too few or too many signatures"
+        check_range(len(self.signatures), 1, MAX_SIGNATURES, what=what, error=NoteError)
 
     @classmethod
     def parse(cls, data: bytes) -> Note:

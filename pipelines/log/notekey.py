@@ -19,7 +19,7 @@ from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
-from pipelines.log.text import check_control, parse_base64, shown
+from pipelines.log.text import check_control, check_range, check_size, parse_base64, shown
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -27,9 +27,7 @@ ID_SIZE = 4
 MAX_NAME = 512
 """Bytes of a key's name; the C2SP texts set no limit."""
 MAX_TIME = (1 << 63) - 1
-_KEY_SIZE = 32
 _TIME_SIZE = 8
-_COSIGNATURE_SIZE = _TIME_SIZE + 64
 _USES = {ED25519: "a log's key", COSIGNATURE: "a witness's key"}
 _WHAT = "a verifier key"
 
@@ -56,12 +54,7 @@ class NoteKey:
                 got=f"{self.algorithm:#04x}",
                 expected=f"{ED25519:#04x} (Ed25519) or {COSIGNATURE:#04x} (cosignature/v1)",
             )
-        if len(self.key) != _KEY_SIZE:
-            raise NoteError(
-                f"{_WHAT} has a key of another length",
-                got=f"{len(self.key)} bytes",
-                expected=f"{_KEY_SIZE} bytes of Ed25519",
-            )
+        check_size(self.key, 32, what=f"the Ed25519 key of {_WHAT}", error=NoteError)
 
     @classmethod
     def parse(cls, vkey: str, algorithm: int | None = None) -> NoteKey:
@@ -155,31 +148,18 @@ def cosigned_message(text: bytes, time: int) -> bytes:
 def pack_cosignature(time: int, signature: bytes) -> bytes:
     """Return a cosignature as a note has it after the key id."""
     _check_time(time)
-    return _checked(time.to_bytes(_TIME_SIZE, "big") + signature)
+    check_size(signature, 64, what="the signature of a cosignature", error=NoteError)
+    return time.to_bytes(_TIME_SIZE, "big") + signature
 
 
 def split_cosignature(data: bytes) -> tuple[int, bytes]:
     """Return the time and the signature of a cosignature; raises `NoteError`."""
-    data = _checked(data)
+    check_size(data, _TIME_SIZE + 64, what="a cosignature", error=NoteError)
     time = int.from_bytes(data[:_TIME_SIZE], "big")
     _check_time(time)
     return time, data[_TIME_SIZE:]
 
 
-def _checked(data: bytes) -> bytes:
-    if len(data) != _COSIGNATURE_SIZE:
-        raise NoteError(
-            "a cosignature has another length",
-            got=f"{len(data)} bytes",
-            expected=f"{_COSIGNATURE_SIZE} bytes",
-        )
-    return data
-
-
 def _check_time(time: int) -> None:
-    if not 0 <= time <= MAX_TIME:
-        raise NoteError(
-            "a cosignature has a time that does not exist",
-            got=time,
-            expected=f"0 to {MAX_TIME} seconds since 1970",
-        )
+    what = "a cosignature has a time that does not exist"
+    check_range(time, 0, MAX_TIME, what=what, error=NoteError)

@@ -6,16 +6,14 @@ is not signed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.evidence.strictbase64 import encode_base64
-from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import ProofError
 from pipelines.log.merkle import MAX_SIZE, check_hashes, verify_inclusion
 from pipelines.log.note import MAX_NOTE, Note
-from pipelines.log.notekey import NoteKey
-from pipelines.log.text import parse_base64, parse_number, parse_text, shown
+from pipelines.log.text import check_range, parse_base64, parse_number, parse_text, shown
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_HASHES = 63
@@ -40,18 +38,10 @@ class LogProof:
     extra: bytes | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.index < MAX_SIZE:
-            raise ProofError(
-                f"{_WHAT} is of a leaf that no log has",
-                got=self.index,
-                expected=f"0 to {MAX_SIZE - 1}",
-            )
-        if len(self.hashes) > MAX_HASHES:
-            raise ProofError(
-                f"{_WHAT} has too many hashes",
-                got=len(self.hashes),
-                expected=f"at most {MAX_HASHES}",
-            )
+        what = f"{_WHAT} is of a leaf that no log has"
+        check_range(self.index, 0, MAX_SIZE - 1, what=what, error=ProofError)
+        what = f"{_WHAT} has too many hashes"
+        check_range(len(self.hashes), 0, MAX_HASHES, what=what, error=ProofError)
         check_hashes(_WHAT, self.hashes)
         if self.extra is not None and not 0 < len(self.extra) <= MAX_EXTRA:
             raise ProofError(
@@ -104,20 +94,13 @@ class LogProof:
         lines += map(encode_base64, self.hashes)
         return "".join(f"{line}\n" for line in lines).encode() + b"\n" + self.checkpoint
 
-    def verify(
-        self,
-        leaf: bytes,
-        *,
-        origin: str,
-        keys: Sequence[NoteKey],
-        witnesses: Sequence[NoteKey] = (),
-    ) -> SignedCheckpoint:
-        """Return the checkpoint of the log `origin` whose tree has the hash `leaf` at this index.
+    def verify(self, leaf: bytes, log: LogIdentity) -> SignedCheckpoint:
+        """Return the checkpoint of `log` whose tree has the hash `leaf` at this index.
 
         A policy decides which cosignatures are enough. Raises `NoteError`, `CheckpointError`
         or `ProofError`.
         """
-        signed = open_checkpoint(self.checkpoint, origin=origin, keys=keys, witnesses=witnesses)
+        signed = open_checkpoint(self.checkpoint, log)
         verify_inclusion(
             leaf=leaf,
             index=self.index,

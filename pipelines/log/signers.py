@@ -14,7 +14,7 @@ from typing import Protocol
 
 from builders.core.errors import InfrastructureError
 from pipelines.evidence.dsse import EnvelopeSigner
-from pipelines.log.checkpoint import Checkpoint, open_checkpoint
+from pipelines.log.checkpoint import Checkpoint, LogIdentity, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.notekey import (
@@ -48,9 +48,7 @@ class LogSigner:
 class WitnessSigner:
     """Cosigns checkpoints as the witness `name`, at the time that `clock` gives in UTC."""
 
-    def __init__(
-        self, name: str, private: EnvelopeSigner, *, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, name: str, private: EnvelopeSigner, clock: Callable[[], datetime]) -> None:
         """Raise `KeyFileError` unless `private` is an Ed25519 key, `NoteError` for a bad name."""
         self.key = NoteKey.of(name, COSIGNATURE, private.public)
         self._private = private
@@ -104,7 +102,7 @@ class LocalCheckpointSigner:
                 todo="Give this user permission there",
             ) from error
         try:
-            return open_checkpoint(data, origin=self.key.name, keys=[self.key]).checkpoint
+            return open_checkpoint(data, LogIdentity.of(self.key)).checkpoint
         except LogError as error:
             raise LogError(
                 "what the log's signer remembers is damaged, or of another key",
@@ -121,7 +119,7 @@ class LocalCheckpointSigner:
             newest = self.newest()
             _check(newest, old, new, proof)
             note = sign_note(new.to_text(), self._signer)
-            signed = open_checkpoint(note, origin=self.key.name, keys=[self.key])
+            signed = open_checkpoint(note, LogIdentity.of(self.key))
             if new != newest:
                 durable.replace(self._path, note)
             return signed.note.signatures[0].data

@@ -67,6 +67,20 @@ def parse_number(text: str, *, what: str, error: type[LogError]) -> int:
     return int(text)
 
 
+def check_size(data: bytes, size: int, *, what: str, error: type[LogError]) -> None:
+    """Refuse bytes of another length than `size`."""
+    if len(data) != size:
+        raise error(
+            f"{what} has another length", got=f"{len(data)} bytes", expected=f"{size} bytes"
+        )
+
+
+def check_range(number: int, low: int, high: int, *, what: str, error: type[LogError]) -> None:
+    """Refuse a number that is not between `low` and `high`; `what` says what is wrong with it."""
+    if not low <= number <= high:
+        raise error(what, got=number, expected=f"{low} to {high}")
+
+
 def shown(text: str) -> str:
     """Return foreign text for a message: quoted, ASCII, short."""
     return f"{text!a:.{_SHOWN}}"

@@ -7,7 +7,7 @@ every width that a checkpoint needed. The partial tiles of a tree are its fronti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -81,14 +81,6 @@ def tile_at(level: int | None, index: int, size: int) -> Tile:
             f"a log of {size} leaves has no such tile", got=f"index {index} at level {level}"
         )
     return Tile(level=level, index=index, width=width)
-
-
-def new_tiles(level: int | None, old: int, new: int) -> Iterator[Tile]:
-    """Yield the tiles of one level that a log needs anew when it grows from `old` to `new`."""
-    before, after = count_at(level or 0, old), count_at(level or 0, new)
-    if after > before:
-        for index in range(before // WIDTH, -(-after // WIDTH)):
-            yield tile_at(level, index, new)
 
 
 def pack_entries(entries: Sequence[bytes]) -> bytes:

@@ -8,8 +8,8 @@ files; what is written is C2SP tlog-cosignature.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipelines.evidence.statements.log_status import (
     RefusalStatement,
     Shown,
 )
-from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError, ProofError
 from pipelines.log.fork import ForkProof
 from pipelines.log.log_reader import LogReader
@@ -60,14 +60,7 @@ class WitnessResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return {
-            "origin": self.origin,
-            "sight": str(self.outcome),
-            "size": self.size,
-            "reason": self.reason,
-            "complaint": None if self.complaint is None else str(self.complaint),
-            "record": self.record,
-        }
+        return {"sight" if k == "outcome" else k: value for k, value in asdict(self).items()}
 
 
 def origin_folder(origin: str) -> str:
@@ -75,58 +68,52 @@ def origin_folder(origin: str) -> str:
     return f"{PREFIX}witness/{Digest.of(origin.encode())}/"
 
 
+@dataclass(kw_only=True)
 class Witness:
-    """Cosigns logs; remembers below `home`, and writes into its own `store`."""
+    """Cosigns logs with an Ed25519 key; remembers below `home`, and writes into its own `store`."""
 
-    def __init__(
-        self,
-        *,
-        home: Path,
-        store: Store,
-        private: EnvelopeSigner,
-        name: str,
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Cosign as `name` with the Ed25519 key `private`; `clock` gives the time in UTC."""
-        self._home = home
-        self._store = store
-        self._private = private
-        self._clock = clock
-        self._signer = WitnessSigner(name, private, clock=clock)
+    home: Path
+    store: Store
+    private: EnvelopeSigner
+    name: str
+    """What it signs with, such as a URL."""
+    clock: Callable[[], datetime]
+    """Gives the time in UTC."""
+
+    def __post_init__(self) -> None:
+        self._signer = WitnessSigner(self.name, self.private, self.clock)
 
     @property
     def key(self) -> NoteKey:
         """The key under which others verify its cosignatures."""
         return self._signer.key
 
-    def cosign(self, source: LogSource, *, origin: str, keys: Sequence[NoteKey]) -> WitnessResult:
+    def cosign(self, source: LogSource, log: LogIdentity) -> WitnessResult:
         """Read a log's checkpoint and cosign it, or refuse; raises `StoreError` for the own store.
 
         A log that cannot be reached is silent, which is no refusal. Raises `InfrastructureError`
         where nothing can be remembered.
         """
-        try:
-            data = source.get(CHECKPOINT, MAX_NOTE)
-        except StoreError as error:
-            return WitnessResult(origin=origin, outcome=WitnessOutcome.SILENT, reason=str(error))
+        origin = log.origin
         with durable.held(self._path(origin).with_suffix(".lock")):
             before = self._remembered(origin)
             try:
-                new = _checked(source, origin, keys, data, before)
+                data = source.get(CHECKPOINT, MAX_NOTE)
+                new = _checked(source, log, data, before)
             except StoreError as error:
                 silent = WitnessOutcome.SILENT
                 return WitnessResult(origin=origin, outcome=silent, reason=str(error))
             except _RefusedError as refused:
                 return self._refuse(origin, data, before, refused)
-            self._remember(origin, new)
+            # Stored durably before its cosignature can be read.
+            durable.replace(self._path(origin), new.note.to_bytes())
             return self._write_cosignature(origin, new)
 
     def _write_cosignature(self, origin: str, new: SignedCheckpoint) -> WitnessResult:
-        note = new.note.signed_by(self._signer)
         size = new.checkpoint.size
-        key = f"{origin_folder(origin)}{size:020d}-{int(self._clock().timestamp())}"
-        if not self._store.has(key):  # one within the same second is enough
-            self._store.put_record(key, note.to_bytes())
+        key = f"{origin_folder(origin)}{size:020d}-{int(self.clock().timestamp())}"
+        if not self.store.has(key):  # one within the same second is enough
+            self.store.put_record(key, new.note.signed_by(self._signer).to_bytes())
         return WitnessResult(origin=origin, outcome=WitnessOutcome.COSIGNED, size=size, record=key)
 
     def _refuse(
@@ -136,19 +123,17 @@ class Witness:
         if before is not None and refused.complaint is Complaint.FORKED:
             self._keep_fork(origin, before, data)
         key = f"{origin_folder(origin)}refused/{refused.complaint}-{Digest.of(data)}.dsse.json"
-        if not self._store.has(key):
+        if not self.store.has(key):
             refusal = Refusal(
                 witness=self.key.name,
                 origin=origin,
                 complaint=refused.complaint,
                 reason=refused.reason[:MAX_REASON],
                 before=None if before is None else _shown(before),
-                refused_on=self._clock(),
+                refused_on=self.clock(),
             )
-            statement = RefusalStatement.of(refusal, checkpoint=Digest.of(data))
-            self._store.put_record(
-                key, sign_envelope(statement.to_bytes(), self._private).to_bytes()
-            )
+            statement = RefusalStatement.of(refusal, checkpoint=Digest.of(data)).to_bytes()
+            self.store.put_record(key, sign_envelope(statement, self.private).to_bytes())
         return WitnessResult(
             origin=origin,
             outcome=WitnessOutcome.REFUSED,
@@ -161,7 +146,7 @@ class Witness:
         """Keep both checkpoints of one size: anybody with the log's key can verify them."""
         proof = ForkProof(first=before.note.to_bytes(), second=data).to_bytes()
         key = f"{origin_folder(origin)}fork/{before.checkpoint.size:020d}-{Digest.of(proof)}.json"
-        self._store.put_record(key, proof)
+        self.store.put_record(key, proof)
 
     def _remembered(self, origin: str) -> SignedCheckpoint | None:
         """Return the newest checkpoint that was accepted; raises `LogError` when it is damaged."""
@@ -179,12 +164,8 @@ class Witness:
                 todo="Find out what wrote there; without this file a rollback would not be noticed",
             ) from error
 
-    def _remember(self, origin: str, new: SignedCheckpoint) -> None:
-        """Store an accepted checkpoint durably, before its cosignature can be read."""
-        durable.replace(self._path(origin), new.note.to_bytes())
-
     def _path(self, origin: str) -> Path:
-        return self._home / f"{Digest.of(origin.encode())}.note"
+        return self.home / f"{Digest.of(origin.encode())}.note"
 
 
 class _RefusedError(Exception):
@@ -196,18 +177,14 @@ class _RefusedError(Exception):
 
 
 def _checked(
-    source: LogSource,
-    origin: str,
-    keys: Sequence[NoteKey],
-    data: bytes,
-    before: SignedCheckpoint | None,
+    source: LogSource, log: LogIdentity, data: bytes, before: SignedCheckpoint | None
 ) -> SignedCheckpoint:
     """Return the checkpoint in `data` if its log has signed it and it continues `before`.
 
     Raises `_RefusedError`, `StoreError`.
     """
     try:
-        signed = open_checkpoint(data, origin=origin, keys=keys)
+        signed = open_checkpoint(data, log)
     except LogError as error:
         raise _RefusedError(Complaint.UNSIGNED, str(error)) from error
     if before is None:
@@ -220,9 +197,8 @@ def _checked(
         raise _RefusedError(Complaint.FORKED, sizes)
     if old.size in {0, new.size}:
         return signed
-    reader = LogReader(source, origin=origin, keys=keys, checkpoint=signed)
     try:
-        old.verify_growth(new, reader.consistency(old.size))
+        old.verify_growth(new, LogReader(source, log, signed).consistency(old.size))
     except ProofError as error:
         raise _RefusedError(Complaint.INCONSISTENT, str(error)) from error
     except LogError as error:

@@ -22,13 +22,19 @@ from builders.core.errors import (
     UsageError,
 )
 from pipelines.log.batch import MAX_LEAVES, Batch, batch_key
-from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.integration import SHORTENED, Integrator
-from pipelines.log.leaf import FIRST, Entry, Leaf, StatementLeaf, read_fields, read_leaf
+from pipelines.log.leaf import (
+    FIRST,
+    Entry,
+    Leaf,
+    ReleaseChains,
+    StatementLeaf,
+    read_fields,
+    read_leaf,
+)
 from pipelines.log.log_reader import LogReader
-from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.proof import LogProof
 from pipelines.log.signers import CheckpointSigner
@@ -130,13 +136,9 @@ class LogWriter:
                 got=f"no object {key}",
                 expected="the newest one, or one of a size that was published",
             ) from error
-        keys = self._integrator.keys
-        found = open_checkpoint(data, origin=self.origin, keys=keys)
+        found = open_checkpoint(data, self._integrator.log)
         with self._open_cache() as cache:
-            frontier = cache.frontier
-        reader = LogReader(
-            self._store, origin=self.origin, keys=keys, checkpoint=found, frontier=frontier
-        )
+            reader = LogReader(self._store, self._integrator.log, found, cache.frontier)
         return LogProof(index=index, hashes=reader.inclusion(index), checkpoint=data)
 
     def find(self, identity: str) -> int | None:
@@ -217,7 +219,7 @@ class LogWriter:
         return placed
 
     def _publish_cosigned(self, data: bytes) -> None:
-        new = open_checkpoint(data, origin=self.origin, keys=self._integrator.keys).checkpoint
+        new = open_checkpoint(data, self._integrator.log).checkpoint
         own = self._integrator.kept(new.size)
         if own is None or own.checkpoint != new:
             signed = f"root {own.checkpoint.root.hex()}" if own else "a size that was signed"
@@ -238,8 +240,7 @@ def _sequenced(cache: WriterCache, entries: Iterable[Entry]) -> list[Leaf]:
     for index, entry in enumerate(entries, cache.size):
         sequence, previous = chains.next(entry.release)
         leaf = entry.leaf(sequence, Digest(previous))
-        data = leaf.to_bytes()
-        chains.follow(index, leaf_hash(data), read_fields(data))
+        chains.follow(index, read_fields(leaf.to_bytes()))
         leaves.append(leaf)
     return leaves
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from pipelines.log.chain import Link
-from pipelines.log.leaf import LeafFields
+from pipelines.log.leaf import LeafFields, Link
 from pipelines.log.tiles import Frontier, split_hashes
 
 _VERSION = 1
@@ -37,14 +36,6 @@ class ReleaseHead:
     hash: str
     """Hex of its leaf hash."""
     index: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewLeaf:
-    """A leaf that is not in the cache yet: its hash, and its fields."""
-
-    hash: bytes
-    fields: LeafFields
 
 
 class WriterCache:
@@ -85,25 +76,19 @@ class WriterCache:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def extend(self, leaves: Sequence[NewLeaf], frontier: Frontier) -> None:
+    def extend(self, leaves: Sequence[LeafFields], frontier: Frontier) -> None:
         """Take in the leaves after the last one, with the frontier after them, in one step."""
-        start = self.size
-        newest = {leaf.fields.release: (leaf, index) for index, leaf in enumerate(leaves, start)}
+        placed = list(enumerate(leaves, self.size))
+        newest = {leaf.release: (leaf, index) for index, leaf in placed}
         with self._database as run:
             run.execute("BEGIN IMMEDIATE")
             run.executemany(
                 "INSERT OR IGNORE INTO entries VALUES (?, ?)",
-                sorted(
-                    (_short(leaf.fields.identity), index)
-                    for index, leaf in enumerate(leaves, start)
-                ),
+                sorted((_short(leaf.identity), index) for index, leaf in placed),
             )
             run.executemany(
                 "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?)",
-                [
-                    (name, leaf.fields.sequence, leaf.hash, index)
-                    for name, (leaf, index) in newest.items()
-                ],
+                [(name, leaf.sequence, leaf.hash, index) for name, (leaf, index) in newest.items()],
             )
             run.execute("UPDATE log SET size = ?", (frontier.size,))
             run.execute("DELETE FROM edge")

@@ -26,7 +26,7 @@ from pipelines.storage.outbox import OutboxStore
 from pipelines.storage.store import Store
 from tests.evidence.examples import STATEMENTS
 from tests.fakes.store import MemoryStore
-from tests.log.keys import FixedKey
+from tests.log.keys import FixedKey, identity
 
 KEY = FixedKey("the log")
 RUN = "20260102T030405Z-0a1b2c3d"
@@ -49,7 +49,7 @@ def put(store: Store, key: str, kind: str = "attempt") -> None:
 
 def leaves(store: Store) -> list[CommitmentLeaf | StatementLeaf]:
     name = "samebits.example/centers/zurich"
-    reader = LogReader(store, origin=name, keys=[LogSigner(name, KEY).key])
+    reader = LogReader(store, identity(LogSigner(name, KEY).key, origin=name))
     return [leaf for _, leaf in reader.leaves()]
 
 

@@ -49,6 +49,7 @@ from tests.centers.three import (
     outs,
     run_name,
 )
+from tests.log.keys import identity
 
 OTHER_FILE = b"a file for Asia alone\n"
 
@@ -322,7 +323,7 @@ def test_what_a_center_says_of_its_own_log_is_no_witness(ran: Ran, three: Three)
     name = run_name(ran.reports["europe", "tool"])
     europe = three.center("europe")
     own = own_witness(europe, three.store("europe"))
-    seen = own.cosign(three.store("europe"), origin=europe.origin, keys=[log_key(europe)])
+    seen = own.cosign(three.store("europe"), identity(log_key(europe), origin=europe.origin))
     assert seen.record is not None
     cosigned = three.store("europe").get(seen.record, 1 << 20)
     three.store("europe").put_latest(CHECKPOINT, cosigned)

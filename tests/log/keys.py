@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -9,6 +10,8 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines.evidence.publickey import PublicKey, ed25519_key
+from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.notekey import NoteKey
 from pipelines.log.signers import LogSigner, WitnessSigner
 
 ORIGIN = "samebits.example/centers/east"
@@ -35,6 +38,12 @@ class FixedKey:
 
 def log(name: str = ORIGIN, word: str = "log") -> LogSigner:
     return LogSigner(name, FixedKey(word))
+
+
+def identity(
+    *keys: NoteKey, origin: str = ORIGIN, witnesses: Iterable[NoteKey] = ()
+) -> LogIdentity:
+    return LogIdentity(origin=origin, keys=keys, witnesses=tuple(witnesses))
 
 
 def witness(name: str = "west.example/witness", *, at: datetime = NOON) -> WitnessSigner:

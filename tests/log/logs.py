@@ -10,9 +10,8 @@ import pytest
 from builders.core.digest import Digest
 from pipelines.evidence.errors import EvidenceError
 from pipelines.log.batch import Batch
-from pipelines.log.chain import ReleaseChains
 from pipelines.log.checkpoint import Checkpoint, open_checkpoint
-from pipelines.log.leaf import FIRST, CommitmentEntry, Entry, Leaf, StatementEntry
+from pipelines.log.leaf import FIRST, CommitmentEntry, Entry, Leaf, ReleaseChains, StatementEntry
 from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.signers import LocalCheckpointSigner
@@ -22,7 +21,7 @@ from pipelines.log.writer import LogWriter
 from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
 from tests.log import keys
-from tests.log.keys import ORIGIN
+from tests.log.keys import ORIGIN, identity
 from tests.log.tree import mth
 
 KEY = keys.log().key
@@ -59,19 +58,19 @@ def opened(store: Store, home: Path, *, signed: Path | None = None) -> LogWriter
 
 
 def reader(source: LogSource) -> LogReader:
-    return LogReader(source, origin=ORIGIN, keys=[KEY])
+    return LogReader(source, identity(KEY))
 
 
 def audited(source: LogSource) -> list[Leaf]:
     """Read all of a log with every check there is, and return its leaves."""
     log, chains, leaves = reader(source), ReleaseChains(), list[Leaf]()
-    for index, found, facts in log.fields(tiles=True):
-        assert chains.follow(index, found, facts) is None
+    for index, facts in log.fields(tiles=True):
+        assert chains.follow(index, facts) is None
     for index, leaf in log.leaves():
         assert index == len(leaves)
         leaves.append(leaf)
     root = mth([leaf.to_bytes() for leaf in leaves])
-    assert log.checkpoint().checkpoint.root == root
+    assert log.checkpoint.checkpoint.root == root
     assert len({leaf.identity for leaf in leaves}) == len(leaves)
     return leaves
 
@@ -90,7 +89,7 @@ def hashed(leaf: Leaf) -> bytes:
 
 
 def tree_of(store: MemoryStore) -> Checkpoint:
-    return open_checkpoint(store.get(CHECKPOINT, 1000), origin=ORIGIN, keys=[KEY]).checkpoint
+    return open_checkpoint(store.get(CHECKPOINT, 1000), identity(KEY)).checkpoint
 
 
 def committed(tree: Checkpoint, which: range, *, sequence: int | None = None) -> Batch:

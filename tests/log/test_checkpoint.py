@@ -11,7 +11,7 @@ from pipelines.log.errors import CheckpointError, LogError, NoteError
 from pipelines.log.merkle import EMPTY_ROOT, MAX_SIZE
 from pipelines.log.note import sign_note
 from tests.log.corpus import CHECKPOINTS, FOLDER, GOOD, TEXT, checkpoint, signed
-from tests.log.keys import ORIGIN, log, witness
+from tests.log.keys import ORIGIN, identity, log, witness
 
 SPEC = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
 
@@ -45,7 +45,7 @@ class TestReading:
     def test_a_broken_one_is_refused_for_its_defect(self, name: str) -> None:
         data = (FOLDER / "checkpoints" / f"{name}.txt").read_bytes()
         with pytest.raises(CheckpointError, match=CHECKPOINTS[name][1]) as caught:
-            open_checkpoint(signed(data), origin=ORIGIN, keys=[log().key])
+            open_checkpoint(signed(data), identity(log().key))
         assert str(caught.value).isascii()
 
     def test_a_line_that_is_not_ended_is_refused(self) -> None:
@@ -77,35 +77,35 @@ class TestMaking:
 
 class TestOpening:
     def test_it_is_the_logs(self) -> None:
-        found = open_checkpoint(GOOD, origin=ORIGIN, keys=[log().key])
+        found = open_checkpoint(GOOD, identity(log().key))
         assert found.checkpoint == checkpoint()
         assert found.note.text == TEXT
 
     def test_any_of_the_logs_keys_will_do(self) -> None:
         keys = [log(word="old").key, log().key]
-        assert open_checkpoint(GOOD, origin=ORIGIN, keys=keys).checkpoint.size == 11
+        assert open_checkpoint(GOOD, identity(*keys)).checkpoint.size == 11
 
     def test_another_logs_key_does_not_make_it_this_logs(self) -> None:
         other = log("samebits.example/centers/other")
         data = sign_note(TEXT, other)
         with pytest.raises(NoteError, match="is not signed by a known key"):
-            open_checkpoint(data, origin=ORIGIN, keys=[log().key])
+            open_checkpoint(data, identity(log().key))
 
     def test_a_witness_key_is_no_key_of_a_log(self) -> None:
         with pytest.raises(CheckpointError, match="key of a log is of another algorithm"):
-            open_checkpoint(GOOD, origin=ORIGIN, keys=[witness().key])
+            open_checkpoint(GOOD, identity(witness().key))
 
     def test_a_logs_key_is_no_witness(self) -> None:
         with pytest.raises(CheckpointError, match="key of a witness is of another algorithm"):
-            open_checkpoint(GOOD, origin=ORIGIN, keys=[log().key], witnesses=[log().key])
+            open_checkpoint(GOOD, identity(log().key, witnesses=[log().key]))
 
     def test_without_the_logs_key_a_witness_is_not_enough(self) -> None:
         with pytest.raises(NoteError, match="cosigned, but not signed by its log"):
-            open_checkpoint(GOOD, origin=ORIGIN, keys=[], witnesses=[witness().key])
+            open_checkpoint(GOOD, identity(witnesses=[witness().key]))
 
     def test_without_any_key_nothing_opens(self) -> None:
         with pytest.raises(NoteError, match="there is no key"):
-            open_checkpoint(GOOD, origin=ORIGIN, keys=[])
+            open_checkpoint(GOOD, identity())
 
 
 class TestFuzz:

@@ -20,6 +20,7 @@ from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import release_run
 from tests.command import Ended, samebits
 from tests.evidence.examples import STATEMENTS
+from tests.log.keys import identity
 
 RUN = "20260102T030405Z-0a1b2c3d"
 PLACE = release_run("debian", "netbase", "6.5", "zurich", RUN)
@@ -76,7 +77,7 @@ def test_a_checkpoint_covers_what_waited(house: House) -> None:
     assert ended.code == 0, ended.err
     document = ended.document()
     key = NoteKey.parse(document["key"])
-    signed = open_checkpoint(document["checkpoint"].encode(), origin=ORIGIN, keys=[key])
+    signed = open_checkpoint(document["checkpoint"].encode(), identity(key, origin=ORIGIN))
     assert (signed.checkpoint.size, signed.checkpoint.root.hex()) == (1, document["root"])
     assert house.log("checkpoint").out == document["checkpoint"]
 
@@ -89,7 +90,7 @@ def test_a_proof_is_of_the_leaf_that_was_asked_for(house: House) -> None:
     key = NoteKey.parse(house.log("checkpoint", "--json").document()["key"])
     proof = LogProof.parse(out.read_bytes())
     assert proof.index == document["index"] == 1
-    proof.verify(leaf_hash(document["leaf"].encode()), origin=ORIGIN, keys=[key])
+    proof.verify(leaf_hash(document["leaf"].encode()), identity(key, origin=ORIGIN))
     assert house.log("prove", "1").out.encode() == out.read_bytes()
     ended = house.log("prove", "3")
     assert ended.code == 1

@@ -174,14 +174,14 @@ def test_a_leaf_that_is_in_the_log_twice_is_named(store: MemoryStore) -> None:
 
 def test_a_log_shorter_than_its_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
-    root = reader(store).checkpoint().checkpoint.root
+    root = reader(store).checkpoint.checkpoint.root
     beat = _beat(size=11, root=root, heads=[])
     assert kinds(checked(store, beat=beat)) == [GapKind.STALE]
 
 
 def test_a_head_older_than_the_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:
     log.append([entry(0, release=RELEASE), entry(1, release="acme/other@1")])
-    root = reader(store).checkpoint().checkpoint.root
+    root = reader(store).checkpoint.checkpoint.root
     head = Head(release=RELEASE, sequence=1, newest=DigestSet(sha256=Digest.of(b"x")))
     found = checked(store, beat=_beat(size=2, root=root, heads=[head]))
     assert kinds(found) == [GapKind.STALE]

@@ -18,7 +18,7 @@ from pipelines.log.notekey import (
     split_cosignature,
 )
 from tests.log.corpus import GOOD, TEXT
-from tests.log.keys import NOON, ORIGIN, log, witness
+from tests.log.keys import NOON, identity, log, witness
 
 REAL_LOG = "arche2025h1.staging.ct.transparency.dev"
 REAL = (
@@ -51,7 +51,7 @@ SPEC_LINE = (
 class TestARealWitness:
     def test_its_cosignature_verifies(self) -> None:
         signed = open_checkpoint(
-            REAL, origin=REAL_LOG, keys=[REAL_LOG_KEY], witnesses=[REAL_WITNESS_KEY]
+            REAL, identity(REAL_LOG_KEY, origin=REAL_LOG, witnesses=[REAL_WITNESS_KEY])
         )
         assert signed.checkpoint.size == 1432088532
         (found,) = signed.cosignatures
@@ -83,19 +83,19 @@ class TestTheSpecification:
 class TestOurs:
     def test_it_says_when(self) -> None:
         signed = open_checkpoint(
-            GOOD, origin=ORIGIN, keys=[log().key], witnesses=[witness().key, witness("x").key]
+            GOOD, identity(log().key, witnesses=[witness().key, witness("x").key])
         )
         (found,) = signed.cosignatures
         assert (found.key, found.time) == (witness().key, int(NOON.timestamp()))
 
     def test_of_an_unknown_witness_nothing_is_handed_on(self) -> None:
-        signed = open_checkpoint(GOOD, origin=ORIGIN, keys=[log().key])
+        signed = open_checkpoint(GOOD, identity(log().key))
         assert signed.cosignatures == ()
         assert len(signed.note.signatures) == 1
 
     def test_a_later_one_takes_the_place_of_an_earlier(self) -> None:
         later = Note.parse(GOOD).signed_by(witness(at=NOON + timedelta(hours=1))).to_bytes()
-        signed = open_checkpoint(later, origin=ORIGIN, keys=[log().key], witnesses=[witness().key])
+        signed = open_checkpoint(later, identity(log().key, witnesses=[witness().key]))
         assert [c.time for c in signed.cosignatures] == [int(NOON.timestamp()) + 3600]
 
     def test_it_cannot_be_put_under_another_text(self) -> None:

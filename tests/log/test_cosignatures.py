@@ -7,7 +7,6 @@ from itertools import permutations
 
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.cosignatures import (
-    WitnessedLog,
     checkpoints_with_leaf,
     cosigned_checkpoints,
     merge_cosignatures,
@@ -16,7 +15,7 @@ from pipelines.log.note import MAX_NOTE, sign_note
 from pipelines.log.witness import origin_folder
 from tests.fakes.store import MemoryStore
 from tests.log.corpus import checkpoint
-from tests.log.keys import NOON, ORIGIN, log, witness
+from tests.log.keys import NOON, ORIGIN, identity, log, witness
 
 WEST, NORTH = "west.example/witness", "north.example/witness"
 WITNESSES = (witness(WEST).key, witness(NORTH).key)
@@ -25,7 +24,7 @@ WITNESSES = (witness(WEST).key, witness(NORTH).key)
 def signed(*witnesses: str, size: int = 11, at: datetime = NOON) -> SignedCheckpoint:
     cosigners = (witness(name, at=at) for name in witnesses)
     note = sign_note(checkpoint(size).to_text(), log(), *cosigners)
-    return open_checkpoint(note, origin=ORIGIN, keys=[log().key], witnesses=WITNESSES)
+    return open_checkpoint(note, identity(log().key, witnesses=WITNESSES))
 
 
 def test_the_newest_cosignature_counts_in_whatever_order_they_are_found() -> None:
@@ -40,7 +39,7 @@ def test_each_witness_has_one_line_beside_the_log() -> None:
     merged = merge_cosignatures([signed(NORTH), signed(WEST, at=later)], signed(WEST))
     assert [line.name for line in merged.note.signatures] == [ORIGIN, NORTH, WEST]
     assert open_checkpoint(
-        merged.note.to_bytes(), origin=ORIGIN, keys=[log().key], witnesses=WITNESSES
+        merged.note.to_bytes(), identity(log().key, witnesses=WITNESSES)
     ).cosignatures == tuple(sorted(merged.cosignatures, key=lambda c: c.key.name))
 
 
@@ -61,5 +60,5 @@ def test_a_store_is_read_beside_refusals_and_past_a_store_that_is_down() -> None
         one.put_record(f"{origin_folder(ORIGIN)}{11:020d}-1", signed(WEST).note.to_bytes())
         one.put_record(f"{origin_folder(ORIGIN)}refused/altered-x.json", bytes(MAX_NOTE + 1))
     down.fail_on("get")
-    known = WitnessedLog(origin=ORIGIN, keys=(log().key,), witnesses=WITNESSES)
+    known = identity(log().key, witnesses=WITNESSES)
     assert list(cosigned_checkpoints([down, store], known)) == [signed(WEST)]

@@ -11,12 +11,12 @@ from pipelines.log.errors import NoteError
 from pipelines.log.fork import MAX_FORK, Fork, ForkProof
 from pipelines.log.note import MAX_NOTE, sign_note
 from tests.log.corpus import FOLDER, FORKED, FORKS, GOOD, GOOD_FORK, checkpoint
-from tests.log.keys import ORIGIN, log, witness
+from tests.log.keys import ORIGIN, identity, log, witness
 
 
 def verify(data: bytes) -> Fork:
     return ForkProof.parse(data).verify(
-        origin=ORIGIN, keys=[log().key], witnesses=[witness().key, witness("other.example").key]
+        identity(log().key, witnesses=[witness().key, witness("other.example").key])
     )
 
 
@@ -42,9 +42,7 @@ class TestAFork:
 
     def test_any_two_keys_of_the_log_convict_it(self) -> None:
         other = sign_note(checkpoint(last=b"x").to_text(), log(word="new"))
-        fork = ForkProof(first=GOOD, second=other).verify(
-            origin=ORIGIN, keys=[log().key, log(word="new").key]
-        )
+        fork = ForkProof(first=GOOD, second=other).verify(identity(log().key, log(word="new").key))
         assert fork.size == 11
 
     def test_it_survives_its_file(self) -> None:

@@ -20,7 +20,7 @@ from tests.log.corpus import (
     PROOFS,
     checkpoint,
 )
-from tests.log.keys import ORIGIN, log, witness
+from tests.log.keys import identity, log, witness
 from tests.log.tree import Tree
 
 
@@ -40,7 +40,7 @@ class TestAGoodProof:
 
     def test_it_gives_the_checkpoint_and_its_witnesses(self) -> None:
         signed = LogProof.parse(GOOD_PROOF).verify(
-            leaf_hash(LEAF), origin=ORIGIN, keys=[log().key], witnesses=[witness().key]
+            leaf_hash(LEAF), identity(log().key, witnesses=[witness().key])
         )
         assert signed.checkpoint == checkpoint()
         assert [c.key for c in signed.cosignatures] == [witness().key]
@@ -58,7 +58,7 @@ class TestAGoodProof:
             for index in range(size):
                 proof = prove(index, size)
                 assert LogProof.parse(proof.to_bytes()) == proof
-                proof.verify(leaf_hash(ENTRIES[index]), origin=ORIGIN, keys=[log().key])
+                proof.verify(leaf_hash(ENTRIES[index]), identity(log().key))
 
     def test_a_log_of_one_leaf_needs_no_hash(self) -> None:
         data = prove(0, 1).to_bytes()
@@ -68,23 +68,21 @@ class TestAGoodProof:
 class TestALie:
     def test_another_leaf_is_refused(self) -> None:
         with pytest.raises(ProofError, match="leaf 6 is not in the tree of 11 leaves"):
-            LogProof.parse(GOOD_PROOF).verify(leaf_hash(b"x"), origin=ORIGIN, keys=[log().key])
+            LogProof.parse(GOOD_PROOF).verify(leaf_hash(b"x"), identity(log().key))
 
     def test_another_log_is_refused(self) -> None:
         with pytest.raises(LogError, match="is of another log"):
-            LogProof.parse(GOOD_PROOF).verify(leaf_hash(LEAF), origin="x", keys=[log().key])
+            LogProof.parse(GOOD_PROOF).verify(leaf_hash(LEAF), identity(log().key, origin="x"))
 
     def test_a_strangers_signature_is_refused(self) -> None:
         with pytest.raises(NoteError, match="is not signed by a known key"):
-            LogProof.parse(GOOD_PROOF).verify(
-                leaf_hash(LEAF), origin=ORIGIN, keys=[log(word="x").key]
-            )
+            LogProof.parse(GOOD_PROOF).verify(leaf_hash(LEAF), identity(log(word="x").key))
 
     @pytest.mark.parametrize("name", PROOFS)
     def test_a_broken_proof_is_refused_for_its_defect(self, name: str) -> None:
         data = (FOLDER / "proofs" / f"{name}.tlog-proof").read_bytes()
         with pytest.raises(LogError, match=PROOFS[name][1].replace("+", r"\+")) as caught:
-            LogProof.parse(data).verify(leaf_hash(LEAF), origin=ORIGIN, keys=[log().key])
+            LogProof.parse(data).verify(leaf_hash(LEAF), identity(log().key))
         assert str(caught.value).isascii()
 
     def test_a_large_file_is_refused_before_it_is_read(self) -> None:
@@ -138,7 +136,7 @@ class TestFuzz:
             )
         try:
             proof = LogProof.parse(bytes(altered))
-            signed = proof.verify(leaf_hash(LEAF), origin=ORIGIN, keys=[log().key])
+            signed = proof.verify(leaf_hash(LEAF), identity(log().key))
         except LogError:
             return
         assert proof.to_bytes() == altered

@@ -26,7 +26,7 @@ from pipelines.log.tiles import (
 from pipelines.storage.store import check_limit
 from tests.fakes.store import MemoryStore
 from tests.log import keys
-from tests.log.keys import ORIGIN
+from tests.log.keys import ORIGIN, identity
 from tests.log.logs import KEY, audited, entries, entry, hashed, opened, public, reader
 
 SIZES = (300, 40, 480)
@@ -79,7 +79,7 @@ def test_a_part_is_read(copy: Copy, start: int, stop: int) -> None:
     for index, leaf in found:
         assert leaf.identity == entry(index).identity
     facts = list(reader(copy).fields(start, stop))
-    assert [(i, h) for i, h, _ in facts] == [(i, hashed(leaf)) for i, leaf in found]
+    assert [(i, leaf.hash) for i, leaf in facts] == [(i, hashed(leaf)) for i, leaf in found]
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 5), (5, 4), (0, 821), (900, None)])
@@ -90,15 +90,17 @@ def test_no_more_than_the_checkpoint_covers(copy: Copy, start: int, stop: int | 
 
 def test_every_leaf_is_proved(copy: Copy) -> None:
     log = reader(copy)
-    root = log.checkpoint().checkpoint.root
-    for index, found, _ in log.fields():
-        verify_inclusion(leaf=found, index=index, size=SIZE, proof=log.inclusion(index), root=root)
+    root = log.checkpoint.checkpoint.root
+    for index, facts in log.fields():
+        verify_inclusion(
+            leaf=facts.hash, index=index, size=SIZE, proof=log.inclusion(index), root=root
+        )
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 300, 340, 512, 768, 819, 820])
 def test_a_smaller_tree_is_proved(copy: Copy, size: int) -> None:
     log = reader(copy)
-    new = log.checkpoint().checkpoint
+    new = log.checkpoint.checkpoint
     old = log.tree(size)
     verify_consistency(
         old_size=size,
@@ -115,7 +117,7 @@ def test_a_smaller_tree_is_proved(copy: Copy, size: int) -> None:
         root=old.root,
     )
     if kept := copy.objects.get(checkpoint_key(size)):
-        assert open_checkpoint(kept, origin=ORIGIN, keys=[KEY]).checkpoint == old
+        assert open_checkpoint(kept, identity(KEY)).checkpoint == old
 
 
 def test_a_tree_that_the_checkpoint_does_not_cover(copy: Copy) -> None:
@@ -135,7 +137,7 @@ def test_a_tree_that_the_checkpoint_does_not_cover(copy: Copy) -> None:
 def use_everything(copy: Copy) -> None:
     """Read all that a log hands out."""
     log = reader(copy)
-    for index, _, _ in log.fields(tiles=True):
+    for index, _ in log.fields(tiles=True):
         if index % 100 == 0:
             log.inclusion(index)
     log.consistency(300)
@@ -229,25 +231,25 @@ def test_where_the_partial_one_is_gone_the_full_one_serves(
 
 
 def test_the_newest_checkpoint_is_found(copy: Copy) -> None:
-    found = published(copy, origin=ORIGIN, keys=[KEY])
+    found = published(copy, identity(KEY))
     assert found is not None
     assert found.checkpoint.size == SIZE
     del copy.objects[CHECKPOINT]
-    assert published(copy, origin=ORIGIN, keys=[KEY]) is None
+    assert published(copy, identity(KEY)) is None
     with pytest.raises(LogError, match=f"there is no log {ORIGIN}"):
-        reader(copy).checkpoint()
+        _ = reader(copy).checkpoint
 
 
 def test_another_key_or_log_is_refused(copy: Copy) -> None:
     with pytest.raises(NoteError):
-        LogReader(copy, origin=ORIGIN, keys=[keys.log(word="other").key]).checkpoint()
+        _ = LogReader(copy, identity(keys.log(word="other").key)).checkpoint
     with pytest.raises(LogError, match="of another log"):
-        LogReader(copy, origin="samebits.example/centers/west", keys=[KEY]).checkpoint()
+        _ = LogReader(copy, identity(KEY, origin="samebits.example/centers/west")).checkpoint
 
 
 def test_a_checkpoint_that_was_opened_before_is_looked_at(copy: Copy) -> None:
-    old = open_checkpoint(copy.objects[checkpoint_key(300)], origin=ORIGIN, keys=[KEY])
-    log = LogReader(copy, origin=ORIGIN, keys=[KEY], checkpoint=old)
+    old = open_checkpoint(copy.objects[checkpoint_key(300)], identity(KEY))
+    log = LogReader(copy, identity(KEY), old)
     assert log.size == 300
     assert len(list(log.leaves())) == 300
     with pytest.raises(LogError):

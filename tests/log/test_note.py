@@ -17,7 +17,7 @@ from pipelines.log.note import MAX_NOTE, MAX_SIGNATURES, Note, NoteSignature, op
 from pipelines.log.notekey import COSIGNATURE, ED25519, MAX_NAME, NoteKey
 from pipelines.log.signers import LogSigner
 from tests.log.corpus import FOLDER, GOOD, NOTES, TEXT, files
-from tests.log.keys import ORIGIN, FixedKey, log, witness
+from tests.log.keys import ORIGIN, FixedKey, identity, log, witness
 
 SPEC_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 SPEC_NOTE = (
@@ -169,7 +169,7 @@ class TestKeys:
             (SPEC_KEY.replace("example.com/foo", ""), "cannot be used in a note"),
             (SPEC_KEY + "=", "is not base64"),
             (SPEC_KEY[:-1], "is not base64"),
-            (SPEC_KEY[:-4], "has a key of another length; got 29 bytes"),
+            (SPEC_KEY[:-4], "verifier key has another length; got 29 bytes"),
             (SPEC_KEY.replace("+Ae", "+Be"), "is of an unknown algorithm; got 0x05"),
             (SPEC_KEY.replace("+Ae", "+Ce"), "is of an unknown algorithm; got 0x09"),
             ("example.com/foo+530d903a+", "is empty"),
@@ -200,7 +200,7 @@ class TestCorpus:
     def test_a_broken_note_is_refused_for_its_defect(self, name: str) -> None:
         data = (FOLDER / "notes" / f"{name}.note").read_bytes()
         with pytest.raises(NoteError, match=NOTES[name][1].replace("+", r"\+")) as caught:
-            open_checkpoint(data, origin=ORIGIN, keys=[log().key], witnesses=[witness().key])
+            open_checkpoint(data, identity(log().key, witnesses=[witness().key]))
         assert str(caught.value).isascii()
         assert len(str(caught.value)) < 1000
 

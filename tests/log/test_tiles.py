@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,6 @@ from pipelines.log.tiles import (
     count_at,
     index_path,
     levels,
-    new_tiles,
     pack_entries,
     subtree_root,
     tile_at,
@@ -29,6 +30,14 @@ from pipelines.log.tiles import (
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
 from tests.log.tree import mth
+
+
+def new_tiles(level: int | None, old: int, new: int) -> Iterator[Tile]:
+    """Yield the tiles of one level that a log needs anew when it grows from `old` to `new`."""
+    before, after = count_at(level or 0, old), count_at(level or 0, new)
+    if after > before:
+        for index in range(before // WIDTH, -(-after // WIDTH)):
+            yield tile_at(level, index, new)
 
 
 def some(count: int, first: int = 0) -> list[bytes]:

@@ -12,9 +12,8 @@ from builders.core.errors import InfrastructureError, StoreError
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.statements.log_status import RefusalStatement
 from pipelines.evidence.statements.reader import read_statement
-from pipelines.log.checkpoint import open_checkpoint
+from pipelines.log.checkpoint import LogIdentity, open_checkpoint
 from pipelines.log.cosignatures import (
-    WitnessedLog,
     checkpoints_with_leaf,
     collect,
     cosigned_checkpoints,
@@ -28,7 +27,7 @@ from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult, origin
 from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log import keys
-from tests.log.keys import ORIGIN
+from tests.log.keys import ORIGIN, identity
 from tests.log.logs import KEY, entries, opened
 
 NAME = "samebits.example/centers/asia/witness"
@@ -75,11 +74,11 @@ def made(
 
 
 def look(witness: Witness, store: MemoryStore) -> WitnessResult:
-    return witness.cosign(store, origin=ORIGIN, keys=[KEY])
+    return witness.cosign(store, identity(KEY))
 
 
-def witnessed(*witnesses: NoteKey) -> WitnessedLog:
-    return WitnessedLog(origin=ORIGIN, keys=(KEY,), witnesses=witnesses)
+def witnessed(*witnesses: NoteKey) -> LogIdentity:
+    return identity(KEY, witnesses=witnesses)
 
 
 def test_a_log_that_grows_is_cosigned_each_time(
@@ -91,10 +90,7 @@ def test_a_log_that_grows_is_cosigned_each_time(
         assert (seen.outcome, seen.size) == (WitnessOutcome.COSIGNED, count)
         assert seen.record is not None
         signed = open_checkpoint(
-            witness_store.get(seen.record, MAX_NOTE),
-            origin=ORIGIN,
-            keys=[KEY],
-            witnesses=[witness.key],
+            witness_store.get(seen.record, MAX_NOTE), identity(KEY, witnesses=[witness.key])
         )
         assert signed.checkpoint.size == count
         assert [c.key for c in signed.cosignatures] == [witness.key]
@@ -161,7 +157,7 @@ def test_a_forked_log_leaves_a_proof_that_anybody_can_verify(
     seen = look(witness, other)
     assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "forked")
     [name] = [key for key in witness_store.list(origin_folder(ORIGIN)) if "/fork/" in key]
-    fork = ForkProof.parse(witness_store.get(name, 1 << 20)).verify(origin=ORIGIN, keys=[KEY])
+    fork = ForkProof.parse(witness_store.get(name, 1 << 20)).verify(identity(KEY))
     assert fork.size == 5
 
 
@@ -206,7 +202,7 @@ def test_the_log_of_another_key_is_refused(
 ) -> None:
     log.append(entries(range(5)))
     other = NoteKey(name=ORIGIN, algorithm=KEY.algorithm, key=keys.log(word="other").key.key)
-    seen = witness.cosign(log_store, origin=ORIGIN, keys=[other])
+    seen = witness.cosign(log_store, identity(other))
     assert (seen.outcome, seen.complaint) == (WitnessOutcome.REFUSED, "unsigned")
 
 
@@ -263,13 +259,12 @@ def test_the_owner_collects_what_witnesses_wrote(
     for one in witnesses:
         look(one, log_store)
     known = witnessed(*(one.key for one in witnesses))
-    done = collect(log_store, stores, known, log)
-    assert (done.size, done.witnesses, done.added) == (9, tuple(names), 2)
-    published = open_checkpoint(
-        log_store.get(CHECKPOINT, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=known.witnesses
-    )
-    assert {c.key for c in published.cosignatures} == set(known.witnesses)
-    assert collect(log_store, stores, known, log).added == 0
+    assert collect(log_store, stores, known, log) == 2
+    published = open_checkpoint(log_store.get(CHECKPOINT, MAX_NOTE), known)
+    assert published.checkpoint.size == 9
+    assert published.cosigners == set(known.witnesses)
+    assert {key.name for key in published.cosigners} == set(names)
+    assert collect(log_store, stores, known, log) == 0
     log.append(entries(range(10)))  # what was cosigned does not hold the log up
     assert log.checkpoint() is not None
 
@@ -283,8 +278,7 @@ def test_strangers_and_liars_are_not_collected(
     witness_store.put_record(f"{origin_folder(ORIGIN)}{'9' * 20}-1", b"rubbish")
     trusted = made(MemoryStore(), tmp_path / "w", key="witness")
     assert list(cosigned_checkpoints([witness_store], witnessed(trusted.key))) == []
-    done = collect(log_store, [witness_store], witnessed(trusted.key), log)
-    assert done.added == 0
+    assert collect(log_store, [witness_store], witnessed(trusted.key), log) == 0
 
 
 def test_of_several_cosignatures_the_newest_is_published(
@@ -301,9 +295,9 @@ def test_of_several_cosignatures_the_newest_is_published(
         for c in signed.cosignatures
     )
     assert times[0] < times[-1]
-    assert collect(log_store, [witness_store], known, log).added == 1
+    assert collect(log_store, [witness_store], known, log) == 1
     published = open_checkpoint(
-        log_store.get(CHECKPOINT, MAX_NOTE), origin=ORIGIN, keys=[KEY], witnesses=[witness.key]
+        log_store.get(CHECKPOINT, MAX_NOTE), identity(KEY, witnesses=[witness.key])
     )
     assert [c.time for c in published.cosignatures] == [times[-1]]
 

@@ -18,7 +18,7 @@ from pipelines.log.tiles import CHECKPOINT, checkpoint_key
 from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
 from tests.log import keys
-from tests.log.keys import ORIGIN
+from tests.log.keys import identity
 from tests.log.logs import (
     KEY,
     audited,
@@ -138,12 +138,12 @@ def test_a_leaf_is_proved(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(400)))
     leaf = log.append(entries(range(390, 700))).leaves[0].leaf
     proof = log.prove(390)
-    signed = proof.verify(hashed(leaf), origin=ORIGIN, keys=[KEY])
+    signed = proof.verify(hashed(leaf), identity(KEY))
     assert signed.checkpoint.size == 700
     older = log.prove(390, 400)
-    assert older.verify(hashed(leaf), origin=ORIGIN, keys=[KEY]).checkpoint.size == 400
+    assert older.verify(hashed(leaf), identity(KEY)).checkpoint.size == 400
     with pytest.raises(LogError, match="is not in the tree"):
-        proof.verify(leaf_hash(b"x"), origin=ORIGIN, keys=[KEY])
+        proof.verify(leaf_hash(b"x"), identity(KEY))
     for index, size in ((700, None), (400, 400), (0, 399)):
         with pytest.raises(LogError):
             log.prove(index, size)

@@ -12,10 +12,9 @@ import pytest
 from builders.core.errors import InfrastructureError
 from pipelines.log import writer_cache as cache
 from pipelines.log.leaf import FIRST, read_fields
-from pipelines.log.merkle import leaf_hash
 from pipelines.log.tiles import CHECKPOINT, Frontier, checkpoint_key
 from pipelines.log.writer import LogWriter
-from pipelines.log.writer_cache import NewLeaf, WriterCache
+from pipelines.log.writer_cache import WriterCache
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
 from tests.log.logs import audited, entries, entry, identities, opened
@@ -174,13 +173,13 @@ def test_a_batch_reads_and_writes_little(store: MemoryStore, log: LogWriter) -> 
 
 def test_rows_are_taken_in_whole(tmp_path: Path) -> None:
     leaf = entry(0).leaf(0, FIRST).to_bytes()
-    added = NewLeaf(leaf_hash(leaf), read_fields(leaf))
+    added = read_fields(leaf)
     edge, _ = Frontier().grown([added.hash])
     with cache.open_cache(tmp_path / NAME, ORIGIN) as heads:
         with pytest.raises(AttributeError):
             heads.extend([added, None], edge)  # type: ignore[list-item]
         with pytest.raises(sqlite3.IntegrityError):
-            heads.extend([NewLeaf(None, added.fields)], edge)  # type: ignore[arg-type]
+            heads.extend([added._replace(hash=None)], edge)  # type: ignore[arg-type]
         assert (heads.size, heads.find(entry(0).identity), list(heads.heads())) == (0, None, [])
         heads.extend([added], edge)
     with cache.open_cache(tmp_path / NAME, ORIGIN) as heads:

@@ -12,7 +12,7 @@ from builders.core.errors import NotFoundError
 from pipelines.log.batch import batch_key
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.tiles import CHECKPOINT, checkpoint_key
-from tests.log.keys import ORIGIN
+from tests.log.keys import identity
 from tests.log.logs import KEY, audited, entries, identities, opened
 from tests.storage.conftest import Opener
 
@@ -25,7 +25,7 @@ def test_a_log_lives_in_it(opener: Opener, tmp_path: Path) -> None:
     assert identities(audited(opener())) == identities(entries(range(300)))
     proof = opened(opener(), tmp_path / "home").prove(17)
     leaf = leaf_hash(log.append(entries([17])).leaves[0].leaf.to_bytes())
-    assert proof.verify(leaf, origin=ORIGIN, keys=[KEY]).checkpoint.size == 300
+    assert proof.verify(leaf, identity(KEY)).checkpoint.size == 300
     assert opener().get(CHECKPOINT, 1000) == opener().get(checkpoint_key(300), 1000)
 
 

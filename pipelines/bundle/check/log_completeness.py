@@ -22,6 +22,7 @@ from pipelines.bundle.check.result import (
 from pipelines.bundle.layout import LEAF, LOG, OTHER, PROOF
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.statements.reader import read_statement
+from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.merkle import leaf_hash
 
@@ -61,8 +62,9 @@ def _leaves(opened: OpenedBundle) -> Mapping[int, LoggedLeaf]:
 def check_inclusion(opened: OpenedBundle) -> str:
     """Require that every leaf is in the tree of a checkpoint that the log's key has signed."""
     leaves, key = _leaves(opened), opened.log_key
+    log = LogIdentity.of(key)
     for logged in leaves.values():
-        logged.proof.verify(leaf_hash(logged.data), origin=key.name, keys=[key])
+        logged.proof.verify(leaf_hash(logged.data), log)
     checkpoint = opened.checkpoint.checkpoint
     shown = f"in the log {checkpoint.origin} of {checkpoint.size} leaves"
     if opened.policy is None:

@@ -43,7 +43,7 @@ from pipelines.evidence.statements.statement import (
     Statement,
 )
 from pipelines.evidence.strictjson import malformed, read_model, read_object
-from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.leaf import Leaf, read_leaf
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.proof import LogProof
@@ -266,12 +266,8 @@ class OpenedBundle:
     def checkpoint(self) -> SignedCheckpoint:
         """The checkpoint in the proofs, signed by the log; raises `LogError`."""
         witnesses = self.policy.quorum.witnesses if self.policy else ()
-        return open_checkpoint(
-            next(iter(self.leaves.values())).proof.checkpoint,
-            origin=self.log_key.name,
-            keys=[self.log_key],
-            witnesses=[witness.key for witness in witnesses],
-        )
+        log = LogIdentity.of(self.log_key, *(witness.key for witness in witnesses))
+        return open_checkpoint(next(iter(self.leaves.values())).proof.checkpoint, log)
 
     @cached_property
     def heartbeat(self) -> tuple[Envelope, HeartbeatStatement] | None:
