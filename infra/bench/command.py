@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli.options import PATH, common_options, duration_option, json_option
-from pipelines.verify.session import Session
+
+if TYPE_CHECKING:
+    from pipelines.verify.session import Session
 
 
 @click.group()

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
+import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.core.errors import EXIT_NOT_CHECKED
-from pipelines.center.center import Center
-from pipelines.center.keys import center_key, local_policy_file, make_local_policy
-from pipelines.cli.options import center_file_option, common_options, json_option, show
-from pipelines.cli.service import run
-from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.privatekey import KEY_USES, create_key, load_key
-from pipelines.evidence.publickey import PublicKey
-from pipelines.services import supervisor
-from pipelines.services.deployments import apply_deployments
-from pipelines.services.secrets import make_auth
-from pipelines.services.status import status as read_status
-from pipelines.verify.session import Session
+from builders.core.errors import EXIT_NOT_CHECKED, UsageError
+from pipelines.cli.options import (
+    center_file_option,
+    center_option,
+    common_options,
+    file_option,
+    json_option,
+    show,
+)
+
+if TYPE_CHECKING:
+    from pipelines.center.center import Center
+    from pipelines.evidence.publickey import PublicKey
+    from pipelines.verify.session import Session
 
 
 @click.group()
 def command() -> None:
     """Set a center up, run its services, and show their state."""
-
-
-command.add_command(run)
 
 
 @command.command()
@@ -45,6 +51,8 @@ def up(center: Center) -> None:
     Example:
       samebits center up --center infra/centers/europe.yaml
     """
+    from pipelines.services import supervisor
+
     running = supervisor.up(center, lambda what: click.echo(f"starting {what}", err=True))
     document = {"center": center.id, "url": running.url, "processes": running.pids}
     show(
@@ -67,6 +75,8 @@ def down(center: Center) -> None:
     Example:
       samebits center down --center infra/centers/europe.yaml
     """
+    from pipelines.services import supervisor
+
     stopped = supervisor.down(center, lambda what: click.echo(f"stopping {what}", err=True))
     show(
         {"center": center.id, "stopped": list(stopped)},
@@ -84,6 +94,8 @@ def deploy(center: Center) -> None:
     Example:
       samebits center deploy --center infra/centers/europe.yaml
     """
+    from pipelines.services.deployments import apply_deployments
+
     made = apply_deployments(center)
     show({"center": center.id, "deployments": list(made)}, *made)
 
@@ -100,6 +112,8 @@ def status(session: Session) -> None:
 
     Exit codes: 0 the center answers and everything could be read, 2 otherwise.
     """
+    from pipelines.services.status import status as read_status
+
     found = read_status(session, now=datetime.now(UTC))
     show(found.to_dict(), *found.lines())
     sys.exit(0 if found.answers and not found.faults else EXIT_NOT_CHECKED)
@@ -123,9 +137,13 @@ def init(session: Session) -> None:
       samebits center init
       samebits center init --center center.yaml
     """
-    center = session.center
-    keys = _make_keys(center)
-    policy = make_local_policy(center) if _has_own_policy(center) else None
+    from pipelines.center.keys import local_policy_file, make_local_policy
+    from pipelines.services.secrets import make_auth
+
+    center, own = session.center, local_policy_file(session.center.home)
+    has_own = center.policy is None or center.policy.absolute() == own.absolute()
+    keys = _make_keys(center, half_done=has_own and not own.exists())
+    policy = make_local_policy(center) if has_own else None
     make_auth(center)
     lines = [f"center {center.id}, builder {center.builder_id}"]
     lines += [f"  {use:<10} {key.keytype} {key.keyid}" for use, key in keys.items()]
@@ -143,12 +161,15 @@ def init(session: Session) -> None:
     )
 
 
-def _make_keys(center: Center) -> dict[str, PublicKey]:
-    """Make every key that is a file: all must be new, or all must exist and the policy must not."""
+def _make_keys(center: Center, *, half_done: bool) -> dict[str, PublicKey]:
+    """Make every key that is a file: all must be new, or all exist in a center `half_done`."""
+    from pipelines.center.keys import center_key
+    from pipelines.evidence.errors import KeyFileError
+    from pipelines.evidence.privatekey import KEY_USES, create_key, load_key
+
     elsewhere = center.key_sources
     mine = [use for use in KEY_USES if use not in elsewhere]
     existing = [use for use in mine if (center.key_folder / f"{use}.key").exists()]
-    half_done = _has_own_policy(center) and not local_policy_file(center.home).exists()
     if existing and not (half_done and existing == mine):
         raise KeyFileError(
             f"center {center.id} has keys already",
@@ -162,7 +183,125 @@ def _make_keys(center: Center) -> dict[str, PublicKey]:
     return {use: keys[use] for use in KEY_USES}
 
 
-def _has_own_policy(center: Center) -> bool:
-    """Return whether the policy is the center's own, and not one that its file names elsewhere."""
-    own = local_policy_file(center.home)
-    return center.policy is None or center.policy.absolute() == own.absolute()
+@command.group()
+def run() -> None:
+    """Run one service of a center in the foreground, for systemd, compose or a terminal."""
+
+
+@run.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@center_file_option
+def server(center: Center, host: str) -> None:
+    """Run the center's own Prefect server, at the port in its file.
+
+    The API has a password, in a file of mode 0600. The file is made if it is missing.
+
+    \b
+    Example:
+      samebits center run server --center infra/centers/europe.yaml
+    """
+    from pipelines.services.foreground import run_server
+
+    run_server(center, host=host)
+
+
+@run.command()
+@click.option("--number", default=1, show_default=True, help="Number of the worker on this host.")
+@center_file_option
+def worker(center: Center, number: int) -> None:
+    """Run a worker, which does the rebuilds of nights and requests.
+
+    It serves the work pool that `samebits center deploy` makes.
+
+    \b
+    Example:
+      samebits center run worker --center infra/centers/europe.yaml
+    """
+    from pipelines.services.foreground import run_worker
+
+    run_worker(center, number=number)
+
+
+@run.command()
+@file_option(
+    "--socket",
+    "path",
+    metavar="PATH",
+    help="The socket to listen on; by default the one in the center's file.",
+)
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    metavar="NAME",
+    help="Serve this user; by default only your own.",
+)
+@click.option("--group", metavar="NAME", help="Let this group reach the socket (mode 0660).")
+@file_option(
+    "--cache",
+    metavar="FOLDER",
+    help="Cache for the contents of inputs; only the signer's user may write there.",
+)
+@center_option
+def signer(
+    session: Session,
+    path: Path | None,
+    users: tuple[str, ...],
+    group: str | None,
+    cache: Path | None,
+) -> None:
+    """Run the signer: it signs findings after recomputing them, and the center's log.
+
+    It receives evidence on a Unix socket, reads the bytes that the evidence names from the center's
+    store, hashes and judges them itself, and refuses evidence that does not agree.
+
+    \b
+    Examples:
+      samebits center run signer --center center.yaml --user samebits
+    """
+    from pipelines.center.keys import center_key
+    from pipelines.signer.local_signer import LocalSigner, folder_locks, log_signer
+    from pipelines.signer.socket_server import SignerServer, to_stderr
+    from pipelines.storage.caches import FolderCache
+    from pipelines.storage.opening import open_store
+
+    center = session.center
+    if (path := path or center.signer) is None:
+        raise UsageError(
+            f"center {center.id} has no socket for its signer",
+            expected="`signer:` in its file, or --socket",
+        )
+    key = center_key(center)
+    signer = LocalSigner(
+        center,
+        open_store(center.store),
+        key=key,
+        log=log_signer(center),
+        locks=folder_locks(center.recipes / "images"),
+        cache=None if cache is None else FolderCache(cache),
+        summaries=session.check_summary,
+    )
+    server = SignerServer(
+        path,
+        signer,
+        uids=[_id_of("user", pwd.getpwnam, name) for name in users] or [os.geteuid()],
+        group=None if group is None else _id_of("group", grp.getgrnam, group),
+    )
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        server.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    to_stderr(f"center {center.id}, key {key.public.keyid}, listening on {path}")
+    server.serve()
+    sys.exit(0)
+
+
+def _id_of(what: str, find: Callable[[str], Any], name: str) -> int:
+    """Return the number of a user or group; raises `UsageError` when there is none."""
+    try:
+        return int(find(name)[2])
+    except KeyError as error:
+        raise UsageError(f"no such {what}", got=name) from error

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
-from builders.images.provide import ensure_image
-from pipelines.cli.options import PATH, common_options, show, wants_json
+from pipelines.cli.options import common_options, file_option, show, wants_json
 
 if TYPE_CHECKING:
     from pipelines.verify.session import Session
@@ -54,7 +53,7 @@ def lock(session: Session, name: str, *, refresh: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--out", type=PATH, metavar="FILE", help="Write a tar to FILE, and load nothing.")
+@file_option("--out", help="Write a tar to FILE, and load nothing.")
 @common_options
 def build(session: Session, name: str, out: Path | None) -> None:
     """Build an image from its lock and load it into the engine, or write it to a tar.
@@ -66,6 +65,8 @@ def build(session: Session, name: str, out: Path | None) -> None:
       samebits image build debian-trixie-build
       samebits image build debian-trixie-build --out image.tar
     """
+    from builders.images.provide import ensure_image
+
     images = session.images
     config = images.lock(name).image.config
     if out is None:

@@ -1,4 +1,4 @@
-"""`samebits log`: a center's transparency log, and the witnessing of others."""
+"""`samebits log` and `samebits heartbeat`: the log of a center, and the logs that it watches."""
 
 from __future__ import annotations
 
@@ -6,33 +6,20 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.bundle.export import write_file
-from pipelines.center.center import samebits_home
-from pipelines.center.keys import log_key
-from pipelines.center.logs import (
-    KnownLog,
-    check_completeness,
-    collect_cosignatures,
-    find_peer,
-    own_log,
-    peer_log,
-    witness_peers,
-)
-from pipelines.cli.options import PATH, common_options, show, wants_json
+from pipelines.cli.options import common_options, file_option, show, wants_json
 from pipelines.cli.terminal import screen
-from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.privatekey import load_key
-from pipelines.log.checkpoint import LogIdentity
-from pipelines.log.completeness import LogReport
-from pipelines.log.notekey import ED25519, NoteKey
-from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult
-from pipelines.policy import Policy
-from pipelines.storage.opening import open_store
-from pipelines.verify.session import Session
+
+if TYPE_CHECKING:
+    from pipelines.center.logs import KnownLog
+    from pipelines.log.checkpoint import LogIdentity
+    from pipelines.log.completeness import LogReport
+    from pipelines.log.witness import Witness, WitnessResult
+    from pipelines.verify.session import Session
 
 
 @click.group()
@@ -57,12 +44,14 @@ def checkpoint(session: Session) -> None:
       samebits log checkpoint
       samebits log checkpoint --center europe.yaml --json
     """
-    center = session.center
-    book = session.logbook()
+    from pipelines.center.keys import log_key
+    from pipelines.center.logs import collect_cosignatures
+
+    center, book = session.center, session.logbook()
     book.settle()
     book.log.publish()
     if book.log.checkpoint() is not None:
-        collect_cosignatures(center, _policy(session), book.log)
+        collect_cosignatures(center, session.policy(datetime.now(UTC)), book.log)
     signed = book.log.checkpoint()
     text = signed.note.to_bytes().decode() if signed else None
     show(
@@ -79,7 +68,7 @@ def checkpoint(session: Session) -> None:
 
 @command.command()
 @click.argument("index", type=click.IntRange(min=0))
-@click.option("--out", type=PATH, metavar="FILE", help="Write the proof to FILE.")
+@file_option("--out", help="Write the proof to FILE.")
 @common_options
 def prove(session: Session, index: int, out: Path | None) -> None:
     """Prove that leaf INDEX is in the log, in the format of C2SP tlog-proof.
@@ -89,6 +78,8 @@ def prove(session: Session, index: int, out: Path | None) -> None:
       samebits log prove 12
       samebits log prove 12 --out 12.tlog-proof
     """
+    from pipelines.bundle.export import write_file
+
     proof = session.logbook().log.prove(index)
     if out is not None:
         write_file(out, proof.to_bytes())
@@ -122,6 +113,8 @@ def check(session: Session, peer: str | None) -> None:
 
     Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
     """
+    from pipelines.center.logs import check_completeness
+
     known = _known(session, peer)
     origin = known.identity.origin
     with screen() as shown:
@@ -136,20 +129,12 @@ def check(session: Session, peer: str | None) -> None:
 @command.command()
 @click.argument("places", metavar="[STORE]...", nargs=-1)
 @click.option("--log-key", "vkey", metavar="VKEY", help="The key of the log in STORE.")
-@click.option("--key", type=PATH, metavar="FILE", help="The witness's private key (PEM).")
+@file_option("--key", help="The witness's private key (PEM).")
 @click.option("--name", metavar="NAME", help="The name that the witness signs with, such as a URL.")
-@click.option("--home", type=PATH, metavar="FOLDER", help="Where the witness keeps its state.")
+@file_option("--home", metavar="FOLDER", help="Where the witness keeps its state.")
 @click.option("--out", metavar="STORE", help="Where to write the cosigned checkpoints.")
 @common_options
-def witness(
-    session: Session,
-    places: tuple[str, ...],
-    vkey: str | None,
-    key: Path | None,
-    name: str | None,
-    home: Path | None,
-    out: str | None,
-) -> None:
+def witness(session: Session, places: tuple[str, ...], **given: Any) -> None:
     """Verify the logs of others, and cosign those that only grew since the last time.
 
     Without arguments these are the logs of the center's peers. For the log in a STORE, --log-key,
@@ -166,12 +151,16 @@ def witness(
     Exit codes: 0 all cosigned; 1 a log was refused; 2 a log did not answer, or there was no log;
     64 usage.
     """
+    from pipelines.center.logs import witness_peers
+    from pipelines.log.witness import WitnessOutcome
+    from pipelines.storage.opening import open_store
+
     if places:
-        found = list(
-            _witness_stores(places, vkey, key, name, home or samebits_home() / "witness", out)
-        )
+        log, one = _witness(**given)
+        found = [(place, one.cosign(open_store(place), log)) for place in places]
     else:
-        found = list(witness_peers(session.center, _policy(session), session.store))
+        policy = session.policy(datetime.now(UTC))
+        found = list(witness_peers(session.center, policy, session.store))
     show(
         {"logs": [{"log": place, **result.to_dict()} for place, result in found]},
         *(line for place, result in found for line in _witness_lines(place, result)),
@@ -184,14 +173,18 @@ def witness(
     sys.exit(EXIT_NOT_CHECKED if WitnessOutcome.SILENT in outcomes or not found else 0)
 
 
-def _witness_stores(
-    places: tuple[str, ...],
-    vkey: str | None,
-    key: Path | None,
-    name: str | None,
-    home: Path,
-    out: str | None,
-) -> Iterator[tuple[str, WitnessResult]]:
+def _witness(
+    *, vkey: str | None, key: Path | None, name: str | None, home: Path | None, out: str | None
+) -> tuple[LogIdentity, Witness]:
+    """Return whose log it is, and the witness that watches it; raises `UsageError`."""
+    from pipelines.center.center import samebits_home
+    from pipelines.evidence.errors import EvidenceError
+    from pipelines.evidence.privatekey import load_key
+    from pipelines.log.checkpoint import LogIdentity
+    from pipelines.log.notekey import ED25519, NoteKey
+    from pipelines.log.witness import Witness
+    from pipelines.storage.opening import open_store
+
     if vkey is None or key is None or name is None:
         given = {"--log-key": vkey, "--key": key, "--name": name}
         missing = next(option for option, value in given.items() if value is None)
@@ -202,29 +195,26 @@ def _witness_stores(
             todo="See `samebits log witness --help`",
         )
     try:
-        known = NoteKey.parse(vkey, ED25519)
+        log = LogIdentity.of(NoteKey.parse(vkey, ED25519))
     except EvidenceError as error:
         raise UsageError(
             "--log-key is no key of a log", got=error.got, expected=error.expected
         ) from error
-    one = Witness(
+    home = home or samebits_home() / "witness"
+    return log, Witness(
         home=home,
         store=open_store(out or home / "cosigned"),
         private=load_key(key.parent, key.name.removesuffix(".key")),
         name=name,
         clock=lambda: datetime.now(UTC),
     )
-    for place in places:
-        yield place, one.cosign(open_store(place), LogIdentity.of(known))
-
-
-def _policy(session: Session) -> Policy:
-    return session.policy(datetime.now(UTC))
 
 
 def _known(session: Session, peer: str | None) -> KnownLog:
     """Return the log of a peer, or the center's own; raises `UsageError`, `PolicyError`."""
-    policy = _policy(session)
+    from pipelines.center.logs import find_peer, own_log, peer_log
+
+    policy = session.policy(datetime.now(UTC))
     if peer is None:
         session.logbook()  # makes the keys of a center that was never used
         return own_log(session.center, policy)
@@ -250,3 +240,27 @@ def _witness_lines(place: str, result: WitnessResult) -> Iterator[str]:
     yield f"{result.outcome:<9} {place}  {result.origin}: {what}"
     if result.record:
         yield f"{'':10}{result.record}"
+
+
+@click.command()
+@common_options
+def heartbeat(session: Session) -> None:
+    """Sign, store and log a heartbeat of the center now; its nights do so by themselves.
+
+    A heartbeat holds the size and root of the log and the newest leaf of every release. Everybody
+    who has it can detect that the log was truncated or replaced.
+
+    \b
+    Examples:
+      samebits heartbeat
+      samebits heartbeat --center asia.yaml --json
+    """
+    from pipelines.nightly.periodic import publish_own_heartbeat
+
+    key, statement = publish_own_heartbeat(session)
+    made = statement.predicate
+    show(
+        {"record": key, **made.to_dict(), "heads": len(made.heads)},
+        f"{made.center}: {made.log.size} leaves of {made.releases} releases logged",
+        key,
+    )

@@ -22,9 +22,9 @@ from builders.core.errors import (
 )
 
 _COMMANDS = {
-    "verify": ("verify.command", "Rebuild releases and compare them with what was shipped."),
-    "rebuild": ("rebuild.command", "Rebuild one release; needs no shipped file."),
-    "compare": ("files.compare", "Compare two files that should be the same."),
+    "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
+    "rebuild": ("rebuild.rebuild", "Rebuild one release; needs no shipped file."),
+    "compare": ("findings.compare", "Compare two files that should be the same."),
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
     "image": ("image.command", "Lock, build and check builder images."),
     "vault": ("vault.command", "Add inputs, and transfer them between centers."),
@@ -32,13 +32,13 @@ _COMMANDS = {
     "evidence": ("evidence.command", "List, show, export and check what runs have found."),
     "log": ("log.command", "Read, prove, check and witness transparency logs."),
     "policy": ("policy.command", "Join, sign, check and compare policies."),
-    "consensus": ("consensus.command", "Combine what the centers found for a release."),
-    "nightly": ("upkeep.nightly", "Verify everything that is due, as a center does every night."),
+    "consensus": ("findings.consensus", "Combine what the centers found for a release."),
+    "nightly": ("verify.nightly", "Verify everything that is due, as a center does every night."),
     "request": ("request.command", "Ask a center to verify one release now."),
-    "heartbeat": ("upkeep.heartbeat", "Sign and log that the center is alive."),
-    "check": ("files.check", "Show what is known of one file, by its digest."),
+    "heartbeat": ("log.heartbeat", "Sign and log that the center is alive."),
+    "check": ("findings.check", "Show what is known of one file, by its digest."),
     "center": ("center.command", "Set a center up, and run its services."),
-    "reap": ("upkeep.reap", "Remove what killed runs left behind."),
+    "reap": ("rebuild.reap", "Remove what killed runs left behind."),
     "bench": ("bench.command", "Measure speed and memory on this machine."),
 }
 """Where each command is, below `pipelines.cli`, and its line in the overview."""

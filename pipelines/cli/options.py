@@ -51,15 +51,12 @@ def center_file_option(function: Function) -> Function:
 
     @functools.wraps(function)
     def run(*, center_file: Path | None, **given: Any) -> Any:
-        return function(_read_center(center_file), **given)
+        from pipelines.center.center import load_center
 
-    return click.option(
-        "--center",
-        "center_file",
-        type=PATH,
-        metavar="FILE",
-        help="The center's file; by default the center `local` below SAMEBITS_HOME.",
-    )(run)
+        return function(load_center(center_file, store=_noted("store")), **given)
+
+    text = "The center's file; by default the center `local` below SAMEBITS_HOME."
+    return file_option("--center", "center_file", help=text)(run)
 
 
 def center_option(function: Function) -> Function:
@@ -87,17 +84,16 @@ def common_options(function: Function) -> Function:
     return json_option(center_option(function))
 
 
+def file_option(
+    *names: str, metavar: str = "FILE", **settings: Any
+) -> Callable[[Function], Function]:
+    """Return an option whose value is a path."""
+    return click.option(*names, type=PATH, metavar=metavar, **settings)
+
+
 def key_option(owner: str) -> Callable[[Function], Function]:
     """Return the required option `--key`, a private key file for `open_key`."""
-    text = f"The {owner}'s private key."
-    return click.option("--key", "key_file", type=PATH, required=True, metavar="FILE", help=text)
-
-
-def _read_center(file: Path | None) -> Center:
-    """Read a center with the store of `--store`; raises `RecipeError` for a bad file."""
-    from pipelines.center.center import load_center
-
-    return load_center(file, store=_noted("store"))
+    return file_option("--key", "key_file", required=True, help=f"The {owner}'s private key.")
 
 
 def release_name(text: str) -> ReleaseName:
@@ -172,6 +168,12 @@ def file_errors(path: Path, verb: str = "read") -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(f"{path} cannot be {verb}", got=error.strerror) from error
+
+
+def require_new(path: Path, what: str = "file") -> None:
+    """Raise `UsageError` when there is something at the path of an option `--out`."""
+    if path.exists():
+        raise UsageError(f"{path} exists", expected=f"a new {what}", todo="Choose another --out")
 
 
 def key_path(path: Path) -> Path:

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.core.errors import UsageError
 from builders.core.smallfile import read_small_file
-from pipelines.cli.options import PATH, json_option, key_option, open_key, show, wants_json, warn
-from pipelines.evidence.statements.statement import show_time
-from pipelines.policy import (
-    Policy,
-    expiry_warnings,
-    open_policy,
-    read_policy,
-    read_signed,
+from pipelines.cli.options import (
+    PATH,
+    file_option,
+    json_option,
+    key_option,
+    open_key,
+    require_new,
+    show,
+    wants_json,
+    warn,
 )
-from pipelines.policy.changes import changes
-from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
-from pipelines.policy.signed_policy import (
-    MAX_FILE,
-    add_signature,
-    check_expiry,
-    check_operator_signatures,
-    signed_by,
-)
-from pipelines.storage import files as durable
+
+if TYPE_CHECKING:
+    from pipelines.policy import Policy
 
 _COUNT = click.IntRange(min=1)
 
@@ -42,7 +36,7 @@ def command() -> None:
 @click.argument("source", type=PATH, metavar="POLICY.yaml")
 @key_option("operator")
 @click.option("--operator", required=True, metavar="NAME", help="The name in the policy.")
-@click.option("--out", type=PATH, required=True, metavar="FILE", help="The signed policy.")
+@file_option("--out", required=True, help="The signed policy.")
 @json_option
 def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
     """Sign POLICY.yaml as one of its operators.
@@ -55,6 +49,10 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
       samebits policy sign policy.yaml --key alpha.key --operator alpha --out policy.dsse.json
       samebits policy sign policy.yaml --key beta.key --operator beta --out policy.dsse.json
     """
+    from pipelines.policy import read_policy, read_signed
+    from pipelines.policy.signed_policy import add_signature, check_expiry, signed_by
+    from pipelines.storage import files as durable
+
     policy, now = read_policy(source), datetime.now(UTC)
     check_expiry(policy, now)
     existing = read_signed(_bytes(out)) if out.exists() else None
@@ -70,7 +68,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
 
 @command.command()
 @click.argument("sources", nargs=-1, required=True, type=PATH, metavar="POLICY.yaml...")
-@click.option("--out", type=PATH, required=True, metavar="FILE", help="The joint policy, as YAML.")
+@file_option("--out", required=True, help="The joint policy, as YAML.")
 @click.option(
     "--threshold",
     type=_COUNT,
@@ -86,14 +84,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
     "--version", type=_COUNT, help="By default one more than the highest of the policies."
 )
 @json_option
-def join(
-    sources: tuple[Path, ...],
-    out: Path,
-    threshold: int | None,
-    k: int | None,
-    regions: int | None,
-    version: int | None,
-) -> None:
+def join(sources: tuple[Path, ...], out: Path, **given: int | None) -> None:
     """Join the policies that centers made for themselves into one for all their operators.
 
     It has all their operators, centers and reviewers, and of two numbers the stricter one; the
@@ -106,10 +97,12 @@ def join(
       samebits policy join europe.yaml asia.yaml americas.yaml --k 2 --out joint.yaml
       samebits policy sign joint.yaml --key operator.key --operator eu-trust --out policy.dsse.json
     """
-    if out.exists():
-        raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
-    options = JoinOptions(version=version, threshold=threshold, k=k, regions=regions)
-    joint = join_policies([read_policy(source) for source in sources], options)
+    from pipelines.policy import read_policy
+    from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
+    from pipelines.storage import files as durable
+
+    require_new(out)
+    joint = join_policies([read_policy(source) for source in sources], JoinOptions(**given))
     durable.replace(out, to_yaml(joint).encode(), mode=0o644)
     rules, operators = joint.consensus, ", ".join(o.name for o in joint.operators)
     show(
@@ -123,7 +116,7 @@ def join(
 
 @command.command()
 @click.argument("file", type=PATH)
-@click.option("--trusted", type=PATH, metavar="OLD", help="The policy before it, already trusted.")
+@file_option("--trusted", metavar="OLD", help="The policy before it, already trusted.")
 @json_option
 def check(file: Path, trusted: Path | None) -> None:
     """Check that the signed policy in FILE is valid now, and may follow OLD if that is given.
@@ -138,6 +131,9 @@ def check(file: Path, trusted: Path | None) -> None:
 
     Exit codes: 0 valid; 1 refused; 64 a file cannot be read.
     """
+    from pipelines.policy import expiry_warnings, open_policy, read_signed
+    from pipelines.policy.signed_policy import check_operator_signatures, signed_by
+
     now = datetime.now(UTC)
     old = read_signed(_bytes(trusted)) if trusted else None
     if old is not None:
@@ -171,6 +167,8 @@ def diff(old: Path, new: Path) -> None:
     Example:
       samebits policy diff policy.dsse.json policy.yaml
     """
+    from pipelines.policy.changes import changes
+
     found = changes(_either(old), _either(new))
     show(
         {"changes": [change.to_dict() for change in found]}, *(found or ["the policies are equal"])
@@ -178,6 +176,8 @@ def diff(old: Path, new: Path) -> None:
 
 
 def _about(policy: Policy, now: datetime) -> dict[str, Any]:
+    from pipelines.evidence.statements.statement import show_time
+
     return {
         "version": policy.version,
         "expires": show_time(policy.expires),
@@ -190,9 +190,13 @@ def _about(policy: Policy, now: datetime) -> dict[str, Any]:
 
 def _either(path: Path) -> Policy:
     """Read a signed policy, which starts with a brace, or YAML."""
+    from pipelines.policy import read_policy, read_signed
+
     data = _bytes(path)
     return read_signed(data).policy if data.lstrip().startswith(b"{") else read_policy(path)
 
 
 def _bytes(path: Path) -> bytes:
+    from pipelines.policy.signed_policy import MAX_FILE
+
     return read_small_file(path, limit=MAX_FILE, file=str(path))

@@ -1,4 +1,7 @@
-"""`samebits rebuild`: a rebuild alone, without a scheduler and without any shipped byte."""
+"""`samebits rebuild` and `samebits reap`: a rebuild alone, and the removal of what runs left.
+
+Both work without a scheduler and without any shipped byte.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,28 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from builders.container.scratch import require_root
 from builders.core.enums import Outcome
 from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
-from builders.images.provide import ProvidedImage
-from builders.inputs.input_file import InputFile
-from builders.rebuild.lint import check_recipe
-from builders.rebuild.plan import make_plan
-from builders.rebuild.rebuild import LOG
-from builders.rebuild.staging import OUTPUTS, prepared_attempt
-from builders.recipe.claim import recipe_script
-from pipelines.cli.options import PATH, common_options, show
+from pipelines.cli.options import PATH, common_options, file_option, require_new, show
 from pipelines.cli.terminal import screen
-from pipelines.evidence.report import Attempt
-from pipelines.verify import steps
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
-from pipelines.verify.verify import job_for
+
+if TYPE_CHECKING:
+    from builders.images.provide import ProvidedImage
+    from builders.inputs.input_file import InputFile
+    from pipelines.verify.job import Job
+    from pipelines.verify.session import Session
 
 
 @click.command()
 @click.argument("recipe", type=PATH)
-@click.option("--out", type=PATH, metavar="DIR", help="New folder for the outputs.")
+@file_option("--out", metavar="DIR", help="New folder for the outputs.")
 @click.option("--shell", is_flag=True, help="Open a shell in the build container instead.")
 @common_options
-def command(session: Session, recipe: Path, out: Path | None, *, shell: bool) -> None:
+def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) -> None:
     """Rebuild one release into DIR and seal it; no shipped file is fetched or read.
 
     The build log is written to DIR.log. With --shell the container stays open: the inputs are in
@@ -46,10 +43,15 @@ def command(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
 
     Exit codes: 0 built, 2 not built, 64 usage or bad recipe.
     """
+    from builders.container.scratch import require_root
+    from builders.rebuild.lint import check_recipe
+    from pipelines.verify import steps
+    from pipelines.verify.verify import job_for
+
     if (out is None) == (not shell):
         raise UsageError("give a folder for the outputs, or --shell", expected="--out or --shell")
-    if out is not None and out.exists():
-        raise UsageError(f"{out} exists", expected="a new folder", todo="Choose another --out")
+    if out is not None:
+        require_new(out, "folder")
     check_recipe(recipe, session.images)
     require_root()
     session.engine.info()
@@ -64,7 +66,7 @@ def command(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
         built = result.outcome is Outcome.BUILT
         seal = steps.seal_outputs(session, job, attempt) if built else None
         log = out.with_name(f"{out.name}.log")
-        _copy_results(job, attempt, out, log)
+        _copy_results(job.attempt(attempt.number), out, log)
     document = {"run": job.run, "seal": str(seal.digest) if seal else None}
     show(
         document | result.model_dump(mode="json"),
@@ -75,9 +77,11 @@ def command(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
     sys.exit(0 if built else EXIT_NOT_CHECKED)
 
 
-def _copy_results(job: Job, attempt: Attempt, out: Path, log: Path) -> None:
+def _copy_results(folder: Path, out: Path, log: Path) -> None:
     """Copy outputs and log out of the folder of the run, which is removed at its end."""
-    folder = job.attempt(attempt.number)
+    from builders.rebuild.rebuild import LOG
+    from builders.rebuild.staging import OUTPUTS
+
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / OUTPUTS, out)
@@ -92,6 +96,10 @@ def _open_shell(
     session: Session, job: Job, inputs: tuple[InputFile, ...], image: ProvidedImage
 ) -> int:
     """Run a shell in the container of the plan, with the engine's own command line client."""
+    from builders.rebuild.plan import make_plan
+    from builders.rebuild.staging import prepared_attempt
+    from builders.recipe.claim import recipe_script
+
     script, cores = recipe_script(job.loaded), session.engine.info().cpus
     plan = make_plan(job.loaded, inputs, script=script, cores=cores)
     with prepared_attempt(
@@ -105,11 +113,9 @@ def _open_shell(
     ) as (spec, _):
         click.echo(f"samebits: the build would run: {' '.join(plan.command[3:])}", err=True)
         with session.engine.created(spec, terminal=True) as container:
+            command = ["docker", "start", "--attach", "--interactive", container]
             try:
-                return subprocess.run(
-                    ["docker", "start", "--attach", "--interactive", container],  # noqa: S607
-                    check=False,
-                ).returncode
+                return subprocess.run(command, check=False).returncode
             except OSError as error:
                 raise EngineError(
                     "a shell needs the engine's command line client",
@@ -117,3 +123,31 @@ def _open_shell(
                     expected="docker",
                     todo="`bash infra/bootstrap.sh` installs it",
                 ) from error
+
+
+@click.command()
+@common_options
+def reap(session: Session) -> None:
+    """Remove containers, mounts and folders of runs that are no longer alive.
+
+    Living runs are never touched, so it can run at any time, also from a timer.
+
+    \b
+    Example:
+      samebits reap
+    """
+    from builders.rebuild.reap import reap as remove_leftovers
+
+    center = session.center
+    gone = remove_leftovers(session.engine, center.runs, session.workdir, center=center.id)
+    spooled = session.store.sweep()
+    show(
+        {
+            "containers": list(gone.containers),
+            "folders": list(gone.folders),
+            "files": list(gone.files),
+            "half_written": spooled,
+        },
+        f"removed {len(gone.containers)} containers, {len(gone.folders)} folders of runs, "
+        f"{len(gone.files)} half-made files, {spooled} half-written objects",
+    )

@@ -6,34 +6,29 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.container.scratch import require_root
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
-from builders.core.yamlfile import read_text
-from builders.locators.package_index import IndexReader
-from builders.rebuild.lint import check_recipe, recipe_warnings
-from builders.recipe.recipe import load_recipe, recipe_schema
 from pipelines.cli.options import (
     PATH,
     common_options,
     counted,
     duration_option,
     file_errors,
+    file_option,
+    require_new,
     show,
     wants_json,
     warn,
 )
 from pipelines.cli.terminal import screen
-from pipelines.infer.draft import explanations, head_notes
-from pipelines.infer.inference import infer_release, read_record
-from pipelines.infer.journal import SearchJournal
-from pipelines.infer.search import SearchLimits
-from pipelines.infer.wheel.distributions import files_on_disk
-from pipelines.infer.wheel.search import infer_wheel
-from pipelines.verify.session import Session
+
+if TYPE_CHECKING:
+    from pipelines.infer.journal import SearchJournal
+    from pipelines.infer.target import Target
+    from pipelines.verify.session import Session
 
 _EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXIT_NOT_CHECKED}
 _COLORS = {"identical": "green", "not available": "yellow"}
@@ -56,6 +51,10 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
 
     Exit codes: 0 all can be used, 64 some cannot.
     """
+    from builders.core.yamlfile import read_text
+    from builders.rebuild.lint import check_recipe, recipe_warnings
+    from pipelines.infer.draft import explanations, head_notes
+
     rows: list[dict[str, Any]] = []
     for path in recipes:
         row: dict[str, Any] = {"file": str(path), "error": None}
@@ -73,24 +72,20 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
         row["inferred"] = explanations(text)
         if not wants_json():
             click.echo(f"{path}: {loaded.recipe.release} can be used")
-            for line in _lint_lines(row):
+            inferred = [f"inferred: {line}" for line in row["inferred"]]
+            notes = [f"note: {warning}" for warning in row["warnings"]]
+            for line in [*notes, *row["draft"], *inferred]:
                 click.echo(f"  {line}")
     show({"recipes": rows})
     sys.exit(EXIT_USAGE if any(row["error"] for row in rows) else 0)
 
 
-def _lint_lines(row: dict[str, Any]) -> Iterator[str]:
-    yield from (f"note: {warning}" for warning in row["warnings"])
-    yield from row["draft"]
-    yield from (f"inferred: {line}" for line in row["inferred"])
-
-
 @command.command()
 @click.argument("purl", required=False)
-@click.option("--out", type=PATH, metavar="FILE", help="Write the recipe to FILE, not to stdout.")
-@click.option("--from-file", "shipped", type=PATH, metavar="SHIPPED", help="A wheel on disk.")
-@click.option("--source", type=PATH, metavar="SDIST", help="Its source distribution, on disk.")
-@click.option("--buildinfo", type=PATH, metavar="FILE", help="The .buildinfo of a Debian build.")
+@file_option("--out", help="Write the recipe to FILE, not to stdout.")
+@file_option("--from-file", "shipped", metavar="SHIPPED", help="A wheel on disk.")
+@file_option("--source", metavar="SDIST", help="Its source distribution, on disk.")
+@file_option("--buildinfo", help="The .buildinfo of a Debian build.")
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
 @duration_option("--time", default="5min", show_default=True, help="For all tries.")
 @common_options
@@ -122,9 +117,16 @@ def new(
 
     Exit codes: 0 identical, 1 not identical, 2 not tried, 64 usage.
     """
+    from builders.container.scratch import require_root
+    from builders.locators.package_index import IndexReader
+    from builders.recipe.recipe import load_recipe
+    from pipelines.infer.inference import infer_release, read_record
+    from pipelines.infer.search import SearchLimits
+    from pipelines.infer.wheel.search import infer_wheel
+
     _require_one(purl, shipped, source)
-    if out is not None and out.exists():
-        raise UsageError(f"{out} exists", expected="a new file", todo="Choose another --out")
+    if out is not None:
+        require_new(out)
     limits = SearchLimits(tries=max_tries, seconds=int(time.total_seconds()))
     record = read_record(purl, buildinfo) if buildinfo is not None else None
     require_root()
@@ -133,7 +135,8 @@ def new(
     with screen(session) as sink:
         if shipped is not None and source is not None:
             folder = (out.parent if out else Path()).absolute()
-            journal = _infer_from_files(shipped, source, folder, session, index, limits)
+            target = _wheel_on_disk(shipped, source, folder, session)
+            journal = infer_wheel(target, session, index, limits)
         else:
             journal = infer_release(purl or "", session, index, limits, record)
         sink.done(journal.release, journal.status)
@@ -168,15 +171,10 @@ def _require_one(purl: str | None, shipped: Path | None, source: Path | None) ->
         raise UsageError("no shipped release was given", expected=expected)
 
 
-def _infer_from_files(
-    shipped: Path,
-    source: Path,
-    folder: Path,
-    session: Session,
-    index: IndexReader,
-    limits: SearchLimits,
-) -> SearchJournal:
-    """Infer the recipe of a wheel on disk; both files must be in `folder`, beside the recipe."""
+def _wheel_on_disk(shipped: Path, source: Path, folder: Path, session: Session) -> Target:
+    """Return a wheel on disk to infer; both files must be in `folder`, beside the recipe."""
+    from pipelines.infer.wheel.distributions import files_on_disk
+
     for path in (shipped, source):
         if path.absolute().parent != folder:
             raise UsageError(
@@ -188,7 +186,7 @@ def _infer_from_files(
     target, files = files_on_disk(shipped, source)
     for pin in (target.shipped, target.source):
         session.vault.add(files[pin.name], pin.sha256, what=pin.name)
-    return infer_wheel(target, session, index, limits)
+    return target
 
 
 def show_journal(journal: SearchJournal, out: Path | None) -> None:
@@ -225,4 +223,6 @@ def schema() -> None:
     Example:
       samebits recipe schema > recipes/schema/recipe.json
     """
+    from builders.recipe.recipe import recipe_schema
+
     click.echo(recipe_schema(), nl=False)

@@ -7,14 +7,14 @@ import secrets
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
-from pipelines.center.center import LOCAL, load_center
 from pipelines.cli.options import (
-    PATH,
     duration_option,
+    file_option,
     json_option,
     key_option,
     open_key,
@@ -24,14 +24,14 @@ from pipelines.cli.options import (
     warn,
 )
 from pipelines.cli.terminal import screen
-from pipelines.evidence.publickey import PublicKey, load_public_key
-from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.statement import show_time
-from pipelines.requests import store_request
-from pipelines.requests.client import RequestStatus, exit_code, sign_request, wait_for
-from pipelines.requests.messages import SignedRequest, request_key
-from pipelines.storage.opening import StoreAddress, open_store, store_address
-from pipelines.storage.store import Store
+
+if TYPE_CHECKING:
+    from pipelines.evidence.publickey import PublicKey
+    from pipelines.evidence.release_name import ReleaseName
+    from pipelines.requests.client import RequestStatus
+    from pipelines.requests.messages import SignedRequest
+    from pipelines.storage.opening import StoreAddress
+    from pipelines.storage.store import Store
 
 _AN_HOUR = 3600.0
 
@@ -47,15 +47,10 @@ _AN_HOUR = 3600.0
 @key_option("requester")
 @click.option("--requester", required=True, metavar="NAME", help="The name in the center's policy.")
 @click.option(
-    "--nonce",
-    metavar="TEXT",
-    help="8 to 64 letters, digits, - and _; by default 128 random bits.",
+    "--nonce", metavar="TEXT", help="8 to 64 letters, digits, - and _; by default 128 random bits."
 )
 @duration_option(
-    "--valid",
-    default="24h",
-    show_default=True,
-    help="How long the request can be served.",
+    "--valid", default="24h", show_default=True, help="How long the request can be served."
 )
 @click.option(
     "--wait",
@@ -65,12 +60,10 @@ _AN_HOUR = 3600.0
     metavar="[SECONDS]",
     help="Wait for the answer, by default for an hour.",
 )
-@click.option(
+@file_option(
     "--center-key",
     "key_files",
-    type=PATH,
     multiple=True,
-    metavar="FILE",
     help="The center's public key for statements, required to verify an answer.",
 )
 @json_option
@@ -104,18 +97,26 @@ def command(
     2 refused, no answer in time, not checked, or no key of the center to verify the answer with;
     130 interrupted while it waits: the request stays, and its receipts come beside its record.
     """
+    from pipelines.evidence.dsse import sign_envelope
+    from pipelines.evidence.publickey import load_public_key
+    from pipelines.evidence.statements.people import request as make_request
+    from pipelines.evidence.statements.statement import show_time
+    from pipelines.requests.client import request_errors
+    from pipelines.requests.messages import request_key, store_request
+    from pipelines.storage.opening import open_store
+
     keys = [load_public_key(path) for path in key_files]
-    place = open_store(_address(center, store))
-    envelope = sign_request(
-        center=center,
-        release=release,
-        nonce=nonce or secrets.token_hex(16),
-        requester=requester,
-        key=open_key(key_file),
-        now=datetime.now(UTC),
-        valid=valid,
-    )
-    request = store_request(place, envelope)
+    place, private = open_store(_address(center, store)), open_key(key_file)
+    with request_errors(valid):
+        statement = make_request(
+            center=center,
+            release=str(release),
+            nonce=nonce or secrets.token_hex(16),
+            requester=requester,
+            now=datetime.now(UTC),
+            valid=valid,
+        )
+    request = store_request(place, sign_envelope(statement.to_bytes(), private))
     content, record = request.content, request_key(center, request.digest)
     end = show_time(content.expires)
     if not wants_json():
@@ -143,6 +144,8 @@ def _wait(
     store: Store, request: SignedRequest, keys: list[PublicKey], *, seconds: float
 ) -> tuple[RequestStatus, int]:
     """Wait and show progress; returns the status of the request and the exit code."""
+    from pipelines.requests.client import exit_code, wait_for
+
     with screen() as sink:
         name = request.content.release
         sink.step(name, f"asked {request.content.center}")
@@ -167,6 +170,9 @@ def _wait(
 
 def _address(center: str, store: str | None) -> StoreAddress:
     """Return where the center looks for requests."""
+    from pipelines.center.center import LOCAL, load_center
+    from pipelines.storage.opening import store_address
+
     named = store or os.environ.get("SAMEBITS_STORE")
     if named:
         return store_address(named)

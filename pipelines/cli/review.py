@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
-from builders.core.yamlfile import read_text
 from pipelines.cli.options import (
     PATH,
     center_option,
     common_options,
     confirm,
     file_errors,
+    file_option,
     json_option,
     key_option,
     key_path,
@@ -30,31 +30,12 @@ from pipelines.cli.options import (
     warn,
 )
 from pipelines.evidence.errors import EXIT_REFUSED
-from pipelines.evidence.privatekey import PrivateKey, create_key
-from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.salt import Salt, keep_salt, release_salt
-from pipelines.evidence.statements.people import Decision
-from pipelines.evidence.statements.statement import show_time
-from pipelines.infer.draft import head_notes
-from pipelines.policy.reviews.count import ReviewExclusion, key_exclusion
-from pipelines.policy.reviews.review_records import (
-    StoredReview,
-    keep_review,
-    review_of,
-    reviews_in,
-    stored_reviews,
-)
-from pipelines.policy.reviews.review_signing import sign_reviews
-from pipelines.policy.reviews.review_target import plain
-from pipelines.storage.opening import open_store, store_address
-from pipelines.verify.review_subject import (
-    ReviewSubject,
-    recipe_subject,
-    review_subject,
-    standing_of,
-)
-from pipelines.verify.session import Session
+
+if TYPE_CHECKING:
+    from pipelines.evidence.publickey import PublicKey
+    from pipelines.evidence.release_name import ReleaseName
+    from pipelines.policy.reviews.review_records import StoredReview
+    from pipelines.verify.session import Session
 
 
 @click.group()
@@ -64,18 +45,12 @@ def command() -> None:
 
 def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what `approve` and `withdraw` take."""
-    parameters = (
-        click.argument("recipe", type=PATH),
-        key_option("reviewer"),
-        click.option(
-            "--reviewer", required=True, metavar="NAME", help="The name in the center's policy."
-        ),
-        click.option("--yes", is_flag=True, help="Sign without asking."),
+    text = "The name in the center's policy."
+    function = click.option("--yes", is_flag=True, help="Sign without asking.")(
+        common_options(function)
     )
-    function = common_options(function)
-    for parameter in reversed(parameters):
-        function = parameter(function)
-    return function
+    function = click.option("--reviewer", required=True, metavar="NAME", help=text)(function)
+    return click.argument("recipe", type=PATH)(key_option("reviewer")(function))
 
 
 @command.command()
@@ -90,7 +65,7 @@ def approve(session: Session, **given: Any) -> None:
     Example:
       samebits review approve netbase/6.5.yaml --key alice.key --reviewer alice
     """
-    _decide(Decision.APPROVE, session, **given)
+    _decide("approve", session, **given)
 
 
 @command.command()
@@ -102,25 +77,30 @@ def withdraw(session: Session, **given: Any) -> None:
     Example:
       samebits review withdraw netbase/6.5.yaml --key alice.key --reviewer alice
     """
-    _decide(Decision.WITHDRAW, session, **given)
+    _decide("withdraw", session, **given)
 
 
 def _decide(
-    decision: Decision,
-    session: Session,
-    *,
-    recipe: Path,
-    key_file: Path,
-    reviewer: str,
-    yes: bool,
+    word: str, session: Session, *, recipe: Path, key_file: Path, reviewer: str, yes: bool
 ) -> None:
-    private = open_key(key_file)
+    from builders.core.yamlfile import read_text
+    from pipelines.evidence.statements.people import Decision
+    from pipelines.infer.draft import head_notes
+    from pipelines.policy.reviews.review_signing import sign_reviews
+    from pipelines.verify.review_subject import recipe_subject
+
+    decision, private = Decision(word), open_key(key_file)
     subject = recipe_subject(recipe, session)
-    for line in _subject_lines(decision, subject, reviewer, private):
-        click.echo(line, err=True)
+    lines = [f"{decision}: {subject.release} ({subject.visibility})"]
+    for source in subject.sources:
+        about = f"{source.locator}, sha256 {source.sha256}"
+        lines.append(f"  source    {source.source_digest}  {about}")
+    lines.append(f"  claim     {subject.claim}")
+    lines.append(f"  reviewer  {reviewer}, key {private.public.keyid}")
     if head_notes(read_text(recipe)):
         lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
-        click.echo(f"  draft     the recipe is a draft: {lint}", err=True)
+        lines.append(f"  draft     the recipe is a draft: {lint}")
+    click.echo("\n".join(lines), err=True)
     if not yes and not confirm(f"{decision} this?"):
         raise UsageError("nothing was signed", got="another answer", expected="y, or --yes")
     now = datetime.now(UTC)
@@ -139,18 +119,10 @@ def _decide(
         warn(f"the review does not count under the center's policy: {why}")
 
 
-def _subject_lines(
-    decision: Decision, subject: ReviewSubject, reviewer: str, private: PrivateKey
-) -> Iterator[str]:
-    yield f"{decision}: {subject.release} ({subject.visibility})"
-    for source in subject.sources:
-        yield f"  source    {source.source_digest}  {source.locator}, sha256 {source.sha256}"
-    yield f"  claim     {subject.claim}"
-    yield f"  reviewer  {reviewer}, key {private.public.keyid}"
-
-
 def _not_counted(key: PublicKey, reviewer: str, session: Session, now: datetime) -> str | None:
     """Return why reviews with that key do not count under the center's policy, None if they can."""
+    from pipelines.policy.reviews.count import ReviewExclusion, key_exclusion
+
     try:
         policy = session.policy(now)
     except SamebitsError as error:  # what is signed stays signed
@@ -180,8 +152,16 @@ def list_(session: Session, what: str | None, origin: str | None) -> None:
 
     Exit codes: 0; 2 when fewer reviewers count than are demanded, or a record cannot be read.
     """
+    from pipelines.policy.reviews.review_records import stored_reviews
+    from pipelines.policy.reviews.review_target import plain
+    from pipelines.verify.review_subject import review_subject, standing_of
+
     subject = review_subject(what, session) if what else None
-    found = list(_find_reviews(origin, subject, session))
+    if origin is not None:
+        found = list(_reviews_from(origin))
+    else:
+        sources = [plain(s) for s in subject.reviewed.sources] if subject else [None]
+        found = [r for source in sources for r in stored_reviews(session.store, source)]
     now = datetime.now(UTC)
     policy = session.policy(now)
     rows = [_row(review) for review in found]
@@ -207,20 +187,11 @@ def list_(session: Session, what: str | None, origin: str | None) -> None:
     sys.exit(EXIT_NOT_CHECKED if damaged or (standing and not standing.enough) else 0)
 
 
-def _find_reviews(
-    origin: str | None, subject: ReviewSubject | None, session: Session
-) -> Iterable[StoredReview]:
-    """Return the reviews at `origin`, by default in the center's store; raises `UsageError`."""
-    if origin is not None:
-        return _reviews_from(origin)
-    if subject is None:
-        return stored_reviews(session.store)
-    sources = subject.reviewed.sources
-    return [r for s in sources for r in stored_reviews(session.store, plain(s))]
-
-
 def _reviews_from(place: str) -> Iterable[StoredReview]:
     """Return the reviews in a remote store, a folder or a file."""
+    from pipelines.policy.reviews.review_records import reviews_in, stored_reviews
+    from pipelines.storage.opening import open_store, store_address
+
     address = store_address(place)
     if isinstance(address, Path):
         return reviews_in(address)
@@ -228,6 +199,10 @@ def _reviews_from(place: str) -> Iterable[StoredReview]:
 
 
 def _row(review: StoredReview) -> dict[str, Any]:
+    from pipelines.evidence.statements.statement import show_time
+    from pipelines.policy.reviews.review_records import review_of
+    from pipelines.policy.reviews.review_target import plain
+
     if review.envelope is None:
         return {"name": review.name, "fault": review.fault}
     statement = review_of(review.envelope)
@@ -260,6 +235,8 @@ def import_(session: Session, place: str) -> None:
 
     Exit codes: 0 all imported, 1 some cannot be read.
     """
+    from pipelines.policy.reviews.review_records import keep_review
+
     rows: list[dict[str, Any]] = []
     for review in _reviews_from(place):
         kept = keep_review(session.store, review.envelope) if review.envelope else None
@@ -272,7 +249,7 @@ def import_(session: Session, place: str) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--out", type=PATH, metavar="FILE", help="The private key; by default NAME.key.")
+@file_option("--out", help="The private key; by default NAME.key.")
 @json_option
 def key(name: str, out: Path | None) -> None:
     """Make a reviewer's Ed25519 key: FILE (private, mode 0600), and the public part as .pub.
@@ -281,6 +258,8 @@ def key(name: str, out: Path | None) -> None:
     Example:
       samebits review key alice --out alice.key
     """
+    from pipelines.evidence.privatekey import create_key
+
     path = key_path(out or Path(f"{name}.key"))
     made = create_key(path.parent, path.stem).public
     public = path.with_suffix(".pub")
@@ -293,8 +272,8 @@ def key(name: str, out: Path | None) -> None:
 
 @command.command()
 @click.argument("release", type=release_name)
-@click.option("--import", "source", type=PATH, metavar="FILE", help="Import the salt in FILE.")
-@click.option("--out", type=PATH, metavar="FILE", help="New file for the secret, mode 0600.")
+@file_option("--import", "source", help="Import the salt in FILE.")
+@file_option("--out", help="New file for the secret, mode 0600.")
 @center_option
 def salt(session: Session, release: ReleaseName, source: Path | None, out: Path | None) -> None:
     """Export or import the salt that keys the public digests of a private RELEASE.
@@ -307,6 +286,8 @@ def salt(session: Session, release: ReleaseName, source: Path | None, out: Path 
       samebits review salt acme/engine@4.2 --out engine.salt
       samebits review salt acme/engine@4.2 --import engine.salt
     """
+    from pipelines.evidence.salt import Salt, keep_salt, release_salt
+
     if (source is None) == (out is None):
         raise UsageError("give one file for the secret", expected="--out or --import")
     if source is not None:
@@ -314,13 +295,9 @@ def salt(session: Session, release: ReleaseName, source: Path | None, out: Path 
         keep_salt(session.store, release, Salt.parse(data.decode("ascii", errors="replace")))
         click.echo(f"the salt of {release} is imported")
     elif out is not None:
-        _write_secret(out, release_salt(session.store, release).to_text())
+        secret = release_salt(session.store, release).to_text()
+        with file_errors(out, "written"):
+            fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w") as stream:
+                stream.write(secret)
         click.echo(f"{out} is secret: with it anybody can try guesses at the source of {release}")
-
-
-def _write_secret(path: Path, text: str) -> None:
-    """Write a new file that only its owner can read."""
-    with file_errors(path, "written"):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(text)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.digest import digest_file
 from builders.core.errors import UsageError
-from builders.inputs.vault_archive import TransferStatus, export_vault, import_vault
-from builders.locators.locator import vault_locator
-from builders.rebuild.lint import check_recipe
 from pipelines.cli.options import PATH, common_options, file_errors, show, wants_json
-from pipelines.verify.session import Session
-from pipelines.verify.supplies import Supplies, supplies_of
+
+if TYPE_CHECKING:
+    from builders.inputs.vault_archive import TransferStatus
+    from pipelines.verify.session import Session
 
 
 @click.group()
@@ -36,9 +36,14 @@ def export_(session: Session, file: Path, recipes: tuple[Path, ...]) -> None:
       samebits vault export inputs.tar
       samebits vault export netbase.tar recipes/releases/debian/netbase/6.5.yaml
     """
-    needed = _supplies(recipes, session) if recipes else None
-    status = export_vault(session.vault, needed.digests if needed else None, file)
-    _show_transfer("exported", status, file, needed.files if needed else ())
+    from builders.inputs.vault_archive import export_vault
+    from builders.rebuild.lint import check_recipe
+    from pipelines.verify.supplies import supplies_of
+
+    needed = [supplies_of(check_recipe(path, session.images), session) for path in recipes]
+    digests = frozenset().union(*(one.digests for one in needed)) if recipes else None
+    status = export_vault(session.vault, digests, file)
+    _show_transfer("exported", status, file, dict.fromkeys(p for s in needed for p in s.files))
 
 
 @command.command("import")
@@ -51,6 +56,8 @@ def import_(session: Session, file: Path) -> None:
     Example:
       samebits vault import inputs.tar
     """
+    from builders.inputs.vault_archive import import_vault
+
     session.workdir.mkdir(parents=True, exist_ok=True)
     status = import_vault(session.vault, file, scratch=session.workdir)
     _show_transfer("imported", status, file, ())
@@ -68,6 +75,9 @@ def add(session: Session, file: Path) -> None:
     Example:
       samebits vault add engine-4.2.tar
     """
+    from builders.core.digest import digest_file
+    from builders.locators.locator import vault_locator
+
     try:
         locator = vault_locator(file.name)
     except ValueError as error:
@@ -83,18 +93,8 @@ def add(session: Session, file: Path) -> None:
     )
 
 
-def _supplies(recipes: tuple[Path, ...], session: Session) -> Supplies:
-    """Fetch and list everything that the rebuild and the judgement of the recipes read."""
-    found = [supplies_of(check_recipe(path, session.images), session) for path in recipes]
-    return Supplies(
-        digests=frozenset().union(*(one.digests for one in found)),
-        files=tuple(dict.fromkeys(path for one in found for path in one.files)),
-    )
-
-
-def _show_transfer(
-    verb: str, status: TransferStatus, file: Path, image_files: tuple[Path, ...]
-) -> None:
+def _show_transfer(verb: str, status: TransferStatus, file: Path, more: Iterable[Path]) -> None:
+    """Show what was copied, and `more`: files of images that the other center needs too."""
     held = f", {status.held} already held" if status.held else ""
     show(
         {
@@ -102,9 +102,9 @@ def _show_transfer(
             "inputs": status.done,
             "already_held": status.held,
             "bytes": status.copied,
-            "carry_too": [str(path) for path in image_files],
+            "carry_too": [str(path) for path in more],
         },
         f"{verb} {status.done} inputs, {status.copied} bytes{held}: {file}",
     )
-    for path in () if wants_json() else image_files:
+    for path in () if wants_json() else more:
         click.echo(f"copy too, to recipes/images there: {path}", err=True)

@@ -1,27 +1,27 @@
-"""`samebits verify`: releases side by side, each a run of the flow `verify-release`."""
+"""`samebits verify` and `samebits nightly`: what is verified now, by runs of Prefect's flows."""
 
 from __future__ import annotations
 
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from builders.container.scratch import require_root
 from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
-from builders.rebuild.lint import check_recipes
 from pipelines.cli.options import PATH, common_options, show, warn
 from pipelines.cli.terminal import report_lines, screen
-from pipelines.evidence.report import Report
-from pipelines.judge.finding import verdicts_exit_code
-from pipelines.policy import expiry_warnings
-from pipelines.verify.session import Session
+
+if TYPE_CHECKING:
+    from pipelines.center.center import Center
+    from pipelines.evidence.report import Report
+    from pipelines.verify.session import Session
 
 _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
 
@@ -30,7 +30,7 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
 @click.argument("recipes", nargs=-1, required=True, type=PATH, metavar="RECIPE...")
 @click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
 @common_options
-def command(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
+def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.
 
     Each RECIPE is verified by a run of the Prefect flow `verify-release`: at PREFECT_API_URL if
@@ -44,6 +44,11 @@ def command(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None
     Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,
     MISSING or EQUIVALENT; 2 something not checked; 64 usage or bad recipe.
     """
+    from builders.container.scratch import require_root
+    from builders.rebuild.lint import check_recipes
+    from pipelines.judge.finding import verdicts_exit_code
+    from pipelines.policy import expiry_warnings
+
     check_recipes(recipes, session.images)
     now = datetime.now(UTC)
     for warning in expiry_warnings(session.policy(now), now):
@@ -67,7 +72,7 @@ def command(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None
 
 
 @contextmanager
-def prefect_ready(
+def _prefect_ready(
     session: Session, what: str
 ) -> Iterator[Callable[[], AbstractContextManager[object]]]:
     """Start Prefect, or use that at PREFECT_API_URL, and show the progress of what runs in it.
@@ -90,7 +95,9 @@ def _run_all(
     session: Session, recipes: tuple[Path, ...], *, fresh: bool
 ) -> tuple[list[Report], list[SamebitsError]]:
     """Run the flow for every recipe, and return reports and errors in the order of the recipes."""
-    with prefect_ready(session, f"{len(recipes)} release(s)") as heartbeats:
+    reports: list[Report] = []
+    faults: list[SamebitsError] = []
+    with _prefect_ready(session, f"{len(recipes)} release(s)") as heartbeats:
         from pipelines.flows.verify_release import flow_in
 
         verify_release = flow_in(session)
@@ -110,7 +117,11 @@ def _run_all(
 
         pool = ThreadPoolExecutor(max_workers=min(_SIDE_BY_SIDE, len(recipes)))
         try:
-            return _collect([pool.submit(run, recipe) for recipe in recipes])
+            for future in [pool.submit(run, recipe) for recipe in recipes]:
+                try:
+                    reports.append(future.result())
+                except SamebitsError as error:
+                    faults.append(error)
         except KeyboardInterrupt:
             session.cancelled.set()  # every run ends at its next step, and removes what it made
             for number in (signal.SIGINT, signal.SIGTERM):  # a second signal must not stop that
@@ -118,14 +129,71 @@ def _run_all(
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _collect(futures: list[Future[Report]]) -> tuple[list[Report], list[SamebitsError]]:
-    reports: list[Report] = []
-    faults: list[SamebitsError] = []
-    for future in futures:
-        try:
-            reports.append(future.result())
-        except SamebitsError as error:
-            faults.append(error)
     return reports, faults
+
+
+@click.command()
+@common_options
+def nightly(session: Session) -> None:
+    """Verify every shipped release that is due, as the center does every night.
+
+    Where the services of the center run, its workers do it; otherwise it runs here, with an
+    embedded Prefect server. The shipped files of unchanged releases are fetched and hashed again;
+    these releases are rebuilt every few nights.
+
+    \b
+    Examples:
+      samebits nightly
+      samebits nightly --center center.yaml --json
+
+    Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
+    is an open alarm; 64 usage.
+    """
+    from pipelines.nightly.night import summarise
+    from pipelines.nightly.record import last_night, read_night
+    from pipelines.services.prefect_api import PrefectApi
+
+    center, store = session.center, session.store
+    remote = center.prefect is not None and PrefectApi(center).answers()
+    night = _remote_night(center) if remote else _local_night(session)
+    record = read_night(store, center.id, night)
+    summary = summarise(record, last_night(store, center.id, before=night))
+    show(summary.to_dict(), *summary.lines())
+    sys.exit(record.exit_code())
+
+
+def _remote_night(center: Center) -> str:
+    """Start a night on the center's workers, and wait for it; returns its id."""
+    from pipelines.services.remote_night import ask_for_night, follow, night_of
+
+    api, flow_run = ask_for_night(center)
+    with screen() as sink:
+        last = ""
+        for run in follow(api, flow_run):
+            if run["state_name"] != last:
+                last = run["state_name"]
+                sink.step("nightly", f"{last} (flow run {flow_run})")
+    if run["state_type"] != "COMPLETED":
+        raise InfrastructureError(
+            "the night was not completed",
+            got=f"{run['state_name']}: {run['state'].get('message')}"[:300],
+            todo="Look at its flow run in Prefect",
+        )
+    return night_of(run)
+
+
+def _local_night(session: Session) -> str:
+    """Run a night in this process; returns its id."""
+    from builders.container.scratch import require_root
+
+    require_root()
+    session.engine.info()
+    with _prefect_ready(session, "a night") as heartbeats:
+        from pipelines.flows.nightly import night_in
+
+        try:
+            with heartbeats():
+                return night_in(session)()
+        except KeyboardInterrupt:
+            session.cancelled.set()
+            raise

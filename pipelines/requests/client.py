@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,11 +14,11 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.people import Answer, Receipt, request
+from pipelines.evidence.statements.people import Answer, Receipt
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.evidence.strictjson import malformed, read_object
@@ -87,26 +88,11 @@ class RequestStatus:
         }
 
 
-def sign_request(
-    *,
-    center: str,
-    release: ReleaseName,
-    nonce: str,
-    requester: str,
-    key: EnvelopeSigner,
-    now: datetime,
-    valid: timedelta,
-) -> Envelope:
-    """Sign a request; raises `UsageError` for a name, nonce or time that no request can have."""
+@contextmanager
+def request_errors(valid: timedelta) -> Iterator[None]:
+    """Raise `UsageError` for a name, nonce or time that no request can have."""
     try:
-        statement = request(
-            center=center,
-            release=str(release),
-            nonce=nonce,
-            requester=requester,
-            now=now,
-            valid=valid,
-        )
+        yield
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in fault["loc"]) or "the time for which it holds"
@@ -115,7 +101,6 @@ def sign_request(
             got=ascii(fault["input"])[:80] if isinstance(fault["input"], str) else str(valid),
             expected=fault["msg"].removeprefix("Value error, "),
         ) from error
-    return sign_envelope(statement.to_bytes(), key)
 
 
 def read_status(store: Store, signed: SignedRequest, keys: Sequence[PublicKey]) -> RequestStatus:

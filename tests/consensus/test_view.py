@@ -13,7 +13,7 @@ from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from infra.bench.madeup import MadeUpFile
 from pipelines.center.center import load_center
-from pipelines.cli.consensus import command
+from pipelines.cli.findings import consensus as command
 from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import Envelope

@@ -14,7 +14,7 @@ from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
-from pipelines.cli.consensus import command
+from pipelines.cli.findings import consensus as command
 from pipelines.evidence.privatekey import create_key
 from pipelines.policy import (
     CenterKey,

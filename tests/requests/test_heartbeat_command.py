@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pipelines.center.center import LOCAL, load_center
 from pipelines.center.keys import public_keys
-from pipelines.cli.upkeep import heartbeat as command
+from pipelines.cli.log import heartbeat as command
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.storage.opening import open_store
 from tests.command import wait_until
