@@ -182,7 +182,9 @@ def test_a_night_without_a_center_that_stands_runs_here(
     shutil.copytree(Path(__file__).parents[2] / "recipes/images", recipes / "images")
     write_recipe(folder, [["sh", "-c", "echo one > /out/out.bin"]], shipped=b"one\n")
     (recipes / "releases/broken.yaml").write_text("nonsense: 1\n")
-    ended = samebits("nightly", "--json", home=home, env={"SAMEBITS_RECIPES": str(recipes)})
+    ended = samebits(
+        "nightly", "--json", home=home, env={"SAMEBITS_RECIPES": str(recipes)}, fresh=True
+    )
     assert ended.code == 2, ended.err
     summary = ended.document()
     assert summary["verdicts"] == {"IDENTICAL": 1}

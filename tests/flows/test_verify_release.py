@@ -45,7 +45,7 @@ def ask(api: str, path: str, **wanted: Any) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def verified(api: str, home: Path, build_image: ProvidedImage) -> Ended:
     recipe = DATA / "planted/copied-input/6.5.yaml"
-    return samebits("verify", "--json", recipe, home=home, env={"PREFECT_API_URL": api})
+    return samebits("verify", "--json", recipe, home=home, env={"PREFECT_API_URL": api}, fresh=True)
 
 
 def test_the_server_that_is_named_gets_the_run(api: str, verified: Ended) -> None:

@@ -60,7 +60,8 @@ class Stand:
 
     def run(self, *words: str | Path, seconds: int = 120) -> Ended:
         """Run a samebits command for this center."""
-        return samebits(*words, "--center", self.file, home=self.folder / "none", seconds=seconds)
+        home = self.folder / "none"
+        return samebits(*words, "--center", self.file, home=home, seconds=seconds, fresh=True)
 
     def up(self) -> Ended:
         ended = self.run("center", "up", "--json")

@@ -141,7 +141,7 @@ def test_a_store_that_cannot_be_written_is_found_out_before_anything_is_built(
         home.mkdir()
         (home / "store").write_text("a file in the way")
     start = time.monotonic()
-    ended = samebits("verify", sleeper, home=home)
+    ended = samebits("verify", sleeper, home=home, fresh=True)
     assert ended.code == 2
     ended.assert_clear()
     assert time.monotonic() - start < 30
@@ -159,7 +159,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_evidence(
             f"schema: samebits/center/v1\nid: full\nhome: {tmp_path}/home\nstore: {disk}/store\n"
         )
         samebits("center", "init", "--center", center, home=tmp_path / "home")
-        ended = samebits("verify", "--center", center, recipe, home=tmp_path / "home")
+        ended = samebits("verify", "--center", center, recipe, home=tmp_path / "home", fresh=True)
         assert ended.code == 2
         ended.assert_clear()
         assert "No space left on device" in ended.err
@@ -181,7 +181,10 @@ def test_a_lock_that_names_a_package_nobody_serves_is_an_unavailable_input(
         )
         (recipes / "images" / name).write_text(text)
     ended = samebits(
-        "verify", "--json", NETBASE, home=own_home, env={"SAMEBITS_RECIPES": str(recipes)}
+        *("verify", "--json", NETBASE),
+        home=own_home,
+        env={"SAMEBITS_RECIPES": str(recipes)},
+        fresh=True,
     )
     report = ended.document()
     assert ended.code == 2
@@ -232,7 +235,10 @@ def test_without_root_it_says_so_before_anything_starts(tmp_path: Path) -> None:
 
 def test_a_scheduler_that_does_not_answer_is_one_message(own_home: Path) -> None:
     ended = samebits(
-        "verify", NETBASE, home=own_home, env={"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+        *("verify", NETBASE),
+        home=own_home,
+        env={"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+        fresh=True,
     )
     assert ended.code == 2
     ended.assert_clear()

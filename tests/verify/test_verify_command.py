@@ -31,7 +31,9 @@ ARTEFACT_FIELDS = [
 def planted(home: Path, build_image: ProvidedImage) -> Ended:
     """All planted cases and one sound release, side by side in one command."""
     recipes = sorted(PLANTED.glob("*/*.yaml"))
-    return samebits("verify", "--json", *recipes, RELEASES / "debian/netbase/6.5.yaml", home=home)
+    return samebits(
+        "verify", "--json", *recipes, RELEASES / "debian/netbase/6.5.yaml", home=home, fresh=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def test_the_claim_does_not_depend_on_what_was_shipped(reports: dict[str, Any]) 
 
 
 def test_nothing_checked_is_exit_code_two(home: Path, build_image: ProvidedImage) -> None:
-    ended = samebits("verify", PLANTED / "copied-input/6.5.yaml", home=home)
+    ended = samebits("verify", PLANTED / "copied-input/6.5.yaml", home=home, fresh=True)
     assert ended.code == 2
     assert "NOT_CHECKED" in ended.out
 
@@ -141,7 +143,7 @@ def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
         "PREFECT_TASKS_DEFAULT_NO_CACHE": "false",
         "PREFECT_FLOWS_DEFAULT_PERSIST_RESULT": "true",
     }
-    ended = samebits("verify", "--json", recipe, home=home, env=forced)
+    ended = samebits("verify", "--json", recipe, home=home, env=forced, fresh=True)
     report = ended.document()
     first, second = (a["rebuild"]["outputs"][0]["sha256"] for a in report["attempts"])
     assert first != second

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,31 +13,20 @@ from builders.core.yamlfile import load_document
 from builders.methods.script import ScriptBuild
 from builders.recipe.recipe import Recipe, load_recipe
 from tests.builders.recipe.bad_recipes import BAD, EXPECTED
+from tests.command import Ended, samebits
 
 ROOT = Path(__file__).parents[3]
 EVERY_FIELD = ROOT / "tests" / "data" / "recipes" / "good" / "every-field.yaml"
 RELEASES = sorted((ROOT / "recipes" / "releases").rglob("*.yaml"))
 
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The samebits command, with a home of its own."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pipelines.cli", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "SAMEBITS_HOME": str(tmp_path_factory.mktemp("home"))},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    return run
+    return lambda *words: samebits(*words, home=tmp_path_factory.mktemp("home"), seconds=60)
 
 
 def test_every_bad_recipe_has_its_line_in_the_table() -> None:
@@ -69,9 +54,9 @@ def test_a_bad_recipe_gives_one_clear_error(name: str) -> None:
 def test_the_command_says_the_same_of_all_of_them_without_a_traceback(run: Run) -> None:
     files = [BAD / f"{name}.yaml" for name in EXPECTED]
     done = run("recipe", "lint", *files)
-    assert done.returncode == EXIT_USAGE
-    assert done.stdout == ""
-    lines = done.stderr.splitlines()
+    assert done.code == EXIT_USAGE
+    assert done.out == ""
+    lines = done.err.splitlines()
     assert len(lines) == len(files)
     for path, line in zip(files, lines, strict=True):
         assert line.startswith(f"samebits: {path}")
@@ -79,9 +64,9 @@ def test_the_command_says_the_same_of_all_of_them_without_a_traceback(run: Run) 
 
 def test_programs_get_one_document(run: Run) -> None:
     done = run("recipe", "lint", "--json", BAD / "short-digest.yaml", EVERY_FIELD)
-    assert done.returncode == EXIT_USAGE
-    assert done.stderr == ""
-    bad, _ = json.loads(done.stdout)["recipes"]
+    assert done.code == EXIT_USAGE
+    assert done.err == ""
+    bad, _ = done.document()["recipes"]
     assert bad["error"]["error"] == "RecipeError"
     assert bad["error"]["line"] == 13
     assert bad["error"]["field"] == "inputs.0.sha256"
@@ -92,9 +77,9 @@ def test_programs_get_one_document(run: Run) -> None:
 def test_no_command_starts_with_a_bad_recipe(run: Run, command: str, tmp_path: Path) -> None:
     extra = ("--out", tmp_path / "out") if command == "rebuild" else ()
     done = run(command, BAD / "alias-bomb.yaml", *extra)
-    assert done.returncode == EXIT_USAGE
-    assert "Traceback" not in done.stderr
-    assert "anchors and aliases are refused" in done.stderr
+    assert done.code == EXIT_USAGE
+    assert "Traceback" not in done.err
+    assert "anchors and aliases are refused" in done.err
     assert list(tmp_path.iterdir()) == []
 
 
