@@ -9,7 +9,7 @@ from builders.core.errors import UsageError
 from pipelines.center.center import LOCAL, Center
 from pipelines.center.keys import local_policy_file, make_local_policy
 from pipelines.consensus.release_consensus import ConsensusView
-from pipelines.consensus.statement_reader import CircuitBreaker, Source
+from pipelines.consensus.statement_reader import Source
 from pipelines.policy import load_policy, read_signed
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
@@ -31,8 +31,7 @@ def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
         store=store,
         policy=signed,
         peers=tuple(
-            Source(center=peer.id, store=CircuitBreaker(open_store(peer.store)))
-            for peer in center.peers
+            Source(center=peer.id, store=open_store(peer.store), peer=True) for peer in center.peers
         ),
         recipes=center.recipes,
     )

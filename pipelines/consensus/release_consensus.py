@@ -176,8 +176,8 @@ def read_logs(
 
     With a `cache` only the growth of a log since the last call is read.
     """
-    stores = {source.center: source.store for source in view.sources}
-    return LogIndex(stores, view.policy.policy, releases, cache)
+    sources = {source.center: source for source in view.sources}
+    return LogIndex(sources, view.policy.policy, releases, cache)
 
 
 def join_release(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
@@ -44,70 +44,51 @@ class Reader(Protocol):
         """Yield the names below a folder; raises `StoreError`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Source:
-    """A center, and the store of its records."""
+    """A center, and the store of its records.
+
+    The store of a `peer` is not called again after its first failure: a peer that is down so costs
+    one time-out, and not one for each of many releases.
+    """
 
     center: str
     store: Reader
+    peer: bool = False
+    _failure: UnreachableError | None = field(default=None, init=False)
 
     def get(self, key: str, limit: int) -> bytes:
         """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
-        with _unreachable():
+        with self._reachable():
             return self.store.get(key, limit)
 
     def names(self, prefix: str, *, limit: int) -> list[str]:
         """Return the names below a folder; raises `UnreachableError`, also for over `limit`."""
         try:
-            found = list(islice(self.store.list(prefix), limit + 1))
-        except (SamebitsError, OSError) as error:
-            raise UnreachableError("a store does not answer", got=short(error)) from error
+            with self._reachable():
+                found = list(islice(self.store.list(prefix), limit + 1))
+        except OBJECT_ERRORS as error:
+            raise _no_answer(error) from error
         if len(found) > limit:
             raise UnreachableError("a store lists too much", got=f"more than {limit} records")
         return found
 
-
-class CircuitBreaker:
-    """A `Reader` of a store that is not called again after its first failure.
-
-    A peer that is down so costs one time-out, and not one for each of many releases.
-    """
-
-    def __init__(self, store: Reader) -> None:
-        """Read `store`."""
-        self._store = store
-        self._failure: UnreachableError | None = None
-
-    def get(self, key: str, limit: int) -> bytes:
-        """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
-        with self._closed():
-            return self._store.get(key, limit)
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below a folder; raises as `get` does."""
-        with self._closed():
-            yield from self._store.list(prefix)
-
     @contextmanager
-    def _closed(self) -> Iterator[None]:
+    def _reachable(self) -> Iterator[None]:
         if self._failure is not None:
             raise UnreachableError("a store did not answer before", got=self._failure.got)
         try:
-            with _unreachable():
-                yield
-        except UnreachableError as error:
-            self._failure = error
+            yield
+        except OBJECT_ERRORS:
             raise
+        except (SamebitsError, OSError) as error:
+            failure = _no_answer(error)
+            self._failure = failure if self.peer else None
+            raise failure from error
 
 
-@contextmanager
-def _unreachable() -> Iterator[None]:
-    try:
-        yield
-    except (UnreachableError, *OBJECT_ERRORS):
-        raise
-    except (SamebitsError, OSError) as error:
-        raise UnreachableError("a store does not answer", got=short(error)) from error
+def _no_answer(error: Exception) -> UnreachableError:
+    return UnreachableError("a store does not answer", got=short(error))
 
 
 def short(error: Exception) -> str:

@@ -7,17 +7,14 @@ another run nor made from a digest. An empty file proves nothing: its bytes are 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import BinaryIO
 
 from builders.core.digest import Digest, keyed_digest_stream
 from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.core.runid import RunId
-from builders.rebuild.rebuild_result import OutputKind
+from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.consensus.center_finding import StatementRef
 from pipelines.evidence.release_name import ReleaseName
@@ -30,27 +27,25 @@ from pipelines.storage.store import DamagedError, Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnOutput:
-    """A file that this center built; its size is in bytes."""
-
-    name: str
-    size: int
-    by_product: bool
-    open: Callable[[], AbstractContextManager[BinaryIO]]
-
-
-@dataclass(frozen=True, kw_only=True)
 class OwnBuild:
-    """The outputs of one run of this center, and the salt of a private release."""
+    """The outputs of one run of this center, whose bytes are in `store`."""
 
     run: str
-    outputs: tuple[OwnOutput, ...]
+    outputs: tuple[Output, ...]
+    store: Store
     salt: Salt | None = None
+    """Of a private release."""
 
     @property
     def provable(self) -> bool:
         """Whether there is a by-product that proves anything: an empty file does not."""
-        return any(output.by_product and output.size for output in self.outputs)
+        return any(output.part is OutputKind.BY_PRODUCT and output.size for output in self.outputs)
+
+    def line(self, output: Output, key: bytes) -> SealedFile:
+        """Return the line of the seal for one output under the key of a run."""
+        with self.store.open(cas(Visibility.PRIVATE, output.sha256)) as stream:
+            hmac = keyed_digest_stream(key, stream)
+        return SealedFile(name=output.name, size=output.size, hmac=hmac)
 
 
 def read_own_build(store: Store, release: ReleaseName, center: str, run: str) -> OwnBuild | None:
@@ -64,25 +59,14 @@ def read_own_build(store: Store, release: ReleaseName, center: str, run: str) ->
         report = Report.model_validate(read_report(store, name, whole=True))
     except (NotFoundError, DamagedError, ValueError):
         return None
-    judged = report.judged
-    if report.outcome is not Outcome.BUILT or judged is None:
+    built = report.judged.rebuild.outputs if report.judged else None
+    if report.outcome is not Outcome.BUILT or built is None:
         return None
-    outputs = [o for o in judged.rebuild.outputs if o.part is not OutputKind.IGNORED]
+    outputs = tuple(o for o in built if o.part is not OutputKind.IGNORED)
     if not all(store.has(cas(Visibility.PRIVATE, output.sha256)) for output in outputs):
         return None
-    return OwnBuild(
-        run=run,
-        outputs=tuple(
-            OwnOutput(
-                name=output.name,
-                size=output.size,
-                by_product=output.part is OutputKind.BY_PRODUCT,
-                open=partial(store.open, cas(Visibility.PRIVATE, output.sha256)),
-            )
-            for output in outputs
-        ),
-        salt=read_salt(store, release) if report.environment.visibility == "private" else None,
-    )
+    salt = read_salt(store, release) if report.environment.visibility == "private" else None
+    return OwnBuild(run=run, outputs=outputs, store=store, salt=salt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +86,7 @@ class WorkOffer:
 class WorkCheck:
     """The result of checking an offer: of each by-product, and of the seal as a whole."""
 
+    offer: WorkOffer
     seal: Proof
     files: tuple[CheckedFile, ...]
 
@@ -111,18 +96,17 @@ class WorkCheck:
         return overall((file.proof for file in self.files), self.seal)
 
 
-def check_work(
-    offer: WorkOffer, own: Sequence[OwnOutput], *, same_outputs: bool, salt: Salt | None = None
-) -> WorkCheck:
-    """Check what a run of the same claim offers against this center's `own` outputs.
+def check_work(offer: WorkOffer, own: OwnBuild, *, same_outputs: bool) -> WorkCheck:
+    """Check what a run of the same claim offers against what this center built.
 
     `same_outputs` means that its findings name the same digests as ours: then its whole seal can be
-    computed too. With a `salt`, its lines are named by number and keyed once more.
+    computed too. Of a private release its lines are named by number and keyed once more.
     """
-    key = seal_key(offer.center, offer.run)
-    lines = sorted((_line(output, key) for output in own), key=lambda line: line.name)
-    by_products = {output.name for output in own if output.by_product}
-    expected = [line for line in lines if line.name in by_products]
+    key, salt = seal_key(offer.center, offer.run), own.salt
+    outputs = sorted(own.outputs, key=lambda output: output.name)
+    lines = [own.line(output, key) for output in outputs]
+    pairs = zip(outputs, lines, strict=True)
+    expected = [line for output, line in pairs if output.part is OutputKind.BY_PRODUCT]
     if salt is not None:
         expected = [
             SealedFile(name=f"by-product-{number}", size=line.size, hmac=salt.keyed(line.hmac))
@@ -131,13 +115,7 @@ def check_work(
     seal = Proof.NONE
     if same_outputs:
         seal = Proof.PROVED if seal_digest(lines) == offer.seal else Proof.WRONG
-    return WorkCheck(seal=seal, files=_compare(offer.lines, expected))
-
-
-def _line(output: OwnOutput, key: bytes) -> SealedFile:
-    with output.open() as stream:
-        hmac = keyed_digest_stream(key, stream)
-    return SealedFile(name=output.name, size=output.size, hmac=hmac)
+    return WorkCheck(offer=offer, seal=seal, files=_compare(offer.lines, expected))
 
 
 def _compare(

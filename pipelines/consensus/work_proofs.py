@@ -95,8 +95,7 @@ class WorkProofs:
         checked = self._check(finding.center.id, finding.run)
         if checked is None:
             return replace(finding, work=Proof.ABSENT)
-        offer, result = checked
-        return replace(finding, work=result.proof, work_evidence=(offer.provenance,))
+        return replace(finding, work=checked.proof, work_evidence=(checked.offer.provenance,))
 
     def crosschecks(self, now: datetime) -> Iterator[tuple[str, CrosscheckStatement]]:
         """Yield this center's cross-checks of others' runs, with the names of their records."""
@@ -104,19 +103,18 @@ class WorkProofs:
             checked, build = self._check(center, run), self._own_build(finding.claim)
             if self._own is None or checked is None or build is None:
                 continue
-            offer, result = checked
             predicate = Crosscheck(
                 release=str(self._release),
                 center=self._own.id,
                 run=build.run,
                 claim=finding.claim,
                 checked=CheckedRun(center=center, run=run),
-                proof=result.proof,
-                seal=result.seal,
-                files=result.files,
+                proof=checked.proof,
+                seal=checked.seal,
+                files=checked.files,
                 checked_on=now,
             )
-            statement = CrosscheckStatement.of(predicate, seal=offer.seal)
+            statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
             yield crosscheck_key(self._release, finding, self._own.id), statement
 
     def _read_own_build(self, claim: DigestSet) -> OwnBuild | None:
@@ -131,17 +129,15 @@ class WorkProofs:
         )
         return read_own_build(self._own.store, self._release, center, ours[0].run) if ours else None
 
-    def _check_run(self, center: str, run: str) -> tuple[WorkOffer, WorkCheck] | None:
+    def _check_run(self, center: str, run: str) -> WorkCheck | None:
         """Check what a run offers; None if it offers nothing, or we have not built its claim."""
         finding = self._runs[center, run]
         build = self._own_build(finding.claim)
         if self._own is None or build is None or center == self._own.id:
             return None
         offer = self._offer(finding)
-        if offer is None:
-            return None
         same = self._outputs(center, run) == self._outputs(self._own.id, build.run)
-        return offer, check_work(offer, build.outputs, same_outputs=same, salt=build.salt)
+        return check_work(offer, build, same_outputs=same) if offer else None
 
     def _outputs(self, center: str, run: str) -> set[tuple[str, DigestSet | None]]:
         """Return the rebuilt artefacts that the findings of a run name."""
@@ -155,12 +151,10 @@ class WorkProofs:
         verified = self._read(center, f"{folder}provenance-1{SUFFIX}")
         if verified is None or not isinstance(verified.statement, ProvenanceStatement):
             return None
-        definition = verified.statement.predicate.build_definition
-        details = verified.statement.predicate.run_details
-        named = (definition.internal_parameters.claim, details.metadata.invocation_id)
-        if named != (finding.claim, run):
+        about = verified.statement.run_reference
+        if (about.claim, about.run) != (finding.claim, run):
             return None
-        products = details.byproducts
+        products = verified.statement.predicate.run_details.byproducts
         seals = [r.digest.sha256 for r in products if r.name == "seal" and not r.annotations]
         if seals != [finding.seal] or finding.seal is None:
             return None

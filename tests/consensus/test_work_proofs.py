@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,11 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from builders.core.digest import Digest
+from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_files
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.publication import publish_crosschecks
-from pipelines.consensus.work_check import OwnOutput, WorkOffer, check_work
+from pipelines.consensus.work_check import OwnBuild, WorkOffer, check_work
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.consensus_results import (
     CheckedFile,
@@ -28,8 +27,10 @@ from pipelines.evidence.statements.consensus_results import (
     overall,
 )
 from pipelines.evidence.statements.statement import Statement
+from pipelines.storage.names import Visibility
 from tests.consensus.findings import NOW, OTHER_CLAIM
 from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, reasons
+from tests.fakes.store import MemoryStore
 
 RUN = MadeUpRun(
     center="bob-1",
@@ -41,19 +42,20 @@ RUN = MadeUpRun(
 )
 
 
-def own(run: MadeUpRun = RUN, **other: bytes) -> list[OwnOutput]:
-    """Return our outputs: the same bytes as those of `run`, or `other`."""
-
-    contents = {name: other.get(name, content) for name, content in run.outputs.items()}
-    return [
-        OwnOutput(
+def own(run: MadeUpRun = RUN, salt: Salt | None = None, **other: bytes) -> OwnBuild:
+    """Return our build: the same bytes as those of `run`, or `other`."""
+    store = MemoryStore()
+    outputs = tuple(
+        Output(
             name=name,
             size=len(content),
-            by_product=name in run.by_products,
-            open=partial(io.BytesIO, content),
+            sha256=store.put_cas(Visibility.PRIVATE, content),
+            part=OutputKind.BY_PRODUCT if name in run.by_products else OutputKind.ARTEFACT,
         )
-        for name, content in contents.items()
-    ]
+        for name, content in run.outputs.items()
+        for content in [other.get(name, content)]
+    )
+    return OwnBuild(run=run.run, outputs=outputs, store=store, salt=salt)
 
 
 def claimed(run: MadeUpRun = RUN, **changes: Any) -> WorkOffer:
@@ -81,7 +83,9 @@ def test_the_seal_is_that_of_the_builder(tmp_path: Any) -> None:
 
 def test_other_by_products_prove_nothing() -> None:
     found = check_work(
-        claimed(), own(RUN, **{"tool-dbgsym.deb": b"other symbols of mine!!!"}), same_outputs=False
+        claimed(),
+        own(RUN, None, **{"tool-dbgsym.deb": b"other symbols of mine!!!"}),
+        same_outputs=False,
     )
     assert (found.proof, found.seal) == (Proof.WRONG, Proof.NONE)
 
@@ -144,8 +148,8 @@ def test_of_closed_source_the_lines_are_keyed_once_more_and_numbered() -> None:
         for n, line in enumerate(claimed().lines, start=1)
     )
     hidden = claimed(lines=veiled)
-    assert check_work(hidden, own(), same_outputs=True, salt=salt).proof is Proof.PROVED
-    assert check_work(hidden, own(), same_outputs=True, salt=other).proof is Proof.WRONG
+    assert check_work(hidden, own(salt=salt), same_outputs=True).proof is Proof.PROVED
+    assert check_work(hidden, own(salt=other), same_outputs=True).proof is Proof.WRONG
     assert check_work(hidden, own(), same_outputs=True).proof is Proof.WRONG
 
 
