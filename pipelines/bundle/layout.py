@@ -145,7 +145,9 @@ class Bundle:
             raise malformed(_WHAT, got="more", expected=f"at most {MAX_BUNDLE} bytes")
         mark = data[BLOCK : BLOCK + len(_MARK)]
         if not data.startswith(MIMETYPE.encode() + b"\0") or mark != _MARK:
-            raise malformed(_WHAT, got=_kind_of(data), expected=f"a file that says {MEDIA_TYPE}")
+            unknown = "something else" if data else "an empty file"
+            got = next((kind for start, kind in _KINDS.items() if data.startswith(start)), unknown)
+            raise malformed(_WHAT, got=got, expected=f"a file that says {MEDIA_TYPE}")
         found = read_tar(data)
         names = [name for name, _ in found]
         if names[:2] != [MIMETYPE, SUMS] or names[2:] != sorted(set(names[2:])):
@@ -161,14 +163,6 @@ class Bundle:
     def to_bytes(self) -> bytes:
         """Return the file: the same members give the same bytes."""
         return write_tar([(MIMETYPE, _MARK), (SUMS, self.sums), *sorted(self.members.items())])
-
-
-def _kind_of(data: bytes) -> str:
-    """Say what a file that is no bundle looks like, by its first bytes."""
-    for start, kind in _KINDS.items():
-        if data.startswith(start):
-            return kind
-    return "something else" if data else "an empty file"
 
 
 def check_members(members: Mapping[str, bytes]) -> None:

@@ -143,9 +143,9 @@ def consensus(session: Session, release: ReleaseName, claim: str | None, *, publ
     made = publish_joined(session, view, joined, now) if publish else ()
     found = joined.consensus
     show(
-        {**found.to_dict(), "published": [one.name for one in made]},
+        {**found.to_dict(), "published": list(made)},
         *_lines(found),
-        *(f"  signed {one.name}" for one in made),
+        *(f"  signed {name}" for name in made),
     )
     sys.exit(found.exit_code)
 

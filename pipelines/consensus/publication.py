@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 
 from builders.core.errors import StoreConflictError
@@ -35,18 +34,10 @@ Summarize = Callable[[int, Reference | None], SummaryStatement | None]
 """Makes a summary from its number and the one that it supersedes; None where there is none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """A record that was made."""
-
-    name: str
-    envelope: Envelope
-
-
 def publish_summary(
     store: Store, folder: str, summarize: Summarize, *, sign: Sign, keys: Sequence[PublicKey]
-) -> Published | None:
-    """Sign and store a summary in `folder`; None where there is none to make, or nothing new.
+) -> str | None:
+    """Sign and store a summary in `folder`, and return its name; None where there is nothing new.
 
     `keys` are those that the center's former summaries are signed with. Raises `EvidenceError` for
     a former summary that none of them has signed, which is not superseded.
@@ -63,12 +54,12 @@ def publish_summary(
         statement = summarize(number, supersedes)
         if statement is None or (former and _content(statement) == _content(former)):
             return None
-        name, envelope = _record(folder, number), sign(statement)
+        name, signed = _record(folder, number), sign(statement).to_bytes()
         try:
-            store.put_record(name, envelope.to_bytes())
+            store.put_record(name, signed)
         except StoreConflictError:
             continue  # another process of this center was first: supersede that one
-        return Published(name=name, envelope=envelope)
+        return name
     raise StoreConflictError(
         "the summaries of one file are written by many at once",
         got=f"{_TRIES} tries",
@@ -79,16 +70,19 @@ def publish_summary(
 
 def publish_crosschecks(
     store: Store, proofs: WorkProofs, *, sign: Sign, now: datetime, storing: Storing = nullcontext
-) -> tuple[Published, ...]:
-    """Sign and store the checks of others' work; a run that was checked before is left out."""
+) -> tuple[str, ...]:
+    """Sign and store the checks of others' work, and return their names.
+
+    A run that was checked before is left out.
+    """
     made = []
     for name, statement in proofs.crosschecks(now):
         if store.has(name):
             continue
-        envelope = sign(statement)
+        signed = sign(statement).to_bytes()
         with storing(name):
-            store.put_record(name, envelope.to_bytes())
-        made.append(Published(name=name, envelope=envelope))
+            store.put_record(name, signed)
+        made.append(name)
     return tuple(made)
 
 
@@ -127,11 +121,10 @@ def _belongs(statement: SummaryStatement, folder: str) -> bool:
     consensus, file = statement.predicate.consensus, statement.subject[0]
     if file.digest.sha256 is None:
         return False
-    subject = ConsensusSubject(
+    about = ConsensusSubject(
         artefact=file.name, published=file.digest.sha256, claim=consensus.claim
     )
-    release = ReleaseName.parse(consensus.release)
-    return summary_prefix(release, subject, consensus.center) == folder
+    return summary_prefix(ReleaseName.parse(consensus.release), about, consensus.center) == folder
 
 
 def _content(statement: SummaryStatement) -> SummaryStatement:

@@ -159,12 +159,9 @@ def check_summary(
         )
         if recomputed == statement:
             return
-        raise refused(
-            "summary",
-            "the findings of the centers give another result",
-            got=f"{stated.verification_result} for {stated.consensus.result}",
-            expected=f"{consensus.result}",
-        )
+        what = "the findings of the centers give another result"
+        got = f"{stated.verification_result} for {stated.consensus.result}"
+        raise refused("summary", what, got=got, expected=f"{consensus.result}")
     raise refused("summary", "no center has a finding on it", got=file.name, expected="an artefact")
 
 

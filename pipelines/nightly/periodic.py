@@ -19,7 +19,6 @@ from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.publication import (
-    Published,
     publish_crosschecks,
     publish_summary,
     summary_prefix,
@@ -125,8 +124,11 @@ def _joined(
 
 def publish_joined(
     session: Session, view: ConsensusView, joined: JoinedRelease, now: datetime
-) -> tuple[Published, ...]:
-    """Sign, store and log cross-checks of the peers' work, and a summary of each artefact."""
+) -> tuple[str, ...]:
+    """Sign, store and log cross-checks of the peers' work, and a summary of each artefact.
+
+    Returns the names of the records.
+    """
     book, sign = session.logbook(), status_signer(session.signer)
     release = joined.read.release
     made = list(
@@ -146,7 +148,7 @@ def publish_joined(
                 keys=[public_keys(session.center)["statements"], *view.former_keys],
             )
         made += [one] if one else []
-    book.settle(*(one.name for one in made))
+    book.settle(*made)
     return tuple(made)
 
 

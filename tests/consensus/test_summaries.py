@@ -15,7 +15,7 @@ from builders.core.errors import StoreConflictError
 from infra.bench.madeup import MadeUpFile
 from pipelines.consensus import Consensus
 from pipelines.consensus.join import join
-from pipelines.consensus.publication import Published, publish_summary, summary_prefix
+from pipelines.consensus.publication import publish_summary, summary_prefix
 from pipelines.consensus.summary_statement import Summarizer
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
@@ -255,7 +255,7 @@ class Publisher:
         self.site = self.world["ada-1"]
         self.minutes = 0
 
-    def publish(self, **changes: Any) -> Published | None:
+    def publish(self, **changes: Any) -> str | None:
         (found,) = self.world.consensus().artefacts
         self.minutes += 1
         sign = changes.pop("sign", self.site.sign)
@@ -270,9 +270,9 @@ class Publisher:
             keys=[self.site.key.public],
         )
 
-    def read(self, published: Published | None) -> SummaryStatement:
+    def read(self, published: str | None) -> SummaryStatement:
         assert published is not None
-        envelope = Envelope.from_bytes(self.site.store.get(published.name, 1 << 20))
+        envelope = Envelope.from_bytes(self.site.store.get(published, 1 << 20))
         statement = statement_of(envelope)
         assert isinstance(statement, SummaryStatement)
         return statement
@@ -289,12 +289,12 @@ def test_a_later_summary_names_the_one_it_supersedes() -> None:
     second = publisher.publish()
     assert first
     assert second
-    assert first.name.endswith("/ada-1/000001.dsse.json")
-    assert second.name.endswith("/ada-1/000002.dsse.json")
+    assert first.endswith("/ada-1/000001.dsse.json")
+    assert second.endswith("/ada-1/000002.dsse.json")
     one, two = publisher.read(first), publisher.read(second)
     assert [str(s.predicate.verification_result) for s in (one, two)] == ["PASSED", "FAILED"]
     assert two.predicate.consensus.supersedes == Reference(
-        uri=f"https://samebits.example/{first.name}", digest=DigestSet(sha256=one.digest())
+        uri=f"https://samebits.example/{first}", digest=DigestSet(sha256=one.digest())
     )
 
 
@@ -319,7 +319,7 @@ def test_of_two_that_publish_at_once_the_second_supersedes_the_first() -> None:
     for site in publisher.world.sites.values():
         site.run()
     store, sign = publisher.site.store, publisher.site.sign
-    raced: list[Published | None] = []
+    raced: list[str | None] = []
 
     def late(statement: Any) -> Envelope:
         if not raced:
@@ -329,7 +329,7 @@ def test_of_two_that_publish_at_once_the_second_supersedes_the_first() -> None:
 
     second = publisher.publish(sign=late)
     assert second
-    assert second.name.endswith("000002.dsse.json")
+    assert second.endswith("000002.dsse.json")
     assert publisher.read(second).predicate.consensus.supersedes is not None
     assert len([k for k in store.objects if k.startswith("public/consensus")]) == 2
 
@@ -374,7 +374,8 @@ def test_a_summary_under_the_name_of_another_is_not_built_upon(where: str) -> No
         site.run()
     made = publisher.publish()
     assert made
-    publisher.site.store.objects[f"{prefix(publisher)}{where}"] = [made.envelope.to_bytes()]
+    store = publisher.site.store
+    store.objects[f"{prefix(publisher)}{where}"] = [store.get(made, 1 << 20)]
     with pytest.raises(DamagedError):
         publisher.publish()
 
@@ -388,6 +389,6 @@ def test_a_summary_of_another_file_is_not_built_upon() -> None:
     other = publisher.read(made).to_dict()
     other["subject"][0]["name"] = "other.deb"
     envelope = publisher.site.sign(SummaryStatement.model_validate(other))
-    publisher.site.store.objects[made.name] = [envelope.to_bytes()]
+    publisher.site.store.objects[made] = [envelope.to_bytes()]
     with pytest.raises((DamagedError, EvidenceError)):
         publisher.publish(reviews=1)

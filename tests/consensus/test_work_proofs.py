@@ -17,6 +17,7 @@ from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.consensus.center_finding import StatementRef
 from pipelines.consensus.publication import publish_crosschecks
 from pipelines.consensus.work_check import OwnBuild, WorkOffer, check_work
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.consensus_results import (
     CheckedFile,
@@ -258,7 +259,7 @@ def test_a_stranger_takes_the_word_of_other_operators() -> None:
 def crosscheck(world: World, name: str) -> int:
     site = world[name]
     made = publish_crosschecks(site.store, world.read(name).proofs, sign=site.sign, now=NOW)
-    site.log += [one.envelope.digest() for one in made]
+    site.log += [Envelope.from_bytes(site.store.get(name, 1 << 20)).digest() for name in made]
     return len(made)
 
 

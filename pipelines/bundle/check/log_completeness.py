@@ -24,7 +24,6 @@ from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
-from pipelines.log.merkle import leaf_hash
 
 _OMITTED = "It was left out: ask the center for it, and why"
 
@@ -64,7 +63,7 @@ def check_inclusion(opened: OpenedBundle) -> str:
     leaves, key = _leaves(opened), opened.log_key
     log = LogIdentity.of(key)
     for logged in leaves.values():
-        logged.proof.verify(leaf_hash(logged.data), log)
+        logged.proof.verify(logged.hash, log)
     checkpoint = opened.checkpoint.checkpoint
     shown = f"in the log {checkpoint.origin} of {checkpoint.size} leaves"
     if opened.policy is None:
@@ -152,7 +151,7 @@ def check_chain(opened: OpenedBundle) -> str:
         )
         if isinstance(logged.leaf, StatementLeaf):
             what = f"leaf {index} names another one before it"
-            require_equal(what, logged.leaf.previous.hex, leaf_hash(before.data).hex())
+            require_equal(what, logged.leaf.previous.hex, before.hash.hex())
     first, last = leaves[0][1].leaf.sequence, leaves[-1][1].leaf.sequence
     return f"sequence {first} to {last} of the release"
 

@@ -10,20 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from pipelines.bundle.layout import (
-    CARD,
-    HEARTBEAT,
-    KEYS,
-    LEAF,
-    LOG,
-    MAX_REPORT,
-    OTHER,
-    PROOF,
-    REPORT,
-    STATEMENTS,
-    Bundle,
-    CenterCard,
-)
+from pipelines.bundle import layout
+from pipelines.bundle.layout import LOG, Bundle, CenterCard
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Purpose, Report
@@ -45,6 +33,7 @@ from pipelines.evidence.statements.statement import (
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.leaf import Leaf, read_leaf
+from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.proof import LogProof
 
@@ -85,9 +74,13 @@ class GivenFile:
 class LoggedLeaf:
     """A leaf of the log, and the proof that it is there; neither is verified yet."""
 
-    data: bytes
     leaf: Leaf
     proof: LogProof
+
+    @property
+    def hash(self) -> bytes:
+        """The hash of the leaf in the tree."""
+        return leaf_hash(self.leaf.to_bytes())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,21 +99,21 @@ class OpenedBundle:
     @cached_property
     def card(self) -> CenterCard:
         """Who the center says it is."""
-        return CenterCard.from_bytes(self.bundle.members[CARD])
+        return CenterCard.from_bytes(self.bundle.members[layout.CARD])
 
     @cached_property
     def keys(self) -> Mapping[str, PublicKey]:
         """The keys in the bundle by their use; they are not trusted."""
         return {
-            name.removeprefix(KEYS).removesuffix(".pub"): read_public_key(data)
-            for name, data in self._folder(KEYS)
+            name.removeprefix(layout.KEYS).removesuffix(".pub"): read_public_key(data)
+            for name, data in self._folder(layout.KEYS)
         }
 
     @cached_property
     def report(self) -> Report:
         """The report, which is not signed."""
-        data = self.bundle.members[REPORT]
-        return read_model(data, Report, what="the report", limit=MAX_REPORT, floats=True)
+        data = self.bundle.members[layout.REPORT]
+        return read_model(data, Report, what="the report", limit=layout.MAX_REPORT, floats=True)
 
     # What the reader trusts
 
@@ -162,7 +155,7 @@ class OpenedBundle:
     @cached_property
     def envelopes(self) -> Mapping[str, Envelope]:
         """The envelopes by the name of their member."""
-        return {name: Envelope.from_bytes(data) for name, data in self._folder(STATEMENTS)}
+        return {name: Envelope.from_bytes(data) for name, data in self._folder(layout.STATEMENTS)}
 
     @cached_property
     def unknown(self) -> Mapping[str, str]:
@@ -246,9 +239,8 @@ class OpenedBundle:
         found = {int(n.removeprefix(LOG).partition(".")[0]) for n, _ in self._folder(LOG)}
         return {
             index: LoggedLeaf(
-                data=members[f"{LOG}{index}{LEAF}"],
-                leaf=read_leaf(members[f"{LOG}{index}{LEAF}"]),
-                proof=LogProof.parse(members[f"{LOG}{index}{PROOF}"]),
+                leaf=read_leaf(members[f"{LOG}{index}{layout.LEAF}"]),
+                proof=LogProof.parse(members[f"{LOG}{index}{layout.PROOF}"]),
             )
             for index in sorted(found)
         }
@@ -257,9 +249,9 @@ class OpenedBundle:
     def others(self) -> Mapping[int, Envelope]:
         """The statements of other runs by the index of their leaf."""
         return {
-            int(name.removeprefix(LOG).removesuffix(OTHER)): Envelope.from_bytes(data)
+            int(name.removeprefix(LOG).removesuffix(layout.OTHER)): Envelope.from_bytes(data)
             for name, data in self._folder(LOG)
-            if name.endswith(OTHER)
+            if name.endswith(layout.OTHER)
         }
 
     @cached_property
@@ -272,7 +264,7 @@ class OpenedBundle:
     @cached_property
     def heartbeat(self) -> tuple[Envelope, HeartbeatStatement] | None:
         """The center's newest heartbeat, not verified; None without one."""
-        data = self.bundle.members.get(HEARTBEAT)
+        data = self.bundle.members.get(layout.HEARTBEAT)
         if data is None:
             return None
         envelope = Envelope.from_bytes(data)

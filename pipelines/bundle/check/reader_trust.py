@@ -17,7 +17,6 @@ from pipelines.bundle.check.result import (
     UncheckedError,
     require,
     require_equal,
-    require_fields,
 )
 from pipelines.bundle.layout import HEARTBEAT, POLICY
 from pipelines.evidence.dsse import Envelope, verify_envelope
@@ -26,7 +25,6 @@ from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.log.checkpoint import Cosignature
 from pipelines.log.leaf import StatementLeaf
-from pipelines.log.merkle import leaf_hash
 
 if TYPE_CHECKING:
     from pipelines.policy import Policy
@@ -44,21 +42,13 @@ def check_policy(opened: OpenedBundle) -> str:
     if policy is None:
         raise NotNeededError("no policy was given: keys are trusted one by one")
     known = policy.center(card.id)
-    require_fields(
-        "the card differs from the policy: another",
-        {
-            "operator": card.operator,
-            "region": card.region,
-            "builder": card.builder_id,
-            "verifier": card.verifier_id,
-        },
-        {
-            "operator": known.operator,
-            "region": known.region,
-            "builder": known.builder,
-            "verifier": known.verifier,
-        },
-    )
+    for name, got, expected in (
+        ("operator", card.operator, known.operator),
+        ("region", card.region, known.region),
+        ("builder", card.builder_id, known.builder),
+        ("verifier", card.verifier_id, known.verifier),
+    ):
+        require_equal(f"the card names another {name} than the policy", got, expected)
     log, shown = opened.log_key.public, opened.keys.get("log")
     same = shown is None or shown.material == log.material
     what = "the key of the log is another than the policy's"
@@ -125,7 +115,7 @@ def check_builder(opened: OpenedBundle) -> str:
         require_equal(f"{name} is of another builder", about.builder, expected)
     if opened.policy is not None:
         return f"all of builder {expected}, as the policy names it"
-    builder = trust.builder or expected
+    builder = expected if trust.builder is None else trust.builder
     require_equal("the key is trusted for another builder", expected, builder)
     if trust.builder is None and len({key.material for key in trust.keys}) > 1:
         raise UncheckedError(
@@ -232,7 +222,7 @@ def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
         )
     if head is not None and (logged := leaves.get(head.sequence)):
         what = "the heartbeat names another leaf of this release"
-        require_equal(what, leaf_hash(logged.data).hex(), str(value_of(head.newest)))
+        require_equal(what, logged.hash.hex(), str(value_of(head.newest)))
     if head is None or head.sequence < last:
         raise _not_newest(opened, f"the heartbeat of {when} is older than the run")
     return f"nothing newer in the heartbeat of {when}"

@@ -44,21 +44,26 @@ def require(
 
 def require_equal(what: str, got: object, expected: object, todo: str | None = None) -> None:
     """Raise `WrongError`, saying `what` is wrong, unless `got` equals `expected`."""
-    require(got == expected, what, got, expected, todo)
+    require(got == expected, what, _shown(got), _shown(expected), todo)
 
 
 def require_fields(what: str, got: Mapping[str, object], expected: Mapping[str, object]) -> None:
     """Raise `WrongError`, naming the first field that differs, unless both have the same."""
     for name in {**expected, **got}:
-        sides = [[side[name]] if name in side else [] for side in (got, expected)]
-        shown = [ascii(str(side[0]))[1:-1][:160] if side else "nothing" for side in sides]
-        require(sides[0] == sides[1], f"{what} {name}", *shown)
+        same = name in got and name in expected and got[name] == expected[name]
+        sides = [_shown(side.get(name, "nothing")) for side in (got, expected)]
+        require(same, f"{what} {name}", *sides)
 
 
 def require_list(what: str, got: Iterable[object], expected: Iterable[object]) -> None:
     """Raise `WrongError`, showing the first entry that differs, unless both lists are equal."""
-    lists = [{f"entry {n}": entry for n, entry in enumerate(side, 1)} for side in (got, expected)]
-    require_fields(what, *lists)
+    sides = [{f"entry {n}": entry for n, entry in enumerate(side, 1)} for side in (got, expected)]
+    require_fields(what, *sides)
+
+
+def _shown(value: object) -> str | None:
+    """Return a value as one line of ASCII, cut."""
+    return None if value is None else ascii(str(value))[1:-1][:160]
 
 
 class CheckStatus(StrEnum):

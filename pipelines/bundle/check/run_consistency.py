@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from builders.core.digest import Digest
+from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_factors import Factor
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
@@ -19,7 +20,7 @@ from pipelines.bundle.check.result import (
     require_fields,
     require_list,
 )
-from pipelines.evidence.report import Attempt, Purpose
+from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.provenance import DeclaredEnvironment
 from pipelines.evidence.statements.rebuilds import (
     RebuildAttempt,
@@ -91,8 +92,15 @@ def check_attempts(opened: OpenedBundle) -> str:
         ", ".join(f"{a.number} {a.purpose}" for a in signed[:8]),
         "1 judged, then retries, then one confirming, then one for the run",
     )
-    reported = map(_reported, opened.report.attempts)
-    made = [_signed(a) for a in signed if a.purpose is not Purpose.RUN]
+    reported = [
+        (a.number, a.purpose, a.rebuild.log, wall_milliseconds(a.rebuild), *_figures(a.rebuild))
+        for a in opened.report.attempts
+    ]
+    made = [
+        (a.number, a.purpose, value_of(a.log), a.wall_milliseconds, *_figures(a))
+        for a in signed
+        if a.purpose is not Purpose.RUN
+    ]
     require_list("the report has other attempts than the statements:", reported, made)
     return f"{len(signed)} attempts, as the report has them"
 
@@ -104,16 +112,8 @@ def _in_order(purposes: list[Purpose]) -> bool:
     return begins and once and ranks == sorted(ranks)
 
 
-def _reported(attempt: Attempt) -> list[object]:
-    rebuild = attempt.rebuild
-    figures = [getattr(rebuild, field) for field in _FIGURES]
-    return [attempt.number, attempt.purpose, rebuild.log, wall_milliseconds(rebuild), *figures]
-
-
-def _signed(attempt: RebuildAttempt) -> list[object]:
-    figures = [getattr(attempt, field) for field in _FIGURES]
-    log, wall = value_of(attempt.log), attempt.wall_milliseconds
-    return [attempt.number, attempt.purpose, log, wall, *figures]
+def _figures(attempt: RebuildResult | RebuildAttempt) -> list[object]:
+    return [getattr(attempt, field) for field in _FIGURES]
 
 
 def check_outcome(opened: OpenedBundle) -> str:
@@ -180,21 +180,14 @@ def check_environment(opened: OpenedBundle) -> str:
     definition = opened.provenance.predicate.build_definition
     signed = definition.external_parameters
     images = (r.digest.sha256 for r in definition.resolved_dependencies if _role(r) == "image")
-    require_fields(
-        "the report has another environment than the provenance:",
-        {
-            "method": reported.method,
-            "image": (reported.image or "").rpartition("/")[2],
-            "image digest": reported.image_config,
-            "environment": reported.declared,
-        },
-        {
-            "method": signed.method,
-            "image": signed.image,
-            "image digest": next(images, None),
-            "environment": signed.environment.declared() if signed.environment else {},
-        },
-    )
+    declared = signed.environment.declared() if signed.environment else {}
+    for what, got, expected in (
+        ("method", reported.method, signed.method),
+        ("image", (reported.image or "").rpartition("/")[2], signed.image),
+        ("image digest", reported.image_config, next(images, None)),
+        ("environment", reported.declared, declared),
+    ):
+        require_equal(f"the report has another {what} than the provenance", got, expected)
     return f"method {signed.method}, image {signed.image}"
 
 
