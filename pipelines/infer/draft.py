@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, takewhile
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from builders.core.enums import Verdict
 from builders.core.yamlfile import parse_document
 from builders.recipe.recipe import LoadedRecipe, parse_recipe
-from pipelines.infer.journal import RemainingCause, Scalar
+from pipelines.infer.journal import Review, Scalar, SearchJournal
 from pipelines.infer.target import Target
 
 # Starts the comment of every inferred value, which `recipe lint` shows.
@@ -24,35 +24,39 @@ _WIDTH = 100
 def render_draft(
     template: str,
     target: Target,
+    review: Review | None,
     *,
     head: Iterable[str],
-    scalars: Iterable[Scalar],
-    verdict: Verdict,
+    variables: Mapping[str, object],
     **values: object,
 ) -> str:
-    """Return the YAML of a draft from a template, in which each of `scalars` is explained.
+    """Return the YAML of a draft from a template.
 
-    Each text of `head` becomes one comment for the reviewer; `verdict` is that of the trial.
+    Each text of `head` becomes one comment for the reviewer. With a review, every inferred value is
+    explained, and what else a reviewer should know is said.
     """
+    scalars = review.journal.scalars if review else ()
     comments = {scalar.name: _explanation(scalar) for scalar in scalars}
 
     def why(*names: str) -> str:
         return "".join(comments.get(name, "") for name in names or comments)
 
     return _TEMPLATES.get_template(template).render(
-        target=target, head=head, verdict=verdict, why=why, **values
+        target=target,
+        head=[*head, *(_review_notes(*review) if review else ())],
+        verdict=review.verdict if review else Verdict.IDENTICAL,
+        why=why,
+        variables={name: value for name, value in variables.items() if value is not None},
+        **values,
     )
 
 
-def review_notes(
-    notes: Iterable[str], verdict: Verdict, causes: Iterable[RemainingCause]
-) -> list[str]:
-    """Return what a reviewer should know of a draft beside its values."""
-    lines = [f"note: {note}" for note in notes]
+def _review_notes(journal: SearchJournal, verdict: Verdict) -> Iterator[str]:
+    """Yield what a reviewer should know of a draft beside its values."""
+    yield from (f"note: {note}" for note in journal.notes)
     if verdict is not Verdict.IDENTICAL:
-        lines.append("NOT IDENTICAL: this is the nearest of what was tried.")
-        lines += [f"remaining cause {cause.name}: {cause.detail}" for cause in causes]
-    return lines
+        yield "NOT IDENTICAL: this is the nearest of what was tried."
+        yield from (f"remaining cause {cause.name}: {cause.detail}" for cause in journal.causes)
 
 
 def listed(rows: Sequence[object], most: int = 3) -> str:

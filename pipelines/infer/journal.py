@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -150,6 +150,13 @@ class SearchJournal(FrozenModel):
             source=target.source.sha256,
             **fields,
         )
+
+
+class Review(NamedTuple):
+    """What a draft tells its reviewer: the journal of the search, and the verdict of the trial."""
+
+    journal: SearchJournal
+    verdict: Verdict
 
 
 def basis_digest(rules: int, scripts: Iterable[bytes], **facts: object) -> Digest:

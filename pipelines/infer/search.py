@@ -18,6 +18,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.infer.journal import (
     RemainingCause,
+    Review,
     Scalar,
     SearchJournal,
     Status,
@@ -87,12 +88,8 @@ class SearchStrategy(ABC, Generic[H]):
         """Return the new queue after the last of `trials`, which was not identical."""
 
     @abstractmethod
-    def draft(self, hypothesis: H) -> str:
-        """Return the recipe that is rebuilt in a trial."""
-
-    @abstractmethod
-    def explained_draft(self, trial: Trial[H], journal: SearchJournal) -> str:
-        """Return the recipe of the nearest trial, with what a reviewer should know of it."""
+    def draft(self, hypothesis: H, review: Review | None = None) -> str:
+        """Return the recipe of a hypothesis; with a review, every inferred value is explained."""
 
     @abstractmethod
     def scalars(self, hypothesis: H) -> tuple[Scalar, ...]:
@@ -217,7 +214,8 @@ def _journal(
         causes=() if best.identical else strategy.causes(best),
         tries=tuple(trial.record for trial in trials),
     )
-    return journal.model_copy(update={"recipe": strategy.explained_draft(best, journal)})
+    recipe = strategy.draft(best.hypothesis, Review(journal, best.record.verdict))
+    return journal.model_copy(update={"recipe": recipe})
 
 
 def total_bits(scalars: Iterable[Scalar]) -> float:

@@ -13,7 +13,7 @@ from builders.core.errors import InputMismatchError, InputUnavailableError, Usag
 from builders.methods.debian_binnmu import DebianBinnmuBuild
 from pipelines.infer.debian import image as debianimage
 from pipelines.infer.debian.buildinfo import BuildRecord, read_build_record
-from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
+from pipelines.infer.debian.hypothesis import DebianHypothesis
 from pipelines.infer.debian.image import (
     VersionMismatch,
     first_image,
@@ -35,7 +35,7 @@ from pipelines.infer.journal import TIME_BITS
 from pipelines.judge.finding import FileFact
 from tests.infer.test_debian_builddepends import FakeIndex
 from tests.infer.test_debian_buildinfo import REAL, RECORD
-from tests.infer.test_debian_source import PURL, package
+from tests.infer.test_debian_source import PURL, explained, package
 
 BINNMU = read_build_record(RECORD.encode(), what="it")
 OWN = replace(BINNMU, entry=())
@@ -140,7 +140,7 @@ def test_a_variable_of_another_type_is_one_clear_line(name: str, value: str) -> 
 
 def test_a_draft_shows_where_each_value_is_from() -> None:
     variables = {**OWN.variables, "LANG": "C", "DEB_BUILD_PROFILES": "nocheck", "LC_CTYPE": "C"}
-    text = debian_draft(package(), first_try(replace(OWN, variables=variables)))
+    text = explained(package(), first_try(replace(OWN, variables=variables)))
     build = load_draft(text, Path("/nowhere")).recipe.build
     assert build.environment == {
         "DEB_BUILD_OPTIONS": "nocheck terse",
@@ -182,7 +182,7 @@ def test_versions_that_were_asked_for_in_the_image_count_too() -> None:
     pinned = replace(FIRST, added=("gcc-14=14.2.0-16", "libfoo-dev"))
     (scalar,) = pinned.scalars()
     assert (scalar.name, scalar.value, scalar.bits) == ("image", "gcc-14=14.2.0-16", 8 * 9)
-    text = debian_draft(package(), pinned)
+    text = explained(package(), pinned)
     assert explanations(text) == ["image gcc-14=14.2.0-16 (72 bits): recorded in the .buildinfo"]
 
 
@@ -222,7 +222,7 @@ def test_the_files_of_a_record_are_those_that_are_shipped() -> None:
 
 
 def test_a_rebuild_without_new_source_is_declared_with_its_entry() -> None:
-    text = debian_draft(package(), first_try(BINNMU))
+    text = explained(package(), first_try(BINNMU))
     build = load_draft(text, Path("/nowhere")).recipe.build
     assert build.method == "debian-binnmu"
     assert isinstance(build, DebianBinnmuBuild)

@@ -14,7 +14,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from pipelines.infer.debian.builddepends import as_text
-from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft
+from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft, draft_notes
 from pipelines.infer.debian.source import (
     AptIndex,
     BinaryPackage,
@@ -29,6 +29,7 @@ from pipelines.infer.debian.source import (
     source_locator,
 )
 from pipelines.infer.draft import explanations, load_draft
+from tests.infer.workbench import review
 
 HEX = "1" * 64
 SOURCES = f"""\
@@ -148,6 +149,15 @@ def test_an_entry_without_a_dsc_is_one_finding() -> None:
         package(Lists(sources=SOURCES.replace("tool_2.0-1.dsc", "tool_2.0-1.txt")))
 
 
+def explained(
+    source: SourcePackage, hypothesis: DebianHypothesis, verdict: Verdict = Verdict.IDENTICAL
+) -> str:
+    """Return the draft of a hypothesis that was tried, with what a reviewer is told."""
+    notes, scalars = draft_notes(source, hypothesis), hypothesis.scalars()
+    told = review(source.target, scalars=scalars, notes=notes, verdict=verdict)
+    return debian_draft(source, hypothesis, told)
+
+
 def test_artefacts_are_what_the_suite_ships_of_this_source_and_no_other() -> None:
     found = package()
     assert [pin.name for pin in found.target.artefacts] == [
@@ -175,7 +185,7 @@ def test_what_is_left_out_by_rule_is_said() -> None:
         "not shipped for amd64: tool-ports",
         "udebs are built and not judged: tool-udeb",
     )
-    draft = debian_draft(package(), PLAIN)
+    draft = explained(package(), PLAIN)
     assert all(f"# note: {note}" in draft for note in notes)
     assert '"*.udeb"' in draft
 
@@ -193,7 +203,7 @@ def test_a_draft_is_the_recipe_that_is_tried() -> None:
         added=("doxygen", "libfoo-dev"),
         evidence="usr/share/doc/tool/changelog.Debian is longer as shipped",
     )
-    text = debian_draft(package(), attempt)
+    text = explained(package(), attempt)
     recipe = load_draft(text, Path("/nowhere")).recipe
     assert recipe.build.image == attempt.image
     assert recipe.build.environment == {"DEB_BUILD_OPTIONS": "nocheck notrimdch"}
@@ -203,13 +213,11 @@ def test_a_draft_is_the_recipe_that_is_tried() -> None:
     (told,) = explanations(text)
     assert told.startswith("DEB_BUILD_OPTIONS nocheck notrimdch (1 bit): usr/share/doc/tool")
     for verdict in (Verdict.DIFFERENT, Verdict.UNEXPECTED):
-        assert f"expect: {{verdict: {verdict}}}" in debian_draft(
-            package(), attempt, verdict=verdict
-        )
+        assert f"expect: {{verdict: {verdict}}}" in explained(package(), attempt, verdict)
 
 
 def test_without_options_nothing_is_declared() -> None:
-    draft = debian_draft(package(), replace(PLAIN, options=()))
+    draft = explained(package(), replace(PLAIN, options=()))
     assert "environment" not in draft
     assert explanations(draft) == []
 

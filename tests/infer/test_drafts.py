@@ -20,7 +20,7 @@ from pipelines.infer.journal import Scalar
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.wheel.hypothesis import FileChange, WheelHypothesis, wheel_draft
 from pipelines.infer.wheel.toolchain import Tool
-from tests.infer.workbench import BUILT
+from tests.infer.workbench import BUILT, review
 
 PIN = Pin(
     name="tool-1.0.tar.gz",
@@ -119,7 +119,7 @@ def test_no_value_of_a_hypothesis_was_forgotten() -> None:
 def test_every_inferred_value_is_explained_where_it_stands() -> None:
     known = EVERYTHING.because(clock="RECORD has this time", image="Python 3.13 was common")
     scalars = known.scalars(images=3, files=8)
-    text = wheel_draft(TARGET, known, scalars=scalars)
+    text = wheel_draft(TARGET, known, review(TARGET, scalars=scalars))
     said = explanations(text)
     assert len(said) == len(scalars) == 11
     assert any(line.startswith("clock 2022-06-01T10:00:20Z (31 bits): RECORD") for line in said)
@@ -138,7 +138,7 @@ def test_the_default_environment_needs_no_words() -> None:
 def test_long_reasons_are_wrapped_and_read_whole() -> None:
     reason = "because " + "so " * 80
     scalar = Scalar(name="clock", value="x", bits=31, evidence=reason.strip())
-    text = wheel_draft(TARGET, EVERYTHING, scalars=[scalar])
+    text = wheel_draft(TARGET, EVERYTHING, review(TARGET, scalars=[scalar]))
     assert all(len(line) <= 100 for line in text.splitlines())
     assert explanations(text) == [f"clock x (31 bits): {reason.strip()}"]
 
@@ -147,7 +147,7 @@ def test_long_reasons_are_wrapped_and_read_whole() -> None:
 def test_no_word_of_the_shipped_file_can_change_the_recipe(said: str) -> None:
     plain = load_draft(wheel_draft(TARGET, EVERYTHING), Path("/nowhere")).recipe
     scalar = Scalar(name="clock", value="x", bits=1, evidence=said)
-    text = wheel_draft(TARGET, EVERYTHING, scalars=[scalar], head=[said])
+    text = wheel_draft(TARGET, EVERYTHING, review(TARGET, scalars=[scalar], notes=[said]))
     assert load_draft(text, Path("/nowhere")).recipe == plain
 
 

@@ -19,7 +19,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
 from builders.core.runid import new_run_id
 from builders.locators.package_index import IndexFile, Project, ProjectReader
-from pipelines.infer.journal import SearchJournal
+from pipelines.infer.journal import Review, Scalar, SearchJournal
 from pipelines.infer.search import SearchLimits, search
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace
@@ -46,6 +46,25 @@ SETUPTOOLS = "bdist_wheel (0.37.1)"
 FLIT = "flit 3.7.1"
 TIMED_OUT = "killed at its deadline"
 """The log with which a made-up build never ends."""
+
+
+def review(
+    target: Target,
+    *,
+    scalars: Sequence[Scalar] = (),
+    notes: Sequence[str] = (),
+    verdict: Verdict = Verdict.IDENTICAL,
+) -> Review:
+    """Return what a draft tells its reviewer after a search with these results."""
+    journal = SearchJournal.of(
+        target,
+        status="identical" if verdict is Verdict.IDENTICAL else "different",
+        finished=True,
+        reason="",
+        scalars=tuple(scalars),
+        notes=tuple(notes),
+    )
+    return Review(journal, verdict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from builders.core.enums import Verdict
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.image import VersionMismatch, show_mismatches, version_mismatches
 from pipelines.infer.debian.recorded import (
@@ -16,8 +15,8 @@ from pipelines.infer.debian.recorded import (
     without_cores,
 )
 from pipelines.infer.debian.source import BinaryPackage, SourcePackage
-from pipelines.infer.draft import render_draft, review_notes
-from pipelines.infer.journal import RemainingCause, Scalar, Values, scalars_of
+from pipelines.infer.draft import render_draft
+from pipelines.infer.journal import Review, Scalar, Values, scalars_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,31 +89,22 @@ class DebianHypothesis:
 
 
 def debian_draft(
-    package: SourcePackage,
-    hypothesis: DebianHypothesis,
-    *,
-    verdict: Verdict = Verdict.IDENTICAL,
-    remaining: Iterable[RemainingCause] = (),
+    package: SourcePackage, hypothesis: DebianHypothesis, review: Review | None = None
 ) -> str:
-    """Return the YAML of a draft, with every inferred value explained.
-
-    `verdict` is the one that the trial had; `remaining` are the causes of a difference.
-    """
+    """Return the YAML of a draft; with a review, every value is explained."""
     head = ["draft: packages and digests are those of the suite's signed lists."]
     if hypothesis.added:
         names = " ".join(hypothesis.added)
         head.append(f"{hypothesis.image} holds {names} for the build dependencies.")
-    declared = hypothesis.environment
-    variables = {"DEB_BUILD_OPTIONS": hypothesis.key or None, "SOURCE_DATE_EPOCH": declared.epoch}
+    declared, options = hypothesis.environment, hypothesis.key or None
     return render_draft(
         "debian.yaml.j2",
         package.target,
-        head=[*head, *review_notes(draft_notes(package, hypothesis), verdict, remaining)],
-        scalars=hypothesis.scalars(),
-        verdict=verdict,
+        review,
+        head=head,
+        variables={"DEB_BUILD_OPTIONS": options, "SOURCE_DATE_EPOCH": declared.epoch},
         image=hypothesis.image,
         declared=declared,
-        variables={name: value for name, value in variables.items() if value is not None},
         by_products=["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])],
     )
 

@@ -48,6 +48,7 @@ from pipelines.infer.draft import load_draft
 from pipelines.infer.journal import (
     JournalFile,
     RemainingCause,
+    Review,
     Scalar,
     SearchJournal,
     Status,
@@ -171,14 +172,9 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
         """Say whether the trial ended before its time, which is all that the search had."""
         return trial.record.outcome is not Outcome.TIMED_OUT
 
-    def draft(self, hypothesis: DebianHypothesis) -> str:
-        """Return the recipe that is rebuilt in a trial."""
-        return debian_draft(self._package, hypothesis)
-
-    def explained_draft(self, trial: DebianTrial, journal: SearchJournal) -> str:
-        """Return the recipe of a trial, with the causes that remain."""
-        verdict, causes = trial.record.verdict, journal.causes
-        return debian_draft(self._package, trial.hypothesis, verdict=verdict, remaining=causes)
+    def draft(self, hypothesis: DebianHypothesis, review: Review | None = None) -> str:
+        """Return the recipe of a hypothesis."""
+        return debian_draft(self._package, hypothesis, review)
 
     def causes(self, trial: DebianTrial) -> tuple[RemainingCause, ...]:
         """Return the causes that packages, findings or the build log show."""

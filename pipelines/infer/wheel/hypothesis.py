@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 
 from builders.container.folderorder import CHOICES, HASHED
 from builders.core.digest import Digest, canonical_json
-from builders.core.enums import Verdict
 from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.draft import render_draft
-from pipelines.infer.journal import TIME_BITS, Scalar, Values, scalars_of
+from pipelines.infer.journal import TIME_BITS, Review, Scalar, Values, scalars_of
 from pipelines.infer.target import Target
 from pipelines.infer.wheel.environment import ZONES
 from pipelines.infer.wheel.toolchain import Tool
@@ -154,27 +152,24 @@ def _moment(seconds: int | None) -> str | None:
     return None if seconds is None else format_timestamp(seconds)
 
 
-def wheel_draft(
-    target: Target,
-    hypothesis: WheelHypothesis,
-    *,
-    verdict: Verdict = Verdict.IDENTICAL,
-    scalars: Iterable[Scalar] = (),
-    head: Iterable[str] = (),
-) -> str:
-    """Return the YAML of a draft; a comment above the value explains each of `scalars`."""
+def wheel_draft(target: Target, hypothesis: WheelHypothesis, review: Review | None = None) -> str:
+    """Return the YAML of a draft; with a review, a comment explains each value."""
+    head = []
+    if review:
+        journal = review.journal
+        count = "1 try" if len(journal.tries) == 1 else f"{len(journal.tries)} tries"
+        summary = f"inferred from the shipped file in {count}, {journal.bits:g} bits in all"
+        head = [f"draft: {summary}; review every inferred value before relying on it."]
     values = hypothesis.values()
-    variables = {
-        "SOURCE_DATE_EPOCH": values["source_date_epoch"],
-        "PYTHONHASHSEED": values["hash_seed"],
-    }
     return render_draft(
         "wheel.yaml.j2",
         target,
+        review,
         head=head,
-        scalars=scalars,
-        verdict=verdict,
+        variables={
+            "SOURCE_DATE_EPOCH": values["source_date_epoch"],
+            "PYTHONHASHSEED": values["hash_seed"],
+        },
         values=values,
-        variables={name: value for name, value in variables.items() if value is not None},
         tools=hypothesis.tools,
     )

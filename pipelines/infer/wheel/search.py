@@ -14,10 +14,10 @@ from builders.locators.package_index import ProjectReader
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
 from builders.preload.preload_lock import preload_lock, probe_bytes
-from pipelines.infer.draft import review_notes
 from pipelines.infer.journal import (
     JournalFile,
     RemainingCause,
+    Review,
     Scalar,
     SearchJournal,
     WheelDifferences,
@@ -175,25 +175,9 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         log = record.log or record.reason
         return (build_failure(record.outcome, log, self._wheel.generator),)
 
-    def draft(self, hypothesis: WheelHypothesis) -> str:
-        """Return the recipe that is rebuilt in a trial."""
-        return wheel_draft(self.target, hypothesis)
-
-    def explained_draft(self, trial: Trial[WheelHypothesis], journal: SearchJournal) -> str:
-        """Return the recipe of a trial, with every inferred value explained."""
-        count = "1 try" if len(journal.tries) == 1 else f"{len(journal.tries)} tries"
-        summary = f"inferred from the shipped file in {count}, {journal.bits:g} bits in all"
-        verdict = trial.record.verdict
-        return wheel_draft(
-            self.target,
-            trial.hypothesis,
-            verdict=verdict,
-            scalars=journal.scalars,
-            head=[
-                f"draft: {summary}; review every inferred value before relying on it.",
-                *review_notes(journal.notes, verdict, journal.causes),
-            ],
-        )
+    def draft(self, hypothesis: WheelHypothesis, review: Review | None = None) -> str:
+        """Return the recipe of a hypothesis."""
+        return wheel_draft(self.target, hypothesis, review)
 
     def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
         """Rebuild and judge; what cannot be rebuilt is the result of that trial."""
