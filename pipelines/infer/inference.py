@@ -7,7 +7,7 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from builders.locators.package_index import ProjectReader
 from pipelines.infer.debian.buildinfo import BuildRecord, load_build_record
-from pipelines.infer.debian.recorded import recorded_environment
+from pipelines.infer.debian.recorded import check_record, recorded_environment
 from pipelines.infer.debian.search import infer_debian
 from pipelines.infer.debian.source import is_debian, source_locator
 from pipelines.infer.journal import SearchJournal
@@ -45,7 +45,8 @@ def read_record(purl: str | None, path: Path) -> BuildRecord:
     if purl is None or not is_debian(purl):
         raise _no_record(purl or "files on disk")
     locator, record = source_locator(purl), load_build_record(path)
-    recorded_environment(record, locator.name, locator.version)
+    check_record(record, locator.name, locator.version)
+    recorded_environment(record)
     return record
 
 

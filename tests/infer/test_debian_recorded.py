@@ -24,7 +24,7 @@ from pipelines.infer.debian.image import (
 from pipelines.infer.debian.recorded import (
     RecordedEnvironment,
     check_outputs,
-    declared_environment,
+    check_record,
     recorded_environment,
     with_record,
 )
@@ -46,12 +46,11 @@ HAVE = {"debhelper": "13.24.2", "gcc-14": "14.2.0-19", "make": "4.4.1-2"}
 
 def first_try(record: BuildRecord) -> DebianHypothesis:
     """Return the first hypothesis with what a record says."""
-    environment = recorded_environment(record, "tool", "1:2.0-1")
-    return FIRST.with_record(record, environment, HAVE, ())
+    return FIRST.with_record(record, HAVE, ())
 
 
 def recorded_package(record: BuildRecord) -> SourcePackage:
-    return with_record(package(), record, recorded_environment(record, "tool", "1:2.0-1"))
+    return with_record(package(), record)
 
 
 def with_variables(**variables: str) -> BuildRecord:
@@ -59,8 +58,8 @@ def with_variables(**variables: str) -> BuildRecord:
 
 
 def declared(record: BuildRecord) -> tuple[RecordedEnvironment, str]:
-    around = declared_environment(record, "tool-2.0")
-    return around, "; ".join(around.notes)
+    around = recorded_environment(record)
+    return around, "; ".join(around.notes[1:])  # the first says where the record is from
 
 
 def test_what_was_recorded_is_declared_and_the_rest_is_named() -> None:
@@ -198,19 +197,20 @@ def test_what_nobody_can_declare_is_named_within_bounds() -> None:
 
 
 def test_only_a_record_of_this_source_for_these_machines_counts() -> None:
-    read = recorded_environment(OWN, "tool", "1:2.0-1")
+    check_record(OWN, "tool", "1:2.0-1")
+    read = recorded_environment(OWN)
     assert read.notes[0].startswith("from a .buildinfo, which is not signed, sha256 ")
-    signed = recorded_environment(replace(OWN, signed=True), "tool", "1:2.0-1")
+    signed = recorded_environment(replace(OWN, signed=True))
     assert "whose signature nobody has checked" in signed.notes[0]
     for product, version in (("other", "1:2.0-1"), ("tool", "2.0-1"), ("tool", "1:2.0-1+b2")):
         with pytest.raises(UsageError, match=r"is of another source; got tool 1:2\.0-1"):
-            recorded_environment(OWN, product, version)
+            check_record(OWN, product, version)
     for changed in ("2.0-1", "1:2.0-1+b", "1:2.0-1+deb13u1", "1:2.0-12"):
         with pytest.raises(UsageError, match="in another version than their source"):
-            recorded_environment(replace(OWN, version=changed), "tool", "1:2.0-1")
+            check_record(replace(OWN, version=changed), "tool", "1:2.0-1")
     for built in (replace(OWN, builder="arm64"), replace(OWN, architectures=("arm64", "all"))):
         with pytest.raises(UsageError, match="for other machines"):
-            recorded_environment(built, "tool", "1:2.0-1")
+            check_record(built, "tool", "1:2.0-1")
 
 
 def test_the_files_of_a_record_are_those_that_are_shipped() -> None:

@@ -19,7 +19,6 @@ from builders.archives import ArchiveError, ar
 from builders.archives.limits import ArchiveLimits, Budget
 from builders.archives.streams import ByteReader
 from builders.core.enums import Verdict
-from builders.images.lock import LockedPackage
 from builders.inputs.fetching import fetch_missing
 from pipelines.explain.quickdiff import quick_diff
 from pipelines.infer.archive import tarred
@@ -204,22 +203,18 @@ def dated_tools(session: Session, image: str, added: Sequence[str]) -> tuple[Dat
     """Return the tools of an image, those `added` to it among them; fetches their packages."""
     lock = session.images.lock(image)
     named = {*_TOOLS, *(word.partition("=")[0] for word in added)}
-    found = [p for p in lock.every() if p.name in named or _is_compiler(p.name)]
+    compiler = re.compile(r"gcc-.*-base").fullmatch
+    found = [p for p in lock.every() if p.name in named or compiler(p.name)]
     wants = [package.fetch_request(lock.suite) for package in found]
     fetch_missing(session.vault, session.fetcher, wants, session.workdir)
-    return tuple(tool for package in found for tool in _dated(session, package))
-
-
-def _dated(session: Session, package: LockedPackage) -> Iterator[DatedTool]:
-    with session.vault.open(package.sha256) as stream:
-        content = _content(stream)
-    released = changelog_date(content, package.name, upstream=package.name == _HEADERS)
-    if released is not None:
-        yield DatedTool(name=package.name, version=package.version, released=released)
-
-
-def _is_compiler(name: str) -> bool:
-    return name.startswith("gcc-") and name.endswith("-base")
+    tools = []
+    for package in found:
+        with session.vault.open(package.sha256) as stream:
+            content = _content(stream)
+        released = changelog_date(content, package.name, upstream=package.name == _HEADERS)
+        if released is not None:
+            tools.append(DatedTool(name=package.name, version=package.version, released=released))
+    return tuple(tools)
 
 
 def _content(stream: BinaryIO) -> DebContent:

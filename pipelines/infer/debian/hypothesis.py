@@ -11,6 +11,7 @@ from pipelines.infer.debian.recorded import (
     RECORDED_BY,
     RecordedEnvironment,
     option_bits,
+    recorded_environment,
     text_bits,
     without_cores,
 )
@@ -46,17 +47,14 @@ class DebianHypothesis:
         return self.key or "no options"
 
     def with_record(
-        self,
-        record: BuildRecord,
-        environment: RecordedEnvironment,
-        have: Mapping[str, str],
-        suite: Sequence[BinaryPackage],
+        self, record: BuildRecord, have: Mapping[str, str], suite: Sequence[BinaryPackage]
     ) -> DebianHypothesis:
         """Return the same with what a record says, in an image that has the packages `have`.
 
         `suite` is what is served under the recorded names. The number of cores and the tests are
         left to the search.
         """
+        environment = recorded_environment(record)
         options = tuple(dict.fromkeys((*self.options, *without_cores(environment.options))))
         return replace(
             self,

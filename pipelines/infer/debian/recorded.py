@@ -73,26 +73,32 @@ class RecordedEnvironment:
         return scalars_of((*row, RECORDED_BY) for row in rows)
 
 
-def recorded_environment(record: BuildRecord, product: str, version: str) -> RecordedEnvironment:
-    """Return what a draft can declare; raises `UsageError` for the record of another source."""
-    _check_record(record, product, version)
-    environment = declared_environment(record, tree_name(product, version))
-    signature = "whose signature nobody has checked" if record.signed else "which is not signed"
-    origin = f"from a .buildinfo, {signature}, sha256 {record.sha256}"
-    return replace(environment, notes=(origin, *environment.notes))
+def check_record(record: BuildRecord, product: str, version: str) -> None:
+    """Refuse the record of another source, or of a build for other machines: `UsageError`."""
+
+    def refused(what: str, got: str, expected: str) -> UsageError:
+        return UsageError(f"the .buildinfo is of {what}", got=got, expected=expected, todo=_TAKE)
+
+    if (record.source, record.source_version) != (product, version):
+        got = f"{record.source} {record.source_version}"
+        raise refused("another source", got, f"{product} {version}")
+    if not _BINNMU.fullmatch(record.version.removeprefix(version) or "+b0"):
+        expected = f"{version}, or {version}+b1 and so on"
+        raise refused("packages in another version than their source", record.version, expected)
+    if record.builder != "amd64" or not set(record.architectures) <= _ARCHITECTURES:
+        got = f"{' '.join(record.architectures)}, built on {record.builder}"[:200]
+        raise refused("a build for other machines", got, "amd64 or all, built on amd64")
 
 
-def with_record(
-    package: SourcePackage, record: BuildRecord, environment: RecordedEnvironment
-) -> SourcePackage:
+def with_record(package: SourcePackage, record: BuildRecord) -> SourcePackage:
     """Return a package with the notes of its record; a binNMU makes only the recorded files.
 
     Raises `InputMismatchError` for a record of other files than those that are shipped.
     """
     target = package.target
-    notes = (*target.notes, *environment.notes, *check_outputs(record, target))
+    found = (*recorded_environment(record).notes, *check_outputs(record, target))
     made = tuple(pin for pin in target.artefacts if pin.name in record.files or not record.entry)
-    return replace(package, target=replace(target, notes=notes, artefacts=made))
+    return replace(package, target=replace(target, notes=(*target.notes, *found), artefacts=made))
 
 
 def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
@@ -129,15 +135,17 @@ def check_outputs(record: BuildRecord, target: Target) -> tuple[str, ...]:
     return (f"{note}: {', '.join(absent)}",) if absent else ()
 
 
-def declared_environment(record: BuildRecord, tree: str) -> RecordedEnvironment:
-    """Return what a recipe can declare of a record, with one note for what it cannot.
+def recorded_environment(record: BuildRecord) -> RecordedEnvironment:
+    """Return what a recipe can declare of a record, with notes on its origin and on the rest.
 
-    `tree` is the name of the unpacked source. Raises `UsageError` for a value that is none.
+    Raises `UsageError` for a value that is none.
     """
-    found, notes = record.variables, list[str]()
+    found = record.variables
+    signature = "whose signature nobody has checked" if record.signed else "which is not signed"
+    notes = [f"from a .buildinfo, {signature}, sha256 {record.sha256}"]
     if odd := _undeclared(found):
         notes.append(f"recorded and not declared: {listed(odd, NAMED)}")
-    path, locale = _path(record.path, tree, notes), _locale(found, notes)
+    path, locale = _path(record, notes), _locale(found, notes)
     defaults = Build.model_fields
     return RecordedEnvironment(
         options=_options(found),
@@ -165,23 +173,6 @@ def text_bits(text: str) -> float:
     return 8.0 * len(text.encode())
 
 
-def _check_record(record: BuildRecord, product: str, version: str) -> None:
-    """Refuse the record of another source, or of a build for other machines."""
-
-    def refused(what: str, got: str, expected: str) -> UsageError:
-        return UsageError(f"the .buildinfo is of {what}", got=got, expected=expected, todo=_TAKE)
-
-    if (record.source, record.source_version) != (product, version):
-        got = f"{record.source} {record.source_version}"
-        raise refused("another source", got, f"{product} {version}")
-    if not _BINNMU.fullmatch(record.version.removeprefix(version) or "+b0"):
-        expected = f"{version}, or {version}+b1 and so on"
-        raise refused("packages in another version than their source", record.version, expected)
-    if record.builder != "amd64" or not set(record.architectures) <= _ARCHITECTURES:
-        got = f"{' '.join(record.architectures)}, built on {record.builder}"[:200]
-        raise refused("a build for other machines", got, "amd64 or all, built on amd64")
-
-
 def _entry(record: BuildRecord) -> ChangelogEntry:
     """Read a changelog entry into fields that give exactly the same entry again."""
     name, lines = "Binary-Only-Changes", record.entry
@@ -207,7 +198,8 @@ def _is_output(name: str) -> bool:
     return name.endswith(".deb") and "-dbgsym_" not in name
 
 
-def _path(recorded: str | None, tree: str, notes: list[str]) -> str | None:
+def _path(record: BuildRecord, notes: list[str]) -> str | None:
+    recorded, tree = record.path, tree_name(record.source, record.source_version)
     if recorded is None:
         return None
     if len(recorded) > _LONGEST_PATH:

@@ -32,7 +32,7 @@ from pipelines.infer.debian.image import (
 )
 from pipelines.infer.debian.recorded import (
     RECORDED_BY,
-    RecordedEnvironment,
+    check_record,
     recorded_environment,
     with_record,
 )
@@ -81,12 +81,12 @@ def infer_debian(
     """
     locator = source_locator(purl)
     index = index or AptIndex(session.states.of(locator.distro))
-    environment = RecordedEnvironment()
-    if record:
-        environment = recorded_environment(record, locator.name, locator.version)
-    package = find_source_package(locator, index, environment.profiles)
-    if record:
-        package = with_record(package, record, environment)
+    if record is None:
+        package = find_source_package(locator, index)
+    else:
+        check_record(record, locator.name, locator.version)
+        profiles = recorded_environment(record).profiles
+        package = with_record(find_source_package(locator, index, profiles), record)
     base = base_image(package.suite)
     basis = debian_basis(base, session.images, record)
     file = JournalFile(session.center.home, package.target, basis)
@@ -96,7 +96,7 @@ def infer_debian(
     if unserved := _fetch(package, base, session):  # not kept: it may be served tomorrow
         return unserved
     limits = limits or SearchLimits()
-    return file.save(_search(package, base, index, session, limits, record, environment))
+    return file.save(_search(package, base, index, session, limits, record))
 
 
 def debian_basis(base: str, images: ImageCatalogue, record: BuildRecord | None) -> Digest:
@@ -154,13 +154,12 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
 
     def judge(self, result: TrialResult) -> tuple[Verdict, str]:
         """Return the worst verdict, and the reasons of those that are not identical."""
+        worst = worst_verdict(f.verdict for f in result.findings)
         if result.outcome is not Outcome.BUILT:
-            return worst_verdict(f.verdict for f in result.findings), result.reason or str(
-                result.outcome
-            )
+            return worst, result.reason or str(result.outcome)
         off = [f for f in result.findings if f.verdict is not Verdict.IDENTICAL]
         reason = "; ".join(f"{f.name}: {f.reason}" for f in off[:_SHOWN])
-        return worst_verdict(f.verdict for f in result.findings), reason or "same SHA-256"
+        return worst, reason or "same SHA-256"
 
     def distance(self, trial: DebianTrial) -> tuple[float, ...]:
         """Compare by the number of identical packages, then of members that differ."""
@@ -255,7 +254,6 @@ def _search(
     session: Session,
     limits: SearchLimits,
     record: BuildRecord | None,
-    environment: RecordedEnvironment,
 ) -> SearchJournal:
     have = installed(base, session.images)
     missing = missing_packages(package.depends, have, index)
@@ -274,7 +272,7 @@ def _search(
         return _untried(package, DebianCause.NO_IMAGE, detail)
     first = DebianHypothesis(image=image, options=("nocheck",), added=added)
     if record:
-        first = first.with_record(record, environment, installed(image, session.images), suite)
+        first = first.with_record(record, installed(image, session.images), suite)
     with trial_workspace(session) as workspace:
         strategy = DebianStrategy(package, first, workspace)
         return search(strategy, replace(limits, one=limits.seconds), session.progress)

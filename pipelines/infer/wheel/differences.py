@@ -58,8 +58,8 @@ def compare_wheels(
         only_shipped=tuple(p for p in before if p not in after),
         only_rebuilt=tuple(p for p in after if p not in before),
         content=tuple(content),
-        line_endings=_equal_as(_plain_lines, pairs),
-        version_strings=_equal_as(_without_versions, pairs),
+        line_endings=_equal_as(lambda data: data.replace(b"\r\n", b"\n"), pairs),
+        version_strings=_equal_as(lambda data: _VERSION.sub(b"V", data), pairs),
         shuffled={p: moved for p, pair in pairs.items() if (moved := _moved(*pair))},
         lost_packages=tuple(sorted(_packages(shipped) - _packages(rebuilt))),
         times={
@@ -86,14 +86,6 @@ def _equal_as(
     form: Callable[[bytes], bytes], pairs: dict[str, tuple[bytes, bytes]]
 ) -> tuple[str, ...]:
     return tuple(p for p, (left, right) in pairs.items() if form(left) == form(right))
-
-
-def _plain_lines(data: bytes) -> bytes:
-    return data.replace(b"\r\n", b"\n")
-
-
-def _without_versions(data: bytes) -> bytes:
-    return _VERSION.sub(b"V", data)
 
 
 def _moved(shipped: bytes, rebuilt: bytes) -> int:

@@ -49,10 +49,8 @@ def find_release(purl: str, index: ProjectReader) -> Target:
     if not sources:
         what, todo = "released without a source distribution", "Write a recipe from its repository"
         raise InputUnavailableError(f"{purl} was {what}", got=_some(files), todo=todo)
-    notes = []
-    if wheel.yanked is not None:
-        why = f": {wheel.yanked}" if wheel.yanked else ""
-        notes.append(f"the vendor has yanked this release{why}")
+    why = f": {wheel.yanked}" if wheel.yanked else ""
+    notes = () if wheel.yanked is None else (f"the vendor has yanked this release{why}",)
     return Target(
         vendor="pypi",
         product=project.name,
@@ -61,7 +59,7 @@ def find_release(purl: str, index: ProjectReader) -> Target:
         digest=wheel.sha256,
         source=index_pin(project.name, sources[0]),
         uploaded=min((t for t in (wheel.uploaded, sources[0].uploaded) if t), default=None),
-        notes=tuple(notes),
+        notes=notes,
     )
 
 

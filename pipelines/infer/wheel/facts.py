@@ -163,9 +163,12 @@ def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceF
     source_tree([listed], lambda _: path.open("rb"))  # refuses paths that leave its folder
     files = {}
     for member in found:
-        inner, mode = _inner(member.path), 0o644 if member.mode is None else member.mode
+        top, *below = _parts(member.path)
+        inner, mode = "/".join(below) or top, 0o644 if member.mode is None else member.mode
         files[inner] = replace(member, path=inner, mode=mode & 0o777)
-    texts = read_texts(path, _is_pyproject, most=_MAX_TEXT, what=f"source {name}")
+    texts = read_texts(
+        path, lambda path: _parts(path)[1:] == [_PYPROJECT], most=_MAX_TEXT, what=f"source {name}"
+    )
     backend, requires = _build_system(next(reversed(texts.values()), None), name)
     return SourceFacts(name=name, files=files, backend=backend, requires=requires)
 
@@ -178,15 +181,6 @@ def _is_own(member: Member) -> bool:
 
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in {"", "."}]
-
-
-def _inner(path: str) -> str:
-    parts = _parts(path)
-    return "/".join(parts[1:]) or parts[0]
-
-
-def _is_pyproject(path: str) -> bool:
-    return len(_parts(path)) == 2 and _inner(path) == _PYPROJECT
 
 
 def _build_system(text: bytes | None, name: str) -> tuple[str, tuple[str, ...]]:

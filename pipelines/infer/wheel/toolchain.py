@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from builders.core.errors import InputUnavailableError, UsageError
 from builders.images import ImageCatalogue
-from builders.locators.package_index import IndexFile, ProjectReader
+from builders.locators.package_index import ProjectReader
 from pipelines.infer.archive import read_texts
 from pipelines.infer.target import Pin
 from pipelines.infer.wheel.distributions import index_pin
@@ -181,10 +181,15 @@ class Resolver:
         self, name: str, requested: Sequence[Requirement], python: PythonImage, before: datetime
     ) -> Tool:
         exact = any(s.operator in {"==", "==="} for r in requested for s in r.specifier)
+        early = exact or None  # None: as the specifier says
         fits = [
-            f
-            for f in self._fitting(name, python, None if exact else before)
-            if all(r.specifier.contains(f.version, prereleases=exact or None) for r in requested)
+            file
+            for file in self._index.project(name).files
+            if file.kind == "wheel"
+            and any(_runs(tag, python) for tag in file.tags)
+            and (exact or (file.uploaded is not None and file.uploaded <= before))
+            and _allows(file.requires_python, python)
+            and all(r.specifier.contains(file.version, prereleases=early) for r in requested)
         ]
         if not fits:
             raise InputUnavailableError(
@@ -194,17 +199,6 @@ class Resolver:
             )
         best = max(fits, key=lambda f: f.version)
         return Tool(project=name, version=best.version, pin=index_pin(name, best))
-
-    def _fitting(
-        self, name: str, python: PythonImage, before: datetime | None
-    ) -> Iterable[IndexFile]:
-        for file in self._index.project(name).files:
-            if file.kind != "wheel" or not any(_runs(t, python) for t in file.tags):
-                continue
-            if before is not None and (file.uploaded is None or file.uploaded > before):
-                continue
-            if _allows(file.requires_python, python):
-                yield file
 
 
 def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
@@ -243,10 +237,7 @@ def _allows(text: str | None, python: PythonImage) -> bool:
 
 def _requirements(wheel: Path) -> tuple[Requirement, ...]:
     """Read `Requires-Dist` of a wheel of the index."""
-    texts = read_texts(wheel, _is_metadata, most=MAX_TEXT, what=wheel.name)
+    metadata = re.compile(r"[^/]+\.dist-info/METADATA").fullmatch
+    texts = read_texts(wheel, lambda path: bool(metadata(path)), most=MAX_TEXT, what=wheel.name)
     found = next(iter(texts.values()), b"")
     return tuple(parse_requirements(headers(found).get_all("Requires-Dist") or ()))
-
-
-def _is_metadata(path: str) -> bool:
-    return path.endswith(".dist-info/METADATA") and path.count("/") == 1
