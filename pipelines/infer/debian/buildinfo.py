@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from debian.changelog import ChangeBlock, Changelog, ChangelogParseError
 from debian.deb822 import Deb822
@@ -77,22 +78,19 @@ def load_build_record(path: Path) -> BuildRecord:
 def read_build_record(data: bytes, *, what: str) -> BuildRecord:
     """Read a .buildinfo; `what` names it in messages. Raises `UsageError`."""
     reader = _Reader(data, what)
-    if (form := reader.field("Format")) != _FORMAT:
-        raise reader.refused(got=f"Format: {form[:40]}", expected=f"Format: {_FORMAT}")
+    form, path = reader.field("Format"), reader.optional("Build-Path")
+    reader.require(form == _FORMAT, f"Format: {form[:40]}", f"Format: {_FORMAT}")
     source = reader.match(_SOURCE, reader.field("Source"), "Source: name, or name (version)")
     version = reader.match(re.compile(_VERSION), reader.field("Version"), "one version")[0]
-    path = reader.optional("Build-Path")
-    if path is not None and not _PATH.fullmatch(path):
+    if path is not None:
         got = f"Build-Path: {path[:80]!a}"
-        raise reader.refused(got=got, expected="an absolute path of plain names")
+        reader.require(_PATH.fullmatch(path), got, "an absolute path of plain names")
     files = reader.rows("Checksums-Sha256", _FILE, "a SHA-256, a size and a plain file name")
-    installed = reader.rows(
-        "Installed-Build-Depends", _INSTALLED, "name (= version), for each installed package"
-    )
+    wanted = "name (= version), for each installed package"
+    installed = reader.rows("Installed-Build-Depends", _INSTALLED, wanted)
     variables = reader.rows("Environment", _SETTING, 'NAME="value", for each variable')
-    if not files or not installed:
-        missing = "Installed-Build-Depends" if files else "Checksums-Sha256"
-        raise reader.refused(got=f"no {missing}", expected="a .buildinfo file")
+    reader.require(files, "no Checksums-Sha256", "a .buildinfo file")
+    reader.require(installed, "no Installed-Build-Depends", "a .buildinfo file")
     reader.check_unique(row["name"] for row in files)
     reader.check_unique(name for name, _ in {(row["name"], row["version"]) for row in installed})
     reader.check_unique(row["name"] for row in variables)
@@ -134,11 +132,10 @@ class _Reader:
         self._what = what
         try:
             text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            got = "bytes that are not UTF-8 text"
-            raise self.refused(got=got, expected="text") from error
-        if odd := next((c for c in text if not (c.isprintable() or c == "\n")), None):
-            raise self.refused(got=f"the character {odd!a}", expected="printable text")
+        except UnicodeDecodeError:
+            self.refuse("bytes that are not UTF-8 text", "text")
+        odd = next((c for c in text if not (c.isprintable() or c == "\n")), None)
+        self.require(odd is None, f"the character {odd!a}", "printable text")
         lines = text.rstrip("\n").split("\n")
         self.signed = lines[0] == _BEGIN
         if self.signed:
@@ -149,7 +146,7 @@ class _Reader:
                 names.append(match[1].lower())
             elif not (names and _MORE.fullmatch(line)):
                 got = f"{line[:60]!a} in line {number} of its text"
-                raise self.refused(got=got, expected="one paragraph of fields")
+                self.refuse(got, "one paragraph of fields")
         self.check_unique(names)
         self._fields = Deb822(lines)
 
@@ -157,7 +154,7 @@ class _Reader:
         """Return the value of a field of one line."""
         value = self.optional(name)
         if value is None:
-            raise self.refused(got=f"no field {name}", expected="a .buildinfo file")
+            self.refuse(f"no field {name}", "a .buildinfo file")
         return value
 
     def optional(self, name: str) -> str | None:
@@ -165,8 +162,7 @@ class _Reader:
         if name not in self._fields:
             return None
         value = str(self._fields[name])
-        if not value or "\n" in value:
-            raise self.refused(got=f"{name}: {value[:60]!a}", expected="one line of text")
+        self.require(value and "\n" not in value, f"{name}: {value[:60]!a}", "one line of text")
         return value
 
     def rows(self, name: str, pattern: re.Pattern[str], expected: str) -> list[re.Match[str]]:
@@ -179,27 +175,30 @@ class _Reader:
         try:
             if lines:
                 changelog_entry(lines)
-        except ValueError as error:
-            got = f"Binary-Only-Changes: {lines[0][:60]!a}"
-            raise self.refused(got=got, expected="one changelog entry") from error
+        except ValueError:
+            self.refuse(f"Binary-Only-Changes: {lines[0][:60]!a}", "one changelog entry")
         return lines
 
     def match(self, pattern: re.Pattern[str], text: str, expected: str) -> re.Match[str]:
         """Return the match of `pattern` with all of `text`."""
         match = pattern.fullmatch(text)
         if match is None:
-            raise self.refused(got=f"{text[:80]!a}", expected=expected)
+            self.refuse(f"{text[:80]!a}", expected)
         return match
 
     def check_unique(self, names: Iterable[str]) -> None:
         """Refuse a name that is there twice."""
         name, count = next(iter(Counter(names).most_common(1)), ("", 0))
-        if count > 1:
-            raise self.refused(got=f"{name} twice", expected="each name once")
+        self.require(count < 2, f"{name} twice", "each name once")
 
-    def refused(self, *, got: str, expected: str) -> UsageError:
-        """Return the error for this file."""
-        return UsageError(
+    def require(self, holds: object, got: str, expected: str) -> None:
+        """Refuse the file unless a condition holds."""
+        if not holds:
+            self.refuse(got, expected)
+
+    def refuse(self, got: str, expected: str) -> NoReturn:
+        """Raise the error for this file."""
+        raise UsageError(
             f"{self._what} is not a .buildinfo that can be used",
             got=got,
             expected=expected,
@@ -209,18 +208,16 @@ class _Reader:
     def _signed_text(self, lines: list[str]) -> list[str]:
         """Return the lines of a clear-signed text (RFC 9580, section 7)."""
         ends = [number for number, line in enumerate(lines) if line == _SIGNATURE]
-        if len(ends) != 1 or lines[-1] != _END or "" not in lines[: ends[0]]:
-            raise self.refused(got="a broken signature frame", expected="one signed text")
+        framed = len(ends) == 1 and lines[-1] == _END and "" in lines[: ends[0]]
+        self.require(framed, "a broken signature frame", "one signed text")
         start = lines.index("")
-        if odd := next((line for line in lines[1:start] if not _HASH.fullmatch(line)), None):
-            got = f"{odd[:60]!a} above the signed text"
-            raise self.refused(got=got, expected="Hash: alone")
+        odd = next((line for line in lines[1:start] if not _HASH.fullmatch(line)), None)
+        self.require(odd is None, f"{str(odd)[:60]!a} above the signed text", "Hash: alone")
         return "\n".join(lines[start + 1 : ends[0]]).rstrip("\n").split("\n")
 
     def _lines(self, name: str) -> list[str]:
         """Return the lines of a field, without the space in front."""
         first, *more = str(self._fields.get(name, "")).split("\n")
-        if len(more) >= _MAX_ROWS:
-            got = f"{len(more) + 1} lines of {name}"
-            raise self.refused(got=got, expected=f"at most {_MAX_ROWS}")
+        got = f"{len(more) + 1} lines of {name}"
+        self.require(len(more) < _MAX_ROWS, got, f"at most {_MAX_ROWS}")
         return [*([first] if first else []), *(line[1:] for line in more)]
