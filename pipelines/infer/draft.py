@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from builders.core.enums import Verdict
 from builders.core.yamlfile import parse_document
 from builders.recipe.recipe import LoadedRecipe, parse_recipe
-from pipelines.infer.journal import Review, Scalar, SearchJournal
+from pipelines.infer.journal import DraftReview, Scalar, SearchJournal
 from pipelines.infer.target import Target
 
 # Starts the comment of every inferred value, which `recipe lint` shows.
@@ -24,7 +24,7 @@ _WIDTH = 100
 def render_draft(
     template: str,
     target: Target,
-    review: Review | None,
+    review: DraftReview | None,
     *,
     head: Iterable[str],
     variables: Mapping[str, object],

@@ -152,7 +152,7 @@ class SearchJournal(FrozenModel):
         )
 
 
-class Review(NamedTuple):
+class DraftReview(NamedTuple):
     """What a draft tells its reviewer: the journal of the search, and the verdict of the trial."""
 
     journal: SearchJournal

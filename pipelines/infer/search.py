@@ -17,8 +17,8 @@ from typing import Generic, Protocol, TypeVar
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.infer.journal import (
+    DraftReview,
     RemainingCause,
-    Review,
     Scalar,
     SearchJournal,
     Status,
@@ -88,7 +88,7 @@ class SearchStrategy(ABC, Generic[H]):
         """Return the new queue after the last of `trials`, which was not identical."""
 
     @abstractmethod
-    def draft(self, hypothesis: H, review: Review | None = None) -> str:
+    def draft(self, hypothesis: H, review: DraftReview | None = None) -> str:
         """Return the recipe of a hypothesis; with a review, every inferred value is explained."""
 
     @abstractmethod
@@ -214,7 +214,7 @@ def _journal(
         causes=() if best.identical else strategy.causes(best),
         tries=tuple(trial.record for trial in trials),
     )
-    recipe = strategy.draft(best.hypothesis, Review(journal, best.record.verdict))
+    recipe = strategy.draft(best.hypothesis, DraftReview(journal, best.record.verdict))
     return journal.model_copy(update={"recipe": recipe})
 
 

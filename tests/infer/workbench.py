@@ -19,7 +19,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
 from builders.core.runid import new_run_id
 from builders.locators.package_index import IndexFile, Project, ProjectReader
-from pipelines.infer.journal import Review, Scalar, SearchJournal
+from pipelines.infer.journal import DraftReview, Scalar, SearchJournal
 from pipelines.infer.search import SearchLimits, search
 from pipelines.infer.target import Pin, Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace
@@ -54,7 +54,7 @@ def review(
     scalars: Sequence[Scalar] = (),
     notes: Sequence[str] = (),
     verdict: Verdict = Verdict.IDENTICAL,
-) -> Review:
+) -> DraftReview:
     """Return what a draft tells its reviewer after a search with these results."""
     journal = SearchJournal.of(
         target,
@@ -64,7 +64,7 @@ def review(
         scalars=tuple(scalars),
         notes=tuple(notes),
     )
-    return Review(journal, verdict)
+    return DraftReview(journal, verdict)
 
 
 @dataclass(frozen=True, kw_only=True)

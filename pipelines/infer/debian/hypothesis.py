@@ -17,7 +17,7 @@ from pipelines.infer.debian.recorded import (
 )
 from pipelines.infer.debian.source import BinaryPackage, SourcePackage
 from pipelines.infer.draft import render_draft
-from pipelines.infer.journal import Review, Scalar, Values, scalars_of
+from pipelines.infer.journal import DraftReview, Scalar, Values, scalars_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class DebianHypothesis:
 
 
 def debian_draft(
-    package: SourcePackage, hypothesis: DebianHypothesis, review: Review | None = None
+    package: SourcePackage, hypothesis: DebianHypothesis, review: DraftReview | None = None
 ) -> str:
     """Return the YAML of a draft; with a review, every value is explained."""
     head = ["draft: packages and digests are those of the suite's signed lists."]

@@ -46,9 +46,9 @@ from pipelines.infer.debian.source import (
 )
 from pipelines.infer.draft import load_draft
 from pipelines.infer.journal import (
+    DraftReview,
     JournalFile,
     RemainingCause,
-    Review,
     Scalar,
     SearchJournal,
     Status,
@@ -171,7 +171,7 @@ class DebianStrategy(SearchStrategy[DebianHypothesis]):
         """Say whether the trial ended before its time, which is all that the search had."""
         return trial.record.outcome is not Outcome.TIMED_OUT
 
-    def draft(self, hypothesis: DebianHypothesis, review: Review | None = None) -> str:
+    def draft(self, hypothesis: DebianHypothesis, review: DraftReview | None = None) -> str:
         """Return the recipe of a hypothesis."""
         return debian_draft(self._package, hypothesis, review)
 

@@ -11,7 +11,7 @@ from builders.container.folderorder import CHOICES, HASHED
 from builders.core.digest import Digest, canonical_json
 from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.draft import render_draft
-from pipelines.infer.journal import TIME_BITS, Review, Scalar, Values, scalars_of
+from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
 from pipelines.infer.target import Target
 from pipelines.infer.wheel.environment import ZONES
 from pipelines.infer.wheel.toolchain import Tool
@@ -152,7 +152,9 @@ def _moment(seconds: int | None) -> str | None:
     return None if seconds is None else format_timestamp(seconds)
 
 
-def wheel_draft(target: Target, hypothesis: WheelHypothesis, review: Review | None = None) -> str:
+def wheel_draft(
+    target: Target, hypothesis: WheelHypothesis, review: DraftReview | None = None
+) -> str:
     """Return the YAML of a draft; with a review, a comment explains each value."""
     head = []
     if review:

@@ -15,9 +15,9 @@ from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
 from builders.preload.preload_lock import preload_lock, probe_bytes
 from pipelines.infer.journal import (
+    DraftReview,
     JournalFile,
     RemainingCause,
-    Review,
     Scalar,
     SearchJournal,
     WheelDifferences,
@@ -175,7 +175,7 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         log = record.log or record.reason
         return (build_failure(record.outcome, log, self._wheel.generator),)
 
-    def draft(self, hypothesis: WheelHypothesis, review: Review | None = None) -> str:
+    def draft(self, hypothesis: WheelHypothesis, review: DraftReview | None = None) -> str:
         """Return the recipe of a hypothesis."""
         return wheel_draft(self.target, hypothesis, review)
 
