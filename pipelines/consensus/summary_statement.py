@@ -22,7 +22,7 @@ from pipelines.consensus.release_consensus import (
     join_release,
     read_logs,
 )
-from pipelines.evidence.errors import refused
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.consensus_results import (
@@ -161,8 +161,10 @@ def check_summary(
             return
         what = "the findings of the centers give another result"
         got = f"{stated.verification_result} for {stated.consensus.result}"
-        raise refused("summary", what, got=got, expected=f"{consensus.result}")
-    raise refused("summary", "no center has a finding on it", got=file.name, expected="an artefact")
+        raise RefusedError("summary", what, got=got, expected=f"{consensus.result}")
+    raise RefusedError(
+        "summary", "no center has a finding on it", got=file.name, expected="an artefact"
+    )
 
 
 def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> int:

@@ -8,19 +8,20 @@ where it leaves a choice: standard base64 with padding, no unknown fields, one s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.strictbase64 import decode_base64, encode_base64
-from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.evidence.strictbase64 import Base64
+from pipelines.evidence.strictjson import malformed, printable, read_object, validate
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_ENVELOPE = 12 << 20
 MAX_SIGNATURES = 64
-_MAX_SIGNATURE = 16 << 10
 _WHAT = "the envelope"
 
 
@@ -35,21 +36,27 @@ class EnvelopeSigner(Protocol):
         """Return the signature over `message`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signature:
+class Signature(FrozenModel):
     """One signature over the pre-authentication encoding."""
 
-    keyid: str
-    sig: bytes
+    keyid: Annotated[str, Field(max_length=256), AfterValidator(printable)] = ""
+    sig: Annotated[Base64, Field(min_length=1, max_length=16 << 10)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
+class Envelope(FrozenModel):
     """Payload and signatures; nothing is verified yet."""
 
-    payload: bytes
-    payload_type: str = PAYLOAD_TYPE
-    signatures: tuple[Signature, ...]
+    payload: Base64
+    payload_type: Annotated[str, Field(alias="payloadType")] = PAYLOAD_TYPE
+    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=MAX_SIGNATURES)]
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    @model_validator(mode="after")
+    def _one_a_key(self) -> Self:
+        if len({s.keyid for s in self.signatures}) != len(self.signatures):
+            raise ValueError("expected one signature a key id")
+        return self
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Envelope:
@@ -59,35 +66,13 @@ class Envelope:
     @classmethod
     def from_dict(cls, data: dict[str, Any], *, payload_type: str = PAYLOAD_TYPE) -> Envelope:
         """Read an envelope of that payload type from plain data; raises `MalformedError`."""
-        _check_fields(data, {"payload", "payloadType", "signatures"}, _WHAT)
-        signatures = data["signatures"]
-        if data["payloadType"] != payload_type:
-            got = f"payloadType {data['payloadType']!a:.120}"
-            raise malformed(_WHAT, got=got, expected=payload_type)
-        if not isinstance(signatures, list) or not 1 <= len(signatures) <= MAX_SIGNATURES:
-            raise malformed(
-                _WHAT,
-                got=f"{len(signatures)} signatures" if isinstance(signatures, list) else "none",
-                expected=f"1 to {MAX_SIGNATURES} signatures",
-            )
-        found = tuple(_signature(entry) for entry in signatures)
-        if len({s.keyid for s in found}) != len(found):
-            raise malformed(_WHAT, got="two signatures under one key id", expected="one a key")
-        return cls(
-            payload=_unbase64(data["payload"], "payload"),
-            payload_type=payload_type,
-            signatures=found,
-        )
+        if (named := data.get("payloadType")) != payload_type:
+            raise malformed(_WHAT, got=f"payloadType {named!a:.120}", expected=payload_type)
+        return validate(data, cls, what=_WHAT)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as DSSE writes it."""
-        return {
-            "payload": encode_base64(self.payload),
-            "payloadType": self.payload_type,
-            "signatures": [
-                {"keyid": s.keyid, "sig": encode_base64(s.sig)} for s in self.signatures
-            ],
-        }
+        return self.model_dump(by_alias=True)
 
     def to_bytes(self) -> bytes:
         """Return the envelope as it is stored: canonical JSON."""
@@ -148,33 +133,3 @@ def verify_envelope(
             todo="Altered, or signed by somebody else: do not rely on it",
         )
     return tuple(found.values())
-
-
-def _signature(entry: object) -> Signature:
-    what = "a signature"
-    if not isinstance(entry, dict):
-        raise malformed(what, got=type(entry).__name__, expected="an object")
-    _check_fields(entry, {"sig"} | ({"keyid"} & entry.keys()), what)
-    keyid = entry.get("keyid", "")
-    if not isinstance(keyid, str) or len(keyid) > 256 or not keyid.isprintable():
-        raise malformed(what, got="another keyid", expected="at most 256 printable characters")
-    sig = _unbase64(entry["sig"], "sig")
-    if not 0 < len(sig) <= _MAX_SIGNATURE:
-        raise malformed(what, got=f"{len(sig)} bytes", expected=f"1 to {_MAX_SIGNATURE} bytes")
-    return Signature(keyid=keyid, sig=sig)
-
-
-def _check_fields(data: dict[str, Any], expected: set[str], what: str) -> None:
-    if data.keys() != expected:
-        odd = min(data.keys() ^ expected)
-        got = f"{'unknown' if odd in data else 'no'} field {odd!a:.80}"
-        raise malformed(what, got=got, expected=f"the fields {', '.join(sorted(expected))}")
-
-
-def _unbase64(value: object, field: str) -> bytes:
-    try:
-        return decode_base64(value if isinstance(value, str) else "!")
-    except ValueError as error:
-        raise malformed(
-            _WHAT, got=f"another {field}", expected="standard base64 in its canonical form"
-        ) from error

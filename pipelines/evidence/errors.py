@@ -33,24 +33,11 @@ class RefusedError(EvidenceError):
     """Evidence that the signer does not put its name to; `check` says which rule it broke."""
 
     def __init__(
-        self,
-        what: str,
-        *,
-        check: str,
-        got: object = None,
-        expected: object = None,
-        todo: str | None = None,
+        self, check: str, what: str, *, got: object = None, expected: object = None
     ) -> None:
         """Put the name of the check in front of the message."""
         self.check = check
-        super().__init__(
-            f"the signer refuses ({check}): {what}", got=got, expected=expected, todo=todo
-        )
-
-
-def refused(check: str, what: str, *, got: object, expected: object) -> RefusedError:
-    """Return the error for evidence that breaks the rule `check`."""
-    return RefusedError(what, check=check, got=got, expected=expected)
+        super().__init__(f"the signer refuses ({check}): {what}", got=got, expected=expected)
 
 
 class SignerError(EvidenceError):

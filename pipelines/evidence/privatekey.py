@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ from pipelines.evidence.publickey import (
     ed25519_key,
     unreadable_key,
 )
+from pipelines.storage.files import create
 
 KEY_USES: tuple[KeyUse, ...] = ("statements", "log", "witness")
 """Each use has a key of its own: one key cannot do the work of another."""
@@ -60,7 +60,7 @@ def create_key(folder: Path, name: str) -> PrivateKey:
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _create(path, pem, mode=0o600):
+        if not create(path, pem):
             raise KeyFileError(
                 f"key {name} exists already",
                 got=path,
@@ -158,7 +158,7 @@ def _read_private(path: Path) -> bytes:
 def _publish(path: Path, data: bytes) -> None:
     """Write a public file unless it is there with these bytes; other bytes are refused."""
     try:
-        if not _create(path, data, mode=0o644) and path.read_bytes() != data:
+        if not create(path, data, mode=0o644) and path.read_bytes() != data:
             raise KeyFileError(
                 f"{path} is not the public part of the private key beside it",
                 todo="Move it away; it is written again from the private key",
@@ -167,22 +167,3 @@ def _publish(path: Path, data: bytes) -> None:
         return  # a signer that may only read its key; the public part is known without the file
     except OSError as error:
         raise unreadable_key(path, error) from error
-
-
-def _create(path: Path, data: bytes, *, mode: int) -> bool:
-    """Create a file complete and durable, or not at all; False when one is there."""
-    if path.exists():
-        return False
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        path.hardlink_to(partial)
-    except FileExistsError:
-        return False
-    finally:
-        Path(partial).unlink()
-    return True

@@ -6,17 +6,18 @@ which takes half a second to import and so is imported only when it is needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from pydantic import AfterValidator, Field
 
 from builders.core.digest import Digest, canonical_json
+from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.strictjson import malformed, read_object
+from pipelines.evidence.strictjson import malformed, printable, read_model
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
@@ -27,17 +28,27 @@ KeyUse = Literal["statements", "log", "witness"]
 _ED25519 = "ed25519"
 _PEM = b"-----BEGIN "
 _WHAT = "the public key"
-_FIELDS = {"keyid", "keytype", "scheme", "keyval"}
+Printable = Annotated[str, Field(min_length=1), AfterValidator(printable)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublicKey:
-    """A public key; `value` is hexadecimal for Ed25519 and PEM for everything else."""
+class KeyValue(FrozenModel):
+    """The key itself: hexadecimal for Ed25519 and PEM for everything else."""
 
-    keyid: str
-    keytype: str
-    scheme: str
-    value: str
+    public: Annotated[str, Field(min_length=1)]
+
+
+class PublicKey(FrozenModel):
+    """A public key, with the fields of securesystemslib's key JSON."""
+
+    keyid: Annotated[Printable, Field(max_length=256)]
+    keytype: Printable
+    scheme: Printable
+    keyval: KeyValue
+
+    @property
+    def value(self) -> str:
+        """The key itself."""
+        return self.keyval.public
 
     @property
     def material(self) -> str:
@@ -66,7 +77,7 @@ class PublicKey:
 
     def to_json(self) -> bytes:
         """Return securesystemslib's key JSON, with the key id beside it."""
-        return canonical_json({"keyid": self.keyid, **self.to_dict()}) + b"\n"
+        return canonical_json(self.model_dump()) + b"\n"
 
     def to_pem(self) -> bytes:
         """Return the key as PEM (SubjectPublicKeyInfo, RFC 7468)."""
@@ -82,7 +93,7 @@ class PublicKey:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as securesystemslib writes it, without the key id."""
-        return {"keytype": self.keytype, "scheme": self.scheme, "keyval": {"public": self.value}}
+        return self.model_dump(exclude={"keyid"})
 
     def _ed25519(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))
@@ -102,15 +113,20 @@ def read_public_key(data: bytes) -> PublicKey:
     """Read a public key of either form; raises `MalformedError` or `KeyFileError`."""
     if len(data) > MAX_KEY_FILE:
         raise malformed(_WHAT, got=f"{len(data)} bytes", expected=f"at most {MAX_KEY_FILE} bytes")
-    if data.lstrip().startswith(b"{"):
-        return _from_json(read_object(data, what=_WHAT, limit=MAX_KEY_FILE))
-    return _from_pem(data)
+    if not data.lstrip().startswith(b"{"):
+        return _from_pem(data)
+    key = read_model(data, PublicKey, what=_WHAT, limit=MAX_KEY_FILE)
+    if key.keytype == _ED25519:
+        _check_ed25519(key)
+    else:
+        _check_other(key)
+    return key
 
 
 def ed25519_key(raw: bytes) -> PublicKey:
     """Return the Ed25519 key of 32 bytes (RFC 8032), under securesystemslib's default key id."""
-    key = PublicKey(keyid="", keytype=_ED25519, scheme=_ED25519, value=raw.hex())
-    return replace(key, keyid=Digest.of(canonical_json(key.to_dict())).hex)
+    key = {"keytype": _ED25519, "scheme": _ED25519, "keyval": {"public": raw.hex()}}
+    return PublicKey.model_validate({"keyid": Digest.of(canonical_json(key)).hex, **key})
 
 
 def unreadable_key(path: Path, error: OSError) -> KeyFileError:
@@ -120,28 +136,6 @@ def unreadable_key(path: Path, error: OSError) -> KeyFileError:
         got=error.strerror or type(error).__name__,
         todo="`samebits center init` makes the keys of a center",
     )
-
-
-def _from_json(data: dict[str, Any]) -> PublicKey:
-    keyval = data.get("keyval")
-    if data.keys() != _FIELDS or not isinstance(keyval, dict) or keyval.keys() != {"public"}:
-        raise malformed(_WHAT, got="other fields", expected=f"{', '.join(sorted(_FIELDS))}")
-    keyid, keytype, scheme, value = (
-        *(_printable(data[field]) for field in ("keyid", "keytype", "scheme")),
-        keyval["public"] if isinstance(keyval["public"], str) else "",
-    )
-    if not (keyid and keytype and scheme and value) or len(keyid) > 256:
-        raise malformed(_WHAT, got="an empty or odd field", expected="text in every field")
-    key = PublicKey(keyid=keyid, keytype=keytype, scheme=scheme, value=value)
-    if keytype == _ED25519:
-        _check_ed25519(key)
-    else:
-        _check_other(key)
-    return key
-
-
-def _printable(value: object) -> str:
-    return value if isinstance(value, str) and value.isprintable() else ""
 
 
 def _check_ed25519(key: PublicKey) -> None:
@@ -190,9 +184,7 @@ def _from_pem(data: bytes) -> PublicKey:
         found = SSlibKey.from_crypto(key)
     except ValueError as error:
         raise _unusable(error) from error
-    return PublicKey(
-        keyid=found.keyid, keytype=found.keytype, scheme=found.scheme, value=found.keyval["public"]
-    )
+    return PublicKey.model_validate({"keyid": found.keyid, **found.to_dict()})
 
 
 def _unusable(error: Exception) -> KeyFileError:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
 
 
 def encode_base64(data: bytes) -> str:
@@ -16,3 +19,11 @@ def decode_base64(text: str) -> bytes:
     if encode_base64(data) != text:
         raise ValueError("expected base64 in its canonical form")
     return data
+
+
+Base64 = Annotated[
+    bytes,
+    BeforeValidator(lambda value: decode_base64(value) if isinstance(value, str) else value),
+    PlainSerializer(encode_base64),
+]
+"""Bytes of a model, which are written as base64."""

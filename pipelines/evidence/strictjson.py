@@ -64,10 +64,12 @@ def read_model(
     return validate(data, model, what=what)
 
 
-def validate(data: bytes, model: type[Model], *, what: str) -> Model:
-    """Return bytes that `read_object` has accepted as `model`; raises `MalformedError`."""
+def validate(data: bytes | dict[str, Any], model: type[Model], *, what: str) -> Model:
+    """Return what `read_object` has accepted, or given, as `model`; raises `MalformedError`."""
     try:
-        return model.model_validate_json(data, strict=True)
+        if isinstance(data, bytes):
+            return model.model_validate_json(data, strict=True)
+        return model.model_validate(data)
     except ValidationError as error:
         raise _invalid(what, error) from error
 
@@ -78,6 +80,13 @@ def check_canonical(data: bytes, canonical: bytes, *, what: str) -> None:
         raise malformed(
             what, got="JSON that is not canonical", expected="canonical JSON (RFC 8785)"
         )
+
+
+def printable(text: str) -> str:
+    """Return text of printable characters alone, for a field of a model; raises ValueError."""
+    if not text.isprintable():
+        raise ValueError("expected printable characters")
+    return text
 
 
 def malformed(what: str, *, got: object, expected: object) -> MalformedError:

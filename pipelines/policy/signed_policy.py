@@ -7,14 +7,14 @@ key. The version only grows, and one version is one payload.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import Document
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, verify_envelope
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, pae, verify_envelope
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
@@ -138,10 +138,10 @@ def add_signature(
             expected=f"version {policy.version} with sha256 {Digest.of(payload)}",
             todo="`samebits policy diff` shows what differs; sign into a new file",
         )
-    envelope = Envelope(payload=payload, payload_type=PAYLOAD_TYPE, signatures=())
-    mine = Signature(keyid=key.keyid, sig=signer.sign(envelope.pae()))
+    mine = Signature(keyid=key.keyid, sig=signer.sign(pae(PAYLOAD_TYPE, payload)))
     others = [s for s in to.envelope.signatures if s.keyid != key.keyid] if to else []
-    return SignedPolicy(policy=policy, envelope=replace(envelope, signatures=(*others, mine)))
+    envelope = Envelope(payload=payload, payload_type=PAYLOAD_TYPE, signatures=(*others, mine))
+    return SignedPolicy(policy=policy, envelope=envelope)
 
 
 def signed_by(signed: SignedPolicy, by: Policy) -> tuple[str, ...]:

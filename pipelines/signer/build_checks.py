@@ -13,7 +13,7 @@ from builders.rebuild.rebuild_result import OutputKind
 from builders.rebuild.robustness_factors import Factor, KeptReason
 from builders.rebuild.robustness_plan import declares, default_value, varied_values
 from builders.rebuild.seal import seal_digest
-from pipelines.evidence.errors import RefusedError, refused
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.rebuilds import MAX_ATTEMPTS
 from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
@@ -136,7 +136,9 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
         except RefusedError:
             raise
         except SamebitsError as error:
-            raise refused("sources", "a source cannot be read", got=error, expected=None) from error
+            raise RefusedError(
+                "sources", "a source cannot be read", got=error, expected=None
+            ) from error
         yield equal("sources", "another source digest", fact.source_digest, digest)
 
 

@@ -17,7 +17,7 @@ from builders.inputs.input_file import InputFile
 from builders.inputs.vault import ByteStore, Vault
 from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.recipe.recipe import Input
-from pipelines.evidence.errors import refused
+from pipelines.evidence.errors import RefusedError
 from pipelines.judge.copied import ContentsCache
 from pipelines.storage.names import Visibility, cas
 
@@ -54,12 +54,12 @@ class ByteSource:
                     keyed.update(piece)
                     size += len(piece)
         except NotFoundError as error:
-            raise refused(
+            raise RefusedError(
                 check, f"{what} is not in the store", got=f"sha256 {digest}", expected="its bytes"
             ) from error
         found = Digest(plain.hexdigest())
         if found != digest:
-            raise refused(
+            raise RefusedError(
                 check,
                 f"{what} has other bytes in the store",
                 got=f"sha256 {found}",
@@ -72,11 +72,11 @@ class ByteSource:
         try:
             return self.vault.verify(digest)
         except InputUnavailableError as error:
-            raise refused(
+            raise RefusedError(
                 check, f"{what} is not in the vault", got=f"sha256 {digest}", expected="its bytes"
             ) from error
         except InputMismatchError as error:
-            raise refused(
+            raise RefusedError(
                 check, f"{what} has other bytes in the vault", got=error.got, expected=digest
             ) from error
 
@@ -95,7 +95,7 @@ class ByteSource:
         try:
             found = companions(dsc, what=name)
         except InputMismatchError as error:
-            raise refused(
+            raise RefusedError(
                 "input-bytes", "a source package cannot be read", got=error, expected=None
             ) from error
         for companion in found:

@@ -15,7 +15,7 @@ from builders.inputs.vault import ByteStore, Vault
 from pipelines.center.center import Center
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
-from pipelines.evidence.errors import refused
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.redaction import redact_robustness, redact_run
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.run_statements import statements_for
@@ -38,7 +38,7 @@ def refuse_summaries(statement: SummaryStatement, now: datetime) -> None:
     """Refuse every summary: this signer cannot recompute a consensus."""
     del now
     release = statement.predicate.consensus.release
-    raise refused("summary", "this signer signs no summaries", got=release, expected=None)
+    raise RefusedError("summary", "this signer signs no summaries", got=release, expected=None)
 
 
 @dataclass
@@ -75,7 +75,7 @@ class LocalSigner:
         try:
             statements = self._statements(opened)
         except ValidationError as error:
-            raise refused(
+            raise RefusedError(
                 "statement",
                 "the report fits into no statement",
                 got=error.errors(include_url=False)[0]["msg"],
@@ -111,7 +111,7 @@ class LocalSigner:
         if opened.recipe.visibility != "public":
             salt = read_salt(self.store, ReleaseName.parse(opened.recipe.release))
             if salt is None:
-                raise refused(
+                raise RefusedError(
                     "salt",
                     "the source is closed, and the store has no salt for its digests",
                     got="none",
@@ -132,7 +132,7 @@ def folder_locks(folder: Path) -> Locks:
         try:
             return load_lock(folder / f"{image}.lock.yaml")
         except UsageError as error:
-            raise refused(
+            raise RefusedError(
                 "image", "the signer does not know that builder image", got=error, expected=None
             ) from error
 

@@ -17,7 +17,7 @@ from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
-from pipelines.evidence.errors import refused
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Report
 from pipelines.evidence.run import Run
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_all
@@ -56,12 +56,12 @@ class OpenedEvidence:
             document = parse_document(self.evidence.recipe.decode("utf-8"), file="the recipe")
             loaded = parse_recipe(document, Path("recipe.yaml"))
         except (RecipeError, UnicodeDecodeError) as error:
-            raise refused(
+            raise RefusedError(
                 "recipe", "the recipe cannot be read", got=error, expected=None
             ) from error
         script = getattr(loaded.recipe.build, "script", None)
         if (script is None) != (self.evidence.script is None):
-            raise refused(
+            raise RefusedError(
                 "script",
                 "the script is not that of the recipe",
                 got="a script" if self.evidence.script is not None else "none",
@@ -180,7 +180,7 @@ def enforce(conditions: Iterable[Condition]) -> None:
     """Raise `RefusedError` for the first condition that does not hold."""
     for condition in conditions:
         if not condition.holds:
-            raise refused(
+            raise RefusedError(
                 condition.check, condition.error, got=condition.got, expected=condition.expected
             )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import Field, model_validator
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.frozen_model import FrozenModel
@@ -18,7 +18,7 @@ from builders.recipe.claim import MAX_SCRIPT
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report, RobustnessRebuild
 from pipelines.evidence.statements.statement import Count, Statement
-from pipelines.evidence.strictbase64 import decode_base64, encode_base64
+from pipelines.evidence.strictbase64 import Base64
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.notekey import NoteKey
@@ -30,12 +30,7 @@ MAX_PROOF = 128
 """Hashes in a consistency proof: twice what a log of 2**63 leaves needs."""
 
 
-Bytes = Annotated[
-    bytes,
-    Field(max_length=MAX_RECIPE),
-    BeforeValidator(lambda value: decode_base64(value) if isinstance(value, str) else value),
-    PlainSerializer(encode_base64),
-]
+Bytes = Annotated[Base64, Field(max_length=MAX_RECIPE)]
 
 
 class _Order(FrozenModel):

@@ -13,7 +13,7 @@ from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.runid import parse_run_id
 from builders.recipe.claim import claim_of
-from pipelines.evidence.errors import refused
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.people import ReceiptStatement
@@ -84,7 +84,7 @@ def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
     try:
         claim = claim_of(opened.loaded, image).digest
     except RecipeError as error:
-        raise refused("claim", "the claim cannot be made", got=error, expected=None) from error
+        raise RefusedError("claim", "the claim cannot be made", got=error, expected=None) from error
     yield equal("claim", "another claim", opened.report.claim, claim)
     from pipelines.evidence.sbom import sbom  # noqa: PLC0415  # importing CycloneDX is slow
 
@@ -111,7 +111,7 @@ def status_conditions(statement: Statement, center: str, now: datetime) -> Itera
             summary = statement.predicate
             author, time = summary.consensus.center, summary.time_verified
         case _:
-            raise refused(
+            raise RefusedError(
                 "kind",
                 "that is not signed on request",
                 got=statement.KIND,

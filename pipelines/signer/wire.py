@@ -114,7 +114,7 @@ def read_answer(data: bytes, field: str) -> SignerAnswer:
     if answer.refused is not None:
         check = answer.refused.check
         plain = answer.refused.message.removeprefix(f"the signer refuses ({check}): ")
-        raise RefusedError(plain, check=check)
+        raise RefusedError(check, plain)
     if "fault" in answer.model_fields_set:
         raise SignerError("the signer has failed", got=answer.fault)
     if field not in answer.model_fields_set:

@@ -1,4 +1,4 @@
-"""Small files that are replaced in one durable step, and lock files."""
+"""Small files that are made or replaced in one durable step, and lock files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,8 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     Raises `InfrastructureError`.
     """
     try:
-        handle, partial = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:60]}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                os.fchmod(stream.fileno(), mode)
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(partial).replace(path)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        with _complete(path, data, mode) as complete:
+            complete.replace(path)
         folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
@@ -37,6 +28,18 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             os.close(folder)
     except OSError as error:
         raise _broken(path, error) from error
+
+
+def create(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
+    """Make the file `path` complete, or not at all; False when one is there. Raises `OSError`."""
+    if path.exists():
+        return False
+    with _complete(path, data, mode) as complete:
+        try:
+            path.hardlink_to(complete)
+        except FileExistsError:
+            return False
+    return True
 
 
 @contextmanager
@@ -55,6 +58,21 @@ def held(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _complete(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """Write a durable file beside `path`, which goes unless it is moved."""
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:60]}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _broken(path: Path, error: OSError) -> InfrastructureError:

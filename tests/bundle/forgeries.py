@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.dsse import Envelope
@@ -21,7 +20,9 @@ def bent(altered: Altered, other: PrivateKey) -> None:
     """Change a payload under its old signature."""
     envelope = Envelope.from_bytes(altered.members[member_of(COMPARISON)])
     payload = envelope.payload.replace(b"2026", b"2025", 1)
-    altered.members[member_of(COMPARISON)] = replace(envelope, payload=payload).to_bytes()
+    altered.members[member_of(COMPARISON)] = envelope.model_copy(
+        update={"payload": payload}
+    ).to_bytes()
 
 
 def by_another(altered: Altered, other: PrivateKey) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from builders.core.digest import Digest, canonical_json
@@ -42,7 +41,9 @@ def amid(
     entry = statement_entry(made)
     if keyid:
         entry = statement_entry(
-            replace(made, signatures=(replace(made.signatures[0], keyid=keyid),))
+            made.model_copy(
+                update={"signatures": (made.signatures[0].model_copy(update={"keyid": keyid}),)}
+            )
         )
     altered.book.order = lambda own: [*own[:2], entry, *own[2:]]
     altered.settle()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -219,7 +218,7 @@ def test_a_mismatch_whose_signature_is_spoilt_takes_the_match_away() -> None:
         honest = Envelope.from_bytes(store.objects[name][-1])
         (signature,) = honest.signatures
         spoilt = Signature(keyid=signature.keyid, sig=signature.sig[::-1])
-        store.objects[name] = [replace(honest, signatures=(spoilt,)).to_bytes()]
+        store.objects[name] = [honest.model_copy(update={"signatures": (spoilt,)}).to_bytes()]
     assert {("bob-1", "bad-signature"), ("bob-1", "withheld")} <= reasons(world.consensus())
     assert world.result() == "PENDING"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from builders.core.errors import UsageError
 from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.publickey import KeyValue, PublicKey
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.errors import LogError, NoteError
 from pipelines.log.note import MAX_NOTE, MAX_SIGNATURES, Note, NoteSignature, open_note, sign_note
@@ -145,7 +145,8 @@ class TestSigning:
         class Rsa(FixedKey):
             @property
             def public(self) -> PublicKey:
-                return PublicKey(keyid="x", keytype="rsa", scheme="rsa", value="PEM")
+                value = KeyValue(public="PEM")
+                return PublicKey(keyid="x", keytype="rsa", scheme="rsa", keyval=value)
 
         with pytest.raises(KeyFileError, match="signed with Ed25519; got a key of type rsa"):
             LogSigner(ORIGIN, Rsa("x"))

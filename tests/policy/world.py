@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from builders.core.digest import canonical_json
 from builders.core.yamlfile import Document, parse_document
-from pipelines.evidence.dsse import Envelope, Signature
+from pipelines.evidence.dsse import Envelope, Signature, pae
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy import Policy, SignedPolicy, policy_from, read_signed
@@ -119,8 +119,8 @@ def from_yaml(data: Data) -> Policy:
 
 def envelope(payload: bytes, *keys: Key) -> bytes:
     """Return `payload` signed by `keys`, whatever it is."""
-    bare = Envelope(payload=payload, payload_type=PAYLOAD_TYPE, signatures=())
-    signatures = [Signature(keyid=k.public.keyid, sig=k.sign(bare.pae())) for k in keys]
+    message = pae(PAYLOAD_TYPE, payload)
+    signatures = [Signature(keyid=k.public.keyid, sig=k.sign(message)) for k in keys]
     whole = Envelope(payload=payload, payload_type=PAYLOAD_TYPE, signatures=tuple(signatures))
     return whole.to_bytes()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -180,7 +179,7 @@ def test_another_spelling_or_kind_is_refused(data: bytes) -> None:
 def test_a_request_has_one_signature_and_a_bounded_size() -> None:
     envelope = signed()
     (signature,) = envelope.signatures
-    two = replace(envelope, signatures=(signature, Signature(keyid="x", sig=b"x")))
+    two = envelope.model_copy(update={"signatures": (signature, Signature(keyid="x", sig=b"x"))})
     for data in (
         two.to_bytes(),
         envelope.to_bytes() + b"\n",

@@ -37,12 +37,14 @@ MINUTE = timedelta(minutes=1)
 def forged(envelope: Envelope) -> Envelope:
     (signature,) = envelope.signatures
     spoilt = bytes([signature.sig[0] ^ 1, *signature.sig[1:]])
-    return replace(envelope, signatures=(Signature(keyid=signature.keyid, sig=spoilt),))
+    return envelope.model_copy(
+        update={"signatures": (Signature(keyid=signature.keyid, sig=spoilt),)}
+    )
 
 
 def renamed(envelope: Envelope) -> Envelope:
     (signature,) = envelope.signatures
-    return replace(envelope, signatures=(Signature(keyid="x", sig=signature.sig),))
+    return envelope.model_copy(update={"signatures": (Signature(keyid="x", sig=signature.sig),)})
 
 
 STRANGERS = {
@@ -85,7 +87,9 @@ def test_a_copy_makes_no_second_record(center: Center) -> None:
     center.ask(envelope)
     center.serve()
     place = f"public/requests/{HERE}"
-    more = replace(envelope, signatures=(signature, Signature(keyid="junk", sig=b"junk")))
+    more = envelope.model_copy(
+        update={"signatures": (signature, Signature(keyid="junk", sig=b"junk"))}
+    )
     for number, data in enumerate(
         (more.to_bytes(), envelope.to_bytes() + b"\n", b" " + envelope.to_bytes())
     ):

@@ -52,12 +52,14 @@ SALT = Salt(secret=b"s" * 32)
 def flipped(envelope: Envelope) -> Envelope:
     (signature,) = envelope.signatures
     sig = bytes([signature.sig[0] ^ 1]) + signature.sig[1:]
-    return replace(envelope, signatures=(replace(signature, sig=sig),))
+    return envelope.model_copy(update={"signatures": (signature.model_copy(update={"sig": sig}),)})
 
 
 def hinted(envelope: Envelope, keyid: str) -> Envelope:
     (signature,) = envelope.signatures
-    return replace(envelope, signatures=(replace(signature, keyid=keyid),))
+    return envelope.model_copy(
+        update={"signatures": (signature.model_copy(update={"keyid": keyid}),)}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +262,7 @@ CASES: dict[str, Case] = {
         why=(("unknown", ReviewExclusion.NOT_A_REVIEW),),
     ),
     "a-payload-of-another-type": Case(
-        reviews=(replace(ada, payload_type="text/plain"),),
+        reviews=(ada.model_copy(update={"payload_type": "text/plain"}),),
         why=(("unknown", ReviewExclusion.WRONG_TYPE),),
     ),
 }
@@ -299,7 +301,7 @@ def test_who_counts(name: str) -> None:
 
 
 def test_a_payload_that_was_changed_after_it_was_signed_does_not_count() -> None:
-    changed = replace(ada, payload=bob.payload)
+    changed = ada.model_copy(update={"payload": bob.payload})
     (one,) = count_reviews([changed], policy(), REVIEWED, NOW).excluded
     assert one.why is ReviewExclusion.BAD_SIGNATURE
 
@@ -341,7 +343,8 @@ def test_a_withdrawal_never_adds_a_reviewer(reviews: list[Envelope], other: Enve
 
 @given(st.binary(max_size=80), st.binary(min_size=1, max_size=80), st.text(max_size=20))
 def test_rubbish_never_counts(payload: bytes, sig: bytes, keyid: str) -> None:
-    envelope = Envelope(payload=payload, signatures=(Signature(keyid=keyid, sig=sig),))
+    signature = Signature.model_construct(keyid=keyid, sig=sig)
+    envelope = Envelope.model_construct(payload=payload, signatures=(signature,))
     assert count_reviews([envelope], policy(), REVIEWED, NOW).counted == ()
 
 
