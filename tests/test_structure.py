@@ -22,8 +22,8 @@ SIBLINGS = (
 )
 """Folders whose modules are named alike on purpose: a command or flow after what it runs, and two
 implementations of one thing."""
-EVERYWHERE = {"errors.py", "robustness.py"}
-"""Modules that several packages have: their errors, and their part of one and the same thing."""
+EVERYWHERE = {"errors.py"}
+"""Modules that several packages have: their errors."""
 _NAME = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+)`")
 _FILE = re.compile(r"\.(d|py|sh|c|md|yaml|yml|json|dsse|tar|pub|key|toml|txt|log|deb|whl|dsc|git)$")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,6 +15,10 @@ class FrozenModel(BaseModel):
     """An immutable value; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def only(self, *fields: str) -> dict[str, Any]:
+        """Return the named fields alone, by name."""
+        return {field: getattr(self, field) for field in fields}
 
 
 def duplicate(values: Iterable[T]) -> T | None:

@@ -43,3 +43,8 @@ class RebuildResult(FrozenModel):
     log: Digest | None = None
     log_truncated: bool = False
     outputs: tuple[Output, ...] = ()
+
+    @property
+    def artefacts(self) -> dict[str, Digest]:
+        """The digests of the artefacts that were left, by name."""
+        return {o.name: o.sha256 for o in self.outputs if o.part is OutputKind.ARTEFACT}

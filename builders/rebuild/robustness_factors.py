@@ -7,6 +7,9 @@ claim and never varied.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
+
+from pydantic import model_validator
 
 from builders.core.frozen_model import FrozenModel
 
@@ -44,3 +47,9 @@ class KeptFactor(FrozenModel):
 
     factor: Factor
     why: KeptReason
+
+    @model_validator(mode="after")
+    def _cores_alone(self) -> Self:
+        if self.why is KeptReason.ALONE and self.factor is not Factor.CORES:
+            raise ValueError(f"{self.factor} has somewhere to go: only cores can be alone")
+        return self

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any
-
-from pydantic import BaseModel
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
@@ -33,6 +30,9 @@ from pipelines.judge.explanation import Cause, Explanation
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 
 WITHHELD = "withheld"
+_REBUILD_FACTS = (
+    "outcome", "exit_code", "signal", "oom_killed", "peak_memory", "wall_seconds", "log_truncated",
+)  # fmt: skip
 _STEPS = (
     "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "look", "confirm",
     "explain", "total",
@@ -73,7 +73,7 @@ def redact(report: Report, salt: Salt) -> Report:
     redaction = _Redaction(report, salt)
     judged = report.judged.rebuild if report.judged else None
     return Report(
-        **_only(report, "vendor", "product", "version", "center", "run", "seal", "outcome"),
+        **report.only("vendor", "product", "version", "center", "run", "seal", "outcome"),
         claim=redaction.keyed(report.claim),
         reason=_ending(judged) if judged and judged.outcome is report.outcome else None,
         verdict=report.verdict,
@@ -85,7 +85,7 @@ def redact(report: Report, salt: Salt) -> Report:
         environment=redaction.environment(report.environment),
         timings={step: report.timings[step] for step in _STEPS if step in report.timings},
         attempts=tuple(
-            Attempt(**_only(a, "number", "purpose"), rebuild=redaction.rebuild(a.rebuild))
+            Attempt(**a.only("number", "purpose"), rebuild=redaction.rebuild(a.rebuild))
             for a in report.attempts
         ),
     )
@@ -104,7 +104,7 @@ def redact_robustness(
     A factor that was moved is not declared, so its values are fixed words and numbers.
     """
     rebuild = _Redaction(report, salt).rebuild(robustness.rebuild)
-    return RobustnessRebuild(**_only(robustness, "moved", "kept", "tested_on"), rebuild=rebuild)
+    return RobustnessRebuild(**robustness.only("moved", "kept", "tested_on"), rebuild=rebuild)
 
 
 class _Redaction:
@@ -134,12 +134,10 @@ class _Redaction:
     def _finding(self, finding: Finding, name: str, *, built: bool) -> Finding:
         shipped, rebuilt, explanation = finding.shipped, finding.rebuilt, finding.explanation
         return Finding(
-            **_only(finding, "verdict", "normalizers"),
+            **finding.only("verdict", "normalizers"),
             name=name,
             reason=ground(finding, built=built),
-            shipped=ShippedFact(**_only(shipped, "published", "sha256", "size"))
-            if shipped
-            else None,
+            shipped=ShippedFact(**shipped.only("published", "sha256", "size")) if shipped else None,
             rebuilt=FileFact(sha256=self._built(rebuilt.sha256), size=rebuilt.size)
             if rebuilt
             else None,
@@ -153,7 +151,7 @@ class _Redaction:
 
     def environment(self, environment: Environment) -> Environment:
         return Environment(
-            **_only(environment, "method", "image_config", "samebits", "visibility"),
+            **environment.only("method", "image_config", "samebits", "visibility"),
             declared={},
             image=public_image_name(environment.image) if environment.image else None,
             sources=tuple(
@@ -164,26 +162,20 @@ class _Redaction:
                 )
                 for source in environment.sources
             ),
-            reviews=tuple(ReviewFact(**_only(r, "name", "key")) for r in environment.reviews),
+            reviews=tuple(ReviewFact(**r.only("name", "key")) for r in environment.reviews),
         )
 
     def rebuild(self, rebuild: RebuildResult) -> RebuildResult:
         return RebuildResult(
-            **_only(rebuild, "outcome", "exit_code", "signal", "oom_killed", "peak_memory"),
-            **_only(rebuild, "wall_seconds", "log_truncated"),
+            **rebuild.only(*_REBUILD_FACTS),
             reason=_ending(rebuild),
             log=self.keyed(rebuild.log),
             outputs=tuple(
-                Output(**_only(output, "name", "size", "part"), sha256=self._built(output.sha256))
+                Output(**output.only("name", "size", "part"), sha256=self._built(output.sha256))
                 for output in rebuild.outputs
                 if output.part is OutputKind.ARTEFACT and output.name in self._declared
             ),
         )
-
-
-def _only(value: BaseModel, *fields: str) -> dict[str, Any]:
-    """Return the named fields of a value, which are public as they are."""
-    return {field: getattr(value, field) for field in fields}
 
 
 def _ending(rebuild: RebuildResult) -> str | None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AwareDatetime
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import FrozenModel
-from builders.rebuild.rebuild_result import OutputKind, RebuildResult
+from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_factors import KeptFactor, VariedFactor
 from builders.rebuild.seal import SealedFile
 from pipelines.judge.finding import Finding
@@ -150,8 +150,5 @@ class RobustnessRebuild(FrozenModel):
 
 def changed_artefacts(judged: RebuildResult, again: RebuildResult) -> tuple[str, ...]:
     """Return the names of the artefacts that differ between two rebuilds, sorted."""
-    one, two = (
-        {o.name: o.sha256 for o in rebuild.outputs if o.part is OutputKind.ARTEFACT}
-        for rebuild in (judged, again)
-    )
+    one, two = judged.artefacts, again.artefacts
     return tuple(sorted(name for name in one | two if one.get(name) != two.get(name)))

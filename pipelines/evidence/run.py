@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol, overload
+from typing import Any
 from urllib.parse import quote
 
 from builders.core.digest import Digest
@@ -24,18 +24,6 @@ from pipelines.evidence.statements.statement import DigestSet, Resource
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
 
 
-class Rebuilder(Protocol):
-    """The center that made a run, as its statements name it."""
-
-    @property
-    def id(self) -> str:
-        """Return the center's id."""
-
-    @property
-    def builder_id(self) -> str:
-        """Return SLSA's `builder.id` of the center."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A report with its recipe (parsed, and the digest of its file), image and center."""
@@ -45,7 +33,10 @@ class Run:
     recipe: Digest
     image: Digest
     """Config digest of the builder image that the claim holds."""
-    center: Rebuilder
+    center: str
+    """Id of the center that made the run."""
+    builder: str
+    """SLSA's `builder.id` of that center."""
     salt: Salt | None = None
     """Of a private release; its report is redacted then."""
 
@@ -75,16 +66,23 @@ class Run:
         image = self.loaded.recipe.build.image
         return image.rpartition("/")[2] if self.salt is None else public_image_name(image)
 
-    @overload
-    def digest_set(self, digest: Digest) -> DigestSet: ...
-    @overload
-    def digest_set(self, digest: None) -> None: ...
-    @overload
-    def digest_set(self, digest: Digest | None) -> DigestSet | None: ...
-    def digest_set(self, digest: Digest | None) -> DigestSet | None:
+    @property
+    def reference(self) -> dict[str, Any]:
+        """The fields of a `RunReference`, with which the predicates about the run begin."""
+        return {
+            "release": self.report.release,
+            "center": self.center,
+            "builder": self.builder,
+            "run": self.report.run,
+            "claim": self.digest_set_or_none(self.report.claim),
+        }
+
+    def digest_set_or_none(self, digest: Digest | None) -> DigestSet | None:
+        """Return a digest of the report, if there is one, as statements have it."""
+        return None if digest is None else self.digest_set(digest)
+
+    def digest_set(self, digest: Digest) -> DigestSet:
         """Return a digest of the report as statements have it: a keyed one is named as such."""
-        if digest is None:
-            return None
         if self.salt is None or digest in self._shipped:
             return DigestSet(sha256=digest)
         return DigestSet(hmac_sha256=digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
-from builders.rebuild.rebuild_result import OutputKind, RebuildResult
+from builders.rebuild.rebuild_result import RebuildResult
 from pipelines.evidence.report import Purpose, Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run
 from pipelines.evidence.statements.comparison import (
@@ -29,7 +29,6 @@ from pipelines.evidence.statements.provenance import (
 from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
     ComparedArtefact,
-    KeptEntry,
     RebuildAttempt,
     RobustnessStatement,
     RobustnessTest,
@@ -83,9 +82,7 @@ def _provenance(run: Run, sbom: Digest) -> ProvenanceStatement | None:
         resolved_dependencies=(*run.dependencies(), _image(run)),
     )
     details = RunDetails(
-        builder=Builder(
-            id=run.center.builder_id, version={"samebits": samebits} if samebits else None
-        ),
+        builder=Builder(id=run.builder, version={"samebits": samebits} if samebits else None),
         metadata=Metadata(
             invocation_id=report.run, started_on=run.started, finished_on=run.finished
         ),
@@ -130,7 +127,7 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
 
     Raises ValueError for a finding that is about no bytes at all.
     """
-    report, shipped, rebuilt = run.report, finding.shipped, finding.rebuilt
+    shipped, rebuilt = finding.shipped, finding.rebuilt
     about = shipped.published if shipped else rebuilt.sha256 if rebuilt else None
     if about is None:
         raise ValueError(f"{finding.name!r} is about no bytes")
@@ -138,12 +135,8 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
     return ComparisonStatement(
         subject=(Subject(name=finding.name, digest=run.digest_set(about)),),
         predicate=Comparison(
-            release=report.release,
-            center=run.center.id,
-            builder=run.center.builder_id,
-            run=report.run,
+            **run.reference,
             compared_on=run.finished,
-            claim=run.digest_set(report.claim),
             verdict=finding.verdict,
             ground=ground(finding, built=run.built),
             shipped=_shipped(shipped) if shipped else None,
@@ -154,8 +147,8 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
             causes=tuple(cause.name for cause in finding.causes),
             explanation=ExplanationDigests(
                 status=explanation.status,
-                json_diff=run.digest_set(explanation.json_diff),
-                html_diff=run.digest_set(explanation.html_diff),
+                json_diff=run.digest_set_or_none(explanation.json_diff),
+                html_diff=run.digest_set_or_none(explanation.html_diff),
             ),
             provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
         ),
@@ -180,28 +173,19 @@ def _attempts(run: Run) -> list[AttemptStatement]:
 def _attempt(
     run: Run, number: int, purpose: Purpose, rebuild: RebuildResult | None
 ) -> AttemptStatement:
-    report = run.report
-    made = rebuild or RebuildResult(outcome=report.outcome)
-    sealed = report.seal if rebuild is not None and rebuild is run.judged else None
+    made = rebuild or RebuildResult(outcome=run.report.outcome)
+    sealed = run.report.seal if rebuild is not None and rebuild is run.judged else None
     return AttemptStatement(
         subject=_published(run),
         predicate=RebuildAttempt(
-            release=report.release,
-            center=run.center.id,
-            builder=run.center.builder_id,
-            run=report.run,
+            **run.reference,
             number=number,
             purpose=purpose,
-            outcome=made.outcome,
+            **made.only("outcome", "exit_code", "signal", "oom_killed", "peak_memory"),
             reason=failure_reason(rebuild) if rebuild else None,
-            exit_code=made.exit_code,
-            signal=made.signal,
-            oom_killed=made.oom_killed,
-            peak_memory=made.peak_memory,
             wall_milliseconds=wall_milliseconds(made),
-            log=run.digest_set(made.log),
+            log=run.digest_set_or_none(made.log),
             log_truncated=made.log_truncated,
-            claim=run.digest_set(report.claim),
             seal=DigestSet(sha256=sealed) if sealed else None,
             started_on=run.started,
             finished_on=run.finished,
@@ -213,8 +197,8 @@ def _robustness(
     run: Run, again: RobustnessRebuild, attempts: list[AttemptStatement]
 ) -> RobustnessStatement:
     """Return what a robustness rebuild says of a run; raises `ValueError` unless that was BUILT."""
-    judged, report, made = run.judged, run.report, again.rebuild
-    if not run.built or judged is None or report.claim is None:
+    judged, made = run.judged, again.rebuild
+    if not run.built or judged is None or run.report.claim is None:
         raise ValueError("there is no judged rebuild to compare with")
     sealed = [statement for statement in attempts if statement.predicate.seal is not None]
     before, after = _artefacts(run, judged), _artefacts(run, made)
@@ -230,18 +214,14 @@ def _robustness(
     return RobustnessStatement(
         subject=_published(run),
         predicate=RobustnessTest(
-            release=report.release,
-            center=run.center.id,
-            builder=run.center.builder_id,
-            run=report.run,
+            **run.reference,
             judged=DigestSet(sha256=sealed[-1].digest()),
-            claim=run.digest_set(report.claim),
             moved=tuple(VariedEntry(**dict(factor)) for factor in again.moved),
-            kept=tuple(KeptEntry(**dict(factor)) for factor in again.kept),
+            kept=again.kept,
             outcome=made.outcome,
             reason=failure_reason(made),
             wall_milliseconds=wall_milliseconds(made),
-            log=run.digest_set(made.log),
+            log=run.digest_set_or_none(made.log),
             result=Robustness.of(
                 built=made.outcome is Outcome.BUILT, same=all(a.same for a in artefacts)
             ),
@@ -256,5 +236,4 @@ def _published(run: Run) -> tuple[Subject, ...]:
 
 
 def _artefacts(run: Run, rebuild: RebuildResult) -> dict[str, DigestSet]:
-    artefacts = (o for o in rebuild.outputs if o.part is OutputKind.ARTEFACT)
-    return {artefact.name: run.digest_set(artefact.sha256) for artefact in artefacts}
+    return {name: run.digest_set(digest) for name, digest in rebuild.artefacts.items()}

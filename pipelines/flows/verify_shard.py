@@ -26,7 +26,6 @@ from pipelines.flows.alive import living
 from pipelines.flows.verify_release import tasks
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release
-from pipelines.nightly.robustness import rebuild_for_robustness
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
@@ -97,7 +96,6 @@ def _done(session: Session, night: str, due: DueRelease) -> bool:
             due,
             flow_run=str(flow_run.id or ""),
             verifier=_verify,
-            tester=rebuild_for_robustness,
         )
     except CancelledError:
         raise

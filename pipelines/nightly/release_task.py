@@ -1,5 +1,9 @@
 """One release of a night: rebuild it, or look at what is shipped; exactly one result a night.
 
+Some are rebuilt once more in another environment than the judged one, which tells how firm a
+verdict stands. What comes of that is signed beside the evidence of the run, and told in the record
+of the night. Nothing of it changes a verdict, an exit code, or whether a release counts as done.
+
 The result is a record that is created once. Whoever is given a release that has its result already
 returns that; two who are given it at once wait for each other where they share a machine, and of
 two machines the first result counts. Every run's own evidence is kept in any case.
@@ -8,14 +12,24 @@ two machines the first result counts. Every run's own evidence is kept in any ca
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from builders.core.digest import Digest
-from builders.core.enums import Verdict
-from builders.core.errors import NotFoundError, RebuildError, StoreConflictError, StoreError
+from builders.core.enums import Outcome, Verdict
+from builders.core.errors import (
+    CancelledError,
+    NotFoundError,
+    RebuildError,
+    SamebitsError,
+    StoreConflictError,
+    StoreError,
+)
 from builders.core.runid import parse_run_id
+from builders.rebuild.rebuild_result import RebuildResult
+from builders.rebuild.robustness_plan import plan_robustness
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report
+from pipelines.evidence.report import Report, Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import (
@@ -30,14 +44,14 @@ from pipelines.nightly.record import (
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.storage.files import held
 from pipelines.storage.store import DamagedError
-from pipelines.verify import judging
+from pipelines.verify import judging, steps
 from pipelines.verify.job import Job
+from pipelines.verify.publish import publish_robustness
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for
 
 Verify = Callable[[Session, Job], Report]
-Test = Callable[[Session, Job, Report], RobustnessResult | None]
-"""Rebuilds once more in a moved environment; None where there is nothing to compare with."""
+_FOLDER = "moved"
 
 
 def run_release(
@@ -45,9 +59,8 @@ def run_release(
     night: str,
     due: DueRelease,
     *,
-    flow_run: str = "",
     verifier: Verify,
-    tester: Test | None = None,
+    flow_run: str = "",
 ) -> NightEntry:
     """Do what is due for one release and record it; returns the record that counts.
 
@@ -60,7 +73,7 @@ def run_release(
     with held(center.home / "locks" / Digest.of(due.release.encode()).hex[:32]):
         if (there := read_result(store, key)) is not None:
             return there
-        entry = _do(session, due, flow_run=flow_run, verifier=verifier, tester=tester)
+        entry = _do(session, due, flow_run, verifier)
         session.raise_if_cancelled()
         try:
             store.put_record(key, entry.model_dump_json(exclude_none=True).encode())
@@ -69,9 +82,7 @@ def run_release(
     return entry
 
 
-def _do(
-    session: Session, due: DueRelease, *, flow_run: str, verifier: Verify, tester: Test | None
-) -> NightEntry:
+def _do(session: Session, due: DueRelease, flow_run: str, verifier: Verify) -> NightEntry:
     path = session.center.recipes / due.recipe
     why = due.why
     if not due.rebuild and due.before is not None:
@@ -84,7 +95,7 @@ def _do(
         why = DueReason.SHIPPED_CHANGED if reviewed else DueReason.NOT_REVIEWED
     with job_for(session, path, flow_run=flow_run) as job:
         report = verifier(session, job)
-        shown = tester(session, job, report) if tester is not None and due.robustness else None
+        shown = rebuild_for_robustness(session, job, report) if due.robustness else None
     return _rebuilt(due, report, why, shown)
 
 
@@ -137,6 +148,52 @@ def _rebuilt(
         robustness=shown.result if shown else None,
         moved=shown,
     )
+
+
+def rebuild_for_robustness(session: Session, job: Job, report: Report) -> RobustnessResult | None:
+    """Rebuild what `report` judged once more elsewhere, sign and store what that showed.
+
+    None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
+    is FAILED, and told in the log.
+    """
+    judged = report.judged
+    if report.outcome is not Outcome.BUILT or judged is None:
+        return None
+    sink = session.progress
+    sink.step(job.release, "rebuilding in a moved environment")
+    try:
+        again = rebuild_elsewhere(session, job)
+        publish_robustness(session, job, report, again, job.folder / _FOLDER)
+    except CancelledError:
+        raise
+    except (SamebitsError, OSError) as error:
+        sink.step(job.release, f"the moved rebuild is not told: {error}")
+        return RobustnessResult(result=Robustness.FAILED)
+    built = again.rebuild.outcome is Outcome.BUILT
+    odd = changed_artefacts(judged.rebuild, again.rebuild) if built else ()
+    return RobustnessResult(
+        result=Robustness.of(built=built, same=not odd),
+        outcome=again.rebuild.outcome,
+        moved=tuple(m.factor for m in again.moved),
+        kept=again.kept,
+        changed=odd,
+    )
+
+
+def rebuild_elsewhere(session: Session, job: Job) -> RobustnessRebuild:
+    """Return how the rebuild went; raises `RebuildError` where not even a plan could be made."""
+    inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
+    moving = plan_robustness(job.loaded, inputs, cores=session.engine.info().cpus, run=job.run)
+    moved = replace(job, loaded=moving.loaded)
+    try:
+        made = steps.run_plan(session, moved, moving.plan, inputs, image, job.folder / _FOLDER)
+    except CancelledError:
+        raise
+    except RebuildError as error:
+        made = RebuildResult(outcome=error.outcome, reason=str(error))
+    # The second that has begun counts as over: a run's own end is rounded up too.
+    ended = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    return RobustnessRebuild(moved=moving.varied, kept=moving.kept, rebuild=made, tested_on=ended)
 
 
 def still_reviewed(session: Session, job: Job, claim: Digest, run: str | None) -> bool:

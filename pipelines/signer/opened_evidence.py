@@ -82,7 +82,8 @@ class OpenedEvidence:
             loaded=self.loaded,
             recipe=Digest.of(self.evidence.recipe),
             image=self.evidence.image,
-            center=self.center,
+            center=self.center.id,
+            builder=self.center.builder_id,
         )
 
     @property

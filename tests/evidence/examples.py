@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
-from builders.rebuild.robustness_factors import Factor, KeptReason
+from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
 from pipelines.evidence.report import Purpose, Robustness
 from pipelines.evidence.statements.comparison import (
     Comparison,
@@ -66,7 +66,6 @@ from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
     ComparedArtefact,
     FailureReason,
-    KeptEntry,
     RebuildAttempt,
     RobustnessStatement,
     RobustnessTest,
@@ -295,8 +294,8 @@ STATEMENTS: dict[str, Statement] = {
                 VariedEntry(factor=Factor.LOCALE, before="C.UTF-8", after="C"),
             ),
             kept=(
-                KeptEntry(factor=Factor.CORES, why=KeptReason.ALONE),
-                KeptEntry(factor=Factor.TIMEZONE, why=KeptReason.DECLARED),
+                KeptFactor(factor=Factor.CORES, why=KeptReason.ALONE),
+                KeptFactor(factor=Factor.TIMEZONE, why=KeptReason.DECLARED),
             ),
             outcome=Outcome.BUILT,
             wall_milliseconds=1500,

@@ -17,6 +17,7 @@ from pipelines.center.center import Center
 from pipelines.evidence.report import Environment, Report, Robustness, SourceFact
 from pipelines.evidence.statements.people import Decision
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
+from pipelines.nightly import release_task
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason, Mode, NightEntry, RobustnessResult, result_key
 from pipelines.nightly.release_task import run_release
@@ -195,19 +196,21 @@ MOVED = RobustnessResult(result=Robustness.DIFFERS, moved=(Factor.USER,), change
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_the_moved_rebuild_is_recorded_beside_the_verdict(mine: Center, wanted: bool) -> None:
-    found = run_release(
-        Session(mine), NIGHT, due(robustness=wanted), verifier=Verifier(), tester=lambda *_: MOVED
-    )
+def test_the_moved_rebuild_is_recorded_beside_the_verdict(
+    mine: Center, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    monkeypatch.setattr(release_task, "rebuild_for_robustness", lambda *_: MOVED)
+    found = run_release(Session(mine), NIGHT, due(robustness=wanted), verifier=Verifier())
     assert found.verdict is Verdict.IDENTICAL
     assert found.robustness == (Robustness.DIFFERS if wanted else None)
     assert found.moved == (MOVED if wanted else None)
 
 
-def test_where_nothing_was_built_nothing_is_told_of_another_place(mine: Center) -> None:
-    found = run_release(
-        Session(mine), NIGHT, due(robustness=True), verifier=Verifier(), tester=lambda *_: None
-    )
+def test_where_nothing_was_built_nothing_is_told_of_another_place(
+    mine: Center, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_task, "rebuild_for_robustness", lambda *_: None)
+    found = run_release(Session(mine), NIGHT, due(robustness=True), verifier=Verifier())
     assert (found.robustness, found.moved) == (None, None)
 
 

@@ -26,9 +26,9 @@ from pipelines.evidence.report import (
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.rebuilds import RobustnessStatement
 from pipelines.evidence.stored_runs import ROBUSTNESS_RECORD
-from pipelines.nightly import robustness
+from pipelines.nightly import release_task
 from pipelines.nightly.record import RobustnessResult
-from pipelines.nightly.robustness import rebuild_for_robustness
+from pipelines.nightly.release_task import rebuild_elsewhere, rebuild_for_robustness
 from pipelines.verify import steps
 from pipelines.verify.job import Job
 from pipelines.verify.publish import run_folder
@@ -60,7 +60,7 @@ def facts_that_change(session: Session, folder: Path, build: dict[str, Any]) -> 
     with job_for(session, path) as job:
         inputs, image = steps.fetch_inputs(session, job), steps.provide_image(session, job)
         judged = steps.run_rebuild(session, job, inputs, image).rebuild
-        again = robustness._rebuild(session, job).rebuild
+        again = rebuild_elsewhere(session, job).rebuild
     assert {o.name for o in again.outputs if o.part is OutputKind.ARTEFACT} == set(FACTS), (
         again.reason
     )
@@ -105,7 +105,7 @@ def test_whatever_breaks_elsewhere_breaks_nothing_here(
     def broken(session: Session, job: Job) -> RobustnessRebuild:
         raise error
 
-    monkeypatch.setattr(robustness, "_rebuild", broken)
+    monkeypatch.setattr(release_task, "rebuild_elsewhere", broken)
     with job_for(session, write_recipe(tmp_path / "one", [["true"]])) as job:
         assert rebuild_for_robustness(session, job, built(job)) == RobustnessResult(
             result=Robustness.FAILED
@@ -118,7 +118,7 @@ def test_a_cancelled_night_is_cancelled(
     def stopped(session: Session, job: Job) -> RobustnessRebuild:
         raise CancelledError("stop")
 
-    monkeypatch.setattr(robustness, "_rebuild", stopped)
+    monkeypatch.setattr(release_task, "rebuild_elsewhere", stopped)
     path = write_recipe(tmp_path / "one", [["true"]])
     with job_for(session, path) as job, pytest.raises(CancelledError):
         rebuild_for_robustness(session, job, built(job))

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import RebuildResult
-from builders.rebuild.robustness_factors import Factor, KeptReason
+from builders.rebuild.robustness_factors import Factor, KeptFactor
 from pipelines.evidence.report import Purpose, Robustness
 from pipelines.evidence.statements.statement import (
     MAX_LISTED,
@@ -122,19 +122,6 @@ class VariedEntry(StatementPart):
         return self
 
 
-class KeptEntry(StatementPart):
-    """A factor that was not moved, and why."""
-
-    factor: Factor
-    why: KeptReason
-
-    @model_validator(mode="after")
-    def _cores_alone(self) -> Self:
-        if self.why is KeptReason.ALONE and self.factor is not Factor.CORES:
-            raise ValueError(f"{self.factor} has somewhere to go: only cores can be alone")
-        return self
-
-
 class ComparedArtefact(StatementPart):
     """What both rebuilds left of one artefact, if they did."""
 
@@ -158,7 +145,7 @@ class RobustnessTest(RunPredicate):
     """Of the statement about the attempt that was judged."""
     claim: DigestSet
     moved: Annotated[tuple[VariedEntry, ...], Field(min_length=1)]
-    kept: tuple[KeptEntry, ...]
+    kept: tuple[KeptFactor, ...]
     outcome: Outcome
     reason: FailureReason | None = None
     wall_milliseconds: Count | None = None

@@ -8,7 +8,6 @@ gives the same bytes; unknown fields are refused, because they would not have be
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -124,26 +123,21 @@ class Resource(StatementPart):
     annotations: dict[Word, Line] | None = None
 
 
-class RunPredicate(StatementPart):
-    """What every predicate about one run begins with; `builder` is SLSA's builder.id."""
+class RunReference(StatementPart):
+    """The run and claim that a statement is about; `builder` is SLSA's builder.id."""
 
     release: ReleaseText
-    center: Identifier
+    center: Identifier | None
+    """None where the statement names no center but by its builder."""
     builder: Uri
     run: RunIdText
     claim: DigestSet | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunReference:
-    """The run and claim that a statement is about, and the builder that made the statement."""
+class RunPredicate(RunReference):
+    """A predicate about one run, which begins with the reference to it."""
 
-    release: str
-    center: str | None
-    """None where the statement names no center but by its builder."""
-    run: str
-    builder: str
-    claim: DigestSet | None
+    center: Identifier
 
 
 class Statement(StatementPart):
@@ -207,16 +201,7 @@ class Statement(StatementPart):
     @property
     def run_reference(self) -> RunReference | None:
         """Return which run the statement is about; None for one about something else."""
-        about = self.predicate
-        if not isinstance(about, RunPredicate):
-            return None
-        return RunReference(
-            release=about.release,
-            center=about.center,
-            run=about.run,
-            builder=about.builder,
-            claim=about.claim,
-        )
+        return self.predicate if isinstance(self.predicate, RunPredicate) else None
 
     def canonical_form(self, payload: bytes) -> bytes:
         """Return what `to_bytes` does, faster where `payload` may be it.
