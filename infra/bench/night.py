@@ -26,8 +26,7 @@ from infra.bench.usage import Usage
 from pipelines.center.center import Center
 from pipelines.nightly.record import NightRecord, read_night
 from pipelines.services import supervisor
-from pipelines.services.prefect_api import PrefectApi
-from pipelines.services.remote_night import ask_for_night, follow, night_of
+from pipelines.services.prefect_api import PrefectApi, ask_for_night, follow, night_of
 from pipelines.verify.session import Session
 
 _LOOK, _POLL = 0.5, 2.0

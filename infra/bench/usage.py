@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipelines.center.center import Center
 from pipelines.services import supervisor
-from pipelines.services.foreground import WORKER
+from pipelines.services.environment import WORKER
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _IDLE = slice(3, 5)  # of the first line of /proc/stat: idle, and waiting for a disk

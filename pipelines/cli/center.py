@@ -8,6 +8,7 @@ import pwd
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -53,12 +54,12 @@ def up(center: Center) -> None:
     """
     from pipelines.services import supervisor
 
-    running = supervisor.up(center, lambda what: click.echo(f"starting {what}", err=True))
-    document = {"center": center.id, "url": running.url, "processes": running.pids}
+    made = supervisor.up(center, lambda what: click.echo(f"starting {what}", err=True))
+    url, pids = center.prefect.url if center.prefect else "", supervisor.pids(center)
     show(
-        {**document, "deployments": list(running.deployments)},
-        f"center {center.id} answers at {running.url}",
-        *(f"  {name:<10} pid {pid}" for name, pid in sorted(running.pids.items())),
+        {"center": center.id, "url": url, "processes": pids, "deployments": list(made)},
+        f"center {center.id} answers at {url}",
+        *(f"  {name:<10} pid {pid}" for name, pid in sorted(pids.items())),
     )
 
 
@@ -94,7 +95,7 @@ def deploy(center: Center) -> None:
     Example:
       samebits center deploy --center infra/centers/europe.yaml
     """
-    from pipelines.services.deployments import apply_deployments
+    from pipelines.services.prefect_api import apply_deployments
 
     made = apply_deployments(center)
     show({"center": center.id, "deployments": list(made)}, *made)
@@ -115,7 +116,7 @@ def status(session: Session) -> None:
     from pipelines.services.status import status as read_status
 
     found = read_status(session, now=datetime.now(UTC))
-    show(found.to_dict(), *found.lines())
+    show(asdict(found), *found.lines())
     sys.exit(0 if found.answers and not found.faults else EXIT_NOT_CHECKED)
 
 
@@ -200,7 +201,7 @@ def server(center: Center, host: str) -> None:
     Example:
       samebits center run server --center infra/centers/europe.yaml
     """
-    from pipelines.services.foreground import run_server
+    from pipelines.services.environment import run_server
 
     run_server(center, host=host)
 
@@ -217,7 +218,7 @@ def worker(center: Center, number: int) -> None:
     Example:
       samebits center run worker --center infra/centers/europe.yaml
     """
-    from pipelines.services.foreground import run_worker
+    from pipelines.services.environment import run_worker
 
     run_worker(center, number=number)
 

@@ -164,7 +164,7 @@ def nightly(session: Session) -> None:
 
 def _remote_night(center: Center) -> str:
     """Start a night on the center's workers, and wait for it; returns its id."""
-    from pipelines.services.remote_night import ask_for_night, follow, night_of
+    from pipelines.services.prefect_api import ask_for_night, follow, night_of
 
     api, flow_run = ask_for_night(center)
     with screen() as sink:

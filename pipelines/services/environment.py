@@ -1,11 +1,16 @@
-"""The environment of a center's processes: settings of Prefect, and what the center's file says.
+"""The processes of a center as commands that stay in the foreground, and their environment.
 
-Secrets go from their files into the environment of the processes that need them, and nowhere else.
+For systemd, compose and `center up` alike: each command replaces this process, keeps its pid and
+hears the signals that its supervisor sends. Its environment holds settings of Prefect and what the
+center's file says. Secrets go from their files into the environment of the processes that need
+them, and nowhere else.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +18,12 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
 from pipelines.center.file import SQLITE
-from pipelines.services.secrets import read_auth, read_secret
+from pipelines.services.secrets import make_auth, read_auth, read_secret
 
-QUIET = {
+SERVER, SIGNER, WORKER = "server", "signer", "worker"
+_STEERING = 2
+"""Places of a worker beyond its rebuilds: for the night itself, and for requests meanwhile."""
+_QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLI_COLORS": "false",
@@ -66,7 +74,7 @@ def client_environment(center: Center) -> dict[str, str]:
         )
     environment = {
         **center_environment(center),
-        **QUIET,
+        **_QUIET,
         **_WORKING,
         **placeholders(center),
         # `python` of a flow run is ours, wherever that is.
@@ -84,8 +92,12 @@ def server_environment(center: Center) -> dict[str, str]:
     environment = {**client_environment(center), **_SERVING}
     if (auth := environment.get("PREFECT_API_AUTH_STRING")) is not None:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = auth
-    if (url := _database(center)) is not None:
+    prefect = center.prefect
+    if prefect is not None and prefect.database_file is not None:
+        url = read_secret(prefect.database_file, "the URL of Prefect's database")
         environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
+    elif prefect is not None and prefect.database != SQLITE:
+        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = prefect.database
     return environment
 
 
@@ -99,10 +111,49 @@ def placeholders(center: Center) -> dict[str, str]:
     }
 
 
-def _database(center: Center) -> str | None:
-    prefect = center.prefect
-    if prefect is None:
-        return None
-    if prefect.database_file is not None:
-        return read_secret(prefect.database_file, "the URL of Prefect's database")
-    return None if prefect.database == SQLITE else prefect.database
+def service_command(center: Center, service: str, *options: str) -> list[str]:
+    """Return the command that runs a service of `center` in the foreground."""
+    command = [sys.executable, "-m", "pipelines.cli", "center", "run", service, *options]
+    return command if center.file is None else [*command, "--center", str(center.file)]
+
+
+def run_server(center: Center, *, host: str = "127.0.0.1") -> None:
+    """Become the center's own Prefect server, listening at `host`; raises `UsageError`."""
+    if center.prefect is None or center.prefect.port is None:
+        raise UsageError(
+            f"center {center.id} has no Prefect server of its own",
+            expected="`prefect: {port: ...}` in its file",
+            todo="infra/centers has examples",
+        )
+    make_auth(center)
+    command = [
+        *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
+        *("--host", host, "--port", str(center.prefect.port), "--log-level", "error"),
+        *("--lifespan", "on"),
+    ]
+    _become(command, server_environment(center))
+
+
+def run_worker(center: Center, *, number: int = 1) -> None:
+    """Become worker `number` of this host; raises `UsageError` for a center without Prefect.
+
+    Its pool and deployments must be there: `deployments.apply_deployments` makes them.
+    """
+    environment = client_environment(center)
+    limit = math.ceil(center.concurrency / center.workers) + _STEERING
+    command = [
+        *(sys.executable, "-m", "prefect", "worker", "start", "--pool", center.pool),
+        *("--type", "process", "--name", worker_name(center, number), "--limit", str(limit)),
+    ]
+    _become(command, environment)
+
+
+def worker_name(center: Center, number: int) -> str:
+    """Return the name under which Prefect knows worker `number` of this host."""
+    return f"{center.id}-{socket.gethostname()}-{WORKER}-{number}"
+
+
+def _become(command: list[str], environment: Mapping[str, str]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command[0], command, dict(environment))  # noqa: S606  # no value goes to a shell

@@ -1,8 +1,19 @@
-"""The few calls of Prefect's REST API that need no import of Prefect, which takes a second."""
+"""A center's Prefect, asked without importing Prefect: its API, deployments and nights.
+
+Importing Prefect takes a second. What only its own client can do, `apply_deployments` does in a
+process of its own.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -11,9 +22,15 @@ from urllib3.util import Retry
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
+from pipelines.services.environment import client_environment
 from pipelines.services.secrets import auth_is_made, read_auth
 
+FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
+_FILE = Path(__file__).resolve().parents[2] / "infra" / "prefect.yaml"
 _SECONDS = 10
+_DEPLOY_SECONDS = 120
+_PATIENCE = 300.0
+"""Seconds of silence after which a server counts as gone."""
 _RETRY = Retry(
     total=4,
     connect=0,
@@ -30,7 +47,7 @@ class PrefectApi:
 
     def __init__(self, center: Center) -> None:
         """Use the API that the center's file names; raises `UsageError` for a bad password file."""
-        self.url = center.prefect.url if center.prefect else ""
+        self.url, self._center = center.prefect.url if center.prefect else "", center
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of this machine cannot reach its loopback
         self._http.mount("http", HTTPAdapter(max_retries=_RETRY))
@@ -55,6 +72,26 @@ class PrefectApi:
         """Send a JSON body and return the answer; raises `InfrastructureError`."""
         return self._call("POST", path, body)
 
+    def online_workers(self) -> set[str]:
+        """Return the names of the workers that Prefect has heard from lately."""
+        try:
+            found = self.post(f"/work_pools/{self._center.pool}/workers/filter")
+        except InfrastructureError:
+            return set()
+        return {str(worker["name"]) for worker in found if worker["status"] == "ONLINE"}
+
+    def is_online(self, worker: str) -> bool:
+        """Say whether Prefect has heard from a worker lately."""
+        return worker in self.online_workers()
+
+    def run_now(self, flow: str) -> str:
+        """Have a flow run once, beside its schedule; returns the id of the flow run.
+
+        Raises `InfrastructureError`.
+        """
+        deployment = self.get(f"/deployments/name/{flow}/center")["id"]
+        return str(self.post(f"/deployments/{deployment}/create_flow_run")["id"])
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
             with self._http.request(
@@ -68,3 +105,77 @@ class PrefectApi:
                 got=f"{error}"[:200],
                 todo="`samebits center status` says what runs; `samebits center up` starts it",
             ) from error
+
+
+def apply_deployments(center: Center) -> tuple[str, ...]:
+    """Make the work pool and every deployment, or bring them up to date; returns their names.
+
+    They are read from SAMEBITS_PREFECT_FILE, by default `infra/prefect.yaml` of this checkout.
+    Raises `InfrastructureError`.
+    """
+    file = Path(os.environ.get("SAMEBITS_PREFECT_FILE") or _FILE).absolute()
+    command = [sys.executable, "-m", "pipelines.flows.deploy", str(file), str(center.concurrency)]
+    try:
+        done = subprocess.run(
+            command,
+            env=client_environment(center),
+            capture_output=True,
+            text=True,
+            timeout=_DEPLOY_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InfrastructureError(
+            "the deployments were not made in time",
+            got=f"{_DEPLOY_SECONDS} s",
+            todo="Look at Prefect's log",
+        ) from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise InfrastructureError(
+            "the deployments cannot be made",
+            got=lines[-1][:300] if lines else f"exit code {done.returncode}",
+            todo=f"Look at {file} and at Prefect's log",
+        )
+    return tuple(done.stdout.split())
+
+
+def ask_for_night(center: Center) -> tuple[PrefectApi, str]:
+    """Schedule a night for now; returns the API to ask further, and the id of the flow run.
+
+    Raises `InfrastructureError` where the center does not answer or has no such deployment.
+    """
+    api = PrefectApi(center)
+    if not api.online_workers():
+        raise InfrastructureError(
+            f"center {center.id} has no worker that could do it",
+            todo="`samebits center up` starts its workers",
+        )
+    return api, api.run_now("nightly")
+
+
+def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[dict[str, Any]]:
+    """Yield a flow run as it is, again and again until it has ended.
+
+    A server that is started again in between is waited for; raises `InfrastructureError` when it
+    stays away.
+    """
+    last_answer = time.monotonic()
+    while True:
+        try:
+            run: dict[str, Any] = api.get(f"/flow_runs/{flow_run}")
+        except InfrastructureError:
+            if time.monotonic() - last_answer > _PATIENCE:
+                raise
+        else:
+            last_answer = time.monotonic()
+            yield run
+            if run["state_type"] in FINAL:
+                return
+        time.sleep(pause)
+
+
+def night_of(run: dict[str, Any]) -> str:
+    """Return the id of the night of a flow run, as the flow makes it."""
+    made = datetime.fromisoformat(run["created"]).astimezone(UTC)
+    return f"{made:%Y%m%dT%H%M%SZ}-{run['id'][:8]}"

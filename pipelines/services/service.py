@@ -25,7 +25,8 @@ from builders.core.errors import InfrastructureError
 
 MARK = "SAMEBITS_SERVICE"
 _POLL = 0.05
-_KILL_SECONDS = 10.0
+_KILLS = 10
+"""How often SIGKILL is sent, a second apart."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 """What this process has started, so that none of it stays a zombie."""
@@ -93,14 +94,11 @@ class Service:
                 f"the center's {self.name} cannot be started", got=error, todo=f"See {self.log}"
             ) from error
         _CHILDREN.append(process)
-        self._write(process.pid, mark)
-        return process.pid
-
-    def _write(self, pid: int, mark: str) -> None:
-        text = json.dumps({"pid": pid, "started": started(pid), "boot": _boot(), "mark": mark})
-        new = self._file.with_suffix(".new")
-        new.write_text(text)
+        pid, new = process.pid, self._file.with_suffix(".new")
+        told = {"pid": pid, "started": started(pid), "boot": _boot(), "mark": mark}
+        new.write_text(json.dumps(told))
         new.replace(self._file)
+        return pid
 
     def stop(self, *, seconds: float) -> bool:
         """End the service and all that it started; says whether anything was running.
@@ -111,41 +109,33 @@ class Service:
         if known is None:
             return False
         there = bool(self._members(known))
-        if there and seconds:
-            self._signal(known, signal.SIGTERM)
-            self._gone(known, seconds)
-        until = time.monotonic() + _KILL_SECONDS
-        while self._members(known):
-            self._signal(known, signal.SIGKILL)
-            if self._gone(known, 1.0):
-                break
-            if time.monotonic() > until:
-                raise InfrastructureError(
-                    f"the center's {self.name} survived SIGKILL", got=self._members(known)
-                )
-        _reap_children()
+        if seconds:
+            self._end(known, signal.SIGTERM, seconds)
+        if not any(self._end(known, signal.SIGKILL, 1.0) for _ in range(_KILLS)):
+            raise InfrastructureError(
+                f"the center's {self.name} survived SIGKILL", got=self._members(known)
+            )
         self._file.unlink(missing_ok=True)
         return there
 
-    def _members(self, known: PidFile) -> list[int]:
-        """Return the pids of the service and of all processes with its mark."""
-        _reap_children()
-        found = marked(known.mark)
-        pid = self.pid()
-        return sorted({*found, *([] if pid is None else [pid])})
-
-    def _signal(self, known: PidFile, number: signal.Signals) -> None:
+    def _end(self, known: PidFile, number: signal.Signals, seconds: float) -> bool:
+        """Signal all that is left, and wait for its end; says whether it came."""
+        until = time.monotonic() + seconds
         for pid in self._members(known):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-
-    def _gone(self, known: PidFile, seconds: float) -> bool:
-        until = time.monotonic() + seconds
         while self._members(known):
             if time.monotonic() > until:
                 return False
             time.sleep(_POLL)
         return True
+
+    def _members(self, known: PidFile) -> list[int]:
+        """Return the pids of the service and of all processes with its mark."""
+        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+        found = marked(known.mark)
+        pid = self.pid()
+        return sorted({*found, *([] if pid is None else [pid])})
 
     def last_log_line(self) -> str:
         """Return the last line of the log, for a message."""
@@ -183,10 +173,6 @@ def _interruptible(command: Sequence[str]) -> list[str]:
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(command[0])
     return ["env", "--default-signal=INT", *command]
-
-
-def _reap_children() -> None:
-    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
 
 def _boot() -> str:

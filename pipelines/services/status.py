@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from builders.core.errors import InfrastructureError, SamebitsError
+from builders.core.errors import SamebitsError
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
 from pipelines.log.heartbeats import newest_heartbeat
@@ -15,7 +16,7 @@ from pipelines.nightly.night import summarise
 from pipelines.nightly.record import last_night
 from pipelines.policy import expiry_warnings
 from pipelines.services.prefect_api import PrefectApi
-from pipelines.services.supervisor import online_workers, pids
+from pipelines.services.supervisor import pids
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
 from pipelines.verify.session import Session
@@ -23,6 +24,7 @@ from pipelines.verify.session import Session
 _WAITING = {"SCHEDULED", "PENDING"}
 _AT_WORK = {"RUNNING", "CANCELLING"}
 _SHOWN = 200
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +48,6 @@ class CenterStatus:
     waiting_evidence: int
     """Objects that wait to be sent to the store."""
     faults: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for `--json`."""
-        return asdict(self)
 
     def lines(self) -> list[str]:
         """Return it for people."""
@@ -77,76 +75,65 @@ def status(session: Session, *, now: datetime) -> CenterStatus:
     """Look at a center; whatever cannot be read is named, and the rest is shown."""
     center = session.center
     faults: list[str] = []
+
+    def read(part: Callable[[], _T], default: _T) -> _T:
+        """Return a part of the status; one that cannot be read is a fault."""
+        try:
+            return part()
+        except SamebitsError as error:
+            faults.append(str(error))
+            return default
+
     api = PrefectApi(center) if center.prefect is not None else None
-    answers = api is not None and api.answers()
-    runs = _flow_runs(api, center, faults) if api is not None and answers else []
+    answering = api if api is not None and api.answers() else None
+    none: list[dict[str, Any]] = []
+    runs = read(lambda: _flow_runs(answering, center), none) if answering else none
     due = now.astimezone(UTC).isoformat()
     waiting = [r for r in runs if r["state_type"] in _WAITING]
     nights = [r["expected_start_time"] for r in waiting if r["deployment"] == "nightly"]
     return CenterStatus(
         center=center.id,
-        answers=answers,
+        answers=answering is not None,
         url=center.prefect.url if center.prefect else None,
         processes=pids(center),
-        workers=tuple(sorted(online_workers(center, api))) if api is not None and answers else (),
+        workers=tuple(sorted(answering.online_workers())) if answering else (),
         running=tuple(r["name"] for r in runs if r["state_type"] in _AT_WORK),
         queued=tuple(r["name"] for r in waiting if r["expected_start_time"] <= due),
         next_night=min(nights, default=None),
-        last_night=_last_night(session, faults),
-        last_heartbeat=_last_heartbeat(session, faults, now=now),
-        warnings=_warnings(session, faults, now=now),
+        last_night=read(lambda: _last_night(session), None),
+        last_heartbeat=read(lambda: _last_heartbeat(session, now), None),
+        warnings=read(lambda: expiry_warnings(session.policy(now), now), ()),
         waiting_evidence=_outbox(center),
         faults=tuple(faults),
     )
 
 
-def _flow_runs(api: PrefectApi, center: Center, faults: list[str]) -> list[dict[str, Any]]:
-    try:
-        found = api.post(
-            "/flow_runs/filter",
-            flow_runs={"state": {"type": {"any_": sorted(_WAITING | _AT_WORK)}}},
-            work_pools={"name": {"any_": [center.pool]}},
-            sort="EXPECTED_START_TIME_ASC",
-            limit=_SHOWN,
-        )
-        nightly = api.get("/deployments/name/nightly/center")["id"]
-    except InfrastructureError as error:
-        faults.append(str(error))
-        return []
+def _flow_runs(api: PrefectApi, center: Center) -> list[dict[str, Any]]:
+    found = api.post(
+        "/flow_runs/filter",
+        flow_runs={"state": {"type": {"any_": sorted(_WAITING | _AT_WORK)}}},
+        work_pools={"name": {"any_": [center.pool]}},
+        sort="EXPECTED_START_TIME_ASC",
+        limit=_SHOWN,
+    )
+    nightly = api.get("/deployments/name/nightly/center")["id"]
     for run in found:
         run["deployment"] = "nightly" if run["deployment_id"] == nightly else ""
     return list(found)
 
 
-def _last_night(session: Session, faults: list[str]) -> dict[str, Any] | None:
-    try:
-        center, store = session.center, session.store
-        night = last_night(store, center.id)
-        if night is None:
-            return None
-        return summarise(night, last_night(store, center.id, before=night.night)).to_dict()
-    except SamebitsError as error:
-        faults.append(str(error))
+def _last_night(session: Session) -> dict[str, Any] | None:
+    center, store = session.center, session.store
+    night = last_night(store, center.id)
+    if night is None:
         return None
+    return summarise(night, last_night(store, center.id, before=night.night)).to_dict()
 
 
-def _last_heartbeat(session: Session, faults: list[str], *, now: datetime) -> str | None:
-    try:
-        center = session.center
-        key = public_keys(center)["statements"]
-        found = newest_heartbeat(session.store, center.id, [key], now=now)
-    except SamebitsError as error:
-        faults.append(str(error))
-        return None
+def _last_heartbeat(session: Session, now: datetime) -> str | None:
+    key = public_keys(session.center)["statements"]
+    found = newest_heartbeat(session.store, session.center.id, [key], now=now)
     return None if found is None else found.predicate.beat_on.isoformat(timespec="seconds")
-
-
-def _warnings(session: Session, faults: list[str], *, now: datetime) -> tuple[str, ...]:
-    try:
-        return expiry_warnings(session.policy(now), now)
-    except SamebitsError as error:
-        faults.append(str(error))
-        return ()
 
 
 def _outbox(center: Center) -> int:

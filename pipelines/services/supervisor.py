@@ -1,6 +1,6 @@
 """`center up` and `center down`: the services of a center, started and stopped on one machine.
 
-`up` starts the commands of `foreground` as background processes. On a host with systemd or compose
+`up` starts the commands of `environment` as background processes. On a host with systemd or compose
 these supervise the same commands one by one.
 """
 
@@ -10,24 +10,21 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.nightly.periodic import reap_center
-from pipelines.services.deployments import apply_deployments, run_now
-from pipelines.services.environment import center_environment
-from pipelines.services.foreground import (
+from pipelines.services.environment import (
     SERVER,
     SIGNER,
     WORKER,
-    listens,
+    center_environment,
     service_command,
     worker_name,
 )
-from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.prefect_api import PrefectApi, apply_deployments
 from pipelines.services.secrets import make_auth
 from pipelines.services.service import Service
 from pipelines.verify.session import Session
@@ -43,17 +40,8 @@ meanwhile are answered. Their schedules start them minutes later."""
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """What answers after `up`."""
-
-    url: str
-    pids: dict[str, int]
-    deployments: tuple[str, ...]
-
-
-def up(center: Center, say: Say = lambda _: None) -> Running:
-    """Start the center's services that do not run, and return when the center answers.
+def up(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
+    """Start the center's services that do not run; returns the deployments when it answers.
 
     Raises `UsageError` for a file without a section `prefect`, and `InfrastructureError` naming the
     log of what did not start; what did start is left running, and `up` may be tried again.
@@ -66,14 +54,14 @@ def up(center: Center, say: Say = lambda _: None) -> Running:
         )
     make_auth(center)
     api = PrefectApi(center)
-    own_server = center.prefect.port is not None
-    if own_server:
-        _start_server(center, say)
+    port = center.prefect.port
+    if port is not None:
+        _start_server(center, port, say)
     _start_signer(center, say)
     _wait(
         api.answers,
-        server(center) if own_server else None,
-        seconds=_SERVER_SECONDS if own_server else 10,
+        None if port is None else server(center),
+        seconds=10 if port is None else _SERVER_SECONDS,
     )
     say("pool and deployments")
     deployments = apply_deployments(center)
@@ -81,8 +69,8 @@ def up(center: Center, say: Say = lambda _: None) -> Running:
     _start_workers(center, api, say)
     if idle:
         for flow in _AT_ONCE:
-            run_now(api, flow)
-    return Running(url=center.prefect.url, pids=pids(center), deployments=deployments)
+            api.run_now(flow)
+    return deployments
 
 
 def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
@@ -133,20 +121,14 @@ def pids(center: Center) -> dict[str, int]:
     return {one.name: pid for one in services if (pid := one.pid()) is not None}
 
 
-def online_workers(center: Center, api: PrefectApi) -> set[str]:
-    """Return the names of the workers that Prefect has heard from lately."""
-    try:
-        found = api.post(f"/work_pools/{center.pool}/workers/filter")
-    except InfrastructureError:
-        return set()
-    return {str(worker["name"]) for worker in found if worker["status"] == "ONLINE"}
-
-
-def _start_server(center: Center, say: Say) -> None:
+def _start_server(center: Center, port: int, say: Say) -> None:
     """Start the server; its pid file keeps two from migrating one database at once."""
     service = server(center)
     if service.pid() is None:
-        if _port_is_taken(center):
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        if taken:
             raise InfrastructureError(
                 "another program listens at the port of the center's Prefect",
                 got=center.prefect.url if center.prefect else "",
@@ -159,11 +141,11 @@ def _start_server(center: Center, say: Say) -> None:
 def _start_signer(center: Center, say: Say) -> None:
     """Start the signer at the socket that the file names, unless one answers there."""
     path, service = center.signer, signer(center)
-    if path is None or (listens(path) and service.pid() is None):
+    if path is None or (_listens(path) and service.pid() is None):
         return
     say("the signer")
     service.start(service_command(center, SIGNER), center_environment(center))
-    _wait(lambda: listens(path), service, seconds=_WORKER_SECONDS)
+    _wait(lambda: _listens(path), service, seconds=_WORKER_SECONDS)
 
 
 def _start_workers(center: Center, api: PrefectApi, say: Say) -> None:
@@ -178,11 +160,19 @@ def _start_workers(center: Center, api: PrefectApi, say: Say) -> None:
         command = service_command(center, WORKER, "--number", str(number))
         worker.start(command, center_environment(center))
     for number, worker in enumerate(services[: center.workers], 1):
-        _wait(partial(_is_online, center, api, number), worker, seconds=_WORKER_SECONDS)
+        online = partial(api.is_online, worker_name(center, number))
+        _wait(online, worker, seconds=_WORKER_SECONDS)
 
 
-def _is_online(center: Center, api: PrefectApi, number: int) -> bool:
-    return worker_name(center, number) in online_workers(center, api)
+def _listens(path: Path) -> bool:
+    """Say whether a process answers at a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _wait(holds: Callable[[], bool], service: Service | None, *, seconds: float) -> None:
@@ -202,11 +192,3 @@ def _wait(holds: Callable[[], bool], service: Service | None, *, seconds: float)
                 todo=f"See {service.log}" if service else "Start it first",
             )
         time.sleep(0.1)
-
-
-def _port_is_taken(center: Center) -> bool:
-    if center.prefect is None or center.prefect.port is None:
-        return False
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        return probe.connect_ex(("127.0.0.1", center.prefect.port)) == 0

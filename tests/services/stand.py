@@ -16,8 +16,7 @@ from typing import Any
 from builders.engine import Engine
 from pipelines.center.center import Center, load_center
 from pipelines.services import supervisor
-from pipelines.services.prefect_api import PrefectApi
-from pipelines.services.remote_night import FINAL, ask_for_night, night_of
+from pipelines.services.prefect_api import FINAL, PrefectApi, ask_for_night, night_of
 from pipelines.services.service import marked
 from tests.command import RELEASES, Ended, samebits
 from tests.lab import write_recipe

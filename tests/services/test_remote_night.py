@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from builders.core.errors import InfrastructureError
-from pipelines.services import remote_night
-from pipelines.services.prefect_api import PrefectApi
-from pipelines.services.remote_night import follow, night_of
+from pipelines.services import prefect_api
+from pipelines.services.prefect_api import PrefectApi, follow, night_of
 
 
 class Answers(PrefectApi):
@@ -40,7 +39,7 @@ def test_a_server_that_is_started_again_is_waited_for() -> None:
 
 
 def test_a_server_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_night, "_PATIENCE", -1.0)
+    monkeypatch.setattr(prefect_api, "_PATIENCE", -1.0)
     with pytest.raises(InfrastructureError, match="away"):
         followed("RUNNING", None)
 
