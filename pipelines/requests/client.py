@@ -28,6 +28,7 @@ from pipelines.requests.messages import (
     LAST,
     MAX_RECORD,
     SignedRequest,
+    final_receipt,
     receipt_from,
     receipt_in,
     receipt_key,
@@ -53,9 +54,7 @@ class RequestStatus:
     @property
     def final(self) -> Receipt | None:
         """The receipt after which nothing comes."""
-        if self.last is None and self.first and self.first.answer is Answer.REFUSED:
-            return self.first
-        return self.last
+        return final_receipt(self.first, self.last)
 
     @property
     def over(self) -> bool:

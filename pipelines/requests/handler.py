@@ -1,18 +1,24 @@
 """What a center answers requests with, and the receipts that it writes.
 
 Receipts are written once: of two servers of one center one answers, and the other reads its answer.
-Both continue from what the store holds, never from what they would have written.
+Both continue from what the store holds, never from what they would have written. Settled requests,
+which need no further reading, are remembered in a file of the center's home, one line of JSON for
+each. A lost or damaged file costs time only: what is not in it is read from the store.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from builders.core.digest import Digest
+from pydantic import ValidationError
+
+from builders.core.digest import Digest, canonical_json
 from builders.core.errors import (
     InfrastructureError,
     NotFoundError,
@@ -20,6 +26,7 @@ from builders.core.errors import (
     StoreError,
     UsageError,
 )
+from builders.core.frozen_model import FrozenModel
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
@@ -39,10 +46,10 @@ from pipelines.requests.messages import (
     receipt_key,
 )
 from pipelines.requests.rules import RefusalReason
-from pipelines.requests.settled import SettledRequest, SettledRequests
 from pipelines.storage.names import REPORT, release_run
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
+_SETTLED = "settled.jsonl"
 UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 """What is raised for a record that is not what its name says, or not there."""
 OPEN_LIMIT = 20
@@ -78,14 +85,17 @@ class RequestHandler:
     limit: int = OPEN_LIMIT
 
     @property
-    def memory(self) -> SettledRequests:
-        """Return what is settled."""
-        return SettledRequests(folder=self.home)
-
-    @property
     def known(self) -> tuple[Reviewer, ...]:
         """Return everybody who may ask, with keys that may be revoked."""
         return (*self.policy.reviewers, *self.requesters)
+
+
+class SettledRequest(FrozenModel):
+    """A request whose last receipt stands in the store."""
+
+    digest: Digest
+    requester: str
+    nonce: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,9 +221,8 @@ def settled(
     """
     stand = [number for number in (FIRST, LAST) if _stands(handler, signed, number)]
     handler.log([receipt_key(handler.center, signed.digest, number) for number in stand])
-    handler.memory.add(
-        SettledRequest(digest=signed.digest, requester=requester, nonce=signed.content.nonce)
-    )
+    nonce = signed.content.nonce
+    _remember(handler.home, SettledRequest(digest=signed.digest, requester=requester, nonce=nonce))
     return RequestOutcome(
         digest=signed.digest, release=signed.content.release, requester=requester, receipt=receipt
     )
@@ -226,6 +235,42 @@ def _stands(handler: RequestHandler, signed: SignedRequest, number: int) -> bool
     except UNREADABLE:
         return False
     return True
+
+
+def settled_requests(home: Path) -> dict[Digest, SettledRequest]:
+    """Return the settled requests by digest; lines that cannot be read are forgotten."""
+    found = {}
+    try:
+        lines = (home / _SETTLED).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StoreError(f"{home} cannot be read", got=error.strerror) from error
+    for line in lines:
+        with suppress(ValidationError):
+            one = SettledRequest.model_validate_json(line, strict=True)
+            found[one.digest] = one
+    return found
+
+
+def _remember(home: Path, one: SettledRequest) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # One write at the end of the file: lines of two servers do not mix. The line break
+        # stands in front, so that half a line of one that died spoils none but itself.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(home / _SETTLED, flags, 0o600)
+        try:
+            os.write(fd, b"\n" + canonical_json(one.model_dump(mode="json")))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StoreError(
+            f"{home} cannot be written",
+            got=error.strerror,
+            expected="a folder of the center's home",
+            todo="Check its permissions, and free disk space",
+        ) from error
 
 
 def recipe_of(handler: RequestHandler, release: str) -> Path | RefusalReason:

@@ -16,6 +16,7 @@ from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.people import (
     Answer,
+    Receipt,
     ReceiptStatement,
     Request,
     RequestStatement,
@@ -124,6 +125,11 @@ def store_request(store: Store, envelope: Envelope) -> SignedRequest:
     signed = request_from(data)
     store.put_record(request_key(signed.content.center, signed.digest), data)
     return signed
+
+
+def final_receipt(first: Receipt | None, last: Receipt | None) -> Receipt | None:
+    """Return the receipt of a request after which nothing comes, None while it is open."""
+    return first if last is None and first and first.answer is Answer.REFUSED else last
 
 
 def request_key(center: str, digest: Digest) -> str:

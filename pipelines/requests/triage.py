@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipelines.requests.handler import (
     read_receipt,
     recipe_of,
     settled,
+    settled_requests,
     write_receipt,
 )
 from pipelines.requests.messages import (
@@ -33,12 +34,12 @@ from pipelines.requests.messages import (
     MAX_RECORD,
     Folder,
     SignedRequest,
+    final_receipt,
     folders,
     request_from,
     request_key,
 )
 from pipelines.requests.rules import IgnoreReason, RefusalReason, RequestContext, refusal, signer_of
-from pipelines.requests.settled import SettledRequest
 
 MAX_READ = 5000
 """Records that one look reads; where there are more, every look begins elsewhere among them."""
@@ -67,13 +68,6 @@ class _RequestState:
     last: Receipt | None
 
     @property
-    def final(self) -> Receipt | None:
-        """The receipt after which nothing comes."""
-        if self.last is None and self.first and self.first.answer is Answer.REFUSED:
-            return self.first
-        return self.last
-
-    @property
     def nonce(self) -> tuple[str, str]:
         """What is not answered twice."""
         return self.requester, self.signed.content.nonce
@@ -95,7 +89,7 @@ class _Triage:
         self._handler = handler
         self._now = now
         self._seen = TriageResult()
-        self._known: Mapping[Digest, SettledRequest] = handler.memory.load()
+        self._known = settled_requests(handler.home)
         self._nonces = {(s.requester, s.nonce) for s in self._known.values()}
         self._open: Counter[str] = Counter()
         self._recipes: dict[str, Path | RefusalReason] = {}
@@ -152,8 +146,8 @@ class _Triage:
         """Take up what was accepted, and remember what is settled."""
         for case in cases:
             self._nonces.add(case.nonce)
-            if case.final is not None:
-                settled(self._handler, case.signed, case.requester, case.final)
+            if (final := final_receipt(case.first, case.last)) is not None:
+                settled(self._handler, case.signed, case.requester, final)
             elif case.doubt is not None:
                 self._refuse(case, LAST, RefusalReason.NO_LONGER_KNOWN)
             else:
@@ -162,22 +156,32 @@ class _Triage:
     def _begin(self, cases: Sequence[_RequestState]) -> None:
         """Refuse or accept what is new."""
         for case in cases:
-            why = refusal(case.signed, self._situation(case))
+            situation = RequestContext(
+                center=self._handler.center,
+                now=self._now,
+                requester=case.requester,
+                nonces=self._nonces,
+                open=self._open[case.requester],
+                limit=self._handler.limit,
+                recipe=self._recipe,
+            )
+            why = refusal(case.signed, situation)
             self._nonces.add(case.nonce)
             if why is not None:
                 self._refuse(case, FIRST, why)
-                continue
-            receipt = self._write(case, FIRST, answer=Answer.ACCEPTED)
-            if receipt is not None:
-                self._take(case, receipt)
+            else:
+                self._write(case, FIRST, answer=Answer.ACCEPTED)
 
     def _refuse(self, case: _RequestState, number: int, why: RefusalReason) -> None:
-        receipt = self._write(case, number, answer=Answer.REFUSED, reason=why)
-        if receipt is not None:
-            self._take(case, receipt)
+        self._write(case, number, answer=Answer.REFUSED, reason=why)
 
-    def _take(self, case: _RequestState, receipt: Receipt) -> None:
-        """Go on from the receipt that stands in the store, whoever wrote it."""
+    def _write(self, case: _RequestState, number: int, **fields: Any) -> None:
+        """Write a receipt, and go on from the one that stands in the store, whoever wrote it."""
+        try:
+            receipt = write_receipt(self._handler, case.signed, number, self._now, **fields)
+        except ReceiptConflictError:
+            self._count(IgnoreReason.BLOCKED)
+            return
         if receipt.answer is Answer.ACCEPTED:
             self._resume(case)
         else:
@@ -193,24 +197,6 @@ class _Triage:
         self._open[case.requester] += 1
         self._seen.open.append(
             OpenRequest(signed=case.signed, requester=case.requester, recipe=recipe)
-        )
-
-    def _write(self, case: _RequestState, number: int, **fields: Any) -> Receipt | None:
-        try:
-            return write_receipt(self._handler, case.signed, number, self._now, **fields)
-        except ReceiptConflictError:
-            self._count(IgnoreReason.BLOCKED)
-            return None
-
-    def _situation(self, case: _RequestState) -> RequestContext:
-        return RequestContext(
-            center=self._handler.center,
-            now=self._now,
-            requester=case.requester,
-            nonces=self._nonces,
-            open=self._open[case.requester],
-            limit=self._handler.limit,
-            recipe=self._recipe,
         )
 
     def _recipe(self, release: str) -> Path | RefusalReason:

@@ -17,7 +17,7 @@ from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.explanation import CauseName, ExplanationStatus
 from pipelines.nightly.record import AlarmKind
-from pipelines.requests import RefusalReason
+from pipelines.requests.rules import RefusalReason
 from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, anchors, inline_code, links, name_of
 
 MAX_README = 8 << 10

@@ -18,16 +18,16 @@ from pipelines.evidence.statements.people import Answer, request
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.policy import EMPTY_POLICY, Reviewer
-from pipelines.requests import (
-    RequestHandler,
-    RequestOutcome,
+from pipelines.requests.handler import RequestHandler, RequestOutcome
+from pipelines.requests.messages import (
     SignedRequest,
-    TriageResult,
-    pending,
-    serve,
+    receipt_key,
+    request_from,
+    request_key,
     store_request,
 )
-from pipelines.requests.messages import receipt_key, request_from, request_key
+from pipelines.requests.serve import serve
+from pipelines.requests.triage import TriageResult, pending
 from pipelines.storage.names import REPORT, release_run
 from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore

@@ -15,9 +15,8 @@ from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.people import Answer
-from pipelines.requests import store_request
 from pipelines.requests.client import RequestStatus, exit_code, read_status, wait_for
-from pipelines.requests.messages import FIRST, LAST, SignedRequest, receipt_key
+from pipelines.requests.messages import FIRST, LAST, SignedRequest, receipt_key, store_request
 from pipelines.storage.names import REPORT, release_run
 from tests.evidence.examples import receipt
 from tests.fakes.store import MemoryStore

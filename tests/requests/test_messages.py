@@ -24,7 +24,6 @@ from pipelines.evidence.statements.people import (
     RequestStatement,
     request,
 )
-from pipelines.requests import store_request
 from pipelines.requests.messages import (
     FIRST,
     LAST,
@@ -32,6 +31,7 @@ from pipelines.requests.messages import (
     receipt_from,
     request_from,
     request_key,
+    store_request,
 )
 from tests.evidence.examples import receipt
 from tests.fakes.store import MemoryStore

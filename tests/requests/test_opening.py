@@ -20,9 +20,10 @@ from pipelines.evidence.statements.statement import Statement
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer
-from pipelines.requests import RequestHandler, serve, store_request
 from pipelines.requests.client import exit_code, read_status
-from pipelines.requests.serve import open_handler
+from pipelines.requests.handler import RequestHandler
+from pipelines.requests.messages import store_request
+from pipelines.requests.serve import open_handler, serve
 from pipelines.storage.names import REPORT, release_run
 from pipelines.verify.session import Session
 from tests.lab import write_recipe

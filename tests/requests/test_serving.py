@@ -13,9 +13,10 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.people import Answer
 from pipelines.policy import Reviewer
-from pipelines.requests import pending, serve
 from pipelines.requests.messages import FIRST, LAST, receipt_key, request_key
 from pipelines.requests.rules import SKEW, RefusalReason
+from pipelines.requests.serve import serve
+from pipelines.requests.triage import pending
 from tests.fakes.store import MemoryStore
 from tests.requests.office import (
     BOB,

@@ -21,17 +21,12 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.people import Answer
 from pipelines.evidence.statements.statement import Statement
-from pipelines.requests import (
-    IgnoreReason,
-    RequestOutcome,
-    answer,
-    held,
-    pending,
-    serve,
-    triage,
-)
+from pipelines.requests import triage
+from pipelines.requests.handler import RequestOutcome, answer
 from pipelines.requests.messages import FIRST, LAST, receipt_key
-from pipelines.requests.rules import RefusalReason
+from pipelines.requests.rules import IgnoreReason, RefusalReason
+from pipelines.requests.serve import held, serve
+from pipelines.requests.triage import pending
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.fakes.store import MemoryStore

@@ -12,8 +12,9 @@ import pytest
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.people import Answer
-from pipelines.requests import IgnoreReason, pending
 from pipelines.requests.messages import FIRST, LAST, MAX_RECORD, receipt_key, request_key
+from pipelines.requests.rules import IgnoreReason
+from pipelines.requests.triage import pending
 from pipelines.storage.directory import DirectoryStore
 from tests.evidence.examples import receipt
 from tests.requests.office import (
