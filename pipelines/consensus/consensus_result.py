@@ -15,11 +15,9 @@ from builders.core.digest import Digest
 from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.consensus.center_finding import (
     CenterFinding,
-    CenterInfo,
     Conclusion,
     Excluded,
     StatementRef,
-    newest_findings,
 )
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
@@ -36,47 +34,34 @@ class AlarmName(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServedFile:
-    """The file that a center was served last."""
-
-    center: CenterInfo
-    digest: Digest
-
-    def to_dict(self) -> dict[str, str]:
-        """Return it for `--json`."""
-        return {"center": self.center.id, "region": self.center.region, "sha256": str(self.digest)}
-
-
-@dataclass(frozen=True, kw_only=True)
 class ServedFileAlarm:
     """Served files that need attention, whatever the result of the consensus is."""
 
     name: AlarmName
-    served: tuple[ServedFile, ...]
+    served: tuple[CenterFinding, ...]
 
     def __str__(self) -> str:
         """Return it in one line."""
-        files = (f"{s.center.region} ({s.center.id}) was served {s.digest}" for s in self.served)
+        files = (f"{s.center.region} ({s.center.id}) was served {s.served}" for s in self.served)
         return f"{self.name}: {', '.join(files)}"
 
     def to_dict(self) -> dict[str, object]:
         """Return it for `--json`."""
-        return {"alarm": str(self.name), "served": [s.to_dict() for s in self.served]}
+        return {"alarm": str(self.name), "served": [_served_dict(s) for s in self.served]}
 
 
-def served_files(findings: Iterable[CenterFinding]) -> tuple[ServedFile, ...]:
-    """Return the file that each center was served last, sorted by center."""
-    newest = newest_findings(f for f in findings if f.served is not None)
-    return tuple(ServedFile(center=f.center, digest=f.served) for f in newest if f.served)
+def _served_dict(finding: CenterFinding) -> dict[str, str]:
+    center = finding.center
+    return {"center": center.id, "region": center.region, "sha256": str(finding.served)}
 
 
 def served_file_alarms(
-    served: tuple[ServedFile, ...], published: Digest
+    served: tuple[CenterFinding, ...], published: Digest
 ) -> tuple[ServedFileAlarm, ...]:
     """Return the alarms about files that were served as the one with that published digest."""
-    others = [s for s in served if s.digest != published]
+    others = [s for s in served if s.served != published]
     alarms = [ServedFileAlarm(name=AlarmName.SHIPPED_MISMATCH, served=(s,)) for s in others]
-    if len({s.digest for s in served}) > 1:
+    if len({s.served for s in served}) > 1:
         alarms.append(ServedFileAlarm(name=AlarmName.SERVED_DIFFERENTLY, served=served))
     return tuple(alarms)
 
@@ -169,7 +154,8 @@ class Consensus:
     operators: tuple[OperatorFinding, ...]
     """Of each operator that has a finding about the subject, by name."""
     excluded: tuple[Excluded, ...]
-    served: tuple[ServedFile, ...]
+    served: tuple[CenterFinding, ...]
+    """The newest finding of each center that was served a file."""
     alarms: tuple[ServedFileAlarm, ...]
 
     @property
@@ -217,7 +203,7 @@ class Consensus:
             "work_proof": str(self.work_proof),
             "voices": [operator.to_dict() for operator in self.operators],
             "counted_out": [excluded.to_dict() for excluded in self.excluded],
-            "served": [s.to_dict() for s in self.served],
+            "served": [_served_dict(s) for s in self.served],
             "alarms": [alarm.to_dict() for alarm in self.alarms],
         }
 

@@ -41,7 +41,6 @@ from pipelines.consensus.consensus_result import (
     OperatorFinding,
     Result,
     served_file_alarms,
-    served_files,
 )
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import value_of
@@ -73,7 +72,8 @@ def join(
         for operator, found in sorted(by_operator.items())
     )
     result = _result(operators, rules)
-    served = served_files(f for f in given if f.published == subject.published)
+    about_file = (f for f in given if f.published == subject.published)
+    served = newest_findings(f for f in about_file if f.served is not None)
     return Consensus(
         subject=subject,
         result=result,

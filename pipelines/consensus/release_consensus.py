@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,7 @@ class ReleaseConsensus:
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
         return {
-            "vendor": self.release.vendor,
-            "product": self.release.product,
-            "version": self.release.version,
+            **asdict(self.release),
             "artefacts": [one.to_dict() for one in self.artefacts],
             "counted_out": [excluded.to_dict() for excluded in self.excluded],
             "exit_code": self.exit_code,

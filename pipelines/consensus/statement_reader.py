@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -144,35 +145,33 @@ class StatementReader:
 
         Raises `UnreachableError`, `LogError`, and `PolicyError` for an unknown center.
         """
-
-        def excluded(
-            reason: ExclusionReason, detail: str = "", pae: Digest | None = None
-        ) -> Excluded:
-            return Excluded(center=source.center, reason=reason, record=key, detail=detail, pae=pae)
-
+        excluded = partial(Excluded, center=source.center, record=key)
         member = self.policy.center(source.center)
         try:
             envelope = Envelope.from_bytes(source.get(key, MAX_ENVELOPE))
             signers = _signers(envelope, member)
             if not signers:
-                return excluded(ExclusionReason.UNKNOWN_KEY, _keyids(envelope))
+                keyids = ", ".join(ascii(s.keyid)[1:-1][:16] for s in envelope.signatures[:4])
+                return excluded(reason=ExclusionReason.UNKNOWN_KEY, detail=keyids)
             statement = read_statement(envelope.payload)
         except SignatureError as error:
-            return excluded(ExclusionReason.BAD_SIGNATURE, str(error.got))
+            return excluded(reason=ExclusionReason.BAD_SIGNATURE, detail=str(error.got))
         except (EvidenceError, *OBJECT_ERRORS) as error:
-            return excluded(ExclusionReason.UNREADABLE, short(error))
+            return excluded(reason=ExclusionReason.UNREADABLE, detail=short(error))
         pae = envelope.digest()
         index = self.logs.index_of(source.center, pae)
         if index is None:
-            return excluded(ExclusionReason.NOT_LOGGED)
+            return excluded(reason=ExclusionReason.NOT_LOGGED)
         valid = [k.key for k in member.keys if k.key in signers and k.counts_at(index)]
         if not valid:
-            return excluded(ExclusionReason.KEY_NOT_VALID, f"at index {index} of its log", pae)
+            return excluded(
+                reason=ExclusionReason.KEY_NOT_VALID, detail=f"at index {index} of its log", pae=pae
+            )
         center, builder = _author(statement, member)
         if center != member.id:
-            return excluded(ExclusionReason.MISPLACED, pae=pae)
+            return excluded(reason=ExclusionReason.MISPLACED, pae=pae)
         if builder != member.builder:
-            return excluded(ExclusionReason.OTHER_BUILDER, pae=pae)
+            return excluded(reason=ExclusionReason.OTHER_BUILDER, pae=pae)
         return VerifiedStatement(
             statement=statement,
             ref=StatementRef(name=key, digest=Digest.of(envelope.payload)),
@@ -199,7 +198,3 @@ def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str
         return statement.predicate.center, member.builder
     about = statement.run_reference
     return (about.center or member.id, about.builder) if about else (None, "")
-
-
-def _keyids(envelope: Envelope) -> str:
-    return ", ".join(ascii(s.keyid)[1:-1][:16] for s in envelope.signatures[:4])

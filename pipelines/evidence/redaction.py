@@ -7,6 +7,7 @@ elsewhere is left out. A field that is added to a report stays private until it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -78,16 +79,21 @@ def redact(report: Report, salt: Salt) -> Report:
         reason=_ending(judged) if judged and judged.outcome is report.outcome else None,
         verdict=report.verdict,
         artefacts=redaction.findings(report),
-        by_products=tuple(
-            SealedFile(name=f"by-product-{number}", size=file.size, hmac=salt.keyed(file.hmac))
-            for number, file in enumerate(report.by_products, start=1)
-        ),
+        by_products=redact_by_products(report.by_products, salt),
         environment=redaction.environment(report.environment),
         timings={step: report.timings[step] for step in _STEPS if step in report.timings},
         attempts=tuple(
             Attempt(**a.only("number", "purpose"), rebuild=redaction.rebuild(a.rebuild))
             for a in report.attempts
         ),
+    )
+
+
+def redact_by_products(files: Iterable[SealedFile], salt: Salt) -> tuple[SealedFile, ...]:
+    """Return the lines of by-products as they are published: numbered, and keyed once more."""
+    return tuple(
+        SealedFile(name=f"by-product-{number}", size=file.size, hmac=salt.keyed(file.hmac))
+        for number, file in enumerate(files, start=1)
     )
 
 

@@ -7,7 +7,7 @@ listed as damaged, with the reason, and never stops the reading of others.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -52,13 +52,7 @@ class RunName:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`, and as a report names it."""
-        return {
-            "vendor": self.release.vendor,
-            "product": self.release.product,
-            "version": self.release.version,
-            "center": self.center,
-            "run": self.run,
-        }
+        return asdict(self.release) | {"center": self.center, "run": self.run}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,18 +18,18 @@ from pipelines.center.logbook import publish_heartbeat
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.log_index import LogIndex
-from pipelines.consensus.publication import (
-    publish_crosschecks,
-    publish_summary,
-    summary_prefix,
-)
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     JoinedRelease,
     join_release,
     read_logs,
 )
-from pipelines.consensus.summary_statement import summarizer_of
+from pipelines.consensus.summaries import (
+    publish_crosschecks,
+    publish_summary,
+    summarizer_of,
+    summary_prefix,
+)
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Work

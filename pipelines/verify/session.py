@@ -22,7 +22,7 @@ from pipelines.center.keys import center_key, log_key
 from pipelines.center.logbook import Logbook
 from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import ConsensusView
-from pipelines.consensus.summary_statement import check_summary
+from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner

@@ -15,9 +15,19 @@ from pathlib import Path
 
 from infra.bench.sample import Keys, Sample, sample
 from pipelines.bundle import Bundle
-from pipelines.bundle.layout import CARD, LEAF, LOG, MEDIA_TYPE, PROOF, REPORT, SUMS, sums_of
+from pipelines.bundle.layout import (
+    BLOCK,
+    CARD,
+    LEAF,
+    LOG,
+    MEDIA_TYPE,
+    PROOF,
+    REPORT,
+    SUMS,
+    sums_of,
+    write_tar,
+)
 from pipelines.bundle.layout import POLICY as BROUGHT
-from pipelines.bundle.tarball import BLOCK, write_tar
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.publickey import ed25519_key
 

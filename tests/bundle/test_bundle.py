@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 
 from pipelines.bundle import Bundle, CenterCard
 from pipelines.bundle.check import CheckResult, CheckStatus, Trust, check_bundle
-from pipelines.bundle.layout import LOG, MAX_BUNDLE, MEDIA_TYPE, STATEMENTS
-from pipelines.bundle.tarball import BLOCK, MAX_MEMBERS, read_tar, write_tar
+from pipelines.bundle.layout import (
+    BLOCK,
+    LOG,
+    MAX_BUNDLE,
+    MAX_MEMBERS,
+    MEDIA_TYPE,
+    STATEMENTS,
+    read_tar,
+    write_tar,
+)
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from tests.bundle.bundles import Maker
 from tests.bundle.corpus import BROKEN, FOLDER, NOW, POLICY, SOUND, TRUSTED, members

@@ -10,7 +10,8 @@ import pytest
 
 from builders.core.digest import Digest, keyed_digest
 from builders.core.enums import Verdict
-from pipelines.bundle.check import CHECKS, CheckResult, CheckStatus, GivenFile, Trust, check_bundle
+from pipelines.bundle.check import CheckResult, CheckStatus, GivenFile, Trust, check_bundle
+from pipelines.bundle.check.checker import CHECKS
 from pipelines.bundle.layout import EVIDENCE
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report

@@ -366,7 +366,7 @@ def test_what_was_served_is_told_under_any_claim_by_the_newest_that_was_served_a
         match("cyd", index=9),
         served_another("cyd", index=3),
     )
-    assert {s.center.id: s.digest for s in found.served} == {
+    assert {s.center.id: s.served for s in found.served} == {
         "ada-1": SHIPPED,
         "bob-1": OTHER,
         "cyd-1": SHIPPED,

@@ -12,7 +12,7 @@ from infra.bench.madeup import MadeUpFile
 from pipelines.center.keys import center_key
 from pipelines.consensus.log_index import LogCache, LogIndex
 from pipelines.consensus.statement_reader import Source, UnreachableError
-from pipelines.consensus.summary_statement import check_summary
+from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName

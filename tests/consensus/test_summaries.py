@@ -15,8 +15,7 @@ from builders.core.errors import StoreConflictError
 from infra.bench.madeup import MadeUpFile
 from pipelines.consensus import Consensus
 from pipelines.consensus.join import join
-from pipelines.consensus.publication import publish_summary, summary_prefix
-from pipelines.consensus.summary_statement import Summarizer
+from pipelines.consensus.summaries import Summarizer, publish_summary, summary_prefix
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.release_name import ReleaseName

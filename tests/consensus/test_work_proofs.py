@@ -15,8 +15,8 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_files
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.consensus.center_finding import StatementRef
-from pipelines.consensus.publication import publish_crosschecks
-from pipelines.consensus.work_check import OwnBuild, WorkOffer, check_work
+from pipelines.consensus.summaries import publish_crosschecks
+from pipelines.consensus.work_proofs import OwnBuild, WorkOffer, check_work
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.consensus_results import (

@@ -3,17 +3,8 @@
 May import policy, the log and evidence; it reads no file, store or network.
 """
 
-from pipelines.bundle.check.checker import CHECKS, check_bundle
+from pipelines.bundle.check.checker import check_bundle
 from pipelines.bundle.check.opened import GivenFile, Trust
-from pipelines.bundle.check.result import CheckResult, CheckStatus, FileAnswer, Step
+from pipelines.bundle.check.result import CheckResult, CheckStatus
 
-__all__ = [
-    "CHECKS",
-    "CheckResult",
-    "CheckStatus",
-    "FileAnswer",
-    "GivenFile",
-    "Step",
-    "Trust",
-    "check_bundle",
-]
+__all__ = ["CheckResult", "CheckStatus", "GivenFile", "Trust", "check_bundle"]

@@ -19,7 +19,7 @@ from pipelines.bundle.check.result import (
     require_equal,
 )
 from pipelines.bundle.layout import HEARTBEAT, POLICY
-from pipelines.evidence.dsse import Envelope, verify_envelope
+from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
@@ -162,7 +162,12 @@ def check_fresh(opened: OpenedBundle) -> str:
         raise _not_newest(opened, "no heartbeat says what came later")
     envelope, statement = opened.heartbeat
     heartbeat = statement.predicate
-    _check_author(opened, envelope, heartbeat)
+    require_canonical(opened, HEARTBEAT, envelope)
+    signers = verify_envelope(envelope, opened.signers)
+    require_equal("the heartbeat is of another center", heartbeat.center, opened.card.id)
+    if opened.policy is not None:
+        for key in signers:
+            opened.policy.center_of_key(key.keyid, heartbeat.log.size)
     _check_tree(opened, heartbeat)
     return _check_head(opened, heartbeat)
 
@@ -183,16 +188,6 @@ def _check_age(opened: OpenedBundle) -> None:
         f"enough witnesses in the last {int(limit.total_seconds())} s",
         _NO_WITNESSES if policy and not policy.quorum.witnesses else _AGAIN,
     )
-
-
-def _check_author(opened: OpenedBundle, envelope: Envelope, heartbeat: Heartbeat) -> None:
-    """Require a heartbeat of this center, by a key that counts where its log ended."""
-    require_canonical(opened, HEARTBEAT, envelope)
-    signers = verify_envelope(envelope, opened.signers)
-    require_equal("the heartbeat is of another center", heartbeat.center, opened.card.id)
-    if opened.policy is not None:
-        for key in signers:
-            opened.policy.center_of_key(key.keyid, heartbeat.log.size)
 
 
 def _check_tree(opened: OpenedBundle, heartbeat: Heartbeat) -> None:
