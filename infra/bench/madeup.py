@@ -24,8 +24,14 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, subject
-from pipelines.judge.explanation import CauseName, ExplanationStatus
-from pipelines.judge.finding import FileFact, Finding, ShippedFact, worst_verdict
+from pipelines.judge.finding import (
+    CauseName,
+    ExplanationStatus,
+    FileFact,
+    Finding,
+    ShippedFact,
+    worst_verdict,
+)
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.policy import PolicyLog
 from pipelines.storage.names import release_run

@@ -22,8 +22,7 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
-from pipelines.judge.explanation import ExplanationStatus
-from pipelines.judge.finding import FileFact, Finding, ShippedFact
+from pipelines.judge.finding import ExplanationStatus, FileFact, Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.signers import LogSigner
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, PolicyCenter, PolicyLog

@@ -19,7 +19,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.explanation import CauseName
+from pipelines.judge.finding import CauseName
 
 
 class ExclusionReason(StrEnum):

@@ -27,8 +27,7 @@ from pipelines.evidence.run import Run, public_image_name
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
-from pipelines.judge.explanation import Cause, Explanation
-from pipelines.judge.finding import FileFact, Finding, ShippedFact
+from pipelines.judge.finding import Cause, Explanation, FileFact, Finding, ShippedFact
 
 WITHHELD = "withheld"
 _REBUILD_FACTS = (

@@ -1,4 +1,4 @@
-"""diffoscope, run to explain a difference that is already judged.
+"""diffoscope, run in a container to explain a difference that is already judged.
 
 It is given an explanation and returns one; it never holds a verdict, so it cannot change one.
 Exit codes are diffoscope's: 0 no difference, 1 differences, 2 trouble. It also exits with 1 from an
@@ -7,15 +7,32 @@ error that it does not catch, so 1 without a report is a crash.
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from builders.container.spec import ContainerResult, EndReason
+from builders.container.scratch import make_mounted_folder, scratch
+from builders.container.spec import (
+    ContainerLimits,
+    ContainerResult,
+    ContainerSpec,
+    EndReason,
+    Mount,
+    RunLabels,
+)
 from builders.core.digest import Digest, digest_file
-from builders.methods.method import INPUTS, OUTPUTS
-from pipelines.judge.explanation import Explanation, ExplanationStatus
+from builders.core.errors import BuildFailedError
+from builders.engine import Engine
+from builders.methods.base import BASE_VARIABLES
+from builders.methods.method import CONTROL, INPUTS, OUTPUTS, launcher_bytes
+from builders.rebuild.outputs import copy_files
+from builders.rebuild.plan import GATE
+from pipelines.judge.finding import Explanation, ExplanationStatus
 
 TOOL = "diffoscope"
 JSON, HTML = "diff.json", "diff.html"
@@ -33,6 +50,9 @@ _STOPPED = {
     EndReason.DEADLINE: (ExplanationStatus.TIMED_OUT, "diffoscope was stopped at its deadline"),
     EndReason.CANCELLED: (ExplanationStatus.CRASHED, "diffoscope was cancelled"),
 }
+_SCRATCH = 4 << 30
+_LOG_TAIL = 1 << 16
+_MAX_OUTPUTS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,3 +215,58 @@ def _marked(path: Path) -> bool:
                 return True
             tail = window[-overlap:]
     return False
+
+
+def run_in_container(
+    argv: Sequence[str],
+    *,
+    inputs: Mapping[str, Path],
+    outputs: Path,
+    limits: DifferLimits,
+    engine: Engine,
+    image: str,
+    workdir: Path,
+    labels: RunLabels,
+    cancelled: threading.Event,
+) -> ToolResult:
+    """Run `argv` in a container of `image`, as `ToolRunner` requires; keep files in `workdir`."""
+    folder = Path(tempfile.mkdtemp(dir=workdir, prefix="tool-"))
+    control = folder / "control"
+    make_mounted_folder(control)
+    (control / "launch.sh").write_bytes(launcher_bytes())
+    os.mkfifo(control / GATE)
+    for path in (control / "launch.sh", control / GATE, *inputs.values()):
+        path.chmod(0o644)
+    try:
+        with scratch(folder, _SCRATCH) as mount:
+            spec = ContainerSpec(
+                image=image,
+                command=("/bin/sh", f"{CONTROL}/launch.sh", "022", *argv),
+                environment={**BASE_VARIABLES, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                hostname="tool",
+                workdir="/tmp",  # noqa: S108  # inside the container
+                mounts=(
+                    Mount(source=control, target=CONTROL),
+                    Mount(source=mount / "out", target=OUTPUTS, read_only=False),
+                    Mount(source=mount / "tmp", target="/tmp", read_only=False),  # noqa: S108
+                    *(
+                        Mount(source=path, target=f"{INPUTS}/{name}")
+                        for name, path in inputs.items()
+                    ),
+                ),
+                limits=ContainerLimits(
+                    cpus=1, memory=limits.memory, pids=512, seconds=limits.seconds, log=_LOG_TAIL
+                ),
+                labels=labels,
+                gate=control / GATE,
+            )
+            result = engine.run(spec, log=folder / "log", cancelled=cancelled, scratch=mount)
+            note = b""
+            try:
+                taken = copy_files(mount / "out", outputs, count=_MAX_OUTPUTS, room=_SCRATCH)
+            except BuildFailedError as error:
+                taken, note = {}, f"\n[samebits: {error}]\n".encode()
+            said = (folder / "log").read_bytes()[-_LOG_TAIL:]
+            return ToolResult(container=result, outputs=tuple(taken), log=said + note)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

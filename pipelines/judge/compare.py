@@ -27,8 +27,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.explanation import Cause, CauseName
-from pipelines.judge.finding import FileFact, Finding, ShippedFact
+from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.IGNORED})
 

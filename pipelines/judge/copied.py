@@ -17,7 +17,7 @@ from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicCloc
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.frozen_model import FrozenModel
-from pipelines.judge.explanation import Carried
+from pipelines.judge.finding import Carried
 
 TINY = 32
 """Bytes below which a member says nothing of where it came from."""

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from builders.core.enums import Verdict
 from builders.rebuild.rebuild_result import OutputKind
 from pipelines.evidence.statements.comparison import ground
-from pipelines.judge.explanation import CauseName
-from pipelines.judge.finding import Finding, worst_verdict
+from pipelines.judge.finding import CauseName, Finding, worst_verdict
 from pipelines.signer.opened_evidence import Condition, OpenedEvidence, equal
 
 

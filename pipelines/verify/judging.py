@@ -21,13 +21,11 @@ from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt
-from pipelines.explain.container_tool import run_in_container
-from pipelines.explain.differ import HTML, JSON, DifferLimits, explain
+from pipelines.explain.differ import HTML, JSON, DifferLimits, explain, run_in_container
 from pipelines.explain.quickdiff import named_causes, quick_diff
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, carried, contents, input_fault
-from pipelines.judge.explanation import Carried, Explanation, ExplanationStatus
-from pipelines.judge.finding import FileFact, Finding
+from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, FileFact, Finding
 from pipelines.storage.names import Visibility
 from pipelines.verify.job import Job
 from pipelines.verify.session import Session

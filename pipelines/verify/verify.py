@@ -28,8 +28,7 @@ from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
 from pipelines.judge.compare import confirm_all
-from pipelines.judge.explanation import Explanation
-from pipelines.judge.finding import Finding, worst_verdict
+from pipelines.judge.finding import Explanation, Finding, worst_verdict
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.verify import judging, steps

@@ -13,7 +13,7 @@ from pipelines.consensus.center_finding import CenterFinding, CenterInfo, Statem
 from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.explanation import CauseName
+from pipelines.judge.finding import CauseName
 
 SHIPPED, TAMPERED, OTHER = (Digest.of(name) for name in (b"shipped", b"tampered", b"other"))
 CLAIM, OTHER_CLAIM = (DigestSet(sha256=Digest.of(name)) for name in (b"claim", b"other claim"))

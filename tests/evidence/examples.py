@@ -77,7 +77,7 @@ from pipelines.evidence.statements.statement import (
     Statement,
     subject,
 )
-from pipelines.judge.explanation import CauseName, ExplanationStatus
+from pipelines.judge.finding import CauseName, ExplanationStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "20260102T030405Z-0a1b2c3d"

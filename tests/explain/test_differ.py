@@ -13,7 +13,7 @@ from builders.container.spec import ContainerResult, EndReason
 from builders.core.digest import Digest
 from pipelines.explain import differ
 from pipelines.explain.differ import DifferLimits, ToolResult, explain
-from pipelines.judge.explanation import Explanation, ExplanationStatus, QuickDiff
+from pipelines.judge.finding import Explanation, ExplanationStatus, QuickDiff
 
 REPORT, PAGE = b'{"diffoscope-json-version": 1}', b"<html></html>"
 LOOK = QuickDiff(shipped_size=1, rebuilt_size=2, first_offset=0, last_offset=1, differing_bytes=2)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from builders.archives import ArchiveLimits
 from pipelines.explain.quickdiff import named_causes, quick_diff
-from pipelines.judge.explanation import MemberDiff, QuickDiff
+from pipelines.judge.finding import MemberDiff, QuickDiff
 
 Maker = Callable[..., bytes]
 

@@ -8,7 +8,7 @@ import pytest
 
 from builders.archives import ArchiveLimits
 from builders.core.errors import InputMismatchError
-from pipelines.infer.wheel.facts import LEGACY, read_sdist
+from pipelines.infer.wheel.facts import read_sdist
 from tests.infer.workbench import Entry, sdist, source_files
 
 NAME = "tool-1.0.tar.gz"
@@ -23,7 +23,7 @@ def test_files_are_known_by_path_mode_and_time(tmp_path: Path) -> None:
 
 def test_without_a_pyproject_setuptools_builds_it(tmp_path: Path) -> None:
     facts = read_sdist(sdist(tmp_path / NAME, source_files()), NAME)
-    assert (facts.backend, facts.requires) == (LEGACY, ())
+    assert facts.requires == ()
 
 
 def test_the_build_system_is_read(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_the_build_system_is_read(tmp_path: Path) -> None:
     facts = read_sdist(
         sdist(tmp_path / NAME, {**source_files(), "pyproject.toml": Entry(data=text)}), NAME
     )
-    assert (facts.backend, facts.requires) == ("flit_core.x", ("flit_core >=3.2,<4",))
+    assert facts.requires == ("flit_core >=3.2,<4",)
 
 
 @pytest.mark.parametrize(

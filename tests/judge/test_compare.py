@@ -11,8 +11,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
-from pipelines.judge.explanation import CauseName
-from pipelines.judge.finding import FileFact, Finding
+from pipelines.judge.finding import CauseName, FileFact, Finding
 
 GOOD = FileFact(sha256=Digest.of(b"good"), size=4)
 OTHER = FileFact(sha256=Digest.of(b"other"), size=5)

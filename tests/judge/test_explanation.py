@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.judge.explanation import MemberDiff
+from pipelines.judge.finding import MemberDiff
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ from pydantic import ValidationError
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.judge.explanation import Cause, CauseName, Explanation, ExplanationStatus
 from pipelines.judge.finding import (
+    Cause,
+    CauseName,
+    Explanation,
+    ExplanationStatus,
     FileFact,
     Finding,
     ShippedFact,

@@ -27,8 +27,7 @@ from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRebuild, SourceFact
 from pipelines.evidence.sbom import sbom
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
-from pipelines.judge.explanation import Explanation, ExplanationStatus
-from pipelines.judge.finding import FileFact, Finding, worst_verdict
+from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Finding, worst_verdict
 from pipelines.log.signers import LocalCheckpointSigner, LogSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner, folder_locks

@@ -25,8 +25,7 @@ from pipelines.evidence.statements.statement import (
     Time,
     Word,
 )
-from pipelines.judge.explanation import CauseName, ExplanationStatus
-from pipelines.judge.finding import Finding
+from pipelines.judge.finding import CauseName, ExplanationStatus, Finding
 
 
 class Ground(StrEnum):

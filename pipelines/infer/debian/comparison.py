@@ -24,7 +24,7 @@ from pipelines.explain.quickdiff import quick_diff
 from pipelines.infer.archive import tarred
 from pipelines.infer.target import Pin
 from pipelines.infer.trial import TrialResult
-from pipelines.judge.explanation import MemberDiff
+from pipelines.judge.finding import MemberDiff
 from pipelines.verify.session import Session
 
 _LIMITS = ArchiveLimits(members=50_000, unpacked=1 << 30, seconds=20)
@@ -34,6 +34,12 @@ _WHOLE = ("control.tar/", "data.tar/./usr/share/doc/")
 _COMPILED = (b"\x7fELF", b"!<arch>\n", b"!<thin>\n")
 _MARK = re.compile(rb"dded by (dh_\w+)/([0-9][0-9A-Za-z.+~]*)")
 _ENTRY = re.compile(rb"^\S+ \(([^)\s]+)\) .*$|^ -- .*  (\S.*)$", re.MULTILINE)
+# Security fixes do not change headers: the date of the upstream version counts.
+_HEADERS = "libc6-dev"
+_TOOLS = frozenset({"binutils-common", "debhelper", "dpkg-dev", _HEADERS})
+_TRIMMED = re.compile(
+    r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,14 +135,6 @@ def _date(text: bytes) -> datetime | None:
         return parsedate_to_datetime(text.decode("ascii", "replace")).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-# Security fixes do not change headers: the date of the upstream version counts.
-_HEADERS = "libc6-dev"
-_TOOLS = frozenset({"binutils-common", "debhelper", "dpkg-dev", _HEADERS})
-_TRIMMED = re.compile(
-    r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"
-)
 
 
 @dataclass(frozen=True, kw_only=True)

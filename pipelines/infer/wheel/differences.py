@@ -27,6 +27,16 @@ _MAX_TEXT = 4 << 20
 _SHOWN_LINES = 40
 _LINE, _WORD = re.compile(rb"\n"), re.compile(rb"[\s,;]+")
 _VERSION = re.compile(rb"\d+(?:\.\d+)+[0-9A-Za-z.+-]*|\b(?:g?[0-9a-f]{7,40})\b")
+# Seconds between the files of one build, at most.
+_ONE_BUILD = 120
+_PYTHON_NAME = re.compile(r"-py\d+\.\d+[-.]|\.cpython-\d+|-py2-none-any")
+_OLD_PYTHON = re.compile(
+    r"(?:AttributeError|ImportError|ModuleNotFoundError|SyntaxError|TypeError)[^\n]*"
+)
+_BACKEND_FILES = (
+    "METADATA", "WHEEL", "entry_points.txt", "top_level.txt", "zip-safe", "metadata.json",
+    "DESCRIPTION.rst", "dependency_links.txt", "namespace_packages.txt", "pbr.json",
+)  # fmt: skip
 
 
 def compare_wheels(
@@ -109,18 +119,6 @@ def _changed_lines(shipped: WheelFacts, rebuilt: WheelFacts, name: str) -> tuple
 def _packages(facts: WheelFacts) -> set[str]:
     text = facts.texts.get("top_level.txt", b"").decode("utf-8", "replace")
     return {line.strip()[:100] for line in text.splitlines() if line.strip()}
-
-
-# Seconds between the files of one build, at most.
-_ONE_BUILD = 120
-_PYTHON_NAME = re.compile(r"-py\d+\.\d+[-.]|\.cpython-\d+|-py2-none-any")
-_OLD_PYTHON = re.compile(
-    r"(?:AttributeError|ImportError|ModuleNotFoundError|SyntaxError|TypeError)[^\n]*"
-)
-_BACKEND_FILES = (
-    "METADATA", "WHEEL", "entry_points.txt", "top_level.txt", "zip-safe", "metadata.json",
-    "DESCRIPTION.rst", "dependency_links.txt", "namespace_packages.txt", "pbr.json",
-)  # fmt: skip
 
 
 class WheelCause(StrEnum):

@@ -30,6 +30,15 @@ ZONES = (
 )  # fmt: skip
 # Seconds: a zip keeps even ones only, and tools round up or down.
 TOLERANCE = 2
+_WORD = 0xFFFFFFFF
+_BLOCK = 32
+_RECORD = "RECORD"
+# Function, constant, order of the words of a block, and the rotation of each sum.
+_ROUNDS: tuple[tuple[Callable[[int, int, int], int], int, Sequence[int], Sequence[int]], ...] = (
+    (lambda x, y, z: z ^ (x & (y ^ z)), 0, (0, 1, 2, 3, 4, 5, 6, 7), (3, 7, 11, 19)),
+    (lambda x, y, z: (x & y) + ((x ^ y) & z), 0x5A827999, (1, 3, 5, 7, 0, 2, 4, 6), (3, 5, 9, 13)),
+    (lambda x, y, z: x ^ y ^ z, 0x6ED9EBA1, (3, 7, 2, 6, 1, 5, 0, 4), (3, 9, 11, 15)),
+)
 
 
 def zones_for(pairs: Iterable[tuple[int, int]]) -> Iterator[str]:
@@ -48,17 +57,6 @@ def local(at: int, zone: ZoneInfo) -> int:
     """Return the local time of `at` in `zone`, written as seconds since 1970 as if it were UTC."""
     moment = datetime.fromtimestamp(at, UTC).astimezone(zone)
     return int(moment.replace(tzinfo=UTC).timestamp())
-
-
-_WORD = 0xFFFFFFFF
-_BLOCK = 32
-_RECORD = "RECORD"
-# Function, constant, order of the words of a block, and the rotation of each sum.
-_ROUNDS: tuple[tuple[Callable[[int, int, int], int], int, Sequence[int], Sequence[int]], ...] = (
-    (lambda x, y, z: z ^ (x & (y ^ z)), 0, (0, 1, 2, 3, 4, 5, 6, 7), (3, 7, 11, 19)),
-    (lambda x, y, z: (x & y) + ((x ^ y) & z), 0x5A827999, (1, 3, 5, 7, 0, 2, 4, 6), (3, 5, 9, 13)),
-    (lambda x, y, z: x ^ y ^ z, 0x6ED9EBA1, (3, 7, 2, 6, 1, 5, 0, 4), (3, 9, 11, 15)),
-)
 
 
 def name_hash(name: str, order: str) -> tuple[int, int]:

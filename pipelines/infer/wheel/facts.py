@@ -27,6 +27,8 @@ from pipelines.infer.archive import LIMITS, read_members, read_texts
 
 MAX_TEXT = 4 << 20
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+_MAX_PYPROJECT = 1 << 20
+_PYPROJECT = "pyproject.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +132,6 @@ def _record_faults(text: bytes, found: tuple[Member, ...], prefix: str) -> list[
     ]
 
 
-_MAX_TEXT = 1 << 20
-_PYPROJECT = "pyproject.toml"
-LEGACY = "setuptools.build_meta:__legacy__"
-
-
 @dataclass(frozen=True, kw_only=True)
 class SourceFacts:
     """A source distribution.
@@ -145,7 +142,6 @@ class SourceFacts:
 
     name: str
     files: Mapping[str, Member]
-    backend: str
     requires: tuple[str, ...]
 
     def by_digest(self) -> dict[Digest | None, list[Member]]:
@@ -167,10 +163,13 @@ def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceF
         inner, mode = "/".join(below) or top, 0o644 if member.mode is None else member.mode
         files[inner] = replace(member, path=inner, mode=mode & 0o777)
     texts = read_texts(
-        path, lambda path: _parts(path)[1:] == [_PYPROJECT], most=_MAX_TEXT, what=f"source {name}"
+        path,
+        lambda path: _parts(path)[1:] == [_PYPROJECT],
+        most=_MAX_PYPROJECT,
+        what=f"source {name}",
     )
-    backend, requires = _build_system(next(reversed(texts.values()), None), name)
-    return SourceFacts(name=name, files=files, backend=backend, requires=requires)
+    requires = _build_requires(next(reversed(texts.values()), None), name)
+    return SourceFacts(name=name, files=files, requires=requires)
 
 
 def _is_own(member: Member) -> bool:
@@ -183,10 +182,10 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in {"", "."}]
 
 
-def _build_system(text: bytes | None, name: str) -> tuple[str, tuple[str, ...]]:
-    """Read `[build-system]` (PEP 517, PEP 518)."""
+def _build_requires(text: bytes | None, name: str) -> tuple[str, ...]:
+    """Read the requirements of `[build-system]` (PEP 517, PEP 518)."""
     if text is None:
-        return LEGACY, ()
+        return ()
     plain = re.sub("\r\n?", "\n", text.decode("utf-8", "replace"))
     try:
         table = tomllib.loads(plain).get("build-system", {})
@@ -195,9 +194,8 @@ def _build_system(text: bytes | None, name: str) -> tuple[str, tuple[str, ...]]:
             f"source {name} has a broken {_PYPROJECT}", got=error, expected="TOML"
         ) from error
     requires = table.get("requires", [])
-    backend = table.get("build-backend", LEGACY)
-    if not isinstance(requires, list) or not isinstance(backend, str):
+    if not isinstance(requires, list) or not isinstance(table.get("build-backend", ""), str):
         raise InputMismatchError(
             f"source {name} has a broken build-system", got=table, expected="PEP 518"
         )
-    return backend, tuple(str(item) for item in requires)
+    return tuple(str(item) for item in requires)

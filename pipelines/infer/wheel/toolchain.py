@@ -29,6 +29,35 @@ from pipelines.infer.wheel.facts import MAX_TEXT, headers
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _NEEDED = frozenset({"python3-pip", "python3-venv"})
+MAX_TOOLS = 40
+# The newest setuptools of each way of writing METADATA, and those of Linux distributions.
+KNOWN_SETUPTOOLS = tuple(
+    Version(text)
+    for text in (
+        *("40.8.0", "41.6.0", "44.1.1", "45.2.0", "52.0.0", "56.2.0", "57.5.0", "59.6.0"),
+        *("61.3.1", "65.5.0", "67.8.0", "69.0.3", "75.1.0"),
+    )
+)
+_GENERATORS = (
+    (re.compile(r"bdist_wheel \((?P<v>[^)]+)\)"), "wheel"),
+    (re.compile(r"setuptools \((?P<v>[^)]+)\)"), "setuptools"),
+    (re.compile(r"flit (?P<v>\S+)"), "flit-core"),
+    (re.compile(r"hatchling (?P<v>\S+)"), "hatchling"),
+    (re.compile(r"poetry-core (?P<v>\S+)"), "poetry-core"),
+    (re.compile(r"poetry (?P<v>1\.\S+)"), "poetry-core"),
+    (re.compile(r"pdm-backend \((?P<v>[^)]+)\)"), "pdm-backend"),
+    (re.compile(r"pdm-pep517 (?P<v>\S+)"), "pdm-pep517"),
+)
+_MARKERS = {
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "os_name": "posix",
+}
+# The first setuptools that makes wheels without the project `wheel`.
+OWN_WHEEL = Version("70.1")
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -69,37 +98,6 @@ def python_images(images: ImageCatalogue) -> tuple[PythonImage, ...]:
             todo="Run `samebits image lock python-wheel`",
         )
     return tuple(sorted(found.values()))
-
-
-MAX_TOOLS = 40
-# The newest setuptools of each way of writing METADATA, and those of Linux distributions.
-KNOWN_SETUPTOOLS = tuple(
-    Version(text)
-    for text in (
-        *("40.8.0", "41.6.0", "44.1.1", "45.2.0", "52.0.0", "56.2.0", "57.5.0", "59.6.0"),
-        *("61.3.1", "65.5.0", "67.8.0", "69.0.3", "75.1.0"),
-    )
-)
-_GENERATORS = (
-    (re.compile(r"bdist_wheel \((?P<v>[^)]+)\)"), "wheel"),
-    (re.compile(r"setuptools \((?P<v>[^)]+)\)"), "setuptools"),
-    (re.compile(r"flit (?P<v>\S+)"), "flit-core"),
-    (re.compile(r"hatchling (?P<v>\S+)"), "hatchling"),
-    (re.compile(r"poetry-core (?P<v>\S+)"), "poetry-core"),
-    (re.compile(r"poetry (?P<v>1\.\S+)"), "poetry-core"),
-    (re.compile(r"pdm-backend \((?P<v>[^)]+)\)"), "pdm-backend"),
-    (re.compile(r"pdm-pep517 (?P<v>\S+)"), "pdm-pep517"),
-)
-_MARKERS = {
-    "implementation_name": "cpython",
-    "platform_python_implementation": "CPython",
-    "sys_platform": "linux",
-    "platform_system": "Linux",
-    "platform_machine": "x86_64",
-    "os_name": "posix",
-}
-# The first setuptools that makes wheels without the project `wheel`.
-OWN_WHEEL = Version("70.1")
 
 
 @dataclass(frozen=True, kw_only=True)

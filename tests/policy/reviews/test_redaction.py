@@ -24,7 +24,7 @@ from pipelines.evidence.statements.rebuilds import (
     FailureReason,
     RobustnessStatement,
 )
-from pipelines.judge.explanation import ExplanationStatus
+from pipelines.judge.finding import ExplanationStatus
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
 
