@@ -139,7 +139,7 @@ def init(session: Session) -> None:
       samebits center init --center center.yaml
     """
     from pipelines.center.keys import local_policy_file, make_local_policy
-    from pipelines.services.secrets import make_auth
+    from pipelines.services.environment import make_auth
 
     center, own = session.center, local_policy_file(session.center.home)
     has_own = center.policy is None or center.policy.absolute() == own.absolute()
@@ -289,8 +289,7 @@ def signer(
         group=None if group is None else _id_of("group", grp.getgrnam, group),
     )
 
-    def end(number: int, frame: FrameType | None) -> None:
-        del number, frame
+    def end(_number: int, _frame: FrameType | None) -> None:
         server.stop()
 
     signal.signal(signal.SIGTERM, end)

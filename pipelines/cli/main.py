@@ -26,8 +26,8 @@ _COMMANDS = {
     "rebuild": ("rebuild.rebuild", "Rebuild one release; needs no shipped file."),
     "compare": ("findings.compare", "Compare two files that should be the same."),
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
-    "image": ("image.command", "Lock, build and check builder images."),
-    "vault": ("vault.command", "Add inputs, and transfer them between centers."),
+    "image": ("inputs.image", "Lock, build and check builder images."),
+    "vault": ("inputs.vault", "Add inputs, and transfer them between centers."),
     "review": ("review.command", "Approve source, withdraw approvals, and show what counts."),
     "evidence": ("evidence.command", "List, show, export and check what runs have found."),
     "log": ("log.command", "Read, prove, check and witness transparency logs."),
@@ -47,14 +47,12 @@ _COMMANDS = {
 class Commands(click.Group):
     """Imports the module of a command when it is called, so that `samebits --help` is fast."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of `_COMMANDS`."""
-        del ctx
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command."""
-        del ctx
         if cmd_name not in _COMMANDS:
             return None
         name, _, attribute = _COMMANDS[cmd_name][0].partition(".")
@@ -62,9 +60,8 @@ class Commands(click.Group):
         command: click.Command = getattr(module, attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any of them."""
-        del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
@@ -125,7 +122,6 @@ def fail(error: SamebitsError, *, as_json: bool) -> None:
     click.echo(f"samebits: {error}", err=True)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as on Ctrl-C, so that everything is cleaned up."""
-    del number, frame
     raise KeyboardInterrupt

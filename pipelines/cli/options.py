@@ -109,11 +109,10 @@ def duration_option(name: str, **settings: Any) -> Callable[[Function], Function
 
 
 def _parse_duration(
-    ctx: click.Context, parameter: click.Parameter, text: str | None
+    _ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> timedelta | None:
     from builders.core.units import parse_duration
 
-    del ctx
     try:
         return None if text is None else timedelta(seconds=parse_duration(text))
     except ValueError as error:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,17 +71,15 @@ class LiveLines:
 
     def done(self, release: str, text: str) -> None:
         """Show the end, and stop the clock of the line."""
-        self._update(release, step=text, detail="")
-        with self._lock:
-            self._progress.update(self._tasks[release], total=1, completed=1)
+        self._update(release, step=text, detail="", total=1, completed=1)
 
-    def _update(self, release: str, **fields: str) -> None:
+    def _update(self, release: str, **fields: Any) -> None:
         with self._lock:
             if release not in self._tasks:
                 self._tasks[release] = self._progress.add_task(
                     release, total=None, step="", detail=""
                 )
-            self._progress.update(self._tasks[release], **fields)  # type: ignore[arg-type]
+            self._progress.update(self._tasks[release], **fields)
 
 
 @contextmanager

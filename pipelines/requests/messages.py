@@ -9,7 +9,7 @@ has one signature and one spelling, so that a copy of it makes no second record.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from builders.core.digest import Digest
 from pipelines.evidence.dsse import Envelope, verify_envelope
@@ -29,8 +29,8 @@ from pipelines.storage.store import Store
 
 MAX_RECORD = 16 << 10
 """Bytes of a request or a receipt."""
-FIRST, LAST = 1, 2
-"""Numbers of the receipts."""
+REQUEST, FIRST, LAST = 0, 1, 2
+"""Numbers of the records in one folder: the request, and its receipts."""
 _ROOT = "public/requests/"
 _REQUEST = f"request{SUFFIX}"
 _ANSWERS = {FIRST: {Answer.ACCEPTED, Answer.REFUSED}, LAST: {Answer.DONE, Answer.REFUSED}}
@@ -50,15 +50,6 @@ class SignedRequest:
     def content(self) -> Request:
         """What it asks."""
         return self.statement.predicate
-
-
-@dataclass(kw_only=True)
-class Folder:
-    """What stands in the folder of one request, by name alone."""
-
-    digest: Digest
-    request: bool = False
-    receipts: set[int] = field(default_factory=set)
 
 
 def request_from(data: bytes) -> SignedRequest:
@@ -142,32 +133,24 @@ def receipt_key(center: str, digest: Digest, number: int) -> str:
     return f"{_folder(center)}{digest}/receipt-{number}{SUFFIX}"
 
 
-def folders(store: Store, center: str) -> tuple[dict[Digest, Folder], int]:
-    """Return the requests to a center by digest, from names alone, and how many names are none."""
-    found: dict[Digest, Folder] = {}
+def folders(store: Store, center: str) -> tuple[dict[Digest, set[int]], int]:
+    """Return what stands in the folder of each request to a center, by names alone.
+
+    That is `REQUEST` and the numbers of receipts, by digest; with how many names are none of these.
+    """
+    found: dict[Digest, set[int]] = {}
     others = 0
     prefix = _folder(center)
-    names = {_REQUEST: None} | {f"receipt-{n}{SUFFIX}": n for n in (FIRST, LAST)}
+    names = {_REQUEST: REQUEST} | {f"receipt-{n}{SUFFIX}": n for n in (FIRST, LAST)}
     for key in store.list(prefix):
         name, _, file = key.removeprefix(prefix).partition("/")
-        digest = _digest(name)
-        if digest is None or file not in names:
+        try:
+            digest, number = Digest(name), names[file]
+        except (ValueError, KeyError):
             others += 1
-            continue
-        folder = found.setdefault(digest, Folder(digest=digest))
-        number = names[file]
-        if number is None:
-            folder.request = True
         else:
-            folder.receipts.add(number)
+            found.setdefault(digest, set()).add(number)
     return found, others
-
-
-def _digest(text: str) -> Digest | None:
-    try:
-        return Digest(text)
-    except ValueError:
-        return None
 
 
 def _folder(center: str) -> str:

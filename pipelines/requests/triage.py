@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from pipelines.requests.messages import (
     FIRST,
     LAST,
     MAX_RECORD,
-    Folder,
+    REQUEST,
     SignedRequest,
     final_receipt,
     folders,
@@ -96,41 +96,39 @@ class _Triage:
 
     def round(self) -> TriageResult:
         found, others = folders(self._handler.store, self._handler.center)
-        fresh = sorted(d for d, folder in found.items() if folder.request and d not in self._known)
-        orphans = sum(not folder.request for folder in found.values())
+        fresh = sorted(d for d, there in found.items() if REQUEST in there and d not in self._known)
+        orphans = sum(REQUEST not in there for there in found.values())
         self._count(IgnoreReason.MALFORMED, others + orphans)
         if self._handler.policy.expires <= self._now:
             self._count(IgnoreReason.NO_POLICY, len(fresh))
             return self._seen
         chosen = _turn(fresh, self._now)
         self._seen.left = len(fresh) - len(chosen)
-        cases = [case for digest in chosen if (case := self._case(found[digest])) is not None]
+        cases = [case for digest in chosen if (case := self._case(digest, found[digest]))]
         cases.sort(key=lambda case: (case.signed.content.requested_on, case.signed.digest))
         self._go_on([case for case in cases if case.first or case.last])
         self._begin([case for case in cases if not (case.first or case.last)])
         self._seen.open.sort(key=lambda item: (item.signed.content.requested_on, item.digest))
         return self._seen
 
-    def _case(self, folder: Folder) -> _RequestState | None:
+    def _case(self, digest: Digest, there: Container[int]) -> _RequestState | None:
         """Read what stands in a folder; None for what is counted and not answered."""
         try:
-            data = self._handler.store.get(
-                request_key(self._handler.center, folder.digest), MAX_RECORD
-            )
-            signed = request_from(data)
+            key = request_key(self._handler.center, digest)
+            signed = request_from(self._handler.store.get(key, MAX_RECORD))
         except UNREADABLE:
             self._count(IgnoreReason.MALFORMED)
             return None
-        if signed.digest != folder.digest:
+        if signed.digest != digest:
             self._count(IgnoreReason.MALFORMED)
             return None
         signer = signer_of(signed, self._handler.known, self._handler.policy.revoked)
-        if isinstance(signer, IgnoreReason) and not folder.receipts:
+        if isinstance(signer, IgnoreReason) and not (FIRST in there or LAST in there):
             self._count(signer)
             return None
         try:
             first, last = (
-                read_receipt(self._handler, signed, number) if number in folder.receipts else None
+                read_receipt(self._handler, signed, number) if number in there else None
                 for number in (FIRST, LAST)
             )
         except UNREADABLE:

@@ -22,8 +22,7 @@ from urllib3.util import Retry
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
-from pipelines.services.environment import client_environment
-from pipelines.services.secrets import auth_is_made, read_auth
+from pipelines.services.environment import auth_is_made, client_environment, read_auth
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 _FILE = Path(__file__).resolve().parents[2] / "infra" / "prefect.yaml"

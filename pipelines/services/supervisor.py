@@ -21,11 +21,11 @@ from pipelines.services.environment import (
     SIGNER,
     WORKER,
     center_environment,
+    make_auth,
     service_command,
     worker_name,
 )
 from pipelines.services.prefect_api import PrefectApi, apply_deployments
-from pipelines.services.secrets import make_auth
 from pipelines.services.service import Service
 from pipelines.verify.session import Session
 

@@ -20,7 +20,7 @@ import pytest
 
 from builders.images.provide import ProvidedImage
 from pipelines.services import supervisor
-from pipelines.services.secrets import read_auth
+from pipelines.services.environment import read_auth
 from pipelines.services.service import marked
 from pipelines.verify.session import Session
 from tests.command import Ended, samebits, wait_until

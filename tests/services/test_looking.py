@@ -15,8 +15,8 @@ from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.logbook import publish_heartbeat
 from pipelines.evidence.privatekey import create_key
+from pipelines.services.environment import make_auth
 from pipelines.services.prefect_api import PrefectApi
-from pipelines.services.secrets import make_auth
 from pipelines.services.status import status
 from pipelines.signer.orders import status_signer
 from pipelines.verify.session import Session

@@ -8,8 +8,12 @@ import pytest
 
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
-from pipelines.services.environment import client_environment, server_environment
-from pipelines.services.secrets import make_auth, read_auth
+from pipelines.services.environment import (
+    client_environment,
+    make_auth,
+    read_auth,
+    server_environment,
+)
 from tests.center.test_center_file import center
 
 
