@@ -22,8 +22,9 @@ from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.leaf import StatementEntry
 from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
+from pipelines.log.note import NoteSigner
 from pipelines.log.notekey import NoteKey
-from pipelines.log.signers import LocalCheckpointSigner, LogSigner
+from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.log.writer import LogWriter
 from pipelines.storage.directory import DirectoryStore
 
@@ -65,7 +66,7 @@ def measure(
         folder = Path(name)
         key = create_key(folder / "keys", "log")
         store = CountingStore(folder / "store")
-        signer = LocalCheckpointSigner(LogSigner(_ORIGIN, key), folder / "log")
+        signer = LocalCheckpointSigner(NoteSigner(_ORIGIN, key), folder / "log")
         log = LogWriter(store, origin=_ORIGIN, signer=signer, home=folder / "log")
         return {
             "leaves": leaves,

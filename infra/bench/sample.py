@@ -24,7 +24,7 @@ from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
 from pipelines.judge.finding import ExplanationStatus, FileFact, Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
-from pipelines.log.signers import LogSigner
+from pipelines.log.note import NoteSigner
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, PolicyCenter, PolicyLog
 from pipelines.policy.signed_policy import add_signature
 
@@ -72,7 +72,7 @@ def sample(keys: Keys, *, expires: datetime, artefacts: int = 1) -> Sample:
     envelopes = name_records(
         sign_envelope(statement.to_bytes(), keys.statements) for statement in statements
     )
-    log = LogSigner(_ORIGIN, keys.log)
+    log = NoteSigner(_ORIGIN, keys.log)
     policy = _policy(keys, log, expires)
     leaves = chained(_entries(envelopes.values(), keys))
     shown = {"log": keys.log.public, "statements": keys.statements.public}
@@ -109,7 +109,7 @@ def _entries(envelopes: Iterable[Envelope], keys: Keys) -> Iterator[Entry]:
         )
 
 
-def _policy(keys: Keys, log: LogSigner, expires: datetime) -> bytes:
+def _policy(keys: Keys, log: NoteSigner, expires: datetime) -> bytes:
     policy = replace(
         EMPTY_POLICY,
         version=1,

@@ -104,8 +104,7 @@ class CenterFile(_Settings, _Format):
     def _peers_are_others(self) -> Self:
         names = [self.id, *(peer.id for peer in self.peers)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            message = f"a peer is another center, and named once, got {twice[0]} twice"
-            raise ValueError(message)
+            raise ValueError(f"a peer is another center, and named once, got {twice[0]} twice")
         return self
 
 

@@ -65,8 +65,9 @@ def parse_timezone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ValueError, OSError, KeyError) as error:
-        message = f"expected a time zone such as UTC or Europe/Berlin, got {text!a}"
-        raise ValueError(message) from error
+        raise ValueError(
+            f"expected a time zone such as UTC or Europe/Berlin, got {text!a}"
+        ) from error
     return text
 
 
@@ -123,8 +124,7 @@ class PrefectSection(Section):
     def _known(cls, url: str) -> str:
         parts = urlsplit(url)
         if url != SQLITE and parts.scheme != "postgresql+asyncpg":
-            message = "expected sqlite or postgresql+asyncpg://user@host:port/name"
-            raise ValueError(message)
+            raise ValueError("expected sqlite or postgresql+asyncpg://user@host:port/name")
         if parts.password is not None:
             message = "a password does not belong here; put the URL into a file: database_file"
             raise ValueError(message)
@@ -136,11 +136,9 @@ class PrefectSection(Section):
             message = "expected one of: api (a server that is there), port (a server of its own)"
             raise ValueError(message)
         if self.api is not None and (self.database != SQLITE or self.database_file):
-            message = "the database belongs to the server, which is not the center's own"
-            raise ValueError(message)
+            raise ValueError("the database belongs to the server, which is not the center's own")
         if self.database != SQLITE and self.database_file:
-            message = "expected one of: database, database_file"
-            raise ValueError(message)
+            raise ValueError("expected one of: database, database_file")
         return self
 
 

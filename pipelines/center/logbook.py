@@ -17,18 +17,18 @@ from datetime import datetime
 from pathlib import Path
 
 from builders.core.digest import Digest
-from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
-from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
+from pipelines.evidence.statements.log_status import HeartbeatStatement, Tree, Work
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import Statement
-from pipelines.log.heartbeats import heartbeat_key, make_heartbeat, store_heartbeat
+from pipelines.log.heartbeats import heartbeat_key, make_heartbeat
 from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
 from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.log.signers import CheckpointSigner
 from pipelines.log.writer import AppendResult, LogWriter
+from pipelines.storage.files import write_error
 from pipelines.storage.names import decode
 from pipelines.storage.store import Store
 
@@ -94,6 +94,26 @@ class Logbook:
                     path.unlink(missing_ok=True)
         return appended
 
+    def publish_heartbeat(
+        self, sign: Callable[[Statement], Envelope], now: datetime, work: Work | None = None
+    ) -> tuple[str, HeartbeatStatement]:
+        """Sign, store and log the heartbeat of the center; returns its record's key, and it.
+
+        `now` is UTC. Statements that wait for the log are logged first. Raises `LogError`,
+        `StoreError`, and what `sign` raises.
+        """
+        self.settle()
+        heads = self.log.heads()
+        tree = self.log.recover()
+        size, root = (tree.size, tree.root) if tree else (0, EMPTY_ROOT)
+        log = Tree(size=size, root=Digest(root.hex()))
+        statement = make_heartbeat(center=self._center.id, log=log, heads=heads, now=now, work=work)
+        key = heartbeat_key(statement)
+        with self.storing(key):
+            self._store.put_record(key, sign(statement).to_bytes())
+        self.settle(key)
+        return key, statement
+
     def _note(self, place: str) -> Path:
         return self._pending / Digest.of(place.encode()).hex
 
@@ -115,7 +135,7 @@ class Logbook:
                 # Another process has settled the place and removed the note: write a new one.
                 os.close(note)
         except OSError as error:
-            raise _broken(path, error) from error
+            raise write_error(path, error) from error
 
     def _waiting(self, held: ExitStack) -> Iterator[tuple[str, Path]]:
         """Yield the places that no process is storing into; their notes are locked by `held`."""
@@ -150,38 +170,6 @@ class Logbook:
         )
 
 
-def publish_heartbeat(
-    *,
-    center: str,
-    book: Logbook,
-    store: Store,
-    sign: Callable[[Statement], Envelope],
-    now: datetime,
-    work: Work | None = None,
-) -> tuple[str, HeartbeatStatement]:
-    """Store and log the heartbeat of a center; returns the key of its record and the statement.
-
-    Statements that wait for the log are logged first. Raises `LogError`, `StoreError`, and what
-    `sign` raises.
-    """
-    book.settle()
-    heads = book.log.heads()
-    tree = book.log.recover()
-    statement = make_heartbeat(
-        center=center,
-        size=tree.size if tree else 0,
-        root=tree.root if tree else EMPTY_ROOT,
-        heads=heads,
-        now=now,
-        work=work,
-    )
-    key = heartbeat_key(statement)
-    with book.storing(key):
-        store_heartbeat(store, statement, sign)
-    book.settle(key)
-    return key, statement
-
-
 def release_key(key: str, center: str) -> str:
     """Return the release key of a statement's record: its release, or the center's own key."""
     if not key.startswith(_RELEASES):
@@ -195,11 +183,3 @@ def _is_there(note: int, path: Path) -> bool:
         return os.fstat(note).st_ino == path.stat().st_ino
     except FileNotFoundError:
         return False
-
-
-def _broken(path: Path, error: OSError) -> InfrastructureError:
-    return InfrastructureError(
-        f"cannot write {path}",
-        got=error.strerror,
-        todo="Check permissions and free space of the center's home",
-    )

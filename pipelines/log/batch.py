@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.strictjson import read_object
+from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import MAX_LEAF
 from pipelines.log.text import check_range
@@ -29,11 +30,9 @@ def batch_key(start: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The leaves from index `start` on, after the tree of `start` leaves with `root`."""
+    """The leaves that come after those of `tree`."""
 
-    origin: str
-    start: int
-    root: bytes
+    tree: Checkpoint
     leaves: tuple[bytes, ...]
 
     def __post_init__(self) -> None:
@@ -42,37 +41,31 @@ class Batch:
 
     def to_bytes(self) -> bytes:
         """Return the object."""
-        return canonical_json(
-            {
-                "leaves": [leaf.decode() for leaf in self.leaves],
-                "origin": self.origin,
-                "root": self.root.hex(),
-                "schema": SCHEMA,
-                "start": self.start,
-            }
-        )
+        leaves = [leaf.decode() for leaf in self.leaves]
+        return canonical_json({**_fields_of(self.tree), "leaves": leaves})
 
 
-def read_batch(data: bytes, *, origin: str, start: int, root: bytes) -> Batch:
-    """Read the batch that continues the tree of `start` leaves with `root`.
+def read_batch(data: bytes, tree: Checkpoint) -> Batch:
+    """Read the batch that continues `tree`.
 
     Raises `MalformedError`, and `LogError` for a batch of another tree.
     """
-    what = batch_key(start)
+    what = batch_key(tree.size)
     fields = read_object(data, what=what, limit=MAX_BATCH)
-    expected = {"origin": origin, "root": root.hex(), "schema": SCHEMA, "start": start}
     leaves = fields.get("leaves")
     if not isinstance(leaves, list) or not all(isinstance(leaf, str) for leaf in leaves):
         raise _altered(what, got="no list of leaves", expected="texts")
-    for name, value in expected.items():
+    for name, value in _fields_of(tree).items():
         if fields.get(name) != value:
             raise _altered(what, got=f"{name} {fields.get(name)!a:.120}", expected=value)
-    batch = Batch(
-        origin=origin, start=start, root=root, leaves=tuple(leaf.encode() for leaf in leaves)
-    )
+    batch = Batch(tree=tree, leaves=tuple(leaf.encode() for leaf in leaves))
     if batch.to_bytes() != data:  # that has no other fields
         raise _altered(what, got="other bytes", expected="canonical JSON (RFC 8785)")
     return batch
+
+
+def _fields_of(tree: Checkpoint) -> dict[str, object]:
+    return {"origin": tree.origin, "root": tree.root.hex(), "schema": SCHEMA, "start": tree.size}
 
 
 def _altered(what: str, *, got: object, expected: object) -> LogError:

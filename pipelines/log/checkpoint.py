@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.evidence.strictbase64 import encode_base64
-from pipelines.log.errors import CheckpointError, NoteError
+from pipelines.log.errors import CheckpointError, LogError, NoteError
 from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, verify_consistency
 from pipelines.log.note import Note, NoteSignature, open_note
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey, split_cosignature
@@ -73,6 +73,12 @@ class Checkpoint:
         """Return the text; `parse` gives an equal value, and this the same text."""
         lines = (self.origin, str(self.size), encode_base64(self.root), *self.extensions)
         return "".join(f"{line}\n" for line in lines)
+
+    def check_root(self, found: bytes, what: str, todo: str) -> None:
+        """Raise `LogError` unless `found` is the root of this tree."""
+        if found != self.root:
+            got = f"root {found.hex()} of {self.size} leaves"
+            raise LogError(what, got=got, expected=f"root {self.root.hex()}", todo=todo)
 
     def verify_growth(self, new: Checkpoint, proof: Sequence[bytes]) -> None:
         """Check that the tree of `new` starts with all leaves of this one; raises `ProofError`."""

@@ -7,8 +7,8 @@ with the number of leaves.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -95,7 +95,11 @@ def verify_completeness(
     `count` is called with the number of leaves read so far. Raises `LogError` for a log whose tiles
     are not those of its checkpoint, `StoreError`.
     """
-    with _index() as index:
+    with closing(sqlite3.connect("")) as index:  # on disk, and gone afterwards
+        index.execute(
+            "CREATE TABLE leaves"
+            " (identity TEXT PRIMARY KEY, place INTEGER, release TEXT, seen INTEGER) WITHOUT ROWID"
+        )
         check = _Check(reader, index)
         check.chains(count, keep=stored is not None)
         if stored is not None:
@@ -214,17 +218,6 @@ class _Check:
         leaf = self._reader.leaf(place)
         if not isinstance(leaf, CommitmentLeaf):
             return f"leaf {place} is no commitment"
-        if leaf.claim != value_of(attempt.claim) or leaf.seal != value_of(attempt.seal):
+        if (leaf.claim, leaf.seal) != (value_of(attempt.claim), value_of(attempt.seal)):
             return f"the commitment at {place} is to another claim or seal"
         return None
-
-
-@contextmanager
-def _index() -> Iterator[sqlite3.Connection]:
-    """Open an empty table of what the log has and where, on disk and gone afterwards."""
-    with closing(sqlite3.connect("")) as index:
-        index.execute(
-            "CREATE TABLE leaves"
-            " (identity TEXT PRIMARY KEY, place INTEGER, release TEXT, seen INTEGER) WITHOUT ROWID"
-        )
-        yield index

@@ -29,10 +29,15 @@ def cosigned_checkpoints(stores: Iterable[Store], log: LogIdentity) -> Iterator[
     """
     for store in stores:
         try:
-            keys = [k for k in store.list(origin_folder(log.origin)) if _is_cosigned(k)]
-            for key in sorted(keys, reverse=True)[:_LOOK_BACK]:
-                signed = _opened(store.get(key, MAX_NOTE), log)
-                if signed is not None and signed.cosignatures:
+            names = store.list(origin_folder(log.origin))
+            sizes = [name for name in names if name.rpartition("/")[2][:20].isdigit()]
+            for name in sorted(sizes, reverse=True)[:_LOOK_BACK]:
+                data = store.get(name, MAX_NOTE)
+                try:
+                    signed = open_checkpoint(data, log)
+                except LogError:
+                    continue
+                if signed.cosignatures:
                     yield signed
         except StoreError:
             continue
@@ -79,14 +84,3 @@ def checkpoints_with_leaf(
         if signed.checkpoint.size > index:
             trees.setdefault(signed.checkpoint.size, signed)
     return tuple(merge_cosignatures(found, trees[size]) for size in sorted(trees, reverse=True))
-
-
-def _is_cosigned(key: str) -> bool:
-    return key.rpartition("/")[2][:20].isdigit()
-
-
-def _opened(data: bytes, log: LogIdentity) -> SignedCheckpoint | None:
-    try:
-        return open_checkpoint(data, log)
-    except LogError:
-        return None

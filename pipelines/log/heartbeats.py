@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from builders.core.digest import Digest
@@ -27,7 +27,7 @@ from pipelines.evidence.statements.log_status import (
     heartbeat_statement,
 )
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
-from pipelines.evidence.statements.statement import DigestSet, Statement
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
@@ -48,22 +48,21 @@ _UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 def make_heartbeat(
     *,
     center: str,
-    size: int,
-    root: bytes,
+    log: Tree,
     heads: Collection[ReleaseHead],
     now: datetime,
     work: Work | None = None,
 ) -> HeartbeatStatement:
-    """Return the heartbeat of a center whose newest checkpoint has `size` leaves under `root`.
+    """Return the heartbeat of a center whose newest checkpoint has the tree `log`.
 
     `heads` has each release once, in any order, and was read no later than the checkpoint; where
-    they are too many, those that moved last are listed. `now` is UTC, `root` 32 bytes. Raises
+    they are too many, those that moved last are listed. `now` is UTC. Raises
     ValueError for heads that such a log cannot have.
     """
     listed: list[Head] = []
     total = 0
     for head in heapq.nlargest(MAX_HEADS, heads, key=lambda head: head.index):
-        total += _cost(head.release)
+        total += 2 * len(head.release.encode()) + _HEAD  # a quote is written as two bytes
         if total > _MAX_BYTES:
             break
         newest = DigestSet(sha256=Digest(head.hash))
@@ -71,24 +70,12 @@ def make_heartbeat(
     heartbeat = Heartbeat(
         center=center,
         beat_on=now,
-        log=Tree(size=size, root=Digest(root.hex())),
+        log=log,
         heads=tuple(sorted(listed, key=lambda head: head.release)),
         releases=len(heads),
         work=work,
     )
     return heartbeat_statement(heartbeat)
-
-
-def store_heartbeat(
-    store: Store, statement: HeartbeatStatement, sign: Callable[[Statement], Envelope]
-) -> str:
-    """Sign and store a heartbeat, and return the name of its record.
-
-    Raises `StoreConflictError` for a second one of the same second, and what `sign` raises.
-    """
-    key = heartbeat_key(statement)
-    store.put_record(key, sign(statement).to_bytes())
-    return key
 
 
 def heartbeat_key(statement: HeartbeatStatement) -> str:
@@ -119,10 +106,6 @@ def newest_heartbeat(
         if isinstance(statement, HeartbeatStatement) and heartbeat_key(statement) == folder + name:
             return statement
     return None
-
-
-def _cost(release: str) -> int:
-    return len(release.encode()) * 2 + _HEAD  # a quote or backslash is written as two bytes
 
 
 def _folder(center: str) -> str:

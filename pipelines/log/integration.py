@@ -18,7 +18,7 @@ from pipelines.log.errors import LogError
 from pipelines.log.leaf import LeafFields, ReleaseChains, read_fields
 from pipelines.log.log_reader import LogReader, published
 from pipelines.log.merkle import consistency_proof, tree_root
-from pipelines.log.note import MAX_NOTE, Note, NoteSignature
+from pipelines.log.note import Note, NoteSignature
 from pipelines.log.signers import CheckpointSigner
 from pipelines.log.tile_reader import TileReader
 from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, pack_entries, tile_at
@@ -45,12 +45,8 @@ class Integrator:
 
     def kept(self, size: int) -> SignedCheckpoint | None:
         """Return the checkpoint of that size that this center keeps for good, or None."""
-        try:
-            data = self._store.get(checkpoint_key(size), MAX_NOTE)
-        except NotFoundError:
-            return None
-        found = open_checkpoint(data, self.log)
-        if found.checkpoint.size != size:
+        found = published(self._store, self.log, checkpoint_key(size))
+        if found and found.checkpoint.size != size:
             raise LogError(
                 f"{checkpoint_key(size)} is of another size",
                 got=found.checkpoint.size,
@@ -84,9 +80,7 @@ class Integrator:
                 data = self._store.get(batch_key(cache.size), MAX_BATCH)
             except NotFoundError:
                 return
-            tree = self.tree(cache)
-            batch = read_batch(data, origin=self.log.origin, start=tree.size, root=tree.root)
-            self.integrate(cache, batch)
+            self.integrate(cache, read_batch(data, self.tree(cache)))
 
     def integrate(self, cache: WriterCache, batch: Batch) -> None:
         """Write all that follows from a batch that continues the cache.
@@ -109,17 +103,12 @@ class Integrator:
 
         One of the same size stays, as it may be cosigned. Raises `LogError` when its root differs.
         """
-        there = self.published()
-        if there is not None and there.checkpoint.size >= new.checkpoint.size:
-            if there.checkpoint.size == new.checkpoint.size and there.checkpoint != new.checkpoint:
-                raise LogError(
-                    f"another root of {new.checkpoint.size} leaves is published",
-                    got=there.checkpoint.root.hex(),
-                    expected=new.checkpoint.root.hex(),
-                    todo=_FOREIGN,
-                )
-            return
-        self._store.put_latest(CHECKPOINT, new.note.to_bytes())
+        there, tree = self.published(), new.checkpoint
+        if there is None or there.checkpoint.size < tree.size:
+            self._store.put_latest(CHECKPOINT, new.note.to_bytes())
+        elif there.checkpoint.size == tree.size:
+            what = f"another root of {tree.size} leaves is published"
+            tree.check_root(there.checkpoint.root, what, _FOREIGN)
 
     def _signed(self, tree: Checkpoint, tiles: TileReader) -> SignedCheckpoint:
         """Return the signed checkpoint of `tree`, made and kept now if there is none of its size.
@@ -136,13 +125,8 @@ class Integrator:
                 continue  # another writer with the same signer came first
             with suppress(StoreConflictError):
                 self._store.put_record(checkpoint_key(tree.size), note)
-        if found.checkpoint != tree:
-            raise LogError(
-                f"another root of {tree.size} leaves was signed",
-                got=found.checkpoint.root.hex(),
-                expected=tree.root.hex(),
-                todo=_FOREIGN,
-            )
+        what = f"another root of {tree.size} leaves was signed"
+        tree.check_root(found.checkpoint.root, what, _FOREIGN)
         return found
 
     def _sign(self, old: Checkpoint | None, tree: Checkpoint, tiles: TileReader) -> bytes:
@@ -215,23 +199,17 @@ class Integrator:
         self._check_past(cache, signed, "signed")
 
     def _check_past(self, cache: WriterCache, old: Checkpoint, what: str) -> None:
-        root = tree_root(old.size, self.tiles(cache))
-        if root != old.root:
-            raise LogError(
-                f"the log {self.log.origin} does not continue what was {what}",
-                got=f"root {root.hex()} of {old.size} leaves",
-                expected=f"root {old.root.hex()}",
-                todo=SHORTENED,
-            )
+        what = f"the log {self.log.origin} does not continue what was {what}"
+        old.check_root(tree_root(old.size, self.tiles(cache)), what, SHORTENED)
 
 
 def _chained(batch: Batch, chains: ReleaseChains) -> list[LeafFields]:
     """Return the leaves of a batch; raises `LogError` unless each follows those before it."""
     leaves = [read_fields(data) for data in batch.leaves]
-    for index, leaf in enumerate(leaves, batch.start):
+    for index, leaf in enumerate(leaves, batch.tree.size):
         if broken := chains.follow(index, leaf):
             raise LogError(
-                f"{batch_key(batch.start)} does not continue the log",
+                f"{batch_key(batch.tree.size)} does not continue the log",
                 got=str(broken),
                 expected="leaves that follow those before them",
                 todo=SHORTENED,

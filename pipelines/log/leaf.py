@@ -40,7 +40,7 @@ _COMMITMENT = re.compile(
     rf'"sequence":(?P<sequence>{_SEQUENCE}),"v":1\}}'.encode()
 )
 _JSON_NAMES = {"predicate_type": "predicateType"}
-_TYPES: dict[str, Callable[[str], object]] = {
+_TYPES: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("pae", "previous", "claim", "seal"), Digest),
     "sequence": int,
 }
@@ -165,17 +165,11 @@ def own_key(center: str) -> str:
 
 def read_leaf(data: bytes) -> Leaf:
     """Read a leaf; raises `LogError` for all that `to_bytes` does not write."""
-    kinds: tuple[tuple[re.Pattern[bytes], type[Leaf]], ...] = (
-        (_STATEMENT, StatementLeaf),
-        (_COMMITMENT, CommitmentLeaf),
-    )
-    for pattern, kind in kinds:
-        if match := pattern.fullmatch(data):
-            texts = {name: text.decode() for name, text in match.groupdict().items()}
-            fields: dict[str, Any] = {
-                name: _TYPES.get(name, str)(text) for name, text in texts.items()
-            }
-            return kind(**fields)
+    kinds: tuple[type[Leaf], ...] = (StatementLeaf, CommitmentLeaf)
+    for kind in kinds:
+        if match := kind.pattern.fullmatch(data):
+            texts = match.groupdict().items()
+            return kind(**{name: _TYPES.get(name, str)(text.decode()) for name, text in texts})
     raise _malformed(data)
 
 

@@ -20,10 +20,15 @@ from pipelines.log.tiles import CHECKPOINT, WIDTH, Frontier
 from pipelines.storage.store import TooLargeError
 
 
-def published(source: LogSource, log: LogIdentity) -> SignedCheckpoint | None:
-    """Return the newest checkpoint that a log has published, or None; raises `LogError`."""
+def published(
+    source: LogSource, log: LogIdentity, key: str = CHECKPOINT
+) -> SignedCheckpoint | None:
+    """Return a checkpoint that a log has published, by default the newest one, or None.
+
+    Raises `LogError`.
+    """
     try:
-        data = source.get(CHECKPOINT, MAX_NOTE)
+        data = source.get(key, MAX_NOTE)
     except NotFoundError:
         return None
     except TooLargeError as error:

@@ -78,12 +78,8 @@ def verify_inclusion(
     inner, border = _path_parts(index, size)
     _check_length("an inclusion proof", proof, inner + border)
     found = _climb_left(_climb(leaf, index, proof[:inner]), proof[inner:])
-    if found != root:
-        raise ProofError(
-            f"leaf {index} is not in the tree of {size} leaves",
-            got=f"root {found.hex()} from leaf {leaf.hex()}",
-            expected=f"root {root.hex()}",
-        )
+    what = f"leaf {index} is not in the tree of {size} leaves"
+    _check_root(found, root, what, f"leaf {leaf.hex()}")
 
 
 def verify_consistency(
@@ -104,7 +100,7 @@ def verify_consistency(
         return
     # The proof climbs from the old tree's last complete subtree. When that is all of the old tree,
     # its hash is the old root and is left out.
-    level = _trailing_zeros(old_size)
+    level = (old_size & -old_size).bit_length() - 1
     position = (old_size - 1) >> level
     inner, border = _path_parts(old_size - 1, new_size)
     inner -= level
@@ -114,12 +110,8 @@ def verify_consistency(
     lefts = [other for bit, other in enumerate(path[:inner]) if position >> bit & 1]
     _check_old(old_size, old_root, _climb_left(start, (*lefts, *path[inner:])))
     found = _climb_left(_climb(start, position, path[:inner]), path[inner:])
-    if found != new_root:
-        raise ProofError(
-            f"the tree of {new_size} leaves does not continue the one of {old_size}",
-            got=f"root {found.hex()} from the proof",
-            expected=f"root {new_root.hex()}",
-        )
+    what = f"the tree of {new_size} leaves does not continue the one of {old_size}"
+    _check_root(found, new_root, what, "the proof")
 
 
 def _path_to(
@@ -132,7 +124,7 @@ def _path_to(
     path = []
     start, stop = 0, size
     while stop != stop_at and stop - start > 1:
-        middle = start + _split(stop - start)
+        middle = start + (1 << (stop - start - 1).bit_length() - 1)  # RFC 6962, 2.1
         if index < middle:
             path.append(_range_hash(middle, stop, hashes))
             stop = middle
@@ -140,11 +132,6 @@ def _path_to(
             path.append(_range_hash(start, middle, hashes))
             start = middle
     return tuple(reversed(path)), start, stop
-
-
-def _split(count: int) -> int:
-    """Return how many of `count` > 1 leaves are left of the root: a power of two, not all."""
-    return 1 << ((count - 1).bit_length() - 1)
 
 
 def _range_hash(start: int, stop: int, hashes: HashReader) -> bytes:
@@ -179,10 +166,6 @@ def _climb_left(found: bytes, path: Iterable[bytes]) -> bytes:
     for other in path:
         found = node_hash(other, found)
     return found
-
-
-def _trailing_zeros(number: int) -> int:
-    return (number & -number).bit_length() - 1
 
 
 def _check_size(size: int) -> None:
@@ -224,9 +207,11 @@ def _check_length(what: str, proof: Sequence[bytes], expected: int) -> None:
 
 
 def _check_old(size: int, root: bytes, found: bytes) -> None:
-    if found != root:
-        raise ProofError(
-            f"the old tree of {size} leaves is not the start of the new one",
-            got=f"root {found.hex()} from the new one",
-            expected=f"root {root.hex()}",
-        )
+    what = f"the old tree of {size} leaves is not the start of the new one"
+    _check_root(found, root, what, "the new one")
+
+
+def _check_root(found: bytes, expected: bytes, what: str, source: str) -> None:
+    if found != expected:
+        got = f"root {found.hex()} from {source}"
+        raise ProofError(what, got=got, expected=f"root {expected.hex()}")

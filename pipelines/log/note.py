@@ -6,13 +6,22 @@ Reading is strict, and writing gives the same bytes again. Only `open_note` veri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
 
+from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
-from pipelines.log.notekey import ID_SIZE, NoteKey, check_name
+from pipelines.log.notekey import (
+    COSIGNATURE,
+    ED25519,
+    ID_SIZE,
+    NoteKey,
+    check_name,
+    cosigned_message,
+    pack_cosignature,
+)
 from pipelines.log.text import check_control, check_range, parse_base64, parse_text, shown
 
 __all__ = ["Note", "NoteKey", "NoteSignature", "NoteSigner", "open_note", "sign_note"]
@@ -24,15 +33,22 @@ _DASH = "\N{EM DASH}"
 _WHAT = "the note"
 
 
-class NoteSigner(Protocol):
-    """A signer of notes."""
+class NoteSigner:
+    """Signs notes as `name`: as a log, or as a witness at the time that a `clock` gives in UTC."""
 
-    @property
-    def key(self) -> NoteKey:
-        """Return the key that verifies the signatures."""
+    def __init__(
+        self, name: str, private: EnvelopeSigner, *, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        """Raise `KeyFileError` unless `private` is an Ed25519 key, `NoteError` for a bad name."""
+        self.key = NoteKey.of(name, COSIGNATURE if clock else ED25519, private.public)
+        self._private, self._clock = private, clock
 
     def sign(self, text: bytes) -> bytes:
         """Return the signature over a note's text, as the note has it after the key id."""
+        if self._clock is None:
+            return self._private.sign(text)
+        time = int(self._clock().timestamp())
+        return pack_cosignature(time, self._private.sign(cosigned_message(text, time)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,63 +1,26 @@
-"""Signers of notes: logs sign their checkpoints, witnesses cosign those of others.
+"""The signer of a log's checkpoints, which remembers the newest one and signs what continues it.
 
-The signer of a log's checkpoints remembers the newest one, and signs only what continues that. So a
-store that was rolled back, or another process with another tree, gets no signature: this signer
-never signs two roots for one size.
+So a store that was rolled back, or another process with another tree, gets no signature: this
+signer never signs two roots for one size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from builders.core.errors import InfrastructureError
-from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.log.checkpoint import Checkpoint, LogIdentity, open_checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.note import NoteSigner, sign_note
-from pipelines.log.notekey import (
-    COSIGNATURE,
-    ED25519,
-    NoteKey,
-    cosigned_message,
-    pack_cosignature,
-)
+from pipelines.log.notekey import NoteKey
 from pipelines.storage import files as durable
 
 _TODO = (
     "The log was shortened, forked or altered, or an older copy of its store was brought back: "
     "bring the newest one"
 )
-
-
-class LogSigner:
-    """Signs checkpoints as the log `name`, with Ed25519."""
-
-    def __init__(self, name: str, private: EnvelopeSigner) -> None:
-        """Raise `KeyFileError` unless `private` is an Ed25519 key, `NoteError` for a bad name."""
-        self.key = NoteKey.of(name, ED25519, private.public)
-        self._private = private
-
-    def sign(self, text: bytes) -> bytes:
-        """Return the signature over the text."""
-        return self._private.sign(text)
-
-
-class WitnessSigner:
-    """Cosigns checkpoints as the witness `name`, at the time that `clock` gives in UTC."""
-
-    def __init__(self, name: str, private: EnvelopeSigner, clock: Callable[[], datetime]) -> None:
-        """Raise `KeyFileError` unless `private` is an Ed25519 key, `NoteError` for a bad name."""
-        self.key = NoteKey.of(name, COSIGNATURE, private.public)
-        self._private = private
-        self._clock = clock
-
-    def sign(self, text: bytes) -> bytes:
-        """Return the cosignature over a checkpoint's text, with its time."""
-        time = int(self._clock().timestamp())
-        return pack_cosignature(time, self._private.sign(cosigned_message(text, time)))
 
 
 class CheckpointSigner(Protocol):

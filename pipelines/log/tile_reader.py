@@ -6,8 +6,8 @@ everything that this reader returns is part of the tree that the checkpoint sign
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -53,7 +53,7 @@ class TileReader:
         if frontier and (frontier.size, frontier.root()) != (tree.size, tree.root):
             frontier = None
         self._frontier = frontier
-        self._kept: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
+        self._full_tile = lru_cache(_KEPT)(self._read_full_tile)
 
     def read(self, level: int, index: int) -> bytes:
         """Return the hash of the 2**level leaves from index * 2**level on; raises `LogError`."""
@@ -73,15 +73,13 @@ class TileReader:
         place = tile_at(level, index, self.tree.size)
         if place.width < WIDTH:
             return list(self.frontier().rows[level])
-        if (level, index) not in self._kept:
-            row = split_hashes(self._hashes(place))
-            if subtree_root(row) != self.read((level + 1) * HEIGHT, index):
-                raise self._altered(place)
-            self._kept[level, index] = row
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end((level, index))
-        return self._kept[level, index]
+        return self._full_tile(place)
+
+    def _read_full_tile(self, place: Tile) -> list[bytes]:
+        row = split_hashes(self._hashes(place))
+        if subtree_root(row) != self.read(((place.level or 0) + 1) * HEIGHT, place.index):
+            raise self._altered(place)
+        return row
 
     def frontier(self) -> Frontier:
         """Return the partial tiles of the tree."""
@@ -93,13 +91,9 @@ class TileReader:
                 place = Tile(level=level, index=index, width=width)
                 rows.append(tuple(split_hashes(self._hashes(place))) if width else ())
             frontier = Frontier(size, tuple(rows))
-            if frontier.root() != self.tree.root:
-                raise LogError(
-                    f"the tiles of {self.tree.origin} are not those of its checkpoint",
-                    got=f"root {frontier.root().hex()} of {size} leaves",
-                    expected=f"root {self.tree.root.hex()}",
-                    todo="The log was altered, or another log was signed",
-                )
+            what = f"the tiles of {self.tree.origin} are not those of its checkpoint"
+            todo = "The log was altered, or another log was signed"
+            self.tree.check_root(frontier.root(), what, todo)
             self._frontier = frontier
         return self._frontier
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from pipelines.log.errors import LogError
-from pipelines.log.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
+from pipelines.log.merkle import HASH_SIZE, tree_root
 
 PREFIX = "public/log/"
 CHECKPOINT = f"{PREFIX}checkpoint"
@@ -132,21 +132,19 @@ class Frontier:
     rows: tuple[tuple[bytes, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        for level, row in enumerate(self.rows):
-            if len(row) != count_at(level, self.size) % WIDTH:
-                message = f"{len(row)} hashes at level {level} of {self.size} leaves"
-                raise ValueError(message)
-        if count_at(len(self.rows), self.size):
-            message = f"{len(self.rows)} levels of {self.size} leaves"
-            raise ValueError(message)
+        widths = [count_at(level, self.size) % WIDTH for level in range(levels(self.size))]
+        if (got := [len(row) for row in self.rows]) != widths:
+            raise ValueError(f"{got} hashes by level, expected {widths} of {self.size} leaves")
 
     def root(self) -> bytes:
         """Return the root of the tree."""
-        found: bytes | None = None
-        for row in self.rows:  # from the bottom: what is on the right is the lowest
-            for part in reversed(_complete(row)):
-                found = part if found is None else node_hash(part, found)
-        return EMPTY_ROOT if found is None else found
+        return tree_root(self.size, self)
+
+    def read(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree that is not in a larger one, as in `tree_root`."""
+        tile, height = divmod(level, HEIGHT)
+        start = (index << height) % WIDTH
+        return subtree_root(self.rows[tile][start : start + (1 << height)])
 
     def grown(self, hashes: Sequence[bytes]) -> tuple[Frontier, list[tuple[Tile, bytes]]]:
         """Return the frontier after these leaf hashes, and the tiles that are new in that tree.
@@ -170,13 +168,3 @@ class Frontier:
             rows[level] = tuple(row)
             level += 1
         return Frontier(size, tuple(rows)), tiles
-
-
-def _complete(row: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes of the largest complete subtrees over a row, from left to right."""
-    parts, start = [], 0
-    while start < len(row):
-        width = 1 << ((len(row) - start).bit_length() - 1)
-        parts.append(subtree_root(row[start : start + width]))
-        start += width
-    return parts

@@ -29,9 +29,8 @@ from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint, 
 from pipelines.log.errors import LogError, ProofError
 from pipelines.log.fork import ForkProof
 from pipelines.log.log_reader import LogReader
-from pipelines.log.note import MAX_NOTE, Note
+from pipelines.log.note import MAX_NOTE, Note, NoteSigner
 from pipelines.log.notekey import NoteKey
-from pipelines.log.signers import WitnessSigner
 from pipelines.log.tile_reader import LogSource
 from pipelines.log.tiles import CHECKPOINT, PREFIX
 from pipelines.storage import files as durable
@@ -81,7 +80,7 @@ class Witness:
     """Gives the time in UTC."""
 
     def __post_init__(self) -> None:
-        self._signer = WitnessSigner(self.name, self.private, self.clock)
+        self._signer = NoteSigner(self.name, self.private, clock=self.clock)
 
     @property
     def key(self) -> NoteKey:

@@ -183,21 +183,16 @@ class LogWriter:
             if not leaves:
                 return placed
             tree = self._integrator.tree(cache)
-            batch = Batch(
-                origin=self.origin,
-                start=tree.size,
-                root=tree.root,
-                leaves=tuple(leaf.to_bytes() for leaf in leaves),
-            )
+            batch = Batch(tree=tree, leaves=tuple(leaf.to_bytes() for leaf in leaves))
             try:
-                self._store.put_record(batch_key(batch.start), batch.to_bytes())
+                self._store.put_record(batch_key(tree.size), batch.to_bytes())
             except StoreConflictError:
                 self._integrator.integrate_committed(cache)
                 continue
             self._integrator.integrate(cache, batch)
             return placed | {
                 leaf.identity: PlacedLeaf(index=index, leaf=leaf)
-                for index, leaf in enumerate(leaves, batch.start)
+                for index, leaf in enumerate(leaves, tree.size)
             }
         raise StoreError(
             f"cannot append to the log {self.origin}",

@@ -14,7 +14,6 @@ from functools import partial
 from builders.core.errors import SamebitsError, StoreConflictError
 from builders.rebuild.reap import ReapReport, reap
 from pipelines.center.keys import public_keys
-from pipelines.center.logbook import publish_heartbeat
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.log_index import LogIndex
@@ -156,14 +155,8 @@ def publish_own_heartbeat(
     session: Session, work: Work | None = None
 ) -> tuple[str, HeartbeatStatement]:
     """Sign, store and log a heartbeat of the center; returns the name of its record, and it."""
-    return publish_heartbeat(
-        center=session.center.id,
-        book=session.logbook(),
-        store=session.store,
-        sign=status_signer(session.signer),
-        now=datetime.now(UTC),
-        work=work,
-    )
+    sign = status_signer(session.signer)
+    return session.logbook().publish_heartbeat(sign, datetime.now(UTC), work)
 
 
 def join_everything(session: Session) -> JoinSummary:

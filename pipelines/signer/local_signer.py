@@ -24,7 +24,8 @@ from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.copied import ContentsCache
-from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner, LogSigner
+from pipelines.log.note import NoteSigner
+from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.opened_evidence import Locks, OpenedEvidence, enforce
 from pipelines.signer.orders import CheckpointOrder, Evidence, StatusOrder, TreeHead
@@ -144,5 +145,5 @@ def log_signer(center: Center) -> LocalCheckpointSigner:
 
     Raises `KeyFileError`.
     """
-    signer = LogSigner(center.origin, center_key(center, "log"))
+    signer = NoteSigner(center.origin, center_key(center, "log"))
     return LocalCheckpointSigner(signer, center.key_folder / "log")

@@ -27,7 +27,7 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise _broken(path, error) from error
+        raise write_error(path, error) from error
 
 
 def create(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
@@ -53,7 +53,7 @@ def held(path: Path) -> Iterator[None]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire(poll_interval=0.01)
     except OSError as error:
-        raise _broken(path, error) from error
+        raise write_error(path, error) from error
     try:
         yield
     finally:
@@ -75,7 +75,8 @@ def _complete(path: Path, data: bytes, mode: int) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _broken(path: Path, error: OSError) -> InfrastructureError:
+def write_error(path: Path, error: OSError) -> InfrastructureError:
+    """Return the error for a file that this user cannot write."""
     return InfrastructureError(
         f"cannot write {path}",
         got=error.strerror or type(error).__name__,

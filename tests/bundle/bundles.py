@@ -40,7 +40,6 @@ from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import NoteSigner
-from pipelines.log.signers import LogSigner, WitnessSigner
 from tests.evidence.examples import heartbeat
 from tests.log.keys import FixedKey
 from tests.policy.world import ALPHA, NOW, ORIGIN, Key, center, draft, envelope
@@ -148,13 +147,13 @@ class Altered:
         signers = self._signers(book.witnesses)
         self.members |= log_members(self.leaves, shown, *signers, size=book.size)
 
-    def witness(self, name: str) -> WitnessSigner:
+    def witness(self, name: str) -> NoteSigner:
         """Return a witness of the policy."""
         seen = self.book.seen - timedelta(days=7 if name in self.book.late else 0)
-        return WitnessSigner(f"{name}.example/witness", FixedKey(name), clock=lambda: seen)
+        return NoteSigner(f"{name}.example/witness", FixedKey(name), clock=lambda: seen)
 
     def _signers(self, witnesses: tuple[str, ...]) -> list[NoteSigner]:
-        return [LogSigner(self.book.origin, self.book.key), *map(self.witness, witnesses)]
+        return [NoteSigner(self.book.origin, self.book.key), *map(self.witness, witnesses)]
 
     def own_leaves(self) -> list[int]:
         """Return the indexes of the leaves in the bundle."""
@@ -277,9 +276,9 @@ def policy_for(key: PrivateKey) -> Document:
     """Return the policy of two centers, one of them the scene's, and of two witnesses."""
     zurich = center("zurich", "zurich", "unspecified")
     zurich["keys"] = [{"key": key.public.to_pem().decode(), "from": 0, "until": None}]
-    zurich["log"]["key"] = str(LogSigner(f"{ORIGIN}zurich", FixedKey("zurich log")).key)
+    zurich["log"]["key"] = str(NoteSigner(f"{ORIGIN}zurich", FixedKey("zurich log")).key)
     lines = "".join(
-        f"witness {n} {WitnessSigner(f'{n}.example/witness', FixedKey(n), clock=lambda: NOW).key}\n"
+        f"witness {n} {NoteSigner(f'{n}.example/witness', FixedKey(n), clock=lambda: NOW).key}\n"
         for n in ("w1", "w2")
     )
     rules: Document = {"k": 1, "regions": 1, "max_dissent": 0, "normalizers": []}

@@ -14,8 +14,8 @@ from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
 from pipelines.log.leaf import CommitmentEntry, CommitmentLeaf, Entry, StatementEntry, read_leaf
 from pipelines.log.merkle import leaf_hash
+from pipelines.log.note import NoteSigner
 from pipelines.log.proof import LogProof
-from pipelines.log.signers import LogSigner
 from tests.bundle import stories
 from tests.bundle.bundles import REPORT, Altered, Document, statement_entry
 from tests.bundle.tells import ATTEMPT, COMPARISON, Tell, both, member_of, payload_of
@@ -169,7 +169,7 @@ def another_checkpoint(altered: Altered, other: PrivateKey) -> None:
     """Prove the last leaf under a checkpoint of its own, which is sound too."""
     altered.settle()
     last = altered.own_leaves()[-1]
-    signer = LogSigner(altered.book.origin, altered.book.key)
+    signer = NoteSigner(altered.book.origin, altered.book.key)
     altered.members |= log_members(altered.leaves, [last], signer, size=last + 1)
 
 

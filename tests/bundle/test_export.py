@@ -19,7 +19,7 @@ from pipelines.bundle.export import Exported, export
 from pipelines.center.center import Center, load_center
 from pipelines.center.export_source import export_source
 from pipelines.center.keys import make_local_policy
-from pipelines.center.logbook import Logbook, publish_heartbeat
+from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
@@ -287,12 +287,8 @@ def test_the_newest_heartbeat_comes_along_unless_it_is_younger(tmp_path: Path) -
     filled = Filled(tmp_path, "identical")
     key = load_key(filled.center.key_folder, "statements")
     book = filled.book()
-    publish_heartbeat(
-        center="zurich",
-        book=book,
-        store=filled.store,
-        sign=lambda statement: sign_envelope(statement.to_bytes(), key),
-        now=datetime.now(UTC),
+    book.publish_heartbeat(
+        lambda statement: sign_envelope(statement.to_bytes(), key), datetime.now(UTC)
     )
     members = Bundle.from_bytes(filled.export()).members
     assert "heartbeat.dsse.json" in members

@@ -19,7 +19,8 @@ from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.log_reader import LogReader
-from pipelines.log.signers import LocalCheckpointSigner, LogSigner
+from pipelines.log.note import NoteSigner
+from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import release_run
 from pipelines.storage.outbox import OutboxStore
@@ -37,7 +38,7 @@ CLAIM, SEAL = Digest.of(b"claim"), Digest.of(b"seal")
 
 def book(folder: Path, store: Store, *, log: Store | None = None) -> Logbook:
     center = Center(id="zurich", home=folder / "home", store=folder / "store")
-    signer = LocalCheckpointSigner(LogSigner(center.origin, KEY), folder / "signed")
+    signer = LocalCheckpointSigner(NoteSigner(center.origin, KEY), folder / "signed")
     return Logbook(center, store=store, log_store=log or store, signer=signer)
 
 
@@ -49,7 +50,7 @@ def put(store: Store, key: str, kind: str = "attempt") -> None:
 
 def leaves(store: Store) -> list[CommitmentLeaf | StatementLeaf]:
     name = "samebits.example/centers/zurich"
-    reader = LogReader(store, identity(LogSigner(name, KEY).key, origin=name))
+    reader = LogReader(store, identity(NoteSigner(name, KEY).key, origin=name))
     return [leaf for _, leaf in reader.leaves()]
 
 

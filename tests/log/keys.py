@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.note import NoteSigner
 from pipelines.log.notekey import NoteKey
-from pipelines.log.signers import LogSigner, WitnessSigner
 
 ORIGIN = "samebits.example/centers/east"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -36,8 +36,8 @@ class FixedKey:
         return self.private.sign(message)
 
 
-def log(name: str = ORIGIN, word: str = "log") -> LogSigner:
-    return LogSigner(name, FixedKey(word))
+def log(name: str = ORIGIN, word: str = "log") -> NoteSigner:
+    return NoteSigner(name, FixedKey(word))
 
 
 def identity(
@@ -46,5 +46,5 @@ def identity(
     return LogIdentity(origin=origin, keys=keys, witnesses=tuple(witnesses))
 
 
-def witness(name: str = "west.example/witness", *, at: datetime = NOON) -> WitnessSigner:
-    return WitnessSigner(name, FixedKey(name), clock=lambda: at)
+def witness(name: str = "west.example/witness", *, at: datetime = NOON) -> NoteSigner:
+    return NoteSigner(name, FixedKey(name), clock=lambda: at)

@@ -97,7 +97,7 @@ def committed(tree: Checkpoint, which: range, *, sequence: int | None = None) ->
     leaves = tuple(
         entry(n, release=f"v/p@{n}").leaf(sequence or 0, FIRST).to_bytes() for n in which
     )
-    return Batch(origin=ORIGIN, start=tree.size, root=tree.root, leaves=leaves)
+    return Batch(tree=tree, leaves=leaves)
 
 
 def refused(store: MemoryStore, log: LogWriter, match: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,14 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreConflictError, StoreError
-from pipelines.evidence.dsse import MAX_ENVELOPE, sign_envelope
-from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
-from pipelines.evidence.statements.statement import MAX_STATEMENT
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, sign_envelope
+from pipelines.evidence.statements.log_status import HeartbeatStatement, Tree, Work
+from pipelines.evidence.statements.statement import MAX_STATEMENT, Statement
 from pipelines.log import heartbeats
 from pipelines.log.heartbeats import SKEW, heartbeat_key, make_heartbeat, newest_heartbeat
-from pipelines.log.heartbeats import store_heartbeat as stored
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
 from tests.requests.office import CENTER, ELSEWHERE, EVE, HERE, NOW, by_center
 
@@ -30,13 +31,24 @@ def head(number: int, *, name: str = "lab/engine") -> ReleaseHead:
     return ReleaseHead(release=f"{name}@{number}", sequence=number, hash="a" * 64, index=number)
 
 
+def tree(size: int, root: bytes = ROOT) -> Tree:
+    return Tree(size=size, root=Digest(root.hex()))
+
+
+def stored(
+    store: Store, statement: HeartbeatStatement, sign: Callable[[Statement], Envelope]
+) -> str:
+    key = heartbeat_key(statement)
+    store.put_record(key, sign(statement).to_bytes())
+    return key
+
+
 def beat(
     now: datetime = NOW, *, heads: int = 3, size: int = 10, center: str = HERE, **more: Any
 ) -> HeartbeatStatement:
     return make_heartbeat(
         center=center,
-        size=size,
-        root=ROOT,
+        log=tree(size),
         heads=[head(n) for n in sorted(range(heads), key=lambda n: n * 7 % 5)],
         now=now,
         **more,
@@ -76,7 +88,7 @@ def test_a_second_one_of_the_same_second_is_a_conflict() -> None:
 def test_an_empty_log_beats_too() -> None:
     store = MemoryStore()
     made = make_heartbeat(
-        center=HERE, size=0, root=bytes.fromhex(Digest.of(b"").hex), heads=[], now=NOW
+        center=HERE, log=tree(0, bytes.fromhex(Digest.of(b"").hex)), heads=[], now=NOW
     )
     stored(store, made, by_center)
     assert newest(store) == made
@@ -151,7 +163,7 @@ def test_of_too_many_heads_those_that_moved_last_are_listed(
 def test_the_largest_heartbeat_can_be_read() -> None:
     size, name = 8_000, "v" * 120 + '"' * 100 + "/" + "p" * 120
     heads = [head(number, name=name) for number in range(size)]
-    told = make_heartbeat(center=HERE, size=size, root=ROOT, heads=heads, now=NOW)
+    told = make_heartbeat(center=HERE, log=tree(size), heads=heads, now=NOW)
     payload = told.to_bytes()
     assert len(payload) < MAX_STATEMENT
     assert len(sign_envelope(payload, CENTER).to_bytes()) < MAX_ENVELOPE
@@ -175,9 +187,9 @@ def test_twenty_thousand_heads_of_usual_length_fit() -> None:
     ],
 )
 def test_heads_that_no_such_log_has_are_refused(told: dict[str, Any]) -> None:
-    fields = {"center": HERE, "size": 10, "root": ROOT, "now": NOW, **told}
+    size, root = told.get("size", 10), told.get("root", ROOT)
     with pytest.raises(ValueError, match="expected"):
-        make_heartbeat(**fields)
+        make_heartbeat(center=HERE, log=tree(size, root), heads=told["heads"], now=NOW)
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1), (1, 2, 0), (0, 0, 1)])

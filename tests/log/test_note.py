@@ -13,9 +13,16 @@ from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import KeyValue, PublicKey
 from pipelines.log.checkpoint import open_checkpoint
 from pipelines.log.errors import LogError, NoteError
-from pipelines.log.note import MAX_NOTE, MAX_SIGNATURES, Note, NoteSignature, open_note, sign_note
+from pipelines.log.note import (
+    MAX_NOTE,
+    MAX_SIGNATURES,
+    Note,
+    NoteSignature,
+    NoteSigner,
+    open_note,
+    sign_note,
+)
 from pipelines.log.notekey import COSIGNATURE, ED25519, MAX_NAME, NoteKey
-from pipelines.log.signers import LogSigner
 from tests.log.corpus import FOLDER, GOOD, NOTES, TEXT, files
 from tests.log.keys import ORIGIN, FixedKey, identity, log, witness
 
@@ -149,7 +156,7 @@ class TestSigning:
                 return PublicKey(keyid="x", keytype="rsa", scheme="rsa", keyval=value)
 
         with pytest.raises(KeyFileError, match="signed with Ed25519; got a key of type rsa"):
-            LogSigner(ORIGIN, Rsa("x"))
+            NoteSigner(ORIGIN, Rsa("x"))
 
 
 class TestKeys:

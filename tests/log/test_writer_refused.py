@@ -12,9 +12,11 @@ import pytest
 from builders.core.digest import Digest, canonical_json
 from pipelines.evidence.errors import EvidenceError
 from pipelines.log.batch import MAX_LEAVES, Batch, batch_key
+from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.integration import Integrator
 from pipelines.log.leaf import FIRST
+from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.log.note import Note
 from pipelines.log.tiles import CHECKPOINT, checkpoint_key
 from pipelines.log.writer import LogWriter
@@ -32,6 +34,14 @@ from tests.log.logs import (
     signer,
     tree_of,
 )
+
+
+def changed(batch: Batch, change: dict[str, object]) -> Batch:
+    """Return a batch with other leaves, or after another tree."""
+    if "leaves" in change:
+        return replace(batch, **change)  # type: ignore[arg-type]
+    fields = {"size" if name == "start" else name: value for name, value in change.items()}
+    return replace(batch, tree=replace(batch.tree, **fields))  # type: ignore[arg-type]
 
 
 def restored(store: MemoryStore, objects: dict[str, list[bytes]]) -> None:
@@ -126,7 +136,7 @@ def test_a_commit_that_does_not_continue_the_log_is_refused(
 ) -> None:
     log.append(entries(range(5)))
     good = committed(tree_of(store), range(50, 53))
-    store.objects[batch_key(5)] = [replace(good, **change).to_bytes()]  # type: ignore[arg-type]
+    store.objects[batch_key(5)] = [changed(good, change).to_bytes()]
     refused(store, log, "does not continue the log|leaf of the log is malformed")
     store.objects[batch_key(5)] = [good.to_bytes()]
     assert log.append(entries([9999])).size == 9
@@ -157,7 +167,7 @@ def test_what_is_no_commit_is_refused(store: MemoryStore, log: LogWriter, data: 
 def test_a_commit_of_another_tree_says_which(store: MemoryStore, log: LogWriter, name: str) -> None:
     log.append(entries(range(5)))
     other = {"origin": "x", "root": bytes(32), "start": 4}[name]
-    commit = replace(committed(tree_of(store), range(50, 53)), **{name: other})  # type: ignore[arg-type]
+    commit = changed(committed(tree_of(store), range(50, 53)), {name: other})
     store.objects[batch_key(5)] = [commit.to_bytes()]
     refused(store, log, f"does not continue the log; got {name} ")
 
@@ -207,7 +217,7 @@ def test_a_second_root_of_one_size_is_found_where_it_is_published(
 @pytest.mark.parametrize("count", [0, MAX_LEAVES + 1])
 def test_a_batch_is_bounded(count: int) -> None:
     with pytest.raises(LogError, match="too few or too many leaves"):
-        Batch(origin=ORIGIN, start=0, root=bytes(32), leaves=(b"x",) * count)
+        Batch(tree=Checkpoint(origin=ORIGIN, size=0, root=EMPTY_ROOT), leaves=(b"x",) * count)
 
 
 def test_a_checkpoint_of_another_key_is_refused(store: MemoryStore, log: LogWriter) -> None:

@@ -11,7 +11,6 @@ import pytest
 from builders.core.enums import Verdict
 from pipelines.center.center import LOCAL, Center, load_center
 from pipelines.center.keys import public_keys
-from pipelines.center.logbook import publish_heartbeat
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.log_status import Work
@@ -92,9 +91,7 @@ def test_a_center_beats_and_the_next_beat_knows_of_it(
     keys = [public_keys(center)["statements"]]
 
     def at(moment: datetime, work: Work | None = None) -> None:
-        publish_heartbeat(
-            center=LOCAL, book=book, store=handler.store, sign=handler.sign, now=moment, work=work
-        )
+        book.publish_heartbeat(handler.sign, moment, work)
 
     at(now)
     first = newest_heartbeat(handler.store, LOCAL, keys, now=now)
@@ -121,15 +118,9 @@ def test_a_heartbeat_that_died_before_its_leaf_is_logged_by_the_next(
             return handler.sign(statement)
 
         with pytest.raises(TypeError):
-            publish_heartbeat(center=LOCAL, book=book, store=handler.store, sign=die, now=now)
+            book.publish_heartbeat(die, now)
     later = Session(center).logbook()
-    publish_heartbeat(
-        center=LOCAL,
-        book=later,
-        store=handler.store,
-        sign=handler.sign,
-        now=now + timedelta(seconds=1),
-    )
+    later.publish_heartbeat(handler.sign, now + timedelta(seconds=1))
     tree = later.log.recover()
     assert tree
     assert tree.size == 2

@@ -13,7 +13,6 @@ import pytest
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
-from pipelines.center.logbook import publish_heartbeat
 from pipelines.evidence.privatekey import create_key
 from pipelines.services.environment import make_auth
 from pipelines.services.prefect_api import PrefectApi
@@ -98,13 +97,7 @@ def test_the_last_heartbeat_is_told_to_who_has_no_private_key(tmp_path: Path) ->
     mine = _with_keys(center(tmp_path, home="home"))
     session = Session(mine)
     now = datetime.now(UTC)
-    publish_heartbeat(
-        center=mine.id,
-        book=session.logbook(),
-        store=session.store,
-        sign=status_signer(session.signer),
-        now=now,
-    )
+    session.logbook().publish_heartbeat(status_signer(session.signer), now)
     (mine.key_folder / "statements.key").unlink()
     found = status(Session(mine), now=now)
     assert found.last_heartbeat == now.isoformat(timespec="seconds")

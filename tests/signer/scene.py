@@ -28,7 +28,8 @@ from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRe
 from pipelines.evidence.sbom import sbom
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
 from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Finding, worst_verdict
-from pipelines.log.signers import LocalCheckpointSigner, LogSigner
+from pipelines.log.note import NoteSigner
+from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner, folder_locks
 from pipelines.signer.opened_evidence import OpenedEvidence
@@ -91,7 +92,7 @@ class Scene:
             self.store,
             key=key,
             log=LocalCheckpointSigner(
-                LogSigner(self.center.origin, FixedKey("log")), self.folder / "signed"
+                NoteSigner(self.center.origin, FixedKey("log")), self.folder / "signed"
             ),
             locks=folder_locks(IMAGES),
             clock=lambda: NOW,

@@ -19,7 +19,7 @@ from pipelines.evidence.statements.log_status import Tree
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof
-from pipelines.log.signers import LogSigner
+from pipelines.log.note import NoteSigner
 from pipelines.signer import wire
 from pipelines.signer.orders import (
     CenterSigner,
@@ -74,7 +74,7 @@ def head(size: int) -> Checkpoint:
 
 
 def asked(signer: CenterSigner) -> DelegatedCheckpointSigner:
-    return DelegatedCheckpointSigner(signer, LogSigner(ORIGIN, LOG_KEY).key)
+    return DelegatedCheckpointSigner(signer, NoteSigner(ORIGIN, LOG_KEY).key)
 
 
 def test_a_heartbeat_is_signed_as_it_was_asked_for(signer: CenterSigner, key: PrivateKey) -> None:
