@@ -18,15 +18,14 @@ import boto3
 from builders.core.digest import Digest, canonical_json, chunks, digest_file
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.s3 import S3Store
-from pipelines.storage.s3settings import S3Place, S3Settings
+from pipelines.storage.s3settings import S3Settings
 
 _RECORD = "public/bench/{:05d}.json"
 
 
 def main(what: str, bucket: str, file: str, key: str = "") -> None:
     """Do one transfer and print its figures."""
-    place = S3Place(bucket=bucket)
-    store = S3Store(S3Settings(public=place, private=place))
+    store = S3Store(S3Settings(url=f"s3://{bucket}"))
     store.capabilities()
     plain = boto3.client("s3")
     plain.head_bucket(Bucket=bucket)

@@ -28,7 +28,7 @@ from pipelines.center.file import (
 )
 from pipelines.evidence.publickey import KeyUse
 from pipelines.storage.opening import StoreAddress, store_address
-from pipelines.storage.s3settings import S3Section
+from pipelines.storage.s3settings import S3Settings
 
 LOCAL = "local"
 NAMESPACE = "https://samebits.example/centers/"
@@ -97,7 +97,7 @@ class _Format(Section):
 class CenterFile(_Settings, _Format):
     """The file as a whole; relative paths start at its folder."""
 
-    store: str | S3Section | None = None
+    store: str | S3Settings | None = None
     peers: tuple[PeerSection, ...] = ()
 
     @model_validator(mode="after")
@@ -180,11 +180,7 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
     return Center.model_construct(file=path.absolute(), **settings)
 
 
-def _address(store: str | S3Section | None, base: Path, home: Path) -> StoreAddress:
-    match store:
-        case None:
-            return home / "store"
-        case str():
-            return store_address(store, base)
-        case S3Section():
-            return store.settings()
+def _address(store: str | S3Settings | None, base: Path, home: Path) -> StoreAddress:
+    if store is None:
+        return home / "store"
+    return store_address(store, base) if isinstance(store, str) else store

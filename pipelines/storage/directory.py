@@ -11,13 +11,13 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from builders.core.digest import Digest, chunks
-from builders.core.errors import StoreError
+from builders.core.errors import NotFoundError, StoreError
 from pipelines.storage import names
 from pipelines.storage.folders import (
     SpoolFile,
@@ -29,7 +29,6 @@ from pipelines.storage.folders import (
 )
 from pipelines.storage.names import Visibility
 from pipelines.storage.store import (
-    Version,
     check_content,
     check_equal,
     check_size,
@@ -69,25 +68,13 @@ class DirectoryStore:
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading, unchecked; raises `NotFoundError`."""
         folder, name = _place(key)
-        with self._explained(f"cannot read {key}"):
-            self._check_format()
-            try:
-                with opened_folder(self.root, folder) as fd:
-                    return os.fdopen(open_file(name, fd), "rb")
-            except FileNotFoundError as error:
-                raise not_found(key) from error
+        with self._opened(f"cannot read {key}", folder, key) as fd:
+            return os.fdopen(open_file(name, fd), "rb")
 
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object whole; raises `NotFoundError`, `TooLargeError`, `DamagedError`."""
         with self.open(key) as stream, self._explained(f"cannot read {key}"):
             return read_whole(key, stream, limit)
-
-    def versions(self, key: str) -> tuple[Version, ...]:
-        """Return the one version of an object; empty when there is none."""
-        found = self._stat(key)
-        if found is None:
-            return ()
-        return (Version(id="null", size=found.st_size),)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix`, in order of their bytes."""
@@ -115,23 +102,19 @@ class DirectoryStore:
         if not self.has(key):
             with self._explained(f"cannot write {key}"), self._spooled() as file:
                 file.write(data)
-                file.seal()
                 if self._publish(file, key):
                     return
-        self._check_equal(key, data)
+        self._existing(key)
+        with self.open(key) as stream, self._explained(f"cannot read {key}"):
+            check_equal(key, stream, data)
 
     def put_latest(self, key: str, data: bytes) -> None:
         """Write the object that is replaced, in one step; raises `UsageError` for other names."""
         folder, name = _place(names.check_mutable(key))
         with self._explained(f"cannot write {key}"), self._spooled() as file:
             file.write(data)
-            file.seal()
             with opened_folder(self.root, folder, create=0o755) as fd:
                 file.replace(name, fd)
-
-    def get_latest(self, key: str, limit: int) -> bytes:
-        """Return what was written last; raises `NotFoundError`, `TooLargeError`."""
-        return self.get(names.check_mutable(key), limit)
 
     def remove(self, key: str) -> None:
         """Remove an object if it exists; only an outbox does this."""
@@ -145,13 +128,9 @@ class DirectoryStore:
 
     def sweep(self) -> int:
         """Remove what dead writers left behind; returns how many files that were."""
-        with self._explained("cannot clean up"):
-            self._check_format()
-            try:
-                with opened_folder(self.root, ["tmp"]) as fd:
-                    return sweep(fd)
-            except FileNotFoundError:
-                return 0
+        with suppress(NotFoundError), self._opened("cannot clean up", ["tmp"]) as fd:
+            return sweep(fd)
+        return 0
 
     def _add(self, pieces: Iterator[bytes], name: Callable[[Digest], str]) -> Digest:
         hasher, size = hashlib.sha256(), 0
@@ -163,7 +142,6 @@ class DirectoryStore:
             digest = Digest(hasher.hexdigest())
             key = name(digest)
             check_content(key, digest)
-            file.seal()
             created = self._publish(file, key)
         if not created:
             check_size(key, self._existing(key).st_size, size)
@@ -186,31 +164,29 @@ class DirectoryStore:
             )
         return found
 
-    def _check_equal(self, key: str, data: bytes) -> None:
-        self._existing(key)
-        with self.open(key) as stream, self._explained(f"cannot read {key}"):
-            check_equal(key, stream, data)
-
     def _stat(self, key: str) -> os.stat_result | None:
         folder, name = _place(key)
-        with self._explained(f"cannot read {key}"):
+        with suppress(NotFoundError), self._opened(f"cannot read {key}", folder) as fd:
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            return found if stat.S_ISREG(found.st_mode) else None
+        return None
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        folder = prefix.rstrip("/").split("/")
+        with suppress(NotFoundError), self._opened(f"cannot list {prefix}", folder) as fd:
+            for name in walk(fd):
+                yield prefix + name
+
+    @contextmanager
+    def _opened(self, what: str, folder: Sequence[str], key: str = "") -> Iterator[int]:
+        """Yield the descriptor of a folder to read; raises `NotFoundError` for `key`."""
+        with self._explained(what):
             self._check_format()
             try:
                 with opened_folder(self.root, folder) as fd:
-                    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            except FileNotFoundError:
-                return None
-            return found if stat.S_ISREG(found.st_mode) else None
-
-    def _walk(self, prefix: str) -> Iterator[str]:
-        with self._explained(f"cannot list {prefix}"):
-            self._check_format()
-            try:
-                with opened_folder(self.root, prefix.rstrip("/").split("/")) as fd:
-                    for name in walk(fd):
-                        yield prefix + name
-            except FileNotFoundError:
-                return
+                    yield fd
+            except FileNotFoundError as error:
+                raise not_found(key) from error
 
     @contextmanager
     def _spooled(self) -> Iterator[SpoolFile]:
@@ -229,7 +205,6 @@ class DirectoryStore:
     def _write_format(self, spool: int) -> None:
         with spooled(spool) as file, opened_folder(self.root) as root:
             file.write(FORMAT)
-            file.seal()
             file.publish("format", root)
 
     def _check_format(self) -> bool:

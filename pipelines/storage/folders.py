@@ -97,20 +97,12 @@ class SpoolFile:
         while view:
             view = view[os.write(self.fd, view) :]
 
-    def seal(self) -> None:
-        """Make the content durable and read-only."""
-        os.fchmod(self.fd, 0o444)
-        os.fsync(self.fd)
-
     def publish(self, name: str, folder: int) -> bool:
         """Link the file to its final name, durably; False when the name exists, which is kept."""
+        self._seal()
         try:
             os.link(
-                self.name,
-                name,
-                src_dir_fd=self.folder,
-                dst_dir_fd=folder,
-                follow_symlinks=False,
+                self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder, follow_symlinks=False
             )
         except FileExistsError:
             return False
@@ -120,8 +112,14 @@ class SpoolFile:
 
     def replace(self, name: str, folder: int) -> None:
         """Rename the file to its final name, durably; an existing file is replaced."""
+        self._seal()
         os.replace(self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder)
         os.fsync(folder)
+
+    def _seal(self) -> None:
+        """Make the content durable and read-only."""
+        os.fchmod(self.fd, 0o444)
+        os.fsync(self.fd)
 
 
 @contextmanager

@@ -6,24 +6,16 @@ boto3 is imported only for a store in S3.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.outbox import OutboxStore
-from pipelines.storage.s3settings import SCHEME, S3Settings
-from pipelines.storage.store import Store
+from pipelines.storage.s3settings import SCHEME, S3Place, S3Settings
 
 if TYPE_CHECKING:
     from pipelines.storage.s3 import S3Store
 
 StoreAddress = Path | S3Settings
-
-
-class CenterStore(Store, Protocol):
-    """A store that can remove what dead writers left."""
-
-    def sweep(self) -> int:
-        """Remove what dead writers left behind; returns how many objects that were."""
 
 
 def store_address(text: str, base: Path | None = None) -> StoreAddress:
@@ -32,7 +24,7 @@ def store_address(text: str, base: Path | None = None) -> StoreAddress:
     Raises `UsageError` for an invalid `s3://` address.
     """
     if text.lower().startswith(SCHEME):
-        return S3Settings.parse(text)
+        return S3Settings(url=str(S3Place.parse(text)))
     return (base or Path.cwd()) / Path(text).expanduser()
 
 

@@ -27,7 +27,6 @@ from pipelines.storage.store import (
     Store,
     TooLargeError,
     UnfitStoreError,
-    Version,
     conflict,
 )
 
@@ -85,16 +84,6 @@ class OutboxStore:
             return self._local.get(key, limit)
         return self._call(lambda: self.remote.get(key, limit))
 
-    def versions(self, key: str) -> tuple[Version, ...]:
-        """Return the versions in the remote store, else the one that waits."""
-        local = self._local.versions(key)
-        try:
-            return self._call(lambda: self.remote.versions(key)) or local
-        except StoreError:
-            if local:
-                return local
-            raise
-
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below `prefix` in both stores, each once and in order."""
         return merged(self._local.list(prefix), self.remote.list(prefix))
@@ -135,10 +124,6 @@ class OutboxStore:
         """Write the object that is replaced; raises `StoreError`: it is never queued."""
         self._call(lambda: self.remote.put_latest(key, data))
 
-    def get_latest(self, key: str, limit: int) -> bytes:
-        """Return what was written last; raises `StoreError` without an answer."""
-        return self._call(lambda: self.remote.get_latest(key, limit))
-
     def waiting(self) -> int:
         """Return how many objects wait."""
         return sum(1 for _ in self._waiting())
@@ -161,8 +146,7 @@ class OutboxStore:
 
     def sweep(self) -> int:
         """Remove what dead writers left behind, on both sides; returns how many that were."""
-        remote = getattr(self.remote, "sweep", lambda: 0)()
-        return self._local.sweep() + int(remote)
+        return self._local.sweep() + self.remote.sweep()
 
     def _put_local(self, put: Callable[[], Result]) -> Result:
         """Write to the folder; another process may remove the same object after sending it."""

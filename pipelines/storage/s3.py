@@ -24,7 +24,6 @@ from pipelines.storage.s3probe import S3Capabilities, probe
 from pipelines.storage.s3settings import S3Place, S3Settings
 from pipelines.storage.s3upload import PART, sweep, upload
 from pipelines.storage.store import (
-    Version,
     check_content,
     check_equal,
     check_size,
@@ -72,10 +71,6 @@ class S3Store:
         with self.open(key) as stream:
             return read_whole(key, stream, limit)
 
-    def versions(self, key: str) -> tuple[Version, ...]:
-        """Return all versions of an object, oldest first; delete markers do not count."""
-        return self._bucket(names.check_key(key)).versions(key)
-
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix`, in order; memory holds one page of them."""
         return self._bucket(names.check_prefix(prefix)).list(prefix)
@@ -108,10 +103,6 @@ class S3Store:
     def put_latest(self, key: str, data: bytes) -> None:
         """Write the object that is replaced, in one step; raises `UsageError` for other names."""
         self._writable(names.check_mutable(key)).replace(key, data)
-
-    def get_latest(self, key: str, limit: int) -> bytes:
-        """Return the newest version; raises `NotFoundError`, `TooLargeError`."""
-        return self.get(names.check_mutable(key), limit)
 
     def sweep(self) -> int:
         """Abort uploads that were begun a day ago or more; returns how many."""
@@ -148,7 +139,9 @@ class S3Store:
     @cached_property
     def _buckets(self) -> Mapping[Visibility, Bucket]:
         """Both places; one and the same where they share bucket, prefix and credentials."""
-        public, private, keep = self.settings.public, self.settings.private, self.settings.retention
-        one = Bucket(self._client(private), private, keep)
-        other = one if public == private else Bucket(self._client(public), public, keep)
-        return {Visibility.PUBLIC: other, Visibility.PRIVATE: one}
+        places = {visibility: self.settings.place(visibility) for visibility in Visibility}
+        made = {
+            place: Bucket(self._client(place), place, self.settings.retention)
+            for place in places.values()
+        }
+        return {visibility: made[place] for visibility, place in places.items()}

@@ -32,7 +32,7 @@ from pipelines.storage.s3client import (
     status,
 )
 from pipelines.storage.s3settings import Retention, S3Place
-from pipelines.storage.store import DamagedError, Version, not_found
+from pipelines.storage.store import DamagedError, not_found
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -114,16 +114,6 @@ class Bucket:
             else:
                 found = self._head(key)
         return None if found is None else self._pin(key, found)
-
-    def versions(self, key: str) -> tuple[Version, ...]:
-        """Return all versions of an object, oldest first."""
-        name = self.place.name(key)
-        with explained(f"cannot read {key}", self.place):
-            if self.versioned:
-                found = [f for k, f in self._all_versions(name, exact=True) if k == name]
-            else:
-                found = [f for f in [self._head(key)] if f is not None]
-        return tuple(Version(id=f.id or "null", size=f.size) for f in reversed(found))
 
     def open(self, key: str) -> BinaryIO:
         """Return `key` as a checked stream; raises `NotFoundError`, `DamagedError`."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from builders.core.errors import UsageError
+from builders.core.frozen_model import FrozenModel
+from pipelines.storage.names import Visibility
 
 SCHEME = "s3://"
 MAX_PREFIX = 120
@@ -29,18 +31,14 @@ class Requirement(StrEnum):
     OBJECT_LOCK = "object-lock"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Retention(_Value):
+class Retention(FrozenModel):
     """Object Lock: for how long, and in which mode, each object is protected from deletion."""
 
     mode: Literal["governance", "compliance"]
     days: Annotated[int, Field(ge=1, le=36_500)]
 
 
-class S3Place(_Value):
+class S3Place(FrozenModel):
     """A bucket, or a folder of it, and the profile with its credentials."""
 
     bucket: str
@@ -73,56 +71,33 @@ class S3Place(_Value):
         return f"{SCHEME}{self.bucket}/{self.prefix}".removesuffix("/")
 
 
-class S3Settings(_Value):
-    """A store in S3: the places of its public and private part, and what is required."""
-
-    public: S3Place
-    private: S3Place
-    retention: Retention | None = None
-    require: tuple[Requirement, ...] = ()
-
-    @classmethod
-    def parse(cls, url: str) -> S3Settings:
-        """Read the address of a store with both parts in one place; raises `UsageError`."""
-        place = S3Place.parse(url)
-        return cls(public=place, private=place)
-
-    def __str__(self) -> str:
-        """Return the addresses, for messages."""
-        same = self.public == self.private
-        return str(self.public) if same else f"{self.public} and {self.private}"
+def _address(text: str) -> str:
+    try:
+        return str(S3Place.parse(text))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
-class S3Profiles(_Value):
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class S3Profiles(FrozenModel):
     """Profiles of the AWS configuration."""
 
     public: str | None = None
     private: str | None = None
 
 
-class S3Section(_Value):
-    """The mapping that a center's file may hold under `store`."""
+class S3Settings(FrozenModel):
+    """A store in S3, as the mapping `store` of a center's file gives it."""
 
-    url: str | None = None
+    url: Address | None = None
     """Place of both parts; else `public` and `private` are given."""
-    public: str | None = None
-    private: str | None = None
+    public: Address | None = None
+    private: Address | None = None
     profiles: S3Profiles = S3Profiles()
     retention: Retention | None = None
     require: tuple[Requirement, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _addresses(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            for field in ("url", "public", "private"):
-                if isinstance(value.get(field), str):
-                    try:
-                        S3Place.parse(value[field])
-                    except UsageError as error:
-                        message = f"{field}: {error}"
-                        raise ValueError(message) from error
-        return value
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -133,11 +108,12 @@ class S3Section(_Value):
             raise ValueError(message)
         return self
 
-    def settings(self) -> S3Settings:
-        """Return the values that a store is opened with."""
-        return S3Settings(
-            public=S3Place.parse(self.url or self.public or "", self.profiles.public),
-            private=S3Place.parse(self.url or self.private or "", self.profiles.private),
-            retention=self.retention,
-            require=self.require,
-        )
+    def place(self, visibility: Visibility) -> S3Place:
+        """Return the place of the public or the private part."""
+        if visibility is Visibility.PUBLIC:
+            return S3Place.parse(self.url or self.public or "", self.profiles.public)
+        return S3Place.parse(self.url or self.private or "", self.profiles.private)
+
+    def __str__(self) -> str:
+        """Return the addresses, for messages."""
+        return self.url or f"{self.public} and {self.private}"

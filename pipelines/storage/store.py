@@ -14,7 +14,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -36,28 +35,13 @@ class DamagedError(StoreError):
     """An object does not hold what its name or its kind promises."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Version:
-    """One version of an object."""
-
-    id: str
-    """Identifier given by the store; `null` where it keeps no versions."""
-    size: int
-
-
 class Store(ByteStore, Protocol):
     """Evidence, inputs and logs of one center."""
-
-    def has(self, key: str) -> bool:
-        """Say whether an object of that name exists."""
-
-    def open(self, key: str) -> BinaryIO:
-        """Open an object for reading, unchecked; raises `NotFoundError`."""
 
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object: its oldest version, checked against the digest in its name.
 
-        Of the object that is replaced it is the newest version, as with `get_latest`.
+        Of the object that is replaced it is the newest version: what `put_latest` wrote last.
 
         Raises `NotFoundError`, `TooLargeError` above `limit` bytes, `DamagedError`.
         """
@@ -85,17 +69,14 @@ class Store(ByteStore, Protocol):
         Raises `UsageError` for every other name. Of racing writers the last one wins.
         """
 
-    def get_latest(self, key: str, limit: int) -> bytes:
-        """Return what `put_latest` wrote last; raises `NotFoundError`, `TooLargeError`."""
-
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below the folder `prefix` (ends with a slash), in order of their bytes.
 
         An empty or absent folder yields nothing.
         """
 
-    def versions(self, key: str) -> tuple[Version, ...]:
-        """Return all versions of an object, oldest first; empty when there is none."""
+    def sweep(self) -> int:
+        """Remove what dead writers left behind; returns how many objects that were."""
 
 
 def not_found(key: str) -> NotFoundError:

@@ -31,8 +31,9 @@ from pipelines.signer.orders import DelegatedCheckpointSigner
 from pipelines.storage.caches import CachingStore, FolderCache
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
-from pipelines.storage.opening import CenterStore, open_center_store, open_store
+from pipelines.storage.opening import open_center_store, open_store
 from pipelines.storage.outbox import Flushed, OutboxStore
+from pipelines.storage.store import Store
 from pipelines.verify.budget import Ledger
 from pipelines.verify.progress import LogSink, Sink
 
@@ -71,7 +72,7 @@ class Session:
             raise CancelledError("the run was cancelled")
 
     @cached_property
-    def store(self) -> CenterStore:
+    def store(self) -> Store:
         """The center's evidence store."""
         return open_center_store(self.center.store, self.center.home / "outbox")
 

@@ -169,7 +169,7 @@ def test_what_waits_in_an_outbox_is_logged_once_the_store_is_back(
     outbox = OutboxStore(tmp_path / "outbox", remote)
     made = book(tmp_path, outbox, log=remote)
     commit(made)
-    operations = ("put_record", "put_file", "get_latest", "put_latest", "get", "list", "has")
+    operations = ("put_record", "put_file", "put_latest", "get", "list", "has")
     for operation in operations:
         remote.fail_on(operation)  # type: ignore[arg-type]
     with made.storing(PLACE):

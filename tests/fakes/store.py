@@ -14,7 +14,6 @@ from builders.core.errors import StoreError
 from pipelines.storage import names
 from pipelines.storage.names import Visibility
 from pipelines.storage.store import (
-    Version,
     check_content,
     check_limit,
     check_size,
@@ -23,7 +22,7 @@ from pipelines.storage.store import (
     opened_source,
 )
 
-Operation = Literal["has", "open", "get", "put", "list", "versions"]
+Operation = Literal["has", "open", "get", "put", "list"]
 
 
 @dataclass
@@ -90,12 +89,6 @@ class MemoryStore:
             check_content(key, Digest.of(data))
         return data
 
-    def versions(self, key: str) -> tuple[Version, ...]:
-        self._call("versions", names.check_key(key))
-        return tuple(
-            Version(id=str(n), size=len(data)) for n, data in enumerate(self.objects.get(key, []))
-        )
-
     def list(self, prefix: str) -> Iterator[str]:
         self._call("list", names.check_prefix(prefix))
         return iter(sorted(key for key in self.objects if key.startswith(prefix)))
@@ -135,8 +128,8 @@ class MemoryStore:
         with self._lock:
             self._write(key, lambda: self.overwrite(key, data))
 
-    def get_latest(self, key: str, limit: int) -> bytes:
-        return self.get(names.check_mutable(key), limit)
+    def sweep(self) -> int:
+        return 0
 
     def _create(self, key: str, data: bytes) -> None:
         self._write(key, lambda: self.objects.setdefault(key, [data]))

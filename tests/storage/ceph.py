@@ -127,8 +127,7 @@ def new_bucket(client: S3Client, *, lock: bool = False, versions: bool = False) 
 
 def settings(bucket: str, prefix: str = "", **more: Any) -> S3Settings:
     """Return a store with both parts in one place."""
-    place = S3Place(bucket=bucket, prefix=prefix)
-    return S3Settings(public=place, private=place, **more)
+    return S3Settings(url=f"s3://{bucket}/{prefix}", **more)
 
 
 def broken(change: Callable[[Any], None]) -> Callable[[S3Place], S3Client]:

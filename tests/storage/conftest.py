@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import Visibility
 from pipelines.storage.outbox import OutboxStore
 from pipelines.storage.store import Store
 from tests.fakes.disk import small_disk_at
@@ -120,7 +121,7 @@ def _s3_opener(bucket: str, client_of: Callable[[S3Place], S3Client]) -> Opener:
     from tests.storage.ceph import settings
 
     place = settings(bucket, f"contract-{next(_prefixes)}")
-    client_of(place.private)
+    client_of(place.place(Visibility.PRIVATE))
     return lambda: S3Store(place, client=client_of)
 
 

@@ -7,6 +7,7 @@ import pytest
 from builders.core.errors import StoreConflictError, StoreError
 from pipelines.storage.store import Store
 from tests.fakes.store import MemoryStore
+from tests.storage.versions import versions
 
 
 def test_it_is_a_store() -> None:
@@ -45,4 +46,4 @@ def test_the_oldest_version_is_the_truth() -> None:
     store.put_record("public/1", b"old")
     store.overwrite("public/1", b"new")
     assert store.get("public/1", 10) == b"old"
-    assert [v.size for v in store.versions("public/1")] == [3, 3]
+    assert [size for _, size in versions(store, "public/1")] == [3, 3]

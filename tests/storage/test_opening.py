@@ -11,6 +11,7 @@ import pytest
 from builders.core.errors import RecipeError, UsageError
 from pipelines.center.center import load_center
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import Visibility
 from pipelines.storage.opening import open_center_store, open_store, store_address
 from pipelines.storage.outbox import OutboxStore
 from pipelines.storage.s3settings import Requirement, S3Place, S3Settings
@@ -28,8 +29,8 @@ def test_an_address_is_a_folder_or_a_bucket(tmp_path: Path) -> None:
     assert store_address("a/b", tmp_path) == tmp_path / "a/b"
     found = store_address("s3://bucket-1/eu/west/")
     assert isinstance(found, S3Settings)
-    assert found.public == S3Place(bucket="bucket-1", prefix="eu/west")
-    assert found.private.name("private/x") == "eu/west/private/x"
+    assert found.place(Visibility.PUBLIC) == S3Place(bucket="bucket-1", prefix="eu/west")
+    assert found.place(Visibility.PRIVATE).name("private/x") == "eu/west/private/x"
     assert str(found) == "s3://bucket-1/eu/west"
     assert isinstance(open_store(str(tmp_path)), DirectoryStore)
     assert isinstance(open_center_store(found, tmp_path / "outbox"), OutboxStore)
@@ -65,14 +66,15 @@ def test_a_center_names_places_profiles_and_demands(tmp_path: Path) -> None:
     )
     store = load_center(path).store
     assert isinstance(store, S3Settings)
-    assert store.public == S3Place(bucket="seen", prefix="eu", profile="writer")
-    assert store.private == S3Place(bucket="hidden", profile="secret")
+    seen, hidden = (store.place(visibility) for visibility in Visibility)
+    assert seen == S3Place(bucket="seen", prefix="eu", profile="writer")
+    assert hidden == S3Place(bucket="hidden", profile="secret")
     assert store.require == (Requirement.CONDITIONAL_WRITES, Requirement.OBJECT_LOCK)
     assert store.retention
     assert store.retention.days == 365
-    assert load_center(path, "s3://other").store == S3Settings.parse("s3://other")
-    assert load_center(center_file(tmp_path, "store: s3://one\n")).store == S3Settings.parse(
-        "s3://one"
+    assert load_center(path, "s3://other").store == S3Settings(url="s3://other")
+    assert load_center(center_file(tmp_path, "store: s3://one\n")).store == S3Settings(
+        url="s3://one"
     )
     assert load_center(center_file(tmp_path, "store: evidence\n")).store == tmp_path / "evidence"
 

@@ -14,6 +14,7 @@ from pipelines.storage.s3 import S3Store
 from pipelines.storage.s3settings import Requirement, Retention
 from pipelines.storage.store import UnfitStoreError
 from tests.storage.ceph import KEY, broken, settings
+from tests.storage.versions import versions
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -68,4 +69,4 @@ def test_a_server_that_ignores_conditions_is_found_out(bucket: str, versioned: s
         with pytest.raises(StoreConflictError):
             store.put_record(KEY, b"two")
         assert store.get(KEY, 10) == b"one"
-        assert len(store.versions(KEY)) == 1
+        assert len(versions(store, KEY)) == 1

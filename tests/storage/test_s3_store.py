@@ -15,7 +15,7 @@ from builders.core.errors import StoreError, UsageError
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.s3 import S3Store
 from pipelines.storage.s3client import connect
-from pipelines.storage.s3settings import S3Place, S3Settings
+from pipelines.storage.s3settings import S3Place, S3Profiles, S3Settings
 from pipelines.storage.store import DamagedError
 from tests.storage.ceph import KEY, LARGE, Gateway, broken, new_bucket, settings
 
@@ -95,16 +95,15 @@ def test_two_buckets_with_their_own_credentials(
     public = S3Place(bucket=new_bucket(admin), prefix="a/b", profile="open")
     private = S3Place(bucket="samebits-closed", profile="closed")
     connect(private).create_bucket(Bucket=private.bucket)
-    store = S3Store(S3Settings(public=public, private=private))
+    where = {"public": str(public), "private": str(private)}
+    store = S3Store(S3Settings(**where, profiles=S3Profiles(public="open", private="closed")))
     store.put_record("public/x", b"seen")
     store.put_record("private/x", b"hidden")
     assert store.get("private/x", 10) == b"hidden"
     assert admin.get_object(Bucket=public.bucket, Key="a/b/public/x")["Body"].read() == b"seen"
     with pytest.raises(ClientError, match="AccessDenied"):
         admin.get_object(Bucket=private.bucket, Key="private/x")
-    wrong = S3Store(
-        S3Settings(public=public, private=private.model_copy(update={"profile": "open"}))
-    )
+    wrong = S3Store(S3Settings(**where, profiles=S3Profiles(public="open", private="open")))
     with pytest.raises(StoreError, match=r"got AccessDenied.*name another profile"):
         list(wrong.list("private/"))
     with pytest.raises(UsageError, match="no such profile"):

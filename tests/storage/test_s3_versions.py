@@ -16,6 +16,7 @@ from pipelines.storage.s3 import S3Store
 from pipelines.storage.s3settings import Requirement, Retention
 from pipelines.storage.store import DamagedError
 from tests.storage.ceph import KEY, new_bucket, settings
+from tests.storage.versions import versions
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -29,7 +30,7 @@ def test_the_oldest_version_is_the_truth(admin: S3Client, versioned: str) -> Non
     admin.put_object(Bucket=versioned, Key=KEY, Body=b"newer")
     for reader in (store, S3Store(settings(versioned))):
         assert reader.get(KEY, 10) == b"old"
-        assert [v.size for v in reader.versions(KEY)] == [3, 5]
+        assert [size for _, size in versions(reader, KEY)] == [3, 5]
         reader.put_record(KEY, b"old")
         with pytest.raises(StoreConflictError):
             reader.put_record(KEY, b"newer")
@@ -52,9 +53,9 @@ def test_a_deleted_truth_is_noticed_by_its_readers(admin: S3Client, versioned: s
     store = S3Store(settings(versioned))
     store.put_record(KEY, b"old")
     assert store.get(KEY, 10) == b"old"
-    (version,) = store.versions(KEY)
+    ((version, _),) = versions(store, KEY)
     admin.put_object(Bucket=versioned, Key=KEY, Body=b"new")
-    admin.delete_object(Bucket=versioned, Key=KEY, VersionId=version.id)
+    admin.delete_object(Bucket=versioned, Key=KEY, VersionId=version)
     with pytest.raises(DamagedError, match="no longer the object that was read first"):
         store.get(KEY, 10)
 
@@ -70,14 +71,14 @@ def test_object_lock_refuses_to_delete(admin: S3Client, tmp_path: Path, large: P
     store.put_record(KEY, b"{}")
     key = cas(Visibility.PRIVATE, store.put_cas(Visibility.PRIVATE, large))
     for locked in (KEY, key):
-        (version,) = store.versions(locked)
+        ((version, _),) = versions(store, locked)
         with pytest.raises(ClientError, match="AccessDenied"):
             admin.delete_object(
-                Bucket=name, Key=locked, VersionId=version.id, BypassGovernanceRetention=True
+                Bucket=name, Key=locked, VersionId=version, BypassGovernanceRetention=True
             )
         admin.delete_object(Bucket=name, Key=locked)  # a marker, no more
         assert store.has(locked)
-    head = admin.get_object_retention(Bucket=name, Key=KEY, VersionId=store.versions(KEY)[0].id)
+    head = admin.get_object_retention(Bucket=name, Key=KEY, VersionId=versions(store, KEY)[0][0])
     until = head["Retention"]["RetainUntilDate"]
     assert timedelta(hours=23) < until - datetime.now(UTC) < timedelta(hours=25)
 

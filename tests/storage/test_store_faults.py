@@ -31,6 +31,7 @@ from pipelines.verify.verify import Steps, verify
 from tests.command import RELEASES
 from tests.lab import write_recipe
 from tests.storage.ceph import Gateway, new_bucket, settings
+from tests.storage.versions import versions
 
 FIRST, SECOND = "20260101T010000Z-00000000", "20260102T010000Z-00000000"
 
@@ -70,7 +71,7 @@ class Nights:
         assert not isinstance(self.center.store, Path)
         remote, found = S3Store(self.center.store), dict[str, set[str]]()
         for key in remote.list("public/releases/"):
-            assert len(remote.versions(key)) == 1, f"{key} is there twice"
+            assert len(versions(remote, key)) == 1, f"{key} is there twice"
             *_, run, name = key.split("/")
             found.setdefault(run, set()).add(name)
         return found
