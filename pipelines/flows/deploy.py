@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import load_flow_from_entrypoint
@@ -79,13 +78,9 @@ async def _deployment(stanza: dict[str, Any]) -> str:
     return f"{flow.name}/{stanza['name']}"
 
 
-def _schedule(stanza: dict[str, Any]) -> Any:
-    timing: Any
-    if "cron" in stanza:
-        timing = CronSchedule(cron=stanza["cron"], timezone=stanza["timezone"])
-    else:
-        timing = IntervalSchedule(interval=stanza["interval"])
-    return DeploymentScheduleCreate(schedule=timing, slug=stanza["slug"])
+def _schedule(stanza: dict[str, Any]) -> DeploymentScheduleCreate:
+    timing = {key: value for key, value in stanza.items() if key != "slug"}
+    return DeploymentScheduleCreate.model_validate({"schedule": timing, "slug": stanza["slug"]})
 
 
 if __name__ == "__main__":

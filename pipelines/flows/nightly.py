@@ -28,8 +28,8 @@ from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError
 from pipelines.center.center import Center, load_center
-from pipelines.flows.alive import living
-from pipelines.flows.dead import restart_dead, start_again
+from pipelines.flows.flow_runs import living, restart_dead, start_again
+from pipelines.flows.verify_release import safely
 from pipelines.flows.verify_shard import shard_in
 from pipelines.nightly.alarms import outside_alarms
 from pipelines.nightly.night import NightSummary, end_night, work_of
@@ -111,7 +111,11 @@ def _submit(owner: Center, plan: NightPlan, number: int) -> UUID:
     """Make the flow run of a shard, unless it was made before; returns its id."""
     run: Any = run_deployment(
         SHARD,
-        parameters=_parameters(owner, plan, number),
+        parameters={
+            "center": None if owner.file is None else str(owner.file),
+            "night": plan.night,
+            "releases": _releases(plan, number),
+        },
         timeout=0,
         as_subflow=True,
         idempotency_key=f"{plan.night}-{number}",
@@ -173,23 +177,15 @@ def _here(session: Session, plan: NightPlan) -> None:
         list(pool.map(lambda number: copy_context().run(run, number), numbers))
 
 
-def _parameters(owner: Center, plan: NightPlan, number: int) -> dict[str, Any]:
-    return {
-        "center": None if owner.file is None else str(owner.file),
-        "night": plan.night,
-        "releases": _releases(plan, number),
-    }
-
-
 def _releases(plan: NightPlan, number: int) -> list[dict[str, Any]]:
     return [due.model_dump(mode="json", exclude_none=True) for due in plan.shards[number]]
 
 
 def _tell(owner: Center, record: NightRecord, summary: NightSummary) -> None:
     """Write the table and send the alarms; that this fails never fails a night."""
-    _safely("the table of the night", lambda: _table(record, summary))
+    safely("the table of the night", lambda: _table(record, summary))
     for alarm in record.alarms:
-        _safely(f"the alarm {alarm.kind}", partial(_event, owner, record, alarm))
+        safely(f"the alarm {alarm.kind}", partial(_event, owner, record, alarm))
     for line in summary.lines():
         get_run_logger().info("%s", line)
 
@@ -220,10 +216,3 @@ def _table(record: NightRecord, summary: NightSummary) -> None:
     create_table_artifact(
         rows, key=f"night-{record.center}", description="\n\n".join(summary.lines())
     )
-
-
-def _safely(what: str, do: Callable[[], object]) -> None:
-    try:
-        do()
-    except Exception as error:  # noqa: BLE001
-        get_run_logger().warning("%s was not sent: %s", what, error)

@@ -16,7 +16,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 from builders.core.errors import InfrastructureError
@@ -127,12 +126,7 @@ class EmbeddedServer:
             self._starting.close()
             self._starting = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the server that was started here."""
         self._let_the_next_start()
         if self._process is None:

@@ -23,11 +23,13 @@ from builders.core.errors import InfrastructureError
 from pipelines.center.center import load_center
 from pipelines.evidence.errors import SignerError
 from pipelines.evidence.report import Report
-from pipelines.flows.alive import living
+from pipelines.flows.flow_runs import living
 from pipelines.verify.session import Session
 from pipelines.verify.verify import Steps, job_for, verify
 
 _NAME, _RUN_NAME = "verify-release", "verify {recipe}"
+_TRIED_ONCE = {"seal", "judge", "explain"}
+"""Steps that reach no service of the center, or whose failure is part of their answer."""
 
 
 def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -41,29 +43,18 @@ def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
-def _task(function: Callable[..., Any], name: str, *, retried: bool) -> Any:
-    """Make a task of a plain function, never cached, never persisted."""
-    wrap = task(name=name, cache_policy=NO_CACHE, persist_result=False)
-    if not retried:
-        return wrap(function)
-    return wrap(function).with_options(
-        retries=2, retry_delay_seconds=[2, 10], retry_condition_fn=is_infrastructure
-    )
-
-
 def tasks(session: Session) -> Steps:
     """Return the steps of a verification with `session`, each a task."""
-    plain = Steps.of(session)
-    return Steps(
-        fetch_inputs=_task(plain.fetch_inputs, "fetch-inputs", retried=True),
-        provide_image=_task(plain.provide_image, "provide-image", retried=True),
-        run_rebuild=_task(plain.run_rebuild, "rebuild", retried=True),
-        seal_outputs=_task(plain.seal_outputs, "seal", retried=False),
-        commit_seal=_task(plain.commit_seal, "commit", retried=True),
-        fetch_shipped=_task(plain.fetch_shipped, "fetch-shipped", retried=True),
-        judge=_task(plain.judge, "judge", retried=False),
-        explain_difference=_task(plain.explain_difference, "explain", retried=False),
-        publish=_task(plain.publish, "publish", retried=True),
+    return Steps.of(session, _task)
+
+
+def _task(name: str, step: Callable[..., Any]) -> Any:
+    """Make a task of a step, never cached, never persisted."""
+    made = task(name=name, cache_policy=NO_CACHE, persist_result=False)(step)
+    if name in _TRIED_ONCE:
+        return made
+    return made.with_options(
+        retries=2, retry_delay_seconds=[2, 10], retry_condition_fn=is_infrastructure
     )
 
 
@@ -114,11 +105,16 @@ def _show(report: Report) -> None:
         {"artefact": f.name, "verdict": str(f.verdict), "reason": f.reason}
         for f in report.artefacts
     ]
+    about = f"{report.release}: {report.verdict}, run {report.run}"
+    safely(
+        "the table of verdicts",
+        lambda: create_table_artifact(rows, key=key.strip("-"), description=about),
+    )
+
+
+def safely(what: str, send: Callable[[], object]) -> None:
+    """Send something to Prefect; a failure is logged, and fails nothing."""
     try:
-        create_table_artifact(
-            rows,
-            key=key.strip("-"),
-            description=f"{report.release}: {report.verdict}, run {report.run}",
-        )
+        send()
     except Exception as error:  # noqa: BLE001
-        get_run_logger().warning("the table of verdicts was not written: %s", error)
+        get_run_logger().warning("%s was not sent: %s", what, error)

@@ -22,7 +22,7 @@ from prefect.runtime import flow_run
 from builders.core.errors import CancelledError, EngineError
 from pipelines.center.center import load_center
 from pipelines.evidence.report import Report
-from pipelines.flows.alive import living
+from pipelines.flows.flow_runs import living
 from pipelines.flows.verify_release import tasks
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release

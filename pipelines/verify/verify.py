@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Self
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -53,18 +54,20 @@ class Steps:
     publish: Callable[[Job, Report], str]
 
     @classmethod
-    def of(cls, session: Session) -> Steps:
-        """Return the plain steps, working with `session`."""
+    def of(
+        cls, session: Session, wrap: Callable[[str, Any], Any] = lambda _name, step: step
+    ) -> Self:
+        """Return the steps, working with `session`, each as `wrap(name, step)` returns it."""
         return cls(
-            fetch_inputs=partial(steps.fetch_inputs, session),
-            provide_image=partial(steps.provide_image, session),
-            run_rebuild=partial(steps.run_rebuild, session),
-            seal_outputs=partial(steps.seal_outputs, session),
-            commit_seal=partial(steps.commit_seal, session),
-            fetch_shipped=partial(judging.fetch_shipped, session),
-            judge=partial(judging.judge, session),
-            explain_difference=partial(judging.explain_difference, session),
-            publish=partial(publish, session),
+            fetch_inputs=wrap("fetch-inputs", partial(steps.fetch_inputs, session)),
+            provide_image=wrap("provide-image", partial(steps.provide_image, session)),
+            run_rebuild=wrap("rebuild", partial(steps.run_rebuild, session)),
+            seal_outputs=wrap("seal", partial(steps.seal_outputs, session)),
+            commit_seal=wrap("commit", partial(steps.commit_seal, session)),
+            fetch_shipped=wrap("fetch-shipped", partial(judging.fetch_shipped, session)),
+            judge=wrap("judge", partial(judging.judge, session)),
+            explain_difference=wrap("explain", partial(judging.explain_difference, session)),
+            publish=wrap("publish", partial(publish, session)),
         )
 
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
 from pipelines.flows import nightly
-from pipelines.flows.dead import TRIES
+from pipelines.flows.flow_runs import TRIES
 
 
 @dataclass

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from pipelines.center.center import Center
-from pipelines.flows.alive import died, forget, living
+from pipelines.flows.flow_runs import died, forget, living
 
 RUN = "11111111-2222-3333-4444-555555555555"
 HOLDER = """
 import sys, time
 from pathlib import Path
 from pipelines.center.center import Center
-from pipelines.flows.alive import living
+from pipelines.flows.flow_runs import living
 home = Path(sys.argv[1])
 with living(Center(id="mine", home=home, store=home / "store"), sys.argv[2]):
     print("living", flush=True)

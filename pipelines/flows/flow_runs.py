@@ -1,12 +1,19 @@
-"""Flow runs that died without a word: Prefect takes them for running, and so starts them again.
+"""Which flow runs live on this machine, and what happens to those that died without a word.
 
-A run that was killed is scheduled anew under its own id, at most `TRIES` times; what it had done
-already has its record, so that nothing is done or counted twice.
+Each run holds a lock on a file of its id. A killed process holds none and leaves its file: a file
+that is not locked belongs to a run that ended without reporting it. Prefect takes such a run for
+running; it is scheduled anew under its own id, at most `TRIES` times. What it had done already has
+its record, so that nothing is done or counted twice.
 """
 
 from __future__ import annotations
 
+import fcntl
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,11 +23,66 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from pipelines.center.center import Center
-from pipelines.flows.alive import died, forget
 
+_ID = re.compile(r"[0-9a-f-]{36}")
 TRIES = 3
 _STUCK = timedelta(minutes=10)
 _UNENDED = {StateType.RUNNING, StateType.PENDING, StateType.CRASHED}
+
+
+@contextmanager
+def living(center: Center, flow_run: str) -> Iterator[None]:
+    """Hold the lock of a flow run; its file goes when the run has ended by itself.
+
+    A run that is stopped from outside leaves its file, as a killed one does.
+    """
+    if not _ID.fullmatch(flow_run):  # called without a scheduler
+        yield
+        return
+    path = _folder(center) / flow_run
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def died(center: Center) -> Iterator[list[str]]:
+    """Hold, and name, the flow runs of this machine that ended without saying so.
+
+    No other process gets them while the block lasts; `forget` those that are handled.
+    """
+    locks = []
+    try:
+        names = []
+        folder = _folder(center)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            try:
+                lock = path.open("r+b")
+            except FileNotFoundError:  # it has just ended
+                continue
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            locks.append(lock)
+            if path.exists():
+                names.append(path.name)
+        yield names
+    finally:
+        for lock in locks:
+            lock.close()
+
+
+def forget(center: Center, flow_run: str) -> None:
+    """Remove the file of a flow run that is dealt with."""
+    (_folder(center) / flow_run).unlink(missing_ok=True)
 
 
 def restart_dead(center: Center) -> list[str]:
@@ -74,3 +136,7 @@ def _stuck(client: SyncPrefectClient, center: Center) -> list[FlowRun]:
     )
     late = datetime.now(UTC) - _STUCK
     return [run for run in found if run.state is not None and run.state.timestamp < late]
+
+
+def _folder(center: Center) -> Path:
+    return center.home / "flow-runs"

@@ -1,0 +1,54 @@
+"""The flows that call one function for a center, each with a stanza in `infra/prefect.yaml`.
+
+`consensus` joins the findings of all centers, `witness` verifies and cosigns the logs of the peers,
+`serve_requests` answers signed requests ahead of the night, and `reap` clears away what killed runs
+left and starts them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect import Flow, flow, get_run_logger
+from prefect.runtime import flow_run
+
+from pipelines.center.center import load_center
+from pipelines.flows.flow_runs import living, restart_dead
+from pipelines.nightly.periodic import join_everything, reap_center, witness_round
+from pipelines.requests.serve import serve_for_a_while
+from pipelines.verify.session import Session
+
+
+def _flow(name: str, function: Callable[[Session], object]) -> Flow[[str], None]:
+    """Return a flow that calls `function` with a session of the center whose file it is given.
+
+    What the function returns is logged.
+    """
+
+    @flow(name=name, persist_result=False)
+    def run(center: str) -> None:
+        with (
+            Session(load_center(Path(center))) as session,
+            living(session.center, str(flow_run.id or "")),
+        ):
+            found = function(session)
+        get_run_logger().info("%s: %s", name, found)
+
+    return run
+
+
+consensus = _flow("consensus", join_everything)
+witness = _flow("witness", witness_round)
+serve_requests = _flow("serve-requests", serve_for_a_while)
+
+
+@flow(name="reap", persist_result=False)
+def reap(center: str) -> None:
+    """Clear away what no living run of the center needs; `center` is the path of its file."""
+    with Session(load_center(Path(center))) as session:
+        gone, again = reap_center(session), restart_dead(session.center)
+    get_run_logger().info(
+        "removed %d containers and %d folders; started again: %s",
+        len(gone.containers), len(gone.folders), ", ".join(again) or "none",
+    )  # fmt: skip
