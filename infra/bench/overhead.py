@@ -26,8 +26,7 @@ from infra.bench.show import spread
 from pipelines.center.center import recipes_folder
 from pipelines.flows.server import EmbeddedServer
 from pipelines.verify import steps
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for, verify
 
 _DEFAULT = ("debian/libsodium/1.0.18-1+deb13u1.yaml", "debian/netbase/6.5.yaml")

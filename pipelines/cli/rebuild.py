@@ -21,8 +21,7 @@ from pipelines.cli.terminal import screen
 if TYPE_CHECKING:
     from builders.images.provide import ProvidedImage
     from builders.inputs.input_file import InputFile
-    from pipelines.verify.job import Job
-    from pipelines.verify.session import Session
+    from pipelines.verify.session import Job, Session
 
 
 @click.command()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.enums import Outcome, Verdict
-from pipelines.verify.progress import Sink
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.evidence.report import Report
     from pipelines.evidence.statements.rebuilds import RobustnessTest
     from pipelines.judge.finding import Finding
-    from pipelines.verify.session import Session
+    from pipelines.verify.session import Session, Sink
 
 _COLORS = {
     Verdict.IDENTICAL: "green",

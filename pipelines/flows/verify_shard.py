@@ -26,8 +26,7 @@ from pipelines.flows.flow_runs import living
 from pipelines.flows.verify_release import tasks
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import verify
 
 _NAME, _RUN_NAME = "verify-shard", "shard of night {night}"

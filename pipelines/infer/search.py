@@ -28,7 +28,7 @@ from pipelines.infer.journal import (
 )
 from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace
-from pipelines.verify.progress import Sink
+from pipelines.verify.session import Sink
 
 # Characters of the end of a build log that are stored.
 _LOG_KEPT = 8192

@@ -25,9 +25,8 @@ from pipelines.infer.draft import load_draft
 from pipelines.infer.target import Pin
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.verify import steps
-from pipelines.verify.job import Job
-from pipelines.verify.judging import ShippedFile, judge
-from pipelines.verify.session import Session
+from pipelines.verify.judging import judge
+from pipelines.verify.session import Job, Session
 
 _TAIL = 1 << 16
 
@@ -91,7 +90,7 @@ class TrialWorkspace:
         attempt = steps.run_rebuild(session, job, inputs, steps.provide_image(session, job))
         rebuilt, folder = attempt.rebuild, job.attempt(attempt.number)
         outcome, reason = rebuilt.outcome, rebuilt.reason
-        served = tuple(ShippedFile(name=pin.name, file=self._fact(pin)) for pin in artefacts)
+        served = {pin.name: self._fact(pin) for pin in artefacts}
         findings = judge(session, job, inputs, attempt, served, outcome=outcome, reason=reason)
         shutil.rmtree(folder / "inputs", ignore_errors=True)
         return TrialResult(

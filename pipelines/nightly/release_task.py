@@ -31,6 +31,8 @@ from builders.rebuild.robustness_plan import plan_robustness
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, Robustness, RobustnessRebuild, changed_artefacts
 from pipelines.evidence.stored_runs import RunName, read_report
+from pipelines.judge.compare import Unreachable
+from pipelines.judge.finding import FileFact
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import (
     ArtefactVerdict,
@@ -45,9 +47,8 @@ from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.storage.files import held
 from pipelines.storage.store import DamagedError
 from pipelines.verify import judging, steps
-from pipelines.verify.job import Job
 from pipelines.verify.publish import publish_robustness
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for
 
 Verify = Callable[[Session, Job], Report]
@@ -108,9 +109,9 @@ def _look(session: Session, job: Job) -> bool | None:
         raise
     except RebuildError:
         return None
-    if any(s.file is not None and s.file.sha256 != published[s.name] for s in served):
+    if any(isinstance(f, FileFact) and f.sha256 != published[n] for n, f in served.items()):
         return True
-    return None if any(s.file is None for s in served) else False
+    return None if any(isinstance(f, Unreachable) for f in served.values()) else False
 
 
 def _looked(due: DueRelease, before: NightEntry, *, checked: bool) -> NightEntry:

@@ -31,7 +31,7 @@ from pipelines.requests.triage import pending
 from pipelines.signer.orders import status_signer
 from pipelines.storage.opening import open_store
 from pipelines.verify.session import Session
-from pipelines.verify.verify import job_for, verify_fresh
+from pipelines.verify.verify import job_for, verify
 
 Run = Callable[[Path], Report]
 """Verifies the release of a recipe, and stores what it found."""
@@ -117,7 +117,7 @@ def serve_round(session: Session, *, leave: Container[Digest] = ()) -> list[Requ
 
     def run(recipe: Path) -> Report:
         with job_for(session, recipe) as job:
-            return verify_fresh(session, job)
+            return verify(session, job, fresh=True)
 
     return serve(
         open_handler(session, datetime.now(UTC)), run, lambda: datetime.now(UTC), leave=leave

@@ -6,7 +6,7 @@ The verdict comes first and from digests alone. Explaining starts afterwards and
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,6 @@ from builders.archives import ArchiveError, members
 from builders.core.digest import digest_file
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError, RebuildError
-from builders.core.frozen_model import FrozenModel
 from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
@@ -27,29 +26,24 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, carried, contents, input_fault
 from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, FileFact, Finding
 from pipelines.storage.names import Visibility
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.steps import provide_once
 
 DIFFER_IMAGE = "differ"
 
 
-class ShippedFile(FrozenModel):
-    """What was served for one artefact, or why nothing was."""
-
-    name: str
-    file: FileFact | None = None
-    fault: str | None = None
+Shipped = Mapping[str, FileFact | Unreachable]
+"""What was served for each artefact, by name, or why nothing was."""
 
 
-def fetch_shipped(session: Session, job: Job, *, fresh: bool = False) -> tuple[ShippedFile, ...]:
+def fetch_shipped(session: Session, job: Job, *, fresh: bool = False) -> Shipped:
     """Fetch every shipped file into the vault, under the digest that it really has.
 
     A published file that the vault already holds is not fetched again, unless `fresh`; files beside
     the recipe always are.
     """
     session.progress.step(job.release, "fetching shipped files")
-    return tuple(_fetch(session, job, artefact, fresh=fresh) for artefact in job.recipe.artefacts)
+    return {a.name: _fetch(session, job, a, fresh=fresh) for a in job.recipe.artefacts}
 
 
 def shipped_want(artefact: Artefact, folder: Path) -> FetchRequest:
@@ -62,22 +56,23 @@ def shipped_want(artefact: Artefact, folder: Path) -> FetchRequest:
     )
 
 
-def _fetch(session: Session, job: Job, artefact: Artefact, *, fresh: bool) -> ShippedFile:
+def _fetch(
+    session: Session, job: Job, artefact: Artefact, *, fresh: bool
+) -> FileFact | Unreachable:
     shipped = artefact.shipped
     beside = isinstance(shipped.locator, FileLocator)
     if session.vault.has(shipped.sha256) and not beside and not fresh:
-        size = session.vault.verify(shipped.sha256)
-        return ShippedFile(name=artefact.name, file=FileFact(sha256=shipped.sha256, size=size))
+        return FileFact(sha256=shipped.sha256, size=session.vault.verify(shipped.sha256))
     want = shipped_want(artefact, job.loaded.folder)
     session.workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=session.workdir, prefix="shipped-") as folder:
         try:
             (path,) = session.fetcher.fetch([want], Path(folder))
         except InputUnavailableError as error:
-            return ShippedFile(name=artefact.name, fault=str(error))
+            return Unreachable(reason=str(error))
         fact = FileFact(sha256=digest_file(path), size=path.stat().st_size)
         session.vault.add(path, fact.sha256, what=artefact.name)
-    return ShippedFile(name=artefact.name, file=fact)
+    return fact
 
 
 def judge(
@@ -85,7 +80,7 @@ def judge(
     job: Job,
     inputs: tuple[InputFile, ...],
     attempt: Attempt | None,
-    shipped: tuple[ShippedFile, ...],
+    shipped: Shipped,
     *,
     outcome: Outcome,
     reason: str | None,
@@ -94,14 +89,13 @@ def judge(
     session.progress.step(job.release, "judging")
     outputs = attempt.rebuild.outputs if attempt else ()
     scanned = list(_scan(session, job, inputs, attempt)) if attempt and outputs else []
-    recipe = job.recipe
-    published = {a.name: a.shipped.sha256 for a in recipe.artefacts}
+    published = {a.name: a.shipped.sha256 for a in job.recipe.artefacts}
     facts = Facts(
         outcome=outcome,
         outcome_reason=reason,
         declared=tuple(Declared(name=n, published=d) for n, d in published.items()),
         rebuilt=outputs,
-        served={s.name: s.file or Unreachable(reason=s.fault or "unknown") for s in shipped},
+        served=shipped,
         input_fault=input_fault(scanned, published),
     )
     return compare(facts)

@@ -5,6 +5,7 @@ A run's logs and outputs are stored, then its statements, which are logged, then
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from builders.core.digest import Digest
@@ -28,8 +29,7 @@ from pipelines.signer.orders import MAX_RECIPE
 from pipelines.storage.names import REPORT, Visibility, cas, private_twin, release_run
 from pipelines.storage.outbox import OutboxStore
 from pipelines.storage.store import Store, TooLargeError
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 
 
 def publish(session: Session, job: Job, report: Report) -> str:
@@ -153,13 +153,7 @@ def _put(store: Store, key: str, envelope: Envelope) -> None:
     try:
         store.put_record(key, envelope.to_bytes())
     except StoreConflictError:
-        if _payload_at(store, key) != envelope.payload:
-            raise
-
-
-def _payload_at(store: Store, key: str) -> bytes | None:
-    """Return the payload of a stored envelope; None of what is none."""
-    try:
-        return Envelope.from_bytes(store.get(key, MAX_ENVELOPE)).payload
-    except (MalformedError, TooLargeError):
-        return None
+        with suppress(MalformedError, TooLargeError):
+            if Envelope.from_bytes(store.get(key, MAX_ENVELOPE)).payload == envelope.payload:
+                return
+        raise

@@ -23,8 +23,7 @@ from pipelines.policy.reviews.gate import ReviewStatus, review_target
 from pipelines.policy.reviews.review_records import StoredReview
 from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.verify import steps
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 
 
 @dataclass(frozen=True, kw_only=True)

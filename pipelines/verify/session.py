@@ -1,21 +1,29 @@
-"""The services that the runs of a center share in one process, made once and passed explicitly."""
+"""What each step of a run is given: the services of its center, and the run itself.
+
+Services are made once in a process and passed explicitly. A `Job` is small, frozen and holds none.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
+from builders.container.spec import RunLabels
 from builders.core.errors import CancelledError
+from builders.core.runid import RunId
 from builders.engine import Engine
 from builders.images import ImageCatalogue
 from builders.inputs.fetching import FetchProgress
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
+from builders.recipe.recipe import LoadedRecipe, Recipe
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, log_key
@@ -35,7 +43,67 @@ from pipelines.storage.opening import open_center_store, open_store
 from pipelines.storage.outbox import Flushed, OutboxStore
 from pipelines.storage.store import Store
 from pipelines.verify.budget import Ledger
-from pipelines.verify.progress import LogSink, Sink
+
+_LOG = logging.getLogger("samebits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run of a release: which recipe, for which center, under which run id, in which folder."""
+
+    loaded: LoadedRecipe
+    center: str
+    run: RunId
+    folder: Path
+    flow_run: str = ""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The parsed recipe."""
+        return self.loaded.recipe
+
+    @property
+    def release(self) -> str:
+        """Return `vendor/product@version`."""
+        return self.recipe.release
+
+    @property
+    def labels(self) -> RunLabels:
+        """The labels of everything that is created for this run."""
+        return RunLabels(run=self.run, center=self.center, flow_run=self.flow_run)
+
+    def attempt(self, number: int) -> Path:
+        """Return the folder of one attempt, from 1."""
+        return self.folder / f"attempt-{number}"
+
+
+class Sink(Protocol):
+    """Takes what is to be shown."""
+
+    def step(self, release: str, step: str) -> None:
+        """Show that a release has come to `step`."""
+
+    def detail(self, release: str, text: str) -> None:
+        """Show that something moves within the current step."""
+
+    def done(self, release: str, text: str) -> None:
+        """Show that a release is finished."""
+
+
+class LogSink:
+    """The default: the log of the process, as a scheduler's worker keeps it."""
+
+    def step(self, release: str, step: str) -> None:
+        """Log the step."""
+        _LOG.info("%s: %s", release, step)
+
+    def detail(self, release: str, text: str) -> None:
+        """Log the detail, for those who want to know."""
+        _LOG.debug("%s: %s", release, text)
+
+    def done(self, release: str, text: str) -> None:
+        """Log the end."""
+        _LOG.info("%s: %s", release, text)
 
 
 class Session:

@@ -25,8 +25,7 @@ from builders.recipe.claim import recipe_script
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, SourceFact
 from pipelines.evidence.salt import release_salt
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 
 _PRELOAD = "the declared clock"
 _ATTEMPTS = "attempts.jsonl"

@@ -28,15 +28,14 @@ from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
-from pipelines.judge.compare import confirm_all
+from pipelines.judge.compare import Unreachable, confirm_all
 from pipelines.judge.finding import Explanation, Finding, worst_verdict
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.verify import judging, steps
-from pipelines.verify.job import Job
-from pipelines.verify.judging import ShippedFile
+from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Steps:
     run_rebuild: Callable[..., Attempt]
     seal_outputs: Callable[[Job, Attempt], Seal]
     commit_seal: Callable[[Job, Digest, Seal], int]
-    fetch_shipped: Callable[..., tuple[ShippedFile, ...]]
+    fetch_shipped: Callable[..., Shipped]
     judge: Callable[..., tuple[Finding, ...]]
     explain_difference: Callable[[Job, Finding, Attempt], Explanation]
     publish: Callable[[Job, Report], str]
@@ -144,20 +143,16 @@ def verify(
     return report
 
 
-def verify_fresh(session: Session, job: Job) -> Report:
-    """Verify with shipped files fetched anew: what is served now is what counts."""
-    return verify(session, job, fresh=True)
-
-
 def _rebuild(session: Session, job: Job, using: Steps, run: _Run, policy: Policy) -> None:
     """Rebuild, seal and commit; nothing here has seen a shipped byte."""
     loaded = job.loaded
-    run.claim = claim_of(loaded, claimed_digest(loaded.recipe.build.image, session.images)).digest
+    image = claimed_digest(loaded.recipe.build.image, session.images)
+    run.claim = claim = claim_of(loaded, image).digest
     with run.timed("inputs"):
         run.inputs = using.fetch_inputs(job)
     with run.timed("source"):
         run.sources = steps.source_facts(session, job, run.inputs)
-        _require_reviews(session, job, run, policy)
+        _require_reviews(session, job, run, claim, policy)
     with run.timed("image"):
         run.image = using.provide_image(job)
     with run.timed("rebuild"):
@@ -167,18 +162,15 @@ def _rebuild(session: Session, job: Job, using: Steps, run: _Run, policy: Policy
         with run.timed("seal"):
             seal = using.seal_outputs(job, run.attempt)
         with run.timed("commit"):
-            using.commit_seal(job, run.claim, seal)
+            using.commit_seal(job, claim, seal)
         run.seal = seal
 
 
-def _require_reviews(session: Session, job: Job, run: _Run, policy: Policy) -> None:
+def _require_reviews(session: Session, job: Job, run: _Run, claim: Digest, policy: Policy) -> None:
     """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
     recipe, store = job.recipe, session.store
     digests = [source.source_digest for source in run.sources if source.source_digest]
-    if run.claim is None:
-        message = "a claim comes before its reviews"
-        raise ValueError(message)
-    reviewed = review_target(recipe, run.claim, digests, store)
+    reviewed = review_target(recipe, claim, digests, store)
     found = review_status(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))
     run.reviews = tuple(ReviewFact(name=c.reviewer, key=c.keyid) for c in found.count.counted)
     found.require(reviewed)
@@ -188,7 +180,7 @@ def _judge(
     session: Session, job: Job, using: Steps, run: _Run, *, fresh: bool
 ) -> tuple[Finding, ...]:
     """Fetch what was shipped, give the verdicts, and only then explain."""
-    shipped: tuple[ShippedFile, ...] = ()
+    shipped: Shipped = {}
     if run.outcome is Outcome.BUILT:
         with run.timed("shipped"):
             shipped = _shipped(job, using, fresh=fresh)
@@ -210,7 +202,7 @@ def _judge(
     return findings
 
 
-def _shipped(job: Job, using: Steps, *, fresh: bool) -> tuple[ShippedFile, ...]:
+def _shipped(job: Job, using: Steps, *, fresh: bool) -> Shipped:
     """Fetch what was shipped; whatever goes wrong there, the rebuild is not lost for it."""
     try:
         return using.fetch_shipped(job, fresh=fresh)
@@ -218,7 +210,7 @@ def _shipped(job: Job, using: Steps, *, fresh: bool) -> tuple[ShippedFile, ...]:
         raise
     except RebuildError as error:
         names = [artefact.name for artefact in job.recipe.artefacts]
-        return tuple(ShippedFile(name=name, fault=str(error)) for name in names)
+        return dict.fromkeys(names, Unreachable(reason=str(error)))
 
 
 def _explained(job: Job, using: Steps, attempt: Attempt, finding: Finding) -> Finding:

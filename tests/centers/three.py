@@ -34,8 +34,7 @@ from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify import steps
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import Steps, job_for, verify
 from tests.lab import write_recipe
 

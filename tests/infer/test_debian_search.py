@@ -22,7 +22,7 @@ from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits, search
 from pipelines.infer.trial import TrialResult
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
-from pipelines.verify.progress import LogSink
+from pipelines.verify.session import LogSink
 from tests.builders.methods.test_debian_methods import ENTRY
 from tests.infer.test_debian_causes import DOC, ELF, FILES, TOOLS, compared, contrast, deb
 from tests.infer.test_debian_source import PACKAGES, Lists, package

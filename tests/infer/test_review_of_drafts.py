@@ -20,8 +20,7 @@ from pipelines.evidence.report import Report
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits
 from pipelines.infer.target import Pin, Target
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from tests.command import Ended, samebits
 from tests.infer.workbench import (
     RELEASED,

@@ -29,8 +29,7 @@ from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.infer.wheel.toolchain import PythonImage
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
-from pipelines.verify.progress import LogSink
-from pipelines.verify.session import Session
+from pipelines.verify.session import LogSink, Session
 
 RELEASED = datetime(2022, 6, 1, tzinfo=UTC)
 BUILT = int(datetime(2022, 6, 1, 10, 0, 20, tzinfo=UTC).timestamp())

@@ -24,9 +24,8 @@ from pipelines.nightly.release_task import run_release
 from pipelines.policy.reviews.review_records import keep_review
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT
-from pipelines.verify.job import Job
 from pipelines.verify.publish import run_folder
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for
 from tests.lab import write_recipe
 from tests.nightly.nights import entry

@@ -30,9 +30,8 @@ from pipelines.nightly import release_task
 from pipelines.nightly.record import RobustnessResult
 from pipelines.nightly.release_task import rebuild_elsewhere, rebuild_for_robustness
 from pipelines.verify import steps
-from pipelines.verify.job import Job
 from pipelines.verify.publish import run_folder
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for, verify
 from tests.command import samebits
 from tests.lab import write_recipe

@@ -17,9 +17,8 @@ from pipelines.evidence.publickey import read_public_key
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.reader import name_records
 from pipelines.signer import LocalSigner, SocketSigner
-from pipelines.verify.job import Job
 from pipelines.verify.publish import publish, sign_and_store
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from tests.signer.conftest import Stage
 from tests.signer.scene import LOG, RUN, Scene
 

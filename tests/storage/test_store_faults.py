@@ -25,8 +25,7 @@ from pipelines.storage.names import REPORT
 from pipelines.storage.outbox import Flushed
 from pipelines.storage.s3 import S3Store
 from pipelines.verify import publish as publishing
-from pipelines.verify.job import Job
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import Steps, verify
 from tests.command import RELEASES
 from tests.lab import write_recipe

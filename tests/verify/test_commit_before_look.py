@@ -20,9 +20,8 @@ from pipelines.log.leaf import CommitmentLeaf, Entry, Leaf
 from pipelines.log.writer import AppendResult, LogWriter
 from pipelines.policy import EMPTY_POLICY
 from pipelines.verify import steps
-from pipelines.verify.job import Job
 from pipelines.verify.judging import fetch_shipped
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import Steps, job_for, verify
 from tests.lab import write_recipe
 

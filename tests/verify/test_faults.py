@@ -19,9 +19,8 @@ from builders.images.provide import ProvidedImage
 from builders.rebuild.rebuild import rebuild as real_rebuild
 from pipelines.center.center import Center
 from pipelines.verify import steps
-from pipelines.verify.job import Job
-from pipelines.verify.judging import ShippedFile
-from pipelines.verify.session import Session
+from pipelines.verify.judging import Shipped
+from pipelines.verify.session import Job, Session
 from tests.command import (
     COMMAND,
     RELEASES,
@@ -251,7 +250,7 @@ def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(
     """The network goes away after the build: NOT_CHECKED, signed and stored like any other run."""
     recipe = write_recipe(tmp_path / "alone", [["sh", "-c", "echo one > /out/out.bin"]])
 
-    def fetch_shipped(job: Job, *, fresh: bool) -> tuple[ShippedFile, ...]:
+    def fetch_shipped(job: Job, *, fresh: bool) -> Shipped:
         raise InfrastructureError("the index does not answer")
 
     report = verified(session, recipe, fetch_shipped=fetch_shipped)
