@@ -263,7 +263,7 @@ def signer(
     from pipelines.center.keys import center_key
     from pipelines.signer.local_signer import LocalSigner, folder_locks, log_signer
     from pipelines.signer.socket_server import SignerServer, to_stderr
-    from pipelines.storage.caches import FolderCache
+    from pipelines.storage.files import FolderCache
     from pipelines.storage.opening import open_store
 
     center = session.center

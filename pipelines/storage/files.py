@@ -1,15 +1,16 @@
-"""Small files that are made or replaced in one durable step, and lock files."""
+"""Small files that are made or replaced in one durable step, lock files, and cached files."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
+from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError
 
 
@@ -58,6 +59,29 @@ def held(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+class FolderCache:
+    """A `ContentsCache`: one file for each digest; a lost file is a cache miss."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the files in `folder`, which is made when needed."""
+        self._folder = folder
+
+    def get(self, digest: Digest) -> bytes | None:
+        """Return what was stored for `digest`, or None."""
+        try:
+            return (self._folder / digest.hex).read_bytes()
+        except OSError:
+            return None
+
+    def put(self, digest: Digest, row: bytes) -> None:
+        """Store `row` for `digest`, if this user may write there."""
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as partial:
+                partial.write(row)
+            Path(partial.name).replace(self._folder / digest.hex)
 
 
 @contextmanager

@@ -63,11 +63,8 @@ def decode(segment: str) -> str:
     except (UnicodeError, UsageError):
         canonical = False
     if not canonical:
-        raise UsageError(
-            "part of an object's name is not canonical percent-encoding",
-            got=repr(segment[:_SHOWN]),
-            expected="letters, digits, - _ . and %XX, each text in its one spelling",
-        )
+        expected = "letters, digits, - _ . and %XX, each text in its one spelling"
+        raise _bad("part of an object's name is not canonical percent-encoding", segment, expected)
     return text
 
 
@@ -75,11 +72,7 @@ def check_key(key: str) -> str:
     """Return `key` when it can name an object; raises `UsageError` with what is wrong."""
     first, *rest = key.split("/")
     if first not in set(Visibility) or not rest:
-        raise UsageError(
-            "an object's name has no visibility",
-            got=repr(key[:_SHOWN]),
-            expected="public/... or private/...",
-        )
+        raise _bad("an object's name has no visibility", key, "public/... or private/...")
     for segment in rest:
         decode(segment)
     if len(key) > MAX_KEY:
@@ -93,11 +86,7 @@ def check_prefix(prefix: str) -> str:
     """Return `prefix` when it names a whole folder, as `public/releases/`; raises `UsageError`."""
     folder = prefix.removesuffix("/")
     if folder == prefix:
-        raise UsageError(
-            "a prefix does not end at a folder",
-            got=repr(prefix[:_SHOWN]),
-            expected="a trailing slash",
-        )
+        raise _bad("a prefix does not end at a folder", prefix, "a trailing slash")
     if folder not in set(Visibility):
         check_key(folder)
     return prefix
@@ -127,23 +116,21 @@ def is_log(key: str) -> bool:
 def check_mutable(key: str) -> str:
     """Return `key` when it names an object that is replaced; raises `UsageError`."""
     if not is_mutable(check_key(key)):
-        raise UsageError(
-            "an object that is written once is not replaced",
-            got=repr(key[:_SHOWN]),
-            expected=", ".join(sorted(_MUTABLE)),
-        )
+        expected = ", ".join(sorted(_MUTABLE))
+        raise _bad("an object that is written once is not replaced", key, expected)
     return key
 
 
 def check_immutable(key: str) -> str:
     """Return `key` when it names an object that is written once; raises `UsageError`."""
     if is_mutable(check_key(key)):
-        raise UsageError(
-            "an object that is replaced cannot be a record",
-            got=repr(key),
-            expected="a name that is written once",
-        )
+        what = "an object that is replaced cannot be a record"
+        raise _bad(what, key, "a name that is written once")
     return key
+
+
+def _bad(what: str, name: str, expected: str) -> UsageError:
+    return UsageError(what, got=repr(name[:_SHOWN]), expected=expected)
 
 
 def private_twin(key: str) -> str:

@@ -1,4 +1,4 @@
-"""A store with a durable local outbox in front of a remote store.
+"""Local folders in front of a remote store: a durable outbox, and a cache of inputs.
 
 An object is written to a local folder first. It is removed there only when the remote store has
 returned the same bytes. When the remote store does not answer, the object stays in the folder until
@@ -10,6 +10,7 @@ Objects of the log are not queued: they are written to the remote store, or refu
 from __future__ import annotations
 
 import heapq
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from builders.core.digest import Digest, digest_file, digest_stream
+from builders.core.digest import Digest, chunks, digest_file, digest_stream
 from builders.core.errors import NotFoundError, StoreConflictError, StoreError
+from builders.inputs.vault import ByteStore
 from pipelines.storage import names
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
@@ -86,7 +88,7 @@ class OutboxStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below `prefix` in both stores, each once and in order."""
-        return merged(self._local.list(prefix), self.remote.list(prefix))
+        return _merged(self._local.list(prefix), self.remote.list(prefix))
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under a name that its content determines; an existing one is left alone."""
@@ -227,7 +229,50 @@ class OutboxStore:
             return False
 
 
-def merged(*names: Iterator[str]) -> Iterator[str]:
+class CachingStore:
+    """A `ByteStore` of content-addressed objects in a remote store, with copies in a folder.
+
+    An object that was stored or read once is in the folder too, so that a rebuild neither
+    downloads it again nor fails when the remote store does not answer.
+    """
+
+    def __init__(self, folder: Path, remote: ByteStore) -> None:
+        """Keep copies in `folder`, which is made when needed."""
+        self._local = DirectoryStore(folder)
+        self._remote = remote
+
+    def has(self, key: str) -> bool:
+        """Say whether an object is in the folder or in the remote store; False if that is away."""
+        if self._local.has(key):
+            return True
+        try:
+            return self._remote.has(key)
+        except StoreError:
+            return False
+
+    def open(self, key: str) -> BinaryIO:
+        """Open the copy, made now if there is none; raises `NotFoundError`, `DamagedError`."""
+        with suppress(NotFoundError):
+            return self._local.open(key)
+        with tempfile.TemporaryDirectory(prefix="samebits-") as folder:
+            path = Path(folder) / "copy"
+            with self._remote.open(key) as stream, path.open("xb") as out:
+                for piece in chunks(stream):
+                    out.write(piece)
+            self._local.put_file(key, path)
+        return self._local.open(key)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file in the folder and in the remote store."""
+        self._local.put_file(key, path)
+        self._remote.put_file(key, path)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below `prefix` in either of them, each once and in order."""
+        return _merged(self._local.list(prefix), self._remote.list(prefix))
+
+
+def _merged(*names: Iterator[str]) -> Iterator[str]:
     """Yield the names of several stores, each once, in order of their bytes."""
     last = None
     for name in heapq.merge(*names):

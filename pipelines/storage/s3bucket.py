@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +28,7 @@ from pipelines.storage.s3client import (
     FORBIDDEN,
     NOT_FOUND,
     PRECONDITION_FAILED,
+    SuppressStatus,
     checked,
     code,
     explained,
@@ -191,15 +194,12 @@ class Bucket:
     def _put(self, key: str, data: bytes, *, conditional: bool) -> str | None:
         """Send an object; returns its version (may be empty), or None on a conflict."""
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
-        try:
+        with SuppressStatus(PRECONDITION_FAILED, CONFLICT):
             answer = self.client.put_object(
                 **self.target(key), Body=data, **condition, **self.retention_fields()
             )
-        except ClientError as error:
-            if status(error) in {PRECONDITION_FAILED, CONFLICT}:
-                return None
-            raise
-        return answer.get("VersionId", "")
+            return answer.get("VersionId", "")
+        return None
 
     def _is_oldest(self, key: str, version: str) -> bool:
         """Say whether the version just written is the oldest; a delete marker may hide others."""
@@ -209,45 +209,36 @@ class Bucket:
         return found is not None and found.id == (version or "null")
 
     def _head(self, key: str) -> Found | None:
-        try:
+        with SuppressStatus(NOT_FOUND):
             answer = self.client.head_object(**self.target(key))
-        except ClientError as error:
-            if status(error) == NOT_FOUND:
-                return None
-            raise
-        return Found(id=None, etag=answer["ETag"], size=answer["ContentLength"])
+            return Found(id=None, etag=answer["ETag"], size=answer["ContentLength"])
+        return None
+
+    def entries(
+        self, operation: str, field: str, below: str, *, page: int = 1000
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the entries of a listing of the names that start with `below`, in order."""
+        paginator = self.client.get_paginator(cast("Any", operation))
+        config = {"PageSize": page}
+        for answer in paginator.paginate(
+            Bucket=self.place.bucket, Prefix=below, PaginationConfig=config
+        ):
+            yield from answer.get(field, [])
 
     def _current(self, below: str) -> Iterator[tuple[str, None]]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.place.bucket, Prefix=below
-        )
-        for page in pages:
-            for entry in page.get("Contents", []):
-                yield entry["Key"], None
+        return ((e["Key"], None) for e in self.entries("list_objects_v2", "Contents", below))
 
     def _oldest(self, below: str, *, exact: bool = False) -> Iterator[tuple[str, Found]]:
-        """Yield each name once, with its oldest version: S3 lists the newest first."""
-        last: tuple[str, Found] | None = None
-        for entry in self._all_versions(below, exact=exact):
-            if last and last[0] != entry[0]:
-                yield last
-            last = entry
-        if last:
-            yield last
+        """Yield each name once, with its oldest version: S3 lists the newest first.
 
-    def _all_versions(self, below: str, *, exact: bool = False) -> Iterator[tuple[str, Found]]:
-        """Yield names and versions in order; `exact` ends after the versions of `below` itself."""
-        pages = self.client.get_paginator("list_object_versions").paginate(
-            Bucket=self.place.bucket,
-            Prefix=below,
-            PaginationConfig={"PageSize": 20 if exact else 1000},
-        )
-        for page in pages:
-            for entry in page.get("Versions", []):
-                if exact and entry["Key"] != below:
-                    return
-                found = Found(id=entry["VersionId"], etag=entry["ETag"], size=entry["Size"])
-                yield entry["Key"], found
+        `exact` ends after the versions of `below` itself.
+        """
+        listed = self.entries("list_object_versions", "Versions", below, page=20 if exact else 1000)
+        for name, versions in groupby(listed, key=itemgetter("Key")):
+            if exact and name != below:
+                return
+            (oldest,) = deque(versions, maxlen=1)
+            yield name, Found(id=oldest["VersionId"], etag=oldest["ETag"], size=oldest["Size"])
 
     def _pin(self, key: str, found: Found) -> Found:
         """Check that `found` is the version seen first; raises `DamagedError`."""

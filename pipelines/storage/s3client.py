@@ -135,36 +135,44 @@ def explained(what: str, place: S3Place) -> Iterator[None]:
     """Turn every error of botocore, and of the connection, into one `StoreError`."""
     try:
         yield
-    except ClientError as error:
+    except (ClientError, BotoCoreError, OSError) as error:
+        got, expected, todo = _reason(error)
         raise StoreError(
-            f"{what} in the store {place}",
-            got=f"{code(error)} (HTTP {status(error)})",
-            expected="a bucket that these credentials can use",
-            todo=_TODO.get(code(error), "Check the server's log"),
-        ) from error
-    except (NoCredentialsError, NoRegionError) as error:
-        raise StoreError(
-            f"{what} in the store {place}",
-            got=error,
-            expected="credentials and a region in the usual AWS configuration",
-            todo="Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-        ) from error
-    except (BotoCoreError, OSError) as error:
-        raise StoreError(
-            f"{what} in the store {place}",
-            got=_line(error),
-            expected="a server that answers",
-            todo="Start the server or repair the connection, and run again;"
-            " check AWS_ENDPOINT_URL_S3",
+            f"{what} in the store {place}", got=got, expected=expected, todo=todo
         ) from error
 
 
-def _line(error: Exception) -> str:
-    if isinstance(error, EndpointConnectionError):
-        return "no connection"
-    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
-        return "no answer in time"
-    return f"a broken connection ({type(error).__name__})"
+def _reason(error: Exception) -> tuple[str, str, str]:
+    """Return what was got, what was expected, and what to do."""
+    match error:
+        case ClientError():
+            got = f"{code(error)} (HTTP {status(error)})"
+            todo = _TODO.get(code(error), "Check the server's log")
+            return got, "a bucket that these credentials can use", todo
+        case NoCredentialsError() | NoRegionError():
+            todo = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            return str(error), "credentials and a region in the usual AWS configuration", todo
+        case EndpointConnectionError():
+            got = "no connection"
+        case ConnectTimeoutError() | ReadTimeoutError():
+            got = "no answer in time"
+        case _:
+            got = f"a broken connection ({type(error).__name__})"
+    todo = "Start the server or repair the connection, and run again; check AWS_ENDPOINT_URL_S3"
+    return got, "a server that answers", todo
+
+
+class SuppressStatus:
+    """Suppress the error of a request that is refused with one of some HTTP statuses."""
+
+    def __init__(self, *statuses: int) -> None:
+        self._statuses = statuses
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> bool:
+        return isinstance(error, ClientError) and status(error) in self._statuses
 
 
 def checked(body: StreamingBody, key: str, size: int, place: S3Place) -> BinaryIO:

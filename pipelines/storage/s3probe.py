@@ -15,7 +15,14 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import NotFoundError
 from pipelines.storage.names import Visibility
 from pipelines.storage.s3bucket import Bucket
-from pipelines.storage.s3client import CONFLICT, PRECONDITION_FAILED, explained, status
+from pipelines.storage.s3client import (
+    CONFLICT,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    SuppressStatus,
+    explained,
+    status,
+)
 from pipelines.storage.s3settings import Requirement
 from pipelines.storage.store import UnfitStoreError
 
@@ -81,10 +88,10 @@ def probe(
     retention = private.retention
     if retention:
         required = (*required, Requirement.OBJECT_LOCK)
-    private_facts = _probe_bucket(private, Visibility.PRIVATE)
-    public_facts = private_facts if public is private else _probe_bucket(public, Visibility.PUBLIC)
-    _check_requirements(private, private_facts.missing(required))
-    _check_requirements(public, public_facts.missing(required))
+    private_facts = _probe_bucket(private, Visibility.PRIVATE, required)
+    public_facts = private_facts
+    if public is not private:
+        public_facts = _probe_bucket(public, Visibility.PUBLIC, required)
     capabilities = S3Capabilities(
         public=public_facts,
         private=private_facts,
@@ -96,46 +103,22 @@ def probe(
     return capabilities
 
 
-def _probe_bucket(bucket: Bucket, visibility: Visibility) -> PlaceCapabilities:
+def _probe_bucket(
+    bucket: Bucket, visibility: Visibility, required: tuple[Requirement, ...]
+) -> PlaceCapabilities:
     key = f"{visibility}/probe/first-write"
     with explained("cannot probe the server", bucket.place):
         first = _write(bucket, key, _FIRST)
         second = _write(bucket, key, _SECOND) if first is not None else None
         there = _read(bucket, key)
     bucket.conditional = second is False and there == _FIRST
-    return PlaceCapabilities(
+    found = PlaceCapabilities(
         conditional_writes=bucket.conditional,
         versioning=bucket.versioning,
         object_lock=bucket.locked,
         read_after_write=there is not None,
     )
-
-
-def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
-    """Create an object: True when done, False when refused, None when the server cannot say."""
-    try:
-        bucket.client.put_object(**bucket.target(key), Body=data, IfNoneMatch="*")
-    except ClientError as error:
-        if status(error) in {PRECONDITION_FAILED, CONFLICT}:
-            return False
-        if status(error) in {400, 501}:  # a header that the server does not know
-            return None
-        raise
-    return True
-
-
-def _read(bucket: Bucket, key: str) -> bytes | None:
-    """Return the newest bytes: the probe asks what a write does."""
-    try:
-        return bucket.client.get_object(**bucket.target(key))["Body"].read()
-    except ClientError as error:
-        if status(error) == 404:
-            return None
-        raise
-
-
-def _check_requirements(bucket: Bucket, missing: tuple[Requirement, ...]) -> None:
-    if missing:
+    if missing := found.missing(required):
         todo = " and ".join(_TODO[requirement] for requirement in missing)
         raise UnfitStoreError(
             f"the store {bucket.place} does not honour what the center requires",
@@ -143,6 +126,24 @@ def _check_requirements(bucket: Bucket, missing: tuple[Requirement, ...]) -> Non
             expected="what stands under `require` and `retention` in the center's file",
             todo=f"{todo[0].upper()}{todo[1:]}; nothing was written",
         )
+    return found
+
+
+def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
+    """Create an object: True when done, False when refused, None when the server cannot say."""
+    with SuppressStatus(400, 501):  # a header that the server does not know
+        with SuppressStatus(PRECONDITION_FAILED, CONFLICT):
+            bucket.client.put_object(**bucket.target(key), Body=data, IfNoneMatch="*")
+            return True
+        return False
+    return None
+
+
+def _read(bucket: Bucket, key: str) -> bytes | None:
+    """Return the newest bytes: the probe asks what a write does."""
+    with SuppressStatus(NOT_FOUND):
+        return bucket.client.get_object(**bucket.target(key))["Body"].read()
+    return None
 
 
 def _check_retention(bucket: Bucket, key: str) -> None:
@@ -150,7 +151,7 @@ def _check_retention(bucket: Bucket, key: str) -> None:
         try:
             mode = bucket.client.head_object(**bucket.target(key)).get("ObjectLockMode")
         except ClientError as error:
-            if status(error) == 404:
+            if status(error) == NOT_FOUND:
                 raise NotFoundError(f"{key} was written and does not exist") from error
             raise
     if mode is None:

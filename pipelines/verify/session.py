@@ -36,11 +36,11 @@ from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
 from pipelines.signer.local_signer import folder_locks, log_signer
 from pipelines.signer.orders import DelegatedCheckpointSigner
-from pipelines.storage.caches import CachingStore, FolderCache
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.files import FolderCache
 from pipelines.storage.names import Visibility
 from pipelines.storage.opening import open_center_store, open_store
-from pipelines.storage.outbox import Flushed, OutboxStore
+from pipelines.storage.outbox import CachingStore, Flushed, OutboxStore
 from pipelines.storage.store import Store
 from pipelines.verify.budget import Ledger
 

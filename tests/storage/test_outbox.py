@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreConflictError, StoreError
 from builders.inputs.vault import Vault
-from pipelines.storage.caches import CachingStore
 from pipelines.storage.names import Visibility, cas
-from pipelines.storage.outbox import PAUSE, OutboxStore
+from pipelines.storage.outbox import PAUSE, CachingStore, OutboxStore
 from pipelines.storage.store import UnfitStoreError
 from tests.fakes.store import MemoryStore
 from tests.storage.versions import versions

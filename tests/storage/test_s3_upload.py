@@ -17,10 +17,9 @@ import pytest
 from builders.core.digest import Digest, digest_stream
 from builders.core.errors import StoreError
 from builders.inputs.vault import Vault
-from pipelines.storage import s3upload
+from pipelines.storage import s3
 from pipelines.storage.names import Visibility, cas
-from pipelines.storage.s3 import S3Store
-from pipelines.storage.s3upload import PART, PARTS_IN_MEMORY
+from pipelines.storage.s3 import PART, PARTS_IN_MEMORY, S3Store
 from pipelines.storage.store import DamagedError
 from tests.storage.ceph import broken, new_bucket, settings
 
@@ -162,7 +161,7 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(admin: S3Client, bucket:
     assert store.sweep() == 0
     (mine,) = {id(b): b for b in store._buckets.values()}.values()
     tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
-    assert s3upload.sweep(mine, "private/", tomorrow) == 1
+    assert s3.abort_stale_uploads(mine, "private/", tomorrow) == 1
     assert parts_left(admin, bucket) == 1
 
 
