@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from pipelines.storage.s3 import PART
 from pipelines.storage.s3client import connect
 from pipelines.storage.s3settings import S3Place, S3Settings
-from pipelines.storage.s3 import PART
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
