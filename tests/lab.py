@@ -22,7 +22,7 @@ from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.evidence.report import Report
 from pipelines.verify.session import Session
-from pipelines.verify.verify import Steps, job_for, verify
+from pipelines.verify.verify import Wrap, job_for, verify
 
 SOURCE = b"int main(void) { return 0; }\n"
 SMALL = {"cpus": 1, "memory": "256MiB", "scratch": "64MiB", "time": "60s"}
@@ -135,6 +135,11 @@ class Lab:
 
 
 def verified(session: Session, recipe: Path, **steps: Callable[..., Any]) -> Report:
-    """Verify a recipe; `steps` replaces steps by name."""
+    """Verify a recipe; `steps` replaces steps by name, with `_` for `-`."""
     with job_for(session, recipe) as job:
-        return verify(session, job, replace(Steps.of(session), **steps))
+        return verify(session, job, replacing(**steps))
+
+
+def replacing(**steps: Callable[..., Any]) -> Wrap:
+    """Return what puts other functions in the place of steps, by name, with `_` for `-`."""
+    return lambda name, step: steps.get(name.replace("-", "_"), step)

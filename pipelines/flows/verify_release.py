@@ -25,7 +25,7 @@ from pipelines.evidence.errors import SignerError
 from pipelines.evidence.report import Report
 from pipelines.flows.flow_runs import living
 from pipelines.verify.session import Session
-from pipelines.verify.verify import Steps, job_for, verify
+from pipelines.verify.verify import job_for, verify
 
 _NAME, _RUN_NAME = "verify-release", "verify {recipe}"
 _TRIED_ONCE = {"seal", "judge", "explain"}
@@ -43,13 +43,8 @@ def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
-def tasks(session: Session) -> Steps:
-    """Return the steps of a verification with `session`, each a task."""
-    return Steps.of(session, _task)
-
-
-def _task(name: str, step: Callable[..., Any]) -> Any:
-    """Make a task of a step, never cached, never persisted."""
+def as_task(name: str, step: Callable[..., Any]) -> Any:
+    """Make a task of a step of a verification, never cached, never persisted."""
     made = task(name=name, cache_policy=NO_CACHE, persist_result=False)(step)
     if name in _TRIED_ONCE:
         return made
@@ -81,7 +76,7 @@ def flow_in(session: Session) -> Flow[..., Report]:
 def _verify(session: Session, recipe: Path, *, fresh: bool) -> Report:
     mine = str(flow_run.id or "")
     with living(session.center, mine), job_for(session, recipe, flow_run=mine) as job:
-        report = verify(session, job, tasks(session), fresh=fresh)
+        report = verify(session, job, as_task, fresh=fresh)
     _show(report)
     return report
 

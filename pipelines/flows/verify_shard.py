@@ -7,11 +7,10 @@ core waits for us. How much builds at once is not decided here, but by the ledge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread, current_thread
 from typing import Any
@@ -23,7 +22,7 @@ from builders.core.errors import CancelledError, EngineError
 from pipelines.center.center import load_center
 from pipelines.evidence.report import Report
 from pipelines.flows.flow_runs import living
-from pipelines.flows.verify_release import tasks
+from pipelines.flows.verify_release import as_task
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release
 from pipelines.verify.session import Job, Session
@@ -106,10 +105,9 @@ def _done(session: Session, night: str, due: DueRelease) -> bool:
 
 
 def _verify(session: Session, job: Job) -> Report:
-    plain = tasks(session)
+    def wrap(name: str, step: Callable[..., Any]) -> Any:
+        if name == "publish":
+            session.raise_if_cancelled()  # what is cancelled must not count for a later start
+        return as_task(name, step)
 
-    def publish(job: Job, report: Report) -> str:
-        session.raise_if_cancelled()  # a cancelled result must not count for a shard started again
-        return plain.publish(job, report)
-
-    return verify(session, job, replace(plain, publish=publish), fresh=True)
+    return verify(session, job, wrap, fresh=True)

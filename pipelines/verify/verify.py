@@ -1,7 +1,7 @@
 """One verification from recipe to report: the order of the steps, and what each failure means.
 
-The steps come as functions, so that a scheduler can wrap each of them in a task; the order, and
-every decision, is here and nowhere else.
+A scheduler can wrap each step that takes long in a task of its own; the order, and every decision,
+is here and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -29,7 +29,7 @@ from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
 from pipelines.judge.compare import Unreachable, confirm_all
-from pipelines.judge.finding import Explanation, Finding, worst_verdict
+from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import review_status, review_target
 from pipelines.verify import judging, steps
@@ -37,43 +37,19 @@ from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
 from pipelines.verify.session import Job, Session
 
-
-@dataclass(frozen=True, kw_only=True)
-class Steps:
-    """The steps that take long or leave the process; a scheduler wraps each of them in a task."""
-
-    fetch_inputs: Callable[[Job], tuple[InputFile, ...]]
-    provide_image: Callable[[Job], ProvidedImage]
-    run_rebuild: Callable[..., Attempt]
-    seal_outputs: Callable[[Job, Attempt], Seal]
-    commit_seal: Callable[[Job, Digest, Seal], int]
-    fetch_shipped: Callable[..., Shipped]
-    judge: Callable[..., tuple[Finding, ...]]
-    explain_difference: Callable[[Job, Finding, Attempt], Explanation]
-    publish: Callable[[Job, Report], str]
-
-    @classmethod
-    def of(
-        cls, session: Session, wrap: Callable[[str, Any], Any] = lambda _name, step: step
-    ) -> Self:
-        """Return the steps, working with `session`, each as `wrap(name, step)` returns it."""
-        return cls(
-            fetch_inputs=wrap("fetch-inputs", partial(steps.fetch_inputs, session)),
-            provide_image=wrap("provide-image", partial(steps.provide_image, session)),
-            run_rebuild=wrap("rebuild", partial(steps.run_rebuild, session)),
-            seal_outputs=wrap("seal", partial(steps.seal_outputs, session)),
-            commit_seal=wrap("commit", partial(steps.commit_seal, session)),
-            fetch_shipped=wrap("fetch-shipped", partial(judging.fetch_shipped, session)),
-            judge=wrap("judge", partial(judging.judge, session)),
-            explain_difference=wrap("explain", partial(judging.explain_difference, session)),
-            publish=wrap("publish", partial(publish, session)),
-        )
+P = ParamSpec("P")
+T = TypeVar("T")
+Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
+"""Returns what is called in the place of a step, given its name and the step itself."""
 
 
 @dataclass(kw_only=True)
 class _Run:
-    """What is known so far."""
+    """One run, and what is known so far."""
 
+    session: Session
+    job: Job
+    wrap: Wrap
     timings: dict[str, float] = field(default_factory=dict)
     claim: Digest | None = None
     image: ProvidedImage | None = None
@@ -85,8 +61,20 @@ class _Run:
     outcome: Outcome = Outcome.INFRASTRUCTURE_ERROR
     reason: str | None = None
 
+    def step(
+        self,
+        name: str,
+        function: Callable[Concatenate[Session, Job, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Take a step, which takes long or leaves the process, as it was wrapped."""
+        found: T = self.wrap(name, partial(function, self.session))(self.job, *args, **kwargs)
+        return found
+
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Add the seconds of the block to those of `name`."""
         start = time.monotonic()
         try:
             yield
@@ -114,7 +102,7 @@ def job_for(session: Session, recipe: Path, *, flow_run: str = "") -> Iterator[J
 
 
 def verify(
-    session: Session, job: Job, using: Steps | None = None, *, fresh: bool = False
+    session: Session, job: Job, wrap: Wrap = lambda _name, step: step, *, fresh: bool = False
 ) -> Report:
     """Verify one release, store the evidence, and return the report.
 
@@ -122,53 +110,52 @@ def verify(
     that cannot be used and `StoreError` when nothing can be stored; every other failure is an
     outcome in the report.
     """
-    using = using or Steps.of(session)
-    run = _Run()
+    run = _Run(session=session, job=job, wrap=wrap)
     start = time.monotonic()
     session.check_store()  # a store that cannot be written fails before anything is built
     policy = session.policy(datetime.now(UTC))
     _ = session.signer  # as does a center without its keys
     try:
-        _rebuild(session, job, using, run, policy)
+        _rebuild(run, policy)
     except StoreError:
         raise
     except RebuildError as error:
         run.outcome, run.reason = error.outcome, str(error)
-    findings = _judge(session, job, using, run, fresh=fresh)
+    findings = _judge(run, fresh=fresh)
     run.timings["total"] = round(time.monotonic() - start, 3)
-    report = _report(session, job, run, findings)
+    report = _report(run, findings)
     with run.timed("publish"):
-        using.publish(job, report)
+        run.step("publish", publish, report)
     session.progress.done(job.release, report.verdict)
     return report
 
 
-def _rebuild(session: Session, job: Job, using: Steps, run: _Run, policy: Policy) -> None:
+def _rebuild(run: _Run, policy: Policy) -> None:
     """Rebuild, seal and commit; nothing here has seen a shipped byte."""
-    loaded = job.loaded
-    image = claimed_digest(loaded.recipe.build.image, session.images)
-    run.claim = claim = claim_of(loaded, image).digest
+    session, job = run.session, run.job
+    image = claimed_digest(job.recipe.build.image, session.images)
+    run.claim = claim = claim_of(job.loaded, image).digest
     with run.timed("inputs"):
-        run.inputs = using.fetch_inputs(job)
+        run.inputs = run.step("fetch-inputs", steps.fetch_inputs)
     with run.timed("source"):
         run.sources = steps.source_facts(session, job, run.inputs)
-        _require_reviews(session, job, run, claim, policy)
+        _require_reviews(run, claim, policy)
     with run.timed("image"):
-        run.image = using.provide_image(job)
+        run.image = run.step("provide-image", steps.provide_image)
     with run.timed("rebuild"):
-        run.attempt = using.run_rebuild(job, run.inputs, run.image, Purpose.JUDGED)
+        run.attempt = run.step("rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.JUDGED)
     run.outcome, run.reason = run.attempt.rebuild.outcome, run.attempt.rebuild.reason
     if run.outcome is Outcome.BUILT:
         with run.timed("seal"):
-            seal = using.seal_outputs(job, run.attempt)
+            seal = run.step("seal", steps.seal_outputs, run.attempt)
         with run.timed("commit"):
-            using.commit_seal(job, claim, seal)
+            run.step("commit", steps.commit_seal, claim, seal)
         run.seal = seal
 
 
-def _require_reviews(session: Session, job: Job, run: _Run, claim: Digest, policy: Policy) -> None:
+def _require_reviews(run: _Run, claim: Digest, policy: Policy) -> None:
     """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
-    recipe, store = job.recipe, session.store
+    recipe, store = run.job.recipe, run.session.store
     digests = [source.source_digest for source in run.sources if source.source_digest]
     reviewed = review_target(recipe, claim, digests, store)
     found = review_status(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))
@@ -176,52 +163,59 @@ def _require_reviews(session: Session, job: Job, run: _Run, claim: Digest, polic
     found.require(reviewed)
 
 
-def _judge(
-    session: Session, job: Job, using: Steps, run: _Run, *, fresh: bool
-) -> tuple[Finding, ...]:
+def _judge(run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
     """Fetch what was shipped, give the verdicts, and only then explain."""
+    session, job, attempt = run.session, run.job, run.attempt
     shipped: Shipped = {}
     if run.outcome is Outcome.BUILT:
         with run.timed("shipped"):
-            shipped = _shipped(job, using, fresh=fresh)
+            shipped = _shipped(run, fresh=fresh)
     with run.timed("judge"):
-        findings = using.judge(
-            job, run.inputs, run.attempt, shipped, outcome=run.outcome, reason=run.reason
+        findings = run.step(
+            "judge",
+            judging.judge,
+            run.inputs,
+            attempt,
+            shipped,
+            outcome=run.outcome,
+            reason=run.reason,
         )
-    if run.attempt is None or run.outcome is not Outcome.BUILT:
+    if attempt is None or run.image is None or run.outcome is not Outcome.BUILT:
         return findings
     with run.timed("look"):
-        findings = judging.look(session, job, run.inputs, run.attempt, findings)
+        findings = judging.look(session, job, run.inputs, attempt, findings)
     if any(f.verdict is Verdict.DIFFERENT for f in findings):
         with run.timed("confirm"):
-            again = using.run_rebuild(job, run.inputs, run.image, Purpose.CONFIRMING)
+            again = run.step(
+                "rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.CONFIRMING
+            )
             findings = confirm_all(findings, again.rebuild.outputs)
         with run.timed("explain"):
-            findings = tuple(_explained(job, using, run.attempt, f) for f in findings)
+            findings = tuple(_explained(run, attempt, f) for f in findings)
     judging.keep_shipped(session, job, findings)
     return findings
 
 
-def _shipped(job: Job, using: Steps, *, fresh: bool) -> Shipped:
+def _shipped(run: _Run, *, fresh: bool) -> Shipped:
     """Fetch what was shipped; whatever goes wrong there, the rebuild is not lost for it."""
     try:
-        return using.fetch_shipped(job, fresh=fresh)
+        return run.step("fetch-shipped", judging.fetch_shipped, fresh=fresh)
     except StoreError:
         raise
     except RebuildError as error:
-        names = [artefact.name for artefact in job.recipe.artefacts]
+        names = [artefact.name for artefact in run.job.recipe.artefacts]
         return dict.fromkeys(names, Unreachable(reason=str(error)))
 
 
-def _explained(job: Job, using: Steps, attempt: Attempt, finding: Finding) -> Finding:
+def _explained(run: _Run, attempt: Attempt, finding: Finding) -> Finding:
     if finding.verdict is not Verdict.DIFFERENT:
         return finding
-    explanation = using.explain_difference(job, finding, attempt)
+    explanation = run.step("explain", judging.explain_difference, finding, attempt)
     return finding.model_copy(update={"explanation": explanation})
 
 
-def _report(session: Session, job: Job, run: _Run, findings: tuple[Finding, ...]) -> Report:
-    recipe = job.recipe
+def _report(run: _Run, findings: tuple[Finding, ...]) -> Report:
+    job, recipe = run.job, run.job.recipe
     by_products = {
         o.name
         for o in (run.attempt.rebuild.outputs if run.attempt else ())
@@ -240,18 +234,18 @@ def _report(session: Session, job: Job, run: _Run, findings: tuple[Finding, ...]
         verdict=worst_verdict(finding.verdict for finding in findings),
         artefacts=findings,
         by_products=tuple(f for f in run.seal.files if f.name in by_products) if run.seal else (),
-        environment=_environment(session, job, run),
+        environment=_environment(run),
         timings=run.timings,
         attempts=steps.attempts(job),
     )
 
 
-def _environment(session: Session, job: Job, run: _Run) -> Environment:
-    loaded = job.loaded
-    build = loaded.recipe.build
+def _environment(run: _Run) -> Environment:
+    recipe = run.job.recipe
+    build = recipe.build
     engine: dict[str, str] = {}
     try:
-        facts = session.engine.info()
+        facts = run.session.engine.info()
         engine = {"engine": facts.version, "kernel": facts.kernel, "cgroup": facts.cgroup}
     except EngineError:
         pass  # the outcome says so already
@@ -262,7 +256,7 @@ def _environment(session: Session, job: Job, run: _Run) -> Environment:
         image_config=run.image.config if run.image else None,
         sources=run.sources,
         samebits=version("samebits"),
-        visibility=loaded.recipe.visibility,
+        visibility=recipe.visibility,
         reviews=run.reviews,
         **engine,
     )

@@ -76,8 +76,8 @@ def ran(build_image: ProvidedImage, tmp_path_factory: pytest.TempPathFactory) ->
             if (name, product) == ("americas", "echo"):
                 continue
             odd = (name, product) == ("americas", "odd")
-            using = three.tampered(name, product) if odd else None
-            reports[name, product] = three.verify(name, product, using)
+            wrap = three.tampered(name, product) if odd else None
+            reports[name, product] = three.verify(name, product, wrap)
     yield Ran(three=three, reports=reports)
     three.close()
 

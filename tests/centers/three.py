@@ -35,8 +35,8 @@ from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify import steps
 from pipelines.verify.session import Job, Session
-from pipelines.verify.verify import Steps, job_for, verify
-from tests.lab import write_recipe
+from pipelines.verify.verify import Wrap, job_for, verify
+from tests.lab import replacing, write_recipe
 
 NAMES = ("europe", "asia", "americas")
 FILE, PRODUCT = "out.bin", "out.dbg"
@@ -137,12 +137,12 @@ class Three:
     def recipe(self, name: str, product: str) -> Path:
         return self.root / name / "recipes" / "releases" / "lab" / product / "1.yaml"
 
-    def verify(self, name: str, product: str, using: Steps | None = None) -> Report:
+    def verify(self, name: str, product: str, wrap: Wrap | None = None) -> Report:
         session = self.session(name)
         with job_for(session, self.recipe(name, product)) as job:
-            return verify(session, job, using)
+            return verify(session, job, wrap or replacing())
 
-    def tampered(self, name: str, product: str) -> Steps:
+    def tampered(self, name: str, product: str) -> Wrap:
         """Return the steps of a center whose machine builds other bytes from the same recipe."""
         folder = self.root / name / "tampered" / product
         other = write_recipe(folder, TAMPERED, shipped=SHIPPED, by_products=["*.dbg"])
@@ -156,11 +156,7 @@ class Three:
             mine = replace(job, loaded=load_recipe(other))
             return steps.run_rebuild(self.session(name), mine, inputs, image, purpose)
 
-        return replace(
-            Steps.of(self.session(name)),
-            run_rebuild=rebuild,
-            explain_difference=lambda _, finding, __: finding.explanation,
-        )
+        return replacing(rebuild=rebuild, explain=lambda _, finding, __: finding.explanation)
 
     def join(self, name: str, product: str, *, publish: bool = False) -> ReleaseConsensus:
         """Let a center join a release, and sign what came of it."""

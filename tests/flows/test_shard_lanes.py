@@ -20,8 +20,9 @@ from pipelines.center.center import load_center
 from pipelines.flows import verify_shard as module
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason
+from pipelines.verify.publish import publish
 from pipelines.verify.session import Session
-from pipelines.verify.verify import Steps
+from pipelines.verify.verify import Wrap
 
 Work = Callable[[str], None]
 
@@ -147,10 +148,11 @@ def test_what_was_stopped_is_not_published(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.cancelled.set()
-    using: list[Steps] = []
-    monkeypatch.setattr(module, "tasks", Steps.of)
-    monkeypatch.setattr(module, "verify", lambda _session, _job, steps, **_: using.append(steps))
+    wraps: list[Wrap] = []
+    monkeypatch.setattr(module, "as_task", lambda _name, step: step)
+    monkeypatch.setattr(module, "verify", lambda _session, _job, wrap, **_: wraps.append(wrap))
     job: Any = None
     module._verify(session, job)
     with pytest.raises(CancelledError):
-        using[0].publish(job, job)
+        wraps[0]("publish", publish)(job, job)
+    assert wraps[0]("judge", publish) is publish, "only what is published would count"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from pipelines.storage.outbox import Flushed
 from pipelines.storage.s3 import S3Store
 from pipelines.verify import publish as publishing
 from pipelines.verify.session import Job, Session
-from pipelines.verify.verify import Steps, verify
+from pipelines.verify.verify import verify
 from tests.command import RELEASES
 from tests.lab import write_recipe
 from tests.storage.ceph import Gateway, new_bucket, settings
@@ -52,17 +51,14 @@ class Nights:
         )
 
     def _verify(self, job: Job, stops: str | None) -> Report:
-        plain = Steps.of(self.session)
-        step = getattr(plain, stops or "publish")
-
-        def stopped(*words: Any, **named: Any) -> Any:
-            if stops:
+        def wrap(name: str, step: Any) -> Any:
+            def stopped(*words: Any, **named: Any) -> Any:
                 self.gateway.kill()
-            return step(*words, **named)
+                return step(*words, **named)
 
-        self.reports.append(
-            verify(self.session, job, replace(plain, **{stops or "publish": stopped}))
-        )
+            return stopped if name == stops else step
+
+        self.reports.append(verify(self.session, job, wrap))
         return self.reports[-1]
 
     def stored(self) -> dict[str, set[str]]:
@@ -111,8 +107,8 @@ def nights(
 @pytest.mark.parametrize(
     ("stops", "outcome", "verdict"),
     [
-        ("run_rebuild", Outcome.INFRASTRUCTURE_ERROR, Verdict.NOT_CHECKED),
-        ("fetch_shipped", Outcome.BUILT, Verdict.IDENTICAL),
+        ("rebuild", Outcome.INFRASTRUCTURE_ERROR, Verdict.NOT_CHECKED),
+        ("fetch-shipped", Outcome.BUILT, Verdict.IDENTICAL),
     ],
 )
 def test_a_store_that_stops_in_mid_night_costs_and_doubles_nothing(

@@ -169,7 +169,7 @@ def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
             job = replace(job, loaded=load_recipe(matching))
         return steps.run_rebuild(session, job, inputs, image, purpose)
 
-    report = verified(session, recipe, run_rebuild=run_rebuild)
+    report = verified(session, recipe, rebuild=run_rebuild)
     (finding,) = report.artefacts
     assert finding.verdict == "DIFFERENT"
     assert "nondeterministic" in [cause.name for cause in finding.causes]
