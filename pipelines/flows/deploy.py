@@ -44,15 +44,12 @@ async def _pool(client: PrefectClient, name: str, concurrency: int) -> None:
     there = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=name)}
     for priority, queue in enumerate(QUEUES, 1):
         limit = None if queue == "steering" else concurrency
-        if queue not in there:
-            with contextlib.suppress(ObjectAlreadyExists):  # another one was first
-                await client.create_work_queue(
-                    queue, work_pool_name=name, priority=priority, concurrency_limit=limit
-                )
+        wanted: dict[str, Any] = {"priority": priority, "concurrency_limit": limit}
+        if queue in there:
+            await client.update_work_queue(there[queue].id, **wanted)
         else:
-            await client.update_work_queue(
-                there[queue].id, priority=priority, concurrency_limit=limit
-            )
+            with contextlib.suppress(ObjectAlreadyExists):  # another one was first
+                await client.create_work_queue(queue, work_pool_name=name, **wanted)
 
 
 async def _deployment(stanza: dict[str, Any]) -> str:

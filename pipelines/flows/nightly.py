@@ -7,7 +7,7 @@ that it had made, and the results that they left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from uuid import UUID
 import httpx
 from prefect import Flow, flow, get_run_logger
 from prefect.artifacts import create_table_artifact
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.deployments import run_deployment
@@ -130,23 +130,21 @@ def _ended(waiting: set[UUID]) -> set[UUID]:
     Only those are asked for: of a large night, all would be megabytes, again and again.
     """
     ended = set()
-    with get_client(sync_client=True) as client:
-        for batch in _batches(sorted(waiting)):
-            for run in client.read_flow_runs(flow_run_filter=_among(batch, TERMINAL_STATES)):
-                crashed = run.state_type is StateType.CRASHED
-                if not (crashed and start_again(client, run)):
-                    ended.add(run.id)
+    for client, batch in _batches(waiting):
+        for run in client.read_flow_runs(flow_run_filter=_among(batch, TERMINAL_STATES)):
+            crashed = run.state_type is StateType.CRASHED
+            if not (crashed and start_again(client, run)):
+                ended.add(run.id)
     return ended
 
 
 def _deleted(waiting: set[UUID]) -> set[UUID]:
     """Return which flow runs no longer exist, since they were deleted."""
     gone = set()
-    with get_client(sync_client=True) as client:
-        for batch in _batches(sorted(waiting)):
-            if client.count_flow_runs(flow_run_filter=_among(batch)) < len(batch):
-                found = client.read_flow_runs(flow_run_filter=_among(batch))
-                gone |= set(batch) - {run.id for run in found}
+    for client, batch in _batches(waiting):
+        if client.count_flow_runs(flow_run_filter=_among(batch)) < len(batch):
+            found = client.read_flow_runs(flow_run_filter=_among(batch))
+            gone |= set(batch) - {run.id for run in found}
     return gone
 
 
@@ -157,8 +155,12 @@ def _among(ids: list[UUID], states: Iterable[StateType] = ()) -> FlowRunFilter:
     return FlowRunFilter.model_validate(wanted)
 
 
-def _batches(ids: list[UUID]) -> Iterable[list[UUID]]:
-    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+def _batches(waiting: set[UUID]) -> Iterator[tuple[SyncPrefectClient, list[UUID]]]:
+    """Yield a client, and the ids that it is to ask for at once."""
+    ids = sorted(waiting)
+    with get_client(sync_client=True) as client:
+        for start in range(0, len(ids), _BATCH):
+            yield client, ids[start : start + _BATCH]
 
 
 def _here(session: Session, plan: NightPlan) -> None:

@@ -7,7 +7,6 @@ started. This module does not import Prefect: settings must be in the environmen
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import subprocess
@@ -15,10 +14,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from builders.core.errors import InfrastructureError
+from pipelines.storage.files import held
 
 _START_SECONDS = 120
 _QUIET = {
@@ -39,7 +40,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.url: str | None = os.environ.get("PREFECT_API_URL")
         self._log = home / "server.log"
-        self._starting: BinaryIO | None = None
+        self._starting = ExitStack()
 
     def __enter__(self) -> Self:
         """Begin to start the server, unless PREFECT_API_URL names one; does not wait."""
@@ -60,8 +61,7 @@ class EmbeddedServer:
             kept = os.environ.get(name)
             os.environ[name] = f"{kept},127.0.0.1" if kept else "127.0.0.1"
         # Two servers that migrate one database at once would collide: the next one waits.
-        self._starting = (self._home / "start.lock").open("wb")
-        fcntl.flock(self._starting, fcntl.LOCK_EX)
+        self._starting.enter_context(held(self._home / "start.lock"))
         port = _free_port()
         os.environ["PREFECT_HOME"] = str(self._home)
         # This server ends with the command, and so would its logs.
@@ -105,12 +105,10 @@ class EmbeddedServer:
         if self._process is None:
             return
         until = time.monotonic() + _START_SECONDS
-        while time.monotonic() < until:
-            if self._process.poll() is not None:
-                break
+        while time.monotonic() < until and self._process.poll() is None:
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=5):  # noqa: S310
-                    self._let_the_next_start()
+                    self._starting.close()
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
@@ -121,14 +119,9 @@ class EmbeddedServer:
             todo=f"See {self._log}, or set PREFECT_API_URL to a server of your own",
         )
 
-    def _let_the_next_start(self) -> None:
-        if self._starting is not None:
-            self._starting.close()
-            self._starting = None
-
     def __exit__(self, *_: object) -> None:
         """Stop the server that was started here."""
-        self._let_the_next_start()
+        self._starting.close()
         if self._process is None:
             return
         os.environ.pop("PREFECT_API_URL", None)

@@ -47,15 +47,6 @@ class PlaceCapabilities:
     read_after_write: bool
     """What was written is read back."""
 
-    def missing(self, required: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
-        """Return those of `required` that the bucket does not honour."""
-        honoured = {
-            Requirement.CONDITIONAL_WRITES: self.conditional_writes,
-            Requirement.VERSIONING: self.versioning == "enabled",
-            Requirement.OBJECT_LOCK: self.object_lock,
-        }
-        return tuple(requirement for requirement in required if not honoured[requirement])
-
 
 @dataclass(frozen=True, kw_only=True)
 class S3Capabilities:
@@ -118,7 +109,12 @@ def _probe_bucket(
         object_lock=bucket.locked,
         read_after_write=there is not None,
     )
-    if missing := found.missing(required):
+    honoured = {
+        Requirement.CONDITIONAL_WRITES: found.conditional_writes,
+        Requirement.VERSIONING: found.versioning == "enabled",
+        Requirement.OBJECT_LOCK: found.object_lock,
+    }
+    if missing := [requirement for requirement in required if not honoured[requirement]]:
         todo = " and ".join(_TODO[requirement] for requirement in missing)
         raise UnfitStoreError(
             f"the store {bucket.place} does not honour what the center requires",
