@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from filelock import FileLock
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError
+from pipelines.storage.folders import SpoolFile, opened_folder, spooled
 
 
 def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
@@ -20,13 +20,9 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     Raises `InfrastructureError`.
     """
     try:
-        with _complete(path, data, mode) as complete:
-            complete.replace(path)
-        folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with _beside(path) as file:
+            file.write(data)
+            file.replace(path.name, file.folder, mode=mode)
     except OSError as error:
         raise write_error(path, error) from error
 
@@ -35,12 +31,9 @@ def create(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
     """Make the file `path` complete, or not at all; False when one is there. Raises `OSError`."""
     if path.exists():
         return False
-    with _complete(path, data, mode) as complete:
-        try:
-            path.hardlink_to(complete)
-        except FileExistsError:
-            return False
-    return True
+    with _beside(path) as file:
+        file.write(data)
+        return file.publish(path.name, file.folder, mode=mode)
 
 
 @contextmanager
@@ -85,18 +78,11 @@ class FolderCache:
 
 
 @contextmanager
-def _complete(path: Path, data: bytes, mode: int) -> Iterator[Path]:
-    """Write a durable file beside `path`, which goes unless it is moved."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:60]}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
+def _beside(path: Path) -> Iterator[SpoolFile]:
+    """Yield a new file in the folder of `path`."""
+    prefix = f".{path.name[:60]}."
+    with opened_folder(path.absolute().parent) as folder, spooled(folder, prefix) as file:
+        yield file
 
 
 def write_error(path: Path, error: OSError) -> InfrastructureError:

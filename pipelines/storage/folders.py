@@ -97,9 +97,9 @@ class SpoolFile:
         while view:
             view = view[os.write(self.fd, view) :]
 
-    def publish(self, name: str, folder: int) -> bool:
+    def publish(self, name: str, folder: int, *, mode: int = 0o444) -> bool:
         """Link the file to its final name, durably; False when the name exists, which is kept."""
-        self._seal()
+        self._seal(mode)
         try:
             os.link(
                 self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder, follow_symlinks=False
@@ -110,22 +110,22 @@ class SpoolFile:
             os.fsync(folder)  # the link of a racing writer must be durable too
         return True
 
-    def replace(self, name: str, folder: int) -> None:
+    def replace(self, name: str, folder: int, *, mode: int = 0o444) -> None:
         """Rename the file to its final name, durably; an existing file is replaced."""
-        self._seal()
+        self._seal(mode)
         os.replace(self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder)
         os.fsync(folder)
 
-    def _seal(self) -> None:
-        """Make the content durable and read-only."""
-        os.fchmod(self.fd, 0o444)
+    def _seal(self, mode: int) -> None:
+        """Make the content durable."""
+        os.fchmod(self.fd, mode)
         os.fsync(self.fd)
 
 
 @contextmanager
-def spooled(folder: int) -> Iterator[SpoolFile]:
+def spooled(folder: int, prefix: str = "") -> Iterator[SpoolFile]:
     """Yield a new empty file; its name in the spool folder is removed afterwards."""
-    name, fd = _create(folder)
+    name, fd = _create(folder, prefix)
     try:
         yield SpoolFile(name=name, fd=fd, folder=folder)
     finally:
@@ -170,9 +170,9 @@ def _is_segment(name: str) -> bool:
         return False
 
 
-def _create(folder: int) -> tuple[str, int]:
+def _create(folder: int, prefix: str) -> tuple[str, int]:
     while True:
-        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        name = f"{prefix}{os.getpid()}-{secrets.token_hex(8)}"
         fd = os.open(name, _CREATE, 0o600, dir_fd=folder)
         # A sweep may remove the file before it is locked: then make another.
         try:

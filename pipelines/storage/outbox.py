@@ -10,6 +10,7 @@ Objects of the log are not queued: they are written to the remote store, or refu
 from __future__ import annotations
 
 import heapq
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from builders.core.digest import Digest, chunks, digest_file, digest_stream
+from builders.core.digest import Digest, digest_file, digest_stream
 from builders.core.errors import NotFoundError, StoreConflictError, StoreError
 from builders.inputs.vault import ByteStore
 from pipelines.storage import names
@@ -254,12 +255,13 @@ class CachingStore:
         """Open the copy, made now if there is none; raises `NotFoundError`, `DamagedError`."""
         with suppress(NotFoundError):
             return self._local.open(key)
-        with tempfile.TemporaryDirectory(prefix="samebits-") as folder:
-            path = Path(folder) / "copy"
-            with self._remote.open(key) as stream, path.open("xb") as out:
-                for piece in chunks(stream):
-                    out.write(piece)
-            self._local.put_file(key, path)
+        with (
+            self._remote.open(key) as stream,
+            tempfile.NamedTemporaryFile(prefix="samebits-") as copy,
+        ):
+            shutil.copyfileobj(stream, copy)
+            copy.flush()
+            self._local.put_file(key, Path(copy.name))
         return self._local.open(key)
 
     def put_file(self, key: str, path: Path) -> None:
