@@ -34,13 +34,7 @@ _TRIED_ONCE = {"seal", "judge", "explain"}
 
 def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     """Say whether a failed task is worth another try: only what the center itself broke."""
-    try:
-        state.result()
-    except (InfrastructureError, SignerError):
-        return True
-    except Exception:  # noqa: BLE001  # whatever else it was, trying again is not for us
-        return False
-    return False
+    return isinstance(state.result(raise_on_failure=False), InfrastructureError | SignerError)
 
 
 def as_task(name: str, step: Callable[..., Any]) -> Any:

@@ -211,9 +211,19 @@ class DirectoryStore:
         """Return whether the store exists; raises `StoreError` for any other folder."""
         if not self._known:
             self._known = self._has_format()
-            if not self._known:
-                self._check_empty()
-        return self._known
+        if self._known:
+            return True
+        with suppress(FileNotFoundError):
+            others = {path.name for path in self.root.iterdir()} - _EMPTY
+            # `format` is written first: a store that another process is making passes here.
+            if others and not self._has_format():
+                raise StoreError(
+                    f"{self.root} is not a store",
+                    got=f"a folder with {min(others)!a} in it and no file `format`",
+                    expected="a store, or an empty or absent folder",
+                    todo="Choose another folder",
+                )
+        return False
 
     def _has_format(self) -> bool:
         try:
@@ -229,20 +239,6 @@ class DirectoryStore:
                 todo="Use the samebits that made it, or a newer one",
             )
         return True
-
-    def _check_empty(self) -> None:
-        try:
-            others = {path.name for path in self.root.iterdir()} - _EMPTY
-        except FileNotFoundError:
-            return
-        # `format` is written first: a store that another process is making passes here.
-        if others and not self._has_format():
-            raise StoreError(
-                f"{self.root} is not a store",
-                got=f"a folder with {min(others)!a} in it and no file `format`",
-                expected="a store, or an empty or absent folder",
-                todo="Choose another folder",
-            )
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:

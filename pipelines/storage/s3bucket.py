@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from http import HTTPStatus
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -23,17 +24,7 @@ from botocore.exceptions import ClientError
 
 from builders.core.errors import StoreError, UsageError
 from pipelines.storage import names
-from pipelines.storage.s3client import (
-    CONFLICT,
-    FORBIDDEN,
-    NOT_FOUND,
-    PRECONDITION_FAILED,
-    SuppressStatus,
-    checked,
-    code,
-    explained,
-    status,
-)
+from pipelines.storage.s3client import SuppressStatus, checked, code, explained, status
 from pipelines.storage.s3settings import Retention, S3Place
 from pipelines.storage.store import DamagedError, not_found
 
@@ -73,7 +64,7 @@ class Bucket:
             try:
                 answer = self.client.get_bucket_versioning(Bucket=self.place.bucket)
             except ClientError as error:
-                if status(error) == FORBIDDEN and code(error) == "AccessDenied":
+                if status(error) == HTTPStatus.FORBIDDEN and code(error) == "AccessDenied":
                     return "unknown"
                 raise
         return str(answer.get("Status", "off")).lower()
@@ -129,7 +120,7 @@ class Bucket:
             try:
                 answer = self.client.get_object(**self.target(key), **wanted)
             except ClientError as error:
-                if status(error) != NOT_FOUND or code(error) == "NoSuchBucket":
+                if status(error) != HTTPStatus.NOT_FOUND or code(error) == "NoSuchBucket":
                     raise
                 if pinned:
                     raise _changed(key, "none", pinned) from error
@@ -194,7 +185,7 @@ class Bucket:
     def _put(self, key: str, data: bytes, *, conditional: bool) -> str | None:
         """Send an object; returns its version (may be empty), or None on a conflict."""
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
-        with SuppressStatus(PRECONDITION_FAILED, CONFLICT):
+        with SuppressStatus(HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT):
             answer = self.client.put_object(
                 **self.target(key), Body=data, **condition, **self.retention_fields()
             )
@@ -209,7 +200,7 @@ class Bucket:
         return found is not None and found.id == (version or "null")
 
     def _head(self, key: str) -> Found | None:
-        with SuppressStatus(NOT_FOUND):
+        with SuppressStatus(HTTPStatus.NOT_FOUND):
             answer = self.client.head_object(**self.target(key))
             return Found(id=None, etag=answer["ETag"], size=answer["ContentLength"])
         return None

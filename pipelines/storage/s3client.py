@@ -43,7 +43,6 @@ READ_SECONDS = 30
 ATTEMPTS = 3
 """Times each request is sent, with back-off, when the server is busy or the line breaks."""
 CONNECTIONS = 8
-PRECONDITION_FAILED, CONFLICT, NOT_FOUND, FORBIDDEN = 412, 409, 404, 403
 _TODO = {
     "NoSuchBucket": "Create the bucket, or correct its name",
     "AccessDenied": "Give these credentials access to the bucket, or name another profile",

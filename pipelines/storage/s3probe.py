@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 
 from botocore.exceptions import ClientError
 
@@ -15,14 +16,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import NotFoundError
 from pipelines.storage.names import Visibility
 from pipelines.storage.s3bucket import Bucket
-from pipelines.storage.s3client import (
-    CONFLICT,
-    NOT_FOUND,
-    PRECONDITION_FAILED,
-    SuppressStatus,
-    explained,
-    status,
-)
+from pipelines.storage.s3client import SuppressStatus, explained, status
 from pipelines.storage.s3settings import Requirement
 from pipelines.storage.store import UnfitStoreError
 
@@ -127,8 +121,9 @@ def _probe_bucket(
 
 def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
     """Create an object: True when done, False when refused, None when the server cannot say."""
-    with SuppressStatus(400, 501):  # a header that the server does not know
-        with SuppressStatus(PRECONDITION_FAILED, CONFLICT):
+    # A server that does not know the header answers with one of these.
+    with SuppressStatus(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED):
+        with SuppressStatus(HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT):
             bucket.client.put_object(**bucket.target(key), Body=data, IfNoneMatch="*")
             return True
         return False
@@ -137,7 +132,7 @@ def _write(bucket: Bucket, key: str, data: bytes) -> bool | None:
 
 def _read(bucket: Bucket, key: str) -> bytes | None:
     """Return the newest bytes: the probe asks what a write does."""
-    with SuppressStatus(NOT_FOUND):
+    with SuppressStatus(HTTPStatus.NOT_FOUND):
         return bucket.client.get_object(**bucket.target(key))["Body"].read()
     return None
 
@@ -147,7 +142,7 @@ def _check_retention(bucket: Bucket, key: str) -> None:
         try:
             mode = bucket.client.head_object(**bucket.target(key)).get("ObjectLockMode")
         except ClientError as error:
-            if status(error) == NOT_FOUND:
+            if status(error) == HTTPStatus.NOT_FOUND:
                 raise NotFoundError(f"{key} was written and does not exist") from error
             raise
     if mode is None:
