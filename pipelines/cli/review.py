@@ -86,7 +86,7 @@ def _decide(
     from builders.core.yamlfile import read_text
     from pipelines.evidence.statements.people import Decision
     from pipelines.infer.draft import head_notes
-    from pipelines.policy.reviews.review_signing import sign_reviews
+    from pipelines.policy.reviews.review_records import sign_reviews
     from pipelines.verify.review_subject import recipe_subject
 
     decision, private = Decision(word), open_key(key_file)
@@ -153,14 +153,13 @@ def list_(session: Session, what: str | None, origin: str | None) -> None:
     Exit codes: 0; 2 when fewer reviewers count than are demanded, or a record cannot be read.
     """
     from pipelines.policy.reviews.review_records import stored_reviews
-    from pipelines.policy.reviews.review_target import plain
     from pipelines.verify.review_subject import review_subject, standing_of
 
     subject = review_subject(what, session) if what else None
     if origin is not None:
         found = list(_reviews_from(origin))
     else:
-        sources = [plain(s) for s in subject.reviewed.sources] if subject else [None]
+        sources = subject.reviewed.sources if subject else [None]
         found = [r for source in sources for r in stored_reviews(session.store, source)]
     now = datetime.now(UTC)
     policy = session.policy(now)
@@ -199,9 +198,8 @@ def _reviews_from(place: str) -> Iterable[StoredReview]:
 
 
 def _row(review: StoredReview) -> dict[str, Any]:
-    from pipelines.evidence.statements.statement import show_time
-    from pipelines.policy.reviews.review_records import review_of
-    from pipelines.policy.reviews.review_target import plain
+    from pipelines.evidence.statements.statement import show_time, value_of
+    from pipelines.policy.reviews.count import review_of
 
     if review.envelope is None:
         return {"name": review.name, "fault": review.fault}
@@ -213,8 +211,8 @@ def _row(review: StoredReview) -> dict[str, Any]:
         "reviewer": decided.reviewer,
         "decision": str(decided.decision),
         "decided_on": show_time(decided.decided_on),
-        "source": str(plain(statement.source)),
-        "claim": str(plain(statement.claim)),
+        "source": str(value_of(statement.source)),
+        "claim": str(value_of(statement.claim)),
         "keyed": statement.source.sha256 is None,
         "key": review.envelope.signatures[0].keyid,
     }

@@ -19,9 +19,9 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import Policy
-from pipelines.policy.reviews.gate import ReviewStatus, review_target
+from pipelines.policy.reviews.count import ReviewTarget
+from pipelines.policy.reviews.gate import ReviewStatus, review_target, status_of
 from pipelines.policy.reviews.review_records import StoredReview
-from pipelines.policy.reviews.review_target import ReviewTarget
 from pipelines.verify import steps
 from pipelines.verify.session import Job, Session
 
@@ -81,7 +81,7 @@ def standing_of(
     """Return the review status of a release, given the reviews that were found."""
     demanded = policy.reviews.minimum if subject.kind is None else policy.demand(subject.kind)
     demanded = max(demanded, subject.minimum)
-    return ReviewStatus.of(demanded, found, target=subject.reviewed, policy=policy, now=now)
+    return status_of(subject.reviewed, demanded, found, policy, now)
 
 
 def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:

@@ -10,7 +10,7 @@ from pipelines.policy.reviews.review_records import keep_review, stored_reviews
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.s3 import S3Store
 from tests.command import samebits
-from tests.policy.reviews.people import ADA, BOB, SOURCE, signed
+from tests.policy.reviews.people import ADA, BOB, THE_SOURCE, signed
 from tests.storage.ceph import settings
 
 
@@ -23,5 +23,5 @@ def test_reviews_are_listed_and_taken_in_from_a_bucket(plain_bucket: str, tmp_pa
     listed = samebits("review", "list", "--from", place, "--json", home=tmp_path)
     assert [row["name"] for row in listed.document()["reviews"]] == sorted(names)
     assert samebits("review", "import", place, home=tmp_path).code == 0
-    here = stored_reviews(DirectoryStore(tmp_path / "store"), SOURCE)
+    here = stored_reviews(DirectoryStore(tmp_path / "store"), THE_SOURCE)
     assert [review.name for review in here] == sorted(names)

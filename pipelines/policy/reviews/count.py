@@ -1,4 +1,4 @@
-"""How many reviewers of exactly this source and claim there are: a pure function.
+"""What is reviewed, and how many reviewers of exactly this source and claim there are: pure code.
 
 A reviewer counts whose newest decision on every source, with this claim, is to approve, signed with
 a key that the policy gives to that name and does not revoke. A person counts once, and so does a
@@ -17,14 +17,39 @@ from builders.core.digest import Digest
 from pipelines.evidence.dsse import PAYLOAD_TYPE, Envelope, verify_envelope
 from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.people import Decision, ReviewStatement
 from pipelines.evidence.statements.reader import statement_of
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.strictjson import malformed
 from pipelines.policy import Policy
-from pipelines.policy.reviews.review_target import ReviewTarget
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a reviewer may be ahead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewTarget:
+    """Source digests and claim as reviews name them: keyed ones for a private release."""
+
+    sources: tuple[DigestSet, ...]
+    claim: DigestSet
+
+    @classmethod
+    def of(cls, sources: Iterable[Digest], claim: Digest, salt: Salt | None) -> ReviewTarget:
+        """Return what reviews of a release name; `salt` is that of a private one."""
+        if salt is None:
+            return cls.named(sources, claim, keyed=False)
+        return cls.named(map(salt.keyed, sources), salt.keyed(claim), keyed=True)
+
+    @classmethod
+    def named(cls, sources: Iterable[Digest], claim: Digest, *, keyed: bool) -> ReviewTarget:
+        """Return it from digests that are keyed already, or need not be, as a public report's."""
+
+        def named(digest: Digest) -> DigestSet:
+            return DigestSet(hmac_sha256=digest) if keyed else DigestSet(sha256=digest)
+
+        return cls(sources=tuple(named(d) for d in sorted(set(sources))), claim=named(claim))
 
 
 class ReviewExclusion(StrEnum):
@@ -126,60 +151,70 @@ def key_exclusion(key: PublicKey, reviewer: str, policy: Policy) -> ReviewExclus
     return None if reviewer in owners else ReviewExclusion.NAME_OF_ANOTHER
 
 
+def review_of(envelope: Envelope) -> ReviewStatement:
+    """Return the review in an envelope, verifying nothing; raises `MalformedError`."""
+    statement = statement_of(envelope)
+    if not isinstance(statement, ReviewStatement):
+        raise malformed("the review", got=statement.predicate_type, expected="a review")
+    return statement
+
+
+class _ExcludedError(Exception):
+    """A review does not count; its argument is the `ReviewExclusion`."""
+
+
 def _vote(
     envelope: Envelope, policy: Policy, target: ReviewTarget, now: datetime
 ) -> _Vote | ExcludedReview:
     """Check one review."""
-    keyid = envelope.signatures[0].keyid
-    statement = _statement(envelope)
-    if isinstance(statement, ReviewExclusion):
-        return ExcludedReview(reviewer="unknown", keyid=keyid, why=statement)
-    reviewer = statement.predicate.reviewer
-    key = _signer(envelope, reviewer, policy)
-    if isinstance(key, ReviewExclusion):
-        return ExcludedReview(reviewer=reviewer, keyid=keyid, why=key)
-    if why := _review_exclusion(statement, target, now):
-        return ExcludedReview(reviewer=reviewer, keyid=keyid, why=why)
+    keyid, reviewer = envelope.signatures[0].keyid, "unknown"
+    try:
+        statement = _statement(envelope)
+        reviewer = statement.predicate.reviewer
+        key = _signer(envelope, reviewer, policy)
+        _check_subject(statement, target, now)
+    except _ExcludedError as error:
+        return ExcludedReview(reviewer=reviewer, keyid=keyid, why=error.args[0])
     return _Vote(statement=statement, key=key, digest=envelope.digest())
 
 
-def _statement(envelope: Envelope) -> ReviewStatement | ReviewExclusion:
+def _statement(envelope: Envelope) -> ReviewStatement:
     if envelope.payload_type != PAYLOAD_TYPE:
-        return ReviewExclusion.WRONG_TYPE
+        raise _ExcludedError(ReviewExclusion.WRONG_TYPE)
     try:
-        statement = statement_of(envelope)
-    except MalformedError:
-        return ReviewExclusion.NOT_A_REVIEW
-    return statement if isinstance(statement, ReviewStatement) else ReviewExclusion.NOT_A_REVIEW
+        return review_of(envelope)
+    except MalformedError as error:
+        raise _ExcludedError(ReviewExclusion.NOT_A_REVIEW) from error
 
 
-def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey | ReviewExclusion:
-    """Return the key of `reviewer` that signed, or why there is none that counts."""
+def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey:
+    """Return the key of `reviewer` that signed and counts."""
     hints = {signature.keyid for signature in envelope.signatures}
     good = [r.key for r in policy.reviewers if r.key.keyid not in policy.revoked]
     try:
         signers = verify_envelope(envelope, good)
-    except SignatureError:
+    except SignatureError as error:
         if hints & policy.revoked:
-            return ReviewExclusion.REVOKED_KEY
+            raise _ExcludedError(ReviewExclusion.REVOKED_KEY) from error
         known = hints & {key.keyid for key in good}
-        return ReviewExclusion.BAD_SIGNATURE if known else ReviewExclusion.UNKNOWN_KEY
+        why = ReviewExclusion.BAD_SIGNATURE if known else ReviewExclusion.UNKNOWN_KEY
+        raise _ExcludedError(why) from error
     own = {r.key.material for r in policy.reviewers if r.name == reviewer}
-    return next((key for key in signers if key.material in own), ReviewExclusion.NAME_OF_ANOTHER)
+    for key in signers:
+        if key.material in own:
+            return key
+    raise _ExcludedError(ReviewExclusion.NAME_OF_ANOTHER)
 
 
-def _review_exclusion(
-    statement: ReviewStatement, target: ReviewTarget, now: datetime
-) -> ReviewExclusion | None:
-    """Return why a review that is rightly signed does not count, None if it can."""
+def _check_subject(statement: ReviewStatement, target: ReviewTarget, now: datetime) -> None:
+    """Check what a review that is rightly signed is about, and its time."""
     review = statement.predicate
     if statement.source not in target.sources:
-        return ReviewExclusion.OTHER_SOURCE
+        raise _ExcludedError(ReviewExclusion.OTHER_SOURCE)
     if statement.claim != target.claim:
-        return ReviewExclusion.OTHER_CLAIM
+        raise _ExcludedError(ReviewExclusion.OTHER_CLAIM)
     if review.decision is Decision.APPROVE and review.decided_on > now + SKEW:
-        return ReviewExclusion.FUTURE
-    return None
+        raise _ExcludedError(ReviewExclusion.FUTURE)
 
 
 def _reviewer_exclusion(

@@ -12,10 +12,15 @@ from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
+from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import Policy
-from pipelines.policy.reviews.count import ExcludedReview, ReviewCount, count_reviews
+from pipelines.policy.reviews.count import (
+    ExcludedReview,
+    ReviewCount,
+    ReviewTarget,
+    count_reviews,
+)
 from pipelines.policy.reviews.review_records import StoredReview, stored_reviews
-from pipelines.policy.reviews.review_target import ReviewTarget, plain
 from pipelines.storage.store import Store
 
 _SHOWN = 10
@@ -25,44 +30,26 @@ _SHOWN = 10
 class ReviewStatus:
     """How many reviewers a release has, and how many it needs."""
 
+    target: ReviewTarget
     demanded: int
     count: ReviewCount
     unreadable: tuple[StoredReview, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        demanded: int,
-        found: Iterable[StoredReview],
-        *,
-        target: ReviewTarget,
-        policy: Policy,
-        now: datetime,
-    ) -> ReviewStatus:
-        """Count those reviews of `found` that are of `target`, at `now` (UTC)."""
-        reviews = list(found)
-        readable = [review.envelope for review in reviews if review.envelope]
-        return cls(
-            demanded=demanded,
-            count=count_reviews(readable, policy, target, now),
-            unreadable=tuple(review for review in reviews if review.envelope is None),
-        )
 
     @property
     def enough(self) -> bool:
         """Whether as many reviewers count as are demanded."""
         return len(self.count.counted) >= self.demanded
 
-    def require(self, target: ReviewTarget) -> None:
+    def require(self) -> None:
         """Raise `SourceNotReviewedError` unless enough reviewers count."""
         if self.enough:
             return
-        sources = ", ".join(str(plain(source)) for source in target.sources)
+        sources = ", ".join(str(value_of(source)) for source in self.target.sources)
         raise SourceNotReviewedError(
             "the source is not reviewed",
             got=f"{len(self.count.counted)} of {self.demanded} reviewers: {self.summary()}",
             expected=f"{self.demanded} distinct reviewers of the policy who approve exactly the "
-            f"source {sources} and the claim {plain(target.claim)}",
+            f"source {sources} and the claim {value_of(self.target.claim)}",
             todo="`samebits review approve RECIPE` signs a review, `samebits review import` "
             "brings those of others, `samebits review list RECIPE` shows how it stands",
         )
@@ -94,13 +81,9 @@ def review_target(
     recipe: Recipe, claim: Digest, sources: Iterable[Digest], store: Store
 ) -> ReviewTarget:
     """Return what reviews of a release name; a private one gets its salt if it has none yet."""
-    salt = release_salt(store, name_of(recipe)) if recipe.visibility == "private" else None
+    private = recipe.visibility == "private"
+    salt = release_salt(store, ReleaseName.parse(recipe.release)) if private else None
     return ReviewTarget.of(sources, claim, salt)
-
-
-def name_of(recipe: Recipe) -> ReleaseName:
-    """Return the release of a recipe."""
-    return ReleaseName(vendor=recipe.vendor, product=recipe.product, version=recipe.version)
 
 
 def review_status(
@@ -108,10 +91,27 @@ def review_status(
 ) -> ReviewStatus:
     """Count the reviews that the store has of `target`; raises `StoreError`."""
     demanded = policy.demand(recipe.kind, recipe.reviews.minimum if recipe.reviews else 0)
-    if not policy.reviewers:
-        return ReviewStatus(demanded=demanded, count=ReviewCount())
-    found = (r for source in target.sources for r in stored_reviews(store, plain(source)))
-    return ReviewStatus.of(demanded, found, target=target, policy=policy, now=now)
+    sources = target.sources if policy.reviewers else ()
+    found = (review for source in sources for review in stored_reviews(store, source))
+    return status_of(target, demanded, found, policy, now)
+
+
+def status_of(
+    target: ReviewTarget,
+    demanded: int,
+    found: Iterable[StoredReview],
+    policy: Policy,
+    now: datetime,
+) -> ReviewStatus:
+    """Count those reviews of `found` that are of `target`, at `now` (UTC)."""
+    reviews = list(found)
+    readable = [review.envelope for review in reviews if review.envelope]
+    return ReviewStatus(
+        target=target,
+        demanded=demanded,
+        count=count_reviews(readable, policy, target, now),
+        unreadable=tuple(review for review in reviews if review.envelope is None),
+    )
 
 
 def _line(other: ExcludedReview) -> str:

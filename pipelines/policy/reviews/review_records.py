@@ -1,4 +1,4 @@
-"""Records of reviews: in the public prefix of a store, or as files to be imported.
+"""Records of reviews: signed, kept in the public prefix of a store, or read from files.
 
 Their names are `public/reviews/<source digest>/<reviewer>-<time>-<12 hex digits>.dsse.json`.
 Records are written once, so every decision of a reviewer has a name of its own. The digits are of
@@ -10,17 +10,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from builders.core.digest import Digest
-from builders.core.errors import NotFoundError, SamebitsError
+from builders.core.errors import NotFoundError, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
-from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import MalformedError
-from pipelines.evidence.statements.people import ReviewStatement
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.people import Decision, Review, ReviewStatement
+from pipelines.evidence.statements.reader import SUFFIX
+from pipelines.evidence.statements.statement import DigestSet, value_of
 from pipelines.evidence.strictjson import malformed
-from pipelines.policy.reviews.review_target import plain
+from pipelines.policy.reviews.count import ReviewTarget, review_of
 from pipelines.storage.names import check_key, encode
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
@@ -49,14 +54,6 @@ def read_review(data: bytes) -> Envelope:
     return envelope
 
 
-def review_of(envelope: Envelope) -> ReviewStatement:
-    """Return the review in an envelope, verifying nothing; raises `MalformedError`."""
-    statement = statement_of(envelope)
-    if not isinstance(statement, ReviewStatement):
-        raise malformed("the review", got=statement.predicate_type, expected="a review")
-    return statement
-
-
 def review_key(envelope: Envelope) -> str:
     """Return the name of a review's record; raises `MalformedError`."""
     statement = review_of(envelope)
@@ -64,7 +61,7 @@ def review_key(envelope: Envelope) -> str:
     moment = f"{review.decided_on:%Y%m%dT%H%M%SZ}"
     short = Digest.of(envelope.to_bytes()).hex[:12]
     name = f"{encode(review.reviewer)}-{moment}-{short}{SUFFIX}"
-    return check_key(f"{_folder(plain(statement.source))}{name}")
+    return check_key(f"{_folder(statement.source)}{name}")
 
 
 def keep_review(store: Store, envelope: Envelope) -> str:
@@ -74,7 +71,38 @@ def keep_review(store: Store, envelope: Envelope) -> str:
     return key
 
 
-def stored_reviews(store: Store, source: Digest | None = None) -> Iterator[StoredReview]:
+def sign_reviews(
+    target: ReviewTarget,
+    store: Store,
+    *,
+    key: EnvelopeSigner,
+    reviewer: str,
+    decision: Decision,
+    now: datetime,
+) -> list[str]:
+    """Sign and store a decision on every source; returns the names of the records.
+
+    Raises `UsageError` for a name that no policy can have, `KeyFileError`, `StoreError`.
+    """
+    try:
+        statements = [
+            ReviewStatement.of(
+                Review(reviewer=reviewer, decision=decision, decided_on=now),
+                source=source,
+                claim=target.claim,
+            )
+            for source in target.sources
+        ]
+    except ValidationError as error:
+        raise UsageError(
+            "not the name of a reviewer",
+            got=ascii(reviewer)[:80],
+            expected="small letters, digits, dot, dash and underscore",
+        ) from error
+    return [keep_review(store, sign_envelope(s.to_bytes(), key)) for s in statements]
+
+
+def stored_reviews(store: Store, source: DigestSet | None = None) -> Iterator[StoredReview]:
     """Yield the reviews of one source, by the digest that names it, or all of a store.
 
     Raises `StoreError`, also for more of them than any release has.
@@ -98,17 +126,12 @@ def reviews_in(place: Path) -> Iterator[StoredReview]:
         data = read_small_file(place, limit=MAX_REVIEW, file=str(place))
         yield StoredReview(name=str(place), envelope=read_review(data))
         return
-    found = 0
-    for folder, folders, files in os.walk(place, followlinks=False):
-        folders.sort()
-        for name in sorted(files):
-            path = Path(folder) / name
-            if not name.endswith(SUFFIX) or path.is_symlink():
-                continue
-            found += 1
-            if found > MAX_REVIEWS:
-                raise _too_many(str(place))
-            yield _from_file(path)
+    paths = (Path(folder) / name for folder, _, files in os.walk(place) for name in files)
+    reviews = (path for path in paths if path.name.endswith(SUFFIX) and not path.is_symlink())
+    found = sorted(islice(reviews, MAX_REVIEWS + 1))
+    if len(found) > MAX_REVIEWS:
+        raise _too_many(str(place))
+    yield from map(_from_file, found)
 
 
 def _from_file(path: Path) -> StoredReview:
@@ -119,8 +142,8 @@ def _from_file(path: Path) -> StoredReview:
         return StoredReview(name=str(path), fault=str(error))
 
 
-def _folder(source: Digest) -> str:
-    return f"{_ROOT}{source}/"
+def _folder(source: DigestSet) -> str:
+    return f"{_ROOT}{value_of(source)}/"
 
 
 def _too_many(place: str) -> DamagedError:

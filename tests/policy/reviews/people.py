@@ -15,7 +15,7 @@ from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import EMPTY_POLICY, Policy, Reviewer, ReviewRules
-from pipelines.policy.reviews.review_target import ReviewTarget
+from pipelines.policy.reviews.count import ReviewTarget
 from tests.evidence.examples import review
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -19,8 +19,7 @@ from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import load_policy
-from pipelines.policy.reviews.review_records import stored_reviews
-from pipelines.policy.reviews.review_signing import sign_reviews
+from pipelines.policy.reviews.review_records import sign_reviews, stored_reviews
 from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
 from pipelines.verify.session import Session
 from tests.lab import verified

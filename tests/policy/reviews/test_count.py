@@ -21,10 +21,10 @@ from pipelines.policy.reviews.count import (
     SKEW,
     ReviewCount,
     ReviewExclusion,
+    ReviewTarget,
     count_reviews,
     key_exclusion,
 )
-from pipelines.policy.reviews.review_target import ReviewTarget
 from tests.evidence.examples import STATEMENTS
 from tests.policy.reviews.people import (
     ADA,

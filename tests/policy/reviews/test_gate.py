@@ -10,9 +10,10 @@ import pytest
 from builders.core.enums import Outcome
 from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe, load_recipe
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import EMPTY_POLICY, Policy
-from pipelines.policy.reviews.gate import ReviewStatus, name_of, review_status, review_target
+from pipelines.policy.reviews.gate import ReviewStatus, review_status, review_target
 from pipelines.policy.reviews.review_records import keep_review
 from tests.fakes.store import MemoryStore
 from tests.lab import write_recipe
@@ -31,7 +32,7 @@ def test_enough_reviewers_open_it(tmp_path: Path) -> None:
     store = MemoryStore()
     keep_review(store, signed("ada", ADA))
     found = stand(recipe(tmp_path), store, policy())
-    found.require(REVIEWED)
+    found.require()
     assert found.to_dict()["counted"] == [{"reviewer": "ada", "key": ADA.public.keyid}]
 
 
@@ -42,7 +43,7 @@ def test_one_too_few_keep_it_shut_and_say_why(tmp_path: Path) -> None:
     store.put_record(f"public/reviews/{SOURCE}/rubbish", b"x")
     found = stand(recipe(tmp_path, reviews={"minimum": 2}), store, policy())
     with pytest.raises(SourceNotReviewedError) as caught:
-        found.require(REVIEWED)
+        found.require()
     told = str(caught.value)
     assert caught.value.outcome is Outcome.SOURCE_NOT_REVIEWED
     assert "got 1 of 2 reviewers: ada; not counted: bob" in told
@@ -64,11 +65,11 @@ def test_a_demand_without_a_policy_cannot_be_met(tmp_path: Path) -> None:
     keep_review(store, signed("ada", ADA))
     found = stand(recipe(tmp_path, reviews={"minimum": 1}), store, EMPTY_POLICY)
     with pytest.raises(SourceNotReviewedError, match="0 of 1 reviewers: nobody"):
-        found.require(REVIEWED)
+        found.require()
 
 
 def test_nothing_demanded_is_always_enough(tmp_path: Path) -> None:
-    stand(recipe(tmp_path), MemoryStore(), EMPTY_POLICY).require(REVIEWED)
+    stand(recipe(tmp_path), MemoryStore(), EMPTY_POLICY).require()
 
 
 def test_a_flood_of_reasons_is_cut(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_private_release_is_asked_for_by_keyed_digests(tmp_path: Path) -> None
     store = MemoryStore()
     private = recipe(tmp_path, visibility="private")
     asked = review_target(private, CLAIM, [SOURCE], store)
-    salt = release_salt(store, name_of(private))
+    salt = release_salt(store, ReleaseName.parse(private.release))
     assert asked.sources[0].hmac_sha256 == salt.keyed(SOURCE)
     assert asked.claim.hmac_sha256 == salt.keyed(CLAIM)
     assert review_target(recipe(tmp_path), CLAIM, [SOURCE], store) == REVIEWED

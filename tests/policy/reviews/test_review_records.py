@@ -17,18 +17,19 @@ from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError, MalformedError
 from pipelines.evidence.privatekey import load_key
 from pipelines.evidence.statements.people import Decision
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy.reviews import review_records as records
+from pipelines.policy.reviews.count import review_of
 from pipelines.policy.reviews.review_records import (
     keep_review,
     read_review,
     review_key,
-    review_of,
     reviews_in,
     stored_reviews,
 )
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
-from tests.policy.reviews.people import ADA, BOB, EVE, OTHER_SOURCE, SOURCE, signed
+from tests.policy.reviews.people import ADA, BOB, EVE, OTHER_SOURCE, SOURCE, THE_SOURCE, signed
 
 DATA = Path(__file__).parents[2] / "data" / "reviews"
 BROKEN = sorted((DATA / "records").glob("*.dsse.json"))
@@ -71,10 +72,10 @@ def test_every_decision_has_a_record_of_its_own() -> None:
     assert len(set(names)) == len(names)
     assert all(name.startswith(f"public/reviews/{SOURCE}/") for name in names)
     assert names[0].rpartition("/")[2].startswith("ada-20260301T110000Z-")
-    assert [r.envelope for r in stored_reviews(store, SOURCE)] == [
+    assert [r.envelope for r in stored_reviews(store, THE_SOURCE)] == [
         envelope for _, envelope in sorted(zip(names, decisions, strict=True))
     ]
-    assert list(stored_reviews(store, OTHER_SOURCE)) == []
+    assert list(stored_reviews(store, DigestSet(sha256=OTHER_SOURCE))) == []
 
 
 def test_nobody_can_take_the_name_of_a_review_with_a_bad_signature() -> None:
@@ -92,7 +93,7 @@ def test_a_record_that_cannot_be_read_does_not_hide_the_others() -> None:
     keep_review(store, ada)
     store.put_record(f"public/reviews/{SOURCE}/a.dsse.json", b"rubbish")
     store.put_record(f"public/reviews/{SOURCE}/z.dsse.json", b"x" * (records.MAX_REVIEW + 1))
-    found = list(stored_reviews(store, SOURCE))
+    found = list(stored_reviews(store, THE_SOURCE))
     assert [bool(r.envelope) for r in found] == [False, True, False]
     assert all(r.fault for r in found if r.envelope is None)
 
@@ -114,7 +115,7 @@ def test_a_record_that_is_gone_or_damaged_does_not_hide_the_others(
         return get(key, limit)
 
     monkeypatch.setattr(store, "get", gone_or_damaged)
-    found = list(stored_reviews(store, SOURCE))
+    found = list(stored_reviews(store, THE_SOURCE))
     assert [bool(r.envelope) for r in found] == [False, True, False]
 
 
