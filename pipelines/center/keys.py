@@ -23,9 +23,8 @@ from pipelines.evidence.privatekey import (
 from pipelines.evidence.publickey import KeyUse, PublicKey, load_public_key
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
-from pipelines.policy.accepted import FOLDER, LOCK
 from pipelines.policy.model import SCHEMA
-from pipelines.policy.signed_policy import add_signature
+from pipelines.policy.signed_policy import FOLDER, LOCK, add_signature
 from pipelines.policy.validation import read_policy
 from pipelines.storage import files as durable
 

@@ -261,7 +261,7 @@ def signer(
       samebits center run signer --center center.yaml --user samebits
     """
     from pipelines.center.keys import center_key
-    from pipelines.signer.local_signer import LocalSigner, folder_locks, log_signer
+    from pipelines.signer.local_signer import LocalSigner, log_signer
     from pipelines.signer.socket_server import SignerServer, to_stderr
     from pipelines.storage.files import FolderCache
     from pipelines.storage.opening import open_store
@@ -278,7 +278,6 @@ def signer(
         open_store(center.store),
         key=key,
         log=log_signer(center),
-        locks=folder_locks(center.recipes / "images"),
         cache=None if cache is None else FolderCache(cache),
         summaries=session.check_summary,
     )

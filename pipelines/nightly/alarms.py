@@ -24,7 +24,7 @@ from pipelines.log.witness import WitnessResult
 from pipelines.nightly.periodic import join_round, witness_round
 from pipelines.nightly.record import AlarmKind, NightAlarm, NightEntry
 from pipelines.policy import CenterPolicyError, Policy, PolicyError
-from pipelines.policy.expiry import expiry_warnings, key_endings
+from pipelines.policy.changes import expiry_warnings, key_endings
 from pipelines.verify.session import Session
 
 SILENT_AFTER = timedelta(hours=36)

@@ -5,9 +5,8 @@ one that the operators of the one before have signed too. May import log, eviden
 nothing above them.
 """
 
-from pipelines.policy.accepted import load_policy
+from pipelines.policy.changes import expiry_warnings
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
-from pipelines.policy.expiry import expiry_warnings
 from pipelines.policy.model import (
     EMPTY_POLICY,
     CenterKey,
@@ -20,7 +19,7 @@ from pipelines.policy.model import (
     Reviewer,
     ReviewRules,
 )
-from pipelines.policy.signed_policy import SignedPolicy, open_policy, read_signed
+from pipelines.policy.signed_policy import SignedPolicy, load_policy, open_policy, read_signed
 from pipelines.policy.validation import policy_from, read_policy
 
 __all__ = [

@@ -6,7 +6,6 @@ form: PEM for Ed25519, key JSON for everything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -58,28 +57,21 @@ def _read_key(value: object, info: ValidationInfo) -> PublicKey:
         if text and "\0" not in text and isinstance(folder := info.context, Path):
             path = folder / text
             return read_public_key(read_small_file(path, limit=MAX_KEY_FILE, file=str(path)))
-    except RecipeError as error:
-        raise FieldError(
-            error.what, got=error.got, expected=error.expected, todo=error.todo
-        ) from error
-    except EvidenceError as error:
-        raise FieldError(
-            "the key cannot be used",
-            got=error.got,
-            expected=error.expected,
-            todo="`samebits review key` makes a key; its .pub file belongs here",
-        ) from error
+    except (RecipeError, EvidenceError) as error:
+        todo = "`samebits review key` makes a key; its .pub file belongs here"
+        what = f"the key cannot be used: {error.what}"
+        raise FieldError(what, got=error.got, expected=error.expected, todo=todo) from error
     raise FieldError("no key", got=ascii(value)[:80], expected="PEM text, or key JSON")
 
 
-def _note_key(algorithm: int) -> Callable[[object], NoteKey]:
+def _note_key(algorithm: int) -> PlainValidator:
     def read(value: object) -> NoteKey:
         try:
             return NoteKey.parse(value if isinstance(value, str) else "", algorithm)
         except EvidenceError as error:
             raise FieldError(error.what, got=error.got, expected=error.expected) from error
 
-    return read
+    return PlainValidator(read)
 
 
 def _read_quorum(value: object) -> Quorum:
@@ -101,6 +93,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
 SortedSet = Annotated[frozenset[_Value], PlainSerializer(sorted)]
 Key = Annotated[PublicKey, PlainValidator(_read_key), PlainSerializer(key_text)]
-LogKey = Annotated[NoteKey, PlainValidator(_note_key(ED25519)), PlainSerializer(str)]
-WitnessKey = Annotated[NoteKey, PlainValidator(_note_key(COSIGNATURE)), PlainSerializer(str)]
+LogKey = Annotated[NoteKey, _note_key(ED25519), PlainSerializer(str)]
+WitnessKey = Annotated[NoteKey, _note_key(COSIGNATURE), PlainSerializer(str)]
 QuorumText = Annotated[Quorum, PlainValidator(_read_quorum), PlainSerializer(Quorum.to_text)]

@@ -217,29 +217,20 @@ class Policy(_Strict):
 
     def operator(self, name: str) -> Operator:
         """Return an operator by name; raises `PolicyError`."""
-        for operator in self.operators:
-            if operator.name == name:
-                return operator
-        raise PolicyError(
-            "the policy has no such operator",
-            fault=Fault.NOT_AN_OPERATOR,
-            got=ascii(name[:80]),
-            expected=f"one of {', '.join(o.name for o in self.operators)}",
-        )
+        operators = {operator.name: operator for operator in self.operators}
+        if name not in operators:
+            expected = f"one of {', '.join(operators)}"
+            raise PolicyError(Fault.NOT_AN_OPERATOR, got=ascii(name[:80]), expected=expected)
+        return operators[name]
 
     def center(self, name: str) -> PolicyCenter:
         """Return a center by its id; raises `PolicyError`."""
         self._require_centers()
-        for center in self.centers:
-            if center.id == name:
-                return center
-        raise PolicyError(
-            "the policy has no such center",
-            fault=Fault.UNKNOWN_CENTER,
-            got=ascii(name[:80]),
-            expected=f"one of {', '.join(c.id for c in self.centers)}",
-            todo="Its findings count for nothing until a policy names it",
-        )
+        centers = {center.id: center for center in self.centers}
+        if name not in centers:
+            expected = f"one of {', '.join(centers)}"
+            raise PolicyError(Fault.UNKNOWN_CENTER, got=ascii(name[:80]), expected=expected)
+        return centers[name]
 
     def center_of_key(self, keyid: str, index: int) -> PolicyCenter:
         """Return the center whose key it is, if that counts at `index` of the center's log.
@@ -248,18 +239,19 @@ class Policy(_Strict):
         that has ended.
         """
         self._require_centers()
-        for center in self.centers:
-            for key in center.keys:
-                if key.key.keyid == keyid:
-                    _check_range(center, key, index)
-                    return center
-        raise PolicyError(
-            "the policy gives that key to no center",
-            fault=Fault.UNKNOWN_KEY,
-            got=f"key {ascii(keyid)[1:-1][:16]}",
-            expected="a key of one of its centers",
-            todo="It is not signed by a center of the policy: do not rely on it",
-        )
+        got = f"key {ascii(keyid)[1:-1][:16]}"
+        keys = {key.key.keyid: (center, key) for center in self.centers for key in center.keys}
+        if keyid not in keys:
+            raise PolicyError(Fault.UNKNOWN_KEY, got=got, expected="a key of one of its centers")
+        center, key = keys[keyid]
+        got = f"{got} of center {center.id}, at index {index} of its log"
+        if index < key.start:
+            expected = f"an index from log size {key.start} on"
+            raise PolicyError(Fault.KEY_NOT_YET, got=got, expected=expected)
+        if not key.counts_at(index):
+            expected = f"an index before log size {key.end}, where the key ended or was revoked"
+            raise PolicyError(Fault.KEY_ENDED, got=got, expected=expected)
+        return center
 
     def witness_keys(self, center: str) -> dict[NoteKey, str]:
         """Return the keys of the witnesses that count for the log of a center, with their names.
@@ -272,13 +264,8 @@ class Policy(_Strict):
 
     def _require_centers(self) -> None:
         if not self.centers:
-            raise PolicyError(
-                "the policy is empty: it names no center",
-                fault=Fault.EMPTY,
-                got="no centers",
-                expected="at least one center with a key",
-                todo="Name the signed policy of the centers",
-            )
+            expected = "at least one center with a key"
+            raise PolicyError(Fault.EMPTY, got="no centers", expected=expected)
 
 
 EMPTY_POLICY = Policy(
@@ -297,23 +284,3 @@ EMPTY_POLICY = Policy(
 def adapter() -> TypeAdapter[Policy]:
     """Return what reads and writes policies."""
     return TypeAdapter(Policy)
-
-
-def _check_range(center: PolicyCenter, key: CenterKey, index: int) -> None:
-    if key.counts_at(index):
-        return
-    shown = f"key {key.key.keyid[:16]} of center {center.id}"
-    if index < key.start:
-        raise PolicyError(
-            f"{shown} does not count yet",
-            fault=Fault.KEY_NOT_YET,
-            got=f"a statement at index {index} of its log",
-            expected=f"one from log size {key.start} on",
-        )
-    raise PolicyError(
-        f"{shown} has ended",
-        fault=Fault.KEY_ENDED,
-        got=f"a statement at index {index} of its log",
-        expected=f"one before log size {key.end}, where the key ended or was revoked",
-        todo="The key may have been stolen: do not rely on it",
-    )

@@ -94,11 +94,9 @@ class _Reader:
     """Reads lines in order; a name counts from the line after its own."""
 
     def __init__(self) -> None:
-        self._witnesses: list[QuorumWitness] = []
-        self._groups: list[WitnessGroup] = []
+        self._witnesses: dict[str, QuorumWitness] = {}
+        self._groups: dict[str, WitnessGroup] = {}
         self._quorum: str | None = None
-        self._names: set[str] = set()
-        self._members: set[str] = set()
         self._line = 1
 
     def read(self, text: str) -> Quorum:
@@ -114,9 +112,8 @@ class _Reader:
                 self._read_line(word, items)
         if self._quorum is None:
             raise self._error("no quorum", got="the end", expected="one line `quorum <name>`")
-        return Quorum(
-            witnesses=tuple(self._witnesses), groups=tuple(self._groups), name=self._quorum
-        )
+        witnesses, groups = tuple(self._witnesses.values()), tuple(self._groups.values())
+        return Quorum(witnesses=witnesses, groups=groups, name=self._quorum)
 
     def _read_line(self, word: str, items: list[str]) -> None:
         if word not in _FORMS:
@@ -130,10 +127,10 @@ class _Reader:
             case "group":
                 self._read_group(*items)
             case _:
-                self._read_quorum(items[0])
+                self._read_quorum(*items)
 
     def _read_witness(self, name: str, vkey: str, url: str | None = None) -> None:
-        self._add_name(name)
+        self._check_new(name)
         try:
             key = NoteKey.parse(vkey, COSIGNATURE)
         except NoteError as error:
@@ -142,23 +139,21 @@ class _Reader:
                 got=str(error.got),
                 expected=str(error.expected),
             ) from error
-        if key.key in {witness.key.key for witness in self._witnesses}:
+        if key.key in {witness.key.key for witness in self._witnesses.values()}:
             raise self._error(
                 "one key is used twice", got=f"witness {_shown(name)}", expected="a key of its own"
             )
-        self._witnesses.append(QuorumWitness(name=name, key=key, url=url))
+        self._witnesses[name] = QuorumWitness(name=name, key=key, url=url)
 
     def _read_group(self, name: str, count: str, *members: str) -> None:
+        taken = {member for group in self._groups.values() for member in group.members}
         for member in members:
             self._check_known(member, "a group")
-            if member in self._members:
-                raise self._error(
-                    "a member is named twice",
-                    got=_shown(member),
-                    expected="every name in one group at most, once",
-                )
-            self._members.add(member)
-        self._add_name(name)
+            if member in taken:
+                expected = "every name in one group at most, once"
+                raise self._error("a member is named twice", got=_shown(member), expected=expected)
+            taken.add(member)
+        self._check_new(name)
         threshold = {"any": 1, "all": len(members)}.get(count)
         if threshold is None:
             threshold = int(count) if _COUNT.fullmatch(count) else 0
@@ -168,7 +163,7 @@ class _Reader:
                 got=f"{_shown(count)} of {len(members)} members",
                 expected=f"all, any, or a number from 1 to {len(members)}",
             )
-        self._groups.append(WitnessGroup(name=name, threshold=threshold, members=members))
+        self._groups[name] = WitnessGroup(name=name, threshold=threshold, members=members)
 
     def _read_quorum(self, name: str) -> None:
         if self._quorum is not None:
@@ -177,22 +172,17 @@ class _Reader:
             self._check_known(name, "a quorum")
         self._quorum = name
 
-    def _add_name(self, name: str) -> None:
-        if name == NONE or name in self._names:
-            raise self._error(
-                "a name that is taken", got=_shown(name), expected="a name of its own, not `none`"
-            )
-        if len(self._names) >= MAX_NAMES:
+    def _check_new(self, name: str) -> None:
+        if name == NONE or name in self._witnesses or name in self._groups:
+            expected = "a name of its own, not `none`"
+            raise self._error("a name that is taken", got=_shown(name), expected=expected)
+        if len(self._witnesses) + len(self._groups) >= MAX_NAMES:
             raise self._error("too many names", got="more", expected=f"at most {MAX_NAMES}")
-        self._names.add(name)
 
     def _check_known(self, name: str, where: str) -> None:
-        if name not in self._names:
-            raise self._error(
-                f"an unknown name in {where}",
-                got=_shown(name),
-                expected="a witness or group from a line above",
-            )
+        if name not in self._witnesses and name not in self._groups:
+            expected = "a witness or group from a line above"
+            raise self._error(f"an unknown name in {where}", got=_shown(name), expected=expected)
 
     def _error(self, what: str, *, got: str, expected: str) -> QuorumError:
         todo = "The lines are those of C2SP tlog-policy"

@@ -1,8 +1,12 @@
-"""Signed policies: a DSSE envelope over canonical JSON, and when one is accepted.
+"""Signed policies: a DSSE envelope over canonical JSON, and when a center accepts one.
 
 As with the root of TUF: a policy is signed by a threshold of its own operators, and one that
 follows another also by a threshold of the operators of the one before. An operator counts once, by
 key. The version only grows, and one version is one payload.
+
+A center accepts its first policy because its own file names it. The newest one that it accepted is
+kept whole in `<home>/policy/accepted.json`, since the next one is verified with its operators: an
+old policy, or one of other operators, in the place of the file is noticed.
 """
 
 from __future__ import annotations
@@ -10,22 +14,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
-from builders.core.digest import Digest
+from builders.core.digest import Digest, canonical_json
 from builders.core.errors import RecipeError
+from builders.core.smallfile import read_small_file
 from builders.core.yamlfile import Document
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, pae, verify_envelope
-from pipelines.evidence.errors import MalformedError, SignatureError
+from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
 from pipelines.evidence.strictjson import read_object
-from pipelines.policy.errors import Fault, PolicyError
-from pipelines.policy.model import Policy
+from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
+from pipelines.policy.model import EMPTY_POLICY, Policy
 from pipelines.policy.validation import policy_from
+from pipelines.storage import files as durable
 
 PAYLOAD_TYPE = "application/vnd.samebits.policy+json"
 MAX_FILE = 4 << 20
 _NODES = 100_000
+SCHEMA = "samebits/accepted-policy/v1"
+FOLDER = "policy"
+ACCEPTED = "accepted.json"
+LOCK = ".lock"
+"""Held while anything in the folder changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +52,10 @@ class SignedPolicy:
         """The SHA-256 of the payload: signatures can be added without changing it."""
         return Digest.of(self.envelope.payload)
 
+    def __str__(self) -> str:
+        """Return version and digest, for messages."""
+        return f"version {self.policy.version} with sha256 {self.digest}"
+
 
 def read_signed(data: bytes) -> SignedPolicy:
     """Read a signed policy that makes sense; its signatures are not verified.
@@ -47,14 +63,8 @@ def read_signed(data: bytes) -> SignedPolicy:
     Raises `MalformedError` and `PolicyError`.
     """
     if not data.lstrip().startswith(b"{"):
-        raise PolicyError(
-            "the policy is not signed",
-            fault=Fault.UNSIGNED,
-            got="no DSSE envelope",
-            expected=f"one with the payload type {PAYLOAD_TYPE}",
-            todo="`samebits policy sign POLICY.yaml --key FILE --operator NAME --out "
-            "policy.dsse.json` signs one",
-        )
+        expected = f"one with the payload type {PAYLOAD_TYPE}"
+        raise PolicyError(Fault.UNSIGNED, got="no DSSE envelope", expected=expected)
     fields = read_object(data, what="the signed policy", limit=MAX_FILE, nodes=1000)
     envelope = Envelope.from_dict(fields, payload_type=PAYLOAD_TYPE)
     return SignedPolicy(policy=_policy(envelope.payload), envelope=envelope)
@@ -76,42 +86,27 @@ def open_policy(data: bytes, *, now: datetime, trusted: SignedPolicy | None = No
 
 def check_operator_signatures(signed: SignedPolicy) -> None:
     """Raise `PolicyError` unless a threshold of its own operators has signed."""
-    _check_threshold(signed, signed.policy, Fault.NOT_ENOUGH_SIGNATURES, "its operators")
+    _check_threshold(signed, signed.policy, Fault.NOT_ENOUGH_SIGNATURES)
 
 
 def check_expiry(policy: Policy, now: datetime) -> None:
     """Raise `PolicyError` for a policy that does not count any more at `now` (UTC)."""
     if now >= policy.expires:
-        raise PolicyError(
-            "the policy has expired",
-            fault=Fault.EXPIRED,
-            got=show_time(policy.expires),
-            expected=f"one after {show_time(now)}",
-            todo="Sign a new version with a later `expires`",
-        )
+        got, expected = show_time(policy.expires), f"one after {show_time(now)}"
+        raise PolicyError(Fault.EXPIRED, got=got, expected=expected)
 
 
 def check_step(old: SignedPolicy, new: SignedPolicy) -> None:
     """Raise `PolicyError` unless `new` may follow `old`, or is the same."""
     if new.policy.version < old.policy.version:
-        raise PolicyError(
-            "the policy is older than the one that was accepted",
-            fault=Fault.ROLLBACK,
-            got=f"version {new.policy.version}",
-            expected=f"version {old.policy.version} or a later one",
-            todo="An old policy is being served: find out by whom, and do not rely on it",
-        )
+        expected = f"version {old.policy.version} or a later one"
+        raise PolicyError(Fault.ROLLBACK, got=f"version {new.policy.version}", expected=expected)
     if new.digest == old.digest:
         return
     if new.policy.version == old.policy.version:
-        raise PolicyError(
-            "two policies have one version",
-            fault=Fault.NOT_THE_SAME,
-            got=f"version {new.policy.version} with sha256 {new.digest}",
-            expected=f"the accepted one, with sha256 {old.digest}",
-            todo="A changed policy needs a higher version",
-        )
-    _check_threshold(new, old.policy, Fault.UNCHAINED, "the operators of the policy before it")
+        expected = f"the accepted one, with sha256 {old.digest}"
+        raise PolicyError(Fault.NOT_THE_SAME, got=new, expected=expected)
+    _check_threshold(new, old.policy, Fault.UNCHAINED)
 
 
 def add_signature(
@@ -124,17 +119,17 @@ def add_signature(
     key = policy.operator(name).key
     if signer.public.material != key.material:
         raise PolicyError(
-            f"the key is not that of operator {name}",
-            fault=Fault.NOT_AN_OPERATOR,
+            Fault.NOT_AN_OPERATOR,
+            what=f"the key is not that of operator {name}",
             got=f"key {signer.public.keyid[:16]}",
             expected=f"key {key.keyid[:16]}",
         )
     payload = policy.to_bytes()
     if to is not None and to.envelope.payload != payload:
         raise PolicyError(
-            "the file holds another policy",
-            fault=Fault.NOT_THE_SAME,
-            got=f"version {to.policy.version} with sha256 {to.digest}",
+            Fault.NOT_THE_SAME,
+            what="the file holds another policy",
+            got=to,
             expected=f"version {policy.version} with sha256 {Digest.of(payload)}",
             todo="`samebits policy diff` shows what differs; sign into a new file",
         )
@@ -150,16 +145,12 @@ def signed_by(signed: SignedPolicy, by: Policy) -> tuple[str, ...]:
     return tuple(o.name for o in by.operators if o.key.material in found)
 
 
-def _check_threshold(signed: SignedPolicy, by: Policy, fault: Fault, whose: str) -> None:
+def _check_threshold(signed: SignedPolicy, by: Policy, fault: Fault) -> None:
     if len(_signers(signed, by)) < by.threshold:
         good = signed_by(signed, by)
-        raise PolicyError(
-            f"the policy is not signed by enough of {whose}",
-            fault=fault,
-            got=f"{len(good)} good signatures ({', '.join(good) or 'none'})",
-            expected=f"{by.threshold} of {', '.join(o.name for o in by.operators)}",
-            todo="More of them must sign it: `samebits policy sign`",
-        )
+        got = f"{len(good)} good signatures ({', '.join(good) or 'none'})"
+        expected = f"{by.threshold} of {', '.join(o.name for o in by.operators)}"
+        raise PolicyError(fault, got=got, expected=expected)
 
 
 def _signers(signed: SignedPolicy, by: Policy) -> tuple[PublicKey, ...]:
@@ -175,23 +166,13 @@ def _policy(payload: bytes) -> Policy:
     fields = read_object(payload, what="a policy", limit=MAX_FILE, nodes=_NODES)
     for part in ("operators", "centers"):
         if fields.get(part) == []:
-            raise PolicyError(
-                "the policy is empty: it names no one",
-                fault=Fault.EMPTY,
-                got=f"no {part}",
-                expected=f"at least one of its {part}",
-                todo="Name the signed policy of the centers",
-            )
+            expected = f"at least one of its {part}"
+            raise PolicyError(Fault.EMPTY, got=f"no {part}", expected=expected)
     try:
         policy = policy_from(Document(file="policy", data=fields, lines={}), None)
     except RecipeError as error:
-        raise PolicyError(
-            "the signed policy contradicts itself",
-            fault=Fault.INVALID,
-            got=error.what if error.got is None else f"{error.what}: {error.got}",
-            expected=error.expected,
-            todo="It was signed with another tool: do not rely on it",
-        ) from error
+        got = error.what if error.got is None else f"{error.what}: {error.got}"
+        raise PolicyError(Fault.INVALID, got=got, expected=error.expected) from error
     if policy.to_bytes() != payload:
         raise MalformedError(
             "a policy is not in canonical form",
@@ -200,3 +181,75 @@ def _policy(payload: bytes) -> Policy:
             todo="It was signed with another tool: do not rely on it",
         )
     return policy
+
+
+def load_policy(path: Path | None, *, home: Path, now: datetime) -> Policy:
+    """Return the policy of the center whose folder is `home`, at `now` (UTC).
+
+    Without a file this is `EMPTY_POLICY`. Raises `RecipeError` for a file that cannot
+    be read and `CenterPolicyError` for one that does not count.
+    """
+    if path is None:
+        return EMPTY_POLICY
+    data = read_small_file(path, limit=MAX_FILE, file=str(path))
+    try:
+        signed = open_policy(data, now=now)
+        accept(home, signed)
+    except EvidenceError as error:
+        raise CenterPolicyError(
+            error.fault if isinstance(error, PolicyError) else Fault.INVALID,
+            what=f"{path}: {error.what}",
+            got=error.got,
+            expected=error.expected,
+            todo=error.todo,
+        ) from error
+    return signed.policy
+
+
+def accept(home: Path, signed: SignedPolicy) -> None:
+    """Remember a verified policy; raises `PolicyError` unless it may follow the one before."""
+    path = home / FOLDER / ACCEPTED
+    if (old := accepted(home)) is not None and old.digest == signed.digest:
+        return
+    with durable.held(path.parent / LOCK):
+        if (old := accepted(home)) is not None:
+            check_step(old, signed)
+        durable.replace(path, _to_bytes(signed), mode=0o644)
+
+
+def accepted(home: Path) -> SignedPolicy | None:
+    """Return the newest policy that was accepted; raises `PolicyError` for a damaged record."""
+    path = home / FOLDER / ACCEPTED
+    if not path.exists():
+        return None
+    data = read_small_file(path, limit=2 * MAX_FILE, file=str(path))
+    try:
+        fields = read_object(data, what="the record", limit=2 * MAX_FILE, nodes=1000)
+        signed = read_signed(canonical_json(fields.get("policy")))
+        damaged = _to_bytes(signed) != data
+    except EvidenceError as error:
+        raise _damaged(path, error.what) from error
+    if damaged:
+        raise _damaged(path, "other bytes")
+    return signed
+
+
+def _to_bytes(signed: SignedPolicy) -> bytes:
+    return canonical_json(
+        {
+            "schema": SCHEMA,
+            "version": signed.policy.version,
+            "sha256": str(signed.digest),
+            "policy": signed.envelope.to_dict(),
+        }
+    )
+
+
+def _damaged(path: Path, got: str) -> PolicyError:
+    return PolicyError(
+        Fault.INVALID,
+        what=f"{path} is damaged: it is not known which policy was accepted",
+        got=got,
+        expected="the record as it was written",
+        todo="Take it from a backup; remove it only if you know which policy is the newest",
+    )

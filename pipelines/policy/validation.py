@@ -56,62 +56,38 @@ def policy_from(document: Document, folder: Path | None) -> Policy:
 
 
 def _problems(policy: Policy, document: Document) -> Iterator[_Problem]:
-    yield from _repeated_names(policy)
+    yield from _used_twice(policy)
     operators = [operator.name for operator in policy.operators]
     for number, center in enumerate(policy.centers):
         yield from _center_problems(center, ("centers", number), operators)
-    yield from _repeated_keys(policy)
     yield from _revoked(policy, document.data.get("revoked", ()))
     yield from _out_of_reach(policy)
 
 
-def _repeated_names(policy: Policy) -> Iterator[_Problem]:
-    operators = enumerate(policy.operators)
-    names: list[tuple[str, FieldPath]] = [
-        (f"operator {operator.name}", ("operators", n, "name")) for n, operator in operators
-    ]
-    for n, center in enumerate(policy.centers):
-        names += [
-            (f"center {center.id}", ("centers", n, "id")),
-            (f"log {center.log.origin}", ("centers", n, "log", "origin")),
-            (f"builder {center.builder}", ("centers", n)),
-        ]
-    seen: set[str] = set()
-    for name, field in names:
-        if name in seen:
-            todo = "Keys of one center belong into its `keys`"
-            yield _Problem(field, "a name is used twice", name, "each once", todo)
-        seen.add(name)
-
-
 def _out_of_reach(policy: Policy) -> Iterator[_Problem]:
     """Yield numbers that cannot be reached: nothing would ever be signed, built or confirmed."""
-    reviewers, reviews = len(policy.people()), policy.reviews
-    limits: list[tuple[FieldPath, int, int, str]] = [
-        (("threshold",), policy.threshold, len(policy.operators), "operators"),
-        (("reviews", "minimum"), reviews.minimum, reviewers, "reviewers with a valid key"),
-    ]
-    limits += [
-        (("reviews", "kinds", kind), minimum, reviewers, "reviewers with a valid key")
-        for kind, minimum in reviews.kinds.items()
-    ]
+    valid, reviews = "reviewers with a valid key", policy.reviews
+    reviewers = len(policy.people())
     operators = len({center.operator for center in policy.centers})
     regions = len({center.region for center in policy.centers})
+    limits: list[tuple[FieldPath, int, int, str]] = [
+        (("threshold",), policy.threshold, len(policy.operators), "operators"),
+        (("reviews", "minimum"), reviews.minimum, reviewers, valid),
+        *((("reviews", "kinds", k), least, reviewers, valid) for k, least in reviews.kinds.items()),
+    ]
     places: dict[FieldPath, ConsensusRules] = {("consensus",): policy.consensus}
-    for kind, rules in policy.consensus.kinds.items():
-        places["consensus", "kinds", kind] = rules
+    places |= {("consensus", "kinds", kind): r for kind, r in policy.consensus.kinds.items()}
     for place, rules in places.items():
         limits += [
             ((*place, "k"), rules.k, operators, "operators with a center"),
             ((*place, "regions"), rules.regions, regions, "regions with a center"),
             ((*place, "max_dissent"), rules.max_dissent, operators - rules.k, "operators beyond k"),
         ]
-    for field, got, most, what in limits:
+    for field, got, most, counted in limits:
         if got > most:
+            what = f"more {counted} are required than there are"
             todo = "Add them to the policy, or ask for fewer"
-            yield _Problem(
-                field, f"more {what} are required than there are", got, f"at most {most}", todo
-            )
+            yield _Problem(field, what, got, f"at most {most}", todo)
 
 
 def _center_problems(
@@ -149,33 +125,40 @@ def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[_Pro
         end = key.end
 
 
-def _repeated_keys(policy: Policy) -> Iterator[_Problem]:
-    """Yield a key that is used twice: it would count as two, or serve two purposes."""
+def _used_twice(policy: Policy) -> Iterator[_Problem]:
+    """Yield names and keys that are used twice: one key would count as two, or have two uses."""
     seen: dict[str, str] = {}
-    for whose, key, field in _keys(policy):
-        for name in (key.material, f"id {key.keyid}"):
-            if name in seen:
-                got = f"key {key.keyid[:16]} of {whose}, and of {seen[name]}"
-                expected = "a key of its own for every person, center and use"
-                yield _Problem(field, "one key is used twice", got, expected)
+    for field, whose, key in _owners(policy):
+        if key is None:
+            if whose in seen:
+                todo = "Keys of one center belong into its `keys`"
+                yield _Problem(field, "a name is used twice", whose, "each once", todo)
+            seen[whose] = whose
+            continue
+        if other := seen.get(key.material) or seen.get(f"id {key.keyid}"):
+            got = f"key {key.keyid[:16]} of {whose}, and of {other}"
+            expected = "a key of its own for every person, center and use"
+            yield _Problem(field, "one key is used twice", got, expected)
         seen[key.material] = seen[f"id {key.keyid}"] = whose
 
 
-def _keys(policy: Policy) -> Iterator[tuple[str, PublicKey, FieldPath]]:
-    for number, operator in enumerate(policy.operators):
-        yield f"operator {operator.name}", operator.key, ("operators", number, "key")
-    for number, center in enumerate(policy.centers):
-        for place, key in enumerate(center.keys):
-            yield f"center {center.id}", key.key, ("centers", number, "keys", place, "key")
-        yield f"the log of {center.id}", center.log.key.public, ("centers", number, "log", "key")
+def _owners(policy: Policy) -> Iterator[tuple[FieldPath, str, PublicKey | None]]:
+    """Yield each name where it is given, and each key with the name of its owner."""
+    for n, operator in enumerate(policy.operators):
+        yield ("operators", n, "name"), f"operator {operator.name}", None
+        yield ("operators", n, "key"), f"operator {operator.name}", operator.key
+    for n, center in enumerate(policy.centers):
+        place, name, log = ("centers", n), f"center {center.id}", center.log
+        yield (*place, "id"), name, None
+        yield (*place, "log", "origin"), f"log {log.origin}", None
+        yield place, f"builder {center.builder}", None
+        for number, key in enumerate(center.keys):
+            yield (*place, "keys", number, "key"), name, key.key
+        yield (*place, "log", "key"), f"the log of {center.id}", log.key.public
         if center.witness is not None:
-            yield (
-                f"the witness of {center.id}",
-                center.witness.public,
-                ("centers", number, "witness"),
-            )
-    for number, reviewer in enumerate(policy.reviewers):
-        yield reviewer.name, reviewer.key, ("reviewers", number, "key")
+            yield (*place, "witness"), f"the witness of {center.id}", center.witness.public
+    for n, reviewer in enumerate(policy.reviewers):
+        yield ("reviewers", n, "key"), f"reviewer {reviewer.name}", reviewer.key
 
 
 def _revoked(policy: Policy, written: list[str]) -> Iterator[_Problem]:

@@ -6,6 +6,6 @@ default the same code runs in the process that verified. May import the center a
 
 from pipelines.signer.local_signer import LocalSigner
 from pipelines.signer.orders import CenterSigner, Evidence
-from pipelines.signer.socket_client import SocketSigner
+from pipelines.signer.wire import SocketSigner
 
 __all__ = ["CenterSigner", "Evidence", "LocalSigner", "SocketSigner"]

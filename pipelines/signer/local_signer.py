@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from builders.core.errors import UsageError
-from builders.images.lock import ImageLock, load_lock
 from builders.inputs.vault import ByteStore, Vault
 from pipelines.center.center import Center
 from pipelines.center.keys import center_key
@@ -25,21 +22,15 @@ from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.copied import ContentsCache
 from pipelines.log.note import NoteSigner
+from pipelines.log.notekey import NoteKey
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
 from pipelines.signer.byte_source import ByteSource
-from pipelines.signer.opened_evidence import Locks, OpenedEvidence, enforce
-from pipelines.signer.orders import CheckpointOrder, Evidence, StatusOrder, TreeHead
+from pipelines.signer.opened_evidence import OpenedEvidence, enforce
+from pipelines.signer.orders import Evidence, StatusOrder
 from pipelines.signer.run_checks import run_conditions, status_conditions
 
 CheckSummary = Callable[[SummaryStatement, datetime], None]
 """Recomputes the consensus of a summary; raises `RefusedError` when the result differs."""
-
-
-def refuse_summaries(statement: SummaryStatement, now: datetime) -> None:
-    """Refuse every summary: this signer cannot recompute a consensus."""
-    del now
-    release = statement.predicate.consensus.release
-    raise RefusedError("summary", "this signer signs no summaries", got=release, expected=None)
 
 
 @dataclass
@@ -53,13 +44,11 @@ class LocalSigner:
     key: EnvelopeSigner
     """Of statements."""
     log: CheckpointSigner
-    locks: Locks
-    """Of builder images."""
+    summaries: CheckSummary
     vault: Vault | None = None
     """Of inputs and shipped files; by default that of `store`."""
     cache: ContentsCache | None = None
     """The contents of inputs."""
-    summaries: CheckSummary = refuse_summaries
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
@@ -69,7 +58,6 @@ class LocalSigner:
             evidence=evidence,
             center=self.center,
             source=source,
-            locks=self.locks,
             now=self.clock(),
         )
         enforce(run_conditions(opened))
@@ -92,19 +80,10 @@ class LocalSigner:
             self.summaries(statement, now)
         return sign_envelope(order.statement, self.key)
 
-    def newest_checkpoint(self) -> TreeHead | None:
-        """Return the newest checkpoint of the center's log that was signed."""
-        newest = self.log.newest()
-        return None if newest is None else TreeHead.of(newest)
-
-    def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
-        """Return the signature of the next checkpoint; it must continue the newest one."""
-        origin = self.log.key.name
-        return self.log.sign(
-            None if order.old is None else order.old.checkpoint(origin),
-            order.new.checkpoint(origin),
-            [bytes.fromhex(found.hex) for found in order.proof],
-        )
+    def checkpoint_signer(self, key: NoteKey) -> CheckpointSigner:
+        """Return the signer of the center's log, whose key it knows itself."""
+        del key
+        return self.log
 
     def _statements(self, opened: OpenedEvidence) -> list[Statement]:
         """Return the statements to sign; those of a private release are redacted."""
@@ -122,22 +101,6 @@ class LocalSigner:
             if robustness is not None:
                 robustness = redact_robustness(robustness, opened.report, salt)
         return statements_for(run, sbom=sbom, robustness=robustness)
-
-
-def folder_locks(folder: Path) -> Locks:
-    """Return the locks `<name>.lock.yaml` of a recipes folder's `images`."""
-
-    def lock(image: str) -> ImageLock | None:
-        if "@sha256:" in image:
-            return None
-        try:
-            return load_lock(folder / f"{image}.lock.yaml")
-        except UsageError as error:
-            raise RefusedError(
-                "image", "the signer does not know that builder image", got=error, expected=None
-            ) from error
-
-    return lock
 
 
 def log_signer(center: Center) -> LocalCheckpointSigner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -12,7 +12,6 @@ from pathlib import Path
 from builders.core.digest import Digest
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
-from builders.images.lock import ImageLock
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
@@ -30,9 +29,6 @@ SKEW = timedelta(minutes=5)
 """How far the clock of a caller may be from that of the signer."""
 MAX_RUN = timedelta(days=30)
 
-Locks = Callable[[str], ImageLock | None]
-"""From the image of a recipe to its lock; None for `name@sha256:...`, which has none."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedEvidence:
@@ -41,7 +37,6 @@ class OpenedEvidence:
     evidence: Evidence
     center: Center
     source: ByteSource
-    locks: Locks
     now: datetime
 
     @property

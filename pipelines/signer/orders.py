@@ -7,7 +7,7 @@ them by digest, and the signer reads them from the center's store. No path of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from pipelines.evidence.strictbase64 import Base64
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.notekey import NoteKey
+from pipelines.log.signers import CheckpointSigner
 
 MAX_ORDER = 64 << 20
 MAX_VALUES = 5_000_000
@@ -42,6 +43,10 @@ class _Order(FrozenModel):
         return read_model(
             data, cls, what="the order", limit=MAX_ORDER, nodes=MAX_VALUES, floats=cls.floats
         )
+
+    def about(self) -> str:
+        """Return what is to be signed, for the signer's messages."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -72,6 +77,10 @@ class Evidence(_Order):
     robustness: RobustnessRebuild | None = Field(default=None, alias="moved")
     """The robustness rebuild, if one was made; it is no part of the report."""
 
+    def about(self) -> str:
+        """Return the release and the run."""
+        return f"{self.report.release} {self.report.run}"
+
 
 class StatusOrder(_Order):
     """Sign what a center states about itself: a heartbeat, a receipt, a cross-check, a summary."""
@@ -82,6 +91,10 @@ class StatusOrder(_Order):
     statement: Bytes
     """The payload: an in-toto statement in its canonical form."""
 
+    def about(self) -> str:
+        """Say that it is a statement of status."""
+        return "statement of status"
+
 
 class NewestOrder(_Order):
     """Return the newest checkpoint of the center's log that was signed."""
@@ -89,6 +102,10 @@ class NewestOrder(_Order):
     schema_: Annotated[Literal["samebits/newest-order/v1"], Field(alias="schema")] = (
         "samebits/newest-order/v1"
     )
+
+    def about(self) -> str:
+        """Say that it is a question."""
+        return "newest checkpoint"
 
 
 class TreeHead(FrozenModel):
@@ -126,6 +143,16 @@ class CheckpointOrder(_Order):
             raise ValueError(message)
         return self
 
+    def checkpoints(self, origin: str) -> tuple[Checkpoint | None, Checkpoint, list[bytes]]:
+        """Return old and new as checkpoints of the log `origin`, and the proof."""
+        old = None if self.old is None else self.old.checkpoint(origin)
+        proof = [bytes.fromhex(found.hex) for found in self.proof]
+        return old, self.new.checkpoint(origin), proof
+
+    def about(self) -> str:
+        """Return the size of the new tree."""
+        return f"checkpoint of {self.new.size} leaves"
+
 
 Order = Evidence | StatusOrder | NewestOrder | CheckpointOrder
 _ORDERS: dict[str, type[Order]] = {
@@ -155,36 +182,10 @@ class CenterSigner(Protocol):
     def sign_status(self, order: StatusOrder) -> Envelope:
         """Return a signed statement of what the center states about itself."""
 
-    def newest_checkpoint(self) -> TreeHead | None:
-        """Return the newest checkpoint of the center's log that was signed."""
-
-    def sign_checkpoint(self, order: CheckpointOrder) -> bytes:
-        """Return the signature of the next checkpoint of the center's log."""
+    def checkpoint_signer(self, key: NoteKey) -> CheckpointSigner:
+        """Return the signer of the center's log, whose key is `key`."""
 
 
 def status_signer(signer: CenterSigner) -> Callable[[Statement], Envelope]:
     """Return the function that signs what a center states about itself; the signer may refuse."""
     return lambda statement: signer.sign_status(StatusOrder(statement=statement.to_bytes()))
-
-
-class DelegatedCheckpointSigner:
-    """Has each checkpoint signed by the center's signer; a `CheckpointSigner`."""
-
-    def __init__(self, signer: CenterSigner, key: NoteKey) -> None:
-        """Ask `signer`, which signs with `key`."""
-        self.key = key
-        self._signer = signer
-
-    def newest(self) -> Checkpoint | None:
-        """Return the newest checkpoint that was signed, or None."""
-        head = self._signer.newest_checkpoint()
-        return None if head is None else head.checkpoint(self.key.name)
-
-    def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
-        """Return the signature over the text of `new`."""
-        order = CheckpointOrder(
-            old=None if old is None else TreeHead.of(old),
-            new=TreeHead.of(new),
-            proof=tuple(Digest(found.hex()) for found in proof),
-        )
-        return self._signer.sign_checkpoint(order)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from builders.core.digest import Digest
-from builders.core.errors import RecipeError
+from builders.core.errors import RecipeError, UsageError
 from builders.core.runid import parse_run_id
+from builders.images.lock import ImageLock, load_lock
 from builders.recipe.claim import claim_of
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
@@ -77,7 +78,7 @@ def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
         [environment.method, environment.image, environment.declared],
         [build.method, build.image, build.declared_environment()],
     )
-    lock = opened.locks(build.image)
+    lock = _image_lock(opened)
     locked = build.image.rpartition("@sha256:")[2] if lock is None else str(lock.image.config)
     used = environment.image_config or image
     yield equal("image", "another builder image", [str(image), used], [locked, image])
@@ -90,6 +91,18 @@ def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
 
     bill = Digest.of(sbom(opened.recipe, image=image, lock=lock))
     yield equal("sbom", "another SBOM", opened.evidence.sbom, bill)
+
+
+def _image_lock(opened: OpenedEvidence) -> ImageLock | None:
+    """Return the lock of the recipe's image; None for `name@sha256:...`, which has none."""
+    image = opened.recipe.build.image
+    if "@sha256:" in image:
+        return None
+    try:
+        return load_lock(opened.center.recipes / "images" / f"{image}.lock.yaml")
+    except UsageError as error:
+        what = "the signer does not know that builder image"
+        raise RefusedError("image", what, got=error) from error
 
 
 def status_conditions(statement: Statement, center: str, now: datetime) -> Iterator[Condition]:

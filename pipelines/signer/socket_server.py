@@ -15,13 +15,14 @@ from typing import assert_never
 from builders.core.errors import SamebitsError, UsageError
 from pipelines.evidence.errors import EvidenceError, SignerError
 from pipelines.signer import wire
+from pipelines.signer.local_signer import LocalSigner
 from pipelines.signer.orders import (
-    CenterSigner,
     CheckpointOrder,
     Evidence,
     NewestOrder,
     Order,
     StatusOrder,
+    TreeHead,
     read_order,
 )
 from pipelines.signer.wire import SignerAnswer
@@ -44,7 +45,7 @@ class SignerServer:
     def __init__(
         self,
         path: Path,
-        signer: CenterSigner,
+        signer: LocalSigner,
         *,
         uids: Collection[int],
         group: int | None = None,
@@ -122,7 +123,7 @@ class SignerServer:
             wire.send(connection, self._reply(order))
 
     def _reply(self, order: Order) -> bytes:
-        subject = _subject(order)
+        subject = ascii(order.about())[1:-1][:300]
         try:
             answer, done = self._execute(order)
         except EvidenceError as error:
@@ -144,27 +145,13 @@ class SignerServer:
             case StatusOrder():
                 return SignerAnswer(envelopes=(self._signer.sign_status(order),)), "signed"
             case NewestOrder():
-                return SignerAnswer(newest=self._signer.newest_checkpoint()), "returned"
+                newest = self._signer.log.newest()
+                return SignerAnswer(newest=newest and TreeHead.of(newest)), "returned"
             case CheckpointOrder():
-                return SignerAnswer(signature=self._signer.sign_checkpoint(order).hex()), "signed"
+                signature = self._signer.log.sign(*order.checkpoints(self._signer.log.key.name))
+                return SignerAnswer(signature=signature.hex()), "signed"
             case _:
                 assert_never(order)
-
-
-def _subject(order: Order) -> str:
-    """Return what an order is about, for the signer's messages."""
-    match order:
-        case Evidence(report=report):
-            about = f"{report.release} {report.run}"
-        case StatusOrder():
-            about = "statement of status"
-        case NewestOrder():
-            about = "newest checkpoint"
-        case CheckpointOrder(new=new):
-            about = f"checkpoint of {new.size} leaves"
-        case _:
-            assert_never(order)
-    return ascii(about)[1:-1][:300]
 
 
 def _listen(path: Path, group: int | None) -> socket.socket:

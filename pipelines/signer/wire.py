@@ -1,6 +1,7 @@
-"""Messages between a center and its signer: four bytes of length, big-endian, then one JSON object.
+"""How a center calls its signer over a Unix socket: the messages, and the caller's side.
 
-A message has a largest size, and a deadline as a whole, so that neither side can block the other.
+A message is four bytes of length, big-endian, then one JSON object. It has a largest size, and a
+deadline as a whole, so that neither side can block the other.
 """
 
 from __future__ import annotations
@@ -8,20 +9,35 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
-from builders.core.digest import canonical_json
+from builders.core.digest import Digest, canonical_json
 from builders.core.frozen_model import FrozenModel
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.strictjson import malformed, read_model
-from pipelines.signer.orders import MAX_ORDER, TreeHead
+from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.notekey import NoteKey
+from pipelines.signer.orders import (
+    MAX_ORDER,
+    CheckpointOrder,
+    Evidence,
+    NewestOrder,
+    Order,
+    StatusOrder,
+    TreeHead,
+)
 
 MAX_ANSWER = 256 << 20
 SECONDS = 60.0
 """For one message to arrive once it has begun."""
+PATIENCE = 3600.0
+"""Seconds that a signer may take to hash the bytes of a large release."""
 _LENGTH = struct.Struct(">I")
 _PIECE = 1 << 16
 
@@ -121,6 +137,77 @@ def read_answer(data: bytes, field: str) -> SignerAnswer:
         got = ", ".join(answer.model_fields_set)
         raise SignerError("the signer's answer is malformed", got=got, expected=field)
     return answer
+
+
+@dataclass(frozen=True)
+class SocketSigner:
+    """Asks the signer that listens on the Unix socket at `path`; a `CenterSigner`."""
+
+    path: Path
+    _: KW_ONLY
+    patience: float = PATIENCE
+
+    def sign(self, evidence: Evidence) -> list[Envelope]:
+        """Return the signed statements of a run.
+
+        Raises `RefusedError` when the signer does not agree, `SignerError` when none answers.
+        """
+        return list(self.ask(evidence, "envelopes").envelopes)
+
+    def sign_status(self, order: StatusOrder) -> Envelope:
+        """Return a signed statement of status; raises as `sign` does."""
+        envelopes = self.ask(order, "envelopes").envelopes
+        if len(envelopes) != 1 or envelopes[0].payload != order.statement:
+            raise SignerError(
+                "the signer signed another statement", expected="the one in the order"
+            )
+        return envelopes[0]
+
+    def checkpoint_signer(self, key: NoteKey) -> SocketCheckpointSigner:
+        """Return the signer of the center's log, whose key is `key`."""
+        return SocketCheckpointSigner(self, key)
+
+    def ask(self, order: Order, field: str) -> SignerAnswer:
+        """Return the answer to an order, with that field; raises as `sign` does."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
+            try:
+                connection.connect(str(self.path))
+            except (OSError, ValueError) as error:
+                raise SignerError(
+                    f"no signer listens on {self.path}",
+                    got=getattr(error, "strerror", None) or error,
+                    todo="Run `samebits center run signer`, or correct `signer` in its file",
+                ) from error
+            send(connection, order.to_bytes())
+            data = receive(connection, limit=MAX_ANSWER, patience=self.patience)
+        if data is None:
+            raise SignerError(
+                "the signer closed the connection",
+                todo="See the signer's own messages: may this user call it?",
+            )
+        return read_answer(data, field)
+
+
+@dataclass(frozen=True)
+class SocketCheckpointSigner:
+    """Has each checkpoint signed by a center's signer; a `CheckpointSigner`."""
+
+    signer: SocketSigner
+    key: NoteKey
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that was signed, or None."""
+        head = self.signer.ask(NewestOrder(), "newest").newest
+        return None if head is None else head.checkpoint(self.key.name)
+
+    def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
+        """Return the signature over the text of `new`."""
+        order = CheckpointOrder(
+            old=None if old is None else TreeHead.of(old),
+            new=TreeHead.of(new),
+            proof=tuple(Digest(found.hex()) for found in proof),
+        )
+        return bytes.fromhex(self.signer.ask(order, "signature").signature)
 
 
 def _whole(connection: socket.socket, size: int, deadline: float) -> bytes:

@@ -34,8 +34,7 @@ from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
-from pipelines.signer.local_signer import folder_locks, log_signer
-from pipelines.signer.orders import DelegatedCheckpointSigner
+from pipelines.signer.local_signer import log_signer
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.files import FolderCache
 from pipelines.storage.names import Visibility
@@ -177,7 +176,6 @@ class Session:
             self.store,
             key=center_key(self.center),
             log=log_signer(self.center),
-            locks=folder_locks(self.center.recipes / "images"),
             vault=self.vault,
             cache=self.contents,
             summaries=self.check_summary,
@@ -189,7 +187,7 @@ class Session:
 
     def logbook(self) -> Logbook:
         """Return the center's log for writing; raises `KeyFileError` without its key."""
-        signer = DelegatedCheckpointSigner(self.signer, log_key(self.center))
+        signer = self.signer.checkpoint_signer(log_key(self.center))
         return Logbook(
             self.center, store=self.store, log_store=open_store(self.center.store), signer=signer
         )

@@ -11,7 +11,7 @@ import pytest
 
 from builders.core.errors import InfrastructureError, RecipeError
 from pipelines.policy import EMPTY_POLICY, CenterPolicyError, Fault, Policy, load_policy
-from pipelines.policy.accepted import accepted
+from pipelines.policy.signed_policy import accepted
 from pipelines.storage import files as durable
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
+from pipelines.evidence.statements.vsa import SummaryStatement
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
@@ -23,6 +24,7 @@ from builders.rebuild.seal import Seal, seal_files
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.center.center import Center
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRebuild, SourceFact
 from pipelines.evidence.sbom import sbom
@@ -31,7 +33,7 @@ from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Fi
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.signer.byte_source import ByteSource
-from pipelines.signer.local_signer import LocalSigner, folder_locks
+from pipelines.signer.local_signer import LocalSigner
 from pipelines.signer.opened_evidence import OpenedEvidence
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility
@@ -45,6 +47,11 @@ TESTED = datetime(2026, 1, 2, 3, 20, tzinfo=UTC)
 OURS = b"the bytes of rules.bin, long enough to count as a member\n"
 THEIRS = b"the bytes of rules.bin, short of what was shipped to all\n"
 LOG = b"building\n"
+
+
+def refuse_summaries(statement: SummaryStatement, now: datetime) -> None:
+    """Refuse every summary: nobody here can recompute a consensus."""
+    raise RefusedError("summary", "no summaries", got=statement.KIND, expected=now)
 
 
 @dataclass(kw_only=True)
@@ -84,7 +91,8 @@ class Scene:
 
     @property
     def center(self) -> Center:
-        return Center(id="zurich", home=self.folder / "home", store=self.folder / "store")
+        home, store = self.folder / "home", self.folder / "store"
+        return Center(id="zurich", home=home, store=store, recipes=IMAGES.parent)
 
     def signer(self, key: PrivateKey) -> LocalSigner:
         return LocalSigner(
@@ -94,7 +102,7 @@ class Scene:
             log=LocalCheckpointSigner(
                 NoteSigner(self.center.origin, FixedKey("log")), self.folder / "signed"
             ),
-            locks=folder_locks(IMAGES),
+            summaries=refuse_summaries,
             clock=lambda: NOW,
         )
 
@@ -103,7 +111,6 @@ class Scene:
             evidence=evidence,
             center=self.center,
             source=ByteSource(self.store, Vault(self.store)),
-            locks=folder_locks(IMAGES),
             now=NOW,
         )
 

@@ -20,18 +20,18 @@ from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.merkle import consistency_proof
 from pipelines.log.note import NoteSigner
+from pipelines.log.signers import CheckpointSigner
 from pipelines.signer import wire
 from pipelines.signer.orders import (
     CenterSigner,
     CheckpointOrder,
-    DelegatedCheckpointSigner,
     NewestOrder,
     StatusOrder,
     TreeHead,
     read_order,
 )
-from pipelines.signer.socket_client import SocketSigner
 from pipelines.signer.socket_server import SignerServer
+from pipelines.signer.wire import SocketSigner
 from tests.evidence.examples import STATEMENTS, heartbeat
 from tests.log.keys import FixedKey
 from tests.signer.conftest import Stage
@@ -73,8 +73,8 @@ def head(size: int) -> Checkpoint:
     return Checkpoint(origin=ORIGIN, size=size, root=MadeTree(LEAVES[:size]).root)
 
 
-def asked(signer: CenterSigner) -> DelegatedCheckpointSigner:
-    return DelegatedCheckpointSigner(signer, NoteSigner(ORIGIN, LOG_KEY).key)
+def asked(signer: CenterSigner) -> CheckpointSigner:
+    return signer.checkpoint_signer(NoteSigner(ORIGIN, LOG_KEY).key)
 
 
 def test_a_heartbeat_is_signed_as_it_was_asked_for(signer: CenterSigner, key: PrivateKey) -> None:
@@ -122,19 +122,19 @@ def test_checkpoints_are_signed_one_after_the_other(signer: CenterSigner) -> Non
     assert log.newest() == head(9)
 
 
-def _second_root(log: DelegatedCheckpointSigner) -> None:
+def _second_root(log: CheckpointSigner) -> None:
     log.sign(head(3), Checkpoint(origin=ORIGIN, size=3, root=b"\1" * 32), [])
 
 
-def _shorter(log: DelegatedCheckpointSigner) -> None:
+def _shorter(log: CheckpointSigner) -> None:
     log.sign(None, head(2), [])
 
 
-def _forged(log: DelegatedCheckpointSigner) -> None:
+def _forged(log: CheckpointSigner) -> None:
     log.sign(head(3), Checkpoint(origin=ORIGIN, size=9, root=b"\1" * 32), [b"\2" * 32] * 5)
 
 
-def _forgetful(log: DelegatedCheckpointSigner) -> None:
+def _forgetful(log: CheckpointSigner) -> None:
     log.sign(None, head(9), [])
 
 
@@ -149,7 +149,7 @@ def _forgetful(log: DelegatedCheckpointSigner) -> None:
 )
 def test_a_log_that_forks_is_not_signed(
     signer: CenterSigner,
-    order: Callable[[DelegatedCheckpointSigner], None],
+    order: Callable[[CheckpointSigner], None],
     says: str,
 ) -> None:
     log = asked(signer)

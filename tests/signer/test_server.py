@@ -24,8 +24,8 @@ from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedErro
 from pipelines.evidence.privatekey import PrivateKey, load_key
 from pipelines.signer import wire
 from pipelines.signer.orders import Evidence
-from pipelines.signer.socket_client import SocketSigner
 from pipelines.signer.socket_server import SignerServer
+from pipelines.signer.wire import SocketSigner
 from tests.signer.conftest import Stage
 from tests.signer.scene import Scene
 
