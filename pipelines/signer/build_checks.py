@@ -136,9 +136,7 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
         except RefusedError:
             raise
         except SamebitsError as error:
-            raise RefusedError(
-                "sources", "a source cannot be read", got=error, expected=None
-            ) from error
+            raise RefusedError("sources", "a source cannot be read", got=error) from error
         yield equal("sources", "another source digest", fact.source_digest, digest)
 
 

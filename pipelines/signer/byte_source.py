@@ -96,7 +96,7 @@ class ByteSource:
             found = companions(dsc, what=name)
         except InputMismatchError as error:
             raise RefusedError(
-                "input-bytes", "a source package cannot be read", got=error, expected=None
+                "input-bytes", "a source package cannot be read", got=error
             ) from error
         for companion in found:
             yield self._input_file(item.role, companion.name, companion.sha256)

@@ -68,7 +68,6 @@ class LocalSigner:
                 "statement",
                 "the report fits into no statement",
                 got=error.errors(include_url=False)[0]["msg"],
-                expected=None,
             ) from error
         return [sign_envelope(statement.to_bytes(), self.key) for statement in statements]
 

@@ -51,9 +51,7 @@ class OpenedEvidence:
             document = parse_document(self.evidence.recipe.decode("utf-8"), file="the recipe")
             loaded = parse_recipe(document, Path("recipe.yaml"))
         except (RecipeError, UnicodeDecodeError) as error:
-            raise RefusedError(
-                "recipe", "the recipe cannot be read", got=error, expected=None
-            ) from error
+            raise RefusedError("recipe", "the recipe cannot be read", got=error) from error
         script = getattr(loaded.recipe.build, "script", None)
         if (script is None) != (self.evidence.script is None):
             raise RefusedError(

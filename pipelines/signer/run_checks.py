@@ -85,7 +85,7 @@ def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
     try:
         claim = claim_of(opened.loaded, image).digest
     except RecipeError as error:
-        raise RefusedError("claim", "the claim cannot be made", got=error, expected=None) from error
+        raise RefusedError("claim", "the claim cannot be made", got=error) from error
     yield equal("claim", "another claim", opened.report.claim, claim)
     from pipelines.evidence.sbom import sbom  # noqa: PLC0415  # importing CycloneDX is slow
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
-from pipelines.evidence.statements.vsa import SummaryStatement
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
@@ -28,6 +27,7 @@ from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRebuild, SourceFact
 from pipelines.evidence.sbom import sbom
+from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
 from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Finding, worst_verdict
 from pipelines.log.note import NoteSigner
