@@ -61,7 +61,7 @@ ROBUSTNESS_LIES: dict[str, Lie] = {
     "moved-in-the-future": Lie("tested", "moved", _moved(tested_on="2026-01-02T04:00:00Z")),
     "declared-moved": Lie("factors", "moved-declared", _declared_moved),
     "kept-as-if-declared": Lie("factors", "moved", _kept("locale", "declared")),
-    "user-with-nowhere-to-go": Lie("statement", "moved", _kept("user", "alone")),
+    "user-with-nowhere-to-go": Lie("schema", "moved", _kept("user", "alone")),
     "moved-from-elsewhere": Lie("factors", "moved", _moved_factor("timezone", before="CET")),
     "moved-to-a-word-of-theirs": Lie("factors", "moved", _moved_factor("hostname", after="secret")),
     "moved-to-another-order": Lie(
