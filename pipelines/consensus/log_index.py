@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -93,41 +94,28 @@ class LogCache:
         Raises what the reader does; then the cache stays as it was.
         """
         with self._lock:
-            cached = self._logs.pop(key, None)
-            try:
-                log = _updated(cached, reader)
-            except BaseException:
-                if cached is not None:
-                    self._logs[key] = cached
-                raise
-            self._logs[key] = log
+            log = self._logs[key] = _updated(self._logs.get(key), reader)
+            self._logs.move_to_end(key)
             while sum(map(len, self._logs.values())) > self.limit:
                 self._logs.popitem(last=False)
             return log
 
 
 def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
-    log = cached if cached and _continues(cached.checkpoint, reader) else CachedLog()
+    """Return the log as it is read now, with the leaves of `cached` if it starts with them."""
+    log, signed = CachedLog(), reader.checkpoint.checkpoint
+    if cached is not None and cached.checkpoint is not None:
+        with suppress(LogError):
+            cached.checkpoint.verify_growth(signed, reader.consistency(cached.checkpoint.size))
+            log = cached
     new = bytearray()
     for _, leaf in reader.fields(len(log)):
         tag = _tag(leaf.release) if _is_of_a_run(leaf) else bytes(_TAG)
         new += (_pae_of(leaf) or bytes(_PAE)) + tag
     log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
     log.packed += new
-    log.checkpoint = reader.checkpoint.checkpoint
+    log.checkpoint = signed
     return log
-
-
-def _continues(old: Checkpoint | None, reader: LogReader) -> bool:
-    """Return whether the log as it is read now starts with all leaves of `old`."""
-    if old is None:
-        return False
-    new = reader.checkpoint.checkpoint
-    try:
-        old.verify_growth(new, reader.consistency(old.size))
-    except LogError:
-        return False
-    return True
 
 
 def _tag(release: str) -> bytes:

@@ -270,14 +270,13 @@ class WorkProofs:
         verified = self._read(center, f"{folder}provenance-1{SUFFIX}")
         if verified is None or not isinstance(verified.statement, ProvenanceStatement):
             return None
-        about = verified.statement.run_reference
+        made = verified.statement
+        about = made.run_reference
         if (about.claim, about.run) != (finding.claim, run):
             return None
-        products = verified.statement.predicate.run_details.byproducts
-        seals = [r.digest.sha256 for r in products if r.name == "seal" and not r.annotations]
-        if seals != [finding.seal] or finding.seal is None:
+        if finding.seal is None or [d.sha256 for d in made.written("seal")] != [finding.seal]:
             return None
-        lines = tuple(_line(resource) for resource in products if _is_by_product(resource))
+        lines = tuple(_line(resource) for resource in made.by_products)
         return WorkOffer(
             center=center, run=run, lines=lines, seal=finding.seal, provenance=verified.ref
         )
@@ -314,13 +313,9 @@ def crosscheck_key(release: ReleaseName, finding: CenterFinding, checker: str) -
     return check_key("/".join(["public/crosschecks", *map(encode, parts)]))
 
 
-def _is_by_product(resource: Resource) -> bool:
-    return (resource.annotations or {}).get("role") == "by-product"
-
-
 def _line(resource: Resource) -> SealedFile:
     """Return a line of the seal; one in another form becomes a line that is always wrong."""
-    size, digest = (resource.annotations or {}).get("size", ""), resource.digest.hmac_sha256
+    size, digest = resource.annotation("size") or "", resource.digest.hmac_sha256
     if digest is None or not (size.isascii() and size.isdigit() and len(size) < 17):
         return SealedFile(name=resource.name, size=-1, hmac=_NOTHING)
     return SealedFile(name=resource.name, size=int(size), hmac=digest)

@@ -99,7 +99,7 @@ def check_logged(opened: OpenedBundle) -> str:
         require(name not in seen, f"{name} is in the log twice", places, "one")
         _check_leaf(opened, name, index, leaf)
         seen[name] = index
-    for odd in opened.others.keys() - foreign:
+    for odd in sorted(opened.others.keys() - foreign):
         raise WrongError(f"{LOG}{odd}{OTHER} is of no leaf", expected="a leaf of another run")
     for name in stated.values():
         logged_ones = f"{len(seen)} of {len(stated)} statements with leaves"

@@ -119,7 +119,9 @@ def named_digests(opened: OpenedBundle) -> frozenset[Digest]:
     for statement in opened.comparisons:
         explanation = statement.predicate.explanation
         found += [explanation.json_diff, explanation.html_diff, statement.predicate.mask_ledger]
-    found += [r.digest for r in opened.byproducts if r.name != "seal"]
+    if opened.provenance:
+        listed = opened.provenance.predicate.run_details.byproducts
+        found += [r.digest for r in listed if r.name != "seal"]
     return frozenset(d.sha256 for d in found if d and d.sha256)
 
 

@@ -26,7 +26,6 @@ from pipelines.evidence.statements.rebuilds import (
 )
 from pipelines.evidence.statements.statement import (
     MAX_STATEMENT,
-    Resource,
     RunReference,
     Statement,
 )
@@ -188,11 +187,6 @@ class OpenedBundle:
     def provenance(self) -> ProvenanceStatement | None:
         """Statement A; None for a run that left nothing."""
         return next(iter(self._of(ProvenanceStatement)), None)
-
-    @property
-    def byproducts(self) -> tuple[Resource, ...]:
-        """What the provenance lists besides its subjects, the by-products of the build too."""
-        return self.provenance.predicate.run_details.byproducts if self.provenance else ()
 
     @cached_property
     def comparisons(self) -> tuple[ComparisonStatement, ...]:

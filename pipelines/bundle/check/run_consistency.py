@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from builders.core.digest import Digest
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_factors import Factor
 from pipelines.bundle.check.opened import OpenedBundle
@@ -28,7 +27,7 @@ from pipelines.evidence.statements.rebuilds import (
     RobustnessTest,
     wall_milliseconds,
 )
-from pipelines.evidence.statements.statement import DigestSet, Resource, show_time, value_of
+from pipelines.evidence.statements.statement import DigestSet, show_time, value_of
 
 _RUN_TIME = "%Y%m%dT%H%M%SZ"
 _FIGURES = ("outcome", "exit_code", "signal", "oom_killed", "peak_memory", "log_truncated")
@@ -134,7 +133,7 @@ def check_seal(opened: OpenedBundle) -> str:
     found = [value_of(a.predicate.seal) for a in opened.attempts]
     expected = [seal if a is opened.judged else None for a in opened.attempts]
     if opened.provenance:
-        found += _byproduct_digests(opened, "seal")
+        found += map(value_of, opened.provenance.written("seal"))
         expected.append(seal)
     require_list("the statements have another seal:", found, expected)
     return f"seal {seal}" if seal else "no seal, as nothing was built"
@@ -145,31 +144,20 @@ def check_log(opened: OpenedBundle) -> str:
     if opened.provenance is None or opened.judged is None:
         return "no provenance to compare with"
     log = value_of(opened.judged.predicate.log)
-    found = _byproduct_digests(opened, "build.log")
+    found = map(value_of, opened.provenance.written("build.log"))
     require_list("the provenance has another build log:", found, [log] if log else [])
     return f"log {log}"
 
 
 def check_by_products(opened: OpenedBundle) -> str:
     """Require the by-products of the report in provenance, by keyed digests alone."""
-    found = [
-        (r.name, r.digest, (r.annotations or {}).get("size"))
-        for r in opened.byproducts
-        if _role(r) == "by-product"
-    ]
+    products = opened.provenance.by_products if opened.provenance else ()
+    found = [(r.name, r.digest, r.annotation("size")) for r in products]
     lines = opened.report.by_products
     reported = [(f.name, DigestSet(hmac_sha256=f.hmac), str(f.size)) for f in lines]
     if opened.provenance or not opened.built:
         require_list("the by-products are not those of the report:", found, reported)
     return f"{len(reported)} by-products"
-
-
-def _byproduct_digests(opened: OpenedBundle, name: str) -> list[Digest | None]:
-    return [value_of(r.digest) for r in opened.byproducts if r.name == name and not _role(r)]
-
-
-def _role(resource: Resource) -> str | None:
-    return (resource.annotations or {}).get("role")
 
 
 def check_environment(opened: OpenedBundle) -> str:
@@ -179,7 +167,8 @@ def check_environment(opened: OpenedBundle) -> str:
     reported = opened.report.environment
     definition = opened.provenance.predicate.build_definition
     signed = definition.external_parameters
-    images = (r.digest.sha256 for r in definition.resolved_dependencies if _role(r) == "image")
+    dependencies = definition.resolved_dependencies
+    images = (r.digest.sha256 for r in dependencies if r.annotation("role") == "image")
     declared = signed.environment.declared() if signed.environment else {}
     for what, got, expected in (
         ("method", reported.method, signed.method),

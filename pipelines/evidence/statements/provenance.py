@@ -132,6 +132,17 @@ class ProvenanceStatement(
     predicate: Provenance
 
     @property
+    def by_products(self) -> tuple[Resource, ...]:
+        """Return the by-products of the build; the seal and what was written are none of them."""
+        listed = self.predicate.run_details.byproducts
+        return tuple(r for r in listed if r.annotation("role") == "by-product")
+
+    def written(self, name: str) -> list[DigestSet]:
+        """Return the digests under a name such as `seal` or `build.log`: one, where all is well."""
+        listed = self.predicate.run_details.byproducts
+        return [r.digest for r in listed if r.name == name and not r.annotation("role")]
+
+    @property
     def run_reference(self) -> RunReference:
         """Return which run it is about; only the builder says of which center."""
         definition, details = self.predicate.build_definition, self.predicate.run_details

@@ -122,6 +122,10 @@ class Resource(StatementPart):
     digest: DigestSet
     annotations: dict[Word, Line] | None = None
 
+    def annotation(self, name: Word) -> str | None:
+        """Return one annotation; None without it."""
+        return (self.annotations or {}).get(name)
+
 
 class RunReference(StatementPart):
     """The run and claim that a statement is about; `builder` is SLSA's builder.id."""
