@@ -20,7 +20,6 @@ from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.consensus.release_consensus import consensus_of, read_release
 from pipelines.consensus.statement_reader import Source, StatementReader
-from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, Policy, PolicyCenter, PolicyRules
 from pipelines.storage.directory import DirectoryStore
@@ -97,13 +96,13 @@ def join_all(root: Path, releases: int) -> dict[str, int]:
     """Join the first `releases` releases as the first center; returns how many end how."""
     policy = _policy()
     sources = [Source(center=c, store=DirectoryStore(root / c)) for c in CENTERS]
-    own = OwnCenter(id=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
+    own = Source(center=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
     reader = StatementReader(policy=policy, logs=_Logs(root))
     counts: dict[str, int] = {}
     for number in range(releases):
         release = ReleaseName.parse(_run(CENTERS[0], number).release)
         read = read_release(release, sources, reader, own)
-        for one in consensus_of(read, policy.consensus, own=own.id).artefacts:
+        for one in consensus_of(read, policy.consensus, own=own.center).artefacts:
             counts[one.result] = counts.get(one.result, 0) + 1
     return counts
 

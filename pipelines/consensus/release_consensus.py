@@ -22,7 +22,7 @@ from pipelines.consensus.finding_reader import MATCHES, read_center_findings
 from pipelines.consensus.join import join
 from pipelines.consensus.log_index import LogCache, LogIndex
 from pipelines.consensus.statement_reader import Source, StatementReader
-from pipelines.consensus.work_proofs import OwnCenter, WorkProofs
+from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import DigestSet
@@ -97,7 +97,7 @@ def read_release(
     release: ReleaseName,
     sources: Iterable[Source],
     reader: StatementReader,
-    own: OwnCenter | None = None,
+    own: Source | None = None,
 ) -> ReleaseFindings:
     """Return the findings of the centers on a release.
 
@@ -194,8 +194,7 @@ def join_release(
     reader = StatementReader(
         policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
     )
-    own = OwnCenter(id=view.center, store=view.store)
-    read = read_release(release, view.sources, reader, own)
+    read = read_release(release, view.sources, reader, view.sources[0])
     artefacts = recipe.recipe.artefacts if recipe else ()
     consensus = consensus_of(
         read,

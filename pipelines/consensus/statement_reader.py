@@ -25,7 +25,7 @@ from pipelines.evidence.statements.consensus_results import CrosscheckStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import Policy, PolicyCenter
-from pipelines.storage.store import DamagedError, TooLargeError
+from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 """What can be wrong with one object."""
@@ -33,16 +33,6 @@ OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 
 class UnreachableError(StoreError):
     """The store or the log of a center cannot be read."""
-
-
-class Reader(Protocol):
-    """The methods of a store by which records are read."""
-
-    def get(self, key: str, limit: int) -> bytes:
-        """Return an object of at most `limit` bytes; raises `StoreError`."""
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below a folder; raises `StoreError`."""
 
 
 @dataclass(kw_only=True)
@@ -54,7 +44,7 @@ class Source:
     """
 
     center: str
-    store: Reader
+    store: Store
     peer: bool = False
     _failure: UnreachableError | None = field(default=None, init=False)
 

@@ -167,14 +167,6 @@ def _proof(ours: SealedFile | None, theirs: SealedFile | None) -> Proof:
     return Proof.PROVED if theirs.size else Proof.NONE
 
 
-@dataclass(frozen=True, kw_only=True)
-class OwnCenter:
-    """The center that joins, if it builds too: its id, and the store with its bytes."""
-
-    id: str
-    store: Store
-
-
 class WorkProofs:
     """The proofs of work for one release; each run is checked once."""
 
@@ -185,9 +177,12 @@ class WorkProofs:
         findings: Iterable[CenterFinding],
         *,
         reader: StatementReader,
-        own: OwnCenter | None = None,
+        own: Source | None = None,
     ) -> None:
-        """Check the runs behind `findings`, whose statements are in `sources`."""
+        """Check the runs behind `findings`, whose statements are in `sources`.
+
+        `own` is the center that joins, if it builds too.
+        """
         self._release = release
         self._sources = {source.center: source for source in sources}
         self._findings = tuple(findings)
@@ -200,7 +195,7 @@ class WorkProofs:
     def proved(self, finding: CenterFinding) -> CenterFinding:
         """Return a finding with the proof of work of its run, and the statements that give it."""
         build = self._own_build(finding.claim)
-        if self._own and finding.center.id == self._own.id:
+        if self._own and finding.center.id == self._own.center:
             proof = Proof.PROVED if build and build.provable else Proof.NONE
             return replace(finding, work=Proof.ABSENT if build is None else proof)
         if build is None:
@@ -224,7 +219,7 @@ class WorkProofs:
                 continue
             predicate = Crosscheck(
                 release=str(self._release),
-                center=self._own.id,
+                center=self._own.center,
                 run=build.run,
                 claim=finding.claim,
                 checked=CheckedRun(center=center, run=run),
@@ -234,13 +229,13 @@ class WorkProofs:
                 checked_on=now,
             )
             statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
-            yield crosscheck_key(self._release, finding, self._own.id), statement
+            yield crosscheck_key(self._release, finding, self._own.center), statement
 
     def _read_own_build(self, claim: DigestSet) -> OwnBuild | None:
         """Return this center's newest build for a claim, if its bytes are still there."""
         if self._own is None:
             return None
-        center = self._own.id
+        center = self._own.center
         ours = newest_findings(
             f
             for f in self._findings
@@ -252,10 +247,10 @@ class WorkProofs:
         """Check what a run offers; None if it offers nothing, or we have not built its claim."""
         finding = self._runs[center, run]
         build = self._own_build(finding.claim)
-        if self._own is None or build is None or center == self._own.id:
+        if self._own is None or build is None or center == self._own.center:
             return None
         offer = self._offer(finding)
-        same = self._outputs(center, run) == self._outputs(self._own.id, build.run)
+        same = self._outputs(center, run) == self._outputs(self._own.center, build.run)
         return check_work(offer, build, same_outputs=same) if offer else None
 
     def _outputs(self, center: str, run: str) -> set[tuple[str, DigestSet | None]]:

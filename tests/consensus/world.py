@@ -11,7 +11,6 @@ from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import ReleaseFindings, consensus_of, read_release
 from pipelines.consensus.statement_reader import Source, StatementReader
-from pipelines.consensus.work_proofs import OwnCenter
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import Statement
@@ -150,7 +149,7 @@ class World:
 
     def read(self, own: str | None = "ada-1", *, also: tuple[Source, ...] = ()) -> ReleaseFindings:
         sources = [Source(center=site.id, store=site.store) for site in self.sites.values()]
-        center = OwnCenter(id=own, store=self.sites[own].store) if own else None
+        center = Source(center=own, store=self.sites[own].store) if own else None
         return read_release(RELEASE, [*sources, *also], self.reader, center)
 
     def consensus(self, own: str | None = "ada-1", **changes: Any) -> ReleaseConsensus:

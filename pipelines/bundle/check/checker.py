@@ -90,10 +90,6 @@ def check_bundle(data: bytes, *, trust: Trust, files: Iterable[GivenFile] = ()) 
         steps.append(Step(name=name, status=status, message=message))
         if status is CheckStatus.WRONG:
             return CheckResult(steps=tuple(steps))
-    return _result(opened, steps)
-
-
-def _result(opened: OpenedBundle, steps: list[Step]) -> CheckResult:
     report = opened.report
     return CheckResult(
         steps=tuple(steps),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from pipelines.bundle.check.members import require_canonical
 from pipelines.bundle.check.opened import OpenedBundle
@@ -25,9 +24,6 @@ from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.log.checkpoint import Cosignature
 from pipelines.log.leaf import StatementLeaf
-
-if TYPE_CHECKING:
-    from pipelines.policy import Policy
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a witness may be ahead."""
@@ -142,7 +138,7 @@ def check_witnesses(opened: OpenedBundle) -> str:
     policy = opened.policy
     if policy is None or not opened.leaves:
         raise NotNeededError("no policy, or no leaves")
-    found = _witnesses(policy, opened.card.id, opened.checkpoint.cosignatures)
+    found = _witnesses(opened, opened.checkpoint.cosignatures)
     require(
         policy.quorum.satisfied_by(found),
         "the checkpoint has too few witnesses",
@@ -180,9 +176,8 @@ def _check_age(opened: OpenedBundle) -> None:
     oldest, latest = int((now - limit).timestamp()), int((now + SKEW).timestamp())
     cosignatures = opened.checkpoint.cosignatures
     recent = [c for c in cosignatures if oldest <= c.time <= latest]
-    seen = _witnesses(policy, opened.card.id, recent) if policy else set()
     require(
-        bool(recent and policy and policy.quorum.satisfied_by(seen)),
+        bool(recent and policy and policy.quorum.satisfied_by(_witnesses(opened, recent))),
         "the checkpoint is stale",
         f"{len(recent)} of {len(cosignatures)} cosignatures are of that time",
         f"enough witnesses in the last {int(limit.total_seconds())} s",
@@ -233,7 +228,7 @@ def _not_newest(opened: OpenedBundle, what: str) -> EvidenceError:
     return UncheckedError(what, todo="Ask the center for a bundle of its newest run")
 
 
-def _witnesses(policy: Policy, center: str, cosignatures: Iterable[Cosignature]) -> set[str]:
-    """Return the policy's names for those who cosigned a center's log, itself left out."""
-    names = policy.witness_keys(center)
+def _witnesses(opened: OpenedBundle, cosignatures: Iterable[Cosignature]) -> set[str]:
+    """Return the policy's names for those who cosigned the center's log, itself left out."""
+    names = opened.policy.witness_keys(opened.card.id) if opened.policy else {}
     return {names[cosignature.key] for cosignature in cosignatures if cosignature.key in names}
