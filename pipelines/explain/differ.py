@@ -102,14 +102,13 @@ class ToolRunner(Protocol):
 def explain(
     explanation: Explanation,
     *,
-    name: str,
     shipped: Path,
     rebuilt: Path,
     outputs: Path,
     runner: ToolRunner | None,
     limits: DifferLimits,
 ) -> Explanation:
-    """Return `explanation` with what diffoscope found between the two files of one `name`.
+    """Return `explanation` with what diffoscope found between two files of one name.
 
     The reports are left in the folder `outputs` as `diff.json` and `diff.html`, partial ones too;
     their digests are in the explanation. Without a runner the status is `none`. Raises
@@ -118,7 +117,7 @@ def explain(
     if runner is None:
         note = "no tool runner: diffoscope was not run"
         return explanation.model_copy(update={"status": ExplanationStatus.NONE, "note": note})
-    sides: dict[str, Path] = {f"shipped/{name}": shipped, f"rebuilt/{name}": rebuilt}
+    sides = {f"shipped/{rebuilt.name}": shipped, f"rebuilt/{rebuilt.name}": rebuilt}
     result = runner(arguments(sides, limits), inputs=sides, outputs=outputs, limits=limits)
     reports = {report: _kept(outputs, report, result, limits) for report in (JSON, HTML)}
     status, ending = _status(result, outputs, reports)

@@ -150,7 +150,6 @@ def explain_difference(
             session.raise_if_cancelled()
             explanation = explain(
                 finding.explanation,
-                name=finding.name,
                 shipped=_shipped(session, job, finding),
                 rebuilt=job.attempt(attempt.number) / OUTPUTS / finding.name,
                 outputs=outputs,

@@ -70,9 +70,8 @@ def explained(
 ) -> Explanation:
     return explain(
         Explanation(first_look=LOOK),
-        name="a.deb",
-        shipped=folder / "s",
-        rebuilt=folder / "r",
+        shipped=folder / "s" / "a.deb",
+        rebuilt=folder / "r" / "a.deb",
         outputs=folder,
         runner=runner,
         limits=limits or DifferLimits(),
@@ -203,7 +202,10 @@ def test_a_report_too_large_or_not_a_file_is_not_kept(tmp_path: Path) -> None:
 def test_both_sides_keep_the_artefacts_own_name(tmp_path: Path) -> None:
     runner = Runner()
     explained(runner, tmp_path, DifferLimits(seconds=100, memory=1 << 30))
-    assert runner.inputs == {"shipped/a.deb": tmp_path / "s", "rebuilt/a.deb": tmp_path / "r"}
+    assert runner.inputs == {
+        "shipped/a.deb": tmp_path / "s" / "a.deb",
+        "rebuilt/a.deb": tmp_path / "r" / "a.deb",
+    }
     assert runner.argv[0] == "diffoscope"
     assert runner.argv[-3:] == ("--", "/inputs/shipped/a.deb", "/inputs/rebuilt/a.deb")
     assert {"--json=/out/diff.json", "--html=/out/diff.html", "--no-progress"} <= set(runner.argv)

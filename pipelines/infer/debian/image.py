@@ -7,7 +7,7 @@ common image and the added packages, so that another source with the same needs 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from builders.core.errors import ImageUnavailableError, InputUnavailableError
 from builders.images import ImageCatalogue
 from builders.images.provide import load_image
-from pipelines.infer.debian.builddepends import Alternatives, BuildDepends, Relation, as_text
+from pipelines.infer.debian.builddepends import BuildDepends, Relation, as_text
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.source import BinaryPackage, PackageIndex
 from pipelines.infer.draft import listed
@@ -111,13 +111,10 @@ def missing_packages(
     for binary in index.binaries(names):
         served.setdefault(binary.name, []).append(binary.version)
 
-    def choices(alternatives: Alternatives) -> Iterator[str]:
-        for relation in alternatives:
-            choice = _choice(relation, have, served.get(relation.name, []), index)
-            if choice is not None:
-                yield choice
-
-    chosen = [(each, next(choices(each), None)) for each in depends.wanted]
+    chosen = []
+    for each in depends.wanted:
+        found = (_choice(r, have, served.get(r.name, ()), index) for r in each)
+        chosen.append((each, next((name for name in found if name is not None), None)))
     return MissingPackages(
         packages=tuple(sorted({name for _, name in chosen if name})),
         unmet=tuple(as_text(each) for each, name in chosen if name is None),

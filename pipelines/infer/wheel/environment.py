@@ -11,6 +11,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from builders.container.folderorder import SEEDS, hash_seed, hashed
@@ -111,13 +112,8 @@ def record_paths(text: bytes) -> list[str]:
 
 
 def _explains(order: str, names: Sequence[str]) -> bool:
-    last = (0, 0)
-    for name in names:
-        found = name_hash(name, order)
-        if found < last:
-            return False
-        last = found
-    return True
+    hashes = (name_hash(name, order) for name in names)
+    return all(one <= other for one, other in pairwise(hashes))
 
 
 def _words(data: bytes) -> list[int]:

@@ -140,7 +140,6 @@ class SourceFacts:
     - `requires`: `build-system.requires`; empty without a `pyproject.toml`.
     """
 
-    name: str
     files: Mapping[str, Member]
     requires: tuple[str, ...]
 
@@ -169,7 +168,7 @@ def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceF
         what=f"source {name}",
     )
     requires = _build_requires(next(reversed(texts.values()), None), name)
-    return SourceFacts(name=name, files=files, requires=requires)
+    return SourceFacts(files=files, requires=requires)
 
 
 def _is_own(member: Member) -> bool:

@@ -22,7 +22,7 @@ from pipelines.infer.search import Trial
 from pipelines.infer.wheel.clues import LICENSES_NAMED, PLAIN, Clues
 from pipelines.infer.wheel.environment import order_of, record_paths
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
-from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, PythonImage, Resolver
+from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
 
 _ABSENT_MODULE = re.compile(
     r"(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_]+)"
@@ -96,7 +96,8 @@ class Refinement:
                 more.setdefault(canonicalize_name(requirement.name), requirement)
         if more:
             reasons = dict.fromkeys(more, "the build asks for it")
-            yield from self._with_tools(h, (*h.requirements, *more.values()), reasons)
+            asked = (*h.requirements, *more.values())
+            yield from self._with_tools(replace(h, requirements=asked), reasons)
 
     def _setuptools(self, h: WheelHypothesis, trial: Trial[WheelHypothesis]) -> Hypotheses:
         """Try the setuptools of another time, where metadata differs or nothing is built."""
@@ -117,8 +118,8 @@ class Refinement:
         )
         others = tuple(r for r in h.requirements if r.name != "setuptools")
         for version in _likely_setuptools(current, d, failed=failed):
-            exact = Requirement(f"setuptools=={version}")
-            yield from self._with_tools(h, (*others, exact), {"setuptools": reason})
+            asked = (*others, Requirement(f"setuptools=={version}"))
+            yield from self._with_tools(replace(h, requirements=asked), {"setuptools": reason})
 
     def _tag(self, h: WheelHypothesis, trial: Trial[WheelHypothesis]) -> Hypotheses:
         """Give the tag of the shipped name on the command line, where the source gives none."""
@@ -200,31 +201,23 @@ class Refinement:
             return
         for image in self._clues.ordered_images():
             if image.name != h.image and (h.timezone == "UTC" or image.zones):
-                yield from self._with_tools(h, h.requirements, {}, image)
+                reason = f"the other Pythons did not explain it, {image} may"
+                yield from self._with_tools(replace(h, image=image.name), {"image": reason})
 
     def _one_step(self, h: WheelHypothesis, trial: Trial[WheelHypothesis]) -> Hypotheses:
         """Build without a step between, where nothing is built with one."""
         if trial.record.outcome is Outcome.BUILD_FAILED and h.then is not None:
             yield h.with_clock(h.then, f"{_NEWEST}; in two steps nothing was built")
 
-    def _with_tools(
-        self,
-        h: WheelHypothesis,
-        requirements: tuple[Requirement, ...],
-        reasons: dict[str, str],
-        image: PythonImage | None = None,
-    ) -> Hypotheses:
-        """Yield the hypothesis with a toolchain for more requirements, or for another image."""
+    def _with_tools(self, h: WheelHypothesis, reasons: dict[str, str]) -> Hypotheses:
+        """Yield the hypothesis with the toolchain for its image and its requirements, if any."""
         clues = self._clues
-        here = image or next(i for i in clues.images if i.name == h.image)
+        image = next(image for image in clues.images if image.name == h.image)
         try:
-            tools = clues.toolchain(self._resolver, here, requirements)
+            tools = clues.toolchain(self._resolver, image, h.requirements)
         except RebuildError:
             return
-        if image is not None:
-            reasons = {"image": f"the other Pythons did not explain it, {image} may"}
-        changed = replace(h, image=here.name, tools=tools, requirements=requirements)
-        yield changed.because(**{**clues.tool_reasons(tools), **reasons})
+        yield replace(h, tools=tools).because(**{**clues.tool_reasons(tools), **reasons})
 
 
 def _likely_setuptools(current: Version, d: WheelDifferences, *, failed: bool) -> list[Version]:
