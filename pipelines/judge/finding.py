@@ -19,16 +19,8 @@ from builders.core.frozen_model import FrozenModel
 
 MetadataField = Literal["mode", "mtime", "owner", "packing"]
 EXIT_FAILED = 1
-_FAILING = frozenset(
-    {
-        Verdict.SHIPPED_MISMATCH,
-        Verdict.DIFFERENT,
-        Verdict.UNEXPECTED,
-        Verdict.MISSING,
-        Verdict.EQUIVALENT,
-    }
-)
 _PASSING = frozenset({Verdict.IDENTICAL_SIGNED, Verdict.IDENTICAL})
+_FAILING = frozenset(Verdict) - _PASSING - {Verdict.NOT_CHECKED}
 _WORST_FIRST = tuple(Verdict)
 
 

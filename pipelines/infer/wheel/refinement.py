@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -22,7 +22,7 @@ from pipelines.infer.search import Trial
 from pipelines.infer.wheel.clues import LICENSES_NAMED, PLAIN, Clues
 from pipelines.infer.wheel.environment import order_of, record_paths
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
-from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
+from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver, parse_requirements
 
 _ABSENT_MODULE = re.compile(
     r"(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_]+)"
@@ -87,11 +87,7 @@ class Refinement:
         ]
         have = {tool.project for tool in h.tools}
         more: dict[str, Requirement] = {}
-        for text in wanted:
-            try:
-                requirement = Requirement(text.strip())
-            except InvalidRequirement:
-                continue
+        for requirement in parse_requirements(text.strip() for text in wanted):
             if canonicalize_name(requirement.name) not in have:
                 more.setdefault(canonicalize_name(requirement.name), requirement)
         if more:

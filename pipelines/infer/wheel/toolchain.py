@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -203,10 +204,8 @@ def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
     """Read requirements, leaving out what cannot be read."""
     found = []
     for text in texts:
-        try:
+        with suppress(InvalidRequirement):
             found.append(Requirement(text))
-        except InvalidRequirement:
-            continue
     return found
 
 
