@@ -35,15 +35,14 @@ def _noted(name: str) -> Any:
     return click.get_current_context().meta.get(f"{_META}{name}")
 
 
-def json_option(function: Function) -> Function:
-    """Add `--json`, which `show` obeys."""
-    return click.option(
-        "--json",
-        is_flag=True,
-        expose_value=False,
-        callback=_note,
-        help="Print one JSON document on stdout.",
-    )(function)
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_note,
+    help="Print one JSON document on stdout.",
+)
+"""Adds `--json`, which `show` obeys."""
 
 
 def center_file_option(function: Function) -> Function:

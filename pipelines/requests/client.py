@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, UsageError
-from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
@@ -30,7 +29,6 @@ from pipelines.requests.messages import (
     SignedRequest,
     final_receipt,
     receipt_from,
-    receipt_in,
     receipt_key,
 )
 from pipelines.storage.names import REPORT, release_run
@@ -107,17 +105,16 @@ def read_status(store: Store, signed: SignedRequest, keys: Sequence[PublicKey]) 
 
     Raises `StoreError` when the store cannot be read.
     """
-    found: list[Receipt | None] = []
+    found: dict[int, Receipt] = {}
     for number in (FIRST, LAST):
         try:
-            found.append(_receipt(store, signed, number, keys))
+            found[number] = _receipt(store, signed, number, keys)
         except NotFoundError:
-            found.append(None)
+            pass
         except _ANSWER_ERRORS as error:
-            return RequestStatus(first=found[0] if found else None, fault=str(error)[:500])
-    first, last = found
+            return RequestStatus(first=found.get(FIRST), fault=str(error)[:500])
     return RequestStatus(
-        first=first, last=last, verified=bool(keys) and (first or last) is not None
+        first=found.get(FIRST), last=found.get(LAST), verified=bool(keys and found)
     )
 
 
@@ -161,10 +158,8 @@ def exit_code(store: Store, signed: SignedRequest, status: RequestStatus) -> int
     receipt = status.last
     if not status.verified or status.fault or receipt is None or receipt.run is None:
         return EXIT_NOT_CHECKED
-    name = ReleaseName.parse(signed.content.release)
-    folder = release_run(
-        name.vendor, name.product, name.version, signed.content.center, receipt.run
-    )
+    asked = signed.content
+    folder = release_run(*ReleaseName.parse(asked.release).parts, asked.center, receipt.run)
     data = store.get(f"{folder}{REPORT}", MAX_REPORT)
     if receipt.report != DigestSet(sha256=Digest.of(data)):
         raise MalformedError(
@@ -194,6 +189,4 @@ def _receipt(
 ) -> Receipt:
     center = signed.content.center
     data = store.get(receipt_key(center, signed.digest, number), MAX_RECORD)
-    if keys:
-        return receipt_from(data, signed, number, center=center, keys=keys).predicate
-    return receipt_in(Envelope.from_bytes(data), signed, number, center=center).predicate
+    return receipt_from(data, signed, number, center=center, keys=keys or None).predicate

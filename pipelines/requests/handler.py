@@ -142,8 +142,7 @@ def answer(
             got=f"{report.release} by {report.center}",
             expected=f"{item.release} by {handler.center}",
         )
-    name = ReleaseName.parse(item.release)
-    folder = release_run(name.vendor, name.product, name.version, handler.center, report.run)
+    folder = release_run(*ReleaseName.parse(item.release).parts, handler.center, report.run)
     digest = Digest.of(handler.reports.get(f"{folder}{REPORT}", MAX_REPORT))
     receipt = write_receipt(
         handler,

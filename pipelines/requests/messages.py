@@ -67,26 +67,23 @@ def request_from(data: bytes) -> SignedRequest:
 
 
 def receipt_from(
-    data: bytes, signed: SignedRequest, number: int, *, center: str, keys: Sequence[PublicKey]
+    data: bytes,
+    signed: SignedRequest,
+    number: int,
+    *,
+    center: str,
+    keys: Sequence[PublicKey] | None,
 ) -> ReceiptStatement:
-    """Read the receipt of that number by `center`, signed by one of its `keys`.
+    """Read the receipt of that number by `center` about exactly this request.
 
-    Raises `MalformedError`, and `SignatureError` when none of `keys` has signed.
+    One of its `keys` must have signed it; None reads what is said to be unverified. Raises
+    `MalformedError`, and `SignatureError` when none of `keys` has signed.
     """
     if len(data) > MAX_RECORD:
         raise malformed(_RECEIPT, got=f"{len(data)} bytes", expected=f"at most {MAX_RECORD} bytes")
     envelope = Envelope.from_bytes(data)
-    verify_envelope(envelope, keys)
-    return receipt_in(envelope, signed, number, center=center)
-
-
-def receipt_in(
-    envelope: Envelope, signed: SignedRequest, number: int, *, center: str
-) -> ReceiptStatement:
-    """Return the receipt in an envelope that is verified, or said to be unverified.
-
-    Raises `MalformedError` unless it is the one of that number about exactly this request.
-    """
+    if keys is not None:
+        verify_envelope(envelope, keys)
     statement = statement_of(envelope)
     if not isinstance(statement, ReceiptStatement):
         raise malformed(_RECEIPT, got=statement.predicate_type, expected="a receipt")

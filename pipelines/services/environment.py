@@ -21,6 +21,7 @@ from pathlib import Path
 from builders.core.errors import UsageError
 from pipelines.center.center import Center
 from pipelines.center.file import SQLITE
+from pipelines.storage.files import create
 
 SERVER, SIGNER, WORKER = "server", "signer", "worker"
 _MAX_SECRET = 4096
@@ -197,15 +198,11 @@ def make_auth(center: Center) -> Path | None:
         return None
     try:
         prefect.auth.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(prefect.auth, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return prefect.auth
+        create(prefect.auth, f"{_USER}:{secrets.token_urlsafe(32)}\n".encode())
     except OSError as error:
         raise UsageError(
             "Prefect's password cannot be kept", got=f"{error.strerror}: {error.filename}"
         ) from error
-    with os.fdopen(fd, "w") as stream:
-        stream.write(f"{_USER}:{secrets.token_urlsafe(32)}\n")
     return prefect.auth
 
 
