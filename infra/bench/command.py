@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import PATH, common_options, duration_option, json_option
+from pipelines.cli import options
 
 if TYPE_CHECKING:
     from pipelines.verify.session import Session
@@ -20,9 +20,9 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("recipes", nargs=-1, type=PATH, metavar="[RECIPE...]")
+@click.argument("recipes", nargs=-1, type=options.PATH, metavar="[RECIPE...]")
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
-@common_options
+@options.common
 def overhead(session: Session, recipes: tuple[Path, ...], pairs: int) -> None:
     """Compare a verification with a bare `docker run` of the same build steps, in turn.
 
@@ -40,7 +40,7 @@ def overhead(session: Session, recipes: tuple[Path, ...], pairs: int) -> None:
 
 @command.command()
 @click.option("--size", default=1024, show_default=True, help="MiB of the artefact.")
-@json_option
+@options.json
 def memory(size: int) -> None:
     """Measure the peak memory of a verification whose artefact is large.
 
@@ -57,7 +57,7 @@ def memory(size: int) -> None:
 @command.command()
 @click.option("--size", default=512, show_default=True, help="MiB to hash.")
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 100))
-@json_option
+@options.json
 def digest(size: int, pairs: int) -> None:
     """Compare our SHA-256 with `sha256sum`, in turn.
 
@@ -73,7 +73,7 @@ def digest(size: int, pairs: int) -> None:
 
 @command.command()
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
-@json_option
+@options.json
 def startup(runs: int) -> None:
     """Measure how long `samebits --help` takes as a whole process.
 
@@ -91,7 +91,7 @@ def startup(runs: int) -> None:
 @click.option("--size", default=2048, show_default=True, help="MiB of the large object.")
 @click.option("--records", default=10_000, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--pairs", default=2, show_default=True, type=click.IntRange(1, 100))
-@json_option
+@options.json
 def store(size: int, records: int, pairs: int) -> None:
     """Compare the S3 store with plain boto3, in turn: a large object, then many small records.
 
@@ -110,7 +110,7 @@ def store(size: int, records: int, pairs: int) -> None:
 @command.command()
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--artefacts", default=5, show_default=True, type=click.IntRange(1, 1000))
-@json_option
+@options.json
 def check(runs: int, artefacts: int) -> None:
     """Measure how long `samebits evidence check` takes as a whole process.
 
@@ -126,7 +126,7 @@ def check(runs: int, artefacts: int) -> None:
 
 @command.command()
 @click.option("--leaves", default=1_000_000, show_default=True, type=click.IntRange(1))
-@json_option
+@options.json
 def log(leaves: int) -> None:
     """Measure a transparency log of many leaves on a directory store.
 
@@ -144,7 +144,7 @@ def log(leaves: int) -> None:
 
 @command.command()
 @click.option("--releases", default=1_000, show_default=True, type=click.IntRange(1, 100_000))
-@json_option
+@options.json
 def consensus(releases: int) -> None:
     """Measure the consensus over many made-up releases of three centers.
 
@@ -164,12 +164,12 @@ def _told(leaves: int) -> None:
 
 
 @command.command()
-@click.argument("releases", type=PATH, metavar="LIST")
+@click.argument("releases", type=options.PATH, metavar="LIST")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
-@duration_option("--time", default="5min", show_default=True, help="For each release.")
-@click.option("--html", type=PATH, metavar="DIR", help="Write a page with chart and table there.")
-@common_options
+@options.duration("--time", default="5min", show_default=True, help="For each release.")
+@options.file("--html", metavar="DIR", help="Write a page with chart and table there.")
+@options.common
 def corpus(
     session: Session,
     releases: Path,
@@ -209,7 +209,7 @@ def corpus(
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--shard", type=click.IntRange(1, 500), help="Releases of one flow run.")
 @click.option("--then", type=click.IntRange(1, 5000), help="Fixtures of a second night.")
-@json_option
+@options.json
 def night(
     count: int,
     real: bool,

@@ -12,7 +12,8 @@ from builders.container.scratch import require_root
 from builders.locators.package_index import IndexReader
 from infra.bench.corpus import Row, figures, measure, read_list
 from infra.bench.corpuspage import page
-from pipelines.cli.options import counted, file_errors, show
+from pipelines.cli import options
+from pipelines.cli.terminal import counted, show
 from pipelines.infer.search import SearchLimits
 from pipelines.verify.session import Session
 
@@ -37,7 +38,7 @@ def run_corpus(
         raise
     found = figures(rows)
     if html is not None:
-        with file_errors(html, "written"):
+        with options.file_errors(html, "written"):
             html.mkdir(parents=True, exist_ok=True)
             text = page(found, title=f"Rebuilt bit for bit: {releases.stem}")
             (html / "index.html").write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from pipelines.cli.options import show
+from pipelines.cli.terminal import show
 
 
 def spread(values: list[float]) -> dict[str, Any]:

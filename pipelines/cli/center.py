@@ -17,14 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli.options import (
-    center_file_option,
-    center_option,
-    common_options,
-    file_option,
-    json_option,
-    show,
-)
+from pipelines.cli import options
+from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
@@ -38,8 +32,8 @@ def command() -> None:
 
 
 @command.command()
-@json_option
-@center_file_option
+@options.json
+@options.center_file
 def up(center: Center) -> None:
     """Start the services of a center on this machine, and return when the center answers.
 
@@ -64,8 +58,8 @@ def up(center: Center) -> None:
 
 
 @command.command()
-@json_option
-@center_file_option
+@options.json
+@options.center_file
 def down(center: Center) -> None:
     """Stop what `up` started, and nothing else.
 
@@ -86,8 +80,8 @@ def down(center: Center) -> None:
 
 
 @command.command()
-@json_option
-@center_file_option
+@options.json
+@options.center_file
 def deploy(center: Center) -> None:
     """Make the work pool and the deployments in Prefect, or update them.
 
@@ -102,7 +96,7 @@ def deploy(center: Center) -> None:
 
 
 @command.command()
-@common_options
+@options.common
 def status(session: Session) -> None:
     """Show the services, the queue, and the last and the next night.
 
@@ -121,7 +115,7 @@ def status(session: Session) -> None:
 
 
 @command.command()
-@common_options
+@options.common
 def init(session: Session) -> None:
     """Make the keys of a center, and a policy that trusts them.
 
@@ -191,7 +185,7 @@ def run() -> None:
 
 @run.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@center_file_option
+@options.center_file
 def server(center: Center, host: str) -> None:
     """Run the center's own Prefect server, at the port in its file.
 
@@ -208,7 +202,7 @@ def server(center: Center, host: str) -> None:
 
 @run.command()
 @click.option("--number", default=1, show_default=True, help="Number of the worker on this host.")
-@center_file_option
+@options.center_file
 def worker(center: Center, number: int) -> None:
     """Run a worker, which does the rebuilds of nights and requests.
 
@@ -224,7 +218,7 @@ def worker(center: Center, number: int) -> None:
 
 
 @run.command()
-@file_option(
+@options.file(
     "--socket",
     "path",
     metavar="PATH",
@@ -238,12 +232,12 @@ def worker(center: Center, number: int) -> None:
     help="Serve this user; by default only your own.",
 )
 @click.option("--group", metavar="NAME", help="Let this group reach the socket (mode 0660).")
-@file_option(
+@options.file(
     "--cache",
     metavar="FOLDER",
     help="Cache for the contents of inputs; only the signer's user may write there.",
 )
-@center_option
+@options.center
 def signer(
     session: Session,
     path: Path | None,

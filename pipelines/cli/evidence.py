@@ -16,17 +16,8 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
-from pipelines.cli.options import (
-    PATH,
-    common_options,
-    duration_option,
-    file_errors,
-    file_option,
-    json_option,
-    release_name,
-    show,
-    warn,
-)
+from pipelines.cli import options
+from pipelines.cli.terminal import show, warn
 
 if TYPE_CHECKING:
     from pipelines.bundle.check import CheckResult
@@ -46,8 +37,8 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("release", required=False, type=release_name)
-@common_options
+@click.argument("release", required=False, type=options.release_name)
+@options.common
 def list_(session: Session, release: ReleaseName | None) -> None:
     """List runs, of one RELEASE (vendor/product@version) or of all.
 
@@ -72,7 +63,7 @@ def list_(session: Session, release: ReleaseName | None) -> None:
 
 
 @command.command()
-@common_options
+@options.common
 def flush(session: Session) -> None:
     """Send the evidence that waits in the outbox because the store did not answer.
 
@@ -93,10 +84,10 @@ def flush(session: Session) -> None:
 
 
 @command.command("show")
-@click.argument("release", type=release_name)
+@click.argument("release", type=options.release_name)
 @_RUN
-@file_option("--log", "log_to", help="Write the build log to FILE.")
-@common_options
+@options.file("--log", "log_to", help="Write the build log to FILE.")
+@options.common
 def show_(session: Session, release: ReleaseName, run: str, log_to: Path | None) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
 
@@ -142,15 +133,15 @@ def _copy_log(store: Store, report: Report, target: Path) -> None:
     if not logs:
         raise UsageError(f"run {report.run} has no build log", got=report.outcome)
     log = cas(Visibility.PRIVATE, logs[-1])
-    with file_errors(target, "written"), store.open(log) as stream, target.open("wb") as out:
-        shutil.copyfileobj(stream, out)
+    with options.file_errors(target, "written"), store.open(log) as data, target.open("wb") as out:
+        shutil.copyfileobj(data, out)
 
 
 @command.command()
-@click.argument("release", type=release_name)
+@click.argument("release", type=options.release_name)
 @_RUN
-@file_option("--out", required=True, help="Where to write the bundle.")
-@common_options
+@options.file("--out", required=True, help="Where to write the bundle.")
+@options.common
 def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
     """Write one bundle: all that is public about a run of RELEASE (vendor/product@version).
 
@@ -186,10 +177,10 @@ def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
 
 
 @command.command()
-@click.argument("bundle", type=PATH)
-@file_option("--file", "files", multiple=True, metavar="ARTEFACT", help="A file to look up in it.")
-@file_option("--policy", help="The signed policy, from a source that you trust.")
-@file_option(
+@click.argument("bundle", type=options.PATH)
+@options.file("--file", "files", multiple=True, metavar="ARTEFACT", help="A file to look up in it.")
+@options.file("--policy", help="The signed policy, from a source that you trust.")
+@options.file(
     "--key",
     "keys",
     multiple=True,
@@ -197,11 +188,11 @@ def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
     help="The center's public key (PEM) in place of a policy; its log is then not checked.",
 )
 @click.option("--builder", metavar="URI", help="The builder that the key is trusted for.")
-@duration_option(
+@options.duration(
     "--max-age",
     help="Refuse a checkpoint that no witness has cosigned for so long, such as 720h.",
 )
-@json_option
+@options.json
 def check(
     bundle: Path,
     files: tuple[Path, ...],
@@ -235,7 +226,7 @@ def check(
 
     given = []
     for path in files:
-        with file_errors(path):
+        with options.file_errors(path):
             keyed = partial(keyed_digest, path=path)
             given.append(GivenFile(name=path.name, sha256=digest_file(path), keyed=keyed))
     data = read_small_file(bundle, limit=MAX_BUNDLE, file=str(bundle))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
-from pipelines.cli.options import PATH, common_options, file_errors, json_option, release_name, show
+from pipelines.cli import options
+from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
     from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
@@ -24,9 +25,9 @@ _COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
 
 
 @click.command()
-@click.argument("shipped", type=PATH)
-@click.argument("rebuilt", type=PATH)
-@json_option
+@click.argument("shipped", type=options.PATH)
+@click.argument("rebuilt", type=options.PATH)
+@options.json
 def compare(shipped: Path, rebuilt: Path) -> None:
     """Compare two files bit for bit and, where they differ, say where within a second or two.
 
@@ -65,8 +66,8 @@ def compare(shipped: Path, rebuilt: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=PATH)
-@common_options
+@click.argument("file", type=options.PATH)
+@options.common
 def check(session: Session, file: Path) -> None:
     """Look FILE up by its digest: show every run in the store that judged it, newest first.
 
@@ -80,7 +81,7 @@ def check(session: Session, file: Path) -> None:
     from builders.core.digest import digest_file
     from pipelines.evidence.file_index import find_file
 
-    with file_errors(file):
+    with options.file_errors(file):
         digest = digest_file(file)
     found = find_file(session.store, digest)
     lines = [f"{digest}  {file.name}"]
@@ -110,10 +111,10 @@ def check(session: Session, file: Path) -> None:
 
 
 @click.command()
-@click.argument("release", type=release_name)
+@click.argument("release", type=options.release_name)
 @click.option("--claim", metavar="SHA256", help="Use this claim, not the center's newest one.")
 @click.option("--publish", is_flag=True, help="Sign, store and log a summary for each artefact.")
-@common_options
+@options.common
 def consensus(session: Session, release: ReleaseName, claim: str | None, *, publish: bool) -> None:
     """Combine what this center and its peers found for RELEASE (vendor/product@version).
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
-from pipelines.cli.options import PATH, common_options, file_errors, file_option, show, wants_json
+from pipelines.cli import options
+from pipelines.cli.terminal import show, wants_json
 
 if TYPE_CHECKING:
     from builders.inputs.vault_archive import TransferStatus
@@ -25,7 +26,7 @@ def image() -> None:
 @image.command()
 @click.argument("name")
 @click.option("--refresh", is_flag=True, help="Replace an existing lock.")
-@common_options
+@options.common
 def lock(session: Session, name: str, *, refresh: bool) -> None:
     """Resolve a definition, build it, and write its lock; shows what changes.
 
@@ -54,8 +55,8 @@ def lock(session: Session, name: str, *, refresh: bool) -> None:
 
 @image.command()
 @click.argument("name")
-@file_option("--out", help="Write a tar to FILE, and load nothing.")
-@common_options
+@options.file("--out", help="Write a tar to FILE, and load nothing.")
+@options.common
 def build(session: Session, name: str, out: Path | None) -> None:
     """Build an image from its lock and load it into the engine, or write it to a tar.
 
@@ -83,7 +84,7 @@ def build(session: Session, name: str, out: Path | None) -> None:
 
 @image.command()
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@common_options
+@options.common
 def check(session: Session, names: tuple[str, ...]) -> None:
     """Rebuild images from their locks and compare the digests; all images without a NAME.
 
@@ -125,9 +126,9 @@ def vault() -> None:
 
 
 @vault.command("export")
-@click.argument("file", type=PATH)
-@click.argument("recipes", nargs=-1, type=PATH, metavar="[RECIPE...]")
-@common_options
+@click.argument("file", type=options.PATH)
+@click.argument("recipes", nargs=-1, type=options.PATH, metavar="[RECIPE...]")
+@options.common
 def export_(session: Session, file: Path, recipes: tuple[Path, ...]) -> None:
     """Write inputs to FILE: all that the vault holds, or what the RECIPEs and their images need.
 
@@ -150,8 +151,8 @@ def export_(session: Session, file: Path, recipes: tuple[Path, ...]) -> None:
 
 
 @vault.command("import")
-@click.argument("file", type=PATH)
-@common_options
+@click.argument("file", type=options.PATH)
+@options.common
 def import_(session: Session, file: Path) -> None:
     """Copy the inputs of FILE into the vault; each is checked against its digest.
 
@@ -167,8 +168,8 @@ def import_(session: Session, file: Path) -> None:
 
 
 @vault.command()
-@click.argument("file", type=PATH)
-@common_options
+@click.argument("file", type=options.PATH)
+@options.common
 def add(session: Session, file: Path) -> None:
     """Add FILE to the vault, and print its digest and its locator for a recipe.
 
@@ -185,7 +186,7 @@ def add(session: Session, file: Path) -> None:
         locator = vault_locator(file.name)
     except ValueError as error:
         raise UsageError(f"{file} has no name for a locator", got=error) from error
-    with file_errors(file):
+    with options.file_errors(file):
         if not file.is_file():
             raise UsageError(f"{file} cannot be added", expected="a regular file")
         digest = digest_file(file)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli.options import common_options, file_option, show, wants_json
-from pipelines.cli.terminal import screen
+from pipelines.cli import options
+from pipelines.cli.terminal import screen, show, wants_json
 
 if TYPE_CHECKING:
     from pipelines.center.logs import KnownLog
@@ -33,7 +33,7 @@ def command() -> None:
 
 
 @command.command()
-@common_options
+@options.common
 def checkpoint(session: Session) -> None:
     """Log what waits, publish the newest checkpoint, and print it.
 
@@ -68,8 +68,8 @@ def checkpoint(session: Session) -> None:
 
 @command.command()
 @click.argument("index", type=click.IntRange(min=0))
-@file_option("--out", help="Write the proof to FILE.")
-@common_options
+@options.file("--out", help="Write the proof to FILE.")
+@options.common
 def prove(session: Session, index: int, out: Path | None) -> None:
     """Prove that leaf INDEX is in the log, in the format of C2SP tlog-proof.
 
@@ -99,7 +99,7 @@ def prove(session: Session, index: int, out: Path | None) -> None:
 
 @command.command()
 @click.option("--peer", metavar="ID", help="Check the log of this peer of the center.")
-@common_options
+@options.common
 def check(session: Session, peer: str | None) -> None:
     """Read a whole log, and compare it with the store and the newest heartbeat.
 
@@ -129,11 +129,11 @@ def check(session: Session, peer: str | None) -> None:
 @command.command()
 @click.argument("places", metavar="[STORE]...", nargs=-1)
 @click.option("--log-key", "vkey", metavar="VKEY", help="The key of the log in STORE.")
-@file_option("--key", help="The witness's private key (PEM).")
+@options.file("--key", help="The witness's private key (PEM).")
 @click.option("--name", metavar="NAME", help="The name that the witness signs with, such as a URL.")
-@file_option("--home", metavar="FOLDER", help="Where the witness keeps its state.")
+@options.file("--home", metavar="FOLDER", help="Where the witness keeps its state.")
 @click.option("--out", metavar="STORE", help="Where to write the cosigned checkpoints.")
-@common_options
+@options.common
 def witness(session: Session, places: tuple[str, ...], **given: Any) -> None:
     """Verify the logs of others, and cosign those that only grew since the last time.
 
@@ -243,7 +243,7 @@ def _witness_lines(place: str, result: WitnessResult) -> Iterator[str]:
 
 
 @click.command()
-@common_options
+@options.common
 def heartbeat(session: Session) -> None:
     """Sign, store and log a heartbeat of the center now; its nights do so by themselves.
 

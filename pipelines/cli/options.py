@@ -1,9 +1,8 @@
-"""What commands share: their options, how they print, and the files that users name."""
+"""What commands share: their options, and the files that users name."""
 
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -31,11 +30,12 @@ def _note(ctx: click.Context, parameter: click.Parameter, value: object) -> None
     ctx.meta[f"{_META}{parameter.name}"] = value
 
 
-def _noted(name: str) -> Any:
+def noted(name: str) -> Any:
+    """Return the value of an option that the command does not take itself."""
     return click.get_current_context().meta.get(f"{_META}{name}")
 
 
-json_option = click.option(
+json = click.option(
     "--json",
     is_flag=True,
     expose_value=False,
@@ -45,20 +45,20 @@ json_option = click.option(
 """Adds `--json`, which `show` obeys."""
 
 
-def center_file_option(function: Function) -> Function:
+def center_file(function: Function) -> Function:
     """Add `--center FILE`, and call the command with the `Center` as its first argument."""
 
     @functools.wraps(function)
     def run(*, center_file: Path | None, **given: Any) -> Any:
         from pipelines.center.center import load_center
 
-        return function(load_center(center_file, store=_noted("store")), **given)
+        return function(load_center(center_file, store=noted("store")), **given)
 
     text = "The center's file; by default the center `local` below SAMEBITS_HOME."
-    return file_option("--center", "center_file", help=text)(run)
+    return file("--center", "center_file", help=text)(run)
 
 
-def center_option(function: Function) -> Function:
+def center(function: Function) -> Function:
     """Add `--center` and `--store`, and call the command with a `Session` as its first argument."""
 
     @functools.wraps(function)
@@ -75,24 +75,22 @@ def center_option(function: Function) -> Function:
         callback=_note,
         help="Evidence store in place of the center's: a folder, or s3://bucket/prefix.",
     )(run)
-    return center_file_option(stored)
+    return center_file(stored)
 
 
-def common_options(function: Function) -> Function:
-    """Add `--json`, `--center` and `--store`; see `json_option` and `center_option`."""
-    return json_option(center_option(function))
+def common(function: Function) -> Function:
+    """Add `--json`, `--center` and `--store`; see `json` and `center`."""
+    return json(center(function))
 
 
-def file_option(
-    *names: str, metavar: str = "FILE", **settings: Any
-) -> Callable[[Function], Function]:
+def file(*names: str, metavar: str = "FILE", **settings: Any) -> Callable[[Function], Function]:
     """Return an option whose value is a path."""
     return click.option(*names, type=PATH, metavar=metavar, **settings)
 
 
-def key_option(owner: str) -> Callable[[Function], Function]:
+def key(owner: str) -> Callable[[Function], Function]:
     """Return the required option `--key`, a private key file for `open_key`."""
-    return file_option("--key", "key_file", required=True, help=f"The {owner}'s private key.")
+    return file("--key", "key_file", required=True, help=f"The {owner}'s private key.")
 
 
 def release_name(text: str) -> ReleaseName:
@@ -102,7 +100,7 @@ def release_name(text: str) -> ReleaseName:
     return ReleaseName.parse(text)
 
 
-def duration_option(name: str, **settings: Any) -> Callable[[Function], Function]:
+def duration(name: str, **settings: Any) -> Callable[[Function], Function]:
     """Return an option whose value is a time such as `30min`, given to the command as timedelta."""
     return click.option(name, metavar="DURATION", callback=_parse_duration, **settings)
 
@@ -120,43 +118,6 @@ def _parse_duration(
             got=ascii(text),
             expected=str(error).removeprefix("expected "),
         ) from error
-
-
-def wants_json() -> bool:
-    """Return whether the command was called with `--json`."""
-    return bool(_noted("json"))
-
-
-def show(document: Any, *lines: object) -> None:
-    """Print `document` with `--json`, else the lines."""
-    for line in [json.dumps(document, indent=2)] if wants_json() else lines:
-        click.echo(line)
-
-
-def warn(message: object) -> None:
-    """Print a message on stderr."""
-    click.echo(f"samebits: {message}", err=True)
-
-
-def confirm(question: str) -> bool:
-    """Ask on stderr for yes or no; raises `UsageError` where there is no terminal to answer."""
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort as error:
-        if not isinstance(error.__context__, EOFError):
-            raise
-        click.echo(err=True)
-        raise UsageError(
-            f"no answer to: {question}",
-            got="the end of the input",
-            expected="y, or --yes",
-            todo="Give --yes to go on without a question",
-        ) from error
-
-
-def counted(number: float, one: str, more: str | None = None) -> str:
-    """Return a number with its noun; `more` is the plural, by default with an s."""
-    return f"{number:g} {one if number == 1 else more or one + 's'}"
 
 
 @contextmanager

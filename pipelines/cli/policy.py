@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.smallfile import read_small_file
-from pipelines.cli.options import (
-    PATH,
-    file_option,
-    json_option,
-    key_option,
-    open_key,
-    require_new,
-    show,
-    wants_json,
-    warn,
-)
+from pipelines.cli import options
+from pipelines.cli.terminal import show, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.policy import Policy
@@ -33,11 +24,11 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("source", type=PATH, metavar="POLICY.yaml")
-@key_option("operator")
+@click.argument("source", type=options.PATH, metavar="POLICY.yaml")
+@options.key("operator")
 @click.option("--operator", required=True, metavar="NAME", help="The name in the policy.")
-@file_option("--out", required=True, help="The signed policy.")
-@json_option
+@options.file("--out", required=True, help="The signed policy.")
+@options.json
 def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
     """Sign POLICY.yaml as one of its operators.
 
@@ -56,7 +47,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
     policy, now = read_policy(source), datetime.now(UTC)
     check_expiry(policy, now)
     existing = read_signed(_bytes(out)) if out.exists() else None
-    signed = add_signature(policy, operator, open_key(key_file), to=existing)
+    signed = add_signature(policy, operator, options.open_key(key_file), to=existing)
     durable.replace(out, signed.envelope.to_bytes() + b"\n", mode=0o644)
     good = signed_by(signed, policy)
     show(
@@ -67,8 +58,8 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
 
 
 @command.command()
-@click.argument("sources", nargs=-1, required=True, type=PATH, metavar="POLICY.yaml...")
-@file_option("--out", required=True, help="The joint policy, as YAML.")
+@click.argument("sources", nargs=-1, required=True, type=options.PATH, metavar="POLICY.yaml...")
+@options.file("--out", required=True, help="The joint policy, as YAML.")
 @click.option(
     "--threshold",
     type=_COUNT,
@@ -83,7 +74,7 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
 @click.option(
     "--version", type=_COUNT, help="By default one more than the highest of the policies."
 )
-@json_option
+@options.json
 def join(sources: tuple[Path, ...], out: Path, **given: int | None) -> None:
     """Join the policies that centers made for themselves into one for all their operators.
 
@@ -101,7 +92,7 @@ def join(sources: tuple[Path, ...], out: Path, **given: int | None) -> None:
     from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
     from pipelines.storage import files as durable
 
-    require_new(out)
+    options.require_new(out)
     joint = join_policies([read_policy(source) for source in sources], JoinOptions(**given))
     durable.replace(out, to_yaml(joint).encode(), mode=0o644)
     rules, operators = joint.consensus, ", ".join(o.name for o in joint.operators)
@@ -115,9 +106,9 @@ def join(sources: tuple[Path, ...], out: Path, **given: int | None) -> None:
 
 
 @command.command()
-@click.argument("file", type=PATH)
-@file_option("--trusted", metavar="OLD", help="The policy before it, already trusted.")
-@json_option
+@click.argument("file", type=options.PATH)
+@options.file("--trusted", metavar="OLD", help="The policy before it, already trusted.")
+@options.json
 def check(file: Path, trusted: Path | None) -> None:
     """Check that the signed policy in FILE is valid now, and may follow OLD if that is given.
 
@@ -157,9 +148,9 @@ def check(file: Path, trusted: Path | None) -> None:
 
 
 @command.command()
-@click.argument("old", type=PATH)
-@click.argument("new", type=PATH)
-@json_option
+@click.argument("old", type=options.PATH)
+@click.argument("new", type=options.PATH)
+@options.json
 def diff(old: Path, new: Path) -> None:
     """Show what NEW changes. Both are signed policies or YAML; signatures are not verified.
 

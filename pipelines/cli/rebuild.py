@@ -15,8 +15,8 @@ import click
 
 from builders.core.enums import Outcome
 from builders.core.errors import EXIT_NOT_CHECKED, EngineError, UsageError
-from pipelines.cli.options import PATH, common_options, file_option, require_new, show
-from pipelines.cli.terminal import screen
+from pipelines.cli import options
+from pipelines.cli.terminal import screen, show
 
 if TYPE_CHECKING:
     from builders.images.provide import ProvidedImage
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("recipe", type=PATH)
-@file_option("--out", metavar="DIR", help="New folder for the outputs.")
+@click.argument("recipe", type=options.PATH)
+@options.file("--out", metavar="DIR", help="New folder for the outputs.")
 @click.option("--shell", is_flag=True, help="Open a shell in the build container instead.")
-@common_options
+@options.common
 def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) -> None:
     """Rebuild one release into DIR and seal it; no shipped file is fetched or read.
 
@@ -50,7 +50,7 @@ def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
     if (out is None) == (not shell):
         raise UsageError("give a folder for the outputs, or --shell", expected="--out or --shell")
     if out is not None:
-        require_new(out, "folder")
+        options.require_new(out, "folder")
     check_recipe(recipe, session.images)
     require_root()
     session.engine.info()
@@ -125,7 +125,7 @@ def _open_shell(
 
 
 @click.command()
-@common_options
+@options.common
 def reap(session: Session) -> None:
     """Remove containers, mounts and folders of runs that are no longer alive.
 

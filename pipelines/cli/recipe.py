@@ -11,19 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
-from pipelines.cli.options import (
-    PATH,
-    common_options,
-    counted,
-    duration_option,
-    file_errors,
-    file_option,
-    require_new,
-    show,
-    wants_json,
-    warn,
-)
-from pipelines.cli.terminal import screen
+from pipelines.cli import options
+from pipelines.cli.terminal import counted, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.infer.journal import SearchJournal
@@ -40,8 +29,8 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("recipes", nargs=-1, required=True, type=PATH, metavar="RECIPE...")
-@common_options
+@click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
+@options.common
 def lint(session: Session, recipes: tuple[Path, ...]) -> None:
     """Check recipes without fetching or building anything, and show the inferred values of drafts.
 
@@ -82,13 +71,13 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
 
 @command.command()
 @click.argument("purl", required=False)
-@file_option("--out", help="Write the recipe to FILE, not to stdout.")
-@file_option("--from-file", "shipped", metavar="SHIPPED", help="A wheel on disk.")
-@file_option("--source", metavar="SDIST", help="Its source distribution, on disk.")
-@file_option("--buildinfo", help="The .buildinfo of a Debian build.")
+@options.file("--out", help="Write the recipe to FILE, not to stdout.")
+@options.file("--from-file", "shipped", metavar="SHIPPED", help="A wheel on disk.")
+@options.file("--source", metavar="SDIST", help="Its source distribution, on disk.")
+@options.file("--buildinfo", help="The .buildinfo of a Debian build.")
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
-@duration_option("--time", default="5min", show_default=True, help="For all tries.")
-@common_options
+@options.duration("--time", default="5min", show_default=True, help="For all tries.")
+@options.common
 def new(
     session: Session,
     purl: str | None,
@@ -126,7 +115,7 @@ def new(
 
     _require_one(purl, shipped, source)
     if out is not None:
-        require_new(out)
+        options.require_new(out)
     limits = SearchLimits(tries=max_tries, seconds=int(time.total_seconds()))
     record = read_record(purl, buildinfo) if buildinfo is not None else None
     require_root()
@@ -141,7 +130,7 @@ def new(
             journal = infer_release(purl or "", session, index, limits, record)
         sink.done(journal.release, journal.status)
     if journal.recipe is not None and out is not None:
-        with file_errors(out, "written"):
+        with options.file_errors(out, "written"):
             out.parent.mkdir(parents=True, exist_ok=True)
             with out.open("x", encoding="utf-8") as stream:
                 stream.write(journal.recipe)
@@ -154,8 +143,8 @@ def new(
 
 def _require_one(purl: str | None, shipped: Path | None, source: Path | None) -> None:
     """Require a purl or two files, not both and not one file alone; raises `UsageError`."""
-    options = {"--from-file": shipped, "--source": source}
-    given = [f"{option} {path}" for option, path in options.items() if path is not None]
+    files = {"--from-file": shipped, "--source": source}
+    given = [f"{option} {path}" for option, path in files.items() if path is not None]
     expected = "a purl, or --from-file SHIPPED with --source SDIST"
     if purl is not None and given:
         raise UsageError(
@@ -165,7 +154,7 @@ def _require_one(purl: str | None, shipped: Path | None, source: Path | None) ->
             todo="Remove one of the two",
         )
     if len(given) == 1:
-        missing = next(option for option, path in options.items() if path is None)
+        missing = next(option for option, path in files.items() if path is None)
         raise UsageError(f"{missing} is missing", got=f"{given[0]} alone", expected=expected)
     if purl is None and not given:
         raise UsageError("no shipped release was given", expected=expected)

@@ -12,18 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
-from pipelines.cli.options import (
-    duration_option,
-    file_option,
-    json_option,
-    key_option,
-    open_key,
-    release_name,
-    show,
-    wants_json,
-    warn,
-)
-from pipelines.cli.terminal import screen
+from pipelines.cli import options
+from pipelines.cli.terminal import screen, show, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.evidence.publickey import PublicKey
@@ -37,19 +27,19 @@ _AN_HOUR = 3600.0
 
 
 @click.command()
-@click.argument("release", type=release_name)
+@click.argument("release", type=options.release_name)
 @click.option("--center", required=True, metavar="ID", help="The center that is asked.")
 @click.option(
     "--store",
     metavar="ADDRESS",
     help="That center's store: a folder, or s3://bucket/prefix; by default SAMEBITS_STORE.",
 )
-@key_option("requester")
+@options.key("requester")
 @click.option("--requester", required=True, metavar="NAME", help="The name in the center's policy.")
 @click.option(
     "--nonce", metavar="TEXT", help="8 to 64 letters, digits, - and _; by default 128 random bits."
 )
-@duration_option(
+@options.duration(
     "--valid", default="24h", show_default=True, help="How long the request can be served."
 )
 @click.option(
@@ -60,13 +50,13 @@ _AN_HOUR = 3600.0
     metavar="[SECONDS]",
     help="Wait for the answer, by default for an hour.",
 )
-@file_option(
+@options.file(
     "--center-key",
     "key_files",
     multiple=True,
     help="The center's public key for statements, required to verify an answer.",
 )
-@json_option
+@options.json
 def command(
     *,
     release: ReleaseName,
@@ -106,7 +96,7 @@ def command(
     from pipelines.storage.opening import open_store
 
     keys = [load_public_key(path) for path in key_files]
-    place, private = open_store(_address(center, store)), open_key(key_file)
+    place, private = open_store(_address(center, store)), options.open_key(key_file)
     with request_errors(valid):
         statement = make_request(
             center=center,

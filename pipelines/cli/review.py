@@ -13,22 +13,8 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
-from pipelines.cli.options import (
-    PATH,
-    center_option,
-    common_options,
-    confirm,
-    file_errors,
-    file_option,
-    json_option,
-    key_option,
-    key_path,
-    open_key,
-    release_name,
-    show,
-    wants_json,
-    warn,
-)
+from pipelines.cli import options
+from pipelines.cli.terminal import confirm, show, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -47,10 +33,10 @@ def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what `approve` and `withdraw` take."""
     text = "The name in the center's policy."
     function = click.option("--yes", is_flag=True, help="Sign without asking.")(
-        common_options(function)
+        options.common(function)
     )
     function = click.option("--reviewer", required=True, metavar="NAME", help=text)(function)
-    return click.argument("recipe", type=PATH)(key_option("reviewer")(function))
+    return click.argument("recipe", type=options.PATH)(options.key("reviewer")(function))
 
 
 @command.command()
@@ -89,7 +75,7 @@ def _decide(
     from pipelines.policy.reviews.review_records import sign_reviews
     from pipelines.verify.review_subject import recipe_subject
 
-    decision, private = Decision(word), open_key(key_file)
+    decision, private = Decision(word), options.open_key(key_file)
     subject = recipe_subject(recipe, session)
     lines = [f"{decision}: {subject.release} ({subject.visibility})"]
     for source in subject.sources:
@@ -138,7 +124,7 @@ def _not_counted(key: PublicKey, reviewer: str, session: Session, now: datetime)
 @click.option(
     "--from", "origin", metavar="PLACE", help="Another store, a folder of one, or a file."
 )
-@common_options
+@options.common
 def list_(session: Session, what: str | None, origin: str | None) -> None:
     """List reviews, and for a RELEASE or RECIPE which of them count under the center's policy.
 
@@ -220,7 +206,7 @@ def _row(review: StoredReview) -> dict[str, Any]:
 
 @command.command("import")
 @click.argument("place", metavar="FILE|FOLDER")
-@common_options
+@options.common
 def import_(session: Session, place: str) -> None:
     """Import reviews of others: a FILE, or all in a FOLDER or store. Their form is checked.
 
@@ -247,8 +233,8 @@ def import_(session: Session, place: str) -> None:
 
 @command.command()
 @click.argument("name")
-@file_option("--out", help="The private key; by default NAME.key.")
-@json_option
+@options.file("--out", help="The private key; by default NAME.key.")
+@options.json
 def key(name: str, out: Path | None) -> None:
     """Make a reviewer's Ed25519 key: FILE (private, mode 0600), and the public part as .pub.
 
@@ -258,7 +244,7 @@ def key(name: str, out: Path | None) -> None:
     """
     from pipelines.evidence.privatekey import create_key
 
-    path = key_path(out or Path(f"{name}.key"))
+    path = options.key_path(out or Path(f"{name}.key"))
     made = create_key(path.parent, path.stem).public
     public = path.with_suffix(".pub")
     show(
@@ -269,10 +255,10 @@ def key(name: str, out: Path | None) -> None:
 
 
 @command.command()
-@click.argument("release", type=release_name)
-@file_option("--import", "source", help="Import the salt in FILE.")
-@file_option("--out", help="New file for the secret, mode 0600.")
-@center_option
+@click.argument("release", type=options.release_name)
+@options.file("--import", "source", help="Import the salt in FILE.")
+@options.file("--out", help="New file for the secret, mode 0600.")
+@options.center
 def salt(session: Session, release: ReleaseName, source: Path | None, out: Path | None) -> None:
     """Export or import the salt that keys the public digests of a private RELEASE.
 
@@ -294,7 +280,7 @@ def salt(session: Session, release: ReleaseName, source: Path | None, out: Path 
         click.echo(f"the salt of {release} is imported")
     elif out is not None:
         secret = release_salt(session.store, release).to_text()
-        with file_errors(out, "written"):
+        with options.file_errors(out, "written"):
             fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "w") as stream:
                 stream.write(secret)

@@ -1,7 +1,8 @@
-"""What people see of a run: its progress on stderr, and its report as lines of text."""
+"""What people and programs see: results, questions, the progress of a run, and its report."""
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.enums import Outcome, Verdict
+from builders.core.errors import UsageError
+from pipelines.cli.options import noted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -28,6 +31,43 @@ _COLORS = {
     Verdict.NOT_CHECKED: "yellow",
 }
 _SHOWN_CAUSES = 8
+
+
+def wants_json() -> bool:
+    """Return whether the command was called with `--json`."""
+    return bool(noted("json"))
+
+
+def show(document: Any, *lines: object) -> None:
+    """Print `document` with `--json`, else the lines."""
+    for line in [json.dumps(document, indent=2)] if wants_json() else lines:
+        click.echo(line)
+
+
+def warn(message: object) -> None:
+    """Print a message on stderr."""
+    click.echo(f"samebits: {message}", err=True)
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr for yes or no; raises `UsageError` where there is no terminal to answer."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        raise UsageError(
+            f"no answer to: {question}",
+            got="the end of the input",
+            expected="y, or --yes",
+            todo="Give --yes to go on without a question",
+        ) from error
+
+
+def counted(number: float, one: str, more: str | None = None) -> str:
+    """Return a number with its noun; `more` is the plural, by default with an s."""
+    return f"{number:g} {one if number == 1 else more or one + 's'}"
 
 
 class PlainLines:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
-from pipelines.cli.options import PATH, common_options, show, warn
-from pipelines.cli.terminal import report_lines, screen
+from pipelines.cli import options
+from pipelines.cli.terminal import report_lines, screen, show, warn
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
@@ -27,9 +27,9 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
 
 
 @click.command()
-@click.argument("recipes", nargs=-1, required=True, type=PATH, metavar="RECIPE...")
+@click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
 @click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
-@common_options
+@options.common
 def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.
 
@@ -133,7 +133,7 @@ def _run_all(
 
 
 @click.command()
-@common_options
+@options.common
 def nightly(session: Session) -> None:
     """Verify every shipped release that is due, as the center does every night.
 

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from pipelines.cli.options import confirm, counted, json_option
+from pipelines.cli import options
 from pipelines.cli.recipe import show_journal
+from pipelines.cli.terminal import confirm, counted
 from pipelines.infer.journal import SearchJournal
 
 
@@ -58,7 +59,7 @@ def test_a_journal_is_printed_by_the_name_of_its_form() -> None:
     )
 
     @click.command()
-    @json_option
+    @options.json
     def print_it() -> None:
         show_journal(journal, None)
 
