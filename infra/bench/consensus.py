@@ -17,11 +17,11 @@ from typing import Any
 import click
 
 from builders.core.digest import Digest
-from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
+from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.consensus.release_consensus import consensus_of, read_release
 from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, Policy, PolicyCenter, PolicyRules
+from pipelines.policy import CenterKey, Operator, Policy, PolicyCenter, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
 

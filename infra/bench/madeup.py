@@ -33,9 +33,20 @@ from pipelines.judge.finding import (
     worst_verdict,
 )
 from pipelines.log.notekey import ED25519, NoteKey
-from pipelines.policy import PolicyLog
+from pipelines.policy import Policy, PolicyLog, PolicyRules
+from pipelines.policy.model import SCHEMA
 from pipelines.storage.names import release_run
 
+EMPTY_POLICY = Policy(
+    schema=SCHEMA,
+    version=0,
+    expires=datetime.max.replace(tzinfo=UTC),
+    operators=(),
+    threshold=1,
+    centers=(),
+    consensus=PolicyRules(),
+)
+"""It requires nothing and names no center: a policy to start from."""
 IMAGE, METHOD = "debian-trixie-build", "script"
 _SET = DigestSet(sha256=Digest.of(b"a digest of nothing that is there"))
 _ENVIRONMENT = a.DeclaredEnvironment(

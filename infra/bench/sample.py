@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
+from infra.bench.madeup import EMPTY_POLICY
 from infra.bench.samplelog import chained, log_members
 from pipelines.bundle import Bundle, CenterCard, KeyEntry
 from pipelines.bundle.layout import CARD, KEYS, POLICY, REPORT, STATEMENTS
@@ -25,7 +26,7 @@ from pipelines.evidence.statements.statement import DigestSet, Resource, subject
 from pipelines.judge.finding import ExplanationStatus, FileFact, Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.note import NoteSigner
-from pipelines.policy import EMPTY_POLICY, CenterKey, Operator, PolicyCenter, PolicyLog
+from pipelines.policy import CenterKey, Operator, PolicyCenter, PolicyLog
 from pipelines.policy.signed_policy import add_signature
 
 _CENTER, _RUN = "sample", "20260102T030405Z-0a1b2c3d"

@@ -53,6 +53,11 @@ def samebits_home() -> Path:
         ) from error
 
 
+def local_policy_file(home: Path) -> Path:
+    """Return the path of the signed local policy of the center whose home is `home`."""
+    return home / "policy" / "policy.dsse.json"
+
+
 class _Settings(Section):
     """What a center's file and the center have in common."""
 
@@ -63,8 +68,8 @@ class _Settings(Section):
     operator: Identifier = Field(default_factory=lambda data: data["id"])
     """The legal entity that runs it."""
     region: Identifier = "unspecified"
-    policy: LocalPath | None = None
-    """The signed policy; without one no reviews are required."""
+    policy: LocalPath = Field(default_factory=lambda data: local_policy_file(data["home"]))
+    """The signed policy; by default the one that `samebits center init` makes."""
     builder_id: Uri = Field(default_factory=lambda data: f"{NAMESPACE}{data['id']}/builder")
     """Its identifier as a builder (SLSA's builder.id)."""
     verifier_id: Uri = Field(default_factory=lambda data: f"{NAMESPACE}{data['id']}/verifier")
@@ -158,13 +163,7 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
     store = store or os.environ.get("SAMEBITS_STORE")
     if path is None:
         home = samebits_home()
-        own = home / "policy" / "policy.dsse.json"
-        return Center(
-            id=LOCAL,
-            home=home,
-            store=store_address(store) if store else home / "store",
-            policy=own if own.exists() else None,
-        )
+        return Center(id=LOCAL, home=home, store=store_address(store) if store else home / "store")
     base = path.parent.absolute()
     todo = "infra/centers has examples of such a file"
     given = parse_model(load_document(path), CenterFile, todo=todo, context=base)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from builders.core.errors import UsageError
-from pipelines.center.center import LOCAL, Center
-from pipelines.center.keys import local_policy_file, make_local_policy
+from pipelines.center.center import Center
+from pipelines.center.keys import policy_file
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.consensus.statement_reader import Source
 from pipelines.policy import load_policy, read_signed
@@ -20,7 +19,7 @@ def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
 
     `now` is UTC. Raises what `load_policy` raises, and `UsageError` for a center without a policy.
     """
-    path = _policy_file(center)
+    path = policy_file(center)
     policy = load_policy(path, home=center.home, now=now)
     signed = read_signed(path.read_bytes())
     if signed.policy != policy:
@@ -34,18 +33,4 @@ def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
             Source(center=peer.id, store=open_store(peer.store), peer=True) for peer in center.peers
         ),
         recipes=center.recipes,
-    )
-
-
-def _policy_file(center: Center) -> Path:
-    path = center.policy or local_policy_file(center.home)
-    if path.is_file():
-        return path
-    if center.policy is None and center.id == LOCAL:
-        return make_local_policy(center)
-    raise UsageError(
-        f"center {center.id} has no policy",
-        got=f"no file {path}",
-        expected="the signed policy of its operators",
-        todo="`samebits center init` makes one for a single center",
     )

@@ -8,7 +8,7 @@ from builders.core.smallfile import read_small_file
 from pipelines.bundle.export import ExportSource
 from pipelines.bundle.layout import MAX_POLICY, CenterCard, KeyEntry
 from pipelines.center.center import Center
-from pipelines.center.keys import local_policy_file, log_key, public_keys
+from pipelines.center.keys import log_key, public_keys
 from pipelines.evidence.publickey import PublicKey
 from pipelines.log.writer import LogWriter
 from pipelines.storage.opening import open_store
@@ -17,7 +17,7 @@ from pipelines.storage.opening import open_store
 def export_source(center: Center, log: LogWriter) -> ExportSource:
     """Return the source of exports from `center` with the log `log`; raises `KeyFileError`."""
     keys = public_keys(center)
-    path = center.policy or local_policy_file(center.home)
+    path = center.policy
     return ExportSource(
         card=card_of(center, keys),
         keys=keys,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipelines.center.center import LOCAL, Center
+from builders.core.errors import UsageError
+from pipelines.center.center import LOCAL, Center, local_policy_file
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.privatekey import (
     KEY_USES,
@@ -30,7 +31,7 @@ from pipelines.storage import files as durable
 
 OPERATOR = "operator"
 """The name of the operator's key file, beside those of the center."""
-SOURCE, SIGNED = "policy.yaml", "policy.dsse.json"
+SOURCE = "policy.yaml"
 VALID = timedelta(days=365)
 
 
@@ -65,14 +66,30 @@ def center_key(center: Center, use: KeyUse = "statements") -> PrivateKey:
     if source := center.key_sources.get(use):
         return key_from_uri(source.uri, load_public_key(source.public))
     key = _key_in_folder(center, use)
-    if center.id == LOCAL and center.policy is None:
+    if _is_made_on_first_use(center):
         make_local_policy(center)
     return key
 
 
-def local_policy_file(home: Path) -> Path:
-    """Return the path of the signed local policy of the center whose home is `home`."""
-    return home / FOLDER / SIGNED
+def policy_file(center: Center) -> Path:
+    """Return the signed policy of a center; the implicit center's is made on first use.
+
+    Raises `UsageError` for a center without one.
+    """
+    if center.policy.is_file():
+        return center.policy
+    if _is_made_on_first_use(center):
+        return make_local_policy(center)
+    raise UsageError(
+        f"center {center.id} has no policy",
+        got=f"no file {center.policy}",
+        expected="the signed policy of its operators",
+        todo="Name it in the center's file; `samebits center init` makes one for a single center",
+    )
+
+
+def _is_made_on_first_use(center: Center) -> bool:
+    return center.id == LOCAL and center.policy == local_policy_file(center.home)
 
 
 def make_local_policy(
@@ -109,7 +126,7 @@ def _written(center: Center, expires: datetime) -> str:
     statements = json.dumps(_public(center, "statements").to_pem().decode())
     return f"""\
 # Who counts for the evidence of center {center.id}. After a change raise `version`, sign into a new
-# file, and put that in the place of {SIGNED}:
+# file, and put that in the place of {local_policy_file(center.home).name}:
 #   samebits policy sign {SOURCE} --key ../keys/{OPERATOR}.key --operator {operator} --out new.json
 schema: {SCHEMA}
 version: 1

@@ -87,8 +87,6 @@ def outside_alarms(
         policy = session.policy(now)
     except CenterPolicyError as error:
         return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, error.what),)
-    if center.policy is None:
-        return tuple(gap_alarms(own_log(center, policy)))
     seen = _seen(session)
     peers = [_peer(policy, peer, seen.get(peer.id), now) for peer in center.peers]
     joining = join_round(session, releases)

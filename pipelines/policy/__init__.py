@@ -8,7 +8,6 @@ nothing above them.
 from pipelines.policy.changes import expiry_warnings
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
 from pipelines.policy.model import (
-    EMPTY_POLICY,
     CenterKey,
     ConsensusRules,
     Operator,
@@ -23,7 +22,6 @@ from pipelines.policy.signed_policy import SignedPolicy, load_policy, open_polic
 from pipelines.policy.validation import policy_from, read_policy
 
 __all__ = [
-    "EMPTY_POLICY",
     "CenterKey",
     "CenterPolicyError",
     "ConsensusRules",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache, reduce
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -266,18 +265,6 @@ class Policy(_Strict):
         if not self.centers:
             expected = "at least one center with a key"
             raise PolicyError(Fault.EMPTY, got="no centers", expected=expected)
-
-
-EMPTY_POLICY = Policy(
-    schema=SCHEMA,
-    version=0,
-    expires=datetime.max.replace(tzinfo=UTC),
-    operators=(),
-    threshold=1,
-    centers=(),
-    consensus=PolicyRules(),
-)
-"""The policy of a center without one: it requires nothing and names no center."""
 
 
 @cache

@@ -26,7 +26,7 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
 from pipelines.evidence.strictjson import read_object
 from pipelines.policy.errors import CenterPolicyError, Fault, PolicyError
-from pipelines.policy.model import EMPTY_POLICY, Policy
+from pipelines.policy.model import Policy
 from pipelines.policy.validation import policy_from
 from pipelines.storage import files as durable
 
@@ -183,14 +183,12 @@ def _policy(payload: bytes) -> Policy:
     return policy
 
 
-def load_policy(path: Path | None, *, home: Path, now: datetime) -> Policy:
+def load_policy(path: Path, *, home: Path, now: datetime) -> Policy:
     """Return the policy of the center whose folder is `home`, at `now` (UTC).
 
-    Without a file this is `EMPTY_POLICY`. Raises `RecipeError` for a file that cannot
-    be read and `CenterPolicyError` for one that does not count.
+    Raises `RecipeError` for a file that cannot be read and `CenterPolicyError` for one that does
+    not count.
     """
-    if path is None:
-        return EMPTY_POLICY
     data = read_small_file(path, limit=MAX_FILE, file=str(path))
     try:
         signed = open_policy(data, now=now)

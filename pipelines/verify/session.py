@@ -26,7 +26,7 @@ from builders.locators.machine import MachineFetcher
 from builders.recipe.recipe import LoadedRecipe, Recipe
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
-from pipelines.center.keys import center_key, log_key
+from pipelines.center.keys import center_key, log_key, policy_file
 from pipelines.center.logbook import Logbook
 from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import ConsensusView
@@ -194,7 +194,7 @@ class Session:
 
     def policy(self, now: datetime) -> Policy:
         """Return the policy that is in force at `now` (UTC); raises what `load_policy` raises."""
-        return load_policy(self.center.policy, home=self.center.home, now=now)
+        return load_policy(policy_file(self.center), home=self.center.home, now=now)
 
     def consensus_view(self, now: datetime) -> ConsensusView:
         """Return the center's view for consensus at `now` (UTC); raises as `open_view` does."""

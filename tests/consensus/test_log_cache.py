@@ -12,13 +12,14 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.consensus.log_index import CachedLog, LogCache, LogIndex
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.writer import LogWriter
-from pipelines.policy import EMPTY_POLICY, PolicyCenter, PolicyLog
+from pipelines.policy import PolicyCenter, PolicyLog
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
 from tests.log.logs import KEY, entry, opened, reader

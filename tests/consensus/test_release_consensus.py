@@ -10,7 +10,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
-from infra.bench.madeup import MadeUpFile, MadeUpKey
+from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey
 from pipelines.consensus.center_finding import Excluded, ExclusionReason
 from pipelines.consensus.finding_reader import read_center_findings
 from pipelines.consensus.statement_reader import Source, StatementReader, UnreachableError
@@ -18,7 +18,6 @@ from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.errors import LogError
-from pipelines.policy import EMPTY_POLICY
 from tests.consensus.findings import OTHER_CLAIM
 from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, World, reasons
 from tests.fakes.store import MemoryStore

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from infra.bench.madeup import MadeUpFile
+from infra.bench.madeup import EMPTY_POLICY, MadeUpFile
 from pipelines.center.center import load_center
 from pipelines.cli.findings import consensus as command
 from pipelines.consensus.log_index import LogIndex
@@ -20,7 +20,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.reader import statement_of
 from pipelines.nightly.periodic import join_round, publish_joined
-from pipelines.policy import EMPTY_POLICY, ConsensusRules, PolicyRules
+from pipelines.policy import ConsensusRules, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.consensus.two_centers import NAMES, TwoCenters

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError, RecipeError
-from pipelines.policy import EMPTY_POLICY, CenterPolicyError, Fault, Policy, load_policy
+from pipelines.policy import CenterPolicyError, Fault, Policy, load_policy
 from pipelines.policy.signed_policy import accepted
 from pipelines.storage import files as durable
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes
@@ -50,11 +50,6 @@ def test_the_first_policy_is_the_centers_own_choice(office: Office) -> None:
     assert office.load() == office.load() == policy_of()
     record = json.loads(office.record.read_bytes())
     assert (record["version"], len(record["sha256"])) == (4, 64)
-
-
-def test_without_a_policy_nothing_is_demanded_or_written(office: Office) -> None:
-    assert load_policy(None, home=office.home, now=NOW) == EMPTY_POLICY
-    assert not office.home.exists()
 
 
 def test_an_older_policy_in_its_place_is_a_rollback(office: Office) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.policy import EMPTY_POLICY, Policy, expiry_warnings
+from infra.bench.madeup import EMPTY_POLICY
+from pipelines.policy import Policy, expiry_warnings
 from tests.policy.world import EXPIRES, NOW, Key, draft, policy_of
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

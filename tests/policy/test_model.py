@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from builders.core.enums import Kind
-from pipelines.policy import EMPTY_POLICY, ConsensusRules, Fault, Policy, PolicyError
+from infra.bench.madeup import EMPTY_POLICY
+from pipelines.policy import ConsensusRules, Fault, Policy, PolicyError
 from tests.policy.world import Data, Key, draft, policy_of
 
 OLD, NEW = Key("europe statements"), Key("europe second")

@@ -12,12 +12,13 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError
 from builders.core.runid import new_run_id
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.report import Environment, Report
 from pipelines.evidence.statements.people import Answer, request
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
-from pipelines.policy import EMPTY_POLICY, Reviewer
+from pipelines.policy import Reviewer
 from pipelines.requests.handler import RequestHandler, RequestOutcome
 from pipelines.requests.messages import (
     SignedRequest,

@@ -12,6 +12,7 @@ import pytest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from builders.images.provide import ProvidedImage
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import Center
 from pipelines.center.logs import check_completeness, own_log
 from pipelines.evidence.privatekey import KEY_USES, create_key
@@ -19,7 +20,6 @@ from pipelines.evidence.report import Report
 from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.record import NightEntry
 from pipelines.nightly.release_task import run_release
-from pipelines.policy import EMPTY_POLICY
 from pipelines.storage.names import REPORT
 from pipelines.storage.outbox import Flushed
 from pipelines.storage.s3 import S3Store

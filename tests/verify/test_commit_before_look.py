@@ -11,12 +11,12 @@ import pytest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from builders.images.provide import ProvidedImage
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import Center
 from pipelines.center.logs import own_log
 from pipelines.evidence.report import Report
 from pipelines.log.leaf import CommitmentLeaf, Entry, Leaf
 from pipelines.log.writer import AppendResult, LogWriter
-from pipelines.policy import EMPTY_POLICY
 from pipelines.verify import steps
 from pipelines.verify.judging import fetch_shipped
 from pipelines.verify.session import Job, Session

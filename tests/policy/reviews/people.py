@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from builders.core.digest import Digest
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import EMPTY_POLICY, Policy, Reviewer, ReviewRules
+from pipelines.policy import Policy, Reviewer, ReviewRules
 from pipelines.policy.reviews.count import ReviewTarget
 from tests.evidence.examples import review
 

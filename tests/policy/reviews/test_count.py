@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.core.digest import Digest
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import EMPTY_POLICY, Policy, Reviewer
+from pipelines.policy import Policy, Reviewer
 from pipelines.policy.reviews.count import (
     SKEW,
     ReviewCount,

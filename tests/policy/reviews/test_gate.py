@@ -1,6 +1,7 @@
 """The gate before a build."""
 
 from __future__ import annotations
+from infra.bench.madeup import EMPTY_POLICY
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe, load_recipe
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
-from pipelines.policy import EMPTY_POLICY, Policy
+from pipelines.policy import Policy
 from pipelines.policy.reviews.gate import ReviewStatus, review_status, review_target
 from pipelines.policy.reviews.review_records import keep_review
 from tests.fakes.store import MemoryStore

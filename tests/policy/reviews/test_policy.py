@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 from builders.core.enums import Kind
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import load_center
 from pipelines.policy import (
-    EMPTY_POLICY,
     Policy,
     ReviewRules,
-    load_policy,
     policy_from,
     read_policy,
 )
-from tests.policy.reviews.people import ADA, BOB, NOW, policy
+from tests.policy.reviews.people import ADA, BOB, policy
 from tests.policy.world import draft
 
 DATA = Path(__file__).parents[2] / "data" / "reviews"
@@ -83,10 +82,6 @@ def test_every_expectation_has_its_file() -> None:
 def test_keys_are_files_or_stand_in_the_policy() -> None:
     both = [read_policy(DATA / "policies" / "good" / f"{n}.yaml") for n in ("files", "inline")]
     assert [[r.key for r in p.reviewers] for p in both] == [[ADA.public, BOB.public]] * 2
-
-
-def test_without_a_file_nothing_is_demanded(tmp_path: Path) -> None:
-    assert load_policy(None, home=tmp_path, now=NOW).demand(Kind.BINARY) == 0
 
 
 @pytest.mark.parametrize(
