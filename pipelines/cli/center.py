@@ -132,11 +132,12 @@ def init(session: Session) -> None:
       samebits center init
       samebits center init --center center.yaml
     """
-    from pipelines.center.keys import local_policy_file, make_local_policy
+    from pipelines.center.center import local_policy_file
+    from pipelines.center.keys import make_local_policy
     from pipelines.services.environment import make_auth
 
     center, own = session.center, local_policy_file(session.center.home)
-    has_own = center.policy is None or center.policy.absolute() == own.absolute()
+    has_own = center.policy == own
     keys = _make_keys(center, half_done=has_own and not own.exists())
     policy = make_local_policy(center) if has_own else None
     make_auth(center)

@@ -51,9 +51,9 @@ def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
 
     check_recipes(recipes, session.images)
     now = datetime.now(UTC)
+    require_root()  # like a missing engine: one message, before anything starts
     for warning in expiry_warnings(session.policy(now), now):
         warn(warning)
-    require_root()  # like a missing engine: one message, before anything starts
     session.engine.info()
     session.check_store()
     reports, faults = _run_all(session, recipes, fresh=fresh)

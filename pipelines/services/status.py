@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from builders.core.errors import SamebitsError
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
+from pipelines.evidence.statements.statement import show_time
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.nightly.night import summarise
 from pipelines.nightly.record import last_night
-from pipelines.policy import expiry_warnings
+from pipelines.policy import Policy, expiry_warnings
 from pipelines.services.prefect_api import PrefectApi
 from pipelines.services.supervisor import pids
 from pipelines.storage.directory import DirectoryStore
@@ -43,6 +44,8 @@ class CenterStatus:
     last_night: dict[str, Any] | None
     last_heartbeat: str | None
     """ISO 8601, UTC."""
+    policy: dict[str, Any] | None
+    """File, version and expiry (ISO 8601, UTC) of the policy in force."""
     warnings: tuple[str, ...]
     """What of the policy and its keys ends soon."""
     waiting_evidence: int
@@ -65,6 +68,9 @@ class CenterStatus:
         else:
             shown.append("  last night: none")
         shown.append(f"  last heartbeat: {self.last_heartbeat or 'none'}")
+        if (policy := self.policy) is not None:
+            known = f"version {policy['version']}, until {policy['expires']}"
+            shown.append(f"  policy: {policy['file']}, {known}")
         shown += [f"  WARNING {warning}" for warning in self.warnings]
         if self.waiting_evidence:
             shown.append(f"  evidence that waits to be sent: {self.waiting_evidence}")
@@ -91,6 +97,7 @@ def status(session: Session, *, now: datetime) -> CenterStatus:
     due = now.astimezone(UTC).isoformat()
     waiting = [r for r in runs if r["state_type"] in _WAITING]
     nights = [r["expected_start_time"] for r in waiting if r["deployment"] == "nightly"]
+    policy = read(lambda: session.policy(now), None)
     return CenterStatus(
         center=center.id,
         answers=answering is not None,
@@ -102,7 +109,8 @@ def status(session: Session, *, now: datetime) -> CenterStatus:
         next_night=min(nights, default=None),
         last_night=read(lambda: _last_night(session), None),
         last_heartbeat=read(lambda: _last_heartbeat(session, now), None),
-        warnings=read(lambda: expiry_warnings(session.policy(now), now), ()),
+        policy=None if policy is None else _shown_policy(center, policy),
+        warnings=() if policy is None else expiry_warnings(policy, now),
         waiting_evidence=_outbox(center),
         faults=tuple(faults),
     )
@@ -134,6 +142,14 @@ def _last_heartbeat(session: Session, now: datetime) -> str | None:
     key = public_keys(session.center)["statements"]
     found = newest_heartbeat(session.store, session.center.id, [key], now=now)
     return None if found is None else found.predicate.beat_on.isoformat(timespec="seconds")
+
+
+def _shown_policy(center: Center, policy: Policy) -> dict[str, Any]:
+    return {
+        "file": str(center.policy),
+        "version": policy.version,
+        "expires": show_time(policy.expires),
+    }
 
 
 def _outbox(center: Center) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
+from pipelines.center.keys import policy_file
 from pipelines.nightly.periodic import reap_center
 from pipelines.services.environment import (
     SERVER,
@@ -52,6 +53,7 @@ def up(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
             expected="a center file with a section `prefect`",
             todo="infra/centers has examples",
         )
+    policy_file(center)  # no night and no request is served without one
     make_auth(center)
     api = PrefectApi(center)
     port = center.prefect.port

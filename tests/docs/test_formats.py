@@ -74,6 +74,7 @@ DERIVED = {
         ("CenterFile", name): "none"
         for name in ("home", "operator", "builder_id", "verifier_id", "recipes", "pool")
     },
+    ("CenterFile", "policy"): "`policy/policy.dsse.json`",
     **{("ConsensusRules", name): "as above" for name in pydantic_fields(ConsensusRules)},
 }
 """Defaults that depend on other fields."""

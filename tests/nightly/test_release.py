@@ -14,6 +14,8 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError
 from builders.rebuild.robustness_factors import Factor
 from pipelines.center.center import Center
+from pipelines.center.keys import make_local_policy
+from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Environment, Report, Robustness, SourceFact
 from pipelines.evidence.statements.people import Decision
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
@@ -66,7 +68,11 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
     recipes = tmp_path / "recipes"
     write_recipe(recipes / "releases/lab/one", [["true"]], shipped=SHIPPED)
     monkeypatch.setenv("SAMEBITS_RECIPES", str(recipes))
-    return Center(id="mine", home=tmp_path / "home", store=tmp_path / "home/store")
+    center = Center(id="mine", home=tmp_path / "home", store=tmp_path / "home/store")
+    for use in KEY_USES:
+        create_key(center.key_folder, use)
+    make_local_policy(center)
+    return center
 
 
 def shipped_file(center: Center) -> Path:

@@ -13,6 +13,7 @@ import pytest
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
+from pipelines.center.keys import make_local_policy
 from pipelines.evidence.privatekey import create_key
 from pipelines.services.environment import make_auth
 from pipelines.services.prefect_api import PrefectApi
@@ -104,9 +105,25 @@ def test_the_last_heartbeat_is_told_to_who_has_no_private_key(tmp_path: Path) ->
     assert found.faults == ()
 
 
+def test_the_policy_in_force_is_shown_or_missed(tmp_path: Path) -> None:
+    """A file without `policy` means the one in the center's home."""
+    bare = center(tmp_path, home="home")
+    missing = status(Session(bare), now=NOW)
+    assert missing.policy is None
+    assert f"center {bare.id} has no policy" in "\n".join(missing.faults)
+    mine = _with_keys(bare)
+    now = datetime.now(UTC)
+    found = status(Session(mine), now=now)
+    assert found.policy is not None
+    assert found.policy["file"] == str(tmp_path / "home/policy/policy.dsse.json")
+    assert found.policy["version"] == 1
+    assert any(line.startswith("  policy: ") for line in found.lines())
+
+
 def _with_keys(mine: Center) -> Center:
     for use in ("statements", "log", "witness"):
         create_key(mine.key_folder, use)
+    make_local_policy(mine)
     return mine
 
 
