@@ -25,6 +25,7 @@ from builders.methods.base import Build
 from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
 from pipelines.center.center import CenterFile
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.people import RequestStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
@@ -103,7 +104,8 @@ def models(roots: Iterable[Model]) -> dict[str, Model]:
             message = f"two models are called {model.__name__}"
             raise AssertionError(message)
         for field in pydantic_fields(model).values():
-            waiting += [m for m in _models_in(field.annotation) if m.__name__ not in found]
+            inner = [m for m in _models_in(field.annotation) if m is not PublicKey]  # it is a PEM
+            waiting += [m for m in inner if m.__name__ not in found]
     return found
 
 
