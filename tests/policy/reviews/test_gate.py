@@ -1,7 +1,6 @@
 """The gate before a build."""
 
 from __future__ import annotations
-from infra.bench.madeup import EMPTY_POLICY
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from builders.core.enums import Outcome
 from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe, load_recipe
+from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy
