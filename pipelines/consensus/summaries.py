@@ -19,7 +19,6 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 from builders.core.errors import StoreConflictError
-from builders.core.runid import RunId
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject
 from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import (
@@ -194,7 +193,7 @@ def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) 
     claims = {consensus.subject.claim for consensus in joined.consensus.artefacts}
     if newest is None or joined.recipe is None or newest.claim not in claims:
         return 0
-    name = RunName(release=joined.read.release, center=view.center, run=RunId(newest.run))
+    name = RunName.of(joined.read.release, view.center, newest.run)
     report = Report.model_validate(read_report(view.store, name, whole=True))
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
     if report.claim is None or not sources:

@@ -19,7 +19,6 @@ from functools import cache
 from builders.core.digest import Digest, keyed_digest_stream
 from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
-from builders.core.runid import RunId
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.consensus.center_finding import CenterFinding, StatementRef, newest_findings
@@ -82,7 +81,7 @@ def read_own_build(store: Store, release: ReleaseName, center: str, run: str) ->
     None for a run that built nothing, or whose full report or bytes are no longer there. Raises
     `StoreError`.
     """
-    name = RunName(release=release, center=center, run=RunId(run))
+    name = RunName.of(release, center, run)
     try:
         report = Report.model_validate(read_report(store, name, whole=True))
     except (NotFoundError, DamagedError, ValueError):

@@ -19,9 +19,6 @@ from pydantic import Field
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Verdict
 from builders.core.errors import EXIT_NOT_CHECKED, NotFoundError, SamebitsError
-from builders.core.frozen_model import FrozenModel
-from builders.core.runid import parse_run_id
-from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import DamagedRun, RunName, list_runs, read_report
 from pipelines.evidence.strictjson import read_model
 from pipelines.judge.finding import verdicts_exit_code
@@ -33,33 +30,18 @@ MAX_ENTRIES = 10_000
 MAX_SCANNED = 2_000
 
 
-class IndexEntry(FrozenModel):
+class IndexEntry(RunName):
     """A run that judged a file."""
 
     schema_: Annotated[Literal["samebits/artefact/v1"], Field(alias="schema")] = (
         "samebits/artefact/v1"
     )
     sha256: Digest
-    vendor: str
-    product: str
-    version: str
-    center: str
-    run: str
 
     @property
     def key(self) -> str:
         """Return the name of the entry's record."""
         return f"{_folder(self.sha256)}{encode(f'{self.run}-{self.center}.json')}"
-
-    @property
-    def name(self) -> RunName:
-        """Return the run; raises `DamagedError` for what cannot be one."""
-        try:
-            run = parse_run_id(self.run)
-        except ValueError as error:
-            raise DamagedError(f"{self.key} names no run", got=ascii(self.run[:60])) from error
-        release = ReleaseName(vendor=self.vendor, product=self.product, version=self.version)
-        return RunName(release=release, center=self.center, run=run)
 
 
 class FileRole(StrEnum):
@@ -116,7 +98,7 @@ def index_report(store: Store, report: Mapping[str, Any]) -> int:
     report, which say nothing, and never a verdict that cannot be found.
     """
     digests = {d for finding in report["artefacts"] for d, _ in _digests(finding)}
-    run = {field: report[field] for field in ("vendor", "product", "version", "center", "run")}
+    run = {field: report[field] for field in RunName.model_fields}
     for digest in sorted(digests):
         entry = IndexEntry(sha256=digest, **run)
         store.put_record(entry.key, canonical_json(entry.model_dump(mode="json", by_alias=True)))
@@ -165,30 +147,27 @@ def _history(found: list[FileVerdict], damaged: list[str], *, complete: bool) ->
 def _follow(store: Store, key: str, digest: Digest) -> list[FileVerdict]:
     """Return what the report that an entry points to says of the file."""
     entry = read_model(store.get(key, MAX_ENTRY), IndexEntry, what=key, limit=MAX_ENTRY)
-    found = _verdicts(store, entry.name, digest)
+    found = _verdicts(store, RunName(**entry.to_dict()), digest)
     if not found or (entry.key, entry.sha256) != (key, digest):
         raise DamagedError(
             "an entry of the index is not confirmed by the report that it names",
-            got=f"run {entry.run} of {entry.name.release}",
+            got=f"run {entry.run} of {entry.release}",
             expected=f"an artefact with sha256 {digest}",
         )
     return found
 
 
 def _verdicts(store: Store, name: RunName, digest: Digest) -> list[FileVerdict]:
-    found = []
-    for finding in read_report(store, name)["artefacts"]:
-        roles = [role for d, role in _digests(finding) if d == digest]
-        if roles:
-            found.append(
-                FileVerdict(
-                    name=name,
-                    artefact=finding["name"],
-                    role=roles[0],
-                    verdict=Verdict(finding["verdict"]),
-                )
-            )
-    return found
+    return [
+        FileVerdict(
+            name=name,
+            artefact=finding["name"],
+            role=roles[0],
+            verdict=Verdict(finding["verdict"]),
+        )
+        for finding in read_report(store, name)["artefacts"]
+        if (roles := [role for d, role in _digests(finding) if d == digest])
+    ]
 
 
 def _digests(finding: Mapping[str, Any]) -> Iterator[tuple[Digest, FileRole]]:

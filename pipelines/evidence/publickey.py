@@ -6,6 +6,7 @@ which takes half a second to import and so is imported only when it is needed.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -27,6 +28,7 @@ KeyUse = Literal["statements", "log", "witness"]
 """What a key of a center is for."""
 _ED25519 = "ed25519"
 _PEM = b"-----BEGIN "
+_HEX = re.compile(r"[0-9a-f]{64}")
 _WHAT = "the public key"
 Printable = Annotated[str, Field(min_length=1), AfterValidator(printable)]
 
@@ -139,13 +141,9 @@ def unreadable_key(path: Path, error: OSError) -> KeyFileError:
 
 
 def _check_ed25519(key: PublicKey) -> None:
-    try:
-        raw = bytes.fromhex(key.value)
-    except ValueError as error:
-        raise malformed(_WHAT, got="another value", expected="64 hex digits") from error
-    if len(raw) != 32 or raw.hex() != key.value:
+    if not _HEX.fullmatch(key.value):
         raise malformed(_WHAT, got="another value", expected="64 lower-case hex digits")
-    expected = ed25519_key(raw)
+    expected = ed25519_key(bytes.fromhex(key.value))
     if key != expected:
         raise malformed(
             _WHAT,

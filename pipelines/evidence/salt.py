@@ -87,10 +87,9 @@ def release_salt(store: Store, release: ReleaseName, random: Random = os.urandom
         return found
     made = Salt(secret=random(SALT_BYTES))
     try:
-        store.put_record(salt_key(release), made.to_text().encode())
+        keep_salt(store, release, made)
     except StoreConflictError:
-        found = read_salt(store, release)
-        if found is None:
+        if (found := read_salt(store, release)) is None:
             raise
         return found
     return made

@@ -7,7 +7,6 @@ made from the content.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.model import HashAlgorithm, HashType, Property
@@ -39,11 +38,7 @@ def sbom(recipe: Recipe, *, image: Digest, lock: ImageLock | None) -> bytes:
     )
     packages = [_package(p, lock.suite) for p in lock.every()] if lock else []
     inputs = [_input(item, number) for number, item in enumerate(recipe.inputs, start=1)]
-    return _write(root, [*packages, *inputs])
-
-
-def _write(root: Component, components: Iterable[Component]) -> bytes:
-    bom = Bom(metadata=BomMetaData(component=root), components=components)
+    bom = Bom(metadata=BomMetaData(component=root), components=[*packages, *inputs])
     bom.register_dependency(root, bom.components)
     document = json.loads(JsonV1Dot6(bom).output_as_string())
     del document["serialNumber"], document["metadata"]["timestamp"]

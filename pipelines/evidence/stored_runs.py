@@ -7,18 +7,22 @@ listed as damaged, with the reason, and never stops the reading of others.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ValidationError
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, UsageError
+from builders.core.frozen_model import FrozenModel
 from builders.core.runid import RunId, parse_run_id
+from builders.recipe.recipe import ProductName, ProductVersion
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.rebuilds import RobustnessStatement, RobustnessTest
-from pipelines.evidence.strictjson import read_object
+from pipelines.evidence.strictjson import printable, read_object
 from pipelines.storage.names import (
     REPORT,
     check_prefix,
@@ -36,23 +40,34 @@ _ROOT = "public/releases/"
 _RUN_DEPTH = 7  # public/releases/<vendor>/<product>/<version>/<center>/<run>
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunName:
+class RunName(FrozenModel):
     """One run of one release by one center."""
 
-    release: ReleaseName
-    center: str
-    run: RunId
+    vendor: ProductName
+    product: ProductName
+    version: ProductVersion
+    center: Annotated[str, AfterValidator(printable)]
+    run: Annotated[RunId, AfterValidator(parse_run_id)]
+
+    @classmethod
+    def of(cls, release: ReleaseName, center: str, run: str) -> RunName:
+        """Return the name of a run; raises `ValueError` for another center or run id."""
+        vendor, product, version = release.parts
+        return cls(vendor=vendor, product=product, version=version, center=center, run=RunId(run))
+
+    @property
+    def release(self) -> ReleaseName:
+        """The release."""
+        return ReleaseName(vendor=self.vendor, product=self.product, version=self.version)
 
     @property
     def prefix(self) -> str:
         """Return the folder of its records in the store."""
-        name = self.release
-        return release_run(name.vendor, name.product, name.version, self.center, self.run)
+        return release_run(self.vendor, self.product, self.version, self.center, self.run)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`, and as a report names it."""
-        return asdict(self.release) | {"center": self.center, "run": self.run}
+        return self.only("vendor", "product", "version", "center", "run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +112,7 @@ def list_runs(
 
     Raises `StoreError` only when the store itself cannot be read.
     """
-    folder = _ROOT if release is None else _release_prefix(release)
+    folder = _ROOT if release is None else release_prefix(*release.parts)
     for prefix, keys in groupby(store.list(folder), key=_run_prefix):
         tested = prefix + ROBUSTNESS_RECORD in keys
         try:
@@ -117,7 +132,7 @@ def find_run(
     count, so that the caller learns that the newest one is damaged.
     """
     found = []
-    for prefix in {_run_prefix(key) for key in store.list(_release_prefix(release))}:
+    for prefix in {_run_prefix(key) for key in store.list(release_prefix(*release.parts))}:
         try:
             name = _run_name(prefix)
         except (DamagedError, UsageError):
@@ -205,10 +220,6 @@ def _text(value: object) -> str:
     return value
 
 
-def _release_prefix(release: ReleaseName) -> str:
-    return release_prefix(release.vendor, release.product, release.version)
-
-
 def _run_prefix(key: str) -> str:
     return "/".join(key.split("/")[:_RUN_DEPTH]) + "/"
 
@@ -217,14 +228,11 @@ def _run_name(prefix: str) -> RunName:
     parts = check_prefix(prefix).rstrip("/").split("/")
     if len(parts) != _RUN_DEPTH:
         raise _damaged(prefix, got="a record outside of a run", expected="folders of runs")
-    vendor, product, version, center, run = (decode(part) for part in parts[2:])
-    if not center.isprintable():
-        raise _damaged(prefix, got="control characters", expected="a printable center")
-    release = ReleaseName(vendor=vendor, product=product, version=version)
     try:
-        return RunName(release=release, center=center, run=parse_run_id(run))
-    except ValueError as error:
-        raise _damaged(prefix, got="another name", expected="the id of a run") from error
+        named = zip(RunName.model_fields, map(decode, parts[2:]), strict=True)
+        return RunName.model_validate(dict(named))
+    except ValidationError as error:
+        raise _damaged(prefix, got="another name", expected="a release, center, run id") from error
 
 
 def _damaged(

@@ -71,7 +71,17 @@ def validate(data: bytes | dict[str, Any], model: type[Model], *, what: str) -> 
             return model.model_validate_json(data, strict=True)
         return model.model_validate(data)
     except ValidationError as error:
-        raise _invalid(what, error) from error
+        faults = error.errors(include_url=False, include_context=False)
+        first = faults[0]
+        field = ".".join(str(part) for part in first["loc"])
+        given = first["input"]
+        shown = ascii(given)[:120] if isinstance(given, str | int | float) else type(given).__name__
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise malformed(
+            what,
+            got=f"{ascii(field)[1:-1][:200] or 'the document'} {shown}{more}",
+            expected=ascii(first["msg"].removeprefix("Value error, "))[1:-1][:300],
+        ) from error
 
 
 def check_canonical(data: bytes, canonical: bytes, *, what: str) -> None:
@@ -96,20 +106,6 @@ def malformed(what: str, *, got: object, expected: object) -> MalformedError:
         got=got,
         expected=expected,
         todo="Take it again from where it was published; a damaged copy proves nothing",
-    )
-
-
-def _invalid(what: str, error: ValidationError) -> MalformedError:
-    faults = error.errors(include_url=False, include_context=False)
-    first = faults[0]
-    field = ".".join(str(part) for part in first["loc"])
-    value = first["input"]
-    shown = ascii(value)[:120] if isinstance(value, str | int | float) else type(value).__name__
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return malformed(
-        what,
-        got=f"{ascii(field)[1:-1][:200] or 'the document'} {shown}{more}",
-        expected=ascii(first["msg"].removeprefix("Value error, "))[1:-1][:300],
     )
 
 

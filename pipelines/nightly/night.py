@@ -91,9 +91,7 @@ def end_night(
         store_night(store, record)
         return record, summarise(record, plan.before)
     known = by_release(plan.before)
-    entries = tuple(
-        _result(store, plan, one, known.get(one.release)) or _not_run(one) for one in plan.dues
-    )
+    entries = tuple(_entry(store, plan, one, known.get(one.release)) for one in plan.dues)
     record = NightRecord(
         center=center.id,
         night=plan.night,
@@ -138,32 +136,15 @@ def work_of(record: NightRecord) -> Work:
     return Work(due=due, done=due - failed, failed=failed, night=record.night)
 
 
-def _result(
-    store: Store, plan: NightPlan, one: DueRelease, before: NightEntry | None
-) -> NightEntry | None:
+def _entry(store: Store, plan: NightPlan, one: DueRelease, before: NightEntry | None) -> NightEntry:
     """Return what was found for a release, with the artefacts of an earlier night it rests on."""
     entry = read_result(store, result_key(plan.center, plan.night, one.release))
-    if entry is None or before is None:
-        return entry
-    if entry.mode is not Mode.FRESH or entry.verdict is Verdict.NOT_CHECKED:
+    if entry is None:
+        kept = one.before.only("rebuilt", "settled", "seconds") if one.before else {}
+        return one.entry(Mode.NOT_RUN, Verdict.NOT_CHECKED, **kept)
+    if before is None or entry.mode is not Mode.FRESH or entry.verdict is Verdict.NOT_CHECKED:
         return entry
     return entry.model_copy(update={"artefacts": before.artefacts})
-
-
-def _not_run(one: DueRelease) -> NightEntry:
-    before = one.before
-    return NightEntry(
-        release=one.release,
-        claim=one.claim,
-        published=one.published,
-        mode=Mode.NOT_RUN,
-        why=one.why,
-        verdict=Verdict.NOT_CHECKED,
-        rebuilt=before.rebuilt if before else 0,
-        settled=before.settled if before else None,
-        expected=one.expected,
-        seconds=before.seconds if before else 0.0,
-    )
 
 
 def _text(moment: datetime) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Verdict
@@ -66,6 +67,11 @@ class DueRelease(Release):
     def rebuild(self) -> bool:
         """Whether it is truly rebuilt."""
         return self.why is not DueReason.UNCHANGED
+
+    def entry(self, mode: Mode, verdict: Verdict, **found: Any) -> NightEntry:
+        """Return the entry of the release in the record of the night, with what was found."""
+        given = self.only("release", "claim", "published", "expected", "why")
+        return NightEntry(**{**given, **found}, mode=mode, verdict=verdict)
 
 
 @dataclass(frozen=True, kw_only=True)

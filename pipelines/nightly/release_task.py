@@ -25,7 +25,6 @@ from builders.core.errors import (
     StoreConflictError,
     StoreError,
 )
-from builders.core.runid import parse_run_id
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_plan import plan_robustness
 from pipelines.evidence.release_name import ReleaseName
@@ -132,19 +131,15 @@ def _rebuilt(
     due: DueRelease, report: Report, why: DueReason, shown: RobustnessResult | None
 ) -> NightEntry:
     settled = due.before.settled if due.before else None
-    return NightEntry(
-        release=due.release,
-        claim=due.claim,
-        published=due.published,
-        mode=Mode.REBUILT,
+    return due.entry(
+        Mode.REBUILT,
+        report.verdict,
         why=why,
-        verdict=report.verdict,
         outcome=report.outcome,
         artefacts=tuple(ArtefactVerdict(name=f.name, verdict=f.verdict) for f in report.artefacts),
         run=report.run,
         rebuilt=due.number,
         settled=settled if report.verdict is Verdict.NOT_CHECKED else report.verdict,
-        expected=due.expected,
         seconds=round(report.timings.get("total", 0.0), 1),
         robustness=shown.result if shown else None,
         moved=shown,
@@ -220,9 +215,7 @@ def _whole_report(session: Session, job: Job, run: str | None) -> Report | None:
     if run is None:
         return None
     try:
-        name = RunName(
-            release=ReleaseName.parse(job.release), center=job.center, run=parse_run_id(run)
-        )
+        name = RunName.of(ReleaseName.parse(job.release), job.center, run)
         return Report.model_validate(read_report(session.store, name, whole=True))
     except (NotFoundError, DamagedError, ValueError):  # no such run, rubbish, no run id or report
         return None

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builders.core.runid import RunId
 from builders.images.provide import ProvidedImage
 from builders.inputs.input_file import InputFile
 from builders.rebuild.seal import SealedFile
@@ -215,9 +214,7 @@ class Three:
 
 
 def run_name(report: Report) -> RunName:
-    return RunName(
-        release=ReleaseName.parse(report.release), center=report.center, run=RunId(report.run)
-    )
+    return RunName.of(ReleaseName.parse(report.release), report.center, report.run)
 
 
 @dataclass(frozen=True, kw_only=True)

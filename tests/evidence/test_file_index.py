@@ -148,9 +148,13 @@ def test_one_damaged_entry_takes_the_pass_away_and_hides_nothing(store: MemorySt
 
 
 def test_an_entry_to_no_run_is_told_as_damaged(store: MemoryStore) -> None:
-    index_report(store, report("../other"))
+    index_report(store, report())
+    folder = f"public/artefacts/{FILE.hex[:2]}/{FILE.hex}/"
+    (key,) = store.list(folder)
+    entry = store.get(key, 4096).replace(_FIRST.encode(), b"../other")
+    store.put_record(f"{folder}other.json", entry)
     found = find_file(store, FILE)
-    assert "names no run" in found.damaged[0]
+    assert "run '../other'" in found.damaged[0]
     assert found.exit_code == 2
 
 

@@ -9,7 +9,6 @@ import pytest
 from builders.core.digest import canonical_json
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, StoreError
-from builders.core.runid import parse_run_id
 from pipelines.cli.terminal import robustness_lines
 from pipelines.evidence import stored_runs
 from pipelines.evidence.dsse import Envelope, Signature
@@ -36,7 +35,7 @@ FIRST, SECOND = "20260101T000000Z-00000001", "20260102T000000Z-00000000"
 
 
 def name(release: ReleaseName, run: str = FIRST, center: str = "local") -> RunName:
-    return RunName(release=release, center=center, run=parse_run_id(run))
+    return RunName.of(release, center, run)
 
 
 def report(of: RunName, **changes: Any) -> dict[str, Any]:

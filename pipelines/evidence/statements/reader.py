@@ -38,21 +38,16 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
 
 def read_statement(payload: bytes) -> Statement:
     """Read a statement of a known type; raises `MalformedError`."""
-    named = _predicate_type(payload)
+    try:  # a fast and lenient look; the strict reading comes after
+        data = json.loads(payload) if len(payload) <= MAX_STATEMENT else None
+    except (ValueError, RecursionError):
+        data = None
+    named = data.get("predicateType") if isinstance(data, dict) else None
     if not isinstance(named, str) or named not in STATEMENT_TYPES:
         named = read_object(payload, what=WHAT, limit=MAX_STATEMENT).get("predicateType")
         known = ", ".join(STATEMENT_TYPES)
         raise malformed(WHAT, got=f"predicateType {named!a:.120}", expected=f"one of {known}")
     return STATEMENT_TYPES[named].from_bytes(payload)
-
-
-def _predicate_type(payload: bytes) -> object:
-    """Return the predicate type by a fast and lenient look; the strict reading comes after."""
-    try:
-        data = json.loads(payload) if len(payload) <= MAX_STATEMENT else None
-    except (ValueError, RecursionError):
-        return None
-    return data.get("predicateType") if isinstance(data, dict) else None
 
 
 def statement_of(envelope: Envelope) -> Statement:
