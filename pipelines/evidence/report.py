@@ -5,11 +5,8 @@ A robustness rebuild shows how robust a build is, and is never part of a verdict
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
-
-from pydantic import AfterValidator, AwareDatetime
+from typing import Literal
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -17,6 +14,7 @@ from builders.core.frozen_model import FrozenModel
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_factors import KeptFactor, VariedFactor
 from builders.rebuild.seal import SealedFile
+from pipelines.evidence.statements.statement import Time
 from pipelines.judge.finding import Finding
 
 
@@ -132,20 +130,14 @@ class Robustness(StrEnum):
         return cls.SAME if same else cls.DIFFERS
 
 
-def _whole_second(moment: datetime) -> datetime:
-    if moment.utcoffset() or moment.microsecond:
-        raise ValueError("expected whole seconds in UTC")
-    return moment.replace(tzinfo=UTC)
-
-
 class RobustnessRebuild(FrozenModel):
     """The second rebuild of a run; it is not one of the run's attempts, and is not judged."""
 
     moved: tuple[VariedFactor, ...]
     kept: tuple[KeptFactor, ...]
     rebuild: RebuildResult
-    tested_on: Annotated[AwareDatetime, AfterValidator(_whole_second)]
-    """When it had ended: UTC, whole seconds."""
+    tested_on: Time
+    """When it had ended."""
 
 
 def changed_artefacts(judged: RebuildResult, again: RebuildResult) -> tuple[str, ...]:

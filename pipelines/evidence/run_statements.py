@@ -105,21 +105,23 @@ def _image(run: Run) -> Resource:
 
 
 def _byproducts(run: Run, sbom: Digest) -> list[Resource]:
-    report, judged = run.report, run.judged
-    found = [Resource(name="sbom.cdx.json", digest=run.digest_set(sbom))]
-    if judged and judged.log:
-        found.append(Resource(name="build.log", digest=run.digest_set(judged.log)))
-    if report.seal:
-        found.append(Resource(name="seal", digest=DigestSet(sha256=report.seal)))
-    found += [
-        Resource(
-            name=file.name,
-            digest=DigestSet(hmac_sha256=file.hmac),
-            annotations={"role": "by-product", "size": str(file.size)},
-        )
-        for file in report.by_products
+    seal, log = run.report.seal, run.judged.log if run.judged else None
+    digests = {
+        "sbom.cdx.json": run.digest_set(sbom),
+        "build.log": run.digest_set_or_none(log),
+        "seal": DigestSet(sha256=seal) if seal else None,
+    }
+    return [
+        *(Resource(name=name, digest=digest) for name, digest in digests.items() if digest),
+        *(
+            Resource(
+                name=file.name,
+                digest=DigestSet(hmac_sha256=file.hmac),
+                annotations={"role": "by-product", "size": str(file.size)},
+            )
+            for file in run.report.by_products
+        ),
     ]
-    return found
 
 
 def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> ComparisonStatement:

@@ -7,11 +7,11 @@ listed as damaged, with the reason, and never stops the reading of others.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, UsageError
@@ -70,26 +70,26 @@ class RunName(FrozenModel):
         return self.only("vendor", "product", "version", "center", "run")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
-    """What a run found, in short."""
+class ReportedVerdict(BaseModel, frozen=True):
+    """An artefact and its verdict, as reported."""
+
+    name: str
+    verdict: Verdict
+
+
+class RunSummary(BaseModel, frozen=True):
+    """What a run found, in short: of a report, the fields that every reader needs."""
 
     name: RunName
     outcome: Outcome
     verdict: Verdict | None
-    artefacts: tuple[tuple[str, Verdict], ...]
-    """File name and verdict, as reported."""
+    artefacts: tuple[ReportedVerdict, ...]
     robustness: str | None = None
     """The result of the robustness rebuild, if one was made; `damaged` if it cannot be read."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return self.name.to_dict() | {
-            "outcome": str(self.outcome),
-            "verdict": None if self.verdict is None else str(self.verdict),
-            "artefacts": [{"name": n, "verdict": str(v)} for n, v in self.artefacts],
-            "robustness": self.robustness,
-        }
+        return self.name.to_dict() | self.model_dump(mode="json", exclude={"name"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,9 @@ def list_runs(
         try:
             name = _run_name(prefix)
             found = _summary(name, read_report(store, name))
-            yield replace(found, robustness=_robustness(store, name)) if tested else found
+            if tested:
+                found = found.model_copy(update={"robustness": _robustness(store, name)})
+            yield found
         except (DamagedError, NotFoundError, UsageError) as error:
             yield DamagedRun(prefix=prefix, reason=str(error))
 
@@ -200,24 +202,13 @@ def _robustness(store: Store, name: RunName) -> str:
 
 def _summary(name: RunName, report: dict[str, Any]) -> RunSummary:
     try:
-        verdict = report["verdict"]
-        return RunSummary(
-            name=name,
-            outcome=Outcome(report["outcome"]),
-            verdict=None if verdict is None else Verdict(verdict),
-            artefacts=tuple((_text(a["name"]), Verdict(a["verdict"])) for a in report["artefacts"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        problem = f"no field {error}" if isinstance(error, KeyError) else ascii(str(error))[:200]
+        return RunSummary.model_validate({**report, "name": name, "robustness": None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise _damaged(
             name.prefix + REPORT, got=problem, expected="the outcome and verdicts of a report"
         ) from error
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected a file name as text, got {type(value).__name__}")
-    return value
 
 
 def _run_prefix(key: str) -> str:

@@ -114,17 +114,9 @@ def _look(session: Session, job: Job) -> bool | None:
 
 
 def _looked(due: DueRelease, before: NightEntry, *, checked: bool) -> NightEntry:
-    return before.model_copy(
-        update={
-            "mode": Mode.FRESH,
-            "why": due.why,
-            "expected": due.expected,
-            "verdict": before.verdict if checked else Verdict.NOT_CHECKED,
-            "artefacts": (),
-            "robustness": None,
-            "moved": None,
-        }
-    )
+    verdict = before.verdict if checked else Verdict.NOT_CHECKED
+    kept = before.only("outcome", "run", "rebuilt", "settled", "seconds")
+    return due.entry(Mode.FRESH, verdict, **kept)
 
 
 def _rebuilt(

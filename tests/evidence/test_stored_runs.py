@@ -16,6 +16,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import (
     ROBUSTNESS_RECORD,
     DamagedRun,
+    ReportedVerdict,
     RunName,
     RunSummary,
     find_run,
@@ -84,7 +85,7 @@ def test_a_summary_says_what_was_found(store: MemoryStore) -> None:
         name=name(NETBASE),
         outcome=Outcome.BUILT,
         verdict=Verdict.IDENTICAL,
-        artefacts=(("x.deb", Verdict.IDENTICAL),),
+        artefacts=(ReportedVerdict(name="x.deb", verdict=Verdict.IDENTICAL),),
     )
     assert json.loads(json.dumps(first.to_dict())) == {
         "vendor": "debian",

@@ -134,15 +134,11 @@ def unmatched_artefact(
 
 def ground(finding: Finding, *, built: bool) -> Ground:
     """Return the word for why a finding has its verdict."""
-    if finding.verdict is Verdict.NOT_CHECKED:
-        return _unchecked(finding.reason, built=built)
-    return GROUNDS[finding.verdict]
-
-
-def _unchecked(reason: str, *, built: bool) -> Ground:
+    if finding.verdict is not Verdict.NOT_CHECKED:
+        return GROUNDS[finding.verdict]
     if not built:
         return Ground.NO_REBUILD
     for word in (Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED):
-        if reason.startswith(word):
+        if finding.reason.startswith(word):
             return word
     return Ground.SHIPPED_UNREACHABLE
