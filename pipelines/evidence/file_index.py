@@ -110,11 +110,10 @@ def find_file(store: Store, digest: Digest, *, scan: int = MAX_SCANNED) -> FileH
 
     Without any entry up to `scan` reports are read instead.
     """
-    keys = list(islice(store.list(_folder(digest)), MAX_ENTRIES + 1))
-    if not keys:
-        return _scan(store, digest, limit=scan)
     found: list[FileVerdict] = []
     damaged = []
+    keys = list(islice(store.list(_folder(digest)), MAX_ENTRIES + 1))
+    runs = [] if keys else list(islice(list_runs(store), scan + 1))
     for key in reversed(keys[:MAX_ENTRIES]):
         try:
             found += _follow(store, key, digest)
@@ -122,26 +121,18 @@ def find_file(store: Store, digest: Digest, *, scan: int = MAX_SCANNED) -> FileH
             continue  # of a run that has not stored its report, or never will
         except SamebitsError as error:
             damaged.append(f"{key}: {error}")
-    return _history(found, damaged, complete=len(keys) <= MAX_ENTRIES)
-
-
-def _scan(store: Store, digest: Digest, *, limit: int) -> FileHistory:
-    found: list[FileVerdict] = []
-    damaged: list[str] = []
-    for count, entry in enumerate(list_runs(store)):
-        if count == limit:
-            return _history(found, damaged, complete=False)
-        if isinstance(entry, DamagedRun):
-            damaged.append(f"{entry.prefix}: {entry.reason}")
+    for run in runs[:scan]:
+        if isinstance(run, DamagedRun):
+            damaged.append(f"{run.prefix}: {run.reason}")
         else:
-            found += _verdicts(store, entry.name, digest)
-    return _history(found, damaged, complete=True)
-
-
-def _history(found: list[FileVerdict], damaged: list[str], *, complete: bool) -> FileHistory:
-    by_name = sorted(found, key=lambda v: (str(v.name.release), v.name.center, v.artefact))
-    newest_first = sorted(by_name, key=lambda v: v.name.run, reverse=True)
-    return FileHistory(verdicts=tuple(newest_first), damaged=tuple(damaged), complete=complete)
+            found += _verdicts(store, run.name, digest)
+    found.sort(key=lambda v: (str(v.name.release), v.name.center, v.artefact))
+    found.sort(key=lambda v: v.name.run, reverse=True)
+    return FileHistory(
+        verdicts=tuple(found),
+        damaged=tuple(damaged),
+        complete=len(keys) <= MAX_ENTRIES and len(runs) <= scan,
+    )
 
 
 def _follow(store: Store, key: str, digest: Digest) -> list[FileVerdict]:

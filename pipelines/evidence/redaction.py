@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from itertools import count
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
@@ -128,13 +129,12 @@ class _Redaction:
         return digest if digest in self._shipped else self._salt.keyed(digest)
 
     def findings(self, report: Report) -> tuple[Finding, ...]:
+        undeclared = (f"undeclared-{number}" for number in count(1))
         built = report.outcome is Outcome.BUILT
-        found, undeclared = [], 0
-        for finding in report.artefacts:
-            undeclared += finding.shipped is None
-            name = finding.name if finding.shipped else f"undeclared-{undeclared}"
-            found.append(self._finding(finding, name, built=built))
-        return tuple(found)
+        return tuple(
+            self._finding(f, f.name if f.shipped else next(undeclared), built=built)
+            for f in report.artefacts
+        )
 
     def _finding(self, finding: Finding, name: str, *, built: bool) -> Finding:
         shipped, rebuilt, explanation = finding.shipped, finding.rebuilt, finding.explanation

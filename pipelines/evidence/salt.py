@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, StoreConflictError, UsageError
@@ -28,15 +28,11 @@ Random = Callable[[int], bytes]
 class Salt:
     """32 secret bytes; they are never shown by accident."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.secret) != SALT_BYTES:
             raise ValueError(f"a salt has {SALT_BYTES} bytes, got {len(self.secret)}")
-
-    def __repr__(self) -> str:
-        """Return nothing that helps."""
-        return "Salt(...)"
 
     def keyed(self, digest: Digest) -> Digest:
         """Return the keyed digest that stands for `digest` in public."""

@@ -48,19 +48,24 @@ class FailureReason(StrEnum):
     PROCESSES = "processes"
 
 
-class RebuildAttempt(RunPredicate):
-    """How one attempt went. Sizes are bytes, times milliseconds."""
+class RebuildFacts(RunPredicate):
+    """How a rebuild of a run went."""
+
+    outcome: Outcome
+    reason: FailureReason | None = None
+    wall_milliseconds: Count | None = None
+    log: DigestSet | None = None
+
+
+class RebuildAttempt(RebuildFacts):
+    """One attempt. Sizes are bytes."""
 
     number: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
     purpose: Purpose
-    outcome: Outcome
-    reason: FailureReason | None = None
     exit_code: Annotated[int | None, Field(ge=0, le=255)] = None
     signal: Annotated[int | None, Field(ge=1, le=127)] = None
     oom_killed: bool
     peak_memory: Count | None = None
-    wall_milliseconds: Count | None = None
-    log: DigestSet | None = None
     log_truncated: bool
     seal: DigestSet | None = None
     """Of the run; only with the attempt that was judged."""
@@ -137,7 +142,7 @@ class ComparedArtefact(StatementPart):
         return self
 
 
-class RobustnessTest(RunPredicate):
+class RobustnessTest(RebuildFacts):
     """How the second rebuild went, and what it left."""
 
     purpose: Literal["robustness"] = "robustness"
@@ -146,10 +151,6 @@ class RobustnessTest(RunPredicate):
     claim: DigestSet
     moved: Annotated[tuple[VariedEntry, ...], Field(min_length=1)]
     kept: tuple[KeptFactor, ...]
-    outcome: Outcome
-    reason: FailureReason | None = None
-    wall_milliseconds: Count | None = None
-    log: DigestSet | None = None
     result: Robustness
     artefacts: Annotated[tuple[ComparedArtefact, ...], Field(min_length=1, max_length=MAX_LISTED)]
     tested_on: Time
