@@ -31,8 +31,7 @@ from pipelines.evidence.statements.statement import (
 )
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
-from pipelines.log.leaf import Leaf, read_leaf
-from pipelines.log.merkle import leaf_hash
+from pipelines.log.leaf import Leaf, LeafFields, read_fields, read_leaf
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.proof import LogProof
 
@@ -74,12 +73,8 @@ class LoggedLeaf:
     """A leaf of the log, and the proof that it is there; neither is verified yet."""
 
     leaf: Leaf
+    fields: LeafFields
     proof: LogProof
-
-    @property
-    def hash(self) -> bytes:
-        """The hash of the leaf in the tree."""
-        return leaf_hash(self.leaf.to_bytes())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +140,7 @@ class OpenedBundle:
         key = self.keys.get("log")
         if key is None or key.keytype != "ed25519":
             raise malformed("the bundle", got="no Ed25519 key of the log", expected="keys/log.pub")
-        return NoteKey(
-            name=f"{ORIGINS}{self.card.id}", algorithm=ED25519, key=bytes.fromhex(key.value)
-        )
+        return NoteKey.of(f"{ORIGINS}{self.card.id}", ED25519, key)
 
     # The statements
 
@@ -234,6 +227,7 @@ class OpenedBundle:
         return {
             index: LoggedLeaf(
                 leaf=read_leaf(members[f"{LOG}{index}{layout.LEAF}"]),
+                fields=read_fields(members[f"{LOG}{index}{layout.LEAF}"]),
                 proof=LogProof.parse(members[f"{LOG}{index}{layout.PROOF}"]),
             )
             for index in sorted(found)

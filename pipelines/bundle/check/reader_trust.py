@@ -212,7 +212,7 @@ def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
         )
     if head is not None and (logged := leaves.get(head.sequence)):
         what = "the heartbeat names another leaf of this release"
-        require_equal(what, logged.hash.hex(), str(value_of(head.newest)))
+        require_equal(what, logged.fields.hash.hex(), str(value_of(head.newest)))
     if head is None or head.sequence < last:
         raise _not_newest(opened, f"the heartbeat of {when} is older than the run")
     return f"nothing newer in the heartbeat of {when}"
