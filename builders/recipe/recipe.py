@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
+from builders.core.errors import UsageError
 from builders.core.frozen_model import FrozenModel, duplicate, schema_text
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
@@ -187,6 +188,22 @@ class LoadedRecipe(FrozenModel):
 def load_recipe(path: Path) -> LoadedRecipe:
     """Read and validate one recipe; raises `RecipeError` with file, line and field."""
     return parse_recipe(load_document(path), path)
+
+
+def find_recipe(folder: Path, vendor: str, product: str, version: str) -> LoadedRecipe | None:
+    """Return the recipe of a release, which the file of that name in `folder` must be of.
+
+    None where there is no such file. Raises `UsageError` for one that cannot be used.
+    """
+    path = folder / vendor / product / f"{version}.yaml"
+    if not path.is_file():
+        return None
+    loaded, release = load_recipe(path), f"{vendor}/{product}@{version}"
+    if loaded.recipe.release != release:
+        raise UsageError(
+            f"{path} is the recipe of another release", got=loaded.recipe.release, expected=release
+        )
+    return loaded
 
 
 def parse_recipe(document: Document, path: Path) -> LoadedRecipe:

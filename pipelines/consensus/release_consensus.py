@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
-from builders.core.errors import UsageError
-from builders.recipe.recipe import LoadedRecipe, load_recipe
+from builders.recipe.recipe import LoadedRecipe, find_recipe
 from pipelines.consensus.center_finding import CenterFinding, Excluded, newest_findings
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
 from pipelines.consensus.finding_reader import MATCHES, read_center_findings
@@ -190,7 +189,7 @@ def join_release(
     A caller that joins many releases reads the `logs` once for all of them. Raises `StoreError`
     for the center's own store.
     """
-    recipe = find_recipe(view.recipes, release)
+    recipe = find_recipe(view.recipes / "releases", *release.parts)
     reader = StatementReader(
         policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
     )
@@ -209,18 +208,3 @@ def join_release(
 def rules_for(view: ConsensusView, recipe: LoadedRecipe | None) -> ConsensusRules:
     """Return the policy's rules for the kind of a release; without a recipe the strictest."""
     return view.policy.policy.rules(recipe.recipe.kind if recipe else None)
-
-
-def find_recipe(recipes: Path, release: ReleaseName) -> LoadedRecipe | None:
-    """Return the recipe of a release, if the folder has one; raises `UsageError` for a bad one."""
-    path = recipes / "releases" / release.vendor / release.product / f"{release.version}.yaml"
-    if not path.is_file():
-        return None
-    loaded = load_recipe(path)
-    if loaded.recipe.release != str(release):
-        raise UsageError(
-            f"{path} is the recipe of another release",
-            got=loaded.recipe.release,
-            expected=str(release),
-        )
-    return loaded

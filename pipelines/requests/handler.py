@@ -27,7 +27,7 @@ from builders.core.errors import (
     UsageError,
 )
 from builders.core.frozen_model import FrozenModel
-from builders.recipe.recipe import load_recipe
+from builders.recipe.recipe import find_recipe
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
@@ -275,11 +275,8 @@ def _remember(home: Path, one: SettledRequest) -> None:
 def recipe_of(handler: RequestHandler, release: str) -> Path | RefusalReason:
     """Return the recipe of a release, or why there is none that can be run."""
     name = ReleaseName.parse(release)
-    path = handler.recipes / name.vendor / name.product / f"{name.version}.yaml"
-    if not path.is_file():
-        return RefusalReason.UNKNOWN_RELEASE
     try:
-        declared = load_recipe(path).recipe.release
+        found = find_recipe(handler.recipes, *name.parts)
     except UsageError:
         return RefusalReason.BAD_RECIPE
-    return path if declared == release else RefusalReason.BAD_RECIPE
+    return found.path if found else RefusalReason.UNKNOWN_RELEASE
