@@ -105,10 +105,12 @@ def read_status(store: Store, signed: SignedRequest, keys: Sequence[PublicKey]) 
 
     Raises `StoreError` when the store cannot be read.
     """
-    found: dict[int, Receipt] = {}
+    center, found = signed.content.center, dict[int, Receipt]()
     for number in (FIRST, LAST):
         try:
-            found[number] = _receipt(store, signed, number, keys)
+            data = store.get(receipt_key(center, signed.digest, number), MAX_RECORD)
+            statement = receipt_from(data, signed, number, center=center, keys=keys or None)
+            found[number] = statement.predicate
         except NotFoundError:
             pass
         except _ANSWER_ERRORS as error:
@@ -182,11 +184,3 @@ def _verdicts(data: bytes) -> list[Verdict]:
         raise malformed(
             "the report", got=type(error).__name__, expected="artefacts with verdicts"
         ) from error
-
-
-def _receipt(
-    store: Store, signed: SignedRequest, number: int, keys: Sequence[PublicKey]
-) -> Receipt:
-    center = signed.content.center
-    data = store.get(receipt_key(center, signed.digest, number), MAX_RECORD)
-    return receipt_from(data, signed, number, center=center, keys=keys or None).predicate

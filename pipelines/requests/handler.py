@@ -52,8 +52,6 @@ from pipelines.storage.store import DamagedError, Store, TooLargeError
 _SETTLED = "settled.jsonl"
 UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 """What is raised for a record that is not what its name says, or not there."""
-OPEN_LIMIT = 20
-"""Accepted requests that one requester may have at a time."""
 
 
 class ReceiptConflictError(StoreError):
@@ -82,7 +80,8 @@ class RequestHandler:
     """Takes the names of receipts into the center's log; those that are in it are left alone."""
     requesters: tuple[Reviewer, ...] = ()
     """Who may ask, beside the reviewers of the policy."""
-    limit: int = OPEN_LIMIT
+    limit: int = 20
+    """Accepted requests that one requester may have at a time."""
 
     @property
     def known(self) -> tuple[Reviewer, ...]:
@@ -185,10 +184,8 @@ def write_receipt(
         **fields,
     )
     statement = ReceiptStatement.of(receipt, request=signed.digest)
-    key, data = (
-        receipt_key(handler.center, signed.digest, number),
-        handler.sign(statement).to_bytes(),
-    )
+    key = receipt_key(handler.center, signed.digest, number)
+    data = handler.sign(statement).to_bytes()
     try:
         handler.store.put_record(key, data)
     except StoreConflictError:

@@ -206,17 +206,6 @@ def make_auth(center: Center) -> Path | None:
     return prefect.auth
 
 
-def auth_is_made(center: Center) -> bool:
-    """Say whether the password exists; that of a center's own server is made when it first starts.
-
-    That of a server elsewhere has to be there.
-    """
-    prefect = center.prefect
-    return prefect is not None and (
-        prefect.port is None or prefect.auth is None or prefect.auth.exists()
-    )
-
-
 def read_auth(center: Center) -> str | None:
     """Return `user:password` of the center's Prefect API; None for an API that is open."""
     if center.prefect is None or center.prefect.auth is None:

@@ -22,7 +22,7 @@ from urllib3.util import Retry
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
-from pipelines.services.environment import auth_is_made, client_environment, read_auth
+from pipelines.services.environment import client_environment, read_auth
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 _FILE = Path(__file__).resolve().parents[2] / "infra" / "prefect.yaml"
@@ -50,8 +50,10 @@ class PrefectApi:
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of this machine cannot reach its loopback
         self._http.mount("http", HTTPAdapter(max_retries=_RETRY))
-        auth = read_auth(center) if auth_is_made(center) else None
-        if auth is not None:
+        prefect = center.prefect
+        own = None if prefect is None or prefect.port is None else prefect.auth
+        # The password of a center's own server is made when that first starts.
+        if (auth := None if own and not own.exists() else read_auth(center)) is not None:
             user, _, password = auth.partition(":")
             self._http.auth = (user, password)
 

@@ -115,6 +115,7 @@ class Service:
             raise InfrastructureError(
                 f"the center's {self.name} survived SIGKILL", got=self._members(known)
             )
+        _reap_children()
         self._file.unlink(missing_ok=True)
         return there
 
@@ -132,7 +133,7 @@ class Service:
 
     def _members(self, known: PidFile) -> list[int]:
         """Return the pids of the service and of all processes with its mark."""
-        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+        _reap_children()
         found = marked(known.mark)
         pid = self.pid()
         return sorted({*found, *([] if pid is None else [pid])})
@@ -173,6 +174,10 @@ def _interruptible(command: Sequence[str]) -> list[str]:
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(command[0])
     return ["env", "--default-signal=INT", *command]
+
+
+def _reap_children() -> None:
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
 
 def _boot() -> str:
