@@ -180,29 +180,25 @@ class Finding(FrozenModel):
 
     @model_validator(mode="after")
     def _verdict_holds(self) -> Self:
-        if not _holds(self):
+        shipped, rebuilt = self.shipped, self.rebuilt
+        served = shipped.sha256 if shipped else None
+        genuine = shipped is not None and served == shipped.published
+        same = rebuilt is not None and shipped is not None and rebuilt.sha256 == served
+        same_size = rebuilt is not None and shipped is not None and rebuilt.size == shipped.size
+        both = genuine and rebuilt is not None
+        holds = {
+            Verdict.SHIPPED_MISMATCH: served is not None and not genuine,
+            Verdict.DIFFERENT: both and not (same and same_size),
+            Verdict.UNEXPECTED: shipped is None and rebuilt is not None,
+            Verdict.MISSING: shipped is not None and rebuilt is None,
+            Verdict.NOT_CHECKED: True,
+            Verdict.EQUIVALENT: both and bool(self.normalizers),
+            Verdict.IDENTICAL_SIGNED: False,  # nothing makes one until signatures are judged
+            Verdict.IDENTICAL: both and same and same_size,
+        }
+        if not holds[self.verdict]:
             raise ValueError(f"{self.verdict} is contradicted by the digests of {self.name!r}")
         return self
-
-
-def _holds(finding: Finding) -> bool:
-    shipped, rebuilt = finding.shipped, finding.rebuilt
-    served = shipped.sha256 if shipped else None
-    genuine = shipped is not None and served == shipped.published
-    same = rebuilt is not None and shipped is not None and rebuilt.sha256 == served
-    same_size = rebuilt is not None and shipped is not None and rebuilt.size == shipped.size
-    both = genuine and rebuilt is not None
-    holds = {
-        Verdict.SHIPPED_MISMATCH: served is not None and not genuine,
-        Verdict.DIFFERENT: both and not (same and same_size),
-        Verdict.UNEXPECTED: shipped is None and rebuilt is not None,
-        Verdict.MISSING: shipped is not None and rebuilt is None,
-        Verdict.NOT_CHECKED: True,
-        Verdict.EQUIVALENT: both and bool(finding.normalizers),
-        Verdict.IDENTICAL_SIGNED: False,  # nothing makes one until signatures are judged
-        Verdict.IDENTICAL: both and same and same_size,
-    }
-    return holds[finding.verdict]
 
 
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:

@@ -143,7 +143,13 @@ def recorded_environment(record: BuildRecord) -> RecordedEnvironment:
     found = record.variables
     signature = "whose signature nobody has checked" if record.signed else "which is not signed"
     notes = [f"from a .buildinfo, {signature}, sha256 {record.sha256}"]
-    if odd := _undeclared(found):
+    plain = found.get("LC_ALL") or found.get("LANG")
+    odd = [
+        name[:64]
+        for name, value in sorted(found.items())
+        if name not in _TAKEN and not (name.startswith("LC_") and value == plain)
+    ]
+    if odd:  # without the parts of a locale that add nothing to it
         notes.append(f"recorded and not declared: {listed(odd, NAMED)}")
     path, locale = _path(record, notes), _locale(found, notes)
     defaults = Build.model_fields
@@ -221,16 +227,6 @@ def _locale(found: Mapping[str, str], notes: list[str]) -> str | None:
         return named
     notes.append(f"built in locale {named[:64]}, which the images do not have")
     return None
-
-
-def _undeclared(found: Mapping[str, str]) -> list[str]:
-    """Return the variables that are left out, but parts of a locale that add nothing to it."""
-    plain = found.get("LC_ALL") or found.get("LANG")
-    return [
-        name[:64]
-        for name, value in sorted(found.items())
-        if name not in _TAKEN and not (name.startswith("LC_") and value == plain)
-    ]
 
 
 def _options(found: Mapping[str, str]) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ class Clues:
 
         With `era`, setuptools is limited to the versions that write METADATA as it was shipped.
         """
-        wanted = [self.generator.requirement()]
+        wanted = [Requirement(f"{self.generator.project}=={self.generator.version}")]
         if self.by_setuptools:
             wanted.append(Requirement(f"setuptools{self._era() if era else ''}"))
         own = self.generator.project == "setuptools" and self.generator.version >= OWN_WHEEL

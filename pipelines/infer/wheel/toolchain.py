@@ -108,10 +108,6 @@ class Generator:
     project: str
     version: Version
 
-    def requirement(self) -> Requirement:
-        """Return the exact requirement."""
-        return Requirement(f"{self.project}=={self.version}")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
