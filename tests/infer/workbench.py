@@ -229,6 +229,17 @@ class FakeRebuild:
         return TrialResult(outcome=Outcome.BUILT, reason="", findings=(finding,), outputs=(built,))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToolWorkspace(TrialWorkspace):
+    """A workspace with its own files from the vault, and the wheels of tools from a test."""
+
+    own: tuple[Pin, ...]
+    wheel_of: Callable[[Pin], Path]
+
+    def copy(self, pin: Pin) -> Path:
+        return super().copy(pin) if pin in self.own else self.wheel_of(pin)
+
+
 def faked(
     rebuild: FakeRebuild, wheel_of: Callable[[Pin], Path] | None = None
 ) -> type[WheelStrategy]:
@@ -236,7 +247,10 @@ def faked(
 
     class Faked(WheelStrategy):
         def __init__(self, target: Target, workspace: TrialWorkspace, index: ProjectReader) -> None:
-            super().__init__(target, workspace, index, wheel_of)
+            if wheel_of is not None:
+                own = (target.shipped, target.source)
+                workspace = ToolWorkspace(**vars(workspace), own=own, wheel_of=wheel_of)
+            super().__init__(target, workspace, index)
 
         def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
             return rebuild.run(hypothesis, seconds=seconds)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
@@ -24,7 +23,7 @@ from pipelines.infer.journal import (
     basis_digest,
 )
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, total_bits
-from pipelines.infer.target import Pin, Target
+from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.infer.wheel.clues import clues_of, initial_hypothesis
 from pipelines.infer.wheel.differences import (
@@ -92,14 +91,8 @@ def wheel_basis(images: ImageCatalogue) -> Digest:
 class WheelStrategy(SearchStrategy[WheelHypothesis]):
     """Searches the environment in which a backend makes the shipped wheel from its source."""
 
-    def __init__(
-        self,
-        target: Target,
-        workspace: TrialWorkspace,
-        index: ProjectReader,
-        wheel_of: Callable[[Pin], Path] | None = None,
-    ) -> None:
-        """Read the files of `target` from the vault; `wheel_of` returns the wheels of tools.
+    def __init__(self, target: Target, workspace: TrialWorkspace, index: ProjectReader) -> None:
+        """Read the files of `target`, and the wheels of tools, from the vault.
 
         Raises `InputMismatchError` for files that cannot be read, `InputUnavailableError` for a
         backend that is not known here.
@@ -111,7 +104,7 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         source = read_sdist(workspace.copy(target.source), target.source.name)
         images = python_images(workspace.session.images)
         self._clues = clues_of(self._wheel, source, target.uploaded, images)
-        self._resolver = Resolver(index, wheel_of or workspace.copy, without=target.product)
+        self._resolver = Resolver(index, workspace.copy, without=target.product)
         self._refinement = Refinement(self._clues, self._resolver)
 
     def first(self) -> WheelHypothesis:
