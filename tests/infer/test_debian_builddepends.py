@@ -18,7 +18,7 @@ from pipelines.infer.debian.builddepends import (
     matches_amd64,
     read_build_depends,
 )
-from pipelines.infer.debian.image import MissingPackages, base_image, missing_packages
+from pipelines.infer.debian.hypothesis import MissingPackages, base_image, missing_packages
 from pipelines.infer.debian.source import BinaryPackage, Provider, SourceEntry
 
 HAVE = {"debhelper": "13.24.2", "pkgconf": "1.8.1-4", "libncurses-dev": "6.5", "make": "4.4.1-2"}

@@ -18,7 +18,7 @@ from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center
 from pipelines.infer.debian import search as debiansearch
 from pipelines.infer.debian.buildinfo import load_build_record
-from pipelines.infer.debian.image import image_with
+from pipelines.infer.debian.hypothesis import image_with
 from pipelines.infer.debian.search import infer_debian
 from pipelines.infer.journal import SearchJournal
 from pipelines.verify.session import Session

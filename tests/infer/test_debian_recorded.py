@@ -11,10 +11,10 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError, InputUnavailableError, UsageError
 from builders.methods.debian_binnmu import DebianBinnmuBuild
-from pipelines.infer.debian import image as debianimage
+from pipelines.infer.debian import hypothesis as debianhypothesis
 from pipelines.infer.debian.buildinfo import BuildRecord, read_build_record
-from pipelines.infer.debian.hypothesis import DebianHypothesis
-from pipelines.infer.debian.image import (
+from pipelines.infer.debian.hypothesis import (
+    DebianHypothesis,
     VersionMismatch,
     first_image,
     pinned_packages,
@@ -335,7 +335,7 @@ def test_where_recorded_versions_do_not_install_today_s_are_taken(
             raise InputUnavailableError("no installable set")
         return f"{base}-made"
 
-    monkeypatch.setattr(debianimage, "image_with", made)
+    monkeypatch.setattr(debianhypothesis, "image_with", made)
     session: Any = None
     wishes = [("gcc-14=14.2.0-16",), ()]
     found = first_image("base", wishes, session, "debian/tool@1")

@@ -13,8 +13,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.methods.debian_binnmu import ChangelogEntry
 from pipelines.infer.debian.comparison import DatedTool, PackagePair
-from pipelines.infer.debian.hypothesis import DebianHypothesis
-from pipelines.infer.debian.image import VersionMismatch
+from pipelines.infer.debian.hypothesis import DebianHypothesis, VersionMismatch
 from pipelines.infer.debian.recorded import RecordedEnvironment
 from pipelines.infer.debian.search import DebianStrategy
 from pipelines.infer.debian.source import SourcePackage

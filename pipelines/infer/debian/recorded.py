@@ -17,13 +17,14 @@ from builders.methods.base import Build, BuildPath
 from builders.methods.debian import Profiles
 from builders.methods.debian_binnmu import ChangelogEntry
 from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
-from pipelines.infer.debian.image import NAMED
 from pipelines.infer.debian.source import SourcePackage, tree_name
 from pipelines.infer.draft import listed
 from pipelines.infer.journal import TIME_BITS, Scalar, scalars_of
 from pipelines.infer.target import Target
 
 RECORDED_BY = "recorded in the .buildinfo"
+# Packages or variables that a note names one by one.
+NAMED = 200
 _LONGEST_PATH = 255
 _ARCHITECTURES = frozenset({"all", "amd64", "source"})
 _OPTION = re.compile(r"[a-z][A-Za-z0-9_+=,./@%:-]{0,127}")

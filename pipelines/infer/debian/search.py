@@ -20,9 +20,11 @@ from builders.methods.method import launcher_bytes
 from pipelines.infer.debian.buildinfo import BuildRecord
 from pipelines.infer.debian.causes import DebianCause, build_failure, debian_causes, first_trimmed
 from pipelines.infer.debian.comparison import DatedTool, PackagePair, compare_packages, dated_tools
-from pipelines.infer.debian.hypothesis import DebianHypothesis, debian_draft, draft_notes
-from pipelines.infer.debian.image import (
+from pipelines.infer.debian.hypothesis import (
+    DebianHypothesis,
     base_image,
+    debian_draft,
+    draft_notes,
     first_image,
     installed,
     missing_packages,
