@@ -39,7 +39,7 @@ class _Download(io.BytesIO):
     def seekable(self) -> bool:
         return False
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seek(self, *_: int) -> int:
         raise io.UnsupportedOperation("File or stream is not seekable.")
 
 
