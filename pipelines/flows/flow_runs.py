@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -57,27 +57,15 @@ def died(center: Center) -> Iterator[list[str]]:
 
     No other process gets them while the block lasts; `forget` those that are handled.
     """
-    locks = []
-    try:
-        names = []
-        folder = _folder(center)
+    names, folder = [], _folder(center)
+    with ExitStack() as files:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            try:
-                lock = path.open("r+b")
-            except FileNotFoundError:  # it has just ended
-                continue
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                continue
-            locks.append(lock)
-            if path.exists():
-                names.append(path.name)
+            with suppress(FileNotFoundError, BlockingIOError):  # it has just ended, or lives
+                file = files.enter_context(path.open("r+b"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if path.exists():
+                    names.append(path.name)
         yield names
-    finally:
-        for lock in locks:
-            lock.close()
 
 
 def forget(center: Center, flow_run: str) -> None:

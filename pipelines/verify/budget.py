@@ -14,6 +14,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.storage.files import held
 
 _POLL = 0.2
 _MASTER = "ledger.lock"
@@ -34,48 +37,39 @@ class Ledger:
     def share(self, *, cpus: float, memory: int, cancelled: threading.Event) -> Iterator[None]:
         """Hold a share while the body runs; a cancelled run stops waiting for it at once."""
         cpus, memory = min(cpus, self.cpus), min(memory, self.memory)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        while (held := self._take(cpus, memory)) is None and not cancelled.is_set():
+        while (mine := self._take(cpus, memory)) is None and not cancelled.is_set():
             time.sleep(_POLL)
         try:
             yield
         finally:
-            if held is not None:
-                path, descriptor = held
-                with suppress(FileNotFoundError):
-                    path.unlink()
-                os.close(descriptor)
+            if mine is not None:
+                Path(mine.name).unlink(missing_ok=True)
+                mine.close()
 
-    def _take(self, cpus: float, memory: int) -> tuple[Path, int] | None:
+    def _take(self, cpus: float, memory: int) -> BinaryIO | None:
         """Write down a share if it fits beside those that are held; returns its file, locked."""
-        with (self._folder / _MASTER).open("wb") as master:
-            fcntl.flock(master, fcntl.LOCK_EX)
+        with held(self._folder / _MASTER):
             taken = list(self._held())
             free_cpus = self.cpus - sum(share[0] for share in taken)
             free_memory = self.memory - sum(share[1] for share in taken)
             if cpus > free_cpus + 1e-9 or memory > free_memory:
                 return None
             path = self._folder / f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, json.dumps([cpus, memory]).encode())
-            return path, descriptor
+            mine = path.open("xb", buffering=0)
+            fcntl.flock(mine, fcntl.LOCK_EX)
+            mine.write(json.dumps([cpus, memory]).encode())
+            return mine
 
     def _held(self) -> Iterator[tuple[float, int]]:
         """Yield the shares of the living, and clear away those of the dead."""
         for path in self._folder.iterdir():
             if path.name == _MASTER:
                 continue
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                cpus, memory = json.loads(os.read(descriptor, 200))
-                yield float(cpus), int(memory)
-            else:
-                path.unlink(missing_ok=True)
-            finally:
-                os.close(descriptor)
+            with suppress(FileNotFoundError), path.open("r+b") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    cpus, memory = json.loads(file.read())
+                    yield float(cpus), int(memory)
+                else:
+                    path.unlink(missing_ok=True)
