@@ -21,7 +21,7 @@ from pipelines.evidence.file_index import index_report
 from pipelines.evidence.redaction import public_form, redact
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, RobustnessRebuild
-from pipelines.evidence.salt import release_salt
+from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.statements.reader import name_records
 from pipelines.signer import Evidence
@@ -41,10 +41,11 @@ def publish(session: Session, job: Job, report: Report) -> str:
     session.progress.step(job.release, "storing evidence")
     for attempt in report.attempts:
         _store_rebuild(session.store, attempt.rebuild, job.attempt(attempt.number))
-    if job.recipe.visibility == "private":
-        release_salt(session.store, ReleaseName.parse(job.release))  # the signer only reads it
+    salt = None
+    if job.recipe.visibility == "private":  # made now, since the signer only reads it
+        salt = release_salt(session.store, ReleaseName.parse(job.release))
     _publish_statements(session, job, report)
-    key = store_report(session.store, report, private=job.recipe.visibility == "private")
+    key = _store_report(session.store, report, salt)
     if (flushed := session.flush()) and (note := flushed.note()):
         session.progress.step(job.release, note)
     return key
@@ -100,16 +101,13 @@ def _evidence(
     )
 
 
-def store_report(store: Store, report: Report, *, private: bool) -> str:
+def _store_report(store: Store, report: Report, salt: Salt | None) -> str:
     """Store the public form of the report and return its name.
 
     Where that is not the whole report, the whole goes under the same name into the private prefix.
     """
     key = f"{run_folder(report)}{REPORT}"
-    if private:
-        public = redact(report, release_salt(store, ReleaseName.parse(report.release)))
-    else:
-        public = public_form(report)
+    public = public_form(report) if salt is None else redact(report, salt)
     if public != report:
         store.put_record(private_twin(key), report.to_json())
     index_report(store, public.model_dump(mode="json", by_alias=True))
