@@ -27,8 +27,8 @@ def main(store: str, vkey: str, stop: str) -> None:
     before = _peak()
     chains, gaps = ReleaseChains(), 0
     start, busy = time.perf_counter(), time.process_time()
-    for index, facts in reader.fields(0, int(stop), tiles=True):
-        if chains.follow(index, facts):
+    for _, facts in reader.fields(0, int(stop), tiles=True):
+        if chains.follow(facts):
             gaps += 1
     figures = {
         "seconds": time.perf_counter() - start,

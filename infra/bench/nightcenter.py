@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 from builders.core.digest import Digest
-from pipelines.center.center import Center, load_center, recipes_folder
+from pipelines.center.center import Center, load_center
+from pipelines.center.file import recipes_folder
 from pipelines.evidence.privatekey import KEY_USES, create_key
 
 FIXTURES = "bench/"

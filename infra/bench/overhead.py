@@ -23,7 +23,7 @@ from builders.rebuild.plan import make_plan
 from builders.rebuild.staging import stage_attempt
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
-from pipelines.center.center import recipes_folder
+from pipelines.center.file import recipes_folder
 from pipelines.flows.server import EmbeddedServer
 from pipelines.verify import steps
 from pipelines.verify.session import Job, Session

@@ -40,10 +40,10 @@ class Tree:
 def chained(entries: Iterable[Entry]) -> list[bytes]:
     """Return the leaves of a log with these entries and no others."""
     chains, leaves = ReleaseChains(), list[bytes]()
-    for index, entry in enumerate(entries):
+    for entry in entries:
         sequence, previous = chains.next(entry.release)
         data = entry.leaf(sequence, Digest(previous)).to_bytes()
-        chains.follow(index, read_fields(data))
+        chains.follow(read_fields(data))
         leaves.append(data)
     return leaves
 

@@ -1,10 +1,11 @@
-"""The sections of a center file, with the checks of each field."""
+"""The format of a center file, with the checks of each field."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,19 +20,19 @@ from pydantic import (
     model_validator,
 )
 
+from builders.core.errors import UsageError
 from builders.core.units import Size, between, parse_size
+from pipelines.evidence.publickey import KeyUse
+from pipelines.storage.s3settings import S3Settings
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21\x23-\x7e]+$")]
 EngineHost = Annotated[str, StringConstraints(pattern=r"^(?:unix|tcp|ssh)://[\x21\x23-\x7e]+$")]
+NAMESPACE = "https://samebits.example/centers/"
+_CHECKOUT = Path(__file__).resolve().parents[2]
 SQLITE = "sqlite"
-_CRON_FIELDS = (
-    ("minute", 0, 59),
-    ("hour", 0, 23),
-    ("day", 1, 31),
-    ("month", 1, 12),
-    ("weekday", 0, 7),
-)
+_CRON = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
+"""The fields of cron, each with its lowest and its highest number."""
 _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
 
 
@@ -50,10 +51,10 @@ def parse_cron(text: str) -> str:
     and months are refused, because not every implementation of cron reads them in the same way.
     """
     fields = text.split()
-    if len(fields) != len(_CRON_FIELDS):
+    if len(fields) != len(_CRON):
         message = f"expected five fields of cron (minute hour day month weekday), got {len(fields)}"
         raise ValueError(message)
-    for field, (name, low, high) in zip(fields, _CRON_FIELDS, strict=True):
+    for field, (name, (low, high)) in zip(fields, _CRON.items(), strict=True):
         if not all(_cron_part_fits(part, low, high) for part in field.split(",")):
             message = f"expected a {name} of {low} to {high}, a range, a step or *, got {field!a}"
             raise ValueError(message)
@@ -161,3 +162,81 @@ class LimitsSection(Section):
     concurrency: Annotated[int, Field(ge=1, le=256)] | None = None
     """Flow runs that rebuild at once; by default one for each core."""
     memory: Annotated[Size, between("256MiB", "64TiB", parse_size)] | None = None
+
+
+def recipes_folder() -> Path:
+    """Return SAMEBITS_RECIPES, by default the `recipes` folder of this checkout."""
+    return Path(os.environ.get("SAMEBITS_RECIPES") or _CHECKOUT / "recipes").absolute()
+
+
+def samebits_home() -> Path:
+    """Return SAMEBITS_HOME, by default `samebits` in the user's data folder."""
+    if home := os.environ.get("SAMEBITS_HOME"):
+        return Path(home).absolute()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    try:
+        return Path(data).expanduser().absolute() / "samebits"
+    except RuntimeError as error:
+        raise UsageError(
+            "this user has no home folder", got=error, todo="Set SAMEBITS_HOME to a folder"
+        ) from error
+
+
+def local_policy_file(home: Path) -> Path:
+    """Return the path of the signed local policy of the center whose home is `home`."""
+    return home / "policy" / "policy.dsse.json"
+
+
+class CenterSettings(Section):
+    """What a center's file and the center have in common."""
+
+    id: Identifier
+    home: LocalPath = Field(default_factory=lambda data: samebits_home() / "centers" / data["id"])
+    mirrors: tuple[str, ...] = ()
+    """Base addresses of further Debian mirrors, such as a snapshot service of the center's own."""
+    operator: Identifier = Field(default_factory=lambda data: data["id"])
+    """The legal entity that runs it."""
+    region: Identifier = "unspecified"
+    policy: LocalPath = Field(default_factory=lambda data: local_policy_file(data["home"]))
+    """The signed policy; by default the one that `samebits center init` makes."""
+    builder_id: Uri = Field(default_factory=lambda data: f"{NAMESPACE}{data['id']}/builder")
+    """Its identifier as a builder (SLSA's builder.id)."""
+    verifier_id: Uri = Field(default_factory=lambda data: f"{NAMESPACE}{data['id']}/verifier")
+    """Its identifier as a verifier (SLSA's verifier.id)."""
+    signer: LocalPath | None = None
+    """The socket of its signer; None signs statements in this process."""
+    key_sources: Annotated[dict[KeyUse, KeySource], Field(alias="keys")] = Field(
+        default_factory=dict
+    )
+    """Keys outside `key_folder`, by use. (The field is not named `keys`, because Prefect takes an
+    argument of a task with such an attribute for a mapping.)"""
+    recipes: LocalPath = Field(default_factory=recipes_folder)
+    """The folder with `releases` and `images`."""
+    engine: EngineHost | None = None
+    """Address of its container engine; None is DOCKER_HOST or the default socket."""
+    prefect: PrefectSection | None = None
+    pool: Identifier = Field(default_factory=lambda data: data["id"])
+    """The Prefect work pool of its flow runs."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    night: NightSection = NightSection()
+    limits: LimitsSection = LimitsSection()
+
+
+class _Format(Section):
+    """The version of a center file."""
+
+    schema_: Annotated[Literal["samebits/center/v1"], Field(alias="schema")]
+
+
+class CenterFile(CenterSettings, _Format):
+    """The file as a whole; relative paths start at its folder."""
+
+    store: str | S3Settings | None = None
+    peers: tuple[PeerSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _peers_are_others(self) -> Self:
+        names = [self.id, *(peer.id for peer in self.peers)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"a peer is another center, and named once, got {twice[0]} twice")
+        return self

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from builders.core.errors import UsageError
-from pipelines.center.center import LOCAL, Center, local_policy_file
+from pipelines.center.center import LOCAL, Center
+from pipelines.center.file import local_policy_file
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.privatekey import (
     KEY_USES,

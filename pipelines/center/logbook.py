@@ -65,8 +65,7 @@ class Logbook:
 
         No process settles that place while the block runs; afterwards any process may.
         """
-        path = self._note(place)
-        note = self._hold(path, place)
+        note = self._hold(place)
         try:
             yield
         finally:
@@ -114,11 +113,9 @@ class Logbook:
         self.settle(key)
         return key, statement
 
-    def _note(self, place: str) -> Path:
-        return self._pending / Digest.of(place.encode()).hex
-
-    def _hold(self, path: Path, place: str) -> int:
+    def _hold(self, place: str) -> int:
         """Write a note durably and return it, open and locked; raises `InfrastructureError`."""
+        path = self._pending / Digest.of(place.encode()).hex
         try:
             self._pending.mkdir(mode=0o700, parents=True, exist_ok=True)
             while True:
@@ -127,7 +124,7 @@ class Logbook:
                     fcntl.flock(note, fcntl.LOCK_EX)
                     os.write(note, place.encode())
                     os.fsync(note)
-                    if _is_there(note, path):
+                    if os.fstat(note).st_nlink:
                         return note
                 except OSError:
                     os.close(note)
@@ -176,10 +173,3 @@ def release_key(key: str, center: str) -> str:
         return own_key(center)
     vendor, product, version = map(decode, key.removeprefix(_RELEASES).split("/")[:3])
     return f"{vendor}/{product}@{version}"
-
-
-def _is_there(note: int, path: Path) -> bool:
-    try:
-        return os.fstat(note).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False

@@ -75,16 +75,14 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     )
 
 
-def own_witness(
-    center: Center, store: Store, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> Witness:
+def own_witness(center: Center, store: Store) -> Witness:
     """Return the center's witness for the logs of its peers; raises `KeyFileError`."""
     return Witness(
         home=center.home / "witness",
         store=store,
         private=center_key(center, "witness"),
         name=f"{center.origin}/witness",
-        clock=clock,
+        clock=lambda: datetime.now(UTC),
     )
 
 

@@ -132,7 +132,7 @@ def init(session: Session) -> None:
       samebits center init
       samebits center init --center center.yaml
     """
-    from pipelines.center.center import local_policy_file
+    from pipelines.center.file import local_policy_file
     from pipelines.center.keys import make_local_policy
     from pipelines.services.environment import make_auth
 

@@ -177,7 +177,7 @@ def _witness(
     *, vkey: str | None, key: Path | None, name: str | None, home: Path | None, out: str | None
 ) -> tuple[LogIdentity, Witness]:
     """Return whose log it is, and the witness that watches it; raises `UsageError`."""
-    from pipelines.center.center import samebits_home
+    from pipelines.center.file import samebits_home
     from pipelines.evidence.errors import EvidenceError
     from pipelines.evidence.privatekey import load_key
     from pipelines.log.checkpoint import LogIdentity

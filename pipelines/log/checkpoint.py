@@ -74,11 +74,10 @@ class Checkpoint:
         lines = (self.origin, str(self.size), encode_base64(self.root), *self.extensions)
         return "".join(f"{line}\n" for line in lines)
 
-    def check_root(self, found: bytes, what: str, todo: str) -> None:
-        """Raise `LogError` unless `found` is the root of this tree."""
-        if found != self.root:
-            got = f"root {found.hex()} of {self.size} leaves"
-            raise LogError(what, got=got, expected=f"root {self.root.hex()}", todo=todo)
+    def other_root(self, found: bytes, what: str, todo: str) -> LogError:
+        """Return the error for a tree of this size with the root `found`."""
+        got = f"root {found.hex()} of {self.size} leaves"
+        return LogError(what, got=got, expected=f"root {self.root.hex()}", todo=todo)
 
     def verify_growth(self, new: Checkpoint, proof: Sequence[bytes]) -> None:
         """Check that the tree of `new` starts with all leaves of this one; raises `ProofError`."""

@@ -125,13 +125,13 @@ class _Check:
         while batch := list(islice(leaves, _BATCH)):
             for index, leaf in batch:
                 releases.add(leaf.release)
-                if broken := self._chains.follow(index, leaf):
+                if broken := self._chains.follow(leaf):
                     skipped = broken.what == "sequence"
                     self.report.add(
                         GapKind.SKIPPED if skipped else GapKind.UNCHAINED,
-                        broken.release,
+                        leaf.release,
                         f"got {broken.what} {broken.got}; expected {broken.expected}",
-                        broken.index,
+                        index,
                     )
             if keep:
                 self._keep(batch)

@@ -40,18 +40,12 @@ _MAX_BYTES = 6 << 20
 """Of all heads together: a statement takes 8 MiB."""
 _HEAD = 160
 """Bytes of a head beside its name, or more."""
-_ROOT = "public/heartbeats/"
 _NAME = re.compile(r"\d{8}T\d{6}Z" + re.escape(SUFFIX))
 _UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 
 
 def make_heartbeat(
-    *,
-    center: str,
-    log: Tree,
-    heads: Collection[ReleaseHead],
-    now: datetime,
-    work: Work | None = None,
+    *, center: str, log: Tree, heads: Collection[ReleaseHead], now: datetime, work: Work | None
 ) -> HeartbeatStatement:
     """Return the heartbeat of a center whose newest checkpoint has the tree `log`.
 
@@ -109,4 +103,4 @@ def newest_heartbeat(
 
 
 def _folder(center: str) -> str:
-    return check_prefix(f"{_ROOT}{encode(center)}/")
+    return check_prefix(f"public/heartbeats/{encode(center)}/")

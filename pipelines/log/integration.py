@@ -9,6 +9,7 @@ other than that, is refused before anything is written.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 
 from builders.core.errors import NotFoundError, StoreConflictError
@@ -45,13 +46,10 @@ class Integrator:
 
     def kept(self, size: int) -> SignedCheckpoint | None:
         """Return the checkpoint of that size that this center keeps for good, or None."""
-        found = published(self._store, self.log, checkpoint_key(size))
+        key = checkpoint_key(size)
+        found = published(self._store, self.log, key)
         if found and found.checkpoint.size != size:
-            raise LogError(
-                f"{checkpoint_key(size)} is of another size",
-                got=found.checkpoint.size,
-                expected=size,
-            )
+            raise LogError(f"{key} is of another size", got=found.checkpoint.size, expected=size)
         return found
 
     def tree(self, cache: WriterCache) -> Checkpoint:
@@ -106,9 +104,9 @@ class Integrator:
         there, tree = self.published(), new.checkpoint
         if there is None or there.checkpoint.size < tree.size:
             self._store.put_latest(CHECKPOINT, new.note.to_bytes())
-        elif there.checkpoint.size == tree.size:
+        elif there.checkpoint.size == tree.size and there.checkpoint != tree:
             what = f"another root of {tree.size} leaves is published"
-            tree.check_root(there.checkpoint.root, what, _FOREIGN)
+            raise tree.other_root(there.checkpoint.root, what, _FOREIGN)
 
     def _signed(self, tree: Checkpoint, tiles: TileReader) -> SignedCheckpoint:
         """Return the signed checkpoint of `tree`, made and kept now if there is none of its size.
@@ -125,8 +123,9 @@ class Integrator:
                 continue  # another writer with the same signer came first
             with suppress(StoreConflictError):
                 self._store.put_record(checkpoint_key(tree.size), note)
-        what = f"another root of {tree.size} leaves was signed"
-        tree.check_root(found.checkpoint.root, what, _FOREIGN)
+        if found.checkpoint != tree:
+            what = f"another root of {tree.size} leaves was signed"
+            raise tree.other_root(found.checkpoint.root, what, _FOREIGN)
         return found
 
     def _sign(self, old: Checkpoint | None, tree: Checkpoint, tiles: TileReader) -> bytes:
@@ -199,30 +198,32 @@ class Integrator:
         self._check_past(cache, signed, "signed")
 
     def _check_past(self, cache: WriterCache, old: Checkpoint, what: str) -> None:
-        what = f"the log {self.log.origin} does not continue what was {what}"
-        old.check_root(tree_root(old.size, self.tiles(cache)), what, SHORTENED)
+        root = tree_root(old.size, self.tiles(cache))
+        if root != old.root:
+            what = f"the log {self.log.origin} does not continue what was {what}"
+            raise old.other_root(root, what, SHORTENED)
 
 
 def _chained(batch: Batch, chains: ReleaseChains) -> list[LeafFields]:
     """Return the leaves of a batch; raises `LogError` unless each follows those before it."""
     leaves = [read_fields(data) for data in batch.leaves]
     for index, leaf in enumerate(leaves, batch.tree.size):
-        if broken := chains.follow(index, leaf):
+        if broken := chains.follow(leaf):
             raise LogError(
                 f"{batch_key(batch.tree.size)} does not continue the log",
-                got=str(broken),
+                got=f"leaf {index} of {leaf.release}: {broken}",
                 expected="leaves that follow those before them",
                 todo=SHORTENED,
             )
     return leaves
 
 
+@dataclass(frozen=True)
 class _Overlay:
     """A source of objects, some of which are at hand."""
 
-    def __init__(self, objects: dict[str, bytes], store: Store) -> None:
-        self._objects = objects
-        self._store = store
+    objects: dict[str, bytes]
+    store: Store
 
     def get(self, key: str, limit: int) -> bytes:
-        return self._objects[key] if key in self._objects else self._store.get(key, limit)
+        return self.objects[key] if key in self.objects else self.store.get(key, limit)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from builders.core.digest import Digest, canonical_json
@@ -62,10 +61,6 @@ class _Placed:
 
     def to_bytes(self) -> bytes:
         """Return the bytes of the leaf in the log."""
-        return self._data
-
-    @cached_property
-    def _data(self) -> bytes:
         fields: dict[str, object] = {"v": 1}
         for name, value in vars(self).items():
             plain = value.hex if isinstance(value, Digest) else value
@@ -199,23 +194,17 @@ Link = tuple[int, str]
 START: Link = (0, FIRST.hex)
 
 
-@dataclass(frozen=True)
-class ChainBreak:
-    """A leaf that does not follow the one before it of its release."""
+class ChainBreak(NamedTuple):
+    """Why a leaf does not follow the one before it of its release."""
 
-    index: int
-    release: str
     what: str
     """`sequence` or `previous`."""
     got: object
     expected: object
 
     def __str__(self) -> str:
-        """Return one line for people."""
-        return (
-            f"leaf {self.index} of {self.release}: {self.what} is {self.got}, "
-            f"expected {self.expected}"
-        )
+        """Return it for people."""
+        return f"{self.what} is {self.got}, expected {self.expected}"
 
 
 class ReleaseChains:
@@ -235,12 +224,12 @@ class ReleaseChains:
             return link
         return (self._known(release) if self._known else None) or START
 
-    def follow(self, index: int, leaf: LeafFields) -> ChainBreak | None:
+    def follow(self, leaf: LeafFields) -> ChainBreak | None:
         """Take in a leaf; returns what is wrong with its place, or None."""
         sequence, previous = self.next(leaf.release)
         self._links[leaf.release] = (leaf.sequence + 1, leaf.hash.hex())
         if leaf.sequence != sequence:
-            return ChainBreak(index, leaf.release, "sequence", leaf.sequence, sequence)
+            return ChainBreak("sequence", leaf.sequence, sequence)
         if leaf.previous not in {None, previous}:
-            return ChainBreak(index, leaf.release, "previous", leaf.previous, previous)
+            return ChainBreak("previous", leaf.previous, previous)
         return None

@@ -88,7 +88,13 @@ class LogReader:
 
         With `tiles` the hash tiles of the same leaves are read and compared too.
         """
-        stop = self._stop(start, stop)
+        stop = self.size if stop is None else stop
+        if not 0 <= start <= stop <= self.size:
+            raise LogError(
+                "the checkpoint covers no such leaves",
+                got=f"{start} to before {stop}",
+                expected=f"0 to before {self.size}",
+            )
         position = start
         while position < stop:
             index, skip = divmod(position, WIDTH)
@@ -125,9 +131,8 @@ class LogReader:
 
     def tree(self, size: int) -> Checkpoint:
         """Return the checkpoint that the first `size` leaves would have; it is not signed."""
-        return Checkpoint(
-            origin=self.log.origin, size=size, root=tree_root(self._size(size), self.tiles)
-        )
+        root = tree_root(self._size(size), self.tiles)
+        return Checkpoint(origin=self.log.origin, size=size, root=root)
 
     def _size(self, size: int | None) -> int:
         if size is not None and not 0 <= size <= self.size:
@@ -135,13 +140,3 @@ class LogReader:
                 "the checkpoint covers no such tree", got=size, expected=f"0 to {self.size} leaves"
             )
         return self.size if size is None else size
-
-    def _stop(self, start: int, stop: int | None) -> int:
-        stop = self.size if stop is None else stop
-        if not 0 <= start <= stop <= self.size:
-            raise LogError(
-                "the checkpoint covers no such leaves",
-                got=f"{start} to before {stop}",
-                expected=f"0 to before {self.size}",
-            )
-        return stop

@@ -73,14 +73,10 @@ class LogProof:
                 got=shown(lines[0]) if lines else "no line",
                 expected="`index ` and a number",
             )
-        index, *path = lines
+        number, what = lines.pop(0).removeprefix(_INDEX), f"a hash of {_WHAT}"
         return cls(
-            index=parse_number(
-                index.removeprefix(_INDEX), what=f"the index of {_WHAT}", error=ProofError
-            ),
-            hashes=tuple(
-                parse_base64(line, what=f"a hash of {_WHAT}", error=ProofError) for line in path
-            ),
+            index=parse_number(number, what=f"the index of {_WHAT}", error=ProofError),
+            hashes=tuple(parse_base64(line, what=what, error=ProofError) for line in lines),
             checkpoint=checkpoint.encode(),
             extra=extra,
         )

@@ -49,7 +49,6 @@ class LocalCheckpointSigner:
         self.key = signer.key
         self._signer = signer
         self._path = home / "signed"
-        self._lock = home / "signed.lock"
 
     def newest(self) -> Checkpoint | None:
         """Return the newest checkpoint that was signed here; raises `LogError` when damaged."""
@@ -78,7 +77,7 @@ class LocalCheckpointSigner:
         """Return the signature over `new`, which is remembered before that."""
         if new.origin != self.key.name:
             raise LogError("the signer is not of that log", got=new.origin, expected=self.key.name)
-        with durable.held(self._lock):
+        with durable.held(self._path.with_suffix(".lock")):
             newest = self.newest()
             _check(newest, old, new, proof)
             note = sign_note(new.to_text(), self._signer)
@@ -99,12 +98,8 @@ def _check(
             todo=_TODO,
         )
     if newest is not None and new.size == newest.size and new.root != newest.root:
-        raise LogError(
-            f"the signer refuses a second root for {new.size} leaves",
-            got=new.root.hex(),
-            expected=newest.root.hex(),
-            todo=_TODO,
-        )
+        what = f"the signer refuses a second root for {new.size} leaves"
+        raise newest.other_root(new.root, what, _TODO)
     if old != newest:
         raise LogError(
             "the signer was shown another checkpoint than the one that it signed last",

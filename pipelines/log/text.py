@@ -13,7 +13,6 @@ from pipelines.log.merkle import MAX_SIZE
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_SHOWN = 80
 
 
 def parse_text(data: bytes, *, what: str, limit: int, error: type[LogError]) -> str:
@@ -83,4 +82,4 @@ def check_range(number: int, low: int, high: int, *, what: str, error: type[LogE
 
 def shown(text: str) -> str:
     """Return foreign text for a message: quoted, ASCII, short."""
-    return f"{text!a:.{_SHOWN}}"
+    return f"{text!a:.80}"

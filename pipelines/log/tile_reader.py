@@ -91,9 +91,10 @@ class TileReader:
                 place = Tile(level=level, index=index, width=width)
                 rows.append(tuple(split_hashes(self._hashes(place))) if width else ())
             frontier = Frontier(size, tuple(rows))
-            what = f"the tiles of {self.tree.origin} are not those of its checkpoint"
-            todo = "The log was altered, or another log was signed"
-            self.tree.check_root(frontier.root(), what, todo)
+            if frontier.root() != self.tree.root:
+                what = f"the tiles of {self.tree.origin} are not those of its checkpoint"
+                todo = "The log was altered, or another log was signed"
+                raise self.tree.other_root(frontier.root(), what, todo)
             self._frontier = frontier
         return self._frontier
 
@@ -108,8 +109,7 @@ class TileReader:
         if len(data) != 2 * len(entries) + sum(map(len, entries)):
             raise self._altered(found)
         entries = entries[: place.width]
-        hasher = sha256
-        hashes = [hasher(b"\0" + entry).digest() for entry in entries]
+        hashes = [sha256(b"\0" + entry).digest() for entry in entries]
         if place.width < WIDTH:
             good = tuple(hashes) == self.frontier().rows[0]
         else:

@@ -232,10 +232,10 @@ class LogWriter:
 def _sequenced(cache: WriterCache, entries: Iterable[Entry]) -> list[Leaf]:
     """Return the leaves of `entries`, in their places after those that the log has."""
     chains, leaves = ReleaseChains(cache.link), list[Leaf]()
-    for index, entry in enumerate(entries, cache.size):
+    for entry in entries:
         sequence, previous = chains.next(entry.release)
         leaf = entry.leaf(sequence, Digest(previous))
-        chains.follow(index, read_fields(leaf.to_bytes()))
+        chains.follow(read_fields(leaf.to_bytes()))
         leaves.append(leaf)
     return leaves
 

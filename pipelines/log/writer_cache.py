@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -43,7 +43,7 @@ class WriterCache:
 
     def __init__(self, connection: sqlite3.Connection, origin: str) -> None:
         """Use an open database, whose tables are made if they are missing or of another log."""
-        self._database = connection
+        self.database = connection
         self._origin = origin
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version != _VERSION or self._row() is None:
@@ -57,21 +57,21 @@ class WriterCache:
 
     def link(self, release: str) -> Link | None:
         """Return the sequence and previous of the next leaf of a release, None for its first."""
-        row = self._database.execute(
+        row = self.database.execute(
             "SELECT sequence, hash FROM releases WHERE release = ?", (release,)
         ).fetchone()
         return None if row is None else (row[0] + 1, row[1].hex())
 
     def heads(self) -> Iterator[ReleaseHead]:
         """Yield the newest leaf of every release key, in order of their names."""
-        for release, sequence, found, leaf in self._database.execute(
+        for release, sequence, found, leaf in self.database.execute(
             "SELECT release, sequence, hash, leaf FROM releases ORDER BY release"
         ):
             yield ReleaseHead(release=release, sequence=sequence, hash=found.hex(), index=leaf)
 
     def find(self, identity: str) -> int | None:
         """Return the index of the leaf with that identity, or None."""
-        row = self._database.execute(
+        row = self.database.execute(
             "SELECT leaf FROM entries WHERE identity = ?", (_short(identity),)
         ).fetchone()
         return None if row is None else int(row[0])
@@ -80,7 +80,7 @@ class WriterCache:
         """Take in the leaves after the last one, with the frontier after them, in one step."""
         placed = list(enumerate(leaves, self.size))
         newest = {leaf.release: (leaf, index) for index, leaf in placed}
-        with self._database as run:
+        with self.database as run:
             run.execute("BEGIN IMMEDIATE")
             run.executemany(
                 "INSERT OR IGNORE INTO entries VALUES (?, ?)",
@@ -100,7 +100,7 @@ class WriterCache:
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._database as run:
+        with self.database as run:
             run.execute("BEGIN IMMEDIATE")
             for table in ("log", "edge", "releases", "entries"):
                 run.execute(f"DROP TABLE IF EXISTS {table}")
@@ -111,7 +111,7 @@ class WriterCache:
         self.frontier = Frontier()
 
     def _read_frontier(self) -> Frontier:
-        rows = self._database.execute("SELECT hashes FROM edge ORDER BY level").fetchall()
+        rows = self.database.execute("SELECT hashes FROM edge ORDER BY level").fetchall()
         row = self._row()
         try:
             return Frontier(row[1] if row else 0, tuple(tuple(split_hashes(r[0])) for r in rows))
@@ -120,7 +120,7 @@ class WriterCache:
 
     def _row(self) -> tuple[str, int] | None:
         """Return origin and size, or None where the database is not of this log."""
-        rows: list[tuple[str, int]] = self._database.execute(
+        rows: list[tuple[str, int]] = self.database.execute(
             "SELECT origin, size FROM log WHERE origin = ?", (self._origin,)
         ).fetchall()
         return rows[0] if len(rows) == 1 else None
@@ -129,20 +129,13 @@ class WriterCache:
 @contextmanager
 def open_cache(path: Path, origin: str) -> Iterator[WriterCache]:
     """Open the cache of the log `origin` in the file `path`; a broken one is made anew."""
-    connection = None
     try:
-        connection = _connect(path)
-        cache = WriterCache(connection, origin)
+        cache = _opened(path, origin)
     except sqlite3.DatabaseError:
-        if connection is not None:
-            connection.close()
         remove_cache(path)
-        connection = _connect(path)
-        cache = WriterCache(connection, origin)
-    try:
+        cache = _opened(path, origin)
+    with closing(cache.database):
         yield cache
-    finally:
-        connection.close()
 
 
 def remove_cache(path: Path) -> None:
@@ -155,8 +148,12 @@ def _short(identity: str) -> bytes:
     return sha256(identity.encode()).digest()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, origin: str) -> WriterCache:
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")  # a lost end is read from the log again
-    return connection
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a lost end is read from the log again
+        return WriterCache(connection, origin)
+    except BaseException:
+        connection.close()
+        raise

@@ -10,7 +10,8 @@ from builders.core.digest import Digest
 from builders.images.provide import ProvidedImage
 from pipelines.bundle import Bundle
 from pipelines.bundle.layout import POLICY
-from pipelines.center.center import Center, local_policy_file
+from pipelines.center.center import Center
+from pipelines.center.file import local_policy_file
 from pipelines.evidence.dsse import Envelope
 from pipelines.verify.session import Session
 from tests.command import Ended, samebits

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipelines.center.center import LOCAL, Center, local_policy_file
+from pipelines.center.center import LOCAL, Center
+from pipelines.center.file import local_policy_file
 from pipelines.center.keys import center_key, make_local_policy
 from pipelines.cli.center import command
 from pipelines.evidence.errors import KeyFileError

@@ -16,8 +16,9 @@ from builders.recipe.recipe import load_recipe
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.bundle.check import CheckResult, Trust, check_bundle
 from pipelines.bundle.export import export
-from pipelines.center.center import Center, load_center, recipes_folder
+from pipelines.center.center import Center, load_center
 from pipelines.center.export_source import export_source
+from pipelines.center.file import recipes_folder
 from pipelines.center.keys import center_key, make_local_policy
 from pipelines.consensus import Consensus, ReleaseConsensus
 from pipelines.consensus.release_consensus import join_release

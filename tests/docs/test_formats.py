@@ -24,7 +24,7 @@ from builders.images.definition import ImageDefinition
 from builders.methods.base import Build
 from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
-from pipelines.center.center import CenterFile
+from pipelines.center.file import CenterFile
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.people import RequestStatement

@@ -51,7 +51,7 @@ def beat(
         log=tree(size),
         heads=[head(n) for n in sorted(range(heads), key=lambda n: n * 7 % 5)],
         now=now,
-        **more,
+        **({"work": None} | more),
     )
 
 
@@ -88,7 +88,7 @@ def test_a_second_one_of_the_same_second_is_a_conflict() -> None:
 def test_an_empty_log_beats_too() -> None:
     store = MemoryStore()
     made = make_heartbeat(
-        center=HERE, log=tree(0, bytes.fromhex(Digest.of(b"").hex)), heads=[], now=NOW
+        center=HERE, log=tree(0, bytes.fromhex(Digest.of(b"").hex)), heads=[], now=NOW, work=None
     )
     stored(store, made, by_center)
     assert newest(store) == made
@@ -163,7 +163,7 @@ def test_of_too_many_heads_those_that_moved_last_are_listed(
 def test_the_largest_heartbeat_can_be_read() -> None:
     size, name = 8_000, "v" * 120 + '"' * 100 + "/" + "p" * 120
     heads = [head(number, name=name) for number in range(size)]
-    told = make_heartbeat(center=HERE, log=tree(size), heads=heads, now=NOW)
+    told = make_heartbeat(center=HERE, log=tree(size), heads=heads, now=NOW, work=None)
     payload = told.to_bytes()
     assert len(payload) < MAX_STATEMENT
     assert len(sign_envelope(payload, CENTER).to_bytes()) < MAX_ENVELOPE
@@ -189,7 +189,7 @@ def test_twenty_thousand_heads_of_usual_length_fit() -> None:
 def test_heads_that_no_such_log_has_are_refused(told: dict[str, Any]) -> None:
     size, root = told.get("size", 10), told.get("root", ROOT)
     with pytest.raises(ValueError, match="expected"):
-        make_heartbeat(center=HERE, log=tree(size, root), heads=told["heads"], now=NOW)
+        make_heartbeat(center=HERE, log=tree(size, root), heads=told["heads"], now=NOW, work=None)
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1), (1, 2, 0), (0, 0, 1)])

@@ -13,7 +13,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, EngineError, StoreError
 from builders.images.provide import ProvidedImage
 from builders.rebuild.rebuild_result import OutputKind, RebuildResult
-from pipelines.center.center import local_policy_file
+from pipelines.center.file import local_policy_file
 from pipelines.center.keys import public_keys
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.report import (

@@ -146,7 +146,7 @@ def check_chain(opened: OpenedBundle) -> str:
     first, last = leaves[0][1], leaves[-1][1]
     chains = ReleaseChains(lambda _: (first.sequence, first.previous or ""))
     for index, leaf in leaves:
-        broken = chains.follow(index, leaf)
+        broken = chains.follow(leaf)
         skipped = broken is not None and broken.what == "sequence"
         require(not skipped, f"a leaf is missing before {index}", broken, todo=_OMITTED)
         require(broken is None, f"leaf {index} names another one before it", broken)
