@@ -21,7 +21,8 @@ from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, m
 from pipelines.consensus.release_consensus import consensus_of, read_release
 from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.policy import CenterKey, Operator, Policy, PolicyCenter, PolicyRules
+from pipelines.policy import Policy, PolicyCenter
+from pipelines.policy.model import CenterKey, Operator, PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
 

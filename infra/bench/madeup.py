@@ -33,8 +33,8 @@ from pipelines.judge.finding import (
     worst_verdict,
 )
 from pipelines.log.notekey import ED25519, NoteKey
-from pipelines.policy import Policy, PolicyLog, PolicyRules
-from pipelines.policy.model import SCHEMA
+from pipelines.policy import Policy
+from pipelines.policy.model import SCHEMA, PolicyLog, PolicyRules
 from pipelines.storage.names import release_run
 
 EMPTY_POLICY = Policy(

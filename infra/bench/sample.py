@@ -26,7 +26,8 @@ from pipelines.evidence.statements.statement import DigestSet, Resource, subject
 from pipelines.judge.finding import ExplanationStatus, FileFact, Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.note import NoteSigner
-from pipelines.policy import CenterKey, Operator, PolicyCenter, PolicyLog
+from pipelines.policy import PolicyCenter
+from pipelines.policy.model import CenterKey, Operator, PolicyLog
 from pipelines.policy.signed_policy import add_signature
 
 _CENTER, _RUN = "sample", "20260102T030405Z-0a1b2c3d"

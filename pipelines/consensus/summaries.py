@@ -47,7 +47,7 @@ from pipelines.evidence.statements.consensus_results import (
 from pipelines.evidence.statements.reader import SUFFIX, statement_of
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement, subject
 from pipelines.evidence.stored_runs import RunName, read_report
-from pipelines.policy.reviews.gate import review_status, review_target
+from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store
 

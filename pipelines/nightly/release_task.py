@@ -42,7 +42,7 @@ from pipelines.nightly.record import (
     read_result,
     result_key,
 )
-from pipelines.policy.reviews.gate import review_status, review_target
+from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.storage.files import held
 from pipelines.storage.store import DamagedError
 from pipelines.verify import judging, steps

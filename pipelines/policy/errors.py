@@ -27,11 +27,7 @@ class Fault(StrEnum):
     EMPTY = "empty", "the policy is empty: it names no one", "Name the signed policy of the centers"
     EXPIRED = "expired", "the policy has expired", "Sign a new version with a later `expires`"
     INVALID = "invalid", "the signed policy contradicts itself", _OTHER_TOOL
-    KEY_ENDED = (
-        "key-ended",
-        "the key has ended",
-        "The key may have been stolen: do not rely on it",
-    )
+    KEY_ENDED = "key-ended", "the key has ended", "It may have been stolen: do not rely on it"
     KEY_NOT_YET = "key-not-yet", "the key does not count yet"
     NOT_AN_OPERATOR = "not-an-operator", "the policy has no such operator"
     NOT_ENOUGH_SIGNATURES = (
@@ -42,7 +38,7 @@ class Fault(StrEnum):
     NOT_THE_SAME = (
         "not-the-same",
         "two policies have one version",
-        "A changed policy needs a higher version",
+        "A change needs a new version",
     )
     ROLLBACK = (
         "rollback",

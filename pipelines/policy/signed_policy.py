@@ -221,15 +221,21 @@ def accepted(home: Path) -> SignedPolicy | None:
     if not path.exists():
         return None
     data = read_small_file(path, limit=2 * MAX_FILE, file=str(path))
+    cause: EvidenceError | None = None
     try:
         fields = read_object(data, what="the record", limit=2 * MAX_FILE, nodes=1000)
         signed = read_signed(canonical_json(fields.get("policy")))
-        damaged = _to_bytes(signed) != data
+        if _to_bytes(signed) == data:
+            return signed
     except EvidenceError as error:
-        raise _damaged(path, error.what) from error
-    if damaged:
-        raise _damaged(path, "other bytes")
-    return signed
+        cause = error
+    raise PolicyError(
+        Fault.INVALID,
+        what=f"{path} is damaged: it is not known which policy was accepted",
+        got=cause.what if cause else "other bytes",
+        expected="the record as it was written",
+        todo="Take it from a backup; remove it only if you know which policy is the newest",
+    ) from cause
 
 
 def _to_bytes(signed: SignedPolicy) -> bytes:
@@ -240,14 +246,4 @@ def _to_bytes(signed: SignedPolicy) -> bytes:
             "sha256": str(signed.digest),
             "policy": signed.envelope.to_dict(),
         }
-    )
-
-
-def _damaged(path: Path, got: str) -> PolicyError:
-    return PolicyError(
-        Fault.INVALID,
-        what=f"{path} is damaged: it is not known which policy was accepted",
-        got=got,
-        expected="the record as it was written",
-        todo="Take it from a backup; remove it only if you know which policy is the newest",
     )

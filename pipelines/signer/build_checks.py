@@ -132,7 +132,7 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
             continue
         try:
             files = list(opened.source.input_files(item))
-            digest = source_digest(files, lambda file: opened.source.open_vaulted(file.sha256))
+            digest = source_digest(files, lambda file: opened.source.vault.open(file.sha256))
         except RefusedError:
             raise
         except SamebitsError as error:

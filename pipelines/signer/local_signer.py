@@ -24,8 +24,7 @@ from pipelines.judge.copied import ContentsCache
 from pipelines.log.note import NoteSigner
 from pipelines.log.notekey import NoteKey
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
-from pipelines.signer.byte_source import ByteSource
-from pipelines.signer.opened_evidence import OpenedEvidence, enforce
+from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence, enforce
 from pipelines.signer.orders import Evidence, StatusOrder
 from pipelines.signer.run_checks import run_conditions, status_conditions
 
@@ -54,12 +53,7 @@ class LocalSigner:
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
         source = ByteSource(self.store, self.vault or Vault(self.store), self.cache)
-        opened = OpenedEvidence(
-            evidence=evidence,
-            center=self.center,
-            source=source,
-            now=self.clock(),
-        )
+        opened = OpenedEvidence(evidence, self.center, source, self.clock())
         enforce(run_conditions(opened))
         try:
             statements = self._statements(opened)

@@ -1,7 +1,9 @@
-"""The evidence of a run with its recipe parsed, and the conditions that it must satisfy."""
+"""The evidence of a run: its recipe parsed, its bytes hashed again, and the form of conditions."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,21 +11,31 @@ from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 
-from builders.core.digest import Digest
-from builders.core.errors import RecipeError
+from builders.core.digest import Digest, chunks
+from builders.core.enums import Role
+from builders.core.errors import (
+    InputMismatchError,
+    InputUnavailableError,
+    NotFoundError,
+    RecipeError,
+)
 from builders.core.yamlfile import parse_document
+from builders.inputs.collect import input_name
+from builders.inputs.input_file import InputFile
+from builders.inputs.vault import ByteStore, Vault
+from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
-from builders.recipe.recipe import LoadedRecipe, Recipe, parse_recipe
+from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Report
 from pipelines.evidence.run import Run
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_all
-from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
+from pipelines.judge.copied import CheckedInput, Contents, ContentsCache, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding
-from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.orders import Evidence
+from pipelines.storage.names import Visibility, cas
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a caller may be from that of the signer."""
@@ -31,6 +43,77 @@ MAX_RUN = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The size in bytes and the keyed digest of an object that was read."""
+
+    size: int
+    hmac: Digest
+
+
+@dataclass(frozen=True)
+class ByteSource:
+    """Outputs, logs and inputs of one center by digest; all are hashed before they are used."""
+
+    store: ByteStore
+    """Of outputs and logs."""
+    vault: Vault
+    """Of inputs and shipped files."""
+    cache: ContentsCache | None = None
+    """The contents of inputs that were hashed before."""
+
+    def measure(self, digest: Digest, *, check: str, what: str, key: bytes = b"") -> Measured:
+        """Measure an object of the private evidence; raises `RefusedError` when it is not there.
+
+        `key` is that of the keyed digest. `what` names the object in messages.
+        """
+        plain, keyed, size = hashlib.sha256(), hmac.new(key, digestmod=hashlib.sha256), 0
+        try:
+            with self.store.open(cas(Visibility.PRIVATE, digest)) as stream:
+                for piece in chunks(stream):
+                    plain.update(piece)
+                    keyed.update(piece)
+                    size += len(piece)
+        except NotFoundError as error:
+            raise _absent(check, f"{what} is not in the store", digest) from error
+        found = Digest(plain.hexdigest())
+        if found != digest:
+            what = f"{what} has other bytes in the store"
+            raise RefusedError(check, what, got=f"sha256 {found}", expected=digest)
+        return Measured(size=size, hmac=Digest(keyed.hexdigest()))
+
+    def vaulted_size(self, digest: Digest, *, check: str, what: str) -> int:
+        """Hash an object of the vault and return its size in bytes; raises `RefusedError`."""
+        try:
+            return self.vault.verify(digest)
+        except InputUnavailableError as error:
+            raise _absent(check, f"{what} is not in the vault", digest) from error
+        except InputMismatchError as error:
+            what = f"{what} has other bytes in the vault"
+            raise RefusedError(check, what, got=error.got, expected=digest) from error
+
+    def input_files(self, item: Input) -> Iterator[InputFile]:
+        """Yield the files of an input, each hashed unless its contents are cached already."""
+        name = input_name(item)
+        yield self._input_file(item.role, name, item.sha256)
+        if item.role is not Role.SOURCE or not name.endswith(".dsc"):
+            return
+        with self.vault.open(item.sha256) as stream:
+            dsc = stream.read(MAX_DSC_BYTES + 1)
+        try:
+            found = companions(dsc, what=name)
+        except InputMismatchError as error:
+            what = "a source package cannot be read"
+            raise RefusedError("input-bytes", what, got=error) from error
+        for companion in found:
+            yield self._input_file(item.role, companion.name, companion.sha256)
+
+    def _input_file(self, role: Role, name: str, digest: Digest) -> InputFile:
+        if self.cache is None or self.cache.get(digest) is None:
+            self.vaulted_size(digest, check="input-bytes", what=f"input {name}")
+        return InputFile(role=role, name=name, sha256=digest)
+
+
+@dataclass(frozen=True)
 class OpenedEvidence:
     """One run that the signer is asked to sign for."""
 
@@ -142,7 +225,7 @@ class OpenedEvidence:
                     role=file.role,
                     name=file.name,
                     digest=file.sha256,
-                    open=partial(self.source.open_vaulted, file.sha256),
+                    open=partial(self.source.vault.open, file.sha256),
                 )
                 yield checked, contents(checked, cache=self.source.cache)
 
@@ -181,3 +264,7 @@ def enforce(conditions: Iterable[Condition]) -> None:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else ascii(str(value))[1:-1][:300]
+
+
+def _absent(check: str, what: str, digest: Digest) -> RefusedError:
+    return RefusedError(check, what, got=f"sha256 {digest}", expected="its bytes")

@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -53,9 +53,9 @@ _SignedStatement = Annotated[
 ]
 
 
-def send(connection: socket.socket, data: bytes, *, seconds: float = SECONDS) -> None:
+def send(connection: socket.socket, data: bytes) -> None:
     """Send one message; raises `SignerError`."""
-    connection.settimeout(seconds)
+    connection.settimeout(SECONDS)
     try:
         connection.sendall(_LENGTH.pack(len(data)) + data)
     except OSError as error:
@@ -144,8 +144,6 @@ class SocketSigner:
     """Asks the signer that listens on the Unix socket at `path`; a `CenterSigner`."""
 
     path: Path
-    _: KW_ONLY
-    patience: float = PATIENCE
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run.
@@ -179,7 +177,7 @@ class SocketSigner:
                     todo="Run `samebits center run signer`, or correct `signer` in its file",
                 ) from error
             send(connection, order.to_bytes())
-            data = receive(connection, limit=MAX_ANSWER, patience=self.patience)
+            data = receive(connection, limit=MAX_ANSWER, patience=PATIENCE)
         if data is None:
             raise SignerError(
                 "the signer closed the connection",

@@ -20,8 +20,12 @@ from pipelines.evidence.report import Report, SourceFact
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import Policy
 from pipelines.policy.reviews.count import ReviewTarget
-from pipelines.policy.reviews.gate import ReviewStatus, review_target, status_of
-from pipelines.policy.reviews.review_records import StoredReview
+from pipelines.policy.reviews.review_records import (
+    ReviewStatus,
+    StoredReview,
+    review_target,
+    status_of,
+)
 from pipelines.verify import steps
 from pipelines.verify.session import Job, Session
 

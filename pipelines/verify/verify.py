@@ -31,7 +31,7 @@ from pipelines.evidence.report import Attempt, Environment, Purpose, Report, Rev
 from pipelines.judge.compare import Unreachable, confirm_all
 from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.policy import Policy
-from pipelines.policy.reviews.gate import review_status, review_target
+from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.verify import judging, steps
 from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish

@@ -29,8 +29,9 @@ from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import RunName
 from pipelines.nightly.periodic import publish_joined
-from pipelines.policy import Policy, PolicyRules, SignedPolicy, load_policy, read_policy
+from pipelines.policy import Policy, SignedPolicy, load_policy, read_policy
 from pipelines.policy.joint import JoinOptions, join_policies
+from pipelines.policy.model import PolicyRules
 from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify import steps

@@ -19,7 +19,8 @@ from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.writer import LogWriter
-from pipelines.policy import PolicyCenter, PolicyLog
+from pipelines.policy import PolicyCenter
+from pipelines.policy.model import PolicyLog
 from tests.fakes.store import MemoryStore
 from tests.log.keys import ORIGIN
 from tests.log.logs import KEY, entry, opened, reader

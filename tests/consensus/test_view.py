@@ -20,7 +20,8 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.reader import statement_of
 from pipelines.nightly.periodic import join_round, publish_joined
-from pipelines.policy import ConsensusRules, PolicyRules
+from pipelines.policy import ConsensusRules
+from pipelines.policy.model import PolicyRules
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.consensus.two_centers import NAMES, TwoCenters

@@ -16,16 +16,8 @@ from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.cli.findings import consensus as command
 from pipelines.evidence.privatekey import create_key
-from pipelines.policy import (
-    CenterKey,
-    ConsensusRules,
-    Operator,
-    Policy,
-    PolicyCenter,
-    PolicyLog,
-    PolicyRules,
-)
-from pipelines.policy.model import SCHEMA
+from pipelines.policy import ConsensusRules, Policy, PolicyCenter
+from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyLog, PolicyRules
 from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin

@@ -14,14 +14,8 @@ from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import Statement
-from pipelines.policy import (
-    CenterKey,
-    ConsensusRules,
-    Operator,
-    Policy,
-    PolicyCenter,
-    PolicyRules,
-)
+from pipelines.policy import ConsensusRules, Policy, PolicyCenter
+from pipelines.policy.model import CenterKey, Operator, PolicyRules
 from pipelines.storage.names import REPORT, Visibility, private_twin
 from tests.fakes.store import MemoryStore
 

@@ -31,9 +31,10 @@ from pipelines.evidence.statements.people import RequestStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.statement import Statement, StatementPart
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
-from pipelines.policy import ConsensusRules, Policy, ReviewRules, policy_from
-from pipelines.policy.model import SCHEMA
+from pipelines.policy import ConsensusRules, Policy
+from pipelines.policy.model import SCHEMA, ReviewRules
 from pipelines.policy.quorum import Quorum
+from pipelines.policy.validation import policy_from
 from tests.docs.pages import DOCS, PAGES, REFERENCE, ROOT, Block, blocks, inline_code
 
 RECIPE, CENTER = REFERENCE / "recipe.md", REFERENCE / "center.md"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError, RecipeError
-from pipelines.policy import CenterPolicyError, Fault, Policy, load_policy
+from pipelines.policy import CenterPolicyError, Policy, load_policy
+from pipelines.policy.errors import Fault
 from pipelines.policy.signed_policy import accepted
 from pipelines.storage import files as durable
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from builders.core.digest import canonical_json
 from builders.core.errors import SamebitsError
 from builders.core.yamlfile import parse_document
-from pipelines.policy import open_policy, policy_from
+from pipelines.policy import open_policy
+from pipelines.policy.validation import policy_from
 from tests.policy.world import ALPHA, BETA, NOW, Key, draft, envelope, signed_bytes
 
 WHOLE = signed_bytes()

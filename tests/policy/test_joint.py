@@ -17,17 +17,11 @@ from pipelines.center.center import Center
 from pipelines.center.keys import make_local_policy
 from pipelines.cli.policy import command
 from pipelines.evidence.privatekey import create_key, load_key
-from pipelines.policy import (
-    CenterKey,
-    ConsensusRules,
-    Policy,
-    PolicyRules,
-    Reviewer,
-    open_policy,
-    policy_from,
-)
+from pipelines.policy import ConsensusRules, Policy, Reviewer, open_policy
 from pipelines.policy.joint import JoinOptions, join_policies, to_yaml
+from pipelines.policy.model import CenterKey, PolicyRules
 from pipelines.policy.quorum import Quorum
+from pipelines.policy.validation import policy_from
 from tests.policy.world import ALPHA, EXPIRES, NOW, ORIGIN, Key, center, policy_of
 
 OPERATORS = {"europe": "alpha", "asia": "beta", "americas": "gamma"}

@@ -6,7 +6,8 @@ import pytest
 
 from builders.core.enums import Kind
 from infra.bench.madeup import EMPTY_POLICY
-from pipelines.policy import ConsensusRules, Fault, Policy, PolicyError
+from pipelines.policy import ConsensusRules, Policy, PolicyError
+from pipelines.policy.errors import Fault
 from tests.policy.world import Data, Key, draft, policy_of
 
 OLD, NEW = Key("europe statements"), Key("europe second")

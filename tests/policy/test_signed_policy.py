@@ -10,7 +10,8 @@ import pytest
 
 from builders.core.digest import canonical_json
 from pipelines.evidence.errors import MalformedError
-from pipelines.policy import Fault, PolicyError, SignedPolicy, open_policy, read_signed
+from pipelines.policy import PolicyError, SignedPolicy, open_policy, read_signed
+from pipelines.policy.errors import Fault
 from pipelines.policy.signed_policy import add_signature, check_step, signed_by
 from tests.policy.world import (
     ALPHA,

@@ -10,7 +10,7 @@ import yaml
 
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
-from pipelines.policy import policy_from
+from pipelines.policy.validation import policy_from
 from tests.policy.world import ALPHA, ORIGIN, Data, Key, center, draft, from_yaml, policy_of
 
 

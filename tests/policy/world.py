@@ -17,8 +17,9 @@ from builders.core.yamlfile import Document, parse_document
 from pipelines.evidence.dsse import Envelope, Signature, pae
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
-from pipelines.policy import Policy, SignedPolicy, policy_from, read_signed
+from pipelines.policy import Policy, SignedPolicy, read_signed
 from pipelines.policy.signed_policy import PAYLOAD_TYPE
+from pipelines.policy.validation import policy_from
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EXPIRES = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)

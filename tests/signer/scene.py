@@ -32,9 +32,8 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confi
 from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Finding, worst_verdict
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LocalCheckpointSigner
-from pipelines.signer.byte_source import ByteSource
 from pipelines.signer.local_signer import LocalSigner
-from pipelines.signer.opened_evidence import OpenedEvidence
+from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility
 from tests.fakes.store import MemoryStore
@@ -107,12 +106,8 @@ class Scene:
         )
 
     def opened(self, evidence: Evidence) -> OpenedEvidence:
-        return OpenedEvidence(
-            evidence=evidence,
-            center=self.center,
-            source=ByteSource(self.store, Vault(self.store)),
-            now=NOW,
-        )
+        source = ByteSource(self.store, Vault(self.store))
+        return OpenedEvidence(evidence, self.center, source, NOW)
 
     def make(self) -> Evidence:
         loaded = self._recipe()

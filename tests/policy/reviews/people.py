@@ -15,7 +15,8 @@ from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.publickey import PublicKey, ed25519_key
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import Policy, Reviewer, ReviewRules
+from pipelines.policy import Policy, Reviewer
+from pipelines.policy.model import ReviewRules
 from pipelines.policy.reviews.count import ReviewTarget
 from tests.evidence.examples import review
 

@@ -14,8 +14,12 @@ from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy
-from pipelines.policy.reviews.gate import ReviewStatus, review_status, review_target
-from pipelines.policy.reviews.review_records import keep_review
+from pipelines.policy.reviews.review_records import (
+    ReviewStatus,
+    keep_review,
+    review_status,
+    review_target,
+)
 from tests.fakes.store import MemoryStore
 from tests.lab import write_recipe
 from tests.policy.reviews.people import ADA, BOB, CLAIM, EVE, NOW, REVIEWED, SOURCE, policy, signed

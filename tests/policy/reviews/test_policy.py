@@ -15,12 +15,9 @@ from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import load_center
-from pipelines.policy import (
-    Policy,
-    ReviewRules,
-    policy_from,
-    read_policy,
-)
+from pipelines.policy import Policy, read_policy
+from pipelines.policy.model import ReviewRules
+from pipelines.policy.validation import policy_from
 from tests.policy.reviews.people import ADA, BOB, policy
 from tests.policy.world import draft
 
