@@ -162,8 +162,7 @@ def import_(session: Session, file: Path) -> None:
     """
     from builders.inputs.vault_archive import import_vault
 
-    session.workdir.mkdir(parents=True, exist_ok=True)
-    status = import_vault(session.vault, file, scratch=session.workdir)
+    status = import_vault(session.vault, file, scratch=_workdir(session))
     _show_transfer("imported", status, file, ())
 
 

@@ -36,7 +36,7 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.statements.people import Answer, Receipt, ReceiptStatement
 from pipelines.evidence.statements.statement import DigestSet, Statement
 from pipelines.evidence.stored_runs import MAX_REPORT
-from pipelines.policy import Policy, Reviewer
+from pipelines.policy import Policy
 from pipelines.requests.messages import (
     FIRST,
     LAST,
@@ -68,6 +68,7 @@ class RequestHandler:
     reports: Store
     """Where the center's runs leave their reports; may be an outbox."""
     policy: Policy
+    """Its reviewers may ask, with keys that are not revoked."""
     recipes: Path
     """The folder of `<vendor>/<product>/<version>.yaml`."""
     sign: Callable[[Statement], Envelope]
@@ -78,15 +79,8 @@ class RequestHandler:
     """A folder of its own, for what it remembers."""
     log: Callable[[Sequence[str]], object]
     """Takes the names of receipts into the center's log; those that are in it are left alone."""
-    requesters: tuple[Reviewer, ...] = ()
-    """Who may ask, beside the reviewers of the policy."""
     limit: int = 20
     """Accepted requests that one requester may have at a time."""
-
-    @property
-    def known(self) -> tuple[Reviewer, ...]:
-        """Return everybody who may ask, with keys that may be revoked."""
-        return (*self.policy.reviewers, *self.requesters)
 
 
 class SettledRequest(FrozenModel):

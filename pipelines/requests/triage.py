@@ -122,7 +122,8 @@ class _Triage:
         if signed.digest != digest:
             self._count(IgnoreReason.MALFORMED)
             return None
-        signer = signer_of(signed, self._handler.known, self._handler.policy.revoked)
+        policy = self._handler.policy
+        signer = signer_of(signed, policy.reviewers, policy.revoked)
         if isinstance(signer, IgnoreReason) and not (FIRST in there or LAST in there):
             self._count(signer)
             return None

@@ -81,7 +81,11 @@ def client_environment(center: Center) -> dict[str, str]:
         **center_environment(center),
         **_QUIET,
         **_WORKING,
-        **placeholders(center),
+        # What `infra/prefect.yaml` leaves open, as it names it.
+        "SAMEBITS_POOL": center.pool,
+        "SAMEBITS_CENTER": "" if center.file is None else str(center.file),
+        "SAMEBITS_NIGHT_CRON": center.night.cron,
+        "SAMEBITS_NIGHT_TIMEZONE": center.night.timezone,
         # `python` of a flow run is ours, wherever that is.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PREFECT_HOME": str(center.home / "standing" / "prefect"),
@@ -104,16 +108,6 @@ def server_environment(center: Center) -> dict[str, str]:
     elif prefect is not None and prefect.database != SQLITE:
         environment["PREFECT_API_DATABASE_CONNECTION_URL"] = prefect.database
     return environment
-
-
-def placeholders(center: Center) -> dict[str, str]:
-    """Return what `infra/prefect.yaml` leaves open, as it names it."""
-    return {
-        "SAMEBITS_POOL": center.pool,
-        "SAMEBITS_CENTER": "" if center.file is None else str(center.file),
-        "SAMEBITS_NIGHT_CRON": center.night.cron,
-        "SAMEBITS_NIGHT_TIMEZONE": center.night.timezone,
-    }
 
 
 def service_command(center: Center, service: str, *options: str) -> list[str]:

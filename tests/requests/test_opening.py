@@ -46,10 +46,10 @@ def center(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Center:
 
 @pytest.fixture
 def handler(center: Center, now: datetime) -> RequestHandler:
-    """Return its handler; without a policy it knows nobody, so ada is named here."""
-    return replace(
-        open_handler(Session(center), now), requesters=(Reviewer(name="ada", key=ADA.public),)
-    )
+    """Return its handler; the policy knows nobody, so ada is named here."""
+    made = open_handler(Session(center), now)
+    reviewers = (Reviewer(name="ada", key=ADA.public),)
+    return replace(made, policy=replace(made.policy, reviewers=reviewers))
 
 
 def test_a_real_center_answers_and_logs(
@@ -81,7 +81,7 @@ def test_a_real_center_answers_and_logs(
 
 
 def test_without_a_policy_nobody_is_known(center: Center, now: datetime) -> None:
-    assert open_handler(Session(center), now).known == ()
+    assert open_handler(Session(center), now).policy.reviewers == ()
 
 
 def test_a_center_beats_and_the_next_beat_knows_of_it(

@@ -213,7 +213,9 @@ def test_done_ones_do_not_count(center: Center) -> None:
         assert answers(serve(replace(center.handler, limit=1), center.run, lambda: NOW)) == [DONE]
 
 
-def test_requesters_beside_the_reviewers_are_known(center: Center) -> None:
+def test_the_reviewers_of_the_policy_are_those_who_may_ask(center: Center) -> None:
     center.ask(signed(EVE, name="eve"))
-    handler = replace(center.handler, requesters=(Reviewer(name="eve", key=EVE.public),))
+    assert pending(center.handler, NOW).open == []
+    reviewers = (Reviewer(name="eve", key=EVE.public),)
+    handler = replace(center.handler, policy=replace(center.handler.policy, reviewers=reviewers))
     assert [item.requester for item in pending(handler, NOW).open] == ["eve"]
