@@ -7,10 +7,11 @@ in a note, and nothing of them reaches a build.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from builders.core.errors import InputMismatchError, UsageError
 from builders.methods.base import Build, BuildPath
@@ -27,8 +28,8 @@ RECORDED_BY = "recorded in the .buildinfo"
 NAMED = 200
 _LONGEST_PATH = 255
 _ARCHITECTURES = frozenset({"all", "amd64", "source"})
-_OPTION = re.compile(r"[a-z][A-Za-z0-9_+=,./@%:-]{0,127}")
-_MAX_OPTIONS = 32
+_Option = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9_+=,./@%:-]{0,127}$")]
+_Options = Annotated[tuple[_Option, ...], Field(max_length=32)]
 # Options without a value, which carry one bit.
 _PLAIN_OPTIONS = frozenset(
     {"noautodbgsym", "nobench", "nocheck", "nodoc", "noopt", "nostrip", "notrimdch", "terse"}
@@ -153,10 +154,11 @@ def recorded_environment(record: BuildRecord) -> RecordedEnvironment:
     if odd:  # without the parts of a locale that add nothing to it
         notes.append(f"recorded and not declared: {listed(odd, NAMED)}")
     path, locale = _path(record, notes), _locale(found, notes)
+    options, profiles = (found.get(name, "").split() for name in (_OPTIONS, _PROFILES))
     defaults = Build.model_fields
     return RecordedEnvironment(
-        options=_options(found),
-        profiles=_profiles(found),
+        options=_typed(_OPTIONS, dict.fromkeys(options), TypeAdapter(_Options)),
+        profiles=_typed(_PROFILES, profiles, TypeAdapter(Profiles)),
         epoch=_epoch(found),
         path=None if path == defaults["path"].default else path,
         locale=None if locale == defaults["locale"].default else locale,
@@ -230,22 +232,11 @@ def _locale(found: Mapping[str, str], notes: list[str]) -> str | None:
     return None
 
 
-def _options(found: Mapping[str, str]) -> tuple[str, ...]:
-    words = tuple(dict.fromkeys(found.get(_OPTIONS, "").split()))
-    if len(words) > _MAX_OPTIONS:
-        raise _no_value(_OPTIONS, f"{len(words)} words")
-    for word in words:
-        if not _OPTION.fullmatch(word):
-            raise _no_value(_OPTIONS, word)
-    return words
-
-
-def _profiles(found: Mapping[str, str]) -> tuple[str, ...]:
-    words = found.get(_PROFILES, "")
+def _typed(name: str, words: Iterable[str], kind: TypeAdapter[tuple[str, ...]]) -> tuple[str, ...]:
     try:
-        return TypeAdapter(Profiles).validate_python(tuple(words.split()))
+        return kind.validate_python(tuple(words))
     except ValidationError as error:
-        raise _no_value(_PROFILES, words) from error
+        raise _no_value(name, str(error.errors()[0]["input"])) from error
 
 
 def _epoch(found: Mapping[str, str]) -> int | None:
