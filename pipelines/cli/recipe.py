@@ -42,7 +42,7 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
     """
     from builders.core.yamlfile import read_text
     from builders.rebuild.lint import check_recipe, recipe_warnings
-    from pipelines.infer.draft import explanations, head_notes
+    from pipelines.infer.trial import explanations, head_notes
 
     rows: list[dict[str, Any]] = []
     for path in recipes:

@@ -71,7 +71,7 @@ def _decide(
 ) -> None:
     from builders.core.yamlfile import read_text
     from pipelines.evidence.statements.people import Decision
-    from pipelines.infer.draft import head_notes
+    from pipelines.infer.trial import head_notes
     from pipelines.policy.reviews.review_records import sign_reviews
     from pipelines.verify.review_subject import recipe_subject
 

@@ -1,34 +1,164 @@
-"""One trial of a draft: the rebuild and the judgement of a verification, without evidence.
+"""A draft recipe and its trial: the text that is written is the text that is rebuilt.
 
-Nothing is signed, logged or stored, and the build never sees the shipped files.
+A trial is the rebuild and the judgement of a verification, without evidence: nothing is signed,
+logged or stored, and the build never sees the shipped files.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby, takewhile
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from builders.core.digest import Digest
-from builders.core.enums import Outcome
+from builders.core.enums import Outcome, Verdict
 from builders.core.runid import RunId, new_run_id
+from builders.core.yamlfile import parse_document
 from builders.images.provide import claimed_digest
 from builders.inputs.fetching import fetch_missing
 from builders.rebuild.rebuild import LOG
 from builders.rebuild.staging import OUTPUTS
 from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
-from pipelines.infer.draft import load_draft
-from pipelines.infer.target import Pin
+from builders.recipe.recipe import LoadedRecipe, parse_recipe
+from pipelines.infer.journal import DraftReview, Scalar, SearchJournal
+from pipelines.infer.target import Pin, Target
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.verify import steps
 from pipelines.verify.judging import judge
 from pipelines.verify.session import Job, Session
 
+# Starts the comment of every inferred value, which `recipe lint` shows.
+MARK = "# inferred "
+_WIDTH = 100
+_TEMPLATES = Environment(  # noqa: S701  # YAML has no use for HTML escapes; `quoted` escapes texts
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 _TAIL = 1 << 16
+
+
+def render_draft(
+    template: str,
+    target: Target,
+    review: DraftReview | None,
+    *,
+    head: Iterable[str],
+    variables: Mapping[str, object],
+    **values: object,
+) -> str:
+    """Return the YAML of a draft from a template.
+
+    Each text of `head` becomes one comment for the reviewer. With a review, every inferred value is
+    explained, and what else a reviewer should know is said.
+    """
+    scalars = review.journal.scalars if review else ()
+    comments = {scalar.name: _explanation(scalar) for scalar in scalars}
+
+    def why(*names: str) -> str:
+        return "".join(comments.get(name, "") for name in names or comments)
+
+    return _TEMPLATES.get_template(template).render(
+        target=target,
+        head=[*head, *(_review_notes(*review) if review else ())],
+        verdict=review.verdict if review else Verdict.IDENTICAL,
+        why=why,
+        variables={name: value for name, value in variables.items() if value is not None},
+        **values,
+    )
+
+
+def _review_notes(journal: SearchJournal, verdict: Verdict) -> Iterator[str]:
+    """Yield what a reviewer should know of a draft beside its values."""
+    yield from (f"note: {note}" for note in journal.notes)
+    if verdict is not Verdict.IDENTICAL:
+        yield "NOT IDENTICAL: this is the nearest of what was tried."
+        yield from (f"remaining cause {cause.name}: {cause.detail}" for cause in journal.causes)
+
+
+def listed(rows: Sequence[object], most: int = 3) -> str:
+    """Return the first rows in words, and how many more there are."""
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return f"{', '.join(map(str, rows[:most]))}{more}"
+
+
+def explanations(text: str) -> list[str]:
+    """Return the comments on the inferred values of a draft, one line each."""
+    lines = (line.strip() for line in text.splitlines())
+    blocks = (list(block) for is_comment, block in groupby(lines, _is_comment) if is_comment)
+    comments = (f"# {line}" for block in blocks for line in _joined(block))
+    return [line.removeprefix(MARK) for line in comments if line.startswith(MARK)]
+
+
+def head_notes(text: str) -> list[str]:
+    """Return the comments above a draft, one line each; empty for a recipe that is no draft."""
+    notes = _joined(takewhile(_is_comment, text.splitlines()))
+    return notes if notes and notes[0].startswith("draft: ") else []
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("# ")
+
+
+def _joined(lines: Iterable[str]) -> list[str]:
+    """Return comments of one or more lines, as `_comment` wraps them, one line each."""
+    found: list[str] = []
+    for line in lines:
+        if line.startswith("#   ") and found:
+            found[-1] += " " + line.removeprefix("#   ")
+        else:
+            found.append(line.removeprefix("# "))
+    return found
+
+
+def load_draft(text: str, folder: Path) -> LoadedRecipe:
+    """Read a draft as `load_recipe` would read its file in `folder`."""
+    path = folder / "draft.yaml"
+    return parse_recipe(parse_document(text, file=str(path)), path)
+
+
+def _explanation(scalar: Scalar) -> str:
+    bits = f"{scalar.bits:g} bit{'' if scalar.bits == 1 else 's'}"
+    text = f"{scalar.name} {scalar.value} ({bits}): {scalar.evidence}"
+    return _comment(text, start=f"  {MARK}")
+
+
+def _comment(text: str, *, start: str = "# ") -> str:
+    """Return a comment wrapped to lines that begin with `start`; odd characters become `?`."""
+    plain = "".join(c if c.isprintable() else "?" for c in text)
+    indent = start[: len(start) - len(start.lstrip())]
+    lines = textwrap.wrap(
+        plain,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=f"{indent}#   ",
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines or [start.rstrip()]) + "\n"
+
+
+def _quoted(value: object) -> str:
+    """Return a value as a double-quoted scalar of YAML: every JSON string is one."""
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _flow(pairs: Mapping[str, object]) -> str:
+    """Return a flow mapping of YAML."""
+    return f"{{{', '.join(f'{name}: {_quoted(value)}' for name, value in pairs.items())}}}"
+
+
+_TEMPLATES.filters |= {"comment": _comment, "flow": _flow, "quoted": _quoted}
 
 
 @dataclass(frozen=True, kw_only=True)

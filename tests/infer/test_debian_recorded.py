@@ -29,9 +29,9 @@ from pipelines.infer.debian.recorded import (
     with_record,
 )
 from pipelines.infer.debian.source import SourcePackage, tree_name
-from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.inference import infer_release, read_record
 from pipelines.infer.journal import TIME_BITS
+from pipelines.infer.trial import explanations, load_draft
 from pipelines.judge.finding import FileFact
 from tests.infer.test_debian_builddepends import FakeIndex
 from tests.infer.test_debian_buildinfo import REAL, RECORD

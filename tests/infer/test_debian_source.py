@@ -28,7 +28,7 @@ from pipelines.infer.debian.source import (
     read_source,
     source_locator,
 )
-from pipelines.infer.draft import explanations, load_draft
+from pipelines.infer.trial import explanations, load_draft
 from tests.infer.workbench import review
 
 HEX = "1" * 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.infer.draft import head_notes
+from pipelines.infer.trial import head_notes
 
 DRAFT = """# draft: found by rebuilding
 #   until the bytes were the same

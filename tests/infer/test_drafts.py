@@ -15,9 +15,9 @@ from builders.core.digest import Digest
 from builders.locators import parse_locator
 from builders.methods.wheel import WheelBuild
 from builders.recipe.claim import claim_of
-from pipelines.infer.draft import explanations, load_draft
 from pipelines.infer.journal import Scalar
 from pipelines.infer.target import Pin, Target
+from pipelines.infer.trial import explanations, load_draft
 from pipelines.infer.wheel.hypothesis import FileChange, WheelHypothesis, wheel_draft
 from pipelines.infer.wheel.toolchain import Tool
 from tests.infer.workbench import BUILT, review

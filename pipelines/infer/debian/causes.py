@@ -15,8 +15,8 @@ from enum import StrEnum
 
 from builders.core.enums import Outcome
 from pipelines.infer.debian.comparison import DatedTool, PackagePair
-from pipelines.infer.draft import listed
 from pipelines.infer.journal import RemainingCause
+from pipelines.infer.trial import listed
 
 _UNMET = re.compile(r"unmet build dependencies: ([^\n]+)", re.IGNORECASE)
 _FAILED = re.compile(r"(?:make(?:\[\d+\])?: \*\*\* |dh_\w+: error: |error: |Error: )[^\n]+")

@@ -28,8 +28,8 @@ from pipelines.infer.debian.recorded import (
     without_cores,
 )
 from pipelines.infer.debian.source import BinaryPackage, PackageIndex, SourcePackage
-from pipelines.infer.draft import listed, render_draft
 from pipelines.infer.journal import DraftReview, Scalar, Values, scalars_of
+from pipelines.infer.trial import listed, render_draft
 from pipelines.verify.session import Session
 
 

@@ -19,9 +19,9 @@ from builders.methods.debian import Profiles
 from builders.methods.debian_binnmu import ChangelogEntry
 from pipelines.infer.debian.buildinfo import BuildRecord, changelog_entry
 from pipelines.infer.debian.source import SourcePackage, tree_name
-from pipelines.infer.draft import listed
 from pipelines.infer.journal import TIME_BITS, Scalar, scalars_of
 from pipelines.infer.target import Target
+from pipelines.infer.trial import listed
 
 RECORDED_BY = "recorded in the .buildinfo"
 # Packages or variables that a note names one by one.

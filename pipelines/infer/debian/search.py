@@ -46,7 +46,6 @@ from pipelines.infer.debian.source import (
     find_source_package,
     source_locator,
 )
-from pipelines.infer.draft import load_draft
 from pipelines.infer.journal import (
     DraftReview,
     JournalFile,
@@ -57,7 +56,7 @@ from pipelines.infer.journal import (
     basis_digest,
 )
 from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search
-from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
+from pipelines.infer.trial import TrialResult, TrialWorkspace, load_draft, trial_workspace
 from pipelines.judge.finding import worst_verdict
 from pipelines.verify.session import Session
 

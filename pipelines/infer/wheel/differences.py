@@ -16,8 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from builders.core.enums import Outcome
-from pipelines.infer.draft import listed
 from pipelines.infer.journal import RemainingCause, WheelDifferences
+from pipelines.infer.trial import listed
 from pipelines.infer.wheel.clues import Clues
 from pipelines.infer.wheel.environment import is_reordered, record_paths, reordered
 from pipelines.infer.wheel.facts import WheelFacts

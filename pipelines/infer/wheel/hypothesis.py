@@ -10,9 +10,9 @@ from packaging.requirements import Requirement
 from builders.container.folderorder import CHOICES, HASHED
 from builders.core.digest import Digest, canonical_json
 from builders.methods.clock import ClockStep, format_timestamp
-from pipelines.infer.draft import render_draft
 from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
 from pipelines.infer.target import Target
+from pipelines.infer.trial import render_draft
 from pipelines.infer.wheel.environment import ZONES
 from pipelines.infer.wheel.toolchain import Tool
 
