@@ -98,9 +98,13 @@ def expiry_warnings(
     The expiry is warned of 30 days ahead. A log size has no date, so the end of a center's last key
     is warned of from the day the policy sets it; `sizes` gives the present log size by center id.
     """
-    found = []
-    if policy.expires - now <= AHEAD:
-        found.append(_expiry(policy.expires, now))
+    found, days = [], (policy.expires - now).days
+    if now >= policy.expires:
+        found.append(f"the policy expired on {show_time(policy.expires)}")
+    elif policy.expires - now <= AHEAD:
+        left = f"in {days} days" if days > 1 else "in a day" if days else "in less than a day"
+        ends = show_time(policy.expires)
+        found.append(f"the policy expires {left}, on {ends}: sign a new version")
     return (*found, *key_endings(policy, sizes))
 
 
@@ -111,14 +115,6 @@ def key_endings(policy: Policy, sizes: Mapping[str, int] | None = None) -> tuple
         for center in policy.centers
         if all(key.end is not None for key in center.keys)
     )
-
-
-def _expiry(expires: datetime, now: datetime) -> str:
-    days = (expires - now).days
-    if now >= expires:
-        return f"the policy expired on {show_time(expires)}"
-    left = f"in {days} days" if days > 1 else "in a day" if days else "in less than a day"
-    return f"the policy expires {left}, on {show_time(expires)}: sign a new version"
 
 
 def _end(center: PolicyCenter, size: int | None) -> str:

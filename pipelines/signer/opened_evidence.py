@@ -42,14 +42,6 @@ SKEW = timedelta(minutes=5)
 MAX_RUN = timedelta(days=30)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The size in bytes and the keyed digest of an object that was read."""
-
-    size: int
-    hmac: Digest
-
-
 @dataclass(frozen=True)
 class ByteSource:
     """Outputs, logs and inputs of one center by digest; all are hashed before they are used."""
@@ -61,10 +53,13 @@ class ByteSource:
     cache: ContentsCache | None = None
     """The contents of inputs that were hashed before."""
 
-    def measure(self, digest: Digest, *, check: str, what: str, key: bytes = b"") -> Measured:
-        """Measure an object of the private evidence; raises `RefusedError` when it is not there.
+    def measure(
+        self, digest: Digest, *, check: str, what: str, key: bytes = b""
+    ) -> tuple[int, Digest]:
+        """Return the size in bytes and the keyed digest of an object of the private evidence.
 
-        `key` is that of the keyed digest. `what` names the object in messages.
+        `key` is that of the keyed digest. `what` names the object in messages. Raises
+        `RefusedError` when it is not there.
         """
         plain, keyed, size = hashlib.sha256(), hmac.new(key, digestmod=hashlib.sha256), 0
         try:
@@ -79,7 +74,7 @@ class ByteSource:
         if found != digest:
             what = f"{what} has other bytes in the store"
             raise RefusedError(check, what, got=f"sha256 {found}", expected=digest)
-        return Measured(size=size, hmac=Digest(keyed.hexdigest()))
+        return size, Digest(keyed.hexdigest())
 
     def vaulted_size(self, digest: Digest, *, check: str, what: str) -> int:
         """Hash an object of the vault and return its size in bytes; raises `RefusedError`."""
@@ -187,7 +182,7 @@ class OpenedEvidence:
                 size=o.size,
                 hmac=self.source.measure(
                     o.sha256, check="output-bytes", what=f"output {o.name}", key=key
-                ).hmac,
+                )[1],
             )
             for o in sorted(self.outputs, key=lambda o: o.name)
             if o.part is not OutputKind.IGNORED
