@@ -21,7 +21,7 @@ from pipelines.center.center import Center
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Tree, Work
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.heartbeats import heartbeat_key, make_heartbeat
 from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
@@ -163,7 +163,7 @@ class Logbook:
             release=release_key(key, self._center.id),
             pae=envelope.digest(),
             keyid=envelope.signatures[0].keyid,
-            predicate_type=statement_of(envelope).predicate_type,
+            predicate_type=read_statement(envelope.payload).predicate_type,
         )
 
 

@@ -14,7 +14,7 @@ from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.completeness import GapKind, LogReport, StoredStatement, verify_completeness
 from pipelines.log.cosignatures import collect
@@ -122,7 +122,7 @@ def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:
             continue
         try:
             envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
-            statement = statement_of(envelope)
+            statement = read_statement(envelope.payload)
         except EvidenceError:
             continue  # not a statement: `evidence list` names it
         if signers & {s.keyid for s in envelope.signatures}:

@@ -44,7 +44,7 @@ from pipelines.evidence.statements.consensus_results import (
     VerificationSummary,
     Verifier,
 )
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement, subject
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.policy.reviews.review_records import review_status, review_target
@@ -273,7 +273,7 @@ def _newest(store: Store, folder: str, keys: Sequence[PublicKey]) -> SummaryStat
         return None
     envelope = Envelope.from_bytes(store.get(name, MAX_ENVELOPE))
     verify_envelope(envelope, keys)
-    statement = statement_of(envelope)
+    statement = read_statement(envelope.payload)
     if (
         not isinstance(statement, SummaryStatement)
         or _record(folder, statement.predicate.consensus.number) != name

@@ -105,20 +105,17 @@ def key_from_uri(uri: str, public: PublicKey) -> PrivateKey:
 
     Raises `KeyFileError`.
     """
-    from securesystemslib.signer import (  # noqa: PLC0415  # half a second
-        SIGNER_FOR_URI_SCHEME,
-        Signer,
-    )
+    from securesystemslib import signer as keys  # noqa: PLC0415  # half a second
 
     scheme = uri.partition(":")[0]
-    if scheme not in SIGNER_FOR_URI_SCHEME:
+    if scheme not in keys.SIGNER_FOR_URI_SCHEME:
         raise KeyFileError(
             "no signer for that key",
             got=ascii(uri[:80]),
-            expected=f"one of {', '.join(f'{s}:' for s in sorted(SIGNER_FOR_URI_SCHEME))}",
+            expected=f"one of {', '.join(f'{s}:' for s in sorted(keys.SIGNER_FOR_URI_SCHEME))}",
         )
     try:
-        signer = Signer.from_priv_key_uri(uri, public.to_securesystemslib())
+        signer = keys.Signer.from_priv_key_uri(uri, public.to_securesystemslib())
     except Exception as error:  # what a PKCS#11 module or a cloud raises is not documented
         raise KeyFileError(
             f"the key {scheme}: cannot be opened",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -91,11 +91,7 @@ class PublicKey(FrozenModel):
         """Return it as a key of securesystemslib; raises `ValueError` for one that it refuses."""
         from securesystemslib.signer import Key  # noqa: PLC0415
 
-        return Key.from_dict(self.keyid, self.to_dict())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as securesystemslib writes it, without the key id."""
-        return self.model_dump(exclude={"keyid"})
+        return Key.from_dict(self.keyid, self.model_dump(exclude={"keyid"}))
 
     def _ed25519(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.value))

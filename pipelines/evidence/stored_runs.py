@@ -58,7 +58,7 @@ class RunName(FrozenModel):
     @property
     def release(self) -> ReleaseName:
         """The release."""
-        return ReleaseName(vendor=self.vendor, product=self.product, version=self.version)
+        return ReleaseName(**self.only("vendor", "product", "version"))
 
     @property
     def prefix(self) -> str:

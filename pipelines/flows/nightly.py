@@ -74,9 +74,9 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
         run_shards(plan)
         due = [one.release for one in plan.dues]
         outside = outside_alarms(session, due, now=datetime.now(UTC))
-        record, summary = end_night(session, plan, outside, now=datetime.now(UTC))
-        publish_own_heartbeat(session, work_of(record))
-    _tell(owner, record, summary)
+        summary = end_night(session, plan, outside, now=datetime.now(UTC))
+        publish_own_heartbeat(session, work_of(summary.record))
+    _tell(owner, summary)
     return plan.night
 
 
@@ -183,11 +183,11 @@ def _releases(plan: NightPlan, number: int) -> list[dict[str, Any]]:
     return [due.model_dump(mode="json", exclude_none=True) for due in plan.shards[number]]
 
 
-def _tell(owner: Center, record: NightRecord, summary: NightSummary) -> None:
+def _tell(owner: Center, summary: NightSummary) -> None:
     """Write the table and send the alarms; that this fails never fails a night."""
-    safely("the table of the night", lambda: _table(record, summary))
-    for alarm in record.alarms:
-        safely(f"the alarm {alarm.kind}", partial(_event, owner, record, alarm))
+    safely("the table of the night", lambda: _table(summary))
+    for alarm in summary.record.alarms:
+        safely(f"the alarm {alarm.kind}", partial(_event, owner, summary.record, alarm))
     for line in summary.lines():
         get_run_logger().info("%s", line)
 
@@ -204,7 +204,8 @@ def _event(owner: Center, record: NightRecord, alarm: NightAlarm) -> None:
     )
 
 
-def _table(record: NightRecord, summary: NightSummary) -> None:
+def _table(summary: NightSummary) -> None:
+    record = summary.record
     rows = [
         {
             "release": e.release,

@@ -26,7 +26,7 @@ from pipelines.evidence.statements.log_status import (
     Work,
     heartbeat_statement,
 )
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
@@ -94,7 +94,7 @@ def newest_heartbeat(
         try:
             envelope = Envelope.from_bytes(store.get(folder + name, MAX_ENVELOPE))
             verify_envelope(envelope, keys)
-            statement = statement_of(envelope)
+            statement = read_statement(envelope.payload)
         except _UNREADABLE:
             continue
         if isinstance(statement, HeartbeatStatement) and heartbeat_key(statement) == folder + name:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
@@ -50,19 +49,6 @@ _AGAINST = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class PeerState:
-    """What was seen of another center's log this night, and what the last time."""
-
-    id: str
-    heard: datetime | None
-    """When it last spoke (its newest heartbeat), UTC; None for never."""
-    size: int | None
-    """The size of its log, which our witness found to hold all that it held before; else None."""
-    complaint: Complaint | None = None
-    """What our witness has signed against its log."""
-
-
 def alarms(
     entries: Iterable[NightEntry], before: Mapping[str, NightEntry], outside: Iterable[NightAlarm]
 ) -> tuple[NightAlarm, ...]:
@@ -88,10 +74,10 @@ def outside_alarms(
     except CenterPolicyError as error:
         return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, error.what),)
     seen = _seen(session)
-    peers = [_peer(policy, peer, seen.get(peer.id), now) for peer in center.peers]
+    heard = {peer.id: _heard(policy, peer, now) for peer in center.peers if peer.id in seen}
     joining = join_round(session, releases)
     session.logbook().settle()  # what a join that failed had stored already
-    sizes = {peer.id: peer.size for peer in peers if peer.size is not None}
+    sizes = {name: result.size for name, result in seen.items() if result.size is not None}
     return (
         *(
             alarm
@@ -100,7 +86,11 @@ def outside_alarms(
             for word in (one.result, *(alarm.name for alarm in one.alarms))
             for alarm in consensus_alarms(str(joined.release), one.subject.artefact, str(word))
         ),
-        *(alarm for peer in peers for alarm in peer_alarms(peer, now)),
+        *(
+            alarm
+            for peer in center.peers
+            for alarm in peer_alarms(peer.id, seen.get(peer.id), heard.get(peer.id), now)
+        ),
         *_all_gaps(center, policy),
         *(_gap(center.id, f"{release} could not be joined") for release, _ in joining.failed),
         *expiry_alarms(center.id, policy, sizes, now),
@@ -121,17 +111,20 @@ def consensus_alarms(release: str, artefact: str, consensus: str) -> Iterator[Ni
         yield _alarm(kind, release, f"{artefact}: {what} ({consensus})")
 
 
-def peer_alarms(peer: PeerState, now: datetime) -> Iterator[NightAlarm]:
-    """Yield what is wrong with another center at `now`, seen from here."""
-    if peer.complaint is not None:
-        text = f"the log of {peer.id} {_AGAINST[peer.complaint]} ({peer.complaint})"
-        yield _alarm(AlarmKind.PEER_ROLLED_BACK, peer.id, text)
-    unread = peer.size is None and peer.complaint is None
-    if unread or peer.heard is None or peer.heard < now - SILENT_AFTER:
-        last = "never" if peer.heard is None else f"{peer.heard:%Y-%m-%d %H:%M} UTC"
+def peer_alarms(
+    peer: str, seen: WitnessResult | None, heard: datetime | None, now: datetime
+) -> Iterator[NightAlarm]:
+    """Yield what is wrong with another center: our witness saw its log, and it last spoke then."""
+    complaint = seen.complaint if seen else None
+    if complaint is not None:
+        text = f"the log of {peer} {_AGAINST[complaint]} ({complaint})"
+        yield _alarm(AlarmKind.PEER_ROLLED_BACK, peer, text)
+    unread = complaint is None and (seen is None or seen.size is None)
+    if unread or heard is None or heard < now - SILENT_AFTER:
+        last = "never" if heard is None else f"{heard:%Y-%m-%d %H:%M} UTC"
         # Why it cannot be read may name a host.
         what = "cannot be read" if unread else "is silent"
-        yield _alarm(AlarmKind.PEER_SILENT, peer.id, f"{peer.id} {what}; last heard of: {last}")
+        yield _alarm(AlarmKind.PEER_SILENT, peer, f"{peer} {what}; last heard of: {last}")
 
 
 def gap_alarms(log: KnownLog) -> Iterator[NightAlarm]:
@@ -174,22 +167,18 @@ def _entry_alarms(entry: NightEntry, before: NightEntry | None) -> Iterator[Nigh
 
 def _seen(session: Session) -> dict[str, WitnessResult]:
     """Return what the witness saw of every peer; nothing where it could not look."""
-    try:
+    with suppress(EvidenceError):
         return dict(witness_round(session))
-    except EvidenceError:
-        return {}
+    return {}
 
 
-def _peer(policy: Policy, peer: Peer, seen: WitnessResult | None, now: datetime) -> PeerState:
-    """Return the state of a peer: when it spoke last, and what our witness found of its log."""
-    if seen is None:
-        return PeerState(id=peer.id, heard=None, size=None)
-    heard = None
+def _heard(policy: Policy, peer: Peer, now: datetime) -> datetime | None:
+    """Return when a peer last spoke, by its newest heartbeat; None for never."""
     with suppress(SamebitsError):  # its log cannot be read: the same as a peer never heard
         known = peer_log(policy, peer)
         beat = newest_heartbeat(known.store, known.center, known.statement_keys, now=now)
-        heard = beat.predicate.beat_on if beat else None
-    return PeerState(id=peer.id, heard=heard, size=seen.size, complaint=seen.complaint)
+        return beat.predicate.beat_on if beat else None
+    return None
 
 
 def _all_gaps(center: Center, policy: Policy) -> Iterator[NightAlarm]:

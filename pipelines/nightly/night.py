@@ -26,7 +26,6 @@ from pipelines.nightly.record import (
     result_key,
     store_night,
 )
-from pipelines.storage.store import Store
 from pipelines.verify.session import Session
 
 
@@ -80,8 +79,8 @@ class NightSummary:
 
 def end_night(
     session: Session, plan: NightPlan, outside: Iterable[NightAlarm], *, now: datetime
-) -> tuple[NightRecord, NightSummary]:
-    """Collect every result, raise the alarms, store the record; returns it and its summary.
+) -> NightSummary:
+    """Collect every result, raise the alarms, store the record; returns its summary.
 
     A release without a result is NOT_CHECKED. Raises `StoreError`.
     """
@@ -89,9 +88,9 @@ def end_night(
     with suppress(NotFoundError):  # its record was made, and then its flow run was killed
         record = read_night(store, center.id, plan.night)
         store_night(store, record)
-        return record, summarise(record, plan.before)
+        return summarise(record, plan.before)
     known = by_release(plan.before)
-    entries = tuple(_entry(store, plan, one, known.get(one.release)) for one in plan.dues)
+    entries = tuple(_entry(session, plan, one, known.get(one.release)) for one in plan.dues)
     record = NightRecord(
         center=center.id,
         night=plan.night,
@@ -104,7 +103,7 @@ def end_night(
     )
     store_night(store, record)
     session.flush()
-    return record, summarise(record, plan.before)
+    return summarise(record, plan.before)
 
 
 def summarise(record: NightRecord, before: NightRecord | None) -> NightSummary:
@@ -136,9 +135,12 @@ def work_of(record: NightRecord) -> Work:
     return Work(due=due, done=due - failed, failed=failed, night=record.night)
 
 
-def _entry(store: Store, plan: NightPlan, one: DueRelease, before: NightEntry | None) -> NightEntry:
+def _entry(
+    session: Session, plan: NightPlan, one: DueRelease, before: NightEntry | None
+) -> NightEntry:
     """Return what was found for a release, with the artefacts of an earlier night it rests on."""
-    entry = read_result(store, result_key(plan.center, plan.night, one.release))
+    key = result_key(session.center.id, plan.night, one.release)
+    entry = read_result(session.store, key)
     if entry is None:
         kept = one.before.only("rebuilt", "settled", "seconds") if one.before else {}
         return one.entry(Mode.NOT_RUN, Verdict.NOT_CHECKED, **kept)

@@ -78,7 +78,6 @@ class DueRelease(Release):
 class NightPlan:
     """What a night does, and where it starts from."""
 
-    center: str
     night: str
     number: int
     started: datetime
@@ -103,7 +102,6 @@ def plan_night(session: Session, night: str, *, now: datetime) -> NightPlan:
         )
     )
     return NightPlan(
-        center=center.id,
         night=night,
         number=_number(before),
         started=now.astimezone(UTC),

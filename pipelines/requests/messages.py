@@ -21,7 +21,7 @@ from pipelines.evidence.statements.people import (
     Request,
     RequestStatement,
 )
-from pipelines.evidence.statements.reader import SUFFIX, statement_of
+from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import subject
 from pipelines.evidence.strictjson import check_canonical, malformed
 from pipelines.storage.names import check_prefix, encode
@@ -84,7 +84,7 @@ def receipt_from(
     envelope = Envelope.from_bytes(data)
     if keys is not None:
         verify_envelope(envelope, keys)
-    statement = statement_of(envelope)
+    statement = read_statement(envelope.payload)
     if not isinstance(statement, ReceiptStatement):
         raise malformed(_RECEIPT, got=statement.predicate_type, expected="a receipt")
     receipt = statement.predicate

@@ -29,7 +29,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, Proof
 from pipelines.evidence.statements.log_status import Complaint
-from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.completeness import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
@@ -187,7 +187,7 @@ def test_an_echo_is_named_in_a_signed_cross_check(three: Three) -> None:
         three.join(name, "echo", publish=True)
     store = three.store("europe")
     names = [n for n in store.list("public/crosschecks/") if "/americas/" in n]
-    statement = statement_of(Envelope.from_bytes(store.get(names[0], 1 << 20)))
+    statement = read_statement(Envelope.from_bytes(store.get(names[0], 1 << 20)).payload)
     assert isinstance(statement, CrosscheckStatement)
     assert statement.predicate.proof is Proof.WRONG
     # whoever has built nothing goes by what the others have signed

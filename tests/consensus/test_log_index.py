@@ -17,7 +17,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.consensus_results import SummaryStatement
-from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.tiles import CHECKPOINT
@@ -34,7 +34,7 @@ def test_whoever_checks_summaries_reads_no_leaf_of_a_log_twice(centers: TwoCente
     view, cache = centers.session("europe").consensus_view(datetime.now(UTC)), LogCache()
     (name,) = (n for n in told["published"] if n.startswith("public/consensus"))
     store = DirectoryStore(centers.root / "europe" / "store")
-    summary = statement_of(Envelope.from_bytes(store.get(name, 1 << 20)))
+    summary = read_statement(Envelope.from_bytes(store.get(name, 1 << 20)).payload)
     assert isinstance(summary, SummaryStatement)
     check_summary(view, summary, datetime.now(UTC), cache=cache)
     for bundle in (centers.root / "asia/store/public/log/tile/entries/000.p").iterdir():

@@ -25,7 +25,7 @@ from pipelines.evidence.statements.consensus_results import (
     Reference,
     SummaryStatement,
 )
-from pipelines.evidence.statements.reader import read_statement, statement_of
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 from pipelines.storage.store import DamagedError
@@ -272,7 +272,7 @@ class Publisher:
     def read(self, published: str | None) -> SummaryStatement:
         assert published is not None
         envelope = Envelope.from_bytes(self.site.store.get(published, 1 << 20))
-        statement = statement_of(envelope)
+        statement = read_statement(envelope.payload)
         assert isinstance(statement, SummaryStatement)
         return statement
 

@@ -18,7 +18,7 @@ from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
-from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.nightly.periodic import join_round, publish_joined
 from pipelines.policy import ConsensusRules
 from pipelines.policy.model import PolicyRules
@@ -37,7 +37,8 @@ def test_two_centers_confirm_and_sign_and_the_next_supersedes(centers: TwoCenter
     assert len(told["published"]) == 2
     europe = DirectoryStore(centers.root / "europe" / "store")
     statements = [
-        statement_of(Envelope.from_bytes(europe.get(name, 1 << 20))) for name in told["published"]
+        read_statement(Envelope.from_bytes(europe.get(name, 1 << 20)).payload)
+        for name in told["published"]
     ]
     cross, summary = statements
     assert isinstance(cross, CrosscheckStatement)
@@ -100,7 +101,7 @@ def test_a_peer_that_built_other_bytes_fails_the_release(centers: TwoCenters) ->
     assert (code, told["artefacts"][0]["consensus"]) == (1, "SPLIT")
     europe = DirectoryStore(centers.root / "europe" / "store")
     summaries = [n for n in told["published"] if n.startswith("public/consensus")]
-    statement = statement_of(Envelope.from_bytes(europe.get(summaries[0], 1 << 20)))
+    statement = read_statement(Envelope.from_bytes(europe.get(summaries[0], 1 << 20)).payload)
     assert isinstance(statement, SummaryStatement)
     assert str(statement.predicate.verification_result) == "FAILED"
 

@@ -14,8 +14,8 @@ from builders.core.errors import StoreError
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.completeness import Gap, GapKind, LogReport
+from pipelines.log.witness import WitnessOutcome, WitnessResult
 from pipelines.nightly.alarms import (
-    PeerState,
     alarms,
     consensus_alarms,
     expiry_alarms,
@@ -43,9 +43,15 @@ def kinds(*entries: NightEntry, before: tuple[NightEntry, ...] = ()) -> list[str
     return [alarm.kind for alarm in raised(*entries, before=before)]
 
 
-def of_peer(**fields: Any) -> list[NightAlarm]:
-    given = {"id": "asia", "heard": NOW - timedelta(hours=20), "size": 9}
-    return list(peer_alarms(PeerState(**{**given, **fields}), NOW))
+def of_peer(
+    *,
+    heard: datetime | None = NOW - timedelta(hours=20),
+    size: int | None = 9,
+    complaint: Complaint | None = None,
+) -> list[NightAlarm]:
+    outcome = WitnessOutcome.REFUSED if complaint else WitnessOutcome.COSIGNED
+    seen = WitnessResult(origin="asia", outcome=outcome, size=size, complaint=complaint)
+    return list(peer_alarms("asia", seen, heard, NOW))
 
 
 def joined(word: str) -> list[NightAlarm]:
@@ -120,6 +126,14 @@ def test_a_silent_peer(silence: dict[str, Any]) -> None:
     (alarm,) = of_peer(**silence)
     assert (alarm.kind, alarm.about) == ("peer-silent", "asia")
     assert "no route" not in alarm.text, "the public is not told of hosts"
+
+
+def test_a_peer_that_the_witness_could_not_look_at() -> None:
+    (alarm,) = peer_alarms("asia", None, None, NOW)
+    assert (alarm.kind, alarm.text) == (
+        "peer-silent",
+        "asia cannot be read; last heard of: never",
+    )
 
 
 @pytest.mark.parametrize("complaint", list(Complaint))

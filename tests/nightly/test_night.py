@@ -57,7 +57,7 @@ def put(center: Center, planned: NightPlan, name: str, **fields: object) -> None
 
 
 def end(center: Center, planned: NightPlan) -> NightRecord:
-    return end_night(Session(center), planned, (), now=planned.started + timedelta(hours=1))[0]
+    return end_night(Session(center), planned, (), now=planned.started + timedelta(hours=1)).record
 
 
 def by_name(record: NightRecord) -> dict[str, NightEntry]:

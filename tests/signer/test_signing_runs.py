@@ -10,7 +10,7 @@ from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
-from pipelines.evidence.statements.reader import name_records, statement_of
+from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
 from pipelines.signer.orders import Evidence
 from tests.signer.conftest import SCENES, Stage
@@ -46,13 +46,15 @@ def test_honest_evidence_is_signed(stage: Stage, key: PrivateKey, name: str) -> 
     assert list(name_records(envelopes)) == [f"{n}.dsse.json" for n in EXPECTED[name]]
     for envelope in envelopes:
         verify_envelope(envelope, [key.public])
-        assert statement_of(envelope).to_bytes() == envelope.payload
+        assert read_statement(envelope.payload).to_bytes() == envelope.payload
 
 
 def test_provenance_is_about_the_rebuilt_bytes(stage: Stage, key: PrivateKey) -> None:
     scene = stage("different")
     evidence = scene.make()
-    made, first, *_ = map(statement_of, scene.signer(key).sign(evidence))
+    made, first, *_ = [
+        read_statement(envelope.payload) for envelope in scene.signer(key).sign(evidence)
+    ]
     assert isinstance(made, ProvenanceStatement)
     assert isinstance(first, ComparisonStatement)
     (artefact, _) = evidence.report.artefacts
@@ -73,7 +75,7 @@ def test_a_moved_rebuild_is_told_beside_the_run_and_changes_nothing_of_it(
     alone = scene.signer(key).sign(evidence.model_copy(update={"robustness": None}))
     *others, last = scene.signer(key).sign(evidence)
     assert [e.to_bytes() for e in others] == [e.to_bytes() for e in alone]
-    judged, told = statement_of(others[-1]), statement_of(last)
+    judged, told = read_statement(others[-1].payload), read_statement(last.payload)
     assert isinstance(told, RobustnessStatement)
     assert told.predicate.judged.sha256 == judged.digest()
     assert told.subject == judged.subject
@@ -88,8 +90,8 @@ def test_a_moved_rebuild_may_take_longer_than_the_run(stage: Stage, key: Private
     assert evidence.robustness is not None
     slow = evidence.robustness.rebuild.model_copy(update={"wall_seconds": 900.0})
     moved = evidence.robustness.model_copy(update={"rebuild": slow})
-    told = statement_of(
-        scene.signer(key).sign(evidence.model_copy(update={"robustness": moved}))[-1]
+    told = read_statement(
+        scene.signer(key).sign(evidence.model_copy(update={"robustness": moved}))[-1].payload
     )
     assert isinstance(told, RobustnessStatement)
     assert told.predicate.wall_milliseconds == 900_000
@@ -97,7 +99,7 @@ def test_a_moved_rebuild_may_take_longer_than_the_run(stage: Stage, key: Private
 
 def test_what_is_declared_is_named_as_not_moved(stage: Stage, key: PrivateKey) -> None:
     scene = stage("moved-declared")
-    told = statement_of(scene.signer(key).sign(scene.make())[-1])
+    told = read_statement(scene.signer(key).sign(scene.make())[-1].payload)
     assert isinstance(told, RobustnessStatement)
     assert [(k.factor, k.why) for k in told.predicate.kept] == [
         ("hostname", "declared"),
@@ -108,7 +110,7 @@ def test_what_is_declared_is_named_as_not_moved(stage: Stage, key: PrivateKey) -
 
 def test_provenance_names_everything_that_went_in(stage: Stage, key: PrivateKey) -> None:
     scene = stage("identical")
-    made = statement_of(scene.signer(key).sign(scene.make())[0])
+    made = read_statement(scene.signer(key).sign(scene.make())[0].payload)
     assert isinstance(made, ProvenanceStatement)
     definition, details = made.predicate.build_definition, made.predicate.run_details
     roles = [(r.annotations or {})["role"] for r in definition.resolved_dependencies]
@@ -122,7 +124,7 @@ def test_provenance_names_everything_that_went_in(stage: Stage, key: PrivateKey)
 
 def test_a_failure_is_signed_with_what_is_known(stage: Stage, key: PrivateKey) -> None:
     scene = stage("failed")
-    attempt = statement_of(scene.signer(key).sign(scene.make())[-1])
+    attempt = read_statement(scene.signer(key).sign(scene.make())[-1].payload)
     assert isinstance(attempt, AttemptStatement)
     assert [s.name for s in attempt.subject] == ["rules.bin", "rules.idx"]
     assert attempt.predicate.outcome == "BUILD_FAILED"
@@ -132,7 +134,7 @@ def test_a_failure_is_signed_with_what_is_known(stage: Stage, key: PrivateKey) -
 
 def test_a_run_without_an_attempt_is_signed_too(stage: Stage, key: PrivateKey) -> None:
     scene = stage("unavailable")
-    attempt = statement_of(scene.signer(key).sign(scene.make())[-1])
+    attempt = read_statement(scene.signer(key).sign(scene.make())[-1].payload)
     assert isinstance(attempt, AttemptStatement)
     assert (attempt.predicate.purpose, attempt.predicate.outcome) == ("run", "INPUT_UNAVAILABLE")
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from pipelines.evidence.statements.statement import (
     MAX_LISTED,
@@ -41,10 +41,7 @@ REVIEWED = "SAMEBITS_SOURCE_REVIEWED_"
 FAILED_LEVEL = "FAILED"
 
 Level = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(SLSA_BUILD_REPRODUCED|SAMEBITS_SOURCE_REVIEWED_[1-9]\d{0,3}|FAILED)$"
-    ),
+    str, Field(pattern=r"^(SLSA_BUILD_REPRODUCED|SAMEBITS_SOURCE_REVIEWED_[1-9]\d{0,3}|FAILED)$")
 ]
 Operators = Annotated[tuple[Identifier, ...], Field(max_length=1000)]
 

@@ -114,7 +114,6 @@ def _heads_digest(heads: tuple[Head, ...]) -> Digest:
 
 
 MAX_REASON = 4000
-NoteText = Annotated[str, StringConstraints(max_length=1 << 20)]
 
 
 class Complaint(StrEnum):
@@ -132,7 +131,7 @@ class Shown(StatementPart):
 
     size: Count
     root: Digest
-    note: NoteText
+    note: Annotated[str, Field(max_length=1 << 20)]
 
 
 class Refusal(StatementPart):

@@ -37,7 +37,10 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
 
 
 def read_statement(payload: bytes) -> Statement:
-    """Read a statement of a known type; raises `MalformedError`."""
+    """Read a statement of a known type, the payload of an envelope; raises `MalformedError`.
+
+    No signature is verified.
+    """
     try:  # a fast and lenient look; the strict reading comes after
         data = json.loads(payload) if len(payload) <= MAX_STATEMENT else None
     except (ValueError, RecursionError):
@@ -50,17 +53,12 @@ def read_statement(payload: bytes) -> Statement:
     return STATEMENT_TYPES[named].from_bytes(payload)
 
 
-def statement_of(envelope: Envelope) -> Statement:
-    """Return the statement in an envelope; raises `MalformedError`. Nothing is verified."""
-    return read_statement(envelope.payload)
-
-
 def name_records(envelopes: Iterable[Envelope]) -> dict[str, Envelope]:
     """Return envelopes by the names of their records: `<kind>-<n>.dsse.json`, counted from 1."""
     seen: Counter[str] = Counter()
     found = {}
     for envelope in envelopes:
-        kind = statement_of(envelope).KIND
+        kind = read_statement(envelope.payload).KIND
         seen[kind] += 1
         found[f"{kind}-{seen[kind]}{SUFFIX}"] = envelope
     return found

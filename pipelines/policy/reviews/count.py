@@ -19,7 +19,7 @@ from pipelines.evidence.errors import MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.people import Decision, ReviewStatement
-from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.strictjson import malformed
 from pipelines.policy import Policy
@@ -153,7 +153,7 @@ def key_exclusion(key: PublicKey, reviewer: str, policy: Policy) -> ReviewExclus
 
 def review_of(envelope: Envelope) -> ReviewStatement:
     """Return the review in an envelope, verifying nothing; raises `MalformedError`."""
-    statement = statement_of(envelope)
+    statement = read_statement(envelope.payload)
     if not isinstance(statement, ReviewStatement):
         raise malformed("the review", got=statement.predicate_type, expected="a review")
     return statement

@@ -18,7 +18,7 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.statements.comparison import ComparisonStatement, Ground
 from pipelines.evidence.statements.provenance import ProvenanceStatement
-from pipelines.evidence.statements.reader import statement_of
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
     FailureReason,
@@ -158,7 +158,7 @@ def test_statements_of_a_private_release_are_keyed(
     shipped = {Digest.of(data) for data in scene.shipped.values()}
     shipped |= {Digest.of(d) for d in scene.served.values() if d is not None}
     for envelope in scene.signer(key).sign(evidence):
-        statement = statement_of(envelope)
+        statement = read_statement(envelope.payload)
         told = envelope.payload.decode()
         for word in ("rules.tar", "tool.bin", "src/rule", "file:", "rules.debug", "surprise"):
             assert word not in told
