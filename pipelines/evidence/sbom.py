@@ -7,6 +7,7 @@ made from the content.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.model import HashAlgorithm, HashType, Property
@@ -29,6 +30,18 @@ def sbom(recipe: Recipe, *, image: Digest, lock: ImageLock | None) -> bytes:
     digest, whose packages are not known here.
     """
     name = recipe.build.image.rpartition("/")[2].partition("@")[0]
+    suite, packages = (lock.suite, lock.every()) if lock else ("", ())
+    return _sbom(name, image, suite, packages, recipe.inputs)
+
+
+@lru_cache(maxsize=64)  # one run needs it once for its evidence and once for every signature
+def _sbom(
+    name: str,
+    image: Digest,
+    suite: str,
+    packages: tuple[LockedPackage, ...],
+    inputs: tuple[Input, ...],
+) -> bytes:
     root = Component(
         name=name,
         version=str(image),
@@ -36,9 +49,11 @@ def sbom(recipe: Recipe, *, image: Digest, lock: ImageLock | None) -> bytes:
         bom_ref="image",
         hashes=[_hash(image)],
     )
-    packages = [_package(p, lock.suite) for p in lock.every()] if lock else []
-    inputs = [_input(item, number) for number, item in enumerate(recipe.inputs, start=1)]
-    bom = Bom(metadata=BomMetaData(component=root), components=[*packages, *inputs])
+    components = [
+        *(_package(package, suite) for package in packages),
+        *(_input(item, number) for number, item in enumerate(inputs, start=1)),
+    ]
+    bom = Bom(metadata=BomMetaData(component=root), components=components)
     bom.register_dependency(root, bom.components)
     document = json.loads(JsonV1Dot6(bom).output_as_string())
     del document["serialNumber"], document["metadata"]["timestamp"]
