@@ -205,9 +205,13 @@ class LogWriter:
         """Return those that the log has already; raises `LogError` for one with other fields."""
         tiles = self._integrator.tiles(cache)
         placed = {}
+        bundles = dict[int, list[bytes]]()
         for entry in entries:
             if (index := cache.find(entry.identity)) is not None:
-                leaf = read_leaf(tiles.bundle(index // WIDTH)[0][index % WIDTH])
+                number, offset = divmod(index, WIDTH)
+                if number not in bundles:
+                    bundles[number], _ = tiles.bundle(number)
+                leaf = read_leaf(bundles[number][offset])
                 if not _matches(leaf, entry):
                     raise _contradicts(entry, leaf)
                 placed[entry.identity] = PlacedLeaf(index=index, leaf=leaf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tests.log.tree import mth
 KEY = keys.log().key
 
 
+@cache
 def entry(number: int, *, release: str | None = None) -> Entry:
     """Return one of many entries, in turn of five releases; every fourth is a commitment."""
     name = release or f"vendor/product@{number % 5}"
