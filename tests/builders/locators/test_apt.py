@@ -78,6 +78,7 @@ def test_a_root_that_lacks_the_file_is_passed_over(
     assert digest_file(path) == DEB
 
 
+@pytest.mark.network
 def test_nothing_the_machine_trusts_or_prefers_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_nothing_the_machine_trusts_or_prefers_counts(
     assert sources.count("Signed-By: /") == sources.count("Types: deb deb-src") > 0
 
 
+@pytest.mark.network
 def test_a_machine_that_never_fetched_lists_will_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +142,7 @@ def test_an_unsigned_source_is_never_used(
         pass
 
 
+@pytest.mark.network
 def test_one_root_out_of_order_does_not_hide_the_others(tmp_path: Path) -> None:
     state = AptStates(tmp_path / "apt", mirrors=[f"file:{tmp_path}/gone"]).of("trixie")
     with state.locked():

@@ -24,6 +24,7 @@ def want(locator: str, sha256: Digest = SIX_DIGEST, name: str = "x") -> FetchReq
     return FetchRequest(locator=parse_locator(locator), name=name, sha256=sha256)
 
 
+@pytest.mark.network
 def test_a_file_comes_from_the_index_that_pip_is_set_to(tmp_path: Path) -> None:
     wants = [
         want(f"pkg:pypi/six@1.17.0?file_name={SIX}"),
