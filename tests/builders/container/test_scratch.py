@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 import subprocess
 import time
@@ -175,11 +176,16 @@ def test_nothing_is_left_when_a_tool_fails(
 
 
 def test_a_size_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ScratchError, match="no room for the scratch space"),
-        scratch(tmp_path, 1 << 62),
-    ):
-        pytest.fail("it was never made")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE - 1, hard))
+    try:
+        with (
+            pytest.raises(ScratchError, match="no room for the scratch space"),
+            scratch(tmp_path, SIZE),
+        ):
+            pytest.fail("it was never made")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
 
 
