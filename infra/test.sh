@@ -3,34 +3,61 @@
 # the tests on real services.
 #
 #   bash infra/test.sh [PYTEST ARGUMENT...]   all of it; `--cov` takes twice as long
-#   bash infra/test.sh --fast [ARGUMENT...]   what needs no root, no engine, no network, no service
+#   bash infra/test.sh --fast [ARGUMENT...]   style, types, import rules, and the tests that need
+#                                             no root, no engine, no network and no service
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 services="engine or s3 or prefect or browser or network or root or host"
-tests=()
+unset PYTHONDONTWRITEBYTECODE  # each of the many processes would compile the package again
+
+# Files of tests are in memory where there is room: on a disk they wait for fsync most of the time.
+scratch=/tmp
+if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 2000000 ]; then
+    scratch=/dev/shm
+fi
+scratch=$(mktemp -d -p "$scratch")
+trap 'rm -rf "$scratch"' EXIT
+
+check_style_and_imports() {
+    .venv/bin/ruff format --check .
+    .venv/bin/ruff check .
+    .venv/bin/lint-imports
+}
+
+# What needs no service runs on all cores.
+run_tests_without_services() {
+    TMPDIR=$scratch .venv/bin/pytest -m "not ($services)" --numprocesses logical \
+        --dist worksteal "$@"
+}
+
 if [ "${1-}" = --fast ]; then
     shift
-    tests=(-m "not ($services)" --numprocesses auto --dist worksteal)
     [ -x .venv/bin/pytest ] || bash infra/bootstrap.sh
-else
-    bash infra/bootstrap.sh
-    # Programs that the tests check the host's files with; samebits itself never calls them.
-    missing=()
-    for pair in docker-compose=docker-compose systemd-analyze=systemd; do
-        command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
-    done
-    if [ "${#missing[@]}" -gt 0 ]; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            "${missing[@]}" > /dev/null
-    fi
+    check_style_and_imports
+    .venv/bin/mypy > "$scratch/mypy.log" 2>&1 &
+    types=$!
+    failed=0
+    run_tests_without_services "$@" || failed=$?
+    wait "$types" || failed=1
+    cat "$scratch/mypy.log"
+    exit "$failed"
 fi
-.venv/bin/ruff format --check .
-.venv/bin/ruff check .
+
+bash infra/bootstrap.sh
+# Programs that the tests check the host's files with; samebits itself never calls them.
+missing=()
+for pair in docker-compose=docker-compose systemd-analyze=systemd; do
+    command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" > /dev/null
+fi
 .venv/bin/mypy &
 types=$!
-.venv/bin/lint-imports
+check_style_and_imports
 .venv/bin/deptry .
 # Once more for what is installed with samebits: it imports nothing that only the tests declare.
 .venv/bin/deptry builders pipelines --optional-dependencies-dev-groups test --ignore DEP002
@@ -38,9 +65,10 @@ types=$!
 # Once more for what no test may keep alive.
 .venv/bin/vulture builders pipelines infra
 wait "$types"
-if [ "${#tests[@]}" -gt 0 ] || [ $# -gt 0 ]; then
-    exec .venv/bin/pytest "${tests[@]}" "$@"
+if [ $# -gt 0 ]; then
+    .venv/bin/pytest "$@"
+    exit
 fi
-# What needs no service runs on all cores; real services are shared by the tests that need them.
-.venv/bin/pytest -m "not ($services)" --numprocesses auto --dist worksteal
-exec .venv/bin/pytest -m "$services"
+run_tests_without_services
+# Real services are shared by the tests that need them.
+.venv/bin/pytest -m "$services"

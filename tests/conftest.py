@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import tarfile
 import zipfile
@@ -36,6 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, fixtures in MARKERS.items():
             if used & fixtures:
                 item.add_marker(marker)
+
+
+def pytest_collection() -> None:
+    """Spare the garbage collector what is made by collecting: all of it stays to the end."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, object]:
