@@ -1,4 +1,4 @@
-"""Two centers under one policy, as a fixture."""
+"""Centers whose findings are joined, as fixtures."""
 
 from __future__ import annotations
 
