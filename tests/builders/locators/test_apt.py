@@ -176,6 +176,7 @@ def test_a_suite_is_a_code_name(tmp_path: Path, suite: str) -> None:
         AptStates(tmp_path).of(suite)
 
 
+@pytest.mark.network
 def test_an_archive_of_the_machine_is_asked_for_an_older_suite_too(tmp_path: Path) -> None:
     sources, listed = AptStates(tmp_path).of("bookworm")._sources()
     assert not listed
@@ -186,6 +187,7 @@ def test_an_archive_of_the_machine_is_asked_for_an_older_suite_too(tmp_path: Pat
     assert AptStates(tmp_path).of("trixie")._sources()[1]
 
 
+@pytest.mark.network
 def test_a_suite_that_no_archive_has_is_said_so(tmp_path: Path) -> None:
     state = AptStates(tmp_path).of("nosuch")
     with pytest.raises(InputUnavailableError, match="no signed source of suite nosuch"):
