@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -124,8 +124,9 @@ class Logbook:
                     fcntl.flock(note, fcntl.LOCK_EX)
                     os.write(note, place.encode())
                     os.fsync(note)
-                    if os.fstat(note).st_nlink:
-                        return note
+                    with suppress(FileNotFoundError):
+                        if os.path.samestat(os.fstat(note), path.stat()):
+                            return note
                 except OSError:
                     os.close(note)
                     raise
