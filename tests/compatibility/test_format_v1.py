@@ -24,6 +24,8 @@ CHECKOUT = Path(__file__).parents[2]
 DATA = CHECKOUT / "tests" / "data" / "format-v1"
 RECORDED = {p.stem: json.loads(p.read_bytes()) for p in (DATA / "expected").glob("*.json")}
 """By subject, lists of {command, exit_code, output}."""
+ADDED = {"center": ("policy",)}
+"""Fields that a command prints since."""
 MESSAGE = {"what", "got", "expected", "todo"}
 """The fields of an error that are text for people."""
 ALTERED = 30
@@ -96,6 +98,8 @@ def alter(path: Path, place: int, to: Path) -> None:
 @pytest.mark.parametrize("subject", sorted(RECORDED))
 def test_every_command_prints_what_it_printed(subject: str, printed: dict[str, list[Any]]) -> None:
     for then, now in zip(RECORDED[subject], printed[subject], strict=True):
+        for name in ADDED.get(subject, ()):
+            del now["output"][name]
         assert without_wording({"command": then["command"], **now}) == without_wording(then)
 
 
