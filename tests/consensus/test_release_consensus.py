@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
-from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey
+from infra.bench.madeup import EMPTY_POLICY, MadeUpFile
 from pipelines.consensus.center_finding import Excluded, ExclusionReason
 from pipelines.consensus.finding_reader import read_center_findings
 from pipelines.consensus.statement_reader import Source, StatementReader, UnreachableError
@@ -19,22 +18,13 @@ from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.errors import LogError
 from tests.consensus.findings import OTHER_CLAIM
-from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, World, reasons
+from tests.consensus.world import CONTENT, EARLIER, FILE, LATER, RELEASE, World, reasons
 from tests.fakes.store import MemoryStore
 
-EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
 DIFFERENT = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
 UNBUILT = {
     FILE: MadeUpFile(published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED)
 }
-
-
-@pytest.fixture
-def world() -> World:
-    made = World()
-    for site in made.sites.values():
-        site.run()
-    return made
 
 
 def test_three_centers_that_built_the_same_confirm_it(world: World) -> None:
@@ -252,132 +242,6 @@ def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
     bob.run()
     assert reasons(world.consensus()) == {("bob-1", "key-not-valid")}
     assert world.result() == "CONFIRMED"
-
-
-def test_a_statement_by_an_unknown_key_is_counted_out() -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    site = world["bob-1"]
-    site.publish(site.made(), key=MadeUpKey("a stranger"))
-    assert ("bob-1", "unknown-key") in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-def test_a_statement_under_the_key_id_of_another_is_counted_out() -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    site, stranger = world["bob-1"], MadeUpKey("a stranger")
-    for name, honest in site.made().envelopes(site.key).items():
-        forged = Envelope(
-            payload=honest.payload,
-            signatures=(Signature(keyid=site.key.public.keyid, sig=stranger.sign(honest.pae())),),
-        )
-        site.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/{name}", forged)
-    assert ("bob-1", "bad-signature") in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-def test_a_statement_that_the_log_does_not_have_is_counted_out() -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    site = world["bob-1"]
-    site.publish(site.made(), logged=False)
-    assert ("bob-1", "not-logged") in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-@pytest.mark.parametrize(("start", "end"), [(0, 1), (99, None)])
-def test_a_statement_where_its_key_does_not_count_is_counted_out(
-    start: int, end: int | None
-) -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    world["bob-1"].run()
-    world["bob-1"].start, world["bob-1"].end = start, end
-    assert ("bob-1", "key-not-valid") in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-def test_the_center_of_another_cannot_be_spoken_for() -> None:
-    """Bob stores what Cyd signed of itself, and what Bob signed in the name of Cyd."""
-    world = World()
-    bob, cyd = world["bob-1"], world["cyd-1"]
-    for number, envelope in enumerate(cyd.made().envelopes(bob.key).values(), start=1):
-        bob.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/x-{number}.dsse.json", envelope)
-    for number, envelope in enumerate(cyd.made(run=LATER).envelopes(cyd.key).values(), start=1):
-        bob.put(f"public/releases/acme/tool/1.0/bob-1/{LATER}/x-{number}.dsse.json", envelope)
-    found = world.consensus()
-    assert {("bob-1", "misplaced"), ("bob-1", "unknown-key")} <= reasons(found)
-    assert found.artefacts == ()
-
-
-CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "another-release": ({"release": "acme/tool@2.0"}, "misplaced"),
-    "another-builder": ({"builder": "https://samebits.example/other"}, "other-builder"),
-}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_statement_about_something_else_is_counted_out(name: str) -> None:
-    changes, why = CHANGES[name]
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    world["bob-1"].run(**changes)
-    assert ("bob-1", why) in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-def test_a_statement_of_another_run_than_its_folder_is_counted_out() -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    bob = world["bob-1"]
-    for name, envelope in bob.made().envelopes(bob.key).items():
-        bob.put(f"public/releases/acme/tool/1.0/bob-1/{LATER}/{name}", envelope)
-    assert ("bob-1", "misplaced") in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-def test_statements_of_other_kinds_in_a_run_are_counted_out(world: World) -> None:
-    from tests.evidence.examples import STATEMENTS
-
-    site = world["bob-1"]
-    for kind in ("review", "heartbeat"):
-        envelope = site.sign(STATEMENTS[kind])
-        site.put(f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/{kind}-1.dsse.json", envelope)
-    assert reasons(world.consensus()) == {("bob-1", "misplaced")}
-
-
-@pytest.mark.parametrize("left_out", ["attempt-1.dsse.json", "comparison-1.dsse.json"])
-def test_half_a_run_is_none(left_out: str) -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    names = world["bob-1"].run()
-    del world["bob-1"].store.objects[names[left_out]]
-    assert ("bob-1", "incomplete") in reasons(world.consensus())
-    assert world.result() == "PENDING"
-
-
-def test_a_comparison_that_is_held_back_is_missed() -> None:
-    """Of two artefacts one differs, and its comparison is not there."""
-    world = World("ada", "bob")
-    files = {**FILES, "tool.idx": MadeUpFile.different(b"index", b"another index")}
-    world["ada-1"].run(files={**FILES, "tool.idx": MadeUpFile.identical(b"index")})
-    names = world["bob-1"].run(files=files)
-    del world["bob-1"].store.objects[names["comparison-2.dsse.json"]]
-    found = world.consensus()
-    assert ("bob-1", "incomplete") in reasons(found)
-    assert [str(one.result) for one in found.artefacts] == ["PENDING", "PENDING"]
-
-
-def test_a_comparison_under_another_claim_than_its_attempt_is_counted_out() -> None:
-    world = World("ada", "bob")
-    world["ada-1"].run()
-    bob = world["bob-1"]
-    names = bob.run()
-    other = bob.sign(bob.made(claim=OTHER_CLAIM).attempt())
-    del bob.store.objects[names["attempt-1.dsse.json"]]
-    bob.put(names["attempt-1.dsse.json"], other)
-    assert ("bob-1", "incomplete") in reasons(world.consensus())
 
 
 def test_the_order_is_that_of_the_log_though_a_clock_is_an_hour_behind() -> None:

@@ -20,6 +20,7 @@ from pipelines.storage.names import REPORT, Visibility, private_twin
 from tests.fakes.store import MemoryStore
 
 RELEASE = ReleaseName(vendor="acme", product="tool", version="1.0")
+EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
 FILE, CONTENT = "tool.deb", b"the shipped bytes"
 FILES = {FILE: MadeUpFile.identical(CONTENT)}
 PRODUCTS = {"tool-dbgsym.deb": b"symbols that nobody ships"}

@@ -2,127 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
-
 import pytest
-from packaging.requirements import Requirement
 
-from builders.container.folderorder import CREATED, HASHED
-from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from pipelines.infer.journal import TrialRecord, WheelDifferences
-from pipelines.infer.search import Trial
-from pipelines.infer.trial import TrialResult
-from pipelines.infer.wheel.clues import Clues, initial_hypothesis
-from pipelines.infer.wheel.environment import order_of
-from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
-from pipelines.infer.wheel.refinement import Refinement
-from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
+from pipelines.infer.journal import WheelDifferences
+from tests.infer.refinement_bench import DATA, DIST, METADATA, TIMES, Make, values
 from tests.infer.workbench import (
     BUILT,
     FLIT,
-    RELEASED,
-    Entry,
-    backends,
-    clues,
-    source_files,
     tools_of,
-    wheel_files,
 )
-
-LATER = RELEASED + timedelta(days=1000)
-"""When what is asked for by its exact version was uploaded."""
-DIST = "tool-1.0.dist-info"
-DATA = "tool/data.txt"
-METADATA = WheelDifferences(content=(f"{DIST}/METADATA",))
-TIMES = WheelDifferences(times={DATA: (1, 2)})
-NEWEST = "it is the time of the newest member"
-
-
-@dataclass
-class Bench:
-    """A refiner, and the hypothesis that came first."""
-
-    clues: Clues
-    refiner: Refinement
-    start: WheelHypothesis
-
-    def ideas(
-        self,
-        left: WheelDifferences | None = None,
-        *,
-        outcome: Outcome = Outcome.BUILT,
-        verdict: Verdict = Verdict.DIFFERENT,
-        log: str = "",
-        asked: Sequence[str] = (),
-        **changes: Any,
-    ) -> list[WheelHypothesis]:
-        """Return what follows from a try of the first hypothesis, with some values replaced."""
-        record = TrialRecord(
-            number=1,
-            claim=Digest("0" * 64),
-            values={},
-            bits=0,
-            outcome=outcome,
-            verdict=verdict,
-            reason="",
-            seconds=1,
-            differences=left,
-        )
-        hypothesis = replace(self.start, requirements=tuple(map(Requirement, asked)), **changes)
-        result = TrialResult(outcome=outcome, reason="", log=log)
-        return self.refiner.hypotheses(Trial(hypothesis=hypothesis, result=result, record=record))
-
-    def setuptools(self, ideas: Sequence[WheelHypothesis]) -> list[str]:
-        """Return the other versions of setuptools that ideas have, in the same image."""
-        first = self.start.tools
-        return [
-            str(tool.version)
-            for idea in ideas
-            for tool in idea.tools
-            if tool.project == "setuptools" and tool not in first
-            if idea.image == self.start.image
-        ]
-
-    def others(self) -> list[str]:
-        """Return the names of the other images, the likeliest first."""
-        return [i.name for i in self.clues.ordered_images() if i.name != self.start.image]
-
-    def failed(self, log: str = "", **more: Any) -> list[WheelHypothesis]:
-        return self.ideas(outcome=Outcome.BUILD_FAILED, log=log, **more)
-
-
-Make = Callable[..., Bench]
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Make:
-    def make(generator: str | None = None, **more: Any) -> Bench:
-        files = wheel_files() if generator is None else wheel_files(generator)
-        found = clues(tmp_path, **{"shipped": files, **more})
-        index = backends()
-        for version in KNOWN_SETUPTOOLS:
-            index.put("setuptools", str(version), LATER)
-        index.put("setuptools", "80.0", LATER)
-        for project in ("pbr", "setuptools-scm", "cython", "distutils", "pkg-resources"):
-            index.put(project, "3.0", RELEASED)
-        nothing = tmp_path / "nothing.whl"
-        with zipfile.ZipFile(nothing, "w") as archive:
-            archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
-        resolver = Resolver(index, lambda _: nothing, without="tool")
-        return Bench(found, Refinement(found, resolver), initial_hypothesis(found, resolver))
-
-    return make
-
-
-def values(ideas: Sequence[WheelHypothesis], *names: str) -> list[tuple[Any, ...]]:
-    return [tuple(getattr(idea, name) for name in names) for idea in ideas]
-
 
 # a build without an end
 
@@ -299,135 +188,10 @@ def test_a_tag_is_not_given_where_it_is_there_or_nothing_asks(made: Make) -> Non
 # orders
 
 
-@pytest.mark.parametrize(
-    "left", [WheelDifferences(order=True), WheelDifferences(record_order=True)]
-)
-def test_another_order_may_be_that_of_folders(made: Make, left: WheelDifferences) -> None:
-    bench = made()
-    assert values(bench.ideas(left), "folder_order", "hash_seed") == [(CREATED, 0)]
-    assert bench.ideas(left, folder_order=CREATED) == []
-    assert bench.ideas(left, folder_order="hashed-1") == []
-
-
-LISTED = tuple(f"{DIST}/{name}" for name in ("LICENSE", "METADATA", "WHEEL"))
-
-
-def test_an_order_of_members_may_be_that_of_one_seed(made: Make) -> None:
-    bench = made()
-    ideas = bench.ideas(WheelDifferences(order=True, reordered=("tool", DIST)))
-    both = [*LISTED, "tool/__init__.py", "tool/data.txt"]
-    seed = order_of(both, (DIST, "tool"), DIST)
-    assert seed not in {None, order_of(both, ("tool",), "tool"), order_of(both, (DIST,), DIST)}
-    assert values(ideas, "folder_order") == [(seed,), (CREATED,)]
-    assert f"under it {DIST} lists its files" in ideas[0].why("folder_order")
-    top = bench.ideas(WheelDifferences(order=True, reordered=("tool",)))
-    assert "under it tool lists its files" in top[0].why("folder_order")
-
-
-def test_a_seed_keeps_the_order_of_metadata_where_it_can(made: Make) -> None:
-    ideas = made().ideas(WheelDifferences(order=True, reordered=("tool",)))
-    both = [*LISTED, "tool/__init__.py", "tool/data.txt"]
-    assert values(ideas, "folder_order")[0] == (order_of(both, (DIST, "tool"), DIST),)
-
-
-def test_an_order_of_record_alone_may_be_that_of_one_seed(tmp_path: Path, made: Make) -> None:
-    bench = made()
-    turned = [*reversed(LISTED), f"{DIST}/RECORD"]
-    texts = {**bench.clues.shipped.texts, "RECORD": "".join(f"{p},,\n" for p in turned).encode()}
-    facts = replace(bench.clues.shipped, texts=texts)
-    refiner = Refinement(
-        replace(bench.clues, shipped=facts), Resolver(backends(), lambda _: tmp_path)
-    )
-    other = replace(bench, refiner=refiner)
-    seeds = order_of(LISTED, (DIST,), DIST), order_of(turned, (DIST,), DIST)
-    assert seeds[0] != seeds[1]
-    for order, seed in zip((True, False), seeds, strict=True):
-        left = WheelDifferences(order=order, record_order=True, reordered=(DIST,))
-        ideas = other.ideas(left)
-        assert values(ideas, "folder_order") == [(seed,), (CREATED,)]
-
-
-def test_an_order_that_no_seed_gives_is_none_of_one(made: Make) -> None:
-    files = wheel_files() | {f"tool/{number:03}.py": Entry() for number in range(40)}
-    ideas = made(shipped=files).ideas(WheelDifferences(order=True, reordered=(DIST, "tool")))
-    assert values(ideas, "folder_order") == [(CREATED,)]
-
-
-def test_few_words_in_another_order_may_be_those_of_a_set(made: Make) -> None:
-    bench = made()
-    few = WheelDifferences(shuffled={"b": 2, "a": 4})
-    ideas = bench.ideas(few)
-    assert values(ideas, "folder_order", "hash_seed") == [
-        (CREATED, 0),
-        *((HASHED, seed) for seed in SEEDS),
-    ]
-    assert "in another order in a, as of a set" in ideas[1].why("hash_seed")
-    many = bench.ideas(WheelDifferences(shuffled={"b": 2, "a": 5}))
-    assert values(many, "hash_seed") == [(0,)]
-
-
 # times
 
 
-def test_another_way_of_fixing_times(made: Make) -> None:
-    bench = made()
-    newest = bench.clues.shipped.newest
-    ways = {(BUILT + 60, None): [(None, newest)], (None, BUILT): [(newest, None)]}
-    ways[None, None] = [(None, newest), (newest, None)]
-    for (clock, epoch), expected in ways.items():
-        ideas = bench.ideas(TIMES, clock=clock, epoch=epoch)
-        assert values(ideas, "clock", "epoch") == expected
-        name = "clock" if expected[-1][0] else "source_date_epoch"
-        assert ideas[-1].why(name) == NEWEST
-    assert bench.ideas(WheelDifferences(modes={}), clock=BUILT) == []
-
-
 # modes
-
-
-def test_other_umasks_are_tried_then_single_modes(made: Make) -> None:
-    files = {**wheel_files(), DATA: Entry(data=b"data\n", mode=0o755)}
-    bench = made(shipped=files)
-    left = WheelDifferences(modes={DATA: (0o755, 0o644)})
-    ideas = bench.ideas(left, umask="022", source_umask=None)
-    umasks = [("002", None), ("022", "000"), ("002", "022"), ("022", None)]
-    assert values(ideas, "umask", "source_umask") == umasks
-    assert values(bench.ideas(left, umask="002"), "umask", "source_umask")[:2] == [
-        ("022", None),
-        ("022", "000"),
-    ]
-    change = FileChange(path=DATA, mode="755")
-    assert [idea.files for idea in ideas] == [(), (), (), (change,)]
-    assert ideas[0].why("umask") == "other modes were not explained"
-    assert ideas[-1].why(f"mode of {DATA}").startswith("the shipped member has it")
-    before = FileChange(path="LICENSE", mode="600")
-    assert bench.ideas(left, files=(before,))[-1].files == (before, change)
-
-
-@pytest.mark.parametrize(
-    ("modes", "shipped"),
-    [
-        ({DATA: (None, 0o644)}, {}),
-        ({DATA: (0o755, 0o644)}, {DATA: Entry(data=b"not as in the source\n")}),
-        ({DATA: (0o755, 0o644), f"{DIST}/METADATA": (0o755, 0o644)}, {}),
-        ({"tool/other.txt": (0o755, 0o644)}, {"tool/other.txt": Entry(data=b"data\n")}),
-    ],
-)
-def test_modes_of_what_the_source_has_not_are_no_single_ones(
-    made: Make, modes: dict[str, Any], shipped: dict[str, Entry]
-) -> None:
-    bench = made(shipped={**wheel_files(), **shipped})
-    ideas = bench.ideas(WheelDifferences(modes=modes))
-    assert {idea.files for idea in ideas} == {()}
-
-
-def test_more_single_modes_than_are_allowed_are_none(made: Make) -> None:
-    more = {f"tool/{n}.txt": Entry(data=b"%d" % n) for n in range(MAX_FILES + 1)}
-    bench = made(shipped={**wheel_files(), **more}, source={**source_files(), **more})
-    modes = dict.fromkeys(more, (0o755, 0o644))
-    assert bench.ideas(WheelDifferences(modes=modes))[-1].files == ()
-    modes.popitem()
-    assert len(bench.ideas(WheelDifferences(modes=modes))[-1].files) == MAX_FILES
 
 
 # Pythons, and steps

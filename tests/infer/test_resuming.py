@@ -18,7 +18,7 @@ from pipelines.infer.target import Target
 from pipelines.infer.wheel import search
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.search import RULES, infer_wheel, wheel_basis
-from tests.infer.test_search import Lab
+from tests.infer.search_lab import Lab
 from tests.infer.workbench import (
     Entries,
     FakeRebuild,
