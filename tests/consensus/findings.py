@@ -9,11 +9,14 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from pipelines.consensus import Consensus
 from pipelines.consensus.center_finding import CenterFinding, CenterInfo, StatementRef
 from pipelines.consensus.consensus_result import ConsensusSubject
+from pipelines.consensus.join import join
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName
+from pipelines.policy import ConsensusRules
 
 SHIPPED, TAMPERED, OTHER = (Digest.of(name) for name in (b"shipped", b"tampered", b"other"))
 CLAIM, OTHER_CLAIM = (DigestSet(sha256=Digest.of(name)) for name in (b"claim", b"other claim"))
@@ -122,3 +125,13 @@ def equivalent(operator: str, **changes: Any) -> CenterFinding:
             **changes,
         },
     )
+
+
+def joined(
+    *positions: CenterFinding, k: int = 2, regions: int = 1, max_dissent: int = 0, allowed: str = ""
+) -> Consensus:
+    """Return what these findings are together, under rules with these values."""
+    rules = ConsensusRules(
+        k=k, regions=regions, max_dissent=max_dissent, normalizers=frozenset(allowed.split())
+    )
+    return join(SUBJECT, positions, rules)
