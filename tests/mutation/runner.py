@@ -72,6 +72,7 @@ class Runner:
         self._items = {item.nodeid: item for item in session.items}
         self._root, self._reach = root, reach
         self._functions = defaultdict[str, list[FunctionType]](list)
+        gc.unfreeze()  # frozen objects, as a conftest may leave them, are not among those below
         for found in gc.get_objects():
             if isinstance(found, FunctionType):
                 self._functions[found.__code__.co_filename].append(found)
