@@ -8,6 +8,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.center.center import Center
+from pipelines.center.keys import make_local_policy
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.privatekey import create_key, load_key
@@ -35,6 +36,7 @@ class House:
         self.center = Center(id="zurich", home=folder / "home", store=folder / "store")
         for use in ("statements", "log", "witness"):
             create_key(self.center.key_folder, use)
+        make_local_policy(self.center)
         self.file = folder / "center.yaml"
         self.file.write_text(
             f"schema: samebits/center/v1\nid: zurich\nhome: {folder}/home\nstore: {folder}/store\n"
