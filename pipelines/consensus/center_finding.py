@@ -48,6 +48,8 @@ class ExclusionReason(StrEnum):
     WORK_WRONG = "work-wrong"
     SERVED_OTHER = "served-another-file"
     EQUIVALENT = "equivalent"
+    LATER_FAILURE = "later-failure"
+    """A run after the finding that counts, which could not judge."""
 
 
 @dataclass(frozen=True, kw_only=True)

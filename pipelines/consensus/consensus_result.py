@@ -107,7 +107,7 @@ class OperatorFinding:
     conclusion: Conclusion
     built: DigestSet | None
     newest: tuple[CenterFinding, ...]
-    """The newest finding of each of its centers."""
+    """The newest finding of each of its centers, a judged one before any other."""
     basis: tuple[CenterFinding, ...]
     """`newest`; for an operator that contradicts itself all its findings."""
     matching: tuple[CenterFinding, ...] = ()

@@ -1,7 +1,8 @@
 """The findings of the centers joined into one result for one artefact: a pure function.
 
 For each operator the newest findings of its centers for the claim count, by the order of their
-logs. An operator that contradicts itself counts as dissent, and agrees with no other: two centers,
+logs. A later run that could judge nothing takes no finding away: it is named beside it. An
+operator that contradicts itself counts as dissent, and agrees with no other: two centers,
 or two statements, that found other bytes for the same claim; a build that it found to be
 nondeterministic; a verdict that its own digests do not support. The result is the first of these
 that holds:
@@ -117,7 +118,10 @@ def _operator_finding(
     shared: AbstractSet[str],
 ) -> OperatorFinding:
     """Return the finding of one operator: of its centers' newest the first by `Conclusion`."""
-    newest = newest_findings(findings)
+    judged = newest_findings(f for f in findings if conclusion_of(f, normalizers).judged)
+    last = newest_findings(findings)
+    by_center = {f.center.id: f for f in (*last, *judged)}
+    newest = tuple(by_center[f.center.id] for f in last)
     if _contradicts([(f, conclusion_of(f, normalizers)) for f in findings]):
         return OperatorFinding(
             operator=operator,
@@ -136,7 +140,14 @@ def _operator_finding(
         newest=newest,
         basis=newest,
         matching=tuple(f for f, c, reason in reasons if c is Conclusion.MATCH and not reason),
-        excluded=tuple(f.excluded(reason) for f, _, reason in reasons if reason),
+        excluded=(
+            *(f.excluded(reason) for f, _, reason in reasons if reason),
+            *(
+                f.excluded(ExclusionReason.LATER_FAILURE, f"{f.outcome} in {f.run}")
+                for f in last
+                if f not in newest
+            ),
+        ),
     )
 
 

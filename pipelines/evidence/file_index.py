@@ -82,11 +82,15 @@ class FileHistory:
 
     @property
     def exit_code(self) -> int:
-        """That of the newest verdict of each center on each artefact; 2 when any may be missing."""
+        """That of the newest verdict of each center on each artefact; 2 when any may be missing.
+
+        A later run that checked nothing takes no verdict away.
+        """
         newest: dict[tuple[object, ...], Verdict] = {}
         for found in self.verdicts:
             key = (found.name.release, found.name.center, found.artefact)
-            newest.setdefault(key, found.verdict)
+            if newest.get(key, Verdict.NOT_CHECKED) is Verdict.NOT_CHECKED:
+                newest[key] = found.verdict
         code = verdicts_exit_code(newest.values())
         return code if code or (self.complete and not self.damaged) else EXIT_NOT_CHECKED
 

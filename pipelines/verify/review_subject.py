@@ -17,7 +17,7 @@ from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
-from pipelines.evidence.stored_runs import find_run, read_report
+from pipelines.evidence.stored_runs import RunSummary, find_run, list_runs, read_report
 from pipelines.policy import Policy
 from pipelines.policy.reviews.count import ReviewTarget
 from pipelines.policy.reviews.review_records import (
@@ -89,15 +89,17 @@ def standing_of(
 
 
 def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
+    """Return what the newest run that read its sources was about."""
     store = session.store
-    report = Report.model_validate(read_report(store, find_run(store, release)))
-    sources = report.environment.sources
-    if report.claim is None or not _digests(sources):
-        raise UsageError(
-            f"the last run of {release} has no source digest",
-            got=report.outcome,
-            todo="Name its recipe instead",
-        )
+    last = find_run(store, release)
+    runs = [run.name for run in list_runs(store, release) if isinstance(run, RunSummary)]
+    for name in (last, *sorted(runs, key=lambda name: name.run, reverse=True)):
+        report = Report.model_validate(read_report(store, name))
+        sources = report.environment.sources
+        if report.claim is not None and _digests(sources):
+            break
+    else:
+        raise UsageError(f"no run of {release} has a source digest", todo="Name its recipe instead")
     private = report.environment.visibility == "private"
     return ReviewSubject(
         release=report.release,

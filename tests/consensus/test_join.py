@@ -164,15 +164,6 @@ def test_two_centers_of_one_operator_that_disagree_are_dissent() -> None:
     assert list(found.dissenting) == ["ada"]
 
 
-def test_the_newest_by_the_log_counts_and_not_the_newest_by_the_clock() -> None:
-    early = match("ada", index=9, run="20260102T020405Z-0a1b2c3d")
-    late = failed("ada", index=3, run="20260102T030405Z-0a1b2c3d")
-    found = joined(late, early, k=1)
-    assert found.result is Result.CONFIRMED
-    assert [p.index for p in found.operators[0].newest] == [9]
-    assert joined(match("ada", index=3), failed("ada", index=9), k=1).result is Result.UNBUILDABLE
-
-
 def test_what_could_not_be_tried_says_nothing() -> None:
     assert joined(cancelled("ada"), cancelled("bob"), k=1).result is Result.NOT_CHECKED
     assert joined(cancelled("ada"), failed("bob"), k=1).result is Result.UNBUILDABLE

@@ -244,8 +244,7 @@ def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
     assert world.result() == "CONFIRMED"
 
 
-def test_the_order_is_that_of_the_log_though_a_clock_is_an_hour_behind() -> None:
-    """The run that began later by its clock was logged first, and the other one counts."""
+def test_a_run_that_failed_is_later_by_the_log_though_its_clock_is_an_hour_behind() -> None:
     world = World("ada", "bob")
     world["ada-1"].run()
     bob = world["bob-1"]
@@ -254,8 +253,13 @@ def test_the_order_is_that_of_the_log_though_a_clock_is_an_hour_behind() -> None
         FILE: MadeUpFile(published=CONTENT, served=None, built=None, verdict=Verdict.NOT_CHECKED)
     }
     bob.run(run=EARLIER, outcome=Outcome.BUILD_FAILED, files=failed, by_products={})
-    voices = {v.operator: str(v.conclusion) for v in world.consensus().artefacts[0].operators}
-    assert voices == {"ada": "match", "bob": "could-not-build"}
+    first = world.consensus().artefacts[0]
+    assert {v.operator: str(v.conclusion) for v in first.operators} == dict.fromkeys(
+        ["ada", "bob"], "match"
+    )
+    assert [(e.center, str(e.reason), e.detail) for e in first.excluded] == [
+        ("bob-1", "later-failure", f"BUILD_FAILED in {EARLIER}")
+    ]
 
 
 def test_who_once_found_other_bytes_for_the_same_claim_contradicts_itself(world: World) -> None:

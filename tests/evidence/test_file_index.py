@@ -73,6 +73,17 @@ def test_the_newest_verdict_counts(store: MemoryStore) -> None:
     assert find_file(store, FILE).exit_code == 1
 
 
+@pytest.mark.parametrize(("judged", "code"), [("IDENTICAL", 0), ("DIFFERENT", 1)])
+def test_a_later_run_that_checked_nothing_takes_no_verdict_away(
+    store: MemoryStore, judged: str, code: int
+) -> None:
+    put(store, report(_FIRST, judged))
+    put(store, report(_SECOND, "NOT_CHECKED"))
+    found = find_file(store, FILE)
+    assert [s.verdict for s in found.verdicts] == ["NOT_CHECKED", judged]
+    assert found.exit_code == code
+
+
 def test_every_center_counts(store: MemoryStore) -> None:
     put(store, report(_FIRST, "DIFFERENT", center="basel"))
     put(store, report(_SECOND))

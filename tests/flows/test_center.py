@@ -168,6 +168,7 @@ def test_another_program_at_the_port_is_named(stand: Stand, tmp_path: Path) -> N
         other.bind(("127.0.0.1", 0))
         other.listen()
         mine = Stand(tmp_path / "mine", prefect={"port": other.getsockname()[1]})
+        assert mine.run("center", "init").code == 0
         ended = mine.run("center", "up")
     assert ended.code == 2
     ended.assert_clear()
