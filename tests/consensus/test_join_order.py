@@ -6,8 +6,7 @@ from typing import Any
 
 from pipelines.consensus.center_finding import ExclusionReason
 from pipelines.consensus.consensus_result import Result
-from tests.consensus.findings import cancelled, differs, failed, match, unreachable
-from tests.consensus.test_join import joined
+from tests.consensus.findings import cancelled, differs, failed, joined, match, unreachable
 
 
 def test_the_newest_by_the_log_counts_and_not_the_newest_by_the_clock() -> None:
