@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from pipelines.cli.request import command
 from pipelines.evidence.privatekey import create_key
+from pipelines.requests.client import RequestStatus
 from pipelines.requests.messages import request_from, request_key
 from pipelines.storage.directory import DirectoryStore
 from tests.command import finish, interrupt, started, wait_until
@@ -89,11 +90,18 @@ def test_every_request_has_a_nonce_of_its_own(reviewer: Reviewer) -> None:
     ("verdict", "code"), [(Verdict.IDENTICAL, 0), (Verdict.DIFFERENT, 1), (Verdict.NOT_CHECKED, 2)]
 )
 def test_who_waits_gets_the_verdict_and_its_exit_code(
-    reviewer: Reviewer, verdict: Verdict, code: int
+    reviewer: Reviewer, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, code: int
 ) -> None:
     center = reviewer.center(verdict=verdict)
+    looked = Event()
 
-    thread = _serving(reviewer, center)
+    def word(status: RequestStatus) -> str:
+        looked.set()
+        return str(real.__get__(status))
+
+    real = vars(RequestStatus)["word"]
+    monkeypatch.setattr(RequestStatus, "word", property(word))
+    thread = _serving(reviewer, center, after=looked)
     ended = reviewer.ask("--wait", "60", "--center-key", str(reviewer.folder / "asia.pub"))
     thread.join()
     assert ended.exit_code == code, ended.output
@@ -182,11 +190,13 @@ def test_the_own_center_of_this_machine_is_asked_in_its_store(reviewer: Reviewer
     assert len(list(store.list("public/requests/local/"))) == 1
 
 
-def _serving(reviewer: Reviewer, center: Center) -> Thread:
-    """Serve the first request that comes."""
+def _serving(reviewer: Reviewer, center: Center, *, after: Event | None = None) -> Thread:
+    """Serve the first request that comes, `after` something has happened."""
 
     def work() -> None:
         wait_until(lambda: bool(list(reviewer.store.list("public/requests/"))))
+        if after is not None:
+            assert after.wait(60)
         center.serve()
 
     thread = Thread(target=work)
