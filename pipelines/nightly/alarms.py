@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
 from pipelines.center.center import Center, Peer
-from pipelines.center.file import local_policy_file
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
@@ -74,7 +73,7 @@ def outside_alarms(
         policy = session.policy(now)
     except CenterPolicyError as error:
         return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, error.what),)
-    if center.policy == local_policy_file(center.home):  # it knows no other center to join
+    if len(policy.centers) < 2:  # no other center to join
         return tuple(gap_alarms(own_log(center, policy)))
     seen = _seen(session)
     heard = {peer.id: _heard(policy, peer, now) for peer in center.peers if peer.id in seen}
