@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.errors import NotFoundError
 from infra.bench.madeup import MadeUpFile
 from pipelines.center.keys import center_key
 from pipelines.consensus.log_index import LogCache, LogIndex
-from pipelines.consensus.statement_reader import Source, UnreachableError
+from pipelines.consensus.statement_reader import UnreachableError
 from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
@@ -76,22 +75,6 @@ def test_a_log_that_is_not_there_has_no_statements(centers: TwoCenters) -> None:
     code, told = centers.run()
     assert code == 2
     assert ("asia", "log-broken") in {(o["center"], o["why"]) for o in told["counted_out"]}
-
-
-def test_a_peer_that_did_not_answer_once_is_not_asked_again() -> None:
-    store = MemoryStore()
-    asked = Source(center="asia", store=store, peer=True)
-    store.put_record("public/x/y", b"z")
-    assert (asked.get("public/x/y", 9), asked.names("public/x/", limit=9)) == (b"z", ["public/x/y"])
-    with pytest.raises(NotFoundError):
-        asked.get("public/x/n", 9)
-    store.fail_on("list", times=1)
-    for _ in range(3):
-        with pytest.raises(UnreachableError):
-            asked.names("public/x/", limit=9)
-        with pytest.raises(UnreachableError):
-            asked.get("public/x/y", 9)
-    assert [operation for operation, _ in store.calls].count("list") == 2
 
 
 def test_a_log_that_is_broken_is_read_once(centers: TwoCenters) -> None:

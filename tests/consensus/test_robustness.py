@@ -78,7 +78,7 @@ def test_it_passes_for_no_attempt() -> None:
         site.run()
     put(world["cyd-1"], "same", name="attempt-2")
     found = world.consensus()
-    assert str(found.artefacts[0].result) == "CONFIRMED"
+    assert found.artefacts[0].matched == ("ada", "bob", "cyd")
     assert ("cyd-1", "misplaced") in reasons(found)
 
 

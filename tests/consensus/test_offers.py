@@ -1,0 +1,133 @@
+"""What a peer offers as a proof of work, and what others say of it: each must be in full order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from builders.core.digest import Digest
+from pipelines.consensus.statement_reader import Source, UnreachableError
+from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement
+from pipelines.log.errors import LogError
+from tests.consensus.test_work_proofs import crosscheck, replaced
+from tests.consensus.world import PRODUCTS, Site, World, reasons
+
+(SYMBOLS,) = PRODUCTS
+SIZE = str(len(PRODUCTS[SYMBOLS]))
+ARABIC = "".join(chr(0x660 + int(digit)) for digit in SIZE)
+Document = dict[str, Any]
+
+
+def two() -> World:
+    """Return two operators that have built the same."""
+    world = World("ada", "bob")
+    for site in world.sites.values():
+        site.run()
+    return world
+
+
+def byproduct_of(document: Document, name: str) -> Document:
+    listed = document["predicate"]["runDetails"]["byproducts"]
+    (found,) = [entry for entry in listed if entry["name"] == name]
+    assert isinstance(found, dict)
+    return found
+
+
+def provenance_by(site: Site, change: Callable[[Document], object]) -> ProvenanceStatement:
+    document = site.made().provenance().to_dict()
+    change(document)
+    return ProvenanceStatement.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    ("changes", "proved"),
+    [
+        ({}, True),
+        ({"annotations": {"role": "by-product", "size": SIZE.zfill(16)}}, True),
+        ({"annotations": {"role": "by-product", "size": SIZE.zfill(17)}}, False),
+        ({"annotations": {"role": "by-product", "size": ARABIC}}, False),
+        ({"annotations": {"role": "by-product", "size": f" {SIZE}"}}, False),
+        ({"annotations": {"role": "by-product", "size": "large"}}, False),
+        ({"annotations": {"role": "by-product"}}, False),
+        ({"digest": {"sha256": str(Digest.of(PRODUCTS[SYMBOLS]))}}, False),
+    ],
+)
+def test_a_line_of_the_seal_in_another_form_is_wrong(
+    changes: dict[str, Any], *, proved: bool
+) -> None:
+    world = two()
+    made = provenance_by(
+        world["bob-1"], lambda document: byproduct_of(document, SYMBOLS).update(changes)
+    )
+    replaced(world, "bob-1", "provenance-1.dsse.json", made)
+    assert reasons(world.consensus()) == (set() if proved else {("bob-1", "work-wrong")})
+
+
+def unsealed(document: Document) -> None:
+    byproduct_of(document, "seal")["digest"] = {"hmac_sha256": "e" * 64}
+
+
+def test_without_a_seal_in_the_attempt_a_keyed_one_in_the_provenance_is_no_proof() -> None:
+    world = two()
+    bob = world["bob-1"]
+    attempt = bob.made().attempt().to_dict()
+    del attempt["predicate"]["seal"]
+    bob.about.clear()
+    replaced(world, "bob-1", "attempt-1.dsse.json", AttemptStatement.model_validate(attempt))
+    replaced(world, "bob-1", "provenance-1.dsse.json", provenance_by(bob, unsealed))
+    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
+
+
+def test_another_statement_in_place_of_the_provenance_is_no_proof() -> None:
+    world = two()
+    replaced(world, "bob-1", "provenance-1.dsse.json", world["bob-1"].made().attempt())
+    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
+
+
+def test_the_provenance_of_another_run_is_no_proof() -> None:
+    world = two()
+    other = world["bob-1"].made(run="20260101T030405Z-00000001")
+    replaced(world, "bob-1", "provenance-1.dsse.json", other.provenance())
+    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
+
+
+def test_another_statement_in_place_of_a_cross_check_says_nothing() -> None:
+    world = two()
+    crosscheck(world, "ada-1")
+    name = "bob-1/20260102T030405Z-0a1b2c3d/ada-1.dsse.json"
+    replaced(world, "ada-1", name, world["ada-1"].made().attempt())
+    assert ("bob-1", "work-absent") in reasons(world.consensus(None))
+
+
+@pytest.mark.parametrize("error", [LogError("altered"), UnreachableError("no answer")])
+def test_a_log_that_fails_while_a_cross_check_is_read_proves_nothing(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The findings of Ada were read; what it says of others is not believed after that."""
+    world = two()
+    for name in world.sites:
+        crosscheck(world, name)
+    real = world.index_of
+    crosschecks = world["ada-1"].log[-1]
+
+    def index_of(center: str, pae: Digest) -> int | None:
+        if pae == crosschecks:
+            raise error
+        return real(center, pae)
+
+    monkeypatch.setattr(world, "index_of", index_of)
+    assert reasons(world.consensus(None)) == {("bob-1", "work-absent")}
+
+
+def test_a_center_that_the_policy_does_not_know_proves_no_work_of_others() -> None:
+    world = two()
+    crosscheck(world, "ada-1")
+    stranger = Source(center="eve-1", store=world["ada-1"].store)
+    found = world.read(None, also=(stranger,))
+    assert {(one.center, str(one.reason)) for one in found.excluded} == {
+        ("eve-1", "unknown-center")
+    }
+    assert [str(f.work) for f in found.findings] == ["absent", "proved"]

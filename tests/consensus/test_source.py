@@ -1,0 +1,63 @@
+"""The store of a center as others read it: what fails, and what is asked again."""
+
+from __future__ import annotations
+
+import pytest
+
+from builders.core.errors import NotFoundError
+from pipelines.consensus.statement_reader import Source, UnreachableError, short
+from pipelines.storage.store import DamagedError
+from tests.fakes.store import MemoryStore
+
+
+def test_a_peer_that_did_not_answer_once_is_not_asked_again() -> None:
+    store = MemoryStore()
+    asked = Source(center="asia", store=store, peer=True)
+    store.put_record("public/x/y", b"z")
+    assert asked.get("public/x/y", 9) == b"z"
+    assert asked.names("public/x/", limit=9) == ["public/x/y"]
+    with pytest.raises(NotFoundError):
+        asked.get("public/x/n", 9)
+    store.fail_on("list", times=1)
+    for _ in range(3):
+        with pytest.raises(UnreachableError):
+            asked.names("public/x/", limit=9)
+        with pytest.raises(UnreachableError):
+            asked.get("public/x/y", 9)
+    assert [operation for operation, _ in store.calls].count("list") == 2
+
+
+def test_our_own_store_is_asked_again_after_a_failure() -> None:
+    store = MemoryStore()
+    store.put_record("public/x/y", b"z")
+    own = Source(center="europe", store=store)
+    store.fail_on("list", times=1)
+    with pytest.raises(UnreachableError):
+        own.names("public/x/", limit=9)
+    assert own.names("public/x/", limit=9) == ["public/x/y"]
+
+
+def test_a_damaged_list_is_silence_and_a_damaged_object_is_not() -> None:
+    store = MemoryStore()
+    asked = Source(center="asia", store=store, peer=True)
+    for operation in ("list", "get"):
+        store.fail_on(operation, times=1, error=DamagedError("damaged"))
+    with pytest.raises(UnreachableError, match="does not answer"):
+        asked.names("public/x/", limit=9)
+    with pytest.raises(DamagedError):
+        asked.get("public/x/y", 9)
+
+
+def test_a_store_may_list_as_many_records_as_the_limit_and_no_more() -> None:
+    store = MemoryStore()
+    for name in "abc":
+        store.put_record(f"public/x/{name}", b"z")
+    asked = Source(center="asia", store=store)
+    assert len(asked.names("public/x/", limit=3)) == 3
+    with pytest.raises(UnreachableError, match="more than 2 records"):
+        asked.names("public/x/", limit=2)
+
+
+def test_the_message_of_a_peer_is_one_line_of_ascii_and_cut() -> None:
+    assert short(ValueError("\x1b[31mred\nline \u202e")) == "\\x1b[31mred\\nline \\u202e"
+    assert len(short(ValueError("x" * 1000))) == 160
