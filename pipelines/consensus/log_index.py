@@ -37,10 +37,10 @@ _WIDTH = _PAE + _TAG
 _OF_A_RUN = frozenset(kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement))
 
 
-def _pae_of(leaf: LeafFields) -> bytes | None:
-    """Return the PAE digest of a statement's leaf; None for a commitment."""
+def _pae_of(leaf: LeafFields) -> bytes:
+    """Return the PAE digest of a statement's leaf; zeros for a commitment."""
     if not leaf.identity.startswith(_PAE_PREFIX):
-        return None
+        return bytes(_PAE)
     return bytes.fromhex(leaf.identity.removeprefix(_PAE_PREFIX))
 
 
@@ -111,7 +111,7 @@ def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
     new = bytearray()
     for _, leaf in reader.fields(len(log)):
         tag = _tag(leaf.release) if _is_of_a_run(leaf) else bytes(_TAG)
-        new += (_pae_of(leaf) or bytes(_PAE)) + tag
+        new += _pae_of(leaf) + tag
     log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
     log.packed += new
     log.checkpoint = signed
@@ -198,9 +198,9 @@ class LogIndex:
         found = _SelectedLeaves()
         selected = None if self._releases is None else self._releases | {own}
         for index, leaf in reader.fields():
-            pae = _pae_of(leaf)
-            if pae is None or (selected is not None and leaf.release not in selected):
+            if selected is not None and leaf.release not in selected:
                 continue
+            pae = _pae_of(leaf)
             found.indexes.setdefault(pae, index)
             if _is_of_a_run(leaf):
                 found.by_release[leaf.release].add(Digest(pae.hex()))
