@@ -63,7 +63,7 @@ def _parts(policy: Policy) -> Iterator[tuple[str, str]]:
         yield f"revoked key {keyid}", "revoked"
     for part in ("reviews", "consensus"):
         kinds = plain[part].pop("kinds")
-        for kind, rules in [("every kind", plain[part]), *sorted(kinds.items())]:
+        for kind, rules in [("every kind", plain[part]), *kinds.items()]:
             numbers = rules if isinstance(rules, Mapping) else {"minimum": rules}
             for field, value in numbers.items():
                 yield f"{part} of {kind}: {field}", _shown(value)

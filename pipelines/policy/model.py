@@ -63,8 +63,7 @@ def _with_defaults(value: object, info: ValidationInfo) -> object:
     """
     if not isinstance(value, dict):
         return value
-    operators = {operator.name for operator in info.data.get("operators", ())}
-    running = operators & {center.operator for center in info.data.get("centers", ())}
+    running = {center.operator for center in info.data.get("centers", ())}
     given, kinds = _given(value), value.get("kinds", {})
     shared = {"k": max(1, min(2, len(running))), **{f: given[f] for f in _RULES if f in given}}
     if isinstance(kinds, dict):
@@ -243,14 +242,14 @@ class Policy(_Strict):
         if keyid not in keys:
             raise PolicyError(Fault.UNKNOWN_KEY, got=got, expected="a key of one of its centers")
         center, key = keys[keyid]
+        if key.counts_at(index):
+            return center
         got = f"{got} of center {center.id}, at index {index} of its log"
         if index < key.start:
             expected = f"an index from log size {key.start} on"
             raise PolicyError(Fault.KEY_NOT_YET, got=got, expected=expected)
-        if not key.counts_at(index):
-            expected = f"an index before log size {key.end}, where the key ended or was revoked"
-            raise PolicyError(Fault.KEY_ENDED, got=got, expected=expected)
-        return center
+        expected = f"an index before log size {key.end}, where the key ended or was revoked"
+        raise PolicyError(Fault.KEY_ENDED, got=got, expected=expected)
 
     def witness_keys(self, center: str) -> dict[NoteKey, str]:
         """Return the keys of the witnesses that count for the log of a center, with their names.

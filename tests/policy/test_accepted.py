@@ -53,6 +53,14 @@ def test_the_first_policy_is_the_centers_own_choice(office: Office) -> None:
     assert (record["version"], len(record["sha256"])) == (4, 64)
 
 
+def test_a_policy_that_was_accepted_is_not_written_again(office: Office) -> None:
+    office.put()
+    office.load()
+    before = office.record.stat()
+    office.load()
+    assert office.record.stat().st_ino == before.st_ino
+
+
 def test_an_older_policy_in_its_place_is_a_rollback(office: Office) -> None:
     office.put()
     office.load()

@@ -69,6 +69,10 @@ def test_nothing_that_changes_is_left_out(name: str) -> None:
         ("revoked", f"revoked key {Key('bob reviewer').public.keyid}: added, revoked"),
         ("kinds", "reviews of ruleset: minimum: removed, was 2"),
         ("normalizers", "consensus of every kind: normalizers: mtimes, order becomes none"),
+        (
+            "witness",
+            f"center europe: witness: {draft()['centers'][0]['witness']} becomes none",
+        ),
         ("expiry", "expires: 2027-03-01T12:00:00Z becomes 2028-01-01T00:00:00Z"),
     ],
 )

@@ -54,7 +54,7 @@ def test_a_key_that_another_follows_is_nothing_to_tell() -> None:
     ],
 )
 def test_the_end_of_a_centers_last_key_is_told(size: int | None, says: str) -> None:
-    sizes = {} if size is None else {"europe": size}
+    sizes = None if size is None else {"europe": size}
     (told,) = expiry_warnings(ending(100, 200), NOW, sizes)
     assert says in told
 

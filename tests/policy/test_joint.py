@@ -71,7 +71,14 @@ def test_it_reads_again_from_the_file_as_it_was_joined() -> None:
     )
     text = to_yaml(joint)
     assert policy_from(parse_document(text, file="joint.yaml"), None) == joint
-    assert "BEGIN PUBLIC KEY" in text
+    assert "key: |\n" in text
+    assert "region: europe\n" in text
+
+
+def test_a_policy_that_would_read_otherwise_is_not_written() -> None:
+    finer = replace(joined(), expires=EXPIRES + timedelta(microseconds=1))
+    with pytest.raises(AssertionError, match="reads otherwise"):
+        to_yaml(finer)
 
 
 @pytest.mark.parametrize("field", ["version", "threshold", "k", "regions"])

@@ -95,12 +95,19 @@ def test_a_kind_has_rules_of_its_own_and_else_those_of_all() -> None:
     assert policy.rules(Kind.RULESET) == ConsensusRules(k=3, regions=2, normalizers=frozenset())
     assert policy.rules(Kind.BINARY).k == policy.rules(Kind.UPDATE).k == 2
     assert policy.rules(Kind.BINARY).normalizers == {"mtimes", "order"}
+    assert policy.rules(None) == policy.rules(Kind.RULESET), "of an unknown kind, the strictest"
 
 
 def test_what_a_kind_does_not_say_is_as_for_every_kind() -> None:
     rules: Data = {"k": 2, "regions": 3, "normalizers": ["a"], "kinds": {"update": {"k": 3}}}
     policy = policy_of(draft(consensus=rules))
     assert policy.rules(Kind.UPDATE) == ConsensusRules(k=3, regions=3, normalizers=frozenset("a"))
+
+
+def test_a_rule_without_a_value_is_left_out() -> None:
+    rules: Data = {"k": None, "regions": 2, "kinds": {"update": {"regions": None}}}
+    policy = policy_of(draft(consensus=rules))
+    assert policy.rules(Kind.BINARY) == policy.rules(Kind.UPDATE) == ConsensusRules(k=2, regions=2)
 
 
 @pytest.mark.parametrize(("operators", "k"), [(1, 1), (2, 2), (3, 2)])

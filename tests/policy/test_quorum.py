@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.policy.quorum import Quorum, QuorumError
+from pipelines.policy.quorum import MAX_TEXT, Quorum, QuorumError
 from tests.policy.world import Key
 
 NAMES = ("X1", "X2", "X3", "Y1", "Y2", "Y3")
@@ -74,6 +74,9 @@ BAD = {
     "group-of-nobody": (f"{SIX}group g any\nquorum none\n", "not a group"),
     "group-called-none": (f"{SIX}group none any X1\nquorum none\n", "a name that is taken"),
     "group-called-as-a-witness": (f"{SIX}group X1 any X2\nquorum X1\n", "a name that is taken"),
+    "two-groups-one-name": (
+        f"{SIX}group g any X1\ngroup g any X2\nquorum g\n", "a name that is taken",
+    ),
     "too-many-wanted": (f"{SIX}group g 3 X1 X2\nquorum g\n", "a group that cannot"),
     "nobody-wanted": (f"{SIX}group g 0 X1 X2\nquorum g\n", "a group that cannot"),
     "number-with-a-zero": (f"{SIX}group g 01 X1 X2\nquorum g\n", "a group that cannot"),
@@ -103,6 +106,11 @@ BAD = {
     "too-many": (
         "".join(witness(f"w{n}") for n in range(257)) + "quorum none\n", "too many names",
     ),
+    "too-many-with-the-groups": (
+        "".join(witness(f"w{n}") for n in range(255))
+        + "group a any w1\ngroup b any w2\nquorum none\n",
+        "too many names",
+    ),
 }  # fmt: skip
 
 
@@ -115,6 +123,11 @@ def test_what_cannot_be_meant_is_refused_with_its_line(name: str) -> None:
     assert caught.value.got
     assert caught.value.expected
     assert 1 <= caught.value.line <= max(1, text.count("\n"))
+
+
+def test_text_of_the_largest_size_is_read() -> None:
+    end = "\nquorum none\n"
+    assert Quorum.parse("#" * (MAX_TEXT - len(end)) + end) == Quorum()
 
 
 def test_the_line_that_is_wrong_is_the_one_named() -> None:

@@ -192,10 +192,16 @@ def test_an_unsigned_policy_says_what_to_do() -> None:
     assert "samebits policy sign" in str(error.todo)
 
 
-def test_what_makes_no_sense_is_refused_though_it_is_signed() -> None:
-    error = refused(signed_bytes(draft(threshold=9)))
-    assert error.fault is Fault.INVALID
-    assert "more operators are required" in str(error.got)
+@pytest.mark.parametrize(
+    ("threshold", "got"),
+    [(9, "more operators are required than there are: 9"), (None, "missing field")],
+)
+def test_what_makes_no_sense_is_refused_though_it_is_signed(
+    threshold: int | None, got: str
+) -> None:
+    data = draft(threshold=threshold)
+    error = refused(signed_bytes({k: v for k, v in data.items() if v is not None}))
+    assert (error.fault, str(error.got).endswith(got)) == (Fault.INVALID, True)
 
 
 def test_a_path_is_no_key_in_what_is_signed() -> None:
@@ -269,6 +275,8 @@ def test_a_signature_is_not_added_to_another_policy() -> None:
     with pytest.raises(PolicyError, match="another policy") as caught:
         add_signature(policy_of(draft(version=5)), "beta", BETA, to=signed(None, ALPHA))
     assert caught.value.fault is Fault.NOT_THE_SAME
+    assert str(caught.value.got) == f"version 4 with sha256 {signed().digest}"
+    assert "samebits policy diff" in str(caught.value.todo)
 
 
 def test_a_step_is_the_same_whoever_asks() -> None:

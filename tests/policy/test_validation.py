@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,17 @@ import yaml
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import parse_document
 from pipelines.policy.validation import policy_from
-from tests.policy.world import ALPHA, ORIGIN, Data, Key, center, draft, from_yaml, policy_of
+from tests.policy.world import (
+    ALPHA,
+    ORIGIN,
+    Data,
+    Key,
+    center,
+    draft,
+    ecdsa_key,
+    from_yaml,
+    policy_of,
+)
 
 
 def put(*path: str | int, value: Any) -> Callable[[Data], None]:
@@ -33,6 +44,16 @@ def keys(*ranges: tuple[int, int | None], center: int = 0) -> Callable[[Data], N
             for number, (start, end) in enumerate(ranges)
         ],
     )  # fmt: skip
+
+
+def operator_keys(*texts: str) -> Callable[[Data], None]:
+    """Return the change that gives the first operators other keys."""
+
+    def change(data: Data) -> None:
+        for operator, text in zip(data["operators"], texts, strict=False):
+            operator["key"] = text
+
+    return change
 
 
 TWICE = "one key is used twice"
@@ -72,6 +93,12 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     "one-log-key-of-two-centers": (
         put(*SECOND, "log", "key", value=Key("europe log").log(f"{ORIGIN}asia")),
         TWICE, "centers.1.log.key",
+    ),
+    "one-key-under-two-ids": (
+        operator_keys(ecdsa_key(1, "a"), ecdsa_key(1, "b")), TWICE, "operators.1.key",
+    ),
+    "two-keys-under-one-id": (
+        operator_keys(ecdsa_key(1, "a"), ecdsa_key(2, "a")), TWICE, "operators.1.key",
     ),
     "threshold-zero": (put("threshold", value=0), "greater than or equal to 1", "threshold"),
     "threshold-out-of-reach": (
@@ -174,6 +201,9 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     "operator-without-legal-name": (
         put("operators", 0, "legal", value=""), "at least 1 character", "operators.0.legal",
     ),
+    "legal-name-after-a-space": (
+        put("operators", 0, "legal", value=" A"), "one line", "operators.0.legal",
+    ),
     "legal-name-of-two-lines": (
         put("operators", 0, "legal", value="A\nB"), "one line", "operators.0.legal",
     ),
@@ -182,6 +212,9 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     ),
     "unknown-field-of-rules": (
         put("consensus", "quorum", value=1), "unknown key", "consensus.quorum",
+    ),
+    "unknown-field-of-rules-without-a-value": (
+        put("consensus", "quorum", value=None), "unknown key", "consensus.quorum",
     ),
 }  # fmt: skip
 
@@ -203,11 +236,36 @@ def test_nonsense_is_one_clear_error_with_its_place(name: str) -> None:
     assert error.exit_code == 64
 
 
-def test_the_line_is_that_of_the_field() -> None:
-    text = yaml.safe_dump({**draft(), "threshold": 9})
+@pytest.mark.parametrize(("name", "value"), [("threshold", 9), ("witnesses", "quorum nobody")])
+def test_the_line_is_that_of_the_field(name: str, value: object) -> None:
+    text = yaml.safe_dump(draft(**{name: value}))
     with pytest.raises(RecipeError) as caught:
         policy_from(parse_document(text, file="policy.yaml"), None)
-    assert text.splitlines()[(caught.value.line or 0) - 1] == "threshold: 9"
+    assert text.splitlines()[(caught.value.line or 0) - 1] == f"{name}: {value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("ranges-overlap", "10 or more"), ("two-ranges-without-end", "an end of the key before")],
+)
+def test_a_range_that_overlaps_says_where_it_may_begin(name: str, expected: str) -> None:
+    data = draft()
+    BAD[name][0](data)
+    with pytest.raises(RecipeError) as caught:
+        from_yaml(data)
+    assert caught.value.expected == expected
+
+
+def test_no_file_has_a_null_in_its_name(tmp_path: Path) -> None:
+    text = yaml.safe_dump(draft(operators=[{**draft()["operators"][0], "key": "a\0b"}]))
+    with pytest.raises(RecipeError, match="no key"):
+        policy_from(parse_document(text, file="policy.yaml"), tmp_path)
+
+
+def test_a_key_of_another_kind_is_written_as_it_was_read() -> None:
+    data = draft()
+    operator_keys(ecdsa_key(1, "a"))(data)
+    assert policy_of(data).to_dict() == data
 
 
 def test_the_line_of_a_quorum_is_inside_its_block() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -60,6 +61,14 @@ class Key:
 
     def witness(self, name: str) -> str:
         return str(NoteKey(name=name, algorithm=COSIGNATURE, key=self.raw))
+
+
+def ecdsa_key(number: int, keyid: str) -> str:
+    """Return the key JSON of an ECDSA key: unlike for Ed25519, its id is whatever it says."""
+    point = derive_private_key(number, SECP256R1()).public_key()
+    pem = point.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    key = {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": pem}}
+    return canonical_json({**key, "keyid": keyid}).decode() + "\n"
 
 
 ALPHA, BETA, GAMMA, EVE = (Key(name) for name in ("alpha", "beta", "gamma", "eve"))

@@ -29,7 +29,7 @@ from pipelines.evidence.salt import release_salt
 from pipelines.evidence.statements.people import Decision, Review, ReviewStatement
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.statement import DigestSet, value_of
-from pipelines.evidence.strictjson import malformed
+from pipelines.evidence.strictjson import read_object
 from pipelines.policy import Policy
 from pipelines.policy.reviews.count import (
     ExcludedReview,
@@ -58,11 +58,7 @@ class StoredReview:
 
 def read_review(data: bytes) -> Envelope:
     """Read the envelope of a review, verifying nothing; raises `MalformedError`."""
-    if len(data) > MAX_REVIEW:
-        raise malformed(
-            "the review", got=f"{len(data)} bytes", expected=f"at most {MAX_REVIEW} bytes"
-        )
-    envelope = Envelope.from_bytes(data)
+    envelope = Envelope.from_dict(read_object(data, what="the review", limit=MAX_REVIEW))
     review_of(envelope)
     return envelope
 

@@ -269,6 +269,12 @@ CASES: dict[str, Case] = {
 }
 
 
+def test_sources_are_sorted_whatever_order_they_are_given_in() -> None:
+    digests = [Digest(f"{number:064x}") for number in range(20)]
+    target = ReviewTarget.named(reversed(digests), CLAIM, keyed=False)
+    assert [source.sha256 for source in target.sources] == digests
+
+
 @pytest.mark.parametrize(
     ("person", "name", "rules", "why"),
     [

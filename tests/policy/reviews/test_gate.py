@@ -14,12 +14,14 @@ from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
 from pipelines.policy import Policy
+from pipelines.policy.reviews import review_records
 from pipelines.policy.reviews.review_records import (
     ReviewStatus,
     keep_review,
     review_status,
     review_target,
 )
+from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
 from tests.lab import write_recipe
 from tests.policy.reviews.people import ADA, BOB, CLAIM, EVE, NOW, REVIEWED, SOURCE, policy, signed
@@ -38,6 +40,7 @@ def test_enough_reviewers_open_it(tmp_path: Path) -> None:
     keep_review(store, signed("ada", ADA))
     found = stand(recipe(tmp_path), store, policy())
     found.require()
+    assert found.summary() == "ada"
     assert found.to_dict()["counted"] == [{"reviewer": "ada", "key": ADA.public.keyid}]
 
 
@@ -77,12 +80,24 @@ def test_nothing_demanded_is_always_enough(tmp_path: Path) -> None:
     stand(recipe(tmp_path), MemoryStore(), EMPTY_POLICY).require()
 
 
-def test_a_flood_of_reasons_is_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("reviews", "more"), [(10, None), (11, "1"), (30, "20")])
+def test_a_flood_of_reasons_is_cut(tmp_path: Path, reviews: int, more: str | None) -> None:
     store = MemoryStore()
-    for number in range(30):
+    for number in range(reviews):
         keep_review(store, signed(f"eve{number}", EVE))
     told = stand(recipe(tmp_path), store, policy()).summary()
-    assert told.endswith("and 20 more")
+    assert (told.endswith(f"policy and {more} more"), " more" in told) == (bool(more),) * 2
+
+
+def test_where_nobody_may_review_no_review_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    keep_review(store, signed("ada", ADA))
+    monkeypatch.setattr(review_records, "MAX_REVIEWS", 0)
+    stand(recipe(tmp_path), store, EMPTY_POLICY).require()
+    with pytest.raises(DamagedError, match="too many reviews"):
+        stand(recipe(tmp_path), store, policy())
 
 
 def test_a_private_release_is_asked_for_by_keyed_digests(tmp_path: Path) -> None:

@@ -19,17 +19,31 @@ from pipelines.evidence.privatekey import load_key
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy.reviews import review_records as records
-from pipelines.policy.reviews.count import review_of
+from pipelines.policy.reviews.count import CountedReviewer, ReviewTarget, review_of
 from pipelines.policy.reviews.review_records import (
     keep_review,
     read_review,
     review_key,
     reviews_in,
+    sign_reviews,
+    status_of,
     stored_reviews,
 )
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
-from tests.policy.reviews.people import ADA, BOB, EVE, OTHER_SOURCE, SOURCE, THE_SOURCE, signed
+from tests.policy.reviews.people import (
+    ADA,
+    BOB,
+    CLAIM,
+    EVE,
+    NOW,
+    OTHER_SOURCE,
+    REVIEWED,
+    SOURCE,
+    THE_SOURCE,
+    policy,
+    signed,
+)
 
 DATA = Path(__file__).parents[2] / "data" / "reviews"
 BROKEN = sorted((DATA / "records").glob("*.dsse.json"))
@@ -129,6 +143,31 @@ def test_a_flood_of_records_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
         list(stored_reviews(store))
     with pytest.raises(DamagedError, match="too many reviews"):
         list(reviews_in(tmp_path))
+    monkeypatch.setattr(records, "MAX_REVIEWS", 2)
+    assert len(list(stored_reviews(store))) == len(list(reviews_in(tmp_path))) == 2
+
+
+def test_reviews_below_a_folder_are_sorted_by_name(tmp_path: Path) -> None:
+    names = [f"{number}.dsse.json" for number in (5, 3, 8, 1, 9, 2, 7, 4, 6)]
+    for name in names:
+        (tmp_path / name).write_bytes(ada.to_bytes())
+    assert [Path(review.name).name for review in reviews_in(tmp_path)] == sorted(names)
+
+
+def test_a_decision_on_every_source_is_signed_and_kept() -> None:
+    store, target = MemoryStore(), ReviewTarget.named([SOURCE, OTHER_SOURCE], CLAIM, keyed=False)
+    names = sign_reviews(target, store, key=ADA, reviewer="ada", decision=Decision.APPROVE, now=NOW)
+    found = [review for source in target.sources for review in stored_reviews(store, source)]
+    assert [review.name for review in found] == names
+    count = status_of(target, 1, found, policy(), NOW).count
+    assert count.counted == (CountedReviewer(reviewer="ada", keyid=ADA.public.keyid),)
+
+
+def test_a_name_that_no_policy_can_have_signs_nothing() -> None:
+    store = MemoryStore()
+    with pytest.raises(UsageError, match="not the name of a reviewer"):
+        sign_reviews(REVIEWED, store, key=ADA, reviewer="Ada!", decision=Decision.APPROVE, now=NOW)
+    assert list(stored_reviews(store)) == []
 
 
 def test_reviews_are_read_from_folders_without_following_links(tmp_path: Path) -> None:
