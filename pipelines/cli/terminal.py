@@ -163,6 +163,9 @@ def report_lines(report: Report) -> Iterator[str]:
     if report.seal:
         yield f"  seal  {report.seal}"
     yield f"  run   {report.run}"
+    if built and any(attempt.rebuild.log for attempt in report.attempts):
+        show = f"samebits evidence show {report.release} --run {report.run}"
+        yield f"  log   {show} --log build.log"
 
 
 def _reason_lines(finding: Finding) -> Iterator[str]:

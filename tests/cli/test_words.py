@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from builders.core.errors import UsageError
 from pipelines.cli import options
 from pipelines.cli.recipe import show_journal
-from pipelines.cli.terminal import confirm, counted
+from pipelines.cli.terminal import confirm, counted, report_lines
 from pipelines.infer.journal import SearchJournal
+from tests.signer.scene import Scene
 
 
 @pytest.mark.parametrize(
@@ -81,3 +84,12 @@ def _asked(typed: str) -> bool:
     if ended.exception:
         raise ended.exception
     return found[0]
+
+
+def test_a_failed_build_says_how_its_log_is_read(tmp_path: Path) -> None:
+    failed = Scene(folder=tmp_path / "failed", outcome=Outcome.BUILD_FAILED).make().report
+    lines = list(report_lines(failed))
+    command = f"samebits evidence show acme/rules@1.10 --run {failed.run} --log build.log"
+    assert lines[-1] == f"  log   {command}"
+    built = Scene(folder=tmp_path / "built").make().report
+    assert not any("--log" in line for line in report_lines(built))
