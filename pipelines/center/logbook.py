@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Tree, Work
 from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import Statement
+from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.heartbeats import heartbeat_key, make_heartbeat
 from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
 from pipelines.log.merkle import EMPTY_ROOT
@@ -40,17 +41,25 @@ class Logbook:
     """The log of one center, and the statements that are to be logged."""
 
     def __init__(
-        self, center: Center, *, store: Store, log_store: Store, signer: CheckpointSigner
+        self,
+        center: Center,
+        *,
+        store: Store,
+        log_store: Store,
+        signer: CheckpointSigner,
+        cosigned: Callable[[], Iterable[Checkpoint]] = tuple,
     ) -> None:
         """Read statements from `store`, and write the log to `log_store`: the store without outbox.
 
-        Nothing is opened yet.
+        The log must continue what `cosigned` returns. Nothing is opened yet.
         """
         home = center.home / "log"
         self._center = center
         self._store = store
         self._pending = home / "pending"
-        self.log = LogWriter(log_store, origin=center.origin, signer=signer, home=home)
+        self.log = LogWriter(
+            log_store, origin=center.origin, signer=signer, home=home, cosigned=cosigned
+        )
 
     def commit(self, *, release: str, run: str, claim: Digest, seal: Digest) -> int:
         """Log the commitment of a run, and return its index; raises `LogError`, `StoreError`."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from builders.core.errors import UsageError
+from builders.core.errors import StoreError, UsageError
 from pipelines.center.center import Center, Peer
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX, read_statement
-from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.checkpoint import Checkpoint, LogIdentity
 from pipelines.log.completeness import GapKind, LogReport, StoredStatement, verify_completeness
-from pipelines.log.cosignatures import collect
+from pipelines.log.cosignatures import collect, newest_accepted
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.log_reader import LogReader
 from pipelines.log.witness import Witness, WitnessResult
@@ -26,6 +27,7 @@ from pipelines.policy import Policy, PolicyError
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
 
+_LOG = logging.getLogger("samebits")
 _OTHERS = ("public/log/", "public/reviews/")
 """Folders of envelopes that are not logged, or signed by others."""
 _RELEASES = "public/releases/"
@@ -97,6 +99,22 @@ def witness_peers(
     for peer in center.peers:
         known = peer_log(policy, peer)
         yield peer.id, witness.cosign(known.store, known.identity)
+
+
+def cosigned_trees(center: Center) -> Iterator[Checkpoint]:
+    """Yield the newest checkpoint of the own log that each peer has accepted.
+
+    A peer that cannot be read is skipped. Raises `KeyFileError` without a key for the log.
+    """
+    log = LogIdentity.of(log_key(center))
+    for peer in center.peers:
+        try:
+            newest = newest_accepted(open_store(peer.store), log)
+        except (StoreError, UsageError) as error:
+            _LOG.warning("the log is not compared with what %s has cosigned: %s", peer.id, error)
+            continue
+        if newest:
+            yield newest
 
 
 def collect_cosignatures(center: Center, policy: Policy, log: LogWriter) -> None:

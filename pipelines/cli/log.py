@@ -104,19 +104,24 @@ def check(session: Session, peer: str | None) -> None:
     """Read a whole log, and compare it with the store and the newest heartbeat.
 
     Reports gaps in sequences, statements that only the log or only the store has, statements
-    without a commitment before them, and heads older than those of the heartbeat.
+    without a commitment before them, and heads older than those of the heartbeat. The center's own
+    log must also continue the newest checkpoint that its signer has signed, and what its peers have
+    cosigned; a peer that does not answer is named in a warning.
 
     \b
     Examples:
       samebits log check
       samebits log check --center europe.yaml --peer asia --json
 
-    Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says; 64 usage.
+    Exit codes: 0 whole; 1 gaps, or a log that is not what its checkpoint says, or was rolled back;
+    2 the store or the signer does not answer; 64 usage.
     """
     from pipelines.center.logs import check_completeness
 
     known = _known(session, peer)
     origin = known.identity.origin
+    if peer is None:
+        session.logbook().log.recover()  # refuses a log that was rolled back
     with screen() as shown:
         found = check_completeness(known, lambda n: shown.detail(origin, f"{n} leaves"))
     show(

@@ -7,9 +7,16 @@ wants to prove that a checkpoint was witnessed. Only cosignatures that verify ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from builders.core.errors import StoreError
-from pipelines.log.checkpoint import Cosignature, LogIdentity, SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import (
+    Checkpoint,
+    Cosignature,
+    LogIdentity,
+    SignedCheckpoint,
+    open_checkpoint,
+)
 from pipelines.log.errors import LogError
 from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
@@ -28,19 +35,27 @@ def cosigned_checkpoints(stores: Iterable[Store], log: LogIdentity) -> Iterator[
     What cannot be read, or does not verify, is skipped.
     """
     for store in stores:
-        try:
-            names = store.list(origin_folder(log.origin))
-            sizes = [name for name in names if name.rpartition("/")[2][:20].isdigit()]
-            for name in sorted(sizes, reverse=True)[:_LOOK_BACK]:
-                data = store.get(name, MAX_NOTE)
-                try:
-                    signed = open_checkpoint(data, log)
-                except LogError:
-                    continue
-                if signed.cosignatures:
-                    yield signed
-        except StoreError:
-            continue
+        with suppress(StoreError):
+            yield from (signed for signed in _accepted(store, log) if signed.cosignatures)
+
+
+def newest_accepted(store: Store, log: LogIdentity) -> Checkpoint | None:
+    """Return the newest checkpoint of the log that the witness with that `store` has accepted.
+
+    Its log has signed it, which is enough for the log's owner: the witness need not be known.
+    Raises `StoreError`.
+    """
+    return next((signed.checkpoint for signed in _accepted(store, log)), None)
+
+
+def _accepted(store: Store, log: LogIdentity) -> Iterator[SignedCheckpoint]:
+    """Yield the log's checkpoints that a witness has in its store, newest first."""
+    names = store.list(origin_folder(log.origin))
+    sizes = [name for name in names if name.rpartition("/")[2][:20].isdigit()]
+    for name in sorted(sizes, reverse=True)[:_LOOK_BACK]:
+        data = store.get(name, MAX_NOTE)
+        with suppress(LogError):
+            yield open_checkpoint(data, log)
 
 
 def collect(own: Store, stores: Iterable[Store], log: LogIdentity, writer: LogWriter) -> int:

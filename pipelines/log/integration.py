@@ -2,12 +2,13 @@
 
 Everything that is written follows from the batch and the tree before it, and every object but the
 newest checkpoint is created once; so a process that died here, or raced another, is followed by one
-that writes the same bytes again. A log that is shorter than what was signed, kept or published, or
-other than that, is refused before anything is written.
+that writes the same bytes again. A log that is shorter than what was signed, cosigned, kept or
+published, or other than that, is refused before anything is added.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -26,7 +27,10 @@ from pipelines.log.tiles import CHECKPOINT, WIDTH, checkpoint_key, pack_entries,
 from pipelines.log.writer_cache import WriterCache
 from pipelines.storage.store import Store
 
-SHORTENED = "The log was shortened, forked or altered, or an older copy of it was brought back"
+SHORTENED = (
+    "The log was shortened, forked or altered, or an older copy of it was brought back: bring back "
+    "the newest copy of the store; where that is lost, start a center with a new id"
+)
 _FOREIGN = "Another program wrote into the log, or signed with its key: find out which"
 _AT_ONCE = 16 * WIDTH  # leaves that are taken into the cache in one step
 
@@ -60,8 +64,11 @@ class Integrator:
         """Return a reader of that tree."""
         return TileReader(self._store, self.tree(cache), frontier=cache.frontier)
 
-    def catch_up(self, cache: WriterCache) -> None:
-        """Bring the cache to the end of the log, and integrate what is committed."""
+    def catch_up(self, cache: WriterCache, cosigned: Iterable[Checkpoint] = ()) -> None:
+        """Bring the cache to the end of the log, and integrate what is committed.
+
+        Raises `LogError` for a log that does not continue what was signed or `cosigned` before.
+        """
         newest = self.published()
         if not self._follow(cache, newest):
             cache.clear()
@@ -69,7 +76,10 @@ class Integrator:
         if cache.size:  # the tiles that the log grows from, as they are in the store
             TileReader(self._store, self.tree(cache)).frontier()
         self.integrate_committed(cache)
-        self._check_signed(cache)
+        if signed := self._signer.newest():
+            self._check_past(cache, signed, "signed")
+        for tree in cosigned:
+            self._check_past(cache, tree, "cosigned")
 
     def integrate_committed(self, cache: WriterCache) -> None:
         """Integrate every batch that is committed beyond the cache."""
@@ -183,21 +193,15 @@ class Integrator:
             cache.extend(some, cache.frontier.grown([leaf.hash for leaf in some])[0])
         return True
 
-    def _check_signed(self, cache: WriterCache) -> None:
-        """Refuse a log that is shorter than what its signer has signed, or other than that."""
-        signed = self._signer.newest()
-        if signed is None:
-            return
-        if signed.size > cache.size:
+    def _check_past(self, cache: WriterCache, old: Checkpoint, what: str) -> None:
+        """Refuse a log that is shorter than `old`, or other than that."""
+        if old.size > cache.size:
             raise LogError(
-                f"the log {self.log.origin} is shorter than what was signed",
+                f"the log {self.log.origin} is shorter than what was {what}",
                 got=f"{cache.size} leaves",
-                expected=f"{signed.size} leaves, root {signed.root.hex()}",
+                expected=f"{old.size} leaves, root {old.root.hex()}",
                 todo=SHORTENED,
             )
-        self._check_past(cache, signed, "signed")
-
-    def _check_past(self, cache: WriterCache, old: Checkpoint, what: str) -> None:
         root = tree_root(old.size, self.tiles(cache))
         if root != old.root:
             what = f"the log {self.log.origin} does not continue what was {what}"

@@ -7,7 +7,7 @@ every call begins by integrating batches that other writers left.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -69,8 +69,20 @@ class AppendResult:
 class LogWriter:
     """The log `origin` in `store`; safe for threads and processes side by side."""
 
-    def __init__(self, store: Store, *, origin: str, signer: CheckpointSigner, home: Path) -> None:
-        """Keep lock and cache in the folder `home`; nothing is read or made yet."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        origin: str,
+        signer: CheckpointSigner,
+        home: Path,
+        cosigned: Callable[[], Iterable[Checkpoint]] = tuple,
+    ) -> None:
+        """Keep lock and cache in the folder `home`; nothing is read or made yet.
+
+        `cosigned` returns what witnesses have accepted of the log, which it must continue. It is
+        asked before the log is first opened.
+        """
         if signer.key.name != origin:
             raise UsageError(
                 "the log's key is of another log", got=signer.key.name, expected=origin
@@ -78,6 +90,7 @@ class LogWriter:
         self.origin = origin
         self._store = store
         self._home = home
+        self._cosigned = cosigned
         self._integrator = Integrator(store, signer)
 
     def append(self, entries: Sequence[Entry]) -> AppendResult:
@@ -154,8 +167,10 @@ class LogWriter:
     @contextmanager
     def _open(self) -> Iterator[WriterCache]:
         """Lock the log, and bring the cache to its end."""
+        cosigned = self._cosigned()  # before the lock: witnesses may be slow
         with self._open_cache() as cache:
-            self._integrator.catch_up(cache)
+            self._integrator.catch_up(cache, cosigned)
+            self._cosigned = tuple  # the signer remembers from here on
             yield cache
 
     @contextmanager

@@ -28,10 +28,12 @@ from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, log_key, policy_file
 from pipelines.center.logbook import Logbook
+from pipelines.center.logs import cosigned_trees
 from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.statements.consensus_results import SummaryStatement
+from pipelines.log.checkpoint import Checkpoint
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
 from pipelines.signer.local_signer import log_signer
@@ -189,8 +191,17 @@ class Session:
         """Return the center's log for writing; raises `KeyFileError` without its key."""
         signer = self.signer.checkpoint_signer(log_key(self.center))
         return Logbook(
-            self.center, store=self.store, log_store=open_store(self.center.store), signer=signer
+            self.center,
+            store=self.store,
+            log_store=open_store(self.center.store),
+            signer=signer,
+            cosigned=lambda: self.cosigned,
         )
+
+    @cached_property
+    def cosigned(self) -> tuple[Checkpoint, ...]:
+        """What the peers have cosigned of the center's log; raises as `cosigned_trees` does."""
+        return tuple(cosigned_trees(self.center))
 
     def policy(self, now: datetime) -> Policy:
         """Return the policy that is in force at `now` (UTC); raises what `load_policy` raises."""
