@@ -21,6 +21,7 @@ from pipelines.nightly.record import (
     NightEntry,
     NightRecord,
     by_release,
+    error_key,
     read_night,
     read_result,
     result_key,
@@ -40,6 +41,7 @@ class NightSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json` and for events."""
+        errors = {e.release: e.error for e in self.record.releases if e.error}
         return {
             "center": self.record.center,
             "night": self.record.night,
@@ -53,6 +55,7 @@ class NightSummary:
                 for e in self.record.releases
                 if e.moved is not None
             ],
+            **({"errors": errors} if errors else {}),
             "alarms": [alarm.model_dump(mode="json") for alarm in self.record.alarms],
         }
 
@@ -65,6 +68,7 @@ class NightSummary:
             f"night {record.night} of {record.center}: {counts}",
             f"{self.count(Mode.REBUILT)} rebuilt, {self.count(Mode.FRESH)} looked at again",
             *(f"{w.replace('_', ' ')}: {', '.join(n)}" for w, n in self.releases.items() if n),
+            *(f"no result, {e.release}: {e.error}" for e in record.releases if e.error),
             *(f"elsewhere, {e.release}: {e.moved}" for e in record.releases if e.moved is not None),
         ]
 
@@ -143,6 +147,11 @@ def _entry(
     entry = read_result(session.store, key)
     if entry is None:
         kept = one.before.only("rebuilt", "settled", "seconds") if one.before else {}
+        with suppress(NotFoundError):
+            reason = session.store.get(
+                error_key(session.center.id, plan.night, one.release), 1 << 16
+            )
+            kept["error"] = reason.decode(errors="replace")
         return one.entry(Mode.NOT_RUN, Verdict.NOT_CHECKED, **kept)
     if before is None or entry.mode is not Mode.FRESH or entry.verdict is Verdict.NOT_CHECKED:
         return entry

@@ -116,6 +116,8 @@ class NightEntry(FrozenModel):
     robustness: Robustness | None = None
     moved: RobustnessResult | None = None
     """How it came to that."""
+    error: str | None = None
+    """Why it has no result, of a release that was not run to its end."""
 
 
 class UnusableRecipe(FrozenModel):
@@ -169,7 +171,7 @@ class NightRecord(FrozenModel):
 
     def public(self) -> bytes:
         """Return the public form: no claims, and of unusable recipes no more than their names."""
-        claims = {"__all__": {"claim", "published"}}
+        claims = {"__all__": {"claim", "published", "error"}}
         hidden: Any = {"releases": claims, "unusable": {"__all__": {"error"}}}
         text = self.model_dump_json(by_alias=True, exclude_none=True, exclude=hidden)
         return text.encode() + b"\n"
@@ -196,6 +198,11 @@ def result_key(center: str, night: str, release: str) -> str:
     """Return the name of what one night found for one release; created once."""
     folder = f"private/nights/{encode(center)}/{encode(night)}.results/"
     return check_key(f"{folder}{encode(release)}.json")
+
+
+def error_key(center: str, night: str, release: str) -> str:
+    """Return the name of the reason for which a release has no result."""
+    return f"{result_key(center, night, release).removesuffix('.json')}.error"
 
 
 def store_night(store: Store, record: NightRecord) -> str:

@@ -12,6 +12,7 @@ two machines the first result counts. Every run's own evidence is kept in any ca
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -39,6 +40,7 @@ from pipelines.nightly.record import (
     Mode,
     NightEntry,
     RobustnessResult,
+    error_key,
     read_result,
     result_key,
 )
@@ -65,15 +67,23 @@ def run_release(
     """Do what is due for one release and record it; returns the record that counts.
 
     Raises `UsageError` for a recipe that has become unusable, `StoreError`, and `CancelledError`
-    for a night that was stopped; then nothing is recorded, and whoever is given the release again
-    does it again.
+    for a night that was stopped; then no result is recorded, and whoever is given the release again
+    does it again. The first error is kept for the record of the night.
     """
     center, store = session.center, session.store
     key = result_key(center.id, night, due.release)
     with held(center.home / "locks" / Digest.of(due.release.encode()).hex[:32]):
         if (there := read_result(store, key)) is not None:
             return there
-        entry = _do(session, due, flow_run, verifier)
+        try:
+            entry = _do(session, due, flow_run, verifier)
+        except CancelledError:
+            raise
+        except Exception as error:
+            with suppress(StoreError):  # the first reason stays; a later try may give a result
+                reason = f"{type(error).__name__}: {error}"
+                store.put_record(error_key(center.id, night, due.release), reason.encode())
+            raise
         session.raise_if_cancelled()
         try:
             store.put_record(key, entry.model_dump_json(exclude_none=True).encode())

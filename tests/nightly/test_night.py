@@ -10,7 +10,9 @@ import pytest
 
 from builders.core.enums import Verdict
 from pipelines.center.center import Center
-from pipelines.nightly.night import end_night
+from pipelines.evidence.errors import SignerError
+from pipelines.evidence.report import Report
+from pipelines.nightly.night import end_night, summarise
 from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.record import (
     ArtefactVerdict,
@@ -20,8 +22,9 @@ from pipelines.nightly.record import (
     NightRecord,
     result_key,
 )
+from pipelines.nightly.release_task import run_release
 from pipelines.storage.directory import DirectoryStore
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 from tests.command import RELEASES
 from tests.lab import write_recipe
 from tests.nightly.nights import entry
@@ -72,6 +75,24 @@ def test_the_plan_holds_every_release_once_and_names_what_cannot_be_used(mine: C
         "releases/lab/bad.yaml",
         "releases/lab/twin/1.yaml",
     ]
+
+
+def test_a_release_that_a_signer_refused_says_so_in_the_record_of_the_night(mine: Center) -> None:
+    planned = plan(mine, 0)
+
+    def refuse(_: Session, __: Job) -> Report:
+        raise SignerError("the signer has failed", got="OSError")
+
+    with pytest.raises(SignerError):
+        run_release(Session(mine), planned.night, planned.dues[0], verifier=refuse)
+    for name in NAMES[1:]:
+        put(mine, planned, name)
+    record = end(mine, planned)
+    summary, reason = summarise(record, None), "SignerError: the signer has failed; got OSError"
+    assert by_name(record)[NAMES[0]].error == reason
+    assert f"no result, {NAMES[0]}: {reason}" in summary.lines()
+    assert summary.to_dict()["errors"] == {NAMES[0]: reason}
+    assert b"OSError" not in record.public()
 
 
 def test_a_release_without_a_result_is_not_checked(mine: Center) -> None:
