@@ -57,6 +57,7 @@ _WORST_FIRST = (Proof.WRONG, Proof.ABSENT, Proof.PROVED, Proof.NONE)
 class OwnBuild:
     """The outputs of one run of this center, whose bytes are in `store`."""
 
+    center: str
     run: str
     outputs: tuple[Output, ...]
     store: Store
@@ -93,7 +94,7 @@ def read_own_build(store: Store, release: ReleaseName, center: str, run: str) ->
     if not all(store.has(cas(Visibility.PRIVATE, output.sha256)) for output in outputs):
         return None
     salt = read_salt(store, release) if report.environment.visibility == "private" else None
-    return OwnBuild(run=run, outputs=outputs, store=store, salt=salt)
+    return OwnBuild(center=center, run=run, outputs=outputs, store=store, salt=salt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,7 @@ class WorkCheck:
     """The result of checking an offer: of each by-product, and of the seal as a whole."""
 
     offer: WorkOffer
+    own: OwnBuild
     seal: Proof
     files: tuple[CheckedFile, ...]
 
@@ -139,7 +141,7 @@ def check_work(offer: WorkOffer, own: OwnBuild, *, same_outputs: bool) -> WorkCh
     seal = Proof.NONE
     if same_outputs:
         seal = Proof.PROVED if seal_digest(lines) == offer.seal else Proof.WRONG
-    return WorkCheck(offer=offer, seal=seal, files=_compare(offer.lines, expected))
+    return WorkCheck(offer=offer, own=own, seal=seal, files=_compare(offer.lines, expected))
 
 
 def _compare(
@@ -213,13 +215,13 @@ class WorkProofs:
     def crosschecks(self, now: datetime) -> Iterator[tuple[str, CrosscheckStatement]]:
         """Yield this center's cross-checks of others' runs, with the names of their records."""
         for (center, run), finding in sorted(self._runs.items()):
-            checked, build = self._check(center, run), self._own_build(finding.claim)
-            if self._own is None or checked is None or build is None:
+            checked = self._check(center, run)
+            if checked is None:
                 continue
             predicate = Crosscheck(
                 release=str(self._release),
-                center=self._own.center,
-                run=build.run,
+                center=checked.own.center,
+                run=checked.own.run,
                 claim=finding.claim,
                 checked=CheckedRun(center=center, run=run),
                 proof=checked.proof,
@@ -228,7 +230,7 @@ class WorkProofs:
                 checked_on=now,
             )
             statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
-            yield crosscheck_key(self._release, finding, self._own.center), statement
+            yield crosscheck_key(self._release, finding, predicate.center), statement
 
     def _read_own_build(self, claim: DigestSet) -> OwnBuild | None:
         """Return this center's newest build for a claim, if its bytes are still there."""
@@ -246,10 +248,10 @@ class WorkProofs:
         """Check what a run offers; None if it offers nothing, or we have not built its claim."""
         finding = self._runs[center, run]
         build = self._own_build(finding.claim)
-        if self._own is None or build is None or center == self._own.center:
+        if build is None or center == build.center:
             return None
         offer = self._offer(finding)
-        same = self._outputs(center, run) == self._outputs(self._own.center, build.run)
+        same = self._outputs(center, run) == self._outputs(build.center, build.run)
         return check_work(offer, build, same_outputs=same) if offer else None
 
     def _outputs(self, center: str, run: str) -> set[tuple[str, DigestSet | None]]:

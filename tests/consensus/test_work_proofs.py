@@ -56,7 +56,7 @@ def own(run: MadeUpRun = RUN, salt: Salt | None = None, **other: bytes) -> OwnBu
         for name, content in run.outputs.items()
         for content in [other.get(name, content)]
     )
-    return OwnBuild(run=run.run, outputs=outputs, store=store, salt=salt)
+    return OwnBuild(center="ada-1", run=run.run, outputs=outputs, store=store, salt=salt)
 
 
 def claimed(run: MadeUpRun = RUN, **changes: Any) -> WorkOffer:
