@@ -120,7 +120,10 @@ LIES: dict[str, Lie] = FORM_LIES | {
         "attempts", in_one(ATTEMPT, "predicate/purpose", "confirming"), says="out of order"
     ),
     "attempt-judged-twice": Lie(
-        "attempts", in_one("attempt-2", "predicate/purpose", "judged"), "confirmed"
+        "attempts",
+        in_one("attempt-2", "predicate/purpose", "judged"),
+        "confirmed",
+        says="out of order",
     ),
     "attempt-with-another-exit-code": Lie("attempts", in_one(ATTEMPT, "predicate/exitCode", 1)),
     "attempt-with-another-log": Lie(

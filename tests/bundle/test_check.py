@@ -16,7 +16,7 @@ from pipelines.bundle.layout import EVIDENCE
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
 from pipelines.judge.finding import verdicts_exit_code
-from tests.bundle.bundles import POLICY, REPORT, Altered, Maker
+from tests.bundle.bundles import POLICY, REPORT, Altered, Maker, made
 from tests.bundle.corpus import BROKEN
 from tests.bundle.lies import LIES as LIES_IN_STATEMENTS
 from tests.bundle.loglies import LIES as LIES_IN_LOGS
@@ -149,6 +149,25 @@ def test_a_checkpoint_as_young_as_asked_for_passes(bundle: Maker) -> None:
     assert altered.check().exit_code == 2, "without a heartbeat nothing says that it is the last"
     altered.beat()
     assert altered.check().exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "fresh"),
+    [
+        (timedelta(hours=-1), True),
+        (timedelta(hours=-1, seconds=-1), False),
+        (timedelta(minutes=5), True),
+        (timedelta(minutes=5, seconds=1), False),
+    ],
+)
+def test_a_checkpoint_counts_from_the_age_asked_for_to_five_minutes_ahead(
+    bundle: Maker, seen: timedelta, *, fresh: bool
+) -> None:
+    altered = bundle("identical")
+    altered.max_age = timedelta(hours=1)
+    altered.book.seen = altered.now + seen
+    altered.beat()
+    assert altered.check().exit_code == (0 if fresh else 1)
 
 
 def test_the_policy_in_the_bundle_counts_for_nothing(bundle: Maker) -> None:
@@ -293,6 +312,17 @@ def test_the_seal_is_made_again_from_the_files(bundle: Maker, tmp_path: Path) ->
     result = bundle("identical").check(*files)
     assert statuses(result)["sealed"] is CheckStatus.OK
     assert result.exit_code == 0
+
+
+def test_the_seal_is_made_again_where_the_first_artefact_is_missing(
+    key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCENES, "first-missing", {"outputs": {"rules.idx": b"index"}})
+    altered = made(tmp_path, key, scene="first-missing")
+    result = altered.check(given(tmp_path, b"index"))
+    assert statuses(result)["sealed"] is CheckStatus.OK
+    assert step(result, "sealed").startswith("made again from 1 files")
+    assert statuses(altered.check())["sealed"] is CheckStatus.NOTE
 
 
 def test_a_seal_that_the_files_do_not_give_is_wrong(bundle: Maker, tmp_path: Path) -> None:

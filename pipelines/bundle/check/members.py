@@ -50,7 +50,7 @@ def check_card(opened: OpenedBundle) -> str:
 
 def check_keys(opened: OpenedBundle) -> str:
     """Require the public keys that the card names, and no others."""
-    found = {use: key.keyid for use, key in sorted(opened.keys.items())}
+    found = {use: key.keyid for use, key in opened.keys.items()}
     named: dict[str, str] = {key.use: key.keyid for key in opened.card.keys}
     require_fields("the keys are not those on the center's card:", found, named)
     return f"keys for {', '.join(found)}"

@@ -1,0 +1,133 @@
+"""What each check of an honest bundle says: people read it, and programs print it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipelines.bundle.check import CheckResult
+from pipelines.bundle.check.checker import CHECKS
+from tests.bundle.bundles import Maker
+
+IDENTICAL = """\
+form: application/vnd.samebits.bundle.v2+tar, 20 members, # bytes
+members: all that belongs to a bundle is there, and nothing else
+digests: SHA-256 of 20 members
+card: center zurich, builder https://samebits.example/centers/zurich/builder
+keys: keys for log, statements
+policy: version 4, signed by 1 or more of its operators
+given-policy: the center has the same one
+envelopes: 4 envelopes
+signatures: 4 envelopes signed by the trusted key #
+key-use: the key for statements on the card is trusted and the center's
+schema: 4 statements
+kinds: 1 provenance, 2 comparison, 1 attempt
+builder: all of builder https://samebits.example/centers/zurich/builder, as the policy names it
+report: run 20260102T030405Z-0a1b2c3d of acme/rules@1.10
+run: acme/rules@1.10, center zurich, run 20260102T030405Z-0a1b2c3d
+times: started and finished when the run's name says
+claim: claim #
+attempts: 1 attempts, as the report has them
+outcome: BUILT
+seal: seal #
+leaves: 5 leaves, 2 to 6
+inclusion: in the log samebits.example/centers/zurich of 8 leaves
+logged: 4 statements, each with its leaf
+chain: sequence 1 to 5 of the release
+commitment: committed at 2, before the shipped files were opened
+key-time: every statement is in the log where its key is valid
+witnesses: witnessed by w1, w2
+fresh: no heartbeat says what came later
+subjects: 2 comparisons, each about one file
+complete: 2 artefacts, none left out
+artefacts: 2 artefacts, as the report has them
+built: provenance of 2 rebuilt files
+provenance: sha256 #
+log: log #
+by-products: 1 by-products
+environment: method script, image python-wheel
+inputs: 3 inputs, none of them a file that is judged
+verdicts: every verdict follows from its digests
+release-verdict: IDENTICAL
+tested: no robustness rebuild was made, or none is in the bundle
+moved: no robustness rebuild was made, or none is in the bundle
+evidence: 1 objects, each named by a statement
+files: none given
+sealed: to make the seal again needs the bytes of every output; give rules.bin by --file
+"""
+OTHERS = {
+    "failed": {
+        "kinds": "2 comparison, 1 attempt",
+        "outcome": "BUILD_FAILED",
+        "seal": "no seal, as nothing was built",
+        "commitment": "nothing was found, whatever was built or committed to",
+        "built": "provenance of 0 rebuilt files",
+        "provenance": "nothing was built, so there is none",
+        "log": "no provenance to compare with",
+        "by-products": "0 by-products",
+        "environment": "nothing was built",
+        "inputs": "nothing was built",
+        "release-verdict": "NOT_CHECKED",
+        "sealed": "there is no seal",
+    },
+    "moved-apart": {
+        "kinds": "1 provenance, 2 comparison, 1 attempt, 1 robustness",
+        "tested": "differs, hostname, user, cores, folder-order, timezone, locale moved: "
+        "no part of a verdict",
+        "moved": "1 of 2 artefacts the same",
+    },
+    "confirmed": {
+        "kinds": "1 provenance, 2 comparison, 2 attempt",
+        "attempts": "2 attempts, as the report has them",
+    },
+    "unexpected": {
+        "subjects": "3 comparisons, each about one file",
+        "complete": "2 artefacts, none left out",
+        "artefacts": "3 artefacts, as the report has them",
+    },
+}
+
+
+def told(result: CheckResult) -> dict[str, str]:
+    """Return the messages by check, without digests and the size of the file."""
+    return {s.name: re.sub(r"[0-9a-f]{16,}|\d+(?= bytes)", "#", s.message) for s in result.steps}
+
+
+def test_every_check_says_what_it_has_found(bundle: Maker) -> None:
+    expected = dict(line.split(": ", 1) for line in IDENTICAL.splitlines())
+    assert list(expected) == list(CHECKS)
+    assert told(bundle("identical").check()) == expected
+
+
+@pytest.mark.parametrize("scene", OTHERS)
+def test_a_run_that_ended_otherwise_is_told_otherwise(bundle: Maker, scene: str) -> None:
+    messages = told(bundle(scene).check())
+    assert {name: messages[name] for name in OTHERS[scene]} == OTHERS[scene]
+
+
+def test_a_policy_without_witnesses_is_named(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.book.witnesses = ()
+    altered.policy["witnesses"] = "quorum none\n"
+    assert told(altered.check())["witnesses"] == "the policy requires no witness"
+
+
+WITHOUT_A_POLICY = {
+    "policy": "no policy was given: keys are trusted one by one",
+    "given-policy": "the bundle contains a policy, which is not trusted",
+    "key-use": "the key for statements on the card is trusted and the center's",
+    "builder": "all of builder https://samebits.example/centers/zurich/builder",
+    "key-time": "no policy, or no leaves",
+    "witnesses": "no policy, or no leaves",
+}
+
+
+def test_a_reader_with_a_key_alone_is_told_what_was_not_needed(bundle: Maker) -> None:
+    messages = told(bundle("identical").check(policy=False))
+    assert {name: messages[name] for name in WITHOUT_A_POLICY} == WITHOUT_A_POLICY
+
+
+def test_a_reader_who_trusts_nothing_is_told_whose_key_it_is(bundle: Maker) -> None:
+    messages = told(bundle("identical").check(trusted=False))
+    assert messages["key-use"] == "the key for statements on the card is the center's own"
