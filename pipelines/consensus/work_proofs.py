@@ -293,11 +293,8 @@ class WorkProofs:
                 yield check.proof, verified.ref
 
     def _read(self, center: str, key: str) -> VerifiedStatement | None:
-        source = self._sources.get(center)
-        if source is None:
-            return None
         try:
-            found = self._reader.read(source, key)
+            found = self._reader.read(self._sources[center], key)
         except (UnreachableError, LogError):
             return None
         return found if isinstance(found, VerifiedStatement) else None
