@@ -168,3 +168,24 @@ def test_a_summary_of_another_file_is_not_built_upon() -> None:
     publisher.site.store.objects[made] = [envelope.to_bytes()]
     with pytest.raises((DamagedError, EvidenceError)):
         publisher.publish(reviews=1)
+
+
+def test_another_record_in_the_folder_of_the_summaries_is_none_of_them() -> None:
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
+        site.run()
+    publisher.site.store.objects[f"{prefix(publisher)}notes.txt"] = [b"x"]
+    first = publisher.publish()
+    assert first
+    assert first.endswith("/000001.dsse.json")
+    assert publisher.publish() is None
+
+
+def test_a_cross_check_in_the_place_of_a_summary_is_not_built_upon() -> None:
+    publisher = Publisher()
+    for site in publisher.world.sites.values():
+        site.run()
+    envelope = publisher.site.sign(publisher.site.made().attempt())
+    publisher.site.store.objects[f"{prefix(publisher)}000001.dsse.json"] = [envelope.to_bytes()]
+    with pytest.raises(DamagedError, match="is not the summary that its name promises"):
+        publisher.publish()

@@ -1,0 +1,158 @@
+"""From the records of one center to its findings: what a run must have, and what its log has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builders.core.digest import Digest
+from infra.bench.madeup import MadeUpFile
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.consensus_results import Proof
+from pipelines.evidence.statements.rebuilds import AttemptStatement
+from pipelines.log.errors import LogError
+from tests.consensus.test_work_proofs import replaced
+from tests.consensus.world import CONTENT, FILE, FILES, Site, World, reasons
+
+Document = dict[str, Any]
+EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
+
+
+def two() -> World:
+    world = World("ada", "bob")
+    for site in world.sites.values():
+        site.run()
+    return world
+
+
+def comparison_by(site: Site, change: Callable[[Document], object]) -> ComparisonStatement:
+    made = site.made()
+    document = made.comparison(FILE, made.provenance()).to_dict()
+    change(document)
+    return ComparisonStatement.model_validate(document)
+
+
+ODD: dict[str, tuple[Callable[[Document], object], str, str]] = {
+    "no-claim": (lambda d: d["predicate"].pop("claim"), "no-claim", ""),
+    "about-other-bytes": (
+        lambda d: d["predicate"]["shipped"].update(published={"sha256": "e" * 64}),
+        "incomplete",
+        "about other bytes than its published digest",
+    ),
+    "published-by-a-keyed-digest": (
+        lambda d: d["predicate"]["shipped"].update(published={"hmac_sha256": "e" * 64}),
+        "incomplete",
+        "another claim or subject than its attempt",
+    ),
+    "another-claim": (
+        lambda d: d["predicate"].update(claim={"sha256": "e" * 64}),
+        "incomplete",
+        "another claim or subject than its attempt",
+    ),
+    "about-two-files": (
+        lambda d: d["subject"].append({"name": "z", "digest": {"sha256": "e" * 64}}),
+        "incomplete",
+        "another claim or subject than its attempt",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_comparison_that_contradicts_itself_or_its_attempt_is_no_finding(name: str) -> None:
+    change, reason, detail = ODD[name]
+    world = two()
+    world["bob-1"].about.clear()
+    statement = comparison_by(world["bob-1"], change)
+    replaced(world, "bob-1", "comparison-1.dsse.json", statement)
+    (excluded,) = world.read().excluded
+    assert (excluded.center, excluded.reason, excluded.detail) == ("bob-1", reason, detail)
+
+
+def test_an_output_that_nobody_declared_is_named_and_is_no_finding() -> None:
+    world = two()
+    bob = world["bob-1"]
+    statement = comparison_by(bob, lambda d: d["predicate"].pop("shipped"))
+    odd = statement.model_copy(
+        update={"subject": (statement.subject[0].model_copy(update={"name": "surprise"}),)}
+    )
+    bob.put(bob.made().folder() + "comparison-2.dsse.json", bob.sign(odd))
+    found = world.read()
+    assert [(one.reason, one.detail) for one in found.excluded] == [
+        ("undeclared-output", "surprise")
+    ]
+    assert [finding.center.id for finding in found.findings] == ["ada-1", "bob-1"]
+
+
+@pytest.mark.parametrize(
+    ("seal", "work"),
+    [("e" * 64, Proof.ABSENT), (None, Proof.PROVED), ("the same", Proof.PROVED)],
+)
+def test_a_run_with_two_seals_has_no_proof_of_work(seal: str | None, work: Proof) -> None:
+    """A second attempt is there: without a seal, with that of the run, or with another one."""
+    world = two()
+    bob = world["bob-1"]
+    document = bob.made().attempt().to_dict()
+    document["predicate"] |= {"number": 2, "purpose": "retry"}
+    if seal is None:
+        del document["predicate"]["seal"]
+    elif seal != "the same":
+        document["predicate"]["seal"] = {"sha256": seal}
+    retry = AttemptStatement.model_validate(document)
+    bob.put(bob.made().folder() + "attempt-2.dsse.json", bob.sign(retry))
+    found = {finding.center.id: finding for finding in world.read().findings}
+    assert found["bob-1"].work is work
+    assert found["bob-1"].attempt.name.endswith("attempt-2.dsse.json")
+
+
+def test_a_log_that_breaks_is_named_where_there_are_records_to_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("ada", "bob", "cyd")
+    for name in ("ada-1", "bob-1"):
+        world[name].run()
+
+    def broken(center: str, release: str) -> AbstractSet[Digest]:
+        raise LogError("altered")
+
+    def broken_too(center: str, pae: Digest) -> int | None:
+        raise LogError("altered")
+
+    monkeypatch.setattr(world, "statements_about", broken)
+    monkeypatch.setattr(world, "index_of", broken_too)
+    found = world.read(None)
+    assert {(one.center, str(one.reason)) for one in found.excluded} == {
+        ("ada-1", "log-broken"),
+        ("bob-1", "log-broken"),
+        ("cyd-1", "nothing-of-this-release"),
+    }
+
+
+def test_what_is_withheld_is_counted_and_the_first_is_named() -> None:
+    world = World("ada")
+    for run in (EARLIER, LATER):
+        for key in world["ada-1"].run(run=run).values():
+            del world["ada-1"].store.objects[key]
+    (excluded,) = world.read().excluded
+    first = min(digest.hex for digest in world["ada-1"].about)
+    assert excluded.detail == f"4 that its log has, such as {first[:16]}"
+
+
+def test_only_a_match_needs_a_proof_of_work() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    world["bob-1"].run(files={FILE: MadeUpFile.different(CONTENT, b"other bytes")})
+    (_, bob) = world.read().findings
+    assert (bob.work, bob.work_evidence) == (Proof.ABSENT, ())
+
+
+def test_the_artefacts_of_a_release_are_in_order() -> None:
+    world = World("ada")
+    names = [f"{letter}.deb" for letter in "hgfedcba"]
+    world["ada-1"].run(files={name: replace(FILES[FILE]) for name in names})
+    found = [one.subject.artefact for one in world.consensus().artefacts]
+    assert found == sorted(names)
+    assert reasons(world.consensus()) == set()
