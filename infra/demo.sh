@@ -14,6 +14,6 @@ cd "$root"
 recipes=(recipes/releases/*/*/*.yaml)
 began=$(date -u +%Y%m%dT%H%M%SZ)
 code=0
-.venv/bin/samebits verify "${recipes[@]}" || code=$?
+.venv/bin/samebits verify --flow "${recipes[@]}" || code=$?
 [ "$code" -le 2 ] || exit "$code"
 exec .venv/bin/python infra/expected.py "$began" "${recipes[@]}"

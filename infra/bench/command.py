@@ -26,7 +26,8 @@ def command() -> None:
 def overhead(session: Session, recipes: tuple[Path, ...], pairs: int) -> None:
     """Compare a verification with a bare `docker run` of the same build steps, in turn.
 
-    Start-up (imports, Prefect) is measured apart. Without a RECIPE: libsodium and netbase.
+    The command `samebits verify` is timed as a whole process; the start-up of flows (imports,
+    Prefect) is measured apart. Without a RECIPE: libsodium and netbase.
 
     \b
     Example:

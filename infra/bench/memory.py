@@ -83,11 +83,12 @@ def _run(*words: str) -> dict[str, Any]:
             raise InfrastructureError(
                 f"samebits {words[0]} failed", got=err.read().decode(errors="replace")[-300:]
             )
+    told = json.loads(document)
     return {
         "peak_bytes": peak,
         "peak_mib": round(peak / (1 << 20), 1),
         "seconds": round(seconds, 1),
-        "verdict": json.loads(document)["verdict"],
+        "verdict": (told["reports"][0] if "reports" in told else told)["verdict"],
     }
 
 

@@ -1,14 +1,16 @@
 """A verification beside a bare `docker run` of the same build steps, in turn.
 
-Three things are timed in each round: the bare container, the verification without a scheduler, and
-the flow. What the second costs above the first is samebits' own share; what the third costs above
-the second is Prefect's.
+Four things are timed in each round: the bare container, the verification in this process, the flow,
+and the command `samebits verify` as a whole process. What the second costs above the first is
+samebits' own share; what the third costs above the second is Prefect's.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,17 +19,18 @@ from typing import Any
 
 from builders.container.spec import BUILDER
 from builders.core.enums import Outcome
-from builders.core.errors import EngineError
+from builders.core.errors import EngineError, InfrastructureError
 from builders.rebuild.lint import check_recipes
 from builders.rebuild.plan import make_plan
 from builders.rebuild.staging import stage_attempt
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
+from pipelines.center.center import Center
 from pipelines.center.file import recipes_folder
 from pipelines.flows.server import EmbeddedServer
 from pipelines.verify import steps
 from pipelines.verify.session import Job, Session
-from pipelines.verify.verify import job_for, verify
+from pipelines.verify.verify import job_for, verify_recipe
 
 _DEFAULT = ("debian/libsodium/1.0.18-1+deb13u1.yaml", "debian/netbase/6.5.yaml")
 
@@ -52,7 +55,7 @@ def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[
     session.progress = _Quiet()
     begin = time.perf_counter()
     with EmbeddedServer(session.center.home / "prefect") as server:
-        from pipelines.flows.verify_release import flow_in, heartbeat
+        from pipelines.flows.verify_release import flow_in
 
         imported = time.perf_counter()
         server.wait()
@@ -65,11 +68,11 @@ def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[
                 bare = _bare(path, session)
                 plain = _timed_plain(path, session)
                 start = time.perf_counter()
-                with heartbeat(wanted=not server.embedded):
-                    verify_release(str(path))
+                verify_release(str(path))
                 flow = time.perf_counter() - start
+                whole, cpu = _timed_command(path, session.center)
                 if number:  # the first round warms caches, vault and images
-                    rounds.append((bare, plain, flow))
+                    rounds.append((bare, plain, flow, whole, cpu))
             releases[path.parent.name] = _figures(rounds)
     return {
         "pairs": pairs,
@@ -81,24 +84,43 @@ def measure(recipes: tuple[Path, ...], session: Session, *, pairs: int) -> dict[
     }
 
 
-def _figures(rounds: list[tuple[float, float, float]]) -> dict[str, Any]:
-    bare, plain, flow = (list(column) for column in zip(*rounds, strict=True))
+def _figures(rounds: list[tuple[float, float, float, float, float]]) -> dict[str, Any]:
+    bare, plain, flow, whole, cpu = (list(column) for column in zip(*rounds, strict=True))
     return {
         "bare_seconds": spread(bare),
         "verify_seconds": spread(plain),
         "flow_seconds": spread(flow),
-        "flow_to_bare_ratio": round(median(f / b for b, _, f in rounds), 3),
-        "flow_above_bare_seconds": round(median(f - b for b, _, f in rounds), 3),
-        "own_share_seconds": round(median(p - b for b, p, _ in rounds), 3),
-        "prefect_share_seconds": round(median(f - p for _, p, f in rounds), 3),
+        "command_seconds": spread(whole),
+        "command_cpu_seconds": spread(cpu),
+        "flow_to_bare_ratio": round(median(f / b for b, _, f, *_ in rounds), 3),
+        "flow_above_bare_seconds": round(median(f - b for b, _, f, *_ in rounds), 3),
+        "command_above_bare_seconds": round(median(w - b for b, _, _, w, _ in rounds), 3),
+        "own_share_seconds": round(median(p - b for b, p, *_ in rounds), 3),
+        "prefect_share_seconds": round(median(f - p for _, p, f, *_ in rounds), 3),
     }
 
 
 def _timed_plain(path: Path, session: Session) -> float:
     start = time.perf_counter()
-    with job_for(session, path) as job:
-        verify(session, job)
+    verify_recipe(session, path)
     return time.perf_counter() - start
+
+
+def _timed_command(path: Path, center: Center) -> tuple[float, float]:
+    """Return the seconds of `samebits verify` as a whole process, and those of its CPU."""
+    words = [sys.executable, "-m", "pipelines.cli", "verify", str(path)]
+    words += ["--store", str(center.store)]
+    words += ["--center", str(center.file)] if center.file else []
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    start, before = time.perf_counter(), os.times()
+    done = subprocess.run(words, capture_output=True, check=False, env=environment)
+    seconds, after = time.perf_counter() - start, os.times()
+    if done.returncode not in {0, 1}:
+        raise InfrastructureError(
+            "samebits verify failed", got=done.stderr.decode(errors="replace")[-300:]
+        )
+    spent = [getattr(after, n) - getattr(before, n) for n in ("children_user", "children_system")]
+    return seconds, sum(spent)
 
 
 def _bare(path: Path, session: Session) -> float:

@@ -1,12 +1,11 @@
-"""`samebits verify` and `samebits nightly`: what is verified now, by runs of Prefect's flows."""
+"""`samebits verify` and `samebits nightly`: what is verified now."""
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.errors import EXIT_INTERRUPTED, InfrastructureError, SamebitsError
+from builders.core.errors import CancelledError, InfrastructureError, SamebitsError
 from pipelines.cli import options
 from pipelines.cli.terminal import report_lines, screen, show, warn
 
@@ -23,18 +22,22 @@ if TYPE_CHECKING:
     from pipelines.evidence.report import Report
     from pipelines.verify.session import Session
 
+    Run = Callable[[Path], Report]
+
 _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
 
 
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
 @click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
+@click.option("--flow", is_flag=True, help="Verify in runs of the Prefect flow `verify-release`.")
 @options.common
-def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
+def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool, flow: bool) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.
 
-    Each RECIPE is verified by a run of the Prefect flow `verify-release`: at PREFECT_API_URL if
-    that is set, otherwise with an embedded server that ends with this command.
+    Several releases are verified side by side. All of it happens in this process, unless --flow is
+    given or PREFECT_API_URL is set: then each RECIPE is verified by a flow run of Prefect, at that
+    URL or on a server that ends with this command. The reports are the same.
 
     \b
     Examples:
@@ -48,6 +51,7 @@ def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
     from builders.rebuild.lint import check_recipes
     from pipelines.judge.finding import verdicts_exit_code
     from pipelines.policy import expiry_warnings
+    from pipelines.verify.lanes import cancelled_by_signals, in_lanes
 
     check_recipes(recipes, session.images)
     now = datetime.now(UTC)
@@ -56,80 +60,69 @@ def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool) -> None:
         warn(warning)
     session.engine.info()
     session.check_store()
-    reports, faults = _run_all(session, recipes, fresh=fresh)
+    session.prepare()
+    runner = _as_flows if flow or os.environ.get("PREFECT_API_URL") else _in_process
+    lanes = min(_SIDE_BY_SIDE, len(recipes))
+    with cancelled_by_signals(session), runner(session, fresh=fresh) as run:
+        ended = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
+    reports = [one for one in ended if not isinstance(one, SamebitsError)]
+    faults = [one for one in ended if isinstance(one, SamebitsError)]
     documents = [r.model_dump(mode="json", by_alias=True) for r in reports]
     documents += [{"error": fault.to_dict()} for fault in faults]
-    show(
-        documents[0] if len(recipes) == 1 else {"reports": documents},
-        *(line for report in reports for line in report_lines(report)),
-    )
+    show({"reports": documents}, *(line for report in reports for line in report_lines(report)))
     for fault in faults:
         warn(fault)
-    if any(f.exit_code == EXIT_INTERRUPTED for f in faults):
-        raise KeyboardInterrupt
     code = verdicts_exit_code(finding.verdict for report in reports for finding in report.artefacts)
     sys.exit(max([code, *(f.exit_code for f in faults)]) if faults and code != 1 else code)
 
 
+def _try(run: Run, recipe: Path) -> Report | SamebitsError:
+    """Return the report of a recipe, or what went wrong: one costs no other its turn."""
+    try:
+        return run(recipe)
+    except CancelledError:
+        raise
+    except SamebitsError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  # a scheduler's faults come in many classes
+        return InfrastructureError(
+            f"the run of {recipe} failed",
+            got=f"{type(error).__name__}: {error}"[:300],
+            todo="Check free disk space; with Prefect, also PREFECT_API_URL and Prefect's log",
+        )
+
+
 @contextmanager
-def _prefect_ready(
-    session: Session, what: str
-) -> Iterator[Callable[[], AbstractContextManager[object]]]:
-    """Start Prefect, or use that at PREFECT_API_URL, and show the progress of what runs in it.
+def _in_process(session: Session, *, fresh: bool) -> Iterator[Run]:
+    """Yield what verifies a recipe in this process."""
+    from pipelines.verify.verify import verify_recipe
 
-    Yields a function that returns a context manager, to be entered while a flow runs.
-    """
-    from pipelines.flows.server import EmbeddedServer
-
-    session.prepare()
-    with screen(session) as sink, EmbeddedServer(session.center.home / "prefect") as server:
-        sink.step("samebits", f"starting Prefect for {what}")
-        from pipelines.flows.verify_release import heartbeat  # for seconds, as the server starts
-
-        server.wait()
-        sink.done("samebits", "Prefect answers")
-        yield partial(heartbeat, wanted=not server.embedded)
+    with screen(session):
+        yield lambda recipe: verify_recipe(session, recipe, fresh=fresh)
 
 
-def _run_all(
-    session: Session, recipes: tuple[Path, ...], *, fresh: bool
-) -> tuple[list[Report], list[SamebitsError]]:
-    """Run the flow for every recipe, and return reports and errors in the order of the recipes."""
-    reports: list[Report] = []
-    faults: list[SamebitsError] = []
-    with _prefect_ready(session, f"{len(recipes)} release(s)") as heartbeats:
+@contextmanager
+def _as_flows(session: Session, *, fresh: bool) -> Iterator[Run]:
+    """Yield what verifies a recipe in a flow run of Prefect."""
+    with _prefect_ready(session):
         from pipelines.flows.verify_release import flow_in
 
         verify_release = flow_in(session)
+        yield lambda recipe: verify_release(str(recipe), fresh=fresh)
 
-        def run(recipe: Path) -> Report:
-            try:
-                with heartbeats():
-                    return verify_release(str(recipe), fresh=fresh)
-            except SamebitsError:
-                raise
-            except Exception as error:  # the scheduler's own faults come in many classes
-                raise InfrastructureError(
-                    f"the run of {recipe} failed",
-                    got=f"{type(error).__name__}: {error}"[:300],
-                    todo="Check PREFECT_API_URL, free disk space and the scheduler's log",
-                ) from error
 
-        pool = ThreadPoolExecutor(max_workers=min(_SIDE_BY_SIDE, len(recipes)))
-        try:
-            for future in [pool.submit(run, recipe) for recipe in recipes]:
-                try:
-                    reports.append(future.result())
-                except SamebitsError as error:
-                    faults.append(error)
-        except KeyboardInterrupt:
-            session.cancelled.set()  # every run ends at its next step, and removes what it made
-            for number in (signal.SIGINT, signal.SIGTERM):  # a second signal must not stop that
-                signal.signal(number, signal.SIG_IGN)
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return reports, faults
+@contextmanager
+def _prefect_ready(session: Session) -> Iterator[None]:
+    """Start Prefect, or use that at PREFECT_API_URL, and show the progress of what runs in it."""
+    from pipelines.flows.server import EmbeddedServer
+
+    with screen(session) as sink, EmbeddedServer(session.center.home / "prefect") as server:
+        sink.step("samebits", "starting Prefect")
+        import pipelines.flows.verify_release  # noqa: F401  # for seconds, as the server starts
+
+        server.wait()
+        sink.done("samebits", "Prefect answers")
+        yield
 
 
 @click.command()
@@ -185,15 +178,12 @@ def _remote_night(center: Center) -> str:
 def _local_night(session: Session) -> str:
     """Run a night in this process; returns its id."""
     from builders.container.scratch import require_root
+    from pipelines.verify.lanes import cancelled_by_signals
 
     require_root()
     session.engine.info()
-    with _prefect_ready(session, "a night") as heartbeats:
+    session.prepare()
+    with cancelled_by_signals(session), _prefect_ready(session):
         from pipelines.flows.nightly import night_in
 
-        try:
-            with heartbeats():
-                return night_in(session)()
-        except KeyboardInterrupt:
-            session.cancelled.set()
-            raise
+        return night_in(session)()

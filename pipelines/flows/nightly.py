@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,6 +34,7 @@ from pipelines.nightly.night import NightSummary, end_night, work_of
 from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.periodic import publish_own_heartbeat
 from pipelines.nightly.record import NightAlarm, NightRecord
+from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
 
 _NAME = "nightly"
@@ -174,9 +173,7 @@ def _here(session: Session, plan: NightPlan) -> None:
         except Exception:  # noqa: BLE001  # what is not there says so, and its own log why
             return
 
-    with ThreadPoolExecutor(max_workers=session.center.concurrency) as pool:
-        numbers = range(len(plan.shards))
-        list(pool.map(lambda number: copy_context().run(run, number), numbers))
+    in_lanes(session, run, range(len(plan.shards)), lanes=session.center.concurrency)
 
 
 def _releases(plan: NightPlan, number: int) -> list[dict[str, Any]]:

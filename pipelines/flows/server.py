@@ -1,13 +1,15 @@
 """Prefect's embedded server, in a process of its own that cannot outlive ours.
 
-It takes some seconds to start, nearly all of them imports. So it is started first, everything else
-goes on beside it, and only the flow itself waits for it. With PREFECT_API_URL set nothing is
-started. This module does not import Prefect: settings must be in the environment before that.
+It answers on loopback, to a password that is made for it. It takes some seconds to start, nearly
+all of them imports. So it is started first, everything else goes on beside it, and only the flow
+itself waits for it. With PREFECT_API_URL set nothing is started. This module does not import
+Prefect: settings must be in the environment before that.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -66,8 +68,10 @@ class EmbeddedServer:
         os.environ["PREFECT_HOME"] = str(self._home)
         # This server ends with the command, and so would its logs.
         os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
+        os.environ["PREFECT_API_AUTH_STRING"] = auth = f"samebits:{secrets.token_urlsafe(32)}"
         environment = {
             **os.environ,
+            "PREFECT_SERVER_API_AUTH_STRING": auth,
             "PREFECT_UI_ENABLED": "0",
             "PREFECT__SERVER_EPHEMERAL": "1",
             "PREFECT__SERVER_FINAL": "1",
@@ -95,11 +99,6 @@ class EmbeddedServer:
         os.environ["PREFECT_API_URL"] = self.url
         return self
 
-    @property
-    def embedded(self) -> bool:
-        """Whether the server was started here."""
-        return self._process is not None
-
     def wait(self) -> None:
         """Return once the server answers; raises `InfrastructureError`."""
         if self._process is None:
@@ -124,7 +123,8 @@ class EmbeddedServer:
         self._starting.close()
         if self._process is None:
             return
-        os.environ.pop("PREFECT_API_URL", None)
+        for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
+            os.environ.pop(name, None)
         self._process.terminate()
         try:
             self._process.wait(timeout=5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import load_center
@@ -25,7 +23,7 @@ from pipelines.evidence.errors import SignerError
 from pipelines.evidence.report import Report
 from pipelines.flows.flow_runs import living
 from pipelines.verify.session import Session
-from pipelines.verify.verify import job_for, verify
+from pipelines.verify.verify import verify_recipe
 
 _NAME, _RUN_NAME = "verify-release", "verify {recipe}"
 _TRIED_ONCE = {"seal", "judge", "explain"}
@@ -69,22 +67,10 @@ def flow_in(session: Session) -> Flow[..., Report]:
 
 def _verify(session: Session, recipe: Path, *, fresh: bool) -> Report:
     mine = str(flow_run.id or "")
-    with living(session.center, mine), job_for(session, recipe, flow_run=mine) as job:
-        report = verify(session, job, as_task, fresh=fresh)
+    with living(session.center, mine):
+        report = verify_recipe(session, recipe, as_task, flow_run=mine, fresh=fresh)
     _show(report)
     return report
-
-
-def heartbeat(*, wanted: bool) -> AbstractContextManager[object]:
-    """Turn off the heartbeats of flow runs where nothing reads them.
-
-    Their thread costs each run its last second. They tell a long-lived server that a worker died;
-    an embedded server dies with its only client.
-    """
-    if wanted:
-        return nullcontext()
-    changed: Any = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    return temporary_settings(changed)
 
 
 def _show(report: Report) -> None:

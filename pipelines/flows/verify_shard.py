@@ -2,17 +2,14 @@
 
 A flow run costs some three seconds of CPU whatever it does; a shard shares them among its releases.
 While a release builds in one lane, the next is prepared in the other, or the last is judged: so no
-core waits for us. How much builds at once is not decided here, but by the ledger of the machine.
+core waits for us.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from contextvars import copy_context
+from functools import partial
 from pathlib import Path
-from threading import Thread, current_thread
 from typing import Any
 
 from prefect import Flow, flow, get_run_logger
@@ -20,18 +17,16 @@ from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError, EngineError
 from pipelines.center.center import load_center
-from pipelines.evidence.report import Report
 from pipelines.flows.flow_runs import living
 from pipelines.flows.verify_release import as_task
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release
-from pipelines.verify.session import Job, Session
+from pipelines.verify.lanes import in_lanes
+from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
 
 _NAME, _RUN_NAME = "verify-shard", "shard of night {night}"
 LANES = 2
-_HEED = 0.5
-"""Seconds; how long a wait may delay a signal that came just before it."""
 
 
 @flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
@@ -56,33 +51,13 @@ def shard_in(session: Session) -> Flow[..., None]:
 
 def _verify_all(session: Session, night: str, releases: list[dict[str, Any]]) -> None:
     with living(session.center, str(flow_run.id or "")):
-        done = _in_lanes(session, night, [DueRelease.model_validate(one) for one in releases])
+        dues = [DueRelease.model_validate(one) for one in releases]
+        with suppress(EngineError):  # every release then says so itself
+            session.prepare()
+        done = in_lanes(session, partial(_done, session, night), dues, lanes=LANES)
     if not all(done):
         message = f"{done.count(False)} of {len(releases)} releases have no result"
         raise RuntimeError(message)
-
-
-def _in_lanes(session: Session, night: str, dues: Sequence[DueRelease]) -> list[bool]:
-    """Do what is due, in that order; says of each whether it has a result.
-
-    When this is stopped from outside, both lanes end at their next step and remove what they made.
-    """
-    with suppress(EngineError):  # every release then says so itself
-        session.prepare()
-    begun: list[Thread] = []
-    pool = ThreadPoolExecutor(LANES, initializer=lambda: begun.append(current_thread()))
-    try:
-        lanes = [pool.submit(copy_context().run, _done, session, night, due) for due in dues]
-        while wait(lanes, timeout=_HEED).not_done:
-            continue
-        return [lane.result() for lane in lanes]
-    except BaseException:
-        session.cancelled.set()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for lane in begun:  # a pool that is stopped while it starts one does not wait for that
-            lane.join()
 
 
 def _done(session: Session, night: str, due: DueRelease) -> bool:
@@ -93,7 +68,7 @@ def _done(session: Session, night: str, due: DueRelease) -> bool:
             night,
             due,
             flow_run=str(flow_run.id or ""),
-            verifier=_verify,
+            verifier=partial(verify, wrap=as_task, fresh=True),
         )
     except CancelledError:
         raise
@@ -102,12 +77,3 @@ def _done(session: Session, night: str, due: DueRelease) -> bool:
         return False
     log.info("%s: %s (%s, %s)", due.release, entry.verdict, entry.mode, entry.why)
     return True
-
-
-def _verify(session: Session, job: Job) -> Report:
-    def wrap(name: str, step: Callable[..., Any]) -> Any:
-        if name == "publish":
-            session.raise_if_cancelled()  # what is cancelled must not count for a later start
-        return as_task(name, step)
-
-    return verify(session, job, wrap, fresh=True)

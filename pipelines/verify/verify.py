@@ -41,6 +41,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Returns what is called in the place of a step, given its name and the step itself."""
+_PLAIN: Wrap = lambda _name, step: step  # noqa: E731
 
 
 @dataclass(kw_only=True)
@@ -101,14 +102,20 @@ def job_for(session: Session, recipe: Path, *, flow_run: str = "") -> Iterator[J
                 session.sweep(run)
 
 
-def verify(
-    session: Session, job: Job, wrap: Wrap = lambda _name, step: step, *, fresh: bool = False
+def verify_recipe(
+    session: Session, recipe: Path, wrap: Wrap = _PLAIN, *, flow_run: str = "", fresh: bool = False
 ) -> Report:
+    """Verify the release of a recipe in a run of its own; see `job_for` and `verify`."""
+    with job_for(session, recipe, flow_run=flow_run) as job:
+        return verify(session, job, wrap, fresh=fresh)
+
+
+def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = False) -> Report:
     """Verify one release, store the evidence, and return the report.
 
     `fresh` fetches shipped files again, even those in the vault. Raises `UsageError` for a recipe
-    that cannot be used and `StoreError` when nothing can be stored; every other failure is an
-    outcome in the report.
+    that cannot be used, `StoreError` when nothing can be stored, and `CancelledError` for a session
+    that was cancelled before there was a verdict; every other failure is an outcome in the report.
     """
     run = _Run(session=session, job=job, wrap=wrap)
     start = time.monotonic()
@@ -124,6 +131,8 @@ def verify(
     findings = _judge(run, fresh=fresh)
     run.timings["total"] = round(time.monotonic() - start, 3)
     report = _report(run, findings)
+    if report.verdict is Verdict.NOT_CHECKED:  # that a run was cancelled says nothing of a release
+        session.raise_if_cancelled()
     with run.timed("publish"):
         run.step("publish", publish, report)
     session.progress.done(job.release, report.verdict)

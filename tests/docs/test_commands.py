@@ -14,7 +14,7 @@ from tests.docs.pages import GENERATED, PAGES, ROOT, inline_code, name_of
 from tests.docs.stories import STORIES, Run, Stage
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
-    "verify": ("infra/demo.sh", '.venv/bin/samebits verify "${recipes[@]}"'),
+    "verify": ("infra/demo.sh", '.venv/bin/samebits verify --flow "${recipes[@]}"'),
     "rebuild": ("tests/infer/test_real.py", 'samebits("rebuild", recipe, "--out"'),
     "recipe new": ("tests/infer/test_real.py", 'samebits("recipe", "new", SIX, "--out"'),
     "image build": ("tests/docs/test_image_commands.py", '"image", "build"'),

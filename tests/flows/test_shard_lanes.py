@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
-from builders.core.errors import CancelledError, InputUnavailableError
+from builders.core.errors import InputUnavailableError
 from pipelines.center.center import load_center
 from pipelines.flows import verify_shard as module
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import DueReason
-from pipelines.verify.publish import publish
+from pipelines.verify import lanes
 from pipelines.verify.session import Session
-from pipelines.verify.verify import Wrap
 
 Work = Callable[[str], None]
 
@@ -138,21 +137,7 @@ def test_a_lane_that_starts_while_it_is_stopped_is_waited_for(
         time.sleep(0.2)
         ended.append(name)
 
-    monkeypatch.setattr(module, "ThreadPoolExecutor", Stopped)
+    monkeypatch.setattr(lanes, "ThreadPoolExecutor", Stopped)
     with pytest.raises(KeyboardInterrupt):
         run(session, monkeypatch, work)
     assert ended == ["a"]
-
-
-def test_what_was_stopped_is_not_published(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session.cancelled.set()
-    wraps: list[Wrap] = []
-    monkeypatch.setattr(module, "as_task", lambda _name, step: step)
-    monkeypatch.setattr(module, "verify", lambda _session, _job, wrap, **_: wraps.append(wrap))
-    job: Any = None
-    module._verify(session, job)
-    with pytest.raises(CancelledError):
-        wraps[0]("publish", publish)(job, job)
-    assert wraps[0]("judge", publish) is publish, "only what is published would count"

@@ -68,7 +68,7 @@ def assert_nothing_left(engine: Engine, home: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["rebuild", "verify"])
+@pytest.mark.parametrize("command", ["rebuild", "verify", "verify --flow"])
 def test_an_interrupted_command_leaves_nothing(
     session: Session,
     own_home: Path,
@@ -78,21 +78,24 @@ def test_an_interrupted_command_leaves_nothing(
     number: signal.Signals,
 ) -> None:
     words = ["--out", str(tmp_path / "out")] if command == "rebuild" else []
-    with started(command, sleeper, *words, home=own_home) as process:
+    with started(*command.split(), sleeper, *words, home=own_home) as process:
         wait_until(lambda: bool(running(session.engine, own_home)))
         children = children_of(process.pid)
         interrupt(process, number)
         ended = finish(process)
         assert ended.code == 130
         ended.assert_clear()
+        if command != "rebuild":
+            assert "samebits: cancelling, and removing what was begun" in ended.err
         assert_nothing_left(session.engine, own_home)
+        assert not list(own_home.rglob("report.json")), "nothing was found"
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
 def test_a_killed_command_is_cleared_away_by_reap(
     session: Session, own_home: Path, sleeper: Path
 ) -> None:
-    with started("verify", sleeper, home=own_home) as process:
+    with started("verify", "--flow", sleeper, home=own_home) as process:
         wait_until(lambda: bool(running(session.engine, own_home)))
         living = running(session.engine, own_home)
         servers = children_of(process.pid)
@@ -185,7 +188,7 @@ def test_a_lock_that_names_a_package_nobody_serves_is_an_unavailable_input(
         env={"SAMEBITS_RECIPES": str(recipes)},
         fresh=True,
     )
-    report = ended.document()
+    (report,) = ended.document()["reports"]
     assert ended.code == 2
     assert report["outcome"] == "INPUT_UNAVAILABLE"
     assert [a["verdict"] for a in report["artefacts"]] == ["NOT_CHECKED"]
@@ -241,7 +244,7 @@ def test_a_scheduler_that_does_not_answer_is_one_message(own_home: Path) -> None
     )
     assert ended.code == 2
     ended.assert_clear()
-    assert "Check PREFECT_API_URL" in ended.err
+    assert "with Prefect, also PREFECT_API_URL" in ended.err
 
 
 def test_a_shipped_file_out_of_reach_does_not_cost_the_rebuild(

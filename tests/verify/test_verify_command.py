@@ -130,6 +130,21 @@ def test_nothing_checked_is_exit_code_two(home: Path, build_image: ProvidedImage
     assert "NOT_CHECKED" in ended.out
 
 
+def test_without_a_flow_it_does_not_import_prefect(
+    home: Path, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    broken = tmp_path / "path/prefect/__init__.py"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("raise RuntimeError('prefect was imported')\n")
+    recipe = write_recipe(tmp_path / "one", [["cp", "/inputs/source/source.c", "/out/out.bin"]])
+    environment = {"PYTHONPATH": str(broken.parents[1])}
+    ended = samebits("verify", "--json", recipe, home=home, env=environment, fresh=True)
+    (report,) = ended.document()["reports"]
+    assert (ended.code, report["outcome"]) == (1, "BUILT")
+    ended = samebits("verify", "--flow", recipe, home=home, env=environment, fresh=True)
+    assert "prefect was imported" in ended.err
+
+
 def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
     home: Path, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
@@ -143,8 +158,8 @@ def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
         "PREFECT_TASKS_DEFAULT_NO_CACHE": "false",
         "PREFECT_FLOWS_DEFAULT_PERSIST_RESULT": "true",
     }
-    ended = samebits("verify", "--json", recipe, home=home, env=forced, fresh=True)
-    report = ended.document()
+    ended = samebits("verify", "--flow", "--json", recipe, home=home, env=forced, fresh=True)
+    (report,) = ended.document()["reports"]
     first, second = (a["rebuild"]["outputs"][0]["sha256"] for a in report["attempts"])
     assert first != second
     (artefact,) = report["artefacts"]

@@ -163,12 +163,12 @@ def test_what_is_no_review_is_not_taken_in(office: Office) -> None:
 def test_verify_builds_only_what_was_reviewed(office: Office, build_image: ProvidedImage) -> None:
     ended = office.run("verify", office.recipe, "--json", center=True)
     assert ended.code == 2
-    report = ended.document()
+    (report,) = ended.document()["reports"]
     assert (report["outcome"], report["attempts"]) == ("SOURCE_NOT_REVIEWED", [])
     assert "0 of 1 reviewers: nobody" in report["reason"]
     office.decide("approve", "ada", "--yes")
     ended = office.run("verify", office.recipe, "--json", center=True)
-    report = ended.document()
+    (report,) = ended.document()["reports"]
     assert (ended.code, report["verdict"]) == (0, "IDENTICAL")
     assert [r["name"] for r in report["environment"]["reviews"]] == ["ada"]
     listed = office.run("review", "list", "lab/engine@1", center=True)
