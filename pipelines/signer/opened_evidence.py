@@ -174,7 +174,10 @@ class OpenedEvidence:
 
     @cached_property
     def sealed(self) -> tuple[SealedFile, ...]:
-        """The lines of the seal, from the bytes in the store; raises `RefusedError`."""
+        """The lines of the seal, from the bytes in the store; raises `RefusedError`.
+
+        The outputs are known to be sorted.
+        """
         key = seal_key(self.center.id, self.report.run)
         return tuple(
             SealedFile(
@@ -184,7 +187,7 @@ class OpenedEvidence:
                     o.sha256, check="output-bytes", what=f"output {o.name}", key=key
                 )[1],
             )
-            for o in sorted(self.outputs, key=lambda o: o.name)
+            for o in self.outputs
             if o.part is not OutputKind.IGNORED
         )
 

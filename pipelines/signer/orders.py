@@ -44,10 +44,6 @@ class _Order(FrozenModel):
             data, cls, what="the order", limit=MAX_ORDER, nodes=MAX_VALUES, floats=cls.floats
         )
 
-    def about(self) -> str:
-        """Return what is to be signed, for the signer's messages."""
-        raise NotImplementedError
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return self.model_dump(mode="json", by_alias=True)

@@ -36,7 +36,6 @@ _POLL = 0.5  # seconds between checks of whether to stop
 def to_stderr(line: str) -> None:
     """Write one line to standard error."""
     sys.stderr.write(f"signer: {line}\n")
-    sys.stderr.flush()
 
 
 class SignerServer:
@@ -156,7 +155,7 @@ class SignerServer:
 
 def _listen(path: Path, group: int | None) -> socket.socket:
     _remove_stale(path)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

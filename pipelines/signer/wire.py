@@ -167,7 +167,7 @@ class SocketSigner:
 
     def ask(self, order: Order, field: str) -> SignerAnswer:
         """Return the answer to an order, with that field; raises as `sign` does."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
                 connection.connect(str(self.path))
             except (OSError, ValueError) as error:

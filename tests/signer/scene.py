@@ -74,6 +74,9 @@ class Scene:
     again: dict[str, bytes] | None = None
     """What a confirming rebuild leaves."""
     source: dict[str, bytes] = field(default_factory=lambda: {"src/rule": b"match everything\n"})
+    archive: bytes | None = None
+    """The source instead, if it is no archive of these files."""
+    visibility: str = "public"
     image: str = "python-wheel"
     read: bool = True
     """Whether the source digest was found."""
@@ -182,7 +185,7 @@ class Scene:
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-        pin = self._vault("rules.tar", tar.getvalue())
+        pin = self._vault("rules.tar", self.archive or tar.getvalue())
         tool = self._vault("tool.bin", b"a tool\n")
         data = {
             "schema": "samebits/recipe/v1",
@@ -190,6 +193,7 @@ class Scene:
             "product": "rules",
             "version": "1.10",
             "kind": "ruleset",
+            "visibility": self.visibility,
             "platform": "linux/amd64",
             "build": {
                 "method": "script",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,27 @@ def test_what_a_run_found_is_not_signed_on_request(signer: CenterSigner, kind: s
     assert caught.value.check == "kind"
 
 
+TIMES = {"receipt": "answered_on", "crosscheck": "checked_on", "summary": "time_verified"}
+
+
+def made_now(kind: str) -> StatusOrder:
+    statement: Any = STATEMENTS[kind]
+    predicate = statement.predicate.model_copy(update={TIMES[kind]: NOW})
+    return StatusOrder(statement=statement.model_copy(update={"predicate": predicate}).to_bytes())
+
+
+@pytest.mark.parametrize("kind", ["receipt", "crosscheck"])
+def test_what_a_center_states_about_itself_is_signed(signer: CenterSigner, kind: str) -> None:
+    order = made_now(kind)
+    assert signer.sign_status(order).payload == order.statement
+
+
+def test_the_consensus_of_a_summary_is_recomputed(signer: CenterSigner) -> None:
+    with pytest.raises(RefusedError, match="no summaries") as caught:
+        signer.sign_status(made_now("summary"))
+    assert caught.value.check == "summary"
+
+
 def test_a_center_speaks_for_itself_alone(signer: CenterSigner) -> None:
     with pytest.raises(RefusedError, match="another center") as caught:
         signer.sign_status(beat(center="basel"))
@@ -100,7 +122,7 @@ def test_a_center_speaks_for_itself_alone(signer: CenterSigner) -> None:
 
 @pytest.mark.parametrize("by", [timedelta(minutes=6), -timedelta(minutes=6)])
 def test_a_status_is_of_this_moment(signer: CenterSigner, by: timedelta) -> None:
-    signer.sign_status(beat(now=NOW + by * 0.8))
+    signer.sign_status(beat(now=NOW + by * 5 / 6))
     with pytest.raises(RefusedError, match="not made just now") as caught:
         signer.sign_status(beat(now=NOW + by))
     assert caught.value.check == "times"
@@ -174,6 +196,7 @@ def test_orders_read_back_to_the_same_bytes() -> None:
     [
         b"{}",
         b'{"schema":"samebits/status-order/v2"}',
+        b'{"schema":["samebits/newest-order/v1"]}',
         b'{"schema":"samebits/newest-order/v1","more":1}',
         CheckpointOrder(old=None, new=TreeHead.of(head(9)), proof=())
         .to_bytes()
@@ -194,6 +217,7 @@ def test_no_order_is_refused(data: bytes) -> None:
         b'{"newest":{"size":1}}',
         b'{"newest":1}',
         b'{"newest":null,"more":1}',
+        b'{"envelopes":[]}',
         b'{"signature":"00","more":1}',
     ],
 )

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,10 +24,13 @@ from builders.core.errors import UsageError
 from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError, SignerError
 from pipelines.evidence.privatekey import PrivateKey, load_key
-from pipelines.signer import wire
-from pipelines.signer.orders import Evidence
+from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.note import NoteSigner
+from pipelines.signer import LocalSigner, socket_server, wire
+from pipelines.signer.orders import Evidence, NewestOrder, StatusOrder
 from pipelines.signer.socket_server import SignerServer
 from pipelines.signer.wire import SocketSigner
+from tests.log.keys import FixedKey
 from tests.signer.conftest import Stage
 from tests.signer.scene import Scene
 
@@ -192,6 +197,88 @@ def test_a_signer_out_of_order_says_so(
         thread.join(timeout=10)
 
 
+def test_an_error_of_the_store_is_told(path: Path, scene: Scene, said: list[str]) -> None:
+    evidence = scene.make()
+    scene.store.fail_on("open")
+    with pytest.raises(SignerError, match="the store is out of order"):
+        SocketSigner(path).sign(evidence)
+    assert said[-1].startswith(f"acme/rules@1.10 {evidence.report.run}: the store is out of order")
+
+
+def test_an_idle_signer_stays_ready(
+    scene: Scene, key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_server, "_POLL", 0.005)
+    with running(tmp_path / "i", scene.signer(key)) as path:
+        time.sleep(0.2)
+        assert SocketSigner(path).sign(scene.make())
+
+
+def test_callers_above_the_limit_wait(
+    scene: Scene, key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_server, "_POLL", 0.005)
+    monkeypatch.setattr(socket_server, "MAX_CALLERS", 1)
+    evidence = scene.make()
+    with running(tmp_path / "m", scene.signer(key)) as path, ThreadPoolExecutor(1) as pool:
+        with _connect(path) as first:
+            wire.send(first, evidence.to_bytes())
+            assert wire.receive(first, patience=30)
+            second = pool.submit(SocketSigner(path).sign, evidence)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.3)
+        assert second.result(timeout=30)
+
+
+def test_a_signer_that_is_stopped_takes_no_further_order(
+    scene: Scene, key: PrivateKey, tmp_path: Path
+) -> None:
+    order = NewestOrder().to_bytes()
+    with running(tmp_path / "e", scene.signer(key)) as path:
+        connection = _connect(path)
+        wire.send(connection, order)
+        assert wire.receive(connection)
+    with connection:
+        wire.send(connection, order)  # it was being waited for when the signer stopped
+        assert wire.receive(connection)
+        assert wire.receive(connection) is None
+
+
+def test_the_socket_is_made_with_its_folder_and_nothing_else_changes(
+    scene: Scene, key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "chown", lambda *owner: owners.append(owner))
+    mask = os.umask(0o027)
+    try:
+        path = tmp_path / "new" / "folder" / "s"
+        SignerServer(path, scene.signer(key), uids=[0], group=1234).stop()
+        assert owners == [(path, -1, 1234)]
+        assert path.parent.is_dir()
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(mask)
+
+
+def test_what_the_signer_says_is_one_line_on_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    socket_server.to_stderr("newest checkpoint: returned")
+    assert capsys.readouterr().err == "signer: newest checkpoint: returned\n"
+
+
+def test_every_order_is_told_with_what_it_is_about(
+    path: Path, scene: Scene, said: list[str]
+) -> None:
+    log = SocketSigner(path).checkpoint_signer(NoteSigner(scene.center.origin, FixedKey("log")).key)
+    head = Checkpoint(origin=scene.center.origin, size=3, root=bytes(32))
+    log.sign(log.newest(), head, [])
+    with pytest.raises(EvidenceError):
+        SocketSigner(path).sign_status(StatusOrder(statement=b"{}"))
+    assert said[:2] == ["newest checkpoint: returned", "checkpoint of 3 leaves: signed"]
+    assert said[2].startswith("statement of status: ")
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.binary(max_size=400))
 def test_an_answer_of_rubbish_is_one_error(data: bytes) -> None:
@@ -251,6 +338,19 @@ def test_the_command_signs_in_a_process_of_its_own(scene: Scene, tmp_path: Path)
     assert "4 statements signed" in errors
     verify_envelope(envelopes[0], [load_key(tmp_path / "home" / "keys", "statements").public])
     assert not (tmp_path / "s").exists()
+
+
+@contextmanager
+def running(path: Path, signer: LocalSigner) -> Iterator[Path]:
+    """Run a signer for a while."""
+    server = SignerServer(path, signer, uids=[os.getuid()], log=lambda _: None)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        yield path
+    finally:
+        server.stop()
+        thread.join(timeout=10)
 
 
 def _run(*arguments: str) -> None:

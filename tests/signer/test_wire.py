@@ -1,0 +1,94 @@
+"""Messages over a socket: whole, in time, and of a bounded size."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.evidence.dsse import sign_envelope
+from pipelines.evidence.errors import SignerError
+from pipelines.evidence.privatekey import PrivateKey
+from pipelines.signer import wire
+from pipelines.signer.orders import NewestOrder, StatusOrder
+from pipelines.signer.wire import SignerAnswer, SocketSigner
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets."""
+    left, right = socket.socketpair()
+    with left, right:
+        yield left, right
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def test_messages_are_received_one_by_one(pair: Pair) -> None:
+    for data in (b"first", b"", b"third"):
+        wire.send(pair[0], data)
+    assert [wire.receive(pair[1], limit=5) for _ in range(3)] == [b"first", b"", b"third"]
+    pair[0].close()
+    assert wire.receive(pair[1]) is None
+
+
+def test_a_message_that_does_not_begin_is_not_waited_for(pair: Pair) -> None:
+    with pytest.raises(SignerError, match="no answer in time"):
+        wire.receive(pair[1], patience=0.05)
+
+
+def test_a_message_that_has_begun_must_arrive_soon(pair: Pair) -> None:
+    pair[0].sendall(struct.pack(">I", 9)[:1])
+    with pytest.raises(SignerError, match=r"no answer in time|too long"):
+        wire.receive(pair[1], patience=600, seconds=0.05)
+
+
+def test_no_time_is_left_after_the_deadline(pair: Pair) -> None:
+    pair[0].sendall(struct.pack(">I", 1) + b"x")
+    with pytest.raises(SignerError, match="takes too long"):
+        wire.receive(pair[1], seconds=0)
+
+
+def test_a_peer_that_reads_nothing_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "SECONDS", 0.05)
+    with pytest.raises(SignerError, match="no answer in time"):
+        wire.send(pair[0], bytes(8 << 20))
+
+
+def test_a_peer_that_is_gone_is_one_error(pair: Pair) -> None:
+    pair[1].close()
+    with pytest.raises(SignerError, match="the connection to the signer broke"):
+        wire.send(pair[0], b"data")
+
+
+@pytest.mark.parametrize(
+    ("answer", "field", "says"),
+    [
+        (b'{"fault":""}', "envelopes", "the signer has failed"),
+        (b'{"signature":"00"}', "newest", "answer is malformed"),
+        (b'{"newest":null}', "signature", "answer is malformed"),
+    ],
+)
+def test_an_answer_to_another_order_is_refused(answer: bytes, field: str, says: str) -> None:
+    with pytest.raises(SignerError, match=says):
+        wire.read_answer(answer, field)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_one_order_has_one_statement(
+    number: int, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    envelope = sign_envelope(b"{}", key)
+    answer = SignerAnswer.model_construct(envelopes=(envelope,) * number)
+    monkeypatch.setattr(SocketSigner, "ask", lambda *_: answer)
+    with pytest.raises(SignerError, match="another statement"):
+        SocketSigner(Path("s")).sign_status(StatusOrder(statement=b"{}"))
+
+
+def test_no_path_has_a_null_in_it() -> None:
+    with pytest.raises(SignerError, match="no signer listens"):
+        SocketSigner(Path("a\0b")).ask(NewestOrder(), "newest")
