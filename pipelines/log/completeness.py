@@ -101,7 +101,7 @@ def verify_completeness(
             " (identity TEXT PRIMARY KEY, place INTEGER, release TEXT, seen INTEGER) WITHOUT ROWID"
         )
         check = _Check(reader, index)
-        check.chains(count, keep=stored is not None)
+        check.chains(count)
         if stored is not None:
             check.stored(stored)
     if heartbeat is not None:
@@ -118,7 +118,7 @@ class _Check:
         self._index = index
         self._chains = ReleaseChains()
 
-    def chains(self, count: Callable[[int], None], *, keep: bool) -> None:
+    def chains(self, count: Callable[[int], None]) -> None:
         """Require sequences without holes and a chain of hashes, for every release key."""
         releases = set[str]()
         leaves = self._reader.fields(tiles=True)
@@ -133,8 +133,7 @@ class _Check:
                         f"got {broken.what} {broken.got}; expected {broken.expected}",
                         index,
                     )
-            if keep:
-                self._keep(batch)
+            self._keep(batch)
             self.report.leaves += len(batch)
             count(self.report.leaves)
         self.report.releases = len(releases)
@@ -216,8 +215,7 @@ class _Check:
 
     def _other_commitment(self, place: int, attempt: RebuildAttempt) -> str | None:
         leaf = self._reader.leaf(place)
-        if not isinstance(leaf, CommitmentLeaf):
-            return f"leaf {place} is no commitment"
-        if (leaf.claim, leaf.seal) != (value_of(attempt.claim), value_of(attempt.seal)):
-            return f"the commitment at {place} is to another claim or seal"
-        return None
+        told = (value_of(attempt.claim), value_of(attempt.seal))
+        if isinstance(leaf, CommitmentLeaf) and (leaf.claim, leaf.seal) == told:
+            return None
+        return f"the commitment at {place} is to another claim or seal"

@@ -175,8 +175,6 @@ class Integrator:
 
     def _follow(self, cache: WriterCache, newest: SignedCheckpoint | None) -> bool:
         """Read the leaves that the cache lacks; return False when the cache is not of this log."""
-        if not cache.size and newest is None:
-            return True
         if newest is None or newest.checkpoint.size < cache.size:
             # The one object that is replaced went back, or away: those that are kept do not.
             own = self.kept(cache.size)

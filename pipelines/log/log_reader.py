@@ -135,7 +135,7 @@ class LogReader:
         return Checkpoint(origin=self.log.origin, size=size, root=root)
 
     def _size(self, size: int | None) -> int:
-        if size is not None and not 0 <= size <= self.size:
+        if size is not None and size > self.size:
             raise LogError(
                 "the checkpoint covers no such tree", got=size, expected=f"0 to {self.size} leaves"
             )

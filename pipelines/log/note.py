@@ -112,10 +112,10 @@ class Note:
         """Return the note; `parse` gives an equal value, and this the same bytes."""
         return f"{self.text}\n{''.join(s.to_line() for s in self.signatures)}".encode()
 
-    def signed_by(self, *signers: NoteSigner) -> Note:
-        """Return the note with new signatures, in place of those that the same keys had made."""
-        kept = [s for s in self.signatures if not any(s.is_by(signer.key) for signer in signers)]
-        return Note(self.text, (*kept, *_signatures(self.text, signers)))
+    def signed_by(self, signer: NoteSigner) -> Note:
+        """Return the note with a new signature, in place of the one that the same key had made."""
+        kept = [s for s in self.signatures if not s.is_by(signer.key)]
+        return Note(self.text, (*kept, *_signatures(self.text, [signer])))
 
 
 def open_note(data: bytes, keys: Iterable[NoteKey]) -> Note:

@@ -82,8 +82,7 @@ class LocalCheckpointSigner:
             _check(newest, old, new, proof)
             note = sign_note(new.to_text(), self._signer)
             signed = open_checkpoint(note, LogIdentity.of(self.key))
-            if new != newest:
-                durable.replace(self._path, note)
+            durable.replace(self._path, note)
             return signed.note.signatures[0].data
 
 

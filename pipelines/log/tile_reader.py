@@ -73,11 +73,12 @@ class TileReader:
         place = tile_at(level, index, self.tree.size)
         if place.width < WIDTH:
             return list(self.frontier().rows[level])
-        return self._full_tile(place)
+        return self._full_tile(level, index)
 
-    def _read_full_tile(self, place: Tile) -> list[bytes]:
+    def _read_full_tile(self, level: int, index: int) -> list[bytes]:
+        place = Tile(level=level, index=index, width=WIDTH)
         row = split_hashes(self._hashes(place))
-        if subtree_root(row) != self.read(((place.level or 0) + 1) * HEIGHT, place.index):
+        if subtree_root(row) != self.read((level + 1) * HEIGHT, index):
             raise self._altered(place)
         return row
 
@@ -125,9 +126,8 @@ class TileReader:
         try:
             return self._get(place), place
         except NotFoundError as error:
-            if place.width < WIDTH:
-                with suppress(NotFoundError):
-                    return self._get(place.full), place.full
+            with suppress(NotFoundError):
+                return self._get(place.full), place.full
             raise LogError(
                 f"the log {self.tree.origin} lacks {place.key}",
                 got="no such object",

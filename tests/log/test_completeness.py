@@ -9,7 +9,8 @@ import pytest
 from builders.core.digest import Digest
 from pipelines.evidence.statements.log_status import Head, Heartbeat, Tree
 from pipelines.evidence.statements.rebuilds import AttemptStatement
-from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.statement import DigestSet, Statement
+from pipelines.log import completeness
 from pipelines.log.completeness import (
     MAX_GAPS,
     GapKind,
@@ -42,7 +43,7 @@ def attempt(*, claim: Digest = CLAIM, seal: Digest | None = SEAL) -> AttemptStat
     return example.model_copy(update={"predicate": told})
 
 
-def stored(statement: AttemptStatement, *, run: str = RUN) -> StoredStatement:
+def stored(statement: Statement, *, run: str | None = RUN) -> StoredStatement:
     return StoredStatement(
         key=f"public/releases/acme/rules/1.10/east/{run}/attempt-1.dsse.json",
         identity=f"pae:{statement.digest()}",
@@ -51,7 +52,7 @@ def stored(statement: AttemptStatement, *, run: str = RUN) -> StoredStatement:
     )
 
 
-def leaf_of(statement: AttemptStatement) -> StatementEntry:
+def leaf_of(statement: Statement) -> StatementEntry:
     return StatementEntry(
         center="east",
         release=RELEASE,
@@ -134,6 +135,21 @@ def test_a_build_without_a_commitment_is_named(store: MemoryStore, log: LogWrite
     assert kinds(checked(store, [stored(statement)])) == [GapKind.UNCOMMITTED]
 
 
+def test_a_comparison_comes_after_the_commitment_of_its_run(
+    store: MemoryStore, log: LogWriter
+) -> None:
+    comparison = STATEMENTS["comparison"]
+    log.append([commitment()])
+    log.append([leaf_of(comparison)])
+    assert checked(store, [stored(comparison)]).gaps == []
+
+
+def test_what_is_of_no_run_needs_no_commitment(store: MemoryStore, log: LogWriter) -> None:
+    statement = attempt()
+    log.append([leaf_of(statement)])
+    assert checked(store, [stored(statement, run=None)]).gaps == []
+
+
 def test_a_failure_needs_no_commitment(store: MemoryStore, log: LogWriter) -> None:
     statement = attempt(seal=None)
     log.append([leaf_of(statement)])
@@ -168,8 +184,21 @@ def test_a_broken_chain_is_named(store: MemoryStore) -> None:
 def test_a_leaf_that_is_in_the_log_twice_is_named(store: MemoryStore) -> None:
     first = _leaf(0, FIRST, pae=b"same")
     write_log(store, [first, _leaf(1, _hash(first), pae=b"same")])
-    found = checked(store, [])
-    assert GapKind.TWICE in kinds(found)
+    assert kinds(checked(store)) == [GapKind.TWICE]
+
+
+def test_leaves_that_are_all_in_the_log_already_are_named(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole batch of the reading repeats the one before it."""
+    monkeypatch.setattr(completeness, "_BATCH", 2)
+    leaves = list[StatementLeaf]()
+    for sequence in range(4):
+        previous = _hash(leaves[-1]) if leaves else FIRST
+        leaves.append(_leaf(sequence, previous, pae=b"%d" % (sequence % 2)))
+    write_log(store, leaves)
+    found = checked(store)
+    assert [(gap.kind, gap.index) for gap in found.gaps] == [(GapKind.TWICE, 2), (GapKind.TWICE, 3)]
 
 
 def test_a_log_shorter_than_its_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:
@@ -196,9 +225,14 @@ def test_another_tree_than_the_heartbeat_said_is_named(store: MemoryStore, log: 
 
 def test_a_heartbeat_that_agrees_says_nothing(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
-    root = reader(store).tree(5).root
+    heads = [
+        Head(release=head.release, sequence=1, newest=DigestSet(sha256=Digest(head.hash)))
+        for head in log.heads()
+    ]
+    beat = _beat(size=10, root=reader(store).tree(10).root, heads=heads)
+    assert checked(store, beat=beat).gaps == []
     log.append(entries(range(20)))
-    assert checked(store, beat=_beat(size=5, root=root, heads=[])).gaps == []
+    assert checked(store, beat=beat).gaps == []
 
 
 def test_an_altered_leaf_is_no_gap_but_no_log(store: MemoryStore, log: LogWriter) -> None:

@@ -19,6 +19,7 @@ from pipelines.log.heartbeats import SKEW, heartbeat_key, make_heartbeat, newest
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.store import Store
+from tests.evidence.examples import STATEMENTS
 from tests.fakes.store import MemoryStore
 from tests.requests.office import CENTER, ELSEWHERE, EVE, HERE, NOW, by_center
 
@@ -98,7 +99,8 @@ LIES: dict[str, bytes] = {
     "by a stranger": sign_envelope(beat().to_bytes(), EVE).to_bytes(),
     "of another center": sign_envelope(beat(center=ELSEWHERE).to_bytes(), CENTER).to_bytes(),
     "of another time": sign_envelope(beat(NOW - 9 * MINUTE).to_bytes(), CENTER).to_bytes(),
-    "no heartbeat": sign_envelope(b"{}", CENTER).to_bytes(),
+    "no statement": sign_envelope(b"{}", CENTER).to_bytes(),
+    "another statement": sign_envelope(STATEMENTS["attempt"].to_bytes(), CENTER).to_bytes(),
     "rubbish": b"\0",
     "nothing": b"",
 }

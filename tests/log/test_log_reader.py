@@ -128,6 +128,8 @@ def test_a_tree_that_the_checkpoint_does_not_cover(copy: Copy) -> None:
         reader(copy).inclusion(0, SIZE + 1)
     with pytest.raises(LogError, match=match):
         reader(copy).consistency(3, SIZE + 1)
+    with pytest.raises(LogError, match="no tree has that size; got -1"):
+        reader(copy).tree(-1)
     with pytest.raises(LogError, match="never shrinks"):
         reader(copy).consistency(SIZE + 1)
     with pytest.raises(LogError, match="no such leaf"):

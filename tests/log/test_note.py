@@ -118,7 +118,7 @@ class TestOpening:
 
 class TestSigning:
     def test_a_signature_is_replaced_by_a_newer_one_of_its_key(self) -> None:
-        once = Note.parse(GOOD).signed_by(witness(), log("x.example"))
+        once = Note.parse(GOOD).signed_by(witness()).signed_by(log("x.example"))
         again = once.signed_by(witness())
         assert [s.name for s in again.signatures] == [ORIGIN, "x.example", witness().key.name]
         keys = [log().key, witness().key, log("x.example").key]

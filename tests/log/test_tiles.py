@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.log.checkpoint import Checkpoint
@@ -111,6 +111,7 @@ def test_the_hash_over_a_tile_is_that_of_its_leaves() -> None:
     assert subtree_root(hashes) == mth(some(WIDTH))
 
 
+@example([WIDTH, WIDTH - 1, 1])
 @given(st.lists(st.integers(0, 700), max_size=5))
 def test_however_a_tree_grows_its_edge_is_the_same(steps: list[int]) -> None:
     edge, store = Frontier(), MemoryStore()

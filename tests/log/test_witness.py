@@ -20,7 +20,7 @@ from pipelines.log.cosignatures import (
 )
 from pipelines.log.errors import LogError
 from pipelines.log.fork import ForkProof
-from pipelines.log.note import MAX_NOTE
+from pipelines.log.note import MAX_NOTE, Note
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult, origin_folder
@@ -103,6 +103,22 @@ def test_the_same_checkpoint_is_cosigned_anew_with_its_time(
     first, second = look(witness, log_store), look(witness, log_store)
     assert first.record != second.record
     assert second.outcome is WitnessOutcome.COSIGNED
+
+
+def test_two_looks_within_a_second_leave_one_record(
+    log: LogWriter, log_store: MemoryStore, witness_store: MemoryStore, tmp_path: Path
+) -> None:
+    """Even where the log signs the same tree with one more key in between."""
+    private, new = keys.FixedKey("witness"), keys.log(word="new")
+    witness = Witness(
+        home=tmp_path, store=witness_store, private=private, name=NAME, clock=lambda: keys.NOON
+    )
+    log.append(entries(range(3)))
+    known = identity(KEY, new.key)
+    first = witness.cosign(log_store, known)
+    note = Note.parse(log_store.get(CHECKPOINT, MAX_NOTE))
+    log_store.put_latest(CHECKPOINT, note.signed_by(new).to_bytes())
+    assert witness.cosign(log_store, known) == first
 
 
 def test_a_log_that_does_not_answer_is_silent(witness: Witness, log_store: MemoryStore) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
+from pipelines.log import writer
 from pipelines.log.batch import MAX_LEAVES, batch_key
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import FIRST, CommitmentEntry, CommitmentLeaf, StatementEntry, StatementLeaf
@@ -91,6 +92,15 @@ def test_what_is_logged_already_is_where_it_was(store: MemoryStore, log: LogWrit
     assert log.append([]).size == 12
     assert store.objects == before
     audited(store)
+
+
+def test_what_is_logged_already_takes_no_room_in_a_batch(
+    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MAX_LEAVES", 3)
+    log.append(entries(range(2)))
+    log.append(entries(range(4)))
+    assert [k for k in store.objects if "/commit/" in k] == [batch_key(0), batch_key(2)]
 
 
 def test_one_identity_says_one_thing(store: MemoryStore, log: LogWriter) -> None:

@@ -81,6 +81,7 @@ def test_a_broken_cache_costs_a_reading_and_nothing_else(
 ) -> None:
     before = log.heads()
     DEFECTS[defect](home)
+    store.fail_on("put")  # nothing is written to find it out
     for _ in range(2):  # a table that is missing is found when it is used
         try:
             found = opened(store, home).heads()
@@ -89,6 +90,7 @@ def test_a_broken_cache_costs_a_reading_and_nothing_else(
             assert defect == "no-table"
             assert "Run again" in str(error)  # noqa: PT017
     assert found == before
+    store.heal()
     done = opened(store, home).append(entries(range(290, 310)))
     assert [placed.index for placed in done.leaves] == list(range(290, 310))
     assert identities(audited(store)) == identities(entries(range(310)))
@@ -190,6 +192,21 @@ def test_rows_are_taken_in_whole(tmp_path: Path) -> None:
         heads.clear()
         assert (heads.size, heads.find(entry(0).identity), list(heads.heads())) == (0, None, [])
         assert isinstance(heads, WriterCache)
+
+
+def test_a_broken_cache_is_closed_before_it_is_removed(
+    log: LogWriter, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(path: Path) -> None:
+        files = {file.resolve() for file in Path("/proc/self/fd").iterdir()}
+        assert not [file for file in files if file.name.startswith(path.name)]
+        remove(path)
+
+    remove = cache.remove_cache
+    (home / NAME).write_bytes(b"x" * 10_000)
+    monkeypatch.setattr(cache, "remove_cache", removed)
+    with cache.open_cache(home / NAME, ORIGIN) as heads:
+        assert heads.size == 0
 
 
 def test_a_home_that_cannot_be_written_is_named(store: MemoryStore, tmp_path: Path) -> None:

@@ -111,22 +111,31 @@ def test_appenders_race_in_processes(tmp_path: Path, homes: tuple[str, str]) -> 
     assert sorted(identities(audited(store))) == sorted(identities(wanted))
 
 
+class Overtaken(MemoryStore):
+    """Another writer commits a batch after five leaves, and dies; ours had looked before that."""
+
+    def put_record(self, key: str, data: bytes) -> None:
+        if key == batch_key(5) and key not in self.objects:
+            self.objects[key] = [committed(tree_of(self), range(50, 53)).to_bytes()]
+        super().put_record(key, data)
+
+
 def test_who_loses_the_race_finishes_the_winner_and_comes_next(tmp_path: Path) -> None:
-    """The winner dies right after its commit; the loser had looked before that."""
-
-    class Overtaken(MemoryStore):
-        def put_record(self, key: str, data: bytes) -> None:
-            if key == batch_key(5) and key not in self.objects:
-                other = tree_of(self)
-                self.objects[key] = [committed(other, range(50, 53)).to_bytes()]
-            super().put_record(key, data)
-
     store = Overtaken()
     log = opened(store, tmp_path)
     log.append(entries(range(5)))
     done = log.append([entry(5), entry(51, release="v/p@51"), entry(6)])
     assert [placed.index for placed in done.leaves] == [8, 6, 9]
     assert identities(audited(store)) == identities(entries([*range(5), 50, 51, 52, 5, 6]))
+
+
+def test_who_loses_the_race_to_its_own_entries_adds_nothing(tmp_path: Path) -> None:
+    store = Overtaken()
+    log = opened(store, tmp_path)
+    log.append(entries(range(5)))
+    done = log.append([entry(n, release=f"v/p@{n}") for n in (52, 50)])
+    assert ([placed.index for placed in done.leaves], done.size) == ([7, 5], 8)
+    assert identities(audited(store)) == identities(entries([*range(5), 50, 51, 52]))
 
 
 def test_a_writer_that_never_gets_its_turn_says_so(
