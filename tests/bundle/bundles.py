@@ -187,7 +187,11 @@ class Altered:
                 size=size, root=Digest(changes.pop("root", MadeTree(self.leaves[:size]).root.hex()))
             ),
             heads=[
-                Head(release=RELEASE, sequence=sequence, newest=DigestSet(sha256=Digest(newest)))
+                Head(
+                    release=changes.pop("release", RELEASE),
+                    sequence=sequence,
+                    newest=DigestSet(sha256=Digest(newest)),
+                )
             ],
             releases=2,
             now=NOW,

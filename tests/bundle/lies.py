@@ -216,8 +216,16 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "by-product-with-a-plain-digest": Lie(
         "by-products", by_product("rules.debug", digest={"sha256": OTHER})
     ),
+    "report-with-by-products-of-no-build": Lie(
+        "by-products",
+        in_report("by_products", [{"name": "x.debug", "size": 1, "hmac": OTHER}]),
+        "failed",
+    ),
     "report-of-another-method": Lie("environment", in_report("environment/method", "wheel")),
     "report-of-another-image": Lie("environment", in_report("environment/image", "differ")),
+    "report-without-an-image": Lie(
+        "environment", lambda a, _: a.report(lambda d: d["environment"].update(image=None))
+    ),
     "report-of-another-image-digest": Lie(
         "environment", in_report("environment/image_config", OTHER)
     ),

@@ -279,5 +279,8 @@ LIES: dict[str, Lie] = {
     ),
     "heartbeat-after-the-end-of-its-key": Lie("fresh", beat_under_an_ended_key, says="has ended"),
     "heartbeat-of-another-root": Lie("fresh", beat(root="e" * 64), says="two roots"),
+    "older-heartbeat-of-another-head": Lie(
+        "fresh", beat(sequence=4, size=7, newest="e" * 64), says="names another leaf"
+    ),
     "heartbeat-of-another-head": Lie("fresh", beat(newest="e" * 64), says="names another leaf"),
 }

@@ -126,6 +126,8 @@ def test_a_heartbeat_says_that_nothing_came_later(bundle: Maker) -> None:
     [
         ({"sequence": 7}, "2 later leaves about this release"),
         ({"sequence": 0, "size": 3, "newest": "0" * 64}, "is older than the run"),
+        ({"release": "acme/other@1", "sequence": 1, "size": 3}, "is older than the run"),
+        ({"release": "acme/other@1", "sequence": 7}, "is older than the run"),
     ],
 )
 def test_a_heartbeat_of_another_time_is_noted(

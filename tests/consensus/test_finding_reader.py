@@ -72,6 +72,50 @@ def test_a_comparison_that_contradicts_itself_or_its_attempt_is_no_finding(name:
     assert (excluded.center, excluded.reason, excluded.detail) == ("bob-1", reason, detail)
 
 
+@pytest.mark.parametrize("kind", ["comparison", "attempt"])
+@pytest.mark.parametrize("changes", [{"run": EARLIER}, {"release": "acme/tool@2.0"}])
+def test_a_statement_of_another_run_beside_the_right_ones_is_no_part_of_a_finding(
+    kind: str, changes: dict[str, str]
+) -> None:
+    world = two()
+    bob = world["bob-1"]
+    other = bob.made(**changes)
+    statement = other.attempt() if kind == "attempt" else other.comparison(FILE, None)
+    bob.about.clear()
+    replaced(world, "bob-1", f"{kind}-1.dsse.json", statement)
+    found = world.read()
+    assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete"]
+    assert [finding.center.id for finding in found.findings] == ["ada-1"]
+
+
+SIGNATURE = {"scheme": "authenticode", "signer": {"sha256": "e" * 64}}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "signature", "grafted"),
+    [
+        ("IDENTICAL_SIGNED", SIGNATURE, Digest.of(CONTENT)),
+        ("IDENTICAL_SIGNED", None, None),
+        ("DIFFERENT", SIGNATURE, None),
+    ],
+)
+def test_a_signature_counts_as_attached_for_its_own_verdict_alone(
+    verdict: str, signature: Document | None, grafted: Digest | None
+) -> None:
+    world = two()
+    world["bob-1"].about.clear()
+
+    def change(document: Document) -> None:
+        document["predicate"]["verdict"] = verdict
+        document["predicate"]["rebuilt"]["digest"]["sha256"] = "a" * 64
+        if signature:
+            document["predicate"]["signature"] = signature
+
+    replaced(world, "bob-1", "comparison-1.dsse.json", comparison_by(world["bob-1"], change))
+    (_, bob) = world.read().findings
+    assert bob.grafted == grafted
+
+
 def test_an_output_that_nobody_declared_is_named_and_is_no_finding() -> None:
     world = two()
     bob = world["bob-1"]

@@ -1,0 +1,127 @@
+"""Unusual runs that are no lies: the order of attempts, equal times, no log, no claim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.bundle.check import CheckResult, CheckStatus
+from tests.bundle.bundles import EVIDENCE, Altered, Maker
+from tests.bundle.tells import (
+    ATTEMPT,
+    PROVENANCE,
+    ROBUSTNESS,
+    in_every,
+    in_one,
+    member_of,
+    payload_of,
+)
+
+START = "2026-01-02T03:04:05Z"
+
+
+def status_of(result: CheckResult, name: str) -> CheckStatus:
+    return next(step.status for step in result.steps if step.name == name)
+
+
+def message_of(result: CheckResult, name: str) -> str:
+    return next(step.message for step in result.steps if step.name == name)
+
+
+def with_attempts(altered: Altered, *purposes: str) -> None:
+    """Give a run that was not built attempts of these purposes, in statements and report alike."""
+    document: Any = payload_of(altered, member_of(ATTEMPT))
+    del altered.members[member_of(ATTEMPT)]
+    for number, purpose in enumerate(purposes, 1):
+        document["predicate"].update(number=number, purpose=purpose)
+        altered.put(member_of(f"attempt-{number}"), document)
+
+    def change(report: Any) -> None:
+        (first,) = report["attempts"]
+        report["attempts"] = [
+            first | {"number": number, "purpose": purpose}
+            for number, purpose in enumerate(purposes, 1)
+            if purpose != "run"
+        ]
+
+    altered.report(change)
+
+
+ORDERS = {
+    "judged": True,
+    "judged retry": True,
+    "judged retry retry retry": True,
+    "judged confirming": True,
+    "judged retry confirming run": True,
+    "judged run": True,
+    "run": True,
+    "retry": False,
+    "confirming": False,
+    "judged judged": False,
+    "judged confirming confirming": False,
+    "judged run run": False,
+    "judged confirming retry": False,
+    "judged run confirming": False,
+    "run judged": False,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_attempts_have_one_order(bundle: Maker, order: str) -> None:
+    altered = bundle("failed")
+    with_attempts(altered, *order.split())
+    result = altered.check()
+    allowed = status_of(result, "attempts") is CheckStatus.OK
+    assert allowed is ORDERS[order]
+    if not allowed:
+        assert "the attempts are out of order" in message_of(result, "attempts")
+    elif order != "run":
+        assert result.exit_code == 2, result.steps[-1].message
+
+
+def test_a_run_may_end_in_the_second_in_which_it_began(bundle: Maker) -> None:
+    altered = bundle("identical")
+    for tell in (
+        in_every("attempt", "predicate/finishedOn", START),
+        in_every("comparison", "predicate/comparedOn", START),
+        in_every("provenance", "predicate/runDetails/metadata/startedOn", START),
+        in_every("provenance", "predicate/runDetails/metadata/finishedOn", START),
+        in_every("attempt", "predicate/startedOn", START),
+    ):
+        tell(altered, altered.key)
+    assert altered.check().exit_code == 0
+
+
+def test_a_robustness_rebuild_may_end_when_the_run_does(bundle: Maker) -> None:
+    altered = bundle("moved")
+    finished = payload_of(altered, member_of(ATTEMPT))["predicate"]["finishedOn"]
+    in_one(ROBUSTNESS, "predicate/testedOn", finished)(altered, altered.key)
+    result = altered.check()
+    assert (status_of(result, "tested"), result.exit_code) == (CheckStatus.OK, 0)
+
+
+def test_a_build_without_a_log_names_none(bundle: Maker) -> None:
+    altered = bundle("identical")
+    for member in [name for name in altered.members if name.startswith(EVIDENCE)]:
+        del altered.members[member]
+    altered.report(lambda d: d["attempts"][0]["rebuild"].update(log=None))
+    in_one(ATTEMPT, "predicate/log", None)(altered, altered.key)
+
+    def unlogged(document: Any) -> None:
+        details = document["predicate"]["runDetails"]
+        details["byproducts"] = [r for r in details["byproducts"] if r["name"] != "build.log"]
+
+    altered.statement(PROVENANCE, unlogged)
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+
+
+def test_a_run_that_ended_before_its_claim_was_known_has_none(bundle: Maker) -> None:
+    altered = bundle("unavailable")
+    for kind in ("attempt", "comparison"):
+        in_every(kind, "predicate/claim", None)(altered, altered.key)
+    altered.report(lambda document: document.update(claim=None))
+    result = altered.check()
+    assert message_of(result, "claim") == "no claim"
+    assert result.exit_code == 2
