@@ -74,8 +74,8 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
         due = [one.release for one in plan.dues]
         outside = outside_alarms(session, due, now=datetime.now(UTC))
         summary = end_night(session, plan, outside, now=datetime.now(UTC))
+        _tell(owner, summary)  # before a log that was rolled back refuses the heartbeat
         publish_own_heartbeat(session, work_of(summary.record))
-    _tell(owner, summary)
     return plan.night
 
 

@@ -8,13 +8,13 @@ night. The texts are told to the public, and so name no place of this machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
-from pipelines.center.center import Center, Peer
+from pipelines.center.center import Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
@@ -74,7 +74,7 @@ def outside_alarms(
     except CenterPolicyError as error:
         return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, error.what),)
     if len(policy.centers) < 2:  # no other center to join
-        return tuple(gap_alarms(own_log(center, policy)))
+        return tuple(gap_alarms(own_log(center, policy), session.logbook().log.recover))
     seen = _seen(session)
     heard = {peer.id: _heard(policy, peer, now) for peer in center.peers if peer.id in seen}
     joining = join_round(session, releases)
@@ -93,7 +93,7 @@ def outside_alarms(
             for peer in center.peers
             for alarm in peer_alarms(peer.id, seen.get(peer.id), heard.get(peer.id), now)
         ),
-        *_all_gaps(center, policy),
+        *_all_gaps(session, policy),
         *(_gap(center.id, f"{release} could not be joined") for release, _ in joining.failed),
         *expiry_alarms(center.id, policy, sizes, now),
     )
@@ -129,9 +129,13 @@ def peer_alarms(
         yield _alarm(AlarmKind.PEER_SILENT, peer, f"{peer} {what}; last heard of: {last}")
 
 
-def gap_alarms(log: KnownLog) -> Iterator[NightAlarm]:
-    """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere."""
+def gap_alarms(log: KnownLog, recover: Callable[[], object] = lambda: None) -> Iterator[NightAlarm]:
+    """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere.
+
+    `recover` opens the center's own log, and refuses one that was rolled back.
+    """
     try:
+        recover()
         found = check_completeness(log)
     except EvidenceError as error:
         yield _gap(log.center, error.what)
@@ -183,8 +187,9 @@ def _heard(policy: Policy, peer: Peer, now: datetime) -> datetime | None:
     return None
 
 
-def _all_gaps(center: Center, policy: Policy) -> Iterator[NightAlarm]:
-    yield from gap_alarms(own_log(center, policy))
+def _all_gaps(session: Session, policy: Policy) -> Iterator[NightAlarm]:
+    center = session.center
+    yield from gap_alarms(own_log(center, policy), session.logbook().log.recover)
     for peer in center.peers:
         try:
             known = peer_log(policy, peer)

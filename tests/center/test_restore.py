@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import EMPTY_ROOT
 from pipelines.log.note import sign_note
 from pipelines.log.witness import Witness, WitnessOutcome, origin_folder
+from pipelines.nightly.alarms import outside_alarms
+from pipelines.nightly.record import AlarmKind
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.command import Ended, samebits
@@ -112,6 +115,10 @@ class Restored:
         assert ended.code == 1, ended.out
         assert "whole" not in ended.out
         ended.assert_clear()
+        with Session(self.center) as session:
+            (alarm,) = outside_alarms(session, [], now=datetime.now(UTC))
+        assert alarm.kind is AlarmKind.GAP
+        assert re.search(match.partition(";")[0], alarm.text)
 
 
 @pytest.fixture
