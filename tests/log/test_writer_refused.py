@@ -63,6 +63,34 @@ def test_a_shortened_log_is_refused(
     refused(store, log, "is shorter than what was signed; got 0 leaves")
 
 
+def test_witnesses_are_asked_until_the_log_continues_what_they_have_cosigned(
+    store: MemoryStore, log: LogWriter, tmp_path: Path
+) -> None:
+    log.append(entries(range(5)))
+    before = {key: list(versions) for key, versions in store.objects.items()}
+    log.append(entries(range(5, 9)))
+    newest = {key: list(versions) for key, versions in store.objects.items()}
+    cosigned, asked = tree_of(store), list[Checkpoint]()
+
+    def ask() -> list[Checkpoint]:
+        asked.append(cosigned)
+        return [cosigned]
+
+    restored(store, before)
+    behind = LogWriter(
+        store,
+        origin=ORIGIN,
+        signer=signer(tmp_path / "restored"),
+        home=tmp_path / "restored",
+        cosigned=ask,
+    )
+    refused(store, behind, "is shorter than what was cosigned; got 5 leaves; expected 9 leaves")
+    assert len(asked) == 2
+    restored(store, newest)
+    assert [behind.append(entries([number])).size for number in (9, 10)] == [10, 11]
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize("more", [0, 5])
 @pytest.mark.parametrize("cache", ["kept", "lost"])
 def test_a_forked_log_is_refused(
