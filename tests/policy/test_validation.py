@@ -210,6 +210,9 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     "unknown-kind": (
         put("consensus", "kinds", "firmware", value={"k": 1}), "expected", "consensus.kinds",
     ),
+    "kinds-without-a-value": (
+        put("consensus", "kinds", value=None), "a mapping", "consensus.kinds",
+    ),
     "unknown-field-of-rules": (
         put("consensus", "quorum", value=1), "unknown key", "consensus.quorum",
     ),

@@ -135,24 +135,11 @@ def test_a_new_field_of_a_report_stays_private_until_it_is_named() -> None:
     }  # fmt: skip
 
 
-class PrivateScene(Scene):
-    """A run whose recipe says that its source is closed."""
-
-    def _recipe(self) -> Any:
-        from builders.recipe.recipe import load_recipe
-
-        loaded = super()._recipe()
-        path = loaded.path
-        if "visibility" not in path.read_text():
-            path.write_text(path.read_text() + "visibility: private\n")
-        return load_recipe(path)
-
-
 @pytest.mark.parametrize("name", SCENES)
 def test_statements_of_a_private_release_are_keyed(
     tmp_path: Any, key: PrivateKey, name: str
 ) -> None:
-    scene = PrivateScene(folder=tmp_path, **SCENES[name])
+    scene = Scene(folder=tmp_path, visibility="private", **SCENES[name])
     evidence = scene.make()
     salt = release_salt(scene.store, RELEASE)
     shipped = {Digest.of(data) for data in scene.shipped.values()}
@@ -190,7 +177,7 @@ def test_two_centers_with_one_salt_tell_equal_claims(tmp_path: Any) -> None:
 
 
 def test_without_its_salt_nothing_private_is_signed(tmp_path: Any, key: PrivateKey) -> None:
-    scene = PrivateScene(folder=tmp_path)
+    scene = Scene(folder=tmp_path, visibility="private")
     evidence = scene.make()
     with pytest.raises(RefusedError) as caught:
         scene.signer(key).sign(evidence)
