@@ -79,8 +79,7 @@ def merge_cosignatures(
     newest: dict[NoteKey, Cosignature] = {}
     for signed in (base, *found):
         for new in signed.cosignatures if signed.checkpoint == base.checkpoint else ():
-            if new.key not in newest or newest[new.key].time < new.time:
-                newest[new.key] = new
+            newest[new.key] = max(newest.get(new.key, new), new, key=lambda one: one.time)
     own = [s for s in base.note.signatures if not any(s.is_by(key) for key in newest)]
     lines = sorted((c.signature for c in newest.values()), key=lambda line: line.name)
     return SignedCheckpoint(

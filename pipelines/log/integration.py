@@ -73,8 +73,8 @@ class Integrator:
         if not self._follow(cache, newest):
             cache.clear()
             self._follow(cache, newest)
-        if cache.size:  # the tiles that the log grows from, as they are in the store
-            TileReader(self._store, self.tree(cache)).frontier()
+        # The tiles that the log grows from, as they are in the store.
+        TileReader(self._store, self.tree(cache)).frontier()
         self.integrate_committed(cache)
         if signed := self._signer.newest():
             self._check_past(cache, signed, "signed")
@@ -140,9 +140,7 @@ class Integrator:
 
     def _sign(self, old: Checkpoint | None, tree: Checkpoint, tiles: TileReader) -> bytes:
         """Return the signed note of `tree`, with a proof for the signer that it continues `old`."""
-        proof: tuple[bytes, ...] = ()
-        if old and old.size <= tree.size:  # the signer has its own message for a log that shrank
-            proof = consistency_proof(old.size, tree.size, tiles)
+        proof = consistency_proof(old.size, tree.size, tiles) if old else ()
         data = self._signer.sign(old, tree, proof)
         line = NoteSignature(name=self.log.origin, id=self._signer.key.id, data=data)
         note = Note(tree.to_text(), (line,)).to_bytes()

@@ -46,7 +46,7 @@ class WriterCache:
         self.database = connection
         self._origin = origin
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != _VERSION or self._row() is None:
+        if version != _VERSION or not self._is_ours():
             self.clear()
         self.frontier = self._read_frontier()
 
@@ -112,18 +112,16 @@ class WriterCache:
 
     def _read_frontier(self) -> Frontier:
         rows = self.database.execute("SELECT hashes FROM edge ORDER BY level").fetchall()
-        row = self._row()
+        size = self.database.execute("SELECT size FROM log").fetchone()[0]
         try:
-            return Frontier(row[1] if row else 0, tuple(tuple(split_hashes(r[0])) for r in rows))
+            return Frontier(size, tuple(tuple(split_hashes(row[0])) for row in rows))
         except ValueError as error:
             raise sqlite3.DatabaseError("the frontier does not fit the size") from error
 
-    def _row(self) -> tuple[str, int] | None:
-        """Return origin and size, or None where the database is not of this log."""
-        rows: list[tuple[str, int]] = self.database.execute(
-            "SELECT origin, size FROM log WHERE origin = ?", (self._origin,)
-        ).fetchall()
-        return rows[0] if len(rows) == 1 else None
+    def _is_ours(self) -> bool:
+        """Say whether the database is of this log, and of no other."""
+        rows = self.database.execute("SELECT origin FROM log").fetchall()
+        return bool(rows == [(self._origin,)])
 
 
 @contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import permutations
 
+import pytest
+
+from pipelines.log import cosignatures
 from pipelines.log.checkpoint import SignedCheckpoint, open_checkpoint
 from pipelines.log.cosignatures import (
     checkpoints_with_leaf,
@@ -52,6 +55,16 @@ def test_the_checkpoints_that_hold_a_leaf_come_largest_first() -> None:
     found = [signed(size=size) for size in (9, 7, 8, 11, 10)]
     held = checkpoints_with_leaf(found, index=8)
     assert [one.checkpoint.size for one in held] == [11, 10, 9]
+
+
+def test_the_newest_records_of_a_witness_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosignatures, "_LOOK_BACK", 2)
+    store = MemoryStore()
+    for size in (9, 10, 11):
+        note = signed(WEST, size=size).note
+        store.put_record(f"{origin_folder(ORIGIN)}{size:020d}-1", note.to_bytes())
+    found = cosigned_checkpoints([store], identity(log().key, witnesses=WITNESSES))
+    assert [one.checkpoint.size for one in found] == [11, 10]
 
 
 def test_a_store_is_read_beside_refusals_and_past_a_store_that_is_down() -> None:

@@ -11,7 +11,7 @@ from pipelines.log.notekey import COSIGNATURE, ED25519, MAX_NAME, NoteKey
 KEY = bytes(32)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a+b", "a\u2003b", "a\nb"])
+@pytest.mark.parametrize("name", ["", " ", "a b", "a+b", "a\u2003b", "a\nb", "a\x1bb"])
 def test_a_name_can_stand_in_a_line(name: str) -> None:
     with pytest.raises(NoteError, match=r"cannot be used in a note|control"):
         NoteKey(name=name, algorithm=ED25519, key=KEY)
@@ -23,6 +23,12 @@ def test_a_name_can_stand_in_a_line(name: str) -> None:
 def test_a_name_can_be_shown(name: str) -> None:
     with pytest.raises(NoteError, match="cannot be shown"):
         NoteKey(name=name, algorithm=ED25519, key=KEY)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_has_32_bytes(size: int) -> None:
+    with pytest.raises(NoteError, match=f"key of a verifier key has another length; got {size} "):
+        NoteKey(name="a", algorithm=ED25519, key=bytes(size))
 
 
 def test_the_longest_name() -> None:

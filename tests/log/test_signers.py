@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import pytest
 from builders.core.errors import InfrastructureError
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
-from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.signers import LocalCheckpointSigner
+from pipelines.log.tiles import CHECKPOINT, checkpoint_key
 from pipelines.log.writer import LogWriter
 from tests.fakes.store import MemoryStore
+from tests.log import keys
+from tests.log.keys import ORIGIN
 from tests.log.logs import (
     KEY,
+    audited,
     entries,
     reader,
     refused,
@@ -80,3 +85,53 @@ def test_a_signer_that_cannot_remember_does_not_sign(
     with pytest.raises(InfrastructureError, match=r"cannot read .*signed"):
         log.append(entries(range(5)))
     assert CHECKPOINT not in store.objects
+
+
+class Overtaken(LocalCheckpointSigner):
+    """A signer that another writer of the log asks for the same checkpoint right before ours."""
+
+    def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
+        if old != new:
+            super().sign(old, new, proof)
+        return super().sign(old, new, proof)
+
+
+class Unwilling(LocalCheckpointSigner):
+    """A signer that refuses the first time."""
+
+    refused = False
+
+    def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
+        if not self.refused:
+            self.refused = True
+            raise LogError("the signer refuses")
+        return super().sign(old, new, proof)
+
+
+class Broken(LocalCheckpointSigner):
+    """A signer that remembers what it was asked for, and returns another signature."""
+
+    def sign(self, old: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -> bytes:
+        return super().sign(old, new, proof)[::-1]
+
+
+def test_a_writer_that_comes_second_at_the_signer_asks_again(
+    store: MemoryStore, home: Path
+) -> None:
+    log = LogWriter(store, origin=ORIGIN, signer=Overtaken(keys.log(), home), home=home)
+    assert [log.append(entries(range(size))).size for size in (3, 300)] == [3, 300]
+    audited(store)
+
+
+def test_a_signer_that_refuses_is_not_asked_again(store: MemoryStore, home: Path) -> None:
+    log = LogWriter(store, origin=ORIGIN, signer=Unwilling(keys.log(), home), home=home)
+    with pytest.raises(LogError, match="the signer refuses"):
+        log.append(entries(range(3)))
+    assert CHECKPOINT not in store.objects
+
+
+def test_a_signature_that_does_not_verify_is_not_kept(store: MemoryStore, home: Path) -> None:
+    log = LogWriter(store, origin=ORIGIN, signer=Broken(keys.log(), home), home=home)
+    with pytest.raises(LogError, match="does not fit the text"):
+        log.append(entries(range(3)))
+    assert checkpoint_key(3) not in store.objects

@@ -63,6 +63,12 @@ def test_an_index_is_spelled_in_threes(index: int, path: str) -> None:
     assert Tile(level=None, index=index, width=255).key == f"public/log/tile/entries/{path}.p/255"
 
 
+def test_the_most_bytes_of_a_tile() -> None:
+    assert Tile(level=0, index=0, width=3).limit == 3 * 32
+    assert Tile(level=1, index=0, width=WIDTH).limit == 256 * 32
+    assert Tile(level=None, index=0, width=3).limit == 256 * (2 + MAX_ENTRY)
+
+
 def test_names_beside_the_tiles() -> None:
     assert CHECKPOINT == "public/log/checkpoint"
     assert checkpoint_key(70_000) == "public/log/checkpoints/70000"

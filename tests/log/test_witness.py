@@ -143,6 +143,7 @@ def test_a_shortened_log_is_refused_and_the_refusal_signed(
     assert told.predicate.before.size == 9
     assert "9 leaves" in told.predicate.reason
     assert seen.to_dict()["complaint"] == "shortened"
+    assert not [key for key in witness_store.objects if "/fork/" in key]
 
 
 def test_a_refused_log_is_cosigned_again_when_it_is_whole(

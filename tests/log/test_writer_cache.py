@@ -209,6 +209,28 @@ def test_a_broken_cache_is_closed_before_it_is_removed(
         assert heads.size == 0
 
 
+def test_a_cache_is_removed_with_its_journal(home: Path) -> None:
+    """SQLite would read a journal that stays into the next database of that name."""
+    home.mkdir()
+    for suffix in ("", "-wal", "-shm"):
+        (home / f"{NAME}{suffix}").write_bytes(b"x")
+    cache.remove_cache(home / NAME)
+    assert not list(home.iterdir())
+
+
+def test_a_cache_that_cannot_be_cleared_stays_whole(log: LogWriter, home: Path) -> None:
+    def allow(action: int, name: str | None, *_: str | None) -> int:
+        refused = (action, name) == (sqlite3.SQLITE_INSERT, "log")
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    with cache.open_cache(home / NAME, ORIGIN) as heads:
+        heads.database.set_authorizer(allow)
+        with pytest.raises(sqlite3.DatabaseError):
+            heads.clear()
+    with cache.open_cache(home / NAME, ORIGIN) as heads:
+        assert (heads.size, heads.find(entry(0).identity)) == (300, 0)
+
+
 def test_a_home_that_cannot_be_written_is_named(store: MemoryStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InfrastructureError, match="cannot write"):
