@@ -194,8 +194,6 @@ def _checked(
         raise _RefusedError(Complaint.SHORTENED, sizes)
     if new.size == old.size and new.root != old.root:
         raise _RefusedError(Complaint.FORKED, sizes)
-    if old.size in {0, new.size}:
-        return signed
     try:
         old.verify_growth(new, LogReader(source, log, signed).consistency(old.size))
     except ProofError as error:

@@ -67,6 +67,14 @@ def test_the_newest_records_of_a_witness_are_read(monkeypatch: pytest.MonkeyPatc
     assert [one.checkpoint.size for one in found] == [11, 10]
 
 
+def test_what_does_not_verify_hides_nothing(store: MemoryStore) -> None:
+    liar = sign_note(checkpoint(10).to_text(), log(word="liar"), witness(WEST))
+    for size, note in ((9, signed(WEST, size=9).note.to_bytes()), (10, liar), (11, b"rubbish")):
+        store.put_record(f"{origin_folder(ORIGIN)}{size:020d}-1", note)
+    known = identity(log().key, witnesses=WITNESSES)
+    assert list(cosigned_checkpoints([store], known)) == [signed(WEST, size=9)]
+
+
 def test_a_store_is_read_beside_refusals_and_past_a_store_that_is_down() -> None:
     down, store = MemoryStore(), MemoryStore()
     for one in (down, store):

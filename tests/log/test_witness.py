@@ -281,7 +281,9 @@ def test_the_owner_collects_what_witnesses_wrote(
     assert published.checkpoint.size == 9
     assert published.cosigners == set(known.witnesses)
     assert {key.name for key in published.cosigners} == set(names)
+    log_store.calls.clear()
     assert collect(log_store, stores, known, log) == 0
+    assert "put" not in {operation for operation, _ in log_store.calls}
     log.append(entries(range(10)))  # what was cosigned does not hold the log up
     assert log.checkpoint() is not None
 

@@ -79,6 +79,14 @@ def test_the_commit_comes_first_and_the_checkpoint_last(store: MemoryStore, log:
     assert written[-2:] == [checkpoint_key(5), CHECKPOINT]
 
 
+def test_what_was_written_just_now_is_not_read(store: MemoryStore, log: LogWriter) -> None:
+    log.append(entries(range(250)))
+    store.calls.clear()
+    log.append(entries(range(250, 530)))
+    written, read = ({key for op, key in store.calls if op == which} for which in ("put", "get"))
+    assert not [key for key in written & read if "/tile/" in key]
+
+
 def test_what_is_logged_already_is_where_it_was(store: MemoryStore, log: LogWriter) -> None:
     log.append(entries(range(10)))
     done = log.append(entries([3, 12, 0, 11, 12]))

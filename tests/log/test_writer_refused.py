@@ -294,6 +294,8 @@ def test_a_cosigned_checkpoint_is_published(store: MemoryStore, log: LogWriter) 
     cosigned = Note.parse(store.get(CHECKPOINT, 1000)).signed_by(keys.witness()).to_bytes()
     assert log.publish(cosigned) is not None
     assert store.get(CHECKPOINT, 1000) == log.prove(2).checkpoint == cosigned
+    del store.objects[CHECKPOINT]
+    assert log.publish(cosigned) is not None
     log.publish()
     log.recover()
     assert store.get(CHECKPOINT, 1000) == cosigned
