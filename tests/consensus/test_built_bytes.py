@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders.core.enums import Outcome
+from builders.core.enums import Outcome, Verdict
 from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.statements.statement import DigestSet
 from tests.consensus.findings import (
@@ -13,7 +13,9 @@ from tests.consensus.findings import (
     failed,
     joined,
     match,
+    said,
     signed_match,
+    wavers,
 )
 
 
@@ -51,3 +53,10 @@ def test_an_operator_that_contradicts_itself_is_told_with_all_its_findings() -> 
     (ada,) = found.operators
     assert (ada.built, len(ada.basis), ada.matching) == (None, 2, ())
     assert len(found.evidence) == 4
+
+
+def test_a_later_finding_on_the_same_bytes_takes_no_contradiction_away() -> None:
+    later = joined(wavers("ada", index=3), differs("ada", index=9), differs("bob"))
+    assert later.result is Result.NONDETERMINISTIC
+    unsound = said("ada", verdict=Verdict.UNEXPECTED, index=3)
+    assert joined(unsound, match("ada", index=9), k=1).result is Result.NONDETERMINISTIC
