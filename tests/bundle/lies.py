@@ -141,6 +141,18 @@ LIES: dict[str, Lie] = FORM_LIES | {
     ),
     "attempt-with-another-seal": Lie("seal", in_one(ATTEMPT, "predicate/seal", {"sha256": OTHER})),
     "attempt-without-a-seal": Lie("seal", in_one(ATTEMPT, "predicate/seal", None)),
+    "run-built-by-no-attempt": Lie(
+        "schema",
+        both(
+            in_one(ATTEMPT, "predicate/purpose", "run"),
+            in_one(ATTEMPT, "predicate/seal", None),
+            in_report("attempts", []),
+        ),
+        says="only BUILT by an attempt",
+    ),
+    "sealed-by-the-run-alone": Lie(
+        "seal", in_one("attempt-2", "predicate/seal", {"sha256": OTHER}), "broken"
+    ),
     "confirming-attempt-sealed": Lie(
         "seal", in_one("attempt-2", "predicate/seal", {"sha256": OTHER}), "confirmed"
     ),

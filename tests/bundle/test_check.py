@@ -22,6 +22,8 @@ from tests.bundle.lies import LIES as LIES_IN_STATEMENTS
 from tests.bundle.loglies import LIES as LIES_IN_LOGS
 from tests.bundle.logtells import amid
 from tests.bundle.stories import another_seal
+from tests.bundle.tells import member_of, payload_of
+from tests.log.keys import FixedKey
 from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS, THEIRS
 
@@ -257,6 +259,19 @@ def test_several_keys_say_nothing_until_their_builder_is_named(
     builder = "https://samebits.example/centers/zurich/builder"
     named = check_bundle(data, trust=Trust(keys=keys, builder=builder))
     assert statuses(named)["builder"] is CheckStatus.OK
+
+
+def test_the_keys_that_signed_are_told_in_order(bundle: Maker, key: PrivateKey) -> None:
+    """All of them are trusted; that the card has one alone for statements is another check."""
+    altered, others = bundle("identical"), [FixedKey(name) for name in "abc"]
+    names = ("comparison-1", "comparison-2", "attempt-1")
+    for name, signer in zip(names, others, strict=True):
+        altered.put(member_of(name), payload_of(altered, member_of(name)), signer)
+    keys = (key.public, *(other.public for other in others))
+    result = check_bundle(altered.to_bytes(), trust=Trust(keys=keys))
+    assert wrong(result) == "key-use"
+    told = step(result, "signatures").rpartition("the trusted key ")[2].split(", ")
+    assert told == sorted(known.keyid[:16] for known in keys)
 
 
 def test_digests_are_checked(bundle: Maker, key: PrivateKey) -> None:

@@ -35,6 +35,10 @@ def test_an_attached_signature_counts_for_no_other_verdict() -> None:
     assert [o.built for o in found.operators] == [DigestSet(sha256=TAMPERED)] * 2
 
 
+def test_without_an_attached_signature_the_rebuilt_bytes_are_compared() -> None:
+    assert signed_match("ada", grafted=None).built == DigestSet(sha256=OTHER)
+
+
 def test_of_a_run_that_was_not_built_no_bytes_are_told() -> None:
     odd = failed("ada", Outcome.TIMED_OUT, rebuilt=DigestSet(sha256=OTHER))
     (ada,) = joined(odd).operators

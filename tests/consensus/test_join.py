@@ -174,8 +174,10 @@ def test_what_could_not_be_tried_says_nothing() -> None:
 def test_no_outcome_but_built_is_ever_a_match_or_a_mismatch(outcome: Outcome) -> None:
     found = joined(failed("ada", outcome), k=1)
     assert found.result in {Result.NOT_CHECKED, Result.UNBUILDABLE}
-    lie = failed("ada", outcome, verdict=Verdict.IDENTICAL, rebuilt=DigestSet(sha256=SHIPPED))
-    assert joined(lie, k=1).result is Result.NONDETERMINISTIC
+    built = {"verdict": Verdict.IDENTICAL, "rebuilt": DigestSet(sha256=SHIPPED)}
+    for served in (None, SHIPPED):
+        lie = failed("ada", outcome, served=served, **built)
+        assert joined(lie, k=1).result is Result.NONDETERMINISTIC
 
 
 UNSOUND = {

@@ -31,3 +31,9 @@ def test_a_later_run_that_could_not_judge_takes_no_finding_away_and_is_named() -
         assert joined(differs("ada", index=3), failure, k=1).result is Result.SUSPECT
     earlier = joined(failed("ada", index=2), match("ada", index=3), k=1)
     assert (earlier.result, earlier.excluded) == (Result.CONFIRMED, ())
+
+
+def test_of_two_findings_the_same_the_one_logged_last_is_named() -> None:
+    early, late = match("ada", index=3), match("ada", index=9)
+    for given in ((early, late), (late, early)):
+        assert joined(*given, k=1).operators[0].newest == (late,)

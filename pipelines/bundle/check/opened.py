@@ -14,7 +14,7 @@ from pipelines.bundle import layout
 from pipelines.bundle.layout import LOG, Bundle, CenterCard
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
-from pipelines.evidence.report import Purpose, Report
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
@@ -198,14 +198,13 @@ class OpenedBundle:
 
     @property
     def judged(self) -> AttemptStatement | None:
-        """The attempt whose outputs were judged, if there was one."""
-        return final_attempt(a for a in self.attempts if a.predicate.purpose is not Purpose.RUN)
+        """The attempt with the outcome of the run: if that is BUILT, its outputs were judged."""
+        return final_attempt(self.attempts)
 
     @property
     def outcome(self) -> Outcome | None:
         """The outcome of the run, as it is signed."""
-        last = final_attempt(self.attempts)
-        return last.predicate.outcome if last else None
+        return self.judged.predicate.outcome if self.judged else None
 
     @property
     def built(self) -> bool:

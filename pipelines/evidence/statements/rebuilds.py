@@ -73,6 +73,12 @@ class RebuildAttempt(RebuildFacts):
     finished_on: Time
     """When the run started and finished, not the attempt alone."""
 
+    @model_validator(mode="after")
+    def _built_by_an_attempt(self) -> Self:
+        if self.purpose is Purpose.RUN and self.outcome is Outcome.BUILT:
+            raise ValueError("a run is only BUILT by an attempt")
+        return self
+
 
 class AttemptStatement(Statement, kind="attempt", predicate_type=f"{NAMESPACE}rebuild-attempt/v1"):
     """Statement E."""
