@@ -109,7 +109,6 @@ class LogWriter:
             queue = iter([entry for name, entry in wanted.items() if name not in placed])
             while batch := list(islice(queue, MAX_LEAVES)):
                 placed |= self._append(cache, batch)
-            self._integrator.integrate_committed(cache)
             leaves = tuple(placed[entry.identity] for entry in entries)
             return AppendResult(start=start, leaves=leaves, size=cache.size)
 
@@ -131,7 +130,7 @@ class LogWriter:
         with self._open() as cache:
             if cosigned is not None:
                 self._publish_cosigned(cosigned)
-            elif cache.size and (own := self._integrator.kept(cache.size)):
+            elif own := self._integrator.kept(cache.size):
                 self._integrator.publish(own)
         return self.checkpoint()
 

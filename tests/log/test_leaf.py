@@ -217,6 +217,7 @@ def gaps(leaves: list[Leaf]) -> list[str]:
         data = leaf.to_bytes()
         gap = chains.follow(read_fields(data))
         if gap:
+            assert str(gap) == f"{gap.what} is {gap.got}, expected {gap.expected}"
             found.append(f"{index} {gap.what}")
     return found
 

@@ -25,6 +25,11 @@ def test_a_name_can_be_shown(name: str) -> None:
         NoteKey(name=name, algorithm=ED25519, key=KEY)
 
 
+def test_a_key_is_of_a_known_algorithm() -> None:
+    with pytest.raises(NoteError, match="is of an unknown algorithm; got 0x05"):
+        NoteKey(name="a", algorithm=5, key=KEY)
+
+
 @pytest.mark.parametrize("size", [0, 31, 33])
 def test_a_key_has_32_bytes(size: int) -> None:
     with pytest.raises(NoteError, match=f"key of a verifier key has another length; got {size} "):
