@@ -38,6 +38,8 @@ _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
 
 def _from_file(path: Path, info: ValidationInfo) -> Path:
     """Return a path that starts at the folder of the center file, the context of validation."""
+    if path == Path():
+        raise ValueError("expected a path that is not empty")
     return path if info.context is None else info.context / path
 
 

@@ -196,7 +196,7 @@ def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) 
     name = RunName.of(joined.read.release, view.center, newest.run)
     report = Report.model_validate(read_report(view.store, name, whole=True))
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
-    if report.claim is None:
+    if report.claim is None or not sources:
         return 0
     reviewed = review_target(joined.recipe.recipe, report.claim, sources, view.store)
     found = review_status(

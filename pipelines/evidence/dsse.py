@@ -7,10 +7,10 @@ where it leaves a choice: standard base64 with padding, no unknown fields, one s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Protocol, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, model_validator
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.frozen_model import FrozenModel
@@ -48,7 +48,9 @@ class Envelope(FrozenModel):
 
     payload: Base64
     payload_type: Annotated[str, Field(alias="payloadType")] = PAYLOAD_TYPE
-    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=MAX_SIGNATURES)]
+    signatures: Annotated[
+        tuple[Signature, ...], Field(min_length=1, max_length=MAX_SIGNATURES), FailFast()
+    ]
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -96,10 +98,16 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 def sign_envelope(payload: bytes, *signers: EnvelopeSigner) -> Envelope:
     """Return an envelope of an in-toto statement, signed by every one of `signers`."""
     message = pae(PAYLOAD_TYPE, payload)
-    return Envelope(
-        payload=payload,
-        signatures=tuple(Signature(keyid=s.public.keyid, sig=s.sign(message)) for s in signers),
-    )
+    return envelope_of(payload, [(s.public.keyid, s.sign(message)) for s in signers])
+
+
+def envelope_of(
+    payload: bytes, signatures: Iterable[tuple[str, bytes]], *, payload_type: str = PAYLOAD_TYPE
+) -> Envelope:
+    """Return an envelope with signatures by key id; raises `MalformedError`."""
+    listed = tuple({"keyid": keyid, "sig": sig} for keyid, sig in signatures)
+    fields = {"payload": payload, "payloadType": payload_type, "signatures": listed}
+    return validate(fields, Envelope, what=_WHAT)
 
 
 def verify_envelope(

@@ -157,7 +157,14 @@ def _check_other(key: PublicKey) -> None:
             got=f"{key.keytype!a:.40} and {key.scheme!a:.40}",
             expected="a key type and scheme that securesystemslib knows",
         )
-    _from_pem(key.value.encode())
+    found = _from_pem(key.value.encode())
+    if (key.keytype, key.value.strip()) != (found.keytype, found.value.strip()):
+        # One key in two spellings would count as two.
+        raise malformed(
+            _WHAT,
+            got=f"key type {key.keytype!a:.40} and another spelling of the key",
+            expected=f"key type {found.keytype} and the PEM that cryptography writes",
+        )
 
 
 def _from_pem(data: bytes) -> PublicKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -15,10 +16,11 @@ def encode_base64(data: bytes) -> str:
 
 def decode_base64(text: str) -> bytes:
     """Return the bytes of standard base64, padded and without stray bits; raises `ValueError`."""
-    data = base64.b64decode(text, validate=True)
-    if encode_base64(data) != text:
-        raise ValueError("expected base64 in its canonical form")
-    return data
+    with suppress(ValueError):
+        data = base64.b64decode(text, validate=True)
+        if encode_base64(data) == text:
+            return data
+    raise ValueError("expected standard base64 in its canonical form")
 
 
 Base64 = Annotated[

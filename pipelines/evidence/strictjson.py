@@ -80,7 +80,9 @@ def validate(data: bytes | dict[str, Any], model: type[Model], *, what: str) -> 
         raise malformed(
             what,
             got=f"{ascii(field)[1:-1][:200] or 'the document'} {shown}{more}",
-            expected=ascii(first["msg"].removeprefix("Value error, "))[1:-1][:300],
+            expected=ascii(first["msg"].removeprefix("Value error, ").removeprefix("expected "))[
+                1:-1
+            ][:300],
         ) from error
 
 

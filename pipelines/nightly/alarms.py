@@ -72,9 +72,7 @@ def outside_alarms(
     try:
         policy = session.policy(now)
     except CenterPolicyError as error:
-        return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, error.what),)
-    if len(policy.centers) < 2:  # no other center to join
-        return tuple(gap_alarms(own_log(center, policy), session.logbook().log.recover))
+        return (_alarm(AlarmKind.POLICY_EXPIRING, center.id, f"its policy: {error.fault}"),)
     seen = _seen(session)
     heard = {peer.id: _heard(policy, peer, now) for peer in center.peers if peer.id in seen}
     joining = join_round(session, releases)

@@ -15,6 +15,7 @@ from pipelines.evidence.statements.log_status import Work
 from pipelines.nightly.alarms import alarms, is_worse
 from pipelines.nightly.night_plan import DueRelease, NightPlan
 from pipelines.nightly.record import (
+    MAX_ERROR,
     DueReason,
     Mode,
     NightAlarm,
@@ -149,7 +150,7 @@ def _entry(
         kept = one.before.only("rebuilt", "settled", "seconds") if one.before else {}
         with suppress(NotFoundError):
             reason = session.store.get(
-                error_key(session.center.id, plan.night, one.release), 1 << 16
+                error_key(session.center.id, plan.night, one.release), MAX_ERROR
             )
             kept["error"] = reason.decode(errors="replace")
         return one.entry(Mode.NOT_RUN, Verdict.NOT_CHECKED, **kept)

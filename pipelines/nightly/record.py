@@ -25,6 +25,8 @@ SCHEMA: Literal["samebits/night/v1"] = "samebits/night/v1"
 MAX_RECORD = 64 << 20
 _MAX_RESULT = 1 << 20
 _BY_THE_BUILD = frozenset({Outcome.BUILD_FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
+MAX_ERROR = 4096
+"""Bytes of the reason for which a release has no result."""
 ALARM_EXIT = 3
 Model = TypeVar("Model", "NightRecord", "NightEntry")
 

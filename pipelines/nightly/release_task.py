@@ -35,6 +35,7 @@ from pipelines.judge.compare import Unreachable
 from pipelines.judge.finding import FileFact
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.record import (
+    MAX_ERROR,
     ArtefactVerdict,
     DueReason,
     Mode,
@@ -81,8 +82,8 @@ def run_release(
             raise
         except Exception as error:
             with suppress(StoreError):  # the first reason stays; a later try may give a result
-                reason = f"{type(error).__name__}: {error}"
-                store.put_record(error_key(center.id, night, due.release), reason.encode())
+                reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace")
+                store.put_record(error_key(center.id, night, due.release), reason[:MAX_ERROR])
             raise
         session.raise_if_cancelled()
         try:

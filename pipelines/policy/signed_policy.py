@@ -20,7 +20,7 @@ from builders.core.digest import Digest, canonical_json
 from builders.core.errors import RecipeError
 from builders.core.smallfile import read_small_file
 from builders.core.yamlfile import Document
-from pipelines.evidence.dsse import Envelope, EnvelopeSigner, Signature, pae, verify_envelope
+from pipelines.evidence.dsse import Envelope, EnvelopeSigner, envelope_of, pae, verify_envelope
 from pipelines.evidence.errors import EvidenceError, MalformedError, SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.statement import show_time
@@ -133,9 +133,9 @@ def add_signature(
             expected=f"version {policy.version} with sha256 {Digest.of(payload)}",
             todo="`samebits policy diff` shows what differs; sign into a new file",
         )
-    mine = Signature(keyid=key.keyid, sig=signer.sign(pae(PAYLOAD_TYPE, payload)))
-    others = [s for s in to.envelope.signatures if s.keyid != key.keyid] if to else []
-    envelope = Envelope(payload=payload, payload_type=PAYLOAD_TYPE, signatures=(*others, mine))
+    mine = signer.sign(pae(PAYLOAD_TYPE, payload))
+    others = {s.keyid: s.sig for s in to.envelope.signatures} if to else {}
+    envelope = envelope_of(payload, {**others, key.keyid: mine}.items(), payload_type=PAYLOAD_TYPE)
     return SignedPolicy(policy=policy, envelope=envelope)
 
 

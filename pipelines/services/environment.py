@@ -136,7 +136,7 @@ def run_server(center: Center, *, host: str = "127.0.0.1") -> None:
 def run_worker(center: Center, *, number: int = 1) -> None:
     """Become worker `number` of this host; raises `UsageError` for a center without Prefect.
 
-    Its pool and deployments must be there: `deployments.apply_deployments` makes them.
+    Its pool and deployments must be there: `prefect_api.apply_deployments` makes them.
     """
     environment = client_environment(center)
     limit = math.ceil(center.concurrency / center.workers) + _STEERING
@@ -195,7 +195,7 @@ def make_auth(center: Center) -> Path | None:
         create(prefect.auth, f"{_USER}:{secrets.token_urlsafe(32)}\n".encode())
     except OSError as error:
         raise UsageError(
-            "Prefect's password cannot be kept", got=f"{error.strerror}: {error.filename}"
+            "Prefect's password cannot be kept", got=f"{error.strerror}: {prefect.auth}"
         ) from error
     return prefect.auth
 

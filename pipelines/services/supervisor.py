@@ -1,7 +1,7 @@
 """`center up` and `center down`: the services of a center, started and stopped on one machine.
 
-`up` starts the commands of `environment` as background processes. On a host with systemd or compose
-these supervise the same commands one by one.
+`up` starts the commands `samebits center run ...` as background processes. On a host with systemd
+or compose these supervise the same commands one by one.
 """
 
 from __future__ import annotations

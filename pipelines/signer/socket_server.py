@@ -66,7 +66,7 @@ class SignerServer:
         self._stopped = threading.Event()
 
     def serve(self) -> None:
-        """SignerAnswer callers until `stop`."""
+        """Answer callers until `stop`."""
         while not self._stopped.is_set():
             if not self._slots.acquire(timeout=_POLL):
                 continue
@@ -106,7 +106,7 @@ class SignerServer:
         return True
 
     def _serve_connection(self, connection: socket.socket) -> None:
-        """SignerAnswer one message after the other; a malformed one ends the connection."""
+        """Answer one message after the other; a malformed one ends the connection."""
         while not self._stopped.is_set():
             try:
                 message = wire.receive(connection, patience=self._seconds, seconds=self._seconds)

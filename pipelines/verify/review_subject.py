@@ -91,9 +91,9 @@ def standing_of(
 def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
     """Return what the newest run that read its sources was about."""
     store = session.store
-    last = find_run(store, release)
+    find_run(store, release)  # says so when there is none
     runs = [run.name for run in list_runs(store, release) if isinstance(run, RunSummary)]
-    for name in (last, *sorted(runs, key=lambda name: name.run, reverse=True)):
+    for name in sorted(runs, key=lambda name: name.run, reverse=True):
         report = Report.model_validate(read_report(store, name))
         sources = report.environment.sources
         if report.claim is not None and _digests(sources):

@@ -10,10 +10,12 @@ import pytest
 from securesystemslib.dsse import Envelope as Theirs
 from securesystemslib.signer import CryptoSigner
 
+from builders.core.digest import canonical_json
 from pipelines.evidence.dsse import (
     PAYLOAD_TYPE,
     Envelope,
     Signature,
+    envelope_of,
     pae,
     sign_envelope,
     verify_envelope,
@@ -177,6 +179,18 @@ def test_broken_envelopes_are_refused(name: str) -> None:
 
 def test_the_plain_envelope_of_these_tests_is_fine() -> None:
     assert Envelope.from_bytes(_plain()).payload == b"ab"
+
+
+@pytest.mark.parametrize("sig", [b"", bytes(1 << 15)], ids=["no signature", "a long one"])
+def test_a_signature_out_of_bounds_is_refused_as_it_is_made(sig: bytes) -> None:
+    with pytest.raises(MalformedError, match="the envelope"):
+        envelope_of(b"{}", [("key", sig)])
+
+
+def test_of_many_wrong_signatures_the_first_is_enough() -> None:
+    data = canonical_json({"payload": "e30=", "payloadType": PAYLOAD_TYPE, "signatures": [1] * 64})
+    with pytest.raises(MalformedError, match=r"signatures\.0 1 \(and 1 more\);"):
+        Envelope.from_bytes(data)
 
 
 def test_an_envelope_above_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

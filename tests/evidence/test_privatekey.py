@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
+from builders.core.digest import canonical_json
 from pipelines.evidence.errors import KeyFileError, MalformedError
 from pipelines.evidence.privatekey import create_key, key_from_uri, load_key, load_or_create
 from pipelines.evidence.publickey import ed25519_key, read_public_key
@@ -150,6 +151,23 @@ def test_a_key_of_another_algorithm_is_refused() -> None:
     )
     with pytest.raises(KeyFileError, match="cannot be used"):
         read_public_key(pem)
+
+
+@pytest.mark.parametrize("spelling", ["keytype", "CRLF", "blank line"])
+def test_a_second_spelling_of_one_key_is_refused(spelling: str) -> None:
+    """Under another key id it would count as another key."""
+    key = CryptoSigner.generate_ecdsa().public_key
+    pem = key.keyval["public"]
+    fields = {"keyid": "other", "keytype": key.keytype, "scheme": key.scheme}
+    found = read_public_key(canonical_json({**fields, "keyval": {"public": pem}}))
+    assert found.material == read_public_key(pem.encode()).material
+    if spelling == "keytype":
+        fields["keytype"] = "ecdsa-sha2-nistp256"
+    pem = {"CRLF": pem.replace("\n", "\r\n"), "blank line": pem.replace("-\n", "-\n\n", 1)}.get(
+        spelling, pem
+    )
+    with pytest.raises(MalformedError, match="another spelling of the key"):
+        read_public_key(canonical_json({**fields, "keyval": {"public": pem}}))
 
 
 def test_a_key_id_of_another_key_is_refused() -> None:

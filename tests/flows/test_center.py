@@ -48,7 +48,10 @@ def test_a_night_on_the_workers_ends_with_its_summary(stand: Stand, night: Ended
     summary = night.document()
     assert summary["verdicts"] == {"DIFFERENT": 1, "IDENTICAL": 1}
     assert summary["new"] == ["lab/bad@1", "lab/good@1"]
-    assert [(a["kind"], a["about"]) for a in summary["alarms"]] == [("worse", "lab/bad@1")]
+    assert [(a["kind"], a["about"]) for a in summary["alarms"]] == [
+        ("suspect", "lab/bad@1"),
+        ("worse", "lab/bad@1"),
+    ]
     record = stand.center.home / f"store/public/nights/stand/{summary['night']}.json"
     told = json.loads(record.read_text())
     assert told["alarms"] == summary["alarms"]

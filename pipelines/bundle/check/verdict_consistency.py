@@ -39,7 +39,8 @@ def check_complete(opened: OpenedBundle) -> str:
     """Require a comparison for every artefact that the attempts name, and all to name the same."""
     for attempt in opened.attempts:
         odd = unmatched_artefact(attempt, opened.comparisons)
-        require(not odd, f"{odd} is not the same in the attempts and in the comparisons")
+        what = f"{odd} is not the same in the attempts and in the comparisons"
+        require(not odd, what, expected="each artefact in both, with its published digest")
     shipped = [b for b in opened.comparisons if b.predicate.shipped]
     return f"{len(shipped)} artefacts, none left out"
 
