@@ -18,7 +18,6 @@ from pipelines.cli import options
 from pipelines.cli.terminal import report_lines, screen, show, warn
 
 if TYPE_CHECKING:
-    from pipelines.center.center import Center
     from pipelines.evidence.report import Report
     from pipelines.verify.session import Session
 
@@ -132,7 +131,7 @@ def nightly(session: Session) -> None:
 
     Where the services of the center run, its workers do it; otherwise it runs here, with an
     embedded Prefect server. The shipped files of unchanged releases are fetched and hashed again;
-    these releases are rebuilt every few nights.
+    these releases are rebuilt every few nights. Ctrl-C cancels the night, on workers too.
 
     \b
     Examples:
@@ -148,24 +147,29 @@ def nightly(session: Session) -> None:
 
     center, store = session.center, session.store
     remote = center.prefect is not None and PrefectApi(center).answers()
-    night = _remote_night(center) if remote else _local_night(session)
+    night = _remote_night(session) if remote else _local_night(session)
     record = read_night(store, center.id, night)
     summary = summarise(record, last_night(store, center.id, before=night))
     show(summary.to_dict(), *summary.lines())
     sys.exit(record.exit_code())
 
 
-def _remote_night(center: Center) -> str:
+def _remote_night(session: Session) -> str:
     """Start a night on the center's workers, and wait for it; returns its id."""
-    from pipelines.services.prefect_api import ask_for_night, follow, night_of
+    from pipelines.services.prefect_api import ask_for_night, cancel_night, follow, night_of
+    from pipelines.verify.lanes import cancelled_by_signals
 
-    api, flow_run = ask_for_night(center)
-    with screen() as sink:
+    api, flow_run = ask_for_night(session.center)
+    with cancelled_by_signals(session), screen() as sink:
         last = ""
-        for run in follow(api, flow_run):
-            if run["state_name"] != last:
-                last = run["state_name"]
-                sink.step("nightly", f"{last} (flow run {flow_run})")
+        try:
+            for run in follow(api, flow_run):
+                if run["state_name"] != last:
+                    last = run["state_name"]
+                    sink.step("nightly", f"{last} (flow run {flow_run})")
+        except KeyboardInterrupt:
+            cancel_night(api, flow_run)
+            raise
     if run["state_type"] != "COMPLETED":
         raise InfrastructureError(
             "the night was not completed",

@@ -176,6 +176,27 @@ def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[di
         time.sleep(pause)
 
 
+def cancel_night(api: PrefectApi, flow_run: str, *, pause: float = 0.5) -> None:
+    """Cancel a night and every shard of it, and return once all of them have ended.
+
+    Shards that have not begun never do. Raises `InfrastructureError`.
+    """
+    told: set[str] = set()
+    while unended := _unended(api, id=flow_run) + _unended(api, parent_flow_run_id=flow_run):
+        for run in unended:
+            if run not in told:
+                api.post(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+        told.update(unended)
+        time.sleep(pause)
+
+
+def _unended(api: PrefectApi, **either: str) -> list[str]:
+    """Return the ids of some flow runs that a field selects and that have not ended."""
+    wanted: dict[str, Any] = {name: {"any_": [value]} for name, value in either.items()}
+    wanted["state"] = {"type": {"not_any_": sorted(FINAL)}}
+    return [str(run["id"]) for run in api.post("/flow_runs/filter", flow_runs=wanted)]
+
+
 def night_of(run: dict[str, Any]) -> str:
     """Return the id of the night of a flow run, as the flow makes it."""
     made = datetime.fromisoformat(run["created"]).astimezone(UTC)

@@ -13,7 +13,7 @@ from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.periodic import reap_center
 from pipelines.services import supervisor
 from pipelines.verify.session import Session
-from tests.command import wait_until
+from tests.command import finish, interrupt, started, wait_until
 from tests.services.stand import Stand
 
 
@@ -81,6 +81,27 @@ def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engin
     wait_until(lambda: not stand.containers(engine), seconds=30)
     stand.assert_nothing_left(engine)
     assert stand.runs("endless") == []
+
+
+def test_ctrl_c_cancels_a_night_on_the_workers_and_every_shard_of_it(
+    stand: Stand, engine: Engine
+) -> None:
+    names = [f"night-{number}" for number in range(6)]
+    for name in names:
+        stand.release(name, "sleep 200")
+    with started("nightly", "--center", stand.file, home=stand.folder / "none") as process:
+        wait_until(lambda: stand.builds(engine), seconds=90)
+        interrupt(process, signal.SIGINT)
+        ended = finish(process)
+    assert ended.code == 130
+    assert "samebits: cancelling" in ended.err
+    found = stand.api.post("/flow_runs/filter", flow_runs={"name": {"like_": "shard "}})
+    shards = [run for run in found if "lab/night-0@1" in json.dumps(run["parameters"])]
+    shards += [run for run in found if "lab/night-5@1" in json.dumps(run["parameters"])]
+    assert [run["state_type"] for run in shards] == ["CANCELLED", "CANCELLED"]
+    stand.assert_nothing_left(engine)
+    assert [name for name in names if stand.runs(name)] == []
+    stand.only(robustness_share=0)
 
 
 def test_two_workers_with_the_same_release_give_one_verdict(

@@ -92,6 +92,30 @@ def test_an_interrupted_command_leaves_nothing(
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
+def test_an_interrupted_night_begins_no_other_shard(
+    session: Session, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    home, recipes = tmp_path / "home", tmp_path / "recipes"
+    shutil.copytree(RELEASES.parent / "images", recipes / "images")
+    for name in ("one", "two", "three"):
+        write_recipe(recipes / "releases/lab" / name, SLEEP, limits={"time": "5min"})
+    center = tmp_path / "center.yaml"
+    center.write_text(
+        f"schema: samebits/center/v1\nid: lab\nhome: {home}\nrecipes: {recipes}\n"
+        "night: {shard: 1}\nlimits: {concurrency: 1}\n"
+    )
+    samebits("center", "init", "--center", center, home=home)
+    with started("nightly", "--center", center, home=home) as process:
+        wait_until(lambda: bool(running(session.engine, home)), seconds=120)
+        interrupt(process, signal.SIGINT)
+        ended = finish(process)
+    assert ended.code == 130
+    assert "samebits: cancelling, and removing what was begun" in ended.err
+    assert_nothing_left(session.engine, home)
+    assert not list(home.rglob("report.json"))
+    assert not list(home.rglob("nights/**/*.json")), "no release counts as done"
+
+
 def test_a_killed_command_is_cleared_away_by_reap(
     session: Session, own_home: Path, sleeper: Path
 ) -> None:
