@@ -50,6 +50,8 @@ def test_the_statements_behind_a_result_are_named_once_and_in_order() -> None:
     names = [ref.name for ref in found.evidence]
     assert len(names) == 16
     assert names == sorted(set(names))
+    assert list(found.matched) == list("abcdefgh")
+    assert list(found.regions) == [f"{name}-1-land" for name in "abcdefgh"]
 
 
 def test_an_operator_that_contradicts_itself_is_told_with_all_its_findings() -> None:

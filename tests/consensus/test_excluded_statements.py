@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from infra.bench.madeup import MadeUpFile, MadeUpKey
+from pipelines.consensus.center_finding import Excluded
+from pipelines.consensus.finding_reader import read_center_findings
+from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.evidence.dsse import Envelope, Signature
+from pipelines.policy.model import CenterKey
 from tests.consensus.findings import OTHER_CLAIM
-from tests.consensus.world import EARLIER, FILES, LATER, World, reasons
+from tests.consensus.world import EARLIER, FILES, LATER, RELEASE, World, reasons
 
 
 def test_a_statement_by_an_unknown_key_is_counted_out() -> None:
@@ -136,3 +141,20 @@ def test_a_comparison_under_another_claim_than_its_attempt_is_counted_out() -> N
     del bob.store.objects[names["attempt-1.dsse.json"]]
     bob.put(names["attempt-1.dsse.json"], other)
     assert ("bob-1", "incomplete") in reasons(world.consensus())
+
+
+def test_a_key_that_counts_takes_no_statement_of_an_ended_one_in() -> None:
+    """Bob has two keys: the one that signed has ended, the other one signed nothing."""
+    world = World("ada", "bob")
+    for site in world.sites.values():
+        site.run()
+    keys = (
+        CenterKey(key=world["bob-1"].key.public, start=0, end=0),
+        CenterKey(key=MadeUpKey("a later key").public),
+    )
+    centers = [replace(c, keys=keys) if c.id == "bob-1" else c for c in world.policy.centers]
+    reader = StatementReader(policy=replace(world.policy, centers=tuple(centers)), logs=world)
+    source = Source(center="bob-1", store=world["bob-1"].store)
+    found = read_center_findings(reader, source, RELEASE)
+    assert {str(one.reason) for one in found if isinstance(one, Excluded)} == {"key-not-valid"}
+    assert not [one for one in found if not isinstance(one, Excluded)]

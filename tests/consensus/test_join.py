@@ -336,5 +336,6 @@ def test_everything_is_told_in_json() -> None:
     assert [v["stand"] for v in told["voices"]] == ["match", "mismatch", "match"]
     assert [v["counts_as_match"] for v in told["voices"]] == [True, False, False]
     assert told["voices"][1]["made"] == {"sha256": str(TAMPERED)}
+    assert told["claim"] == CLAIM.to_dict()
     assert [(o["center"], o["why"]) for o in told["counted_out"]] == [("echo-1", "work-wrong")]
     assert Digest(told["published"]) == SHIPPED

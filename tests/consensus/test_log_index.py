@@ -88,9 +88,10 @@ def test_a_log_that_is_broken_is_read_once(centers: TwoCenters) -> None:
     assert len(store.calls) == 1
 
 
-def test_a_log_that_cannot_be_read_is_silence(centers: TwoCenters) -> None:
+@pytest.mark.parametrize("error", [None, ConnectionResetError("reset")])
+def test_a_log_that_cannot_be_read_is_silence(centers: TwoCenters, error: OSError | None) -> None:
     store, cache = MemoryStore(), LogCache()
-    store.fail_on("get")
+    store.fail_on("get", error=error)
     view = centers.session("europe").consensus_view(datetime.now(UTC))
     for logs in (
         LogIndex({"asia": store}, view.policy.policy),

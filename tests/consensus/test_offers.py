@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from builders.core.digest import Digest
 from pipelines.consensus.statement_reader import Source, UnreachableError
+from pipelines.consensus.work_proofs import check_work
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError
-from tests.consensus.test_work_proofs import crosscheck, replaced
+from tests.consensus.test_work_proofs import RUN, claimed, crosscheck, own, replaced
 from tests.consensus.world import PRODUCTS, Site, World, reasons
 
 (SYMBOLS,) = PRODUCTS
@@ -131,3 +133,18 @@ def test_a_center_that_the_policy_does_not_know_proves_no_work_of_others() -> No
         ("eve-1", "unknown-center")
     }
     assert [str(f.work) for f in found.findings] == ["absent", "proved"]
+
+
+def test_of_several_peers_each_that_has_a_cross_check_is_heard() -> None:
+    world = World()
+    for site in world.sites.values():
+        site.run()
+    crosscheck(world, "cyd-1")
+    assert reasons(world.consensus(None)) == {("cyd-1", "work-absent")}
+
+
+def test_the_files_of_a_check_are_in_order() -> None:
+    products = {f"{letter}.debug": letter.encode() for letter in "hgfedcba"}
+    run = replace(RUN, by_products=products)
+    found = check_work(claimed(run), own(run), same_outputs=True)
+    assert [file.name for file in found.files] == sorted(products)
