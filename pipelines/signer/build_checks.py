@@ -127,9 +127,8 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
     expected = [f"{item.locator} {item.sha256}" for item in inputs]
     claimed = [f"{source.locator} {source.sha256}" for source in sources]
     yield equal("sources", "the sources are not those of the recipe", claimed, expected)
-    for fact, item in zip(sources, inputs, strict=True):
-        if fact.source_digest is None:
-            continue
+    pairs = zip(sources, inputs, strict=True)
+    for fact, item in [(f, i) for f, i in pairs if f.source_digest is not None]:
         try:
             files = list(opened.source.input_files(item))
             digest = source_digest(files, lambda file: opened.source.vault.open(file.sha256))

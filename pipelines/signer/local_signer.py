@@ -73,9 +73,8 @@ class LocalSigner:
             self.summaries(statement, now)
         return sign_envelope(order.statement, self.key)
 
-    def checkpoint_signer(self, key: NoteKey) -> CheckpointSigner:
+    def checkpoint_signer(self, key: NoteKey) -> CheckpointSigner:  # noqa: ARG002
         """Return the signer of the center's log, whose key it knows itself."""
-        del key
         return self.log
 
     def _statements(self, opened: OpenedEvidence) -> list[Statement]:

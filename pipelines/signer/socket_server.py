@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import assert_never
 
 from builders.core.errors import SamebitsError, UsageError
 from pipelines.evidence.errors import EvidenceError, SignerError
@@ -149,8 +148,6 @@ class SignerServer:
             case CheckpointOrder():
                 signature = self._signer.log.sign(*order.checkpoints(self._signer.log.key.name))
                 return SignerAnswer(signature=signature.hex()), "signed"
-            case _:
-                assert_never(order)
 
 
 def _listen(path: Path, group: int | None) -> socket.socket:

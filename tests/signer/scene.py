@@ -7,6 +7,7 @@ import tarfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -85,7 +86,7 @@ class Scene:
     attempt: Outcome | None = None
     """How the attempt ended, if not as the run."""
     explained: bool = False
-    build: dict[str, str] = field(default_factory=dict)
+    build: dict[str, Any] = field(default_factory=dict)
     """What the recipe declares of the environment."""
     moved: dict[str, bytes] | None = None
     """What a rebuild in a moved environment leaves."""

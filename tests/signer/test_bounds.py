@@ -24,6 +24,7 @@ from pipelines.signer.orders import Evidence
 from tests.fakes.store import MemoryStore
 from tests.signer.conftest import Stage
 from tests.signer.lie import Document
+from tests.signer.lies import LIES
 from tests.signer.scene import OURS
 
 
@@ -61,6 +62,7 @@ WITHIN: dict[str, tuple[str, Callable[[Document], None]]] = {
         "failed", report(timings={"total": 1855.0}),
     ),
     "a build of a second more than the run": ("failed", rebuild(wall_seconds=3.25)),
+    "a failure that nobody timed": ("failed", rebuild(wall_seconds=None)),
     "a failure without a log": ("failed", rebuild(log=None)),
     "a run that ended before the image was known": ("unavailable", environment(image_config=None)),
     "a run that ended before the sources were there": ("unavailable", environment(sources=[])),
@@ -99,6 +101,30 @@ def test_the_first_difference_is_shown(
     condition = equal("check", "error", got, expected)
     assert not condition.holds
     assert (condition.got, condition.expected) == shown
+
+
+def test_a_recipe_of_steps_comes_without_a_script(stage: Stage, key: PrivateKey) -> None:
+    scene = replace(stage("identical"), build={"script": None, "steps": [["true"]]})
+    evidence = scene.make()
+    assert evidence.script is None
+    assert scene.signer(key).sign(evidence)
+    with pytest.raises(RefusedError, match="the script is not that of the recipe"):
+        scene.signer(key).sign(evidence.model_copy(update={"script": b"#!/bin/sh\n"}))
+
+
+def test_an_image_without_a_lock_is_not_known(stage: Stage, key: PrivateKey) -> None:
+    lie, scene = LIES["image-that-the-center-has-no-lock-of"], stage("identical")
+    document = scene.make().to_dict()
+    lie.tell(document, scene)
+    with pytest.raises(RefusedError, match="does not know that builder image"):
+        scene.signer(key).sign(Evidence.from_bytes(canonical_json(document)))
+
+
+def test_no_input_is_searched_for_a_run_that_built_nothing(stage: Stage, key: PrivateKey) -> None:
+    scene = stage("failed")
+    evidence = scene.make()
+    del scene.store.objects[Vault.key(Digest.of(b"a tool\n"))]
+    assert scene.signer(key).sign(evidence)
 
 
 class Rows:
@@ -189,6 +215,8 @@ def test_of_a_closed_source_only_keyed_digests_are_signed(
     signed = b"".join(envelope.payload for envelope in scene.signer(key).sign(evidence))
     (source,) = evidence.report.environment.sources
     secret = [source.sha256, source.source_digest, evidence.report.claim, evidence.sbom]
+    if evidence.robustness is not None:
+        secret += [output.sha256 for output in evidence.robustness.rebuild.outputs[1:2]]
     assert not [digest for digest in secret if str(digest).encode() in signed]
     assert b"hmac" in signed
 

@@ -218,6 +218,7 @@ def test_no_order_is_refused(data: bytes) -> None:
         b'{"newest":1}',
         b'{"newest":null,"more":1}',
         b'{"envelopes":[]}',
+        b'{"envelopes":[1]}',
         b'{"signature":"00","more":1}',
     ],
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.evidence.dsse import sign_envelope
-from pipelines.evidence.errors import SignerError
+from pipelines.evidence.errors import EvidenceError, MalformedError, SignerError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.signer import wire
 from pipelines.signer.orders import NewestOrder, StatusOrder
@@ -29,9 +32,11 @@ Pair = tuple[socket.socket, socket.socket]
 
 
 def test_messages_are_received_one_by_one(pair: Pair) -> None:
-    for data in (b"first", b"", b"third"):
-        wire.send(pair[0], data)
-    assert [wire.receive(pair[1], limit=5) for _ in range(3)] == [b"first", b"", b"third"]
+    large = bytes(70_000)
+    messages = [large, b"second", b"", b"fourth"]
+    with ThreadPoolExecutor(1) as pool:
+        pool.map(lambda data: wire.send(pair[0], data), messages)
+        assert [wire.receive(pair[1], limit=70_000) for _ in messages] == messages
     pair[0].close()
     assert wire.receive(pair[1]) is None
 
@@ -53,6 +58,12 @@ def test_no_time_is_left_after_the_deadline(pair: Pair) -> None:
         wire.receive(pair[1], seconds=0)
 
 
+def test_a_receiver_bounds_what_it_takes(pair: Pair) -> None:
+    wire.send(pair[0], b"x" * 11)
+    with pytest.raises(MalformedError, match="at most 10 bytes"):
+        wire.receive(pair[1], limit=10)
+
+
 def test_a_peer_that_reads_nothing_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "SECONDS", 0.05)
     with pytest.raises(SignerError, match="no answer in time"):
@@ -61,7 +72,7 @@ def test_a_peer_that_reads_nothing_is_given_up(pair: Pair, monkeypatch: pytest.M
 
 def test_a_peer_that_is_gone_is_one_error(pair: Pair) -> None:
     pair[1].close()
-    with pytest.raises(SignerError, match="the connection to the signer broke"):
+    with pytest.raises(SignerError, match="Broken pipe"):
         wire.send(pair[0], b"data")
 
 
@@ -76,6 +87,13 @@ def test_a_peer_that_is_gone_is_one_error(pair: Pair) -> None:
 def test_an_answer_to_another_order_is_refused(answer: bytes, field: str, says: str) -> None:
     with pytest.raises(SignerError, match=says):
         wire.read_answer(answer, field)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=400))
+def test_an_answer_of_rubbish_is_one_error(data: bytes) -> None:
+    with pytest.raises(EvidenceError):
+        wire.read_answer(data, "envelopes")
 
 
 @pytest.mark.parametrize("number", [0, 2])
