@@ -14,6 +14,7 @@ from builders.core.errors import StoreError
 from builders.images.provide import ProvidedImage
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import Center
+from pipelines.center.keys import make_local_policy
 from pipelines.center.logs import check_completeness, own_log
 from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Report
@@ -99,6 +100,7 @@ def nights(
     nights = Nights(Center(id="far", home=home, store=settings(bucket)), gateway)
     for use in KEY_USES:
         create_key(nights.center.key_folder, use)
+    make_local_policy(nights.center)
     yield nights
     gateway.start()
     nights.session.engine.close()
