@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from builders.core.errors import InputUnavailableError
@@ -12,7 +13,6 @@ from builders.locators.aptstate import AptStates
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest, PoolLocator
 from builders.locators.git import GitFetcher
 from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
-from builders.locators.pypi import IndexFetcher
 from builders.locators.recipe_files import FolderFetcher
 
 
@@ -29,7 +29,7 @@ class MachineFetcher:
         """Look Debian packages up in `states`; `git` and `index` replace the default fetchers."""
         self._fetchers: Mapping[str, Fetcher] = {
             "deb": AptFetcher(states),
-            "pypi": index or IndexFetcher(),
+            "pypi": index or _IndexOnUse(),
             "git": git or GitFetcher(),
             "file": FolderFetcher(),
             "vault": _VaultOnlyFetcher(),
@@ -45,6 +45,20 @@ class MachineFetcher:
                 paths = fetcher.fetch([requests[i] for i in members], folder)
                 found.update(zip(members, paths, strict=True))
         return [found[i] for i in range(len(requests))]
+
+
+class _IndexOnUse:
+    """An `IndexFetcher`, imported when it is first used: that takes an eighth of a second."""
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
+        from builders.locators.pypi import IndexFetcher  # noqa: PLC0415
+
+        return IndexFetcher()
+
+    def fetch(self, requests: Sequence[FetchRequest], into: Path) -> list[Path]:
+        """Fetch every file; see `IndexFetcher`."""
+        return self._fetcher.fetch(requests, into)
 
 
 class _VaultOnlyFetcher:
