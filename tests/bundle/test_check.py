@@ -12,7 +12,7 @@ from builders.core.digest import Digest, keyed_digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check import CheckResult, CheckStatus, GivenFile, Trust, check_bundle
 from pipelines.bundle.check.checker import CHECKS
-from pipelines.bundle.layout import EVIDENCE
+from pipelines.bundle.layout import EVIDENCE, Bundle
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
 from pipelines.judge.finding import verdicts_exit_code
@@ -280,6 +280,15 @@ def test_digests_are_checked(bundle: Maker, key: PrivateKey) -> None:
     digest = str(Digest.of(altered.members["center.json"])).encode()
     bent = data.replace(digest, digest[::-1])
     assert wrong(check_bundle(bent, trust=Trust(keys=(key.public,)))) == "digests"
+
+
+def test_a_list_of_digests_that_is_too_long_is_not_split(bundle: Maker, key: PrivateKey) -> None:
+    members = bundle("identical").members
+    data = Bundle(members=members, sums=b"\n" * 100_000).to_bytes()
+    result = check_bundle(data, trust=Trust(keys=(key.public,)))
+    assert wrong(result) == "digests"
+    (message,) = [step.message for step in result.steps if step.status == "wrong"]
+    assert message.startswith("SHA256SUMS does not fit the members; got 100000; expected ")
 
 
 @pytest.mark.parametrize(
