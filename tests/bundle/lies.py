@@ -161,6 +161,9 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "comparison-about-other-bytes": Lie(
         "subjects", in_one(COMPARISON, "subject/0/digest/sha256", OTHER)
     ),
+    "comparison-about-nothing": Lie(
+        "subjects", in_one(COMPARISON, "predicate/shipped", None), "failed"
+    ),
     "comparison-about-two-files": Lie(
         "subjects",
         in_one(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.bundle.check import CheckResult, CheckStatus
-from tests.bundle.bundles import EVIDENCE, Altered, Maker
+from pipelines.evidence.privatekey import PrivateKey
+from tests.bundle.bundles import EVIDENCE, Altered, Maker, made
 from tests.bundle.tells import (
     ATTEMPT,
     PROVENANCE,
@@ -17,6 +19,7 @@ from tests.bundle.tells import (
     member_of,
     payload_of,
 )
+from tests.signer.conftest import SCENES
 
 START = "2026-01-02T03:04:05Z"
 
@@ -125,3 +128,13 @@ def test_a_run_that_ended_before_its_claim_was_known_has_none(bundle: Maker) -> 
     result = altered.check()
     assert message_of(result, "claim") == "no claim"
     assert result.exit_code == 2
+
+
+def test_two_builds_that_left_nothing_left_the_same(
+    key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCENES, "moved-nothing", {"outputs": {}, "moved": {}})
+    result = made(tmp_path, key, scene="moved-nothing").check()
+    assert message_of(result, "moved") == "2 of 2 artefacts the same"
+    assert result.exit_code == 1, "what was shipped is missing"
+    assert status_of(result, "moved") is CheckStatus.OK

@@ -37,3 +37,9 @@ def test_of_two_findings_the_same_the_one_logged_last_is_named() -> None:
     early, late = match("ada", index=3), match("ada", index=9)
     for given in ((early, late), (late, early)):
         assert joined(*given, k=1).operators[0].newest == (late,)
+
+
+def test_the_centers_of_an_operator_are_named_in_order_whichever_was_last() -> None:
+    given = match("ada", center="ada-2", index=9), match("ada", center="ada-1", index=3)
+    found = joined(*given, k=1)
+    assert [f.center.id for f in found.operators[0].newest] == ["ada-1", "ada-2"]

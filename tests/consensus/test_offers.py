@@ -14,6 +14,7 @@ from pipelines.consensus.work_proofs import check_work
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError
+from tests.consensus.findings import NOW
 from tests.consensus.test_work_proofs import RUN, claimed, crosscheck, own, replaced
 from tests.consensus.world import PRODUCTS, Site, World, reasons
 
@@ -148,3 +149,11 @@ def test_the_files_of_a_check_are_in_order() -> None:
     run = replace(RUN, by_products=products)
     found = check_work(claimed(run), own(run), same_outputs=True)
     assert [file.name for file in found.files] == sorted(products)
+
+
+def test_cross_checks_are_made_in_order() -> None:
+    world = World("cyd", "bob", "ada")
+    for site in world.sites.values():
+        site.run()
+    checked = [one.predicate.checked.center for _, one in world.read().proofs.crosschecks(NOW)]
+    assert checked == ["bob-1", "cyd-1"]

@@ -57,6 +57,7 @@ UNUSABLE: dict[str, Callable[[Site], object]] = {
     "public-form-alone": lambda site: site.store.objects.pop(report_key(site)),
     "report-of-another-form": lambda site: change_report(site, lambda d: d.update(more=1)),
     "no-attempt": lambda site: change_report(site, lambda d: d.update(attempts=[])),
+    "not-built": lambda site: change_report(site, lambda d: d.update(outcome="CANCELLED")),
     "one-output-gone": drop_bytes,
 }
 
