@@ -320,5 +320,6 @@ LIES: dict[str, Lie] = FORM_LIES | {
         "schema", in_one(ROBUSTNESS, "predicate/result", "same"), "moved-apart"
     ),
     "evidence-of-other-bytes": Lie("evidence", stories.wrong_evidence),
+    "evidence-that-is-the-seal": Lie("evidence", stories.seal_as_evidence, says="by no statement"),
     "evidence-nobody-named": Lie("evidence", add(f"{EVIDENCE}{Digest.of(b'x')}", b"x")),
 }

@@ -95,6 +95,15 @@ def another_seal(altered: Altered, other: PrivateKey) -> None:
     altered.report(lambda d: d.update(seal=OTHER))
 
 
+def seal_as_evidence(altered: Altered, other: PrivateKey) -> None:
+    """Bring what was sealed along, as if it were evidence: it holds digests nobody may publish."""
+    seal = str(Digest.of(b"sealed"))
+    by_product("seal", digest={"sha256": seal})(altered, other)
+    altered.statement(ATTEMPT, lambda d: set_at(d, "predicate/seal", {"sha256": seal}))
+    altered.report(lambda d: d.update(seal=seal))
+    altered.members[f"{EVIDENCE}{seal}"] = b"sealed"
+
+
 def wrong_evidence(altered: Altered, other: PrivateKey) -> None:
     member = next(name for name in altered.members if name.startswith(EVIDENCE))
     altered.members[member] += b"!"

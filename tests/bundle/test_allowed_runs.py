@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from pipelines.bundle.check import CheckResult, CheckStatus
+from pipelines.bundle.check.result import WrongError, require_equal
 from pipelines.evidence.privatekey import PrivateKey
 from tests.bundle.bundles import EVIDENCE, Altered, Maker, made
 from tests.bundle.tells import (
@@ -138,3 +140,38 @@ def test_two_builds_that_left_nothing_left_the_same(
     assert message_of(result, "moved") == "2 of 2 artefacts the same"
     assert result.exit_code == 1, "what was shipped is missing"
     assert status_of(result, "moved") is CheckStatus.OK
+
+
+def test_evidence_may_be_named_by_the_provenance_alone(bundle: Maker) -> None:
+    altered, digest = bundle("identical"), str(Digest.of(b"notes"))
+    notes = {"name": "notes", "digest": {"sha256": digest}}
+    altered.statement(
+        PROVENANCE, lambda d: d["predicate"]["runDetails"]["byproducts"].append(notes)
+    )
+    altered.members[f"{EVIDENCE}{digest}"] = b"notes"
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert message_of(result, "evidence").startswith("2 objects")
+
+
+def test_the_seal_of_closed_source_is_for_its_center_alone(bundle: Maker) -> None:
+    altered = bundle("identical")
+
+    def keyed(document: Any) -> None:
+        claim = (
+            document["predicate"].get("claim")
+            or document["predicate"]["buildDefinition"]["internalParameters"]["claim"]
+        )
+        claim["hmac_sha256"] = claim.pop("sha256")
+
+    for kind in ("provenance", "attempt", "comparison"):
+        altered.every(kind, keyed)
+    result = altered.check()
+    assert message_of(result, "sealed").startswith("the source is closed")
+    assert result.exit_code == 0
+
+
+def test_what_is_not_there_is_not_shown_as_a_word() -> None:
+    with pytest.raises(WrongError) as caught:
+        require_equal("another claim", None, "a claim")
+    assert (caught.value.got, caught.value.expected) == (None, "a claim")
