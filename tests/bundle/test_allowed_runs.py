@@ -142,6 +142,16 @@ def test_two_builds_that_left_nothing_left_the_same(
     assert status_of(result, "moved") is CheckStatus.OK
 
 
+def test_a_build_that_left_by_products_alone_has_no_provenance(
+    key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCENES, "debug-alone", {"outputs": {"rules.debug": b"symbols"}})
+    result = made(tmp_path, key, scene="debug-alone").check()
+    assert message_of(result, "by-products") == "1 by-products"
+    assert message_of(result, "provenance") == "nothing was built, so there is none"
+    assert len([step for step in result.steps if step.status is CheckStatus.WRONG]) == 0
+
+
 def test_evidence_may_be_named_by_the_provenance_alone(bundle: Maker) -> None:
     altered, digest = bundle("identical"), str(Digest.of(b"notes"))
     notes = {"name": "notes", "digest": {"sha256": digest}}

@@ -305,6 +305,7 @@ def test_a_file_gets_the_verdict_on_its_bytes(
 ) -> None:
     result = bundle(scene).check(given(tmp_path, data))
     assert statuses(result)["files"] is CheckStatus.OK
+    assert step(result, "files") == "given.bin is rules.bin"
     (answer,) = result.files
     assert (answer.artefact, answer.verdict) == ("rules.bin", verdict)
     assert result.exit_code == code

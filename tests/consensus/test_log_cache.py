@@ -14,6 +14,7 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.consensus.log_index import CachedLog, LogCache, LogIndex
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
@@ -58,7 +59,9 @@ def read(cache: LogCache, store: MemoryStore, key: NoteKey = KEY) -> CachedLog:
     return cache.read(reader(store), key)
 
 
-def indexes(store: MemoryStore, cache: LogCache | None = None) -> LogIndex:
+def indexes(
+    store: MemoryStore, cache: LogCache | None = None, releases: Iterable[ReleaseName] | None = None
+) -> LogIndex:
     """Return what a desk asks of the center `east`, whose log is in `store`."""
     east = PolicyCenter(
         id="east",
@@ -69,7 +72,8 @@ def indexes(store: MemoryStore, cache: LogCache | None = None) -> LogIndex:
         log=PolicyLog(origin=ORIGIN, key=KEY),
         keys=(),
     )
-    return LogIndex({"east": store}, replace(EMPTY_POLICY, centers=(east,)), cache=cache)
+    policy = replace(EMPTY_POLICY, centers=(east,))
+    return LogIndex({"east": store}, policy, releases, cache)
 
 
 def copied(store: MemoryStore) -> MemoryStore:
@@ -122,6 +126,15 @@ def test_a_place_is_the_first_and_bytes_of_two_leaves_are_none() -> None:
     found = CachedLog(packed=bytearray(range(96)) * 2)
     assert found.index_of(Digest(bytes(range(48, 80)).hex())) == 1
     assert found.index_of(Digest(bytes(range(8, 40)).hex())) is None
+
+
+def test_of_one_release_every_leaf_is_kept_and_no_other(store: MemoryStore, log: LogWriter) -> None:
+    release = ReleaseName(vendor="vendor", product="product", version="4")
+    logs = indexes(store, releases=[release])
+    for one in statements(range(600)):
+        kept = one.release == str(release)
+        assert (logs.index_of("east", one.pae) is not None) is kept
+        assert (one.pae in logs.statements_about("east", one.release)) is kept
 
 
 def test_what_is_of_no_run_is_found_and_is_about_no_release(

@@ -28,6 +28,9 @@ def test_a_region_that_was_served_another_file_is_an_alarm_whatever_the_result()
         AlarmName.SHIPPED_MISMATCH,
         AlarmName.SERVED_DIFFERENTLY,
     ]
+    cyd = {"center": "cyd-1", "region": "asia", "sha256": str(OTHER)}
+    assert found.to_dict()["served"][2] == cyd
+    assert found.to_dict()["alarms"][0] == {"alarm": "SHIPPED_MISMATCH", "served": [cyd]}
     assert str(found.alarms[0]) == f"SHIPPED_MISMATCH: asia (cyd-1) was served {OTHER}"
     assert [(out.center, out.reason) for out in found.excluded] == [
         ("cyd-1", ExclusionReason.SERVED_OTHER)
