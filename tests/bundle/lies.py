@@ -264,6 +264,7 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "unchecked-on-no-ground": Lie(
         "verdicts", in_one("comparison-2", "predicate/ground", "no-rebuild"), "unreachable"
     ),
+    "served-called-unreachable": Lie("verdicts", stories.unchecked),
     "judged-without-a-build": Lie("verdicts", stories.passed_unbuilt, "failed"),
     "report-with-another-verdict": Lie("release-verdict", in_report("verdict", "EQUIVALENT")),
     "moved-beside-nothing-judged": Lie(

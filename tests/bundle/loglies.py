@@ -247,7 +247,7 @@ LIES: dict[str, Lie] = {
     "checkpoint-too-old": Lie(
         "fresh",
         both(reader(max_age=_DAY), lambda a, _: setattr(a.book, "seen", a.now - 2 * _DAY)),
-        says="is stale",
+        says="Export it again once the witnesses",
     ),
     "checkpoint-that-one-witness-alone-saw-of-late": Lie(
         "fresh", both(reader(max_age=_DAY), book(late=("w1",))), says="is stale"

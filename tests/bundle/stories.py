@@ -48,6 +48,17 @@ def glossed(altered: Altered, other: PrivateKey) -> None:
     told_as(altered, "IDENTICAL")
 
 
+def unchecked(altered: Altered, other: PrivateKey) -> None:
+    """Say of a file that was served and compared that nobody serves it."""
+    altered.statement(
+        COMPARISON,
+        lambda d: d["predicate"].update(verdict="NOT_CHECKED", ground="shipped-unreachable"),
+    )
+    altered.report(
+        lambda d: (d["artefacts"][0].update(verdict="NOT_CHECKED"), d.update(verdict="NOT_CHECKED"))
+    )
+
+
 def told_as(altered: Altered, verdict: str) -> None:
     """Let the report, which cannot hold a contradiction, bend its digests to the verdict."""
 

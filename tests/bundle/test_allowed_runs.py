@@ -142,6 +142,16 @@ def test_two_builds_that_left_nothing_left_the_same(
     assert status_of(result, "moved") is CheckStatus.OK
 
 
+def test_ten_artefacts_are_in_the_order_of_their_numbers(
+    key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"rules.{number}": b"%d" % number for number in range(10)}
+    monkeypatch.setitem(SCENES, "ten", {"shipped": files, "outputs": files})
+    result = made(tmp_path, key, scene="ten").check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert [artefact.name for artefact in result.artefacts] == sorted(files)
+
+
 def test_a_build_that_left_by_products_alone_has_no_provenance(
     key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

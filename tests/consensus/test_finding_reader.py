@@ -185,6 +185,13 @@ def test_what_is_withheld_is_counted_and_the_first_is_named() -> None:
     assert excluded.detail == f"4 that its log has, such as {first[:16]}"
 
 
+def test_an_empty_store_of_what_the_log_has_withholds_it() -> None:
+    world = World("ada")
+    world["ada-1"].run()
+    world["ada-1"].store.objects.clear()
+    assert [str(one.reason) for one in world.read(None).excluded] == ["withheld"]
+
+
 def test_only_a_match_needs_a_proof_of_work() -> None:
     world = World("ada", "bob")
     world["ada-1"].run()

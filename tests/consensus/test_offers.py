@@ -157,3 +157,10 @@ def test_cross_checks_are_made_in_order() -> None:
         site.run()
     checked = [one.predicate.checked.center for _, one in world.read().proofs.crosschecks(NOW)]
     assert checked == ["bob-1", "cyd-1"]
+
+
+@pytest.mark.parametrize("own", ["ada-1", None])
+def test_who_has_not_built_checks_nobody(own: str | None) -> None:
+    world = World("ada", "bob")
+    world["bob-1"].run()
+    assert list(world.read(own).proofs.crosschecks(NOW)) == []
