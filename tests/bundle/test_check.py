@@ -9,23 +9,21 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest, keyed_digest
-from builders.core.enums import Verdict
 from pipelines.bundle.check import CheckResult, CheckStatus, GivenFile, Trust, check_bundle
 from pipelines.bundle.check.checker import CHECKS
 from pipelines.bundle.layout import EVIDENCE, Bundle
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.report import Report
 from pipelines.judge.finding import verdicts_exit_code
-from tests.bundle.bundles import POLICY, REPORT, Altered, Maker, made
+from tests.bundle.bundles import POLICY, REPORT, Altered, Maker
 from tests.bundle.corpus import BROKEN
 from tests.bundle.lies import LIES as LIES_IN_STATEMENTS
 from tests.bundle.loglies import LIES as LIES_IN_LOGS
 from tests.bundle.logtells import amid
-from tests.bundle.stories import another_seal
 from tests.bundle.tells import member_of, payload_of
 from tests.log.keys import FixedKey
 from tests.signer.conftest import SCENES
-from tests.signer.scene import OURS, THEIRS
+from tests.signer.scene import OURS
 
 LIES = LIES_IN_STATEMENTS | LIES_IN_LOGS
 
@@ -291,73 +289,14 @@ def test_a_list_of_digests_that_is_too_long_is_not_split(bundle: Maker, key: Pri
     assert message.startswith("SHA256SUMS does not fit the members; got 100000; expected ")
 
 
-@pytest.mark.parametrize(
-    ("scene", "data", "verdict", "code"),
-    [
-        ("identical", OURS, Verdict.IDENTICAL, 0),
-        ("different", OURS, Verdict.DIFFERENT, 1),
-        ("mismatch", OURS, Verdict.SHIPPED_MISMATCH, 1),
-        ("failed", OURS, Verdict.NOT_CHECKED, 2),
-    ],
-)
-def test_a_file_gets_the_verdict_on_its_bytes(
-    bundle: Maker, tmp_path: Path, scene: str, data: bytes, verdict: Verdict, code: int
-) -> None:
-    result = bundle(scene).check(given(tmp_path, data))
-    assert statuses(result)["files"] is CheckStatus.OK
-    assert step(result, "files") == "given.bin is rules.bin"
-    (answer,) = result.files
-    assert (answer.artefact, answer.verdict) == ("rules.bin", verdict)
-    assert result.exit_code == code
-
-
-def test_a_file_that_no_statement_is_about_is_not_checked(bundle: Maker, tmp_path: Path) -> None:
-    result = bundle("identical").check(given(tmp_path, b"something else"))
-    assert statuses(result)["files"] is CheckStatus.UNCHECKED
-    assert result.exit_code == 2
-    assert result.files[0].verdict is None
-
-
-def test_a_file_served_in_place_of_the_published_one_is_named_so(
-    bundle: Maker, tmp_path: Path
-) -> None:
-    result = bundle("mismatch").check(given(tmp_path, THEIRS))
-    assert wrong(result) == "files"
-    assert "served as rules.bin" in result.steps[-1].message
-
-
-def test_a_file_that_was_only_rebuilt_is_not_the_published_one(
-    bundle: Maker, tmp_path: Path
-) -> None:
-    result = bundle("different").check(given(tmp_path, THEIRS))
-    assert wrong(result) == "files"
-    assert "rebuilt as rules.bin" in result.steps[-1].message
-
-
-def test_the_seal_is_made_again_from_the_files(bundle: Maker, tmp_path: Path) -> None:
-    files = [given(tmp_path, OURS, "one"), given(tmp_path, b"index", "two")]
-    result = bundle("identical").check(*files)
-    assert statuses(result)["sealed"] is CheckStatus.OK
-    assert result.exit_code == 0
-
-
-def test_the_seal_is_made_again_where_the_first_artefact_is_missing(
-    key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(SCENES, "first-missing", {"outputs": {"rules.idx": b"index"}})
-    altered = made(tmp_path, key, scene="first-missing")
-    result = altered.check(given(tmp_path, b"index"))
-    assert statuses(result)["sealed"] is CheckStatus.OK
-    assert step(result, "sealed").startswith("made again from 1 files")
-    assert statuses(altered.check())["sealed"] is CheckStatus.NOTE
-
-
-def test_a_seal_that_the_files_do_not_give_is_wrong(bundle: Maker, tmp_path: Path) -> None:
-    altered = bundle("identical")
-    another_seal(altered, altered.key)
-    files = [given(tmp_path, OURS, "one"), given(tmp_path, b"index", "two")]
-    assert wrong(altered.check(*files)) == "sealed"
-    assert altered.check(files[0]).exit_code == 0
+def test_the_witnesses_are_named_in_order_where_one_is_missing(bundle: Maker) -> None:
+    altered, names = bundle("identical"), [f"w{number}" for number in range(1, 8)]
+    lines = "".join(f"witness {name} {altered.witness(name).key}\n" for name in names)
+    altered.policy["witnesses"] = f"{lines}group all 7 {' '.join(names)}\nquorum all\n"
+    altered.book.witnesses = tuple(names[:6])
+    result = altered.check()
+    assert wrong(result) == "witnesses"
+    assert "got w1, w2, w3, w4, w5, w6; expected" in step(result, "witnesses")
 
 
 def test_a_result_can_be_read_by_programs(bundle: Maker, tmp_path: Path) -> None:

@@ -164,3 +164,13 @@ def test_who_has_not_built_checks_nobody(own: str | None) -> None:
     world = World("ada", "bob")
     world["bob-1"].run()
     assert list(world.read(own).proofs.crosschecks(NOW)) == []
+
+
+def test_a_run_that_was_checked_before_hides_no_later_one() -> None:
+    world = World()
+    for name in ("ada-1", "bob-1"):
+        world[name].run()
+    assert crosscheck(world, "ada-1") == 1
+    world["cyd-1"].run()
+    assert crosscheck(world, "ada-1") == 1
+    assert crosscheck(world, "ada-1") == 0
