@@ -150,6 +150,14 @@ def test_inputs_may_be_in_a_vault_of_their_own(stage: Stage, key: PrivateKey) ->
         scene.signer(key).sign(evidence)
 
 
+def test_an_input_whose_contents_are_not_known_is_hashed(stage: Stage, key: PrivateKey) -> None:
+    lie, scene = LIES["input-changed-in-the-vault"], stage("identical")
+    evidence = scene.make()
+    lie.tell(evidence.to_dict(), scene)
+    with pytest.raises(RefusedError, match="other bytes in the vault"):
+        replace(scene.signer(key), cache=Rows()).sign(evidence)
+
+
 def test_an_input_whose_contents_are_known_is_not_hashed_again(
     stage: Stage, key: PrivateKey
 ) -> None:
