@@ -259,6 +259,9 @@ LIES: dict[str, Lie] = (
         "other-vendor": Lie("release", "identical", _report(vendor="umbrella")),
         "other-version": Lie("release", "identical", _report(version="1.11")),
         "run-id-with-a-path": Lie("run-id", "failed", _report(run="../../etc/passwd")),
+        "run-id-with-a-path-after-its-time": Lie(
+            "run-id", "failed", _report(run="20260102T030405Z-/../../x")
+        ),
         "run-id-of-no-day": Lie("run-id", "failed", _report(run="20269999T999999Z-0a1b2c3d")),
         "time-backwards": Lie("times", "failed", _timings(total=-1.0)),
         "step-backwards": Lie("times", "failed", _timings(total=2.0, rebuild=-1.0)),
