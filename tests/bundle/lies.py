@@ -265,7 +265,10 @@ LIES: dict[str, Lie] = FORM_LIES | {
         "verdicts", in_one("comparison-2", "predicate/ground", "no-rebuild"), "unreachable"
     ),
     "served-called-unreachable": Lie("verdicts", stories.unchecked),
-    "judged-without-a-build": Lie("verdicts", stories.passed_unbuilt, "failed"),
+    "undeclared-output-called-unchecked": Lie("verdicts", stories.undeclared, "unexpected"),
+    "judged-without-a-build": Lie(
+        "verdicts", stories.passed_unbuilt, "failed", says="NOT_CHECKED, as nothing was built"
+    ),
     "report-with-another-verdict": Lie("release-verdict", in_report("verdict", "EQUIVALENT")),
     "moved-beside-nothing-judged": Lie(
         "tested", stories.moved_unbuilt, "failed", says="without a judged build"

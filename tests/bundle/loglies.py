@@ -43,7 +43,7 @@ from tests.bundle.logtells import (
     unshown,
     without_leaves,
 )
-from tests.bundle.tells import ATTEMPT, PROVENANCE, Lie, both, in_card, member_of, without
+from tests.bundle.tells import ATTEMPT, PROVENANCE, Lie, both, in_card, in_one, member_of, without
 from tests.log.keys import FixedKey
 from tests.policy.world import EVE, EXPIRES
 
@@ -147,6 +147,9 @@ LIES: dict[str, Lie] = {
         ),
         "confirmed",
         says="the bundle has not",
+    ),
+    "predicate-type-that-is-a-number": Lie(
+        "schema", settled(in_one(ATTEMPT, "predicateType", 7)), says="predicateType"
     ),
     "payload-replaced": Lie(
         "logged",

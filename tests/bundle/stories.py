@@ -59,6 +59,14 @@ def unchecked(altered: Altered, other: PrivateKey) -> None:
     )
 
 
+def undeclared(altered: Altered, other: PrivateKey) -> None:
+    """Say of an output that nobody declared that it was not checked."""
+    altered.statement("comparison-3", lambda d: d["predicate"].update(verdict="NOT_CHECKED"))
+    altered.report(
+        lambda d: (d["artefacts"][2].update(verdict="NOT_CHECKED"), d.update(verdict="NOT_CHECKED"))
+    )
+
+
 def told_as(altered: Altered, verdict: str) -> None:
     """Let the report, which cannot hold a contradiction, bend its digests to the verdict."""
 

@@ -174,6 +174,13 @@ def test_evidence_may_be_named_by_the_provenance_alone(bundle: Maker) -> None:
     assert message_of(result, "evidence").startswith("2 objects")
 
 
+def test_evidence_may_be_named_by_an_explanation(bundle: Maker) -> None:
+    altered = bundle("different")
+    for data in (b"{}", b"<p>"):
+        altered.members[f"{EVIDENCE}{Digest.of(data)}"] = data
+    assert message_of(altered.check(), "evidence") == "3 objects, each named by a statement"
+
+
 def test_the_seal_of_closed_source_is_for_its_center_alone(bundle: Maker) -> None:
     altered = bundle("identical")
 
@@ -189,6 +196,13 @@ def test_the_seal_of_closed_source_is_for_its_center_alone(bundle: Maker) -> Non
     result = altered.check()
     assert message_of(result, "sealed").startswith("the source is closed")
     assert result.exit_code == 0
+
+
+def test_one_keyed_claim_is_enough_for_a_closed_source(bundle: Maker) -> None:
+    altered = bundle("confirmed")
+    claim = payload_of(altered, member_of("attempt-2"))["predicate"]["claim"]["sha256"]
+    in_one("attempt-2", "predicate/claim", {"hmac_sha256": claim})(altered, altered.key)
+    assert message_of(altered.check(), "sealed").startswith("the source is closed")
 
 
 def test_what_is_not_there_is_not_shown_as_a_word() -> None:

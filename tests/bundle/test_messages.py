@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from pipelines.bundle.check import CheckResult
 from pipelines.bundle.check.checker import CHECKS
-from tests.bundle.bundles import Maker
+from tests.bundle.bundles import Maker, old_entry, other_entry
+from tests.bundle.logtells import without_leaves
 
 IDENTICAL = """\
 form: application/vnd.samebits.bundle.v2+tar, 20 members, # bytes
@@ -131,3 +133,29 @@ def test_a_reader_with_a_key_alone_is_told_what_was_not_needed(bundle: Maker) ->
 def test_a_reader_who_trusts_nothing_is_told_whose_key_it_is(bundle: Maker) -> None:
     messages = told(bundle("identical").check(trusted=False))
     assert messages["key-use"] == "the key for statements on the card is the center's own"
+
+
+def test_a_long_log_is_read_in_the_order_of_its_indexes(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.book.before = [other_entry(number) for number in range(29)] + [old_entry(2)]
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert told(result)["leaves"] == "5 leaves, 30 to 34"
+
+
+def test_where_there_are_no_leaves_their_age_is_not_asked_for(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.settle()
+    without_leaves(altered)
+    altered.max_age = timedelta(hours=1)
+    result = altered.check()
+    assert told(result)["fresh"] == "no leaves"
+    assert result.exit_code == 2
+
+
+def test_the_witness_of_the_center_itself_is_none(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.policy["centers"][0]["witness"] = str(altered.witness("w1").key)
+    result = altered.check()
+    assert result.exit_code == 1
+    assert "too few witnesses; got w2;" in told(result)["witnesses"]
