@@ -137,7 +137,7 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "report-with-another-seal": Lie("seal", in_report("seal", OTHER)),
     "report-without-its-seal": Lie("seal", in_report("seal", None)),
     "report-sealed-without-a-build": Lie(
-        "seal", in_report("seal", OTHER), "failed", says="without a build"
+        "seal", in_report("seal", OTHER), "failed", says=f"none of a build; got {OTHER}"
     ),
     "attempt-with-another-seal": Lie("seal", in_one(ATTEMPT, "predicate/seal", {"sha256": OTHER})),
     "attempt-without-a-seal": Lie("seal", in_one(ATTEMPT, "predicate/seal", None)),

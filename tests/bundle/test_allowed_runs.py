@@ -162,6 +162,15 @@ def test_a_build_that_left_by_products_alone_has_no_provenance(
     assert len([step for step in result.steps if step.status is CheckStatus.WRONG]) == 0
 
 
+def test_a_private_release_publishes_no_environment(bundle: Maker) -> None:
+    altered = bundle("moved")
+    where = "predicate/buildDefinition/externalParameters/environment"
+    in_one(PROVENANCE, where, None)(altered, altered.key)
+    altered.report(lambda d: d["environment"].update(declared={}))
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+
+
 def test_evidence_may_be_named_by_the_provenance_alone(bundle: Maker) -> None:
     altered, digest = bundle("identical"), str(Digest.of(b"notes"))
     notes = {"name": "notes", "digest": {"sha256": digest}}
