@@ -13,6 +13,7 @@ from pipelines.log.cosignatures import (
     checkpoints_with_leaf,
     cosigned_checkpoints,
     merge_cosignatures,
+    newest_accepted,
 )
 from pipelines.log.note import MAX_NOTE, sign_note
 from pipelines.log.witness import origin_folder
@@ -65,6 +66,15 @@ def test_the_newest_records_of_a_witness_are_read(monkeypatch: pytest.MonkeyPatc
         store.put_record(f"{origin_folder(ORIGIN)}{size:020d}-1", note.to_bytes())
     found = cosigned_checkpoints([store], identity(log().key, witnesses=WITNESSES))
     assert [one.checkpoint.size for one in found] == [11, 10]
+
+
+def test_what_a_witness_accepted_last_is_known_without_its_key(store: MemoryStore) -> None:
+    known = identity(log().key)
+    assert newest_accepted(store, known) is None
+    for size in (9, 10):
+        note = signed(WEST, size=size).note
+        store.put_record(f"{origin_folder(ORIGIN)}{size:020d}-1", note.to_bytes())
+    assert newest_accepted(store, known) == checkpoint(10)
 
 
 def test_what_does_not_verify_hides_nothing(store: MemoryStore) -> None:

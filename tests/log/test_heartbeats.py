@@ -162,6 +162,12 @@ def test_of_too_many_heads_those_that_moved_last_are_listed(
     assert told.releases == 9
 
 
+def test_heads_are_listed_up_to_the_last_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 2 * len("lab/engine@8") + 160
+    monkeypatch.setattr(heartbeats, "_MAX_BYTES", 3 * size)
+    assert [h.sequence for h in beat(heads=9).predicate.heads] == [6, 7, 8]
+
+
 def test_the_largest_heartbeat_can_be_read() -> None:
     size, name = 8_000, "v" * 120 + '"' * 100 + "/" + "p" * 120
     heads = [head(number, name=name) for number in range(size)]

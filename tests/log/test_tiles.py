@@ -139,28 +139,6 @@ def test_however_a_tree_grows_its_edge_is_the_same(steps: list[int]) -> None:
     assert TileReader(store, tree).frontier() == edge
 
 
-def test_a_tree_of_three_levels() -> None:
-    """65,536 leaves and more: a second level fills, and a third begins."""
-    size = WIDTH * WIDTH + WIDTH + 1
-    hashes = [leaf_hash(entry) for entry in some(size)]
-    edge, tiles = Frontier().grown(hashes)
-    assert [len(row) for row in edge.rows] == [1, 1, 1]
-    assert edge.rows[2][0] == subtree_root(hashes[: WIDTH * WIDTH])
-    store = MemoryStore()
-    for tile, data in tiles:
-        store.put_record(tile.key, data)
-    tree = Checkpoint(origin=ORIGIN, size=size, root=edge.root())
-    reader = TileReader(store, tree)
-    assert reader.read(16, 0) == edge.rows[2][0]
-    assert reader.read(8, 256) == edge.rows[1][0]
-    assert reader.read(9, 3) == subtree_root(hashes[1536:2048])
-    assert reader.read(0, size - 1) == hashes[-1]
-    with pytest.raises(LogError, match="no such subtree"):
-        reader.read(0, size)
-    with pytest.raises(LogError, match="no such subtree"):
-        reader.read(9, 128)
-
-
 def test_an_edge_that_does_not_fit_its_size() -> None:
     one = leaf_hash(b"")
     for size, rows in ((1, ()), (1, ((),)), (1, ((one, one),)), (0, ((one,),)), (256, ((),))):

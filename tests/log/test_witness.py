@@ -125,7 +125,7 @@ def test_a_log_that_does_not_answer_is_silent(witness: Witness, log_store: Memor
     seen = look(witness, log_store)
     assert seen.outcome is WitnessOutcome.SILENT
     assert seen.record is None
-    assert seen.to_dict()["complaint"] is None
+    assert (seen.to_dict()["sight"], seen.to_dict()["complaint"]) == ("silent", None)
 
 
 def test_a_shortened_log_is_refused_and_the_refusal_signed(
