@@ -8,7 +8,6 @@ is skipped too, so that it cannot hide that a center has fallen silent.
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -40,7 +39,6 @@ _MAX_BYTES = 6 << 20
 """Of all heads together: a statement takes 8 MiB."""
 _HEAD = 160
 """Bytes of a head beside its name, or more."""
-_NAME = re.compile(r"\d{8}T\d{6}Z" + re.escape(SUFFIX))
 _UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
 
 
@@ -89,7 +87,7 @@ def newest_heartbeat(
     folder = _folder(center)
     latest = f"{now + SKEW:%Y%m%dT%H%M%SZ}{SUFFIX}"
     names = (key.removeprefix(folder) for key in store.list(folder))
-    past = (name for name in names if _NAME.fullmatch(name) and name <= latest)
+    past = (name for name in names if name <= latest)
     for name in heapq.nlargest(MAX_TRIES, past):
         try:
             envelope = Envelope.from_bytes(store.get(folder + name, MAX_ENVELOPE))

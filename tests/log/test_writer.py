@@ -102,6 +102,14 @@ def test_what_is_logged_already_is_where_it_was(store: MemoryStore, log: LogWrit
     audited(store)
 
 
+def test_where_entries_are_is_read_once_a_bundle(store: MemoryStore, log: LogWriter) -> None:
+    log.append(entries(range(300)))
+    store.calls.clear()
+    log.append(entries(range(250, 300)))
+    read = [key for operation, key in store.calls if operation == "get" and "/entries/" in key]
+    assert read == [f"public/log/tile/entries/{name}" for name in ("000", "001.p/44")]
+
+
 def test_what_is_logged_already_takes_no_room_in_a_batch(
     store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
