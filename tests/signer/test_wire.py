@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,21 @@ def test_one_order_has_one_statement(
         SocketSigner(Path("s")).sign_status(StatusOrder(statement=b"{}"))
 
 
-def test_no_path_has_a_null_in_it() -> None:
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_path_that_no_file_has_is_one_error(name: str) -> None:
     with pytest.raises(SignerError, match="no signer listens"):
-        SocketSigner(Path("a\0b")).ask(NewestOrder(), "newest")
+        SocketSigner(Path(name)).ask(NewestOrder(), "newest")
+
+
+def test_a_signer_that_leaves_without_an_answer_is_one_error(tmp_path: Path) -> None:
+    def leave(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            wire.receive(connection)
+
+    with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor(1) as pool:
+        listening.bind(str(tmp_path / "s"))
+        listening.listen()
+        pool.submit(leave, listening)
+        with pytest.raises(SignerError, match="closed the connection"):
+            SocketSigner(tmp_path / "s").ask(NewestOrder(), "newest")
