@@ -31,6 +31,7 @@ def amid(
     run: str | None = SIDE,
     signer: EnvelopeSigner | None = None,
     keyid: str | None = None,
+    place: int = 2,
 ) -> str:
     """Log the attempt of another run among the leaves, and return the member that shows it."""
     document = payload_of(altered, member_of(ATTEMPT))
@@ -45,7 +46,7 @@ def amid(
                 update={"signatures": (made.signatures[0].model_copy(update={"keyid": keyid}),)}
             )
         )
-    altered.book.order = lambda own: [*own[:2], entry, *own[2:]]
+    altered.book.order = lambda own: [*own[:place], entry, *own[place:]]
     altered.settle()
     index = next(
         i for i in altered.own_leaves() if str(made.digest()).encode() in altered.leaves[i]

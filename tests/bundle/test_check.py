@@ -84,9 +84,10 @@ def test_without_a_policy_nothing_passes(bundle: Maker, scene: str) -> None:
     assert result.exit_code == (verdicts_code(bundle(scene)) or 2)
 
 
-def test_statements_of_another_run_may_stand_among_the_leaves(bundle: Maker) -> None:
+@pytest.mark.parametrize("place", [0, 2])
+def test_statements_of_another_run_may_stand_among_the_leaves(bundle: Maker, place: int) -> None:
     altered = bundle("identical")
-    amid(altered)
+    amid(altered, place=place)
     result = altered.check()
     assert result.exit_code == 0, result.steps[-1].message
     assert "statements, each with its leaf" in step(result, "logged")

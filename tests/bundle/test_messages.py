@@ -143,6 +143,14 @@ def test_a_long_log_is_read_in_the_order_of_its_indexes(bundle: Maker) -> None:
     assert told(result)["leaves"] == "5 leaves, 30 to 34"
 
 
+def test_the_first_run_of_a_release_begins_its_chain(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.book.before = [other_entry(1)]
+    result = altered.check()
+    assert result.exit_code == 0, result.steps[-1].message
+    assert told(result)["chain"] == "sequence 0 to 4 of the release"
+
+
 def test_where_there_are_no_leaves_their_age_is_not_asked_for(bundle: Maker) -> None:
     altered = bundle("identical")
     altered.settle()
@@ -150,6 +158,7 @@ def test_where_there_are_no_leaves_their_age_is_not_asked_for(bundle: Maker) -> 
     altered.max_age = timedelta(hours=1)
     result = altered.check()
     assert told(result)["fresh"] == "no leaves"
+    assert {told(result)[name] for name in ("key-time", "witnesses")} == {"no policy, or no leaves"}
     assert result.exit_code == 2
 
 
