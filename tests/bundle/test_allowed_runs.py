@@ -214,6 +214,25 @@ def test_one_keyed_claim_is_enough_for_a_closed_source(bundle: Maker) -> None:
     assert message_of(altered.check(), "sealed").startswith("the source is closed")
 
 
+def test_a_file_that_is_equal_after_normalizers_may_be_called_so(bundle: Maker) -> None:
+    altered = bundle("different")
+    equivalent: Any = {"verdict": "EQUIVALENT", "causes": []}
+    named = [{"name": "strip-signature", "reason": "the vendor signs it"}]
+    altered.statement(
+        "comparison-1",
+        lambda d: d["predicate"].update(**equivalent, ground="normalized", normalizers=named),
+    )
+    altered.report(
+        lambda d: (
+            d["artefacts"][0].update(**equivalent, normalizers=["strip-signature"]),
+            d.update(verdict="EQUIVALENT"),
+        )
+    )
+    result = altered.check()
+    assert status_of(result, "verdicts") is CheckStatus.OK
+    assert (message_of(result, "release-verdict"), result.exit_code) == ("EQUIVALENT", 1)
+
+
 def test_what_is_not_there_is_not_shown_as_a_word() -> None:
     with pytest.raises(WrongError) as caught:
         require_equal("another claim", None, "a claim")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check import CheckStatus
 from pipelines.evidence.privatekey import PrivateKey
@@ -62,6 +63,7 @@ def test_a_file_served_in_place_of_the_published_one_is_named_so(
     result = bundle("mismatch").check(given(tmp_path, THEIRS))
     assert wrong(result) == "files"
     assert "served as rules.bin" in result.steps[-1].message
+    assert f"expected {Digest.of(OURS)}" in result.steps[-1].message
 
 
 def test_a_file_that_was_only_rebuilt_is_not_the_published_one(
