@@ -130,6 +130,12 @@ def test_a_reader_with_a_key_alone_is_told_what_was_not_needed(bundle: Maker) ->
     assert {name: messages[name] for name in WITHOUT_A_POLICY} == WITHOUT_A_POLICY
 
 
+def test_a_heartbeat_is_read_without_a_policy(bundle: Maker) -> None:
+    altered = bundle("identical")
+    altered.beat()
+    assert told(altered.check(policy=False))["fresh"].startswith("nothing newer in the heartbeat")
+
+
 def test_a_reader_who_trusts_nothing_is_told_whose_key_it_is(bundle: Maker) -> None:
     messages = told(bundle("identical").check(trusted=False))
     assert messages["key-use"] == "the key for statements on the card is the center's own"
