@@ -40,6 +40,7 @@ SCENES: dict[str, dict[str, Any]] = {
     "mismatch": {"served": {"rules.bin": THEIRS}},
     "moved": {"moved": {"rules.bin": OURS, "rules.idx": b"index", "rules.debug": b"elsewhere"}},
     "moved-apart": {"moved": {"rules.bin": OURS, "rules.idx": b"elsewhere"}},
+    "moved-on-one-core": {"moved": {"rules.bin": OURS, "rules.idx": b"index"}, "cores": 1},
     "moved-declared": {
         "build": {"hostname": "vendor", "folder_order": "created"},
         "moved": {"rules.bin": OURS, "rules.idx": b"index"},

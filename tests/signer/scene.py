@@ -90,6 +90,8 @@ class Scene:
     """What the recipe declares of the environment."""
     moved: dict[str, bytes] | None = None
     """What a rebuild in a moved environment leaves."""
+    cores: int = 4
+    """Of the machine of that rebuild."""
     store: MemoryStore = field(default_factory=MemoryStore)
 
     @property
@@ -161,8 +163,8 @@ class Scene:
         )
 
     def moved_rebuild(self, loaded: LoadedRecipe) -> RobustnessRebuild:
-        """Return a moved rebuild that left `moved`, on a machine of four cores."""
-        moving = plan_robustness(loaded, [], cores=4, run=RUN)
+        """Return a moved rebuild that left `moved`."""
+        moving = plan_robustness(loaded, [], cores=self.cores, run=RUN)
         return RobustnessRebuild(
             moved=moving.varied,
             kept=moving.kept,

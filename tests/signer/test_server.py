@@ -153,6 +153,15 @@ def test_a_second_signer_is_refused(path: Path, scene: Scene, key: PrivateKey) -
         SignerServer(path, scene.signer(key), uids=[0])
 
 
+def test_a_file_that_is_no_socket_is_not_removed(
+    scene: Scene, key: PrivateKey, tmp_path: Path
+) -> None:
+    (tmp_path / "s").write_text("notes")
+    with pytest.raises(UsageError, match="is no socket"):
+        SignerServer(tmp_path / "s", scene.signer(key), uids=[0])
+    assert (tmp_path / "s").read_text() == "notes"
+
+
 def test_the_socket_of_a_dead_signer_is_taken_over(
     scene: Scene, key: PrivateKey, tmp_path: Path
 ) -> None:

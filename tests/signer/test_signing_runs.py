@@ -30,7 +30,7 @@ EXPECTED = {
     "mismatch": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     **{
         name: ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "robustness-1"]
-        for name in ("moved", "moved-apart", "moved-declared")
+        for name in ("moved", "moved-apart", "moved-declared", "moved-on-one-core")
     },
     "failed": ["comparison-1", "comparison-2", "attempt-1"],
     "broken": ["comparison-1", "comparison-2", "attempt-1", "attempt-2"],

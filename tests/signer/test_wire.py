@@ -82,6 +82,8 @@ def test_a_peer_that_is_gone_is_one_error(pair: Pair) -> None:
         (b'{"fault":""}', "envelopes", "the signer has failed"),
         (b'{"signature":"00"}', "newest", "answer is malformed"),
         (b'{"newest":null}', "signature", "answer is malformed"),
+        (b'{"newest":null,"signature":"00"}', "signature", "one field"),
+        (b"{}", "newest", "one field"),
     ],
 )
 def test_an_answer_to_another_order_is_refused(answer: bytes, field: str, says: str) -> None:
