@@ -10,7 +10,14 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
+from pipelines.judge.compare import (
+    Declared,
+    Facts,
+    Unreachable,
+    compare,
+    confirm_all,
+    confirm_difference,
+)
 from pipelines.judge.finding import CauseName, FileFact, Finding
 
 GOOD = FileFact(sha256=Digest.of(b"good"), size=4)
@@ -257,6 +264,17 @@ def test_a_second_rebuild_that_shows_nothing_new_is_noted(again: Digest | None, 
     assert confirmed.verdict is Verdict.DIFFERENT
     assert confirmed.causes == ()
     assert confirmed.reason.endswith(f"; {note}")
+
+
+def test_of_all_findings_the_differences_are_confirmed() -> None:
+    (identical,) = compare(facts(rebuilt=built(GOOD)))
+    (another,) = compare(facts(rebuilt=built(GOOD)))
+    again = facts(rebuilt=built(EVIL)).rebuilt
+    found = confirm_all((identical, different(), another), again)
+    assert (found[0], found[2]) == (identical, another)
+    assert found[1] == confirm_difference(different(), EVIL.sha256)
+    left = confirm_all((different(),), ())
+    assert left == (confirm_difference(different(), None),)
 
 
 def test_only_a_difference_is_confirmed() -> None:
