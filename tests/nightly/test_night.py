@@ -15,6 +15,7 @@ from pipelines.evidence.report import Report
 from pipelines.nightly.night import end_night, summarise
 from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.record import (
+    MAX_ERROR,
     ArtefactVerdict,
     DueReason,
     Mode,
@@ -93,6 +94,20 @@ def test_a_release_that_a_signer_refused_says_so_in_the_record_of_the_night(mine
     assert f"no result, {NAMES[0]}: {reason}" in summary.lines()
     assert summary.to_dict()["errors"] == {NAMES[0]: reason}
     assert b"OSError" not in record.public()
+
+
+def test_a_night_ends_whatever_the_reason_of_a_release_holds(mine: Center) -> None:
+    planned = plan(mine, 0)
+
+    def refuse(_: Session, __: Job) -> Report:
+        raise SignerError("\udcff" + "x" * 100_000)
+
+    with pytest.raises(SignerError):
+        run_release(Session(mine), planned.night, planned.dues[0], verifier=refuse)
+    error = by_name(end(mine, planned))[NAMES[0]].error
+    assert error is not None
+    assert error.startswith("SignerError: \\udcffxxx")
+    assert len(error) == MAX_ERROR
 
 
 def test_a_release_without_a_result_is_not_checked(mine: Center) -> None:
