@@ -88,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = samebits.main(words, prog_name="samebits", standalone_mode=False)
+        code = samebits.main(
+            words, prog_name="samebits", standalone_mode=False, color=None if _colored() else False
+        )
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
@@ -120,6 +122,11 @@ def fail(error: SamebitsError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": error.to_dict()}, indent=2))
     click.echo(f"samebits: {error}", err=True)
+
+
+def _colored() -> bool:
+    """Return whether terminals get colours; what is no terminal never does."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -31,8 +31,9 @@ def _note(ctx: click.Context, parameter: click.Parameter, value: object) -> None
 
 
 def noted(name: str) -> Any:
-    """Return the value of an option that the command does not take itself."""
-    return click.get_current_context().meta.get(f"{_META}{name}")
+    """Return the value of an option that the command does not take itself; None outside of one."""
+    ctx = click.get_current_context(silent=True)
+    return None if ctx is None else ctx.meta.get(f"{_META}{name}")
 
 
 json = click.option(
@@ -43,6 +44,15 @@ json = click.option(
     help="Print one JSON document on stdout.",
 )
 """Adds `--json`, which `show` obeys."""
+
+wide = click.option(
+    "--wide",
+    is_flag=True,
+    expose_value=False,
+    callback=_note,
+    help="Print whole digests, and do not wrap lines.",
+)
+"""Adds `--wide`, which `layout` obeys: for commands that print tables or digests."""
 
 
 def center_file(function: Function) -> Function:

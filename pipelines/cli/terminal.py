@@ -14,6 +14,7 @@ import click
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import UsageError
+from pipelines.cli.layout import fitted
 from pipelines.cli.options import noted
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ def wants_json() -> bool:
 
 
 def show(document: Any, *lines: object) -> None:
-    """Print `document` with `--json`, else the lines."""
-    for line in [json.dumps(document, indent=2)] if wants_json() else lines:
+    """Print `document` with `--json`, else the lines, wrapped where stdout is a terminal."""
+    for line in [json.dumps(document, indent=2)] if wants_json() else fitted(lines):
         click.echo(line)
 
 
 def warn(message: object) -> None:
     """Print a message on stderr."""
-    click.echo(f"samebits: {message}", err=True)
+    for line in fitted([f"samebits: {message}"], sys.stderr):
+        click.echo(line, err=True)
 
 
 def confirm(question: str) -> bool:

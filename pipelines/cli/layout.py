@@ -1,0 +1,124 @@
+"""Text that fits the terminal: tables with headers, wrapped lines, short digests.
+
+On a terminal nothing is wider than it, unless a single word is. Elsewhere, and with `--wide`, each
+row and each line stays one line, for `grep` and for scripts. Tables are drawn here, because rich,
+which draws them too, takes 70 ms to import: longer than most of these commands need.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any, TextIO
+
+import click
+
+from pipelines.cli.options import noted
+
+GAP = 2
+"""Blanks between two columns."""
+_SHORT = 12
+"""Hexadecimal digits of a digest that people compare by eye."""
+_NARROWEST = 16
+"""The least width of the flexible column; below it the rows are wrapped as lines."""
+_HANG = re.compile(r" *(?:[-!*] )?(?:\S+(?: \S+)* {2,})?")
+
+
+def width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that `stream` (stdout) is; None where lines are not cut.
+
+    The variable COLUMNS comes first, as in other programs.
+    """
+    stream = sys.stdout if stream is None else stream
+    if not stream.isatty() or noted("wide"):
+        return None
+    if (given := os.environ.get("COLUMNS", "")).isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:
+        return None
+
+
+def short(digest: object) -> str:
+    """Return the first digits of a digest or claim; with `--wide` all of them."""
+    text = str(digest)
+    return text if noted("wide") else text[:_SHORT]
+
+
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    flexible: int = -1,
+    right: Iterable[int] = (),
+) -> Iterator[str]:
+    """Yield the lines of a table; of a table without rows, none.
+
+    A cell can be styled with `click.style`. On a terminal that is too narrow, the `flexible` column
+    is folded. Columns in `right` are aligned to the right. Every row has as many cells as `header`.
+    """
+    cells = [[click.style(name, bold=True) for name in header], *map(list, rows)]
+    if len(cells) == 1:
+        return
+    sizes = [max(len(click.unstyle(row[n])) for row in cells) for n in range(len(header))]
+    columns = width()
+    if columns and (excess := sum(sizes) + GAP * (len(sizes) - 1) - columns) > 0:
+        sizes[flexible] = min(sizes[flexible], max(sizes[flexible] - excess, _NARROWEST))
+    rights = set(right)
+    for row in cells:
+        folds = [_folded(cell, size) for cell, size in zip(row, sizes, strict=True)]
+        for parts in zip_longest(*folds, fillvalue=""):
+            padded = [
+                f"{fill}{part}" if number in rights else f"{part}{fill}"
+                for number, part in enumerate(parts)
+                for fill in [" " * (sizes[number] - len(click.unstyle(part)))]
+            ]
+            yield (" " * GAP).join(padded).rstrip()
+
+
+def _folded(cell: str, size: int) -> list[str]:
+    """Return a cell as lines of that size; a cell that fits keeps its style."""
+    if len(plain := click.unstyle(cell)) <= size:
+        return [cell]
+    return textwrap.wrap(plain, size, break_on_hyphens=False)
+
+
+def wrapped(line: str, columns: int | None) -> Iterator[str]:
+    """Yield a line in parts of at most `columns`, those after the first indented below its text.
+
+    The text begins after the indentation, a bullet and a label that two blanks end. Words are not
+    broken: a path or a digest can be copied as a whole.
+    """
+    plain = click.unstyle(line)
+    if columns is None or len(plain) <= columns:
+        yield line
+        return
+    found = _HANG.match(plain)
+    indent = found.end() if found else 0
+    lead = len(plain) - len(plain.lstrip(" "))
+    if indent > columns // 2 or indent == lead:
+        indent = lead + GAP
+    part, used, gap = "", 0, ""
+    for piece in re.split(r"( +)", line):
+        if piece.isspace() or not piece:
+            gap += piece
+            continue
+        size = len(click.unstyle(piece))
+        if used + len(gap) + size > columns and used > indent:
+            yield part
+            part, used, gap = " " * indent, indent, ""
+        part, used, gap = f"{part}{gap}{piece}", used + len(gap) + size, ""
+    yield part
+
+
+def fitted(lines: Iterable[Any], stream: TextIO | None = None) -> Iterator[str]:
+    """Yield lines as `stream` (stdout) shows them; a text of several lines is not changed."""
+    columns = width(stream)
+    for line in lines:
+        text = line if isinstance(line, str) else str(line)
+        yield from [text] if "\n" in text else wrapped(text, columns)

@@ -1,0 +1,125 @@
+"""Tables and wrapped lines, on terminals of any width and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pipelines.cli import options
+from pipelines.cli.layout import fitted, short, table, width, wrapped
+
+HEADER = ("VERDICT", "RELEASE", "CLAIM")
+ROWS = [
+    (click.style("IDENTICAL", fg="green"), "debian/netbase@6.5", "0a1b2c3d4e5f"),
+    ("DIFFERENT", "debian/modsecurity-crs@3.3.7-1+deb13u2", "f5e4d3c2b1a0"),
+]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Make stdout a terminal of so many columns."""
+
+    def of(columns: int) -> None:
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        monkeypatch.setenv("COLUMNS", str(columns))
+
+    return of
+
+
+def plain(lines: list[str]) -> list[str]:
+    return [click.unstyle(line) for line in lines]
+
+
+def test_a_table_has_its_header_and_whole_rows_where_there_is_no_terminal() -> None:
+    assert plain(list(table(HEADER, ROWS))) == [
+        "VERDICT    RELEASE                                 CLAIM",
+        "IDENTICAL  debian/netbase@6.5                      0a1b2c3d4e5f",
+        "DIFFERENT  debian/modsecurity-crs@3.3.7-1+deb13u2  f5e4d3c2b1a0",
+    ]
+
+
+def test_the_flexible_column_is_folded_on_a_narrow_terminal(
+    terminal: Callable[[int], None],
+) -> None:
+    terminal(50)
+    assert plain(list(table(HEADER, ROWS, flexible=1))) == [
+        "VERDICT    RELEASE                    CLAIM",
+        "IDENTICAL  debian/netbase@6.5         0a1b2c3d4e5f",
+        "DIFFERENT  debian/modsecurity-crs@3.  f5e4d3c2b1a0",
+        "           3.7-1+deb13u2",
+    ]
+
+
+def test_a_terminal_too_narrow_for_the_columns_gets_wrapped_rows_with_nothing_cut(
+    terminal: Callable[[int], None],
+) -> None:
+    terminal(40)
+    shown = plain(list(fitted(table(HEADER, ROWS, flexible=1))))
+    assert max(map(len, shown)) <= 40
+    letters = sorted("".join("".join(shown).split()))
+    assert letters == sorted(
+        "".join(click.unstyle(cell) for row in [HEADER, *ROWS] for cell in row)
+    )
+
+
+def test_cells_keep_their_colours_and_numbers_can_be_on_the_right() -> None:
+    rows = list(table(("N", "NAME"), [("1", "a"), ("12", "b")], right=[0]))
+    assert plain(rows) == [" N  NAME", " 1  a", "12  b"]
+    assert "\x1b[32mIDENTICAL" in list(table(HEADER, ROWS))[1]
+
+
+def test_a_table_without_rows_is_nothing() -> None:
+    assert list(table(HEADER, [])) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("one two three", ["one two", "  three"]),
+        ("  one two three", ["  one two", "    three"]),
+        ("- one two three", ["- one two", "  three"]),
+        ("a  one two three", ["a  one two", "   three"]),
+        ("  a  one two three", ["  a  one", "     two", "     three"]),
+        ("aaaaaaaa  one two", ["aaaaaaaa", "  one two"]),
+        ("averyverylongword b", ["averyverylongword", "  b"]),
+        (click.style("one", bold=True) + " two three", ["one two", "  three"]),
+        ("short", ["short"]),
+    ],
+)
+def test_the_rest_of_a_line_hangs_below_its_text(line: str, parts: list[str]) -> None:
+    assert plain(list(wrapped(line, 10))) == parts
+
+
+def test_a_text_of_several_lines_is_not_changed(terminal: Callable[[int], None]) -> None:
+    terminal(10)
+    note = "origin of a log\n12\n\nsignature of the log"
+    assert list(fitted([note])) == [note]
+
+
+def test_a_file_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert width(io.StringIO()) is None
+    assert width(Terminal()) == 80
+
+
+def test_wide_shows_whole_digests_on_lines_that_are_not_wrapped() -> None:
+    @click.command()
+    @options.wide
+    def print_it() -> None:
+        click.echo(f"{short('a' * 64)} {width(Terminal())}")
+
+    run = CliRunner(env={"COLUMNS": "80"}).invoke
+    assert run(print_it, []).stdout == f"{'a' * 12} 80\n"
+    assert run(print_it, ["--wide"]).stdout == f"{'a' * 64} None\n"
