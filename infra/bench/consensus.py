@@ -18,8 +18,8 @@ import click
 
 from builders.core.digest import Digest
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
+from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.consensus.release_consensus import consensus_of, read_release
-from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.policy import Policy, PolicyCenter
 from pipelines.policy.model import CenterKey, Operator, PolicyRules

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from builders.core.errors import UsageError
+from pipelines.audit.statement_reader import Source
 from pipelines.center.center import Center
 from pipelines.center.keys import policy_file
 from pipelines.consensus.release_consensus import ConsensusView
-from pipelines.consensus.statement_reader import Source
 from pipelines.policy import load_policy, read_signed
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store

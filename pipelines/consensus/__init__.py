@@ -1,6 +1,6 @@
 """Consensus: joins the signed findings of independent centers into one result per artefact.
 
-May import the policy, the log, evidence, storage and the judge's values.
+May import the audit, the policy, the log, evidence, storage and the judge's values.
 """
 
 from pipelines.consensus.consensus_result import Consensus, OperatorFinding

@@ -13,12 +13,8 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.errors import EXIT_NOT_CHECKED
-from pipelines.consensus.center_finding import (
-    CenterFinding,
-    Conclusion,
-    Excluded,
-    StatementRef,
-)
+from pipelines.audit.center_finding import CenterFinding, Excluded, StatementRef
+from pipelines.consensus.conclusion import Conclusion
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules

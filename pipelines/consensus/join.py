@@ -28,14 +28,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from pipelines.consensus.center_finding import (
-    CenterFinding,
-    Conclusion,
-    Excluded,
-    ExclusionReason,
-    conclusion_of,
-    newest_findings,
-)
+from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason, newest_findings
+from pipelines.consensus.conclusion import Conclusion, conclusion_of
 from pipelines.consensus.consensus_result import (
     Consensus,
     ConsensusSubject,

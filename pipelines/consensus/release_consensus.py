@@ -15,12 +15,12 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.recipe.recipe import LoadedRecipe, find_recipe
-from pipelines.consensus.center_finding import CenterFinding, Excluded, newest_findings
+from pipelines.audit.center_finding import CenterFinding, Excluded, newest_findings
+from pipelines.audit.finding_reader import MATCHES, read_center_findings
+from pipelines.audit.log_index import LogCache, LogIndex
+from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
-from pipelines.consensus.finding_reader import MATCHES, read_center_findings
 from pipelines.consensus.join import join
-from pipelines.consensus.log_index import LogCache, LogIndex
-from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName

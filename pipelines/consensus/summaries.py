@@ -19,8 +19,8 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 from builders.core.errors import StoreConflictError
+from pipelines.audit.log_index import LogCache
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject
-from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     JoinedRelease,

@@ -21,9 +21,9 @@ from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
-from pipelines.consensus.center_finding import CenterFinding, StatementRef, newest_findings
-from pipelines.consensus.finding_reader import center_prefix
-from pipelines.consensus.statement_reader import (
+from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
+from pipelines.audit.finding_reader import center_prefix
+from pipelines.audit.statement_reader import (
     Source,
     StatementReader,
     UnreachableError,

@@ -13,10 +13,10 @@ from functools import partial
 
 from builders.core.errors import SamebitsError, StoreConflictError
 from builders.rebuild.reap import ReapReport, reap
+from pipelines.audit.log_index import LogIndex
 from pipelines.center.keys import public_keys
 from pipelines.center.logs import collect_cosignatures, witness_peers
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     JoinedRelease,

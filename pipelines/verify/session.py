@@ -24,12 +24,12 @@ from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
 from builders.recipe.recipe import LoadedRecipe, Recipe
+from pipelines.audit.log_index import LogCache
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, log_key, policy_file
 from pipelines.center.logbook import Logbook
 from pipelines.center.logs import cosigned_trees
-from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import ConsensusView
 from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.statements.consensus_results import SummaryStatement

@@ -9,8 +9,8 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from pipelines.audit.center_finding import CenterFinding, CenterInfo, StatementRef
 from pipelines.consensus import Consensus
-from pipelines.consensus.center_finding import CenterFinding, CenterInfo, StatementRef
 from pipelines.consensus.consensus_result import ConsensusSubject
 from pipelines.consensus.join import join
 from pipelines.evidence.statements.consensus_results import Proof

@@ -8,8 +8,8 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from pipelines.audit.center_finding import CenterFinding, ExclusionReason
 from pipelines.consensus import Consensus
-from pipelines.consensus.center_finding import CenterFinding, ExclusionReason
 from pipelines.consensus.consensus_result import (
     ConsensusSubject,
     Result,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.consensus.center_finding import CenterFinding
+from pipelines.audit.center_finding import CenterFinding
 from pipelines.consensus.join import join
 from pipelines.policy import ConsensusRules
 from tests.consensus.findings import (

@@ -10,9 +10,9 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile
-from pipelines.consensus.center_finding import Excluded, ExclusionReason
-from pipelines.consensus.finding_reader import read_center_findings
-from pipelines.consensus.statement_reader import Source, StatementReader, UnreachableError
+from pipelines.audit.center_finding import Excluded, ExclusionReason
+from pipelines.audit.finding_reader import read_center_findings
+from pipelines.audit.statement_reader import Source, StatementReader, UnreachableError
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
@@ -86,7 +86,7 @@ def test_a_peer_that_has_nothing_of_the_release_is_named() -> None:
 def test_a_peer_that_lists_without_end_is_silent(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.consensus.finding_reader.MAX_RECORDS", 3)
+    monkeypatch.setattr("pipelines.audit.finding_reader.MAX_RECORDS", 3)
     found = world.consensus()
     assert reasons(found) == {(name, "silent") for name in world.sites}
     assert found.artefacts == ()

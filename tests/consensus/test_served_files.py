@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.consensus.center_finding import ExclusionReason
+from pipelines.audit.center_finding import ExclusionReason
 from pipelines.consensus.consensus_result import (
     AlarmName,
     Result,

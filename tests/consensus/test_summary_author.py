@@ -18,8 +18,8 @@ from builders.core.digest import Digest
 from builders.core.enums import Kind
 from builders.recipe.recipe import find_recipe
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey
+from pipelines.audit.log_index import LogCache
 from pipelines.center.keys import public_keys
-from pipelines.consensus.log_index import LogCache
 from pipelines.consensus.release_consensus import ConsensusView, join_release, rules_for
 from pipelines.consensus.summaries import Summarizer, check_summary, summarizer_of
 from pipelines.evidence.errors import RefusedError

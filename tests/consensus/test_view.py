@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile
+from pipelines.audit.log_index import LogIndex
 from pipelines.center.center import load_center
 from pipelines.cli.findings import consensus as command
-from pipelines.consensus.log_index import LogIndex
 from pipelines.consensus.release_consensus import join_release
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement

@@ -14,7 +14,7 @@ from builders.core.digest import Digest
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_files
 from infra.bench.madeup import MadeUpFile, MadeUpRun
-from pipelines.consensus.center_finding import StatementRef
+from pipelines.audit.center_finding import StatementRef
 from pipelines.consensus.summaries import publish_crosschecks
 from pipelines.consensus.work_proofs import OwnBuild, WorkOffer, check_work
 from pipelines.evidence.dsse import Envelope

@@ -8,9 +8,9 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
+from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import ReleaseFindings, consensus_of, read_release
-from pipelines.consensus.statement_reader import Source, StatementReader
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import Statement

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.enums import Outcome, Verdict
-from pipelines.consensus.center_finding import ExclusionReason
+from pipelines.audit.center_finding import ExclusionReason
 from pipelines.consensus.consensus_result import Result
 from pipelines.evidence.statements.comparison import Ground
 from pipelines.judge.finding import CauseName, ExplanationStatus

@@ -17,7 +17,7 @@ from tests.mutation.campaign import Campaign, Limits
 from tests.mutation.mutants import mutants_of
 from tests.mutation.runner import KILLED
 
-CORE = ("judge", "consensus", "policy", "log", "signer", "bundle/check")
+CORE = ("judge", "audit", "consensus", "policy", "log", "signer", "bundle/check")
 """The packages of `pipelines` that decide what may be believed."""
 ACCEPTED = "tests/mutation/accepted.toml"
 _HUNK = re.compile(r"^@@ .* \+(\d+)(?:,(\d+))? @@", re.MULTILINE)

@@ -15,8 +15,8 @@ from itertools import groupby
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.consensus.center_finding import CenterFinding, Excluded, ExclusionReason
-from pipelines.consensus.statement_reader import (
+from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
+from pipelines.audit.statement_reader import (
     Source,
     StatementReader,
     UnreachableError,

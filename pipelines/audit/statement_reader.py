@@ -17,7 +17,7 @@ from typing import Protocol
 
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, SamebitsError, StoreError
-from pipelines.consensus.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
+from pipelines.audit.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey

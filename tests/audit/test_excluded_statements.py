@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from infra.bench.madeup import MadeUpFile, MadeUpKey
-from pipelines.consensus.center_finding import Excluded
-from pipelines.consensus.finding_reader import read_center_findings
-from pipelines.consensus.statement_reader import Source, StatementReader
+from pipelines.audit.center_finding import Excluded
+from pipelines.audit.finding_reader import read_center_findings
+from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.policy.model import CenterKey
 from tests.consensus.findings import OTHER_CLAIM

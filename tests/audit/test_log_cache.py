@@ -13,7 +13,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
 from infra.bench.madeup import EMPTY_POLICY
-from pipelines.consensus.log_index import CachedLog, LogCache, LogIndex
+from pipelines.audit.log_index import CachedLog, LogCache, LogIndex
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement

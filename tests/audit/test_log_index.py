@@ -8,9 +8,9 @@ import pytest
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile
+from pipelines.audit.log_index import LogCache, LogIndex
+from pipelines.audit.statement_reader import UnreachableError
 from pipelines.center.keys import center_key
-from pipelines.consensus.log_index import LogCache, LogIndex
-from pipelines.consensus.statement_reader import UnreachableError
 from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError

@@ -17,7 +17,7 @@ from threading import Lock
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.consensus.statement_reader import UnreachableError, short
+from pipelines.audit.statement_reader import UnreachableError, short
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement

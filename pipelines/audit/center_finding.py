@@ -1,17 +1,12 @@
-"""What one run of one center found of one artefact, what it concludes, and what does not count.
+"""What one run of one center found of one artefact, and what does not count.
 
-A finding is a plain value, made of verified statements alone (`finding_reader`). Joining (`join`)
-sees no statement, store, key or clock, only these values.
-
-The conclusion is read from the digests. A verdict that contradicts its own digests is
-`CONTRADICTORY`. `EQUIVALENT` is never a match. Nor is `SERVED_OTHER`: that center built the
-published bytes, but has not compared them with anything.
+A finding is a plain value, made of verified statements alone (`finding_reader`). Consensus sees no
+statement, store, key or clock, only these values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -154,77 +149,3 @@ def newest_findings(findings: Iterable[CenterFinding]) -> tuple[CenterFinding, .
     for finding in sorted(findings, key=lambda f: f.index, reverse=True):
         newest.setdefault(finding.center.id, finding)
     return tuple(newest[center] for center in sorted(newest))
-
-
-class Conclusion(StrEnum):
-    """The conclusion of a finding; of several centers of one operator the first listed counts."""
-
-    CONTRADICTORY = "contradicts-itself"
-    """Counts as dissent, and agrees with no other finding."""
-    MATCH = "match"
-    MISMATCH = "mismatch"
-    EQUIVALENT = "equivalent"
-    """Equal after normalizers that the policy allows: counts neither way."""
-    SERVED_OTHER = "served-another-file"
-    """Built the published bytes, but was served others: counts neither way, and is an alarm."""
-    NOT_CHECKED = "not-checked"
-    """Built, and not compared."""
-    NOT_BUILT = "could-not-build"
-    NOT_TRIED = "not-tried"
-    """Neither built nor found to be unbuildable: cancelled, infrastructure error, no reviews."""
-
-    @property
-    def judged(self) -> bool:
-        """Whether it says anything about the bytes."""
-        return self not in {self.NOT_CHECKED, self.NOT_BUILT, self.NOT_TRIED}
-
-
-_NOT_TRIED = frozenset(
-    {Outcome.SOURCE_NOT_REVIEWED, Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED}
-)
-
-
-def conclusion_of(  # noqa: PLR0911  # one return for each conclusion
-    finding: CenterFinding, normalizers: AbstractSet[str]
-) -> Conclusion:
-    """Return what a finding concludes; `normalizers` are those that the policy allows."""
-    if finding.outcome is not Outcome.BUILT and finding.verdict is Verdict.NOT_CHECKED:
-        return Conclusion.NOT_TRIED if finding.outcome in _NOT_TRIED else Conclusion.NOT_BUILT
-    if finding.outcome is not Outcome.BUILT or not _consistent(finding):
-        return Conclusion.CONTRADICTORY
-    match finding.verdict:
-        case Verdict.NOT_CHECKED:
-            return Conclusion.NOT_CHECKED
-        case Verdict.IDENTICAL | Verdict.IDENTICAL_SIGNED:
-            return Conclusion.MATCH
-        case Verdict.DIFFERENT if CauseName.NONDETERMINISTIC in finding.causes:
-            return Conclusion.CONTRADICTORY
-        case Verdict.EQUIVALENT if finding.normalizers <= normalizers:
-            return Conclusion.EQUIVALENT
-        case Verdict.SHIPPED_MISMATCH if _is(finding.rebuilt, finding.published):
-            return Conclusion.SERVED_OTHER
-        case _:
-            return Conclusion.MISMATCH
-
-
-def _consistent(finding: CenterFinding) -> bool:
-    """Return whether the digests support the verdict."""
-    published, rebuilt = finding.published, finding.rebuilt
-    genuine = finding.served == published
-    other = rebuilt is not None and not _is(rebuilt, published)
-    consistent = {
-        Verdict.SHIPPED_MISMATCH: finding.served is not None and not genuine,
-        Verdict.DIFFERENT: genuine and other,
-        Verdict.UNEXPECTED: False,  # what was published is expected
-        Verdict.MISSING: rebuilt is None,
-        Verdict.NOT_CHECKED: True,
-        Verdict.EQUIVALENT: genuine and other and bool(finding.normalizers),
-        Verdict.IDENTICAL_SIGNED: genuine and rebuilt is not None and finding.grafted == published,
-        Verdict.IDENTICAL: genuine and _is(rebuilt, published),
-    }
-    return consistent[finding.verdict]
-
-
-def _is(rebuilt: DigestSet | None, digest: Digest) -> bool:
-    """Return whether the rebuilt bytes have that plain digest."""
-    return rebuilt is not None and rebuilt.sha256 == digest

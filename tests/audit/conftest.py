@@ -1,0 +1,5 @@
+"""The centers of the tests of consensus, as fixtures."""
+
+from tests.consensus.conftest import centers, world
+
+__all__ = ["centers", "world"]
