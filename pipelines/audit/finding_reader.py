@@ -62,8 +62,9 @@ def read_center_findings(
         names = sorted(source.names(prefix, limit=MAX_RECORDS))
         for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0]):
             records = [reader.read(source, key) for key in keys if _may_hold_finding(key)]
-            seen |= {record.pae for record in records}
-            runs[run] = _run_findings(records, release, run)
+            records = [_in_place(record, release, run) for record in records]
+            seen |= {record.pae for record in records if not _is_misplaced(record)}
+            runs[run] = _run_findings(records)
     except UnreachableError as error:
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
     except LogError as error:
@@ -89,9 +90,29 @@ def _may_hold_finding(key: str) -> bool:
     return key.endswith(SUFFIX) and not key.rpartition("/")[2].startswith(_NOT_READ)
 
 
-def _run_findings(
-    records: list[VerifiedStatement | Excluded], release: ReleaseName, run: str
-) -> _Findings:
+def _in_place(
+    record: VerifiedStatement | Excluded, release: ReleaseName, run: str
+) -> VerifiedStatement | Excluded:
+    """Return a record of the folder of that run, or that it is misplaced there."""
+    if isinstance(record, Excluded):
+        return record
+    match record.statement:
+        case ComparisonStatement() | AttemptStatement() as statement:
+            about = statement.predicate
+            if (about.release, encode(about.run)) == (str(release), run):
+                return record
+    return record.excluded(ExclusionReason.MISPLACED)
+
+
+def _is_misplaced(record: VerifiedStatement | Excluded) -> bool:
+    """Return whether a record is elsewhere than its statement belongs.
+
+    There it hides from those who look for it in its place, so it is as good as withheld.
+    """
+    return isinstance(record, Excluded) and record.reason is ExclusionReason.MISPLACED
+
+
+def _run_findings(records: list[VerifiedStatement | Excluded]) -> _Findings:
     """Return the findings of one run, and why other records of it do not count."""
     comparisons: list[_Comparison] = []
     attempts: list[_Attempt] = []
@@ -101,12 +122,10 @@ def _run_findings(
             excluded.append(record)
             continue
         match record.statement:
-            case ComparisonStatement() as statement if _is_of(statement, release, run):
+            case ComparisonStatement() as statement:
                 comparisons.append((record, statement))
-            case AttemptStatement() as statement if _is_of(statement, release, run):
+            case AttemptStatement() as statement:
                 attempts.append((record, statement))
-            case _:
-                excluded.append(record.excluded(ExclusionReason.MISPLACED))
     found = [*excluded, *_findings(comparisons, attempts)]
     return _without_matches(found) if _is_unreadable(found) else found
 
@@ -120,13 +139,6 @@ def _is_unreadable(found: _Findings) -> bool:
 def _without_matches(found: _Findings) -> _Findings:
     """Return the same without the findings that could be a match."""
     return [one for one in found if isinstance(one, Excluded) or one.verdict not in MATCHES]
-
-
-def _is_of(
-    statement: ComparisonStatement | AttemptStatement, release: ReleaseName, run: str
-) -> bool:
-    predicate = statement.predicate
-    return predicate.release == str(release) and encode(predicate.run) == run
 
 
 def _findings(comparisons: list[_Comparison], attempts: list[_Attempt]) -> _Findings:

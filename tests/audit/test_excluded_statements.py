@@ -14,7 +14,7 @@ from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.policy.model import CenterKey
 from tests.consensus.findings import OTHER_CLAIM
-from tests.consensus.world import EARLIER, FILES, LATER, RELEASE, World, reasons
+from tests.consensus.world import CONTENT, EARLIER, FILE, FILES, LATER, RELEASE, World, reasons
 
 
 def test_a_statement_by_an_unknown_key_is_counted_out() -> None:
@@ -158,3 +158,41 @@ def test_a_key_that_counts_takes_no_statement_of_an_ended_one_in() -> None:
     found = read_center_findings(reader, source, RELEASE)
     assert {str(one.reason) for one in found if isinstance(one, Excluded)} == {"key-not-valid"}
     assert not [one for one in found if not isinstance(one, Excluded)]
+
+
+def _bob_who_found_other_bytes_later() -> tuple[World, dict[str, str]]:
+    world = World("ada", "bob")
+    for site in world.sites.values():
+        site.run()
+    later = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
+    names = world["bob-1"].run(run=LATER, files=later)
+    assert world.result() == "SPLIT"
+    return world, names
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "public/releases/acme/tool/1.0/bob-1/20260102T030405Z-0a1b2c3d/comparison-9.dsse.json",
+        f"public/releases/acme/tool/1.0/bob-1/{EARLIER}/comparison-1.dsse.json",
+        "public/releases/acme/tool/2.0/bob-1/20260103T030405Z-00000003/comparison-1.dsse.json",
+    ],
+    ids=["another-run", "a-run-that-never-was", "another-release"],
+)
+def test_a_mismatch_that_is_moved_elsewhere_takes_the_match_away(elsewhere: str) -> None:
+    """Its leaf is in the log, so whoever moves its record withholds it."""
+    world, names = _bob_who_found_other_bytes_later()
+    objects = world["bob-1"].store.objects
+    objects[elsewhere] = objects.pop(names["comparison-1.dsse.json"])
+    assert ("bob-1", "withheld") in reasons(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_copy_of_a_mismatch_elsewhere_hides_nothing_and_withholds_nothing() -> None:
+    world, names = _bob_who_found_other_bytes_later()
+    objects = world["bob-1"].store.objects
+    objects[names["comparison-1.dsse.json"].replace(LATER, EARLIER)] = list(
+        objects[names["comparison-1.dsse.json"]]
+    )
+    assert ("bob-1", "withheld") not in reasons(world.consensus())
+    assert world.result() == "SPLIT"

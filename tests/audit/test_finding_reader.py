@@ -84,7 +84,7 @@ def test_a_statement_of_another_run_beside_the_right_ones_is_no_part_of_a_findin
     bob.about.clear()
     replaced(world, "bob-1", f"{kind}-1.dsse.json", statement)
     found = world.read()
-    assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete"]
+    assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete", "withheld"]
     assert [finding.center.id for finding in found.findings] == ["ada-1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import ReleaseFindings, consensus_of, read_release
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import ConsensusRules, Policy, PolicyCenter
 from pipelines.policy.model import CenterKey, Operator, PolicyRules
@@ -24,6 +27,7 @@ EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
 FILE, CONTENT = "tool.deb", b"the shipped bytes"
 FILES = {FILE: MadeUpFile.identical(CONTENT)}
 PRODUCTS = {"tool-dbgsym.deb": b"symbols that nobody ships"}
+OF_A_RUN = {kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement)}
 LAWS = {"ada": "Ada AG", "bob": "Bob Ltd", "cyd": "Cyd Inc."}
 
 
@@ -50,7 +54,7 @@ class Site:
         self.store.put_record(key, envelope.to_bytes())
         if logged:
             self.log.append(envelope.digest())
-            if key.rpartition("/")[2].startswith(("comparison-", "attempt-")):
+            if json.loads(envelope.payload)["predicateType"] in OF_A_RUN:
                 self.about.add(envelope.digest())
 
     def sign(self, statement: Statement) -> Envelope:
