@@ -126,7 +126,13 @@ def run_server(center: Center, *, host: str = "127.0.0.1") -> None:
         )
     make_auth(center)
     command = [
-        *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
+        *(
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--factory",
+            "pipelines.flows.application:create_app",
+        ),
         *("--host", host, "--port", str(center.prefect.port), "--log-level", "error"),
         *("--lifespan", "on"),
     ]
