@@ -16,12 +16,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
 from builders.core.errors import InfrastructureError
 from pipelines.storage.files import held
+from pipelines.storage.rotating_log import log_pipe
 
 _START_SECONDS = 120
 _QUIET = {
@@ -42,6 +43,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.url: str | None = os.environ.get("PREFECT_API_URL")
         self._log = home / "server.log"
+        self._writer: subprocess.Popen[bytes] | None = None
         self._starting = ExitStack()
 
     def __enter__(self) -> Self:
@@ -52,7 +54,6 @@ class EmbeddedServer:
             return self
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            log = self._log.open("ab")
         except OSError as error:
             raise InfrastructureError(
                 "Prefect's folder cannot be made",
@@ -78,11 +79,11 @@ class EmbeddedServer:
         }
         command = [
             "setpriv", "--pdeathsig", "TERM",  # a killed samebits leaves no server behind
-            sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
+            sys.executable, "-m", "uvicorn", "--factory", "pipelines.flows.application:create_app",
             "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--lifespan", "on",
         ]  # fmt: skip
-        with log:
-            try:
+        try:
+            with log_pipe(self._log) as (log, self._writer):
                 self._process = subprocess.Popen(
                     command,
                     env=environment,
@@ -91,10 +92,10 @@ class EmbeddedServer:
                     stderr=log,
                     start_new_session=True,
                 )
-            except OSError as error:
-                raise InfrastructureError(
-                    "Prefect's server cannot be started", got=error, expected="setpriv and Python"
-                ) from error
+        except OSError as error:
+            raise InfrastructureError(
+                "Prefect's server cannot be started", got=error, expected="setpriv and Python"
+            ) from error
         self.url = f"http://127.0.0.1:{port}/api"
         os.environ["PREFECT_API_URL"] = self.url
         return self
@@ -111,6 +112,9 @@ class EmbeddedServer:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
+        if self._writer is not None and self._process.poll() is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._writer.wait(timeout=5)  # its last lines
         tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
         raise InfrastructureError(
             "Prefect's embedded server does not start",
@@ -131,6 +135,9 @@ class EmbeddedServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._writer is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._writer.wait(timeout=5)
 
 
 def _free_port() -> int:

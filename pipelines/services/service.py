@@ -22,9 +22,11 @@ from pathlib import Path
 import psutil
 
 from builders.core.errors import InfrastructureError
+from pipelines.storage.rotating_log import log_pipe
 
 MARK = "SAMEBITS_SERVICE"
 _POLL = 0.05
+_LAST_LINES = 2.0
 _KILLS = 10
 """How often SIGKILL is sent, a second apart."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -52,6 +54,7 @@ class Service:
         self.name = name
         self._file = folder / f"{name}.pid"
         self.log = folder / f"{name}.log"
+        self._writer: subprocess.Popen[bytes] | None = None
 
     def known(self) -> PidFile | None:
         """Return what the pid file says, or None where none can be read."""
@@ -78,8 +81,8 @@ class Service:
         mark = f"{self.name}-{secrets.token_hex(8)}"
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self.log.open("ab") as log:
-                self.log.chmod(0o600)
+            with log_pipe(self.log) as (log, self._writer):
+                _CHILDREN.append(self._writer)
                 process = subprocess.Popen(
                     _interruptible(command),
                     env={**environment, MARK: mark},
@@ -139,7 +142,10 @@ class Service:
         return sorted({*found, *([] if pid is None else [pid])})
 
     def last_log_line(self) -> str:
-        """Return the last line of the log, for a message."""
+        """Return the last line of the log of a service that has ended, for a message."""
+        if self._writer is not None:  # it may still have lines to write
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._writer.wait(_LAST_LINES)
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:

@@ -118,6 +118,14 @@ def test_a_damaged_pid_file_names_nobody(one: Service, tmp_path: Path, text: str
     assert start(one, SLEEP) > 0
 
 
+def test_a_log_that_grows_in_a_loop_is_kept_small(one: Service, tmp_path: Path) -> None:
+    """Whatever a service says and for however long: it must not fill the disk."""
+    line = "x" * 30_000
+    start(one, ["sh", "-c", f"yes {line} | head -c 64M; echo the end; exec sleep 60"])
+    wait_until(lambda: one.log.read_bytes().endswith(b"the end\n"))
+    assert sum(path.stat().st_size for path in tmp_path.glob("one.log*")) <= 50 << 20
+
+
 def test_a_program_that_is_not_there_is_one_message(one: Service) -> None:
     with pytest.raises(InfrastructureError, match="the center's one cannot be started"):
         start(one, ["/nowhere/program"])
