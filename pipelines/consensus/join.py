@@ -11,7 +11,8 @@ that holds:
 2. UNBUILDABLE: no operator has built, and at least one found that it cannot be built.
 3. SUSPECT: at least k operators built the same bytes (or all no such file), not the shipped ones.
 4. SPLIT: some match, and some dissent.
-5. CONFIRMED: at least k operators match, in at least as many regions as the policy requires.
+5. CONFIRMED: at least k operators match, in at least as many regions as the policy requires; one
+   operator counts for one region.
 6. NONDETERMINISTIC: those who dissent disagree, with each other or with themselves.
 7. PENDING.
 
@@ -40,6 +41,7 @@ from pipelines.consensus.consensus_result import (
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import value_of
 from pipelines.policy import ConsensusRules
+from pipelines.policy.independence import independent_regions
 
 _UNPROVED = {Proof.ABSENT: ExclusionReason.WORK_ABSENT, Proof.WRONG: ExclusionReason.WORK_WRONG}
 _NEITHER = {
@@ -189,8 +191,10 @@ def _result(  # noqa: PLR0911  # the order of the results
 
 def _enough(matches: list[OperatorFinding], rules: ConsensusRules) -> bool:
     """Return whether the operators that match are enough to confirm."""
-    regions = {f.center.region for operator in matches for f in operator.matching}
-    return 1 <= rules.k <= len(matches) and len(regions) >= rules.regions
+    regions = independent_regions(
+        (operator.operator, f.center.region) for operator in matches for f in operator.matching
+    )
+    return 1 <= rules.k <= len(matches) and regions >= rules.regions
 
 
 def _passed(

@@ -47,6 +47,7 @@ from pipelines.evidence.statements.consensus_results import (
 from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement, subject
 from pipelines.evidence.stored_runs import RunName, read_report
+from pipelines.policy.independence import legal_body
 from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.storage.names import check_prefix, encode
 from pipelines.storage.store import DamagedError, Store
@@ -130,7 +131,7 @@ class Summarizer:
         if not consensus.passed:
             return (FAILED_LEVEL,)
         known = (self.legal[name] for name in consensus.matched if name in self.legal)
-        bodies = {" ".join(name.split()).casefold() for name in known}
+        bodies = {legal_body(name) for name in known}
         levels = (REPRODUCED,) if len(bodies) > 1 else ()
         return (*levels, f"{REVIEWED}{self.reviews}") if self.reviews > 0 else levels
 

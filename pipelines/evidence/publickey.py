@@ -7,6 +7,7 @@ which takes half a second to import and so is imported only when it is needed.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +29,10 @@ KeyUse = Literal["statements", "log", "witness"]
 """What a key of a center is for."""
 _ED25519 = "ed25519"
 _PEM = b"-----BEGIN "
+_FIELD = 2**255 - 19
+_EIGHT = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = {0, 1, _EIGHT, _FIELD - _EIGHT, _FIELD - 1}
+"""The y coordinates of the eight points of edwards25519 whose order divides eight."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 _WHAT = "the public key"
 Printable = Annotated[str, Field(min_length=1), AfterValidator(printable)]
@@ -52,10 +57,14 @@ class PublicKey(FrozenModel):
         """The key itself."""
         return self.keyval.public
 
-    @property
+    @cached_property
     def material(self) -> str:
-        """The key itself, whatever it is called: one key counts once."""
-        return f"{self.keytype} {self.value.strip()}"
+        """The key itself, encoded anew: one key counts once, whatever its name and encoding."""
+        if self.keytype == _ED25519:
+            return f"{_ED25519} {bytes.fromhex(self.value).hex()}"
+        key = load_pem_public_key(self.value.encode())
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return f"spki {Digest.of(spki)}"
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Say whether `signature` over `message` is of this key."""
@@ -127,6 +136,17 @@ def ed25519_key(raw: bytes) -> PublicKey:
     return PublicKey.model_validate({"keyid": Digest.of(canonical_json(key)).hex, **key})
 
 
+def check_point(raw: bytes) -> None:
+    """Refuse 32 bytes that are no honest Ed25519 key; raises `MalformedError`.
+
+    A point of small order verifies what anybody signs, and a coordinate that is not reduced is a
+    second encoding of another key. The libraries accept both.
+    """
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    if y >= _FIELD or y in _SMALL_ORDER:
+        raise malformed(_WHAT, got=raw.hex(), expected="an Ed25519 point that has a private key")
+
+
 def unreadable_key(path: Path, error: OSError) -> KeyFileError:
     """Return the error for a key file that the system does not let us read or write."""
     return KeyFileError(
@@ -139,6 +159,7 @@ def unreadable_key(path: Path, error: OSError) -> KeyFileError:
 def _check_ed25519(key: PublicKey) -> None:
     if not _HEX.fullmatch(key.value):
         raise malformed(_WHAT, got="another value", expected="64 lower-case hex digits")
+    check_point(bytes.fromhex(key.value))
     expected = ed25519_key(bytes.fromhex(key.value))
     if key != expected:
         raise malformed(
@@ -178,7 +199,8 @@ def _from_pem(data: bytes) -> PublicKey:
             _WHAT, got="something else", expected="PEM with a SubjectPublicKeyInfo, or key JSON"
         ) from error
     if isinstance(key, Ed25519PublicKey):
-        return ed25519_key(key.public_bytes_raw())
+        check_point(raw := key.public_bytes_raw())
+        return ed25519_key(raw)
     from securesystemslib.signer import SSlibKey  # noqa: PLC0415
 
     try:

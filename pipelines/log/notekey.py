@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.publickey import PublicKey, ed25519_key
+from pipelines.evidence.errors import KeyFileError, MalformedError
+from pipelines.evidence.publickey import PublicKey, check_point, ed25519_key
 from pipelines.evidence.strictbase64 import encode_base64
 from pipelines.log.errors import NoteError
 from pipelines.log.text import check_control, check_range, check_size, parse_base64, shown
@@ -70,6 +70,12 @@ class NoteKey:
         if not data:
             raise NoteError(f"{_WHAT} is empty", got=shown(vkey), expected="name+id+key")
         key = cls(name=name, algorithm=data[0], key=data[1:])
+        try:
+            check_point(key.key)
+        except MalformedError as error:
+            raise NoteError(
+                f"the key of {_WHAT} cannot be used", got=shown(vkey), expected=error.expected
+            ) from error
         if key_id != key.id.hex():
             raise NoteError(
                 f"{_WHAT} has the id of another one", got=shown(key_id), expected=key.id.hex()

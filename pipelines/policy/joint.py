@@ -16,6 +16,7 @@ import yaml
 
 from builders.core.errors import UsageError
 from builders.core.yamlfile import Document, parse_document
+from pipelines.policy.independence import independent_regions
 from pipelines.policy.model import (
     SCHEMA,
     ConsensusRules,
@@ -149,7 +150,7 @@ def _rules(
 ) -> ConsensusRules:
     """Return what the operators have agreed on, where none of the policies is stricter."""
     k = min(2, len({center.operator for center in centers})) if options.k is None else options.k
-    regions = min(k, len({center.region for center in centers}))
+    regions = min(k, independent_regions((c.operator, c.region) for c in centers))
     agreed = ConsensusRules(
         k=k,
         regions=regions if options.regions is None else options.regions,

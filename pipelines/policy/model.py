@@ -254,10 +254,11 @@ class Policy(_Strict):
     def witness_keys(self, center: str) -> dict[NoteKey, str]:
         """Return the keys of the witnesses that count for the log of a center, with their names.
 
-        These are all but its own: otherwise a center could show a log to one reader alone, and
-        witness that itself.
+        These are all but those of its own operator, who could otherwise show a log to one reader
+        alone, and witness that.
         """
-        own = {c.witness.key for c in self.centers if c.id == center and c.witness}
+        operators = {c.operator for c in self.centers if c.id == center}
+        own = {c.witness.key for c in self.centers if c.operator in operators and c.witness}
         return {w.key: w.name for w in self.quorum.witnesses if w.key.key not in own}
 
     def _require_centers(self) -> None:

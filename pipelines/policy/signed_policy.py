@@ -57,9 +57,10 @@ class SignedPolicy:
         return f"version {self.policy.version} with sha256 {self.digest}"
 
 
-def read_signed(data: bytes) -> SignedPolicy:
+def read_signed(data: bytes, *, accepted_before: bool = False) -> SignedPolicy:
     """Read a signed policy that makes sense; its signatures are not verified.
 
+    One that was accepted before may break a rule that is newer than it: it can still be replaced.
     Raises `MalformedError` and `PolicyError`.
     """
     if not data.lstrip().startswith(b"{"):
@@ -67,7 +68,8 @@ def read_signed(data: bytes) -> SignedPolicy:
         raise PolicyError(Fault.UNSIGNED, got="no DSSE envelope", expected=expected)
     fields = read_object(data, what="the signed policy", limit=MAX_FILE, nodes=1000)
     envelope = Envelope.from_dict(fields, payload_type=PAYLOAD_TYPE)
-    return SignedPolicy(policy=_policy(envelope.payload), envelope=envelope)
+    policy = _policy(envelope.payload, check=not accepted_before)
+    return SignedPolicy(policy=policy, envelope=envelope)
 
 
 def open_policy(data: bytes, *, now: datetime, trusted: SignedPolicy | None = None) -> SignedPolicy:
@@ -161,7 +163,7 @@ def _signers(signed: SignedPolicy, by: Policy) -> tuple[PublicKey, ...]:
         return ()
 
 
-def _policy(payload: bytes) -> Policy:
+def _policy(payload: bytes, *, check: bool) -> Policy:
     """Read a payload; any bytes but the canonical ones are refused."""
     fields = read_object(payload, what="a policy", limit=MAX_FILE, nodes=_NODES)
     for part in ("operators", "centers"):
@@ -169,7 +171,7 @@ def _policy(payload: bytes) -> Policy:
             expected = f"at least one of its {part}"
             raise PolicyError(Fault.EMPTY, got=f"no {part}", expected=expected)
     try:
-        policy = policy_from(Document(file="policy", data=fields, lines={}), None)
+        policy = policy_from(Document(file="policy", data=fields, lines={}), None, check=check)
     except RecipeError as error:
         got = error.what if error.got is None else f"{error.what}: {error.got}"
         raise PolicyError(Fault.INVALID, got=got, expected=error.expected) from error
@@ -224,7 +226,7 @@ def accepted(home: Path) -> SignedPolicy | None:
     cause: EvidenceError | None = None
     try:
         fields = read_object(data, what="the record", limit=2 * MAX_FILE, nodes=1000)
-        signed = read_signed(canonical_json(fields.get("policy")))
+        signed = read_signed(canonical_json(fields.get("policy")), accepted_before=True)
         if _to_bytes(signed) == data:
             return signed
     except EvidenceError as error:

@@ -2,28 +2,19 @@
 
 Both forms of a policy are read here; in the signed one no key is a path. The model checks each
 field; the checks here refuse fields that contradict each other. A threshold above the number of
-operators would stop every new version, one key with two names would count twice, and a range of log
-sizes that is empty or covered twice would leave open whose statement it is.
+operators would stop every new version, and a range of log sizes that is empty or covered twice
+would leave open whose statement it is. `independence` finds what would let one hand count twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from builders.core.errors import RecipeError
 from builders.core.yamlfile import Document, FieldPath, load_document, parse_model
-from pipelines.evidence.publickey import PublicKey
+from pipelines.policy.independence import Problem, counted_twice, independent_regions
 from pipelines.policy.model import ConsensusRules, Policy, PolicyCenter, adapter
-
-
-class _Problem(NamedTuple):
-    field: FieldPath
-    what: str
-    got: object
-    expected: object
-    todo: str | None = None
 
 
 def read_policy(path: Path) -> Policy:
@@ -31,10 +22,11 @@ def read_policy(path: Path) -> Policy:
     return policy_from(load_document(path), path.parent)
 
 
-def policy_from(document: Document, folder: Path | None) -> Policy:
+def policy_from(document: Document, folder: Path | None, *, check: bool = True) -> Policy:
     """Validate a document that is already read; key files are relative to `folder`.
 
-    Without a folder every key must be inline. Raises `RecipeError`.
+    Without a folder every key must be inline. Without `check`, fields may contradict each other.
+    Raises `RecipeError`.
     """
     policy = parse_model(
         document,
@@ -42,7 +34,7 @@ def policy_from(document: Document, folder: Path | None) -> Policy:
         todo="infra/docs/reference/policy.md shows every field of a policy",
         context=folder,
     )
-    for problem in _problems(policy, document):
+    for problem in _problems(policy, document) if check else ():
         raise RecipeError(
             problem.what,
             file=document.file,
@@ -55,8 +47,8 @@ def policy_from(document: Document, folder: Path | None) -> Policy:
     return policy
 
 
-def _problems(policy: Policy, document: Document) -> Iterator[_Problem]:
-    yield from _used_twice(policy)
+def _problems(policy: Policy, document: Document) -> Iterator[Problem]:
+    yield from counted_twice(policy)
     operators = [operator.name for operator in policy.operators]
     for number, center in enumerate(policy.centers):
         yield from _center_problems(center, ("centers", number), operators)
@@ -64,12 +56,12 @@ def _problems(policy: Policy, document: Document) -> Iterator[_Problem]:
     yield from _out_of_reach(policy)
 
 
-def _out_of_reach(policy: Policy) -> Iterator[_Problem]:
+def _out_of_reach(policy: Policy) -> Iterator[Problem]:
     """Yield numbers that cannot be reached: nothing would ever be signed, built or confirmed."""
     valid, reviews = "reviewers with a valid key", policy.reviews
     reviewers = len(policy.people())
     operators = len({center.operator for center in policy.centers})
-    regions = len({center.region for center in policy.centers})
+    regions = independent_regions((c.operator, c.region) for c in policy.centers)
     limits: list[tuple[FieldPath, int, int, str]] = [
         (("threshold",), policy.threshold, len(policy.operators), "operators"),
         (("reviews", "minimum"), reviews.minimum, reviewers, valid),
@@ -80,43 +72,43 @@ def _out_of_reach(policy: Policy) -> Iterator[_Problem]:
     for place, rules in places.items():
         limits += [
             ((*place, "k"), rules.k, operators, "operators with a center"),
-            ((*place, "regions"), rules.regions, regions, "regions with a center"),
+            ((*place, "regions"), rules.regions, regions, "regions of different operators"),
             ((*place, "max_dissent"), rules.max_dissent, operators - rules.k, "operators beyond k"),
         ]
     for field, got, most, counted in limits:
         if got > most:
             what = f"more {counted} are required than there are"
             todo = "Add them to the policy, or ask for fewer"
-            yield _Problem(field, what, got, f"at most {most}", todo)
+            yield Problem(field, what, got, f"at most {most}", todo)
 
 
 def _center_problems(
     center: PolicyCenter, place: FieldPath, operators: list[str]
-) -> Iterator[_Problem]:
+) -> Iterator[Problem]:
     if center.operator not in operators:
         what = f"center {center.id} has an unknown operator"
         expected = f"one of {', '.join(operators)}"
-        yield _Problem((*place, "operator"), what, center.operator, expected)
+        yield Problem((*place, "operator"), what, center.operator, expected)
     name, origin = center.log.key.name, center.log.origin
     if name != origin:
         what = "the key of a log has another name than the log"
-        yield _Problem((*place, "log", "key"), what, ascii(name), ascii(origin))
+        yield Problem((*place, "log", "key"), what, ascii(name), ascii(origin))
     yield from _overlapping_ranges(center, place)
 
 
-def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[_Problem]:
+def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[Problem]:
     """Yield empty ranges, and two keys for one index of the center's log."""
     end: int | None = 0
     for number, key in sorted(enumerate(center.keys), key=lambda numbered: numbered[1].start):
         if key.end is not None and key.end <= key.start:
-            yield _Problem(
+            yield Problem(
                 (*place, "keys", number, "until"),
                 "an empty range of log sizes",
                 f"from {key.start} until {key.end}",
                 f"until {key.start + 1} or more, or none",
             )
         if end is None or key.start < end:
-            yield _Problem(
+            yield Problem(
                 (*place, "keys", number, "from"),
                 "two keys for one part of a log",
                 f"from {key.start}, where the key before it still counts",
@@ -125,47 +117,11 @@ def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[_Pro
         end = key.end
 
 
-def _used_twice(policy: Policy) -> Iterator[_Problem]:
-    """Yield names and keys that are used twice: one key would count as two, or have two uses."""
-    seen: dict[str, str] = {}
-    for field, whose, key in _owners(policy):
-        if key is None:
-            if whose in seen:
-                todo = "Keys of one center belong into its `keys`"
-                yield _Problem(field, "a name is used twice", whose, "each once", todo)
-            seen[whose] = whose
-            continue
-        if other := seen.get(key.material) or seen.get(f"id {key.keyid}"):
-            got = f"key {key.keyid[:16]} of {whose}, and of {other}"
-            expected = "a key of its own for every person, center and use"
-            yield _Problem(field, "one key is used twice", got, expected)
-        seen[key.material] = seen[f"id {key.keyid}"] = whose
-
-
-def _owners(policy: Policy) -> Iterator[tuple[FieldPath, str, PublicKey | None]]:
-    """Yield each name where it is given, and each key with the name of its owner."""
-    for n, operator in enumerate(policy.operators):
-        yield ("operators", n, "name"), f"operator {operator.name}", None
-        yield ("operators", n, "key"), f"operator {operator.name}", operator.key
-    for n, center in enumerate(policy.centers):
-        place, name, log = ("centers", n), f"center {center.id}", center.log
-        yield (*place, "id"), name, None
-        yield (*place, "log", "origin"), f"log {log.origin}", None
-        yield place, f"builder {center.builder}", None
-        for number, key in enumerate(center.keys):
-            yield (*place, "keys", number, "key"), name, key.key
-        yield (*place, "log", "key"), f"the log of {center.id}", log.key.public
-        if center.witness is not None:
-            yield (*place, "witness"), f"the witness of {center.id}", center.witness.public
-    for n, reviewer in enumerate(policy.reviewers):
-        yield ("reviewers", n, "key"), f"reviewer {reviewer.name}", reviewer.key
-
-
-def _revoked(policy: Policy, written: list[str]) -> Iterator[_Problem]:
+def _revoked(policy: Policy, written: list[str]) -> Iterator[Problem]:
     known = {reviewer.key.keyid for reviewer in policy.reviewers}
     for number, keyid in enumerate(written):
         if keyid not in known or keyid in written[:number]:
-            yield _Problem(
+            yield Problem(
                 ("revoked", number),
                 "no key of a reviewer to revoke" if keyid not in known else "revoked twice",
                 f"key {keyid[:16]}",

@@ -78,13 +78,21 @@ def test_matches_in_one_region_are_not_enough_where_two_are_asked_for() -> None:
     assert two.regions == ("asia", "europe")
 
 
-def test_two_centers_of_one_operator_are_two_regions() -> None:
-    found = joined(match("ada"), match("ada", center="ada-2"), k=1, regions=2)
+def test_two_centers_of_one_operator_are_one_region() -> None:
+    ada = match("ada", region="europe"), match("ada", center="ada-2", region="asia")
+    assert joined(*ada, k=1, regions=2).result is Result.PENDING
+    assert joined(*ada, match("bob", region="europe"), regions=3).result is Result.PENDING
+
+
+def test_an_operator_counts_for_the_region_in_which_it_is_needed() -> None:
+    ada = match("ada", region="asia"), match("ada", center="ada-2", region="europe")
+    found = joined(*ada, match("bob", region="asia"), regions=2)
     assert found.result is Result.CONFIRMED
 
 
 def test_the_region_of_a_match_that_does_not_count_is_none() -> None:
-    second = match("ada", center="ada-2", work=Proof.WRONG)
+    assert joined(match("ada"), match("bob"), k=1, regions=2).result is Result.CONFIRMED
+    second = match("bob", work=Proof.WRONG)
     assert joined(match("ada"), second, k=1, regions=2).result is Result.PENDING
 
 

@@ -8,7 +8,7 @@ from pipelines.log.errors import NoteError
 from pipelines.log.note import MAX_SIGNATURES, Note, NoteSignature
 from pipelines.log.notekey import COSIGNATURE, ED25519, MAX_NAME, NoteKey
 
-KEY = bytes(32)
+KEY = bytes([2] * 32)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a+b", "a\u2003b", "a\nb", "a\x1bb"])

@@ -160,7 +160,8 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
         "more operators with a center are required", "consensus.kinds.ruleset.k",
     ),
     "regions-out-of-reach": (
-        put("consensus", "regions", value=4), "more regions with a center", "consensus.regions",
+        put("consensus", "regions", value=4),
+        "more regions of different operators", "consensus.regions",
     ),
     "regions-zero": (
         put("consensus", "regions", value=0), "greater than or equal to 1", "consensus.regions",
