@@ -6,7 +6,7 @@ Only objects that the layout of a bundle names are read, and only below `public/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pipelines.bundle import layout
 from pipelines.bundle.check import CheckResult, CheckStatus, Trust, check_bundle
 from pipelines.bundle.check.members import named_digests
 from pipelines.bundle.check.opened import OpenedBundle
-from pipelines.bundle.layout import LOG, Bundle, CenterCard
+from pipelines.bundle.layout import LOG, Bundle, CenterCard, KeyEntry
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.reader import SUFFIX
@@ -72,6 +72,7 @@ def export(
     accept.
     """
     statements = _statements(store, name)
+    source = _as_signed(source, policy, statements)
     members = {
         layout.CARD: source.card.to_bytes(),
         **{f"{layout.KEYS}{use}.pub": key.to_pem() for use, key in source.keys.items()},
@@ -110,6 +111,24 @@ def _statements(store: Store, name: RunName) -> dict[str, bytes]:
             todo="It was made before statements were signed; verify the release again",
         )
     return found
+
+
+def _as_signed(
+    source: ExportSource, policy: Policy, statements: Mapping[str, bytes]
+) -> ExportSource:
+    """Return the source with the key that signed these statements: a former one may have."""
+    used = {s.keyid for data in statements.values() for s in Envelope.from_bytes(data).signatures}
+    known = (key.key for c in policy.centers if c.id == source.card.id for key in c.keys)
+    former = next((key for key in known if key.keyid in used), None)
+    if former is None or source.keys["statements"].keyid in used:
+        return source
+    mine = KeyEntry(use="statements", keyid=former.keyid)
+    entries = tuple(mine if entry.use == mine.use else entry for entry in source.card.keys)
+    return replace(
+        source,
+        keys={**source.keys, mine.use: former},
+        card=source.card.model_copy(update={"keys": entries}),
+    )
 
 
 def _public_evidence(

@@ -102,6 +102,10 @@ class Logbook:
                     path.unlink(missing_ok=True)
         return appended
 
+    def waiting(self) -> int:
+        """Return how many places may have statements that are not logged."""
+        return len(list(self._pending.iterdir())) if self._pending.is_dir() else 0
+
     def publish_heartbeat(
         self, sign: Callable[[Statement], Envelope], now: datetime, work: Work | None = None
     ) -> tuple[str, HeartbeatStatement]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli import options
+from pipelines.cli import options, upkeep
 from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Set a center up, run its services, and show their state."""
+
+
+for _one in upkeep.COMMANDS:
+    command.add_command(_one)
 
 
 @command.command()

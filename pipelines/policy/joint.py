@@ -30,7 +30,7 @@ from pipelines.policy.validation import policy_from
 
 _GROUP = "centers"
 _FILE = "the joint policy"
-_HEADING = """\
+JOINT = """\
 # A joint policy. Every operator reads it, and signs it into one file:
 #   samebits policy sign THIS --key operator.key --operator NAME --out policy.dsse.json
 """
@@ -91,9 +91,12 @@ def join_policies(policies: Sequence[Policy], options: JoinOptions) -> Policy:
     return policy_from(Document(file=_FILE, data=joint.to_dict(), lines={}), None)
 
 
-def to_yaml(policy: Policy) -> str:
-    """Return a policy as people read and change it; reading it gives the same policy again."""
-    text = _HEADING + yaml.dump(
+def to_yaml(policy: Policy, heading: str = JOINT) -> str:
+    """Return a policy as people read and change it; reading it gives the same policy again.
+
+    `heading` is the comment above it.
+    """
+    text = heading + yaml.dump(
         policy.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
     )
     if policy_from(parse_document(text, file=_FILE), None) != policy:

@@ -23,7 +23,7 @@ from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
-from pipelines.evidence.privatekey import create_key, load_key
+from pipelines.evidence.privatekey import PrivateKey, create_key, load_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.stored_runs import find_run
@@ -54,28 +54,34 @@ class Filled:
         for use in ("log", "witness"):
             create_key(self.center.key_folder, use)
         self.policy = make_local_policy(self.center)
-        evidence = self.stage.make()
-        for name in self.stage.store.list("private/"):
-            path = folder / "object"
-            path.write_bytes(self.stage.store.get(name, 1 << 20))
-            self.store.put_file(name, path)
-        self.prefix = release_run("acme", "rules", "1.10", "zurich", RUN)
-        report = evidence.report
-        book = self.book()
-        if report.claim and report.seal:
-            book.commit(release=str(RELEASE), run=RUN, claim=report.claim, seal=report.seal)
-        with book.storing(self.prefix):
-            for name, envelope in name_records(self.stage.signer(key).sign(evidence)).items():
-                self.store.put_record(self.prefix + name, envelope.to_bytes())
-        if logged:
-            book.settle()
-        index_report(self.store, evidence.report.model_dump(mode="json", by_alias=True))
-        self.store.put_record(self.prefix + "report.json", evidence.report.to_json())
         self.file = folder / "center.yaml"
         self.file.write_text(
             f"schema: samebits/center/v1\nid: zurich\nhome: {self.home}\nstore: {folder}/store\n"
             f"policy: {self.policy}\n"
         )
+        self.prefix = self.add_run(key, logged=logged)
+
+    def add_run(self, key: PrivateKey, run: str = RUN, *, logged: bool = True) -> str:
+        """Publish a run that `key` signs, and return its folder in the store."""
+        folder, self.stage.run = self.stage.folder, run
+        evidence = self.stage.make()
+        for name in self.stage.store.list("private/"):
+            path = folder / "object"
+            path.write_bytes(self.stage.store.get(name, 1 << 20))
+            self.store.put_file(name, path)
+        prefix = release_run("acme", "rules", "1.10", "zurich", run)
+        report = evidence.report
+        book = self.book()
+        if report.claim and report.seal:
+            book.commit(release=str(RELEASE), run=run, claim=report.claim, seal=report.seal)
+        with book.storing(prefix):
+            for name, envelope in name_records(self.stage.signer(key).sign(evidence)).items():
+                self.store.put_record(prefix + name, envelope.to_bytes())
+        if logged:
+            book.settle()
+        index_report(self.store, evidence.report.model_dump(mode="json", by_alias=True))
+        self.store.put_record(f"{prefix}report.json", evidence.report.to_json())
+        return prefix
 
     @property
     def public_key(self) -> Path:

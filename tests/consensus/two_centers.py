@@ -15,6 +15,7 @@ from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.cli.findings import consensus as command
+from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.privatekey import create_key
 from pipelines.policy import ConsensusRules, Policy, PolicyCenter
 from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyLog, PolicyRules
@@ -58,8 +59,11 @@ class TwoCenters:
         """Return new services of a center."""
         return Session(self.center(name))
 
-    def publish(self, name: str, **changes: Any) -> MadeUpRun:
-        """Do what a run does at its end: store its outputs and statements, and log those."""
+    def publish(self, name: str, *, key: EnvelopeSigner | None = None, **changes: Any) -> MadeUpRun:
+        """Do what a run does at its end: store its outputs and statements, and log those.
+
+        They are signed with the center's key, or with another `key`.
+        """
         center = self.center(name)
         run = MadeUpRun(
             **{
@@ -77,28 +81,31 @@ class TwoCenters:
             store.put_cas(Visibility.PRIVATE, content)
         book = self.session(name).logbook()
         with book.storing(run.folder()):
-            for record, envelope in run.envelopes(center_key(center)).items():
+            for record, envelope in run.envelopes(key or center_key(center)).items():
                 store.put_record(run.folder() + record, envelope.to_bytes())
         store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
         book.settle()
         return run
 
     def sign_policy(self, *, version: int = 1, rules: ConsensusRules | None = None) -> None:
-        laws = {name: MadeUpKey(f"law of {name}") for name in NAMES}
         policy = Policy(
             schema=SCHEMA,
             version=version,
             expires=datetime(2099, 1, 1, tzinfo=UTC),
             operators=tuple(
-                Operator(name=f"{n}-body", legal=f"{n} Ltd", key=laws[n].public) for n in NAMES
+                Operator(name=f"{n}-body", legal=f"{n} Ltd", key=law(n).public) for n in NAMES
             ),
             threshold=2,
             centers=tuple(self.known(name) for name in NAMES),
             consensus=PolicyRules(**vars(rules or ConsensusRules(k=2, regions=2))),
         )
+        self.put_in_force(policy)
+
+    def put_in_force(self, policy: Policy) -> None:
+        """Let both operators sign a policy, and both centers go by it."""
         signed = None
         for name in NAMES:
-            signed = add_signature(policy, f"{name}-body", laws[name], to=signed)
+            signed = add_signature(policy, f"{name}-body", law(name), to=signed)
         assert signed is not None
         (self.root / "policy.dsse.json").write_bytes(signed.envelope.to_bytes())
 
@@ -120,6 +127,11 @@ class TwoCenters:
         )
         assert isinstance(done.exception, SystemExit | None), done.exception
         return done.exit_code, json.loads(done.stdout)
+
+
+def law(name: str) -> MadeUpKey:
+    """Return the key of the operator of a center."""
+    return MadeUpKey(f"law of {name}")
 
 
 def set_up(root: Path) -> TwoCenters:

@@ -143,11 +143,11 @@ def _joint_policy(stage: Stage) -> None:
     path.write_text(path.read_text().replace("europe/policy/policy.dsse.json", "policy.dsse.json"))
 
 
-def _asia_signs(name: str) -> Callable[[Stage], object]:
+def _asia_signs(name: str, source: str = "joint.yaml") -> Callable[[Stage], object]:
     def sign(stage: Stage) -> None:
         _joint_policy(stage)
         words = ("--key", "asia/keys/operator.key", "--operator", "as-trust", "--out", name)
-        assert stage.run("policy", "sign", "joint.yaml", *words).code == 0
+        assert stage.run("policy", "sign", source, *words).code == 0
 
     return sign
 
@@ -274,6 +274,14 @@ STORIES: dict[str, Story] = {
             "evidence list --center europe.yaml": Run(),
             "evidence flush --center europe.yaml": Run(),
             "vault import netbase.tar": Run(first=_archive),
+            "center rotate-key statements --center europe.yaml": Run(),
+            "center rotate-key witness --center europe.yaml": Run(),
+            "policy diff policy.dsse.json europe/policy/proposed-3.yaml": Run(),
+            "policy sign europe/policy/proposed-3.yaml --key operator.key --operator eu-trust "
+            "--out next.json": Run(replace=_OPERATOR),
+            "policy check next.json --trusted policy.dsse.json": Run(
+                first=_asia_signs("next.json", "europe/policy/proposed-3.yaml")
+            ),
         },
     ),
 }

@@ -59,6 +59,7 @@ class Scene:
     """What goes into a run; `make` turns it into evidence."""
 
     folder: Path
+    run: str = RUN
     shipped: dict[str, bytes] = field(
         default_factory=lambda: {"rules.bin": OURS, "rules.idx": b"index"}
     )
@@ -128,7 +129,7 @@ class Scene:
             product="rules",
             version="1.10",
             center=self.center.id,
-            run=RUN,
+            run=self.run,
             claim=claim_of(loaded, image).digest,
             seal=seal.digest if seal else None,
             outcome=self.outcome,
@@ -164,7 +165,7 @@ class Scene:
 
     def moved_rebuild(self, loaded: LoadedRecipe) -> RobustnessRebuild:
         """Return a moved rebuild that left `moved`."""
-        moving = plan_robustness(loaded, [], cores=self.cores, run=RUN)
+        moving = plan_robustness(loaded, [], cores=self.cores, run=self.run)
         return RobustnessRebuild(
             moved=moving.varied,
             kept=moving.kept,
@@ -258,7 +259,7 @@ class Scene:
         for name, data in self.outputs.items():
             (folder / name).write_bytes(data)
         names = [o.name for o in rebuild.outputs if o.part != "ignored"]
-        return seal_files([folder / n for n in names], center=self.center.id, run=RUN)
+        return seal_files([folder / n for n in names], center=self.center.id, run=self.run)
 
     def _judge(self, loaded: LoadedRecipe, attempts: tuple[Attempt, ...]) -> tuple[Finding, ...]:
         outputs = attempts[0].rebuild.outputs if attempts else ()

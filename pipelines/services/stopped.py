@@ -1,0 +1,34 @@
+"""What has to be true before the keys or the home of a center are changed: nothing of it runs."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from builders.core.errors import UsageError
+from builders.rebuild.workspace import is_alive
+from pipelines.center.center import Center
+from pipelines.services.supervisor import pids
+
+
+def require_stopped(center: Center) -> None:
+    """Raise `UsageError` where a service, the signer or a run of the center is alive here."""
+    alive = [f"{name} (pid {pid})" for name, pid in sorted(pids(center).items())]
+    if center.signer is not None and "signer" not in pids(center) and _answers(center.signer):
+        alive.append(f"the signer at {center.signer}")
+    if center.runs.is_dir():
+        folders = sorted(path.name for path in center.runs.iterdir())
+        alive += [f"run {name}" for name in folders if is_alive(center.runs, name)]
+    if alive:
+        raise UsageError(
+            f"center {center.id} is at work",
+            got=", ".join(alive),
+            expected="none of its services and runs",
+            todo="Stop it first: `samebits center down`; on other hosts, too",
+        )
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(str(path)) == 0
