@@ -1,34 +1,34 @@
-"""`samebits evidence`: what the store holds of past runs, and bundles of it checked offline.
-
-`evidence check` runs for a tenth of a second: it imports no more than it needs.
-"""
+"""`samebits evidence`: what the store holds of past runs, and bundles of it."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
+from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import show, warn
+from pipelines.cli.evidence_check import check
+from pipelines.cli.layout import short, short_run, started, table
+from pipelines.cli.terminal import show, styled_verdict, warn
 
 if TYPE_CHECKING:
-    from pipelines.bundle.check import CheckResult
-    from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.evidence.report import Report
+    from pipelines.evidence.stored_runs import RunSummary
     from pipelines.storage.store import Store
     from pipelines.verify.session import Session
 
-_COLORS = {"ok": "green", "note": None, "unchecked": "yellow", "wrong": "red"}
-_RUN = click.option("--run", default="latest", show_default=True, help="Id of the run.")
+_RUN = click.option(
+    "--run",
+    default="latest",
+    show_default=True,
+    help="Id of the run, or the eight digits that it ends with.",
+)
 
 
 @click.group()
@@ -38,28 +38,48 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("release", required=False, type=options.release_name)
+@options.wide
 @options.common
 def list_(session: Session, release: ReleaseName | None) -> None:
-    """List runs, of one RELEASE (vendor/product@version) or of all.
+    """List runs, newest last, of one RELEASE (vendor/product@version) or of all.
+
+    CLAIM is the digest of all that decides what is built: runs with equal claims repeat each other.
+    A star marks a verdict whose robustness rebuild, in a varied environment, had another result.
 
     \b
     Examples:
       samebits evidence list
-      samebits evidence list debian/netbase@6.5
+      samebits evidence list debian/netbase@6.5 --wide
     """
-    from pipelines.evidence.stored_runs import RunSummary, list_runs
+    from pipelines.evidence.stored_runs import DamagedRun, RunSummary, list_runs
 
     found = list(list_runs(session.store, release))
-    lines = []
-    for entry in found:
-        if isinstance(entry, RunSummary):
-            name = entry.name
-            moved = f"  (elsewhere: {entry.robustness})" if entry.robustness else ""
-            lines.append(f"{name.run}  {entry.verdict or entry.outcome:<16} {name.release}{moved}")
-        else:
-            lines.append(f"DAMAGED  {entry.prefix}: {entry.reason}")
+    runs = [entry for entry in found if isinstance(entry, RunSummary)]
+    damaged = [entry for entry in found if isinstance(entry, DamagedRun)]
+    runs.sort(key=lambda entry: entry.name.run)
+    rows = [
+        (
+            started(run.name.run),
+            styled_verdict(run.verdict or run.outcome, width=0) + _star(run),
+            str(run.name.release),
+            short(run.claim) if run.claim else "none",
+            short_run(run.name.run),
+        )
+        for run in runs
+    ]
+    header = ("STARTED (UTC)", "VERDICT", "RELEASE", "CLAIM", "RUN")
+    lines = [*table(header, rows, flexible=2)]
+    if any(map(_star, runs)):
+        lines.append("* a robustness rebuild, in a varied environment, had another result")
+    lines += [f"DAMAGED  {entry.prefix}: {entry.reason}" for entry in damaged]
+    if not found:
+        lines = ["no runs" if release is None else f"no runs of {release}"]
     show({"runs": [entry.to_dict() for entry in found]}, *lines)
-    sys.exit(0 if all(isinstance(entry, RunSummary) for entry in found) else EXIT_NOT_CHECKED)
+    sys.exit(EXIT_NOT_CHECKED if damaged else 0)
+
+
+def _star(run: RunSummary) -> str:
+    return "" if run.robustness in {None, "same"} else "*"
 
 
 @command.command()
@@ -87,6 +107,7 @@ def flush(session: Session) -> None:
 @click.argument("release", type=options.release_name)
 @_RUN
 @options.file("--log", "log_to", help="Write the build log to FILE.")
+@options.wide
 @options.common
 def show_(session: Session, release: ReleaseName, run: str, log_to: Path | None) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
@@ -176,96 +197,4 @@ def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
     )
 
 
-@command.command()
-@click.argument("bundle", type=options.PATH)
-@options.file("--file", "files", multiple=True, metavar="ARTEFACT", help="A file to look up in it.")
-@options.file("--policy", help="The signed policy, from a source that you trust.")
-@options.file(
-    "--key",
-    "keys",
-    multiple=True,
-    metavar="PUBLIC",
-    help="The center's public key (PEM) in place of a policy; its log is then not checked.",
-)
-@click.option("--builder", metavar="URI", help="The builder that the key is trusted for.")
-@options.duration(
-    "--max-age",
-    help="Refuse a checkpoint that no witness has cosigned for so long, such as 720h.",
-)
-@options.json
-def check(
-    bundle: Path,
-    files: tuple[Path, ...],
-    policy: Path | None,
-    keys: tuple[Path, ...],
-    builder: str | None,
-    max_age: timedelta | None,
-) -> None:
-    """Check BUNDLE offline, one line a step, and show what it found.
-
-    Nothing inside the bundle is trusted by itself: without --policy the best result is exit code 2.
-    The policy names the keys of centers, logs and witnesses.
-
-    \b
-    Examples:
-      samebits evidence check netbase.bundle.tar --policy policy.dsse.json
-      samebits evidence check netbase.bundle.tar --policy policy.dsse.json \\
-          --file netbase_6.5_all.deb --max-age 720h
-
-    Exit codes: 0 all checked and reproduced; 1 something is wrong, or a verdict is not a pass; 2
-    something could not be checked; 64 usage.
-    """
-    import gc
-
-    gc.disable()  # of a short process that leaves no cycles: a tenth of its time
-    from builders.core.digest import digest_file, keyed_digest
-    from builders.core.smallfile import read_small_file
-    from pipelines.bundle import MAX_BUNDLE
-    from pipelines.bundle.check import GivenFile, Trust, check_bundle
-    from pipelines.bundle.layout import MAX_POLICY
-
-    given = []
-    for path in files:
-        with options.file_errors(path):
-            keyed = partial(keyed_digest, path=path)
-            given.append(GivenFile(name=path.name, sha256=digest_file(path), keyed=keyed))
-    data = read_small_file(bundle, limit=MAX_BUNDLE, file=str(bundle))
-    if policy is not None and (keys or builder):
-        raise UsageError(
-            "--policy names keys and builders itself", todo="Remove --key and --builder"
-        )
-    if max_age is not None and policy is None:
-        raise UsageError("--max-age without --policy", todo="Give the policy: it names witnesses")
-    if builder is not None and not keys:
-        raise UsageError("--builder without --key", todo="Give the key that the builder signs with")
-    trust = Trust(
-        keys=tuple(_public_key(path) for path in keys),
-        builder=builder,
-        policy=read_small_file(policy, limit=MAX_POLICY, file=str(policy)) if policy else None,
-        now=datetime.now(UTC),
-        max_age=max_age,
-    )
-    result = check_bundle(data, trust=trust, files=given)
-    show({"bundle": str(bundle), **result.to_dict()}, *_check_lines(result))
-    sys.exit(result.exit_code)
-
-
-def _check_lines(result: CheckResult) -> Iterator[str]:
-    for step in result.steps:
-        status = click.style(f"{step.status:<9}", fg=_COLORS[step.status])
-        yield f"{status} {step.name}: {step.message}"
-    if result.release:
-        yield f"{result.release}, center {result.center}: {result.outcome}"
-    for artefact in result.artefacts:
-        yield f"  {artefact.verdict:<16} {artefact.name}"
-    for answer in result.files:
-        yield f"  {answer.file}: {answer.verdict or 'not in this bundle'}"
-
-
-def _public_key(path: Path) -> PublicKey:
-    from pipelines.evidence.publickey import load_public_key
-
-    try:
-        return load_public_key(path)
-    except SamebitsError as error:
-        raise UsageError(f"the key {path} cannot be used", got=error) from error
+command.add_command(check)

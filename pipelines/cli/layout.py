@@ -25,6 +25,7 @@ _SHORT = 12
 """Hexadecimal digits of a digest that people compare by eye."""
 _NARROWEST = 16
 """The least width of the flexible column; below it the rows are wrapped as lines."""
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _HANG = re.compile(r" *(?:[-!*] )?(?:\S+(?: \S+)* {2,})?")
 
 
@@ -48,6 +49,26 @@ def short(digest: object) -> str:
     """Return the first digits of a digest or claim; with `--wide` all of them."""
     text = str(digest)
     return text if noted("wide") else text[:_SHORT]
+
+
+def shortened(text: str) -> str:
+    """Return a text with all its digests short, unless `--wide` is given."""
+    return _DIGEST.sub(lambda found: short(found[0]), text)
+
+
+def styled(text: str, color: str | None) -> str:
+    """Return a text in a color; None is that of the terminal."""
+    return text if color is None else click.style(text, fg=color)
+
+
+def short_run(run: str) -> str:
+    """Return the random part of a run's id, by which `--run` finds it; with `--wide` all of it."""
+    return run if noted("wide") else run.rpartition("-")[2]
+
+
+def started(run: str) -> str:
+    """Return when a run began, which its id says: date and minute, UTC."""
+    return f"{run[:4]}-{run[4:6]}-{run[6:8]} {run[9:11]}:{run[11:13]}"
 
 
 def table(

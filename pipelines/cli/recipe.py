@@ -195,7 +195,9 @@ def _journal_lines(journal: SearchJournal) -> Iterator[str]:
     status = click.style(journal.status, fg=_COLORS.get(journal.status, "red"))
     yield f"{journal.release}  {status}  {journal.artefact}"
     tries, bits = counted(len(journal.tries), "try", "tries"), counted(journal.bits, "bit")
-    yield f"  {tries}, {journal.seconds:.1f} s, {bits} inferred"
+    yield f"  {tries}, {journal.seconds:.1f} s"
+    if journal.scalars:
+        yield f"  the inferred values can carry at most {bits} of the shipped file"
     if journal.status != "identical":
         yield f"  {journal.reason}"
     for scalar in journal.scalars:

@@ -14,7 +14,7 @@ import click
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import UsageError
-from pipelines.cli.layout import fitted
+from pipelines.cli.layout import fitted, short, shortened, styled
 from pipelines.cli.options import noted
 
 if TYPE_CHECKING:
@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from pipelines.judge.finding import Finding
     from pipelines.verify.session import Session, Sink
 
-_COLORS = {
+_COLORS: dict[str, str] = {
     Verdict.IDENTICAL: "green",
     Verdict.IDENTICAL_SIGNED: "green",
     Verdict.EQUIVALENT: "yellow",
     Verdict.NOT_CHECKED: "yellow",
 }
 _SHOWN_CAUSES = 8
+_ROBUSTNESS = {
+    "same": "the same bytes in a varied environment",
+    "differs": "other bytes in a varied environment",
+    "failed": "nothing was left to compare",
+}
 
 
 def wants_json() -> bool:
@@ -150,20 +155,24 @@ def _live_lines() -> Iterator[Sink]:
         yield LiveLines(progress)
 
 
+def styled_verdict(verdict: str, *, width: int = 16) -> str:
+    """Return a verdict, or an outcome without one, in its color and padded to `width`."""
+    return styled(f"{verdict:<{width}}", _COLORS.get(verdict, "red"))
+
+
 def report_lines(report: Report) -> Iterator[str]:
     """Yield a line for each artefact, and below it the reason of a verdict that is no pass."""
     seconds = report.timings.get("total", 0.0)
     built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
     yield f"{click.style(report.release, bold=True)}  {seconds:.1f} s{built}"
     for finding in report.artefacts:
-        verdict = click.style(f"{finding.verdict:<16}", fg=_COLORS.get(finding.verdict, "red"))
-        yield f"  {verdict} {finding.name}"
+        yield f"  {styled_verdict(finding.verdict)} {finding.name}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
-            yield from (f"{'':19}{line}" for line in _reason_lines(finding))
+            yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding))
     if report.claim:
-        yield f"  claim {report.claim}"
+        yield f"  claim {short(report.claim)}  digest of inputs, image, scripts, environment"
     if report.seal:
-        yield f"  seal  {report.seal}"
+        yield f"  seal  {short(report.seal)}  digest of the outputs, logged before comparing"
     yield f"  run   {report.run}"
     if built and any(attempt.rebuild.log for attempt in report.attempts):
         show = f"samebits evidence show {report.release} --run {report.run}"
@@ -183,11 +192,11 @@ def _reason_lines(finding: Finding) -> Iterator[str]:
 def robustness_lines(test: RobustnessTest) -> list[str]:
     """Return a robustness test as lines of text; none of them is a verdict."""
     changed = [artefact.name for artefact in test.artefacts if not artefact.same]
-    lines = [f"rebuilt elsewhere: {test.result}, which is no part of the verdict"]
+    lines = [f"robustness rebuild: {_ROBUSTNESS[test.result]}; this changes no verdict"]
     if test.outcome is not Outcome.BUILT:
         lines.append(f"outcome {test.outcome}")
     elif changed:
         lines.append(f"changed: {', '.join(changed)}")
-    lines += [f"{m.factor}: {m.before} -> {m.after}" for m in test.moved]
-    lines += [f"{k.factor}: not moved ({k.why})" for k in test.kept]
-    return lines
+    lines += [f"varied {m.factor}: {m.before} -> {m.after}" for m in test.moved]
+    lines += [f"kept {k.factor}: {k.why}" for k in test.kept]
+    return [lines[0], *(f"  {line}" for line in lines[1:])]

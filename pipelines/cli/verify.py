@@ -30,6 +30,7 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
 @click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
 @click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
 @click.option("--flow", is_flag=True, help="Verify in runs of the Prefect flow `verify-release`.")
+@options.wide
 @options.common
 def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool, flow: bool) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.

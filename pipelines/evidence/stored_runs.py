@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, UsageError
 from builders.core.frozen_model import FrozenModel
@@ -84,6 +85,7 @@ class RunSummary(BaseModel, frozen=True):
     outcome: Outcome
     verdict: Verdict | None
     artefacts: tuple[ReportedVerdict, ...]
+    claim: Digest | None = None
     robustness: str | None = None
     """The result of the robustness rebuild, if one was made; `damaged` if it cannot be read."""
 
@@ -128,7 +130,7 @@ def list_runs(
 def find_run(
     store: Store, release: ReleaseName, run: str = "latest", center: str | None = None
 ) -> RunName:
-    """Return the run of that id, or the newest one; raises `NotFoundError`.
+    """Return the run of that id, of an id that ends so, or the newest; raises `NotFoundError`.
 
     Run ids begin with their time of start, so the newest is the last one in order. Damaged runs
     count, so that the caller learns that the newest one is damaged.
@@ -139,13 +141,21 @@ def find_run(
             name = _run_name(prefix)
         except (DamagedError, UsageError):
             continue
-        if center in {None, name.center} and run in {"latest", name.run}:
+        if center in {None, name.center} and (
+            run in {"latest", name.run} or name.run.endswith(f"-{run}")
+        ):
             found.append(name)
     if not found:
         whose = f" by center {center}" if center else ""
         raise NotFoundError(
             f"the store has no {'run' if run == 'latest' else f'run {run}'} of {release}{whose}",
             todo="`samebits evidence list` shows what it has",
+        )
+    if run != "latest" and len({name.run for name in found}) > 1:
+        raise UsageError(
+            f"several runs of {release} end with {run}",
+            got=", ".join(sorted(name.run for name in found)),
+            todo="Give the whole id",
         )
     return max(found, key=lambda name: (name.run, name.center))
 

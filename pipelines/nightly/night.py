@@ -67,10 +67,14 @@ class NightSummary:
         return [
             *(f"ALARM {a.kind}: {a.about}: {a.text}" for a in record.alarms),
             f"night {record.night} of {record.center}: {counts}",
-            f"{self.count(Mode.REBUILT)} rebuilt, {self.count(Mode.FRESH)} looked at again",
+            f"{self.count(Mode.REBUILT)} rebuilt, {self.count(Mode.FRESH)} only fetched and hashed",
             *(f"{w.replace('_', ' ')}: {', '.join(n)}" for w, n in self.releases.items() if n),
             *(f"no result, {e.release}: {e.error}" for e in record.releases if e.error),
-            *(f"elsewhere, {e.release}: {e.moved}" for e in record.releases if e.moved is not None),
+            *(
+                f"robustness rebuild of {e.release}: {e.moved}"
+                for e in record.releases
+                if e.moved is not None
+            ),
         ]
 
     def verdicts(self) -> dict[str, int]:

@@ -88,9 +88,9 @@ class RobustnessResult(FrozenModel):
         if self.changed:
             parts.append(f"changed: {', '.join(self.changed)}")
         if self.moved:
-            parts.append(f"moved: {', '.join(self.moved)}")
+            parts.append(f"varied: {', '.join(self.moved)}")
         if self.kept:
-            parts.append(f"not moved: {', '.join(f'{k.factor} ({k.why})' for k in self.kept)}")
+            parts.append(f"kept: {', '.join(f'{k.factor} ({k.why})' for k in self.kept)}")
         return "; ".join(parts)
 
 

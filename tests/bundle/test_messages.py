@@ -29,10 +29,10 @@ builder: all of builder https://samebits.example/centers/zurich/builder, as the 
 report: run 20260102T030405Z-0a1b2c3d of acme/rules@1.10
 run: acme/rules@1.10, center zurich, run 20260102T030405Z-0a1b2c3d
 times: started and finished when the run's name says
-claim: claim #
+claim: # in every statement
 attempts: 1 attempts, as the report has them
 outcome: BUILT
-seal: seal #
+seal: # in every statement
 leaves: 5 leaves, 2 to 6
 inclusion: in the log samebits.example/centers/zurich of 8 leaves
 logged: 4 statements, each with its leaf
@@ -46,7 +46,7 @@ complete: 2 artefacts, none left out
 artefacts: 2 artefacts, as the report has them
 built: provenance of 2 rebuilt files
 provenance: sha256 #
-log: log #
+log: sha256 #
 by-products: 1 by-products
 environment: method script, image python-wheel
 inputs: 3 inputs, none of them a file that is judged
@@ -55,7 +55,7 @@ release-verdict: IDENTICAL
 tested: no robustness rebuild was made, or none is in the bundle
 moved: no robustness rebuild was made, or none is in the bundle
 evidence: 1 objects, each named by a statement
-files: none given
+files: no file was given; --file ARTEFACT looks one up
 sealed: to make the seal again needs the bytes of every output; give rules.bin by --file
 """
 OTHERS = {
@@ -66,7 +66,7 @@ OTHERS = {
         "commitment": "nothing was found, whatever was built or committed to",
         "built": "provenance of 0 rebuilt files",
         "provenance": "nothing was built, so there is none",
-        "log": "no provenance to compare with",
+        "log": "nothing was built, so there is no provenance to compare with",
         "by-products": "0 by-products",
         "environment": "nothing was built",
         "inputs": "nothing was built",
@@ -75,9 +75,9 @@ OTHERS = {
     },
     "moved-apart": {
         "kinds": "1 provenance, 2 comparison, 1 attempt, 1 robustness",
-        "tested": "differs, hostname, user, cores, folder-order, timezone, locale moved: "
+        "tested": "differs, hostname, user, cores, folder-order, timezone, locale varied: "
         "no part of a verdict",
-        "moved": "1 of 2 artefacts the same",
+        "moved": "1 of 2 artefacts had the same bytes",
     },
     "confirmed": {
         "kinds": "1 provenance, 2 comparison, 2 attempt",
@@ -112,7 +112,9 @@ def test_a_policy_without_witnesses_is_named(bundle: Maker) -> None:
     altered = bundle("identical")
     altered.book.witnesses = ()
     altered.policy["witnesses"] = "quorum none\n"
-    assert told(altered.check())["witnesses"] == "the policy requires no witness"
+    assert told(altered.check())["witnesses"] == (
+        "the policy requires no witness, and none has cosigned"
+    )
 
 
 WITHOUT_A_POLICY = {

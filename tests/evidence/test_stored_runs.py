@@ -96,6 +96,7 @@ def test_a_summary_says_what_was_found(store: MemoryStore) -> None:
         "outcome": "BUILT",
         "verdict": "IDENTICAL",
         "artefacts": [{"name": "x.deb", "verdict": "IDENTICAL"}],
+        "claim": None,
         "robustness": None,
     }
     assert isinstance(second, RunSummary)
@@ -121,9 +122,9 @@ def test_a_moved_rebuild_is_listed_beside_the_verdict(store: MemoryStore) -> Non
     told = read_robustness(store, name(NETBASE))
     assert told is not None
     assert robustness_lines(told)[:3] == [
-        "rebuilt elsewhere: differs, which is no part of the verdict",
-        "changed: rules.bin",
-        "hostname: builder -> elsewhere",
+        "robustness rebuild: other bytes in a varied environment; this changes no verdict",
+        "  changed: rules.bin",
+        "  varied hostname: builder -> elsewhere",
     ]
     assert read_robustness(store, name(NETBASE, SECOND)) is None
 
@@ -133,7 +134,8 @@ FAILED = {"result": "failed", "outcome": "TIMED_OUT"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "second"), [(SAME, "hostname: builder -> elsewhere"), (FAILED, "outcome TIMED_OUT")]
+    ("changes", "second"),
+    [(SAME, "varied hostname: builder -> elsewhere"), (FAILED, "outcome TIMED_OUT")],
 )
 def test_of_what_stayed_or_failed_no_change_is_told(
     store: MemoryStore, changes: dict[str, Any], second: str
@@ -141,7 +143,7 @@ def test_of_what_stayed_or_failed_no_change_is_told(
     store.put_record(name(NETBASE).prefix + ROBUSTNESS_RECORD, moved(name(NETBASE), **changes))
     told = read_robustness(store, name(NETBASE))
     assert told is not None
-    assert robustness_lines(told)[1] == second
+    assert robustness_lines(told)[1] == f"  {second}"
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ def test_a_moved_rebuild_is_told_and_changes_no_exit_code() -> None:
     assert "moved" not in public["releases"][1]
     summary = summarise(record, None)
     assert summary.lines()[-1] == (
-        "elsewhere, lab/one@1: differs; changed: out.bin; moved: hostname, user; "
-        "not moved: cores (alone)"
+        "robustness rebuild of lab/one@1: differs; changed: out.bin; varied: hostname, user; "
+        "kept: cores (alone)"
     )
     assert summary.to_dict()["robustness"] == [
         {"release": "lab/one@1", **moved.model_dump(mode="json")}

@@ -162,7 +162,7 @@ def test_a_difference_elsewhere_is_signed_logged_and_no_part_of_the_verdict(
     assert artefact.moved.sha256 == Digest.of(b"elsewhere\n")
 
     release, home = ran.report.release, session.center.home
-    assert "rebuilt elsewhere: differs" in samebits("evidence", "show", release, home=home).out
+    assert "robustness rebuild: other bytes" in samebits("evidence", "show", release, home=home).out
     bundle = tmp_path / "elsewhere.bundle.tar"
     assert samebits("evidence", "export", release, "--out", bundle, home=home).code == 0
     policy = local_policy_file(home)

@@ -112,6 +112,8 @@ def check_evidence(opened: OpenedBundle) -> str:
         require_equal(f"{name} holds something else", Digest.of(data), promised)
         known = promised in named
         require(known, f"{name} is named by no statement", expected="evidence of this run")
+    if not evidence:
+        raise NotNeededError("the bundle has no further objects")
     return f"{len(evidence)} objects, each named by a statement"
 
 
@@ -130,11 +132,13 @@ def named_digests(opened: OpenedBundle) -> frozenset[Digest]:
 
 def check_files(opened: OpenedBundle) -> str:
     """Require that each given file is one that the statements are about."""
+    if not opened.files:
+        raise NotNeededError("no file was given; --file ARTEFACT looks one up")
     answers = file_answers(opened)
     for file, answer in zip(opened.files, answers, strict=True):
         if answer.verdict is None:
             raise _not_about(opened, file)
-    return ", ".join(f"{a.file} is {a.artefact}" for a in answers) or "none given"
+    return ", ".join(f"{a.file} is {a.artefact}" for a in answers)
 
 
 def file_answers(opened: OpenedBundle) -> tuple[FileAnswer, ...]:

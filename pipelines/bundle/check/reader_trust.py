@@ -146,7 +146,9 @@ def check_witnesses(opened: OpenedBundle) -> str:
         f"the quorum {policy.quorum.name} of the policy",
         _AGAIN,
     )
-    return f"witnessed by {', '.join(sorted(found))}" if found else "the policy requires no witness"
+    if not found:
+        raise NotNeededError("the policy requires no witness, and none has cosigned")
+    return f"witnessed by {', '.join(sorted(found))}"
 
 
 def check_fresh(opened: OpenedBundle) -> str:

@@ -6,6 +6,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
+    NotNeededError,
     UncheckedError,
     require,
     require_equal,
@@ -108,7 +109,7 @@ def check_provenance(opened: OpenedBundle) -> str:
 def check_not_copied(opened: OpenedBundle) -> str:
     """Require that nothing passes whose shipped bytes went into the build."""
     if opened.provenance is None:
-        return "nothing was built"
+        raise NotNeededError("nothing was built")
     definition = opened.provenance.predicate.build_definition
     inputs = {r.digest.sha256: r.name for r in definition.resolved_dependencies}
     for statement in opened.comparisons:
