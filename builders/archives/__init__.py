@@ -12,13 +12,14 @@ from builders.archives.limits import (
     UnsupportedArchiveError,
 )
 from builders.archives.member import Member, MemberKind
-from builders.archives.walk import members
+from builders.archives.walk import Copier, members
 
 __all__ = [
     "ArchiveError",
     "ArchiveLimitError",
     "ArchiveLimits",
     "ArchiveTooDeepError",
+    "Copier",
     "Member",
     "MemberKind",
     "MonotonicClock",

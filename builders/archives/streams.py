@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from builders.archives.limits import CHUNK, ArchiveError
 from builders.core.digest import Digest
@@ -98,6 +98,21 @@ class Slice:
         """Skip what has not been read."""
         while self.read(CHUNK):
             pass
+
+
+class CopyingStream:
+    """A stream that writes what is read from it to a file."""
+
+    def __init__(self, source: Readable, copy: BinaryIO) -> None:
+        """Write what is read of `source` to `copy`."""
+        self._source = source
+        self._copy = copy
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; raises `OSError` when they cannot be written."""
+        piece = self._source.read(size)
+        self._copy.write(piece)
+        return piece
 
 
 class HashingStream:

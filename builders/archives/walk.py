@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
@@ -33,11 +33,14 @@ from builders.archives.limits import (
     require_at_most,
 )
 from builders.archives.member import Entry, Member
-from builders.archives.streams import ByteReader, HashingStream
+from builders.archives.streams import ByteReader, CopyingStream, HashingStream, Readable
 
 _HEAD = tar.BLOCK
 _IN_MEMORY = 4 << 20
 _DEFAULT = ArchiveLimits()
+
+Copier = Callable[[str, str], BinaryIO | None]
+"""Given path and container of a file, returns where its content is copied to; None for nowhere."""
 
 
 def archive_format(head: bytes) -> ArchiveFormat | None:
@@ -52,17 +55,22 @@ def archive_format(head: bytes) -> ArchiveFormat | None:
 
 
 def members(
-    stream: BinaryIO, limits: ArchiveLimits = _DEFAULT, *, clock: MonotonicClock = time.monotonic
+    stream: BinaryIO,
+    limits: ArchiveLimits = _DEFAULT,
+    *,
+    clock: MonotonicClock = time.monotonic,
+    copier: Copier | None = None,
 ) -> Iterator[Member]:
     """Yield the members of the archive in the seekable `stream`; none if it is not an archive.
 
     The members of a nested archive come before the member that it is. A file in a `.deb` has the
     path `data.tar/./usr/bin/x`; the content of a compressed file is a member of its own (`data.tar`
     inside `data.tar.xz`). A nested archive that is broken or too deep is listed as a file, with the
-    reason in `unread`. Raises `ArchiveError` if the outermost archive is broken, and its subclass
-    `ArchiveLimitError` if any other limit is exceeded, at any depth.
+    reason in `unread`. The content of a file is copied to where `copier` says; the copy is complete
+    when the member is yielded. Raises `ArchiveError` if the outermost archive is broken, and its
+    subclass `ArchiveLimitError` if any other limit is exceeded, at any depth.
     """
-    listing = _Listing(Budget(limits, clock), set_aside=limits.set_aside)
+    listing = _Listing(Budget(limits, clock), set_aside=limits.set_aside, copier=copier)
     head = ByteReader(stream).peek(_HEAD)
     stream.seek(0)
     if found := archive_format(head):
@@ -83,9 +91,10 @@ class _Location:
 class _Listing:
     """One listing; all nested archives share its budget."""
 
-    def __init__(self, budget: Budget, *, set_aside: int) -> None:
+    def __init__(self, budget: Budget, *, set_aside: int, copier: Copier | None) -> None:
         self.budget = budget
         self._set_aside = set_aside
+        self._copier = copier
 
     def archive(
         self, found: ArchiveFormat, stream: IO[bytes] | ByteReader, location: _Location
@@ -123,8 +132,7 @@ class _Listing:
             if entry.body is None:
                 yield Member(**known)
             else:
-                body = HashingStream(entry.body, self.budget.time)
-                yield from self._file(body, known, location)
+                yield from self._file(entry.body, known, location)
 
     def _compressed(
         self, name: Compression, reader: ByteReader, location: _Location
@@ -134,18 +142,20 @@ class _Listing:
         self.budget.text(len(path))
         known = {"path": path, "kind": "file", "inside": location.path}
         content = DecompressedStream(reader, name, self.budget)
-        body = HashingStream(content, self.budget.time)
-        yield from self._file(body, known, location, compressed=True)
+        yield from self._file(content, known, location, compressed=True)
 
     def _file(
         self,
-        body: HashingStream,
+        content: Readable,
         known: dict[str, Any],
         location: _Location,
         *,
         compressed: bool = False,
     ) -> Iterator[Member]:
         """Yield the members of a file that is an archive, then the file itself."""
+        copy = self._copier(known["path"], known["inside"]) if self._copier else None
+        source = content if copy is None else CopyingStream(content, copy)
+        body = HashingStream(source, self.budget.time)
         reader = ByteReader(body)
         found = archive_format(reader.peek(_HEAD))
         error: ArchiveError | None = None
