@@ -16,6 +16,7 @@ fail() { say "$*"; exit 1; }
 needed=(
     dockerd=docker.io docker=docker-cli mkfs.ext4=e2fsprogs mount=mount setpriv=util-linux
     unshare=util-linux cosign=cosign go=golang-go dpkg-deb=dpkg git=git tar=tar xz=xz-utils
+    diff=diffutils
 )
 packages=()
 for pair in "${needed[@]}"; do

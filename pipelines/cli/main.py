@@ -28,6 +28,7 @@ _COMMANDS = {
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
     "image": ("inputs.image", "Lock, build and check builder images."),
     "vault": ("inputs.vault", "Add inputs, and transfer them between centers."),
+    "source": ("source.command", "Get the source of a release, and compare two."),
     "review": ("review.command", "Approve source, withdraw approvals, and show what counts."),
     "evidence": ("evidence.command", "List, show, export and check what runs have found."),
     "log": ("log.command", "Read, prove, check and witness transparency logs."),

@@ -18,6 +18,7 @@ from pipelines.cli.terminal import confirm, show, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
+    from pipelines.cli.source import SinceApproval
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.policy.reviews.review_records import StoredReview
@@ -41,17 +42,25 @@ def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command()
 @_decision
-def approve(session: Session, **given: Any) -> None:
+@click.option("--diff", is_flag=True, help="Show what changed since the last approved version.")
+def approve(session: Session, *, diff: bool, **given: Any) -> None:
     """Sign that the source of RECIPE, as its claim builds it, was reviewed and is approved.
 
     The inputs are fetched into the vault, so that the source digest is that of the real bytes. The
-    release, its claim and the digest of every source are shown before anything is signed.
+    release, its claim and the digest of every source are shown before anything is signed, and which
+    version of the product was approved last, how much changed since, and the command that shows it.
 
     \b
-    Example:
+    Examples:
       samebits review approve netbase/6.5.yaml --key alice.key --reviewer alice
+      samebits review approve netbase/6.5.yaml --key alice.key --reviewer alice --diff
     """
-    _decide("approve", session, **given)
+    from pipelines.cli.source import SinceApproval
+
+    key = options.open_key(given["key_file"]).public
+    since = SinceApproval(given["recipe"], session, given["reviewer"], key)
+    since.compare(shown=diff)
+    _decide("approve", session, since=since, **given)
 
 
 @command.command()
@@ -67,7 +76,14 @@ def withdraw(session: Session, **given: Any) -> None:
 
 
 def _decide(
-    word: str, session: Session, *, recipe: Path, key_file: Path, reviewer: str, yes: bool
+    word: str,
+    session: Session,
+    *,
+    recipe: Path,
+    key_file: Path,
+    reviewer: str,
+    yes: bool,
+    since: SinceApproval | None = None,
 ) -> None:
     from builders.core.yamlfile import read_text
     from pipelines.evidence.statements.people import Decision
@@ -83,6 +99,7 @@ def _decide(
         lines.append(f"  source    {source.source_digest}  {about}")
     lines.append(f"  claim     {subject.claim}")
     lines.append(f"  reviewer  {reviewer}, key {private.public.keyid}")
+    lines += since.lines() if since else []
     if head_notes(read_text(recipe)):
         lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
         lines.append(f"  draft     the recipe is a draft: {lint}")
@@ -100,7 +117,8 @@ def _decide(
     )
     why = _not_counted(private.public, reviewer, session, now)
     decided = {"decision": decision, "reviewer": reviewer, "reviews": names, "not_counted": why}
-    show({**subject.to_dict(), **decided}, *names)
+    before = {"last_approved": since.to_dict()} if since else {}
+    show({**subject.to_dict(), **before, **decided}, *names)
     if why:
         warn(f"the review does not count under the center's policy: {why}")
 

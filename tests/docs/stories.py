@@ -223,6 +223,10 @@ STORIES: dict[str, Story] = {
         prepare=_reviewer,
         runs={
             "review key alice": Run(),
+            f"source get {RECIPE} --out netbase": Run(replace={RECIPE: LOCAL}),
+            f"source diff debian/netbase@6.4 {RECIPE}": Run(
+                replace={"debian/netbase@6.4": LOCAL, RECIPE: LOCAL}
+            ),
             f"review approve {RECIPE} --key alice.key --reviewer alice": Run(
                 replace={RECIPE: LOCAL}
             ),

@@ -1,0 +1,145 @@
+"""Which version of a product was approved last: what a reviewer compares the next one with.
+
+A review names a source and a claim, and no version. So the recipes of the product are looked
+through: one is approved if a review names the claim that it has now, or the source that a run of it
+has read. Only reviews count whose signature is that of the reviewer, or of one in the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from builders.core.digest import Digest
+from builders.core.errors import SamebitsError
+from builders.images.provide import claimed_digest
+from builders.recipe.claim import claim_of
+from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.evidence.dsse import verify_envelope
+from pipelines.evidence.errors import SignatureError
+from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.report import Report
+from pipelines.evidence.salt import read_salt
+from pipelines.evidence.statements.people import Decision, ReviewStatement
+from pipelines.evidence.statements.statement import show_time, value_of
+from pipelines.evidence.stored_runs import RunSummary, list_runs, read_report
+from pipelines.policy.reviews.count import review_of
+from pipelines.policy.reviews.review_records import StoredReview
+from pipelines.verify.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovedRelease:
+    """A release that a reviewer has approved, and when."""
+
+    loaded: LoadedRecipe
+    reviewer: str
+    decided_on: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            "release": self.loaded.recipe.release,
+            "recipe": str(self.loaded.path),
+            "reviewer": self.reviewer,
+            "decided_on": show_time(self.decided_on),
+        }
+
+
+def last_approved(
+    current: LoadedRecipe,
+    session: Session,
+    reviews: Iterable[StoredReview],
+    keys: dict[str, list[PublicKey]],
+) -> ApprovedRelease | None:
+    """Return the other version of the product that was approved last; None where none was.
+
+    `keys` are those of the reviewers who count, by name.
+    """
+    approvals = _approvals(reviews, keys)
+    if not approvals:
+        return None
+    found = []
+    for loaded in _other_versions(current, session):
+        named: set[Digest | None] = set(_named(loaded, session))
+        times = [(s.predicate.decided_on, s) for s in approvals if named & _about(s)]
+        if times:
+            decided_on, newest = max(times, key=lambda pair: pair[0])
+            name = newest.predicate.reviewer
+            found.append(ApprovedRelease(loaded=loaded, reviewer=name, decided_on=decided_on))
+    return max(reversed(found), key=lambda release: release.decided_on, default=None)
+
+
+def _approvals(
+    reviews: Iterable[StoredReview], keys: dict[str, list[PublicKey]]
+) -> list[ReviewStatement]:
+    """Return the approvals that are rightly signed and were not withdrawn."""
+    newest: dict[tuple[object, ...], ReviewStatement] = {}
+    for review in reviews:
+        if review.envelope is None:
+            continue
+        statement = review_of(review.envelope)
+        made = statement.predicate
+        try:
+            verify_envelope(review.envelope, keys.get(made.reviewer, []))
+        except SignatureError:
+            continue
+        about = (made.reviewer, statement.source, statement.claim)
+        order = (made.decided_on, made.decision is Decision.WITHDRAW)
+        known = newest.get(about)
+        if known is None or order >= (
+            known.predicate.decided_on,
+            known.predicate.decision is Decision.WITHDRAW,
+        ):
+            newest[about] = statement
+    return [s for s in newest.values() if s.predicate.decision is Decision.APPROVE]
+
+
+def _about(statement: ReviewStatement) -> set[Digest | None]:
+    return {value_of(statement.source), value_of(statement.claim)}
+
+
+def _other_versions(current: LoadedRecipe, session: Session) -> Iterator[LoadedRecipe]:
+    """Yield the recipes of other versions: beside the current one, and in the center's folder."""
+    recipe = current.recipe
+    folders = (
+        current.path.absolute().parent,
+        session.center.recipes.absolute() / "releases" / recipe.vendor / recipe.product,
+    )
+    seen = {recipe.version}
+    for path in (path for folder in dict.fromkeys(folders) for path in _yaml_files(folder)):
+        try:
+            loaded = load_recipe(path)
+        except SamebitsError:
+            continue
+        same = (loaded.recipe.vendor, loaded.recipe.product) == (recipe.vendor, recipe.product)
+        if same and loaded.recipe.version not in seen:
+            seen.add(loaded.recipe.version)
+            yield loaded
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml"))
+
+
+def _named(loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:
+    """Yield what reviews of a recipe name: its claim, and the sources that its runs have read."""
+    recipe, store = loaded.recipe, session.store
+    release = ReleaseName.parse(recipe.release)
+    salt = read_salt(store, release) if recipe.visibility == "private" else None
+    if recipe.visibility == "public" or salt is not None:
+        try:
+            claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
+        except SamebitsError:  # its image is not known any more
+            pass
+        else:
+            yield claim if salt is None else salt.keyed(claim)
+    for run in list_runs(store, release):
+        if isinstance(run, RunSummary):
+            report = Report.model_validate(read_report(store, run.name))
+            sources = report.environment.sources
+            yield from (source.source_digest for source in sources if source.source_digest)
