@@ -18,6 +18,7 @@ import click
 
 from builders.core.digest import Digest
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
+from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
 from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.consensus.release_consensus import consensus_of, read_release
 from pipelines.evidence.release_name import ReleaseName
@@ -62,10 +63,11 @@ def make(root: Path, releases: int) -> None:
         lines = []
         for number in range(releases):
             run = _run(center, number)
+            lines.append(f"{run.commitment().digest.hex}\t{run.release}\t{run.run}")
             for record, envelope in run.envelopes(key).items():
                 store.put_record(run.folder() + record, envelope.to_bytes())
                 about = run.release if not record.startswith("provenance-") else ""
-                lines.append(f"{envelope.digest().hex}\t{about}")
+                lines.append(f"{envelope.digest().hex}\t{about}\t")
             if center == CENTERS[0]:
                 store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
                 for content in run.outputs.values():
@@ -78,19 +80,25 @@ class _Logs:
 
     def __init__(self, root: Path) -> None:
         self._indexes: dict[str, dict[bytes, int]] = {c: {} for c in CENTERS}
-        self._about: dict[str, dict[str, set[Digest]]] = {c: defaultdict(set) for c in CENTERS}
+        self._about: dict[str, dict[str, LoggedRelease]] = {
+            c: defaultdict(LoggedRelease) for c in CENTERS
+        }
         for c in CENTERS:
             for number, line in enumerate((root / f"{c}.log").read_text().splitlines()):
-                pae, _, release = line.partition("\t")
-                self._indexes[c][bytes.fromhex(pae)] = number
+                digest, release, run = line.split("\t")
+                about = self._about[c][release]
+                if run:
+                    about.commitments[run_tag(run)] = [LoggedCommitment(number, Digest(digest))]
+                    continue
+                self._indexes[c][bytes.fromhex(digest)] = number
                 if release:
-                    self._about[c][release].add(Digest(pae))
+                    about.results[Digest(digest)] = number
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         return self._indexes[center].get(bytes.fromhex(pae.hex))
 
-    def statements_about(self, center: str, release: str) -> set[Digest]:
-        return self._about[center].get(release, set())
+    def about(self, center: str, release: str) -> LoggedRelease:
+        return self._about[center].get(release) or LoggedRelease()
 
 
 def join_all(root: Path, releases: int) -> dict[str, int]:

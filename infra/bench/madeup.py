@@ -23,7 +23,13 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.statements.rebuilds import AttemptStatement
-from pipelines.evidence.statements.statement import DigestSet, Resource, Statement, subject
+from pipelines.evidence.statements.statement import (
+    DigestSet,
+    Resource,
+    Statement,
+    subject,
+    value_of,
+)
 from pipelines.judge.finding import (
     CauseName,
     ExplanationStatus,
@@ -32,6 +38,7 @@ from pipelines.judge.finding import (
     ShippedFact,
     worst_verdict,
 )
+from pipelines.log.leaf import CommitmentEntry
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.policy import Policy
 from pipelines.policy.model import SCHEMA, PolicyLog, PolicyRules
@@ -108,6 +115,14 @@ class MadeUpRun:
         """Return the seal over what was built."""
         lines = [self.line(name) for name in sorted(self.outputs)]
         return Digest.of(canonical_json([line.model_dump(mode="json") for line in lines]))
+
+    def commitment(self) -> CommitmentEntry:
+        """Return what it commits to before a shipped file is opened."""
+        if (claim := value_of(self.claim)) is None:
+            raise ValueError("a run without a claim commits to nothing")
+        return CommitmentEntry(
+            center=self.center, release=self.release, run=self.run, claim=claim, seal=self.seal()
+        )
 
     def line(self, name: str) -> SealedFile:
         """Return the line of one output in the seal."""

@@ -1,6 +1,6 @@
 """What one run of one center found of one artefact, and what does not count.
 
-A finding is a plain value, made of verified statements alone (`finding_reader`). Consensus sees no
+A finding is a plain value, made of verified statements alone (`center_audit`). Consensus sees no
 statement, store, key or clock, only these values.
 """
 
@@ -28,6 +28,14 @@ class ExclusionReason(StrEnum):
     NOT_LOGGED = "not-logged"
     WITHHELD = "withheld"
     """The center's log has statements about the release that its store does not show."""
+    LOGGED_TWICE = "logged-twice"
+    """Leaves of the log are equal to earlier ones."""
+    UNKNOWN_KIND = "unknown-kind"
+    """Leaves of the log are of a kind that this version does not know."""
+    UNCOMMITTED = "uncommitted"
+    """A match of a run whose claim and seal the log does not have before its statements."""
+    OPEN = "open"
+    """The log has the commitment of a run, and the store nothing that says what it found."""
     MISPLACED = "misplaced"
     OTHER_BUILDER = "other-builder"
     INCOMPLETE = "incomplete"

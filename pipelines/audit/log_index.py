@@ -8,18 +8,21 @@ checkpoint did not cover. A log that does not continue what is cached is read ag
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Lock
+from typing import NamedTuple
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
+from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag, tag_of
 from pipelines.audit.statement_reader import UnreachableError, short
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.checkpoint import Checkpoint, LogIdentity
 from pipelines.log.errors import LogError
@@ -29,33 +32,57 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
 
-LIMIT = 2_000_000
+LIMIT = 1_500_000
 """Leaves of all logs together that are kept by default, in 96 MB."""
-_PAE_PREFIX = "pae:"
-_PAE, _TAG = 32, 16
-_WIDTH = _PAE + _TAG
-_OF_A_RUN = frozenset(kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement))
+_DIGEST, _TAG = 32, 16
+_WIDTH = _DIGEST + 2 * _TAG
+_NOTHING = bytes(_TAG)
+_UNKNOWN = b"\xff" * _TAG
+_RESULTS = frozenset(kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement))
 
 
-def _pae_of(leaf: LeafFields) -> bytes:
-    """Return the PAE digest of a statement's leaf; zeros for a commitment."""
-    if not leaf.identity.startswith(_PAE_PREFIX):
-        return bytes(_PAE)
-    return bytes.fromhex(leaf.identity.removeprefix(_PAE_PREFIX))
+class _Packed(NamedTuple):
+    """A leaf, packed."""
 
+    digest: bytes
+    """Of a statement its PAE digest, of a commitment its `commitment_digest`."""
+    release: bytes
+    """A tag of the release; zeros for a statement of a known kind that is no result of a run."""
+    run: bytes
+    """A tag of the run of a commitment; zeros for a statement, ones for one of unknown kind."""
 
-def _is_of_a_run(leaf: LeafFields) -> bool:
-    """Return whether a leaf is the result of a run: a comparison, or an attempt."""
-    return leaf.predicate_type in _OF_A_RUN
+    @classmethod
+    def of(cls, leaf: LeafFields) -> _Packed:
+        if leaf.committed is not None:
+            run = run_tag(leaf.identity.removeprefix("run:"))
+            return cls(bytes.fromhex(leaf.committed.hex), tag_of(leaf.release), run)
+        digest = bytes.fromhex(leaf.identity.removeprefix("pae:"))
+        if leaf.predicate_type in _RESULTS:
+            return cls(digest, tag_of(leaf.release), _NOTHING)
+        if leaf.predicate_type in STATEMENT_TYPES:
+            return cls(digest, _NOTHING, _NOTHING)
+        return cls(digest, tag_of(leaf.release), _UNKNOWN)
+
+    def add_to(self, found: LoggedRelease, index: int) -> None:
+        """Add the leaf, which is about that release, in the order of the log."""
+        digest = Digest(self.digest.hex())
+        if self.run == _UNKNOWN:
+            found.unknown.append(index)
+        elif self.run != _NOTHING:
+            found.commitments.setdefault(self.run, []).append(LoggedCommitment(index, digest))
+        elif digest in found.results:
+            found.repeated.append(index)
+        else:
+            found.results[digest] = index
 
 
 @dataclass(kw_only=True)
 class CachedLog:
-    """The leaves of one log up to a checkpoint, 48 bytes each, in their order."""
+    """The leaves of one log up to a checkpoint, 64 bytes each, in their order."""
 
     checkpoint: Checkpoint | None = None
     packed: bytearray = field(default_factory=bytearray)
-    """Of each leaf its PAE digest, and a tag of its release if it is of a run; else zeros."""
+    """Of each leaf its digest and tags, as in `_Packed`."""
 
     def __len__(self) -> int:
         """Return how many leaves there are."""
@@ -65,10 +92,17 @@ class CachedLog:
         """Return the index of the first leaf of a statement; None where there is none."""
         return next(self._find(bytes.fromhex(pae.hex), 0), None)
 
-    def statements_about(self, release: str) -> set[Digest]:
-        """Return the PAE digests of the statements about runs of a release."""
-        starts = (index * _WIDTH for index in self._find(_tag(release), _PAE))
-        return {Digest(self.packed[start : start + _PAE].hex()) for start in starts}
+    def about(self, release: str) -> LoggedRelease:
+        """Return what the log has about the runs of a release."""
+        found = LoggedRelease()
+        for index in self._find(tag_of(release), _DIGEST):
+            self._leaf(index).add_to(found, index)
+        return found
+
+    def _leaf(self, index: int) -> _Packed:
+        start = index * _WIDTH
+        ends = (start, start + _DIGEST, start + _DIGEST + _TAG, start + _WIDTH)
+        return _Packed(*(bytes(self.packed[a:b]) for a, b in pairwise(ends)))
 
     def _find(self, word: bytes, offset: int) -> Iterator[int]:
         found = self.packed.find(word)
@@ -110,16 +144,11 @@ def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
             log = cached
     new = bytearray()
     for _, leaf in reader.fields(len(log)):
-        tag = _tag(leaf.release) if _is_of_a_run(leaf) else bytes(_TAG)
-        new += _pae_of(leaf) + tag
+        new += b"".join(_Packed.of(leaf))
     log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
     log.packed += new
     log.checkpoint = signed
     return log
-
-
-def _tag(release: str) -> bytes:
-    return bytes.fromhex(Digest.of(release.encode()).hex)[:_TAG]
 
 
 @dataclass(kw_only=True)
@@ -127,13 +156,13 @@ class _SelectedLeaves:
     """The leaves of one log that are about the releases in question."""
 
     indexes: dict[bytes, int] = field(default_factory=dict)
-    by_release: dict[str, set[Digest]] = field(default_factory=lambda: defaultdict(set))
+    by_release: dict[str, LoggedRelease] = field(default_factory=dict)
 
     def index_of(self, pae: Digest) -> int | None:
         return self.indexes.get(bytes.fromhex(pae.hex))
 
-    def statements_about(self, release: str) -> AbstractSet[Digest]:
-        return self.by_release.get(release, frozenset())
+    def about(self, release: str) -> LoggedRelease:
+        return self.by_release.get(release) or LoggedRelease()
 
 
 class LogIndex:
@@ -165,9 +194,9 @@ class LogIndex:
         """
         return self._log(center).index_of(pae)
 
-    def statements_about(self, center: str, release: str) -> AbstractSet[Digest]:
-        """Return the PAE digests of the statements about runs of a release; raises as above."""
-        return self._log(center).statements_about(release)
+    def about(self, center: str, release: str) -> LoggedRelease:
+        """Return what the center's log has about the runs of a release; raises as above."""
+        return self._log(center).about(release)
 
     def _log(self, center: str) -> _SelectedLeaves | CachedLog:
         if center not in self._logs:
@@ -200,8 +229,9 @@ class LogIndex:
         for index, leaf in reader.fields():
             if selected is not None and leaf.release not in selected:
                 continue
-            pae = _pae_of(leaf)
-            found.indexes.setdefault(pae, index)
-            if _is_of_a_run(leaf):
-                found.by_release[leaf.release].add(Digest(pae.hex()))
+            packed = _Packed.of(leaf)
+            if leaf.committed is None:
+                found.indexes.setdefault(packed.digest, index)
+            if packed.release != _NOTHING:
+                packed.add_to(found.by_release.setdefault(leaf.release, LoggedRelease()), index)
         return found

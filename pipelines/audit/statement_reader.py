@@ -8,7 +8,6 @@ with one object concerns that object alone, and a store that does not answer is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Protocol
 from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, SamebitsError, StoreError
 from pipelines.audit.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
+from pipelines.audit.logged_release import LoggedRelease
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
@@ -97,8 +97,8 @@ class LogLookup(Protocol):
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of a statement in a center's log, by the digest of its PAE, or None."""
 
-    def statements_about(self, center: str, release: str) -> AbstractSet[Digest]:
-        """Return the PAE digests of all that a center's log has about runs of a release."""
+    def about(self, center: str, release: str) -> LoggedRelease:
+        """Return what a center's log has about the runs of a release."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.recipe.recipe import LoadedRecipe, find_recipe
+from pipelines.audit.center_audit import MATCHES, audit_center
 from pipelines.audit.center_finding import CenterFinding, Excluded, newest_findings
-from pipelines.audit.finding_reader import MATCHES, read_center_findings
 from pipelines.audit.log_index import LogCache, LogIndex
 from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
@@ -104,13 +104,13 @@ def read_release(
     claim. Raises `StoreError` for the store of `own` alone.
     """
     centers = tuple(sources)
-    read = [one for source in centers for one in read_center_findings(reader, source, release)]
-    findings = tuple(one for one in read if isinstance(one, CenterFinding))
+    audits = [audit_center(reader, source, release) for source in centers]
+    findings = tuple(finding for audit in audits for finding in audit.findings)
     proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
     return ReleaseFindings(
         release=release,
         findings=tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings),
-        excluded=tuple(one for one in read if isinstance(one, Excluded)),
+        excluded=tuple(one for audit in audits for one in audit.excluded),
         proofs=proofs,
     )
 

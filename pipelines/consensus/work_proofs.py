@@ -21,8 +21,8 @@ from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
+from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
-from pipelines.audit.finding_reader import center_prefix
 from pipelines.audit.statement_reader import (
     Source,
     StatementReader,

@@ -122,6 +122,11 @@ class CommitmentEntry:
         """Unique among the leaves of a log."""
         return f"run:{self.run}"
 
+    @property
+    def digest(self) -> Digest:
+        """The SHA-256 of what the run commits to."""
+        return commitment_digest(self.run, self.claim, self.seal)
+
     def leaf(self, sequence: int, _previous: Digest) -> CommitmentLeaf:
         """Return the leaf at that place; a commitment names no leaf before it."""
         return CommitmentLeaf(**vars(self), sequence=sequence)
@@ -151,6 +156,13 @@ class LeafFields(NamedTuple):
     identity: str
     predicate_type: str | None
     """None for a commitment."""
+    committed: Digest | None = None
+    """The `commitment_digest` of a commitment; None for a statement."""
+
+
+def commitment_digest(run: str, claim: Digest, seal: Digest) -> Digest:
+    """Return the SHA-256 of what a run commits to."""
+    return Digest.of(f"{run} {claim.hex} {seal.hex}".encode())
 
 
 def own_key(center: str) -> str:
@@ -175,8 +187,9 @@ def read_fields(data: bytes, known_hash: bytes | None = None) -> LeafFields:
         pae, kind, previous, release, sequence = map(bytes.decode, match.group(3, 4, 5, 6, 7))
         return LeafFields(found, release, int(sequence), previous, f"pae:{pae}", kind)
     if match := _COMMITMENT.fullmatch(data):
-        release, run, sequence = map(bytes.decode, match.group(3, 4, 6))
-        return LeafFields(found, release, int(sequence), None, f"run:{run}", None)
+        claim, release, run, seal, sequence = map(bytes.decode, match.group(2, 3, 4, 5, 6))
+        committed = commitment_digest(run, Digest(claim), Digest(seal))
+        return LeafFields(found, release, int(sequence), None, f"run:{run}", None, committed)
     raise _malformed(data)
 
 

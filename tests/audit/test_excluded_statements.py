@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from infra.bench.madeup import MadeUpFile, MadeUpKey
-from pipelines.audit.center_finding import Excluded
-from pipelines.audit.finding_reader import read_center_findings
+from pipelines.audit.center_audit import audit_center
 from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.policy.model import CenterKey
@@ -155,9 +154,9 @@ def test_a_key_that_counts_takes_no_statement_of_an_ended_one_in() -> None:
     centers = [replace(c, keys=keys) if c.id == "bob-1" else c for c in world.policy.centers]
     reader = StatementReader(policy=replace(world.policy, centers=tuple(centers)), logs=world)
     source = Source(center="bob-1", store=world["bob-1"].store)
-    found = read_center_findings(reader, source, RELEASE)
-    assert {str(one.reason) for one in found if isinstance(one, Excluded)} == {"key-not-valid"}
-    assert not [one for one in found if not isinstance(one, Excluded)]
+    found = audit_center(reader, source, RELEASE)
+    assert {str(one.reason) for one in found.excluded} == {"key-not-valid"}
+    assert not found.findings
 
 
 def _bob_who_found_other_bytes_later() -> tuple[World, dict[str, str]]:

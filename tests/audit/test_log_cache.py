@@ -14,8 +14,10 @@ from builders.core.digest import Digest
 from builders.core.errors import CancelledError, StoreError
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.audit.log_index import CachedLog, LogCache, LogIndex
+from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import FIRST, Entry, StatementEntry
 from pipelines.log.notekey import ED25519, NoteKey
@@ -92,24 +94,25 @@ def bundles(store: MemoryStore) -> list[str]:
 
 def test_it_finds_what_the_log_has_and_nothing_else(store: MemoryStore, log: LogWriter) -> None:
     found = read(LogCache(), store)
-    told: dict[str, set[Digest]] = {}
+    about: dict[str, LoggedRelease] = {}
     for index, one in enumerate(entries(range(600))):
+        told = about.setdefault(one.release, LoggedRelease())
         if isinstance(one, StatementEntry):
             assert found.index_of(one.pae) == index
-            told.setdefault(one.release, set()).add(one.pae)
-    assert {release: found.statements_about(release) for release in told} == told
-    assert (found.index_of(GONE), found.statements_about("vendor/other@1")) == (None, set())
+            told.results[one.pae] = index
+        else:
+            told.commitments[run_tag(one.run)] = [LoggedCommitment(index, one.digest)]
+    assert {release: found.about(release) for release in about} == about
+    assert (found.index_of(GONE), found.about("vendor/other@1")) == (None, LoggedRelease())
 
 
 def test_without_a_memory_the_answers_are_the_same(store: MemoryStore, log: LogWriter) -> None:
     logs, found = indexes(store), read(LogCache(), store)
     for one in statements(range(600)):
         assert logs.index_of("east", one.pae) == found.index_of(one.pae)
-        assert logs.statements_about("east", one.release) == found.statements_about(one.release)
-    assert (logs.index_of("east", GONE), logs.statements_about("east", "vendor/other@1")) == (
-        None,
-        set(),
-    )
+        assert logs.about("east", one.release) == found.about(one.release)
+    assert logs.index_of("east", GONE) is None
+    assert logs.about("east", "vendor/other@1") == LoggedRelease()
 
 
 @pytest.mark.parametrize("cache", [None, LogCache()], ids=["read-anew", "remembered"])
@@ -120,11 +123,26 @@ def test_a_statement_that_is_in_the_log_twice_is_where_it_was_first(
     write_log(store, [one.leaf(n, FIRST) for n, one in enumerate((other, same, same))])
     logs = indexes(store, cache)
     assert [logs.index_of("east", one.pae) for one in (other, same)] == [0, 1]
+    about = logs.about("east", same.release)
+    assert (about.results, about.repeated) == ({same.pae: 1}, [2])
+
+
+@pytest.mark.parametrize("cache", [None, LogCache()], ids=["read-anew", "remembered"])
+def test_a_statement_of_an_unknown_kind_is_named(
+    store: MemoryStore, cache: LogCache | None
+) -> None:
+    (known,) = statements(range(1))
+    odd = replace(known, pae=GONE, predicate_type="https://example.org/other/v1")
+    write_log(store, [known.leaf(0, FIRST), odd.leaf(1, FIRST)])
+    logs = indexes(store, cache)
+    about = logs.about("east", known.release)
+    assert (about.results, about.unknown) == ({known.pae: 0}, [1])
+    assert logs.index_of("east", GONE) == 1
 
 
 def test_a_place_is_the_first_and_bytes_of_two_leaves_are_none() -> None:
-    found = CachedLog(packed=bytearray(range(96)) * 2)
-    assert found.index_of(Digest(bytes(range(48, 80)).hex())) == 1
+    found = CachedLog(packed=bytearray(range(128)) * 2)
+    assert found.index_of(Digest(bytes(range(64, 96)).hex())) == 1
     assert found.index_of(Digest(bytes(range(8, 40)).hex())) is None
 
 
@@ -134,18 +152,22 @@ def test_of_one_release_every_leaf_is_kept_and_no_other(store: MemoryStore, log:
     for one in statements(range(600)):
         kept = one.release == str(release)
         assert (logs.index_of("east", one.pae) is not None) is kept
-        assert (one.pae in logs.statements_about("east", one.release)) is kept
+        assert (one.pae in logs.about("east", one.release).results) is kept
 
 
 def test_what_is_of_no_run_is_found_and_is_about_no_release(
     store: MemoryStore, log: LogWriter
 ) -> None:
     beat = StatementEntry(
-        center="east", release="v/p@1", pae=GONE, keyid="key", predicate_type="heartbeat"
+        center="east",
+        release="v/p@1",
+        pae=GONE,
+        keyid="key",
+        predicate_type=HeartbeatStatement.PREDICATE_TYPE,
     )
     log.append([beat])
     found = read(LogCache(), store)
-    assert (found.index_of(GONE), found.statements_about("v/p@1")) == (600, set())
+    assert (found.index_of(GONE), found.about("v/p@1")) == (600, LoggedRelease())
 
 
 def test_of_a_log_that_grew_the_growth_is_read(store: MemoryStore, log: LogWriter) -> None:
@@ -172,7 +194,7 @@ def test_of_a_log_that_was_shortened_or_split_nothing_stays(
     opened(other, tmp_path / "other").append(entries(range(1000, 1000 + more)))
     found = read(cache, other)
     assert (len(found), found.index_of(Digest.of(b"604"))) == (600 + more, None)
-    assert Digest.of(b"604") not in found.statements_about("vendor/product@4")
+    assert Digest.of(b"604") not in found.about("vendor/product@4").results
     assert found == read(LogCache(), other)
 
 

@@ -174,9 +174,11 @@ class Three:
         return one
 
     def say(self, run: MadeUpRun, name: str, key: EnvelopeSigner | None = None) -> None:
-        """Store and log the statements of a made-up run as center `name` would."""
+        """Log the commitment and statements of a made-up run as center `name` would."""
         center = self.center(name)
         book = self.session(name).logbook()
+        made = run.commitment()
+        book.commit(release=made.release, run=made.run, claim=made.claim, seal=made.seal)
         with book.storing(run.folder()):
             for record, envelope in run.envelopes(key or center_key(center)).items():
                 self.store(name).put_record(run.folder() + record, envelope.to_bytes())

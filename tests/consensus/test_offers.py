@@ -73,15 +73,15 @@ def unsealed(document: Document) -> None:
     byproduct_of(document, "seal")["digest"] = {"hmac_sha256": "e" * 64}
 
 
-def test_without_a_seal_in_the_attempt_a_keyed_one_in_the_provenance_is_no_proof() -> None:
+def test_without_a_seal_in_the_attempt_nothing_was_committed_to() -> None:
     world = two()
     bob = world["bob-1"]
     attempt = bob.made().attempt().to_dict()
     del attempt["predicate"]["seal"]
-    bob.about.clear()
+    bob.about.results.clear()
     replaced(world, "bob-1", "attempt-1.dsse.json", AttemptStatement.model_validate(attempt))
     replaced(world, "bob-1", "provenance-1.dsse.json", provenance_by(bob, unsealed))
-    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
+    assert reasons(world.consensus()) == {("bob-1", "uncommitted")}
 
 
 def test_another_statement_in_place_of_the_provenance_is_no_proof() -> None:

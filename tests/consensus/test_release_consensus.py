@@ -10,8 +10,8 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import StoreError
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile
-from pipelines.audit.center_finding import Excluded, ExclusionReason
-from pipelines.audit.finding_reader import read_center_findings
+from pipelines.audit.center_audit import audit_center
+from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.statement_reader import Source, StatementReader, UnreachableError
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.consensus_results import Proof
@@ -86,7 +86,7 @@ def test_a_peer_that_has_nothing_of_the_release_is_named() -> None:
 def test_a_peer_that_lists_without_end_is_silent(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.audit.finding_reader.MAX_RECORDS", 3)
+    monkeypatch.setattr("pipelines.audit.center_audit.MAX_RECORDS", 3)
     found = world.consensus()
     assert reasons(found) == {(name, "silent") for name in world.sites}
     assert found.artefacts == ()
@@ -317,16 +317,14 @@ def test_our_own_store_that_fails_is_no_silence_of_others(world: World) -> None:
 def test_an_empty_policy_knows_nobody(world: World) -> None:
     source = Source(center="ada-1", store=world["ada-1"].store)
     reader = StatementReader(policy=EMPTY_POLICY, logs=world)
-    (unknown,) = read_center_findings(reader, source, RELEASE)
-    assert isinstance(unknown, Excluded)
+    (unknown,) = audit_center(reader, source, RELEASE).excluded
     assert unknown.reason is ExclusionReason.UNKNOWN_CENTER
 
 
 def test_an_empty_store_is_no_pass() -> None:
     world = World("ada")
     source = Source(center="ada-1", store=MemoryStore())
-    (nothing,) = read_center_findings(world.reader, source, RELEASE)
-    assert isinstance(nothing, Excluded)
+    (nothing,) = audit_center(world.reader, source, RELEASE).excluded
     assert nothing.reason is ExclusionReason.NOTHING
 
 

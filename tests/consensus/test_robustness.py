@@ -91,6 +91,5 @@ def test_a_difference_hidden_under_its_name_is_missed() -> None:
     later = site.made(run="20260109T030405Z-00000009")
     hidden = next(e for n, e in later.envelopes(site.key).items() if n.startswith("comparison-"))
     site.put(f"{later.folder()}robustness-1.dsse.json", hidden)
-    site.about.add(hidden.digest())
     assert ("bob-1", "withheld") in reasons(world.consensus())
     assert world.result() == "PENDING"

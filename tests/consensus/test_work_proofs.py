@@ -224,16 +224,16 @@ def test_a_provenance_that_is_held_back_is_no_proof() -> None:
     assert reasons(world.consensus()) == {("bob-1", "work-absent")}
 
 
-def test_a_seal_that_the_attempt_did_not_commit_to_is_no_proof() -> None:
+def test_a_seal_that_the_run_did_not_commit_to_is_no_match() -> None:
     world = World("ada", "bob")
     world["ada-1"].run()
     bob = world["bob-1"]
     names = bob.run()
     del bob.store.objects[names["attempt-1.dsse.json"]]
-    bob.about.clear()
+    bob.about.results.clear()
     other = bob.made(by_products={"x": b"y"})
     bob.put(names["attempt-1.dsse.json"], bob.sign(other.attempt()))
-    assert reasons(world.consensus()) == {("bob-1", "work-absent")}
+    assert reasons(world.consensus()) == {("bob-1", "uncommitted")}
 
 
 def test_where_nothing_can_be_proved_matches_count_and_it_is_said() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
@@ -80,6 +81,9 @@ class TwoCenters:
         for content in run.outputs.values():
             store.put_cas(Visibility.PRIVATE, content)
         book = self.session(name).logbook()
+        if run.outcome is Outcome.BUILT:
+            made = run.commitment()
+            book.commit(release=made.release, run=made.run, claim=made.claim, seal=made.seal)
         with book.storing(run.folder()):
             for record, envelope in run.envelopes(key or center_key(center)).items():
                 store.put_record(run.folder() + record, envelope.to_bytes())

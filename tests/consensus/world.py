@@ -9,6 +9,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
+from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
 from pipelines.audit.statement_reader import Source, StatementReader
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import ReleaseFindings, consensus_of, read_release
@@ -41,8 +42,9 @@ class Site:
     key: MadeUpKey
     store: MemoryStore = field(default_factory=MemoryStore)
     log: list[Digest] = field(default_factory=list)
-    about: set[Digest] = field(default_factory=set)
-    """Of the log, what its runs of the release come to."""
+    """The PAE digests of statements, and the digests of commitments."""
+    about: LoggedRelease = field(default_factory=LoggedRelease)
+    """Of the log, what is about the release."""
     start: int = 0
     end: int | None = None
 
@@ -53,9 +55,16 @@ class Site:
     def put(self, key: str, envelope: Envelope, *, logged: bool = True) -> None:
         self.store.put_record(key, envelope.to_bytes())
         if logged:
-            self.log.append(envelope.digest())
             if json.loads(envelope.payload)["predicateType"] in OF_A_RUN:
-                self.about.add(envelope.digest())
+                self.about.results.setdefault(envelope.digest(), len(self.log))
+            self.log.append(envelope.digest())
+
+    def commit(self, run: MadeUpRun) -> None:
+        """Log the commitment of a run."""
+        digest = run.commitment().digest
+        found = self.about.commitments.setdefault(run_tag(run.run), [])
+        found.append(LoggedCommitment(len(self.log), digest))
+        self.log.append(digest)
 
     def sign(self, statement: Statement) -> Envelope:
         return sign_envelope(statement.to_bytes(), self.key)
@@ -75,10 +84,17 @@ class Site:
         )
 
     def publish(
-        self, run: MadeUpRun, *, key: MadeUpKey | None = None, logged: bool = True
+        self,
+        run: MadeUpRun,
+        *,
+        key: MadeUpKey | None = None,
+        logged: bool = True,
+        committed: bool = True,
     ) -> dict[str, str]:
         """Store the statements of a run, and what it left; returns their records by name."""
         names, folder = {}, replace(run, release=str(RELEASE)).folder()
+        if run.outcome is Outcome.BUILT and logged and committed:
+            self.commit(run)
         for name, envelope in run.envelopes(key or self.key).items():
             names[name] = folder + name
             self.put(names[name], envelope, logged=logged)
@@ -90,8 +106,8 @@ class Site:
         self.store.put_record(folder + REPORT, b"{}")
         return names
 
-    def run(self, **changes: Any) -> dict[str, str]:
-        return self.publish(self.made(**changes))
+    def run(self, *, committed: bool = True, **changes: Any) -> dict[str, str]:
+        return self.publish(self.made(**changes), committed=committed)
 
 
 class World:
@@ -138,8 +154,8 @@ class World:
         log = self.sites[center].log
         return log.index(pae) if pae in log else None
 
-    def statements_about(self, center: str, release: str) -> set[Digest]:
-        return self.sites[center].about if release == str(RELEASE) else set()
+    def about(self, center: str, release: str) -> LoggedRelease:
+        return self.sites[center].about if release == str(RELEASE) else LoggedRelease()
 
     @property
     def reader(self) -> StatementReader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +10,28 @@ import pytest
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile
+from pipelines.audit.center_audit import audit_center
+from pipelines.audit.logged_release import LoggedRelease
+from pipelines.audit.statement_reader import Source
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError
+from tests.consensus.findings import OTHER_CLAIM
 from tests.consensus.test_work_proofs import replaced
-from tests.consensus.world import CONTENT, FILE, FILES, Site, World, reasons
+from tests.consensus.world import (
+    CONTENT,
+    EARLIER,
+    FILE,
+    FILES,
+    LATER,
+    RELEASE,
+    Site,
+    World,
+    reasons,
+)
 
 Document = dict[str, Any]
-EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
 
 
 def two() -> World:
@@ -65,7 +77,7 @@ ODD: dict[str, tuple[Callable[[Document], object], str, str]] = {
 def test_a_comparison_that_contradicts_itself_or_its_attempt_is_no_finding(name: str) -> None:
     change, reason, detail = ODD[name]
     world = two()
-    world["bob-1"].about.clear()
+    world["bob-1"].about.results.clear()
     statement = comparison_by(world["bob-1"], change)
     replaced(world, "bob-1", "comparison-1.dsse.json", statement)
     (excluded,) = world.read().excluded
@@ -81,7 +93,7 @@ def test_a_statement_of_another_run_beside_the_right_ones_is_no_part_of_a_findin
     bob = world["bob-1"]
     other = bob.made(**changes)
     statement = other.attempt() if kind == "attempt" else other.comparison(FILE, None)
-    bob.about.clear()
+    bob.about.results.clear()
     replaced(world, "bob-1", f"{kind}-1.dsse.json", statement)
     found = world.read()
     assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete", "withheld"]
@@ -103,7 +115,7 @@ def test_a_signature_counts_as_attached_for_its_own_verdict_alone(
     verdict: str, signature: Document | None, grafted: Digest | None
 ) -> None:
     world = two()
-    world["bob-1"].about.clear()
+    world["bob-1"].about.results.clear()
 
     def change(document: Document) -> None:
         document["predicate"]["verdict"] = verdict
@@ -132,10 +144,10 @@ def test_an_output_that_nobody_declared_is_named_and_is_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seal", "work"),
-    [("e" * 64, Proof.ABSENT), (None, Proof.PROVED), ("the same", Proof.PROVED)],
+    ("seal", "excluded"),
+    [("e" * 64, "uncommitted"), (None, None), ("the same", None)],
 )
-def test_a_run_with_two_seals_has_no_proof_of_work(seal: str | None, work: Proof) -> None:
+def test_a_run_with_two_seals_has_no_match(seal: str | None, excluded: str | None) -> None:
     """A second attempt is there: without a seal, with that of the run, or with another one."""
     world = two()
     bob = world["bob-1"]
@@ -147,31 +159,78 @@ def test_a_run_with_two_seals_has_no_proof_of_work(seal: str | None, work: Proof
         document["predicate"]["seal"] = {"sha256": seal}
     retry = AttemptStatement.model_validate(document)
     bob.put(bob.made().folder() + "attempt-2.dsse.json", bob.sign(retry))
-    found = {finding.center.id: finding for finding in world.read().findings}
-    assert found["bob-1"].work is work
-    assert found["bob-1"].attempt.name.endswith("attempt-2.dsse.json")
+    read = world.read()
+    assert [str(one.reason) for one in read.excluded] == ([excluded] if excluded else [])
+    attempts = [f.attempt.name for f in read.findings if f.center.id == "bob-1"]
+    assert [name.endswith("attempt-2.dsse.json") for name in attempts] == [True][: not excluded]
 
 
-def test_a_log_that_breaks_is_named_where_there_are_records_to_read(
+Changes = dict[str, Any]
+UNCOMMITTED: dict[str, tuple[list[Changes], list[Changes]]] = {
+    "no-commitment": ([], []),
+    "after-the-statements": ([], [{}]),
+    "to-another-seal": ([{"by_products": {"x": b"y"}}], []),
+    "to-another-claim": ([{"claim": OTHER_CLAIM}], []),
+    "of-another-run": ([{"run": EARLIER}], []),
+    "twice": ([{}, {}], []),
+}
+
+
+@pytest.mark.parametrize("name", UNCOMMITTED)
+def test_a_match_that_was_not_committed_to_before_it_was_stated_does_not_count(name: str) -> None:
+    """Who has seen the shipped file can make up any match."""
+    before, after = UNCOMMITTED[name]
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    bob = world["bob-1"]
+    for changes in before:
+        bob.commit(bob.made(**changes))
+    bob.run(committed=False)
+    for changes in after:
+        bob.commit(bob.made(**changes))
+    assert ("bob-1", "uncommitted") in reasons(world.consensus())
+    assert world.result() == "PENDING"
+
+
+def test_a_mismatch_that_was_not_committed_to_counts() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run()
+    world["bob-1"].run(committed=False, files={FILE: MadeUpFile.different(CONTENT, b"other bytes")})
+    assert world.result() == "SPLIT"
+
+
+def test_a_run_that_committed_and_says_nothing_is_named() -> None:
+    world = World("ada", "bob")
+    for site in world.sites.values():
+        site.run()
+    bob = world["bob-1"]
+    bob.commit(bob.made(run=LATER))
+    assert reasons(world.consensus()) == {("bob-1", "open")}
+    source = Source(center="bob-1", store=bob.store)
+    states = [str(run.state) for run in audit_center(world.reader, source, RELEASE).runs]
+    assert states == ["stated", "open"]
+
+
+def test_a_log_that_is_broken_is_named_though_there_are_no_records(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World("ada", "bob", "cyd")
     for name in ("ada-1", "bob-1"):
         world[name].run()
 
-    def broken(center: str, release: str) -> AbstractSet[Digest]:
+    def broken(center: str, release: str) -> LoggedRelease:
         raise LogError("altered")
 
     def broken_too(center: str, pae: Digest) -> int | None:
         raise LogError("altered")
 
-    monkeypatch.setattr(world, "statements_about", broken)
+    monkeypatch.setattr(world, "about", broken)
     monkeypatch.setattr(world, "index_of", broken_too)
     found = world.read(None)
     assert {(one.center, str(one.reason)) for one in found.excluded} == {
         ("ada-1", "log-broken"),
         ("bob-1", "log-broken"),
-        ("cyd-1", "nothing-of-this-release"),
+        ("cyd-1", "log-broken"),
     }
 
 
@@ -181,7 +240,7 @@ def test_what_is_withheld_is_counted_and_the_first_is_named() -> None:
         for key in world["ada-1"].run(run=run).values():
             del world["ada-1"].store.objects[key]
     (excluded,) = world.read().excluded
-    first = min(digest.hex for digest in world["ada-1"].about)
+    first = min(digest.hex for digest in world["ada-1"].about.results)
     assert excluded.detail == f"4 that its log has, such as {first[:16]}"
 
 

@@ -1,0 +1,48 @@
+"""What the log of a center has about the runs of one release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from builders.core.digest import Digest
+
+TAG = 16
+"""Bytes of a tag."""
+
+
+def tag_of(text: str) -> bytes:
+    """Return the tag of a release: the first bytes of its SHA-256."""
+    return bytes.fromhex(Digest.of(text.encode()).hex)[:TAG]
+
+
+def run_tag(run: str) -> bytes:
+    """Return the tag of a run."""
+    return tag_of(f"run {run}")
+
+
+@dataclass(frozen=True)
+class LoggedCommitment:
+    """A commitment in a log."""
+
+    index: int
+    digest: Digest
+    """Its `commitment_digest`."""
+
+
+@dataclass(frozen=True)
+class LoggedRelease:
+    """The leaves about the runs of one release, and their indexes."""
+
+    results: dict[Digest, int] = field(default_factory=dict)
+    """The comparisons and attempts by their PAE digest; of equal leaves the first."""
+    commitments: dict[bytes, list[LoggedCommitment]] = field(default_factory=dict)
+    """By the tag of their run."""
+    repeated: list[int] = field(default_factory=list)
+    """Leaves that are equal to an earlier one."""
+    unknown: list[int] = field(default_factory=list)
+    """Leaves of a kind that this version does not know."""
+
+    def committed_at(self, run: str, digest: Digest) -> int | None:
+        """Return the index of the run's only commitment; None if it is another one, or not one."""
+        found = self.commitments.get(run_tag(run), [])
+        return found[0].index if [one.digest for one in found] == [digest] else None
