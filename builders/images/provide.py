@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.digest import Digest
+from builders.core.errors import ImageUnavailableError
 from builders.engine import Engine
 from builders.images.catalogue import ImageCatalogue
 from builders.images.oci_archive import BuiltImage
@@ -40,13 +41,22 @@ def ensure_image(
     engine: Engine,
     workdir: Path,
     progress: FetchProgress = no_progress,
+    *,
+    offline: bool = False,
 ) -> ProvidedImage:
     """Return an image of the engine, which is built or pulled if it is not there.
 
-    Raises `ImageUnavailableError`, `ImageMismatchError`, `InputUnavailableError`.
+    `offline` pulls nothing. Raises `ImageUnavailableError`, `ImageMismatchError`,
+    `InputUnavailableError`.
     """
     if _PINNED in name:
         if not engine.has_image(name):
+            if offline:
+                raise ImageUnavailableError(
+                    "the engine does not have the image, and nothing is pulled offline",
+                    got=name,
+                    todo="Load it into the engine, or run this once without --offline",
+                )
             engine.pull(name)
         return ProvidedImage(reference=name, config=claimed_digest(name, images))
     locked = images.lock(name).image

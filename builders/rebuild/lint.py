@@ -15,14 +15,19 @@ from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 
 
-def check_recipes(paths: Iterable[Path], images: ImageCatalogue) -> list[LoadedRecipe]:
+def check_recipes(
+    paths: Iterable[Path], images: ImageCatalogue, *, unshipped: bool = False
+) -> list[LoadedRecipe]:
     """Load every recipe and plan its rebuild; raises `UsageError` for the first bad recipe."""
-    return [check_recipe(path, images) for path in paths]
+    return [check_recipe(path, images, unshipped=unshipped) for path in paths]
 
 
-def check_recipe(path: Path, images: ImageCatalogue) -> LoadedRecipe:
-    """Load a recipe, find its image, plan its rebuild; raises `UsageError` for the first fault."""
-    loaded = load_recipe(path)
+def check_recipe(path: Path, images: ImageCatalogue, *, unshipped: bool = False) -> LoadedRecipe:
+    """Load a recipe, find its image, plan its rebuild; raises `UsageError` for the first fault.
+
+    `unshipped` takes artefacts without `shipped` too.
+    """
+    loaded = load_recipe(path, unshipped=unshipped)
     claim_of(loaded, claimed_digest(loaded.recipe.build.image, images))
     _require_zones(loaded, images)
     inputs = tuple(
@@ -54,6 +59,11 @@ def recipe_warnings(loaded: LoadedRecipe) -> list[str]:
     found = []
     if not loaded.path.match(f"{recipe.vendor}/{recipe.product}/{recipe.version}.yaml"):
         found.append(f"the file is not at {recipe.vendor}/{recipe.product}/{recipe.version}.yaml")
+    if unshipped := [a.name for a in recipe.artefacts if a.shipped is None]:
+        found.append(
+            f"no `shipped` for {', '.join(unshipped[:3])}: before the release ships, the recipe "
+            "can be rebuilt and judge candidates (`samebits verify --candidate DIR`), no more"
+        )
     if recipe.expect is None:
         found.append("no expect.verdict: a worse verdict raises no alarm")
     return found

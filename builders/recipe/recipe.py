@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
-from builders.core.errors import UsageError
+from builders.core.errors import RecipeError, UsageError
 from builders.core.frozen_model import FrozenModel, duplicate, schema_text
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from builders.core.yamlfile import Document, load_document, parse_model
@@ -64,11 +64,26 @@ class PublishedFile(FrozenModel):
     sha256: Digest
 
 
+_UNSHIPPED = (
+    "Add where customers get the file, and its digest. Before that, only `samebits rebuild`, "
+    "`samebits recipe lint` and `samebits verify --candidate DIR` take the recipe"
+)
+
+
 class Artefact(FrozenModel):
     """One shipped file."""
 
     name: Annotated[FileName, Field(description="The file's name in the output folder.")]
-    shipped: PublishedFile
+    shipped: Annotated[
+        PublishedFile | None, Field(description="The shipped file; absent only before it ships.")
+    ] = None
+
+    @property
+    def published(self) -> PublishedFile:
+        """Return the shipped file; raises `UsageError` before the release ships."""
+        if self.shipped is None:
+            raise UsageError(f"artefact {self.name} has no `shipped`", todo=_UNSHIPPED)
+        return self.shipped
 
 
 class RebuildLimits(FrozenModel):
@@ -185,9 +200,12 @@ class LoadedRecipe(FrozenModel):
         return self.path.parent
 
 
-def load_recipe(path: Path) -> LoadedRecipe:
-    """Read and validate one recipe; raises `RecipeError` with file, line and field."""
-    return parse_recipe(load_document(path), path)
+def load_recipe(path: Path, *, unshipped: bool = False) -> LoadedRecipe:
+    """Read and validate one recipe; raises `RecipeError` with file, line and field.
+
+    `unshipped` takes artefacts without `shipped` too.
+    """
+    return parse_recipe(load_document(path), path, unshipped=unshipped)
 
 
 def find_recipe(folder: Path, vendor: str, product: str, version: str) -> LoadedRecipe | None:
@@ -206,11 +224,21 @@ def find_recipe(folder: Path, vendor: str, product: str, version: str) -> Loaded
     return loaded
 
 
-def parse_recipe(document: Document, path: Path) -> LoadedRecipe:
-    """Validate a document that was already read; raises `RecipeError`."""
+def parse_recipe(document: Document, path: Path, *, unshipped: bool = False) -> LoadedRecipe:
+    """Validate a document that was already read; see `load_recipe`."""
     recipe = parse_model(
         document, Recipe, todo="`samebits recipe schema` prints what each field takes"
     )
+    for number, artefact in enumerate(recipe.artefacts):
+        if artefact.shipped is None and not unshipped:
+            raise RecipeError(
+                f"artefact {artefact.name} has no `shipped`",
+                file=document.file,
+                line=document.line_of(("artefacts", number)),
+                field=f"artefacts.{number}.shipped",
+                expected="the locator and sha256 of the published file",
+                todo=_UNSHIPPED,
+            )
     return LoadedRecipe(recipe=recipe, path=path)
 
 

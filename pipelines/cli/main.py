@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from types import FrameType
 from typing import NoReturn
 
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
     except SamebitsError as error:
         code = error.exit_code
-        fail(error, as_json="--json" in words)
+        fail(error, as_json=_wants_json(words))
     except (KeyboardInterrupt, click.Abort):
         code = EXIT_INTERRUPTED
         click.echo("samebits: interrupted; nothing half-done was left behind", err=True)
@@ -113,9 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             got=error.strerror or error,
             todo="Check its permissions, and free disk space",
         )
-        fail(fault, as_json="--json" in words)
+        fail(fault, as_json=_wants_json(words))
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Say whether the words of a command ask for JSON, of which a fault is a document too."""
+    return bool({"--json", "--format=json"} & {*words}) or ("--format", "json") in pairwise(words)
 
 
 def fail(error: SamebitsError, *, as_json: bool) -> None:

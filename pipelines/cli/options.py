@@ -55,6 +55,16 @@ wide = click.option(
 """Adds `--wide`, which `layout` obeys: for commands that print tables or digests."""
 
 
+offline = click.option(
+    "--offline",
+    is_flag=True,
+    expose_value=False,
+    callback=_note,
+    help="Fetch nothing: use the vault and files of this machine alone.",
+)
+"""Adds `--offline` to a command with a `Session`."""
+
+
 def center_file(function: Function) -> Function:
     """Add `--center FILE`, and call the command with the `Center` as its first argument."""
 
@@ -75,7 +85,7 @@ def center(function: Function) -> Function:
     def run(center: Center, **given: Any) -> Any:
         from pipelines.verify.session import Session  # heavy
 
-        with Session(center) as session:
+        with Session(center, offline=bool(noted("offline"))) as session:
             return function(session, **given)
 
     stored = click.option(

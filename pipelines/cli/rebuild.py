@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("recipe", type=options.PATH)
 @options.file("--out", metavar="DIR", help="New folder for the outputs.")
 @click.option("--shell", is_flag=True, help="Open a shell in the build container instead.")
+@options.offline
 @options.common
 def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) -> None:
     """Rebuild one release into DIR and seal it; no shipped file is fetched or read.
@@ -51,10 +52,10 @@ def rebuild(session: Session, recipe: Path, out: Path | None, *, shell: bool) ->
         raise UsageError("give a folder for the outputs, or --shell", expected="--out or --shell")
     if out is not None:
         options.require_new(out, "folder")
-    check_recipe(recipe, session.images)
+    check_recipe(recipe, session.images, unshipped=True)
     require_root()
     session.engine.info()
-    with job_for(session, recipe) as job:
+    with job_for(session, recipe, unshipped=True) as job:
         with screen(session):
             inputs = steps.fetch_inputs(session, job)
             image = steps.provide_image(session, job)

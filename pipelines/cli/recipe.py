@@ -50,7 +50,7 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
         row |= {"warnings": [], "draft": [], "inferred": []}
         rows.append(row)
         try:
-            loaded = check_recipe(path, session.images)
+            loaded = check_recipe(path, session.images, unshipped=True)
         except UsageError as error:
             row["error"] = error.to_dict()
             if not wants_json():

@@ -160,8 +160,11 @@ def styled_verdict(verdict: str, *, width: int = 16) -> str:
     return styled(f"{verdict:<{width}}", _COLORS.get(verdict, "red"))
 
 
-def report_lines(report: Report) -> Iterator[str]:
-    """Yield a line for each artefact, and below it the reason of a verdict that is no pass."""
+def report_lines(report: Report, *, evidence: bool = True) -> Iterator[str]:
+    """Yield a line for each artefact, and below it the reason of a verdict that is no pass.
+
+    Without `evidence` there is nothing in the store that the run could be looked up by.
+    """
     seconds = report.timings.get("total", 0.0)
     built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
     yield f"{click.style(report.release, bold=True)}  {seconds:.1f} s{built}"
@@ -173,6 +176,8 @@ def report_lines(report: Report) -> Iterator[str]:
         yield f"  claim {short(report.claim)}  digest of inputs, image, scripts, environment"
     if report.seal:
         yield f"  seal  {short(report.seal)}  digest of the outputs, logged before comparing"
+    if not evidence:
+        return
     yield f"  run   {report.run}"
     if built and any(attempt.rebuild.log for attempt in report.attempts):
         show = f"samebits evidence show {report.release} --run {report.run}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -13,15 +14,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.errors import CancelledError, InfrastructureError, SamebitsError
+from builders.core.errors import CancelledError, InfrastructureError, SamebitsError, UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import report_lines, screen, show, warn
+from pipelines.cli.layout import fitted
+from pipelines.cli.terminal import report_lines, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
+    from pipelines.cli.formats.results import Verified
     from pipelines.evidence.report import Report
     from pipelines.verify.session import Session
+    from pipelines.verify.unpublished import UnpublishedReport
 
-    Run = Callable[[Path], Report]
+    Run = Callable[[Path], Report | UnpublishedReport]
+
+FORMATS = ("text", "json", "junit", "sarif", "github")
 
 _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
 
@@ -30,75 +36,170 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
 @click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
 @click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
 @click.option("--flow", is_flag=True, help="Verify in runs of the Prefect flow `verify-release`.")
+@options.file(
+    "--candidate", metavar="DIR", help="Judge the files in DIR, by name, before they ship."
+)
+@click.option("--dry-run", is_flag=True, help="Judge what was shipped, and sign and log nothing.")
+@click.option(
+    "--format",
+    "form",
+    metavar="FORMAT",
+    type=click.Choice(FORMATS),
+    help="text, json, junit, sarif or github; --json is --format json.",
+)
+@options.offline
 @options.wide
 @options.common
-def verify(session: Session, recipes: tuple[Path, ...], *, fresh: bool, flow: bool) -> None:
+def verify(
+    session: Session,
+    recipes: tuple[Path, ...],
+    *,
+    fresh: bool,
+    flow: bool,
+    candidate: Path | None,
+    dry_run: bool,
+    form: str | None,
+) -> None:
     """Rebuild releases from source, in containers without network, and judge them bit for bit.
 
     Several releases are verified side by side. All of it happens in this process, unless --flow is
     given or PREFECT_API_URL is set: then each RECIPE is verified by a flow run of Prefect, at that
     URL or on a server that ends with this command. The reports are the same.
 
+    With --candidate nothing needs to have shipped yet: a recipe may lack `shipped`, and files in
+    DIR are judged in the place of shipped ones. As with --dry-run, nothing is signed, stored or
+    logged, and the report says so: it is no evidence. Both run in this process.
+
     \b
     Examples:
       samebits verify recipes/releases/debian/netbase/6.5.yaml
       samebits verify --json recipes/releases/*/*/*.yaml > reports.json
+      samebits verify --candidate dist/ --format junit acme/engine/4.2.yaml > gate.xml
+      samebits verify --offline recipes/releases/debian/netbase/6.5.yaml
 
     Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,
     MISSING or EQUIVALENT; 2 something not checked; 64 usage or bad recipe.
     """
     from builders.container.scratch import require_root
     from builders.rebuild.lint import check_recipes
-    from pipelines.judge.finding import verdicts_exit_code
+    from pipelines.cli.formats.results import exit_code
     from pipelines.policy import expiry_warnings
     from pipelines.verify.lanes import cancelled_by_signals, in_lanes
+    from pipelines.verify.unpublished import require_candidates
 
-    check_recipes(recipes, session.images)
+    form = _format(form)
+    unpublished = dry_run or candidate is not None
+    _require_possible(session, flow=flow, fresh=fresh, unpublished=unpublished)
+    loaded = check_recipes(recipes, session.images, unshipped=candidate is not None)
+    if candidate is not None and (others := require_candidates(loaded, candidate)):
+        warn(f"not judged, since no artefact has the name: {', '.join(others[:5])}")
     now = datetime.now(UTC)
     require_root()  # like a missing engine: one message, before anything starts
     for warning in expiry_warnings(session.policy(now), now):
         warn(warning)
     session.engine.info()
-    session.check_store()
+    if not unpublished:
+        session.check_store()
     session.prepare()
-    runner = _as_flows if flow or os.environ.get("PREFECT_API_URL") else _in_process
+    if unpublished:
+        runner = _unpublished(session, candidate, fresh=fresh)
+    elif flow or os.environ.get("PREFECT_API_URL"):
+        runner = _as_flows(session, fresh=fresh)
+    else:
+        runner = _in_process(session, fresh=fresh)
     lanes = min(_SIDE_BY_SIDE, len(recipes))
-    with cancelled_by_signals(session), runner(session, fresh=fresh) as run:
-        ended = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
-    reports = [one for one in ended if not isinstance(one, SamebitsError)]
-    faults = [one for one in ended if isinstance(one, SamebitsError)]
-    documents = [r.model_dump(mode="json", by_alias=True) for r in reports]
-    documents += [{"error": fault.to_dict()} for fault in faults]
-    show({"reports": documents}, *(line for report in reports for line in report_lines(report)))
-    for fault in faults:
-        warn(fault)
-    code = verdicts_exit_code(finding.verdict for report in reports for finding in report.artefacts)
-    sys.exit(max([code, *(f.exit_code for f in faults)]) if faults and code != 1 else code)
+    with cancelled_by_signals(session), runner as run:
+        results = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
+    _print(results, form)
+    sys.exit(exit_code(results))
 
 
-def _try(run: Run, recipe: Path) -> Report | SamebitsError:
+def _format(form: str | None) -> str:
+    """Return the format that `--format` and `--json` ask for; raises `UsageError` for two."""
+    if wants_json() and form not in {None, "json"}:
+        raise UsageError("two formats were given", got=f"--json and --format {form}")
+    return "json" if wants_json() else form or "text"
+
+
+def _require_possible(session: Session, *, flow: bool, fresh: bool, unpublished: bool) -> None:
+    """Raise `UsageError` for options that contradict each other."""
+    if flow and unpublished:
+        raise UsageError(
+            "--flow was given with --candidate or --dry-run",
+            expected="one of them: flows leave evidence",
+        )
+    if fresh and session.offline:
+        raise UsageError("--fresh was given with --offline", expected="one of them")
+
+
+def _print(results: Sequence[Verified], form: str) -> None:
+    """Print what became of each recipe; faults of text and JSON on stderr too."""
+    from pipelines.cli.formats.github import github
+    from pipelines.cli.formats.junit import junit
+    from pipelines.cli.formats.sarif import sarif
+
+    formats = {"github": github, "json": _json, "junit": junit, "sarif": sarif, "text": _text}
+    click.echo(formats[form](results), nl=form != "text")
+    for one in results:
+        if one.fault is not None and form != "github":  # there it is a line that a runner obeys
+            warn(one.fault)
+
+
+def _json(results: Sequence[Verified]) -> str:
+    reports = [one.document() for one in results if one.report]
+    faults = [one.document() for one in results if one.fault]
+    return json.dumps({"reports": reports + faults}, indent=2)
+
+
+def _text(results: Sequence[Verified]) -> str:
+    lines: list[str] = []
+    for one in results:
+        if one.report is not None:
+            lines += report_lines(one.report, evidence=one.note is None)
+        if one.note is not None:
+            lines.append(f"  {one.note}")
+    return "".join(f"{line}\n" for line in fitted(lines))
+
+
+def _try(run: Run, recipe: Path) -> Verified:
     """Return the report of a recipe, or what went wrong: one costs no other its turn."""
+    from pipelines.cli.formats.results import Verified
+
     try:
-        return run(recipe)
+        return Verified(recipe=recipe, found=run(recipe))
     except CancelledError:
         raise
     except SamebitsError as error:
-        return error
+        return Verified(recipe=recipe, found=error)
     except Exception as error:  # noqa: BLE001  # a scheduler's faults come in many classes
-        return InfrastructureError(
+        fault = InfrastructureError(
             f"the run of {recipe} failed",
             got=f"{type(error).__name__}: {error}"[:300],
             todo="Check free disk space; with Prefect, also PREFECT_API_URL and Prefect's log",
         )
+        return Verified(recipe=recipe, found=fault)
 
 
 @contextmanager
 def _in_process(session: Session, *, fresh: bool) -> Iterator[Run]:
     """Yield what verifies a recipe in this process."""
+    from pipelines.verify.retries import retrying
     from pipelines.verify.verify import verify_recipe
 
     with screen(session):
-        yield lambda recipe: verify_recipe(session, recipe, fresh=fresh)
+        yield lambda recipe: verify_recipe(session, recipe, retrying(session), fresh=fresh)
+
+
+@contextmanager
+def _unpublished(session: Session, candidates: Path | None, *, fresh: bool) -> Iterator[Run]:
+    """Yield what verifies a recipe in this process and leaves no evidence."""
+    from pipelines.verify.retries import retrying
+    from pipelines.verify.verify import verify_unpublished
+
+    with screen(session):
+        yield lambda recipe: verify_unpublished(
+            session, recipe, retrying(session), candidates=candidates, fresh=fresh
+        )
 
 
 @contextmanager

@@ -200,7 +200,7 @@ def join_release(
         rules_for(view, recipe),
         own=view.center,
         claim=claim,
-        expected=[(a.name, a.shipped.sha256) for a in artefacts],
+        expected=[(a.name, a.published.sha256) for a in artefacts],
     )
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
 

@@ -155,7 +155,7 @@ def summarizer_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> 
         ),
         legal={operator.name: operator.legal for operator in policy.operators},
         reviews=count_reviews_of(view, joined, now),
-        locators={artefact.name: str(artefact.shipped.locator) for artefact in public},
+        locators={artefact.name: str(artefact.published.locator) for artefact in public},
     )
 
 

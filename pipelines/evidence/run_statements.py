@@ -234,7 +234,7 @@ def _robustness(
 
 
 def _published(run: Run) -> tuple[Subject, ...]:
-    return tuple(subject(a.name, a.shipped.sha256) for a in run.loaded.recipe.artefacts)
+    return tuple(subject(a.name, a.published.sha256) for a in run.loaded.recipe.artefacts)
 
 
 def _artefacts(run: Run, rebuild: RebuildResult) -> dict[str, DigestSet]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +18,29 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 
-from builders.core.errors import InfrastructureError
 from pipelines.center.center import load_center
-from pipelines.evidence.errors import SignerError
 from pipelines.evidence.report import Report
 from pipelines.flows.flow_runs import living
+from pipelines.verify.retries import delays_of, is_retried
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify_recipe
 
 _NAME, _RUN_NAME = "verify-release", "verify {recipe}"
-_TRIED_ONCE = {"seal", "judge", "explain"}
-"""Steps that reach no service of the center, or whose failure is part of their answer."""
 
 
 def is_infrastructure(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     """Say whether a failed task is worth another try: only what the center itself broke."""
-    return isinstance(state.result(raise_on_failure=False), InfrastructureError | SignerError)
+    return is_retried(state.result(raise_on_failure=False))
 
 
-def as_task(name: str, step: Callable[..., Any]) -> Any:
+def as_task(name: str, step: Callable[..., Any], *, retried: bool = True) -> Any:
     """Make a task of a step of a verification, never cached, never persisted."""
     made = task(name=name, cache_policy=NO_CACHE, persist_result=False)(step)
-    if name in _TRIED_ONCE:
+    delays: list[float] = [*delays_of(name)] if retried else []
+    if not delays:
         return made
     return made.with_options(
-        retries=2, retry_delay_seconds=[2, 10], retry_condition_fn=is_infrastructure
+        retries=len(delays), retry_delay_seconds=delays, retry_condition_fn=is_infrastructure
     )
 
 
@@ -68,7 +67,8 @@ def flow_in(session: Session) -> Flow[..., Report]:
 def _verify(session: Session, recipe: Path, *, fresh: bool) -> Report:
     mine = str(flow_run.id or "")
     with living(session.center, mine):
-        report = verify_recipe(session, recipe, as_task, flow_run=mine, fresh=fresh)
+        wrap = partial(as_task, retried=not session.offline)
+        report = verify_recipe(session, recipe, wrap, flow_run=mine, fresh=fresh)
     _show(report)
     return report
 

@@ -187,7 +187,7 @@ def shards(
 def _release(path: Path, name: str, images: ImageCatalogue) -> Release:
     loaded = load_recipe(path)
     recipe = loaded.recipe
-    published = sorted([a.name, str(a.shipped.sha256)] for a in recipe.artefacts)
+    published = sorted([a.name, str(a.published.sha256)] for a in recipe.artefacts)
     return Release(
         recipe=name,
         release=recipe.release,

@@ -112,7 +112,7 @@ def _do(session: Session, due: DueRelease, flow_run: str, verifier: Verify) -> N
 
 def _look(session: Session, job: Job) -> bool | None:
     """Fetch what is shipped now; says whether it has changed, None where it cannot be had."""
-    published = {a.name: a.shipped.sha256 for a in job.recipe.artefacts}
+    published = {a.name: a.published.sha256 for a in job.recipe.artefacts}
     try:
         served = judging.fetch_shipped(session, job, fresh=True)
     except StoreError:

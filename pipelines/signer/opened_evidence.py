@@ -197,7 +197,7 @@ class OpenedEvidence:
 
         With the confirming attempt, if there is one. Raises `RefusedError`.
         """
-        report, published = self.report, {a.name: a.shipped.sha256 for a in self.recipe.artefacts}
+        report, published = self.report, {a.name: a.published.sha256 for a in self.recipe.artefacts}
         facts = Facts(
             outcome=report.outcome,
             outcome_reason=report.reason,

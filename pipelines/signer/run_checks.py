@@ -125,7 +125,7 @@ def _artefacts(opened: OpenedEvidence) -> Iterator[Condition]:
 
 def _shipped(opened: OpenedEvidence) -> Iterator[Condition]:
     """Require the published digests of the recipe, and in the vault every file that was served."""
-    digests = {a.name: a.shipped.sha256 for a in opened.recipe.artefacts}
+    digests = {a.name: a.published.sha256 for a in opened.recipe.artefacts}
     for finding in opened.report.artefacts:
         published = finding.shipped.published if finding.shipped else None
         error = f"{finding.name} was published with another digest"

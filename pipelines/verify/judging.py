@@ -5,6 +5,7 @@ The verdict comes first and from digests alone. Explaining starts afterwards and
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builders.archives import ArchiveError, members
-from builders.core.digest import digest_file
+from builders.core.digest import Digest, digest_file
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import InputUnavailableError, RebuildError
+from builders.core.errors import InputUnavailableError, RebuildError, UsageError
 from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
@@ -30,6 +31,7 @@ from pipelines.verify.session import Job, Session
 from pipelines.verify.steps import provide_once
 
 DIFFER_IMAGE = "differ"
+_SHIPPED = "shipped"
 
 
 Shipped = Mapping[str, FileFact | Unreachable]
@@ -49,9 +51,9 @@ def fetch_shipped(session: Session, job: Job, *, fresh: bool = False) -> Shipped
 def shipped_want(artefact: Artefact, folder: Path) -> FetchRequest:
     """Return what to fetch for an artefact; `file:` locators start at `folder`."""
     return FetchRequest(
-        locator=artefact.shipped.locator,
+        locator=artefact.published.locator,
         name=artefact.name,
-        sha256=artefact.shipped.sha256,
+        sha256=artefact.published.sha256,
         folder=folder,
     )
 
@@ -59,7 +61,7 @@ def shipped_want(artefact: Artefact, folder: Path) -> FetchRequest:
 def _fetch(
     session: Session, job: Job, artefact: Artefact, *, fresh: bool
 ) -> FileFact | Unreachable:
-    shipped = artefact.shipped
+    shipped = artefact.published
     beside = isinstance(shipped.locator, FileLocator)
     if session.vault.has(shipped.sha256) and not beside and not fresh:
         return FileFact(sha256=shipped.sha256, size=session.vault.verify(shipped.sha256))
@@ -73,6 +75,27 @@ def _fetch(
         fact = FileFact(sha256=digest_file(path), size=path.stat().st_size)
         session.vault.add(path, fact.sha256, what=artefact.name)
     return fact
+
+
+def take_candidates(session: Session, job: Job, folder: Path) -> Shipped:
+    """Copy the candidate of every artefact into the folder of the run: they are what is judged.
+
+    Raises `UsageError` for one that cannot be read.
+    """
+    session.progress.step(job.release, "taking the candidates")
+    taken = job.folder / _SHIPPED
+    taken.mkdir(exist_ok=True)
+    found: dict[str, FileFact | Unreachable] = {}
+    for artefact in job.recipe.artefacts:
+        path = taken / artefact.name
+        try:
+            shutil.copyfile(folder / artefact.name, path)
+        except OSError as error:
+            raise UsageError(
+                f"candidate {folder / artefact.name} cannot be read", got=error.strerror
+            ) from error
+        found[artefact.name] = FileFact(sha256=digest_file(path), size=path.stat().st_size)
+    return found
 
 
 def judge(
@@ -89,7 +112,7 @@ def judge(
     session.progress.step(job.release, "judging")
     outputs = attempt.rebuild.outputs if attempt else ()
     scanned = list(_scan(session, job, inputs, attempt)) if attempt and outputs else []
-    published = {a.name: a.shipped.sha256 for a in job.recipe.artefacts}
+    published = {a.name: _published(a, shipped.get(a.name)) for a in job.recipe.artefacts}
     facts = Facts(
         outcome=outcome,
         outcome_reason=reason,
@@ -99,6 +122,13 @@ def judge(
         input_fault=input_fault(scanned, published),
     )
     return compare(facts)
+
+
+def _published(artefact: Artefact, served: FileFact | Unreachable | None) -> Digest:
+    """Return the published digest; of an artefact that has none yet, that of its candidate."""
+    if artefact.shipped is None and isinstance(served, FileFact):
+        return served.sha256
+    return artefact.published.sha256
 
 
 def look(
@@ -178,7 +208,7 @@ def _shipped(session: Session, job: Job, finding: Finding) -> Path:
     if finding.shipped is None or finding.shipped.sha256 is None:
         message = f"nothing was served for {finding.name}"
         raise ValueError(message)
-    folder = job.folder / "shipped"
+    folder = job.folder / _SHIPPED
     folder.mkdir(exist_ok=True)
     path = folder / finding.name
     if not path.exists():

@@ -22,7 +22,9 @@ from builders.images import ImageCatalogue
 from builders.inputs.fetching import FetchProgress
 from builders.inputs.vault import Vault
 from builders.locators.aptstate import AptStates
+from builders.locators.fetcher import Fetcher
 from builders.locators.machine import MachineFetcher
+from builders.locators.offline import OfflineFetcher
 from builders.recipe.recipe import LoadedRecipe, Recipe
 from pipelines.audit.log_index import LogCache
 from pipelines.center.center import Center
@@ -114,9 +116,15 @@ class Session:
     manager: leaving it closes the connection to the engine.
     """
 
-    def __init__(self, center: Center, *, progress: Sink | None = None) -> None:
-        """Work for `center`, and report progress to `progress`, by default the process's log."""
+    def __init__(
+        self, center: Center, *, progress: Sink | None = None, offline: bool = False
+    ) -> None:
+        """Work for `center`, and report progress to `progress`, by default the process's log.
+
+        `offline`: inputs, images and shipped files come from this machine alone.
+        """
         self.center = center
+        self.offline = offline
         self.progress = progress or LogSink()
         self.cancelled = threading.Event()
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -217,9 +225,9 @@ class Session:
         return AptStates(self.center.home / "apt", self.center.mirrors)
 
     @cached_property
-    def fetcher(self) -> MachineFetcher:
-        """Fetches through the package registries that this machine is configured for."""
-        return MachineFetcher(self.states)
+    def fetcher(self) -> Fetcher:
+        """Fetches through the package registries of this machine; offline, from its files alone."""
+        return OfflineFetcher() if self.offline else MachineFetcher(self.states)
 
     @cached_property
     def images(self) -> ImageCatalogue:

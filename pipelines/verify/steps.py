@@ -79,7 +79,12 @@ def provide_once(session: Session, release: str, name: str) -> ProvidedImage:
     """Provide an image for a release; concurrent runs of the session build it once."""
     with session.image_lock(name):
         return ensure_image(
-            name, session.images, session.engine, session.workdir, session.counter(release)
+            name,
+            session.images,
+            session.engine,
+            session.workdir,
+            session.counter(release),
+            offline=session.offline,
         )
 
 

@@ -36,6 +36,7 @@ from pipelines.verify import judging, steps
 from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
 from pipelines.verify.session import Job, Session
+from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +52,10 @@ class _Run:
     session: Session
     job: Job
     wrap: Wrap
+    published: bool = True
+    """Whether the run leaves evidence; else nothing is signed, stored or logged."""
+    candidates: Path | None = None
+    """The folder of the files that are judged in the place of shipped ones."""
     timings: dict[str, float] = field(default_factory=dict)
     claim: Digest | None = None
     image: ProvidedImage | None = None
@@ -85,16 +90,17 @@ class _Run:
 
 
 @contextmanager
-def job_for(session: Session, recipe: Path, *, flow_run: str = "") -> Iterator[Job]:
+def job_for(
+    session: Session, recipe: Path, *, flow_run: str = "", unshipped: bool = False
+) -> Iterator[Job]:
     """Open a run of `session`: its id, its folder, and the removal of what it leaves running.
 
-    Raises `RecipeError`.
+    `unshipped` takes artefacts without `shipped` too. Raises `RecipeError`.
     """
     run, center = new_run_id(), session.center
     with workspace(center.runs, run) as folder:
-        job = Job(
-            loaded=load_recipe(recipe), center=center.id, run=run, folder=folder, flow_run=flow_run
-        )
+        loaded = load_recipe(recipe, unshipped=unshipped)
+        job = Job(loaded=loaded, center=center.id, run=run, folder=folder, flow_run=flow_run)
         try:
             yield job
         finally:
@@ -118,10 +124,41 @@ def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = Fal
     that was cancelled before there was a verdict; every other failure is an outcome in the report.
     """
     run = _Run(session=session, job=job, wrap=wrap)
-    start = time.monotonic()
     session.check_store()  # a store that cannot be written fails before anything is built
     policy = session.policy(datetime.now(UTC))
     _ = session.signer  # as does a center without its keys
+    report = _verified(run, policy, fresh=fresh)
+    with run.timed("publish"):
+        run.step("publish", publish, report)
+    session.progress.done(job.release, report.verdict)
+    return report
+
+
+def verify_unpublished(
+    session: Session,
+    recipe: Path,
+    wrap: Wrap = _PLAIN,
+    *,
+    candidates: Path | None = None,
+    fresh: bool = False,
+) -> UnpublishedReport:
+    """Verify the release of a recipe, and leave no evidence of it.
+
+    The files in the folder `candidates` are judged in the place of shipped ones. Differences are
+    named and confirmed, but no diffoscope report is made. Raises as `verify` does, `StoreError`
+    and what a signer raises apart.
+    """
+    why = Unpublished.DRY_RUN if candidates is None else Unpublished.CANDIDATE
+    with job_for(session, recipe, unshipped=candidates is not None) as job:
+        run = _Run(session=session, job=job, wrap=wrap, published=False, candidates=candidates)
+        report = _verified(run, session.policy(datetime.now(UTC)), fresh=fresh)
+    session.progress.done(job.release, report.verdict)
+    return UnpublishedReport(unpublished=why, report=report)
+
+
+def _verified(run: _Run, policy: Policy, *, fresh: bool) -> Report:
+    """Rebuild and judge; raises as `verify` does."""
+    start = time.monotonic()
     try:
         _rebuild(run, policy)
     except StoreError:
@@ -132,10 +169,7 @@ def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = Fal
     run.timings["total"] = round(time.monotonic() - start, 3)
     report = _report(run, findings)
     if report.verdict is Verdict.NOT_CHECKED:  # that a run was cancelled says nothing of a release
-        session.raise_if_cancelled()
-    with run.timed("publish"):
-        run.step("publish", publish, report)
-    session.progress.done(job.release, report.verdict)
+        run.session.raise_if_cancelled()
     return report
 
 
@@ -154,7 +188,7 @@ def _rebuild(run: _Run, policy: Policy) -> None:
     with run.timed("rebuild"):
         run.attempt = run.step("rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.JUDGED)
     run.outcome, run.reason = run.attempt.rebuild.outcome, run.attempt.rebuild.reason
-    if run.outcome is Outcome.BUILT:
+    if run.outcome is Outcome.BUILT and run.published:
         with run.timed("seal"):
             seal = run.step("seal", steps.seal_outputs, run.attempt)
         with run.timed("commit"):
@@ -166,7 +200,7 @@ def _require_reviews(run: _Run, claim: Digest, policy: Policy) -> None:
     """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
     recipe, store = run.job.recipe, run.session.store
     digests = [source.source_digest for source in run.sources if source.source_digest]
-    reviewed = review_target(recipe, claim, digests, store)
+    reviewed = review_target(recipe, claim, digests, store, make_salt=run.published)
     found = review_status(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))
     run.reviews = tuple(ReviewFact(name=c.reviewer, key=c.keyid) for c in found.count.counted)
     found.require()
@@ -176,7 +210,9 @@ def _judge(run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
     """Fetch what was shipped, give the verdicts, and only then explain."""
     session, job, attempt = run.session, run.job, run.attempt
     shipped: Shipped = {}
-    if run.outcome is Outcome.BUILT:
+    if run.candidates is not None:
+        shipped = judging.take_candidates(session, job, run.candidates)
+    elif run.outcome is Outcome.BUILT:
         with run.timed("shipped"):
             shipped = _shipped(run, fresh=fresh)
     with run.timed("judge"):
@@ -199,6 +235,9 @@ def _judge(run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
                 "rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.CONFIRMING
             )
             findings = confirm_all(findings, again.rebuild.outputs)
+    if not run.published:
+        return findings
+    if any(f.verdict is Verdict.DIFFERENT for f in findings):
         with run.timed("explain"):
             findings = tuple(_explained(run, attempt, f) for f in findings)
     judging.keep_shipped(session, job, findings)

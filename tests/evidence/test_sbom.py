@@ -51,7 +51,7 @@ def test_every_package_and_input_is_in_it() -> None:
 
 def test_another_input_gives_another_serial_number() -> None:
     recipe = _recipe()
-    other = recipe.inputs[0].model_copy(update={"sha256": recipe.artefacts[0].shipped.sha256})
+    other = recipe.inputs[0].model_copy(update={"sha256": recipe.artefacts[0].published.sha256})
     changed = recipe.model_copy(update={"inputs": (other,)})
     serials = [
         json.loads(sbom(r, image=LOCK.image.config, lock=LOCK))["serialNumber"]

@@ -72,8 +72,8 @@ def test_a_source_becomes_a_recipe_that_builds_all_it_ships(
     path.write_text(journal.recipe or "")
     drafted, written = (load_recipe(p).recipe for p in (path, RELEASES / "debian/netbase/6.5.yaml"))
     assert drafted.inputs == written.inputs
-    assert [(a.name, a.shipped.sha256) for a in drafted.artefacts] == [
-        (a.name, a.shipped.sha256) for a in written.artefacts
+    assert [(a.name, a.published.sha256) for a in drafted.artefacts] == [
+        (a.name, a.published.sha256) for a in written.artefacts
     ]
     searched: list[str] = []
 

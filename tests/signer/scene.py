@@ -274,7 +274,7 @@ class Scene:
             outcome=self.outcome,
             outcome_reason="told in words",
             declared=tuple(
-                Declared(name=a.name, published=a.shipped.sha256) for a in loaded.recipe.artefacts
+                Declared(name=a.name, published=a.published.sha256) for a in loaded.recipe.artefacts
             ),
             rebuilt=outputs,
             served=served,

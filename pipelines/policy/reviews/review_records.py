@@ -25,7 +25,7 @@ from builders.recipe.recipe import Recipe
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.salt import release_salt
+from pipelines.evidence.salt import read_salt, release_salt
 from pipelines.evidence.statements.people import Decision, Review, ReviewStatement
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.statement import DigestSet, value_of
@@ -213,11 +213,21 @@ class ReviewStatus:
 
 
 def review_target(
-    recipe: Recipe, claim: Digest, sources: Iterable[Digest], store: Store
+    recipe: Recipe,
+    claim: Digest,
+    sources: Iterable[Digest],
+    store: Store,
+    *,
+    make_salt: bool = True,
 ) -> ReviewTarget:
-    """Return what reviews of a release name; a private one gets its salt if it has none yet."""
-    private = recipe.visibility == "private"
-    salt = release_salt(store, ReleaseName.parse(recipe.release)) if private else None
+    """Return what reviews of a release name; a private one gets its salt if it has none yet.
+
+    Without `make_salt`, nobody can have reviewed a private release that has none.
+    """
+    salt = None
+    if recipe.visibility == "private":
+        salt_of = release_salt if make_salt else read_salt
+        salt = salt_of(store, ReleaseName.parse(recipe.release))
     return ReviewTarget.of(sources, claim, salt)
 
 

@@ -1,0 +1,179 @@
+"""A vendor's gate: candidates are judged before they ship, and leave no evidence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from builders.core.errors import RecipeError, UsageError
+from builders.images.provide import ProvidedImage
+from builders.recipe.recipe import load_recipe
+from pipelines.evidence.report import Report
+from pipelines.verify.unpublished import require_candidates
+from tests.command import samebits
+from tests.lab import SOURCE, write_recipe
+
+BUILD = [["sh", "-c", "tr a-z A-Z < /inputs/source/source.c > /out/out.bin"]]
+BUILT = SOURCE.upper()
+UNSHIPPED = [{"name": "out.bin"}]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe of a release that has not shipped: nothing says where its file is."""
+    made = write_recipe(tmp_path / "tool", BUILD, artefacts=UNSHIPPED)
+    (made.parent / "out.bin").unlink()
+    return made
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Path:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / "out.bin").write_bytes(BUILT)
+    return folder
+
+
+def evidence_of(home: Path) -> list[str]:
+    """Return all that a store has beside the inputs of the vault and its own format."""
+    store = home / "store"
+    files = [str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()]
+    return [name for name in files if name != "format" and not name.startswith("private/vault/")]
+
+
+@pytest.mark.parametrize(
+    ("bytes_of", "code", "verdict"), [(BUILT, 0, "IDENTICAL"), (b"other\n", 1, "DIFFERENT")]
+)
+def test_a_candidate_is_judged_and_nothing_is_kept(
+    recipe: Path, dist: Path, tmp_path: Path, build_image: ProvidedImage,
+    bytes_of: bytes, code: int, verdict: str,
+) -> None:  # fmt: skip
+    (dist / "out.bin").write_bytes(bytes_of)
+    home = tmp_path / "home"
+    ended = samebits("verify", recipe, "--candidate", dist, "--json", home=home)
+    assert ended.code == code
+    (document,) = ended.document()["reports"]
+    assert (document["unpublished"], document["verdict"]) == ("candidate", verdict)
+    assert document["seal"] is None
+    assert evidence_of(home) == []
+    with pytest.raises(ValidationError, match="unpublished"):
+        Report.model_validate(document)  # so that no store, signer or bundle takes it
+    assert samebits("evidence", "list", "--json", home=home).document()["runs"] == []
+    known = samebits("check", dist / "out.bin", "--json", home=home)
+    assert (known.code, known.document()["runs"]) == (2, [])
+
+
+def test_every_format_says_that_it_was_a_candidate(
+    recipe: Path, dist: Path, home: Path, build_image: ProvidedImage
+) -> None:
+    (dist / "SHA256SUMS").touch()
+    for form in ("text", "json", "junit", "sarif", "github"):
+        ended = samebits("verify", recipe, "--candidate", dist, "--format", form, home=home)
+        assert ended.code == 0, ended.err
+        assert "candidate" in ended.out
+        assert "not judged, since no artefact has the name: SHA256SUMS" in ended.err
+    assert "samebits evidence show" not in ended.out
+
+
+def test_a_pinned_digest_counts_for_a_candidate_too(
+    dist: Path, tmp_path: Path, home: Path, build_image: ProvidedImage
+) -> None:
+    pinned = write_recipe(tmp_path / "pinned", BUILD, shipped=b"what the notes promise")
+    ended = samebits("verify", pinned, "--candidate", dist, "--json", home=home)
+    (document,) = ended.document()["reports"]
+    assert (ended.code, document["verdict"]) == (1, "SHIPPED_MISMATCH")
+
+
+def test_a_dry_run_judges_what_was_shipped_and_logs_nothing(
+    tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    shipped = write_recipe(tmp_path / "dry", BUILD, shipped=BUILT)
+    home = tmp_path / "home"
+    ended = samebits("verify", shipped, "--dry-run", "--json", home=home)
+    (document,) = ended.document()["reports"]
+    assert (ended.code, document["unpublished"], document["verdict"]) == (0, "dry-run", "IDENTICAL")
+    assert evidence_of(home) == []
+
+
+def test_a_private_candidate_leaves_no_salt(
+    dist: Path, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    closed = write_recipe(
+        tmp_path / "closed",
+        BUILD,
+        artefacts=UNSHIPPED,
+        visibility="private",
+        reviews={"minimum": 1},
+    )
+    home = tmp_path / "home"
+    ended = samebits("verify", closed, "--candidate", dist, "--json", home=home)
+    (document,) = ended.document()["reports"]
+    assert (ended.code, document["outcome"]) == (2, "SOURCE_NOT_REVIEWED")
+    assert evidence_of(home) == []
+
+
+def test_an_unshipped_recipe_says_what_is_missing_wherever_it_is_used(
+    recipe: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        RecipeError, match=r"artefacts.0.shipped: artefact out.bin has no `shipped`"
+    ):
+        load_recipe(recipe)
+    (artefact,) = load_recipe(recipe, unshipped=True).recipe.artefacts
+    with pytest.raises(UsageError, match="--candidate DIR"):
+        _ = artefact.published
+    home = tmp_path / "home"
+    for words in (("verify",), ("verify", "--dry-run"), ("vault", "export", tmp_path / "v.tar")):
+        ended = samebits(*words, recipe, "--json", home=home)
+        assert ended.code == 64
+        assert "`samebits verify --candidate DIR`" in ended.document()["error"]["todo"]
+        ended.assert_clear()
+
+
+def test_the_linter_takes_an_unshipped_recipe_and_says_so(recipe: Path, home: Path) -> None:
+    ended = samebits("recipe", "lint", recipe, home=home)
+    assert ended.code == 0
+    assert "no `shipped` for out.bin" in ended.out
+
+
+def test_a_missing_candidate_is_reported_before_anything_runs(
+    recipe: Path, dist: Path, home: Path
+) -> None:
+    (dist / "out.bin").rename(dist / "out.exe")
+    ended = samebits("verify", recipe, "--candidate", dist, "--format=json", home=home)
+    assert ended.code == 64
+    error = ended.document()["error"]
+    assert "has no candidate of out.bin" in error["what"]
+    assert error["got"] == "out.exe"
+    ended = samebits("verify", recipe, "--candidate", dist / "none", home=home)
+    assert ended.code == 64
+    ended.assert_clear()
+    empty = dist / "empty"
+    empty.mkdir()
+    with pytest.raises(UsageError, match="empty folder"):
+        require_candidates([load_recipe(recipe, unshipped=True)], empty)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--flow", "--dry-run"), ("--json", "--format", "junit"), ("--fresh", "--offline")],
+)
+def test_options_that_contradict_each_other_are_refused(
+    recipe: Path, home: Path, words: tuple[str, ...]
+) -> None:
+    ended = samebits("verify", recipe, *words, home=home)
+    assert ended.code == 64
+    ended.assert_clear()
+
+
+def test_json_is_the_format_json(tmp_path: Path, home: Path, build_image: ProvidedImage) -> None:
+    shipped = write_recipe(tmp_path / "same", BUILD, shipped=BUILT)
+    documents = [
+        json.loads(samebits("verify", shipped, *words, home=home).out)
+        for words in (("--json",), ("--format", "json"), ("--json", "--format", "json"))
+    ]
+    assert [list(document) for document in documents] == [["reports"]] * 3
+    assert len({tuple(document["reports"][0]) for document in documents}) == 1
