@@ -29,7 +29,7 @@ from pipelines.storage.store import Store
 
 SHORTENED = (
     "The log was shortened, forked or altered, or an older copy of it was brought back: bring back "
-    "the newest copy of the store; where that is lost, start a center with a new id"
+    "the newest copy of the store; where that is lost, `samebits center new-log` begins another log"
 )
 _FOREIGN = "Another program wrote into the log, or signed with its key: find out which"
 _AT_ONCE = 16 * WIDTH  # leaves that are taken into the cache in one step

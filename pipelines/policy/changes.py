@@ -109,12 +109,23 @@ def expiry_warnings(
 
 
 def key_endings(policy: Policy, sizes: Mapping[str, int] | None = None) -> tuple[str, ...]:
-    """Return one sentence for each center whose last key has a known end."""
+    """Return one sentence for each center whose last key has a known end.
+
+    A center without a witness, whose operator has another center, was given up: nothing is to do.
+    """
     return tuple(
         _end(center, (sizes or {}).get(center.id))
         for center in policy.centers
-        if all(key.end is not None for key in center.keys)
+        if _ends(center) and not (center.witness is None and _goes_on(policy, center.operator))
     )
+
+
+def _ends(center: PolicyCenter) -> bool:
+    return all(key.end is not None for key in center.keys)
+
+
+def _goes_on(policy: Policy, operator: str) -> bool:
+    return any(one.operator == operator and not _ends(one) for one in policy.centers)
 
 
 def _end(center: PolicyCenter, size: int | None) -> str:

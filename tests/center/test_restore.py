@@ -53,7 +53,11 @@ class Restored:
 
     def commit(self, *numbers: int) -> None:
         """Log commitments as runs do that have begun just now."""
-        with Session(self.center) as session:
+        self.commit_of(self.center, *numbers)
+
+    def commit_of(self, center: Center, *numbers: int) -> None:
+        """Log commitments of another center that has this one's place."""
+        with Session(center) as session:
             for number in numbers:
                 session.logbook().commit(
                     release="debian/netbase@6.5",

@@ -139,7 +139,7 @@ def test_a_former_key_that_was_brought_back_is_refused(filled: Filled) -> None:
 def test_the_key_of_the_log_is_not_rotated(filled: Filled) -> None:
     ended = rotate(filled, "log")
     assert ended.code == 64
-    assert "the identity of the log" in ended.err
+    assert "samebits center new-log" in ended.err
     ended.assert_clear()
 
 

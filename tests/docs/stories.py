@@ -286,6 +286,7 @@ STORIES: dict[str, Story] = {
             "policy check next.json --trusted policy.dsse.json": Run(
                 first=_asia_signs("next.json", "europe/policy/proposed-3.yaml")
             ),
+            "center new-log --center europe.yaml": Run(),
         },
     ),
 }
