@@ -2,6 +2,9 @@
 # Makes a bare Debian machine ready for samebits: missing packages, a container engine if none
 # answers, and a virtual environment with hash-pinned packages. What is there is left alone, so it
 # may run any number of times. As root, or with sudo.
+#
+#   bootstrap.sh [--postgresql]   with PostgreSQL, for the Prefect of centers that are up; without it
+#                                 those use SQLite
 set -euo pipefail
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"  # a plain `su` leaves them out
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,6 +14,12 @@ say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 [ "$(id -u)" -eq 0 ] || fail "run as root or with sudo: samebits mounts scratch space and builds images"
+
+case "$*" in
+    '') ;;
+    --postgresql) bash "$root/infra/database.sh" install ;;
+    *) fail "usage: bootstrap.sh [--postgresql]" ;;
+esac
 
 # command=package, for every program that samebits calls
 needed=(
@@ -69,4 +78,8 @@ if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/
     PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         --no-deps --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
     printf '%s\n' "$pins" > "$venv/.samebits-pins"
+fi
+
+if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null; then
+    say "PostgreSQL is not installed, so the Prefect of a center uses SQLite; --postgresql installs it"
 fi

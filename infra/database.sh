@@ -5,18 +5,20 @@
 #   database.sh start FOLDER [PORT]   start it if it does not run; prints the URL for Prefect
 #   database.sh stop FOLDER           end exactly the server that was started for FOLDER
 #   database.sh status FOLDER         0 and the URL when it answers, else 1
+#   database.sh install               install the programs where there are none, and nothing else
 #
-# For a center: write the URL into a file of mode 0600, and name it in the center's file as
+# A center that is up has a PostgreSQL of its own where the programs are installed, and needs none of
+# this. For another center: write the URL into a file of mode 0600, and name it in the center's file as
 # `prefect: {port: ..., database_file: ...}`.
 set -euo pipefail
 
 say() { printf 'database: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
-usage() { fail "usage: database.sh start|stop|status FOLDER [PORT]"; }
+usage() { fail "usage: database.sh install | start|stop|status FOLDER [PORT]"; }
 
-[ $# -ge 2 ] && [ $# -le 3 ] || usage
+[ "$*" = install ] || { [ $# -ge 2 ] && [ $# -le 3 ]; } || usage
 action=$1
-folder=$(realpath -m -- "$2")
+folder=$(realpath -m -- "${2-/nowhere}")
 port=${3:-5432}
 case $port in '' | *[!0-9]*) usage ;; esac
 user=postgres
@@ -77,6 +79,7 @@ CONF
 
 bin=$(programs)
 case $action in
+    install) install_postgresql ;;
     start) start ;;
     stop)
         [ -n "$bin" ] && running || exit 0

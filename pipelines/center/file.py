@@ -30,7 +30,8 @@ Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21\x23-\x
 EngineHost = Annotated[str, StringConstraints(pattern=r"^(?:unix|tcp|ssh)://[\x21\x23-\x7e]+$")]
 NAMESPACE = "https://samebits.example/centers/"
 _CHECKOUT = Path(__file__).resolve().parents[2]
-SQLITE = "sqlite"
+AUTO, POSTGRESQL, SQLITE = "auto", "postgresql", "sqlite"
+"""Databases of a center's own Prefect server that have no URL."""
 _CRON = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
 """The fields of cron, each with its lowest and its highest number."""
 _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
@@ -110,8 +111,9 @@ class PrefectSection(Section):
 
     api: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+/api$")] | None = None
     port: Annotated[int, Field(ge=1024, le=65535)] | None = None
-    database: str = SQLITE
-    """`sqlite`, or a URL of PostgreSQL without a password."""
+    database: str = AUTO
+    """`postgresql` (the center's own), `sqlite`, or the URL of a PostgreSQL without a password;
+    `auto` is a PostgreSQL of its own where that is installed, else SQLite."""
     database_file: LocalPath | None = None
     """A file (mode 0600) that holds the whole URL, including the password."""
     auth: LocalPath | None = None
@@ -126,8 +128,12 @@ class PrefectSection(Section):
     @classmethod
     def _known(cls, url: str) -> str:
         parts = urlsplit(url)
-        if url != SQLITE and parts.scheme != "postgresql+asyncpg":
-            raise ValueError("expected sqlite or postgresql+asyncpg://user@host:port/name")
+        if url not in {AUTO, POSTGRESQL, SQLITE} and parts.scheme != "postgresql+asyncpg":
+            message = (
+                "expected sqlite or postgresql, auto (postgresql where it is installed), or "
+                "postgresql+asyncpg://user@host:port/name"
+            )
+            raise ValueError(message)
         if parts.password is not None:
             message = "a password does not belong here; put the URL into a file: database_file"
             raise ValueError(message)
@@ -138,9 +144,10 @@ class PrefectSection(Section):
         if (self.api is None) == (self.port is None):
             message = "expected one of: api (a server that is there), port (a server of its own)"
             raise ValueError(message)
-        if self.api is not None and (self.database != SQLITE or self.database_file):
+        no_url = self.database in {AUTO, SQLITE}
+        if self.api is not None and (not no_url or self.database_file):
             raise ValueError("the database belongs to the server, which is not the center's own")
-        if self.database != SQLITE and self.database_file:
+        if not no_url and self.database_file:
             raise ValueError("expected one of: database, database_file")
         return self
 

@@ -189,6 +189,23 @@ def run() -> None:
 
 
 @run.command()
+@options.center_file
+def database(center: Center) -> None:
+    """Run the center's own PostgreSQL, for a center whose Prefect uses one.
+
+    The database is made when it is missing, in `standing/postgresql` below the center's home. It
+    listens at a socket there, and at no port.
+
+    \b
+    Example:
+      samebits center run database --center infra/centers/europe.yaml
+    """
+    from pipelines.services.environment import run_database
+
+    run_database(center)
+
+
+@run.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @options.center_file
 def server(center: Center, host: str) -> None:

@@ -12,18 +12,24 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import shutil
 import socket
 import stat
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from builders.core.errors import UsageError
+from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
-from pipelines.center.file import SQLITE
+from pipelines.services import postgresql
+from pipelines.services.database import choose
 from pipelines.storage.files import create
 
-SERVER, SIGNER, WORKER = "server", "signer", "worker"
+DATABASE, SERVER, SIGNER, WORKER = "database", "server", "signer", "worker"
+MARK = "SAMEBITS_SERVICE"
+"""The variable by which a process tells which service it belongs to."""
+_DATABASE_SECONDS = 60.0
 _MAX_SECRET = 4096
 _USER = "samebits"
 _STEERING = 2
@@ -101,13 +107,25 @@ def server_environment(center: Center) -> dict[str, str]:
     environment = {**client_environment(center), **_SERVING}
     if (auth := environment.get("PREFECT_API_AUTH_STRING")) is not None:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = auth
-    prefect = center.prefect
-    if prefect is not None and prefect.database_file is not None:
-        url = read_secret(prefect.database_file, "the URL of Prefect's database")
+    if (url := _database_url(center)) is not None:
         environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
-    elif prefect is not None and prefect.database != SQLITE:
-        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = prefect.database
     return environment
+
+
+def _database_url(center: Center) -> str | None:
+    """Return the URL of the database of the center's own server; None for SQLite."""
+    prefect = center.prefect
+    if prefect is None or prefect.port is None:
+        return None
+    if prefect.database_file is not None:
+        return read_secret(prefect.database_file, "the URL of Prefect's database")
+    match choose(center).kind:
+        case "given":
+            return prefect.database
+        case "postgresql":
+            return postgresql.own_url(center)
+        case "sqlite":
+            return None
 
 
 def service_command(center: Center, service: str, *options: str) -> list[str]:
@@ -125,18 +143,43 @@ def run_server(center: Center, *, host: str = "127.0.0.1") -> None:
             todo="infra/centers has examples",
         )
     make_auth(center)
+    _wait_for_database(center)
     command = [
-        *(
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            "pipelines.flows.application:create_app",
-        ),
+        *(sys.executable, "-m", "uvicorn", "--factory", "pipelines.flows.application:create_app"),
         *("--host", host, "--port", str(center.prefect.port), "--log-level", "error"),
         *("--lifespan", "on"),
     ]
     _become(command, server_environment(center))
+
+
+def run_database(center: Center) -> None:
+    """Become the center's own PostgreSQL, which is made first if there is none.
+
+    Raises `UsageError` for a center that has none, `InfrastructureError` when it cannot be made.
+    """
+    chosen = choose(center)
+    if chosen.programs is None:
+        raise UsageError(
+            f"center {center.id} has no PostgreSQL of its own",
+            got=chosen,
+            todo="`samebits center run server` needs no other service for its database",
+        )
+    command = postgresql.prepare(center, chosen.programs)
+    kept = {name: os.environ[name] for name in ("PATH", MARK) if name in os.environ}
+    _become([shutil.which(command[0]) or command[0], *command[1:]], kept)
+
+
+def _wait_for_database(center: Center) -> None:
+    """Return once the center's own PostgreSQL takes connections, at once where there is none."""
+    programs, until = choose(center).programs, time.monotonic() + _DATABASE_SECONDS
+    while programs is not None and not postgresql.accepts(center, programs):
+        if time.monotonic() > until:
+            raise InfrastructureError(
+                "the center's database does not answer",
+                got=f"no answer for {_DATABASE_SECONDS:.0f} s: {postgresql.folder(center)}",
+                todo="`samebits center run database` runs it, and says what is wrong with it",
+            )
+        time.sleep(0.1)
 
 
 def run_worker(center: Center, *, number: int = 1) -> None:

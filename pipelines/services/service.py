@@ -22,9 +22,9 @@ from pathlib import Path
 import psutil
 
 from builders.core.errors import InfrastructureError
+from pipelines.services.environment import MARK
 from pipelines.storage.rotating_log import log_pipe
 
-MARK = "SAMEBITS_SERVICE"
 _POLL = 0.05
 _LAST_LINES = 2.0
 _KILLS = 10
@@ -49,9 +49,15 @@ class PidFile:
 class Service:
     """One process of a center, with its pid file and its log in one folder."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        """Manage `<folder>/<name>.pid` and `<name>.log`; nothing is started."""
+    def __init__(
+        self, name: str, folder: Path, *, ended_by: signal.Signals = signal.SIGTERM
+    ) -> None:
+        """Manage `<folder>/<name>.pid` and `<name>.log`; nothing is started.
+
+        `ended_by` is the signal that asks it to end.
+        """
         self.name = name
+        self._ended_by = ended_by
         self._file = folder / f"{name}.pid"
         self.log = folder / f"{name}.log"
         self._writer: subprocess.Popen[bytes] | None = None
@@ -106,14 +112,14 @@ class Service:
     def stop(self, *, seconds: float) -> bool:
         """End the service and all that it started; says whether anything was running.
 
-        All get SIGTERM and `seconds` to clean up; what is left then is killed.
+        All get the signal and `seconds` to clean up; what is left then is killed.
         """
         known = self.known()
         if known is None:
             return False
         there = bool(self._members(known))
         if seconds:
-            self._end(known, signal.SIGTERM, seconds)
+            self._end(known, self._ended_by, seconds)
         if not any(self._end(known, signal.SIGKILL, 1.0) for _ in range(_KILLS)):
             raise InfrastructureError(
                 f"the center's {self.name} survived SIGKILL", got=self._members(known)

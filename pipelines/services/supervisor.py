@@ -6,6 +6,7 @@ or compose these supervise the same commands one by one.
 
 from __future__ import annotations
 
+import signal as signals
 import socket
 import time
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.keys import policy_file
 from pipelines.nightly.periodic import reap_center
+from pipelines.services import postgresql
+from pipelines.services.database import choose
 from pipelines.services.environment import (
+    DATABASE,
     SERVER,
     SIGNER,
     WORKER,
@@ -31,8 +35,9 @@ from pipelines.services.service import Service
 from pipelines.verify.session import Session
 
 _SERVER_SECONDS = 120
+_DATABASE_SECONDS = 120
 _WORKER_SECONDS = 60
-_GRACE = {SERVER: 10.0, SIGNER: 10.0, WORKER: 30.0}
+_GRACE = {DATABASE: 30.0, SERVER: 10.0, SIGNER: 10.0, WORKER: 30.0}
 """Seconds to end in; a worker first removes the containers of its runs."""
 _AT_ONCE = ("reap", "serve-requests")
 """Flows that are run as soon as there are workers: interrupted runs go on, and requests that came
@@ -58,6 +63,7 @@ def up(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
     api = PrefectApi(center)
     port = center.prefect.port
     if port is not None:
+        _start_database(center, say)
         _start_server(center, port, say)
     _start_signer(center, say)
     _wait(
@@ -82,7 +88,7 @@ def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
     ended, and what they leave is removed; without an engine `samebits reap` does that later.
     """
     stopped = []
-    for one in (*workers(center), signer(center), server(center)):
+    for one in (*workers(center), signer(center), server(center), database(center)):
         if one.known() is None:
             continue
         say(one.name)
@@ -97,6 +103,11 @@ def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
 def service_folder(center: Center) -> Path:
     """Return the folder of pid files and logs."""
     return center.home / "standing"
+
+
+def database(center: Center) -> Service:
+    """Return the center's own PostgreSQL, which SIGINT ends without waiting for its clients."""
+    return Service(DATABASE, service_folder(center), ended_by=signals.SIGINT)
 
 
 def server(center: Center) -> Service:
@@ -119,8 +130,20 @@ def workers(center: Center) -> list[Service]:
 
 def pids(center: Center) -> dict[str, int]:
     """Return the pids of what runs, by name."""
-    services = (server(center), signer(center), *workers(center))
+    services = (database(center), server(center), signer(center), *workers(center))
     return {one.name: pid for one in services if (pid := one.pid()) is not None}
+
+
+def _start_database(center: Center, say: Say) -> None:
+    """Start the PostgreSQL of a center that has one of its own."""
+    chosen, service = choose(center), database(center)
+    if chosen.programs is None:
+        return
+    if service.pid() is None:
+        say("PostgreSQL")
+    service.start(service_command(center, DATABASE), center_environment(center))
+    accepts = partial(postgresql.accepts, center, chosen.programs)
+    _wait(accepts, service, seconds=_DATABASE_SECONDS, otherwise=f"; {postgresql.WITHOUT}")
 
 
 def _start_server(center: Center, port: int, say: Say) -> None:
@@ -177,20 +200,22 @@ def _listens(path: Path) -> bool:
     return True
 
 
-def _wait(holds: Callable[[], bool], service: Service | None, *, seconds: float) -> None:
+def _wait(
+    holds: Callable[[], bool], service: Service | None, *, seconds: float, otherwise: str = ""
+) -> None:
     until = time.monotonic() + seconds
     while not holds():
         if service is not None and service.pid() is None:
             raise InfrastructureError(
                 f"the center's {service.name} does not start",
                 got=service.last_log_line(),
-                todo=f"See {service.log}",
+                todo=f"See {service.log}{otherwise}",
             )
         if time.monotonic() > until:
             what = "Prefect's API" if service is None else f"the center's {service.name}"
             raise InfrastructureError(
                 f"{what} does not answer",
                 got=f"no answer for {seconds:.0f} s",
-                todo=f"See {service.log}" if service else "Start it first",
+                todo=f"See {service.log}{otherwise}" if service else "Start it first",
             )
         time.sleep(0.1)

@@ -58,7 +58,7 @@ def test_a_worker_outlives_its_engine() -> None:
     assert {"docker.service"} <= {*said["After"]} & {*said["Wants"]}
 
 
-@pytest.mark.parametrize("service", ["server", "worker", "signer"])
+@pytest.mark.parametrize("service", ["database", "server", "worker", "signer"])
 def test_the_services_of_a_center_stop_and_start_with_its_target(service: str) -> None:
     said = directives(f"samebits-{service}@.service")
     assert said["PartOf"] == said["WantedBy"] or service == "signer"
@@ -79,7 +79,7 @@ def test_the_units_and_compose_run_commands_that_there_are() -> None:
         if line.startswith("Exec")
     ]
     assert len(composed_commands) == 3
-    assert len(unit_commands) == 5
+    assert len(unit_commands) == 6
     for program, *words in [*composed_commands, *unit_commands]:
         assert program == "samebits"
         parsed: click.Command = samebits
@@ -100,6 +100,7 @@ def test_compose_reads_its_file_without_a_word() -> None:
     assert (read.returncode, read.stderr) == (0, "")
     services: dict[str, Any] = yaml.safe_load(read.stdout)["services"]
     assert services.keys() == {"database", "server", "deploy", "worker"}
+    assert {s["logging"]["options"]["max-file"] for s in services.values()} == {"5"}, "disks end"
     (port,) = services["server"]["ports"]
     assert port["host_ip"] == "127.0.0.1", "the API is the operator's alone"
     worker = services["worker"]
