@@ -124,6 +124,7 @@ class Service:
             raise InfrastructureError(
                 f"the center's {self.name} survived SIGKILL", got=self._members(known)
             )
+        self._wait_for_writer()
         _reap_children()
         self._file.unlink(missing_ok=True)
         return there
@@ -147,11 +148,15 @@ class Service:
         pid = self.pid()
         return sorted({*found, *([] if pid is None else [pid])})
 
-    def last_log_line(self) -> str:
-        """Return the last line of the log of a service that has ended, for a message."""
-        if self._writer is not None:  # it may still have lines to write
+    def _wait_for_writer(self) -> None:
+        """Let the log have the last lines of a service that has ended."""
+        if self._writer is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._writer.wait(_LAST_LINES)
+
+    def last_log_line(self) -> str:
+        """Return the last line of the log of a service that has ended, for a message."""
+        self._wait_for_writer()
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:
