@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import UsageError
+from builders.core.escaping import escaped
 from pipelines.cli import options
+from pipelines.cli.differences import member_lines
 from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ def compare(shipped: Path, rebuilt: Path) -> None:
     verdict = "IDENTICAL" if seen is None else "DIFFERENT"
     lines = [f"{digests[0]}  {shipped}", f"{digests[1]}  {rebuilt}", verdict]
     found = [] if seen is None else list(named_causes(seen))
-    lines += [f"  {cause.name}: {cause.detail}" for cause in found]
+    lines += [f"  {cause.name}: {escaped(cause.detail)}" for cause in found]
+    lines += [f"  {line.removeprefix('- ')}" for line in member_lines(seen)]
     if seen is not None:
         lines.append(f"  first difference at byte {seen.first_offset}, last at {seen.last_offset}")
     show(

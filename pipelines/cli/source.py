@@ -35,6 +35,7 @@ def command() -> None:
 @command.command()
 @click.argument("release", metavar="RELEASE|RECIPE")
 @options.file("--out", required=True, metavar="DIR", help="The new folder.")
+@options.offline
 @options.common
 def get(session: Session, release: str, out: Path) -> None:
     """Unpack exactly the source tree that a review of RELEASE names into a new folder.
@@ -114,6 +115,7 @@ def _reviews(source: ReleaseSource, loaded: LoadedRecipe, session: Session) -> l
 @click.argument("after", metavar="B")
 @click.option("--stat", is_flag=True, help="List the files with their numbers of lines alone.")
 @click.option("--text", is_flag=True, help="Compare binary files line by line too.")
+@options.offline
 @options.common
 def diff(session: Session, before: str, after: str, *, stat: bool, text: bool) -> None:
     """Compare the source trees of A and B, each vendor/product@version or the path of a recipe.

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ import click
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import UsageError
+from builders.core.escaping import escaped
+from pipelines.cli.differences import member_lines
 from pipelines.cli.layout import fitted, short, shortened, styled
 from pipelines.cli.options import noted
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from pipelines.evidence.report import Report
     from pipelines.evidence.statements.rebuilds import RobustnessTest
+    from pipelines.infer.journal import RemainingCause
     from pipelines.judge.finding import Finding
     from pipelines.verify.session import Session, Sink
 
@@ -160,10 +163,13 @@ def styled_verdict(verdict: str, *, width: int = 16) -> str:
     return styled(f"{verdict:<{width}}", _COLORS.get(verdict, "red"))
 
 
-def report_lines(report: Report, *, evidence: bool = True) -> Iterator[str]:
+def report_lines(
+    report: Report, causes: Iterable[RemainingCause] = (), *, evidence: bool = True
+) -> Iterator[str]:
     """Yield a line for each artefact, and below it the reason of a verdict that is no pass.
 
-    Without `evidence` there is nothing in the store that the run could be looked up by.
+    `causes` are those that the readers of its formats have named for the run. Without `evidence`
+    there is nothing in the store that the run could be looked up by.
     """
     seconds = report.timings.get("total", 0.0)
     built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
@@ -172,6 +178,7 @@ def report_lines(report: Report, *, evidence: bool = True) -> Iterator[str]:
         yield f"  {styled_verdict(finding.verdict)} {finding.name}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
             yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding))
+    yield from (f"  cause {cause.name}: {escaped(cause.detail)}" for cause in causes)
     if report.claim:
         yield f"  claim {short(report.claim)}  digest of inputs, image, scripts, environment"
     if report.seal:
@@ -185,10 +192,11 @@ def report_lines(report: Report, *, evidence: bool = True) -> Iterator[str]:
 
 
 def _reason_lines(finding: Finding) -> Iterator[str]:
-    yield finding.reason
+    yield escaped(finding.reason, keep="\n\t")
     for cause in finding.causes[:_SHOWN_CAUSES]:
-        yield f"- {cause.name}: {cause.detail}"
+        yield f"- {cause.name}: {escaped(cause.detail)}"
     explanation = finding.explanation
+    yield from member_lines(explanation.first_look)
     if explanation.tool:
         kept = f", report sha256 {explanation.html_diff}" if explanation.html_diff else ""
         yield f"- {explanation.tool}: {explanation.status}{kept}"

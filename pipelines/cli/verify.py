@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipelines.cli.terminal import report_lines, screen, show, wants_json, warn
 if TYPE_CHECKING:
     from pipelines.cli.formats.results import Verified
     from pipelines.evidence.report import Report
+    from pipelines.infer.journal import RemainingCause
     from pipelines.verify.session import Session
     from pipelines.verify.unpublished import UnpublishedReport
 
@@ -70,6 +72,9 @@ def verify(
     DIR are judged in the place of shipped ones. As with --dry-run, nothing is signed, stored or
     logged, and the report says so: it is no evidence. Both run in this process.
 
+    Where a Debian package or a wheel differs, or was not built, the causes are named as by
+    `samebits recipe new`: on the terminal, and with --json as `causes`, beside `reports`.
+
     \b
     Examples:
       samebits verify recipes/releases/debian/netbase/6.5.yaml
@@ -109,7 +114,8 @@ def verify(
         runner = _in_process(session, fresh=fresh)
     lanes = min(_SIDE_BY_SIDE, len(recipes))
     with cancelled_by_signals(session), runner as run:
-        results = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
+        found = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
+        results = [replace(one, causes=_causes(session, one)) for one in found]
     _print(results, form)
     sys.exit(exit_code(results))
 
@@ -148,17 +154,38 @@ def _print(results: Sequence[Verified], form: str) -> None:
 def _json(results: Sequence[Verified]) -> str:
     reports = [one.document() for one in results if one.report]
     faults = [one.document() for one in results if one.fault]
-    return json.dumps({"reports": reports + faults}, indent=2)
+    causes = [
+        {"run": one.report.run, **cause.model_dump()}
+        for one in results
+        if one.report
+        for cause in one.causes
+    ]
+    return json.dumps({"reports": reports + faults, "causes": causes}, indent=2)
 
 
 def _text(results: Sequence[Verified]) -> str:
     lines: list[str] = []
     for one in results:
         if one.report is not None:
-            lines += report_lines(one.report, evidence=one.note is None)
+            lines += report_lines(one.report, one.causes, evidence=one.note is None)
         if one.note is not None:
             lines.append(f"  {one.note}")
     return "".join(f"{line}\n" for line in fitted(lines))
+
+
+def _causes(session: Session, one: Verified) -> tuple[RemainingCause, ...]:
+    """Return the causes that are named for a run; without a difference nothing is imported."""
+    from builders.core.enums import Outcome, Verdict
+
+    report = one.report
+    if report is None or one.note is not None:  # nothing of it is stored
+        return ()
+    verdicts = {finding.verdict for finding in report.artefacts}
+    if report.outcome is Outcome.BUILT and Verdict.DIFFERENT not in verdicts:
+        return ()
+    from pipelines.infer.verified import verified_causes
+
+    return verified_causes(session, report)
 
 
 def _try(run: Run, recipe: Path) -> Verified:

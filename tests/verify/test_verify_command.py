@@ -92,6 +92,13 @@ def test_both_sides_and_the_explanation_are_kept(reports: dict[str, Any], home: 
         assert (home / "store/private/cas/sha256" / digest[:2] / digest).is_file()
 
 
+def test_causes_are_named_beside_the_reports(planted: Ended, reports: dict[str, Any]) -> None:
+    (cause,) = planted.document()["causes"]
+    assert cause["run"] == reports["flipped"]["run"]
+    assert cause["name"] == "unexplained"
+    assert cause["detail"].startswith("netbase_6.5_all.deb: ")
+
+
 def test_a_dependency_that_holds_the_shipped_file_proves_nothing(reports: dict[str, Any]) -> None:
     (artefact,) = reports["copied-input"]["artefacts"]
     assert artefact["verdict"] == "NOT_CHECKED"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
 from pipelines.evidence.report import Report
 from pipelines.judge.finding import Finding, verdicts_exit_code
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
+
+if TYPE_CHECKING:
+    from pipelines.infer.journal import RemainingCause
 
 NO_EVIDENCE = {
     Unpublished.CANDIDATE: "candidate, no evidence: nothing was signed, stored or logged",
@@ -26,6 +29,8 @@ class Verified:
 
     recipe: Path
     found: Report | UnpublishedReport | SamebitsError
+    causes: tuple[RemainingCause, ...] = ()
+    """What the readers of formats have named."""
 
     @property
     def report(self) -> Report | None:
@@ -96,15 +101,16 @@ def rows_of(one: Verified) -> Iterator[Row]:
             release=one.report.release,
             name=finding.name,
             verdict=finding.verdict,
-            text="\n".join(_text(finding, one.note)),
+            text="\n".join(_text(finding, one)),
         )
 
 
-def _text(finding: Finding, note: str | None) -> Iterator[str]:
+def _text(finding: Finding, one: Verified) -> Iterator[str]:
     yield finding.reason
     yield from (f"{cause.name}: {cause.detail}" for cause in finding.causes)
-    if note is not None:
-        yield f"({note})"
+    yield from (f"{c.name}: {c.detail}" for c in one.causes if finding.name in c.detail)
+    if one.note is not None:
+        yield f"({one.note})"
 
 
 def exit_code(results: Iterable[Verified]) -> int:

@@ -191,10 +191,14 @@ def compare_packages(
     found = []
     for pin in pins:
         with session.vault.open(pin.sha256) as shipped, own[pin.name].open("rb") as rebuilt:
-            look = quick_diff(shipped, rebuilt, seconds=20).members
-            one, other = _content(shipped), _content(rebuilt)
-        found.append(PackagePair(name=pin.name, look=look, shipped=one, rebuilt=other))
+            found.append(package_pair(pin.name, shipped, rebuilt))
     return tuple(found)
+
+
+def package_pair(name: str, shipped: BinaryIO, rebuilt: BinaryIO) -> PackagePair:
+    """Read one artefact that differs on both sides, from seekable files."""
+    look = quick_diff(shipped, rebuilt, seconds=20).members
+    return PackagePair(name=name, look=look, shipped=_content(shipped), rebuilt=_content(rebuilt))
 
 
 def dated_tools(session: Session, image: str, added: Sequence[str]) -> tuple[DatedTool, ...]:

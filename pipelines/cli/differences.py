@@ -1,0 +1,51 @@
+"""What differs between the members of two archives beside their content, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from builders.core.escaping import escaped
+
+if TYPE_CHECKING:
+    from pipelines.judge.finding import ChangedMetadata, MemberDiff, QuickDiff
+
+_SHOWN = 2
+"""Members of each kind that are shown; the rest is counted, and is in `--json`."""
+
+
+def member_lines(look: QuickDiff | None) -> Iterator[str]:
+    """Yield what differs in the owner, mode, time, packing and order of members."""
+    members = look.members if look else None
+    if members is None:
+        return
+    for field in ("owner", "mode", "mtime", "packing"):
+        changes = [change for change in members.metadata if change.field == field]
+        for change in changes[:_SHOWN]:
+            yield f"- {field}: {escaped(change.path)}: {_change(change)}"
+        if len(changes) > _SHOWN:
+            yield f"- {field}: and {_more(len(changes) - _SHOWN, members)}"
+    if members.reordered:
+        yield "- order: members that both have are in another order"
+
+
+def _more(count: int, members: MemberDiff) -> str:
+    """Return how many members more; at least so many where the list was capped."""
+    capped = members.counts.get("metadata", 0) > len(members.metadata)
+    return f"{'at least ' if capped else ''}{count} {'member' if count == 1 else 'members'} more"
+
+
+def _change(change: ChangedMetadata) -> str:
+    sides = (change.shipped, change.rebuilt)
+    shown = map(_time, sides) if change.field == "mtime" else sides
+    shipped, rebuilt = map(escaped, shown)
+    return f"{shipped} shipped, {rebuilt} rebuilt"
+
+
+def _time(seconds: str) -> str:
+    """Return seconds since 1970 as a time in UTC; what is none stays as it is."""
+    try:
+        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return seconds

@@ -1,0 +1,137 @@
+"""Why the artefacts of a verified release differ, in the words in which `recipe new` says it.
+
+Everything is read again from the evidence of the run: the shipped and the rebuilt files, the
+source, and the packages of the builder image. Nothing of it changes a verdict, and what cannot be
+read leaves a cause unnamed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from builders.core.digest import Digest, digest_stream
+from builders.core.enums import Outcome, Verdict
+from builders.core.errors import InputMismatchError, SamebitsError
+from pipelines.evidence.report import Report
+from pipelines.infer.debian.causes import build_failure as debian_failure
+from pipelines.infer.debian.causes import debian_causes
+from pipelines.infer.debian.comparison import DatedTool, dated_tools, package_pair
+from pipelines.infer.journal import RemainingCause
+from pipelines.infer.wheel.clues import clues_of
+from pipelines.infer.wheel.differences import build_failure as wheel_failure
+from pipelines.infer.wheel.differences import compare_wheels, wheel_causes
+from pipelines.infer.wheel.facts import read_sdist, read_wheel
+from pipelines.infer.wheel.toolchain import python_images
+from pipelines.judge.finding import Finding
+from pipelines.storage.names import Visibility, cas
+from pipelines.verify.session import Session
+
+_DEBIAN, _WHEEL = "debian", "wheel"
+_TAIL = 1 << 16
+_UNREADABLE = (
+    SamebitsError, OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What reading the evidence of a run can raise: it is foreign, or not there."""
+
+
+def verified_causes(session: Session, report: Report) -> tuple[RemainingCause, ...]:
+    """Return the causes that are named for a run; none where all is identical, or for a script."""
+    method = report.environment.method.partition("-")[0]
+    differing = [f for f in report.artefacts if f.verdict is Verdict.DIFFERENT]
+    if method not in {_DEBIAN, _WHEEL} or not (differing or report.outcome is not Outcome.BUILT):
+        return ()
+    session.progress.step(report.release, "naming causes")
+    try:
+        if report.outcome is not Outcome.BUILT:
+            return _failure(session, report, method)
+        if method == _DEBIAN:
+            return _of_packages(session, report, differing)
+        return tuple(c for f in differing for c in _of_wheel(session, report, f))
+    except _UNREADABLE:
+        return ()
+    finally:
+        session.progress.done(report.release, report.verdict)
+
+
+def _failure(session: Session, report: Report, method: str) -> tuple[RemainingCause, ...]:
+    """Return why nothing was built, from the end of the build log."""
+    judged = report.judged
+    if judged is None or judged.rebuild.log is None:
+        return ()
+    with session.store.open(cas(Visibility.PRIVATE, judged.rebuild.log)) as stream:
+        log = b""
+        while piece := stream.read(_TAIL):
+            log = (log + piece)[-_TAIL:]
+    text, reason = log.decode("utf-8", "replace"), report.reason or ""
+    if method == _DEBIAN:
+        return (debian_failure(report.outcome, text, reason),)
+    return (wheel_failure(report.outcome, text or reason, ""),)
+
+
+def _of_packages(
+    session: Session, report: Report, differing: list[Finding]
+) -> tuple[RemainingCause, ...]:
+    pairs = []
+    for finding in differing:
+        with _both(session, finding) as (shipped, rebuilt):
+            pairs.append(package_pair(finding.name, shipped, rebuilt))
+    return debian_causes(pairs, _tools(session, report))
+
+
+def _tools(session: Session, report: Report) -> tuple[DatedTool, ...]:
+    """Return the tools of the builder image; none where their packages cannot be had."""
+    image = report.environment.image or ""
+    try:
+        return dated_tools(session, image, ()) if session.images.has_lock(image) else ()
+    except SamebitsError:
+        return ()
+
+
+def _of_wheel(session: Session, report: Report, finding: Finding) -> tuple[RemainingCause, ...]:
+    (source,) = report.environment.sources
+    with tempfile.TemporaryDirectory(dir=session.workdir, prefix="causes-") as folder:
+        paths = [Path(folder, side, finding.name) for side in ("shipped", "rebuilt")]
+        with _both(session, finding) as streams:
+            for path, stream in zip(paths, streams, strict=True):
+                path.parent.mkdir()
+                path.write_bytes(stream.read())
+        sdist = Path(folder, "source")
+        session.vault.stage(source.sha256, sdist)
+        shipped, rebuilt = (read_wheel(path, finding.name) for path in paths)
+        clues = clues_of(
+            shipped, read_sdist(sdist, source.locator), None, python_images(session.images)
+        )
+        return wheel_causes(clues, compare_wheels(shipped, paths[0], rebuilt, paths[1]))
+
+
+@contextmanager
+def _both(session: Session, finding: Finding) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open what was shipped, from the vault, and what was rebuilt, from the evidence."""
+    shipped = finding.shipped.sha256 if finding.shipped else None
+    rebuilt = finding.rebuilt.sha256 if finding.rebuilt else None
+    if shipped is None or rebuilt is None:
+        raise InputMismatchError(f"{finding.name} has not both files")
+    with session.vault.open(shipped) as theirs, _copied(session, rebuilt) as ours:
+        yield theirs, ours
+
+
+@contextmanager
+def _copied(session: Session, digest: Digest) -> Iterator[BinaryIO]:
+    """Open a file of the evidence as a seekable stream; raises `InputMismatchError`."""
+    with tempfile.TemporaryFile(dir=session.workdir) as copy:
+        with session.store.open(cas(Visibility.PRIVATE, digest)) as stream:
+            while piece := stream.read(1 << 20):
+                copy.write(piece)
+        copy.seek(0)
+        if (found := digest_stream(copy)) != digest:
+            what = "a file of the evidence has other bytes"
+            raise InputMismatchError(what, got=found, expected=digest)
+        copy.seek(0)
+        yield copy

@@ -1,0 +1,77 @@
+"""Owner, mode, times and order of members stand on the terminal as in the JSON."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+from pipelines.cli.differences import member_lines
+from pipelines.explain.quickdiff import quick_diff
+from pipelines.judge.finding import QuickDiff
+from tests.command import samebits
+
+
+def tar(*names: str, content: bytes = b"1", **header: int | str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            for field, value in header.items():
+                setattr(info, field, value)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def look(shipped: bytes, rebuilt: bytes) -> QuickDiff:
+    return quick_diff(io.BytesIO(shipped), io.BytesIO(rebuilt))
+
+
+def test_owner_mode_and_time_are_shown_with_both_values_even_where_content_differs() -> None:
+    theirs = tar("a", uid=0, uname="root", mode=0o644, mtime=0)
+    ours = tar("a", content=b"2", uid=1000, uname="build", mode=0o755, mtime=86400)
+    assert list(member_lines(look(theirs, ours))) == [
+        "- owner: a: 0:0 root shipped, 1000:0 build rebuilt",
+        "- mode: a: 0644 shipped, 0755 rebuilt",
+        "- mtime: a: 1970-01-01T00:00:00Z shipped, 1970-01-02T00:00:00Z rebuilt",
+    ]
+
+
+def test_the_order_of_members_is_shown() -> None:
+    (line,) = member_lines(look(tar("a", "b"), tar("b", "a")))
+    assert line == "- order: members that both have are in another order"
+
+
+def test_many_members_are_counted() -> None:
+    names = [f"f{number}" for number in range(60)]
+    shown = list(member_lines(look(tar(*names, mtime=1), tar(*names, mtime=2))))
+    assert len(shown) == 3
+    assert shown[-1] == "- mtime: and at least 48 members more"
+    few = list(member_lines(look(tar(*names[:3], mtime=1), tar(*names[:3], mtime=2))))
+    assert few[-1] == "- mtime: and 1 member more"
+
+
+def test_a_time_that_no_calendar_has_is_shown_in_seconds() -> None:
+    theirs, ours = tar("a", mtime=(1 << 62)), tar("a", mtime=1)
+    (line,) = member_lines(look(theirs, ours))
+    assert line.startswith(f"- mtime: a: {1 << 62} shipped")
+
+
+def test_names_of_members_and_owners_are_escaped() -> None:
+    theirs, ours = tar("a\x1b[2J", uname="root"), tar("a\x1b[2J", uname="ro\rot")
+    (line,) = member_lines(look(theirs, ours))
+    assert line == r"- owner: a\x1b[2J: 0:0 root shipped, 0:0 ro\rot rebuilt"
+
+
+def test_files_that_are_no_archives_have_no_members() -> None:
+    assert list(member_lines(look(b"one", b"two"))) == []
+    assert list(member_lines(None)) == []
+
+
+def test_compare_shows_them_too(tmp_path: Path) -> None:
+    (tmp_path / "one.tar").write_bytes(tar("a", uid=1))
+    (tmp_path / "two.tar").write_bytes(tar("a", uid=2))
+    ended = samebits("compare", tmp_path / "one.tar", tmp_path / "two.tar", home=tmp_path)
+    assert ended.code == 1
+    assert "  owner: a: 1:0 shipped, 2:0 rebuilt" in ended.out.splitlines()
