@@ -132,6 +132,9 @@ for center in "${centers[@]}"; do
     more "$center: $(sed -n 's/^  last night: [^:]*: //p' <("$samebits" center status --center "$(file "$center")"))"
 done
 
+say "Each center cosigns the logs of the others: only what is witnessed counts."
+for_all "witnessing" log witness
+
 say "The centers together, by what each has signed and logged, seen from Europe:"
 all="americas-trust asia-trust eu-trust"
 told "$netbase" CONFIRMED "$all" ""

@@ -19,7 +19,9 @@ import click
 from builders.core.digest import Digest
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.statement_reader import Source, StatementReader
+from pipelines.audit.source import Source
+from pipelines.audit.statement_reader import StatementReader
+from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus.release_consensus import consensus_of, read_release
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.policy import Policy, PolicyCenter
@@ -99,6 +101,9 @@ class _Logs:
 
     def about(self, center: str, release: str) -> LoggedRelease:
         return self._about[center].get(release) or LoggedRelease()
+
+    def witnessed(self, center: str) -> Witnessed:
+        return Witnessed(size=len(self._indexes[center]) * 2, required=False)
 
 
 def join_all(root: Path, releases: int) -> dict[str, int]:

@@ -19,13 +19,8 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
 from pipelines.audit.logged_release import LoggedRelease, run_tag
-from pipelines.audit.statement_reader import (
-    Source,
-    StatementReader,
-    UnreachableError,
-    VerifiedStatement,
-    short,
-)
+from pipelines.audit.source import Source, UnreachableError, short
+from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
 from pipelines.evidence.statements.reader import SUFFIX

@@ -26,6 +26,8 @@ class ExclusionReason(StrEnum):
     KEY_NOT_VALID = "key-not-valid"
     BAD_SIGNATURE = "bad-signature"
     NOT_LOGGED = "not-logged"
+    AWAITING_WITNESS = "awaiting-witness"
+    """Logged, and not yet cosigned by the witnesses that the policy requires."""
     WITHHELD = "withheld"
     """The center's log has statements about the release that its store does not show."""
     LOGGED_TWICE = "logged-twice"

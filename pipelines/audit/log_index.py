@@ -19,7 +19,8 @@ from typing import NamedTuple
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag, tag_of
-from pipelines.audit.statement_reader import UnreachableError, short
+from pipelines.audit.source import Source, UnreachableError, short
+from pipelines.audit.witnessed import Witnessed, cosigned_by, witnessed_part
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
@@ -165,6 +166,13 @@ class _SelectedLeaves:
         return self.by_release.get(release) or LoggedRelease()
 
 
+class _KnownLog(NamedTuple):
+    """A log that was read."""
+
+    leaves: _SelectedLeaves | CachedLog
+    witnessed: Witnessed
+
+
 class LogIndex:
     """Finds statements in the logs of centers; a `LogLookup`."""
 
@@ -174,17 +182,20 @@ class LogIndex:
         policy: Policy,
         releases: Iterable[ReleaseName] | None = None,
         cache: LogCache | None = None,
+        witnesses: Iterable[Source] = (),
     ) -> None:
         """Read the log of each center in its source.
 
         If `releases` are named, only their leaves are kept, and those of no release, such as
-        cross-checks. A `cache` takes whole logs, unless they are too large for it.
+        cross-checks. A `cache` takes whole logs, unless they are too large for it. Cosignatures are
+        taken from the logs themselves, and from the stores of `witnesses`.
         """
         self._sources = sources
         self._policy = policy
         self._releases = None if releases is None else frozenset(str(name) for name in releases)
         self._cache = cache
-        self._logs: dict[str, _SelectedLeaves | CachedLog | LogError | UnreachableError] = {}
+        self._witnesses = tuple(witnesses)
+        self._logs: dict[str, _KnownLog | LogError | UnreachableError] = {}
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of the statement in the center's log; None where it is not there.
@@ -192,13 +203,17 @@ class LogIndex:
         Raises `LogError` for a log that cannot be trusted, `UnreachableError` for one that cannot
         be read.
         """
-        return self._log(center).index_of(pae)
+        return self._log(center).leaves.index_of(pae)
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what the center's log has about the runs of a release; raises as above."""
-        return self._log(center).about(release)
+        return self._log(center).leaves.about(release)
 
-    def _log(self, center: str) -> _SelectedLeaves | CachedLog:
+    def witnessed(self, center: str) -> Witnessed:
+        """Return the part of the center's log that counts; raises as above."""
+        return self._log(center).witnessed
+
+    def _log(self, center: str) -> _KnownLog:
         if center not in self._logs:
             try:
                 self._logs[center] = self._read(center)
@@ -209,15 +224,18 @@ class LogIndex:
             raise found
         return found
 
-    def _read(self, center: str) -> _SelectedLeaves | CachedLog:
+    def _read(self, center: str) -> _KnownLog:
         source, member = self._sources.get(center), self._policy.center(center)
         if source is None:
-            return _SelectedLeaves()
-        reader = LogReader(source, LogIdentity.of(member.log.key))
+            return _KnownLog(_SelectedLeaves(), Witnessed(size=0, required=True))
+        log = LogIdentity.of(member.log.key, *self._policy.witness_keys(center))
+        cosigned = list(cosigned_by(self._witnesses, log))  # before the log, which may grow
+        reader = LogReader(source, log)
         try:
+            witnessed = witnessed_part(reader, self._policy, center, cosigned)
             if self._cache is not None and reader.size <= self._cache.limit:
-                return self._cache.read(reader, member.log.key)
-            return self._select(reader, own_key(center))
+                return _KnownLog(self._cache.read(reader, member.log.key), witnessed)
+            return _KnownLog(self._select(reader, own_key(center)), witnessed)
         except (StoreError, OSError) as error:
             raise UnreachableError(
                 f"the log of {center} cannot be read", got=short(error)

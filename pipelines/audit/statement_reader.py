@@ -1,23 +1,19 @@
 """The statements of a center that count: signed by its own key, where its log has them.
 
-For every other record the reason is returned. What is read was written by others: what is wrong
-with one object concerns that object alone, and a store that does not answer is an
-`UnreachableError`, whatever its cause.
+For every other record the reason is returned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Protocol
 
 from builders.core.digest import Digest
-from builders.core.errors import NotFoundError, SamebitsError, StoreError
 from pipelines.audit.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
 from pipelines.audit.logged_release import LoggedRelease
+from pipelines.audit.source import OBJECT_ERRORS, Source, short
+from pipelines.audit.witnessed import Witnessed
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
@@ -25,66 +21,6 @@ from pipelines.evidence.statements.consensus_results import CrosscheckStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.policy import Policy, PolicyCenter
-from pipelines.storage.store import DamagedError, Store, TooLargeError
-
-OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
-"""What can be wrong with one object."""
-
-
-class UnreachableError(StoreError):
-    """The store or the log of a center cannot be read."""
-
-
-@dataclass(kw_only=True)
-class Source:
-    """A center, and the store of its records.
-
-    The store of a `peer` is not called again after its first failure: a peer that is down so costs
-    one time-out, and not one for each of many releases.
-    """
-
-    center: str
-    store: Store
-    peer: bool = False
-    _failure: UnreachableError | None = field(default=None, init=False)
-
-    def get(self, key: str, limit: int) -> bytes:
-        """Return an object; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
-        with self._reachable():
-            return self.store.get(key, limit)
-
-    def names(self, prefix: str, *, limit: int) -> list[str]:
-        """Return the names below a folder; raises `UnreachableError`, also for over `limit`."""
-        try:
-            with self._reachable():
-                found = list(islice(self.store.list(prefix), limit + 1))
-        except OBJECT_ERRORS as error:
-            raise _no_answer(error) from error
-        if len(found) > limit:
-            raise UnreachableError("a store lists too much", got=f"more than {limit} records")
-        return found
-
-    @contextmanager
-    def _reachable(self) -> Iterator[None]:
-        if self._failure is not None:
-            raise UnreachableError("a store did not answer before", got=self._failure.got)
-        try:
-            yield
-        except OBJECT_ERRORS:
-            raise
-        except (SamebitsError, OSError) as error:
-            failure = _no_answer(error)
-            self._failure = failure if self.peer else None
-            raise failure from error
-
-
-def _no_answer(error: Exception) -> UnreachableError:
-    return UnreachableError("a store does not answer", got=short(error))
-
-
-def short(error: Exception) -> str:
-    """Return the message of an error in one line of ASCII, cut."""
-    return ascii(str(error))[1:-1][:160]
 
 
 class LogLookup(Protocol):
@@ -99,6 +35,9 @@ class LogLookup(Protocol):
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what a center's log has about the runs of a release."""
+
+    def witnessed(self, center: str) -> Witnessed:
+        """Return the part of a center's log that counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +91,12 @@ class StatementReader:
         index = self.logs.index_of(source.center, pae)
         if index is None:
             return excluded(reason=ExclusionReason.NOT_LOGGED)
+        if index >= self.logs.witnessed(source.center).size:
+            return excluded(
+                reason=ExclusionReason.AWAITING_WITNESS,
+                detail=f"at index {index} of its log",
+                pae=pae,
+            )
         valid = [k.key for k in member.keys if k.key in signers and k.counts_at(index)]
         if not valid:
             return excluded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from builders.core.errors import UsageError
-from pipelines.audit.statement_reader import Source
+from pipelines.audit.source import Source
 from pipelines.center.center import Center
 from pipelines.center.keys import policy_file
 from pipelines.consensus.release_consensus import ConsensusView

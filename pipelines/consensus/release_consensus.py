@@ -18,7 +18,8 @@ from builders.recipe.recipe import LoadedRecipe, find_recipe
 from pipelines.audit.center_audit import MATCHES, audit_center
 from pipelines.audit.center_finding import CenterFinding, Excluded, newest_findings
 from pipelines.audit.log_index import LogCache, LogIndex
-from pipelines.audit.statement_reader import Source, StatementReader
+from pipelines.audit.source import Source
+from pipelines.audit.statement_reader import StatementReader
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
 from pipelines.consensus.join import join
 from pipelines.consensus.work_proofs import WorkProofs
@@ -174,7 +175,7 @@ def read_logs(
     With a `cache` only the growth of a log since the last call is read.
     """
     sources = {source.center: source for source in view.sources}
-    return LogIndex(sources, view.policy.policy, releases, cache)
+    return LogIndex(sources, view.policy.policy, releases, cache, view.sources)
 
 
 def join_release(

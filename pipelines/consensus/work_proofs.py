@@ -23,12 +23,8 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
-from pipelines.audit.statement_reader import (
-    Source,
-    StatementReader,
-    UnreachableError,
-    VerifiedStatement,
-)
+from pipelines.audit.source import Source, UnreachableError
+from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.redaction import redact_by_products
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report

@@ -12,7 +12,7 @@ from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile
 from pipelines.audit.center_audit import audit_center
 from pipelines.audit.logged_release import LoggedRelease
-from pipelines.audit.statement_reader import Source
+from pipelines.audit.source import Source
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.rebuilds import AttemptStatement
@@ -266,3 +266,23 @@ def test_the_artefacts_of_a_release_are_in_order() -> None:
     found = [one.subject.artefact for one in world.consensus().artefacts]
     assert found == sorted(names)
     assert reasons(world.consensus()) == set()
+
+
+def test_what_no_witness_has_seen_yet_does_not_count_and_is_named() -> None:
+    world = two()
+    bob = world["bob-1"]
+    bob.witnessed = len(bob.log) - 1
+    assert ("bob-1", "awaiting-witness") in reasons(world.consensus())
+    assert world.result() == "PENDING"
+    bob.witnessed += 1
+    assert world.result() == "CONFIRMED"
+
+
+def test_a_new_mismatch_counts_once_it_is_witnessed() -> None:
+    world = two()
+    bob = world["bob-1"]
+    bob.witnessed = len(bob.log)
+    bob.run(run=LATER, files={FILE: MadeUpFile.different(CONTENT, b"other bytes")})
+    assert ("bob-1", "awaiting-witness") in reasons(world.consensus())
+    bob.witnessed = len(bob.log)
+    assert world.result() == "SPLIT"

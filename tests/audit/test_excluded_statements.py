@@ -9,7 +9,8 @@ import pytest
 
 from infra.bench.madeup import MadeUpFile, MadeUpKey
 from pipelines.audit.center_audit import audit_center
-from pipelines.audit.statement_reader import Source, StatementReader
+from pipelines.audit.source import Source
+from pipelines.audit.statement_reader import StatementReader
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.policy.model import CenterKey
 from tests.consensus.findings import OTHER_CLAIM

@@ -9,7 +9,7 @@ import pytest
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile
 from pipelines.audit.log_index import LogCache, LogIndex
-from pipelines.audit.statement_reader import UnreachableError
+from pipelines.audit.source import UnreachableError
 from pipelines.center.keys import center_key
 from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.dsse import Envelope

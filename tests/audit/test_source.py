@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builders.core.errors import NotFoundError
-from pipelines.audit.statement_reader import Source, UnreachableError, short
+from pipelines.audit.source import Source, UnreachableError, short
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
 

@@ -313,8 +313,8 @@ def test_a_bundle_checks_offline_by_the_joint_policy(ran: Ran, three: Three) -> 
     assert (found.exit_code, found.artefacts[0].verdict) == (1, Verdict.DIFFERENT)
 
 
-def test_a_bundle_that_no_other_center_has_witnessed_is_refused(ran: Ran, three: Three) -> None:
-    bundle = three.bundle("europe", run_name(ran.reports["europe", "tool"]))
+def test_a_bundle_that_no_other_center_has_witnessed_is_refused(three: Three) -> None:
+    bundle = three.bundle("europe", run_name(three.verify("europe", "tool")))
     wrong = [s.name for s in three.checked(bundle).steps if s.status is CheckStatus.WRONG]
     assert wrong == ["witnesses"]
 

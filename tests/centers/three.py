@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from builders.core.errors import SamebitsError
 from builders.images.provide import ProvidedImage
 from builders.inputs.input_file import InputFile
 from builders.rebuild.seal import SealedFile
@@ -28,7 +30,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.evidence.stored_runs import RunName
-from pipelines.nightly.periodic import publish_joined
+from pipelines.nightly.periodic import publish_joined, witness_round
 from pipelines.policy import Policy, SignedPolicy, load_policy, read_policy
 from pipelines.policy.joint import JoinOptions, join_policies
 from pipelines.policy.model import PolicyRules
@@ -160,7 +162,8 @@ class Three:
         return replacing(rebuild=rebuild, explain=lambda _, finding, __: finding.explanation)
 
     def join(self, name: str, product: str, *, publish: bool = False) -> ReleaseConsensus:
-        """Let a center join a release, and sign what came of it."""
+        """Let a center join a release, once all have witnessed, and sign what came of it."""
+        self.witness()
         now = datetime.now(UTC)
         session = self.session(name)
         view = session.consensus_view(now)
@@ -168,6 +171,12 @@ class Three:
         if publish:
             publish_joined(session, view, joined, now)
         return joined.consensus
+
+    def witness(self) -> None:
+        """Let every center that can witness the logs of its peers."""
+        for name in NAMES:
+            with suppress(SamebitsError):
+                witness_round(self.session(name))
 
     def said(self, name: str, product: str) -> Consensus:
         (one,) = self.join(name, product).artefacts

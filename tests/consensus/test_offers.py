@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders.core.digest import Digest
-from pipelines.audit.statement_reader import Source, UnreachableError
+from pipelines.audit.source import Source, UnreachableError
 from pipelines.consensus.work_proofs import check_work
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement

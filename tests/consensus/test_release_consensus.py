@@ -12,7 +12,8 @@ from builders.core.errors import StoreError
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile
 from pipelines.audit.center_audit import audit_center
 from pipelines.audit.center_finding import ExclusionReason
-from pipelines.audit.statement_reader import Source, StatementReader, UnreachableError
+from pipelines.audit.source import Source, UnreachableError
+from pipelines.audit.statement_reader import StatementReader
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet

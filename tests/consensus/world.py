@@ -10,7 +10,9 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.statement_reader import Source, StatementReader
+from pipelines.audit.source import Source
+from pipelines.audit.statement_reader import StatementReader
+from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import ReleaseFindings, consensus_of, read_release
 from pipelines.evidence.dsse import Envelope, sign_envelope
@@ -47,6 +49,8 @@ class Site:
     """Of the log, what is about the release."""
     start: int = 0
     end: int | None = None
+    witnessed: int = 1 << 40
+    """How many leaves of its log are witnessed."""
 
     @property
     def builder(self) -> str:
@@ -156,6 +160,9 @@ class World:
 
     def about(self, center: str, release: str) -> LoggedRelease:
         return self.sites[center].about if release == str(RELEASE) else LoggedRelease()
+
+    def witnessed(self, center: str) -> Witnessed:
+        return Witnessed(size=self.sites[center].witnessed, required=True, witnesses=("w",))
 
     @property
     def reader(self) -> StatementReader:

@@ -1,0 +1,96 @@
+"""How much of a log the policy's witnesses have cosigned.
+
+A log is believed as far as a quorum of the policy's witnesses has cosigned it, none of them of the
+log's own operator: who has cosigned a later checkpoint of the same log has seen its beginning too.
+Cosignatures are read where the log publishes them and where the witnesses keep them. Every
+checkpoint that the log has signed must be of one tree: two that are not prove a fork to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
+from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
+from pipelines.log.errors import LogError
+from pipelines.log.log_reader import LogReader
+from pipelines.log.note import MAX_NOTE
+from pipelines.log.witness import origin_folder
+from pipelines.policy import Policy
+
+MAX_CHECKPOINTS = 100_000
+"""Checkpoints of one log that a witness may keep."""
+_LOOK_BACK = 16
+"""Checkpoints of one witness that are read, newest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witnessed:
+    """The part of a log that counts."""
+
+    size: int
+    """The leaves below this index count."""
+    required: bool
+    """False where the policy requires no witness: then all leaves count, and none is witnessed."""
+    witnesses: tuple[str, ...] = ()
+    """Those who have cosigned that many leaves or more, by the policy's names."""
+    on: datetime | None = None
+    """The time of their newest cosignature, UTC."""
+
+
+def cosigned_by(sources: Iterable[Source], log: LogIdentity) -> Iterator[SignedCheckpoint]:
+    """Yield the newest checkpoints of a log that the witnesses in `sources` have kept.
+
+    What a witness does not show, or has not cosigned, is left out: it witnesses nothing.
+    """
+    for source in sources:
+        with suppress(UnreachableError):
+            names = source.names(origin_folder(log.origin), limit=MAX_CHECKPOINTS)
+            sized = sorted(n for n in names if n.rpartition("/")[2][:20].isdigit())
+            for name in reversed(sized[-_LOOK_BACK:]):
+                with suppress(LogError, *OBJECT_ERRORS):
+                    if (found := open_checkpoint(source.get(name, MAX_NOTE), log)).cosignatures:
+                        yield found
+
+
+def witnessed_part(
+    reader: LogReader, policy: Policy, center: str, cosigned: Iterable[SignedCheckpoint]
+) -> Witnessed:
+    """Return the part of a center's log that counts; `cosigned` was read before the reader.
+
+    Raises `LogError` for a log that is not what its own key has signed before, and what reading
+    it raises.
+    """
+    found = [*cosigned, reader.checkpoint]
+    for tree in {(c.size, c.root): c for c in (signed.checkpoint for signed in found)}.values():
+        if tree.size > reader.size or reader.tree(tree.size).root != tree.root:
+            raise LogError(
+                f"the log {tree.origin} is not what it has signed and a witness has seen",
+                got=f"{reader.size} leaves",
+                expected=f"a log that begins with {tree.size} leaves, root {tree.root.hex()}",
+                todo="The log was shortened or forked: keep both checkpoints as a proof",
+            )
+    if policy.quorum.satisfied_by(()):
+        return Witnessed(size=reader.size, required=False)
+    return _below_quorum(found, policy, center)
+
+
+def _below_quorum(found: Iterable[SignedCheckpoint], policy: Policy, center: str) -> Witnessed:
+    """Return the largest part that a quorum has cosigned, each witness that or a larger one."""
+    names = policy.witness_keys(center)
+    seen = [
+        (signed.checkpoint.size, cosignature.time, names[cosignature.key])
+        for signed in found
+        for cosignature in signed.cosignatures
+        if cosignature.key in names
+    ]
+    by: dict[str, int] = {}
+    for size, time, witness in sorted(seen, reverse=True):
+        by.setdefault(witness, time)
+        if policy.quorum.satisfied_by(by):
+            on = datetime.fromtimestamp(max(by.values()), UTC)
+            return Witnessed(size=size, required=True, witnesses=tuple(sorted(by)), on=on)
+    return Witnessed(size=0, required=True)

@@ -1,0 +1,169 @@
+"""How much of a log counts: what a quorum of the policy's witnesses has cosigned, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infra.bench.madeup import EMPTY_POLICY
+from pipelines.audit.log_index import LogIndex
+from pipelines.audit.source import Source
+from pipelines.audit.witnessed import Witnessed
+from pipelines.log.errors import LogError
+from pipelines.log.tiles import CHECKPOINT
+from pipelines.log.witness import Witness
+from pipelines.log.writer import LogWriter
+from pipelines.policy import Policy, PolicyCenter
+from pipelines.policy.model import PolicyLog
+from pipelines.policy.quorum import Quorum
+from tests.fakes.store import MemoryStore
+from tests.log.keys import ORIGIN, FixedKey, identity
+from tests.log.logs import KEY, entries, opened
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NAMES = ("asia", "south", "west")
+
+
+@dataclass
+class Watched:
+    """The log of a center, and three witnesses with stores of their own."""
+
+    folder: Path
+    store: MemoryStore = field(default_factory=MemoryStore)
+    stores: dict[str, MemoryStore] = field(
+        default_factory=lambda: {n: MemoryStore() for n in NAMES}
+    )
+
+    def __post_init__(self) -> None:
+        self.log: LogWriter = opened(self.store, self.folder / "log")
+
+    def witness(self, name: str) -> Witness:
+        return Witness(
+            home=self.folder / name,
+            store=self.stores[name],
+            private=FixedKey(name),
+            name=f"{name}.example/witness",
+            clock=lambda: NOON,
+        )
+
+    def grow(self, size: int, *witnesses: str) -> None:
+        """Let the log grow to a size, and have witnesses cosign that."""
+        self.log.append(entries(range(size)))
+        for name in witnesses:
+            assert self.witness(name).cosign(self.store, identity(KEY)).size == size
+
+    def policy(self, quorum: str, own: str | None = None) -> Policy:
+        lines = "".join(f"witness {name} {self.witness(name).key}\n" for name in NAMES)
+        center = PolicyCenter(
+            id="east",
+            operator="east-body",
+            region="east",
+            builder="builder",
+            verifier="verifier",
+            log=PolicyLog(origin=ORIGIN, key=KEY),
+            keys=(),
+            witness=self.witness(own).key if own else None,
+        )
+        return replace(EMPTY_POLICY, centers=(center,), quorum=Quorum.parse(lines + quorum))
+
+    def part(
+        self, quorum: str, *, own: str | None = None, seen: Iterable[str] = NAMES
+    ) -> Witnessed:
+        sources = [Source(center=name, store=self.stores[name], peer=True) for name in seen]
+        policy = self.policy(quorum, own)
+        return LogIndex({"east": self.store}, policy, witnesses=sources).witnessed("east")
+
+
+ANY = "group g any asia south west\nquorum g\n"
+TWO = "group g 2 asia south west\nquorum g\n"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Watched:
+    return Watched(tmp_path)
+
+
+def test_without_a_witness_nothing_counts_where_one_is_required(log: Watched) -> None:
+    log.grow(5)
+    assert log.part(ANY) == Witnessed(size=0, required=True)
+
+
+def test_without_a_required_witness_all_counts_and_nobody_is_named(log: Watched) -> None:
+    log.grow(5, "asia")
+    assert log.part("quorum none\n") == Witnessed(size=5, required=False)
+
+
+def test_what_came_after_the_cosignature_does_not_count(log: Watched) -> None:
+    log.grow(5, "asia")
+    log.grow(9)
+    assert log.part(ANY) == Witnessed(size=5, required=True, witnesses=("asia",), on=NOON)
+
+
+def test_who_cosigned_a_later_checkpoint_has_seen_its_beginning(log: Watched) -> None:
+    """No two witnesses come by at the same size, and the log grows all the time."""
+    for size, name in ((5, "asia"), (7, "south"), (9, "west")):
+        log.grow(size, name)
+    assert log.part(TWO) == Witnessed(size=7, required=True, witnesses=("south", "west"), on=NOON)
+
+
+def test_one_witness_is_no_quorum_of_two_however_often_it_cosigns(log: Watched) -> None:
+    for size in (5, 7, 9):
+        log.grow(size, "asia")
+    assert log.part(TWO).size == 0
+
+
+def test_a_witness_of_the_same_operator_does_not_count(log: Watched) -> None:
+    log.grow(5, "asia")
+    assert log.part(ANY, own="asia").size == 0
+
+
+def test_cosignatures_that_the_log_publishes_itself_count(log: Watched) -> None:
+    log.grow(5, "asia")
+    (record,) = (n for n in log.stores["asia"].list("public/log/witness/"))
+    log.store.put_latest(CHECKPOINT, log.stores["asia"].get(record, 1 << 16))
+    assert log.part(ANY, seen=()).witnesses == ("asia",)
+
+
+def test_a_witness_that_does_not_answer_holds_nothing_up(log: Watched) -> None:
+    log.grow(5, "asia", "south")
+    log.stores["asia"].fail_on("list")
+    assert log.part(ANY) == Witnessed(size=5, required=True, witnesses=("south",), on=NOON)
+
+
+def test_rubbish_among_cosignatures_is_left_out(log: Watched) -> None:
+    log.grow(5, "asia")
+    (record,) = (n for n in log.stores["asia"].list("public/log/witness/"))
+    for number, rubbish in enumerate((b"", b"\xff", b"x" * (1 << 20))):
+        key = f"{record.rpartition('/')[0]}/{number + 90:020d}-1"
+        log.stores["asia"].put_record(key, rubbish)
+    assert log.part(ANY).size == 5
+
+
+@pytest.mark.parametrize("size", [4, 5, 9])
+def test_another_log_than_a_witness_has_seen_is_broken(
+    log: Watched, tmp_path: Path, size: int
+) -> None:
+    """Shortened, or as long with another leaf, or longer on top of another leaf."""
+    log.grow(5, "asia")
+    other = MemoryStore()
+    start = 0 if size < 5 else 100
+    opened(other, tmp_path / "other").append(entries(range(start, start + size)))
+    log.store.objects = other.objects
+    with pytest.raises(LogError, match="not what it has signed"):
+        log.part(ANY)
+
+
+def test_a_fork_that_is_shown_to_one_witness_alone_is_broken_for_all(
+    log: Watched, tmp_path: Path
+) -> None:
+    """Asia saw another log of the same size; the quorum of the other two is met all the same."""
+    other = MemoryStore()
+    opened(other, tmp_path / "other").append(entries(range(100, 105)))
+    assert log.witness("asia").cosign(other, identity(KEY)).size == 5
+    log.grow(5, "south", "west")
+    with pytest.raises(LogError, match="not what it has signed"):
+        log.part(TWO)
