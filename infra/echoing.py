@@ -42,7 +42,10 @@ def main(center_file: str, recipe_file: str) -> int:
         run=new_run_id(),
         claim=DigestSet(sha256=claim),
         files={name: MadeUpFile.identical(content) for name, content in public.items()},
-        by_products={g.replace("*", recipe.product): b"made up\n" for g in recipe.by_products},
+        by_products={
+            glob.replace("*", recipe.product): b"made up\n"
+            for glob in (*recipe.by_products, *recipe.published_by_products)
+        },
     )
     book = session.logbook()
     book.commit(release=recipe.release, run=run.run, claim=Digest(str(claim)), seal=run.seal())

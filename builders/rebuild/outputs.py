@@ -28,6 +28,8 @@ def part_of(name: str, recipe: Recipe) -> OutputKind:
     """Return what an output of that name is; declared artefacts come first."""
     if any(artefact.name == name for artefact in recipe.artefacts):
         return OutputKind.ARTEFACT
+    if any(fnmatchcase(name, glob) for glob in recipe.published_by_products):
+        return OutputKind.PUBLISHED
     if any(fnmatchcase(name, glob) for glob in recipe.by_products):
         return OutputKind.BY_PRODUCT
     if any(fnmatchcase(name, glob) for glob in recipe.ignore):

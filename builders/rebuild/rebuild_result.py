@@ -17,8 +17,15 @@ class OutputKind(StrEnum):
 
     ARTEFACT = "artefact"
     BY_PRODUCT = "by-product"
+    PUBLISHED = "published-by-product"
+    """A by-product that the vendor publishes too, so that it proves no work."""
     IGNORED = "ignored"
     UNEXPECTED = "unexpected"
+
+    @property
+    def is_by_product(self) -> bool:
+        """Whether it is built and sealed, and not judged."""
+        return self in {OutputKind.BY_PRODUCT, OutputKind.PUBLISHED}
 
 
 class Output(FrozenModel):

@@ -164,6 +164,10 @@ class Recipe(FrozenModel):
     by_products: Annotated[
         tuple[Glob, ...], Field(description="Outputs that are built and not shipped.")
     ] = ()
+    published_by_products: Annotated[
+        tuple[Glob, ...],
+        Field(description="By-products that the vendor publishes elsewhere; they prove no work."),
+    ] = ()
     ignore: Annotated[
         tuple[Glob, ...], Field(description="Outputs with no meaning of their own.")
     ] = ()

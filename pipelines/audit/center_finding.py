@@ -50,6 +50,8 @@ class ExclusionReason(StrEnum):
     OTHER_PUBLISHED = "other-published"
     SHARED_KEY = "shared-key"
     WORK_ABSENT = "work-absent"
+    WORK_NONE = "work-none"
+    """Nothing can prove the work, and the policy requires a proof."""
     WORK_WRONG = "work-wrong"
     SERVED_OTHER = "served-another-file"
     EQUIVALENT = "equivalent"

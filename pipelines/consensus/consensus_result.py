@@ -13,7 +13,12 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.errors import EXIT_NOT_CHECKED
-from pipelines.audit.center_finding import CenterFinding, Excluded, StatementRef
+from pipelines.audit.center_finding import (
+    CenterFinding,
+    Excluded,
+    ExclusionReason,
+    StatementRef,
+)
 from pipelines.consensus.conclusion import Conclusion
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
@@ -171,9 +176,11 @@ class Consensus:
 
     @property
     def work_proof(self) -> Proof:
-        """`none` where any match counts without a proof, since there can be none."""
-        works = {f.work for o in self.operators for f in o.matching}
-        return Proof.PROVED if works == {Proof.PROVED} else Proof.NONE if works else Proof.ABSENT
+        """`proved` if every match that counts is; else `wrong` if one is; else `none`."""
+        if {f.work for o in self.operators for f in o.matching} == {Proof.PROVED}:
+            return Proof.PROVED
+        wrong = any(e.reason is ExclusionReason.WORK_WRONG for e in self.excluded)
+        return Proof.WRONG if wrong else Proof.NONE
 
     @property
     def evidence(self) -> tuple[StatementRef, ...]:
@@ -193,6 +200,7 @@ class Consensus:
             "k": self.rules.k,
             "minimum_regions": self.rules.regions,
             "max_dissent": self.rules.max_dissent,
+            "requires_work_proof": self.rules.work_proof == "required",
             "matched": list(self.matched),
             "dissenting": list(self.dissenting),
             "regions": list(self.regions),

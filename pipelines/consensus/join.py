@@ -17,10 +17,10 @@ that holds:
 7. PENDING.
 
 Absence counts neither way. Only equal claims, and equal published digests, are joined. A match does
-not count without its proof of work (unless there can be none, `work_proof: none`), nor when its key
-is the key of two operators; a mismatch counts without. With k below one nothing is confirmed, and
-one mismatch is enough for SUSPECT. Everything that does not count is in the result, with the
-reason.
+not count without its proof of work, nor when its key is the key of two operators; a mismatch counts
+without. Where nothing can prove the work (`work_proof: none`) a match counts, unless the policy
+requires a proof. With k below one nothing is confirmed, and one mismatch is enough for SUSPECT.
+Everything that does not count is in the result, with the reason.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def join(
     for finding in about:
         by_operator[finding.center.operator].append(finding)
     operators = tuple(
-        _operator_finding(operator, found, rules.normalizers, shared)
+        _operator_finding(operator, found, rules, shared)
         for operator, found in sorted(by_operator.items())
     )
     result = _result(operators, rules)
@@ -110,10 +110,11 @@ def _shared_keys(findings: Iterable[CenterFinding]) -> frozenset[str]:
 def _operator_finding(
     operator: str,
     findings: list[CenterFinding],
-    normalizers: AbstractSet[str],
+    rules: ConsensusRules,
     shared: AbstractSet[str],
 ) -> OperatorFinding:
     """Return the finding of one operator: of its centers' newest the first by `Conclusion`."""
+    normalizers = rules.normalizers
     judged = newest_findings(f for f in findings if conclusion_of(f, normalizers).judged)
     last = newest_findings(findings)
     by_center = {f.center.id: f for f in (*last, *judged)}
@@ -128,7 +129,7 @@ def _operator_finding(
         )
     concluded = [(f, conclusion_of(f, normalizers)) for f in newest]
     first, conclusion = min(concluded, key=lambda pair: _ORDER.index(pair[1]))
-    reasons = [(f, c, _exclusion_reason(f, c, shared)) for f, c in concluded]
+    reasons = [(f, c, _exclusion_reason(f, c, shared, rules)) for f, c in concluded]
     return OperatorFinding(
         operator=operator,
         conclusion=conclusion,
@@ -159,11 +160,16 @@ def _contradicts(concluded: list[tuple[CenterFinding, Conclusion]]) -> bool:
 
 
 def _exclusion_reason(
-    finding: CenterFinding, conclusion: Conclusion, shared: AbstractSet[str]
+    finding: CenterFinding,
+    conclusion: Conclusion,
+    shared: AbstractSet[str],
+    rules: ConsensusRules,
 ) -> ExclusionReason | None:
     """Return why the finding of a center does not count, or None."""
     if conclusion is not Conclusion.MATCH:
         return _NEITHER.get(conclusion)
+    if finding.work is Proof.NONE and rules.work_proof == "required":
+        return ExclusionReason.WORK_NONE
     return ExclusionReason.SHARED_KEY if finding.key in shared else _UNPROVED.get(finding.work)
 
 

@@ -1,8 +1,8 @@
 """Statement D, by which a customer checks one file alone: made from a consensus, and published.
 
 PASSED for what passed, FAILED for SUSPECT, SPLIT and NONDETERMINISTIC; of anything else there is no
-summary. `SLSA_BUILD_REPRODUCED` is only claimed for operators that are distinct in law. The signer
-recomputes what a summary states before it signs.
+summary. `SLSA_BUILD_REPRODUCED` is only claimed for operators that are distinct in law, and whose
+work is proved. The signer recomputes what a summary states before it signs.
 
 A summary is `public/consensus/<vendor>/<product>/<version>/<artefact>/<sha256>/<center>/
 <number>.dsse.json`. Each supersedes the one before it; the newest has the highest number. A summary
@@ -38,6 +38,7 @@ from pipelines.evidence.statements.consensus_results import (
     REPRODUCED,
     REVIEWED,
     Extension,
+    Proof,
     Reference,
     SummaryStatement,
     Summed,
@@ -132,7 +133,8 @@ class Summarizer:
             return (FAILED_LEVEL,)
         known = (self.legal[name] for name in consensus.matched if name in self.legal)
         bodies = {legal_body(name) for name in known}
-        levels = (REPRODUCED,) if len(bodies) > 1 else ()
+        proved = consensus.work_proof is Proof.PROVED
+        levels = (REPRODUCED,) if proved and len(bodies) > 1 else ()
         return (*levels, f"{REVIEWED}{self.reviews}") if self.reviews > 0 else levels
 
 

@@ -1,7 +1,8 @@
 """The proofs of work behind the findings on a release: keyed digests, made again from own bytes.
 
 The key is that of the one run (`builders.rebuild.seal`), so a line can neither be copied from
-another run nor made from a digest. An empty file proves nothing: its bytes are known to all.
+another run nor made from a digest. A file that is empty, shipped, or published elsewhere by the
+vendor proves nothing: its bytes are known to all.
 
 Where this center has built the same claim, its own check decides. Else the cross-checks that other
 operators signed are taken: one `wrong` among them is enough to doubt, and without any there is
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -62,8 +64,14 @@ class OwnBuild:
 
     @property
     def provable(self) -> bool:
-        """Whether there is a by-product that proves anything: an empty file does not."""
-        return any(output.part is OutputKind.BY_PRODUCT and output.size for output in self.outputs)
+        """Whether there is a by-product that proves anything."""
+        return any(self.proves(output) for output in self.outputs)
+
+    def proves(self, output: Output) -> bool:
+        """Whether only who built has the bytes of an output."""
+        shipped = {o.sha256 for o in self.outputs if not o.part.is_by_product}
+        private = output.part is OutputKind.BY_PRODUCT and output.sha256 not in shipped
+        return private and output.size > 0
 
     def line(self, output: Output, key: bytes) -> SealedFile:
         """Return the line of the seal for one output under the key of a run."""
@@ -130,38 +138,46 @@ def check_work(offer: WorkOffer, own: OwnBuild, *, same_outputs: bool) -> WorkCh
     key = seal_key(offer.center, offer.run)
     outputs = sorted(own.outputs, key=lambda output: output.name)
     lines = [own.line(output, key) for output in outputs]
-    pairs = zip(outputs, lines, strict=True)
-    expected = [line for output, line in pairs if output.part is OutputKind.BY_PRODUCT]
+    pairs = [p for p in zip(outputs, lines, strict=True) if p[0].part.is_by_product]
+    expected = [line for _, line in pairs]
     if own.salt is not None:
         expected = list(redact_by_products(expected, own.salt))
+    proving = {e.name for (o, _), e in zip(pairs, expected, strict=True) if own.proves(o)}
     seal = Proof.NONE
     if same_outputs:
         seal = Proof.PROVED if seal_digest(lines) == offer.seal else Proof.WRONG
-    return WorkCheck(offer=offer, own=own, seal=seal, files=_compare(offer.lines, expected))
+    return WorkCheck(
+        offer=offer, own=own, seal=seal, files=_compare(offer.lines, expected, proving)
+    )
 
 
 def _compare(
-    offered: Sequence[SealedFile], expected: Sequence[SealedFile]
+    offered: Sequence[SealedFile], expected: Sequence[SealedFile], proving: AbstractSet[str]
 ) -> tuple[CheckedFile, ...]:
-    """Compare lines by name: one that is not offered is absent, one that we lack is wrong."""
+    """Compare lines by name: one that is not offered is absent, one that we lack is wrong.
+
+    Of those that are right only the lines named in `proving` prove anything.
+    """
     times = Counter(line.name for line in offered)
     ours = {line.name: line for line in expected}
     theirs = {line.name: line for line in offered}
     return tuple(
         CheckedFile(
             name=name,
-            proof=Proof.WRONG if times[name] > 1 else _proof(ours.get(name), theirs.get(name)),
+            proof=Proof.WRONG
+            if times[name] > 1
+            else _proof(ours.get(name), theirs.get(name), proves=name in proving),
         )
         for name in sorted(ours.keys() | theirs.keys())
     )
 
 
-def _proof(ours: SealedFile | None, theirs: SealedFile | None) -> Proof:
+def _proof(ours: SealedFile | None, theirs: SealedFile | None, *, proves: bool) -> Proof:
     if theirs is None:
         return Proof.NONE if ours is not None and not ours.size else Proof.ABSENT
     if ours != theirs:
         return Proof.WRONG
-    return Proof.PROVED if theirs.size else Proof.NONE
+    return Proof.PROVED if proves else Proof.NONE
 
 
 class WorkProofs:

@@ -64,7 +64,7 @@ def public_form(report: Report) -> Report:
 def _public_attempt(attempt: Attempt) -> Attempt:
     rebuild = attempt.rebuild
     broken = rebuild.outcome is Outcome.INFRASTRUCTURE_ERROR
-    shown = tuple(output for output in rebuild.outputs if output.part is not OutputKind.BY_PRODUCT)
+    shown = tuple(output for output in rebuild.outputs if not output.part.is_by_product)
     update = {"outputs": shown, "reason": None if broken else rebuild.reason}
     return attempt.model_copy(update={"rebuild": rebuild.model_copy(update=update)})
 

@@ -29,7 +29,7 @@ from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
 from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact
 
-_COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.IGNORED})
+_COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ form: PEM for Ed25519, key JSON for everything else.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -95,4 +95,8 @@ SortedSet = Annotated[frozenset[_Value], PlainSerializer(sorted)]
 Key = Annotated[PublicKey, PlainValidator(_read_key), PlainSerializer(key_text)]
 LogKey = Annotated[NoteKey, _note_key(ED25519), PlainSerializer(str)]
 WitnessKey = Annotated[NoteKey, _note_key(COSIGNATURE), PlainSerializer(str)]
+WorkProofRule = Annotated[
+    Literal["optional", "required"] | None, Field(exclude_if=lambda rule: rule is None)
+]
+"""None is as optional, and left out, as in policies that were signed before there was the rule."""
 QuorumText = Annotated[Quorum, PlainValidator(_read_quorum), PlainSerializer(Quorum.to_text)]

@@ -33,6 +33,7 @@ from pipelines.policy.fields import (
     QuorumText,
     SortedSet,
     WitnessKey,
+    WorkProofRule,
 )
 from pipelines.policy.quorum import Quorum
 
@@ -42,7 +43,7 @@ MAX_REVIEWERS = 1000
 MAX_OPERATORS = 24
 """Two sets of them, the old and the new, have to fit into one envelope."""
 MAX_CENTER_KEYS = 200
-_RULES = ("k", "regions", "max_dissent", "normalizers")
+_RULES = ("k", "regions", "max_dissent", "normalizers", "work_proof")
 
 
 class _Strict:
@@ -148,6 +149,8 @@ class ConsensusRules(_Strict):
     regions: Count = 1
     max_dissent: Minimum = 0
     normalizers: Annotated[SortedSet[Name], Field(max_length=100)] = frozenset()
+    work_proof: WorkProofRule = None
+    """Whether a match counts of which nothing can prove that it was built."""
 
     def tightened(self, other: ConsensusRules) -> ConsensusRules:
         """Return the stricter one of each rule, of these and of `other`."""
@@ -156,6 +159,7 @@ class ConsensusRules(_Strict):
             regions=max(self.regions, other.regions),
             max_dissent=min(self.max_dissent, other.max_dissent),
             normalizers=self.normalizers & other.normalizers,
+            work_proof="required" if "required" in {self.work_proof, other.work_proof} else None,
         )
 
 

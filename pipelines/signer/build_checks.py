@@ -9,7 +9,6 @@ from builders.core.enums import Outcome, Role
 from builders.core.errors import SamebitsError
 from builders.inputs.source_digest import source_digest
 from builders.rebuild.outputs import part_of
-from builders.rebuild.rebuild_result import OutputKind
 from builders.rebuild.robustness_factors import Factor, KeptReason
 from builders.rebuild.robustness_plan import declares, default_value, varied_values
 from builders.rebuild.seal import seal_digest
@@ -112,7 +111,7 @@ def _seal(opened: OpenedEvidence) -> Iterator[Condition]:
     report = opened.report
     expected = seal_digest(opened.sealed) if opened.run.built else None
     yield equal("seal", "the seal is not of these outputs", report.seal, expected)
-    names = {o.name for o in opened.outputs if o.part is OutputKind.BY_PRODUCT}
+    names = {o.name for o in opened.outputs if o.part.is_by_product}
     lines = [line for line in opened.sealed if line.name in names]
     error = "the by-products are not those of the build"
     yield equal("by-products", error, list(report.by_products), lines)

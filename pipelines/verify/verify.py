@@ -22,7 +22,6 @@ from builders.core.errors import EngineError, RebuildError, StoreError
 from builders.core.runid import new_run_id
 from builders.images.provide import ProvidedImage, claimed_digest
 from builders.inputs.input_file import InputFile
-from builders.rebuild.rebuild_result import OutputKind
 from builders.rebuild.seal import Seal
 from builders.rebuild.workspace import workspace
 from builders.recipe.claim import claim_of
@@ -265,9 +264,7 @@ def _explained(run: _Run, attempt: Attempt, finding: Finding) -> Finding:
 def _report(run: _Run, findings: tuple[Finding, ...]) -> Report:
     job, recipe = run.job, run.job.recipe
     by_products = {
-        o.name
-        for o in (run.attempt.rebuild.outputs if run.attempt else ())
-        if o.part is OutputKind.BY_PRODUCT
+        o.name for o in (run.attempt.rebuild.outputs if run.attempt else ()) if o.part.is_by_product
     }
     return Report(
         vendor=recipe.vendor,

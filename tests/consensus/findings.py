@@ -127,11 +127,7 @@ def equivalent(operator: str, **changes: Any) -> CenterFinding:
     )
 
 
-def joined(
-    *positions: CenterFinding, k: int = 2, regions: int = 1, max_dissent: int = 0, allowed: str = ""
-) -> Consensus:
+def joined(*positions: CenterFinding, k: int = 2, allowed: str = "", **fields: Any) -> Consensus:
     """Return what these findings are together, under rules with these values."""
-    rules = ConsensusRules(
-        k=k, regions=regions, max_dissent=max_dissent, normalizers=frozenset(allowed.split())
-    )
+    rules = ConsensusRules(k=k, normalizers=frozenset(allowed.split()), **fields)
     return join(SUBJECT, positions, rules)

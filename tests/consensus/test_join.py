@@ -259,7 +259,25 @@ def test_a_match_that_nothing_can_prove_counts_and_is_said() -> None:
     found = joined(match("ada", work=Proof.NONE), match("bob", work=Proof.NONE))
     assert (found.result, found.work_proof) == (Result.CONFIRMED, Proof.NONE)
     assert joined(match("ada"), match("bob", work=Proof.NONE)).work_proof is Proof.NONE
-    assert joined(differs("ada")).work_proof is Proof.ABSENT
+    assert joined(differs("ada")).work_proof is Proof.NONE
+
+
+def test_of_the_proofs_that_count_the_worst_is_told_and_else_a_wrong_one() -> None:
+    wrong = match("echo", work=Proof.WRONG)
+    assert joined(match("ada"), wrong).work_proof is Proof.PROVED
+    assert joined(match("ada", work=Proof.NONE), wrong).work_proof is Proof.WRONG
+    assert joined(wrong).work_proof is Proof.WRONG
+    assert joined(match("echo", work=Proof.ABSENT)).work_proof is Proof.NONE
+
+
+def test_a_policy_can_require_a_proof_of_work() -> None:
+    unproved = match("bob", work=Proof.NONE)
+    found = joined(match("ada"), unproved, work_proof="required")
+    assert (found.result, found.passed) == (Result.PENDING, None)
+    assert reasons(found) == [("bob-1", ExclusionReason.WORK_NONE)]
+    assert found.to_dict()["requires_work_proof"] is True
+    assert joined(match("ada"), match("bob"), work_proof="required").result is Result.CONFIRMED
+    assert joined(unproved, differs("ada"), work_proof="required").result is Result.PENDING
 
 
 def test_a_mismatch_counts_without_a_proof_of_work() -> None:

@@ -104,6 +104,19 @@ def test_what_is_confirmed_is_passed_with_the_fields_of_the_format() -> None:
     }
 
 
+@pytest.mark.parametrize("work", [Proof.NONE, Proof.WRONG, Proof.ABSENT])
+def test_without_a_proof_of_work_nothing_is_reproduced(work: Proof) -> None:
+    matches = match("ada", work=Proof.NONE), match("bob", work=Proof.NONE)
+    told = said(joined(*matches, match("cyd", work=work)), reviews=1).predicate
+    assert (str(told.verification_result), told.verified_levels) == (
+        "PASSED",
+        ("SAMEBITS_SOURCE_REVIEWED_1",),
+    )
+    assert told.consensus.work_proof == ("wrong" if work is Proof.WRONG else "none")
+    both = said(joined(match("ada"), match("bob"), match("cyd", work=work))).predicate
+    assert bool(both.verified_levels) is (both.consensus.work_proof == "proved")
+
+
 def test_every_statement_that_it_evidence_is_named_by_its_digest() -> None:
     positions = match("ada"), match("bob")
     told = said(joined(*positions)).predicate.input_attestations

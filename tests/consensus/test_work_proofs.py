@@ -18,6 +18,7 @@ from pipelines.audit.center_finding import StatementRef
 from pipelines.consensus.summaries import publish_crosschecks
 from pipelines.consensus.work_proofs import OwnBuild, WorkOffer, check_work
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.redaction import redact_by_products
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.consensus_results import (
     CheckedFile,
@@ -30,7 +31,7 @@ from pipelines.evidence.statements.consensus_results import (
 from pipelines.evidence.statements.statement import Statement
 from pipelines.storage.names import Visibility
 from tests.consensus.findings import NOW, OTHER_CLAIM
-from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, reasons
+from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, Site, World, reasons
 from tests.fakes.store import MemoryStore
 
 RUN = MadeUpRun(
@@ -41,6 +42,8 @@ RUN = MadeUpRun(
     files=FILES,
     by_products=PRODUCTS,
 )
+
+SEAL = Digest.of(b"another line")
 
 
 def own(run: MadeUpRun = RUN, salt: Salt | None = None, **other: bytes) -> OwnBuild:
@@ -140,6 +143,39 @@ def test_an_empty_file_proves_nothing() -> None:
     assert check_work(claimed(empty, lines=()), own(empty), same_outputs=True).proof is Proof.NONE
     both = replace(RUN, by_products={**PRODUCTS, "marker": b""})
     assert check_work(claimed(both), own(both), same_outputs=True).proof is Proof.PROVED
+
+
+def published(build: OwnBuild, *names: str) -> OwnBuild:
+    """Return our build by a recipe that marks by-products as published by the vendor too."""
+    outputs = (
+        o.model_copy(update={"part": OutputKind.PUBLISHED}) if o.name in names else o
+        for o in build.outputs
+    )
+    return replace(build, outputs=tuple(outputs))
+
+
+@pytest.mark.parametrize("salt", [None, Salt(secret=bytes(32))])
+def test_a_by_product_that_the_vendor_publishes_proves_nothing(salt: Salt | None) -> None:
+    two = replace(RUN, by_products={**PRODUCTS, "tool.map": b"a map"})
+    for run, names, proof in (
+        (RUN, ("tool-dbgsym.deb",), Proof.NONE),
+        (two, ("tool-dbgsym.deb",), Proof.PROVED),
+        (two, ("tool-dbgsym.deb", "tool.map"), Proof.NONE),
+    ):
+        build = published(own(run, salt), *names)
+        lines = redact_by_products(claimed(run).lines, salt) if salt else claimed(run).lines
+        offer = claimed(run, lines=lines)
+        assert check_work(offer, build, same_outputs=True).proof is proof
+        assert build.provable is (proof is Proof.PROVED)
+        other = replace(offer, lines=tuple(x.model_copy(update={"hmac": SEAL}) for x in lines))
+        assert check_work(other, build, same_outputs=True).proof is Proof.WRONG
+        assert check_work(replace(offer, lines=()), build, same_outputs=True).proof is Proof.ABSENT
+
+
+def test_a_copy_of_a_shipped_file_proves_nothing() -> None:
+    copies = replace(RUN, by_products={"copy.deb": CONTENT})
+    assert check_work(claimed(copies), own(copies), same_outputs=True).proof is Proof.NONE
+    assert not own(copies).provable
 
 
 def test_of_closed_source_the_lines_are_keyed_once_more_and_numbered() -> None:

@@ -208,7 +208,7 @@ def test_a_draft_is_the_recipe_that_is_tried() -> None:
     assert recipe.build.image == attempt.image
     assert recipe.build.environment == {"DEB_BUILD_OPTIONS": "nocheck notrimdch"}
     assert [a.name for a in recipe.artefacts] == [pin.name for pin in package().target.artefacts]
-    assert recipe.by_products == ("*-dbgsym_*.deb", "*.udeb")
+    assert recipe.published_by_products == ("*-dbgsym_*.deb", "*.udeb")
     assert "holds doxygen libfoo-dev for the build dependencies" in text
     (told,) = explanations(text)
     assert told.startswith("DEB_BUILD_OPTIONS nocheck notrimdch (1 bit): usr/share/doc/tool")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from builders.core.enums import Kind
 from infra.bench.madeup import EMPTY_POLICY
-from pipelines.policy import ConsensusRules, Policy, PolicyError
+from pipelines.policy import ConsensusRules, Policy, PolicyError, open_policy
 from pipelines.policy.errors import Fault
-from tests.policy.world import Data, Key, draft, policy_of
+from tests.policy.world import NOW, Data, Key, draft, policy_of, signed_bytes
 
 OLD, NEW = Key("europe statements"), Key("europe second")
 
@@ -124,6 +126,26 @@ def test_the_stricter_of_each_rule_holds() -> None:
     strict = ConsensusRules(k=3, regions=4, max_dissent=0, normalizers=frozenset("bc"))
     tight = ConsensusRules(k=3, regions=4, max_dissent=0, normalizers=frozenset("b"))
     assert rules.tightened(strict) == strict.tightened(rules) == tight
+    proved = replace(rules, work_proof="required")
+    assert rules.tightened(proved) == proved.tightened(rules) == proved
+
+
+def test_a_proof_of_work_is_required_kind_by_kind() -> None:
+    rules: Data = {
+        "k": 2,
+        "work_proof": "required",
+        "kinds": {"ruleset": {"work_proof": "optional"}},
+    }
+    policy = policy_of(draft(consensus=rules))
+    assert policy.rules(Kind.BINARY).work_proof == "required"
+    assert policy.rules(Kind.RULESET).work_proof == "optional"
+    assert policy.rules(None).work_proof == "required"
+    assert open_policy(signed_bytes(policy.to_dict()), now=NOW).policy == policy
+
+
+def test_a_policy_of_before_there_were_proofs_is_read_and_written_as_it_was() -> None:
+    assert "work_proof" not in str(policy_of().to_dict())
+    assert policy_of().rules(Kind.BINARY).work_proof is None
 
 
 def test_a_center_is_no_witness_of_its_own_log() -> None:

@@ -77,7 +77,8 @@ class Extension(StatementPart):
     matched: Operators
     dissenting: Operators
     work_proof: Word
-    """`none` where a match counts that nothing can prove."""
+    """`proved`, `none` where a match counts that nothing can prove, or `wrong`; in older summaries
+    also `absent`."""
     number: Annotated[Count, Field(ge=1)]
     """Of the summaries that this center made of this artefact, from 1."""
     supersedes: Reference | None = None

@@ -288,7 +288,7 @@ def debian_draft(
         variables={"DEB_BUILD_OPTIONS": options, "SOURCE_DATE_EPOCH": declared.epoch},
         image=hypothesis.image,
         declared=declared,
-        by_products=["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])],
+        published=["*-dbgsym_*.deb", *(["*.udeb"] if package.udebs else [])],
     )
 
 

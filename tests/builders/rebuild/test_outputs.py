@@ -52,12 +52,18 @@ def test_no_output_is_none(source: Path, target: Path) -> None:
 
 
 def test_every_output_has_its_part(source: Path, target: Path) -> None:
-    loaded = recipe(by_products=["*-dbgsym_*.deb", "rules.*"], ignore=["*.buildinfo", "*dbgsym*"])
-    for name in ("rules.deb", "rules.log", "a-dbgsym_1.deb", "b.buildinfo", "extra.deb"):
+    loaded = recipe(
+        by_products=["*-dbgsym_*.deb", "rules.*"],
+        published_by_products=["*.ddeb", "rules.deb", "rules.map"],
+        ignore=["*.buildinfo", "*dbgsym*"],
+    )
+    names = "rules.deb", "rules.log", "rules.map", "a-dbgsym_1.deb", "b.buildinfo", "extra.deb"
+    for name in names:
         (source / name).touch()
     assert {o.name: o.part for o in take_outputs(source, target, loaded.recipe)} == {
         "rules.deb": OutputKind.ARTEFACT,
         "rules.log": OutputKind.BY_PRODUCT,
+        "rules.map": OutputKind.PUBLISHED,
         "a-dbgsym_1.deb": OutputKind.BY_PRODUCT,
         "b.buildinfo": OutputKind.IGNORED,
         "extra.deb": OutputKind.UNEXPECTED,
