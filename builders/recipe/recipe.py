@@ -5,10 +5,12 @@ A recipe is parsed once, into immutable typed values. Paths in a recipe are rela
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema
 
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Role, Verdict
@@ -26,9 +28,19 @@ ProductVersion = Annotated[
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+~:!@=,%-]{0,254}$")]
 
 
-def _glob(text: str) -> str:
-    if "/" in text or "\0" in text or ".." in text or text in {"", "*"}:
-        raise ValueError("expected a file name pattern such as *.buildinfo, without a folder")
+_GLOB = r"^(?!.*\.\.)(?=(\[[^\]]+\]|[^A-Za-z0-9\[])*[A-Za-z0-9])[^/]{1,255}$"
+"""A letter or digit has to stand for itself: `*`, `*.*` and `[a-z]*` cover everything."""
+
+
+def _glob(text: str, info: ValidationInfo) -> str:
+    if "\0" in text or not re.search(_GLOB, text):
+        raise ValueError(
+            "expected a file name pattern such as *.buildinfo, without a folder, that does not "
+            "cover everything"
+        )
+    for artefact in info.data.get("artefacts", ()):
+        if fnmatchcase(artefact.name, text):
+            raise ValueError(f"the pattern covers the artefact {artefact.name}; expected another")
     return text
 
 
@@ -36,7 +48,7 @@ Glob = Annotated[
     str,
     StringConstraints(max_length=255),
     AfterValidator(_glob),
-    WithJsonSchema({"type": "string", "pattern": r"^(?!\*$)(?!.*\.\.)[^/]{1,255}$"}),
+    WithJsonSchema({"type": "string", "pattern": _GLOB}),
 ]
 
 

@@ -82,6 +82,21 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
         "ignore.0",
         "expected a file name pattern such as *.buildinfo, without",
     ),
+    "glob-of-an-artefact": (
+        19,
+        "by_products.0",
+        "the pattern covers the artefact netbase_6.5_all.deb; expected another",
+    ),
+    "glob-of-every-letter": (
+        19,
+        "published_by_products.0",
+        "expected a file name pattern such as *.buildinfo, without",
+    ),
+    "glob-of-everything-with-a-dot": (
+        19,
+        "ignore.0",
+        "expected a file name pattern such as *.buildinfo, without",
+    ),
     "glob-with-a-folder": (
         19,
         "by_products.0",
@@ -212,6 +227,7 @@ EXPECTED: dict[str, tuple[int | None, str | None, str]] = {
 
 # What a schema cannot say: how the file is written, and what holds between two fields.
 BEYOND_A_SCHEMA = {
+    "glob-of-an-artefact",
     "anchor",
     "duplicate-key",
     "duplicate-nested-key",
