@@ -6,16 +6,20 @@ importing takes ten times as long as most commands. `fresh=True` starts the inte
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
+import pty
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +60,10 @@ def samebits(
     """
     environment = {**_environment(home), **(env or {})}
     if not fresh:
-        return _forked([*map(str, words)], environment, seconds)
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            code = _forked([*map(str, words)], environment, seconds, out, err)
+            return Ended(code=code, out=out.read_text(), err=err.read_text())
     done = subprocess.run(
         [*COMMAND, *map(str, words)],
         capture_output=True,
@@ -68,18 +75,46 @@ def samebits(
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def _forked(words: list[str], environment: dict[str, str], seconds: int) -> Ended:
+def in_terminal(
+    *words: str | Path, home: Path, env: Mapping[str, str] | None = None, columns: int = 80
+) -> Ended:
+    """Run the command in a terminal of so many columns; `out` is all that it shows."""
+    environment = {**_environment(home), "TERM": "xterm", **(env or {})}
+    environment.pop("COLUMNS", None)
+    master, slave = pty.openpty()
+    with open(master, "rb", buffering=0) as screen:  # noqa: PTH123  # a descriptor
+        termios.tcsetwinsize(slave, (24, columns))
+        shown: list[bytes] = []
+        reader = threading.Thread(target=_read_screen, args=(screen, shown))
+        reader.start()
+        try:
+            device = Path(os.ttyname(slave))
+            code = _forked([*map(str, words)], environment, 300, device, device)
+        finally:
+            os.close(slave)
+            reader.join()
+    return Ended(code=code, out=b"".join(shown).decode().replace("\r\n", "\n"), err="")
+
+
+def _read_screen(screen: io.FileIO, shown: list[bytes]) -> None:
+    with suppress(OSError):  # how the kernel says that nobody writes any more
+        while part := screen.read(1 << 16):
+            shown.append(part)
+
+
+def _forked(
+    words: list[str], environment: dict[str, str], seconds: int, out: Path, err: Path
+) -> int:
+    """Run the command in a forked process that writes to `out` and `err`; returns its exit code."""
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["__main__", "tests.preloaded"])
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
-        process = server.Process(target=_main, args=(words, environment, Path.cwd(), out, err))
-        process.start()
-        process.join(seconds)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(["samebits", *words], seconds)
-        return Ended(code=process.exitcode, out=out.read_text(), err=err.read_text())
+    process = server.Process(target=_main, args=(words, environment, Path.cwd(), out, err))
+    process.start()
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        raise subprocess.TimeoutExpired(["samebits", *words], seconds)
+    return process.exitcode
 
 
 def _main(

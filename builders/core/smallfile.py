@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from builders.core.errors import RecipeError
+from builders.core.similar import similar_path, with_suggestion
 
 
 def read_small_file(path: Path, *, limit: int, file: str, field: str | None = None) -> bytes:
@@ -34,7 +35,7 @@ def read_small_file(path: Path, *, limit: int, file: str, field: str | None = No
             field=field,
             got=error.strerror or error,
             expected="a regular file",
-            todo="Check the path and its permissions",
+            todo=with_suggestion("Check the path and its permissions", similar_path(path)),
         ) from error
     if len(data) > limit:
         raise RecipeError(

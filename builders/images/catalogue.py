@@ -14,6 +14,7 @@ from pathlib import Path
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import UsageError
+from builders.core.similar import did_you_mean, with_suggestion
 from builders.images.assemble import build_image, compare_with_lock
 from builders.images.definition import ImageDefinition, dump_definition, load_definition
 from builders.images.lock import (
@@ -79,7 +80,9 @@ class ImageCatalogue:
                 "no such builder image",
                 got=name,
                 expected=f"one of {', '.join(self.names()) or 'none: the folder is empty'}",
-                todo=f"Definitions are read from {self._folder}",
+                todo=with_suggestion(
+                    f"Definitions are read from {self._folder}", did_you_mean(name, self.names())
+                ),
             )
         return load_definition(folder / f"{name}.yaml")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from builders.core.errors import StoreError, UsageError
+from builders.core.similar import did_you_mean
 from pipelines.center.center import Center, Peer
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
@@ -158,6 +159,7 @@ def find_peer(center: Center, name: str) -> Peer:
         f"center {center.id} has no such peer",
         got=ascii(name[:80]),
         expected=", ".join(p.id for p in center.peers) or "peers in the center's file",
+        todo=did_you_mean(name, (p.id for p in center.peers)),
     )
 
 

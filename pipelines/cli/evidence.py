@@ -17,17 +17,29 @@ from pipelines.cli.layout import short, short_run, started, table
 from pipelines.cli.terminal import show, styled_verdict, warn
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.evidence.report import Report
     from pipelines.evidence.stored_runs import RunSummary
     from pipelines.storage.store import Store
     from pipelines.verify.session import Session
 
+
+def _complete_run(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from pipelines.cli.completion import runs
+
+    return runs(ctx, incomplete)
+
+
 _RUN = click.option(
     "--run",
     default="latest",
     show_default=True,
     help="Id of the run, or the eight digits that it ends with.",
+    shell_complete=_complete_run,
 )
 
 
@@ -37,7 +49,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("release", required=False, type=options.release_name)
+@click.argument("release", required=False, type=options.RELEASE)
 @options.wide
 @options.common
 def list_(session: Session, release: ReleaseName | None) -> None:
@@ -104,7 +116,7 @@ def flush(session: Session) -> None:
 
 
 @command.command("show")
-@click.argument("release", type=options.release_name)
+@click.argument("release", type=options.RELEASE)
 @_RUN
 @options.file("--log", "log_to", help="Write the build log to FILE.")
 @options.wide
@@ -159,7 +171,7 @@ def _copy_log(store: Store, report: Report, target: Path) -> None:
 
 
 @command.command()
-@click.argument("release", type=options.release_name)
+@click.argument("release", type=options.RELEASE)
 @_RUN
 @options.file("--out", required=True, help="Where to write the bundle.")
 @options.common

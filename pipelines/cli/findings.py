@@ -10,17 +10,35 @@ from typing import TYPE_CHECKING
 
 import click
 
+from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from builders.core.escaping import escaped
 from pipelines.cli import options
 from pipelines.cli.differences import member_lines
-from pipelines.cli.terminal import show
+from pipelines.cli.layout import short, short_run, started, styled, table
+from pipelines.cli.terminal import counted, show
 
 if TYPE_CHECKING:
+    from builders.core.digest import Digest
     from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
+    from pipelines.evidence.file_index import FileHistory
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.verify.session import Session
 
+_MEANINGS = {
+    "CONFIRMED": "enough operators rebuilt the shipped bytes",
+    "SUSPECT": "operators agree on other bytes than the shipped ones",
+    "SPLIT": "some operators match the shipped bytes, and some do not",
+    "NONDETERMINISTIC": "the operators built bytes that differ from each other",
+    "UNBUILDABLE": "no operator could build it",
+    "NOT_CHECKED": "no operator has a verdict",
+    "PENDING": "fewer operators match than are needed",
+}
+_PROOFS = {
+    "proved": "by-products that only a build leaves were built by others too",
+    "none": "none can be made, as no by-product is kept private",
+}
+"""Whether the operators that match have built, or could have hashed the shipped file."""
 _COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
     ("NOT_CHECKED", "UNBUILDABLE", "PENDING"), "yellow"
 )
@@ -70,9 +88,12 @@ def compare(shipped: Path, rebuilt: Path) -> None:
 
 @click.command()
 @click.argument("file", type=options.PATH)
+@options.wide
 @options.common
 def check(session: Session, file: Path) -> None:
-    """Look FILE up by its digest: show every run in the store that judged it, newest first.
+    """Look FILE up by its digest: the answer, and every run in the store that judged it.
+
+    The newest run comes first. Records are read as they are; no signature is checked.
 
     \b
     Examples:
@@ -87,18 +108,10 @@ def check(session: Session, file: Path) -> None:
     with options.file_errors(file):
         digest = digest_file(file)
     found = find_file(session.store, digest)
-    lines = [f"{digest}  {file.name}"]
-    for seen in found.verdicts:
-        name = seen.name
-        lines.append(
-            f"  {seen.verdict:<16} {name.run}  center {name.center}  {name.release}"
-            f"  {seen.artefact} ({seen.role})"
-        )
-    if not found.verdicts:
-        lines.append("  unknown: no run in this store has judged it")
-    lines += [f"  DAMAGED {problem}" for problem in found.damaged]
+    lines = [*_history_lines(file.name, digest, found)]
+    lines += [f"DAMAGED {problem}" for problem in found.damaged]
     if not found.complete:
-        lines.append("  the store has more runs than were searched")
+        lines.append("the store has more runs than were searched")
     show(
         {
             "file": file.name,
@@ -113,10 +126,45 @@ def check(session: Session, file: Path) -> None:
     sys.exit(found.exit_code)
 
 
+def _history_lines(name: str, digest: Digest, found: FileHistory) -> Iterator[str]:
+    """Yield the answer and the runs; green is for what was checked, and here nothing was."""
+    color = {0: None, 1: "red"}.get(found.exit_code, "yellow")
+    answers = {
+        0: "REPRODUCED",
+        1: "NOT REPRODUCED",
+        2: "NOT CHECKED" if found.verdicts else "UNKNOWN",
+    }
+    said = "by the newest verdict of each center" if found.verdicts else "no run here has judged it"
+    yield f"{styled(answers[found.exit_code], color)}: {name}, {said}"
+    yield f"  sha256 {digest}"
+    if not found.verdicts:
+        return
+    yield ""
+    rows = []
+    for seen in found.verdicts:
+        run = seen.name
+        what = [str(run.release)]
+        what += [seen.artefact] if seen.artefact != name else []
+        what += [f"(as {seen.role})"] if seen.role != "published" else []
+        cells = (started(run.run), " ".join(what), run.center, short_run(run.run))
+        rows.append((styled(seen.verdict, _failed(seen.verdict)), *cells))
+    header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "RUN")
+    yield from table(header, rows, flexible=2)
+    yield ""
+    yield "No signature was checked: these are records of the store, as they are."
+    yield "`samebits evidence export` and `evidence check` prove a run to others."
+
+
+def _failed(verdict: Verdict) -> str | None:
+    passed = {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}
+    return None if verdict in passed else "yellow" if verdict is Verdict.NOT_CHECKED else "red"
+
+
 @click.command()
-@click.argument("release", type=options.release_name)
+@click.argument("release", type=options.RELEASE)
 @click.option("--claim", metavar="SHA256", help="Use this claim, not the center's newest one.")
 @click.option("--publish", is_flag=True, help="Sign, store and log a summary for each artefact.")
+@options.wide
 @options.common
 def consensus(session: Session, release: ReleaseName, claim: str | None, *, publish: bool) -> None:
     """Combine what this center and its peers found for RELEASE (vendor/product@version).
@@ -135,6 +183,7 @@ def consensus(session: Session, release: ReleaseName, claim: str | None, *, publ
     from builders.core.digest import Digest
     from pipelines.consensus.release_consensus import join_release
     from pipelines.evidence.statements.statement import DigestSet
+    from pipelines.evidence.stored_runs import similar_release
     from pipelines.nightly.periodic import publish_joined
 
     try:
@@ -146,9 +195,11 @@ def consensus(session: Session, release: ReleaseName, claim: str | None, *, publ
     joined = join_release(view, release, claim=wanted)
     made = publish_joined(session, view, joined, now) if publish else ()
     found = joined.consensus
+    meant = None if found.artefacts else similar_release(session.store, release)
     show(
         {**found.to_dict(), "published": list(made)},
         *_lines(found),
+        *([f"  {meant}"] if meant else []),
         *(f"  signed {name}" for name in made),
     )
     sys.exit(found.exit_code)
@@ -157,9 +208,14 @@ def consensus(session: Session, release: ReleaseName, claim: str | None, *, publ
 def _lines(found: ReleaseConsensus) -> Iterator[str]:
     yield click.style(found.release, bold=True)
     for one in found.artefacts:
-        result = click.style(f"{one.result:<16}", fg=_COLORS.get(one.result, "red"))
+        result = styled(f"{one.result:<16}", _COLORS.get(one.result, "red"))
         yield f"  {result} {one.subject.artefact}"
-        yield from (f"{'':19}{line}" for line in _artefact_lines(one))
+        yield from (f"    {line}" for line in _artefact_lines(one))
+        rows = [row for operator in one.operators for row in _rows(operator)]
+        header = ("OPERATOR", "FOUND", "BUILT", "CENTER", "REGION", "RUN")
+        yield from table(header, rows, flexible=0, indent=4)
+        yield from (f"    not counted: {excluded}" for excluded in one.excluded)
+        yield from (styled(f"    ALARM {alarm}", "red") for alarm in one.alarms)
     if not found.artefacts:
         yield "  nothing is known of it"
     yield from (f"  not counted: {excluded}" for excluded in found.excluded)
@@ -167,17 +223,21 @@ def _lines(found: ReleaseConsensus) -> Iterator[str]:
 
 def _artefact_lines(one: Consensus) -> Iterator[str]:
     rules = one.rules
+    yield _MEANINGS[one.result]
     yield (
-        f"{len(one.matched)} of {rules.k} operators match, in {len(one.regions)} of "
-        f"{rules.regions} regions; work proof: {one.work_proof}"
+        f"{counted(len(one.matched), 'operator')} of {rules.k} needed match, in "
+        f"{counted(len(one.regions), 'region')} of {rules.regions} needed"
     )
-    yield from (f"- {operator.operator}: {_details(operator)}" for operator in one.operators)
-    yield from (f"- not counted: {excluded}" for excluded in one.excluded)
-    yield from (click.style(f"! {alarm}", fg="red") for alarm in one.alarms)
+    if one.matched:
+        yield f"work proof: {_PROOFS[one.work_proof]}"
 
 
-def _details(found: OperatorFinding) -> str:
+def _rows(found: OperatorFinding) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of an operator, once for each of its centers."""
     digests = found.built if found.dissents else None
-    built = f" sha256 {digests.sha256 or digests.hmac_sha256}" if digests else ""
-    where = ", ".join(f"{f.center.id} ({f.center.region}) {f.run}" for f in found.newest)
-    return f"{found.conclusion}{built}, {where}"
+    built = "as shipped" if found.matching else "-"
+    if digests is not None:
+        built = short(digests.sha256 or digests.hmac_sha256)
+    for one in found.newest:
+        where = (one.center.id, one.center.region, short_run(one.run))
+        yield (found.operator, str(found.conclusion), built, *where)

@@ -11,7 +11,8 @@ import click
 
 from builders.core.errors import UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import show, wants_json
+from pipelines.cli.layout import short, table
+from pipelines.cli.terminal import counted, show, wants_json
 
 if TYPE_CHECKING:
     from builders.inputs.vault_archive import TransferStatus
@@ -122,12 +123,12 @@ def _counter(name: str) -> Callable[[int, int, str], None]:
 
 @click.group()
 def vault() -> None:
-    """Add inputs, and transfer them between centers."""
+    """List and add inputs, and transfer them between centers."""
 
 
 @vault.command("export")
 @click.argument("file", type=options.PATH)
-@click.argument("recipes", nargs=-1, type=options.PATH, metavar="[RECIPE...]")
+@click.argument("recipes", nargs=-1, type=options.RECIPE, metavar="[RECIPE...]")
 @options.common
 def export_(session: Session, file: Path, recipes: tuple[Path, ...]) -> None:
     """Write inputs to FILE: all that the vault holds, or what the RECIPEs and their images need.
@@ -164,6 +165,37 @@ def import_(session: Session, file: Path) -> None:
 
     status = import_vault(session.vault, file, scratch=_workdir(session))
     _show_transfer("imported", status, file, ())
+
+
+@vault.command("list")
+@options.wide
+@options.common
+def list_(session: Session) -> None:
+    """List the files in the vault, with the recipes and builder images that use them.
+
+    A file that nothing uses belongs to a recipe or image of another center, or of former days.
+
+    \b
+    Examples:
+      samebits vault list
+      samebits vault list --json
+    """
+    from pipelines.verify.held_inputs import held_inputs
+
+    held = held_inputs(session)
+    rows = [
+        (short(one.sha256), one.name or "unknown", _users(one.used_by) or "nothing") for one in held
+    ]
+    unused = sum(not one.used_by for one in held)
+    show(
+        {"inputs": [one.to_dict() for one in held]},
+        *table(("SHA-256", "FILE", "USED BY"), rows, flexible=1),
+        f"{counted(len(held), 'file')}, {unused} of them used by nothing here",
+    )
+
+
+def _users(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:1]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 @vault.command()

@@ -77,6 +77,7 @@ def table(
     *,
     flexible: int = -1,
     right: Iterable[int] = (),
+    indent: int = 0,
 ) -> Iterator[str]:
     """Yield the lines of a table; of a table without rows, none.
 
@@ -88,7 +89,7 @@ def table(
         return
     sizes = [max(len(click.unstyle(row[n])) for row in cells) for n in range(len(header))]
     columns = width()
-    if columns and (excess := sum(sizes) + GAP * (len(sizes) - 1) - columns) > 0:
+    if columns and (excess := indent + sum(sizes) + GAP * (len(sizes) - 1) - columns) > 0:
         sizes[flexible] = min(sizes[flexible], max(sizes[flexible] - excess, _NARROWEST))
     rights = set(right)
     for row in cells:
@@ -99,7 +100,7 @@ def table(
                 for number, part in enumerate(parts)
                 for fill in [" " * (sizes[number] - len(click.unstyle(part)))]
             ]
-            yield (" " * GAP).join(padded).rstrip()
+            yield " " * indent + (" " * GAP).join(padded).rstrip()
 
 
 def _folded(cell: str, size: int) -> list[str]:
@@ -113,7 +114,7 @@ def wrapped(line: str, columns: int | None) -> Iterator[str]:
     """Yield a line in parts of at most `columns`, those after the first indented below its text.
 
     The text begins after the indentation, a bullet and a label that two blanks end. Words are not
-    broken: a path or a digest can be copied as a whole.
+    broken, so that a digest can be copied, but a path that is longer than a line is, at a slash.
     """
     plain = click.unstyle(line)
     if columns is None or len(plain) <= columns:
@@ -129,11 +130,13 @@ def wrapped(line: str, columns: int | None) -> Iterator[str]:
         if piece.isspace() or not piece:
             gap += piece
             continue
-        size = len(click.unstyle(piece))
-        if used + len(gap) + size > columns and used > indent:
-            yield part
-            part, used, gap = " " * indent, indent, ""
-        part, used, gap = f"{part}{gap}{piece}", used + len(gap) + size, ""
+        long = len(click.unstyle(piece)) > columns - indent
+        for word in re.split(r"(?<=/)", piece) if long else [piece]:
+            size = len(click.unstyle(word))
+            if used + len(gap) + size > columns and used > indent:
+                yield part
+                part, used, gap = " " * indent, indent, ""
+            part, used, gap = f"{part}{gap}{word}", used + len(gap) + size, ""
     yield part
 
 

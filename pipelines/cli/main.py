@@ -21,6 +21,8 @@ from builders.core.errors import (
     InfrastructureError,
     SamebitsError,
 )
+from builders.core.similar import did_you_mean
+from pipelines.cli.layout import fitted
 
 _COMMANDS = {
     "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
@@ -28,7 +30,7 @@ _COMMANDS = {
     "compare": ("findings.compare", "Compare two files that should be the same."),
     "recipe": ("recipe.command", "Infer and check recipes, and print their schema."),
     "image": ("inputs.image", "Lock, build and check builder images."),
-    "vault": ("inputs.vault", "Add inputs, and transfer them between centers."),
+    "vault": ("inputs.vault", "List and add inputs, and transfer them between centers."),
     "source": ("source.command", "Get the source of a release, and compare two."),
     "review": ("review.command", "Approve source, withdraw approvals, and show what counts."),
     "evidence": ("evidence.command", "List, show, export and check what runs have found."),
@@ -40,6 +42,10 @@ _COMMANDS = {
     "heartbeat": ("log.heartbeat", "Sign and log that the center is alive."),
     "check": ("findings.check", "Show what is known of one file, by its digest."),
     "center": ("center.command", "Set a center up, and run its services."),
+    "completion": (
+        "completion.completion",
+        "Complete commands, recipes and releases in the shell.",
+    ),
     "reap": ("rebuild.reap", "Remove what killed runs left behind."),
     "bench": ("bench.command", "Measure speed and memory on this machine."),
 }
@@ -61,6 +67,18 @@ class Commands(click.Group):
         module = importlib.import_module(f"pipelines.cli.{name}")
         command: click.Command = getattr(module, attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or suggest the one that was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if (meant := did_you_mean(args[0], _COMMANDS)) is None:
+                raise
+            message = f"{error.message} {meant}"
+            raise click.UsageError(message, ctx) from error
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any of them."""
@@ -128,7 +146,8 @@ def fail(error: SamebitsError, *, as_json: bool) -> None:
     """Print an error: for people on stderr, for programs as the one document on stdout."""
     if as_json:
         click.echo(json.dumps({"error": error.to_dict()}, indent=2))
-    click.echo(f"samebits: {error}", err=True)
+    for line in fitted([f"samebits: {error}"], sys.stderr):
+        click.echo(line, err=True)
 
 
 def _colored() -> bool:

@@ -12,15 +12,75 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import UsageError
+from builders.core.similar import similar_path, with_suggestion
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from pipelines.center.center import Center
     from pipelines.evidence.privatekey import PrivateKey
     from pipelines.evidence.release_name import ReleaseName
 
 Function = Callable[..., Any]
 
+
+class _Recipe(click.ParamType[Path]):
+    """The path of a recipe."""
+
+    name = "recipe"
+
+    def convert(
+        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """Return the path; raises `UsageError` for the name of a release."""
+        path = Path(value)
+        vendor_product, at, version = str(value).partition("@")
+        recipe = Path("recipes", "releases", vendor_product, f"{version}.yaml")
+        if at and not path.exists() and recipe.is_file():
+            raise UsageError(
+                "a recipe is a file", got=f"the release {value}", todo=f"Did you mean '{recipe}'?"
+            )
+        return path
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Propose recipes."""
+        from pipelines.cli.completion import recipes
+
+        return recipes(incomplete)
+
+
+class _Release(click.ParamType["ReleaseName"]):
+    """A release, `vendor/product@version`."""
+
+    name = "release"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ReleaseName:
+        """Parse the name; raises `UsageError`."""
+        from pipelines.evidence.release_name import ReleaseName
+
+        if isinstance(value, ReleaseName):
+            return value
+        vendor, product, name = ("", "", *Path(value).parts)[-3:]
+        if vendor and product and name.endswith(".yaml"):
+            meant = f"Did you mean '{vendor}/{product}@{name.removesuffix('.yaml')}'?"
+            raise UsageError("a recipe in place of a release", got=ascii(value), todo=meant)
+        return ReleaseName.parse(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Propose releases."""
+        from pipelines.cli.completion import releases
+
+        return releases(ctx, incomplete)
+
+
 PATH = click.Path(path_type=Path)
+RECIPE, RELEASE = _Recipe(), _Release()
 _META = "samebits."
 """Prefix of the options in the metadata of a command's context."""
 
@@ -113,13 +173,6 @@ def key(owner: str) -> Callable[[Function], Function]:
     return file("--key", "key_file", required=True, help=f"The {owner}'s private key.")
 
 
-def release_name(text: str) -> ReleaseName:
-    """Parse an argument `vendor/product@version`; raises `UsageError`."""
-    from pipelines.evidence.release_name import ReleaseName
-
-    return ReleaseName.parse(text)
-
-
 def duration(name: str, **settings: Any) -> Callable[[Function], Function]:
     """Return an option whose value is a time such as `30min`, given to the command as timedelta."""
     return click.option(name, metavar="DURATION", callback=_parse_duration, **settings)
@@ -146,7 +199,9 @@ def file_errors(path: Path, verb: str = "read") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{path} cannot be {verb}", got=error.strerror) from error
+        raise UsageError(
+            f"{path} cannot be {verb}", got=error.strerror, todo=similar_path(path)
+        ) from error
 
 
 def require_new(path: Path, what: str = "file") -> None:
@@ -175,6 +230,7 @@ def open_key(path: Path) -> PrivateKey:
     except KeyFileError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
+        todo = "Make one with `samebits review key NAME`"
         raise KeyFileError(
-            error.what, got=error.got, todo="Make one with `samebits review key NAME`"
+            error.what, got=error.got, todo=with_suggestion(todo, similar_path(path))
         ) from error

@@ -52,7 +52,8 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
     good = signed_by(signed, policy)
     show(
         {**_about(policy, now), "sha256": str(signed.digest), "signed_by": list(good)},
-        f"{out}: version {policy.version}, sha256 {signed.digest}",
+        f"{out}: version {policy.version}",
+        f"sha256      {signed.digest}",
         f"signed by {', '.join(good)}: {len(good)} of {policy.threshold} needed",
     )
 
@@ -134,7 +135,8 @@ def check(file: Path, trusted: Path | None) -> None:
     good, warnings = list(signed_by(signed, policy)), list(expiry_warnings(policy, now))
     before = old.policy.version if old else None
     lines = [
-        f"version     {policy.version}, sha256 {signed.digest}",
+        f"version     {policy.version}",
+        f"sha256      {signed.digest}",
         f"expires     {about['expires']}, in {about['days_left']} days",
         f"signed by   {', '.join(good)} ({policy.threshold} of {len(policy.operators)} needed)",
         f"centers     {', '.join(about['centers'])}",

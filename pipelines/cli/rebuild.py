@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("recipe", type=options.PATH)
+@click.argument("recipe", type=options.RECIPE)
 @options.file("--out", metavar="DIR", help="New folder for the outputs.")
 @click.option("--shell", is_flag=True, help="Open a shell in the build container instead.")
 @options.offline

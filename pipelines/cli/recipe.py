@@ -29,7 +29,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
+@click.argument("recipes", nargs=-1, required=True, type=options.RECIPE, metavar="RECIPE...")
 @options.common
 def lint(session: Session, recipes: tuple[Path, ...]) -> None:
     """Check recipes without fetching or building anything, and show the inferred values of drafts.

@@ -27,7 +27,7 @@ _AN_HOUR = 3600.0
 
 
 @click.command()
-@click.argument("release", type=options.release_name)
+@click.argument("release", type=options.RELEASE)
 @click.option("--center", required=True, metavar="ID", help="The center that is asked.")
 @click.option(
     "--store",

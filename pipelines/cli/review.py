@@ -14,7 +14,8 @@ import click
 from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
 from pipelines.cli import options
-from pipelines.cli.terminal import confirm, show, wants_json, warn
+from pipelines.cli.layout import short, table
+from pipelines.cli.terminal import confirm, counted, show, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
         options.common(function)
     )
     function = click.option("--reviewer", required=True, metavar="NAME", help=text)(function)
-    return click.argument("recipe", type=options.PATH)(options.key("reviewer")(function))
+    return click.argument("recipe", type=options.RECIPE)(options.key("reviewer")(function))
 
 
 @command.command()
@@ -142,11 +143,14 @@ def _not_counted(key: PublicKey, reviewer: str, session: Session, now: datetime)
 @click.option(
     "--from", "origin", metavar="PLACE", help="Another store, a folder of one, or a file."
 )
+@options.wide
 @options.common
 def list_(session: Session, what: str | None, origin: str | None) -> None:
     """List reviews, and for a RELEASE or RECIPE which of them count under the center's policy.
 
-    For a RELEASE (vendor/product@version), source and claim are those of its last run here.
+    For a RELEASE (vendor/product@version), source and claim are those of its last run here. A
+    review is about one source, by the digest of its tree, and one claim, the digest of everything
+    that decides what is built.
 
     \b
     Examples:
@@ -169,15 +173,14 @@ def list_(session: Session, what: str | None, origin: str | None) -> None:
     policy = session.policy(now)
     rows = [_row(review) for review in found]
     standing = standing_of(subject, found, policy, now) if subject else None
-    lines = [
-        f"{row['decided_on']}  {row['decision']:<9} {row['reviewer']:<16} "
-        f"source {row['source'][:16]} claim {row['claim'][:16]} key {row['key'][:16]}"
-        if row["fault"] is None
-        else f"DAMAGED  {row['name']}: {row['fault']}"
-        for row in rows
-    ]
+    header = ("DECIDED (UTC)", "DECISION", "REVIEWER", "SOURCE", "CLAIM", "KEY")
+    lines = list(table(header, map(_cells, filter(_sound, rows)), flexible=2))
+    lines += [f"DAMAGED  {row['name']}: {row['fault']}" for row in rows if not _sound(row)]
     if standing:
-        lines.append(f"{len(standing.count.counted)} of {standing.demanded}: {standing.summary()}")
+        counts = counted(len(standing.count.counted), "reviewer")
+        lines.append(f"{counts} of {standing.demanded} needed: {standing.summary()}")
+    elif not rows:
+        lines.append("no reviews")
     show(
         {
             "reviews": rows,
@@ -188,6 +191,16 @@ def list_(session: Session, what: str | None, origin: str | None) -> None:
     )
     damaged = any(row["fault"] for row in rows)
     sys.exit(EXIT_NOT_CHECKED if damaged or (standing and not standing.enough) else 0)
+
+
+def _sound(row: dict[str, Any]) -> bool:
+    return row["fault"] is None
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    decided = row["decided_on"][:16].replace("T", " ")
+    digests = (short(row[name]) for name in ("source", "claim", "key"))
+    return (decided, row["decision"], row["reviewer"], *digests)
 
 
 def _reviews_from(place: str) -> Iterable[StoredReview]:
@@ -273,7 +286,7 @@ def key(name: str, out: Path | None) -> None:
 
 
 @command.command()
-@click.argument("release", type=options.release_name)
+@click.argument("release", type=options.RELEASE)
 @options.file("--import", "source", help="Import the salt in FILE.")
 @options.file("--out", help="New file for the secret, mode 0600.")
 @options.center

@@ -35,7 +35,7 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
 
 
 @click.command()
-@click.argument("recipes", nargs=-1, required=True, type=options.PATH, metavar="RECIPE...")
+@click.argument("recipes", nargs=-1, required=True, type=options.RECIPE, metavar="RECIPE...")
 @click.option("--fresh", is_flag=True, help="Fetch shipped files again, even those in the vault.")
 @click.option("--flow", is_flag=True, help="Verify in runs of the Prefect flow `verify-release`.")
 @options.file(

@@ -6,9 +6,10 @@ listed as damaged, with the reason, and never stops the reading of others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ValidationError
@@ -18,6 +19,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError, UsageError
 from builders.core.frozen_model import FrozenModel
 from builders.core.runid import RunId, parse_run_id
+from builders.core.similar import did_you_mean, with_suggestion
 from builders.recipe.recipe import ProductName, ProductVersion
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
@@ -38,6 +40,10 @@ MAX_REPORT = 32 << 20
 ROBUSTNESS_RECORD = "robustness-1.dsse.json"
 """In the folder of a run: what the robustness rebuild showed, if one was made."""
 _ROOT = "public/releases/"
+_RANDOM = 8
+"""Digits of the random part of a run's id."""
+_LISTED = 20_000
+"""Records that are listed at most for a suggestion."""
 _RUN_DEPTH = 7  # public/releases/<vendor>/<product>/<version>/<center>/<run>
 
 
@@ -135,21 +141,20 @@ def find_run(
     Run ids begin with their time of start, so the newest is the last one in order. Damaged runs
     count, so that the caller learns that the newest one is damaged.
     """
-    found = []
-    for prefix in {_run_prefix(key) for key in store.list(release_prefix(*release.parts))}:
-        try:
-            name = _run_name(prefix)
-        except (DamagedError, UsageError):
-            continue
-        if center in {None, name.center} and (
-            run in {"latest", name.run} or name.run.endswith(f"-{run}")
-        ):
-            found.append(name)
+    every = list(_run_names(store.list(release_prefix(*release.parts))))
+    found = [
+        name
+        for name in every
+        if center in {None, name.center}
+        and (run in {"latest", name.run} or name.run.endswith(f"-{run}"))
+    ]
     if not found:
         whose = f" by center {center}" if center else ""
+        ids = {part for name in every for part in (name.run, name.run[-_RANDOM:])} - {run}
+        meant = did_you_mean(run, sorted(ids)) if every else similar_release(store, release)
         raise NotFoundError(
             f"the store has no {'run' if run == 'latest' else f'run {run}'} of {release}{whose}",
-            todo="`samebits evidence list` shows what it has",
+            todo=with_suggestion("`samebits evidence list` shows what it has", meant),
         )
     if run != "latest" and len({name.run for name in found}) > 1:
         raise UsageError(
@@ -158,6 +163,20 @@ def find_run(
             todo="Give the whole id",
         )
     return max(found, key=lambda name: (name.run, name.center))
+
+
+def similar_release(store: Store, release: ReleaseName) -> str | None:
+    """Return `Did you mean ...?` with a release that the store has runs of, or None."""
+    keys = islice(store.list(_ROOT), _LISTED)
+    names = {str(name.release) for name in _run_names(keys)} - {str(release)}
+    return did_you_mean(str(release), sorted(names))
+
+
+def _run_names(keys: Iterable[str]) -> Iterator[RunName]:
+    """Yield the runs that records of these names are of."""
+    for prefix in {_run_prefix(key) for key in keys}:
+        with suppress(DamagedError, UsageError):
+            yield _run_name(prefix)
 
 
 def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str, Any]:

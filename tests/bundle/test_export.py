@@ -319,7 +319,7 @@ def test_a_file_is_known_by_its_digest(filled: Filled, different: Filled, tmp_pa
     artefact.write_bytes(b"nobody knows me")
     ended = filled.command("check", artefact, "--center", filled.file)
     assert ended.code == 2
-    assert "unknown" in ended.out
+    assert ended.out.startswith("UNKNOWN: ")
 
 
 def shell(

@@ -116,7 +116,7 @@ def test_people_are_told_who_was_served_another_file(centers: TwoCenters) -> Non
     centers.publish("asia", files={FILE: replaced})
     done = CliRunner().invoke(command, [str(RELEASE), "--center", str(centers.file("europe"))])
     assert done.exit_code == 1
-    assert "! SHIPPED_MISMATCH: asia (asia) was served" in done.output
+    assert "ALARM SHIPPED_MISMATCH: asia (asia) was served" in done.output
     assert "not counted: asia: served-another-file" in done.output
 
 

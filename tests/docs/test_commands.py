@@ -21,6 +21,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "image check": ("tests/docs/test_image_commands.py", '"image", "check"'),
     "image lock": ("tests/docs/test_image_commands.py", '"image", "lock"'),
     "vault export": ("tests/verify/test_supplies.py", '("vault", "export", archive, recipe'),
+    "vault list": ("tests/verify/test_held_inputs.py", 'samebits("vault", "list", home=home'),
+    "completion": ("tests/cli/test_completion.py", "samebits completion bash"),
     "evidence export": ("infra/demo-centers.sh", '"$samebits" evidence export'),
     "log prove": ("tests/log/test_command.py", 'house.log("prove", "1", "--out"'),
     "log witness": ("tests/log/test_command.py", '("log", "witness", house.folder / "store"'),
