@@ -38,6 +38,7 @@ _COMMANDS = {
     "policy": ("policy.command", "Join, sign, check and compare policies."),
     "consensus": ("findings.consensus", "Combine what the centers found for a release."),
     "nightly": ("verify.nightly", "Verify everything that is due, as a center does every night."),
+    "cancel": ("cancel.command", "Cancel a run or a night, wherever it is."),
     "request": ("request.command", "Ask a center to verify one release now."),
     "heartbeat": ("log.heartbeat", "Sign and log that the center is alive."),
     "check": ("findings.check", "Show what is known of one file, by its digest."),

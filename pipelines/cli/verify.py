@@ -285,20 +285,24 @@ def nightly(session: Session) -> None:
 
 def _remote_night(session: Session) -> str:
     """Start a night on the center's workers, and wait for it; returns its id."""
-    from pipelines.services.prefect_api import ask_for_night, cancel_night, follow, night_of
+    from pipelines.services.cancelling import cancel_by_id
+    from pipelines.services.prefect_api import ask_for_night, follow, night_of
     from pipelines.verify.lanes import cancelled_by_signals
 
     api, flow_run = ask_for_night(session.center)
     with cancelled_by_signals(session), screen() as sink:
-        last = ""
+        last, night = "", ""
         try:
             for run in follow(api, flow_run):
+                night = night_of(run)
                 if run["state_name"] != last:
                     last = run["state_name"]
-                    sink.step("nightly", f"{last} (flow run {flow_run})")
+                    sink.step("nightly", f"{last}, night {night} (flow run {flow_run})")
         except KeyboardInterrupt:
-            cancel_night(api, flow_run)
+            cancel_by_id(session, night or night_of(api.get(f"/flow_runs/{flow_run}")), seconds=300)
             raise
+    if run["state_type"] == "CANCELLED":
+        raise CancelledError(f"the night {night} was cancelled")
     if run["state_type"] != "COMPLETED":
         raise InfrastructureError(
             "the night was not completed",

@@ -3,7 +3,7 @@
 Each run holds a lock on a file of its id. A killed process holds none and leaves its file: a file
 that is not locked belongs to a run that ended without reporting it. Prefect takes such a run for
 running; it is scheduled anew under its own id, at most `TRIES` times. What it had done already has
-its record, so that nothing is done or counted twice.
+its record, so that nothing is done or counted twice. What was cancelled is not started again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from pipelines.center.center import Center
+from pipelines.flows.cancelled_runs import is_run_cancelled
+from pipelines.verify.session import Session
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 TRIES = 3
@@ -73,12 +75,13 @@ def forget(center: Center, flow_run: str) -> None:
     (_folder(center) / flow_run).unlink(missing_ok=True)
 
 
-def restart_dead(center: Center) -> list[str]:
+def restart_dead(session: Session) -> list[str]:
     """Deal with every flow run of this machine that died; returns the ids of those started again.
 
     Runs that have been about to start for ten minutes are started again too: their worker is gone.
+    Those that were cancelled, or whose night was, are ended.
     """
-    again = []
+    center, again = session.center, list[str]()
     with get_client(sync_client=True) as client, died(center) as dead:
         for name in dead:
             try:
@@ -86,9 +89,12 @@ def restart_dead(center: Center) -> list[str]:
             except ObjectNotFound:
                 forget(center, name)
                 continue
-            again += [name] if _deal(client, run) else []
+            again += [name] if _deal(session, client, run) else []
             forget(center, name)
         for run in _stuck(client, center):
+            if is_run_cancelled(session, client, run):
+                client.set_flow_run_state(run.id, Cancelled(), force=True)
+                continue
             client.set_flow_run_state(run.id, Scheduled(message="its worker is gone"), force=True)
             again.append(str(run.id))
     return again
@@ -102,11 +108,11 @@ def start_again(client: SyncPrefectClient, run: FlowRun) -> bool:
     return True
 
 
-def _deal(client: SyncPrefectClient, run: FlowRun) -> bool:
-    if run.state_type is StateType.CANCELLING:
-        client.set_flow_run_state(run.id, Cancelled(), force=True)
+def _deal(session: Session, client: SyncPrefectClient, run: FlowRun) -> bool:
+    if run.state_type not in {*_UNENDED, StateType.CANCELLING}:
         return False
-    if run.state_type not in _UNENDED:
+    if is_run_cancelled(session, client, run):
+        client.set_flow_run_state(run.id, Cancelled(), force=True)
         return False
     if start_again(client, run):
         return True

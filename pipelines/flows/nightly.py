@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,12 @@ from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError
 from pipelines.center.center import Center, load_center
+from pipelines.flows.cancelled_runs import (
+    cancelled_state,
+    end_waiting,
+    name_of_night,
+    tell_if_cancelled,
+)
 from pipelines.flows.flow_runs import living, restart_dead, start_again
 from pipelines.flows.verify_release import safely
 from pipelines.flows.verify_shard import shard_in
@@ -34,6 +41,7 @@ from pipelines.nightly.night import NightSummary, end_night, work_of
 from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.periodic import publish_own_heartbeat
 from pipelines.nightly.record import NightAlarm, NightRecord
+from pipelines.verify.cancellation import cancellable_night
 from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
 
@@ -53,7 +61,8 @@ def nightly(center: str) -> str:
     The flow run completes whatever was found; that is in the night's record, table and events.
     """
     with Session(load_center(Path(center))) as session:
-        return _night(session, partial(_spread, session.center))
+        found: Any = cancelled_state(lambda: _night(session, partial(_spread, session)))
+        return found  # type: ignore[no-any-return]
 
 
 def night_in(session: Session) -> Flow[[], str]:
@@ -67,9 +76,13 @@ def night_in(session: Session) -> Flow[[], str]:
 
 
 def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
-    owner = session.center
-    with living(owner, str(flow_run.id or "")):
-        plan = plan_night(session, night_id(str(flow_run.id)), now=datetime.now(UTC))
+    owner, night = session.center, night_id(str(flow_run.id))
+    with (
+        living(owner, str(flow_run.id)),
+        cancellable_night(session.store, owner.id, night, session.cancelled, str(flow_run.id)),
+    ):
+        session.raise_if_cancelled()
+        plan = plan_night(session, night, now=datetime.now(UTC))
         run_shards(plan)
         due = [one.release for one in plan.dues]
         outside = outside_alarms(session, due, now=datetime.now(UTC))
@@ -82,21 +95,49 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
 def night_id(flow_run_id: str) -> str:
     """Return the id of the night of a flow run: when that was made, and a part of its own id."""
     with get_client(sync_client=True) as client:
-        made = client.read_flow_run(UUID(flow_run_id)).created
-    moment = (made or datetime.now(UTC)).astimezone(UTC)
-    return f"{moment:%Y%m%dT%H%M%SZ}-{flow_run_id[:8]}"
+        return name_of_night(client.read_flow_run(UUID(flow_run_id)))
 
 
-def _spread(owner: Center, plan: NightPlan) -> None:
-    """Make a flow run of every shard, and wait until all of them have ended."""
-    made = [_submit(owner, plan, number) for number in range(len(plan.shards))]
-    waiting, answered, looked = set(made), time.monotonic(), time.monotonic()
-    while waiting:
+def _spread(session: Session, plan: NightPlan) -> None:
+    """Make a flow run of every shard, and wait until all of them have ended.
+
+    Once the night is cancelled, no further one begins, and those that run are waited for.
+    """
+    try:
+        made = set()
+        for number in range(len(plan.shards)):
+            session.raise_if_cancelled()
+            made.add(_submit(session.center, plan, number))
+        _wait(session, made)
+    except CancelledError:
+        _end_shards(session)
+        raise
+    except BaseException:
+        tell_if_cancelled(session, plan.night)
+        raise
+
+
+def _end_shards(session: Session) -> None:
+    """Cancel the shards of this night that have not begun, and wait for the end of the others."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        with suppress(httpx.HTTPError):
+            if not end_waiting(UUID(str(flow_run.id))):
+                return
+            restart_dead(session)  # those of killed workers end by that
         time.sleep(_POLL)
+
+
+def _wait(session: Session, waiting: set[UUID]) -> None:
+    """Wait for the end of all shards; raises `CancelledError`."""
+    answered = looked = time.monotonic()
+    while waiting:
+        session.cancelled.wait(_POLL)
+        session.raise_if_cancelled()
         try:
             waiting -= _ended(waiting)
             if time.monotonic() - looked > _LOOK_AFTER_DEAD:
-                restart_dead(owner)
+                restart_dead(session)
                 waiting -= _deleted(waiting)
                 looked = time.monotonic()
             answered = time.monotonic()

@@ -17,6 +17,7 @@ from pipelines.center.center import load_center
 from pipelines.flows.flow_runs import living, restart_dead
 from pipelines.nightly.periodic import join_everything, reap_center, witness_round
 from pipelines.requests.serve import serve_for_a_while
+from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
 
 
@@ -32,7 +33,8 @@ def _flow(name: str, function: Callable[[Session], object]) -> Flow[[str], None]
             Session(load_center(Path(center))) as session,
             living(session.center, str(flow_run.id or "")),
         ):
-            found = function(session)
+            # In a lane: a run whose seal is logged is completed before a signal ends the process.
+            (found,) = in_lanes(session, function, [session], lanes=1)
         get_run_logger().info("%s: %s", name, found)
 
     return run
@@ -47,7 +49,7 @@ serve_requests = _flow("serve-requests", serve_for_a_while)
 def reap(center: str) -> None:
     """Clear away what no living run of the center needs; `center` is the path of its file."""
     with Session(load_center(Path(center))) as session:
-        gone, again = reap_center(session), restart_dead(session.center)
+        gone, again = reap_center(session), restart_dead(session)
     get_run_logger().info(
         "removed %d containers and %d folders; started again: %s",
         len(gone.containers), len(gone.folders), ", ".join(again) or "none",

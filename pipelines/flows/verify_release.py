@@ -20,7 +20,9 @@ from prefect.runtime import flow_run
 
 from pipelines.center.center import load_center
 from pipelines.evidence.report import Report
+from pipelines.flows.cancelled_runs import cancelled_state
 from pipelines.flows.flow_runs import living
+from pipelines.verify.lanes import in_lanes
 from pipelines.verify.retries import delays_of, is_retried
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify_recipe
@@ -51,7 +53,8 @@ def verify_release(recipe: str, center: str | None = None, *, fresh: bool = Fals
     The flow run completes whatever the verdict is; the verdict is in the report and its table.
     """
     with Session(load_center(Path(center) if center else None)) as session:
-        return _verify(session, Path(recipe), fresh=fresh)
+        found: Any = cancelled_state(lambda: _verify(session, Path(recipe), fresh=fresh))
+        return found  # type: ignore[no-any-return]
 
 
 def flow_in(session: Session) -> Flow[..., Report]:
@@ -66,9 +69,11 @@ def flow_in(session: Session) -> Flow[..., Report]:
 
 def _verify(session: Session, recipe: Path, *, fresh: bool) -> Report:
     mine = str(flow_run.id or "")
+    wrap = partial(as_task, retried=not session.offline)
+    verified = partial(verify_recipe, session, wrap=wrap, flow_run=mine, fresh=fresh)
     with living(session.center, mine):
-        wrap = partial(as_task, retried=not session.offline)
-        report = verify_recipe(session, recipe, wrap, flow_run=mine, fresh=fresh)
+        # In a lane: a run whose seal is logged is completed before a signal ends the process.
+        (report,) = in_lanes(session, verified, [recipe], lanes=1)
     _show(report)
     return report
 

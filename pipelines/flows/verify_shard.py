@@ -17,10 +17,12 @@ from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError, EngineError
 from pipelines.center.center import load_center
+from pipelines.flows.cancelled_runs import cancelled_state, night_check
 from pipelines.flows.flow_runs import living
 from pipelines.flows.verify_release import as_task
 from pipelines.nightly.night_plan import DueRelease
 from pipelines.nightly.release_task import run_release
+from pipelines.verify.cancellation import cancelled_when
 from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
@@ -34,9 +36,11 @@ def verify_shard(center: str | None, night: str, releases: list[dict[str, Any]])
     """Do what is due for each of `releases`; their results are records in the center's store.
 
     What goes wrong with one release costs no other its turn; the flow run then fails at its end.
+    A shard of a cancelled night verifies nothing.
     """
     with Session(load_center(Path(center) if center else None)) as session:
-        _verify_all(session, night, releases)
+        done: Any = cancelled_state(lambda: _verify_all(session, night, releases))
+        return done  # type: ignore[no-any-return]
 
 
 def shard_in(session: Session) -> Flow[..., None]:
@@ -50,7 +54,13 @@ def shard_in(session: Session) -> Flow[..., None]:
 
 
 def _verify_all(session: Session, night: str, releases: list[dict[str, Any]]) -> None:
-    with living(session.center, str(flow_run.id or "")):
+    was_cancelled = night_check(session, night)
+    if was_cancelled():
+        raise CancelledError("the night was cancelled", got=night)
+    with (
+        living(session.center, str(flow_run.id or "")),
+        cancelled_when(was_cancelled, session.cancelled),
+    ):
         dues = [DueRelease.model_validate(one) for one in releases]
         with suppress(EngineError):  # every release then says so itself
             session.prepare()

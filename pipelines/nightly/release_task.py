@@ -85,7 +85,8 @@ def run_release(
                 reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace")
                 store.put_record(error_key(center.id, night, due.release), reason[:MAX_ERROR])
             raise
-        session.raise_if_cancelled()
+        if entry.verdict is Verdict.NOT_CHECKED:  # what came to a verdict is published, and counts
+            session.raise_if_cancelled()
         try:
             store.put_record(key, entry.model_dump_json(exclude_none=True).encode())
         except StoreConflictError:  # another machine was first
@@ -152,11 +153,14 @@ def _rebuilt(
 def rebuild_for_robustness(session: Session, job: Job, report: Report) -> RobustnessResult | None:
     """Rebuild what `report` judged once more elsewhere, sign and store what that showed.
 
-    None where nothing was built to compare with. Raises `CancelledError`; whatever else goes wrong
-    is FAILED, and told in the log.
+    None where nothing was built to compare with, and for a run that was cancelled by itself. Raises
+    `CancelledError` with the session; whatever else goes wrong is FAILED, and told in the log.
     """
     judged = report.judged
     if report.outcome is not Outcome.BUILT or judged is None:
+        return None
+    session.raise_if_cancelled()
+    if session.cancellation(job.run).is_set():
         return None
     sink = session.progress
     sink.step(job.release, "rebuilding in a moved environment")

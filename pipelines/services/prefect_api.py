@@ -30,6 +30,8 @@ _SECONDS = 10
 _DEPLOY_SECONDS = 120
 _PATIENCE = 300.0
 """Seconds of silence after which a server counts as gone."""
+_HEED = 300.0
+"""Seconds in which a cancelled run completes what it has committed to."""
 _RETRY = Retry(
     total=4,
     connect=0,
@@ -176,25 +178,48 @@ def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[di
         time.sleep(pause)
 
 
-def cancel_night(api: PrefectApi, flow_run: str, *, pause: float = 0.5) -> None:
+def cancel_night(
+    api: PrefectApi, flow_run: str, *, patience: float = _HEED, pause: float = 0.5
+) -> None:
     """Cancel a night and every shard of it, and return once all of them have ended.
 
-    Shards that have not begun never do. Raises `InfrastructureError`.
+    What has not begun never does. What runs has `patience` seconds to end by itself, as it does
+    once the night is cancelled in the store; then Prefect ends it. Raises `InfrastructureError`.
     """
-    told: set[str] = set()
+    told, until = set[str](), time.monotonic() + patience
     while unended := _unended(api, id=flow_run) + _unended(api, parent_flow_run_id=flow_run):
+        late = time.monotonic() >= until
         for run in unended:
-            if run not in told:
-                api.post(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING"})
-        told.update(unended)
+            if run["id"] not in told and (late or run["state_type"] != "RUNNING"):
+                api.post(f"/flow_runs/{run['id']}/set_state", state={"type": "CANCELLING"})
+                told.add(run["id"])
         time.sleep(pause)
 
 
-def _unended(api: PrefectApi, **either: str) -> list[str]:
-    """Return the ids of some flow runs that a field selects and that have not ended."""
+def unended_nights(api: PrefectApi) -> dict[str, str]:
+    """Return the nights that have been asked for and not ended: their flow runs, by night.
+
+    Those of the schedule that are not due yet are left out. Raises `InfrastructureError`.
+    """
+    due = {"before_": datetime.now(UTC).isoformat()}
+    found = api.post(
+        "/flow_runs/filter",
+        flows={"name": {"any_": ["nightly"]}},
+        flow_runs={"state": {"type": {"not_any_": sorted(FINAL)}}, "expected_start_time": due},
+    )
+    return {night_of(run): str(run["id"]) for run in found}
+
+
+def has_flow_run(api: PrefectApi, flow_run: str) -> bool:
+    """Say whether Prefect knows a flow run; raises `InfrastructureError`."""
+    return bool(api.post("/flow_runs/count", flow_runs={"id": {"any_": [flow_run]}}))
+
+
+def _unended(api: PrefectApi, **either: str) -> list[dict[str, Any]]:
+    """Return some flow runs that a field selects and that have not ended."""
     wanted: dict[str, Any] = {name: {"any_": [value]} for name, value in either.items()}
     wanted["state"] = {"type": {"not_any_": sorted(FINAL)}}
-    return [str(run["id"]) for run in api.post("/flow_runs/filter", flow_runs=wanted)]
+    return list(api.post("/flow_runs/filter", flow_runs=wanted))
 
 
 def night_of(run: dict[str, Any]) -> str:

@@ -164,20 +164,21 @@ def explain_difference(
 ) -> Explanation:
     """Run diffoscope on one DIFFERENT artefact; whatever happens to it is part of the answer."""
     session.progress.step(job.release, f"explaining {finding.name}")
+    cancelled = session.cancellation(job.run)
     try:
-        image = provide_once(session, job.release, DIFFER_IMAGE)
+        image = provide_once(session, job, DIFFER_IMAGE)
         runner = partial(
             run_in_container,
             engine=session.engine,
             image=image.reference,
             workdir=job.folder,
             labels=job.labels,
-            cancelled=session.cancelled,
+            cancelled=cancelled,
         )
         outputs = Path(tempfile.mkdtemp(dir=job.folder, prefix="explained-"))
         limits = DifferLimits()
-        with session.budget.share(cpus=1, memory=limits.memory, cancelled=session.cancelled):
-            session.raise_if_cancelled()
+        with session.budget.share(cpus=1, memory=limits.memory, cancelled=cancelled):
+            session.raise_if_cancelled(job.run)
             explanation = explain(
                 finding.explanation,
                 shipped=_shipped(session, job, finding),

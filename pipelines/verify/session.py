@@ -46,6 +46,7 @@ from pipelines.storage.opening import open_center_store, open_store
 from pipelines.storage.outbox import CachingStore, Flushed, OutboxStore
 from pipelines.storage.store import Store
 from pipelines.verify.budget import Ledger
+from pipelines.verify.cancellation import RunCancellation
 
 _LOG = logging.getLogger("samebits")
 
@@ -127,6 +128,7 @@ class Session:
         self.offline = offline
         self.progress = progress or LogSink()
         self.cancelled = threading.Event()
+        self._runs: dict[str, RunCancellation] = {}
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._log_cache = LogCache()
 
@@ -143,9 +145,13 @@ class Session:
         """Make what runs share, before threads could make two of one; raises `EngineError`."""
         _ = self.vault, self.fetcher, self.images, self.signer, self.engine, self.budget
 
-    def raise_if_cancelled(self) -> None:
-        """Raise `CancelledError` once the session was cancelled."""
-        if self.cancelled.is_set():
+    def cancellation(self, run: str) -> RunCancellation:
+        """Return what is set once `run` is cancelled, alone or with the session."""
+        return self._runs.setdefault(run, RunCancellation(self.cancelled))
+
+    def raise_if_cancelled(self, run: str | None = None) -> None:
+        """Raise `CancelledError` once the session was cancelled, or `run` of it."""
+        if (self.cancelled if run is None else self.cancellation(run)).is_set():
             raise CancelledError("the run was cancelled")
 
     @cached_property
@@ -262,11 +268,11 @@ class Session:
         """Return the lock held while that image is built: concurrent runs build it once."""
         return self._image_locks[name]
 
-    def counter(self, release: str) -> FetchProgress:
+    def counter(self, release: str, run: str | None = None) -> FetchProgress:
         """Return a progress counter (done, total, what) at which a cancelled run ends."""
 
         def count(done: int, total: int, what: str) -> None:
-            self.raise_if_cancelled()
+            self.raise_if_cancelled(run)
             self.progress.detail(release, f"{what} ({done}/{total})" if total else what)
 
         return count

@@ -34,9 +34,8 @@ _ATTEMPTS = "attempts.jsonl"
 def fetch_inputs(session: Session, job: Job) -> tuple[InputFile, ...]:
     """Bring every input into the vault; raises `InputUnavailableError`, `InputMismatchError`."""
     session.progress.step(job.release, "fetching inputs")
-    return collect_inputs(
-        job.loaded, session.vault, session.fetcher, session.workdir, session.counter(job.release)
-    )
+    counter = session.counter(job.release, job.run)
+    return collect_inputs(job.loaded, session.vault, session.fetcher, session.workdir, counter)
 
 
 def source_facts(
@@ -61,7 +60,7 @@ def provide_image(session: Session, job: Job) -> ProvidedImage:
     """Make sure that the engine holds the builder image, and the vault the declared clock."""
     session.progress.step(job.release, "providing the builder image")
     build = job.recipe.build
-    provided = provide_once(session, job.release, build.image)
+    provided = provide_once(session, job, build.image)
     if build.clock is not None:
         with session.image_lock(_PRELOAD):
             provide_library(
@@ -70,20 +69,21 @@ def provide_image(session: Session, job: Job) -> ProvidedImage:
                 session.vault,
                 session.workdir,
                 labels=job.labels,
-                cancelled=session.cancelled,
+                cancelled=session.cancellation(job.run),
             )
     return provided
 
 
-def provide_once(session: Session, release: str, name: str) -> ProvidedImage:
-    """Provide an image for a release; concurrent runs of the session build it once."""
+def provide_once(session: Session, job: Job, name: str) -> ProvidedImage:
+    """Provide an image for a run; concurrent runs of the session build it once."""
+    counter = session.counter(job.release, job.run)
     with session.image_lock(name):
         return ensure_image(
             name,
             session.images,
             session.engine,
             session.workdir,
-            session.counter(release),
+            counter,
             offline=session.offline,
         )
 
@@ -129,9 +129,9 @@ def run_plan(
     folder: Path,
 ) -> RebuildResult:
     """Run one rebuild in `folder`, within its share of the machine; raises `RebuildError`."""
-    limits = plan.limits
-    with session.budget.share(cpus=limits.cpus, memory=limits.memory, cancelled=session.cancelled):
-        session.raise_if_cancelled()
+    limits, cancelled = plan.limits, session.cancellation(job.run)
+    with session.budget.share(cpus=limits.cpus, memory=limits.memory, cancelled=cancelled):
+        session.raise_if_cancelled(job.run)
         return rebuild(
             job.loaded,
             plan,
@@ -141,7 +141,7 @@ def run_plan(
             engine=session.engine,
             folder=folder,
             labels=job.labels,
-            cancelled=session.cancelled,
+            cancelled=cancelled,
         )
 
 

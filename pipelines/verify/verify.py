@@ -32,6 +32,7 @@ from pipelines.judge.finding import Finding, worst_verdict
 from pipelines.policy import Policy
 from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.verify import judging, steps
+from pipelines.verify.cancellation import cancellable_run
 from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
 from pipelines.verify.session import Job, Session
@@ -63,6 +64,8 @@ class _Run:
     reviews: tuple[ReviewFact, ...] = ()
     attempt: Attempt | None = None
     seal: Seal | None = None
+    committing: bool = False
+    """Whether its commitment may be in the log: from then on it is completed."""
     outcome: Outcome = Outcome.INFRASTRUCTURE_ERROR
     reason: str | None = None
 
@@ -120,15 +123,25 @@ def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = Fal
 
     `fresh` fetches shipped files again, even those in the vault. Raises `UsageError` for a recipe
     that cannot be used, `StoreError` when nothing can be stored, and `CancelledError` for a session
-    that was cancelled before there was a verdict; every other failure is an outcome in the report.
+    that was cancelled before the commitment; every other failure is an outcome in the report. So is
+    the cancellation of this run alone, by its id.
     """
     run = _Run(session=session, job=job, wrap=wrap)
     session.check_store()  # a store that cannot be written fails before anything is built
     policy = session.policy(datetime.now(UTC))
     _ = session.signer  # as does a center without its keys
-    report = _verified(run, policy, fresh=fresh)
-    with run.timed("publish"):
-        run.step("publish", publish, report)
+    session.progress.step(job.release, f"begins as run {job.run}")
+    with cancellable_run(
+        session.store,
+        job.center,
+        job.run,
+        session.cancellation(job.run),
+        release=job.release,
+        flow_run=job.flow_run,
+    ):
+        report = _verified(run, policy, fresh=fresh)
+        with run.timed("publish"):
+            run.step("publish", publish, report)
     session.progress.done(job.release, report.verdict)
     return report
 
@@ -167,8 +180,8 @@ def _verified(run: _Run, policy: Policy, *, fresh: bool) -> Report:
     findings = _judge(run, fresh=fresh)
     run.timings["total"] = round(time.monotonic() - start, 3)
     report = _report(run, findings)
-    if report.verdict is Verdict.NOT_CHECKED:  # that a run was cancelled says nothing of a release
-        run.session.raise_if_cancelled()
+    if report.verdict is Verdict.NOT_CHECKED and not run.committing:
+        run.session.raise_if_cancelled()  # that everything was cancelled says nothing of a release
     return report
 
 
@@ -191,6 +204,7 @@ def _rebuild(run: _Run, policy: Policy) -> None:
         with run.timed("seal"):
             seal = run.step("seal", steps.seal_outputs, run.attempt)
         with run.timed("commit"):
+            run.committing = True
             run.step("commit", steps.commit_seal, claim, seal)
         run.seal = seal
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,6 +13,7 @@ from builders.engine import Engine
 from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.periodic import reap_center
 from pipelines.services import supervisor
+from pipelines.services.prefect_api import night_of
 from pipelines.verify.session import Session
 from tests.command import finish, interrupt, started, wait_until
 from tests.services.stand import Stand
@@ -86,9 +88,7 @@ def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engin
 def test_ctrl_c_cancels_a_night_on_the_workers_and_every_shard_of_it(
     stand: Stand, engine: Engine
 ) -> None:
-    names = [f"night-{number}" for number in range(6)]
-    for name in names:
-        stand.release(name, "sleep 200")
+    names = six(stand)
     with started("nightly", "--center", stand.file, home=stand.folder / "none") as process:
         wait_until(lambda: stand.builds(engine), seconds=90)
         interrupt(process, signal.SIGINT)
@@ -104,9 +104,72 @@ def test_ctrl_c_cancels_a_night_on_the_workers_and_every_shard_of_it(
     stand.only(robustness_share=0)
 
 
+def test_a_night_is_cancelled_from_elsewhere_and_up_does_not_bring_it_back(
+    stand: Stand, engine: Engine
+) -> None:
+    names = six(stand)
+    asked = stand.ask_night()
+    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=90)
+    night = night_of(stand.api.get(f"/flow_runs/{asked}"))
+    ended = stand.run("cancel", night, "--json", seconds=60)
+    assert (ended.code, ended.document()["state"]) == (0, "cancelled"), ended.err + stand.logs()
+    assert stand.state(asked) == "CANCELLED"
+    assert stand.shards(night) == ["CANCELLED"] * 3
+    stand.assert_nothing_left(engine)
+    stand.run("center", "down")
+    stand.up()
+    stand.wait(stand.ask("reap"))
+    assert stand.shards(night) == ["CANCELLED"] * 3
+    assert stand.containers(engine) == []
+    assert [name for name in names if stand.runs(name)] == []
+    again = stand.run("cancel", night)
+    assert (again.code, again.out) == (0, f"night {night} is cancelled\n")
+
+
+def test_a_night_that_is_cancelled_in_prefect_leaves_no_shard(stand: Stand, engine: Engine) -> None:
+    six(stand)
+    asked = stand.ask_night()
+    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=90)
+    night = night_of(stand.api.get(f"/flow_runs/{asked}"))
+    stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
+    assert stand.wait(asked)["state_type"] == "CANCELLED"
+    wait_until(lambda: stand.shards(night) == ["CANCELLED"] * 3, seconds=30)
+    stand.assert_nothing_left(engine)
+
+
+def test_a_night_whose_process_died_is_not_gone_on_with_once_it_is_cancelled(
+    stand: Stand, engine: Engine
+) -> None:
+    """All workers are killed, so that no process is left to tell its shards."""
+    six(stand)
+    asked = stand.ask_night()
+    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=90)
+    night = night_of(stand.api.get(f"/flow_runs/{asked}"))
+    stand.kill_workers()
+    with ThreadPoolExecutor(1) as pool:
+        cancelling = pool.submit(stand.run, "cancel", night, seconds=90)
+        wait_until(lambda: bool(list(stand.center.home.rglob(f"cancelled/*/{night}.json"))))
+        stand.up()
+        stand.wait(stand.ask("reap"))
+        assert cancelling.result().code == 0
+    assert stand.state(asked) == "CANCELLED"
+    assert stand.shards(night) == ["CANCELLED"] * 3
+    stand.assert_nothing_left(engine)
+
+
+def six(stand: Stand) -> list[str]:
+    """Make six endless releases the only ones: three shards, of which one has to wait."""
+    stand.only(robustness_share=0)
+    names = [f"night-{number}" for number in range(6)]
+    for name in names:
+        stand.release(name, "sleep 200")
+    return names
+
+
 def test_two_workers_with_the_same_release_give_one_verdict(
     stand: Stand, engine: Engine, session: Session
 ) -> None:
+    stand.only(robustness_share=0)
     stand.release("shared", "sleep 2; echo one > /out/out.bin")
     found = [r for r in releases(stand.recipes, session.images) if isinstance(r, Release)]
     (one,) = due([r for r in found if r.release == "lab/shared@1"], None, rebuild_every=7)

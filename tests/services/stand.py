@@ -110,6 +110,11 @@ class Stand:
         assert run["state_type"] == "COMPLETED", (run["state"], self.logs())
         return night_of(run)
 
+    def shards(self, night: str) -> list[str]:
+        """Return the states of the shards of a night."""
+        found = self.api.post("/flow_runs/filter", flow_runs={"name": {"like_": f"night {night}"}})
+        return [run["state_type"] for run in found]
+
     def containers(self, engine: Engine) -> list[str]:
         return [c.id for c in engine.containers(center=self.center.id)]
 

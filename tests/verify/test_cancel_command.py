@@ -1,0 +1,78 @@
+"""`samebits cancel` from another terminal: what runs here ends, and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from builders.images.provide import ProvidedImage
+from pipelines.verify.session import Session
+from tests.command import RELEASES, finish, samebits, started, wait_until
+from tests.lab import write_recipe
+from tests.verify.test_faults import SLEEP, assert_nothing_left, running
+
+
+def begun(home: Path, release: str | None = None, *, center: str = "local") -> list[str]:
+    """Return the ids of the runs of a release, or of the nights, that have begun."""
+    notes = (home / "store/private/begun" / center).glob("*.json")
+    return [p.stem for p in notes if json.loads(p.read_text())["release"] == release]
+
+
+@pytest.mark.parametrize("flow", [[], ["--flow"]], ids=["in-process", "flow"])
+def test_one_of_two_runs_is_cancelled_and_then_the_other(
+    session: Session, tmp_path: Path, build_image: ProvidedImage, flow: list[str]
+) -> None:
+    home, engine = tmp_path / "home", session.engine
+    limits = {"time": "5min", "memory": "128MiB"}
+    recipes = [write_recipe(tmp_path / n, SLEEP, limits=limits) for n in ("one", "two")]
+    with started("verify", "--json", *flow, *recipes, home=home) as process:
+        wait_until(lambda: len(running(engine, home)) == 2)
+        (one,), (two,) = begun(home, "lab/one@1"), begun(home, "lab/two@1")
+        ended = samebits("cancel", one, home=home)
+        assert (ended.code, ended.out) == (0, f"run {one} of lab/one@1 is cancelled\n")
+        assert running(engine, home) == [two], "the other goes on"
+        again = samebits("cancel", one, home=home)
+        assert (again.code, again.out) == (0, ended.out)
+        assert samebits("cancel", two, "--json", home=home).document()["state"] == "cancelled"
+        whole = finish(process)
+    assert whole.code == 2, whole.err
+    assert f"begins as run {one}" in whole.err
+    reports = whole.document()["reports"]
+    assert [(r["run"], r["outcome"], r["verdict"]) for r in reports] == [
+        (one, "CANCELLED", "NOT_CHECKED"),
+        (two, "CANCELLED", "NOT_CHECKED"),
+    ]
+    assert_nothing_left(engine, home)
+    shown = samebits("evidence", "show", "lab/one@1", "--json", home=home)
+    assert shown.document()["outcome"] == "CANCELLED"
+
+
+def test_a_night_at_a_prompt_is_cancelled_from_another(
+    session: Session, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    home, recipes = tmp_path / "home", tmp_path / "recipes"
+    shutil.copytree(RELEASES.parent / "images", recipes / "images")
+    for name in ("one", "two", "three"):
+        write_recipe(recipes / "releases/lab" / name, SLEEP, limits={"time": "5min"})
+    center = tmp_path / "center.yaml"
+    center.write_text(
+        f"schema: samebits/center/v1\nid: lab\nhome: {home}\nrecipes: {recipes}\n"
+        "night: {shard: 1}\nlimits: {concurrency: 1}\n"
+    )
+    samebits("center", "init", "--center", center, home=home)
+    with started("nightly", "--center", center, home=home) as process:
+        wait_until(lambda: bool(running(session.engine, home)), seconds=120)
+        (night,) = begun(home, center="lab")
+        ended = samebits("cancel", night, "--center", center, home=home)
+        assert (ended.code, ended.out) == (0, f"night {night} is cancelled\n"), ended.err
+        assert running(session.engine, home) == []
+        whole = finish(process)
+    assert whole.code == 130
+    assert "cancelled" in whole.err
+    assert "Traceback" not in whole.err
+    assert_nothing_left(session.engine, home)
+    assert not list(home.rglob("report.json"))
+    assert not list(home.rglob("nights/**/*.json")), "no release counts as done"
