@@ -28,6 +28,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "log witness": ("tests/log/test_command.py", '("log", "witness", house.folder / "store"'),
     "consensus": ("infra/demo-centers.sh", '"$samebits" consensus "$release" --publish'),
     "nightly": ("infra/demo-centers.sh", 'for_all "the night" nightly'),
+    "cancel": ("tests/flows/test_center_faults.py", 'stand.run("cancel", night'),
     "request": ("tests/requests/test_command.py", 'reviewer.ask("--wait", "60", "--center-key"'),
     "center up": ("infra/demo-centers.sh", 'for_all "starting" center up'),
     "center down": ("infra/demo-centers.sh", 'for_all "taking down" center down'),

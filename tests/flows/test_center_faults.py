@@ -85,6 +85,24 @@ def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engin
     assert stand.runs("endless") == []
 
 
+def test_a_run_that_is_cancelled_from_prefect_after_its_seal_was_logged_is_completed(
+    stand: Stand, engine: Engine
+) -> None:
+    """It differs, so that a confirming rebuild keeps it busy after the verdict."""
+    recipe = stand.release("late", "sleep 6; echo two > /out/out.bin")
+    asked = stand.ask("verify-release", recipe=str(recipe))
+    wait_until(lambda: bool(list(stand.center.runs.glob("*/attempt-2"))), seconds=60)
+    stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
+    assert stand.wait(asked)["state_type"] == "CANCELLED"
+    (run,) = stand.runs("late")
+    folder = stand.center.home / "store/public/releases/lab/late/1/stand" / run
+    report = json.loads((folder / "report.json").read_text())
+    attempts = [(a["purpose"], a["rebuild"]["outcome"]) for a in report["attempts"]]
+    assert (report["verdict"], report["outcome"]) == ("DIFFERENT", "BUILT")
+    assert attempts == [("judged", "BUILT"), ("confirming", "CANCELLED")]
+    stand.assert_nothing_left(engine)
+
+
 def test_ctrl_c_cancels_a_night_on_the_workers_and_every_shard_of_it(
     stand: Stand, engine: Engine
 ) -> None:
