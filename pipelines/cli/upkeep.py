@@ -13,7 +13,7 @@ import click
 
 from builders.core.errors import UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import show
+from pipelines.cli.terminal import counted, screen, show
 
 if TYPE_CHECKING:
     from pipelines.center.center import Center
@@ -173,4 +173,124 @@ def new_log(
     )
 
 
-COMMANDS += [rotate_key, new_log]
+@click.command()
+@click.argument("path", type=options.PATH, metavar="FILE|FOLDER")
+@click.option("--without-vault", is_flag=True, help="Leave out the inputs of rebuilds.")
+@options.json
+@options.center_file
+def backup(center: Center, path: Path, *, without_vault: bool) -> None:
+    """Write a consistent copy of the center's home to a new FILE; the center may be at work.
+
+    In a FOLDER the file gets a name of center and time. The copy has the store, if that is below
+    the home, and everything else that cannot be made again: policy, what was witnessed, statements
+    and evidence that wait, requests, definitions of derived images. It has no private keys: copy
+    these by hand, once, to a safe place. A store in S3 or in another folder has a backup of its
+    own.
+
+    Whoever can change the file can change what is restored from it: keep its SHA-256 elsewhere.
+
+    \b
+    Examples:
+      samebits center backup /backup --center europe.yaml
+      samebits center backup /backup/europe.tar --without-vault --center europe.yaml
+    """
+    from pipelines.center.backup import back_up, backup_name
+
+    now = datetime.now(UTC)
+    path = path / backup_name(center, now) if path.is_dir() else path
+    options.require_new(path)
+    with screen() as sink:
+        sink.step(center.id, "copying the home")
+        made = back_up(
+            center,
+            path,
+            now=now,
+            vault=not without_vault,
+            count=lambda done, total: sink.detail(center.id, f"{done}/{total} files"),
+        )
+    store = "the store is in it" if made.manifest.store else f"not in it: the store {center.store}"
+    show(
+        {
+            "center": center.id,
+            "file": str(path),
+            "sha256": str(made.sha256),
+            "files": len(made.manifest.files),
+            "bytes": made.bytes,
+            "store": made.manifest.store,
+            "vault": made.manifest.vault,
+            "left_out": list(made.left_out),
+        },
+        f"{path}: {len(made.manifest.files)} files, {made.bytes} bytes; {store}",
+        f"sha256 {made.sha256}",
+        *(f"left out, this user cannot read it: {name}" for name in made.left_out),
+    )
+
+
+@click.command()
+@click.argument("path", type=options.PATH, metavar="FILE")
+@click.option("--sha256", metavar="DIGEST", help="Refuse a FILE with another digest.")
+@options.json
+@options.center_file
+def restore(center: Center, path: Path, sha256: str | None) -> None:
+    """Bring the backup FILE back into the center's home, which has keys at most.
+
+    Every byte is checked against the digests in the file before the home is changed. A home with a
+    log, a policy or anything else but keys is refused: nothing is replaced. Keys are put in place
+    by hand, before or after this.
+
+    A home that is older than its store goes on with the log in the store. Check that with
+    `samebits log check` before the center is started.
+
+    \b
+    Examples:
+      samebits center restore /backup/europe-20261127T010000Z.backup.tar --center europe.yaml
+    """
+    from builders.core.digest import Digest
+    from pipelines.center.restore import KeyState, restore_backup
+    from pipelines.services.stopped import require_stopped
+
+    require_stopped(center)
+    try:
+        wanted = None if sha256 is None else Digest.parse(sha256)
+    except ValueError as error:
+        raise UsageError("--sha256 is no digest", got=ascii(sha256)[:80], expected=error) from error
+    with screen() as sink:
+        sink.step(center.id, "restoring the home")
+        made = restore_backup(
+            center, path, sha256=wanted, count=lambda name: sink.detail(center.id, name)
+        )
+    manifest, total = made.manifest, sum(file.size for file in made.manifest.files)
+    unready = [use for use, state in made.keys.items() if state is not KeyState.THERE]
+    show(
+        {
+            "center": center.id,
+            "file": str(path),
+            "sha256": str(made.sha256),
+            "made": manifest.made,
+            "files": len(manifest.files),
+            "bytes": total,
+            "folders": made.folders,
+            "log": {"signed": made.signed, "stored": made.stored},
+            "recalled": list(made.recalled),
+            "keys": {use: str(state) for use, state in made.keys.items()},
+        },
+        f"center {center.id} is as it was on {manifest.made}: {center.home}",
+        *(f"  {name:<10} {number} files" for name, number in sorted(made.folders.items())),
+        f"  {len(manifest.files)} files, {total} bytes, all with the digests of {path}",
+        f"  log: {_leaves(made.signed)} signed, {_leaves(made.stored)} in {center.store}",
+        *(f"  its store has newer cosignatures of {origin}" for origin in made.recalled),
+        *(f"  key for {use}: {state}" for use, state in made.keys.items()),
+        *(["Put the keys in place before the center works: keys/<use>.key"] if unready else []),
+        f"Next: `samebits log check{_file_option(center)}`, then start the center.",
+    )
+
+
+def _leaves(size: int | None) -> str:
+    return "none known" if size is None else counted(size, "leaf", "leaves")
+
+
+def _file_option(center: Center) -> str:
+    return f" --center {center.file}" if center.file else ""
+
+
+COMMANDS += [backup, restore, rotate_key, new_log]

@@ -67,6 +67,11 @@ def origin_folder(origin: str) -> str:
     return f"{PREFIX}witness/{Digest.of(origin.encode())}/"
 
 
+def memory_file(home: Path, origin: str) -> Path:
+    """Return the file in which a witness with that folder remembers the log `origin`."""
+    return home / f"{Digest.of(origin.encode())}.note"
+
+
 @dataclass(kw_only=True)
 class Witness:
     """Cosigns logs with an Ed25519 key; remembers below `home`, and writes into its own `store`."""
@@ -164,7 +169,7 @@ class Witness:
             ) from error
 
     def _path(self, origin: str) -> Path:
-        return self.home / f"{Digest.of(origin.encode())}.note"
+        return memory_file(self.home, origin)
 
 
 class _RefusedError(Exception):

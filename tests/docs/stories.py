@@ -157,6 +157,14 @@ def _next_version(stage: Stage) -> None:
     path.write_text(path.read_text().replace("version: 2\n", "version: 3\n"))
 
 
+def _lost(stage: Stage) -> None:
+    """Lose the home, but for the keys, which come back; the file is named as the page has it."""
+    (stage.folder / "backup/europe.tar").rename(stage.folder / "europe.backup.tar")
+    keys = shutil.ignore_patterns("log")
+    shutil.move(stage.folder / "europe", stage.folder / "lost")
+    shutil.copytree(stage.folder / "lost/keys", stage.folder / "europe/keys", ignore=keys)
+
+
 def _archive(stage: Stage) -> None:
     (stage.folder / "input").write_bytes(b"an input")
     assert stage.run("vault", "add", "input").code == 0
@@ -286,6 +294,13 @@ STORIES: dict[str, Story] = {
             "policy check next.json --trusted policy.dsse.json": Run(
                 first=_asia_signs("next.json", "europe/policy/proposed-3.yaml")
             ),
+            "center backup /backup --center europe.yaml": Run(
+                replace={"/backup": "backup"}, first=lambda s: (s.folder / "backup").mkdir()
+            ),
+            "center backup /backup/europe.tar --without-vault --center europe.yaml": Run(
+                replace={"/backup": "backup"}
+            ),
+            "center restore europe.backup.tar --center europe.yaml": Run(first=_lost),
             "center new-log --center europe.yaml": Run(),
         },
     ),

@@ -55,6 +55,7 @@ OTHER_PROGRAMS = {
     "cosign": "tests/bundle/test_export.py",
     "python3": "tests/bundle/test_cosign.py",
     "export": "infra/bootstrap.sh",
+    "install": "tests/center/test_backup.py",
 }
 """What a page has beside our own commands, and the file that runs the same."""
 
