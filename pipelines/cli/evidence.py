@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,37 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.errors import EXIT_NOT_CHECKED, UsageError
+from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.cli import options
 from pipelines.cli.evidence_check import check
+from pipelines.cli.evidence_show import show_
 from pipelines.cli.layout import short, short_run, started, table
 from pipelines.cli.terminal import show, styled_verdict, warn
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from pipelines.evidence.release_name import ReleaseName
-    from pipelines.evidence.report import Report
     from pipelines.evidence.stored_runs import RunSummary
-    from pipelines.storage.store import Store
     from pipelines.verify.session import Session
-
-
-def _complete_run(
-    ctx: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from pipelines.cli.completion import runs
-
-    return runs(ctx, incomplete)
-
-
-_RUN = click.option(
-    "--run",
-    default="latest",
-    show_default=True,
-    help="Id of the run, or the eight digits that it ends with.",
-    shell_complete=_complete_run,
-)
 
 
 @click.group()
@@ -115,64 +94,9 @@ def flush(session: Session) -> None:
     sys.exit(EXIT_NOT_CHECKED if waiting else 0)
 
 
-@command.command("show")
-@click.argument("release", type=options.RELEASE)
-@_RUN
-@options.file("--log", "log_to", help="Write the build log to FILE.")
-@options.wide
-@options.common
-def show_(session: Session, release: ReleaseName, run: str, log_to: Path | None) -> None:
-    """Show the report of one run of RELEASE (vendor/product@version).
-
-    The result of its robustness test follows, if there was one. Of a private release the whole
-    report is shown, which is not public.
-
-    \b
-    Examples:
-      samebits evidence show debian/netbase@6.5
-      samebits evidence show debian/netbase@6.5 --log build.log
-    """
-    from pipelines.cli.terminal import report_lines, robustness_lines
-    from pipelines.evidence.report import Report
-    from pipelines.evidence.stored_runs import find_run, read_report, read_robustness
-    from pipelines.storage.store import DamagedError
-
-    store = session.store
-    name = find_run(store, release, run)
-    document = read_report(store, name, whole=True)
-    report = Report.model_validate(document)
-    elsewhere, damaged = None, None
-    try:
-        elsewhere = read_robustness(store, name)
-    except DamagedError as error:  # no verdict rests on it, so the report is shown first
-        damaged = error
-    if log_to is not None:
-        _copy_log(store, report, log_to)
-    more = robustness_lines(elsewhere) if elsewhere else []
-    show(
-        document | ({"robustness": elsewhere.to_dict()} if elsewhere else {}),
-        *report_lines(report),
-        *(f"  {line}" for line in more),
-    )
-    if damaged:
-        raise damaged
-
-
-def _copy_log(store: Store, report: Report, target: Path) -> None:
-    """Write the log of the judged attempt to `target`."""
-    from pipelines.storage.names import Visibility, cas
-
-    logs = [a.rebuild.log for a in report.attempts if a.rebuild.log and a.purpose != "confirming"]
-    if not logs:
-        raise UsageError(f"run {report.run} has no build log", got=report.outcome)
-    log = cas(Visibility.PRIVATE, logs[-1])
-    with options.file_errors(target, "written"), store.open(log) as data, target.open("wb") as out:
-        shutil.copyfileobj(data, out)
-
-
 @command.command()
 @click.argument("release", type=options.RELEASE)
-@_RUN
+@options.run
 @options.file("--out", required=True, help="Where to write the bundle.")
 @options.common
 def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
@@ -210,3 +134,4 @@ def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
 
 
 command.add_command(check)
+command.add_command(show_)

@@ -125,6 +125,24 @@ offline = click.option(
 """Adds `--offline` to a command with a `Session`."""
 
 
+def _complete_run(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from pipelines.cli.completion import runs
+
+    return runs(ctx, incomplete)
+
+
+run = click.option(
+    "--run",
+    default="latest",
+    show_default=True,
+    help="Id of the run, or the eight digits that it ends with.",
+    shell_complete=_complete_run,
+)
+"""Adds `--run`, of a release that the command takes."""
+
+
 def center_file(function: Function) -> Function:
     """Add `--center FILE`, and call the command with the `Center` as its first argument."""
 

@@ -17,6 +17,8 @@ from pipelines.cli import options
 from pipelines.cli.terminal import counted, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from builders.recipe.recipe import LoadedRecipe
     from pipelines.evidence.publickey import PublicKey
     from pipelines.verify.release_source import ReleaseSource
@@ -27,13 +29,22 @@ _SHOWN = 5
 """Links and reviews that are named; the rest is counted."""
 
 
+def _complete(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Propose releases, and the recipes in the folder that was typed."""
+    from pipelines.cli.completion import recipes, releases
+
+    return [*releases(ctx, incomplete), *recipes(incomplete)]
+
+
 @click.group()
 def command() -> None:
     """Get the source of a release, and compare it with that of another."""
 
 
 @command.command()
-@click.argument("release", metavar="RELEASE|RECIPE")
+@click.argument("release", metavar="RELEASE|RECIPE", shell_complete=_complete)
 @options.file("--out", required=True, metavar="DIR", help="The new folder.")
 @options.offline
 @options.common
@@ -111,8 +122,8 @@ def _reviews(source: ReleaseSource, loaded: LoadedRecipe, session: Session) -> l
 
 
 @command.command()
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", metavar="A", shell_complete=_complete)
+@click.argument("after", metavar="B", shell_complete=_complete)
 @click.option("--stat", is_flag=True, help="List the files with their numbers of lines alone.")
 @click.option("--text", is_flag=True, help="Compare binary files line by line too.")
 @options.offline

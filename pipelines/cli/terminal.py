@@ -188,7 +188,7 @@ def report_lines(
     yield f"  run   {report.run}"
     if built and any(attempt.rebuild.log for attempt in report.attempts):
         show = f"samebits evidence show {report.release} --run {report.run}"
-        yield f"  log   {show} --log build.log"
+        yield f"  log   {show} --log"
 
 
 def _reason_lines(finding: Finding) -> Iterator[str]:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from builders.core.digest import Digest, digest_stream
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputMismatchError, SamebitsError
+from builders.locators import Fetcher
 from pipelines.evidence.report import Report
 from pipelines.infer.debian.causes import build_failure as debian_failure
 from pipelines.infer.debian.causes import debian_causes
@@ -41,8 +42,13 @@ _UNREADABLE = (
 """What reading the evidence of a run can raise: it is foreign, or not there."""
 
 
-def verified_causes(session: Session, report: Report) -> tuple[RemainingCause, ...]:
-    """Return the causes that are named for a run; none where all is identical, or for a script."""
+def verified_causes(
+    session: Session, report: Report, fetcher: Fetcher | None = None
+) -> tuple[RemainingCause, ...]:
+    """Return the causes that are named for a run; none where all is identical, or for a script.
+
+    `fetcher`, by default that of the session, brings packages of the image that the vault lacks.
+    """
     method = report.environment.method.partition("-")[0]
     differing = [f for f in report.artefacts if f.verdict is Verdict.DIFFERENT]
     if method not in {_DEBIAN, _WHEEL} or not (differing or report.outcome is not Outcome.BUILT):
@@ -52,7 +58,7 @@ def verified_causes(session: Session, report: Report) -> tuple[RemainingCause, .
         if report.outcome is not Outcome.BUILT:
             return _failure(session, report, method)
         if method == _DEBIAN:
-            return _of_packages(session, report, differing)
+            return _of_packages(session, report, differing, fetcher or session.fetcher)
         return tuple(c for f in differing for c in _of_wheel(session, report, f))
     except _UNREADABLE:
         return ()
@@ -76,20 +82,21 @@ def _failure(session: Session, report: Report, method: str) -> tuple[RemainingCa
 
 
 def _of_packages(
-    session: Session, report: Report, differing: list[Finding]
+    session: Session, report: Report, differing: list[Finding], fetcher: Fetcher
 ) -> tuple[RemainingCause, ...]:
     pairs = []
     for finding in differing:
         with _both(session, finding) as (shipped, rebuilt):
             pairs.append(package_pair(finding.name, shipped, rebuilt))
-    return debian_causes(pairs, _tools(session, report))
+    return debian_causes(pairs, _tools(session, report, fetcher))
 
 
-def _tools(session: Session, report: Report) -> tuple[DatedTool, ...]:
+def _tools(session: Session, report: Report, fetcher: Fetcher) -> tuple[DatedTool, ...]:
     """Return the tools of the builder image; none where their packages cannot be had."""
     image = report.environment.image or ""
     try:
-        return dated_tools(session, image, ()) if session.images.has_lock(image) else ()
+        known = session.images.has_lock(image)
+        return dated_tools(session, image, (), fetcher=fetcher) if known else ()
     except SamebitsError:
         return ()
 

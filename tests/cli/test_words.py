@@ -89,7 +89,7 @@ def _asked(typed: str) -> bool:
 def test_a_failed_build_says_how_its_log_is_read(tmp_path: Path) -> None:
     failed = Scene(folder=tmp_path / "failed", outcome=Outcome.BUILD_FAILED).make().report
     lines = list(report_lines(failed))
-    command = f"samebits evidence show acme/rules@1.10 --run {failed.run} --log build.log"
+    command = f"samebits evidence show acme/rules@1.10 --run {failed.run} --log"
     assert lines[-1] == f"  log   {command}"
     built = Scene(folder=tmp_path / "built").make().report
     assert not any("--log" in line for line in report_lines(built))

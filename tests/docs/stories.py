@@ -186,15 +186,19 @@ STORIES: dict[str, Story] = {
             f"recipe lint {RECIPE}": Run(),
             "evidence list": Run(),
             f"evidence show {RELEASE}": Run(replace=_EVIDENCE),
-            f"evidence show {RELEASE} --log build.log": Run(replace=_EVIDENCE),
+            f"evidence show {RELEASE} --log": Run(replace=_EVIDENCE),
         },
     ),
     "infra/docs/tutorial/2-reading-a-different.md": Story(
+        prepare=_with_evidence,
         runs={
+            "evidence show debian/hostname@3.25 --report hostname": Run(
+                replace={"debian/hostname@3.25": MADE}
+            ),
             f"compare tests/data/archives/{NETBASE} tests/data/archives/one-byte-flipped.deb": Run(
                 code=1
             ),
-        }
+        },
     ),
     "infra/docs/tutorial/3-checking-a-bundle.md": Story(
         prepare=_with_evidence,
@@ -246,6 +250,9 @@ STORIES: dict[str, Story] = {
             ),
             f"review withdraw {RECIPE} --key alice.key --reviewer alice": Run(
                 replace={RECIPE: LOCAL}
+            ),
+            "evidence show debian/hostname@3.25 --report hostname": Run(
+                replace={"debian/hostname@3.25": MADE}, first=_with_evidence
             ),
             _SALT: Run(),
         },

@@ -20,6 +20,7 @@ from builders.archives.limits import ArchiveLimits, Budget
 from builders.archives.streams import ByteReader
 from builders.core.enums import Verdict
 from builders.inputs.fetching import fetch_missing
+from builders.locators import Fetcher
 from pipelines.explain.quickdiff import quick_diff
 from pipelines.infer.archive import tarred
 from pipelines.infer.target import Pin
@@ -201,14 +202,16 @@ def package_pair(name: str, shipped: BinaryIO, rebuilt: BinaryIO) -> PackagePair
     return PackagePair(name=name, look=look, shipped=_content(shipped), rebuilt=_content(rebuilt))
 
 
-def dated_tools(session: Session, image: str, added: Sequence[str]) -> tuple[DatedTool, ...]:
+def dated_tools(
+    session: Session, image: str, added: Sequence[str], *, fetcher: Fetcher | None = None
+) -> tuple[DatedTool, ...]:
     """Return the tools of an image, those `added` to it among them; fetches their packages."""
     lock = session.images.lock(image)
     named = {*_TOOLS, *(word.partition("=")[0] for word in added)}
     compiler = re.compile(r"gcc-.*-base").fullmatch
     found = [p for p in lock.every() if p.name in named or compiler(p.name)]
     wants = [package.fetch_request(lock.suite) for package in found]
-    fetch_missing(session.vault, session.fetcher, wants, session.workdir)
+    fetch_missing(session.vault, fetcher or session.fetcher, wants, session.workdir)
     tools = []
     for package in found:
         with session.vault.open(package.sha256) as stream:

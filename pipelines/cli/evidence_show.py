@@ -1,0 +1,167 @@
+"""`samebits evidence show`: one run on the terminal, in a folder, or in the browser."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from builders.core.errors import UsageError
+from builders.core.escaping import escaped
+from pipelines.cli import options
+from pipelines.cli.terminal import report_lines, robustness_lines, show, wants_json
+
+if TYPE_CHECKING:
+    from pipelines.evidence.release_name import ReleaseName
+    from pipelines.evidence.report import Report
+    from pipelines.infer.journal import RemainingCause
+    from pipelines.storage.store import Store
+    from pipelines.verify.report_folder import ReportFolder
+    from pipelines.verify.session import Session
+
+_PIECE = 1 << 16
+
+
+@click.command("show")
+@click.argument("release", type=options.RELEASE)
+@options.run
+@options.file("--report", "folder", metavar="DIR", help="Write the run into the new folder DIR.")
+@click.option("--open", "opened", is_flag=True, help="Open that folder's index in the browser.")
+@click.option("--log", is_flag=True, help="Print the build log, and nothing else.")
+@options.wide
+@options.common
+def show_(
+    session: Session,
+    release: ReleaseName,
+    run: str,
+    folder: Path | None,
+    *,
+    opened: bool,
+    log: bool,
+) -> None:
+    """Show the report of one run of RELEASE (vendor/product@version).
+
+    The result of its robustness test follows, if there was one. Of a private release the whole
+    report is shown, which is not public.
+
+    --report writes a folder with an index of its files: the report, the build logs, diffoscope's
+    HTML where a difference was explained, and the source that was built. --open shows the index in
+    the browser; without --report the folder is made below SAMEBITS_HOME. Scripts and network are
+    forbidden in its pages. --log prints the log as it is; on a terminal, escapes stand for
+    characters that are not printable.
+
+    \b
+    Examples:
+      samebits evidence show debian/netbase@6.5
+      samebits evidence show debian/netbase@6.5 --log > build.log
+      samebits evidence show debian/hostname@3.25 --report hostname-report --open
+    """
+    from pipelines.evidence.report import Report
+    from pipelines.evidence.stored_runs import find_run, read_report, read_robustness
+    from pipelines.storage.store import DamagedError
+
+    store = session.store
+    name = find_run(store, release, run)
+    document = read_report(store, name, whole=True)
+    report = Report.model_validate(document)
+    if log:
+        if folder or opened or wants_json():
+            raise UsageError("--log prints the log alone", expected="no other output option")
+        _print_log(store, report)
+        return
+    elsewhere, damaged = None, None
+    try:
+        elsewhere = read_robustness(store, name)
+    except DamagedError as error:  # no verdict rests on it, so the report is shown first
+        damaged = error
+    causes = _causes(session, report)
+    more: dict[str, Any] = {"robustness": elsewhere.to_dict()} if elsewhere else {}
+    if causes:
+        more["causes"] = [cause.model_dump() for cause in causes]
+    lines = list(report_lines(report, causes))
+    lines += [f"  {line}" for line in robustness_lines(elsewhere)] if elsewhere else []
+    path = folder or (_own_folder(session, report) if opened else None)
+    if path is not None:
+        from pipelines.verify.report_folder import write_report_folder
+
+        options.require_new(path, "folder")
+        made = write_report_folder(path, report, session, map(click.unstyle, lines))
+        more["folder"] = _folder_document(path, made)
+        lines += _folder_lines(path, made)
+    show(document | more, *lines)
+    if path is not None and opened:
+        _open(path / "index.html")
+    if damaged:
+        raise damaged
+
+
+def _causes(session: Session, report: Report) -> tuple[RemainingCause, ...]:
+    """Return the causes that are named for a run; nothing is fetched for that."""
+    from builders.core.enums import Outcome, Verdict
+
+    verdicts = {finding.verdict for finding in report.artefacts}
+    if report.outcome is Outcome.BUILT and Verdict.DIFFERENT not in verdicts:
+        return ()
+    from builders.locators.offline import OfflineFetcher
+    from pipelines.infer.verified import verified_causes
+
+    return verified_causes(session, report, OfflineFetcher())
+
+
+def _print_log(store: Store, report: Report) -> None:
+    """Print the log of the judged attempt: escaped on a terminal, elsewhere byte for byte."""
+    from pipelines.storage.names import Visibility, cas
+
+    judged = report.judged
+    if judged is None or judged.rebuild.log is None:
+        raise UsageError(f"run {report.run} has no build log", got=report.outcome)
+    drawn = sys.stdout.isatty()
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    with store.open(cas(Visibility.PRIVATE, judged.rebuild.log)) as data:
+        while piece := data.read(_PIECE):
+            text = escaped(decoder.decode(piece), keep="\n\t") if drawn else piece
+            click.echo(text, nl=False)
+    if drawn:
+        click.echo(escaped(decoder.decode(b"", final=True)), nl=False)
+
+
+def _own_folder(session: Session, report: Report) -> Path:
+    """Return the folder of a run below the center's home; an earlier one is removed."""
+    path = session.center.home / "reports" / report.run
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        shutil.rmtree(path)
+    return path
+
+
+def _folder_document(path: Path, made: ReportFolder) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "files": [file.to_dict() for file in made.files],
+        "left_out": [one.to_dict() for one in made.left_out],
+    }
+
+
+def _folder_lines(path: Path, made: ReportFolder) -> Iterator[str]:
+    yield f"  in {path}:"
+    yield from (f"    {file.name:<20} {file.what}" for file in made.files)
+    yield from (f"    left out: {one.what}: {one.why}" for one in made.left_out)
+
+
+def _open(index: Path) -> None:
+    """Open a page in the user's browser; raises `UsageError` where none can be started."""
+    import webbrowser
+
+    url = index.absolute().as_uri()
+    if not webbrowser.open(url):
+        raise UsageError(
+            "no browser can be started here",
+            got=f"BROWSER={os.environ['BROWSER']!a}" if "BROWSER" in os.environ else "none",
+            todo=f"Open {url} yourself",
+        )

@@ -1,0 +1,215 @@
+"""One run in a folder to be read: its report, build logs, explanations, and the source it was of.
+
+The folder is there complete or not at all. Names in it are ours. What others wrote is foreign: the
+HTML of diffoscope, which has read hostile files, gets a policy in front that forbids scripts and
+network, and the index shows it in a frame without any rights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from builders.core.digest import Digest, chunks
+from builders.core.enums import Role
+from builders.core.errors import InputMismatchError, NotFoundError, SamebitsError, UsageError
+from builders.core.escaping import escaped
+from builders.inputs.source_files import SourceFiles
+from builders.recipe.recipe import Input
+from pipelines.evidence.report import Purpose, Report, SourceFact
+from pipelines.signer.opened_evidence import ByteSource
+from pipelines.storage.names import Visibility, cas
+from pipelines.storage.store import DamagedError
+from pipelines.verify.session import Session
+
+INDEX = "index.html"
+CONFINED = (
+    b'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+    b"content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    b"form-action 'none'\">\n"
+)
+"""Put in front of foreign HTML: a policy that is read first can only be made stricter."""
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=StrictUndefined,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderFile:
+    """A file or folder of a report folder; `digest` is that of the object, or of the source."""
+
+    name: str
+    what: str
+    size: int
+    digest: Digest
+    linked: bool = True
+    """Whether the index links to it, as a browser shows it as text."""
+    framed: bool = False
+    """Whether the index shows it in a frame without rights."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            "name": self.name, "what": self.what, "size": self.size, "sha256": str(self.digest),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """What a report folder lacks, and why."""
+
+    what: str
+    why: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it for `--json`."""
+        return {"what": self.what, "why": self.why}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFolder:
+    """What was written into a folder, and what could not be."""
+
+    files: tuple[FolderFile, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def write_report_folder(
+    folder: Path, report: Report, session: Session, lines: Iterable[str]
+) -> ReportFolder:
+    """Write the new `folder`; `lines` is the report as a terminal shows it.
+
+    What the store does not hold, such as the private evidence of another center, is left out and
+    named. Raises `DamagedError` for an object with other bytes, and `UsageError`.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".report-") as made:
+            writer = _Writer(Path(made, "report"), report, session)
+            writer.write(lines)
+            writer.folder.rename(folder)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written", got=error.strerror) from error
+    return ReportFolder(files=tuple(writer.files), left_out=tuple(writer.left_out))
+
+
+class _Writer:
+    """Writes one folder."""
+
+    def __init__(self, folder: Path, report: Report, session: Session) -> None:
+        self.folder = folder
+        self.files: list[FolderFile] = []
+        self.left_out: list[LeftOut] = []
+        self._report, self._session = report, session
+
+    def write(self, lines: Iterable[str]) -> None:
+        self.folder.mkdir()
+        self.folder.chmod(0o755)
+        data = self._report.to_json()
+        self._keep("report.json", "the report of the run", data)
+        self._logs()
+        self._explanations()
+        self._sources(self._report.environment.sources)
+        page = _TEMPLATES.get_template("report.html.j2").render(
+            title=escaped(f"{self._report.release}: {self._report.verdict}"),
+            lines=[escaped(line) for line in lines],
+            files=self.files,
+            left_out=self.left_out,
+        )
+        self._keep(INDEX, "this index", page.encode("utf-8", "backslashreplace"))
+
+    def _keep(self, name: str, what: str, data: bytes) -> None:
+        path = self.folder / name
+        path.write_bytes(data)
+        path.chmod(0o644)
+        made = FolderFile(name=name, what=what, size=len(data), digest=Digest.of(data))
+        self.files.append(made)
+
+    def _logs(self) -> None:
+        """Write the log of each attempt; a name in .txt is never taken for HTML."""
+        logs = [a for a in self._report.attempts if a.rebuild.log]
+        judged = self._report.judged
+        for attempt in logs:
+            own = attempt is judged
+            name = "build.log.txt" if own else f"build-{attempt.number}.log.txt"
+            purpose = "the build log" if own else f"the log of attempt {attempt.number}"
+            kind = "" if attempt.purpose == Purpose.JUDGED else f" ({attempt.purpose})"
+            self._object(name, f"{purpose}{escaped(kind)}", attempt.rebuild.log)
+
+    def _explanations(self) -> None:
+        for number, finding in enumerate(self._report.artefacts, start=1):
+            explanation, about = finding.explanation, escaped(finding.name)
+            html, data = explanation.html_diff, explanation.json_diff
+            what = f"what differs in {about}"
+            self._object(f"explained-{number}.html", what, html, framed=True, front=CONFINED)
+            self._object(f"explained-{number}.json", f"{what}, for programs", data)
+
+    def _object(
+        self,
+        name: str,
+        what: str,
+        digest: Digest | None,
+        *,
+        framed: bool = False,
+        front: bytes = b"",
+    ) -> None:
+        """Copy a private object of the store, with `front` in front of it."""
+        if digest is None:
+            return
+        path, hasher, size = self.folder / name, hashlib.sha256(), 0
+        try:
+            stream = self._session.store.open(cas(Visibility.PRIVATE, digest))
+        except NotFoundError:
+            self.left_out.append(LeftOut(what=what, why="this store does not hold it"))
+            return
+        with stream, path.open("xb") as out:
+            out.write(front)
+            for piece in chunks(stream):
+                hasher.update(piece)
+                size += len(piece)
+                out.write(piece)
+        path.chmod(0o644)
+        if (found := hasher.hexdigest()) != digest.hex:
+            raise DamagedError(f"{what} has other bytes", got=f"sha256 {found}", expected=digest)
+        made = FolderFile(
+            name=name, what=what, size=size, digest=digest, linked=not framed, framed=framed
+        )
+        self.files.append(made)
+
+    def _sources(self, sources: Sequence[SourceFact]) -> None:
+        """Unpack the sources that were built, from the vault."""
+        for number, fact in enumerate(sources, start=1):
+            name = "source" if len(sources) == 1 else f"source-{number}"
+            what = f"the source that was built, {escaped(fact.locator)}"
+            try:
+                source = self._source(fact, number)
+                source.write(self.folder / name)
+            except (SamebitsError, ValueError) as error:
+                self.left_out.append(LeftOut(what=what, why=escaped(str(error))))
+                continue
+            made = FolderFile(
+                name=f"{name}/", what=what, size=source.size(), digest=source.digest, linked=False
+            )
+            self.files.append(made)
+
+    def _source(self, fact: SourceFact, number: int) -> SourceFiles:
+        vault = self._session.vault
+        item = Input.model_validate(
+            {"role": Role.SOURCE, "locator": fact.locator, "sha256": fact.sha256}
+        )
+        files = list(ByteSource(self._session.store, vault).input_files(item))
+        contents = self.folder.parent / f"contents-{number}"
+        source = SourceFiles.read(files, lambda file: vault.open(file.sha256), contents)
+        if source.digest != fact.source_digest:
+            what = "the source is not the one that was built"
+            raise InputMismatchError(what, got=source.digest, expected=fact.source_digest)
+        return source

@@ -1,0 +1,217 @@
+"""`samebits evidence show`: the log, the folder of a run, and what a browser is given."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pty
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.core.digest import Digest
+from pipelines.storage.names import Visibility
+from pipelines.verify.report_folder import CONFINED
+from tests.bundle.test_export import RELEASE, Filled
+from tests.command import COMMAND, Ended, samebits
+from tests.signer.scene import LOG
+
+HTML = (
+    b'<!DOCTYPE html><html><head><script>steal()</script></head><img src="https://evil.example/">'
+)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """A store with a run that was DIFFERENT and explained."""
+    return Filled(tmp_path_factory.mktemp("different"), "different")
+
+
+def shown(filled: Filled, *words: str | Path) -> Ended:
+    os.environ.pop("SAMEBITS_STORE", None)
+    command = ("evidence", "show", str(RELEASE), "--center", filled.file, *words)
+    return samebits(*command, home=filled.home)
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for name, attributes in self.elements if name == tag)
+
+
+def test_the_log_is_printed_byte_for_byte_and_alone(filled: Filled) -> None:
+    ended = shown(filled, "--log")
+    assert (ended.code, ended.out.encode()) == (0, LOG)
+    for more in (("--json",), ("--open",), ("--report", filled.home / "no")):
+        assert shown(filled, "--log", *more).code == 64
+    assert not (filled.home / "no").exists()
+
+
+def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "identical")
+    report = tmp_path / "store" / filled.prefix / "report.json"
+    report.chmod(0o644)
+    report.write_text(re.sub(r'"log": "[0-9a-f]{64}"', '"log": null', report.read_text()))
+    ended = shown(filled, "--log")
+    assert ended.code == 64
+    ended.assert_clear()
+    assert "has no build log" in ended.err
+
+
+def test_on_a_terminal_the_log_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.signer.scene.LOG", b"\x1b]0;owned\x07\tna\xc3\xafve \xff\n" * 3000)
+    filled = Filled(tmp_path, "identical")
+    terminal, stdout = pty.openpty()
+    words = ("evidence", "show", str(RELEASE), "--center", str(filled.file), "--log")
+    environment = {**os.environ, "SAMEBITS_HOME": str(filled.home)}
+    with subprocess.Popen([*COMMAND, *words], stdout=stdout, env=environment):
+        os.close(stdout)
+        seen = b""
+        with suppress(OSError):  # its end
+            while piece := os.read(terminal, 4096):
+                seen += piece
+    os.close(terminal)
+    assert set(seen.decode().split("\r\n")) == {r"\x1b]0;owned\x07" + "\tnaïve \\xff", ""}
+
+
+def test_a_folder_holds_the_run_and_names_each_file(filled: Filled, tmp_path: Path) -> None:
+    ended = shown(filled, "--report", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    page = Page(tmp_path / "run/index.html")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"index.html", "report.json", "build.log.txt"} <= names
+    for name in names - {"index.html"}:
+        assert name in page.text
+        assert name in ended.out
+    assert (tmp_path / "run/build.log.txt").read_bytes() == LOG
+    assert str(Digest.of(LOG)) in page.text
+    assert "rules.bin" in page.text
+    assert not any("\x1b" in text for text in (page.text, ended.out))
+    document = shown(filled, "--report", tmp_path / "again", "--json").document()
+    assert {file["name"].rstrip("/") for file in document["folder"]["files"]} == names
+    assert document["folder"]["path"] == str(tmp_path / "again")
+    assert document["verdict"] == "DIFFERENT"
+
+
+def explained(tmp_path: Path, html: bytes) -> Filled:
+    """Return a store whose report names `html` as the explanation of a difference."""
+    filled = Filled(tmp_path, "different")
+    report = tmp_path / "store" / filled.prefix / "report.json"
+    report.chmod(0o644)
+    filled.store.put_cas(Visibility.PRIVATE, html)
+    text = report.read_text()
+    (old,) = set(re.findall(r'"html": "([0-9a-f]{64})"', text))
+    report.write_text(text.replace(old, str(Digest.of(html))))
+    return filled
+
+
+def test_foreign_html_gets_no_rights(tmp_path: Path) -> None:
+    filled = explained(tmp_path, HTML)
+    assert shown(filled, "--report", tmp_path / "run").code == 0
+    kept = (tmp_path / "run/explained-1.html").read_bytes()
+    assert kept == CONFINED + HTML
+    assert CONFINED.index(b"default-src 'none'") < kept.index(b"<script>")
+    page = Page(tmp_path / "run/index.html")
+    (frame,) = page.all("iframe")
+    assert (frame["src"], frame["sandbox"]) == ("explained-1.html", "")
+    assert "explained-1.html" not in [link["href"] for link in page.all("a")]
+    (policy,) = (m["content"] for m in page.all("meta") if "http-equiv" in m)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; ")
+    assert not list(page.all("script"))
+
+
+def test_foreign_names_are_escaped_and_are_no_paths(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "different")
+    report = tmp_path / "store" / filled.prefix / "report.json"
+    report.chmod(0o644)
+    evil = "../../<script>x\\u202e"
+    before = {path.name for path in tmp_path.iterdir()}
+    report.write_text(report.read_text().replace('"name": "rules.bin"', f'"name": "{evil}"'))
+    assert shown(filled, "--report", tmp_path / "run").code == 0
+    page = Page(tmp_path / "run/index.html")
+    assert not list(page.all("script"))
+    assert r"../../<script>x\u202e" in page.text
+    assert {path.name for path in tmp_path.iterdir()} - before == {"run"}
+
+
+def test_what_a_store_does_not_hold_is_named(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "different")
+    shutil.rmtree(tmp_path / "store/private")
+    ended = shown(filled, "--report", tmp_path / "run", "--json")
+    assert ended.code == 0, ended.err
+    left_out = {one["what"]: one["why"] for one in ended.document()["folder"]["left_out"]}
+    assert left_out["the build log"] == "this store does not hold it"
+    assert any(what.startswith("the source that was built") for what in left_out)
+    assert "the build log: this store does not hold it" in Page(tmp_path / "run/index.html").text
+
+
+def test_damaged_evidence_leaves_no_folder(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "different")
+    (log,) = (tmp_path / "store/private/cas").rglob(str(Digest.of(LOG)))
+    log.chmod(0o644)
+    log.write_bytes(LOG + b"!")
+    ended = shown(filled, "--report", tmp_path / "run")
+    assert ended.code == 2
+    ended.assert_clear()
+    assert "the build log has other bytes" in ended.err
+    assert not (tmp_path / "run").exists()
+    assert not list(tmp_path.glob(".report-*"))
+
+
+def test_a_folder_that_is_there_is_left_alone(filled: Filled, tmp_path: Path) -> None:
+    assert shown(filled, "--report", tmp_path).code == 64
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_index_is_opened_in_the_users_browser(filled: Filled, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    for words in (("--report", tmp_path / "run"), (), ()):
+        ended = opened(filled, *words, BROWSER=str(browser))
+        assert ended.code == 0, ended.err
+        url = (tmp_path / "opened").read_text().strip()
+        assert url.startswith("file:///")
+        assert url.endswith("/index.html")
+        assert Path(url.removeprefix("file://")).is_file()
+    assert url.startswith(f"file://{filled.home}/reports/")
+
+
+def test_without_a_browser_the_address_is_told(filled: Filled, tmp_path: Path) -> None:
+    ended = opened(filled, "--report", tmp_path / "run", BROWSER="/no/such/browser", PATH="/bin")
+    assert ended.code == 64
+    ended.assert_clear()
+    assert f"file://{tmp_path}/run/index.html" in ended.err
+    assert (tmp_path / "run/index.html").is_file()
+
+
+def opened(filled: Filled, *words: Any, **env: str) -> Ended:
+    command = ("evidence", "show", str(RELEASE), "--center", filled.file, "--open", *words)
+    return samebits(*command, home=filled.home, env={"DISPLAY": "", **env})
+
+
+def test_a_compressed_explanation_is_not_taken_for_another_type(tmp_path: Path) -> None:
+    filled = explained(tmp_path, gzip.compress(HTML, mtime=0))
+    assert shown(filled, "--report", tmp_path / "run").code == 0
+    assert (tmp_path / "run/explained-1.html").read_bytes().startswith(CONFINED)
