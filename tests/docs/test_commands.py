@@ -54,6 +54,7 @@ OTHER_PROGRAMS = {
     "sha256sum": "tests/bundle/test_export.py",
     "cosign": "tests/bundle/test_export.py",
     "python3": "tests/bundle/test_cosign.py",
+    "eval": "tests/cli/test_completion.py",
     "export": "infra/bootstrap.sh",
     "install": "tests/center/test_backup.py",
 }
