@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from builders.core.escaping import escaped
+
 _LISTED = 10_000
 """Names that are compared at most."""
 
@@ -16,7 +18,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415  # only after an error
 
     found = get_close_matches(name, list(islice(known, _LISTED)), n=1)
-    return f"Did you mean {_quoted(found[0])}?" if found else None
+    return f"Did you mean '{escaped(found[0])}'?" if found else None
 
 
 def with_suggestion(todo: str, suggestion: str | None) -> str:
@@ -37,8 +39,4 @@ def similar_path(path: Path) -> str | None:
         except (OSError, ValueError):  # not a folder, or no name like it
             return None
         found /= part
-    return None if found == path else f"Did you mean {_quoted(str(found))}?"
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if text.isprintable() else ascii(text)
+    return None if found == path else f"Did you mean '{escaped(str(found))}'?"

@@ -25,7 +25,15 @@ from builders.core.units import Size, between, parse_size
 from pipelines.evidence.publickey import KeyUse
 from pipelines.storage.s3settings import S3Settings
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", text):
+        message = "expected at most 63 lower-case letters, digits and hyphens, as in europe-trust"
+        raise ValueError(message)
+    return text
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
 Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21\x23-\x7e]+$")]
 EngineHost = Annotated[str, StringConstraints(pattern=r"^(?:unix|tcp|ssh)://[\x21\x23-\x7e]+$")]
 NAMESPACE = "https://samebits.example/centers/"

@@ -89,7 +89,8 @@ def test_the_centers_of_the_project_can_be_read_and_stand_side_by_side(path: Pat
         ({"peers": [{"id": "lab", "store": "x"}]}, "got lab twice"),
         ({"peers": [{"id": "a", "store": "x"}, {"id": "a", "store": "y"}]}, "got a twice"),
         ({"peers": [{"id": "a", "store": "s3://"}]}, "not the address of a store"),
-        ({"pool": "two words"}, "pool"),
+        ({"pool": "two words"}, "pool: expected at most 63 lower-case letters"),
+        ({"operator": "Europe Trust GmbH"}, "digits and hyphens, as in europe-trust"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else None,
 )

@@ -24,6 +24,7 @@ from builders.images.definition import ImageDefinition
 from builders.methods.base import Build
 from builders.recipe.recipe import Recipe
 from infra.bench.madeup import MadeUpKey
+from pipelines.center.center import load_center
 from pipelines.center.file import CenterFile
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.report import Report
@@ -226,6 +227,42 @@ def test_every_example_is_one_that_its_format_takes(block: Block, tmp_path: Path
         assert isinstance(policy_from(document, tmp_path), Policy)
     else:
         parse_model(document, FORMATS[document.data["schema"]])
+
+
+def test_the_center_of_the_readme_is_loaded(tmp_path: Path) -> None:
+    (shown,) = (block for block in examples() if block.page == ROOT / "README.md")
+    file = tmp_path / "europe.yaml"
+    file.write_text(shown.text)
+    center = load_center(file)
+    assert (center.id, center.operator) == ("europe", "europe-trust")
+
+
+def test_the_example_of_a_center_has_every_field(tmp_path: Path) -> None:
+    page = REFERENCE / "center.md"
+    (shown,) = (block for block in examples() if block.page == page)
+    (tmp_path / "center.yaml").write_text(shown.text)
+    load_center(tmp_path / "center.yaml")
+    written = parse_document(f"{shown.text}\n", file=page.name).data
+    fields = {name for model in models(WRITTEN[page]).values() for name in fields_of(model)}
+    assert fields - set(_keys_in(written)) == {"api", "database", "url"}, "what excludes others"
+
+
+def _keys_in(value: Any) -> Iterator[str]:
+    """Yield the keys of a document and of all that is in it."""
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from _keys_in(inner)
+
+
+def test_the_bounds_of_a_number_are_documented_with_its_field() -> None:
+    page = REFERENCE / "center.md"
+    for name, model in models(WRITTEN[page]).items():
+        meanings = {row[0].strip("`"): row[2] for row in tables(page)[name]}
+        for field, info in fields_of(model).items():
+            for bound in re.findall(r"[gl]e=(\d+)", repr(info)):
+                assert re.search(rf"\b{bound}\b", meanings[field]), f"{name}.{field}: {bound}"
 
 
 def _with_keys(text: str, folder: Path) -> str:
