@@ -28,8 +28,8 @@ def completion(shell: str) -> None:
 
     \b
     Examples:
-      eval "$(samebits completion bash)"                     # in ~/.bashrc
-      eval "$(samebits completion zsh)"                      # in ~/.zshrc
+      samebits completion bash >> ~/.bashrc
+      samebits completion zsh >> ~/.zshrc
       samebits completion fish > ~/.config/fish/completions/samebits.fish
     """
     found = get_completion_class(shell)
