@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("builders", "pipelines")
 SIBLINGS = (
     {"pipelines/cli", "pipelines/flows"},
-    {"pipelines/infer/wheel", "pipelines/infer/debian"},
+    {"pipelines/infer/wheel", "pipelines/infer/debian", "pipelines/infer/script"},
 )
-"""Folders whose modules are named alike on purpose: a command or flow after what it runs, and two
-implementations of one thing."""
+"""Folders whose modules are named alike on purpose: a command or flow after what it runs, and
+three implementations of one thing."""
 EVERYWHERE = {"errors.py"}
 """Modules that several packages have: their errors."""
 _NAME = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+)`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
 from pipelines.cli import options
+from pipelines.cli.recipe_script import ScriptOptions, infer_own_build, script_options
 from pipelines.cli.terminal import counted, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
@@ -72,9 +73,12 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
 @command.command()
 @click.argument("purl", required=False)
 @options.file("--out", help="Write the recipe to FILE, not to stdout.")
-@options.file("--from-file", "shipped", metavar="SHIPPED", help="A wheel on disk.")
-@options.file("--source", metavar="SDIST", help="Its source distribution, on disk.")
+@options.file(
+    "--from-file", "shipped", metavar="SHIPPED", multiple=True, help="A shipped file on disk."
+)
+@click.option("--source", metavar="SOURCE", help="Its source, on disk; or a locator of yours.")
 @options.file("--buildinfo", help="The .buildinfo of a Debian build.")
+@script_options
 @click.option("--max-tries", default=16, show_default=True, type=click.IntRange(1, 200))
 @options.duration("--time", default="5min", show_default=True, help="For all tries.")
 @options.common
@@ -83,13 +87,14 @@ def new(
     purl: str | None,
     *,
     out: Path | None,
-    shipped: Path | None,
-    source: Path | None,
+    shipped: tuple[Path, ...],
+    source: str | None,
     buildinfo: Path | None,
+    own: ScriptOptions,
     max_tries: int,
     time: timedelta,
 ) -> None:
-    """Find the build that makes a shipped wheel from its source, and write it as a draft recipe.
+    """Find the build that makes shipped files from their source, and write it as a draft recipe.
 
     The environment is inferred from the shipped file and tried in real rebuilds, the likeliest
     first, until the bytes are identical; the draft gives the evidence of each inferred value.
@@ -97,12 +102,19 @@ def new(
     kept, so that a second call returns at once or resumes. For Debian, a whole source package is
     rebuilt to all its binary packages; the environment that a .buildinfo records is tried first.
 
+    With --script or --step it is your own build, in an image of yours: the script finds the source
+    in /inputs/source and leaves what ships in /out. Tried are clock, umask, path, host name, time
+    zone, locale and folder order. Files beside the recipe are named in it; a source elsewhere is
+    added to the vault, and what has not shipped gets no `shipped` yet.
+
     \b
     Examples:
       samebits recipe new pkg:pypi/six@1.17.0 --out recipes/releases/pypi/six/1.17.0.yaml
       samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source"
       samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source" --buildinfo netbase.buildinfo
       samebits recipe new --from-file six-1.17.0-py2.py3-none-any.whl --source six-1.17.0.tar.gz
+      samebits recipe new --script build.sh --release acme/engine@4.2 --source engine-4.2.tar \\
+          --from-file dist/engine.tar.gz --out 4.2.yaml
 
     Exit codes: 0 identical, 1 not identical, 2 not tried, 64 usage.
     """
@@ -113,18 +125,29 @@ def new(
     from pipelines.infer.search import SearchLimits
     from pipelines.infer.wheel.search import infer_wheel
 
-    _require_one(purl, shipped, source)
+    _require_one(purl, shipped, source, own)
     if out is not None:
         options.require_new(out)
-    limits = SearchLimits(tries=max_tries, seconds=int(time.total_seconds()))
+    seconds = int(time.total_seconds())
+    limits = SearchLimits(tries=max_tries, seconds=seconds)
     record = read_record(purl, buildinfo) if buildinfo is not None else None
     require_root()
     session.engine.info()
     index = IndexReader()
     with screen(session) as sink:
-        if shipped is not None and source is not None:
-            folder = (out.parent if out else Path()).absolute()
-            target = _wheel_on_disk(shipped, source, folder, session)
+        folder = (out.parent if out else Path()).absolute()
+        if own.given:
+            own_limits = SearchLimits(tries=max_tries, seconds=seconds, one=seconds)
+            journal = infer_own_build(
+                session,
+                own,
+                shipped=shipped,
+                source=source,
+                folder=folder.resolve(),
+                limits=own_limits,
+            )
+        elif shipped and source is not None:
+            target = _wheel_on_disk(shipped[0], Path(source), folder, session)
             journal = infer_wheel(target, session, index, limits)
         else:
             journal = infer_release(purl or "", session, index, limits, record)
@@ -135,28 +158,36 @@ def new(
             with out.open("x", encoding="utf-8") as stream:
                 stream.write(journal.recipe)
         # The image that was derived for the recipe goes beside the others, for review.
-        if published := session.images.publish(load_recipe(out).recipe.build.image):
+        if published := session.images.publish(load_recipe(out, unshipped=True).recipe.build.image):
             click.echo(f"  image: {published}", err=True)
     show_journal(journal, out)
     sys.exit(_EXIT[journal.status])
 
 
-def _require_one(purl: str | None, shipped: Path | None, source: Path | None) -> None:
-    """Require a purl or two files, not both and not one file alone; raises `UsageError`."""
-    files = {"--from-file": shipped, "--source": source}
-    given = [f"{option} {path}" for option, path in files.items() if path is not None]
+def _require_one(
+    purl: str | None, shipped: Sequence[Path], source: str | None, own: ScriptOptions
+) -> None:
+    """Require a purl, or files, not both and not one file alone; raises `UsageError`."""
+    given = [f"--from-file {path}" for path in shipped]
+    given += [f"--source {source}"] if source is not None else []
     expected = "a purl, or --from-file SHIPPED with --source SDIST"
-    if purl is not None and given:
+    if purl is not None and (given or own.given):
         raise UsageError(
             "a purl and files on disk were both given",
             got=" and ".join([purl, *given]),
             expected=expected,
             todo="Remove one of the two",
         )
+    if own.given or purl is not None:
+        return
+    if own.release is not None:
+        raise UsageError("--release is for a build of your own", expected="--script or --step")
+    if len(shipped) > 1:
+        raise UsageError("several files were given", got=" and ".join(given), expected=expected)
     if len(given) == 1:
-        missing = next(option for option, path in files.items() if path is None)
+        missing = "--source" if shipped else "--from-file"
         raise UsageError(f"{missing} is missing", got=f"{given[0]} alone", expected=expected)
-    if purl is None and not given:
+    if not given:
         raise UsageError("no shipped release was given", expected=expected)
 
 

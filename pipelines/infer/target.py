@@ -7,7 +7,7 @@ from datetime import datetime
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from builders.locators import FetchRequest, PurlLocator, parse_locator
+from builders.locators import FetchRequest, PurlLocator, VaultLocator, parse_locator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,11 @@ class Pin(FetchRequest):
     """A file by name, locator and digest; `size` in bytes, where it is known."""
 
     size: int | None = None
+
+    @property
+    def served(self) -> bool:
+        """Whether customers can get the file; one that has not shipped is in the vault alone."""
+        return not isinstance(self.locator, VaultLocator)
 
 
 @dataclass(frozen=True, kw_only=True)

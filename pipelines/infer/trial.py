@@ -19,7 +19,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from builders.core.digest import Digest
-from builders.core.enums import Outcome, Verdict
+from builders.core.enums import Kind, Outcome, Verdict
 from builders.core.runid import RunId, new_run_id
 from builders.core.yamlfile import parse_document
 from builders.images.provide import claimed_digest
@@ -56,6 +56,7 @@ def render_draft(
     *,
     head: Iterable[str],
     variables: Mapping[str, object],
+    kind: Kind = Kind.BINARY,
     **values: object,
 ) -> str:
     """Return the YAML of a draft from a template.
@@ -74,6 +75,7 @@ def render_draft(
         head=[*head, *(_review_notes(*review) if review else ())],
         verdict=review.verdict if review else Verdict.IDENTICAL,
         why=why,
+        kind=kind,
         variables={name: value for name, value in variables.items() if value is not None},
         **values,
     )
@@ -122,10 +124,11 @@ def _joined(lines: Iterable[str]) -> list[str]:
     return found
 
 
-def load_draft(text: str, folder: Path) -> LoadedRecipe:
-    """Read a draft as `load_recipe` would read its file in `folder`."""
+def load_draft(text: str, folder: Path, script: bytes | None = None) -> LoadedRecipe:
+    """Read a draft as `load_recipe` would read its file in `folder`, with its `script`."""
     path = folder / "draft.yaml"
-    return parse_recipe(parse_document(text, file=str(path)), path)
+    loaded = parse_recipe(parse_document(text, file=str(path)), path, unshipped=True)
+    return loaded.model_copy(update={"script": script})
 
 
 def _explanation(scalar: Scalar) -> str:
@@ -184,6 +187,8 @@ class TrialWorkspace:
     session: Session
     run: RunId
     folder: Path
+    script: bytes | None = None
+    """The script of the recipe, if it has one."""
 
     def copy(self, pin: Pin) -> Path:
         """Return a checked copy of a file of the vault, which is fetched first if it is missing.
@@ -197,7 +202,7 @@ class TrialWorkspace:
 
     def claim(self, draft: str) -> Digest:
         """Return the claim of a draft."""
-        loaded = load_draft(draft, self.folder)
+        loaded = load_draft(draft, self.folder, self.script)
         image = claimed_digest(loaded.recipe.build.image, self.session.images)
         return claim_of(loaded, image).digest
 
@@ -206,7 +211,7 @@ class TrialWorkspace:
 
         Raises `RebuildError`, as a rebuild does.
         """
-        session, loaded = self.session, load_draft(draft, self.folder)
+        session, loaded = self.session, load_draft(draft, self.folder, self.script)
         limits = loaded.recipe.limits
         limits = limits.model_copy(update={"time": min(seconds, limits.time)})
         recipe = loaded.recipe.model_copy(update={"limits": limits})
@@ -238,11 +243,11 @@ class TrialWorkspace:
 
 
 @contextmanager
-def trial_workspace(session: Session) -> Iterator[TrialWorkspace]:
+def trial_workspace(session: Session, *, script: bytes | None = None) -> Iterator[TrialWorkspace]:
     """Open a workspace; at exit its folder and the containers of its run are removed."""
     run = new_run_id()
     with workspace(session.center.runs, run) as folder:
         try:
-            yield TrialWorkspace(session=session, run=run, folder=folder)
+            yield TrialWorkspace(session=session, run=run, folder=folder, script=script)
         finally:
             session.sweep(run)

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from builders.core.errors import InputUnavailableError
+from pipelines.infer.machine_traces import ZONES, local, zones_for
 from pipelines.infer.wheel.clues import initial_hypothesis
-from pipelines.infer.wheel.environment import ZONES, local, zones_for
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.toolchain import Resolver
 from tests.infer.workbench import (

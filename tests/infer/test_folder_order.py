@@ -12,7 +12,8 @@ import pytest
 
 from builders.container.folderorder import HASHED, SEEDS, hash_seed, hashed
 from builders.container.scratch import scratch
-from pipelines.infer.wheel.environment import name_hash, names_of, order_of, record_paths, reordered
+from pipelines.infer.machine_traces import name_hash, names_of, order_of, reordered
+from pipelines.infer.wheel.facts import record_paths
 
 ORDERS = (HASHED, hashed(1), hashed(258), hashed(999))
 NAMES = (

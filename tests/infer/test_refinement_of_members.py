@@ -10,7 +10,7 @@ import pytest
 
 from builders.container.folderorder import CREATED, HASHED
 from pipelines.infer.journal import WheelDifferences
-from pipelines.infer.wheel.environment import order_of
+from pipelines.infer.machine_traces import order_of
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange
 from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.toolchain import Resolver

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.infer.wheel.environment import order_of
+from pipelines.infer.machine_traces import order_of
 from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis
 from tests.infer.search_lab import Lab
 from tests.infer.workbench import (

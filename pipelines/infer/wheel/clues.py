@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from builders.archives import Member
 from builders.core.errors import InputUnavailableError
-from pipelines.infer.wheel.environment import TOLERANCE, zones_for
+from pipelines.infer.machine_traces import TOLERANCE, zones_for
 from pipelines.infer.wheel.facts import SourceFacts, WheelFacts, headers
 from pipelines.infer.wheel.hypothesis import MAX_STEP, WheelHypothesis
 from pipelines.infer.wheel.toolchain import (

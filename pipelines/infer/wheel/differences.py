@@ -17,10 +17,10 @@ from pathlib import Path
 
 from builders.core.enums import Outcome
 from pipelines.infer.journal import RemainingCause, WheelDifferences
+from pipelines.infer.machine_traces import is_reordered, reordered
 from pipelines.infer.trial import listed
 from pipelines.infer.wheel.clues import Clues
-from pipelines.infer.wheel.environment import is_reordered, record_paths, reordered
-from pipelines.infer.wheel.facts import WheelFacts
+from pipelines.infer.wheel.facts import WheelFacts, record_paths
 from pipelines.infer.wheel.toolchain import generator_of
 
 _MAX_TEXT = 4 << 20

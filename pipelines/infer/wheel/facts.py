@@ -108,6 +108,14 @@ def record_rows(text: bytes) -> list[list[str]]:
     return [row for row in rows if row]
 
 
+def record_paths(text: bytes) -> list[str]:
+    """Return the paths of a RECORD in their order; none of one that cannot be read."""
+    try:
+        return [row[0] for row in record_rows(text)]
+    except csv.Error:
+        return []
+
+
 def _record_faults(text: bytes, found: tuple[Member, ...], prefix: str) -> list[str]:
     """Compare RECORD with the members, by the wheel specification (PEP 427)."""
     try:

@@ -11,9 +11,9 @@ from builders.container.folderorder import CHOICES, HASHED
 from builders.core.digest import Digest, canonical_json
 from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
+from pipelines.infer.machine_traces import ZONES
 from pipelines.infer.target import Target
 from pipelines.infer.trial import render_draft
-from pipelines.infer.wheel.environment import ZONES
 from pipelines.infer.wheel.toolchain import Tool
 
 # Seconds from the first step of a build to its second one, at most.

@@ -18,9 +18,10 @@ from builders.container.folderorder import CREATED, HASHED
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import RebuildError
 from pipelines.infer.journal import WheelDifferences
+from pipelines.infer.machine_traces import order_of
 from pipelines.infer.search import Trial
 from pipelines.infer.wheel.clues import LICENSES_NAMED, PLAIN, Clues
-from pipelines.infer.wheel.environment import order_of, record_paths
+from pipelines.infer.wheel.facts import record_paths
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
 from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver, parse_requirements
 

@@ -26,7 +26,7 @@ from builders.rebuild.plan import Plan, make_plan
 from builders.rebuild.rebuild import rebuild
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.recipe.recipe import LoadedRecipe, load_recipe
-from pipelines.infer.wheel.environment import name_hash
+from pipelines.infer.machine_traces import name_hash
 from pipelines.verify.session import Session
 from tests.lab import Lab, write_recipe
 

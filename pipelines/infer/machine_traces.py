@@ -1,4 +1,4 @@
-"""Settings of the vendor's machine that left traces in a wheel: order of folders, time zone.
+"""Settings of the vendor's machine that leave traces: order of folders, time zone.
 
 ext4 sorts a folder by a hash of the names: half of MD4 (RFC 1320), started from the seed of the
 file system, as the documentation of ext4 describes. Only what a recipe can declare is tried.
@@ -6,7 +6,6 @@ file system, as the documentation of ext4 describes. Only what a recipe can decl
 
 from __future__ import annotations
 
-import csv
 import struct
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +14,6 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from builders.container.folderorder import SEEDS, hash_seed, hashed
-from pipelines.infer.wheel.facts import record_rows
 
 # One zone for each set of rules, the likely ones first.
 ZONES = (
@@ -94,21 +92,13 @@ def reordered(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
 
 
 def names_of(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names of the files of each folder in their order; RECORD is written last."""
+    """Return the names of the files of each folder in their order; a wheel's RECORD comes last."""
     found: dict[str, list[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
         if name != _RECORD:
             found.setdefault(folder, []).append(name)
     return found
-
-
-def record_paths(text: bytes) -> list[str]:
-    """Return the paths of a RECORD in their order; none of one that cannot be read."""
-    try:
-        return [row[0] for row in record_rows(text)]
-    except csv.Error:
-        return []
 
 
 def _explains(order: str, names: Sequence[str]) -> bool:

@@ -1,0 +1,91 @@
+"""What a file shows of the build that made it: its members, and the texts inside them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from builders.archives import ArchiveError, members
+from builders.core.digest import Digest, digest_file
+from pipelines.infer.archive import LIMITS
+
+# Bytes of one member whose texts are read.
+_MOST = 8 << 20
+# Texts of one member that are kept.
+_TEXTS = 20_000
+_TEXT = re.compile(rb"[\x20-\x7e\t]{4,1024}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A member of a file that is an archive, else the file itself, with an empty path."""
+
+    path: str
+    digest: Digest | None
+    mode: int | None = None
+    mtime: int | None = None
+    owner: str | None = None
+    target: str | None = None
+    folder: bool = False
+    texts: frozenset[str] = frozenset()
+
+
+Parts = Mapping[str, Part]
+"""By path, in the order of the archive."""
+
+
+def read_parts(path: Path) -> Parts:
+    """Return the parts of a file; one that is no sound archive is one part."""
+    copies: dict[str, _Capped] = {}
+
+    def copier(name: str, _inside: str) -> io.RawIOBase:
+        return copies.setdefault(name, _Capped())
+
+    found: dict[str, Part] = {}
+    try:
+        with path.open("rb") as stream:
+            for member in members(stream, LIMITS, copier=copier):  # type: ignore[arg-type]
+                copy = copies.pop(member.path, None)
+                if member.container:
+                    continue
+                found[member.path] = Part(
+                    path=member.path,
+                    digest=member.sha256,
+                    mode=member.mode,
+                    mtime=member.mtime,
+                    owner=member.owner,
+                    target=member.target,
+                    folder=member.kind == "directory",
+                    texts=texts_of(bytes(copy.kept)) if copy else frozenset(),
+                )
+    except ArchiveError:
+        found = {}
+    if found:
+        return found
+    with path.open("rb") as stream:
+        whole = Part(path="", digest=digest_file(path), texts=texts_of(stream.read(_MOST)))
+    return {"": whole}
+
+
+def texts_of(data: bytes) -> frozenset[str]:
+    """Return the printable texts of four characters and more."""
+    return frozenset(m[0].decode("ascii") for m in islice(_TEXT.finditer(data), _TEXTS))
+
+
+class _Capped(io.RawIOBase):
+    """Keeps the first bytes that are written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.kept += data[: max(0, _MOST - len(self.kept))]
+        return len(data)

@@ -1,0 +1,7 @@
+#include <assert.h>
+
+int scan(const char *path)
+{
+    assert(path);
+    return path[0] == '!';
+}
