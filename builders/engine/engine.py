@@ -32,6 +32,9 @@ from builders.engine.docker_client import (
     error_text,
 )
 
+_NAMES = "samebits/"
+"""With which the names of loaded images begin."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
@@ -51,6 +54,16 @@ class LabelledContainer:
     id: str
     run: str
     deadline: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedImage:
+    """An image that has a name of ours."""
+
+    name: str
+    """`samebits/<definition>:<the first 12 digits of its config digest>`."""
+    size: int
+    """Bytes of its layers."""
 
 
 class Engine:
@@ -121,7 +134,7 @@ class Engine:
                 wanted = tuple(f"sha256:{d}" for d in layers)
                 if got == wanted:
                     with engine_errors("the engine does not name the image"):
-                        self._api.tag(image_id, f"samebits/{name}", tag=ids[0].hex[:12])
+                        self._api.tag(image_id, f"{_NAMES}{name}", tag=ids[0].hex[:12])
                     return image_id
                 raise ImageMismatchError(
                     "the loaded image has other layers", got=got, expected=wanted
@@ -130,6 +143,26 @@ class Engine:
             "the engine shows the loaded image under no known id",
             expected=" or ".join(map(str, ids)),
         )
+
+    def named_images(self) -> list[NamedImage]:
+        """Return the images that `load` has named, in order of their names."""
+        with engine_errors("the engine does not list images", todo=HOW_TO_START):
+            images = self._api.images(filters={"reference": f"{_NAMES}*"})
+        found = [
+            NamedImage(name=str(name), size=int(image["Size"]))
+            for image in images
+            for name in image["RepoTags"] or ()
+            if name.startswith(_NAMES)
+        ]
+        return sorted(found, key=lambda image: image.name)
+
+    def remove_image(self, name: str) -> None:
+        """Remove the name of an image, and the image with its last one; raises `EngineError`.
+
+        An image in use by a container stays, and is an error.
+        """
+        with engine_errors(f"the engine does not remove the image {name}"):
+            self._api.remove_image(name, noprune=False)
 
     def pull(self, reference: str) -> None:
         """Pull `name@sha256:...`; raises `ImageUnavailableError`."""

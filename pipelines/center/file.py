@@ -181,6 +181,15 @@ class LimitsSection(Section):
     memory: Annotated[Size, between("256MiB", "64TiB", parse_size)] | None = None
 
 
+class KeepSection(Section):
+    """How long `samebits center prune` keeps what is not needed."""
+
+    inputs: Annotated[int, Field(ge=1, le=36500)] = 30
+    """Days for inputs that nothing names, and for entries of caches."""
+    nights: Annotated[int, Field(ge=1, le=36500)] = 90
+    """Records of nights: the newest ones."""
+
+
 def recipes_folder() -> Path:
     """Return SAMEBITS_RECIPES, by default the `recipes` folder of this checkout."""
     return Path(os.environ.get("SAMEBITS_RECIPES") or _CHECKOUT / "recipes").absolute()
@@ -237,6 +246,7 @@ class CenterSettings(Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     night: NightSection = NightSection()
     limits: LimitsSection = LimitsSection()
+    keep: KeepSection = KeepSection()
 
 
 class _Format(Section):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
-from pipelines.cli import options, upkeep
+from pipelines.cli import center_keys, options, upkeep
 from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def command() -> None:
     """Set a center up, run its services, and show their state."""
 
 
-for _one in upkeep.COMMANDS:
+for _one in (*upkeep.COMMANDS, *center_keys.COMMANDS):
     command.add_command(_one)
 
 

@@ -117,7 +117,7 @@ class DirectoryStore:
                 file.replace(name, fd)
 
     def remove(self, key: str) -> None:
-        """Remove an object if it exists; only an outbox does this."""
+        """Remove an object if it exists; only an outbox and `center prune` do this."""
         folder, name = _place(key)
         with (
             self._explained(f"cannot remove {key}"),

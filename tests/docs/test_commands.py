@@ -36,6 +36,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "center run signer": ("tests/signer/test_server.py", '"center", "run", "signer", "--center"'),
     "center run server": ("pipelines/services/supervisor.py", "service_command(center, SERVER)"),
     "center run worker": ("pipelines/services/supervisor.py", "service_command(center, WORKER"),
+    "center prune": ("tests/nightly/test_prune.py", '("center", "prune", *words'),
     "center deploy": ("tests/flows/test_center.py", 'stand.run("center", "deploy", "--json")'),
     "reap": ("tests/verify/test_faults.py", 'samebits("reap", "--json", home=own_home)'),
     "bench corpus": ("tests/infer/test_corpus.py", "measure("),
