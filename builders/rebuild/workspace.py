@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -19,7 +19,7 @@ from builders.container import scratch
 from builders.core.errors import ScratchError
 from builders.core.runid import RunId
 
-_LOCK, _NEW_LOCK = "lock", "lock.new"
+_LOCK, _NEW_LOCK, _RELEASE = "lock", "lock.new", "release"
 
 
 @contextmanager
@@ -44,6 +44,21 @@ def workspace(root: Path, run: RunId) -> Iterator[Path]:
             yield folder
         finally:
             remove_folder(folder)
+
+
+def note_release(folder: Path, release: str) -> None:
+    """Note in the folder of a run which release it rebuilds, for `living_runs`."""
+    (folder / _RELEASE).write_text(release)
+
+
+def living_runs(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield the runs of living processes on this machine: the id, and the release or nothing."""
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if is_alive(root, folder.name):
+            release = ""
+            with suppress(OSError):  # it has not got so far, or has just ended
+                release = (folder / _RELEASE).read_text()
+            yield folder.name, release
 
 
 def remove_folder(folder: Path) -> None:

@@ -8,16 +8,15 @@ import pwd
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from builders.core.errors import EXIT_NOT_CHECKED, UsageError
+from builders.core.errors import UsageError
 from pipelines.cli import center_keys, options, upkeep
+from pipelines.cli.status import status
 from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def command() -> None:
     """Set a center up, run its services, and show their state."""
 
 
-for _one in (*upkeep.COMMANDS, *center_keys.COMMANDS):
+for _one in (status, *upkeep.COMMANDS, *center_keys.COMMANDS):
     command.add_command(_one)
 
 
@@ -97,25 +96,6 @@ def deploy(center: Center) -> None:
 
     made = apply_deployments(center)
     show({"center": center.id, "deployments": list(made)}, *made)
-
-
-@command.command()
-@options.common
-def status(session: Session) -> None:
-    """Show the services, the queue, and the last and the next night.
-
-    \b
-    Examples:
-      samebits center status --center infra/centers/europe.yaml
-      samebits center status --json --center infra/centers/europe.yaml
-
-    Exit codes: 0 the center answers and everything could be read, 2 otherwise.
-    """
-    from pipelines.services.status import status as read_status
-
-    found = read_status(session, now=datetime.now(UTC))
-    show(asdict(found), *found.lines())
-    sys.exit(0 if found.answers and not found.faults else EXIT_NOT_CHECKED)
 
 
 @command.command()

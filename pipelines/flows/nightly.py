@@ -40,6 +40,7 @@ from pipelines.nightly.alarms import outside_alarms
 from pipelines.nightly.night import NightSummary, end_night, work_of
 from pipelines.nightly.night_plan import NightPlan, plan_night
 from pipelines.nightly.periodic import publish_own_heartbeat
+from pipelines.nightly.progress import store_plan
 from pipelines.nightly.record import NightAlarm, NightRecord
 from pipelines.verify.cancellation import cancellable_night
 from pipelines.verify.lanes import in_lanes
@@ -83,6 +84,7 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
     ):
         session.raise_if_cancelled()
         plan = plan_night(session, night, now=datetime.now(UTC))
+        store_plan(session.store, owner.id, plan)
         run_shards(plan)
         due = [one.release for one in plan.dues]
         outside = outside_alarms(session, due, now=datetime.now(UTC))

@@ -196,10 +196,19 @@ def night_key(center: str, night: str) -> str:
     return check_key(f"{nights_prefix(center)}{encode(night)}.json")
 
 
+def plan_key(center: str, night: str) -> str:
+    """Return the name of the plan of one night; created once."""
+    return check_key(f"private/nights/{encode(center)}/{encode(night)}.plan.json")
+
+
+def results_prefix(center: str, night: str) -> str:
+    """Return the folder of what one night found, release by release."""
+    return check_prefix(f"private/nights/{encode(center)}/{encode(night)}.results/")
+
+
 def result_key(center: str, night: str, release: str) -> str:
     """Return the name of what one night found for one release; created once."""
-    folder = f"private/nights/{encode(center)}/{encode(night)}.results/"
-    return check_key(f"{folder}{encode(release)}.json")
+    return check_key(f"{results_prefix(center, night)}{encode(release)}.json")
 
 
 def error_key(center: str, night: str, release: str) -> str:

@@ -1,22 +1,28 @@
-"""What of a center runs, what waits, and when it last did what it is there for."""
+"""What of a center runs and what does not, how far its night is, and when the next one is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from builders.core.errors import SamebitsError
+from builders.rebuild.workspace import living_runs
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.nightly.night import summarise
+from pipelines.nightly.progress import NightProgress, night_progress
 from pipelines.nightly.record import last_night
 from pipelines.policy import Policy, expiry_warnings
-from pipelines.services.prefect_api import PrefectApi
+from pipelines.services.disk import DiskUse, disk_use
+from pipelines.services.expected import ServiceState, service_states
+from pipelines.services.prefect_api import PrefectApi, night_of
 from pipelines.services.supervisor import pids
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import Visibility
@@ -29,19 +35,42 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunningJob:
+    """Something that runs now: a flow run, or the rebuild of a release on this machine."""
+
+    what: str
+    where: str
+    """The worker of a flow run; the id of a rebuild's run."""
+    since: str | None
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CenterStatus:
     """The state of one center; `faults` are parts of it that could not be read."""
 
     center: str
     answers: bool
     url: str | None
+    services: tuple[ServiceState, ...]
+    """Those that should run."""
     processes: dict[str, int]
     workers: tuple[str, ...]
     running: tuple[str, ...]
     queued: tuple[str, ...]
     """Flow runs that wait for a worker, those of later nights left out."""
+    flow_runs: tuple[RunningJob, ...]
+    rebuilds: tuple[RunningJob, ...]
+    """On this machine."""
+    night: dict[str, Any] | None
+    """How far the night is that runs now."""
     next_night: str | None
+    """ISO 8601, UTC."""
+    next_night_local: str | None
+    """The same in `timezone`, that of the center's nights."""
+    timezone: str
     last_night: dict[str, Any] | None
+    """What it found, with its alarms."""
     last_heartbeat: str | None
     """ISO 8601, UTC."""
     policy: dict[str, Any] | None
@@ -50,35 +79,20 @@ class CenterStatus:
     """What of the policy and its keys ends soon."""
     waiting_evidence: int
     """Objects that wait to be sent to the store."""
+    disk: DiskUse
     faults: tuple[str, ...]
 
-    def lines(self) -> list[str]:
-        """Return it for people."""
-        word = "answers" if self.answers else "does not answer"
-        shown = [f"center {self.center} {word}" + (f" at {self.url}" if self.url else "")]
-        shown += [f"  {name:<10} pid {pid}" for name, pid in sorted(self.processes.items())]
-        shown.append(f"  workers online: {', '.join(self.workers) or 'none'}")
-        shown.append(f"  running: {', '.join(self.running) or 'nothing'}")
-        shown.append(f"  queued: {', '.join(self.queued) or 'nothing'}")
-        shown.append(f"  next night: {self.next_night or 'not scheduled'}")
-        if (night := self.last_night) is not None:
-            found = ", ".join(f"{n} {v}" for v, n in night["verdicts"].items())
-            alarmed = f", {len(night['alarms'])} alarm(s)" if night["alarms"] else ""
-            shown.append(f"  last night: {night['night']}: {found}{alarmed}")
-        else:
-            shown.append("  last night: none")
-        shown.append(f"  last heartbeat: {self.last_heartbeat or 'none'}")
-        if (policy := self.policy) is not None:
-            known = f"version {policy['version']}, until {policy['expires']}"
-            shown.append(f"  policy: {policy['file']}, {known}")
-        shown += [f"  WARNING {warning}" for warning in self.warnings]
-        if self.waiting_evidence:
-            shown.append(f"  evidence that waits to be sent: {self.waiting_evidence}")
-        return [*shown, *(f"  FAULT {fault}" for fault in self.faults)]
+    @property
+    def missing(self) -> tuple[ServiceState, ...]:
+        """The services that should run and do not."""
+        return tuple(service for service in self.services if not service.runs)
 
 
-def status(session: Session, *, now: datetime) -> CenterStatus:
-    """Look at a center; whatever cannot be read is named, and the rest is shown."""
+def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> CenterStatus:
+    """Look at a center; whatever cannot be read is named, and the rest is shown.
+
+    `disk` is what was measured before, since that takes a while.
+    """
     center = session.center
     faults: list[str] = []
 
@@ -94,24 +108,37 @@ def status(session: Session, *, now: datetime) -> CenterStatus:
     answering = api if api is not None and api.answers() else None
     none: list[dict[str, Any]] = []
     runs = read(lambda: _flow_runs(answering, center), none) if answering else none
+    online = frozenset(answering.online_workers() if answering else ())
+    services = service_states(
+        center, answers=answering is not None, online=online, engine=lambda: _engine(session)
+    )
     due = now.astimezone(UTC).isoformat()
     waiting = [r for r in runs if r["state_type"] in _WAITING]
-    nights = [r["expected_start_time"] for r in waiting if r["deployment"] == "nightly"]
+    at_work = [r for r in runs if r["state_type"] in _AT_WORK]
+    nights = [r["expected_start_time"] for r in waiting if r["flow"] == "nightly"]
+    next_night = min(nights, default=None)
     policy = read(lambda: session.policy(now), None)
     return CenterStatus(
         center=center.id,
         answers=answering is not None,
         url=center.prefect.url if center.prefect else None,
+        services=tuple(services),
         processes=pids(center),
-        workers=tuple(sorted(answering.online_workers())) if answering else (),
-        running=tuple(r["name"] for r in runs if r["state_type"] in _AT_WORK),
+        workers=tuple(sorted(online)),
+        running=tuple(r["name"] for r in at_work),
         queued=tuple(r["name"] for r in waiting if r["expected_start_time"] <= due),
-        next_night=min(nights, default=None),
+        flow_runs=tuple(map(_flow_run, at_work)),
+        rebuilds=tuple(map(_rebuild, living_runs(center.runs))),
+        night=read(partial(_night, session, at_work, now), None),
+        next_night=next_night,
+        next_night_local=None if next_night is None else _local(center, next_night),
+        timezone=center.night.timezone,
         last_night=read(lambda: _last_night(session), None),
         last_heartbeat=read(lambda: _last_heartbeat(session, now), None),
         policy=None if policy is None else _shown_policy(center, policy),
         warnings=() if policy is None else expiry_warnings(policy, now),
         waiting_evidence=_outbox(center),
+        disk=disk or disk_use(center),
         faults=tuple(faults),
     )
 
@@ -124,10 +151,45 @@ def _flow_runs(api: PrefectApi, center: Center) -> list[dict[str, Any]]:
         sort="EXPECTED_START_TIME_ASC",
         limit=_SHOWN,
     )
-    nightly = api.get("/deployments/name/nightly/center")["id"]
+    flows = {flow["id"]: str(flow["name"]) for flow in api.post("/flows/filter")}
     for run in found:
-        run["deployment"] = "nightly" if run["deployment_id"] == nightly else ""
+        run["flow"] = flows.get(run["flow_id"], "")
     return list(found)
+
+
+def _flow_run(run: dict[str, Any]) -> RunningJob:
+    # Prefect gives a flow run without a name of its own one that says nothing.
+    told = run["name"] if run["flow"] in {"nightly", "verify-shard"} else run["flow"]
+    worker = (run.get("labels") or {}).get("prefect.worker.name")
+    return RunningJob(what=str(told), where=str(worker or "no worker"), since=run["start_time"])
+
+
+def _rebuild(found: tuple[str, str]) -> RunningJob:
+    run, release = found
+    began = datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return RunningJob(what=release or "a rebuild", where=run, since=began.isoformat())
+
+
+def _night(session: Session, at_work: list[dict[str, Any]], now: datetime) -> dict[str, Any] | None:
+    """Return how far the night is that runs, and has stored its plan."""
+    for run in at_work:
+        if run["flow"] == "nightly":
+            night = night_of(run)
+            found: NightProgress | None = night_progress(
+                session.store, session.center.id, night, now=now
+            )
+            return None if found is None else found.to_dict()
+    return None
+
+
+def _local(center: Center, moment: str) -> str:
+    zone = ZoneInfo(center.night.timezone)
+    return datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="seconds")
+
+
+def _engine(session: Session) -> str:
+    info = session.engine.info()
+    return f"version {info.version}"
 
 
 def _last_night(session: Session) -> dict[str, Any] | None:

@@ -88,7 +88,7 @@ def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
     ended, and what they leave is removed; without an engine `samebits reap` does that later.
     """
     stopped = []
-    for one in (*workers(center), signer(center), server(center), database(center)):
+    for one in reversed(services(center)):
         if one.known() is None:
             continue
         say(one.name)
@@ -128,10 +128,14 @@ def workers(center: Center) -> list[Service]:
     return [Service(name, folder) for name in dict.fromkeys([*wanted, *there])]
 
 
+def services(center: Center) -> list[Service]:
+    """Return the services of a center in the order in which they are started."""
+    return [database(center), server(center), signer(center), *workers(center)]
+
+
 def pids(center: Center) -> dict[str, int]:
     """Return the pids of what runs, by name."""
-    services = (database(center), server(center), signer(center), *workers(center))
-    return {one.name: pid for one in services if (pid := one.pid()) is not None}
+    return {one.name: pid for one in services(center) if (pid := one.pid()) is not None}
 
 
 def _start_database(center: Center, say: Say) -> None:
@@ -166,30 +170,30 @@ def _start_server(center: Center, port: int, say: Say) -> None:
 def _start_signer(center: Center, say: Say) -> None:
     """Start the signer at the socket that the file names, unless one answers there."""
     path, service = center.signer, signer(center)
-    if path is None or (_listens(path) and service.pid() is None):
+    if path is None or (listens(path) and service.pid() is None):
         return
     say("the signer")
     service.start(service_command(center, SIGNER), center_environment(center))
-    _wait(lambda: _listens(path), service, seconds=_WORKER_SECONDS)
+    _wait(lambda: listens(path), service, seconds=_WORKER_SECONDS)
 
 
 def _start_workers(center: Center, api: PrefectApi, say: Say) -> None:
     """Start the workers that the file asks for, and end those that it no longer asks for."""
-    services = workers(center)
-    if all(worker.pid() is None for worker in services):
+    every = workers(center)
+    if all(worker.pid() is None for worker in every):
         say(f"{center.workers} worker(s)")
-    for number, worker in enumerate(services, 1):
+    for number, worker in enumerate(every, 1):
         if number > center.workers:
             worker.stop(seconds=_GRACE[WORKER])
             continue
         command = service_command(center, WORKER, "--number", str(number))
         worker.start(command, center_environment(center))
-    for number, worker in enumerate(services[: center.workers], 1):
+    for number, worker in enumerate(every[: center.workers], 1):
         online = partial(api.is_online, worker_name(center, number))
         _wait(online, worker, seconds=_WORKER_SECONDS)
 
 
-def _listens(path: Path) -> bool:
+def listens(path: Path) -> bool:
     """Say whether a process answers at a Unix socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(2)

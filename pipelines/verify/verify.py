@@ -23,7 +23,7 @@ from builders.core.runid import new_run_id
 from builders.images.provide import ProvidedImage, claimed_digest
 from builders.inputs.input_file import InputFile
 from builders.rebuild.seal import Seal
-from builders.rebuild.workspace import workspace
+from builders.rebuild.workspace import note_release, workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
@@ -102,6 +102,7 @@ def job_for(
     run, center = new_run_id(), session.center
     with workspace(center.runs, run) as folder:
         loaded = load_recipe(recipe, unshipped=unshipped)
+        note_release(folder, loaded.recipe.release)
         job = Job(loaded=loaded, center=center.id, run=run, folder=folder, flow_run=flow_run)
         try:
             yield job

@@ -25,11 +25,22 @@ DATA = CHECKOUT / "tests" / "data" / "format-v1"
 RECORDED = {p.stem: json.loads(p.read_bytes()) for p in (DATA / "expected").glob("*.json")}
 """By subject, lists of {command, exit_code, output}."""
 ADDED = {
-    "center": {"policy"},
+    "center": {
+        "disk",
+        "flow_runs",
+        "next_night_local",
+        "night",
+        "policy",
+        "rebuilds",
+        "services",
+        "timezone",
+    },
     "evidence-list": {"claim"},
     "consensus": {"requires_work_proof"},
 }
 """Fields that a command prints since, in its document or in a run or artefact that it lists."""
+EXIT_CODES = {"center": {2: 1}}
+"""Exit codes that mean something else since: that a service does not run was "not read"."""
 NOTHING_TO_CHECK = {
     "none given",
     "nothing was built",
@@ -115,6 +126,8 @@ def test_every_command_prints_what_it_printed(subject: str, printed: dict[str, l
         for part in [now["output"], *listed]:
             for name in ADDED.get(subject, set()) & part.keys():
                 del part[name]
+        codes = EXIT_CODES.get(subject, {})
+        then["exit_code"] = codes.get(then["exit_code"], then["exit_code"])
         for step in then["output"].get("steps", ()):
             if step["message"] in NOTHING_TO_CHECK:
                 assert step["status"] == "ok"

@@ -32,6 +32,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "request": ("tests/requests/test_command.py", 'reviewer.ask("--wait", "60", "--center-key"'),
     "center up": ("infra/demo-centers.sh", 'for_all "starting" center up'),
     "center down": ("infra/demo-centers.sh", 'for_all "taking down" center down'),
+    "center status": ("tests/services/test_status.py", '"center", "status", "--watch"'),
     "center run database": ("pipelines/services/supervisor.py", "service_command(center, DATABASE"),
     "center run signer": ("tests/signer/test_server.py", '"center", "run", "signer", "--center"'),
     "center run server": ("pipelines/services/supervisor.py", "service_command(center, SERVER)"),

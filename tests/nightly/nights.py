@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
-from pipelines.nightly.night_plan import Release
+from pipelines.nightly.night_plan import DueRelease, NightPlan, Release
 from pipelines.nightly.record import ArtefactVerdict, DueReason, Mode, NightEntry, NightRecord
 
 
@@ -48,3 +49,18 @@ def night(*entries: NightEntry, number: int = 1, **fields: Any) -> NightRecord:
         "releases": entries,
     }
     return NightRecord(**{**given, **fields})
+
+
+def plan(name: str, *, releases: int, started: datetime) -> NightPlan:
+    """Return the plan of a night of new releases, `lab/r0@1` and so on."""
+    ones = [release(f"lab/r{number}@1") for number in range(releases)]
+    dues = tuple(DueRelease(**dict(one), why=DueReason.NEW, number=1) for one in ones)
+    return NightPlan(
+        night=name,
+        number=1,
+        started=started,
+        before=None,
+        dues=dues,
+        shards=(dues,),
+        unusable=(),
+    )

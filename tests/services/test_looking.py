@@ -14,16 +14,22 @@ import pytest
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.keys import make_local_policy
+from pipelines.cli.status import status_lines
 from pipelines.evidence.privatekey import create_key
 from pipelines.services.environment import make_auth
 from pipelines.services.prefect_api import PrefectApi
-from pipelines.services.status import status
+from pipelines.services.status import CenterStatus, status
 from pipelines.signer.orders import status_signer
 from pipelines.verify.session import Session
 from tests.center.test_center_file import center
 from tests.services.stand import free_port
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def look(center: Center, now: datetime) -> CenterStatus:
+    with Session(center) as session:
+        return status(session, now=now)
 
 
 @contextmanager
@@ -72,7 +78,7 @@ def test_another_program_at_the_port_does_not_answer(tmp_path: Path, answer: byt
 
 def test_a_center_that_never_was_up_does_not_answer(tmp_path: Path) -> None:
     never = center(tmp_path, home="home", prefect={"port": free_port()})
-    found = status(Session(never), now=NOW)
+    found = look(never, NOW)
     assert (found.answers, found.processes) == (False, {})
 
 
@@ -100,7 +106,7 @@ def test_the_last_heartbeat_is_told_to_who_has_no_private_key(tmp_path: Path) ->
     now = datetime.now(UTC)
     session.logbook().publish_heartbeat(status_signer(session.signer), now)
     (mine.key_folder / "statements.key").unlink()
-    found = status(Session(mine), now=now)
+    found = look(mine, now)
     assert found.last_heartbeat == now.isoformat(timespec="seconds")
     assert found.faults == ()
 
@@ -108,16 +114,16 @@ def test_the_last_heartbeat_is_told_to_who_has_no_private_key(tmp_path: Path) ->
 def test_the_policy_in_force_is_shown_or_missed(tmp_path: Path) -> None:
     """A file without `policy` means the one in the center's home."""
     bare = center(tmp_path, home="home")
-    missing = status(Session(bare), now=NOW)
+    missing = look(bare, NOW)
     assert missing.policy is None
     assert f"center {bare.id} has no policy" in "\n".join(missing.faults)
     mine = _with_keys(bare)
     now = datetime.now(UTC)
-    found = status(Session(mine), now=now)
+    found = look(mine, now)
     assert found.policy is not None
     assert found.policy["file"] == str(tmp_path / "home/policy/policy.dsse.json")
     assert found.policy["version"] == 1
-    assert any(line.startswith("  policy: ") for line in found.lines())
+    assert any(line.startswith("policy: ") for line in status_lines(found, NOW))
 
 
 def _with_keys(mine: Center) -> Center:
