@@ -39,7 +39,10 @@ _COMMANDS = {
     "consensus": ("findings.consensus", "Combine what the centers found for a release."),
     "nightly": ("verify.nightly", "Verify everything that is due, as a center does every night."),
     "cancel": ("cancel.command", "Cancel a run or a night, wherever it is."),
-    "request": ("request.command", "Ask a center to verify one release now."),
+    "request": (
+        "request.command",
+        "Ask a center to verify one release now; list and cancel requests.",
+    ),
     "heartbeat": ("log.heartbeat", "Sign and log that the center is alive."),
     "check": ("findings.check", "Show what is known of one file, by its digest."),
     "center": ("center.command", "Set a center up, and run its services."),

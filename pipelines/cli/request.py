@@ -1,39 +1,65 @@
-"""`samebits request`: ask a center to verify one release now, and wait for its answer."""
+"""`samebits request new`: ask a center to verify one release now, and wait for its answer."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError, UsageError
+from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError
+from builders.core.similar import did_you_mean
 from pipelines.cli import options
+from pipelines.cli.requested import (
+    AskedCenter,
+    asked_center,
+    cancel_request,
+    list_requests,
+    show_request,
+)
 from pipelines.cli.terminal import screen, show, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.release_name import ReleaseName
+    from pipelines.evidence.statements.people import Request
     from pipelines.requests.client import RequestStatus
     from pipelines.requests.messages import SignedRequest
-    from pipelines.storage.opening import StoreAddress
     from pipelines.storage.store import Store
 
 _AN_HOUR = 3600.0
 
 
-@click.command()
+class _Requests(click.Group):
+    """Takes `samebits request RELEASE` for `samebits request new RELEASE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `new` in front of what is no subcommand, nor like one."""
+        first = args[0] if args else "--help"
+        if first not in {*self.commands, "-h", "--help"} and not did_you_mean(first, self.commands):
+            args = ["new", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Requests)
+def command() -> None:
+    """Ask a center to verify a release now, see what became of it, and take it back.
+
+    `new` can be left out: `samebits request RELEASE ...`.
+    """
+
+
+for _command in (list_requests, show_request, cancel_request):
+    command.add_command(_command)
+
+
+@command.command()
 @click.argument("release", type=options.RELEASE)
-@click.option("--center", required=True, metavar="ID", help="The center that is asked.")
-@click.option(
-    "--store",
-    metavar="ADDRESS",
-    help="That center's store: a folder, or s3://bucket/prefix; by default SAMEBITS_STORE.",
-)
+@asked_center
 @options.key("requester")
 @click.option("--requester", required=True, metavar="NAME", help="The name in the center's policy.")
 @click.option(
@@ -50,37 +76,36 @@ _AN_HOUR = 3600.0
     metavar="[SECONDS]",
     help="Wait for the answer, by default for an hour.",
 )
-@options.file(
-    "--center-key",
-    "key_files",
-    multiple=True,
-    help="The center's public key for statements, required to verify an answer.",
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Ask even if the center says that it does not know the key or the release.",
 )
 @options.json
-def command(
+def new(
     *,
     release: ReleaseName,
-    center: str,
-    store: str | None,
+    asked: Callable[[], AskedCenter],
     key_file: Path,
     requester: str,
     nonce: str | None,
     valid: timedelta,
     wait: float | None,
-    key_files: tuple[Path, ...],
+    unchecked: bool,
 ) -> None:
     """Ask a center to verify RELEASE (vendor/product@version) now, before its next night.
 
     The signed request is a record in the center's store; nothing is sent to its machines. It names
     a release, and no path, command or address. The center answers with signed receipts beside the
     record: accepted or refused, and then done, with the nonce, the verdict and the digest of its
-    report.
+    report. A center that is up says what it can be asked, and by whom: an unknown key, name,
+    release or center is an error at once.
 
     \b
     Examples:
-      samebits request debian/netbase@6.5 --center asia --store s3://bucket/asia \\
+      samebits request new debian/netbase@6.5 --center asia --store s3://bucket/asia \\
           --key alice.key --requester alice
-      samebits request debian/netbase@6.5 --center asia --store /mnt/asia --key alice.key \\
+      samebits request new debian/netbase@6.5 --center asia --store /mnt/asia --key alice.key \\
           --requester alice --wait 600 --center-key asia.pub
 
     Exit codes: 0 requested, or everything reproduced; with --wait: 1 something was not reproduced,
@@ -88,34 +113,33 @@ def command(
     130 interrupted while it waits: the request stays, and its receipts come beside its record.
     """
     from pipelines.evidence.dsse import sign_envelope
-    from pipelines.evidence.publickey import load_public_key
     from pipelines.evidence.statements.people import request as make_request
     from pipelines.evidence.statements.statement import show_time
     from pipelines.requests.client import request_errors
     from pipelines.requests.messages import request_key, store_request
-    from pipelines.storage.opening import open_store
 
-    keys = [load_public_key(path) for path in key_files]
-    place, private = open_store(_address(center, store)), options.open_key(key_file)
+    at, private = asked(), options.open_key(key_file)
     with request_errors(valid):
         statement = make_request(
-            center=center,
+            center=at.id,
             release=str(release),
             nonce=nonce or secrets.token_hex(16),
             requester=requester,
             now=datetime.now(UTC),
             valid=valid,
         )
-    request = store_request(place, sign_envelope(statement.to_bytes(), private))
-    content, record = request.content, request_key(center, request.digest)
+    if not unchecked:
+        _check(at, statement.predicate, private.public.keyid)
+    request = store_request(at.store, sign_envelope(statement.to_bytes(), private))
+    content, record = request.content, request_key(at.id, request.digest)
     end = show_time(content.expires)
     if not wants_json():
-        click.echo(f"asked {center} for {release}, nonce {content.nonce}, until {end}")
+        click.echo(f"asked {at.id} for {release}, nonce {content.nonce}, until {end}")
         click.echo(record)
     status, code = None, 0
     if wait is not None:
         try:
-            status, code = _wait(place, request, keys, seconds=wait)
+            status, code = _wait(at.store, request, list(at.keys), seconds=wait)
         except KeyboardInterrupt:
             code = EXIT_INTERRUPTED
             warn(
@@ -158,18 +182,15 @@ def _wait(
         return status, EXIT_NOT_CHECKED
 
 
-def _address(center: str, store: str | None) -> StoreAddress:
-    """Return where the center looks for requests."""
-    from pipelines.center.center import LOCAL, load_center
-    from pipelines.storage.opening import store_address
+def _check(at: AskedCenter, asked: Request, keyid: str) -> None:
+    """Raise `UsageError` for what the center would not answer, as far as it has said so."""
+    from pipelines.requests.offer import check_asked
 
-    named = store or os.environ.get("SAMEBITS_STORE")
-    if named:
-        return store_address(named)
-    if center == LOCAL:
-        return load_center(None).store
-    raise UsageError(
-        f"the store of {center} is not known",
-        expected="--store ADDRESS, or SAMEBITS_STORE",
-        todo="Ask the center for the address that its requesters may write to",
-    )
+    if not check_asked(
+        at.store,
+        center=at.id,
+        release=asked.release,
+        requester=asked.requester,
+        keyid=keyid,
+    ):
+        warn(f"{at.id} has not said in this store what it can be asked; it may never answer")

@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from builders.core.digest import Digest, canonical_json
 from builders.core.errors import (
     InfrastructureError,
-    NotFoundError,
     StoreConflictError,
     StoreError,
     UsageError,
@@ -41,17 +40,17 @@ from pipelines.requests.messages import (
     FIRST,
     LAST,
     MAX_RECORD,
+    UNREADABLE,
     SignedRequest,
+    cancellations,
     receipt_from,
     receipt_key,
 )
-from pipelines.requests.rules import RefusalReason
+from pipelines.requests.rules import IgnoreReason, RefusalReason, signer_of
 from pipelines.storage.names import REPORT, release_run
 from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 _SETTLED = "settled.jsonl"
-UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
-"""What is raised for a record that is not what its name says, or not there."""
 
 
 class ReceiptConflictError(StoreError):
@@ -159,6 +158,26 @@ def fail(handler: RequestHandler, item: OpenRequest, fault: str, now: datetime) 
     receipt = write_receipt(
         handler, item.signed, LAST, now, answer=Answer.REFUSED, reason=RefusalReason.NOT_FINISHED
     )
+    return settled(handler, item.signed, item.requester, receipt)
+
+
+def is_withdrawn(handler: RequestHandler, signed: SignedRequest, requester: str) -> bool:
+    """Say whether its requester has cancelled a request, with any key that counts for that name.
+
+    Raises `StoreError`.
+    """
+    policy = handler.policy
+    signers = (
+        signer_of(envelope, policy.reviewers, policy.revoked)
+        for envelope, _ in cancellations(handler.store, handler.center, signed)
+    )
+    return any(not isinstance(s, IgnoreReason) and s.name == requester for s in signers)
+
+
+def withdraw(handler: RequestHandler, item: OpenRequest, now: datetime) -> RequestOutcome:
+    """Say that a request was cancelled by its requester; raises as `write_receipt` does."""
+    reason = RefusalReason.CANCELLED
+    receipt = write_receipt(handler, item.signed, LAST, now, answer=Answer.REFUSED, reason=reason)
     return settled(handler, item.signed, item.requester, receipt)
 
 

@@ -3,19 +3,28 @@
 `public/requests/<center>/<digest>/request.dsse.json`, and beside it `receipt-1.dsse.json` (accepted
 or refused) and `receipt-2.dsse.json` (done, or refused after all). The digest is the SHA-256 of the
 request's record, so that nobody can take a name by bringing other bytes for it first. A request
-has one signature and one spelling, so that a copy of it makes no second record.
+has one signature and one spelling, so that a copy of it makes no second record. Below it are also
+`cancel/<digest>.dsse.json`, a cancellation by its own digest, and `runs/<run>.json`, which the
+center leaves when it begins a run for the request: that is a note, and no statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 
 from builders.core.digest import Digest
+from builders.core.errors import NotFoundError
+from builders.core.runid import parse_run_id
 from pipelines.evidence.dsse import Envelope, verify_envelope
+from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.people import (
     Answer,
+    Cancellation,
+    CancellationStatement,
     Receipt,
     ReceiptStatement,
     Request,
@@ -24,15 +33,20 @@ from pipelines.evidence.statements.people import (
 from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import subject
 from pipelines.evidence.strictjson import check_canonical, malformed
-from pipelines.storage.names import check_prefix, encode
-from pipelines.storage.store import Store
+from pipelines.storage.names import check_key, check_prefix, encode
+from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 MAX_RECORD = 16 << 10
 """Bytes of a request or a receipt."""
-REQUEST, FIRST, LAST = 0, 1, 2
-"""Numbers of the records in one folder: the request, and its receipts."""
+MAX_CANCELLATIONS = 64
+"""Those of one request that are read; whoever floods it keeps it from being cancelled."""
+REQUEST, FIRST, LAST, CANCEL, RUNS = range(5)
+"""Numbers of the records in one folder: the request, its receipts, cancellations and runs."""
 _ROOT = "public/requests/"
 _REQUEST = f"request{SUFFIX}"
+_CANCEL, _RUNS = "cancel/", "runs/"
+UNREADABLE = (EvidenceError, DamagedError, TooLargeError, NotFoundError)
+"""What is raised for a record that is not what its name says, or not there."""
 _ANSWERS = {FIRST: {Answer.ACCEPTED, Answer.REFUSED}, LAST: {Answer.DONE, Answer.REFUSED}}
 _WHAT, _RECEIPT = "the request", "the receipt"
 
@@ -115,6 +129,65 @@ def store_request(store: Store, envelope: Envelope) -> SignedRequest:
     return signed
 
 
+def cancellation_of(signed: SignedRequest, now: datetime) -> CancellationStatement:
+    """Return the cancellation of a request at `now` (UTC), for its requester to sign."""
+    asked = signed.content
+    cancellation = Cancellation(
+        center=asked.center,
+        release=asked.release,
+        nonce=asked.nonce,
+        requester=asked.requester,
+        cancelled_on=now,
+    )
+    return CancellationStatement.of(cancellation, request=signed.digest)
+
+
+def store_cancellation(store: Store, signed: SignedRequest, envelope: Envelope) -> str:
+    """Store a cancellation of a request; returns the name of its record. Raises `StoreError`."""
+    data = envelope.to_bytes()
+    place = f"{_folder(signed.content.center)}{signed.digest}/{_CANCEL}"
+    key = check_key(f"{place}{Digest.of(data)}{SUFFIX}")
+    store.put_record(key, data)
+    return key
+
+
+def cancellations(
+    store: Store, center: str, signed: SignedRequest
+) -> Iterator[tuple[Envelope, Cancellation]]:
+    """Yield what is said to cancel a request, with its envelope: no signature is verified.
+
+    Records that are no cancellation of exactly this request are left out. Raises `StoreError`.
+    """
+    prefix, asked = f"{_folder(center)}{signed.digest}/{_CANCEL}", signed.content
+    for key in islice(store.list(check_prefix(prefix)), MAX_CANCELLATIONS):
+        try:
+            envelope = Envelope.from_bytes(store.get(key, MAX_RECORD))
+            statement = CancellationStatement.from_bytes(envelope.payload)
+        except UNREADABLE:
+            continue
+        told = statement.predicate
+        names = (told.center, told.release, told.nonce, told.requester)
+        if statement.subject == (subject("request", signed.digest),) and names == (
+            asked.center,
+            asked.release,
+            asked.nonce,
+            asked.requester,
+        ):
+            yield envelope, told
+
+
+def note_run(store: Store, center: str, digest: Digest, run: str) -> None:
+    """Note that a run begins for a request, for its requester to see; raises `StoreError`."""
+    store.put_record(check_key(f"{_folder(center)}{digest}/{_RUNS}{encode(run)}.json"), b"{}\n")
+
+
+def noted_runs(store: Store, center: str, digest: Digest) -> list[str]:
+    """Return the runs that are said to have begun for a request, oldest first."""
+    prefix = check_prefix(f"{_folder(center)}{digest}/{_RUNS}")
+    names = [key.removeprefix(prefix).removesuffix(".json") for key in store.list(prefix)]
+    return sorted(name for name in names if _is_run(name))
+
+
 def final_receipt(first: Receipt | None, last: Receipt | None) -> Receipt | None:
     """Return the receipt of a request after which nothing comes, None while it is open."""
     return first if last is None and first and first.answer is Answer.REFUSED else last
@@ -133,21 +206,32 @@ def receipt_key(center: str, digest: Digest, number: int) -> str:
 def folders(store: Store, center: str) -> tuple[dict[Digest, set[int]], int]:
     """Return what stands in the folder of each request to a center, by names alone.
 
-    That is `REQUEST` and the numbers of receipts, by digest; with how many names are none of these.
+    That is `REQUEST`, the numbers of receipts, `CANCEL` and `RUNS`, by digest; with how many names
+    are none of these.
     """
     found: dict[Digest, set[int]] = {}
     others = 0
     prefix = _folder(center)
-    names = {_REQUEST: REQUEST} | {f"receipt-{n}{SUFFIX}": n for n in (FIRST, LAST)}
+    names = {_REQUEST: REQUEST, _CANCEL: CANCEL, _RUNS: RUNS}
+    names |= {f"receipt-{n}{SUFFIX}": n for n in (FIRST, LAST)}
     for key in store.list(prefix):
         name, _, file = key.removeprefix(prefix).partition("/")
+        inner, slash, _ = file.partition("/")
         try:
-            digest, number = Digest(name), names[file]
+            digest, number = Digest(name), names[f"{inner}{slash}"]
         except (ValueError, KeyError):
             others += 1
         else:
             found.setdefault(digest, set()).add(number)
     return found, others
+
+
+def _is_run(text: str) -> bool:
+    try:
+        parse_run_id(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _folder(center: str) -> str:

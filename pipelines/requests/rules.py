@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from pipelines.evidence.dsse import verify_envelope
+from pipelines.evidence.dsse import Envelope, verify_envelope
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.statements.people import Request
 from pipelines.policy import Reviewer
@@ -48,6 +48,8 @@ class RefusalReason(StrEnum):
     """Its key was revoked, or left the policy, after it was accepted."""
     NOT_FINISHED = "not-finished"
     """It was accepted, and has expired without a run that came to its end."""
+    CANCELLED = "cancelled"
+    """By its requester, before a run for it had committed to its outputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,18 +94,21 @@ def refusal(signed: SignedRequest, at: RequestContext) -> RefusalReason | None:
 
 
 def signer_of(
-    signed: SignedRequest, known: Sequence[Reviewer], revoked: AbstractSet[str]
+    envelope: Envelope, known: Sequence[Reviewer], revoked: AbstractSet[str]
 ) -> Reviewer | IgnoreReason:
-    """Return who signed a request: a known requester whose key is not revoked.
+    """Return who signed a request or its cancellation: a requester whose key is not revoked.
 
-    The key id has to be right, too: with another one the same request would be another record.
+    There is one signature. The key id has to be right, too: with another one the same request would
+    be another record.
     """
-    keyid = signed.envelope.signatures[0].keyid
+    if len(envelope.signatures) != 1:
+        return IgnoreReason.STRANGER
+    keyid = envelope.signatures[0].keyid
     named = [person for person in known if person.key.keyid == keyid]
     if not named:
         return IgnoreReason.STRANGER
     try:
-        verify_envelope(signed.envelope, [named[0].key])
+        verify_envelope(envelope, [named[0].key])
     except SignatureError:
         return IgnoreReason.STRANGER
     return IgnoreReason.REVOKED if keyid in revoked else named[0]

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from builders.core.errors import CancelledError, NotFoundError, SamebitsError, StoreError
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
@@ -23,18 +25,22 @@ from pipelines.requests.handler import (
     RequestOutcome,
     answer,
     fail,
+    is_withdrawn,
     read_receipt,
     settled,
+    withdraw,
 )
-from pipelines.requests.messages import LAST
+from pipelines.requests.messages import LAST, note_run
+from pipelines.requests.offer import publish_offer
 from pipelines.requests.triage import pending
 from pipelines.signer.orders import status_signer
 from pipelines.storage.opening import open_store
+from pipelines.verify.cancellation import cancelled_when
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
 
-Run = Callable[[Path], Report]
-"""Verifies the release of a recipe, and stores what it found."""
+Run = Callable[[OpenRequest], Report]
+"""Verifies the release of a request, and stores what it found."""
 
 
 def serve(
@@ -48,8 +54,8 @@ def serve(
 
     `clock` gives the time in UTC. A run that raises `SamebitsError` leaves its request open for
     another try, until it expires; `CancelledError` ends the serving. What another server of this
-    center is running is left to it, and those in `leave` are left for later. Raises what `pending`
-    raises.
+    center is running is left to it, and those in `leave` are left for later. A request that its
+    requester cancels is not run, or its run is cancelled. Raises what `pending` raises.
     """
     seen = pending(handler, clock())
     served = list(seen.refused)
@@ -105,7 +111,14 @@ def _served(
     else:  # somebody was faster
         return settled(handler, item.signed, item.requester, receipt)
     try:
-        return answer(handler, item, run(item.recipe), clock())
+        if is_withdrawn(handler, item.signed, item.requester):
+            return withdraw(handler, item, clock())
+        report = run(item)
+        if report.outcome is Outcome.CANCELLED and is_withdrawn(
+            handler, item.signed, item.requester
+        ):
+            return withdraw(handler, item, clock())
+        return answer(handler, item, report, clock())
     except CancelledError:
         raise
     except SamebitsError as error:
@@ -114,14 +127,19 @@ def _served(
 
 def serve_round(session: Session, *, leave: Container[Digest] = ()) -> list[RequestOutcome]:
     """Answer every signed request but those in `leave`; returns what became of each."""
+    handler = open_handler(session, datetime.now(UTC))
 
-    def run(recipe: Path) -> Report:
-        with job_for(session, recipe) as job:
+    def run(item: OpenRequest) -> Report:
+        withdrawn = partial(is_withdrawn, handler, item.signed, item.requester)
+        with (
+            job_for(session, item.recipe) as job,
+            cancelled_when(withdrawn, session.cancellation(job.run)),
+        ):
+            note_run(handler.store, handler.center, item.digest, job.run)
             return verify(session, job, fresh=True)
 
-    return serve(
-        open_handler(session, datetime.now(UTC)), run, lambda: datetime.now(UTC), leave=leave
-    )
+    publish_offer(handler, datetime.now(UTC))
+    return serve(handler, run, lambda: datetime.now(UTC), leave=leave)
 
 
 def serve_for_a_while(
@@ -130,16 +148,18 @@ def serve_for_a_while(
     seconds: float = 285.0,
     every: float = 5.0,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] | None = None,
 ) -> list[RequestOutcome]:
     """Answer requests, looking for new ones every few seconds, for some minutes.
 
     A look costs little and a flow run seconds of CPU, so one flow run looks many times. A request
     whose run failed is tried once in that time: each try is a rebuild, with a leaf in the log.
+    A session that is cancelled ends at once.
     """
     served, until = serve_round(session), clock() + seconds
-    while clock() + every < until:
-        sleep(every)
+    pause = sleep or session.cancelled.wait
+    while clock() + every < until and not session.cancelled.is_set():
+        pause(every)
         served += serve_round(session, leave={one.digest for one in served if one.fault})
     return served
 

@@ -17,11 +17,11 @@ from typing import Any
 from builders.core.digest import Digest
 from pipelines.evidence.statements.people import Answer, Receipt
 from pipelines.requests.handler import (
-    UNREADABLE,
     OpenRequest,
     ReceiptConflictError,
     RequestHandler,
     RequestOutcome,
+    is_withdrawn,
     read_receipt,
     recipe_of,
     settled,
@@ -29,10 +29,12 @@ from pipelines.requests.handler import (
     write_receipt,
 )
 from pipelines.requests.messages import (
+    CANCEL,
     FIRST,
     LAST,
     MAX_RECORD,
     REQUEST,
+    UNREADABLE,
     SignedRequest,
     final_receipt,
     folders,
@@ -59,11 +61,15 @@ class TriageResult:
 
 @dataclass(frozen=True, kw_only=True)
 class _RequestState:
-    """A request with its receipts; `doubt` is why its signer is not known, or not any more."""
+    """A request with its receipts; `doubt` is why its signer is not known, or not any more.
+
+    `withdrawn` is whether the requester has cancelled it.
+    """
 
     signed: SignedRequest
     requester: str
     doubt: IgnoreReason | None
+    withdrawn: bool
     first: Receipt | None
     last: Receipt | None
 
@@ -123,7 +129,7 @@ class _Triage:
             self._count(IgnoreReason.MALFORMED)
             return None
         policy = self._handler.policy
-        signer = signer_of(signed, policy.reviewers, policy.revoked)
+        signer = signer_of(signed.envelope, policy.reviewers, policy.revoked)
         if isinstance(signer, IgnoreReason) and not (FIRST in there or LAST in there):
             self._count(signer)
             return None
@@ -138,7 +144,12 @@ class _Triage:
         doubt = signer if isinstance(signer, IgnoreReason) else None
         requester = signed.content.requester if isinstance(signer, IgnoreReason) else signer.name
         return _RequestState(
-            signed=signed, requester=requester, doubt=doubt, first=first, last=last
+            signed=signed,
+            requester=requester,
+            doubt=doubt,
+            withdrawn=CANCEL in there and is_withdrawn(self._handler, signed, requester),
+            first=first,
+            last=last,
         )
 
     def _go_on(self, cases: Sequence[_RequestState]) -> None:
@@ -149,6 +160,8 @@ class _Triage:
                 settled(self._handler, case.signed, case.requester, final)
             elif case.doubt is not None:
                 self._refuse(case, LAST, RefusalReason.NO_LONGER_KNOWN)
+            elif case.withdrawn:
+                self._refuse(case, LAST, RefusalReason.CANCELLED)
             else:
                 self._resume(case)
 
@@ -165,6 +178,8 @@ class _Triage:
                 recipe=self._recipe,
             )
             why = refusal(case.signed, situation)
+            if why is None and case.withdrawn:
+                why = RefusalReason.CANCELLED
             self._nonces.add(case.nonce)
             if why is not None:
                 self._refuse(case, FIRST, why)

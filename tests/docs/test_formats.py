@@ -28,7 +28,7 @@ from pipelines.center.center import load_center
 from pipelines.center.file import CenterFile
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.report import Report
-from pipelines.evidence.statements.people import RequestStatement
+from pipelines.evidence.statements.people import CancellationStatement, RequestStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.statement import Statement, StatementPart
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
@@ -56,6 +56,7 @@ FORMATS: dict[str, type[BaseModel]] = {
 ALL_STATEMENTS: tuple[type[BaseModel], ...] = (
     Statement,
     RequestStatement,
+    CancellationStatement,
     *STATEMENT_TYPES.values(),
 )
 

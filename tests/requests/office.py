@@ -19,7 +19,7 @@ from pipelines.evidence.statements.people import Answer, request
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.policy import Reviewer
-from pipelines.requests.handler import RequestHandler, RequestOutcome
+from pipelines.requests.handler import OpenRequest, RequestHandler, RequestOutcome
 from pipelines.requests.messages import (
     SignedRequest,
     receipt_key,
@@ -148,8 +148,9 @@ class Center:
     def serve(self) -> list[RequestOutcome]:
         return serve(self.handler, self.run, lambda: self.now)
 
-    def run(self, recipe: Path) -> Report:
+    def run(self, item: OpenRequest) -> Report:
         """Do what `verify-release` does: leave the report in the store."""
+        recipe = item.recipe
         self.runs.append(recipe)
         if self.faults:
             self.faults -= 1

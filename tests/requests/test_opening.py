@@ -20,7 +20,7 @@ from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.leaf import own_key
 from pipelines.policy import Reviewer
 from pipelines.requests.client import exit_code, read_status
-from pipelines.requests.handler import RequestHandler
+from pipelines.requests.handler import OpenRequest, RequestHandler
 from pipelines.requests.messages import store_request
 from pipelines.requests.serve import open_handler, serve
 from pipelines.storage.names import REPORT, release_run
@@ -66,7 +66,7 @@ def test_a_real_center_answers_and_logs(
     )
     asked = store_request(store, sign_envelope(statement.to_bytes(), ADA))
 
-    def run(recipe: Path) -> Report:
+    def run(_item: OpenRequest) -> Report:
         made = report(center=LOCAL, verdict=Verdict.IDENTICAL)
         place = release_run(made.vendor, made.product, made.version, LOCAL, made.run)
         store.put_record(f"{place}{REPORT}", made.to_json())

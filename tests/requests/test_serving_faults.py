@@ -22,7 +22,7 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.statements.people import Answer
 from pipelines.evidence.statements.statement import Statement
 from pipelines.requests import triage
-from pipelines.requests.handler import RequestOutcome, answer
+from pipelines.requests.handler import OpenRequest, RequestOutcome, answer
 from pipelines.requests.messages import FIRST, LAST, receipt_key
 from pipelines.requests.rules import IgnoreReason, RefusalReason
 from pipelines.requests.serve import held, serve
@@ -99,7 +99,7 @@ def test_a_server_that_looks_often_tries_a_failed_run_once_in_its_time(
 
 
 def test_a_cancelled_run_leaves_its_request_open(center: Center) -> None:
-    def cancelled(recipe: Path) -> Report:
+    def cancelled(item: OpenRequest) -> Report:
         raise CancelledError("the run was cancelled")
 
     center.ask()
@@ -178,7 +178,7 @@ def test_the_slower_server_says_what_the_faster_one_wrote(center: Center) -> Non
     center.ask()
     (item,) = center.look().open
     slow = center.another(verdict=Verdict.DIFFERENT, home="home-2")
-    late = slow.run(item.recipe)
+    late = slow.run(item)
     center.serve()
     served = answer(slow.handler, item, late, NOW)
     assert served.receipt
@@ -211,9 +211,9 @@ def test_a_request_that_was_answered_meanwhile_is_not_run(center: Center) -> Non
     one, two = center.ask(), center.ask(nonce="nonce-0002", ago=timedelta(0))
     other = center.another(home="home-2")
 
-    def run(recipe: Path) -> Report:
+    def run(item: OpenRequest) -> Report:
         other.serve()
-        return center.run(recipe)
+        return center.run(item)
 
     served = serve(center.handler, run, lambda: NOW)
     assert {s.digest for s in served} == {one.digest, two.digest}

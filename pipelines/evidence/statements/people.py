@@ -1,4 +1,4 @@
-"""The statements of people: C, the review of a source, and the request, with its receipt.
+"""The statements of people: C, the review of a source, and the request, with what belongs to it.
 
 A review is of one reviewer on one source and one claim; subjects = source digest and claim, both
 plain digests, or both keyed ones where the source is closed. Reviewers may be pseudonyms: what
@@ -7,14 +7,15 @@ counts is the key that signs. A later `withdraw` of the same reviewer takes an `
 A request: a known person asks one center to verify one release now; subject = the release.
 The digest of the subject is the SHA-256 of the UTF-8 text `vendor/product@version`. A request holds
 nothing but that name: no path, command or address fits into any of its fields, and the name of a
-release cannot leave the folder that it is looked up in. The center answers with receipts.
+release cannot leave the folder that it is looked up in. The center answers with receipts. Who made
+a request can cancel it; the cancellation names the record of the request.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self, TypeVar
 
 from pydantic import StringConstraints, model_validator
 
@@ -33,6 +34,7 @@ from pipelines.evidence.statements.statement import (
 )
 
 SUBJECTS = ["source", "claim"]
+T = TypeVar("T", bound=Statement)
 
 Reviewer = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
@@ -143,6 +145,29 @@ def request(
     )
 
 
+class Cancellation(StatementPart):
+    """That a requester wants no answer to a request any more."""
+
+    center: Identifier
+    release: RecipeRelease
+    nonce: Nonce
+    requester: Reviewer
+    cancelled_on: Time
+
+
+class CancellationStatement(
+    Statement, kind="cancellation", predicate_type=f"{NAMESPACE}cancellation/v1"
+):
+    """A cancellation; its only subject `request` is the record of the request, by its SHA-256."""
+
+    MAX_BYTES: ClassVar[int] = 8 << 10
+    predicate: Cancellation
+
+    @model_validator(mode="after")
+    def _about_one_request(self) -> Self:
+        return _require_request(self)
+
+
 class Answer(StrEnum):
     """What became of a request."""
 
@@ -191,9 +216,14 @@ class ReceiptStatement(Statement, kind="receipt", predicate_type=f"{NAMESPACE}re
 
     @model_validator(mode="after")
     def _about_one_request(self) -> Self:
-        if [(s.name, {*s.digest.to_dict()}) for s in self.subject] != [("request", {"sha256"})]:
-            raise ValueError("expected the SHA-256 of the request as its only subject")
-        return self
+        return _require_request(self)
+
+
+def _require_request(statement: T) -> T:
+    """Return a statement about one request; raises ValueError for one about something else."""
+    if [(s.name, {*s.digest.to_dict()}) for s in statement.subject] != [("request", {"sha256"})]:
+        raise ValueError("expected the SHA-256 of the request as its only subject")
+    return statement
 
 
 def _release_digest(release: str) -> Digest:

@@ -1,0 +1,203 @@
+"""`samebits request list|show|cancel`: what became of requests, and taking one back."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from builders.core.errors import UsageError
+from pipelines.cli import options
+from pipelines.cli.layout import short, table
+from pipelines.cli.terminal import show
+
+if TYPE_CHECKING:
+    from pipelines.evidence.privatekey import PrivateKey
+    from pipelines.evidence.publickey import PublicKey
+    from pipelines.requests.messages import SignedRequest
+    from pipelines.requests.overview import RequestOverview
+    from pipelines.storage.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedCenter:
+    """The center that is asked: its id, where it looks for requests, and keys to verify it with."""
+
+    id: str
+    store: Store
+    keys: tuple[PublicKey, ...]
+
+
+def asked_center(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--center`, `--store` and `--center-key`; the command gets a function `asked`.
+
+    That returns the `AskedCenter`, and raises `UsageError` where its store is not known.
+    """
+
+    @functools.wraps(function)
+    def run(*, center: str, store: str | None, key_files: tuple[Path, ...], **given: Any) -> Any:
+        return function(asked=lambda: _asked(center, store, key_files), **given)
+
+    keyed = options.file(
+        "--center-key",
+        "key_files",
+        multiple=True,
+        help="The center's public key for statements, required to verify an answer.",
+    )(run)
+    stored = click.option(
+        "--store",
+        metavar="ADDRESS",
+        help="That center's store: a folder, or s3://bucket/prefix; by default SAMEBITS_STORE.",
+    )(keyed)
+    text = "The center that is asked: its id, or for its operator its file."
+    return click.option("--center", required=True, metavar="ID|FILE", help=text)(stored)
+
+
+def _asked(center: str, store: str | None, key_files: tuple[Path, ...]) -> AskedCenter:
+    from pipelines.center.center import LOCAL, load_center
+    from pipelines.center.keys import public_keys
+    from pipelines.evidence.publickey import load_public_key
+    from pipelines.storage.opening import open_store, store_address
+
+    keys = tuple(load_public_key(path) for path in key_files)
+    named = store or os.environ.get("SAMEBITS_STORE")
+    if center.endswith((".yaml", ".yml")):
+        own = load_center(Path(center), store=store)
+        keys = keys or (public_keys(own)["statements"],)
+        return AskedCenter(id=own.id, store=open_store(own.store), keys=keys)
+    if not named and center != LOCAL:
+        raise UsageError(
+            f"the store of {center} is not known",
+            expected="--store ADDRESS, or SAMEBITS_STORE",
+            todo="Ask the center for the address that its requesters may write to",
+        )
+    address = store_address(named) if named else load_center(None).store
+    return AskedCenter(id=center, store=open_store(address), keys=keys)
+
+
+@click.command("list")
+@click.option("--requester", metavar="NAME", help="Only those of this name.")
+@click.option("--open", "only_open", is_flag=True, help="Only those that are not over.")
+@asked_center
+@options.wide
+@options.json
+def list_requests(
+    asked: Callable[[], AskedCenter], requester: str | None, *, only_open: bool
+) -> None:
+    """List the requests to a center: state, age and answer of each, newest first.
+
+    \b
+    Examples:
+      samebits request list --center asia --store s3://bucket/asia
+      samebits request list --center europe.yaml --open
+    """
+    from pipelines.requests.overview import is_over, requests_of, show_age
+
+    place = asked()
+    found = [
+        one
+        for one in requests_of(place.store, place.id, place.keys, datetime.now(UTC))
+        if requester in {None, one.signed.content.requester}
+        and not (only_open and is_over(one.state))
+    ]
+    header = ("REQUEST", "STATE", "AGE", "RELEASE", "REQUESTER", "ANSWER")
+    rows = [
+        (
+            short(one.signed.digest),
+            str(one.state),
+            show_age(one.age),
+            one.signed.content.release,
+            one.signed.content.requester,
+            one.answer,
+        )
+        for one in found
+    ]
+    none = [] if rows else [f"no requests to {place.id}"]
+    show({"requests": [one.to_dict() for one in found]}, *table(header, rows), *none)
+
+
+@click.command("show")
+@click.argument("request", metavar="REQUEST|NONCE")
+@asked_center
+@options.json
+def show_request(asked: Callable[[], AskedCenter], request: str) -> None:
+    """Show one request: its state, the runs for it, and the center's receipts.
+
+    REQUEST is its digest, or the first 8 digits of that or more.
+
+    \b
+    Example:
+      samebits request show 3f2a9c81d004 --center asia --store s3://bucket/asia \\
+          --center-key asia.pub
+    """
+    place = asked()
+    found = _overview(place, _found(place, request))
+    show(found.to_dict(), *found.lines())
+
+
+@click.command("cancel")
+@click.argument("request", metavar="REQUEST|NONCE")
+@asked_center
+@options.key("requester")
+@options.json
+def cancel_request(asked: Callable[[], AskedCenter], request: str, key_file: Path) -> None:
+    """Cancel a request of yours: you sign that you want no answer any more.
+
+    The center says so in a receipt. A run for the request is cancelled with it, unless its seal is
+    in the log already: then it is completed, and its verdict is the answer. A request that is over
+    stays as it is.
+
+    \b
+    Example:
+      samebits request cancel 3f2a9c81d004 --center asia --store s3://bucket/asia --key alice.key
+    """
+    from pipelines.evidence.dsse import sign_envelope
+    from pipelines.requests.messages import cancellation_of, store_cancellation
+    from pipelines.requests.overview import is_over
+
+    place, private = asked(), options.open_key(key_file)
+    signed = _found(place, request)
+    _require_requester(signed, private)
+    before = _overview(place, signed)
+    record = None
+    if not is_over(before.state):
+        statement = cancellation_of(signed, datetime.now(UTC))
+        record = store_cancellation(
+            place.store, signed, sign_envelope(statement.to_bytes(), private)
+        )
+    found = _overview(place, signed) if record else before
+    lines = found.lines() if record else [f"it was over before: {found.state}", *found.lines()]
+    show({"record": record, **found.to_dict()}, *lines)
+
+
+def _found(place: AskedCenter, request: str) -> SignedRequest:
+    from pipelines.requests.overview import find_request
+
+    return find_request(place.store, place.id, request)
+
+
+def _overview(place: AskedCenter, signed: SignedRequest) -> RequestOverview:
+    from pipelines.requests.overview import overview
+
+    return overview(place.store, signed, place.keys, datetime.now(UTC))
+
+
+def _require_requester(signed: SignedRequest, private: PrivateKey) -> None:
+    """Raise `UsageError` unless a key is the one that signed the request."""
+    from pipelines.evidence.dsse import verify_envelope
+    from pipelines.evidence.errors import SignatureError
+
+    try:
+        verify_envelope(signed.envelope, [private.public])
+    except SignatureError as error:
+        raise UsageError(
+            "only its requester cancels a request",
+            got=f"key {private.public.keyid[:16]}",
+            expected=f"the key of {signed.content.requester} that signed it",
+        ) from error
