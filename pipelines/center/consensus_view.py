@@ -9,13 +9,13 @@ from pipelines.audit.source import Source
 from pipelines.center.center import Center
 from pipelines.center.keys import policy_file
 from pipelines.consensus.release_consensus import ConsensusView
-from pipelines.policy import load_policy, read_signed
+from pipelines.policy import SignedPolicy, load_policy, read_signed
 from pipelines.storage.opening import open_store
 from pipelines.storage.store import Store
 
 
 def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
-    """Return the view of a center whose evidence is in `store`, under the policy valid at `now`.
+    """Return the view of a center whose evidence is in `store`, under its policy valid at `now`.
 
     `now` is UTC. Raises what `load_policy` raises, and `UsageError` for a center without a policy.
     """
@@ -24,11 +24,16 @@ def open_view(center: Center, store: Store, now: datetime) -> ConsensusView:
     signed = read_signed(path.read_bytes())
     if signed.policy != policy:
         raise UsageError(f"{path} changed while it was read", todo="Try again")
+    return view_under(signed, center, store)
+
+
+def view_under(policy: SignedPolicy, center: Center, store: Store) -> ConsensusView:
+    """Return the view of a center under a policy, which is verified."""
     return ConsensusView(
         center=center.id,
         verifier_id=center.verifier_id,
         store=store,
-        policy=signed,
+        policy=policy,
         peers=tuple(
             Source(center=peer.id, store=open_store(peer.store), peer=True) for peer in center.peers
         ),

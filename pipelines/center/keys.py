@@ -72,16 +72,20 @@ def center_key(center: Center, use: KeyUse = "statements") -> PrivateKey:
     return key
 
 
+class NoPolicyError(UsageError):
+    """A center has no policy, so nothing can be believed."""
+
+
 def policy_file(center: Center) -> Path:
     """Return the signed policy of a center; the implicit center's is made on first use.
 
-    Raises `UsageError` for a center without one.
+    Raises `NoPolicyError` for a center without one.
     """
     if center.policy.is_file():
         return center.policy
     if _is_made_on_first_use(center):
         return make_local_policy(center)
-    raise UsageError(
+    raise NoPolicyError(
         f"center {center.id} has no policy",
         got=f"no file {center.policy}",
         expected="the signed policy of its operators",

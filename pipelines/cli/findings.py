@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from builders.core.escaping import escaped
 from pipelines.cli import options
 from pipelines.cli.differences import member_lines
-from pipelines.cli.layout import short, short_run, started, styled, table
+from pipelines.cli.layout import short, short_run, styled, table
 from pipelines.cli.terminal import counted, show
 
 if TYPE_CHECKING:
-    from builders.core.digest import Digest
     from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
-    from pipelines.evidence.file_index import FileHistory
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.verify.session import Session
 
@@ -39,7 +36,7 @@ _PROOFS = {
     "none": "none can be made, as no by-product is kept private",
 }
 """Whether the operators that match have built, or could have hashed the shipped file."""
-_COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
+RESULT_COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
     ("NOT_CHECKED", "UNBUILDABLE", "PENDING"), "yellow"
 )
 
@@ -84,80 +81,6 @@ def compare(shipped: Path, rebuilt: Path) -> None:
         *lines,
     )
     sys.exit(0 if seen is None else 1)
-
-
-@click.command()
-@click.argument("file", type=options.PATH)
-@options.wide
-@options.common
-def check(session: Session, file: Path) -> None:
-    """Look FILE up by its digest: the answer, and every run in the store that judged it.
-
-    The newest run comes first. Records are read as they are; no signature is checked.
-
-    \b
-    Examples:
-      samebits check netbase_6.5_all.deb
-      samebits check netbase_6.5_all.deb --store s3://evidence/europe --json
-
-    Exit codes: 0 reproduced, by the newest verdict of each center; 1 not; 2 unknown or not checked.
-    """
-    from builders.core.digest import digest_file
-    from pipelines.evidence.file_index import find_file
-
-    with options.file_errors(file):
-        digest = digest_file(file)
-    found = find_file(session.store, digest)
-    lines = [*_history_lines(file.name, digest, found)]
-    lines += [f"DAMAGED {problem}" for problem in found.damaged]
-    if not found.complete:
-        lines.append("the store has more runs than were searched")
-    show(
-        {
-            "file": file.name,
-            "sha256": str(digest),
-            "runs": [seen.to_dict() for seen in found.verdicts],
-            "damaged": list(found.damaged),
-            "complete": found.complete,
-            "exit_code": found.exit_code,
-        },
-        *lines,
-    )
-    sys.exit(found.exit_code)
-
-
-def _history_lines(name: str, digest: Digest, found: FileHistory) -> Iterator[str]:
-    """Yield the answer and the runs; green is for what was checked, and here nothing was."""
-    color = {0: None, 1: "red"}.get(found.exit_code, "yellow")
-    answers = {
-        0: "REPRODUCED",
-        1: "NOT REPRODUCED",
-        2: "NOT CHECKED" if found.verdicts else "UNKNOWN",
-    }
-    said = "by the newest verdict of each center" if found.verdicts else "no run here has judged it"
-    yield f"{styled(answers[found.exit_code], color)}: {name}, {said}"
-    yield f"  sha256 {digest}"
-    if not found.verdicts:
-        return
-    yield ""
-    rows = []
-    for seen in found.verdicts:
-        run = seen.name
-        what = [str(run.release)]
-        what += [seen.artefact] if seen.artefact != name else []
-        what += [f"(as {seen.role})"] if seen.role != "published" else []
-        cells = (started(run.run), " ".join(what), run.center, short_run(run.run))
-        rows.append((styled(seen.verdict, _failed(seen.verdict)), *cells))
-    header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "RUN")
-    yield from table(header, rows, flexible=2)
-    yield ""
-    yield "No signature was checked: these are records of the store, as they are."
-    yield "`samebits evidence export` and `evidence check` prove a run to others."
-
-
-def _failed(verdict: Verdict) -> str | None:
-    passed = {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}
-    return None if verdict in passed else "yellow" if verdict is Verdict.NOT_CHECKED else "red"
 
 
 @click.command()
@@ -208,7 +131,7 @@ def consensus(session: Session, release: ReleaseName, claim: str | None, *, publ
 def _lines(found: ReleaseConsensus) -> Iterator[str]:
     yield click.style(found.release, bold=True)
     for one in found.artefacts:
-        result = styled(f"{one.result:<16}", _COLORS.get(one.result, "red"))
+        result = styled(f"{one.result:<16}", RESULT_COLORS.get(one.result, "red"))
         yield f"  {result} {one.subject.artefact}"
         yield from (f"    {line}" for line in _artefact_lines(one))
         rows = [row for operator in one.operators for row in _rows(operator)]

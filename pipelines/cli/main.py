@@ -44,7 +44,7 @@ _COMMANDS = {
         "Ask a center to verify one release now; list and cancel requests.",
     ),
     "heartbeat": ("log.heartbeat", "Sign and log that the center is alive."),
-    "check": ("findings.check", "Show what is known of one file, by its digest."),
+    "check": ("file_check.check", "Show what is known of one file, by its digest."),
     "center": ("center.command", "Set a center up, and run its services."),
     "completion": (
         "completion.completion",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipelines.judge.finding import Finding
     from pipelines.verify.session import Session, Sink
 
-_COLORS: dict[str, str] = {
+VERDICT_COLORS: dict[str, str] = {
     Verdict.IDENTICAL: "green",
     Verdict.IDENTICAL_SIGNED: "green",
     Verdict.EQUIVALENT: "yellow",
@@ -160,7 +160,7 @@ def _live_lines() -> Iterator[Sink]:
 
 def styled_verdict(verdict: str, *, width: int = 16) -> str:
     """Return a verdict, or an outcome without one, in its color and padded to `width`."""
-    return styled(f"{verdict:<{width}}", _COLORS.get(verdict, "red"))
+    return styled(f"{verdict:<{width}}", VERDICT_COLORS.get(verdict, "red"))
 
 
 def report_lines(

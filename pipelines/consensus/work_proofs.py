@@ -214,9 +214,11 @@ class WorkProofs:
         if build is None:
             signed = list(self._crosschecks_of(finding))
             found = {proof for proof, _ in signed}
+            alone = {center.operator for center in self._reader.policy.centers}
+            nothing = Proof.ABSENT if len(alone) > 1 else Proof.NONE  # nobody else could sign one
             return replace(
                 finding,
-                work=next((proof for proof in _WORST_FIRST if proof in found), Proof.ABSENT),
+                work=next((proof for proof in _WORST_FIRST if proof in found), nothing),
                 work_evidence=tuple(ref for _, ref in signed),
             )
         checked = self._check(finding.center.id, finding.run)

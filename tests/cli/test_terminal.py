@@ -73,7 +73,7 @@ ANSWERS = {
     "check recipes/releases/lab/example/builder.bin --center europe.yaml": "REPRODUCED: ",
 }
 """Commands whose first words are the answer."""
-UNSIGNED = ("check ", "compare ", "vault ")
+UNSIGNED = ("compare ", "vault ")
 """Commands that check no signature."""
 
 

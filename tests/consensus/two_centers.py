@@ -17,6 +17,7 @@ from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
 from pipelines.cli.findings import consensus as command
 from pipelines.evidence.dsse import EnvelopeSigner
+from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import create_key
 from pipelines.policy import ConsensusRules, Policy, PolicyCenter
 from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyLog, PolicyRules
@@ -87,7 +88,9 @@ class TwoCenters:
         with book.storing(run.folder()):
             for record, envelope in run.envelopes(key or center_key(center)).items():
                 store.put_record(run.folder() + record, envelope.to_bytes())
-        store.put_record(private_twin(run.folder() + REPORT), run.report().to_json())
+        report = run.report()
+        store.put_record(private_twin(run.folder() + REPORT), report.to_json())
+        index_report(store, report.model_dump(mode="json", by_alias=True))
         book.settle()
         return run
 

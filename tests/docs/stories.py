@@ -94,6 +94,8 @@ def _with_evidence(stage: Stage) -> None:
 
 def _customer(stage: Stage) -> None:
     _with_evidence(stage)
+    (policy,) = (stage.folder / "center").rglob("policy.dsse.json")
+    shutil.copy(policy, stage.folder / "zurich.json")
     for name in ("netbase.bundle.tar", "policy.dsse.json"):
         shutil.copy(EXAMPLE / name, stage.folder)
     shutil.copy(ROOT / "tests" / "data" / "archives" / NETBASE, stage.folder)
@@ -225,9 +227,12 @@ STORIES: dict[str, Story] = {
                 code=1
             ),
             "evidence check netbase.bundle.tar --key statements.pub": Run(code=2),
-            f"check {NETBASE}": Run(replace={NETBASE: "rules.bin"}),
-            f"check {NETBASE} --store s3://evidence/europe": Run(
-                replace={NETBASE: "rules.bin", "s3://evidence/europe": "center/store"}
+            f"check {NETBASE} --policy policy.dsse.json --peer europe=s3://evidence/europe": Run(
+                replace={
+                    NETBASE: "rules.bin",
+                    "policy.dsse.json": "zurich.json",
+                    "europe=s3://evidence/europe": "zurich=center/store",
+                }
             ),
         },
     ),

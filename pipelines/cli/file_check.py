@@ -1,0 +1,158 @@
+"""`samebits check`: what the centers of a policy have found about one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from builders.core.errors import SamebitsError, UsageError
+from pipelines.cli import options
+from pipelines.cli.findings import RESULT_COLORS
+from pipelines.cli.layout import shortened, started, styled, table
+from pipelines.cli.terminal import VERDICT_COLORS, show
+
+if TYPE_CHECKING:
+    from pipelines.audit.center_finding import Excluded
+    from pipelines.consensus.file_check import FileCheck, FileFinding
+    from pipelines.consensus.release_consensus import ConsensusView
+    from pipelines.verify.session import Session
+
+
+class UncheckedFileError(SamebitsError):
+    """Nothing can be said about a file."""
+
+
+@click.command()
+@click.argument("file", type=options.PATH)
+@options.file("--policy", help="A signed policy that you trust, in place of the center's.")
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="ID=STORE",
+    help="Read the store of this center of the policy too. Can be given several times.",
+)
+@options.wide
+@options.common
+def check(session: Session, file: Path, policy: Path | None, peers: tuple[str, ...]) -> None:
+    """Look FILE up by its digest: what each center found, and what they found together.
+
+    Only what a policy allows is believed: statements that a center's key has signed, that its log
+    contains, and that the policy's witnesses have cosigned there. The policy is the center's, or
+    that of --policy; --peer names the stores of its centers.
+
+    \b
+    Examples:
+      samebits check netbase_6.5_all.deb
+      samebits check netbase_6.5_all.deb --policy policy.dsse.json \\
+          --peer europe=s3://evidence/europe --peer asia=s3://evidence/asia
+
+    Exit codes: 0 the centers confirm the file; 1 they do not, or it was served or built in place of
+    another one; 2 unknown, pending, or without a policy.
+    """
+    from builders.core.digest import digest_file
+    from pipelines.center.keys import NoPolicyError
+    from pipelines.consensus.file_check import check_file
+
+    with options.file_errors(file):
+        digest = digest_file(file)
+    try:
+        view = _view(session, policy, peers)
+    except NoPolicyError as error:  # that is an answer, and no wrong usage
+        raise UncheckedFileError(
+            "nothing can be believed of any file without a policy",
+            got=error.got,
+            expected="a policy that names the centers and their keys",
+            todo="Name one with --policy, from a source that you trust",
+        ) from error
+    found = check_file(view, digest)
+    show(
+        {"file": file.name, "sha256": str(digest), **found.to_dict()},
+        *_lines(file.name, str(digest), found),
+    )
+    sys.exit(found.exit_code)
+
+
+def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> ConsensusView:
+    """Return what to look at; raises `UsageError`, and what a policy's reader raises."""
+    from builders.core.smallfile import read_small_file
+    from pipelines.audit.source import Source
+    from pipelines.center.consensus_view import view_under
+    from pipelines.policy.signed_policy import MAX_FILE, open_policy
+    from pipelines.storage.opening import open_store
+
+    now = datetime.now(UTC)
+    if policy is None:
+        view = session.consensus_view(now)
+    else:
+        signed = open_policy(read_small_file(policy, limit=MAX_FILE, file=str(policy)), now=now)
+        view = view_under(signed, session.center, session.store)
+    sources = list(view.peers)
+    for peer in peers:
+        name, equals, address = peer.partition("=")
+        if not equals:
+            raise UsageError("not a --peer", got=ascii(peer[:80]), expected="ID=STORE")
+        sources.append(Source(center=name, store=open_store(address), peer=True))
+    return replace(view, peers=tuple(sources))
+
+
+def _lines(name: str, digest: str, found: FileCheck) -> Iterator[str]:
+    yield f"{_answer(found)}: {name}"
+    yield shortened(f"  sha256 {digest}")
+    for release, one in found.consensus:
+        result = _colored(one.result, RESULT_COLORS.get(one.result, "red"), found)
+        yield (
+            f"  {result}  {release}: {len(one.matched)} of {one.rules.k} operators match, "
+            f"in {len(one.regions)} of {one.rules.regions} regions"
+        )
+    if found.findings:
+        header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "LEAF", "WITNESSED BY")
+        yield ""
+        yield from table(header, [_row(one, name, found) for one in found.findings], flexible=2)
+    reasons = [shortened(f"not counted: {one}") for one in _excluded(found)]
+    reasons += [f"no answer: {center}" for center in found.silent]
+    if reasons:
+        yield ""
+    yield from reasons
+
+
+def _excluded(found: FileCheck) -> Iterator[Excluded]:
+    """Yield each statement that does not count once."""
+    joined = (one for _, consensus in found.consensus for one in consensus.excluded)
+    yield from dict.fromkeys([*(one for _, one in found.excluded), *joined])
+
+
+def _row(one: FileFinding, name: str, check: FileCheck) -> tuple[str, ...]:
+    found = one.finding
+    what = [str(one.release)]
+    what += [found.artefact] if found.artefact != name else []
+    what += [f"(as {one.role})"] if one.role != "published" else []
+    return (
+        _colored(found.verdict, VERDICT_COLORS.get(found.verdict, "red"), check),
+        started(found.run),
+        " ".join(what),
+        found.center.id,
+        str(found.index),
+        ", ".join(one.witnessed.witnesses) or "nobody",
+    )
+
+
+def _colored(text: str, color: str | None, found: FileCheck) -> str:
+    """Return a text in its color; nothing is green unless the file is reproduced."""
+    return styled(text, None if color == "green" and found.exit_code else color)
+
+
+def _answer(found: FileCheck) -> str:
+    match found.exit_code:
+        case 0:
+            return styled("REPRODUCED", "green")
+        case 1:
+            return styled("NOT REPRODUCED", "red")
+        case _:
+            return styled("NOT CHECKED" if found.findings else "UNKNOWN", "yellow")
