@@ -37,8 +37,10 @@ def sign(source: Path, key_file: Path, operator: str, out: Path) -> None:
 
     \b
     Examples:
-      samebits policy sign policy.yaml --key alpha.key --operator alpha --out policy.dsse.json
-      samebits policy sign policy.yaml --key beta.key --operator beta --out policy.dsse.json
+      samebits policy sign policy.yaml --key alpha.key --operator alpha \\
+          --out policy.dsse.json
+      samebits policy sign policy.yaml --key beta.key --operator beta \\
+          --out policy.dsse.json
     """
     from pipelines.policy import read_policy, read_signed
     from pipelines.policy.signed_policy import add_signature, check_expiry, signed_by
@@ -86,8 +88,10 @@ def join(sources: tuple[Path, ...], out: Path, **given: int | None) -> None:
 
     \b
     Example:
-      samebits policy join europe.yaml asia.yaml americas.yaml --k 2 --out joint.yaml
-      samebits policy sign joint.yaml --key operator.key --operator eu-trust --out policy.dsse.json
+      samebits policy join europe.yaml asia.yaml americas.yaml \\
+          --k 2 --out joint.yaml
+      samebits policy sign joint.yaml --key operator.key --operator eu-trust \\
+          --out policy.dsse.json
     """
     from pipelines.policy import read_policy
     from pipelines.policy.joint import JoinOptions, join_policies, to_yaml

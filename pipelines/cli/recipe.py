@@ -109,12 +109,15 @@ def new(
 
     \b
     Examples:
-      samebits recipe new pkg:pypi/six@1.17.0 --out recipes/releases/pypi/six/1.17.0.yaml
+      samebits recipe new pkg:pypi/six@1.17.0 \\
+          --out recipes/releases/pypi/six/1.17.0.yaml
       samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source"
-      samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source" --buildinfo netbase.buildinfo
-      samebits recipe new --from-file six-1.17.0-py2.py3-none-any.whl --source six-1.17.0.tar.gz
-      samebits recipe new --script build.sh --release acme/engine@4.2 --source engine-4.2.tar \\
-          --from-file dist/engine.tar.gz --out 4.2.yaml
+      samebits recipe new "pkg:deb/debian/netbase@6.5?arch=source" \\
+          --buildinfo netbase.buildinfo
+      samebits recipe new --from-file six-1.17.0-py2.py3-none-any.whl \\
+          --source six-1.17.0.tar.gz
+      samebits recipe new --script build.sh --release acme/engine@4.2 \\
+          --source engine-4.2.tar --from-file dist/engine.tar.gz --out 4.2.yaml
 
     Exit codes: 0 identical, 1 not identical, 2 not tried, 64 usage.
     """

@@ -54,7 +54,8 @@ def approve(session: Session, *, diff: bool, **given: Any) -> None:
     \b
     Examples:
       samebits review approve netbase/6.5.yaml --key alice.key --reviewer alice
-      samebits review approve netbase/6.5.yaml --key alice.key --reviewer alice --diff
+      samebits review approve netbase/6.5.yaml \\
+          --key alice.key --reviewer alice --diff
     """
     from pipelines.cli.source import SinceApproval
 

@@ -79,7 +79,8 @@ def verify(
     Examples:
       samebits verify recipes/releases/debian/netbase/6.5.yaml
       samebits verify --json recipes/releases/*/*/*.yaml > reports.json
-      samebits verify --candidate dist/ --format junit acme/engine/4.2.yaml > gate.xml
+      samebits verify --candidate dist/ --format junit acme/engine/4.2.yaml \\
+          > gate.xml
       samebits verify --offline recipes/releases/debian/netbase/6.5.yaml
 
     Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
+from pipelines.cli.main import samebits
 from tests.docs.commands import every_command
 
 HEAVY = {
@@ -13,6 +16,7 @@ HEAVY = {
     "prefect", "psutil", "pydantic", "requests", "rfc8785", "rich", "s3transfer", "yaml",
 }  # fmt: skip
 """What takes longer to import than a help text takes to be read."""
+COLUMNS = 80
 _PROGRAM = """\
 import contextlib, io, json, sys
 from pipelines.cli.main import samebits
@@ -45,3 +49,13 @@ def test_help_of_every_command_loads_nothing_heavy() -> None:
     found = loaded(every)
     assert len(found) == len(every)
     assert {name: heavy for name, modules in found.items() if (heavy := modules & HEAVY)} == {}
+
+
+def test_help_of_every_command_fits_a_terminal_of_80_columns() -> None:
+    for words in every_command():
+        with redirect_stdout(StringIO()) as shown:
+            samebits.main(
+                [*words, "--help"], "samebits", standalone_mode=False, terminal_width=COLUMNS
+            )
+        wide = [line for line in shown.getvalue().splitlines() if len(line) > COLUMNS]
+        assert wide == [], words
