@@ -137,7 +137,8 @@ def new_log(
     \b
     Examples:
       samebits center new-log --center europe.yaml
-      samebits center new-log --id europe-b --store s3://evidence/europe-b --center europe.yaml
+      samebits center new-log --id europe-b \\
+          --store s3://evidence/europe-b --center europe.yaml
     """
     from pipelines.center.successor import next_id, succeed
     from pipelines.services.stopped import require_stopped

@@ -103,10 +103,10 @@ def new(
 
     \b
     Examples:
-      samebits request new debian/netbase@6.5 --center asia --store s3://bucket/asia \\
-          --key alice.key --requester alice
-      samebits request new debian/netbase@6.5 --center asia --store /mnt/asia --key alice.key \\
-          --requester alice --wait 600 --center-key asia.pub
+      samebits request new debian/netbase@6.5 --center asia \\
+          --store s3://bucket/asia --key alice.key --requester alice
+      samebits request new debian/netbase@6.5 --center asia --store /mnt/asia \\
+          --key alice.key --requester alice --wait 600 --center-key asia.pub
 
     Exit codes: 0 requested, or everything reproduced; with --wait: 1 something was not reproduced,
     2 refused, no answer in time, not checked, or no key of the center to verify the answer with;

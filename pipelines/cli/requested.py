@@ -155,7 +155,8 @@ def cancel_request(asked: Callable[[], AskedCenter], request: str, key_file: Pat
 
     \b
     Example:
-      samebits request cancel 3f2a9c81d004 --center asia --store s3://bucket/asia --key alice.key
+      samebits request cancel 3f2a9c81d004 --center asia \\
+          --store s3://bucket/asia --key alice.key
     """
     from pipelines.evidence.dsse import sign_envelope
     from pipelines.requests.messages import cancellation_of, store_cancellation

@@ -40,7 +40,8 @@ def backup(center: Center, path: Path, *, without_vault: bool) -> None:
     \b
     Examples:
       samebits center backup /backup --center europe.yaml
-      samebits center backup /backup/europe.tar --without-vault --center europe.yaml
+      samebits center backup /backup/europe.tar --without-vault \\
+          --center europe.yaml
     """
     from pipelines.center.backup import back_up, backup_name
 
@@ -91,7 +92,8 @@ def restore(center: Center, path: Path, sha256: str | None) -> None:
 
     \b
     Examples:
-      samebits center restore /backup/europe-20261127T010000Z.backup.tar --center europe.yaml
+      samebits center restore /backup/europe-20261127T010000Z.backup.tar \\
+          --center europe.yaml
     """
     from builders.core.digest import Digest
     from pipelines.center.restore import KeyState, restore_backup
