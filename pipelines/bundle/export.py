@@ -1,6 +1,7 @@
 """Export of a run from the store into a bundle: everything public about it, and nothing else.
 
-Only objects that the layout of a bundle names are read, and only below `public/`.
+Only objects that the layout of a bundle names are read, and only below `public/`; private evidence
+of an open source is added where that is asked for.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, NotFoundError, UsageError
 from pipelines.bundle import layout
 from pipelines.bundle.check import CheckResult, CheckStatus, Trust, check_bundle
-from pipelines.bundle.check.members import named_digests
+from pipelines.bundle.check.members import named_evidence
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.layout import LOG, Bundle, CenterCard, KeyEntry
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
@@ -53,18 +55,45 @@ class ExportSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportedEvidence:
+    """A piece of evidence in a bundle; `private` is one that the store keeps private."""
+
+    digest: Digest
+    what: str
+    size: int
+    private: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            "sha256": str(self.digest), "what": self.what, "size": self.size,
+            "private": self.private,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exported:
     """A bundle, the result of checking it, and the digests left out for their size."""
 
     data: bytes
     result: CheckResult
     left_out: tuple[str, ...]
+    evidence: tuple[ExportedEvidence, ...] = ()
 
 
 def export(
-    store: Store, name: RunName, source: ExportSource, *, policy: Policy, now: datetime
+    store: Store,
+    name: RunName,
+    source: ExportSource,
+    *,
+    policy: Policy,
+    now: datetime,
+    private: bool = False,
 ) -> Exported:
     """Return the bundle of one run of the center `source`, checked as its readers will check it.
+
+    With `private`, evidence that the store keeps private is added: logs, SBOM, explanations, and
+    the files that were served and rebuilt. Raises `UsageError` for that of a closed source.
 
     The same run under the same checkpoint always gives the same bytes; `now` is UTC. Raises
     `NotFoundError` for a run that has no statements or is not logged yet, `KeyFileError` without
@@ -81,10 +110,24 @@ def export(
         **log_members(store, name, source, policy, statements, now),
     }
     trust = Trust(keys=(source.keys["statements"],), builder=source.card.builder_id)
-    first = _checked(Bundle.of(members).to_bytes(), trust, name)
-    evidence, left_out = _public_evidence(store, first, trust)
+    first = Bundle.of(members).to_bytes()
+    opened = OpenedBundle(data=first, trust=trust)
+    if private and opened.closed:
+        raise UsageError(
+            f"the source of {name.release} is closed, and so is its evidence",
+            got="keyed digests, by which no reader could check it",
+            todo="Export the run without its evidence",
+        )
+    _check(opened, name)
+    found, left_out = _evidence(store, opened, private=private)
+    evidence = {f"{layout.EVIDENCE}{one.digest}": content for one, content in found}
     data = first if not evidence else Bundle.of({**members, **evidence}).to_bytes()
-    return Exported(data=data, result=check_bundle(data, trust=trust), left_out=left_out)
+    return Exported(
+        data=data,
+        result=check_bundle(data, trust=trust),
+        left_out=left_out,
+        evidence=tuple(one for one, _ in found),
+    )
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -131,36 +174,39 @@ def _as_signed(
     )
 
 
-def _public_evidence(
-    store: Store, data: bytes, trust: Trust
-) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return what the statements name and the store has in public, and what was too large."""
-    room = layout.MAX_BUNDLE - len(data) - (1 << 20)
-    found, left_out = {}, []
-    for digest in sorted(named_digests(OpenedBundle(data=data, trust=trust))):
-        key = cas(Visibility.PUBLIC, digest)
-        if not store.has(key):
+def _evidence(
+    store: Store, opened: OpenedBundle, *, private: bool
+) -> tuple[list[tuple[ExportedEvidence, bytes]], tuple[str, ...]]:
+    """Return what the statements name and the store has, and what was too large."""
+    room = layout.MAX_BUNDLE - len(opened.data) - (1 << 20)
+    found, left_out = [], []
+    places = (Visibility.PUBLIC, Visibility.PRIVATE) if private else (Visibility.PUBLIC,)
+    for digest, what in sorted(named_evidence(opened).items()):
+        place = next((place for place in places if store.has(cas(place, digest))), None)
+        if place is None:
             continue
         try:
-            content = store.get(key, min(room, layout.MAX_EVIDENCE))
+            content = store.get(cas(place, digest), min(room, layout.MAX_EVIDENCE))
         except TooLargeError:
             left_out.append(str(digest))
             continue
         room -= len(content)
-        found[f"{layout.EVIDENCE}{digest}"] = content
+        one = ExportedEvidence(
+            digest=digest, what=what, size=len(content), private=place is Visibility.PRIVATE
+        )
+        found.append((one, content))
     return found, tuple(left_out)
 
 
-def _checked(data: bytes, trust: Trust, name: RunName) -> bytes:
-    """Return `data` unless something in it is wrong."""
-    for step in check_bundle(data, trust=trust).steps:
+def _check(opened: OpenedBundle, name: RunName) -> None:
+    """Raise `DamagedError` if something in a bundle is wrong."""
+    for step in check_bundle(opened.data, trust=opened.trust).steps:
         if step.status is CheckStatus.WRONG:
             raise DamagedError(
                 f"run {name.run} of {name.release} cannot be exported",
                 got=f"{step.name}: {step.message}",
                 todo="Find out who wrote these records, and verify the release again",
             )
-    return data
 
 
 def log_members(

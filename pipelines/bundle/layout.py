@@ -3,7 +3,7 @@
     mimetype                        what the file is, and its version; always at byte 512
     SHA256SUMS                      of every other member, as `sha256sum -c` reads it
     center.json                     the card of the center
-    evidence/<sha256>               public evidence that a statement names by digest
+    evidence/<sha256>               evidence that a statement names by digest
     heartbeat.dsse.json             the center's newest heartbeat
     keys/<use>.pub                  the center's public keys (PEM, as cosign reads them)
     log/<index>.leaf                a leaf of the center's log, from the run's commitment on

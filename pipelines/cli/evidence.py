@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED
+from builders.core.escaping import escaped
 from pipelines.cli import options
 from pipelines.cli.evidence_check import check
 from pipelines.cli.evidence_show import show_
@@ -98,16 +99,29 @@ def flush(session: Session) -> None:
 @click.argument("release", type=options.RELEASE)
 @options.run
 @options.file("--out", required=True, help="Where to write the bundle.")
+@click.option(
+    "--with-evidence",
+    is_flag=True,
+    help="Add private evidence: logs, SBOM, explanations, and the files compared.",
+)
 @options.common
-def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
+def export(
+    session: Session, release: ReleaseName, run: str, out: Path, *, with_evidence: bool
+) -> None:
     """Write one bundle: all that is public about a run of RELEASE (vendor/product@version).
 
     The bundle is a plain tar of statements, report, public evidence, the center's card and public
     keys, the leaves of its log with their proofs, and its policy. Nothing private is read.
 
+    --with-evidence adds what a third party needs to repeat the judgement, and what the center
+    otherwise keeps private: the files as served and as rebuilt, build logs, the SBOM, and
+    explanations. Whoever gets the bundle can read all of it; every object is named on stderr. The
+    evidence of closed source is not exported.
+
     \b
-    Example:
+    Examples:
       samebits evidence export debian/netbase@6.5 --out netbase.bundle.tar
+      samebits evidence export debian/netbase@6.5 --out netbase.bundle.tar --with-evidence
     """
     from builders.core.digest import Digest
     from pipelines.bundle.export import export as make_bundle
@@ -120,14 +134,22 @@ def export(session: Session, release: ReleaseName, run: str, out: Path) -> None:
     book = session.logbook()
     book.settle()
     source, policy = export_source(center, book.log), session.policy(now)
-    made = make_bundle(session.store, name, source, policy=policy, now=now)
+    made = make_bundle(session.store, name, source, policy=policy, now=now, private=with_evidence)
     write_file(out, made.data)
+    if secret := [one for one in made.evidence if one.private]:
+        warn(f"{out} holds private evidence; whoever gets it can read:")
+        for one in secret:
+            click.echo(f"  {escaped(one.what)}, {one.size} bytes, sha256 {one.digest}", err=True)
     for left in made.left_out:
         warn(f"evidence {left} is too large for a bundle; left out")
     digest, size = Digest.of(made.data), len(made.data)
     document = {"file": str(out), "sha256": str(digest), "size": size, "run": name.run}
     show(
-        {**document, "left_out": list(made.left_out)},
+        {
+            **document,
+            "left_out": list(made.left_out),
+            "evidence": [one.to_dict() for one in made.evidence],
+        },
         f"{digest}  {out}",
         f"  run {name.run} of {name.release}, {size} bytes",
     )

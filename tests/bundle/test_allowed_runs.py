@@ -190,7 +190,10 @@ def test_evidence_may_be_named_by_an_explanation(bundle: Maker) -> None:
     altered = bundle("different")
     for data in (b"{}", b"<p>"):
         altered.members[f"{EVIDENCE}{Digest.of(data)}"] = data
-    assert message_of(altered.check(), "evidence") == "3 objects, each named by a statement"
+    assert message_of(altered.check(), "evidence") == (
+        "3 objects, each named by a statement: explanation of rules.bin, HTML, "
+        "explanation of rules.bin, JSON, log of attempt 1"
+    )
 
 
 def test_the_seal_of_closed_source_is_for_its_center_alone(bundle: Maker) -> None:

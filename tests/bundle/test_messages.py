@@ -54,7 +54,7 @@ verdicts: every verdict follows from its digests
 release-verdict: IDENTICAL
 tested: no robustness rebuild was made, or none is in the bundle
 moved: no robustness rebuild was made, or none is in the bundle
-evidence: 1 objects, each named by a statement
+evidence: 1 objects, each named by a statement: log of attempt 1
 files: no file was given; --file ARTEFACT looks one up
 sealed: to make the seal again needs the bytes of every output; give rules.bin by --file
 """

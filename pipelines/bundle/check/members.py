@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from builders.core.digest import Digest
+from io import BytesIO
+
+from builders.core.digest import Digest, keyed_digest_stream
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.bundle.check.opened import GivenFile, OpenedBundle
 from pipelines.bundle.check.result import (
@@ -105,29 +107,38 @@ def check_kinds(opened: OpenedBundle) -> str:
 
 def check_evidence(opened: OpenedBundle) -> str:
     """Require evidence with the digest of its name, and a statement that names it."""
-    named = named_digests(opened)
+    named = named_evidence(opened)
     evidence = {n: d for n, d in opened.bundle.members.items() if n.startswith(EVIDENCE)}
+    found = []
     for name, data in evidence.items():
         promised = Digest(name.removeprefix(EVIDENCE))
         require_equal(f"{name} holds something else", Digest.of(data), promised)
         known = promised in named
         require(known, f"{name} is named by no statement", expected="evidence of this run")
-    if not evidence:
-        raise NotNeededError("the bundle has no further objects")
-    return f"{len(evidence)} objects, each named by a statement"
+        found.append(named[promised])
+    listed = f": {', '.join(found)}" if found else ""
+    return f"{len(evidence)} objects, each named by a statement{listed}"
 
 
-def named_digests(opened: OpenedBundle) -> frozenset[Digest]:
-    """Return the digests of all evidence that the statements name."""
-    found = [s.predicate.log for s in opened.attempts]
-    found += [s.predicate.log for s in opened.robustness]
+def named_evidence(opened: OpenedBundle) -> dict[Digest, str]:
+    """Return what each piece of evidence is that the statements name, by its plain digest."""
+    found = [(s.predicate.log, f"log of attempt {s.predicate.number}") for s in opened.attempts]
+    found += [(s.predicate.log, "log of the robustness rebuild") for s in opened.robustness]
     for statement in opened.comparisons:
-        explanation = statement.predicate.explanation
-        found += [explanation.json_diff, explanation.html_diff, statement.predicate.mask_ledger]
+        about, name = statement.predicate, statement.name
+        explanation = about.explanation
+        found += [
+            (explanation.json_diff, f"explanation of {name}, JSON"),
+            (explanation.html_diff, f"explanation of {name}, HTML"),
+            (about.mask_ledger, f"mask ledger of {name}"),
+            (about.rebuilt.digest if about.rebuilt else None, f"{name}, rebuilt"),
+        ]
+        served = about.shipped.served if about.shipped else None
+        found.append((served.digest if served else None, f"{name}, as served"))
     if opened.provenance:
         listed = opened.provenance.predicate.run_details.byproducts
-        found += [r.digest for r in listed if r.name != "seal"]
-    return frozenset(d.sha256 for d in found if d and d.sha256)
+        found += [(r.digest, r.name) for r in listed if r.name != "seal"]
+    return {d.sha256: what for d, what in reversed(found) if d and d.sha256}
 
 
 def check_files(opened: OpenedBundle) -> str:
@@ -177,7 +188,10 @@ def _not_about(opened: OpenedBundle, file: GivenFile) -> WrongError | UncheckedE
 
 
 def check_sealed(opened: OpenedBundle) -> str:
-    """Require the seal of the given bytes: a center that has not built them could not make it."""
+    """Require the seal of the given bytes: a center that has not built them could not make it.
+
+    Outputs that are in the bundle as evidence need not be given.
+    """
     report, given = opened.report, {file.sha256: file for file in opened.files}
     if report.seal is None:
         raise NotNeededError("there is no seal")
@@ -189,12 +203,15 @@ def check_sealed(opened: OpenedBundle) -> str:
         rebuilt, name = statement.predicate.rebuilt, statement.name
         if rebuilt is None:
             continue
-        file = given.get(rebuilt.digest.sha256) if rebuilt.digest.sha256 else None
-        if file is None:
+        digest = rebuilt.digest.sha256
+        file = given.get(digest) if digest else None
+        data = opened.bundle.members.get(f"{EVIDENCE}{digest}")
+        if file is None and data is None:
             raise NotNeededError(
                 f"to make the seal again needs the bytes of every output; give {name} by --file"
             )
-        lines.append(SealedFile(name=name, size=rebuilt.size, hmac=file.keyed(key)))
+        hmac = file.keyed(key) if file else keyed_digest_stream(key, BytesIO(data or b""))
+        lines.append(SealedFile(name=name, size=rebuilt.size, hmac=hmac))
     found = seal_digest(sorted(lines, key=lambda line: line.name))
     require_equal("the seal is not of these files", found, report.seal)
     return f"made again from {len(lines)} files: {found}"
