@@ -36,6 +36,7 @@ ADDED = {
         "timezone",
     },
     "evidence-list": {"claim"},
+    "evidence-export": {"evidence"},
     "consensus": {"requires_work_proof"},
 }
 """Fields that a command prints since, in its document or in a run or artefact that it lists."""

@@ -116,8 +116,9 @@ def check_evidence(opened: OpenedBundle) -> str:
         known = promised in named
         require(known, f"{name} is named by no statement", expected="evidence of this run")
         found.append(named[promised])
-    listed = f": {', '.join(found)}" if found else ""
-    return f"{len(evidence)} objects, each named by a statement{listed}"
+    if not evidence:
+        raise NotNeededError("the bundle has no further objects")
+    return f"{len(evidence)} objects, each named by a statement: {', '.join(found)}"
 
 
 def named_evidence(opened: OpenedBundle) -> dict[Digest, str]:
