@@ -20,7 +20,7 @@ from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag, tag_of
 from pipelines.audit.source import Source, UnreachableError, short
-from pipelines.audit.witnessed import Witnessed, cosigned_by, witnessed_part
+from pipelines.audit.witnessed import Witnessed, signed_checkpoints, witnessed_part
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
@@ -229,10 +229,10 @@ class LogIndex:
         if source is None:
             return _KnownLog(_SelectedLeaves(), Witnessed(size=0, required=True))
         log = LogIdentity.of(member.log.key, *self._policy.witness_keys(center))
-        cosigned = list(cosigned_by(self._witnesses, log))  # before the log, which may grow
+        signed = list(signed_checkpoints(self._witnesses, log))  # before the log, which may grow
         reader = LogReader(source, log)
         try:
-            witnessed = witnessed_part(reader, self._policy, center, cosigned)
+            witnessed = witnessed_part(reader, self._policy, center, signed)
             if self._cache is not None and reader.size <= self._cache.limit:
                 return _KnownLog(self._cache.read(reader, member.log.key), witnessed)
             return _KnownLog(self._select(reader, own_key(center)), witnessed)

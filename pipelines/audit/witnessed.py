@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
+from pipelines.evidence.errors import EvidenceError
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
 from pipelines.log.errors import LogError
+from pipelines.log.fork import MAX_FORK, ForkProof
 from pipelines.log.log_reader import LogReader
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.witness import origin_folder
@@ -24,7 +26,7 @@ from pipelines.policy import Policy
 MAX_CHECKPOINTS = 100_000
 """Checkpoints of one log that a witness may keep."""
 _LOOK_BACK = 16
-"""Checkpoints of one witness that are read, newest first."""
+"""Checkpoints of one witness that are read, newest first, and proofs of a fork."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,31 +43,37 @@ class Witnessed:
     """The time of their newest cosignature, UTC."""
 
 
-def cosigned_by(sources: Iterable[Source], log: LogIdentity) -> Iterator[SignedCheckpoint]:
-    """Yield the newest checkpoints of a log that the witnesses in `sources` have kept.
+def signed_checkpoints(sources: Iterable[Source], log: LogIdentity) -> Iterator[SignedCheckpoint]:
+    """Yield what the witnesses in `sources` have kept of a log: all of it is signed by the log.
 
-    What a witness does not show, or has not cosigned, is left out: it witnesses nothing.
+    These are the newest checkpoints that each has cosigned, and those in its proofs of a fork. What
+    a witness does not show is left out: it witnesses nothing.
     """
     for source in sources:
         with suppress(UnreachableError):
-            names = source.names(origin_folder(log.origin), limit=MAX_CHECKPOINTS)
-            sized = sorted(n for n in names if n.rpartition("/")[2][:20].isdigit())
+            folder = origin_folder(log.origin)
+            names = sorted(source.names(folder, limit=MAX_CHECKPOINTS))
+            sized = [n for n in names if n.removeprefix(folder)[:20].isdigit()]
+            forks = [n for n in names if n.startswith(f"{folder}fork/")]
             for name in reversed(sized[-_LOOK_BACK:]):
                 with suppress(LogError, *OBJECT_ERRORS):
-                    if (found := open_checkpoint(source.get(name, MAX_NOTE), log)).cosignatures:
-                        yield found
+                    yield open_checkpoint(source.get(name, MAX_NOTE), log)
+            for name in forks[:_LOOK_BACK]:
+                with suppress(EvidenceError, *OBJECT_ERRORS):
+                    proof = ForkProof.parse(source.get(name, MAX_FORK))
+                    yield from [open_checkpoint(note, log) for note in (proof.first, proof.second)]
 
 
 def witnessed_part(
-    reader: LogReader, policy: Policy, center: str, cosigned: Iterable[SignedCheckpoint]
+    reader: LogReader, policy: Policy, center: str, signed: Iterable[SignedCheckpoint]
 ) -> Witnessed:
-    """Return the part of a center's log that counts; `cosigned` was read before the reader.
+    """Return the part of a center's log that counts; `signed` was read before the reader.
 
     Raises `LogError` for a log that is not what its own key has signed before, and what reading
     it raises.
     """
-    found = [*cosigned, reader.checkpoint]
-    for tree in {(c.size, c.root): c for c in (signed.checkpoint for signed in found)}.values():
+    found = [*signed, reader.checkpoint]
+    for tree in {(c.size, c.root): c for c in (one.checkpoint for one in found)}.values():
         if tree.size > reader.size or reader.tree(tree.size).root != tree.root:
             raise LogError(
                 f"the log {tree.origin} is not what it has signed and a witness has seen",

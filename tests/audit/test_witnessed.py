@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from builders.core.digest import canonical_json
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import Source
 from pipelines.audit.witnessed import Witnessed
 from pipelines.log.errors import LogError
+from pipelines.log.fork import TYPE
 from pipelines.log.tiles import CHECKPOINT
-from pipelines.log.witness import Witness
+from pipelines.log.witness import Witness, WitnessOutcome, origin_folder
 from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy, PolicyCenter
 from pipelines.policy.model import PolicyLog
@@ -167,3 +169,25 @@ def test_a_fork_that_is_shown_to_one_witness_alone_is_broken_for_all(
     log.grow(5, "south", "west")
     with pytest.raises(LogError, match="not what it has signed"):
         log.part(TWO)
+
+
+def test_a_proof_of_a_fork_that_a_witness_keeps_stops_the_log(log: Watched, tmp_path: Path) -> None:
+    """The log shows its first tree again to everybody; the witness has seen both."""
+    log.grow(5, "asia", "south", "west")
+    other = MemoryStore()
+    opened(other, tmp_path / "other").append(entries(range(100, 105)))
+    assert log.witness("asia").cosign(other, identity(KEY)).outcome is WitnessOutcome.REFUSED
+    with pytest.raises(LogError, match="not what it has signed"):
+        log.part(TWO)
+    with pytest.raises(LogError, match="not what it has signed"):
+        log.part(TWO, seen=("asia",))
+    assert log.part(TWO, seen=("south", "west")).size == 5
+
+
+def test_a_fork_that_a_witness_makes_up_stops_nothing(log: Watched) -> None:
+    """Nobody without the log's key can sign for it, and a refusal alone proves nothing."""
+    log.grow(5, "asia", "south")
+    forged = canonical_json({"type": TYPE, "first": "x\n", "second": "y\n"})
+    log.stores["asia"].put_record(f"{origin_folder(ORIGIN)}fork/{5:020d}-x.json", forged)
+    log.stores["asia"].put_record(f"{origin_folder(ORIGIN)}refused/shortened-x.dsse.json", b"{}")
+    assert log.part(TWO).size == 5
