@@ -72,7 +72,7 @@ def verify(
     DIR are judged in the place of shipped ones. As with --dry-run, nothing is signed, stored or
     logged, and the report says so: it is no evidence. Both run in this process.
 
-    Where a Debian package or a wheel differs, or was not built, the causes are named as by
+    Where a file differs, or a Debian package or a wheel was not built, the causes are named as by
     `samebits recipe new`: on the terminal, and with --json as `causes`, beside `reports`.
 
     \b

@@ -7,6 +7,7 @@ read leaves a cause unnamed.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -24,6 +25,10 @@ from pipelines.infer.debian.causes import build_failure as debian_failure
 from pipelines.infer.debian.causes import debian_causes
 from pipelines.infer.debian.comparison import DatedTool, dated_tools, package_pair
 from pipelines.infer.journal import RemainingCause
+from pipelines.infer.script.differences import compare_parts, remaining_causes
+from pipelines.infer.script.hypothesis import PATH, ScriptHypothesis
+from pipelines.infer.script.parts import read_parts
+from pipelines.infer.script.refinement import undeclarable
 from pipelines.infer.wheel.clues import clues_of
 from pipelines.infer.wheel.differences import build_failure as wheel_failure
 from pipelines.infer.wheel.differences import compare_wheels, wheel_causes
@@ -33,7 +38,7 @@ from pipelines.judge.finding import Finding
 from pipelines.storage.names import Visibility, cas
 from pipelines.verify.session import Session
 
-_DEBIAN, _WHEEL = "debian", "wheel"
+_DEBIAN, _WHEEL, _SCRIPT = "debian", "wheel", "script"
 _TAIL = 1 << 16
 _UNREADABLE = (
     SamebitsError, OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile,
@@ -45,16 +50,18 @@ _UNREADABLE = (
 def verified_causes(
     session: Session, report: Report, fetcher: Fetcher | None = None
 ) -> tuple[RemainingCause, ...]:
-    """Return the causes that are named for a run; none where all is identical, or for a script.
+    """Return the causes that are named for a run; none where all is identical.
 
     `fetcher`, by default that of the session, brings packages of the image that the vault lacks.
     """
     method = report.environment.method.partition("-")[0]
     differing = [f for f in report.artefacts if f.verdict is Verdict.DIFFERENT]
-    if method not in {_DEBIAN, _WHEEL} or not (differing or report.outcome is not Outcome.BUILT):
+    if not (differing or report.outcome is not Outcome.BUILT):
         return ()
     session.progress.step(report.release, "naming causes")
     try:
+        if method == _SCRIPT:
+            return _of_script(session, report, differing)
         if report.outcome is not Outcome.BUILT:
             return _failure(session, report, method)
         if method == _DEBIAN:
@@ -91,6 +98,18 @@ def _of_packages(
     return debian_causes(pairs, _tools(session, report, fetcher))
 
 
+def _of_script(
+    session: Session, report: Report, differing: list[Finding]
+) -> tuple[RemainingCause, ...]:
+    """Return what differs; why a vendor's own build failed is in the reason of the outcome."""
+    found = []
+    for finding in differing:
+        with _both_files(session, finding) as (shipped, rebuilt):
+            found.append(compare_parts(finding.name, read_parts(shipped), read_parts(rebuilt)))
+    built_in = ScriptHypothesis(path=str(report.environment.declared.get("path", PATH)))
+    return (*remaining_causes(found), *undeclarable(built_in, found))
+
+
 def _tools(session: Session, report: Report, fetcher: Fetcher) -> tuple[DatedTool, ...]:
     """Return the tools of the builder image; none where their packages cannot be had."""
     image = report.environment.image or ""
@@ -103,19 +122,26 @@ def _tools(session: Session, report: Report, fetcher: Fetcher) -> tuple[DatedToo
 
 def _of_wheel(session: Session, report: Report, finding: Finding) -> tuple[RemainingCause, ...]:
     (source,) = report.environment.sources
-    with tempfile.TemporaryDirectory(dir=session.workdir, prefix="causes-") as folder:
-        paths = [Path(folder, side, finding.name) for side in ("shipped", "rebuilt")]
-        with _both(session, finding) as streams:
-            for path, stream in zip(paths, streams, strict=True):
-                path.parent.mkdir()
-                path.write_bytes(stream.read())
-        sdist = Path(folder, "source")
+    with _both_files(session, finding) as paths:
+        sdist = paths[0].with_name("source")
         session.vault.stage(source.sha256, sdist)
         shipped, rebuilt = (read_wheel(path, finding.name) for path in paths)
         clues = clues_of(
             shipped, read_sdist(sdist, source.locator), None, python_images(session.images)
         )
         return wheel_causes(clues, compare_wheels(shipped, paths[0], rebuilt, paths[1]))
+
+
+@contextmanager
+def _both_files(session: Session, finding: Finding) -> Iterator[tuple[Path, Path]]:
+    """Copy both files into a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(dir=session.workdir, prefix="causes-") as folder:
+        paths = (Path(folder, "shipped"), Path(folder, "rebuilt"))
+        with _both(session, finding) as streams:
+            for path, stream in zip(paths, streams, strict=True):
+                with path.open("wb") as copy:
+                    shutil.copyfileobj(stream, copy)
+        yield paths
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -18,8 +19,10 @@ from pipelines.cli.formats.junit import junit
 from pipelines.cli.formats.results import Verified, exit_code
 from pipelines.cli.formats.sarif import sarif
 from pipelines.evidence.report import Environment, Report
+from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
+from tests.conftest import Maker
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 SHIPPED = ShippedFact(published=ONE, sha256=ONE, size=1)
@@ -147,6 +150,16 @@ def test_a_newline_of_any_kind_starts_no_annotation() -> None:
             found=report(finding("a", Verdict.DIFFERENT, f"x{mark}::stop-commands::y")),
         )
         assert len(github([found]).splitlines()) == 1, ascii(mark)
+
+
+def test_members_that_differ_are_named_in_every_format(make_tar: Maker) -> None:
+    theirs, ours = (io.BytesIO(make_tar({"tool": b"x"}, mtime=at)) for at in (60, 120))
+    differs = finding("a.tar", Verdict.DIFFERENT)
+    look = differs.explanation.model_copy(update={"first_look": quick_diff(theirs, ours)})
+    found = report(differs.model_copy(update={"explanation": look}))
+    for form in (junit, sarif, github):
+        told = form([Verified(recipe=Path("r.yaml"), found=found)])
+        assert "mtime: tool: 1970-01-01T00:01:00Z shipped, 1970-01-01T00:02:00Z rebuilt" in told
 
 
 @pytest.mark.parametrize(

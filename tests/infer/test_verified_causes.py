@@ -139,6 +139,15 @@ def test_a_wheel_has_the_causes_of_wheels(session: Session, make_zip: Any) -> No
     assert [c.name for c in verified_causes(session, report)] == ["line-endings"]
 
 
-def test_a_script_has_no_format_that_is_known(session: Session) -> None:
-    report = kept(session, THEIRS, OURS, environment={"method": "script"})
-    assert verified_causes(session, report) == ()
+def test_of_a_build_of_the_vendors_own_the_differing_members_and_texts_are_named(
+    session: Session,
+) -> None:
+    built = {"method": "script", "declared": {"path": "/build/own"}}
+    shipped, rebuilt = b"\0/var/ci/own/main.c\0", b"\0/build/own/main.c\0"
+    report = kept(session, shipped, rebuilt, environment=built)
+    causes = {cause.name: cause.detail for cause in verified_causes(session, report)}
+    assert causes.keys() == {"content", "path"}
+    assert "shipped has '/var/ci/own/main.c', rebuilt has '/build/own/main.c'" in causes["content"]
+    assert "built in /var/ci/own; expected a clean absolute path" in causes["path"]
+    failed = report.model_copy(update={"outcome": Outcome.BUILD_FAILED, "artefacts": ()})
+    assert verified_causes(session, failed) == ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
+from pipelines.cli.differences import member_lines
 from pipelines.evidence.report import Report
 from pipelines.judge.finding import Finding, verdicts_exit_code
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
@@ -108,6 +109,7 @@ def rows_of(one: Verified) -> Iterator[Row]:
 def _text(finding: Finding, one: Verified) -> Iterator[str]:
     yield finding.reason
     yield from (f"{cause.name}: {cause.detail}" for cause in finding.causes)
+    yield from (line.removeprefix("- ") for line in member_lines(finding.explanation.first_look))
     yield from (f"{c.name}: {c.detail}" for c in one.causes if finding.name in c.detail)
     if one.note is not None:
         yield f"({one.note})"

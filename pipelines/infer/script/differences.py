@@ -117,8 +117,9 @@ def _of(d: Differences) -> Iterator[tuple[str, str]]:
         yield "modes", f"{len(d.modes)}, such as {path}: {theirs:03o} shipped, {ours:03o} rebuilt"
     if d.times:
         span = max(t for t, _ in d.times.values()) - min(t for t, _ in d.times.values())
-        text = f"of {listed(tuple(d.times))}; the shipped ones span {span} s, and a declared clock "
-        yield "times", f"{text}stands still: give the files one time, as from SOURCE_DATE_EPOCH"
+        text = f"of {listed(tuple(d.times))}; the shipped ones span {span} s"
+        still = ", and a declared clock stands still: give the files one time in the build"
+        yield "times", text + (still if span else "")
     if d.owners:
         theirs_, ours_ = next(iter(d.owners.values()))
         text = f"{theirs_} shipped, {ours_} rebuilt; no owner can be declared: set it in the build"
