@@ -74,18 +74,28 @@ def digest(size: int, pairs: int) -> None:
 
 @command.command()
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="COMMIT",
+    help="Measure this commit of the checkout too, in turn; may be given again.",
+)
 @options.json
-def startup(runs: int) -> None:
-    """Measure how long `samebits --help` takes as a whole process.
+def startup(runs: int, against: tuple[str, ...]) -> None:
+    """Measure how long the ten most used commands take as whole processes.
+
+    They are run on a made-up release, in a home of their own. Its rebuild is real, so it needs the
+    container engine.
 
     \b
-    Example:
+    Examples:
       samebits bench startup --json
+      samebits bench startup --runs 5 --against HEAD~10 --json
     """
     from infra.bench.show import show_figures
     from infra.bench.startup import measure
 
-    show_figures(measure(runs))
+    show_figures(measure(runs, against=against))
 
 
 @command.command()
@@ -210,6 +220,13 @@ def corpus(
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--shard", type=click.IntRange(1, 500), help="Releases of one flow run.")
 @click.option("--then", type=click.IntRange(1, 5000), help="Fixtures of a second night.")
+@click.option(
+    "--database",
+    type=click.Choice(["auto", "postgresql", "sqlite"]),
+    default="auto",
+    show_default=True,
+    help="Of the center's Prefect.",
+)
 @options.json
 def night(
     count: int,
@@ -218,6 +235,7 @@ def night(
     workers: int,
     shard: int | None,
     then: int | None,
+    database: str,
 ) -> None:
     """Measure a night of real recipes and small fixtures on a center with its own workers.
 
@@ -233,6 +251,12 @@ def night(
     from infra.bench.show import show_figures
 
     figures = measure(
-        count=count, real=real, seconds=seconds, workers=workers, shard=shard, then=then
+        count=count,
+        real=real,
+        seconds=seconds,
+        workers=workers,
+        shard=shard,
+        then=then,
+        database=database,
     )
     show_figures(figures)

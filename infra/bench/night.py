@@ -24,8 +24,10 @@ from builders.recipe.recipe import load_recipe
 from infra.bench.nightcenter import FIXTURES, make_center, write_recipes
 from infra.bench.usage import Usage
 from pipelines.center.center import Center
+from pipelines.center.file import AUTO
 from pipelines.nightly.record import NightRecord, read_night
 from pipelines.services import supervisor
+from pipelines.services.database import choose
 from pipelines.services.prefect_api import PrefectApi, ask_for_night, follow, night_of
 from pipelines.verify.session import Session
 
@@ -46,25 +48,27 @@ def measure(
     workers: int,
     shard: int | None = None,
     then: int | None = None,
+    database: str = AUTO,
 ) -> dict[str, Any]:
     """Run one night over `count` fixtures whose builds take `seconds` of CPU, and `real` recipes.
 
     With `then`, another center has a night of that many fixtures that build in no time, and the
     peaks of memory of both nights are told side by side.
     """
-    figures = _measured(count=count, real=real, seconds=seconds, workers=workers, shard=shard)
+    how: dict[str, Any] = {"workers": workers, "shard": shard, "database": database}
+    figures = _measured(count=count, real=real, seconds=seconds, **how)
     if then is None:
         return figures
-    more = _measured(count=then, real=False, seconds=0, workers=workers, shard=shard)
+    more = _measured(count=then, real=False, seconds=0, **how)
     peaks = {f"{one['releases']} releases": one["peak_mib"] for one in (figures, more)}
     return {"night": figures, "then": more, "peak_mib": peaks}
 
 
 def _measured(
-    *, count: int, real: bool, seconds: int, workers: int, shard: int | None
+    *, count: int, real: bool, seconds: int, workers: int, shard: int | None, database: str
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
-        center = make_center(Path(name), workers=workers, shard=shard)
+        center = make_center(Path(name), workers=workers, shard=shard, database=database)
         write_recipes(Path(name) / "recipes", count=count, real=real, seconds=seconds)
         images, usage = _provide_images(center, Path(name) / "recipes"), Usage(center)
         begin = time.monotonic()
@@ -140,8 +144,15 @@ def _night(center: Center, usage: Usage, *, seconds: int) -> dict[str, Any]:
         ),
         "cpu_limit_per_release": 3.0,
         "cpu_seconds_since_start": usage.seconds(),
+        "database_is_locked": _locked(center),
         "peak_mib": usage.mebibytes(),
     }
+
+
+def _locked(center: Center) -> int:
+    """Return how often the logs of the center's services say what SQLite says when it gives up."""
+    logs = supervisor.service_folder(center).glob("*.log*")
+    return sum(log.read_bytes().count(b"database is locked") for log in logs)
 
 
 def _facts(center: Center, record: NightRecord, *, seconds: int) -> dict[str, Any]:
@@ -151,6 +162,7 @@ def _facts(center: Center, record: NightRecord, *, seconds: int) -> dict[str, An
         "verdicts": dict(sorted(Counter(str(e.verdict) for e in record.releases).items())),
         "shard": center.night.shard,
         "workers": center.workers,
+        "database": str(choose(center)),
         "build_cpu_seconds": seconds,
     }
 

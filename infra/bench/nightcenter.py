@@ -9,7 +9,8 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from pipelines.center.center import Center, load_center
-from pipelines.center.file import recipes_folder
+from pipelines.center.file import AUTO, recipes_folder
+from pipelines.center.keys import make_local_policy
 from pipelines.evidence.privatekey import KEY_USES, create_key
 
 FIXTURES = "bench/"
@@ -17,8 +18,8 @@ FIXTURES = "bench/"
 _SOURCE, _SHIPPED = b"int main(void) { return 0; }\n", b"one\n"
 
 
-def make_center(folder: Path, *, workers: int, shard: int | None) -> Center:
-    """Write a center with a Prefect of its own, and its keys; its recipes come after."""
+def make_center(folder: Path, *, workers: int, shard: int | None, database: str = AUTO) -> Center:
+    """Write a center with a Prefect of its own, its keys and policy; its recipes come after."""
     path = folder / "center.yaml"
     described = {
         "schema": "samebits/center/v1",
@@ -26,13 +27,14 @@ def make_center(folder: Path, *, workers: int, shard: int | None) -> Center:
         "home": "home",
         "recipes": "recipes",
         "workers": workers,
-        "prefect": {"port": _free_port()},
+        "prefect": {"port": _free_port(), "database": database},
         "night": {"robustness_share": 0, **({} if shard is None else {"shard": shard})},
     }
     path.write_text(json.dumps(described))  # every JSON document is a YAML document
     center = load_center(path)
     for use in KEY_USES:
         create_key(center.key_folder, use)
+    make_local_policy(center)
     return center
 
 

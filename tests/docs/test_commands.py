@@ -48,13 +48,14 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "reap": ("tests/verify/test_faults.py", 'samebits("reap", "--json", home=own_home)'),
     "bench corpus": ("tests/infer/test_corpus.py", "measure("),
     "bench log": ("tests/log/test_log_bench.py", "figures"),
+    "bench startup": ("tests/cli/test_startup_bench.py", "measure("),
     "bench night": ("tests/nightly/test_night_bench.py", "Usage("),
 }
 """Commands that need an engine, a server, a network or minutes: which file runs them, and the words
 in it that do. What it calls of `bench` is what the command calls."""
 
 BY_HAND = {"bench check", "bench consensus", "bench digest", "bench memory", "bench overhead",
-           "bench startup", "bench store"}  # fmt: skip
+           "bench store"}  # fmt: skip
 """Measurements, for a machine on which nothing else runs."""
 
 OTHER_PROGRAMS = {

@@ -17,7 +17,9 @@ from builders.recipe.recipe import load_recipe
 from infra.bench import night
 from infra.bench.nightcenter import make_center, write_recipes
 from infra.bench.usage import Sample, Usage
+from pipelines.center.keys import policy_file
 from pipelines.services import supervisor
+from pipelines.services.database import choose
 from tests.command import wait_until
 
 HUNGRY = "import sys; kept = b'x' * (96 << 20); print(len(kept), flush=True); sys.stdin.read()"
@@ -38,6 +40,12 @@ def test_a_build_takes_its_cpu_whatever_the_clock_says(tmp_path: Path) -> None:
     busy -= before.children_user + before.children_system
     assert 0.95 < busy < 1.2
     assert (tmp_path / "out.bin").read_bytes() == (first.parent / "out.bin").read_bytes()
+
+
+def test_its_center_has_what_a_center_needs_to_start(tmp_path: Path) -> None:
+    center = make_center(tmp_path, workers=1, shard=None, database="sqlite")
+    assert policy_file(center).is_file()
+    assert choose(center).kind == "sqlite"
 
 
 def test_processes_are_told_apart_by_what_they_do(
