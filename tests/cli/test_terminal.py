@@ -30,7 +30,7 @@ COMMANDS = {
     "review list lab/example@reviewed --center europe.yaml": 0,
     "log check --center europe.yaml": 0,
     "policy check policy.dsse.json": 0,
-    "center status --center europe.yaml": 2,
+    "center status --center europe.yaml": 1,
     "vault list --center europe.yaml": 0,
     "compare recipes/releases/lab/example/out.bin recipes/releases/lab/example/replaced.bin": 1,
     "recipe lint recipes/releases/lab/example/mde.yaml": 64,
