@@ -112,7 +112,7 @@ def _lines(name: str, digest: str, found: FileCheck) -> Iterator[str]:
             f"in {len(one.regions)} of {one.rules.regions} regions"
         )
     if found.findings:
-        header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "LEAF", "WITNESSED BY")
+        header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "LEAF", "WITNESSES")
         yield ""
         yield from table(header, [_row(one, name, found) for one in found.findings], flexible=2)
     reasons = [shortened(f"not counted: {one}") for one in _excluded(found)]

@@ -23,9 +23,11 @@ GAP = 2
 """Blanks between two columns."""
 _SHORT = 12
 """Hexadecimal digits of a digest that people compare by eye."""
-_NARROWEST = 16
+_NARROWEST = 12
 """The least width of the flexible column; below it the rows are wrapped as lines."""
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_BREAKS = re.compile(r"(?<=[ /])|(?=@)")
+"""Where a cell is folded first: after a blank or a slash, and before the version of a release."""
 _HANG = re.compile(r" *(?:[-!*] )?(?:\S+(?: \S+)* {2,})?")
 
 
@@ -104,10 +106,15 @@ def table(
 
 
 def _folded(cell: str, size: int) -> list[str]:
-    """Return a cell as lines of that size; a cell that fits keeps its style."""
+    """Return a cell as lines of at most that size; a cell that fits keeps its style."""
     if len(plain := click.unstyle(cell)) <= size:
         return [cell]
-    return textwrap.wrap(plain, size, break_on_hyphens=False)
+    lines = [""]
+    for piece in _BREAKS.split(plain):
+        if len(f"{lines[-1]}{piece}".rstrip()) > size:
+            lines.append("")
+        lines[-1] += piece
+    return [part for line in lines if line for part in textwrap.wrap(line, size) or [""]]
 
 
 def wrapped(line: str, columns: int | None) -> Iterator[str]:

@@ -57,9 +57,26 @@ def test_the_flexible_column_is_folded_on_a_narrow_terminal(
     assert plain(list(table(HEADER, ROWS, flexible=1))) == [
         "VERDICT    RELEASE                    CLAIM",
         "IDENTICAL  debian/netbase@6.5         0a1b2c3d4e5f",
-        "DIFFERENT  debian/modsecurity-crs@3.  f5e4d3c2b1a0",
-        "           3.7-1+deb13u2",
+        "DIFFERENT  debian/modsecurity-crs     f5e4d3c2b1a0",
+        "           @3.3.7-1+deb13u2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        ("one two three four", ["one two", "three four"]),
+        ("lab/example@1", ["lab/example", "@1"]),
+        ("abcdefghijklmno", ["abcdefghijkl", "mno"]),
+        ("a-long/path/with/folders", ["a-long/path/", "with/folders"]),
+    ],
+)
+def test_a_cell_is_folded_where_it_can_be_read(
+    cell: str, lines: list[str], terminal: Callable[[int], None]
+) -> None:
+    terminal(15)
+    rows = plain(list(table(("N", "NAME"), [("1", cell)])))
+    assert [row[3:] for row in rows[1:]] == lines
 
 
 def test_a_terminal_too_narrow_for_the_columns_gets_wrapped_rows_with_nothing_cut(

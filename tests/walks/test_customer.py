@@ -186,7 +186,9 @@ def test_a_release_that_differs_is_never_a_green_ok(customer: Customer, center: 
     assert seen.code == 1
     assert first_line(seen).startswith("NOT REPRODUCED: ")
     assert GREEN not in seen.out
-    looked_up = customer.sees("check", "rules.bin", "--store", str(center.file.parent / "store"))
+    peer = f"zurich={center.file.parent / 'store'}"
+    known = ("check", "rules.bin", "--policy", "rules.policy.json", "--peer", peer)
+    looked_up = customer.sees(*known)
     assert looked_up.code == 1
     assert first_line(looked_up).startswith("NOT REPRODUCED: ")
     assert GREEN not in looked_up.out
