@@ -121,7 +121,7 @@ def export(
     \b
     Examples:
       samebits evidence export debian/netbase@6.5 --out netbase.bundle.tar
-      samebits evidence export debian/netbase@6.5 --out netbase.bundle.tar --with-evidence
+      samebits evidence export debian/netbase@6.5 --out full.tar --with-evidence
     """
     from builders.core.digest import Digest
     from pipelines.bundle.export import export as make_bundle

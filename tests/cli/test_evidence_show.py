@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
-import pty
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from builders.core.digest import Digest
 from pipelines.storage.names import Visibility
 from pipelines.verify.report_folder import CONFINED
 from tests.bundle.test_export import RELEASE, Filled
-from tests.command import COMMAND, Ended, samebits
+from tests.command import Ended, in_terminal, samebits
 from tests.signer.scene import LOG
 
 HTML = (
@@ -81,17 +78,9 @@ def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
 def test_on_a_terminal_the_log_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.signer.scene.LOG", b"\x1b]0;owned\x07\tna\xc3\xafve \xff\n" * 3000)
     filled = Filled(tmp_path, "identical")
-    terminal, stdout = pty.openpty()
-    words = ("evidence", "show", str(RELEASE), "--center", str(filled.file), "--log")
-    environment = {**os.environ, "SAMEBITS_HOME": str(filled.home)}
-    with subprocess.Popen([*COMMAND, *words], stdout=stdout, env=environment):
-        os.close(stdout)
-        seen = b""
-        with suppress(OSError):  # its end
-            while piece := os.read(terminal, 4096):
-                seen += piece
-    os.close(terminal)
-    assert set(seen.decode().split("\r\n")) == {r"\x1b]0;owned\x07" + "\tnaïve \\xff", ""}
+    words = ("evidence", "show", str(RELEASE), "--center", filled.file, "--log")
+    seen = in_terminal(*words, home=filled.home).out
+    assert set(seen.split("\n")) == {r"\x1b]0;owned\x07" + "\tnaïve \\xff", ""}
 
 
 def test_a_folder_holds_the_run_and_names_each_file(filled: Filled, tmp_path: Path) -> None:

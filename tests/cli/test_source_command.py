@@ -5,11 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import stat
-import subprocess
 import tarfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.escaping import escaped
 from pipelines.evidence.privatekey import create_key
-from tests.command import COMMAND, Ended, samebits
+from tests.command import Ended, in_terminal, samebits
 from tests.lab import write_recipe
 
 ONE = {
@@ -239,28 +236,11 @@ def test_on_a_terminal_foreign_text_is_escaped_and_elsewhere_it_is_not(desk: Des
     desk.release("1", packed({"a.c": b"\n"}))
     desk.release("2", packed({"a.c": hostile}))
     words = ("source", "diff", "lab/tool@1", "lab/tool@2", "--center", str(desk.center))
-    shown = on_a_terminal(words, desk.home)
+    shown = in_terminal(*words, home=desk.home).out
     assert r"\x1b]0;owned\x07 \u202e// nothing" in shown
     assert "\x07" not in shown
     assert "\u202e" not in shown
     assert hostile.decode() in desk.run(*words[:4]).out
-
-
-def on_a_terminal(words: tuple[str, ...], home: Path) -> str:
-    """Return what the command prints on a terminal."""
-    terminal, stdout = pty.openpty()
-    environment = {**os.environ, "SAMEBITS_HOME": str(home)}
-    with subprocess.Popen(
-        [*COMMAND, *words], stdout=stdout, stderr=subprocess.DEVNULL, env=environment
-    ) as process:
-        os.close(stdout)
-        shown = b""
-        with suppress(OSError):  # its end
-            while piece := os.read(terminal, 4096):
-                shown += piece
-    os.close(terminal)
-    assert process.returncode == 1
-    return shown.decode()
 
 
 def test_escaping_spares_what_can_be_printed() -> None:
