@@ -58,17 +58,21 @@ class Center(CenterSettings):
         return self.home / "runs"
 
 
-def load_center(path: Path | None, store: str | None = None) -> Center:
+def load_center(
+    path: Path | None, store: str | None = None, *, stands_for: Path | None = None
+) -> Center:
     """Read a center file, or return the implicit center; raises `RecipeError`.
 
     `store`, or else SAMEBITS_STORE, is the address of a store that replaces the one in the file; a
-    relative path starts at the working folder. Raises `UsageError` for an invalid address.
+    relative path starts at the working folder. `stands_for` is the file that `path` is a copy of.
+    Raises `UsageError` for an invalid address.
     """
     store = store or os.environ.get("SAMEBITS_STORE")
     if path is None:
         home = samebits_home()
         return Center(id=LOCAL, home=home, store=store_address(store) if store else home / "store")
-    base = path.parent.absolute()
+    file = (stands_for or path).absolute()
+    base = file.parent
     todo = "infra/centers has examples of such a file"
     given = parse_model(load_document(path), CenterFile, todo=todo, context=base)
     prefect = given.prefect
@@ -80,7 +84,7 @@ def load_center(path: Path | None, store: str | None = None) -> Center:
         "prefect": prefect,
     }
     del settings["schema_"]
-    return Center.model_construct(file=path.absolute(), **settings)
+    return Center.model_construct(file=file, **settings)
 
 
 def _address(store: str | S3Settings | None, base: Path, home: Path) -> StoreAddress:

@@ -257,7 +257,9 @@ def signer(
       samebits center run signer --center center.yaml --user samebits
     """
     from pipelines.center.keys import center_key
+    from pipelines.center.reload import CenterReader
     from pipelines.signer.local_signer import LocalSigner, log_signer
+    from pipelines.signer.renewed import RenewedSigner
     from pipelines.signer.socket_server import SignerServer, to_stderr
     from pipelines.storage.files import FolderCache
     from pipelines.storage.opening import open_store
@@ -268,15 +270,19 @@ def signer(
             f"center {center.id} has no socket for its signer",
             expected="`signer:` in its file, or --socket",
         )
+
+    def make(now: Center) -> LocalSigner:
+        return LocalSigner(
+            now,
+            open_store(now.store),
+            key=center_key(now),
+            log=log_signer(now),
+            cache=None if cache is None else FolderCache(cache),
+            summaries=session.renewed(now).check_summary,
+        )
+
     key = center_key(center)
-    signer = LocalSigner(
-        center,
-        open_store(center.store),
-        key=key,
-        log=log_signer(center),
-        cache=None if cache is None else FolderCache(cache),
-        summaries=session.check_summary,
-    )
+    signer = RenewedSigner(CenterReader(center).current, make, to_stderr)
     server = SignerServer(
         path,
         signer,

@@ -26,7 +26,8 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError
-from pipelines.center.center import Center, load_center
+from pipelines.center.center import Center
+from pipelines.center.reload import load_running
 from pipelines.flows.cancelled_runs import (
     cancelled_state,
     end_waiting,
@@ -61,7 +62,7 @@ def nightly(center: str) -> str:
 
     The flow run completes whatever was found; that is in the night's record, table and events.
     """
-    with Session(load_center(Path(center))) as session:
+    with Session(load_running(Path(center))) as session:
         found: Any = cancelled_state(lambda: _night(session, partial(_spread, session)))
         return found  # type: ignore[no-any-return]
 

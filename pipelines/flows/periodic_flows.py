@@ -13,8 +13,9 @@ from pathlib import Path
 from prefect import Flow, flow, get_run_logger
 from prefect.runtime import flow_run
 
-from pipelines.center.center import load_center
+from pipelines.center.reload import CenterReader, load_running
 from pipelines.flows.flow_runs import living, restart_dead
+from pipelines.flows.redeploy import redeploying
 from pipelines.nightly.periodic import join_everything, reap_center, witness_round
 from pipelines.requests.serve import serve_for_a_while
 from pipelines.verify.lanes import in_lanes
@@ -30,7 +31,7 @@ def _flow(name: str, function: Callable[[Session], object]) -> Flow[[str], None]
     @flow(name=name, persist_result=False)
     def run(center: str) -> None:
         with (
-            Session(load_center(Path(center))) as session,
+            Session(load_running(Path(center))) as session,
             living(session.center, str(flow_run.id or "")),
         ):
             # In a lane: a run whose seal is logged is completed before a signal ends the process.
@@ -42,13 +43,22 @@ def _flow(name: str, function: Callable[[Session], object]) -> Flow[[str], None]
 
 consensus = _flow("consensus", join_everything)
 witness = _flow("witness", witness_round)
-serve_requests = _flow("serve-requests", serve_for_a_while)
+
+
+def _serve(session: Session) -> object:
+    """Serve requests, by the center's file as it is at each look, and deploy what it changes."""
+    reader = CenterReader(session.center)
+    with redeploying(reader):
+        return serve_for_a_while(session, reread=reader.current)
+
+
+serve_requests = _flow("serve-requests", _serve)
 
 
 @flow(name="reap", persist_result=False)
 def reap(center: str) -> None:
     """Clear away what no living run of the center needs; `center` is the path of its file."""
-    with Session(load_center(Path(center))) as session:
+    with Session(load_running(Path(center))) as session:
         gone, again = reap_center(session), restart_dead(session)
     get_run_logger().info(
         "removed %d containers and %d folders; started again: %s",

@@ -18,7 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 
-from pipelines.center.center import load_center
+from pipelines.center.reload import load_running
 from pipelines.evidence.report import Report
 from pipelines.flows.cancelled_runs import cancelled_state
 from pipelines.flows.flow_runs import living
@@ -52,7 +52,7 @@ def verify_release(recipe: str, center: str | None = None, *, fresh: bool = Fals
 
     The flow run completes whatever the verdict is; the verdict is in the report and its table.
     """
-    with Session(load_center(Path(center) if center else None)) as session:
+    with Session(load_running(Path(center) if center else None)) as session:
         found: Any = cancelled_state(lambda: _verify(session, Path(recipe), fresh=fresh))
         return found  # type: ignore[no-any-return]
 

@@ -16,7 +16,7 @@ from prefect import Flow, flow, get_run_logger
 from prefect.runtime import flow_run
 
 from builders.core.errors import CancelledError, EngineError
-from pipelines.center.center import load_center
+from pipelines.center.reload import load_running
 from pipelines.flows.cancelled_runs import cancelled_state, night_check
 from pipelines.flows.flow_runs import living
 from pipelines.flows.verify_release import as_task
@@ -38,7 +38,7 @@ def verify_shard(center: str | None, night: str, releases: list[dict[str, Any]])
     What goes wrong with one release costs no other its turn; the flow run then fails at its end.
     A shard of a cancelled night verifies nothing.
     """
-    with Session(load_center(Path(center) if center else None)) as session:
+    with Session(load_running(Path(center) if center else None)) as session:
         done: Any = cancelled_state(lambda: _verify_all(session, night, releases))
         return done  # type: ignore[no-any-return]
 

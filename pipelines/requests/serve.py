@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -149,18 +149,23 @@ def serve_for_a_while(
     every: float = 5.0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] | None = None,
+    reread: Callable[[], Center] | None = None,
 ) -> list[RequestOutcome]:
     """Answer requests, looking for new ones every few seconds, for some minutes.
 
     A look costs little and a flow run seconds of CPU, so one flow run looks many times. A request
     whose run failed is tried once in that time: each try is a rebuild, with a leaf in the log.
-    A session that is cancelled ends at once.
+    A session that is cancelled ends at once. `reread` returns the center as its file has it at each
+    look.
     """
     served, until = serve_round(session), clock() + seconds
     pause = sleep or session.cancelled.wait
-    while clock() + every < until and not session.cancelled.is_set():
-        pause(every)
-        served += serve_round(session, leave={one.digest for one in served if one.fault})
+    with ExitStack() as renewed:
+        while clock() + every < until and not session.cancelled.is_set():
+            pause(every)
+            if reread is not None and (center := reread()) is not session.center:
+                session = renewed.enter_context(session.renewed(center))
+            served += serve_round(session, leave={one.digest for one in served if one.fault})
     return served
 
 

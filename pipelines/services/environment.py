@@ -22,6 +22,7 @@ from pathlib import Path
 
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
+from pipelines.center.reload import COPY, copy_of, keep_copy
 from pipelines.services import postgresql
 from pipelines.services.database import choose
 from pipelines.storage.files import create
@@ -89,6 +90,7 @@ def client_environment(center: Center) -> dict[str, str]:
         **_WORKING,
         # What `infra/prefect.yaml` leaves open, as it names it.
         "SAMEBITS_POOL": center.pool,
+        COPY: str(copy_of(center)),
         "SAMEBITS_CENTER": "" if center.file is None else str(center.file),
         "SAMEBITS_NIGHT_CRON": center.night.cron,
         "SAMEBITS_NIGHT_TIMEZONE": center.night.timezone,
@@ -188,6 +190,7 @@ def run_worker(center: Center, *, number: int = 1) -> None:
     Its pool and deployments must be there: `prefect_api.apply_deployments` makes them.
     """
     environment = client_environment(center)
+    keep_copy(center)
     limit = math.ceil(center.concurrency / center.workers) + _STEERING
     command = [
         *(sys.executable, "-m", "prefect", "worker", "start", "--pool", center.pool),

@@ -22,6 +22,7 @@ from urllib3.util import Retry
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
+from pipelines.center.reload import note_deployed
 from pipelines.services.environment import client_environment, read_auth
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
@@ -140,6 +141,7 @@ def apply_deployments(center: Center) -> tuple[str, ...]:
             got=lines[-1][:300] if lines else f"exit code {done.returncode}",
             todo=f"Look at {file} and at Prefect's log",
         )
+    note_deployed(center)
     return tuple(done.stdout.split())
 
 

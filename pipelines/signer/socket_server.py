@@ -24,6 +24,7 @@ from pipelines.signer.orders import (
     TreeHead,
     read_order,
 )
+from pipelines.signer.renewed import RenewedSigner
 from pipelines.signer.wire import SignerAnswer
 
 MAX_CALLERS = 8
@@ -43,7 +44,7 @@ class SignerServer:
     def __init__(
         self,
         path: Path,
-        signer: LocalSigner,
+        signer: LocalSigner | RenewedSigner,
         *,
         uids: Collection[int],
         group: int | None = None,

@@ -141,6 +141,12 @@ class Session:
         if "engine" in self.__dict__:
             self.engine.close()
 
+    def renewed(self, center: Center) -> Self:
+        """Return a session for the center as its file has it now, cancelled with this one."""
+        session = type(self)(center, progress=self.progress, offline=self.offline)
+        session.cancelled = self.cancelled
+        return session
+
     def prepare(self) -> None:
         """Make what runs share, before threads could make two of one; raises `EngineError`."""
         _ = self.vault, self.fetcher, self.images, self.signer, self.engine, self.budget

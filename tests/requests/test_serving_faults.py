@@ -98,6 +98,28 @@ def test_a_server_that_looks_often_tries_a_failed_run_once_in_its_time(
     assert answers(center.serve()) == [DONE], "the next server tries again"
 
 
+def test_a_server_goes_by_the_file_as_it_is_at_each_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMEBITS_HOME", str(tmp_path))
+    looked = list[str]()
+
+    def one_look(session: Session, *, leave: Container[Digest] = ()) -> list[RequestOutcome]:
+        looked.append(session.center.operator)
+        if len(looked) == 4:
+            first.cancelled.set()
+        return []
+
+    monkeypatch.setattr(serving, "serve_round", one_look)
+    first = Session(load_center(None))
+    other = first.center.model_copy(update={"operator": "other"})
+    now = iter([first.center, other, other, other])
+    serving.serve_for_a_while(
+        first, seconds=1e9, every=0, sleep=lambda _: None, reread=lambda: next(now)
+    )
+    assert looked == ["local", "local", "other", "other"], "it ends with its session"
+
+
 def test_a_cancelled_run_leaves_its_request_open(center: Center) -> None:
     def cancelled(item: OpenRequest) -> Report:
         raise CancelledError("the run was cancelled")
