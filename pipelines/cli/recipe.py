@@ -13,7 +13,7 @@ import click
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
 from pipelines.cli import options
 from pipelines.cli.recipe_script import ScriptOptions, infer_own_build, script_options
-from pipelines.cli.terminal import counted, screen, show, wants_json, warn
+from pipelines.cli.terminal import counted, screen, show, tell, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.infer.journal import SearchJournal
@@ -162,7 +162,7 @@ def new(
                 stream.write(journal.recipe)
         # The image that was derived for the recipe goes beside the others, for review.
         if published := session.images.publish(load_recipe(out, unshipped=True).recipe.build.image):
-            click.echo(f"  image: {published}", err=True)
+            tell(f"  image: {published}")
     show_journal(journal, out)
     sys.exit(_EXIT[journal.status])
 
@@ -219,10 +219,9 @@ def show_journal(journal: SearchJournal, out: Path | None) -> None:
         return
     if journal.recipe is not None and out is None:
         click.echo(journal.recipe, nl=False)
-    for line in _journal_lines(journal):
-        click.echo(line, err=True)
+    tell(*_journal_lines(journal))
     if out is not None and journal.recipe is not None:
-        click.echo(f"  recipe: {out}", err=True)
+        tell(f"  recipe: {out}")
 
 
 def _journal_lines(journal: SearchJournal) -> Iterator[str]:

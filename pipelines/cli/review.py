@@ -15,7 +15,7 @@ from builders.core.errors import EXIT_NOT_CHECKED, SamebitsError, UsageError
 from builders.core.smallfile import read_small_file
 from pipelines.cli import options
 from pipelines.cli.layout import short, table
-from pipelines.cli.terminal import confirm, counted, show, wants_json, warn
+from pipelines.cli.terminal import confirm, counted, show, tell, wants_json, warn
 from pipelines.evidence.errors import EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _decide(
     if head_notes(read_text(recipe)):
         lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
         lines.append(f"  draft     the recipe is a draft: {lint}")
-    click.echo("\n".join(lines), err=True)
+    tell(*lines)
     if not yes and not confirm(f"{decision} this?"):
         raise UsageError("nothing was signed", got="another answer", expected="y, or --yes")
     now = datetime.now(UTC)

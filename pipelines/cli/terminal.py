@@ -53,10 +53,15 @@ def show(document: Any, *lines: object) -> None:
         click.echo(line)
 
 
+def tell(*lines: object) -> None:
+    """Print lines on stderr, wrapped where that is a terminal."""
+    for line in fitted(lines, sys.stderr):
+        click.echo(line, err=True)
+
+
 def warn(message: object) -> None:
     """Print a message on stderr."""
-    for line in fitted([f"samebits: {message}"], sys.stderr):
-        click.echo(line, err=True)
+    tell(f"samebits: {message}")
 
 
 def confirm(question: str) -> bool:

@@ -30,6 +30,17 @@ from pipelines.nightly.record import (
 )
 from pipelines.verify.session import Session
 
+_WORDS = {
+    "new": "new",
+    "changed": "changed in recipe or shipped files",
+    "worse": "worse than before",
+    "better": "better than before",
+    "fragile": "another result in a varied environment",
+    "not_run": "not run",
+    "unusable": "recipes that cannot be used",
+}
+"""The lists of a summary, in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NightSummary:
@@ -37,7 +48,7 @@ class NightSummary:
 
     record: NightRecord
     releases: dict[str, tuple[str, ...]]
-    """Names of what is new, changed, worse, better, fragile (it came out otherwise in a moved
+    """Names of what is new, changed, worse, better, fragile (another result in a varied
     environment), not run, and of recipes that are unusable, by that word."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,7 +79,7 @@ class NightSummary:
             *(f"ALARM {a.kind}: {a.about}: {a.text}" for a in record.alarms),
             f"night {record.night} of {record.center}: {counts}",
             f"{self.count(Mode.REBUILT)} rebuilt, {self.count(Mode.FRESH)} only fetched and hashed",
-            *(f"{w.replace('_', ' ')}: {', '.join(n)}" for w, n in self.releases.items() if n),
+            *(f"{_WORDS[w]}: {', '.join(n)}" for w, n in self.releases.items() if n),
             *(f"no result, {e.release}: {e.error}" for e in record.releases if e.error),
             *(
                 f"robustness rebuild of {e.release}: {e.moved}"
