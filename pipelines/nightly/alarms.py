@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
+from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.center.center import Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
@@ -88,6 +89,12 @@ def outside_alarms(
         ),
         *(
             alarm
+            for joined in joining.joined
+            for excluded in joined.excluded
+            for alarm in audit_alarms(str(joined.release), excluded)
+        ),
+        *(
+            alarm
             for peer in center.peers
             for alarm in peer_alarms(peer.id, seen.get(peer.id), heard.get(peer.id), now)
         ),
@@ -109,6 +116,23 @@ def consensus_alarms(release: str, artefact: str, consensus: str) -> Iterator[Ni
     if consensus in _CONSENSUS:
         kind, what = _CONSENSUS[consensus]
         yield _alarm(kind, release, f"{artefact}: {what} ({consensus})")
+
+
+def audit_alarms(release: str, excluded: Excluded) -> Iterator[NightAlarm]:
+    """Yield the alarm of what an audit excluded, if no honest center leaves that behind."""
+    center = excluded.center
+    match excluded.reason:
+        case ExclusionReason.WITHHELD:
+            text = f"{center} withholds statements that its log has: {excluded.detail}"
+            yield _alarm(AlarmKind.WITHHELD, release, text)
+        case ExclusionReason.UNCOMMITTED:
+            text = f"{center} states a match that its run had not committed to"
+            yield _alarm(AlarmKind.WITHHELD, release, text)
+        case ExclusionReason.LOG_BROKEN:
+            text = f"the log of {center} is altered, or is not what its witnesses have seen"
+            yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)
+        case _:
+            pass
 
 
 def peer_alarms(

@@ -135,6 +135,7 @@ class AlarmKind(StrEnum):
     SUSPECT = "suspect"
     SHIPPED_MISMATCH = "shipped-mismatch"
     SPLIT = "split"
+    WITHHELD = "withheld"
     WORSE = "worse"
     PEER_SILENT = "peer-silent"
     PEER_ROLLED_BACK = "peer-rolled-back"

@@ -11,12 +11,14 @@ import pytest
 
 from builders.core.enums import Verdict
 from builders.core.errors import StoreError
+from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.completeness import Gap, GapKind, LogReport
 from pipelines.log.witness import WitnessOutcome, WitnessResult
 from pipelines.nightly.alarms import (
     alarms,
+    audit_alarms,
     consensus_alarms,
     expiry_alarms,
     gap_alarms,
@@ -75,6 +77,30 @@ def test_a_consensus_that_speaks_of_tampering(word: str, kind: str) -> None:
     (alarm,) = joined(word)
     assert (alarm.kind, alarm.about) == (kind, "lab/one@1")
     assert "out.bin" in alarm.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "about"),
+    [
+        (ExclusionReason.WITHHELD, "withheld", "lab/one@1"),
+        (ExclusionReason.UNCOMMITTED, "withheld", "lab/one@1"),
+        (ExclusionReason.LOG_BROKEN, "peer-rolled-back", "asia"),
+    ],
+)
+def test_what_no_honest_center_leaves_behind(
+    reason: ExclusionReason, kind: str, about: str
+) -> None:
+    (alarm,) = audit_alarms("lab/one@1", Excluded(center="asia", reason=reason, detail="2"))
+    assert (alarm.kind, alarm.about) == (kind, about)
+    assert "asia" in alarm.text
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [ExclusionReason.UNREACHABLE, ExclusionReason.AWAITING_WITNESS, ExclusionReason.OPEN],
+)
+def test_what_an_honest_center_may_leave_behind(reason: ExclusionReason) -> None:
+    assert not [*audit_alarms("lab/one@1", Excluded(center="asia", reason=reason))]
 
 
 @pytest.mark.parametrize("word", ["CONFIRMED", "PENDING", "NOT_CHECKED", "NONDETERMINISTIC"])
