@@ -145,8 +145,8 @@ def _next_night(found: CenterStatus, now: datetime) -> str:
     utc = datetime.fromisoformat(found.next_night).astimezone(UTC)
     local = datetime.fromisoformat(found.next_night_local)
     left = _span(max((utc - now).total_seconds(), 0))
-    shown = f"{local:%a %Y-%m-%d %H:%M} {found.timezone}"
-    return f"{shown} ({utc:%Y-%m-%d %H:%M} UTC), in {left}"
+    also = "" if found.timezone == "UTC" else f" ({utc:%Y-%m-%d %H:%M} UTC)"
+    return f"{local:%a %Y-%m-%d %H:%M} {found.timezone}{also}, in {left}"
 
 
 def _last_night(found: CenterStatus) -> Iterator[str]:

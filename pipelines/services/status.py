@@ -30,6 +30,7 @@ from pipelines.verify.session import Session
 
 _WAITING = {"SCHEDULED", "PENDING"}
 _AT_WORK = {"RUNNING", "CANCELLING"}
+_NAMED_WHEN_BEGUN = {"nightly", "verify-release"}
 _SHOWN = 200
 _T = TypeVar("_T")
 
@@ -125,8 +126,8 @@ def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> C
         services=tuple(services),
         processes=pids(center),
         workers=tuple(sorted(online)),
-        running=tuple(r["name"] for r in at_work),
-        queued=tuple(r["name"] for r in waiting if r["expected_start_time"] <= due),
+        running=tuple(map(_named, at_work)),
+        queued=tuple(_named(r) for r in waiting if r["expected_start_time"] <= due),
         flow_runs=tuple(map(_flow_run, at_work)),
         rebuilds=tuple(map(_rebuild, living_runs(center.runs))),
         night=read(partial(_night, session, at_work, now), None),
@@ -157,11 +158,16 @@ def _flow_runs(api: PrefectApi, center: Center) -> list[dict[str, Any]]:
     return list(found)
 
 
+def _named(run: dict[str, Any]) -> str:
+    """Return the name of a flow run, or of its flow: Prefect makes up names that say nothing."""
+    begun = run["start_time"] is not None
+    named = run["flow"] == "verify-shard" or (begun and run["flow"] in _NAMED_WHEN_BEGUN)
+    return str(run["name"] if named else run["flow"])
+
+
 def _flow_run(run: dict[str, Any]) -> RunningJob:
-    # Prefect gives a flow run without a name of its own one that says nothing.
-    told = run["name"] if run["flow"] in {"nightly", "verify-shard"} else run["flow"]
     worker = (run.get("labels") or {}).get("prefect.worker.name")
-    return RunningJob(what=str(told), where=str(worker or "no worker"), since=run["start_time"])
+    return RunningJob(what=_named(run), where=str(worker or "no worker"), since=run["start_time"])
 
 
 def _rebuild(found: tuple[str, str]) -> RunningJob:

@@ -111,14 +111,19 @@ def test_what_runs_where_is_named_and_shown_without_control_characters(busy: Cen
     assert [w.where for w in busy.flow_runs] == ["lab-host-worker-1"] * 2
     (rebuild,) = busy.rebuilds
     assert (rebuild.what, rebuild.since) == ("lab/r3@1", "2026-01-02T03:02:35+00:00")
-    assert "waiting for a worker: mauve-yak" in text
-    assert "lime-owl" not in text, "the next night waits for no worker"
+    assert "waiting for a worker: serve-requests\n" in text, "names made up by Prefect say nothing"
+    assert busy.queued == ("serve-requests",), "the next night waits for no worker"
 
 
 def test_the_next_night_is_shown_in_local_time_and_utc(busy: CenterStatus) -> None:
     assert busy.next_night_local == "2026-01-03T01:00:00+01:00"
     expected = "Sat 2026-01-03 01:00 Europe/Berlin (2026-01-03 00:00 UTC), in 20 h 55 min"
     assert f"next night: {expected}" in shown(busy)
+
+
+def test_a_night_in_utc_has_one_time(busy: CenterStatus) -> None:
+    text = shown(replace(busy, timezone="UTC", next_night_local="2026-01-03T00:00:00+00:00"))
+    assert "next night: Sat 2026-01-03 00:00 UTC, in 20 h 55 min" in text
 
 
 def test_what_should_run_and_does_not_is_named_with_its_last_words(tmp_path: Path) -> None:
