@@ -40,10 +40,11 @@ for _one in (status, *upkeep.COMMANDS, *center_keys.COMMANDS):
 def up(center: Center) -> None:
     """Start the services of a center on this machine, and return when the center answers.
 
-    These are a Prefect server on loopback with a password, the signer if the file names a socket,
-    and workers; then the work pool and the deployments of `infra/prefect.yaml`. Services that run
-    already are not touched. Pid files and logs are in `standing` below the center's home. On a host
-    with systemd or compose, these run the same services one by one: `samebits center run`.
+    These are PostgreSQL where it is installed, a Prefect server on loopback with a password, the
+    signer if the file names a socket, and workers; then the work pool and the deployments of
+    `infra/prefect.yaml`. Services that run already are not touched. Pid files and logs are in
+    `standing` below the center's home. On a host with systemd or compose, these run the same
+    services one by one: `samebits center run`.
 
     \b
     Example:
