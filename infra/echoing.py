@@ -16,6 +16,7 @@ from builders.core.runid import new_run_id
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
+from builders.recipe.scope import scope_of
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.center.center import load_center
 from pipelines.center.keys import center_key
@@ -41,6 +42,7 @@ def main(center_file: str, recipe_file: str) -> int:
         release=recipe.release,
         run=new_run_id(),
         claim=DigestSet(sha256=claim),
+        scope=DigestSet(sha256=scope_of(recipe).digest),
         files={name: MadeUpFile.identical(content) for name, content in public.items()},
         by_products={
             glob.replace("*", recipe.product): b"made up\n"

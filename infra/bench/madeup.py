@@ -93,6 +93,8 @@ class MadeUpRun:
     files: Mapping[str, MadeUpFile]
     by_products: Mapping[str, bytes] = field(default_factory=dict)
     claim: DigestSet = _SET
+    scope: DigestSet | None = _SET
+    """None for comparisons of format version 1."""
     outcome: Outcome = Outcome.BUILT
 
     @property
@@ -192,6 +194,7 @@ class MadeUpRun:
         published = DigestSet(sha256=Digest.of(file.published))
         return ComparisonStatement(
             subject=(subject(name, Digest.of(file.published)),),
+            predicate_type=ComparisonStatement.PREDICATE_TYPES[self.scope is not None],
             predicate=b.Comparison(
                 release=self.release,
                 center=self.center,
@@ -199,6 +202,7 @@ class MadeUpRun:
                 run=self.run,
                 compared_on=self.finished,
                 claim=self.claim,
+                scope=self.scope,
                 verdict=file.verdict,
                 ground=b.Ground.SAME_DIGEST
                 if file.verdict is Verdict.IDENTICAL
@@ -255,6 +259,7 @@ class MadeUpRun:
             center=self.center,
             run=self.run,
             claim=self.claim.sha256,
+            scope=self.scope.sha256 if self.scope else None,
             seal=self.seal(),
             outcome=self.outcome,
             verdict=worst_verdict(finding.verdict for finding in findings),

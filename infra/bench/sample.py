@@ -220,6 +220,7 @@ def _report(files: dict[str, FileFact]) -> Report:
         center=_CENTER,
         run=_RUN,
         claim=_DIGEST,
+        scope=_DIGEST,
         seal=_DIGEST,
         outcome=Outcome.BUILT,
         verdict=Verdict.IDENTICAL,

@@ -116,7 +116,8 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
             records = [reader.read(source, key) for key in keys if _may_hold_finding(key)]
             placed = [_in_place(record, release, run) for record in records]
             seen |= {record.pae for record in placed if not _is_misplaced(record)}
-            runs.append(_audit_run(run, placed, logged))
+            audited = _audit_run(run, placed, logged)
+            runs.append(_without_old(audited, reader.policy.oldest_evidence))
     except UnreachableError as error:
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
     except LogError as error:
@@ -207,6 +208,19 @@ def _audit_run(run: str, records: list[_Record], logged: LoggedRelease) -> Audit
     return audited if audited.is_readable else audited.without_matches()
 
 
+def _without_old(run: AuditedRun, oldest: int) -> AuditedRun:
+    """Return a run without the findings of an older format version than those that count."""
+    old = [f for f in run.findings if f.version < oldest]
+    return replace(
+        run,
+        findings=tuple(f for f in run.findings if f not in old),
+        excluded=(
+            *run.excluded,
+            *(f.excluded(ExclusionReason.OLD_EVIDENCE, f"version {f.version}") for f in old),
+        ),
+    )
+
+
 def _findings(
     comparisons: list[_Comparison], attempts: list[_Attempt], logged: LoggedRelease
 ) -> tuple[RunState, list[CenterFinding | Excluded]]:
@@ -273,6 +287,8 @@ def _finding(
         artefact=statement.name,
         published=published,
         claim=compared.claim,
+        scope=compared.scope,
+        version=statement.version,
         run=compared.run,
         outcome=attempted.outcome,
         verdict=compared.verdict,

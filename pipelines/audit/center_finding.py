@@ -47,6 +47,10 @@ class ExclusionReason(StrEnum):
     LOG_BROKEN = "log-broken"
     NOTHING = "nothing-of-this-release"
     OTHER_CLAIM = "other-claim"
+    OLD_EVIDENCE = "old-evidence"
+    """Of an older format version than the policy lets count."""
+    OTHER_SCOPE = "other-scope"
+    """Of the same claim, and judged by another scope of the recipe."""
     OTHER_PUBLISHED = "other-published"
     SHARED_KEY = "shared-key"
     WORK_ABSENT = "work-absent"
@@ -107,6 +111,10 @@ class CenterFinding:
     artefact: str
     published: Digest
     claim: DigestSet
+    scope: DigestSet | None = None
+    """None in evidence of format version 1, which counts for any scope."""
+    version: int = 2
+    """The format version of its statements."""
     run: str
     outcome: Outcome
     verdict: Verdict

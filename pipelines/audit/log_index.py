@@ -39,7 +39,7 @@ _DIGEST, _TAG = 32, 16
 _WIDTH = _DIGEST + 2 * _TAG
 _NOTHING = bytes(_TAG)
 _UNKNOWN = b"\xff" * _TAG
-_RESULTS = frozenset(kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement))
+_RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
 
 
 class _Packed(NamedTuple):

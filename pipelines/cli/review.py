@@ -48,8 +48,9 @@ def approve(session: Session, *, diff: bool, **given: Any) -> None:
     """Sign that the source of RECIPE, as its claim builds it, was reviewed and is approved.
 
     The inputs are fetched into the vault, so that the source digest is that of the real bytes. The
-    release, its claim and the digest of every source are shown before anything is signed, and which
-    version of the product was approved last, how much changed since, and the command that shows it.
+    release, its claim, its scope (what is judged, and what is not) and the digest of every source
+    are shown before anything is signed, and which version of the product was approved last, how
+    much changed since, and the command that shows it.
 
     \b
     Examples:
@@ -88,6 +89,8 @@ def _decide(
     since: SinceApproval | None = None,
 ) -> None:
     from builders.core.yamlfile import read_text
+    from builders.recipe.recipe import load_recipe
+    from builders.recipe.scope import scope_lines
     from pipelines.evidence.statements.people import Decision
     from pipelines.infer.trial import head_notes
     from pipelines.policy.reviews.review_records import sign_reviews
@@ -100,6 +103,8 @@ def _decide(
         about = f"{source.locator}, sha256 {source.sha256}"
         lines.append(f"  source    {source.source_digest}  {about}")
     lines.append(f"  claim     {subject.claim}")
+    lines.append(f"  scope     {subject.scope}")
+    lines += [f"            {line}" for line in scope_lines(load_recipe(recipe).recipe)]
     lines.append(f"  reviewer  {reviewer}, key {private.public.keyid}")
     lines += since.lines() if since else []
     if head_notes(read_text(recipe)):
@@ -177,6 +182,8 @@ def list_(session: Session, what: str | None, origin: str | None) -> None:
     header = ("DECIDED (UTC)", "DECISION", "REVIEWER", "SOURCE", "CLAIM", "KEY")
     lines = list(table(header, map(_cells, filter(_sound, rows)), flexible=2))
     lines += [f"DAMAGED  {row['name']}: {row['fault']}" for row in rows if not _sound(row)]
+    if old := sorted({row["reviewer"] for row in rows if _sound(row) and not row["scope"]}):
+        lines.append(f"made before there were scopes, so approving none: {', '.join(old)}")
     if standing:
         counts = counted(len(standing.count.counted), "reviewer")
         lines.append(f"{counts} of {standing.demanded} needed: {standing.summary()}")
@@ -231,6 +238,7 @@ def _row(review: StoredReview) -> dict[str, Any]:
         "decided_on": show_time(decided.decided_on),
         "source": str(value_of(statement.source)),
         "claim": str(value_of(statement.claim)),
+        "scope": str(value_of(statement.scope)) if statement.scope else None,
         "keyed": statement.source.sha256 is None,
         "key": review.envelope.signatures[0].keyid,
     }

@@ -84,20 +84,23 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ConsensusSubject:
-    """What a consensus is about: an artefact with its published digest, and a claim."""
+    """What a consensus is about: an artefact with its published digest, a claim and a scope."""
 
     artefact: str
     published: Digest
     claim: DigestSet | None
     """None when no center named a claim: then nothing can be joined."""
+    scope: DigestSet | None = None
+    """None where all findings are of format version 1, which names none."""
 
     def is_of(self, finding: CenterFinding) -> bool:
         """Return whether a finding is about this subject."""
-        return (finding.artefact, finding.published, finding.claim) == (
-            self.artefact,
-            self.published,
-            self.claim,
-        )
+        about = (finding.artefact, finding.published, finding.claim)
+        return about == (self.artefact, self.published, self.claim) and self.has_scope_of(finding)
+
+    def has_scope_of(self, finding: CenterFinding) -> bool:
+        """Return whether a finding was judged by this scope; one without a scope counts for all."""
+        return finding.scope in {None, self.scope}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,7 @@ class OperatorFinding:
                     "verdict": str(f.verdict),
                     "work_proof": str(f.work),
                     "log_index": f.index,
+                    "evidence": f.version,
                     "statement": str(f.comparison.digest),
                 }
                 for f in self.newest
@@ -195,6 +199,7 @@ class Consensus:
             "artefact": subject.artefact,
             "published": str(subject.published),
             "claim": subject.claim.to_dict() if subject.claim else None,
+            "scope": subject.scope.to_dict() if subject.scope else None,
             "consensus": str(self.result),
             "passed": self.passed,
             "k": self.rules.k,

@@ -16,11 +16,11 @@ that holds:
 6. NONDETERMINISTIC: those who dissent disagree, with each other or with themselves.
 7. PENDING.
 
-Absence counts neither way. Only equal claims, and equal published digests, are joined. A match does
-not count without its proof of work, nor when its key is the key of two operators; a mismatch counts
-without. Where nothing can prove the work (`work_proof: none`) a match counts, unless the policy
-requires a proof. With k below one nothing is confirmed, and one mismatch is enough for SUSPECT.
-Everything that does not count is in the result, with the reason.
+Absence counts neither way. Only findings of equal claim, scope and published digest are joined. A
+match does not count without its proof of work, nor when its key is the key of two operators; a
+mismatch counts without. Where nothing can prove the work (`work_proof: none`) a match counts unless
+the policy requires a proof. With k below one nothing is confirmed, and one mismatch is enough for
+SUSPECT. Everything that does not count is in the result, with the reason.
 """
 
 from __future__ import annotations
@@ -91,12 +91,15 @@ def _about_others(
 ) -> list[Excluded]:
     """Return the newest finding of each center that has none about the subject, excluded."""
     others = newest_findings(f for f in given if f.center.id not in centers)
-    return [
-        f.excluded(ExclusionReason.OTHER_CLAIM, str(value_of(f.claim)))
-        if f.published == subject.published
-        else f.excluded(ExclusionReason.OTHER_PUBLISHED, str(f.published))
-        for f in others
-    ]
+    return [_about_another(subject, finding) for finding in others]
+
+
+def _about_another(subject: ConsensusSubject, finding: CenterFinding) -> Excluded:
+    if finding.published != subject.published:
+        return finding.excluded(ExclusionReason.OTHER_PUBLISHED, str(finding.published))
+    if finding.claim != subject.claim:
+        return finding.excluded(ExclusionReason.OTHER_CLAIM, str(value_of(finding.claim)))
+    return finding.excluded(ExclusionReason.OTHER_SCOPE, str(value_of(finding.scope)))
 
 
 def _shared_keys(findings: Iterable[CenterFinding]) -> frozenset[str]:

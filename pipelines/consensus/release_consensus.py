@@ -8,7 +8,7 @@ is never a pass.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -122,15 +122,20 @@ def consensus_of(
     *,
     own: str | None = None,
     claim: DigestSet | None = None,
+    scope: DigestSet | None = None,
     expected: Iterable[tuple[str, Digest]] = (),
 ) -> ReleaseConsensus:
     """Join the findings on each artefact, by its name and published digest.
 
     The claim is `claim`, or else the newest claim of our `own` center, or else the one that most
-    operators have findings on. `expected` artefacts are in the result even without any finding.
+    operators have findings on; likewise the scope, of the findings for that claim that name one.
+    `expected` artefacts are in the result even without any finding.
     """
     ours = read.newest_of(own)
-    claim = claim or (ours.claim if ours else _commonest_claim(read.findings))
+    claim = claim or (ours.claim if ours else _commonest(read.findings, lambda f: f.claim))
+    scoped = [f for f in read.findings if f.claim == claim and f.scope is not None]
+    our_newest = newest_findings(f for f in scoped if f.center.id == own)
+    scope = scope or _commonest(our_newest or scoped, lambda f: f.scope)
     by_name: dict[str, list[CenterFinding]] = defaultdict(list)
     for finding in read.findings:
         by_name[finding.artefact].append(finding)
@@ -139,7 +144,7 @@ def consensus_of(
         release=read.release,
         artefacts=tuple(
             join(
-                ConsensusSubject(artefact=name, published=published, claim=claim),
+                ConsensusSubject(artefact=name, published=published, claim=claim, scope=scope),
                 by_name.get(name, ()),
                 rules,
             )
@@ -149,12 +154,15 @@ def consensus_of(
     )
 
 
-def _commonest_claim(findings: Iterable[CenterFinding]) -> DigestSet | None:
-    """Return the claim that most operators have their newest finding on."""
+def _commonest(
+    findings: Iterable[CenterFinding], of: Callable[[CenterFinding], DigestSet | None]
+) -> DigestSet | None:
+    """Return the claim or scope that most operators have their newest finding on."""
     operators: dict[DigestSet, set[str]] = defaultdict(set)
     for finding in newest_findings(findings):
-        operators[finding.claim].add(finding.center.operator)
-    return max(operators, key=lambda c: (len(operators[c]), str(c.to_dict())), default=None)
+        if (named := of(finding)) is not None:
+            operators[named].add(finding.center.operator)
+    return max(operators, key=lambda d: (len(operators[d]), str(d.to_dict())), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +191,7 @@ def join_release(
     release: ReleaseName,
     *,
     claim: DigestSet | None = None,
+    scope: DigestSet | None = None,
     logs: LogIndex | None = None,
 ) -> JoinedRelease:
     """Read the findings of all centers on a release, and join them.
@@ -201,6 +210,7 @@ def join_release(
         rules_for(view, recipe),
         own=view.center,
         claim=claim,
+        scope=scope,
         expected=[(a.name, a.published.sha256) for a in artefacts],
     )
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 from builders.core.errors import StoreConflictError
+from builders.recipe.scope import scope_of
 from pipelines.audit.log_index import LogCache
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject
 from pipelines.consensus.release_consensus import (
@@ -107,6 +108,7 @@ class Summarizer:
                     center=self.center,
                     result=consensus.result.value,
                     claim=about.claim,
+                    scope=about.scope,
                     matched=consensus.matched,
                     dissenting=consensus.dissenting,
                     work_proof=consensus.work_proof.value,
@@ -171,7 +173,9 @@ def check_summary(
     stated = statement.predicate
     release = ReleaseName.parse(stated.consensus.release)
     logs = read_logs(view, [release], cache=cache)
-    joined = join_release(view, release, claim=stated.consensus.claim, logs=logs)
+    joined = join_release(
+        view, release, claim=stated.consensus.claim, scope=stated.consensus.scope, logs=logs
+    )
     file = statement.subject[0]
     about = (file.name, file.digest.sha256)
     for consensus in joined.consensus.artefacts:
@@ -191,7 +195,7 @@ def check_summary(
 
 
 def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> int:
-    """Return how many reviewers count for exactly the source and claim of our newest run."""
+    """Return how many reviewers count for exactly the source, claim and scope of our newest run."""
     newest = joined.read.newest_of(view.center)
     claims = {consensus.subject.claim for consensus in joined.consensus.artefacts}
     if newest is None or joined.recipe is None or newest.claim not in claims:
@@ -200,6 +204,8 @@ def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) 
     report = Report.model_validate(read_report(view.store, name, whole=True))
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
     if report.claim is None or not sources:
+        return 0
+    if report.scope not in {None, scope_of(joined.recipe.recipe).digest}:
         return 0
     reviewed = review_target(joined.recipe.recipe, report.claim, sources, view.store)
     found = review_status(
@@ -296,7 +302,10 @@ def _belongs(statement: SummaryStatement, folder: str) -> bool:
     if file.digest.sha256 is None:
         return False
     about = ConsensusSubject(
-        artefact=file.name, published=file.digest.sha256, claim=consensus.claim
+        artefact=file.name,
+        published=file.digest.sha256,
+        claim=consensus.claim,
+        scope=consensus.scope,
     )
     return summary_prefix(ReleaseName.parse(consensus.release), about, consensus.center) == folder
 

@@ -207,7 +207,7 @@ class WorkProofs:
 
     def proved(self, finding: CenterFinding) -> CenterFinding:
         """Return a finding with the proof of work of its run, and the statements that give it."""
-        build = self._own_build(finding.claim)
+        build = self._own_build(finding.claim, finding.scope)
         if self._own and finding.center.id == self._own.center:
             proof = Proof.PROVED if build and build.provable else Proof.NONE
             return replace(finding, work=Proof.ABSENT if build is None else proof)
@@ -246,8 +246,8 @@ class WorkProofs:
             statement = CrosscheckStatement.of(predicate, seal=checked.offer.seal)
             yield crosscheck_key(self._release, finding, predicate.center), statement
 
-    def _read_own_build(self, claim: DigestSet) -> OwnBuild | None:
-        """Return this center's newest build for a claim, if its bytes are still there."""
+    def _read_own_build(self, claim: DigestSet, scope: DigestSet | None) -> OwnBuild | None:
+        """Return this center's newest build for claim and scope, if its bytes are still there."""
         if self._own is None:
             return None
         center = self._own.center
@@ -255,13 +255,14 @@ class WorkProofs:
             f
             for f in self._findings
             if (f.center.id, f.claim, f.outcome) == (center, claim, Outcome.BUILT)
+            and (f.scope == scope or None in {f.scope, scope})
         )
         return read_own_build(self._own.store, self._release, center, ours[0].run) if ours else None
 
     def _check_run(self, center: str, run: str) -> WorkCheck | None:
         """Check what a run offers; None if it offers nothing, or we have not built its claim."""
         finding = self._runs[center, run]
-        build = self._own_build(finding.claim)
+        build = self._own_build(finding.claim, finding.scope)
         if build is None or center == build.center:
             return None
         offer = self._offer(finding)

@@ -76,6 +76,7 @@ def redact(report: Report, salt: Salt) -> Report:
     return Report(
         **report.only("vendor", "product", "version", "center", "run", "seal", "outcome"),
         claim=redaction.keyed(report.claim),
+        scope=redaction.keyed(report.scope),
         reason=_ending(judged) if judged and judged.outcome is report.outcome else None,
         verdict=report.verdict,
         artefacts=redaction.findings(report),

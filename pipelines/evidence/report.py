@@ -77,6 +77,8 @@ class Report(FrozenModel):
     center: str
     run: str
     claim: Digest | None = None
+    scope: Digest | None = None
+    """None in reports of before there were scopes."""
     seal: Digest | None = None
     outcome: Outcome
     reason: str | None = None

@@ -138,6 +138,7 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
         subject=(Subject(name=finding.name, digest=run.digest_set(about)),),
         predicate=Comparison(
             **run.reference,
+            scope=run.digest_set_or_none(run.report.scope),
             compared_on=run.finished,
             verdict=finding.verdict,
             ground=ground(finding, built=run.built),

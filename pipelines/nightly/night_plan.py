@@ -23,6 +23,7 @@ from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
+from builders.recipe.scope import scope_of
 from pipelines.nightly.record import (
     DueReason,
     Mode,
@@ -47,6 +48,7 @@ class Release(FrozenModel):
     recipe: str
     release: str
     claim: Digest
+    scope: Digest | None = None
     published: Digest
     """One digest over the names and published digests of all artefacts."""
     expected: Verdict | None = None
@@ -70,7 +72,7 @@ class DueRelease(Release):
 
     def entry(self, mode: Mode, verdict: Verdict, **found: Any) -> NightEntry:
         """Return the entry of the release in the record of the night, with what was found."""
-        given = self.only("release", "claim", "published", "expected", "why")
+        given = self.only("release", "claim", "scope", "published", "expected", "why")
         return NightEntry(**{**given, **found}, mode=mode, verdict=verdict)
 
 
@@ -192,6 +194,7 @@ def _release(path: Path, name: str, images: ImageCatalogue) -> Release:
         recipe=name,
         release=recipe.release,
         claim=claim_of(loaded, claimed_digest(recipe.build.image, images)).digest,
+        scope=scope_of(recipe).digest,
         published=Digest.of(canonical_json(published)),
         expected=recipe.expect.verdict if recipe.expect else None,
     )
@@ -205,6 +208,8 @@ def _why(one: Release, last: NightEntry | None, number: int, rebuild_every: int)
     if last is None:
         return DueReason.NEW
     if last.claim != one.claim or last.published != one.published:
+        return DueReason.CHANGED
+    if last.scope not in {None, one.scope}:  # None was written before there were scopes
         return DueReason.CHANGED
     unsettled = last.verdict in {Verdict.NOT_CHECKED, Verdict.SHIPPED_MISMATCH}
     if unsettled or last.mode is Mode.NOT_RUN:

@@ -46,7 +46,7 @@ class DueReason(StrEnum):
 
     NEW = "new"
     CHANGED = "changed"
-    """Its claim or its published digests are others than in the last night."""
+    """Its claim, scope or published digests are others than in the last night."""
     UNSETTLED = "unsettled"
     """The last night could not check it."""
     ROTATION = "rotation"
@@ -99,6 +99,7 @@ class NightEntry(FrozenModel):
 
     release: str
     claim: Digest | None = None
+    scope: Digest | None = None
     published: Digest | None = None
     """One digest over the names and published digests of all artefacts."""
     mode: Mode
@@ -174,7 +175,7 @@ class NightRecord(FrozenModel):
 
     def public(self) -> bytes:
         """Return the public form: no claims, and of unusable recipes no more than their names."""
-        claims = {"__all__": {"claim", "published", "error"}}
+        claims = {"__all__": {"claim", "scope", "published", "error"}}
         hidden: Any = {"releases": claims, "unusable": {"__all__": {"error"}}}
         text = self.model_dump_json(by_alias=True, exclude_none=True, exclude=hidden)
         return text.encode() + b"\n"

@@ -47,7 +47,7 @@ def changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
 
 def _parts(policy: Policy) -> Iterator[tuple[str, str]]:
     plain = policy.to_dict()
-    for name in ("version", "expires", "threshold"):
+    for name in filter(plain.__contains__, ("version", "expires", "threshold", "min_evidence")):
         yield name, str(plain[name])
     for operator in policy.operators:
         yield f"operator {operator.name}: legal", operator.legal

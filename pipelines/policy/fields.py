@@ -99,4 +99,6 @@ WorkProofRule = Annotated[
     Literal["optional", "required"] | None, Field(exclude_if=lambda rule: rule is None)
 ]
 """None is as optional, and left out, as in policies that were signed before there was the rule."""
+MinEvidence = Annotated[int | None, Field(ge=1, le=2, exclude_if=lambda version: version is None)]
+"""None is as 1, and left out, as in policies that were signed before there was a version 2."""
 QuorumText = Annotated[Quorum, PlainValidator(_read_quorum), PlainSerializer(Quorum.to_text)]

@@ -79,6 +79,7 @@ def join_policies(policies: Sequence[Policy], options: JoinOptions) -> Policy:
                 for kind in {kind for policy in policies for kind in policy.reviews.kinds}
             },
         ),
+        min_evidence=max((p.min_evidence for p in policies if p.min_evidence), default=None),
         revoked=frozenset[str]().union(*(policy.revoked for policy in policies)),
         consensus=PolicyRules(
             **vars(_rules([p.consensus for p in policies], centers, options)),

@@ -28,6 +28,7 @@ from pipelines.policy.fields import (
     Line,
     LogKey,
     LogSize,
+    MinEvidence,
     Minimum,
     Name,
     QuorumText,
@@ -187,6 +188,8 @@ class Policy(_Strict):
     reviews: ReviewRules = field(default_factory=ReviewRules)
     revoked: Annotated[SortedSet[KeyId], Field(max_length=MAX_REVIEWERS)] = frozenset()
     """Key ids of reviewers; a center's key ends at a log size instead."""
+    min_evidence: MinEvidence = None
+    """The oldest format version of evidence that counts."""
     consensus: Annotated[
         PolicyRules,
         BeforeValidator(_with_defaults),
@@ -205,6 +208,11 @@ class Policy(_Strict):
     def demand(self, kind: Kind, recipe: int = 0) -> int:
         """Return how many reviewers a release needs; its recipe can only ask for more."""
         return max(self.reviews.kinds.get(kind, self.reviews.minimum), recipe)
+
+    @property
+    def oldest_evidence(self) -> int:
+        """The oldest format version of evidence that counts, from 1."""
+        return self.min_evidence or 1
 
     def people(self) -> set[str]:
         """Return the names of those whose reviews can count."""

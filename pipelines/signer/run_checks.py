@@ -19,6 +19,7 @@ from builders.core.runid import parse_run_id
 from builders.images.lock import ImageLock, load_lock
 from builders.rebuild.rebuild_result import OutputKind
 from builders.recipe.claim import claim_of
+from builders.recipe.scope import scope_of
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
@@ -75,7 +76,7 @@ def _has_time(opened: OpenedEvidence) -> bool:
 
 
 def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
-    """Yield what follows from the recipe: environment, image, claim and SBOM."""
+    """Yield what follows from the recipe: environment, image, claim, scope and SBOM."""
     build, environment, image = (
         opened.recipe.build,
         opened.report.environment,
@@ -93,6 +94,8 @@ def _declared(opened: OpenedEvidence) -> Iterator[Condition]:
     yield equal("image", "another builder image", [str(image), used], [locked, image])
     claim = claim_of(opened.loaded, image).digest
     yield equal("claim", "another claim", opened.report.claim, claim)
+    scope = scope_of(opened.recipe).digest
+    yield equal("scope", "another scope", opened.report.scope, scope)
     from pipelines.evidence.sbom import sbom  # noqa: PLC0415  # importing CycloneDX is slow
 
     bill = Digest.of(sbom(opened.recipe, image=image, lock=lock))

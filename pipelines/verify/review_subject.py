@@ -15,6 +15,7 @@ from builders.core.runid import new_run_id
 from builders.images.provide import claimed_digest
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
+from builders.recipe.scope import scope_of
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, SourceFact
 from pipelines.evidence.stored_runs import RunSummary, find_run, list_runs, read_report
@@ -32,11 +33,13 @@ from pipelines.verify.session import Job, Session
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewSubject:
-    """A release with its sources and claim; those of a private release may be keyed already."""
+    """A release with what reviews of it name; of a private release the digests may be keyed."""
 
     release: str
     visibility: str
     claim: Digest
+    scope: Digest | None
+    """None for a run of before there were scopes."""
     sources: tuple[SourceFact, ...]
     reviewed: ReviewTarget
     kind: Kind | None = None
@@ -49,6 +52,7 @@ class ReviewSubject:
             "release": self.release,
             "visibility": self.visibility,
             "claim": str(self.claim),
+            "scope": str(self.scope) if self.scope else None,
             "sources": [source.model_dump(mode="json") for source in self.sources],
         }
 
@@ -72,6 +76,7 @@ def recipe_subject(path: Path, session: Session) -> ReviewSubject:
         release=recipe.release,
         visibility=recipe.visibility,
         claim=claim,
+        scope=scope_of(recipe).digest,
         sources=sources,
         reviewed=review_target(recipe, claim, _digests(sources), session.store),
         kind=recipe.kind,
@@ -105,8 +110,11 @@ def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
         release=report.release,
         visibility=report.environment.visibility,
         claim=report.claim,
+        scope=report.scope,
         sources=sources,
-        reviewed=ReviewTarget.named(_digests(sources), report.claim, keyed=private),
+        reviewed=ReviewTarget.named(
+            _digests(sources), report.claim, scope=report.scope, keyed=private
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from builders.rebuild.seal import Seal
 from builders.rebuild.workspace import note_release, workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
+from builders.recipe.scope import scope_of
 from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
 from pipelines.judge.compare import Unreachable, confirm_all
 from pipelines.judge.finding import Finding, worst_verdict
@@ -288,6 +289,7 @@ def _report(run: _Run, findings: tuple[Finding, ...]) -> Report:
         center=job.center,
         run=job.run,
         claim=run.claim,
+        scope=scope_of(recipe).digest,
         seal=run.seal.digest if run.seal else None,
         outcome=run.outcome,
         reason=run.reason,

@@ -102,6 +102,11 @@ LIES: dict[str, Lie] = FORM_LIES | {
             ),
         ),
     ),
+    "report-of-another-scope": Lie("scope", in_report("scope", OTHER)),
+    "report-without-its-scope": Lie("scope", in_report("scope", None)),
+    "comparison-of-another-scope": Lie(
+        "scope", in_one(COMPARISON, "predicate/scope", {"sha256": OTHER})
+    ),
     "report-of-another-claim": Lie("claim", in_report("claim", OTHER)),
     "provenance-of-another-claim": Lie(
         "claim", in_one(PROVENANCE, f"{_BUILD}/internalParameters/claim", {"sha256": OTHER})

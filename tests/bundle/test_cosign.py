@@ -21,7 +21,7 @@ from pipelines.evidence.privatekey import PrivateKey, create_key
 from pipelines.evidence.statements.reader import name_records
 from tests.signer.scene import OURS, THEIRS, Scene
 
-COMPARISON = "https://samebits.example/comparison/v1"
+COMPARISON = "https://samebits.example/comparison/v2"
 
 
 @dataclass(frozen=True)

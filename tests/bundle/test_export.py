@@ -39,7 +39,7 @@ from tests.signer.scene import LOG, OURS, RUN, THEIRS, Scene
 
 RELEASE = ReleaseName.parse("acme/rules@1.10")
 PAYLOAD = r's/.*"payload":"\([^"]*\)".*/\1/'
-COMPARISON = "https://samebits.example/comparison/v1"
+COMPARISON = "https://samebits.example/comparison/v2"
 
 
 class Filled:

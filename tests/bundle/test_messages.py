@@ -30,6 +30,7 @@ report: run 20260102T030405Z-0a1b2c3d of acme/rules@1.10
 run: acme/rules@1.10, center zurich, run 20260102T030405Z-0a1b2c3d
 times: started and finished when the run's name says
 claim: # in every statement
+scope: # in every comparison
 attempts: 1 attempts, as the report has them
 outcome: BUILT
 seal: # in every statement

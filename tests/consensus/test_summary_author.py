@@ -30,7 +30,7 @@ from pipelines.policy import ConsensusRules, Reviewer
 from pipelines.policy.model import PolicyRules
 from pipelines.policy.reviews.count import ReviewTarget
 from pipelines.policy.reviews.review_records import sign_reviews
-from tests.consensus.two_centers import TwoCenters
+from tests.consensus.two_centers import SCOPE, TwoCenters
 from tests.consensus.world import CONTENT, FILE, FILES, RELEASE
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -72,7 +72,7 @@ def reviewed(centers: TwoCenters) -> TwoCenters:
     centers.publish("asia")
     change_report(centers, with_source)
     assert run.claim.sha256
-    target = ReviewTarget.named([SOURCE], run.claim.sha256, keyed=False)
+    target = ReviewTarget.named([SOURCE], run.claim.sha256, scope=SCOPE, keyed=False)
     store = view_of(centers).store
     sign_reviews(target, store, key=ADA, reviewer="ada", decision=Decision.APPROVE, now=NOW)
     return centers
@@ -100,6 +100,7 @@ def test_without_a_recipe_nothing_says_what_was_reviewed(reviewed: TwoCenters) -
 
 NOT_OURS: dict[str, Callable[[Document], object]] = {
     "no-claim": lambda document: document.update(claim=None),
+    "another-scope": lambda document: document.update(scope="e" * 64),
     "another-claim": lambda document: document.update(claim="e" * 64),
     "source-not-read": lambda document: document["environment"]["sources"][0].update(
         source_digest=None

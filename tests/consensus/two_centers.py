@@ -12,6 +12,9 @@ from click.testing import CliRunner
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from builders.core.yamlfile import parse_document
+from builders.recipe.recipe import parse_recipe
+from builders.recipe.scope import scope_of
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
@@ -19,6 +22,7 @@ from pipelines.cli.findings import consensus as command
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import create_key
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules, Policy, PolicyCenter
 from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyLog, PolicyRules
 from pipelines.policy.signed_policy import add_signature
@@ -43,6 +47,11 @@ artefacts:
     shipped: {{locator: "pkg:deb/debian/tool@1.0?arch=amd64", sha256: {shipped}}}
 by_products: ["*-dbgsym.deb"]
 """
+
+TEXT = RECIPE.format(source=Digest.of(b"source"), shipped=Digest.of(CONTENT), name=FILE)
+SCOPE = scope_of(
+    parse_recipe(parse_document(TEXT, file="1.0.yaml"), Path("1.0.yaml")).recipe
+).digest
 
 
 @dataclass(kw_only=True)
@@ -75,6 +84,7 @@ class TwoCenters:
                 "run": "20260102T030405Z-0a1b2c3d",
                 "files": FILES,
                 "by_products": PRODUCTS,
+                "scope": DigestSet(sha256=SCOPE),
                 **changes,
             }
         )
@@ -156,7 +166,5 @@ def set_up(root: Path) -> TwoCenters:
     made.sign_policy()
     recipe = root / "recipes/releases/acme/tool/1.0.yaml"
     recipe.parent.mkdir(parents=True)
-    recipe.write_text(
-        RECIPE.format(source=Digest.of(b"source"), shipped=Digest.of(CONTENT), name=FILE)
-    )
+    recipe.write_text(TEXT)
     return made

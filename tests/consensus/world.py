@@ -30,7 +30,7 @@ EARLIER, LATER = "20260101T030405Z-00000001", "20260103T030405Z-00000003"
 FILE, CONTENT = "tool.deb", b"the shipped bytes"
 FILES = {FILE: MadeUpFile.identical(CONTENT)}
 PRODUCTS = {"tool-dbgsym.deb": b"symbols that nobody ships"}
-OF_A_RUN = {kind.PREDICATE_TYPE for kind in (ComparisonStatement, AttemptStatement)}
+OF_A_RUN = {*ComparisonStatement.PREDICATE_TYPES, *AttemptStatement.PREDICATE_TYPES}
 LAWS = {"ada": "Ada AG", "bob": "Bob Ltd", "cyd": "Cyd Inc."}
 
 
@@ -125,6 +125,7 @@ class World:
             for name in operators or ("ada", "bob", "cyd")
         }
         self.rules = ConsensusRules(k=2)
+        self.min_evidence: int | None = None
 
     def __getitem__(self, center: str) -> Site:
         return self.sites[center]
@@ -151,6 +152,7 @@ class World:
                 )
                 for site in self.sites.values()
             ),
+            min_evidence=self.min_evidence,
             consensus=PolicyRules(**vars(self.rules)),
         )
 

@@ -75,6 +75,7 @@ from pipelines.evidence.statements.statement import (
     DigestSet,
     Resource,
     Statement,
+    Subject,
     subject,
 )
 from pipelines.judge.finding import CauseName, ExplanationStatus
@@ -141,6 +142,7 @@ def example_comparison() -> ComparisonStatement:
             run=RUN,
             compared_on=NOW,
             claim=SET,
+            scope=SET,
             verdict=Verdict.DIFFERENT,
             ground=Ground.BYTES_DIFFER,
             shipped=Shipped(published=SET, served=FileDigest(digest=SET, size=3)),
@@ -185,11 +187,21 @@ def heartbeat(*, heads: Iterable[Head], now: datetime = NOW, **fields: Any) -> H
 
 
 def review(
-    *, source: DigestSet, claim: DigestSet, reviewer: str, decision: Decision, now: datetime
+    *,
+    source: DigestSet,
+    claim: DigestSet,
+    scope: DigestSet | None = SET,
+    reviewer: str,
+    decision: Decision,
+    now: datetime,
 ) -> ReviewStatement:
-    """Return a review made at `now`."""
-    predicate = Review(reviewer=reviewer, decision=decision, decided_on=now)
-    return ReviewStatement.of(predicate, source=source, claim=claim)
+    """Return a review made at `now`; one of version 1 where there is no scope."""
+    about = {"source": source, "claim": claim, **({"scope": scope} if scope else {})}
+    return ReviewStatement(
+        subject=tuple(Subject(name=name, digest=digest) for name, digest in about.items()),
+        predicate_type=ReviewStatement.PREDICATE_TYPES[scope is not None],
+        predicate=Review(reviewer=reviewer, decision=decision, decided_on=now),
+    )
 
 
 def receipt(

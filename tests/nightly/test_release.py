@@ -13,11 +13,14 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import CancelledError, StoreError
 from builders.rebuild.robustness_factors import Factor
+from builders.recipe.recipe import load_recipe
+from builders.recipe.scope import scope_of
 from pipelines.center.center import Center
 from pipelines.center.keys import make_local_policy
 from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Environment, Report, Robustness, SourceFact
 from pipelines.evidence.statements.people import Decision
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.nightly import release_task
 from pipelines.nightly.night_plan import DueRelease
@@ -34,6 +37,7 @@ from tests.nightly.nights import entry
 from tests.policy.reviews.people import ADA, CLAIM, SOURCE, policy, signed
 
 SHIPPED = b"one\n"
+RECIPE = "recipes/releases/lab/one/1.yaml"
 NIGHT = "20260102T010000Z-00000000"
 
 
@@ -225,11 +229,17 @@ def test_a_look_tells_nothing_of_an_earlier_moved_rebuild(mine: Center) -> None:
     assert (found.verdict, found.robustness, found.moved) == (Verdict.IDENTICAL, None, None)
 
 
+def recipe_scope(mine: Center) -> DigestSet:
+    recipe = load_recipe(mine.home.parent / RECIPE).recipe
+    return DigestSet(sha256=scope_of(recipe).digest)
+
+
 @pytest.fixture
 def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> DueRelease:
     """Under a policy of one review: a release that was approved, and identical last night."""
     monkeypatch.setattr(Session, "policy", lambda *_: policy())
-    keep_review(DirectoryStore(mine.home / "store"), signed("ada", ADA))
+    review = signed("ada", ADA, scope=recipe_scope(mine))
+    keep_review(DirectoryStore(mine.home / "store"), review)
     looked = due(DueReason.UNCHANGED, entry(claim=CLAIM, run=stored_run(mine, CLAIM)))
     return looked.model_copy(update={"claim": CLAIM})
 
@@ -237,7 +247,7 @@ def reviewed(mine: Center, monkeypatch: pytest.MonkeyPatch) -> DueRelease:
 def stored_run(mine: Center, claim: Digest) -> str:
     """Store the report of an identical run from the reviewed source; returns its id."""
     session = Session(mine)
-    with job_for(session, mine.home.parent / "recipes/releases/lab/one/1.yaml") as job:
+    with job_for(session, mine.home.parent / RECIPE) as job:
         report = Verifier()(session, job)
     source = SourceFact(locator="file:source.c", sha256=SOURCE, source_digest=SOURCE)
     environment = report.environment.model_copy(update={"sources": (source,)})
@@ -256,7 +266,8 @@ def test_a_verdict_that_is_still_reviewed_is_looked_at(mine: Center, reviewed: D
 def test_a_verdict_whose_review_was_withdrawn_is_verified_again(
     mine: Center, reviewed: DueRelease
 ) -> None:
-    withdrawn = signed("ada", ADA, decision=Decision.WITHDRAW, ago=timedelta(0))
+    scope = recipe_scope(mine)
+    withdrawn = signed("ada", ADA, scope=scope, decision=Decision.WITHDRAW, ago=timedelta(0))
     keep_review(DirectoryStore(mine.home / "store"), withdrawn)
     verifier = Verifier(Verdict.NOT_CHECKED)
     found = run_release(Session(mine), NIGHT, reviewed, verifier=verifier)

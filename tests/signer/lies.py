@@ -282,6 +282,11 @@ LIES: dict[str, Lie] = (
         "pulled-image-of-another-digest": Lie("image", "pulled", _other_image),
         "other-claim": Lie("claim", "identical", _report(claim=OTHER)),
         "no-claim": Lie("claim", "identical", _report(claim=None)),
+        "other-scope": Lie("scope", "identical", _report(scope=OTHER)),
+        "no-scope": Lie("scope", "identical", _report(scope=None)),
+        "hidden-by-the-recipe": Lie(
+            "scope", "identical", _recipe(b"by_products:\n", b"by_products:\n- other.bin\n")
+        ),
         "other-script": Lie(
             "claim", "identical", lambda e, _: e.update(script=base64.b64encode(b"evil").decode())
         ),

@@ -23,6 +23,7 @@ from builders.rebuild.robustness_plan import plan_robustness
 from builders.rebuild.seal import Seal, seal_files
 from builders.recipe.claim import claim_of, recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
+from builders.recipe.scope import scope_of
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
@@ -131,6 +132,7 @@ class Scene:
             center=self.center.id,
             run=self.run,
             claim=claim_of(loaded, image).digest,
+            scope=scope_of(loaded.recipe).digest,
             seal=seal.digest if seal else None,
             outcome=self.outcome,
             reason=None if self.outcome is Outcome.BUILT else "told in words",

@@ -47,6 +47,7 @@ CHECKS: dict[str, Check] = {
     "run": run_consistency.check_run,
     "times": run_consistency.check_times,
     "claim": run_consistency.check_claim,
+    "scope": run_consistency.check_scope,
     "attempts": run_consistency.check_attempts,
     "outcome": run_consistency.check_outcome,
     "seal": run_consistency.check_seal,

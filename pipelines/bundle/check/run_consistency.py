@@ -83,6 +83,18 @@ def check_claim(opened: OpenedBundle) -> str:
     return f"{expected} in every statement"
 
 
+def check_scope(opened: OpenedBundle) -> str:
+    """Require one scope in the report and in every comparison, or in none of them."""
+    expected = opened.report.scope
+    for statement in opened.comparisons:
+        what = f"the comparison of {statement.name} is of another scope"
+        found = value_of(statement.predicate.scope)
+        require_equal(what, found or "none", expected or "none")
+    if expected is None:
+        raise NotNeededError("the comparisons are of format version 1, which names no scope")
+    return f"{expected} in every comparison"
+
+
 def check_attempts(opened: OpenedBundle) -> str:
     """Require a statement for every attempt of the report, in order, that says the same."""
     signed = [attempt.predicate for attempt in opened.attempts]

@@ -1,16 +1,17 @@
 """Statement B: what was found for one artefact; subject = the shipped bytes, by published digest.
 
 An output that no declaration covers has no shipped bytes: its own digest is the subject then.
-No field holds free text: no message, path or address.
+No field holds free text: no message, path or address. From version 2 on it names the scope of the
+recipe; version 1 named none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.rebuilds import AttemptStatement
@@ -95,6 +96,8 @@ class ExplanationDigests(StatementPart):
 class Comparison(RunPredicate):
     """The verdict on one artefact, and everything it rests on."""
 
+    scope: DigestSet | None = None
+    """What of the recipe decided the judgement; from version 2 on."""
     compared_on: Time
     verdict: Verdict
     ground: Ground
@@ -109,10 +112,21 @@ class Comparison(RunPredicate):
     """Digest of statement A's payload."""
 
 
-class ComparisonStatement(Statement, kind="comparison", predicate_type=f"{NAMESPACE}comparison/v1"):
+class ComparisonStatement(
+    Statement,
+    kind="comparison",
+    predicate_type=f"{NAMESPACE}comparison/v2",
+    former=(f"{NAMESPACE}comparison/v1",),
+):
     """Statement B."""
 
     predicate: Comparison
+
+    @model_validator(mode="after")
+    def _names_its_scope(self) -> Self:
+        if (self.predicate.scope is None) is not (self.version == 1):
+            raise ValueError("expected a scope from version 2 on, and only there")
+        return self
 
     @property
     def name(self) -> str:

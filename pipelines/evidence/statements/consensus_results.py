@@ -74,6 +74,8 @@ class Extension(StatementPart):
     center: Identifier
     result: Literal["SUSPECT", "SPLIT", "CONFIRMED", "NONDETERMINISTIC"]
     claim: DigestSet
+    scope: DigestSet | None = None
+    """None where the findings are of format version 1, which names none."""
     matched: Operators
     dissenting: Operators
     work_proof: Word

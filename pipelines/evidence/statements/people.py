@@ -1,8 +1,9 @@
 """The statements of people: C, the review of a source, and the request, with what belongs to it.
 
-A review is of one reviewer on one source and one claim; subjects = source digest and claim, both
-plain digests, or both keyed ones where the source is closed. Reviewers may be pseudonyms: what
-counts is the key that signs. A later `withdraw` of the same reviewer takes an `approve` back.
+A review is of one reviewer on one source, one claim and one scope; those are its subjects, by plain
+digests, or by keyed ones where the source is closed. Version 1 names no scope, so it approves none.
+Reviewers may be pseudonyms: what counts is the key that signs. A later `withdraw` of the same
+reviewer takes an `approve` back.
 
 A request: a known person asks one center to verify one release now; subject = the release.
 The digest of the subject is the SHA-256 of the UTF-8 text `vendor/product@version`. A request holds
@@ -33,7 +34,7 @@ from pipelines.evidence.statements.statement import (
     subject,
 )
 
-SUBJECTS = ["source", "claim"]
+SUBJECTS = ["source", "claim", "scope"]
 T = TypeVar("T", bound=Statement)
 
 Reviewer = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -54,20 +55,26 @@ class Review(StatementPart):
     decided_on: Time
 
 
-class ReviewStatement(Statement, kind="review", predicate_type=f"{NAMESPACE}review/v1"):
-    """Statement C; its subjects are `source` and `claim`."""
+class ReviewStatement(
+    Statement,
+    kind="review",
+    predicate_type=f"{NAMESPACE}review/v2",
+    former=(f"{NAMESPACE}review/v1",),
+):
+    """Statement C; its subjects are `source`, `claim` and `scope`."""
 
     predicate: Review
 
     @model_validator(mode="after")
-    def _source_and_claim(self) -> Self:
+    def _about_its_subjects(self) -> Self:
+        expected = SUBJECTS[: self.version + 1]
         algorithms = [set(s.digest.to_dict()) for s in self.subject]
-        if [s.name for s in self.subject] != SUBJECTS or algorithms not in (
-            [{"sha256"}] * 2,
-            [{"hmac_sha256"}] * 2,
+        if [s.name for s in self.subject] != expected or algorithms not in (
+            [{"sha256"}] * len(expected),
+            [{"hmac_sha256"}] * len(expected),
         ):
             message = (
-                f"expected the subjects {' and '.join(SUBJECTS)}, each with a SHA-256, or each "
+                f"expected the subjects {' and '.join(expected)}, each with a SHA-256, or each "
                 "with a keyed digest"
             )
             raise ValueError(message)
@@ -82,6 +89,11 @@ class ReviewStatement(Statement, kind="review", predicate_type=f"{NAMESPACE}revi
     def claim(self) -> DigestSet:
         """The claim that was reviewed."""
         return self.subject[1].digest
+
+    @property
+    def scope(self) -> DigestSet | None:
+        """The scope that was reviewed; None in version 1."""
+        return self.subject[2].digest if self.version > 1 else None
 
 
 MAX_VALID = timedelta(days=30)

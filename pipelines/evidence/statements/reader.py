@@ -19,7 +19,7 @@ from pipelines.evidence.strictjson import malformed, read_object
 SUFFIX = ".dsse.json"
 """Of the record of a signed statement."""
 STATEMENT_TYPES: dict[str, type[Statement]] = {
-    kind.PREDICATE_TYPE: kind
+    predicate_type: kind
     for kind in (
         ProvenanceStatement,
         ComparisonStatement,
@@ -32,6 +32,7 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
         ReceiptStatement,
         RobustnessStatement,
     )
+    for predicate_type in kind.PREDICATE_TYPES
 }
 """The types of statements that are read, by predicate type."""
 

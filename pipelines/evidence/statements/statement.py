@@ -147,12 +147,15 @@ class RunPredicate(RunReference):
 class Statement(StatementPart):
     """An in-toto statement.
 
-    A type of statement is a subclass with a `predicate` of its own, and two class arguments:
-    `predicate_type`, the URI in the statement, and `kind`, the word that its records are named by.
+    A type of statement is a subclass with a `predicate` of its own, and class arguments:
+    `predicate_type`, the URI in the statement, `kind`, the word that its records are named by, and
+    `former`, the URIs of its earlier versions, which are read and no longer made.
     """
 
     KIND: ClassVar[str]
     PREDICATE_TYPE: ClassVar[str]
+    PREDICATE_TYPES: ClassVar[tuple[str, ...]]
+    """Those of all versions, oldest first."""
     MAX_BYTES: ClassVar[int] = MAX_STATEMENT
 
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")] = (
@@ -162,10 +165,13 @@ class Statement(StatementPart):
     predicate_type: str = ""
     predicate: StatementPart
 
-    def __init_subclass__(cls, *, kind: str, predicate_type: str, **kwargs: Any) -> None:
-        """Register kind and predicate type; the latter is the default of its field."""
+    def __init_subclass__(
+        cls, *, kind: str, predicate_type: str, former: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
+        """Register kind and predicate types; the newest is the default of its field."""
         super().__init_subclass__(**kwargs)
         cls.KIND, cls.PREDICATE_TYPE = kind, predicate_type
+        cls.PREDICATE_TYPES = (*former, predicate_type)
         cls.predicate_type = predicate_type
 
     @classmethod
@@ -183,7 +189,7 @@ class Statement(StatementPart):
     def from_bytes(cls, payload: bytes) -> Self:
         """Read a statement of this type, in canonical form only; raises `MalformedError`."""
         named = read_object(payload, what=WHAT, limit=cls.MAX_BYTES).get("predicateType")
-        if named != cls.PREDICATE_TYPE:
+        if named not in cls.PREDICATE_TYPES:
             raise malformed(WHAT, got=f"predicateType {named!a:.120}", expected=cls.PREDICATE_TYPE)
         statement = validate(payload, cls, what=WHAT)
         check_canonical(payload, statement.canonical_form(payload), what=WHAT)
@@ -191,7 +197,7 @@ class Statement(StatementPart):
 
     @model_validator(mode="after")
     def _of_its_type(self) -> Self:
-        if self.predicate_type != self.PREDICATE_TYPE:
+        if self.predicate_type not in self.PREDICATE_TYPES:
             raise ValueError(f"expected the predicate type {self.PREDICATE_TYPE}")
         return self
 
@@ -201,6 +207,11 @@ class Statement(StatementPart):
         if len(set(names)) != len(names):
             raise ValueError("two subjects have the same name")
         return self
+
+    @property
+    def version(self) -> int:
+        """The version of its format, from 1."""
+        return self.PREDICATE_TYPES.index(self.predicate_type) + 1
 
     @property
     def run_reference(self) -> RunReference | None:

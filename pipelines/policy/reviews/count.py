@@ -1,9 +1,9 @@
-"""What is reviewed, and how many reviewers of exactly this source and claim there are: pure code.
+"""What is reviewed, and how many reviewers of exactly that there are: pure code.
 
-A reviewer counts whose newest decision on every source, with this claim, is to approve, signed with
-a key that the policy gives to that name and does not revoke. A person counts once, and so does a
-key. A withdrawal with a time in the future counts all the same: what is doubtful can only take a
-review away.
+A reviewer counts whose newest decision on every source, with this claim and scope, is to approve,
+signed with a key that the policy gives to that name and does not revoke. A person counts once, and
+so does a key. A withdrawal with a time in the future counts all the same: what is doubtful can only
+take a review away.
 """
 
 from __future__ import annotations
@@ -30,26 +30,37 @@ SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewTarget:
-    """Source digests and claim as reviews name them: keyed ones for a private release."""
+    """Source digests, claim and scope as reviews name them: keyed ones for a private release."""
 
     sources: tuple[DigestSet, ...]
     claim: DigestSet
+    scope: DigestSet | None = None
+    """None for a run of before there were scopes."""
 
     @classmethod
-    def of(cls, sources: Iterable[Digest], claim: Digest, salt: Salt | None) -> ReviewTarget:
+    def of(
+        cls, sources: Iterable[Digest], claim: Digest, salt: Salt | None, *, scope: Digest | None
+    ) -> ReviewTarget:
         """Return what reviews of a release name; `salt` is that of a private one."""
         if salt is None:
-            return cls.named(sources, claim, keyed=False)
-        return cls.named(map(salt.keyed, sources), salt.keyed(claim), keyed=True)
+            return cls.named(sources, claim, scope=scope, keyed=False)
+        scope = salt.keyed(scope) if scope else None
+        return cls.named(map(salt.keyed, sources), salt.keyed(claim), scope=scope, keyed=True)
 
     @classmethod
-    def named(cls, sources: Iterable[Digest], claim: Digest, *, keyed: bool) -> ReviewTarget:
+    def named(
+        cls, sources: Iterable[Digest], claim: Digest, *, scope: Digest | None, keyed: bool
+    ) -> ReviewTarget:
         """Return it from digests that are keyed already, or need not be, as a public report's."""
 
         def named(digest: Digest) -> DigestSet:
             return DigestSet(hmac_sha256=digest) if keyed else DigestSet(sha256=digest)
 
-        return cls(sources=tuple(named(d) for d in sorted(set(sources))), claim=named(claim))
+        return cls(
+            sources=tuple(named(d) for d in sorted(set(sources))),
+            claim=named(claim),
+            scope=named(scope) if scope else None,
+        )
 
 
 class ReviewExclusion(StrEnum):
@@ -63,6 +74,8 @@ class ReviewExclusion(StrEnum):
     NAME_OF_ANOTHER = "its key belongs to another name"
     OTHER_SOURCE = "it is about another source"
     OTHER_CLAIM = "it is about another claim"
+    OTHER_SCOPE = "it is about another scope"
+    NO_SCOPE = "it approves no scope, and the policy requires one"
     FUTURE = "it was made in the future"
     WITHDRAWN = "it was withdrawn"
     REPEATED = "a newer one of the same reviewer counts"
@@ -76,6 +89,8 @@ class CountedReviewer:
 
     reviewer: str
     keyid: str
+    scoped: bool = True
+    """Whether the scope is approved too, which reviews of format version 1 do not."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -132,7 +147,9 @@ def count_reviews(
         why = _reviewer_exclusion(newest, target, keys)
         if why is None:
             keys |= {vote.key.material for vote in newest.values()}
-            counted.append(CountedReviewer(reviewer=name, keyid=mine[-1].key.keyid))
+            scoped = all(vote.statement.scope for vote in newest.values())
+            keyid = mine[-1].key.keyid
+            counted.append(CountedReviewer(reviewer=name, keyid=keyid, scoped=scoped))
         excluded += [
             ExcludedReview(reviewer=name, keyid=vote.key.keyid, why=why or ReviewExclusion.REPEATED)
             for vote in mine
@@ -172,7 +189,7 @@ def _vote(
         statement = _statement(envelope)
         reviewer = statement.predicate.reviewer
         key = _signer(envelope, reviewer, policy)
-        _check_subject(statement, target, now)
+        _check_subject(statement, target, policy, now)
     except _ExcludedError as error:
         return ExcludedReview(reviewer=reviewer, keyid=keyid, why=error.args[0])
     return _Vote(statement=statement, key=key, digest=envelope.digest())
@@ -206,13 +223,20 @@ def _signer(envelope: Envelope, reviewer: str, policy: Policy) -> PublicKey:
     raise _ExcludedError(ReviewExclusion.NAME_OF_ANOTHER)
 
 
-def _check_subject(statement: ReviewStatement, target: ReviewTarget, now: datetime) -> None:
+def _check_subject(
+    statement: ReviewStatement, target: ReviewTarget, policy: Policy, now: datetime
+) -> None:
     """Check what a review that is rightly signed is about, and its time."""
     review = statement.predicate
     if statement.source not in target.sources:
         raise _ExcludedError(ReviewExclusion.OTHER_SOURCE)
     if statement.claim != target.claim:
         raise _ExcludedError(ReviewExclusion.OTHER_CLAIM)
+    if None not in {statement.scope, target.scope} and statement.scope != target.scope:
+        raise _ExcludedError(ReviewExclusion.OTHER_SCOPE)
+    old = statement.version < policy.oldest_evidence
+    if review.decision is Decision.APPROVE and old:
+        raise _ExcludedError(ReviewExclusion.NO_SCOPE)
     if review.decision is Decision.APPROVE and review.decided_on > now + SKEW:
         raise _ExcludedError(ReviewExclusion.FUTURE)
 

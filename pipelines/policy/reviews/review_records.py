@@ -22,6 +22,7 @@ from builders.core.digest import Digest
 from builders.core.errors import NotFoundError, SamebitsError, SourceNotReviewedError, UsageError
 from builders.core.smallfile import read_small_file
 from builders.recipe.recipe import Recipe
+from builders.recipe.scope import scope_of
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release_name import ReleaseName
@@ -91,14 +92,18 @@ def sign_reviews(
 ) -> list[str]:
     """Sign and store a decision on every source; returns the names of the records.
 
-    Raises `UsageError` for a name that no policy can have, `KeyFileError`, `StoreError`.
+    Raises `UsageError` for a name that no policy can have, and for a target without a scope,
+    `KeyFileError`, `StoreError`.
     """
+    if target.scope is None:
+        raise UsageError("a review approves a scope", got="none", todo="Name the recipe")
     try:
         statements = [
             ReviewStatement.of(
                 Review(reviewer=reviewer, decision=decision, decided_on=now),
                 source=source,
                 claim=target.claim,
+                scope=target.scope,
             )
             for source in target.sources
         ]
@@ -184,7 +189,8 @@ class ReviewStatus:
             "the source is not reviewed",
             got=f"{len(self.count.counted)} of {self.demanded} reviewers: {self.summary()}",
             expected=f"{self.demanded} distinct reviewers of the policy who approve exactly the "
-            f"source {sources} and the claim {value_of(self.target.claim)}",
+            f"source {sources}, the claim {value_of(self.target.claim)} and the scope "
+            f"{value_of(self.target.scope)}",
             todo="`samebits review approve RECIPE` signs a review, `samebits review import` "
             "brings those of others, `samebits review list RECIPE` shows how it stands",
         )
@@ -193,7 +199,10 @@ class ReviewStatus:
         """Return it for `--json`."""
         return {
             "demanded": self.demanded,
-            "counted": [{"reviewer": c.reviewer, "key": c.keyid} for c in self.count.counted],
+            "counted": [
+                {"reviewer": c.reviewer, "key": c.keyid, "scoped": c.scoped}
+                for c in self.count.counted
+            ],
             "not_counted": [
                 {"reviewer": u.reviewer, "key": u.keyid, "why": str(u.why)}
                 for u in self.count.excluded
@@ -203,7 +212,10 @@ class ReviewStatus:
 
     def summary(self) -> str:
         """Return who counts and why others do not, in one line."""
-        found = [c.reviewer for c in self.count.counted]
+        found = [
+            c.reviewer if c.scoped else f"{c.reviewer} (approves no scope)"
+            for c in self.count.counted
+        ]
         lines = list(dict.fromkeys(_line(other) for other in self.count.excluded))
         if self.unreadable:
             lines.append(f"{len(self.unreadable)} records cannot be read")
@@ -228,7 +240,7 @@ def review_target(
     if recipe.visibility == "private":
         salt_of = release_salt if make_salt else read_salt
         salt = salt_of(store, ReleaseName.parse(recipe.release))
-    return ReviewTarget.of(sources, claim, salt)
+    return ReviewTarget.of(sources, claim, salt, scope=scope_of(recipe).digest)
 
 
 def review_status(

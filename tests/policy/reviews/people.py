@@ -23,8 +23,10 @@ from tests.evidence.examples import review
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOURCE, OTHER_SOURCE, SECOND_SOURCE = (Digest(letter * 64) for letter in "123")
 CLAIM, OTHER_CLAIM = Digest("c" * 64), Digest("d" * 64)
+SCOPE, OTHER_SCOPE = Digest("5" * 64), Digest("6" * 64)
 THE_SOURCE, THE_CLAIM = DigestSet(sha256=SOURCE), DigestSet(sha256=CLAIM)
-REVIEWED = ReviewTarget.named([SOURCE], CLAIM, keyed=False)
+THE_SCOPE = DigestSet(sha256=SCOPE)
+REVIEWED = ReviewTarget.named([SOURCE], CLAIM, scope=SCOPE, keyed=False)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,17 @@ def signed(
     *people: Person,
     source: DigestSet = THE_SOURCE,
     claim: DigestSet = THE_CLAIM,
+    scope: DigestSet | None = THE_SCOPE,
     decision: Decision = Decision.APPROVE,
     ago: timedelta = timedelta(hours=1),
 ) -> Envelope:
     """Return a review under a name, signed by people."""
-    statement = review(source=source, claim=claim, reviewer=name, decision=decision, now=NOW - ago)
+    statement = review(
+        source=source,
+        claim=claim,
+        scope=scope,
+        reviewer=name,
+        decision=decision,
+        now=NOW - ago,
+    )
     return sign_envelope(statement.to_bytes(), *people)

@@ -35,8 +35,10 @@ from tests.policy.reviews.people import (
     EVE,
     NOW,
     OTHER_CLAIM,
+    OTHER_SCOPE,
     OTHER_SOURCE,
     REVIEWED,
+    SCOPE,
     SECOND_SOURCE,
     SOURCE,
     Person,
@@ -74,11 +76,15 @@ class Case:
 
 ada = signed("ada", ADA)
 bob = signed("bob", BOB)
-TWO = ReviewTarget.named([SOURCE, SECOND_SOURCE], CLAIM, keyed=False)
+TWO = ReviewTarget.named([SOURCE, SECOND_SOURCE], CLAIM, scope=SCOPE, keyed=False)
 second = DigestSet(sha256=SECOND_SOURCE)
-PRIVATE = ReviewTarget.of([SOURCE], CLAIM, SALT)
+PRIVATE = ReviewTarget.of([SOURCE], CLAIM, SALT, scope=SCOPE)
 keyed = DigestSet(hmac_sha256=SALT.keyed(SOURCE))
 keyed_claim = DigestSet(hmac_sha256=SALT.keyed(CLAIM))
+keyed_scope = DigestSet(hmac_sha256=SALT.keyed(SCOPE))
+elsewhere = DigestSet(sha256=OTHER_SCOPE)
+old_ada = signed("ada", ADA, scope=None)
+STRICT = replace(PEOPLE, min_evidence=2)
 
 CASES: dict[str, Case] = {
     "nobody": Case(reviews=()),
@@ -141,6 +147,29 @@ CASES: dict[str, Case] = {
     "another-claim": Case(
         reviews=(signed("ada", ADA, claim=DigestSet(sha256=OTHER_CLAIM)),),
         why=(("ada", ReviewExclusion.OTHER_CLAIM),),
+    ),
+    "another-scope": Case(
+        reviews=(signed("ada", ADA, scope=elsewhere),), why=(("ada", ReviewExclusion.OTHER_SCOPE),)
+    ),
+    "another-scope-withdrawn": Case(
+        reviews=(ada, signed("ada", ADA, decision=WITHDRAW, ago=MINUTE, scope=elsewhere)),
+        counted=("ada",),
+        why=(("ada", ReviewExclusion.OTHER_SCOPE),),
+    ),
+    "before-there-were-scopes": Case(reviews=(old_ada,), counted=("ada",)),
+    "before-there-were-scopes-under-a-policy-that-wants-them": Case(
+        reviews=(old_ada, bob),
+        counted=("bob",),
+        why=(("ada", ReviewExclusion.NO_SCOPE),),
+        policy=STRICT,
+    ),
+    "before-there-were-scopes-withdrawn": Case(
+        reviews=(ada, signed("ada", ADA, scope=None, decision=WITHDRAW, ago=MINUTE)),
+        why=(("ada", ReviewExclusion.WITHDRAWN),) * 2,
+        policy=STRICT,
+    ),
+    "of-a-run-that-named-no-scope": Case(
+        reviews=(ada,), counted=("ada",), reviewed=replace(REVIEWED, scope=None)
     ),
     "at-the-edge-of-the-skew": Case(reviews=(signed("ada", ADA, ago=-SKEW),), counted=("ada",)),
     "from-the-future": Case(
@@ -236,7 +265,7 @@ CASES: dict[str, Case] = {
         why=(("ada", ReviewExclusion.WITHDRAWN),) * 3,
     ),
     "keyed-digests": Case(
-        reviews=(signed("ada", ADA, source=keyed, claim=keyed_claim),),
+        reviews=(signed("ada", ADA, source=keyed, claim=keyed_claim, scope=keyed_scope),),
         reviewed=PRIVATE,
         counted=("ada",),
     ),
@@ -250,6 +279,7 @@ CASES: dict[str, Case] = {
                 ADA,
                 source=DigestSet(hmac_sha256=SOURCE),
                 claim=DigestSet(hmac_sha256=CLAIM),
+                scope=DigestSet(hmac_sha256=SCOPE),
             ),
         ),
         why=(("ada", ReviewExclusion.OTHER_SOURCE),),
@@ -271,7 +301,7 @@ CASES: dict[str, Case] = {
 
 def test_sources_are_sorted_whatever_order_they_are_given_in() -> None:
     digests = [Digest(f"{number:064x}") for number in range(20)]
-    target = ReviewTarget.named(reversed(digests), CLAIM, keyed=False)
+    target = ReviewTarget.named(reversed(digests), CLAIM, scope=SCOPE, keyed=False)
     assert [source.sha256 for source in target.sources] == digests
 
 
@@ -318,6 +348,11 @@ def test_the_same_record_twice_counts_once() -> None:
     assert [c.reviewer for c in count.counted] == ["ada"]
 
 
+def test_who_approves_no_scope_is_told() -> None:
+    found = count_reviews([old_ada, bob], PEOPLE, REVIEWED, NOW)
+    assert [(c.reviewer, c.scoped) for c in found.counted] == [("ada", False), ("bob", True)]
+
+
 def test_the_key_that_counted_is_told() -> None:
     (counted,) = count_reviews([ada], policy(), REVIEWED, NOW).counted
     assert counted.keyid == ADA.public.keyid
@@ -356,9 +391,9 @@ def test_rubbish_never_counts(payload: bytes, sig: bytes, keyid: str) -> None:
 
 
 def test_digests_are_told_keyed_or_plain() -> None:
-    plain = ReviewTarget.of([SECOND_SOURCE, SOURCE, SOURCE], CLAIM, None)
-    assert plain == ReviewTarget.named([SOURCE, SECOND_SOURCE], CLAIM, keyed=False)
-    secret = ReviewTarget.of([SOURCE], CLAIM, SALT)
+    plain = ReviewTarget.of([SECOND_SOURCE, SOURCE, SOURCE], CLAIM, None, scope=SCOPE)
+    assert plain == ReviewTarget.named([SOURCE, SECOND_SOURCE], CLAIM, scope=SCOPE, keyed=False)
+    secret = ReviewTarget.of([SOURCE], CLAIM, SALT, scope=SCOPE)
     assert secret.claim.sha256 is None
     assert secret.claim.hmac_sha256 not in {None, CLAIM, Digest.of(CLAIM.hex.encode())}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from builders.core.enums import Outcome
 from builders.core.errors import SourceNotReviewedError
 from builders.recipe.recipe import Recipe, load_recipe
+from builders.recipe.scope import scope_of
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.salt import release_salt
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import Policy
 from pipelines.policy.reviews import review_records
 from pipelines.policy.reviews.review_records import (
@@ -24,7 +27,18 @@ from pipelines.policy.reviews.review_records import (
 from pipelines.storage.store import DamagedError
 from tests.fakes.store import MemoryStore
 from tests.lab import write_recipe
-from tests.policy.reviews.people import ADA, BOB, CLAIM, EVE, NOW, REVIEWED, SOURCE, policy, signed
+from tests.policy.reviews.people import (
+    ADA,
+    BOB,
+    CLAIM,
+    EVE,
+    NOW,
+    REVIEWED,
+    SCOPE,
+    SOURCE,
+    policy,
+    signed,
+)
 
 
 def recipe(folder: Path, **fields: Any) -> Recipe:
@@ -41,7 +55,19 @@ def test_enough_reviewers_open_it(tmp_path: Path) -> None:
     found = stand(recipe(tmp_path), store, policy())
     found.require()
     assert found.summary() == "ada"
-    assert found.to_dict()["counted"] == [{"reviewer": "ada", "key": ADA.public.keyid}]
+    counted = {"reviewer": "ada", "key": ADA.public.keyid, "scoped": True}
+    assert found.to_dict()["counted"] == [counted]
+
+
+def test_a_review_of_before_there_were_scopes_says_so(tmp_path: Path) -> None:
+    store = MemoryStore()
+    keep_review(store, signed("ada", ADA, scope=None))
+    found = stand(recipe(tmp_path), store, policy())
+    assert found.enough
+    assert found.summary() == "ada (approves no scope)"
+    strict = stand(recipe(tmp_path), store, replace(policy(), min_evidence=2))
+    assert not strict.enough
+    assert "it approves no scope, and the policy requires one" in strict.summary()
 
 
 def test_one_too_few_keep_it_shut_and_say_why(tmp_path: Path) -> None:
@@ -57,7 +83,7 @@ def test_one_too_few_keep_it_shut_and_say_why(tmp_path: Path) -> None:
     assert "got 1 of 2 reviewers: ada; not counted: bob" in told
     assert "its key is not in the policy" in told
     assert "1 records cannot be read" in told
-    assert f"source {SOURCE} and the claim {CLAIM}" in told
+    assert f"source {SOURCE}, the claim {CLAIM} and the scope {SCOPE}" in told
     assert "samebits review approve" in told
 
 
@@ -107,7 +133,10 @@ def test_a_private_release_is_asked_for_by_keyed_digests(tmp_path: Path) -> None
     salt = release_salt(store, ReleaseName.parse(private.release))
     assert asked.sources[0].hmac_sha256 == salt.keyed(SOURCE)
     assert asked.claim.hmac_sha256 == salt.keyed(CLAIM)
-    assert review_target(recipe(tmp_path), CLAIM, [SOURCE], store) == REVIEWED
+    scope = scope_of(private).digest
+    assert asked.scope == DigestSet(hmac_sha256=salt.keyed(scope))
+    plain = review_target(recipe(tmp_path), CLAIM, [SOURCE], store)
+    assert plain == replace(REVIEWED, scope=DigestSet(sha256=scope))
 
 
 def test_who_counts_in_one_store_counts_in_another(tmp_path: Path) -> None:

@@ -126,8 +126,8 @@ def test_a_new_field_of_a_report_stays_private_until_it_is_named() -> None:
         for n in Report.model_fields["environment"].annotation.model_fields  # type: ignore[union-attr]
     }
     assert fields == {
-        "vendor", "product", "version", "center", "run", "claim", "seal", "outcome", "reason",
-        "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
+        "vendor", "product", "version", "center", "run", "claim", "scope", "seal", "outcome",
+        "reason", "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
         "environment.declared", "environment.method", "environment.image",
         "environment.image_config", "environment.sources", "environment.engine",
         "environment.kernel", "environment.cgroup", "environment.samebits",

@@ -39,6 +39,7 @@ from tests.policy.reviews.people import (
     NOW,
     OTHER_SOURCE,
     REVIEWED,
+    SCOPE,
     SOURCE,
     THE_SOURCE,
     policy,
@@ -155,7 +156,10 @@ def test_reviews_below_a_folder_are_sorted_by_name(tmp_path: Path) -> None:
 
 
 def test_a_decision_on_every_source_is_signed_and_kept() -> None:
-    store, target = MemoryStore(), ReviewTarget.named([SOURCE, OTHER_SOURCE], CLAIM, keyed=False)
+    store, target = (
+        MemoryStore(),
+        ReviewTarget.named([SOURCE, OTHER_SOURCE], CLAIM, scope=SCOPE, keyed=False),
+    )
     names = sign_reviews(target, store, key=ADA, reviewer="ada", decision=Decision.APPROVE, now=NOW)
     found = [review for source in target.sources for review in stored_reviews(store, source)]
     assert [review.name for review in found] == names

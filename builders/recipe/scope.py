@@ -1,0 +1,48 @@
+"""The scope: everything in a recipe that decides what is judged, beside the claim.
+
+Its digest is the SHA-256 of its canonical JSON (RFC 8785). Of two recipes with one claim, one could
+hide a file by calling it a by-product; their scopes differ then. Published digests and locators are
+no part of it: they are what the judgement is about, and each finding names them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from builders.core.digest import Digest, canonical_json
+from builders.recipe.recipe import Recipe
+
+PATTERNS = ("by_products", "published_by_products", "ignore")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """A scope and its digest."""
+
+    digest: Digest
+    content: dict[str, Any]
+
+
+def scope_of(recipe: Recipe) -> Scope:
+    """Return the scope of a recipe: its artefacts by all but what is shipped, and its patterns.
+
+    Lists are sorted, since their order decides nothing.
+    """
+    artefacts = [a.model_dump(mode="json", exclude={"shipped"}) for a in recipe.artefacts]
+    content: dict[str, Any] = {
+        "artefacts": sorted(artefacts, key=lambda artefact: str(artefact["name"])),
+        **{name: sorted(set(getattr(recipe, name))) for name in PATTERNS},
+    }
+    return Scope(digest=Digest.of(canonical_json(content)), content=content)
+
+
+def scope_lines(recipe: Recipe) -> list[str]:
+    """Return what a scope covers, in words for people who approve it."""
+    unjudged = {
+        "built and not judged": recipe.by_products,
+        "built, not judged, published elsewhere": recipe.published_by_products,
+        "ignored": recipe.ignore,
+    }
+    lines = {"judged": tuple(artefact.name for artefact in recipe.artefacts), **unjudged}
+    return [f"{what}: {', '.join(names)}" for what, names in lines.items() if names]

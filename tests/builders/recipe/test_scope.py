@@ -1,0 +1,96 @@
+"""The scope covers everything in a recipe that decides what is judged, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.core.digest import Digest, canonical_json
+from builders.recipe.recipe import Artefact, Recipe, load_recipe
+from builders.recipe.scope import PATTERNS, scope_lines, scope_of
+from tests.lab import write_recipe
+
+CLAIMED = {"kind", "platform", "build", "inputs"}
+NEITHER = {"schema_", "vendor", "product", "version", "limits", "visibility", "reviews", "expect"}
+"""Named by statements themselves, or without a say in what is judged."""
+
+
+def recipe(folder: Path, **fields: Any) -> Recipe:
+    plain = {"by_products": ["*.dbg"], "published_by_products": ["*.ddeb"], "ignore": ["*.tmp"]}
+    return load_recipe(write_recipe(folder / "x", [["true"]], **{**plain, **fields})).recipe
+
+
+def artefacts(*names: str, digest: str = "a" * 64, locator: str = "file:x") -> list[dict[str, Any]]:
+    return [{"name": n, "shipped": {"locator": locator, "sha256": digest}} for n in names]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"by_products": ["*.o"]},
+        {"by_products": []},
+        {"by_products": ["*.dbg", "hidden.bin"]},
+        {"published_by_products": ["*.o"]},
+        {"ignore": ["*.o"]},
+        {"by_products": ["*.ddeb"], "published_by_products": ["*.dbg"]},
+        {"artefacts": artefacts("out.bin", "other.bin")},
+        {"artefacts": artefacts("other.bin")},
+    ],
+)
+def test_what_decides_the_judgement_is_in_the_scope(tmp_path: Path, changes: Any) -> None:
+    assert scope_of(recipe(tmp_path, **changes)).digest != scope_of(recipe(tmp_path)).digest
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"artefacts": artefacts("out.bin", digest="b" * 64)},
+        {"artefacts": artefacts("out.bin", locator="file:elsewhere")},
+        {"limits": {"outputs": 7}},
+        {"expect": {"verdict": "DIFFERENT"}},
+        {"visibility": "private"},
+        {"by_products": ["*.dbg", "*.dbg"]},
+    ],
+)
+def test_nothing_else_is_in_the_scope(tmp_path: Path, changes: Any) -> None:
+    assert scope_of(recipe(tmp_path, **changes)).digest == scope_of(recipe(tmp_path)).digest
+
+
+def test_order_decides_nothing(tmp_path: Path) -> None:
+    one = recipe(tmp_path, artefacts=artefacts("a", "b"), ignore=["*.x", "*.y"])
+    two = recipe(tmp_path, artefacts=artefacts("b", "a"), ignore=["*.y", "*.x"])
+    assert scope_of(one) == scope_of(two)
+
+
+def test_the_digest_is_that_of_the_canonical_content(tmp_path: Path) -> None:
+    """Anybody can compute it again; another digest would part all centers from their findings."""
+    scope = scope_of(recipe(tmp_path))
+    assert scope.content == {
+        "artefacts": [{"name": "out.bin"}],
+        "by_products": ["*.dbg"],
+        "published_by_products": ["*.ddeb"],
+        "ignore": ["*.tmp"],
+    }
+    assert scope.digest == Digest.of(canonical_json(scope.content))
+
+
+def test_a_new_field_of_a_recipe_is_put_where_it_belongs() -> None:
+    """Whoever adds a field decides here whether it is part of the claim, of the scope, or neither.
+
+    A new field of an artefact is part of the scope without being named.
+    """
+    assert set(Recipe.model_fields) == {*CLAIMED, *PATTERNS, "artefacts", *NEITHER}
+    assert set(Artefact.model_fields) == {"name", "shipped"}
+
+
+def test_a_scope_is_told_in_words(tmp_path: Path) -> None:
+    assert scope_lines(recipe(tmp_path)) == [
+        "judged: out.bin",
+        "built and not judged: *.dbg",
+        "built, not judged, published elsewhere: *.ddeb",
+        "ignored: *.tmp",
+    ]
+    bare = recipe(tmp_path, by_products=[], published_by_products=[], ignore=[])
+    assert scope_lines(bare) == ["judged: out.bin"]
