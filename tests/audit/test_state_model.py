@@ -68,7 +68,8 @@ class Centers(RuleBasedStateMachine):
         """Do what a center does honestly, from the commitment to the statements."""
         truth = self.truth[center]
         truth.runs += 1
-        run = f"2026010{1 + truth.runs % 9}T030405Z-{truth.runs:08x}"
+        # No two centers have a run of one id: what Cyd replays would stand in the way of its own.
+        run = f"2026010{1 + truth.runs % 9}T030405Z-{ord(center[0]):02x}{truth.runs:06x}"
         committed = changes.get("committed", True)
         truth.seen.append(self.world[center].run(run=run, **changes))
         files = changes.get("files", FILES)
