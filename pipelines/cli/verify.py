@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,19 +16,16 @@ import click
 
 from builders.core.errors import CancelledError, InfrastructureError, SamebitsError, UsageError
 from pipelines.cli import options
-from pipelines.cli.layout import fitted
-from pipelines.cli.terminal import report_lines, screen, show, wants_json, warn
+from pipelines.cli.formats.printing import FORMATS, chosen_format, print_results
+from pipelines.cli.terminal import screen, show, warn
 
 if TYPE_CHECKING:
     from pipelines.cli.formats.results import Verified
     from pipelines.evidence.report import Report
     from pipelines.infer.journal import RemainingCause
     from pipelines.verify.session import Session
-    from pipelines.verify.unpublished import UnpublishedReport
 
-    Run = Callable[[Path], Report | UnpublishedReport]
-
-FORMATS = ("text", "json", "junit", "sarif", "github")
+    Run = Callable[[Path], Verified]
 
 _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores and memory
 
@@ -93,7 +89,7 @@ def verify(
     from pipelines.verify.lanes import cancelled_by_signals, in_lanes
     from pipelines.verify.unpublished import require_candidates
 
-    form = _format(form)
+    form = chosen_format(form)
     unpublished = dry_run or candidate is not None
     _require_possible(session, flow=flow, fresh=fresh, unpublished=unpublished)
     loaded = check_recipes(recipes, session.images, unshipped=candidate is not None)
@@ -116,16 +112,11 @@ def verify(
     lanes = min(_SIDE_BY_SIDE, len(recipes))
     with cancelled_by_signals(session), runner as run:
         found = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
-        results = [replace(one, causes=_causes(session, one)) for one in found]
-    _print(results, form)
+        results = [
+            one if one.note else replace(one, causes=_causes(session, one.report)) for one in found
+        ]
+    print_results(results, form)
     sys.exit(exit_code(results))
-
-
-def _format(form: str | None) -> str:
-    """Return the format that `--format` and `--json` ask for; raises `UsageError` for two."""
-    if wants_json() and form not in {None, "json"}:
-        raise UsageError("two formats were given", got=f"--json and --format {form}")
-    return "json" if wants_json() else form or "text"
 
 
 def _require_possible(session: Session, *, flow: bool, fresh: bool, unpublished: bool) -> None:
@@ -139,54 +130,21 @@ def _require_possible(session: Session, *, flow: bool, fresh: bool, unpublished:
         raise UsageError("--fresh was given with --offline", expected="one of them")
 
 
-def _print(results: Sequence[Verified], form: str) -> None:
-    """Print what became of each recipe; faults of text and JSON on stderr too."""
-    from pipelines.cli.formats.github import github
-    from pipelines.cli.formats.junit import junit
-    from pipelines.cli.formats.sarif import sarif
+def _causes(session: Session, report: Report | None, *folders: Path) -> tuple[RemainingCause, ...]:
+    """Return the causes that are named for a run; without a difference nothing is imported.
 
-    formats = {"github": github, "json": _json, "junit": junit, "sarif": sarif, "text": _text}
-    click.echo(formats[form](results), nl=form != "text")
-    for one in results:
-        if one.fault is not None and form != "github":  # there it is a line that a runner obeys
-            warn(one.fault)
-
-
-def _json(results: Sequence[Verified]) -> str:
-    reports = [one.document() for one in results if one.report]
-    faults = [one.document() for one in results if one.fault]
-    causes = [
-        {"run": one.report.run, **cause.model_dump()}
-        for one in results
-        if one.report
-        for cause in one.causes
-    ]
-    return json.dumps({"reports": reports + faults, "causes": causes}, indent=2)
-
-
-def _text(results: Sequence[Verified]) -> str:
-    lines: list[str] = []
-    for one in results:
-        if one.report is not None:
-            lines += report_lines(one.report, one.causes, evidence=one.note is None)
-        if one.note is not None:
-            lines.append(f"  {one.note}")
-    return "".join(f"{line}\n" for line in fitted(lines))
-
-
-def _causes(session: Session, one: Verified) -> tuple[RemainingCause, ...]:
-    """Return the causes that are named for a run; without a difference nothing is imported."""
+    `folders` are those of the shipped and the rebuilt files of a run without evidence.
+    """
     from builders.core.enums import Outcome, Verdict
 
-    report = one.report
-    if report is None or one.note is not None:  # nothing of it is stored
+    if report is None:
         return ()
     verdicts = {finding.verdict for finding in report.artefacts}
     if report.outcome is Outcome.BUILT and Verdict.DIFFERENT not in verdicts:
         return ()
-    from pipelines.infer.verified import verified_causes
+    from pipelines.infer.verified import files_in, verified_causes
 
-    return verified_causes(session, report)
+    return verified_causes(session, report, opener=files_in(*folders) if folders else None)
 
 
 def _try(run: Run, recipe: Path) -> Verified:
@@ -194,7 +152,7 @@ def _try(run: Run, recipe: Path) -> Verified:
     from pipelines.cli.formats.results import Verified
 
     try:
-        return Verified(recipe=recipe, found=run(recipe))
+        return run(recipe)
     except CancelledError:
         raise
     except SamebitsError as error:
@@ -211,33 +169,49 @@ def _try(run: Run, recipe: Path) -> Verified:
 @contextmanager
 def _in_process(session: Session, *, fresh: bool) -> Iterator[Run]:
     """Yield what verifies a recipe in this process."""
+    from pipelines.cli.formats.results import Verified
     from pipelines.verify.retries import retrying
     from pipelines.verify.verify import verify_recipe
 
+    wrap = retrying(session)
     with screen(session):
-        yield lambda recipe: verify_recipe(session, recipe, retrying(session), fresh=fresh)
+        yield lambda recipe: Verified(
+            recipe=recipe, found=verify_recipe(session, recipe, wrap, fresh=fresh)
+        )
 
 
 @contextmanager
 def _unpublished(session: Session, candidates: Path | None, *, fresh: bool) -> Iterator[Run]:
     """Yield what verifies a recipe in this process and leaves no evidence."""
+    from pipelines.cli.formats.results import Verified
     from pipelines.verify.retries import retrying
     from pipelines.verify.verify import verify_unpublished
 
-    with screen(session):
-        yield lambda recipe: verify_unpublished(
-            session, recipe, retrying(session), candidates=candidates, fresh=fresh
+    def run(recipe: Path) -> Verified:
+        causes: list[RemainingCause] = []
+
+        def seen(report: Report, *folders: Path) -> None:
+            causes.extend(_causes(session, report, *folders))
+
+        found = verify_unpublished(
+            session, recipe, retrying(session), candidates=candidates, fresh=fresh, seen=seen
         )
+        return Verified(recipe=recipe, found=found, causes=tuple(causes))
+
+    with screen(session):
+        yield run
 
 
 @contextmanager
 def _as_flows(session: Session, *, fresh: bool) -> Iterator[Run]:
     """Yield what verifies a recipe in a flow run of Prefect."""
+    from pipelines.cli.formats.results import Verified
+
     with _prefect_ready(session):
         from pipelines.flows.verify_release import flow_in
 
         verify_release = flow_in(session)
-        yield lambda recipe: verify_release(str(recipe), fresh=fresh)
+        yield lambda recipe: Verified(recipe=recipe, found=verify_release(str(recipe), fresh=fresh))
 
 
 @contextmanager

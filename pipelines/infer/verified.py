@@ -11,8 +11,9 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,13 +48,23 @@ _UNREADABLE = (
 """What reading the evidence of a run can raise: it is foreign, or not there."""
 
 
+Opener = Callable[[Finding], AbstractContextManager[tuple[BinaryIO, BinaryIO]]]
+"""Opens the shipped and the rebuilt file of a finding, both seekable."""
+
+
 def verified_causes(
-    session: Session, report: Report, fetcher: Fetcher | None = None
+    session: Session,
+    report: Report,
+    fetcher: Fetcher | None = None,
+    *,
+    opener: Opener | None = None,
 ) -> tuple[RemainingCause, ...]:
     """Return the causes that are named for a run; none where all is identical.
 
     `fetcher`, by default that of the session, brings packages of the image that the vault lacks.
+    `opener` opens the files of a run, by default from its evidence.
     """
+    both = opener or partial(_both, session)
     method = report.environment.method.partition("-")[0]
     differing = [f for f in report.artefacts if f.verdict is Verdict.DIFFERENT]
     if not (differing or report.outcome is not Outcome.BUILT):
@@ -61,12 +72,13 @@ def verified_causes(
     session.progress.step(report.release, "naming causes")
     try:
         if method == _SCRIPT:
-            return _of_script(session, report, differing)
+            return _of_script(session, report, differing, both)
         if report.outcome is not Outcome.BUILT:
             return _failure(session, report, method)
         if method == _DEBIAN:
-            return _of_packages(session, report, differing, fetcher or session.fetcher)
-        return tuple(c for f in differing for c in _of_wheel(session, report, f))
+            tools = _tools(session, report, fetcher or session.fetcher)
+            return _of_packages(differing, tools, both)
+        return tuple(c for f in differing for c in _of_wheel(session, report, f, both))
     except _UNREADABLE:
         return ()
     finally:
@@ -89,22 +101,22 @@ def _failure(session: Session, report: Report, method: str) -> tuple[RemainingCa
 
 
 def _of_packages(
-    session: Session, report: Report, differing: list[Finding], fetcher: Fetcher
+    differing: list[Finding], tools: tuple[DatedTool, ...], both: Opener
 ) -> tuple[RemainingCause, ...]:
     pairs = []
     for finding in differing:
-        with _both(session, finding) as (shipped, rebuilt):
+        with both(finding) as (shipped, rebuilt):
             pairs.append(package_pair(finding.name, shipped, rebuilt))
-    return debian_causes(pairs, _tools(session, report, fetcher))
+    return debian_causes(pairs, tools)
 
 
 def _of_script(
-    session: Session, report: Report, differing: list[Finding]
+    session: Session, report: Report, differing: list[Finding], both: Opener
 ) -> tuple[RemainingCause, ...]:
     """Return what differs; why a vendor's own build failed is in the reason of the outcome."""
     found = []
     for finding in differing:
-        with _both_files(session, finding) as (shipped, rebuilt):
+        with _both_files(session, finding, both) as (shipped, rebuilt):
             found.append(compare_parts(finding.name, read_parts(shipped), read_parts(rebuilt)))
     built_in = ScriptHypothesis(path=str(report.environment.declared.get("path", PATH)))
     return (*remaining_causes(found), *undeclarable(built_in, found))
@@ -120,9 +132,11 @@ def _tools(session: Session, report: Report, fetcher: Fetcher) -> tuple[DatedToo
         return ()
 
 
-def _of_wheel(session: Session, report: Report, finding: Finding) -> tuple[RemainingCause, ...]:
+def _of_wheel(
+    session: Session, report: Report, finding: Finding, both: Opener
+) -> tuple[RemainingCause, ...]:
     (source,) = report.environment.sources
-    with _both_files(session, finding) as paths:
+    with _both_files(session, finding, both) as paths:
         sdist = paths[0].with_name("source")
         session.vault.stage(source.sha256, sdist)
         shipped, rebuilt = (read_wheel(path, finding.name) for path in paths)
@@ -133,15 +147,29 @@ def _of_wheel(session: Session, report: Report, finding: Finding) -> tuple[Remai
 
 
 @contextmanager
-def _both_files(session: Session, finding: Finding) -> Iterator[tuple[Path, Path]]:
+def _both_files(session: Session, finding: Finding, both: Opener) -> Iterator[tuple[Path, Path]]:
     """Copy both files into a folder that is removed at the end."""
     with tempfile.TemporaryDirectory(dir=session.workdir, prefix="causes-") as folder:
         paths = (Path(folder, "shipped"), Path(folder, "rebuilt"))
-        with _both(session, finding) as streams:
+        with both(finding) as streams:
             for path, stream in zip(paths, streams, strict=True):
                 with path.open("wb") as copy:
                     shutil.copyfileobj(stream, copy)
         yield paths
+
+
+def files_in(shipped: Path, rebuilt: Path) -> Opener:
+    """Return what opens the files of a run, by their names, in two folders."""
+
+    @contextmanager
+    def opened(finding: Finding) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+        with (
+            (shipped / finding.name).open("rb") as theirs,
+            (rebuilt / finding.name).open("rb") as ours,
+        ):
+            yield theirs, ours
+
+    return opened
 
 
 @contextmanager

@@ -124,6 +124,11 @@ def judge(
     return compare(facts)
 
 
+def file_folders(job: Job, attempt: Attempt) -> tuple[Path, Path]:
+    """Return the folders of the shipped files that were read, and of the rebuilt ones."""
+    return job.folder / _SHIPPED, job.attempt(attempt.number) / OUTPUTS
+
+
 def _published(artefact: Artefact, served: FileFact | Unreachable | None) -> Digest:
     """Return the published digest; of an artefact that has none yet, that of its candidate."""
     if artefact.shipped is None and isinstance(served, FileFact):

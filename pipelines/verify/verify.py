@@ -155,17 +155,21 @@ def verify_unpublished(
     *,
     candidates: Path | None = None,
     fresh: bool = False,
+    seen: Callable[[Report, Path, Path], object] | None = None,
 ) -> UnpublishedReport:
     """Verify the release of a recipe, and leave no evidence of it.
 
     The files in the folder `candidates` are judged in the place of shipped ones. Differences are
-    named and confirmed, but no diffoscope report is made. Raises as `verify` does, `StoreError`
-    and what a signer raises apart.
+    named and confirmed, but no diffoscope report is made. `seen` is called with the report and the
+    folders of shipped and rebuilt files, which are removed at the end. Raises as `verify` does,
+    `StoreError` and what a signer raises apart.
     """
     why = Unpublished.DRY_RUN if candidates is None else Unpublished.CANDIDATE
     with job_for(session, recipe, unshipped=candidates is not None) as job:
         run = _Run(session=session, job=job, wrap=wrap, published=False, candidates=candidates)
         report = _verified(run, session.policy(datetime.now(UTC)), fresh=fresh)
+        if seen is not None and run.attempt is not None:
+            seen(report, *judging.file_folders(job, run.attempt))
     session.progress.done(job.release, report.verdict)
     return UnpublishedReport(unpublished=why, report=report)
 

@@ -142,9 +142,26 @@ def test_every_difference_is_a_cause_that_says_where(tarred: MAKE) -> None:
     causes = {c.name: c.detail for c in remaining_causes([compare_parts("f", shipped, rebuilt)])}
     assert "shipped has 'theirs here', rebuilt has 'ours here'" in causes["content"]
     assert "600 shipped, 644 rebuilt" in causes["modes"]
+    assert (
+        "such as b: 2026-03-05T06:07:08Z shipped, 2026-03-05T06:07:09Z rebuilt" in causes["times"]
+    )
     same = compare_parts("f", shipped, shipped)
     assert [c.name for c in remaining_causes([same])] == ["packing"]
     assert [c.name for c in remaining_causes([Differences(name="f", missing=True)])] == ["missing"]
+
+
+def test_bytes_in_front_of_a_text_are_not_shown_as_a_difference(tarred: MAKE) -> None:
+    shipped = tarred("x", body="G/lib/ld.so\0built 06:07:08\0")
+    rebuilt = tarred("x", body=";/lib/ld.so\0built 06:07:09\0")
+    (cause,) = remaining_causes([compare_parts("f", shipped, rebuilt)])
+    assert cause.detail == "f: x; shipped has 'built 06:07:08', rebuilt has 'built 06:07:09'"
+
+
+def test_a_time_that_no_clock_can_have_is_not_declared(tarred: MAKE) -> None:
+    found = compare_parts("f", tarred("x", at=2**33), tarred("x", at=AT))
+    assert not any("clock" in one for one in explored(ScriptHypothesis(), found))
+    (cause,) = remaining_causes([found])
+    assert "8589934592 shipped" in cause.detail
 
 
 def test_each_value_is_counted_in_bits_with_its_reason() -> None:

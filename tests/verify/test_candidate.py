@@ -58,6 +58,8 @@ def test_a_candidate_is_judged_and_nothing_is_kept(
     (document,) = ended.document()["reports"]
     assert (document["unpublished"], document["verdict"]) == ("candidate", verdict)
     assert document["seal"] is None
+    causes = [cause["name"] for cause in ended.document()["causes"]]
+    assert causes == ([] if code == 0 else ["content"]), "they are read before the files are gone"
     assert evidence_of(home) == []
     with pytest.raises(ValidationError, match="unpublished"):
         Report.model_validate(document)  # so that no store, signer or bundle takes it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from builders.methods.clock import LATEST, format_timestamp
 from pipelines.infer.journal import RemainingCause
 from pipelines.infer.machine_traces import is_reordered, reordered
 from pipelines.infer.script.parts import Part, Parts
@@ -110,16 +111,14 @@ def _of(d: Differences) -> Iterator[tuple[str, str]]:
         if paths:
             yield "members", f"only in the {what} file: {listed(paths)}"
     if d.content:
-        shown = f"shipped has {_some(d.theirs)}, rebuilt has {_some(d.ours)}"
+        theirs, ours = _telling(d.theirs, d.ours), _telling(d.ours, d.theirs)
+        shown = f"shipped has {_some(theirs)}, rebuilt has {_some(ours)}"
         yield "content", f"{listed([path or 'its bytes' for path in d.content])}; {shown}"
     if d.modes:
-        path, (theirs, ours) = next(iter(d.modes.items()))
-        yield "modes", f"{len(d.modes)}, such as {path}: {theirs:03o} shipped, {ours:03o} rebuilt"
+        path, (mode, built) = next(iter(d.modes.items()))
+        yield "modes", f"{len(d.modes)}, such as {path}: {mode:03o} shipped, {built:03o} rebuilt"
     if d.times:
-        span = max(t for t, _ in d.times.values()) - min(t for t, _ in d.times.values())
-        text = f"of {listed(tuple(d.times))}; the shipped ones span {span} s"
-        still = ", and a declared clock stands still: give the files one time in the build"
-        yield "times", text + (still if span else "")
+        yield "times", _times(d)
     if d.owners:
         theirs_, ours_ = next(iter(d.owners.values()))
         text = f"{theirs_} shipped, {ours_} rebuilt; no owner can be declared: set it in the build"
@@ -128,6 +127,27 @@ def _of(d: Differences) -> Iterator[tuple[str, str]]:
         yield "order", "members stand in another order: sort them in the build"
     if d.packed:
         yield "packing", "the members are equal, and are packed in another way"
+
+
+def _times(d: Differences) -> str:
+    path, (when, now) = next(iter(d.times.items()))
+    times = f"{_moment(when)} shipped, {_moment(now)} rebuilt"
+    text = f"{len(d.times)}, such as {path}: {times}"
+    span = max(t for t, _ in d.times.values()) - min(t for t, _ in d.times.values())
+    if not span:
+        return text
+    still = "a declared clock stands still: give the files one time in the build"
+    return f"{text}; the shipped ones span {span} s, and {still}"
+
+
+def _telling(texts: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    """Return the texts that are not equal to another but for a byte in front, as after a digest."""
+    tails = {text[1:] for text in others}
+    return frozenset(t for t in texts if t[0].isdigit() or t[1:] not in tails) or texts
+
+
+def _moment(seconds: int) -> str:
+    return format_timestamp(seconds) if 0 <= seconds <= LATEST else str(seconds)
 
 
 def _some(texts: frozenset[str]) -> str:

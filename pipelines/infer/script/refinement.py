@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from builders.container.folderorder import CREATED, HASHED
 from builders.core.enums import Outcome
 from builders.methods.base import BuildPath
+from builders.methods.clock import EARLIEST, LATEST
 from builders.methods.script import ScriptBuild
 from pipelines.infer.journal import RemainingCause
 from pipelines.infer.machine_traces import order_of
@@ -90,7 +91,7 @@ def _umask(found: Iterable[Differences]) -> Iterator[Change]:
 
 def _clock(h: ScriptHypothesis, found: Iterable[Differences], theirs: set[str]) -> Iterator[Change]:
     """Yield the time of the build, and the zone if local times stand beside it."""
-    made = {t: path for d in found for path, (t, _) in d.times.items()}
+    made = {t: path for d in found for path, (t, _) in d.times.items() if EARLIEST <= t <= LATEST}
     written = stamps(theirs)
     fixed = [stamp for stamp in written if stamp.absolute]
     local = [stamp for stamp in written if not stamp.absolute]
