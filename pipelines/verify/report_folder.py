@@ -1,8 +1,8 @@
 """One run in a folder to be read: its report, build logs, explanations, and the source it was of.
 
 The folder is there complete or not at all. Names in it are ours. What others wrote is foreign: the
-HTML of diffoscope, which has read hostile files, gets a policy in front that forbids scripts and
-network, and the index shows it in a frame without any rights.
+HTML of diffoscope, which has read hostile files, stands in a page of ours, as a frame in which
+there are no scripts, no forms, no network and no way out.
 """
 
 from __future__ import annotations
@@ -29,12 +29,18 @@ from pipelines.storage.store import DamagedError
 from pipelines.verify.session import Session
 
 INDEX = "index.html"
-CONFINED = (
-    b'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
-    b"content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    b"form-action 'none'\">\n"
+FRONT = (
+    b'<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
+    b'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    b"style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">"
+    b"<title>samebits: what differs</title>"
+    b"<style>body { margin: 0 } "
+    b"iframe { border: 0; display: block; height: 100vh; width: 100% }</style>"
+    b'<iframe sandbox="" referrerpolicy="no-referrer" title="what differs" srcdoc="'
 )
-"""Put in front of foreign HTML: a policy that is read first can only be made stricter."""
+BACK = b'"></iframe></html>\n'
+"""Around foreign HTML, which becomes the text of an attribute: it is a document in a frame without
+any rights, under this policy, wherever the file is opened."""
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=StrictUndefined,
@@ -53,9 +59,9 @@ class FolderFile:
     size: int
     digest: Digest
     linked: bool = True
-    """Whether the index links to it, as a browser shows it as text."""
+    """Whether the index links to it: a browser shows it as text, or confines it."""
     framed: bool = False
-    """Whether the index shows it in a frame without rights."""
+    """Whether it is foreign HTML, which the index shows too."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -150,7 +156,7 @@ class _Writer:
             explanation, about = finding.explanation, escaped(finding.name)
             html, data = explanation.html_diff, explanation.json_diff
             what = f"what differs in {about}"
-            self._object(f"explained-{number}.html", what, html, framed=True, front=CONFINED)
+            self._object(f"explained-{number}.html", what, html, framed=True)
             self._object(f"explained-{number}.json", f"{what}, for programs", data)
 
     def _object(
@@ -160,9 +166,8 @@ class _Writer:
         digest: Digest | None,
         *,
         framed: bool = False,
-        front: bytes = b"",
     ) -> None:
-        """Copy a private object of the store, with `front` in front of it."""
+        """Copy a private object of the store; foreign HTML is `framed`."""
         if digest is None:
             return
         path, hasher, size = self.folder / name, hashlib.sha256(), 0
@@ -172,17 +177,16 @@ class _Writer:
             self.left_out.append(LeftOut(what=what, why="this store does not hold it"))
             return
         with stream, path.open("xb") as out:
-            out.write(front)
+            out.write(FRONT if framed else b"")
             for piece in chunks(stream):
                 hasher.update(piece)
                 size += len(piece)
-                out.write(piece)
+                out.write(_attribute(piece) if framed else piece)
+            out.write(BACK if framed else b"")
         path.chmod(0o644)
         if (found := hasher.hexdigest()) != digest.hex:
             raise DamagedError(f"{what} has other bytes", got=f"sha256 {found}", expected=digest)
-        made = FolderFile(
-            name=name, what=what, size=size, digest=digest, linked=not framed, framed=framed
-        )
+        made = FolderFile(name=name, what=what, size=size, digest=digest, framed=framed)
         self.files.append(made)
 
     def _sources(self, sources: Sequence[SourceFact]) -> None:
@@ -213,3 +217,8 @@ class _Writer:
             what = "the source is not the one that was built"
             raise InputMismatchError(what, got=source.digest, expected=fact.source_digest)
         return source
+
+
+def _attribute(html: bytes) -> bytes:
+    """Return HTML as the value of an attribute between double quotes."""
+    return html.replace(b"&", b"&amp;").replace(b'"', b"&quot;")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.storage.names import Visibility
-from pipelines.verify.report_folder import CONFINED
+from pipelines.verify.report_folder import BACK, FRONT
 from tests.bundle.test_export import RELEASE, Filled
 from tests.command import Ended, in_terminal, samebits
 from tests.signer.scene import LOG
@@ -117,16 +116,17 @@ def explained(tmp_path: Path, html: bytes) -> Filled:
 def test_foreign_html_gets_no_rights(tmp_path: Path) -> None:
     filled = explained(tmp_path, HTML)
     assert shown(filled, "--report", tmp_path / "run").code == 0
-    kept = (tmp_path / "run/explained-1.html").read_bytes()
-    assert kept == CONFINED + HTML
-    assert CONFINED.index(b"default-src 'none'") < kept.index(b"<script>")
+    page = Page(tmp_path / "run/explained-1.html")
+    assert [tag for tag, _ in page.elements] == ["html", "meta", "meta", "title", "style", "iframe"]
+    (frame,) = page.all("iframe")
+    assert (frame["srcdoc"], frame["sandbox"]) == (HTML.decode(), "")
+    (policy,) = (m["content"] for m in page.all("meta") if "http-equiv" in m)
+    assert str(policy).startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:; ")
     page = Page(tmp_path / "run/index.html")
     (frame,) = page.all("iframe")
     assert (frame["src"], frame["sandbox"]) == ("explained-1.html", "")
-    assert "explained-1.html" not in [link["href"] for link in page.all("a")]
     (policy,) = (m["content"] for m in page.all("meta") if "http-equiv" in m)
-    assert policy is not None
-    assert policy.startswith("default-src 'none'; ")
+    assert str(policy).startswith("default-src 'none'; style-src 'unsafe-inline'; frame-src ")
     assert not list(page.all("script"))
 
 
@@ -200,7 +200,12 @@ def opened(filled: Filled, *words: Any, **env: str) -> Ended:
     return samebits(*command, home=filled.home, env={"DISPLAY": "", **env})
 
 
-def test_a_compressed_explanation_is_not_taken_for_another_type(tmp_path: Path) -> None:
-    filled = explained(tmp_path, gzip.compress(HTML, mtime=0))
-    assert shown(filled, "--report", tmp_path / "run").code == 0
-    assert (tmp_path / "run/explained-1.html").read_bytes().startswith(CONFINED)
+@pytest.mark.parametrize("html", [b'"></iframe><script>x()</script>', b"&quot;\0\xff<!--", b""])
+def test_no_html_leaves_its_frame(tmp_path: Path, html: bytes) -> None:
+    assert shown(explained(tmp_path, html), "--report", tmp_path / "run").code == 0
+    kept = (tmp_path / "run/explained-1.html").read_bytes()
+    assert kept.startswith(FRONT)
+    assert kept.endswith(BACK)
+    inner = kept[len(FRONT) : -len(BACK)]
+    assert b'"' not in inner
+    assert inner.replace(b"&quot;", b'"').replace(b"&amp;", b"&") == html
