@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import click
 
+from builders.core.escaping import escaped
 from pipelines.cli.options import noted
 
 GAP = 2
@@ -28,6 +29,8 @@ _NARROWEST = 12
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _BREAKS = re.compile(r"(?<=[ /])|(?=@)")
 """Where a cell is folded first: after a blank or a slash, and before the version of a release."""
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+"""What `click.style` puts around a text."""
 _HANG = re.compile(r" *(?:[-!*] )?(?:\S+(?: \S+)* {2,})?")
 
 
@@ -148,8 +151,12 @@ def wrapped(line: str, columns: int | None) -> Iterator[str]:
 
 
 def fitted(lines: Iterable[Any], stream: TextIO | None = None) -> Iterator[str]:
-    """Yield lines as `stream` (stdout) shows them; a text of several lines is not changed."""
+    """Yield lines as `stream` (stdout) shows them; a text of several lines is not wrapped.
+
+    Whatever a terminal would obey is escaped, but for colors.
+    """
     columns = width(stream)
     for line in lines:
-        text = line if isinstance(line, str) else str(line)
+        parts = enumerate(_STYLE.split(str(line)))
+        text = "".join(part if n % 2 else escaped(part, keep="\n\t") for n, part in parts)
         yield from [text] if "\n" in text else wrapped(text, columns)

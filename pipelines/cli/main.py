@@ -22,7 +22,7 @@ from builders.core.errors import (
     SamebitsError,
 )
 from builders.core.similar import did_you_mean
-from pipelines.cli.layout import fitted
+from pipelines.cli.terminal import warn
 
 _COMMANDS = {
     "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
@@ -150,8 +150,7 @@ def fail(error: SamebitsError, *, as_json: bool) -> None:
     """Print an error: for people on stderr, for programs as the one document on stdout."""
     if as_json:
         click.echo(json.dumps({"error": error.to_dict()}, indent=2))
-    for line in fitted([f"samebits: {error}"], sys.stderr):
-        click.echo(line, err=True)
+    warn(error)
 
 
 def _colored() -> bool:

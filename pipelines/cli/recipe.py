@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, EXIT_USAGE, UsageError
+from builders.core.escaping import escaped
 from pipelines.cli import options
 from pipelines.cli.recipe_script import ScriptOptions, infer_own_build, script_options
 from pipelines.cli.terminal import counted, screen, show, tell, wants_json, warn
@@ -232,10 +233,11 @@ def _journal_lines(journal: SearchJournal) -> Iterator[str]:
     if journal.scalars:
         yield f"  the inferred values can carry at most {bits} of the shipped file"
     if journal.status != "identical":
-        yield f"  {journal.reason}"
+        yield f"  {escaped(journal.reason)}"
     for scalar in journal.scalars:
-        yield f"  - {scalar.name} {scalar.value} ({counted(scalar.bits, 'bit')}): {scalar.evidence}"
-    yield from (f"  - {cause.name}: {cause.detail}" for cause in journal.causes)
+        about = escaped(f"{scalar.value} ({counted(scalar.bits, 'bit')}): {scalar.evidence}")
+        yield f"  - {scalar.name} {about}"
+    yield from (f"  - {cause.name}: {escaped(cause.detail)}" for cause in journal.causes)
     yield from (f"  note: {note}" for note in journal.notes)
 
 

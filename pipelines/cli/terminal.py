@@ -20,7 +20,7 @@ from pipelines.cli.layout import fitted, short, shortened, styled
 from pipelines.cli.options import noted
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from pipelines.evidence.report import Report
     from pipelines.evidence.statements.rebuilds import RobustnessTest
@@ -60,8 +60,8 @@ def tell(*lines: object) -> None:
 
 
 def warn(message: object) -> None:
-    """Print a message on stderr."""
-    tell(f"samebits: {message}")
+    """Print a message or an error on stderr; what others wrote in it is escaped."""
+    tell("samebits: " + escaped(str(message), keep="\n"))
 
 
 def confirm(question: str) -> bool:
@@ -96,7 +96,8 @@ class PlainLines:
     def step(self, release: str, step: str) -> None:
         """Print the step."""
         with self._lock:
-            click.echo(f"{time.monotonic() - self._start:7.1f} s  {release}  {step}", err=True)
+            seconds = time.monotonic() - self._start
+            click.echo(f"{seconds:7.1f} s  {release}  {escaped(step)}", err=True)
 
     def detail(self, release: str, text: str) -> None:
         """Print nothing: a log has one line a step."""
@@ -117,15 +118,15 @@ class LiveLines:
 
     def step(self, release: str, step: str) -> None:
         """Show the step on the line of the release."""
-        self._update(release, step=step, detail="")
+        self._update(release, step=escaped(step), detail="")
 
     def detail(self, release: str, text: str) -> None:
         """Show the detail beside the step."""
-        self._update(release, detail=text)
+        self._update(release, detail=escaped(text))
 
     def done(self, release: str, text: str) -> None:
         """Show the end, and stop the clock of the line."""
-        self._update(release, step=text, detail="", total=1, completed=1)
+        self._update(release, step=escaped(text), detail="", total=1, completed=1)
 
     def _update(self, release: str, **fields: Any) -> None:
         with self._lock:
@@ -151,16 +152,23 @@ def screen(session: Session | None = None) -> Iterator[Sink]:
 @contextmanager
 def _live_lines() -> Iterator[Sink]:
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress
 
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        TextColumn("{task.fields[step]} [dim]{task.fields[detail]}", markup=True),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    ) as progress:
+    with Progress(*columns(), console=Console(stderr=True)) as progress:
         yield LiveLines(progress)
+
+
+def columns() -> tuple[ProgressColumn, ...]:
+    """Return the columns in which `LiveLines` draws; no text of a step is read as markup."""
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return (
+        SpinnerColumn(),
+        TextColumn("{task.description}", style="bold", markup=False),
+        TextColumn("{task.fields[step]}", markup=False),
+        TextColumn("{task.fields[detail]}", style="dim", markup=False),
+        TimeElapsedColumn(),
+    )
 
 
 def styled_verdict(verdict: str, *, width: int = 16) -> str:

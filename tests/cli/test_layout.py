@@ -9,9 +9,14 @@ from collections.abc import Callable
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
+from rich.progress import Progress
 
+from builders.core.errors import SamebitsError
 from pipelines.cli import options
 from pipelines.cli.layout import fitted, short, table, width, wrapped
+from pipelines.cli.main import fail
+from pipelines.cli.terminal import LiveLines, columns
 
 HEADER = ("VERDICT", "RELEASE", "CLAIM")
 ROWS = [
@@ -123,6 +128,28 @@ def test_a_text_of_several_lines_is_not_changed(terminal: Callable[[int], None])
     terminal(10)
     note = "origin of a log\n12\n\nsignature of the log"
     assert list(fitted([note])) == [note]
+
+
+def test_nothing_but_colors_reaches_the_terminal_as_it_is() -> None:
+    green = click.style("ok", fg="green")
+    assert list(fitted([f"{green} \x1b]0;title\x07\r\u202e"])) == [
+        f"{green} \\x1b]0;title\\x07\\r\\u202e"
+    ]
+
+
+def test_an_error_shows_what_others_wrote_as_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    fail(SamebitsError("a record is damaged", got="\x1b[2J\x1b[32mok"), as_json=False)
+    assert capsys.readouterr().err == ("samebits: a record is damaged; got \\x1b[2J\\x1b[32mok\n")
+
+
+def test_the_progress_of_a_run_obeys_no_markup_and_no_escapes() -> None:
+    shown = Terminal()
+    with Progress(*columns(), console=Console(file=shown, width=100)) as progress:
+        sink = LiveLines(progress)
+        sink.step("acme/engine@1", "explaining [/dim].bin")
+        sink.detail("acme/engine@1", "\x1b]0;title\x07")
+    assert "explaining [/dim].bin" in shown.getvalue()
+    assert "\\x1b]0;title" in shown.getvalue()
 
 
 def test_a_file_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
