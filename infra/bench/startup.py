@@ -13,7 +13,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -45,6 +45,15 @@ _SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
+class Started:
+    """One command that has ended: seconds by the clock, seconds of CPU, and its exit code."""
+
+    seconds: float
+    cpu: float
+    code: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tree:
     """The files of one commit, and a home that its code has filled."""
 
@@ -52,11 +61,11 @@ class Tree:
     folder: Path
     home: Path
 
-    def run(self, words: Sequence[str]) -> tuple[float, int]:
-        """Run a command of this tree; returns its seconds and its exit code."""
+    def run(self, words: Sequence[str]) -> Started:
+        """Run a command of this tree to its end."""
         command = [sys.executable, "-m", "pipelines.cli"]
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT_", "SAMEBITS_"))}
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), _children_cpu()
         done = subprocess.run(
             [*command, *(word.format(home=self.home) for word in words)],
             cwd=self.folder,
@@ -71,13 +80,19 @@ class Tree:
             timeout=_SECONDS,
             check=False,
         )
-        return time.perf_counter() - start, done.returncode
+        return Started(
+            seconds=time.perf_counter() - start,
+            cpu=_children_cpu() - busy,
+            code=done.returncode,
+        )
 
 
 def measure(
     runs: int, *, against: Sequence[str] = (), commands: Sequence[str] = tuple(COMMANDS)
 ) -> dict[str, Any]:
     """Return the seconds of `runs` starts of each command, after one that warms the caches.
+
+    On a busy machine the seconds of CPU say more than those of the clock; a build is not in them.
 
     `against` holds commits of this checkout to compare with. A command that ends in another way
     than here has its exit code beside its seconds. Raises `UsageError` for an unknown commit.
@@ -88,30 +103,47 @@ def measure(
             for tree in trees:
                 tree.run(("center", "init"))
                 tree.run(COMMANDS["verify"])
-        seconds: dict[tuple[str, str], list[float]] = {}
-        codes: dict[tuple[str, str], int] = {}
-        for number in range(runs + 1):
+        found: dict[tuple[str, str], list[Started]] = {}
+        for _ in range(runs + 1):
             for command in commands:
                 for tree in trees:
-                    took, code = tree.run(COMMANDS[command])
-                    codes[command, tree.name] = code
-                    if number:
-                        seconds.setdefault((command, tree.name), []).append(took)
-    figures = {
-        command: {
-            tree.name: {**spread(seconds[command, tree.name]), "exit_code": code}
-            for tree in trees
-            for code in [codes[command, tree.name]]
-        }
+                    found.setdefault((command, tree.name), []).append(tree.run(COMMANDS[command]))
+    names = [tree.name for tree in trees]
+    return {
+        "runs": runs,
+        "median_seconds": _medians(found, names, commands, lambda one: one.seconds),
+        "median_cpu_seconds": _medians(found, names, commands, lambda one: one.cpu),
+        "commands": {
+            command: {
+                name: {
+                    **spread([one.seconds for one in found[command, name][1:]]),
+                    "exit_code": found[command, name][-1].code,
+                }
+                for name in names
+            }
+            for command in commands
+        },
+    }
+
+
+def _medians(
+    found: Mapping[tuple[str, str], Sequence[Started]],
+    names: Sequence[str],
+    commands: Sequence[str],
+    value: Callable[[Started], float],
+) -> dict[str, dict[str, float]]:
+    """Return the medians of each command by tree, without the first run, and their sums."""
+    medians = {
+        command: {name: round(median(map(value, found[command, name][1:])), 3) for name in names}
         for command in commands
     }
-    medians = {
-        command: {tree: one["median"] for tree, one in found.items()}
-        for command, found in figures.items()
-    }
-    totals = {tree.name: round(sum(median(seconds[c, tree.name]) for c in commands), 3)
-              for tree in trees}  # fmt: skip
-    return {"runs": runs, "median_seconds": {**medians, "all": totals}, "commands": figures}
+    sums = {name: round(sum(one[name] for one in medians.values()), 3) for name in names}
+    return {**medians, "all": sums}
+
+
+def _children_cpu() -> float:
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _tree(folder: Path, commit: str) -> Tree:

@@ -18,6 +18,7 @@ def test_a_command_is_timed_here_and_at_a_commit() -> None:
     assert all(one["exit_code"] == 0 and len(one["values"]) == 1 for one in told.values())
     medians = {tree: one["median"] for tree, one in told.items()}
     assert figures["median_seconds"] == {"help": medians, "all": medians}
+    assert all(0 < cpu < 30 for cpu in figures["median_cpu_seconds"]["help"].values())
 
 
 def test_there_are_ten_commands_and_each_is_one_that_there_is() -> None:
