@@ -5,7 +5,8 @@
 #   database.sh start FOLDER [PORT]   start it if it does not run; prints the URL for Prefect
 #   database.sh stop FOLDER           end exactly the server that was started for FOLDER
 #   database.sh status FOLDER         0 and the URL when it answers, else 1
-#   database.sh install               install the programs where there are none, and nothing else
+#   database.sh install               install the programs where there are none, and add the user who
+#                                     runs the databases of centers; starts nothing
 #
 # A center that is up has a PostgreSQL of its own where the programs are installed, and needs none of
 # this. For another center: write the URL into a file of mode 0600, and name it in the center's file as
@@ -45,6 +46,13 @@ install_postgresql() {
         > /dev/null || fail "apt-get could not install postgresql"
 }
 
+# Who runs the databases of centers that are up, and nothing else.
+add_user() {
+    getent passwd samebits-postgres > /dev/null \
+        || useradd --system --user-group --no-create-home --home-dir /nonexistent \
+            --shell /usr/sbin/nologin samebits-postgres
+}
+
 as_user() { (cd / && setpriv --reuid "$user" --regid "$user" --init-groups -- "$@"); }
 
 running() { as_user "$bin/pg_ctl" --pgdata "$data" status > /dev/null 2>&1; }
@@ -79,7 +87,7 @@ CONF
 
 bin=$(programs)
 case $action in
-    install) install_postgresql ;;
+    install) install_postgresql && add_user ;;
     start) start ;;
     stop)
         [ -n "$bin" ] && running || exit 0

@@ -2,7 +2,7 @@
 
 It lies in `standing/postgresql` below the center's home. It listens at a socket there and at no
 port, and the kernel tells it who calls (`peer`), so that there is no password. PostgreSQL does not
-run as root: of a center of root it runs as the user `postgres`, who often cannot reach the home.
+run as root: of a center of root it runs as a user who often cannot reach the home.
 Therefore the folder is mounted at `/mnt`, in a mount namespace that the server alone has.
 """
 
@@ -24,7 +24,10 @@ from pipelines.storage.files import held
 
 _INSTALLED = Path("/usr/lib/postgresql")
 """Where Debian has every version's programs: `<version>/bin`."""
-_USER, _ROLE, _PORT = "postgres", "prefect", 5432
+_USERS = ("samebits-postgres", "postgres")
+"""Whom it may run as, for root: a user of its own if there is one, else Debian's, who may also have
+other databases. Whoever is that user can change what Prefect runs."""
+_ROLE, _PORT = "prefect", 5432
 _MOUNTED = Path("/mnt")
 _MAX_SOCKET = 107
 """Bytes of the path of a Unix socket."""
@@ -80,8 +83,8 @@ def hindrance(center: Center) -> str | None:
     socket = folder(center) / f".s.PGSQL.{_PORT}"
     if len(os.fsencode(socket)) > _MAX_SOCKET:
         return f"the path of its socket would have more than {_MAX_SOCKET} bytes: {socket}"
-    if os.geteuid() == 0 and not any(user.pw_name == _USER for user in pwd.getpwall()):
-        return f"there is no user {_USER}"
+    if os.geteuid() == 0 and not _known_users():
+        return f"there is no user {' or '.join(_USERS)}"
     return None
 
 
@@ -142,8 +145,9 @@ def _make(center: Center, programs: Path) -> None:
     if data.exists():
         return
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if os.geteuid() == 0:
-        shutil.chown(place, _USER, pwd.getpwnam(_USER).pw_gid)
+    if os.geteuid() == 0 and place.stat().st_uid == 0:
+        user = _known_users()[0]
+        shutil.chown(place, user, pwd.getpwnam(user).pw_gid)
     shutil.rmtree(new, ignore_errors=True)
     command = [
         *_as_its_user(center),
@@ -168,7 +172,7 @@ def _make(center: Center, programs: Path) -> None:
             got="".join(said)[:300] or "initdb says nothing",
             todo=f"Repair PostgreSQL ({programs}) and free disk space; {WITHOUT}",
         )
-    callers = dict.fromkeys([getpass.getuser(), _USER])
+    callers = dict.fromkeys([getpass.getuser(), place.owner()])
     (new / "pg_hba.conf").write_text("local all all peer map=center\n")
     (new / "pg_ident.conf").write_text("".join(f"center {who} {_ROLE}\n" for who in callers))
     new.rename(data)
@@ -190,14 +194,22 @@ def _forget_earlier_boot(data: Path) -> None:
 
 
 def _as_its_user(center: Center) -> list[str]:
-    """Return the words before a command that makes it run as PostgreSQL's user."""
+    """Return the words before a command that makes it run as the owner of the folder."""
     if os.geteuid() != 0:
         return []
+    owner = folder(center).stat()
     return [
         *("unshare", "--mount", "--propagation", "slave", "--"),
         *("sh", "-c", _BIND, "sh", str(folder(center)), str(_MOUNTED)),
-        *("setpriv", "--reuid", _USER, "--regid", _USER, "--clear-groups", "--no-new-privs", "--"),
+        *("setpriv", "--reuid", str(owner.st_uid), "--regid", str(owner.st_gid)),
+        *("--clear-groups", "--no-new-privs", "--"),
     ]
+
+
+def _known_users() -> list[str]:
+    """Return those of `_USERS` that this machine has."""
+    there = {user.pw_name for user in pwd.getpwall()}
+    return [name for name in _USERS if name in there]
 
 
 def _inside(center: Center) -> Path:
