@@ -52,6 +52,17 @@ def test_a_build_is_found_with_all_that_its_machine_left_in_it(product: Product)
     assert again == journal, "a second call returns what the first one found"
 
 
+def test_a_build_that_samebits_had_no_part_in_is_found_too(
+    product: Product, build_image: ProvidedImage
+) -> None:
+    product.build_elsewhere(build_image.reference, "/srv/jenkins/ws", "002", "buildbox")
+    journal = inferred(product, product.folder / "4.2.yaml")
+    assert journal.status == "identical"
+    values = {scalar.name: scalar.value for scalar in journal.scalars}
+    assert (values["path"], values["hostname"]) == ("/srv/jenkins/ws", "buildbox")
+    assert (values["umask"], "clock" in values) == ("002", True)
+
+
 def test_a_build_that_leaves_no_traces_needs_nothing_declared(product: Product) -> None:
     same = "echo same > engine.txt; touch -d @0 engine.txt; tar --sort=name -cf - engine.txt"
     product.build(f"{same} --owner=0 --group=0 --mode=a=r | gzip -n > /out/{SHIPPED}\n")
