@@ -235,10 +235,10 @@ def _journal_lines(journal: SearchJournal) -> Iterator[str]:
     if journal.status != "identical":
         yield f"  {escaped(journal.reason)}"
     for scalar in journal.scalars:
-        about = escaped(f"{scalar.value} ({counted(scalar.bits, 'bit')}): {scalar.evidence}")
-        yield f"  - {scalar.name} {about}"
+        value, evidence = escaped(scalar.value), escaped(scalar.evidence)
+        yield f"  - {escaped(scalar.name)} {value} ({counted(scalar.bits, 'bit')}): {evidence}"
     yield from (f"  - {cause.name}: {escaped(cause.detail)}" for cause in journal.causes)
-    yield from (f"  note: {note}" for note in journal.notes)
+    yield from (f"  note: {escaped(note)}" for note in journal.notes)
 
 
 @command.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,7 +16,7 @@ from builders.core.errors import UsageError
 from pipelines.cli import options
 from pipelines.cli.recipe import show_journal
 from pipelines.cli.terminal import confirm, counted, report_lines
-from pipelines.infer.journal import SearchJournal
+from pipelines.infer.journal import RemainingCause, Scalar, SearchJournal
 from tests.signer.scene import Scene
 
 
@@ -49,17 +50,30 @@ def test_an_interrupted_question_stays_one(monkeypatch: pytest.MonkeyPatch) -> N
         confirm("sign this?")
 
 
-def test_a_journal_is_printed_by_the_name_of_its_form() -> None:
-    journal = SearchJournal(
+def journal_of(**fields: Any) -> SearchJournal:
+    return SearchJournal(
         release="pypi/tool@1.0",
         artefact="tool.whl",
         shipped=Digest("1" * 64),
         source=Digest("2" * 64),
         status="different",
         finished=True,
-        reason="because",
-        bits=1,
+        **fields,
     )
+
+
+def test_text_of_a_shipped_file_reaches_the_terminal_escaped() -> None:
+    hostile = "\x1b[2J"
+    cause = RemainingCause(name="times", detail=f"of {hostile}")
+    scalar = Scalar(name="path", value=hostile, bits=1, evidence=hostile)
+    journal = journal_of(reason=hostile, causes=(cause,), scalars=(scalar,), notes=(hostile,))
+    told = CliRunner().invoke(click.command()(lambda: show_journal(journal, None))).stderr
+    assert told.count("\\x1b[2J") == 5
+    assert "\x1b[2J" not in told
+
+
+def test_a_journal_is_printed_by_the_name_of_its_form() -> None:
+    journal = journal_of(reason="because", bits=1)
 
     @click.command()
     @options.json

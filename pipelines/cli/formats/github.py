@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from builders.core.escaping import escaped
 from pipelines.cli.formats.results import Row, Verified, rows_of
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -26,5 +27,4 @@ def _annotation(one: Verified, row: Row) -> str:
 
 
 def _escaped(text: str, escapes: dict[str, str]) -> str:
-    plain = "".join(c if c.isprintable() or c in _DATA else ascii(c)[1:-1] for c in text)
-    return "".join(escapes.get(c, c) for c in plain)
+    return "".join(escapes.get(c, c) for c in escaped(text, keep="\r\n"))
