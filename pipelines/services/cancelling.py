@@ -7,13 +7,13 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InfrastructureError, NotFoundError, StoreError, UsageError
 from builders.core.runid import parse_run_id
+from builders.core.similar import did_you_mean, with_suggestion
 from builders.rebuild.workspace import is_alive
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import MAX_REPORT
@@ -40,7 +40,7 @@ class CancelState(StrEnum):
 
     CANCELLED = "cancelled"
     COMPLETED = "completed"
-    """Its seal was in the log: it was completed, and has a verdict."""
+    """Its seal was in the log, or all results of a night were there: it was completed."""
     FINISHED = "finished"
     """It had ended before."""
     GONE = "gone"
@@ -72,7 +72,8 @@ class CancelResult:
             case CancelState.CANCELLED:
                 return f"{what} is cancelled"
             case CancelState.COMPLETED:
-                return f"{what} was completed, since its seal was in the log already{end}"
+                why = "its seal was in the log" if self.kind == "run" else "it had all its results"
+                return f"{what} was completed, since {why} already{end}"
             case CancelState.FINISHED:
                 return f"{what} had ended before{end}"
             case CancelState.GONE:
@@ -206,10 +207,9 @@ def _unknown(session: Session, name: str, *nights: str) -> UsageError:
     runs = session.center.runs
     folders = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
     known = [*nights, *(run for run in folders if is_alive(runs, run))]
-    close = get_close_matches(name, known, n=1)
     return UsageError(
         f"center {session.center.id} has begun no run and no night of that id",
         got=ascii(name[:80]),
         expected=f"one that runs: {', '.join(known[:10])}" if known else "one that runs: none does",
-        todo=f"Did you mean {close[0]}?" if close else "`verify` and `nightly` print the id",
+        todo=with_suggestion("`verify` and `nightly` print the id", did_you_mean(name, known)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,7 +16,7 @@ from pipelines.nightly.periodic import reap_center
 from pipelines.services import supervisor
 from pipelines.services.prefect_api import night_of
 from pipelines.verify.session import Session
-from tests.command import finish, interrupt, started, wait_until
+from tests.command import COMMAND, finish, interrupt, started, wait_until
 from tests.services.stand import Stand
 
 
@@ -172,6 +173,50 @@ def test_a_night_whose_process_died_is_not_gone_on_with_once_it_is_cancelled(
         assert cancelling.result().code == 0
     assert stand.state(asked) == "CANCELLED"
     assert stand.shards(night) == ["CANCELLED"] * 3
+    stand.assert_nothing_left(engine)
+
+
+def test_a_night_that_has_not_begun_never_does_once_it_is_cancelled(
+    stand: Stand, engine: Engine
+) -> None:
+    six(stand)
+    stand.kill_workers()
+    asked = stand.ask("nightly")
+    night = night_of(stand.api.get(f"/flow_runs/{asked}"))
+    canceller = subprocess.Popen([*COMMAND, "cancel", night, "--center", stand.file])
+    wait_until(lambda: bool(list(stand.center.home.rglob(f"cancelled/*/{night}.json"))))
+    canceller.kill()  # the record is enough
+    canceller.wait()
+    stand.up()
+    assert stand.wait(asked)["state_type"] == "CANCELLED"
+    assert stand.shards(night) == []
+    assert stand.containers(engine) == []
+
+
+def test_one_run_of_a_night_is_cancelled_and_the_night_goes_on(
+    stand: Stand, engine: Engine
+) -> None:
+    stand.only(robustness_share=0)
+    stand.release("quick", "sleep 3; echo one > /out/out.bin")
+    stand.release("endless", "sleep 200")
+    asked = stand.ask_night()
+    notes = stand.center.home / "store/private/begun/stand"
+
+    def of_endless() -> list[str]:
+        made = {p.stem: json.loads(p.read_text())["release"] for p in notes.glob("*.json")}
+        return [n for n in made if made[n] == "lab/endless@1" and n in stand.living(engine)]
+
+    wait_until(lambda: bool(of_endless()), seconds=90)
+    (run,) = of_endless()
+    assert stand.run("cancel", run, "--json").document()["state"] == "cancelled"
+    night = stand.night(asked)
+    record = json.loads(
+        (stand.center.home / f"store/private/nights/stand/{night}.json").read_text()
+    )
+    assert {r["release"]: (r["verdict"], r["outcome"]) for r in record["releases"]} == {
+        "lab/quick@1": ("IDENTICAL", "BUILT"),
+        "lab/endless@1": ("NOT_CHECKED", "CANCELLED"),
+    }
     stand.assert_nothing_left(engine)
 
 

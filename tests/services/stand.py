@@ -118,6 +118,10 @@ class Stand:
     def containers(self, engine: Engine) -> list[str]:
         return [c.id for c in engine.containers(center=self.center.id)]
 
+    def living(self, engine: Engine) -> set[str]:
+        """Return the runs of this center whose container is there."""
+        return {c.run for c in engine.containers(center=self.center.id)}
+
     def builds(self, engine: Engine, *, seconds: float = 0.5) -> bool:
         """Say whether a container of this center has been there for some seconds."""
         folders = [self.center.runs / c.run for c in engine.containers(center=self.center.id)]

@@ -65,7 +65,7 @@ def test_an_unknown_id_is_a_usage_error_and_leaves_no_record(session: Session, n
 
 
 def test_a_mistyped_id_is_told_what_may_be_meant(session: Session) -> None:
-    with alive(session), pytest.raises(UsageError, match=f"Did you mean {RUN}") as raised:
+    with alive(session), pytest.raises(UsageError, match=f"Did you mean '{RUN}'") as raised:
         cancelled(session, RUN.replace("3d", "3e"))
     assert f"one that runs: {RUN}" in str(raised.value)
 
