@@ -83,6 +83,7 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
         living(owner, str(flow_run.id)),
         cancellable_night(session.store, owner.id, night, session.cancelled, str(flow_run.id)),
     ):
+        session.progress.step("nightly", f"begins as night {night}")
         session.raise_if_cancelled()
         plan = plan_night(session, night, now=datetime.now(UTC))
         store_plan(session.store, owner.id, plan)
