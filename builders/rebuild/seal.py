@@ -2,11 +2,14 @@
 
 SHA-256 of the canonical JSON (RFC 8785) list of {name, size, hmac} over outputs and by-products,
 sorted by name, where hmac is HMAC-SHA256 (RFC 2104) of the file under a key of this run. A center
-that has built the same bytes can recompute it; one that only knows a published digest cannot.
+that has built the same bytes can recompute it; one that only knows a published digest cannot. The
+key of a private release is made with its secret too, so that nobody can check a guess at its files.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,14 +32,18 @@ class Seal(FrozenModel):
     files: tuple[SealedFile, ...]
 
 
-def seal_key(center: str, run: str) -> bytes:
-    """Return the key: the canonical JSON of [center id, run id], which keeps the two apart."""
-    return canonical_json([center, run])
+def seal_key(center: str, run: str, secret: bytes = b"") -> bytes:
+    """Return the key: the canonical JSON of [center id, run id], which keeps the two apart.
+
+    With the `secret` of a private release it is the HMAC-SHA256 of that under the secret.
+    """
+    public = canonical_json([center, run])
+    return hmac.digest(secret, public, hashlib.sha256) if secret else public
 
 
-def seal_files(paths: Iterable[Path], *, center: str, run: str) -> Seal:
-    """Seal the files at `paths` under their own names."""
-    key = seal_key(center, run)
+def seal_files(paths: Iterable[Path], *, center: str, run: str, secret: bytes = b"") -> Seal:
+    """Seal the files at `paths` under their own names; `secret` is that of a private release."""
+    key = seal_key(center, run, secret)
     files = tuple(
         SealedFile(name=path.name, size=path.stat().st_size, hmac=keyed_digest(key, path))
         for path in sorted(paths, key=lambda p: p.name)

@@ -133,9 +133,18 @@ def check_work(offer: WorkOffer, own: OwnBuild, *, same_outputs: bool) -> WorkCh
     """Check what a run of the same claim offers against what this center built.
 
     `same_outputs` means that its findings name the same digests as ours: then its whole seal can be
-    computed too. Of a private release its lines are named by number and keyed once more.
+    computed too. Of a private release its lines are named by number and keyed once more. The salt
+    is part of its key, which it was not in evidence of version 0.1: such a seal counts too.
     """
-    key = seal_key(offer.center, offer.run)
+    secrets = [own.salt.secret, b""] if own.salt else [b""]
+    checks = [_check_under(secret, offer, own, same_outputs=same_outputs) for secret in secrets]
+    return next((check for check in checks if check.proof is not Proof.WRONG), checks[0])
+
+
+def _check_under(
+    secret: bytes, offer: WorkOffer, own: OwnBuild, *, same_outputs: bool
+) -> WorkCheck:
+    key = seal_key(offer.center, offer.run, secret)
     outputs = sorted(own.outputs, key=lambda output: output.name)
     lines = [own.line(output, key) for output in outputs]
     pairs = [p for p in zip(outputs, lines, strict=True) if p[0].part.is_by_product]

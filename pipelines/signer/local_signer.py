@@ -14,9 +14,7 @@ from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.redaction import redact_robustness, redact_run
-from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.run_statements import statements_for
-from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
@@ -80,15 +78,7 @@ class LocalSigner:
     def _statements(self, opened: OpenedEvidence) -> list[Statement]:
         """Return the statements to sign; those of a private release are redacted."""
         run, sbom, robustness = opened.run, opened.evidence.sbom, opened.evidence.robustness
-        if opened.recipe.visibility != "public":
-            salt = read_salt(self.store, ReleaseName.parse(opened.recipe.release))
-            if salt is None:
-                raise RefusedError(
-                    "salt",
-                    "the source is closed, and the store has no salt for its digests",
-                    got="none",
-                    expected="the release's salt in the private prefix",
-                )
+        if (salt := opened.salt) is not None:
             run, sbom = redact_run(run, salt), salt.keyed(sbom)
             if robustness is not None:
                 robustness = redact_robustness(robustness, opened.report, salt)

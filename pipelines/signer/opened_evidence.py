@@ -29,8 +29,10 @@ from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.run import Run
+from pipelines.evidence.salt import Salt, read_salt
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_all
 from pipelines.judge.copied import CheckedInput, Contents, ContentsCache, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding
@@ -157,6 +159,21 @@ class OpenedEvidence:
             builder=self.center.builder_id,
         )
 
+    @cached_property
+    def salt(self) -> Salt | None:
+        """The salt of a private release; raises `RefusedError` where the store has none."""
+        if self.recipe.visibility == "public":
+            return None
+        salt = read_salt(self.source.store, ReleaseName.parse(self.recipe.release))
+        if salt is None:
+            raise RefusedError(
+                "salt",
+                "the source is closed, and the store has no salt for its digests",
+                got="none",
+                expected="the release's salt in the private prefix",
+            )
+        return salt
+
     @property
     def rebuilds(self) -> tuple[tuple[str, RebuildResult], ...]:
         """Every rebuild by its name in messages: the attempts, then the robustness rebuild."""
@@ -178,7 +195,7 @@ class OpenedEvidence:
 
         The outputs are known to be sorted.
         """
-        key = seal_key(self.center.id, self.report.run)
+        key = seal_key(self.center.id, self.report.run, self.salt.secret if self.salt else b"")
         return tuple(
             SealedFile(
                 name=o.name,

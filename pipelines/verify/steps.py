@@ -146,11 +146,18 @@ def run_plan(
 
 
 def seal_outputs(session: Session, job: Job, attempt: Attempt) -> Seal:
-    """Seal the outputs of an attempt: the commitment, made before a shipped file is opened."""
+    """Seal the outputs of an attempt: the commitment, made before a shipped file is opened.
+
+    Of a private release the key is made with its salt.
+    """
     session.progress.step(job.release, "sealing the outputs")
     folder = job.attempt(attempt.number) / OUTPUTS
     sealed = [o.name for o in attempt.rebuild.outputs if o.part is not OutputKind.IGNORED]
-    return seal_files([folder / name for name in sealed], center=job.center, run=job.run)
+    secret = b""
+    if job.recipe.visibility == "private":
+        secret = release_salt(session.store, ReleaseName.parse(job.release)).secret
+    paths = [folder / name for name in sealed]
+    return seal_files(paths, center=job.center, run=job.run, secret=secret)
 
 
 def commit_seal(session: Session, job: Job, claim: Digest, seal: Seal) -> int:

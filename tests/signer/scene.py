@@ -27,7 +27,9 @@ from builders.recipe.scope import scope_of
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRebuild, SourceFact
+from pipelines.evidence.salt import read_salt
 from pipelines.evidence.sbom import sbom
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
@@ -43,6 +45,7 @@ from tests.log.keys import FixedKey
 
 IMAGES = Path(__file__).parents[2] / "recipes" / "images"
 RUN = "20260102T030405Z-0a1b2c3d"
+RELEASE = ReleaseName(vendor="acme", product="rules", version="1.10")
 NOW = datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
 TESTED = datetime(2026, 1, 2, 3, 20, tzinfo=UTC)
 OURS = b"the bytes of rules.bin, long enough to count as a member\n"
@@ -261,7 +264,11 @@ class Scene:
         for name, data in self.outputs.items():
             (folder / name).write_bytes(data)
         names = [o.name for o in rebuild.outputs if o.part != "ignored"]
-        return seal_files([folder / n for n in names], center=self.center.id, run=self.run)
+        secret = b""
+        if self.visibility == "private" and (salt := read_salt(self.store, RELEASE)):
+            secret = salt.secret
+        paths = [folder / n for n in names]
+        return seal_files(paths, center=self.center.id, run=self.run, secret=secret)
 
     def _judge(self, loaded: LoadedRecipe, attempts: tuple[Attempt, ...]) -> tuple[Finding, ...]:
         outputs = attempts[0].rebuild.outputs if attempts else ()

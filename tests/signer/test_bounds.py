@@ -220,6 +220,10 @@ def test_of_a_closed_source_only_keyed_digests_are_signed(
         scene.signer(key).sign(evidence)
     assert caught.value.check == "salt"
     release_salt(scene.store, ReleaseName.parse(evidence.report.release))
+    with pytest.raises(RefusedError) as caught:  # its seal was made without the salt
+        scene.signer(key).sign(evidence)
+    assert caught.value.check == "seal"
+    evidence = scene.make()
     signed = b"".join(envelope.payload for envelope in scene.signer(key).sign(evidence))
     (source,) = evidence.report.environment.sources
     secret = [source.sha256, source.source_digest, evidence.report.claim, evidence.sbom]

@@ -41,6 +41,14 @@ def test_the_seal_never_changes_by_accident(paths: list[Path]) -> None:
     ), "seals that are already logged can no longer be opened: only if that is meant, write it here"
 
 
+def test_of_a_private_release_only_who_has_the_secret_can_make_the_seal(paths: list[Path]) -> None:
+    key = hmac.digest(b"secret", seal_key(CENTER, RUN), "sha256")
+    assert seal_key(CENTER, RUN, b"secret") == key
+    sealed = seal_files(paths, center=CENTER, run=RUN, secret=b"secret")
+    assert str(sealed.files[0].hmac) == hmac.new(key, FILES["a.deb"], hashlib.sha256).hexdigest()
+    assert sealed.digest != seal(paths)
+
+
 def test_order_says_nothing(paths: list[Path]) -> None:
     assert seal(paths) == seal(paths[::-1]) == seal(sorted(paths))
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from builders.core.digest import Digest
+from builders.core.digest import Digest, keyed_digest_stream
 from builders.images.provide import ProvidedImage
+from builders.rebuild.rebuild_result import OutputKind
+from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.center.center import Center
 from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.release_name import ReleaseName
@@ -20,6 +22,7 @@ from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import load_policy
 from pipelines.policy.reviews.review_records import sign_reviews, stored_reviews
+from pipelines.storage.names import Visibility, cas
 from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
 from pipelines.verify.session import Session
 from tests.lab import verified
@@ -79,6 +82,19 @@ def statements(center: Center, kind: str) -> list[dict[str, object]]:
     return [json.loads(base64.b64decode(json.loads(p.read_bytes())["payload"])) for p in paths]
 
 
+def guessed(center: Center, report: Report) -> dict[str, bytes]:
+    """Return the seal and its lines, as who guesses the outputs can make them of what is public."""
+    key, store = seal_key(report.center, report.run), Session(center).store
+    lines = []
+    for output in report.judged.rebuild.outputs if report.judged else ():
+        if output.part is not OutputKind.IGNORED:
+            with store.open(cas(Visibility.PRIVATE, output.sha256)) as stream:
+                made = keyed_digest_stream(key, stream)
+            lines.append(SealedFile(name=output.name, size=output.size, hmac=made))
+    digests = [line.hmac for line in lines] + ([seal_digest(lines)] if lines else [])
+    return digest_needles("the seal", *(bytes.fromhex(digest.hex) for digest in digests))
+
+
 def assert_nothing_leaks(center: Center, recipe: Path, report: Report) -> None:
     wanted = needles(TEXTS, files())
     secret = [recipe.read_bytes()]
@@ -97,6 +113,7 @@ def assert_nothing_leaks(center: Center, recipe: Path, report: Report) -> None:
         wanted |= digest_needles("claim", bytes.fromhex(report.claim.hex))
     for data in secret:
         wanted |= digest_needles("recipe", bytes.fromhex(Digest.of(data).hex))
+    wanted |= guessed(center, report)
     salt = read_salt(Session(center).store, ReleaseName.parse(report.release))
     assert salt is not None
     wanted |= digest_needles("salt", salt.secret)
