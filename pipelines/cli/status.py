@@ -21,8 +21,6 @@ from pipelines.cli.layout import fitted, table
 from pipelines.cli.terminal import counted, show, wants_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pipelines.services.disk import DiskUse
     from pipelines.services.status import CenterStatus, RunningJob
     from pipelines.verify.session import Session
@@ -58,7 +56,7 @@ def status(session: Session, *, watch: bool) -> None:
     found, disk, measured = _look(session, None), None, time.monotonic()
     try:
         while watch:
-            _draw(status_lines(found, datetime.now(UTC)))
+            _draw(found, datetime.now(UTC))
             time.sleep(_EVERY)
             disk = found.disk if time.monotonic() - measured < _DISK_EVERY else None
             measured = measured if disk else time.monotonic()
@@ -81,9 +79,10 @@ def _exit_code(found: CenterStatus) -> int:
     return EXIT_NOT_CHECKED if found.faults else 0
 
 
-def _draw(lines: Iterable[str]) -> None:
-    """Print the lines in place of the last ones on a terminal, else below them."""
-    text = "\n".join(fitted(lines))
+def _draw(found: CenterStatus, now: datetime) -> None:
+    """Print the status in place of the last one on a terminal, else below it."""
+    moment = f"{now:%Y-%m-%d %H:%M:%S} UTC, until Ctrl-C"
+    text = "\n".join(fitted([moment, *status_lines(found, now)]))
     click.echo(f"{_CLEAR if sys.stdout.isatty() else ''}{text}")
 
 
