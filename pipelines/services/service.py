@@ -27,6 +27,8 @@ from pipelines.storage.rotating_log import log_pipe
 
 _POLL = 0.05
 _LAST_LINES = 2.0
+"""Seconds in which the log gets the last lines of a service that has ended."""
+_TAIL = 1 << 12
 _KILLS = 10
 """How often SIGKILL is sent, a second apart."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -158,7 +160,9 @@ class Service:
         """Return the last line of the log of a service that has ended, for a message."""
         self._wait_for_writer()
         try:
-            lines = self.log.read_text(errors="replace").strip().splitlines()
+            with self.log.open("rb") as stream:
+                stream.seek(max(stream.seek(0, os.SEEK_END) - _TAIL, 0))
+                lines = stream.read().decode(errors="replace").strip().splitlines()
         except OSError:
             return "no log"
         return lines[-1][:200] if lines else "an empty log"
