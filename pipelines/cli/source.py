@@ -216,7 +216,7 @@ class SinceApproval:
 
     def compare(self, *, shown: bool) -> None:
         """Count what changed, and print the diff if it is to be `shown`."""
-        from builders.core.errors import RebuildError
+        from builders.core.errors import SamebitsError
         from pipelines.verify.release_source import unpacked_sources
         from pipelines.verify.source_diff import DiffTotals, source_changes
 
@@ -232,7 +232,7 @@ class SinceApproval:
                     _page(changes)
                 for _ in changes:
                     pass
-        except RebuildError as error:
+        except SamebitsError as error:
             self.fault = str(error)
         else:
             self.totals = totals

@@ -188,7 +188,7 @@ def report_lines(
     built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
     yield f"{click.style(report.release, bold=True)}  {seconds:.1f} s{built}"
     for finding in report.artefacts:
-        yield f"  {styled_verdict(finding.verdict)} {finding.name}"
+        yield f"  {styled_verdict(finding.verdict)} {escaped(finding.name)}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
             yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding))
     yield from (f"  cause {cause.name}: {escaped(cause.detail)}" for cause in causes)
@@ -199,9 +199,11 @@ def report_lines(
     if not evidence:
         return
     yield f"  run   {report.run}"
+    show = f"samebits evidence show {report.release} --run {report.run}"
     if built and any(attempt.rebuild.log for attempt in report.attempts):
-        show = f"samebits evidence show {report.release} --run {report.run}"
         yield f"  log   {show} --log"
+    if any(finding.explanation.html_diff for finding in report.artefacts):
+        yield f"  see   {show} --open"
 
 
 def _reason_lines(finding: Finding) -> Iterator[str]:

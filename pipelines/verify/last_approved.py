@@ -1,8 +1,9 @@
 """Which version of a product was approved last: what a reviewer compares the next one with.
 
 A review names a source and a claim, and no version. So the recipes of the product are looked
-through: one is approved if a review names the claim that it has now, or the source that a run of it
-has read. Only reviews count whose signature is that of the reviewer, or of one in the policy.
+through: one is approved if a review names the claim that it has now, the source that a run of it
+has read, or the source that the vault holds. Only reviews count whose signature is that of the
+reviewer, or of one in the policy.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import SamebitsError
 from builders.images.provide import claimed_digest
+from builders.locators.offline import OfflineFetcher
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.evidence.dsse import verify_envelope
@@ -24,11 +26,12 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import read_salt
-from pipelines.evidence.statements.people import Decision, ReviewStatement
+from pipelines.evidence.statements.people import Decision, Review, ReviewStatement
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.evidence.stored_runs import RunSummary, list_runs, read_report
 from pipelines.policy.reviews.count import review_of
 from pipelines.policy.reviews.review_records import StoredReview
+from pipelines.verify.release_source import unpacked_sources
 from pipelines.verify.session import Session
 
 
@@ -65,12 +68,17 @@ def last_approved(
         return None
     found = []
     for loaded in _other_versions(current, session):
-        named: set[Digest | None] = set(_named(loaded, session))
-        times = [(s.predicate.decided_on, s) for s in approvals if named & _about(s)]
-        if times:
-            decided_on, newest = max(times, key=lambda pair: pair[0])
-            name = newest.predicate.reviewer
-            found.append(ApprovedRelease(loaded=loaded, reviewer=name, decided_on=decided_on))
+        matching: list[Review] = []
+        for named in (_known, _read):  # the vault is read only where nothing else is known
+            digests = set(named(loaded, session)) if not matching else set()
+            matching += [s.predicate for s in approvals if digests & _about(s)]
+        if matching:
+            newest = max(matching, key=lambda review: review.decided_on)
+            found.append(
+                ApprovedRelease(
+                    loaded=loaded, reviewer=newest.reviewer, decided_on=newest.decided_on
+                )
+            )
     return max(reversed(found), key=lambda release: release.decided_on, default=None)
 
 
@@ -99,8 +107,9 @@ def _approvals(
     return [s for s in newest.values() if s.predicate.decision is Decision.APPROVE]
 
 
-def _about(statement: ReviewStatement) -> set[Digest | None]:
-    return {value_of(statement.source), value_of(statement.claim)}
+def _about(statement: ReviewStatement) -> set[Digest]:
+    digests = (value_of(statement.source), value_of(statement.claim))
+    return {digest for digest in digests if digest}
 
 
 def _other_versions(current: LoadedRecipe, session: Session) -> Iterator[LoadedRecipe]:
@@ -126,20 +135,33 @@ def _yaml_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
-def _named(loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:
-    """Yield what reviews of a recipe name: its claim, and the sources that its runs have read."""
+def _known(loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:
+    """Yield the claim of a recipe, and the sources that its runs have read."""
     recipe, store = loaded.recipe, session.store
-    release = ReleaseName.parse(recipe.release)
-    salt = read_salt(store, release) if recipe.visibility == "private" else None
-    if recipe.visibility == "public" or salt is not None:
-        try:
-            claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
-        except SamebitsError:  # its image is not known any more
-            pass
-        else:
-            yield claim if salt is None else salt.keyed(claim)
-    for run in list_runs(store, release):
+    try:
+        claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
+        yield from _as_reviewed([claim], loaded, session)
+    except SamebitsError:  # its image is not known any more
+        pass
+    for run in list_runs(store, ReleaseName.parse(recipe.release)):
         if isinstance(run, RunSummary):
             report = Report.model_validate(read_report(store, run.name))
             sources = report.environment.sources
             yield from (source.source_digest for source in sources if source.source_digest)
+
+
+def _read(loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:
+    """Yield the digests of the sources of a recipe that the vault holds."""
+    try:
+        with unpacked_sources(loaded, session, OfflineFetcher()) as sources:
+            yield from _as_reviewed([s.files.digest for s in sources], loaded, session)
+    except SamebitsError:  # it is not there, or cannot be read
+        return
+
+
+def _as_reviewed(digests: list[Digest], loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:
+    """Yield digests as reviews name them: keyed for a private release, none without its salt."""
+    if loaded.recipe.visibility == "public":
+        yield from digests
+    elif salt := read_salt(session.store, ReleaseName.parse(loaded.recipe.release)):
+        yield from map(salt.keyed, digests)

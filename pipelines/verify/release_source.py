@@ -13,6 +13,7 @@ from builders.core.enums import Role
 from builders.core.errors import UsageError
 from builders.inputs.collect import collect_inputs
 from builders.inputs.source_files import SourceFiles
+from builders.locators import Fetcher
 from builders.recipe.recipe import Input, LoadedRecipe, find_recipe, load_recipe
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.verify.session import Session
@@ -64,11 +65,14 @@ def recipe_of(what: str, session: Session) -> LoadedRecipe:
 
 
 @contextmanager
-def unpacked_sources(loaded: LoadedRecipe, session: Session) -> Iterator[tuple[ReleaseSource, ...]]:
+def unpacked_sources(
+    loaded: LoadedRecipe, session: Session, fetcher: Fetcher | None = None
+) -> Iterator[tuple[ReleaseSource, ...]]:
     """Unpack the sources of a recipe while the block lasts.
 
-    What the vault lacks is fetched; every file is compared with its pin. Raises
-    `InputUnavailableError`, and `InputMismatchError` for other bytes or a hostile archive.
+    What the vault lacks is fetched, by default as the session does; every file is compared with its
+    pin. Raises `UsageError` for a recipe without sources, `InputUnavailableError`, and
+    `InputMismatchError` for other bytes or a hostile archive.
     """
     declared = [item for item in loaded.recipe.inputs if item.role is Role.SOURCE]
     if not declared:
@@ -79,7 +83,9 @@ def unpacked_sources(loaded: LoadedRecipe, session: Session) -> Iterator[tuple[R
     release = loaded.recipe.release
     session.progress.step(release, "fetching the source")
     counter = session.counter(release)
-    files = collect_inputs(alone, session.vault, session.fetcher, session.workdir, counter)
+    files = collect_inputs(
+        alone, session.vault, fetcher or session.fetcher, session.workdir, counter
+    )
     for file in files:
         session.vault.verify(file.sha256)
     session.progress.step(release, "unpacking the source")

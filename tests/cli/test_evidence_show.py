@@ -188,7 +188,9 @@ def test_the_index_is_opened_in_the_users_browser(filled: Filled, tmp_path: Path
 
 
 def test_without_a_browser_the_address_is_told(filled: Filled, tmp_path: Path) -> None:
-    ended = opened(filled, "--report", tmp_path / "run", BROWSER="/no/such/browser", PATH="/bin")
+    ended = opened(
+        filled, "--report", tmp_path / "run", BROWSER="/no/such/browser", PATH=str(tmp_path)
+    )
     assert ended.code == 64
     ended.assert_clear()
     assert f"file://{tmp_path}/run/index.html" in ended.err

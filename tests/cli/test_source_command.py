@@ -277,6 +277,24 @@ def test_an_approval_that_was_withdrawn_or_is_a_strangers_is_no_ground(desk: Des
     assert approval(desk.approve(desk.release("3", packed(TWO)), "ada", "--json")) is None
 
 
+def test_an_approval_under_another_claim_is_found_by_its_source(desk: Desk) -> None:
+    """As when the builder image was locked anew since."""
+    one = desk.release("1", packed(ONE))
+    desk.approve(one)
+    recipe = json.loads(one.read_text())
+    recipe["build"]["steps"] = [["false"]]
+    one.write_text(json.dumps(recipe))
+    found = approval(desk.approve(desk.release("2", packed(TWO)), "ada", "--json"))
+    assert found["release"] == "lab/tool@1"
+    for stored in (desk.home / "store/private/vault").rglob(str(Digest.of(packed(ONE)))):
+        stored.unlink()
+    (desk.recipes / "tool-1-0.tar").unlink()
+    assert (
+        approval(desk.approve(desk.release("3", packed(TWO)), "ada", "--json"))["release"]
+        == "lab/tool@2"
+    )
+
+
 def test_a_last_version_whose_source_is_gone_is_told(desk: Desk) -> None:
     desk.approve(desk.release("1", packed(ONE)))
     for stored in (desk.home / "store/private/vault").rglob("*"):

@@ -17,7 +17,7 @@ from pipelines.cli import options
 from pipelines.cli.recipe import show_journal
 from pipelines.cli.terminal import confirm, counted, report_lines
 from pipelines.infer.journal import RemainingCause, Scalar, SearchJournal
-from tests.signer.scene import Scene
+from tests.signer.scene import THEIRS, Scene
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,11 @@ def test_a_failed_build_says_how_its_log_is_read(tmp_path: Path) -> None:
     assert lines[-1] == f"  log   {command}"
     built = Scene(folder=tmp_path / "built").make().report
     assert not any("--log" in line for line in report_lines(built))
+
+
+def test_an_explained_difference_says_how_it_is_seen(tmp_path: Path) -> None:
+    outputs = {"rules.bin": THEIRS, "rules.idx": b"index"}
+    differs = Scene(folder=tmp_path / "differs", outputs=outputs, explained=True).make().report
+    command = f"samebits evidence show acme/rules@1.10 --run {differs.run} --open"
+    assert list(report_lines(differs))[-1] == f"  see   {command}"
+    assert not any("--open" in line for line in report_lines(differs, evidence=False))
