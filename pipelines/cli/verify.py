@@ -76,7 +76,7 @@ def verify(
       samebits verify recipes/releases/debian/netbase/6.5.yaml
       samebits verify --json recipes/releases/*/*/*.yaml > reports.json
       samebits verify --candidate dist/ --format junit acme/engine/4.2.yaml \\
-          > gate.xml
+          > candidate.xml
       samebits verify --offline recipes/releases/debian/netbase/6.5.yaml
 
     Exit codes: 0 everything reproduced; 1 something SHIPPED_MISMATCH, DIFFERENT, UNEXPECTED,

@@ -10,7 +10,7 @@ from typing import Any
 
 from builders.core.errors import InfrastructureError
 from pipelines.evidence.errors import SignerError
-from pipelines.verify.session import Session
+from pipelines.verify.session import Job, Session
 
 DELAYS = (2, 10)
 """Seconds before the second and the third try."""
@@ -32,14 +32,17 @@ def retrying(session: Session) -> Callable[[str, Callable[..., Any]], Callable[.
     """Return what wraps each step in its further tries; a cancelled session makes none."""
 
     def wrap(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        def tried(*args: Any, **kwargs: Any) -> Any:
+        def tried(job: Job, *args: Any, **kwargs: Any) -> Any:
             for delay in () if session.offline else delays_of(name):
                 try:
-                    return step(*args, **kwargs)
+                    return step(job, *args, **kwargs)
                 except Exception as error:
-                    if not is_retried(error) or session.cancelled.wait(delay):
+                    if not is_retried(error):
                         raise
-            return step(*args, **kwargs)
+                    session.progress.step(job.release, f"again in {delay} s, since {name}: {error}")
+                    if session.cancelled.wait(delay):
+                        raise
+            return step(job, *args, **kwargs)
 
         return tried
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ STEPS = (
     "fetch-inputs", "provide-image", "rebuild", "seal", "commit", "fetch-shipped", "judge",
     "explain", "publish",
 )  # fmt: skip
+
+
+JOB = SimpleNamespace(release="lab/tool@1")
 
 
 class Failing:
@@ -48,12 +52,16 @@ def session(tmp_path: Path, *, offline: bool = False) -> Session:
 
 
 @pytest.mark.parametrize("error", [EngineError("gone"), StoreError("gone"), SignerError("gone")])
-def test_what_the_center_broke_is_tried_three_times(tmp_path: Path, error: Exception) -> None:
+def test_what_the_center_broke_is_tried_three_times(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     step = Failing(error, times=2)
-    assert retrying(session(tmp_path))("rebuild", step)("job", 1) == ("job", 1)
+    with caplog.at_level("INFO", logger="samebits"):
+        assert retrying(session(tmp_path))("rebuild", step)(JOB, 1) == (JOB, 1)
+    assert caplog.messages == ["lab/tool@1: again in 0 s, since rebuild: gone"] * 2
     step = Failing(error, times=3)
     with pytest.raises(type(error)):
-        retrying(session(tmp_path))("rebuild", step)("job")
+        retrying(session(tmp_path))("rebuild", step)(JOB)
     assert step.calls == 3
 
 
@@ -61,7 +69,7 @@ def test_what_the_center_broke_is_tried_three_times(tmp_path: Path, error: Excep
 def test_what_the_release_did_is_tried_once(tmp_path: Path, error: Exception) -> None:
     step = Failing(error, times=1)
     with pytest.raises(type(error)):
-        retrying(session(tmp_path))("rebuild", step)()
+        retrying(session(tmp_path))("rebuild", step)(JOB)
     assert step.calls == 1
 
 
@@ -71,7 +79,7 @@ def test_nothing_is_tried_again_offline_or_cancelled(tmp_path: Path) -> None:
     for one in (session(tmp_path, offline=True), cancelled):
         step = Failing(EngineError("gone"), times=1)
         with pytest.raises(EngineError):
-            retrying(one)("rebuild", step)()
+            retrying(one)("rebuild", step)(JOB)
         assert step.calls == 1
 
 
