@@ -118,7 +118,7 @@ def test_a_pipe_gets_no_escape_codes_and_whole_rows(folder: Path, shown: dict[st
 
 
 def test_no_color_is_obeyed(folder: Path) -> None:
-    words = ("evidence", "list", "--center", "europe.yaml")
+    words = ("evidence", "show", "debian/netbase@6.5", "--center", "europe.yaml")
     for variable in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         ended = in_terminal(*words, home=folder / "local", env=variable)
         assert ended.code == 0
