@@ -62,14 +62,13 @@ def show_(
       samebits evidence show debian/netbase@6.5 --log > build.log
       samebits evidence show debian/hostname@3.25 --report hostname-report --open
     """
-    from pipelines.evidence.report import Report
-    from pipelines.evidence.stored_runs import find_run, read_report, read_robustness
+    from pipelines.evidence.stored_runs import find_run, read_report, read_robustness, stored_report
     from pipelines.storage.store import DamagedError
 
     store = session.store
     name = find_run(store, release, run)
     document = read_report(store, name, whole=True)
-    report = Report.model_validate(document)
+    report = stored_report(store, name, whole=True)
     if log:
         if folder or opened or wants_json():
             raise UsageError("--log prints the log alone", expected="no other output option")

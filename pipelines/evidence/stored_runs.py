@@ -24,6 +24,7 @@ from builders.recipe.recipe import ProductName, ProductVersion
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.rebuilds import RobustnessStatement, RobustnessTest
 from pipelines.evidence.strictjson import printable, read_object
 from pipelines.storage.names import (
@@ -198,6 +199,17 @@ def read_report(store: Store, name: RunName, *, whole: bool = False) -> dict[str
             raise _damaged(key, got=f"{field} {report.get(field)!a:.120}", expected=expected)
     _summary(name, report)
     return report
+
+
+def stored_report(store: Store, name: RunName, *, whole: bool = False) -> Report:
+    """Return the report of a run with all of its fields valid; raises as `read_report` does."""
+    document = read_report(store, name, whole=whole)
+    try:
+        return Report.model_validate(document)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        got = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        raise _damaged(name.prefix + REPORT, got=got, expected="a whole report") from error
 
 
 def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:

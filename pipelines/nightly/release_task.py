@@ -30,7 +30,7 @@ from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_plan import plan_robustness
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, Robustness, RobustnessRebuild, changed_artefacts
-from pipelines.evidence.stored_runs import RunName, read_report
+from pipelines.evidence.stored_runs import RunName, stored_report
 from pipelines.judge.compare import Unreachable
 from pipelines.judge.finding import FileFact
 from pipelines.nightly.night_plan import DueRelease
@@ -223,6 +223,6 @@ def _whole_report(session: Session, job: Job, run: str | None) -> Report | None:
         return None
     try:
         name = RunName.of(ReleaseName.parse(job.release), job.center, run)
-        return Report.model_validate(read_report(session.store, name, whole=True))
+        return stored_report(session.store, name, whole=True)
     except (NotFoundError, DamagedError, ValueError):  # no such run, rubbish, no run id or report
         return None

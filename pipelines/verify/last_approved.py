@@ -9,13 +9,13 @@ reviewer, or of one in the policy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
-from builders.core.errors import SamebitsError
+from builders.core.errors import NotFoundError, SamebitsError
 from builders.images.provide import claimed_digest
 from builders.locators.offline import OfflineFetcher
 from builders.recipe.claim import claim_of
@@ -24,13 +24,13 @@ from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import SignatureError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements.people import Decision, Review, ReviewStatement
 from pipelines.evidence.statements.statement import show_time, value_of
-from pipelines.evidence.stored_runs import RunSummary, list_runs, read_report
+from pipelines.evidence.stored_runs import RunSummary, list_runs, stored_report
 from pipelines.policy.reviews.count import review_of
 from pipelines.policy.reviews.review_records import StoredReview
+from pipelines.storage.store import DamagedError
 from pipelines.verify.release_source import unpacked_sources
 from pipelines.verify.session import Session
 
@@ -120,7 +120,7 @@ def _other_versions(current: LoadedRecipe, session: Session) -> Iterator[LoadedR
         session.center.recipes.absolute() / "releases" / recipe.vendor / recipe.product,
     )
     seen = {recipe.version}
-    for path in (path for folder in dict.fromkeys(folders) for path in _yaml_files(folder)):
+    for path in (p for folder in dict.fromkeys(folders) for p in sorted(folder.glob("*.yaml"))):
         try:
             loaded = load_recipe(path)
         except SamebitsError:
@@ -131,23 +131,17 @@ def _other_versions(current: LoadedRecipe, session: Session) -> Iterator[LoadedR
             yield loaded
 
 
-def _yaml_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.yaml"))
-
-
 def _known(loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:
     """Yield the claim of a recipe, and the sources that its runs have read."""
     recipe, store = loaded.recipe, session.store
-    try:
+    with suppress(SamebitsError):  # its image is not known any more
         claim = claim_of(loaded, claimed_digest(recipe.build.image, session.images)).digest
         yield from _as_reviewed([claim], loaded, session)
-    except SamebitsError:  # its image is not known any more
-        pass
     for run in list_runs(store, ReleaseName.parse(recipe.release)):
         if isinstance(run, RunSummary):
-            report = Report.model_validate(read_report(store, run.name))
-            sources = report.environment.sources
-            yield from (source.source_digest for source in sources if source.source_digest)
+            with suppress(DamagedError, NotFoundError):
+                sources = stored_report(store, run.name).environment.sources
+                yield from (source.source_digest for source in sources if source.source_digest)
 
 
 def _read(loaded: LoadedRecipe, session: Session) -> Iterator[Digest]:

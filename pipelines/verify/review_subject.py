@@ -17,8 +17,8 @@ from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from builders.recipe.scope import scope_of
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report, SourceFact
-from pipelines.evidence.stored_runs import RunSummary, find_run, list_runs, read_report
+from pipelines.evidence.report import SourceFact
+from pipelines.evidence.stored_runs import RunSummary, find_run, list_runs, stored_report
 from pipelines.policy import Policy
 from pipelines.policy.reviews.count import ReviewTarget
 from pipelines.policy.reviews.review_records import (
@@ -99,7 +99,7 @@ def _release_subject(release: ReleaseName, session: Session) -> ReviewSubject:
     find_run(store, release)  # says so when there is none
     runs = [run.name for run in list_runs(store, release) if isinstance(run, RunSummary)]
     for name in sorted(runs, key=lambda name: name.run, reverse=True):
-        report = Report.model_validate(read_report(store, name))
+        report = stored_report(store, name)
         sources = report.environment.sources
         if report.claim is not None and _digests(sources):
             break

@@ -23,6 +23,7 @@ from pipelines.evidence.stored_runs import (
     list_runs,
     read_report,
     read_robustness,
+    stored_report,
 )
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.store import DamagedError
@@ -289,3 +290,17 @@ def test_a_damaged_newest_run_is_not_passed_over(store: MemoryStore) -> None:
     put(store, name(NETBASE, SECOND), b"rubbish")
     with pytest.raises(DamagedError):
         read_report(store, find_run(store, NETBASE))
+
+
+def test_a_report_with_a_field_of_another_kind_is_damaged_and_gives_one_message(
+    tmp_path: Path,
+) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    store.put_record(
+        name(NETBASE).prefix + "report.json", json.dumps(report(name(NETBASE))).encode()
+    )
+    with pytest.raises(DamagedError, match="expected a whole report"):
+        stored_report(store, name(NETBASE))
+    ended = samebits("evidence", "show", str(NETBASE), home=tmp_path)
+    assert ended.code == 2
+    ended.assert_clear()
