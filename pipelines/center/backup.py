@@ -40,8 +40,10 @@ SCHEMA: Literal["samebits/backup/v1"] = "samebits/backup/v1"
 MARKER, MANIFEST = "samebits-backup-v1", "backup.json"
 SIGNED = "keys/log/signed"
 """What the log's signer signed last: it is among the keys, and is none."""
-_PASSING = ("apt", "budget", "cache", "flow-runs", "infer", "locks", "prefect", "runs", "vault")
-NOT_KEPT = frozenset({*_PASSING, "centers", "keys", "log", "standing", "store", "work"})
+NOT_KEPT = frozenset({
+    "apt", "budget", "cache", "centers", "flow-runs", "infer", "keys", "locks", "log", "prefect",
+    "reports", "runs", "standing", "store", "vault", "work",
+})  # fmt: skip
 """Folders of the home that are made again, or that have rules of their own."""
 _PENDING = "log/pending"
 _TEMPORARY = "tmp"

@@ -27,7 +27,7 @@ from pipelines.storage.store import Store
 from pipelines.verify.session import Session
 
 _DAY = timedelta(days=1)
-_PASSING = ("cache/contents", "infer", "apt")
+_PASSING = ("cache/contents", "infer", "apt", "reports")
 """Folders below the home whose entries are made again when they are needed."""
 
 

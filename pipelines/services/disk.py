@@ -15,7 +15,9 @@ _BLOCK = 512
 """Bytes of a block in `st_blocks` (stat(2))."""
 _TIGHT = 5 << 30
 """Free bytes below which rebuilds run out of scratch space soon."""
-_PARTS = ("apt", "cache", "infer", "log", "outbox", "runs", "standing")
+_PARTS = (
+    *("apt", "cache", "infer", "log", "outbox", "reports", "runs", "standing", "vault", "work"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,13 +158,14 @@ def test_how_long_is_in_the_center_file(old: Old) -> None:
 
 
 def test_caches_that_nobody_used_for_a_month(old: Old) -> None:
-    for name in ("cache/contents/aa", "infer/bb/trail.json", "policy/kept"):
+    for name in ("cache/contents/aa", "infer/bb/trail.json", "reports/c/index.html", "policy/kept"):
         (old.home / name).parent.mkdir(parents=True, exist_ok=True)
         (old.home / name).write_bytes(b"cached")
     old.age()
     (old.home / "cache/contents/new").write_bytes(b"new")
     told = old.prune("--yes")
     wanted = [str(old.home / "cache/contents/aa"), str(old.home / "infer/bb")]
+    wanted += [str(old.home / "reports/c")]
     assert told["found"] == [{"kind": "caches", "name": n, "bytes": 6} for n in wanted]
     assert (old.home / "cache/contents/new").exists()
     assert (old.home / "policy/kept").exists()

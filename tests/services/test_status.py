@@ -24,6 +24,7 @@ from pipelines.services.environment import worker_name
 from pipelines.services.expected import ServiceState, service_states
 from pipelines.services.status import CenterStatus, status
 from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.s3settings import S3Settings
 from pipelines.verify.session import Session
 from tests.center.test_center_file import center
 from tests.command import finish, interrupt, samebits, started
@@ -168,7 +169,8 @@ def test_the_parts_of_a_center_have_their_sizes_and_a_full_disk_its_warning(
     tmp_path: Path, busy: CenterStatus
 ) -> None:
     mine = center(tmp_path, home="home")
-    for name, size in (("store/private/vault/a", 8), ("store/public/b", 12), ("cache/c/d", 4)):
+    sizes = {"store/private/vault/a": 8, "store/public/b": 12, "cache/c/d": 4, "reports/e/f": 8}
+    for name, size in sizes.items():
         path = mine.home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * (size << 10))
@@ -176,8 +178,13 @@ def test_the_parts_of_a_center_have_their_sizes_and_a_full_disk_its_warning(
     use = disk_use(mine)
     assert use.used["vault"] == 8 << 10
     assert use.used["cache"] == 4 << 10
+    assert use.used["reports"] == 8 << 10
     assert use.used["evidence"] >= 12 << 10
     assert use.free < use.total
+    (mine.home / "vault").mkdir()
+    (mine.home / "vault/g").write_bytes(b"x" * (4 << 10))
+    remote = mine.model_copy(update={"store": S3Settings(url="s3://bucket/asia")})
+    assert disk_use(remote).used["vault"] == 4 << 10, "copies of the inputs of a remote store"
     assert "disk: 50 GiB of 100 GiB free; vault 3 MiB" in shown(busy)
     tight = shown(replace(busy, disk=DiskUse(total=100 << 30, free=1 << 30, used={})))
     assert "WARNING the disk is nearly full" in tight
