@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -183,14 +184,14 @@ def _forget_earlier_boot(data: Path) -> None:
     file = data / "postmaster.pid"
     try:
         pid, _, started, *_rest = file.read_text().split("\n")
-        earlier = int(started) < psutil.boot_time()
-        running = Path(f"/proc/{int(pid)}/cwd").samefile(data)
-    except FileNotFoundError:
-        running = False
-    except ValueError:
-        return  # PostgreSQL says what is wrong with it
-    if file.exists() and earlier and not running:
+        if int(started) >= psutil.boot_time():
+            return
+        with suppress(FileNotFoundError, PermissionError):  # none, or a process of another user
+            if Path(f"/proc/{int(pid)}/cwd").samefile(data):
+                return
         file.unlink()
+    except (FileNotFoundError, ValueError):
+        return  # PostgreSQL says what is wrong with it
 
 
 def _as_its_user(center: Center) -> list[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-from pathlib import Path
-
 from builders.core.errors import UsageError
 from builders.rebuild.workspace import is_alive
 from pipelines.center.center import Center
-from pipelines.services.supervisor import pids
+from pipelines.services.supervisor import listens, pids
 
 
 def require_stopped(center: Center) -> None:
     """Raise `UsageError` where a service, the signer or a run of the center is alive here."""
     alive = [f"{name} (pid {pid})" for name, pid in sorted(pids(center).items())]
-    if center.signer is not None and "signer" not in pids(center) and _answers(center.signer):
+    if center.signer is not None and "signer" not in pids(center) and listens(center.signer):
         alive.append(f"the signer at {center.signer}")
     if center.runs.is_dir():
         folders = sorted(path.name for path in center.runs.iterdir())
@@ -26,9 +23,3 @@ def require_stopped(center: Center) -> None:
             expected="none of its services and runs",
             todo="Stop it first: `samebits center down`; on other hosts, too",
         )
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(2)
-        return probe.connect_ex(str(path)) == 0

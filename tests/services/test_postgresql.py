@@ -131,6 +131,18 @@ def test_the_pid_file_of_an_earlier_boot_stops_nothing(
         stranger.kill()
 
 
+def test_a_process_of_another_user_with_that_pid_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "samefile", refused)
+    (tmp_path / "postmaster.pid").write_text("1\n/mnt/data\n1000000000\n")
+    postgresql._forget_earlier_boot(tmp_path)
+    assert not (tmp_path / "postmaster.pid").exists()
+
+
 def test_one_that_runs_is_not_started_twice(mine: Center, programs: Path, service: Service) -> None:
     start(service, mine, programs)
     second = samebits("center", "run", "database", "--center", mine.file or "", home=mine.home)
