@@ -8,6 +8,7 @@ there are no scripts, no forms, no network and no way out.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -198,6 +199,7 @@ class _Writer:
                 source = self._source(fact, number)
                 source.write(self.folder / name)
             except (SamebitsError, ValueError) as error:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
                 self.left_out.append(LeftOut(what=what, why=escaped(str(error))))
                 continue
             made = FolderFile(
