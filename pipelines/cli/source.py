@@ -188,7 +188,7 @@ def drawn_lines(data: bytes) -> Iterator[str]:
     colors = {"+": "green", "-": "red", "@": "cyan"}
     for line in data.removesuffix(b"\n").split(b"\n"):
         text = escaped(line.decode("utf-8", "backslashreplace"), keep="\t")
-        yield click.style(text, bold=text.startswith("diff "), fg=colors.get(text[:1]))
+        yield click.style(text, bold=text.startswith("diff ") or None, fg=colors.get(text[:1]))
 
 
 def _stat_line(change: SourceChange) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 from builders.core.enums import Role
 from builders.core.errors import UsageError
+from builders.core.similar import did_you_mean, with_suggestion
 from builders.inputs.collect import collect_inputs
 from builders.inputs.source_files import SourceFiles
 from builders.locators import Fetcher
@@ -56,10 +57,13 @@ def recipe_of(what: str, session: Session) -> LoadedRecipe:
     release, folder = ReleaseName.parse(what), session.center.recipes / "releases"
     found = find_recipe(folder, *release.parts)
     if found is None:
+        recipes = (path.relative_to(folder) for path in folder.glob("*/*/*.yaml"))
+        known = (f"{path.parent.as_posix()}@{path.stem}" for path in recipes)
+        todo = "Give the path of its recipe, or --center with the folder of your recipes"
         raise UsageError(
             f"there is no recipe of {release}",
             got=f"none in {folder}",
-            todo="Give the path of its recipe, or --center with the folder of your recipes",
+            todo=with_suggestion(todo, did_you_mean(str(release), known)),
         )
     return found
 
@@ -90,7 +94,7 @@ def unpacked_sources(
         session.vault.verify(file.sha256)
     session.progress.step(release, "unpacking the source")
     with tempfile.TemporaryDirectory(dir=session.workdir, prefix="source-") as folder:
-        yield tuple(
+        sources = tuple(
             ReleaseSource(
                 declared=item,
                 files=SourceFiles.read(
@@ -102,6 +106,8 @@ def unpacked_sources(
             )
             for number, item in enumerate(declared, start=1)
         )
+        session.progress.done(release, "the source is unpacked")
+        yield sources
 
 
 def write_sources(sources: tuple[ReleaseSource, ...], folder: Path) -> None:

@@ -166,6 +166,12 @@ def test_a_release_that_is_not_there_is_one_message(desk: Desk, what: str, said:
     assert said in ended.err
 
 
+def test_a_release_that_was_mistyped_is_suggested(desk: Desk) -> None:
+    desk.release("1", packed(ONE))
+    ended = desk.run("source", "get", "lab/tol@1", "--out", desk.folder / "read")
+    assert "Did you mean 'lab/tool@1'?" in ended.err
+
+
 def test_a_folder_that_is_there_is_left_alone(desk: Desk) -> None:
     recipe = desk.release("1", packed(ONE))
     assert desk.run("source", "get", recipe, "--out", desk.folder).code == 64
