@@ -274,7 +274,8 @@ def _remote_night(session: Session) -> str:
                     last = run["state_name"]
                     sink.step("nightly", f"{last}, night {night} (flow run {flow_run})")
         except KeyboardInterrupt:
-            cancel_by_id(session, night or night_of(api.get(f"/flow_runs/{flow_run}")), seconds=300)
+            night = night or night_of(api.get(f"/flow_runs/{flow_run}"))
+            warn(cancel_by_id(session, night, seconds=300).line)
             raise
     if run["state_type"] == "CANCELLED":
         raise CancelledError(f"the night {night} was cancelled")

@@ -23,6 +23,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Cancelling
 
 from builders.core.errors import CancelledError, StoreError
+from pipelines.nightly.record import night_id
 from pipelines.verify.cancellation import cancel, is_cancelled
 from pipelines.verify.session import Session
 
@@ -40,10 +41,9 @@ def cancelled_state(work: Callable[[], T]) -> T | State[Any]:
         return Cancelled(message=str(error))
 
 
-def name_of_night(run: FlowRun) -> str:
-    """Return the id of the night of a flow run: when that was made, and a part of its own id."""
-    moment = (run.created or datetime.now(UTC)).astimezone(UTC)
-    return f"{moment:%Y%m%dT%H%M%SZ}-{str(run.id)[:8]}"
+def night_of(run: FlowRun) -> str:
+    """Return the id of the night of a flow run."""
+    return night_id(run.created or datetime.now(UTC), str(run.id))
 
 
 def night_check(session: Session, night: str) -> Callable[[], bool]:
@@ -64,7 +64,7 @@ def is_run_cancelled(session: Session, client: SyncPrefectClient, run: FlowRun) 
             parent = client.read_task_run(run.parent_task_run_id).flow_run_id
     if run.state_type in _CANCELLED:
         return True
-    return _was_cancelled(session, str(night or name_of_night(run)), parent)
+    return _was_cancelled(session, str(night or night_of(run)), parent)
 
 
 def tell_if_cancelled(session: Session, night: str) -> None:

@@ -31,7 +31,7 @@ from pipelines.center.reload import load_running
 from pipelines.flows.cancelled_runs import (
     cancelled_state,
     end_waiting,
-    name_of_night,
+    night_of,
     tell_if_cancelled,
 )
 from pipelines.flows.flow_runs import living, restart_dead, start_again
@@ -78,7 +78,7 @@ def night_in(session: Session) -> Flow[[], str]:
 
 
 def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
-    owner, night = session.center, night_id(str(flow_run.id))
+    owner, night = session.center, _own_night()
     with (
         living(owner, str(flow_run.id)),
         cancellable_night(session.store, owner.id, night, session.cancelled, str(flow_run.id)),
@@ -96,10 +96,10 @@ def _night(session: Session, run_shards: Callable[[NightPlan], None]) -> str:
     return plan.night
 
 
-def night_id(flow_run_id: str) -> str:
-    """Return the id of the night of a flow run: when that was made, and a part of its own id."""
+def _own_night() -> str:
+    """Return the id of the night of this flow run."""
     with get_client(sync_client=True) as client:
-        return name_of_night(client.read_flow_run(UUID(flow_run_id)))
+        return night_of(client.read_flow_run(UUID(str(flow_run.id))))
 
 
 def _spread(session: Session, plan: NightPlan) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from builders.core.errors import SamebitsError, UsageError
 from builders.images.catalogue import ImageCatalogue
 from builders.inputs.vault import PREFIX as VAULT
-from builders.rebuild.workspace import abandoned_folders, is_alive, remove_folder
+from builders.rebuild.workspace import abandoned_folders, living_runs, remove_folder
 from pipelines.nightly.named_digests import digests_named
 from pipelines.nightly.record import nights_prefix
 from pipelines.storage.directory import DirectoryStore
@@ -71,8 +71,8 @@ def find_prunable(session: Session, *, now: datetime, recipes: Sequence[Path] = 
     """
     found, skipped = list[Prunable](), list[str]()
     center = session.center
-    if alive := _alive(center.runs):
-        skipped.append(f"inputs: run {alive} is alive, and may read any of them")
+    if alive := next(living_runs(center.runs), None):
+        skipped.append(f"inputs: run {alive[0]} is alive, and may read any of them")
     else:
         found += _inputs(session, now, recipes)
     found += _caches(center.home, now - center.keep.inputs * _DAY)
@@ -107,11 +107,6 @@ def prune(session: Session, pruning: Pruning) -> tuple[str, ...]:
         except (SamebitsError, OSError) as error:
             left.append(f"{one.name}: {error}")
     return tuple(left)
-
-
-def _alive(runs: Path) -> str | None:
-    names = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
-    return next((name for name in names if is_alive(runs, name)), None)
 
 
 def _vault_folder(session: Session) -> DirectoryStore:

@@ -6,6 +6,7 @@ The whole record is private; the public form leaves out claims, which tell of cl
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -186,6 +187,11 @@ class NightRecord(FrozenModel):
             return ALARM_EXIT
         verdicts = [entry.verdict for entry in self.releases]
         return verdicts_exit_code([*verdicts, *(Verdict.NOT_CHECKED for _ in self.unusable)])
+
+
+def night_id(made: datetime, flow_run: str) -> str:
+    """Return the id of the night of a flow run: when that was made, and a part of its own id."""
+    return f"{made.astimezone(UTC):%Y%m%dT%H%M%SZ}-{flow_run[:8]}"
 
 
 def nights_prefix(center: str) -> str:

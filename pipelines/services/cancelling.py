@@ -14,7 +14,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InfrastructureError, NotFoundError, StoreError, UsageError
 from builders.core.runid import parse_run_id
 from builders.core.similar import did_you_mean, with_suggestion
-from builders.rebuild.workspace import is_alive
+from builders.rebuild.workspace import is_alive, living_runs
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import MAX_REPORT
 from pipelines.nightly.record import night_key
@@ -169,7 +169,8 @@ def _cancel_night(
         patience = 0.0  # Prefect ends it all, since no shard can read that it is cancelled
     say(f"night {name} is told to end")
     if answering is not None and flow_run and has_flow_run(answering, flow_run):
-        cancel_night(answering, flow_run, patience=patience)
+        if not cancel_night(answering, flow_run, patience=patience):
+            return result(CancelState.NO_ANSWER)
         done = store.has(night_key(center.id, name))
         return result(CancelState.COMPLETED if done else CancelState.CANCELLED)
     if api is not None and answering is None:
@@ -204,9 +205,7 @@ def _report(session: Session, run: str, release: str) -> tuple[Outcome, Verdict]
 
 def _unknown(session: Session, name: str, *nights: str) -> UsageError:
     """Return the error for an id that no run and no night of the center has."""
-    runs = session.center.runs
-    folders = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
-    known = [*nights, *(run for run in folders if is_alive(runs, run))]
+    known = [*nights, *(run for run, _ in living_runs(session.center.runs))]
     return UsageError(
         f"center {session.center.id} has begun no run and no night of that id",
         got=ascii(name[:80]),

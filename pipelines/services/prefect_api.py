@@ -23,6 +23,7 @@ from urllib3.util import Retry
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
 from pipelines.center.reload import note_deployed
+from pipelines.nightly.record import night_id
 from pipelines.services.environment import client_environment, read_auth
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
@@ -33,6 +34,8 @@ _PATIENCE = 300.0
 """Seconds of silence after which a server counts as gone."""
 _HEED = 300.0
 """Seconds in which a cancelled run completes what it has committed to."""
+_END = 60.0
+"""Seconds in which Prefect ends a run."""
 _RETRY = Retry(
     total=4,
     connect=0,
@@ -49,7 +52,7 @@ class PrefectApi:
 
     def __init__(self, center: Center) -> None:
         """Use the API that the center's file names; raises `UsageError` for a bad password file."""
-        self.url, self._center = center.prefect.url if center.prefect else "", center
+        self.url, self.pool = center.prefect.url if center.prefect else "", center.pool
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of this machine cannot reach its loopback
         self._http.mount("http", HTTPAdapter(max_retries=_RETRY))
@@ -79,7 +82,7 @@ class PrefectApi:
     def online_workers(self) -> set[str]:
         """Return the names of the workers that Prefect has heard from lately."""
         try:
-            found = self.post(f"/work_pools/{self._center.pool}/workers/filter")
+            found = self.post(f"/work_pools/{self.pool}/workers/filter")
         except InfrastructureError:
             return set()
         return {str(worker["name"]) for worker in found if worker["status"] == "ONLINE"}
@@ -182,24 +185,28 @@ def follow(api: PrefectApi, flow_run: str, *, pause: float = 1.0) -> Iterator[di
 
 def cancel_night(
     api: PrefectApi, flow_run: str, *, patience: float = _HEED, pause: float = 0.5
-) -> None:
-    """Cancel a night and every shard of it, and return once all of them have ended.
+) -> bool:
+    """Cancel a night and every shard of it, and wait for their end; says whether it came.
 
     What has not begun never does. What runs has `patience` seconds to end by itself, as it does
-    once the night is cancelled in the store; then Prefect ends it. Raises `InfrastructureError`.
+    once the night is cancelled in the store; then Prefect ends it, if its worker is still there.
+    Raises `InfrastructureError`.
     """
     told, until = set[str](), time.monotonic() + patience
     while unended := _unended(api, id=flow_run) + _unended(api, parent_flow_run_id=flow_run):
         late = time.monotonic() >= until
+        if time.monotonic() >= until + _END:
+            return False
         for run in unended:
             if run["id"] not in told and (late or run["state_type"] != "RUNNING"):
                 api.post(f"/flow_runs/{run['id']}/set_state", state={"type": "CANCELLING"})
                 told.add(run["id"])
         time.sleep(pause)
+    return True
 
 
 def unended_nights(api: PrefectApi) -> dict[str, str]:
-    """Return the nights that have been asked for and not ended: their flow runs, by night.
+    """Return the center's nights that were asked for and have not ended: their flow runs, by night.
 
     Those of the schedule that are not due yet are left out. Raises `InfrastructureError`.
     """
@@ -208,6 +215,7 @@ def unended_nights(api: PrefectApi) -> dict[str, str]:
         "/flow_runs/filter",
         flows={"name": {"any_": ["nightly"]}},
         flow_runs={"state": {"type": {"not_any_": sorted(FINAL)}}, "expected_start_time": due},
+        work_pools={"name": {"any_": [api.pool]}},
     )
     return {night_of(run): str(run["id"]) for run in found}
 
@@ -225,6 +233,5 @@ def _unended(api: PrefectApi, **either: str) -> list[dict[str, Any]]:
 
 
 def night_of(run: dict[str, Any]) -> str:
-    """Return the id of the night of a flow run, as the flow makes it."""
-    made = datetime.fromisoformat(run["created"]).astimezone(UTC)
-    return f"{made:%Y%m%dT%H%M%SZ}-{run['id'][:8]}"
+    """Return the id of the night of a flow run."""
+    return night_id(datetime.fromisoformat(run["created"]), run["id"])

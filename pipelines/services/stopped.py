@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builders.core.errors import UsageError
-from builders.rebuild.workspace import is_alive
+from builders.rebuild.workspace import living_runs
 from pipelines.center.center import Center
 from pipelines.services.supervisor import listens, pids
 
@@ -13,9 +13,7 @@ def require_stopped(center: Center) -> None:
     alive = [f"{name} (pid {pid})" for name, pid in sorted(pids(center).items())]
     if center.signer is not None and "signer" not in pids(center) and listens(center.signer):
         alive.append(f"the signer at {center.signer}")
-    if center.runs.is_dir():
-        folders = sorted(path.name for path in center.runs.iterdir())
-        alive += [f"run {name}" for name in folders if is_alive(center.runs, name)]
+    alive += [f"run {name}" for name, _ in living_runs(center.runs)]
     if alive:
         raise UsageError(
             f"center {center.id} is at work",

@@ -16,9 +16,9 @@ from builders.core.runid import RunId
 from builders.rebuild.workspace import workspace
 from pipelines.center.center import load_center
 from pipelines.nightly.record import store_night
-from pipelines.services import cancelling
+from pipelines.services import cancelling, prefect_api
 from pipelines.services.cancelling import CancelResult, CancelState, cancel_by_id
-from pipelines.services.prefect_api import PrefectApi, cancel_night
+from pipelines.services.prefect_api import PrefectApi, cancel_night, unended_nights
 from pipelines.storage.names import REPORT, release_run
 from pipelines.verify.cancellation import is_cancelled, note_begun, note_ended
 from pipelines.verify.session import Session
@@ -222,8 +222,37 @@ def test_what_runs_may_complete_what_it_committed_to_before_prefect_ends_it() ->
 
 def test_what_does_not_heed_it_is_ended_by_prefect() -> None:
     api = Api()
-    cancel_night(api, "night", patience=0, pause=0)
+    assert cancel_night(api, "night", patience=0, pause=0)
     assert sorted(api.told) == ["night", "runs", "waits"]
+
+
+def test_a_night_that_nothing_ends_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Dead(Api):
+        """Its worker is gone: what is told to end stays as it is."""
+
+        def post(self, path: str, **body: Any) -> Any:
+            return None if path.endswith("/set_state") else super().post(path, **body)
+
+    monkeypatch.setattr(prefect_api, "_END", 0.05)
+    assert not cancel_night(Dead(), "night", patience=0, pause=0.01)
+
+
+def test_only_the_nights_of_the_own_pool_are_found() -> None:
+    """Several centers may share one Prefect."""
+    asked: dict[str, Any] = {}
+
+    class Shared(PrefectApi):
+        def __init__(self) -> None:
+            self.pool = "asia"
+
+        def post(self, path: str, **body: Any) -> Any:
+            asked.update(body, path=path)
+            return []
+
+    assert unended_nights(Shared()) == {}
+    assert asked["work_pools"] == {"name": {"any_": ["asia"]}}
 
 
 def test_a_damaged_report_is_told(session: Session) -> None:
