@@ -88,6 +88,28 @@ def test_what_no_environment_explains_is_named(product: Product) -> None:
     assert "NOT IDENTICAL" in out.read_text()
 
 
+def test_a_release_of_several_files_is_built_by_steps_from_a_source_by_its_digest(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(product.folder)
+    for name, text in (("when", "built 2026-03-05T06:07:08Z\n"), ("where", "/opt/ws\n")):
+        (product.folder / name).write_text(text)
+    added = samebits("vault", "add", "engine-4.2.tar", "--json", home=product.home)
+    steps = [
+        "sh -c 'date -u +\"built %FT%TZ\" > /out/when'",
+        "sh -c 'pwd > /out/where; echo symbols > /out/engine.sym'",
+    ]
+    given = ["recipe", "new", "--release", "acme/notes@1", "--by-product", "*.sym"]
+    given += [word for step in steps for word in ("--step", step)]
+    given += ["--source", "vault:engine-4.2.tar"]
+    given += ["--source-sha256", str(digest_file(product.folder / "engine-4.2.tar"))]
+    ended = samebits(*given, "--from-file", "when", "--from-file", "where", home=product.home)
+    assert (added.code, ended.code) == (0, 0), ended.err
+    assert "acme/notes@1  identical  when, where" in ended.err
+    assert 'by_products: ["*.sym"]' in ended.out
+    assert 'locator: "vault:engine-4.2.tar"' in ended.out
+
+
 def test_a_build_that_fails_says_how(product: Product) -> None:
     product.build()
     script = product.folder / "build.sh"

@@ -150,6 +150,13 @@ def test_every_difference_is_a_cause_that_says_where(tarred: MAKE) -> None:
     assert [c.name for c in remaining_causes([Differences(name="f", missing=True)])] == ["missing"]
 
 
+def test_an_archive_in_the_place_of_a_file_is_other_content(tarred: MAKE, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("plain text")
+    difference = compare_parts("f", read_parts(tmp_path / "plain"), tarred("member"))
+    (cause,) = remaining_causes([difference])
+    assert cause.detail == "f: its bytes; shipped has 'plain text', rebuilt has 'member'"
+
+
 def test_bytes_in_front_of_a_text_are_not_shown_as_a_difference(tarred: MAKE) -> None:
     shipped = tarred("x", body="G/lib/ld.so\0built 06:07:08\0")
     rebuilt = tarred("x", body=";/lib/ld.so\0built 06:07:09\0")

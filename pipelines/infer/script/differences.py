@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from builders.core.digest import Digest
 from builders.methods.clock import LATEST, format_timestamp
 from pipelines.infer.journal import RemainingCause
 from pipelines.infer.machine_traces import is_reordered, reordered
@@ -60,6 +61,8 @@ class Differences:
 
 def compare_parts(name: str, shipped: Parts, rebuilt: Parts) -> Differences:
     """Compare two files that differ, by their parts."""
+    if ("" in shipped) != ("" in rebuilt):  # only one of them is an archive
+        shipped, rebuilt = _whole(shipped), _whole(rebuilt)
     pairs = [(part, rebuilt[path]) for path, part in shipped.items() if path in rebuilt]
     changed = [(a, b) for a, b in pairs if (a.digest, a.target) != (b.digest, b.target)]
     theirs = {text for a, _ in changed for text in a.texts}
@@ -92,6 +95,12 @@ def compare_parts(name: str, shipped: Parts, rebuilt: Parts) -> Differences:
         paths=tuple(shipped),
     )
     return found if found.weight else Differences(name=name, packed=True, paths=found.paths)
+
+
+def _whole(parts: Parts) -> Parts:
+    """Return the parts of a file as one."""
+    texts = frozenset(text for part in parts.values() for text in part.texts)
+    return {"": Part(path="", digest=Digest.of(repr(sorted(texts)).encode()), texts=texts)}
 
 
 def _runs(part: Part) -> bool:
