@@ -1,18 +1,39 @@
-"""What differs between the members of two archives beside their content, as lines of text."""
+"""What a run shows of a difference: its causes, and how the members of archives differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builders.core.enums import Outcome, Verdict
 from builders.core.escaping import escaped
 
 if TYPE_CHECKING:
+    from builders.locators import Fetcher
+    from pipelines.evidence.report import Report
+    from pipelines.infer.journal import RemainingCause
     from pipelines.judge.finding import ChangedMetadata, MemberDiff, QuickDiff
+    from pipelines.verify.session import Session
 
 _SHOWN = 2
 """Members of each kind that are shown; the rest is counted, and is in `--json`."""
+
+
+def causes_of(
+    session: Session, report: Report, *folders: Path, fetcher: Fetcher | None = None
+) -> tuple[RemainingCause, ...]:
+    """Return the causes that are named for a run; without a difference nothing is imported.
+
+    `folders` are those of the shipped and the rebuilt files of a run without evidence.
+    """
+    verdicts = {finding.verdict for finding in report.artefacts}
+    if report.outcome is Outcome.BUILT and Verdict.DIFFERENT not in verdicts:
+        return ()
+    from pipelines.infer.verified import files_in, verified_causes
+
+    return verified_causes(session, report, fetcher, opener=files_in(*folders) if folders else None)
 
 
 def member_lines(look: QuickDiff | None) -> Iterator[str]:

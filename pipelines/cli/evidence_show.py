@@ -15,12 +15,12 @@ import click
 from builders.core.errors import UsageError
 from builders.core.escaping import escaped
 from pipelines.cli import options
+from pipelines.cli.differences import causes_of
 from pipelines.cli.terminal import report_lines, robustness_lines, show, wants_json
 
 if TYPE_CHECKING:
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.evidence.report import Report
-    from pipelines.infer.journal import RemainingCause
     from pipelines.storage.store import Store
     from pipelines.verify.report_folder import ReportFolder
     from pipelines.verify.session import Session
@@ -62,6 +62,7 @@ def show_(
       samebits evidence show debian/netbase@6.5 --log > build.log
       samebits evidence show debian/hostname@3.25 --report hostname-report --open
     """
+    from builders.locators.offline import OfflineFetcher
     from pipelines.evidence.stored_runs import find_run, read_report, read_robustness, stored_report
     from pipelines.storage.store import DamagedError
 
@@ -79,7 +80,7 @@ def show_(
         elsewhere = read_robustness(store, name)
     except DamagedError as error:  # no verdict rests on it, so the report is shown first
         damaged = error
-    causes = _causes(session, report)
+    causes = causes_of(session, report, fetcher=OfflineFetcher())
     more: dict[str, Any] = {"robustness": elsewhere.to_dict()} if elsewhere else {}
     if causes:
         more["causes"] = [cause.model_dump() for cause in causes]
@@ -98,19 +99,6 @@ def show_(
         _open(path / "index.html")
     if damaged:
         raise damaged
-
-
-def _causes(session: Session, report: Report) -> tuple[RemainingCause, ...]:
-    """Return the causes that are named for a run; nothing is fetched for that."""
-    from builders.core.enums import Outcome, Verdict
-
-    verdicts = {finding.verdict for finding in report.artefacts}
-    if report.outcome is Outcome.BUILT and Verdict.DIFFERENT not in verdicts:
-        return ()
-    from builders.locators.offline import OfflineFetcher
-    from pipelines.infer.verified import verified_causes
-
-    return verified_causes(session, report, OfflineFetcher())
 
 
 def _print_log(store: Store, report: Report) -> None:

@@ -16,6 +16,7 @@ import click
 
 from builders.core.errors import CancelledError, InfrastructureError, SamebitsError, UsageError
 from pipelines.cli import options
+from pipelines.cli.differences import causes_of
 from pipelines.cli.formats.printing import FORMATS, chosen_format, print_results
 from pipelines.cli.terminal import screen, show, warn
 
@@ -113,7 +114,10 @@ def verify(
     with cancelled_by_signals(session), runner as run:
         found = in_lanes(session, partial(_try, run), recipes, lanes=lanes)
         results = [
-            one if one.note else replace(one, causes=_causes(session, one.report)) for one in found
+            one
+            if one.note or one.report is None
+            else replace(one, causes=causes_of(session, one.report))
+            for one in found
         ]
     print_results(results, form)
     sys.exit(exit_code(results))
@@ -128,23 +132,6 @@ def _require_possible(session: Session, *, flow: bool, fresh: bool, unpublished:
         )
     if fresh and session.offline:
         raise UsageError("--fresh was given with --offline", expected="one of them")
-
-
-def _causes(session: Session, report: Report | None, *folders: Path) -> tuple[RemainingCause, ...]:
-    """Return the causes that are named for a run; without a difference nothing is imported.
-
-    `folders` are those of the shipped and the rebuilt files of a run without evidence.
-    """
-    from builders.core.enums import Outcome, Verdict
-
-    if report is None:
-        return ()
-    verdicts = {finding.verdict for finding in report.artefacts}
-    if report.outcome is Outcome.BUILT and Verdict.DIFFERENT not in verdicts:
-        return ()
-    from pipelines.infer.verified import files_in, verified_causes
-
-    return verified_causes(session, report, opener=files_in(*folders) if folders else None)
 
 
 def _try(run: Run, recipe: Path) -> Verified:
@@ -191,7 +178,7 @@ def _unpublished(session: Session, candidates: Path | None, *, fresh: bool) -> I
         causes: list[RemainingCause] = []
 
         def seen(report: Report, *folders: Path) -> None:
-            causes.extend(_causes(session, report, *folders))
+            causes.extend(causes_of(session, report, *folders))
 
         found = verify_unpublished(
             session, recipe, retrying(session), candidates=candidates, fresh=fresh, seen=seen

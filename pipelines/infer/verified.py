@@ -67,10 +67,9 @@ def verified_causes(
     both = opener or partial(_both, session)
     method = report.environment.method.partition("-")[0]
     differing = [f for f in report.artefacts if f.verdict is Verdict.DIFFERENT]
-    if not (differing or report.outcome is not Outcome.BUILT):
-        return ()
     session.progress.step(report.release, "naming causes")
     try:
+        session.workdir.mkdir(parents=True, exist_ok=True)  # of a center that never built
         if method == _SCRIPT:
             return _of_script(session, report, differing, both)
         if report.outcome is not Outcome.BUILT:
