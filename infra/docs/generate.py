@@ -25,6 +25,10 @@ INTRODUCTION = """\
 `samebits COMMAND --help` prints the same text; `-h` is short for `--help`. With `--json` a command
 prints one JSON document on stdout; progress and messages go to stderr. What the exit codes have in
 common is in [results](results.md#exit-codes).
+
+On a terminal, lines are wrapped at its width (the variable `COLUMNS` comes first) and verdicts are
+colored, unless `NO_COLOR` is set. Elsewhere, a row of a table is one line. Digests and ids of runs are cut
+to their first or last digits; `--wide` and `--json` print them whole.
 """
 
 
