@@ -94,7 +94,7 @@ class MadeUpRun:
     by_products: Mapping[str, bytes] = field(default_factory=dict)
     claim: DigestSet = _SET
     scope: DigestSet | None = _SET
-    """None for comparisons of format version 1."""
+    """None for statements of format version 1."""
     outcome: Outcome = Outcome.BUILT
 
     @property
@@ -221,6 +221,7 @@ class MadeUpRun:
         built = self.outcome is Outcome.BUILT
         return AttemptStatement(
             subject=tuple(subject(n, Digest.of(f.published)) for n, f in self.files.items()),
+            predicate_type=AttemptStatement.PREDICATE_TYPES[self.scope is not None],
             predicate=e.RebuildAttempt(
                 release=self.release,
                 center=self.center,
@@ -233,6 +234,7 @@ class MadeUpRun:
                 log_truncated=False,
                 claim=self.claim,
                 seal=DigestSet(sha256=self.seal()) if built else None,
+                report=_SET if self.scope else None,
                 started_on=self.started,
                 finished_on=self.finished,
             ),

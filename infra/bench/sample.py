@@ -199,6 +199,7 @@ def _attempt(files: dict[str, FileFact]) -> AttemptStatement:
             log_truncated=False,
             claim=_SET,
             seal=_SET,
+            report=_SET,
             started_on=_STARTED,
             finished_on=_FINISHED,
         ),

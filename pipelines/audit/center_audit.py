@@ -288,7 +288,7 @@ def _finding(
         published=published,
         claim=compared.claim,
         scope=compared.scope,
-        version=statement.version,
+        version=min(statement.version, attempt[1].version),
         run=compared.run,
         outcome=attempted.outcome,
         verdict=compared.verdict,

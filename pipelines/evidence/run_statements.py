@@ -5,6 +5,7 @@ from __future__ import annotations
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import RebuildResult
+from pipelines.evidence.redaction import public_form
 from pipelines.evidence.report import Purpose, Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run
 from pipelines.evidence.statements.comparison import (
@@ -167,15 +168,20 @@ def _shipped(fact: ShippedFact) -> Shipped:
 
 def _attempts(run: Run) -> list[AttemptStatement]:
     """Return a statement E for each attempt of a run; the last one has the run's own outcome."""
-    found = [_attempt(run, a.number, Purpose(a.purpose), a.rebuild) for a in run.report.attempts]
+    public = run.report if run.salt else public_form(run.report)
+    stored = DigestSet(sha256=Digest.of(public.to_json()))
+    found = [
+        _attempt(run, a.number, Purpose(a.purpose), a.rebuild, stored) for a in run.report.attempts
+    ]
     if run.judged is None or run.judged.outcome is not run.report.outcome:
-        found.append(_attempt(run, len(found) + 1, Purpose.RUN, None))
+        found.append(_attempt(run, len(found) + 1, Purpose.RUN, None, stored))
     return found
 
 
 def _attempt(
-    run: Run, number: int, purpose: Purpose, rebuild: RebuildResult | None
+    run: Run, number: int, purpose: Purpose, rebuild: RebuildResult | None, report: DigestSet
 ) -> AttemptStatement:
+    """Return statement E of one attempt; `report` is the digest of the stored report."""
     made = rebuild or RebuildResult(outcome=run.report.outcome)
     sealed = run.report.seal if rebuild is not None and rebuild is run.judged else None
     return AttemptStatement(
@@ -190,6 +196,7 @@ def _attempt(
             log=run.digest_set_or_none(made.log),
             log_truncated=made.log_truncated,
             seal=DigestSet(sha256=sealed) if sealed else None,
+            report=report,
             started_on=run.started,
             finished_on=run.finished,
         ),

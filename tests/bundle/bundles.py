@@ -33,6 +33,7 @@ from pipelines.center.export_source import card_of
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.evidence.redaction import public_form
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.log_status import Head, Tree
 from pipelines.evidence.statements.reader import name_records
@@ -113,10 +114,19 @@ class Altered:
             self.statement(name, change)
 
     def report(self, change: Change) -> None:
-        """Change the report."""
+        """Change the report, and let the attempts name it as it is then."""
         document = json.loads(self.members[REPORT])
         change(document)
-        self.members[REPORT] = json.dumps(document).encode()
+        self.name_report(json.dumps(document).encode())
+
+    def name_report(self, data: bytes) -> None:
+        """Replace the report; attempts, and robustness tests of these, are signed again."""
+        named, self.members[REPORT] = str(Digest.of(self.members[REPORT])), data
+        for member in self.named("attempt"):
+            before = self._digest(member)
+            self._replace(member, named, str(Digest.of(data)))
+            for other in self.named("robustness"):
+                self._replace(other, before, self._digest(member))
 
     def card(self, change: Change) -> None:
         """Change the card."""
@@ -262,7 +272,7 @@ def made(folder: Path, key: PrivateKey, *, scene: str = "identical") -> Altered:
         CARD: card_of(house, {"log": shown, "statements": key.public}).to_bytes(),
         f"{KEYS}log.pub": shown.to_pem(),
         STATEMENTS_KEY: key.public.to_pem(),
-        REPORT: evidence.report.to_json(),
+        REPORT: public_form(evidence.report).to_json(),
         **{f"{STATEMENTS}{name}": e.to_bytes() for name, e in envelopes.items()},
     }
     for attempt in evidence.report.attempts:

@@ -102,6 +102,15 @@ LIES: dict[str, Lie] = FORM_LIES | {
             ),
         ),
     ),
+    "older-than-the-policy-lets-count": Lie("version", stories.as_before_there_were_scopes),
+    "report-exchanged": Lie(
+        "signed-report", lambda a, _: a.members.update({REPORT: a.members[REPORT] + b" "})
+    ),
+    "report-that-one-attempt-does-not-name": Lie(
+        "signed-report",
+        in_one("attempt-2", "predicate/report", {"sha256": OTHER}),
+        "confirmed",
+    ),
     "report-of-another-scope": Lie("scope", in_report("scope", OTHER)),
     "report-without-its-scope": Lie("scope", in_report("scope", None)),
     "comparison-of-another-scope": Lie(

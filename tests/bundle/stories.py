@@ -103,8 +103,21 @@ def passed_unbuilt(altered: Altered, other: PrivateKey) -> None:
 
 def unknown(altered: Altered, other: PrivateKey) -> None:
     document = payload_of(altered, member_of(ATTEMPT))
-    document["predicateType"] = "https://samebits.example/rebuild-attempt/v2"
+    document["predicateType"] = "https://samebits.example/rebuild-attempt/v9"
     altered.put(member_of("attempt-9"), document)
+
+
+def as_before_there_were_scopes(altered: Altered, other: PrivateKey) -> None:
+    """Write all statements in format version 1, under a policy that wants version 2."""
+    for kind, field in (("comparison", "scope"), ("attempt", "report")):
+
+        def older(document: Document, field: str = field) -> None:
+            document["predicateType"] = document["predicateType"].replace("/v2", "/v1")
+            del document["predicate"][field]
+
+        altered.every(kind, older)
+    altered.report(lambda d: d.update(scope=None))
+    altered.policy.update(min_evidence=2)
 
 
 def another_seal(altered: Altered, other: PrivateKey) -> None:

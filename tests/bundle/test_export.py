@@ -24,6 +24,7 @@ from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import PrivateKey, create_key, load_key
+from pipelines.evidence.redaction import public_form
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.stored_runs import find_run
@@ -80,7 +81,7 @@ class Filled:
         if logged:
             book.settle()
         index_report(self.store, evidence.report.model_dump(mode="json", by_alias=True))
-        self.store.put_record(f"{prefix}report.json", evidence.report.to_json())
+        self.store.put_record(f"{prefix}report.json", public_form(evidence.report).to_json())
         return prefix
 
     @property

@@ -25,8 +25,10 @@ signatures: 4 envelopes signed by the trusted key #
 key-use: the key for statements on the card is trusted and the center's
 schema: 4 statements
 kinds: 1 provenance, 2 comparison, 1 attempt
+version: format version 2
 builder: all of builder https://samebits.example/centers/zurich/builder, as the policy names it
 report: run 20260102T030405Z-0a1b2c3d of acme/rules@1.10
+signed-report: sha256 #, which every attempt names
 run: acme/rules@1.10, center zurich, run 20260102T030405Z-0a1b2c3d
 times: started and finished when the run's name says
 claim: # in every statement

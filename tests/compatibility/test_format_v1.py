@@ -42,7 +42,7 @@ ADDED = {
     "review": {"scope", "scoped"},
 }
 """Fields that a command prints since, wherever in its document."""
-ADDED_CHECKS = {"scope"}
+ADDED_CHECKS = {"scope", "signed-report", "version"}
 """Of a bundle."""
 EXIT_CODES = {"center": {2: 1}}
 """Exit codes that mean something else since: that a service does not run was "not read"."""

@@ -174,6 +174,7 @@ def example_attempt() -> AttemptStatement:
             log=SET,
             log_truncated=False,
             claim=SET,
+            report=SET,
             started_on=NOW,
             finished_on=NOW,
         ),

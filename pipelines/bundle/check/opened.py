@@ -105,7 +105,7 @@ class OpenedBundle:
 
     @cached_property
     def report(self) -> Report:
-        """The report, which is not signed."""
+        """The report; statements of format version 1 do not name it."""
         data = self.bundle.members[layout.REPORT]
         return read_model(data, Report, what="the report", limit=layout.MAX_REPORT, floats=True)
 

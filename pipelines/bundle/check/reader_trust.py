@@ -104,6 +104,15 @@ def check_key_use(opened: OpenedBundle) -> str:
     return f"the key for statements on the card is {whose}"
 
 
+def check_version(opened: OpenedBundle) -> str:
+    """Require evidence of a format version that the reader's policy lets count."""
+    found = min((s.version for s in (*opened.comparisons, *opened.attempts)), default=1)
+    oldest = opened.policy.oldest_evidence if opened.policy else 1
+    what = "the evidence is older than the policy lets count"
+    require(found >= oldest, what, f"format version {found}", f"{oldest} or later")
+    return f"format version {found}"
+
+
 def check_builder(opened: OpenedBundle) -> str:
     """Require one builder in all statements: the one on the card, whose key the reader trusts."""
     expected, trust = opened.card.builder_id, opened.trust

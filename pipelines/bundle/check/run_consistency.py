@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from builders.core.digest import Digest
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.robustness_factors import Factor
 from pipelines.bundle.check.opened import OpenedBundle
@@ -19,6 +20,7 @@ from pipelines.bundle.check.result import (
     require_fields,
     require_list,
 )
+from pipelines.bundle.layout import REPORT
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.provenance import DeclaredEnvironment
 from pipelines.evidence.statements.rebuilds import (
@@ -37,6 +39,18 @@ _FIGURES = ("outcome", "exit_code", "signal", "oom_killed", "peak_memory", "log_
 def check_report(opened: OpenedBundle) -> str:
     """Require a report, in the form that this version writes."""
     return f"run {opened.report.run} of {opened.report.release}"
+
+
+def check_signed_report(opened: OpenedBundle) -> str:
+    """Require that every attempt names the report, by the digest of its bytes as they are here."""
+    named = {attempt.predicate.report for attempt in opened.attempts} - {None}
+    if not named:
+        raise NotNeededError("the attempts are of format version 1, which names no report")
+    found = DigestSet(sha256=Digest.of(opened.bundle.members[REPORT]))
+    for attempt in opened.attempts:
+        what = f"attempt {attempt.predicate.number} names another report"
+        require_equal(what, value_of(attempt.predicate.report), value_of(found))
+    return f"sha256 {value_of(found)}, which every attempt names"
 
 
 def check_run(opened: OpenedBundle) -> str:

@@ -69,6 +69,8 @@ class RebuildAttempt(RebuildFacts):
     log_truncated: bool
     seal: DigestSet | None = None
     """Of the run; only with the attempt that was judged."""
+    report: DigestSet | None = None
+    """Of the run's public report, as it is stored; from version 2 on."""
     started_on: Time
     finished_on: Time
     """When the run started and finished, not the attempt alone."""
@@ -80,10 +82,21 @@ class RebuildAttempt(RebuildFacts):
         return self
 
 
-class AttemptStatement(Statement, kind="attempt", predicate_type=f"{NAMESPACE}rebuild-attempt/v1"):
+class AttemptStatement(
+    Statement,
+    kind="attempt",
+    predicate_type=f"{NAMESPACE}rebuild-attempt/v2",
+    former=(f"{NAMESPACE}rebuild-attempt/v1",),
+):
     """Statement E."""
 
     predicate: RebuildAttempt
+
+    @model_validator(mode="after")
+    def _names_its_report(self) -> Self:
+        if (self.predicate.report is None) is not (self.version == 1):
+            raise ValueError("expected the digest of the report from version 2 on, and only there")
+        return self
 
 
 def final_attempt(attempts: Iterable[AttemptStatement]) -> AttemptStatement | None:
