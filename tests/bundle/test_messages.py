@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.bundle.check import CheckResult
+from pipelines.bundle.check import CheckResult, CheckStatus
 from pipelines.bundle.check.checker import CHECKS
 from tests.bundle.bundles import Maker, old_entry, other_entry
 from tests.bundle.logtells import without_leaves
@@ -109,6 +109,13 @@ def test_every_check_says_what_it_has_found(bundle: Maker) -> None:
 def test_a_run_that_ended_otherwise_is_told_otherwise(bundle: Maker, scene: str) -> None:
     messages = told(bundle(scene).check())
     assert {name: messages[name] for name in OTHERS[scene]} == OTHERS[scene]
+
+
+def test_a_check_that_had_nothing_to_check_is_a_note(bundle: Maker) -> None:
+    status = {step.name: step.status for step in bundle("failed").check().steps}
+    notes = {"log", "environment", "inputs", "files", "sealed", "tested", "moved", "fresh"}
+    assert {name for name in status if status[name] is CheckStatus.NOTE} == notes
+    assert status["by-products"] is CheckStatus.OK, "there are none, and the report has none"
 
 
 def test_a_policy_without_witnesses_is_named(bundle: Maker) -> None:
