@@ -103,7 +103,7 @@ def verify(
     session.engine.info()
     if not unpublished:
         session.check_store()
-    session.prepare()
+    session.prepare(signs=not unpublished)
     if unpublished:
         runner = _unpublished(session, candidate, fresh=fresh)
     elif flow or os.environ.get("PREFECT_API_URL"):

@@ -40,7 +40,7 @@ def retrying(session: Session) -> Callable[[str, Callable[..., Any]], Callable[.
                     if not is_retried(error):
                         raise
                     session.progress.step(job.release, f"again in {delay} s, since {name}: {error}")
-                    if session.cancelled.wait(delay):
+                    if session.cancelled.wait(delay) or session.cancellation(job.run).is_set():
                         raise
             return step(job, *args, **kwargs)
 

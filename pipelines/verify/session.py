@@ -147,9 +147,14 @@ class Session:
         session.cancelled = self.cancelled
         return session
 
-    def prepare(self) -> None:
-        """Make what runs share, before threads could make two of one; raises `EngineError`."""
-        _ = self.vault, self.fetcher, self.images, self.signer, self.engine, self.budget
+    def prepare(self, *, signs: bool = True) -> None:
+        """Make what runs share, before threads could make two of one; raises `EngineError`.
+
+        Runs that leave no evidence need no signer.
+        """
+        _ = self.vault, self.fetcher, self.images, self.engine, self.budget
+        if signs:
+            _ = self.signer
 
     def cancellation(self, run: str) -> RunCancellation:
         """Return what is set once `run` is cancelled, alone or with the session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from builders.images.provide import ProvidedImage
 from builders.recipe.recipe import load_recipe
 from pipelines.evidence.report import Report
 from pipelines.verify.unpublished import require_candidates
-from tests.command import samebits
+from tests.command import RELEASES, samebits
 from tests.lab import SOURCE, write_recipe
 
 BUILD = [["sh", "-c", "tr a-z A-Z < /inputs/source/source.c > /out/out.bin"]]
@@ -78,6 +79,22 @@ def test_every_format_says_that_it_was_a_candidate(
         assert "candidate" in ended.out
         assert "not judged, since no artefact has the name: SHA256SUMS" in ended.err
     assert "samebits evidence show" not in ended.out
+
+
+def test_a_candidate_needs_no_key(
+    recipe: Path, dist: Path, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    """As on a machine of the release pipeline, which has the policy alone."""
+    center = tmp_path / "center.yaml"
+    center.write_text(
+        "schema: samebits/center/v1\nid: acme\noperator: acme\nregion: europe\nhome: center\n"
+        f"recipes: {RELEASES.parent}\n"
+    )
+    assert samebits("center", "init", "--center", center, home=tmp_path).code == 0
+    shutil.rmtree(tmp_path / "center" / "keys")
+    words = ("verify", recipe, "--candidate", dist, "--center", center)
+    assert samebits(*words, home=tmp_path).code == 0
+    assert not (tmp_path / "center" / "keys").exists()
 
 
 def test_a_pinned_digest_counts_for_a_candidate_too(

@@ -26,7 +26,7 @@ STEPS = (
 )  # fmt: skip
 
 
-JOB = SimpleNamespace(release="lab/tool@1")
+JOB = SimpleNamespace(release="lab/tool@1", run="20261127T100000Z-00000000")
 
 
 class Failing:
@@ -74,9 +74,10 @@ def test_what_the_release_did_is_tried_once(tmp_path: Path, error: Exception) ->
 
 
 def test_nothing_is_tried_again_offline_or_cancelled(tmp_path: Path) -> None:
-    cancelled = session(tmp_path)
+    cancelled, one_run = session(tmp_path), session(tmp_path)
     cancelled.cancelled.set()
-    for one in (session(tmp_path, offline=True), cancelled):
+    one_run.cancellation(JOB.run).set()
+    for one in (session(tmp_path, offline=True), cancelled, one_run):
         step = Failing(EngineError("gone"), times=1)
         with pytest.raises(EngineError):
             retrying(one)("rebuild", step)(JOB)
