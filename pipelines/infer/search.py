@@ -16,8 +16,10 @@ from typing import Generic, Protocol, TypeVar
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.core.errors import RebuildError, StoreError
 from pipelines.infer.journal import (
     DraftReview,
+    JournalFile,
     RemainingCause,
     Scalar,
     SearchJournal,
@@ -122,9 +124,46 @@ class SearchStrategy(ABC, Generic[H]):
         return self._workspace.claim(self.draft(hypothesis))
 
     def run(self, hypothesis: H, *, seconds: int) -> TrialResult:
-        """Rebuild the recipe of a hypothesis within `seconds`, and judge it."""
+        """Rebuild the recipe of a hypothesis within `seconds`, and judge it.
+
+        What cannot be rebuilt is a result, too. Raises `RebuildError` for faults of the center.
+        """
         draft, artefacts = self.draft(hypothesis), self.target.artefacts
-        return self._workspace.rebuild(draft, artefacts, seconds=seconds)
+        try:
+            return self._workspace.rebuild(draft, artefacts, seconds=seconds)
+        except RebuildError as error:
+            if is_fault_of_center(error):
+                raise
+            return TrialResult(outcome=error.outcome, reason=str(error))
+
+
+def is_fault_of_center(error: RebuildError) -> bool:
+    """Say whether an error says nothing of the release, and is raised in place of a result."""
+    ours = {Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED}
+    return error.outcome in ours or isinstance(error, StoreError)
+
+
+def kept_search(
+    file: JournalFile, target: Target, find: Callable[[SearchJournal | None], SearchJournal]
+) -> SearchJournal:
+    """Return the journal in `file` if it is finished, else that of `find`, which is given it.
+
+    What is wrong with the release is the status of the journal; it is not kept, since it may be
+    served tomorrow. Raises `RebuildError` for faults of the center.
+    """
+    known = file.load()
+    if known and known.finished:
+        return known
+    try:
+        return file.save(find(known))
+    except RebuildError as error:
+        if is_fault_of_center(error):
+            raise
+        return file.stamp(
+            SearchJournal.of(
+                target, status="not available", finished=True, reason=str(error), notes=target.notes
+            )
+        )
 
 
 def search(

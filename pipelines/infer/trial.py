@@ -81,6 +81,16 @@ def render_draft(
     )
 
 
+def inferred_head(review: DraftReview | None) -> list[str]:
+    """Return the comment above a draft whose values were inferred; none without a review."""
+    if review is None:
+        return []
+    tries, bits = len(review.journal.tries), review.journal.bits
+    count = "1 try" if tries == 1 else f"{tries} tries"
+    summary = f"inferred from what was shipped in {count}, {bits:g} bits in all"
+    return [f"draft: {summary}; review every inferred value before relying on it."]
+
+
 def _review_notes(journal: SearchJournal, verdict: Verdict) -> Iterator[str]:
     """Yield what a reviewer should know of a draft beside its values."""
     yield from (f"note: {note}" for note in journal.notes)

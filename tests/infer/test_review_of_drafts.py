@@ -150,7 +150,7 @@ def test_lint_explains_every_inferred_value(same: Desk) -> None:
     assert shown.code == 0
     for scalar in same.journal.scalars:
         assert f"inferred: {scalar.name} {scalar.value} ({scalar.bits:g} bits): " in shown.out
-    assert "draft: inferred from the shipped file in 1 try" in shown.out
+    assert "draft: inferred from what was shipped in 1 try" in shown.out
     assert "NOT IDENTICAL" not in shown.out
 
 

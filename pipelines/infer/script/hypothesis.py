@@ -15,7 +15,7 @@ from builders.methods.clock import format_timestamp
 from builders.methods.script import ScriptBuild
 from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
 from pipelines.infer.target import Target
-from pipelines.infer.trial import render_draft
+from pipelines.infer.trial import inferred_head, render_draft
 
 _FIELDS = ScriptBuild.model_fields
 PATH, HOSTNAME, LOCALE = (str(_FIELDS[name].default) for name in ("path", "hostname", "locale"))
@@ -115,17 +115,11 @@ def script_draft(
     target: Target, build: ScriptedBuild, hypothesis: ScriptHypothesis, review: DraftReview | None
 ) -> str:
     """Return the YAML of a draft; with a review, a comment explains each value."""
-    head = []
-    if review:
-        journal = review.journal
-        count = "1 try" if len(journal.tries) == 1 else f"{len(journal.tries)} tries"
-        summary = f"inferred from the shipped files in {count}, {journal.bits:g} bits in all"
-        head = [f"draft: {summary}; review every inferred value before relying on it."]
     return render_draft(
         "script.yaml.j2",
         target,
         review,
-        head=head,
+        head=inferred_head(review),
         variables={"SOURCE_DATE_EPOCH": hypothesis.source_date_epoch},
         kind=build.kind,
         build=build,

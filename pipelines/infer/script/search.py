@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import RebuildError, StoreError
 from builders.images.provide import claimed_digest
 from builders.methods import METHODS
 from builders.methods.method import launcher_bytes, zone_script
@@ -23,7 +22,14 @@ from pipelines.infer.script.differences import Differences, compare_parts, remai
 from pipelines.infer.script.hypothesis import Change, ScriptedBuild, ScriptHypothesis, script_draft
 from pipelines.infer.script.parts import Parts, read_parts
 from pipelines.infer.script.refinement import refined, undeclarable
-from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, total_bits
+from pipelines.infer.search import (
+    SearchLimits,
+    SearchStrategy,
+    Trial,
+    kept_search,
+    search,
+    total_bits,
+)
 from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace, listed, trial_workspace
 from pipelines.judge.finding import worst_verdict
@@ -33,7 +39,6 @@ from pipelines.verify.session import Session
 RULES = 1
 # What all inferred values of one recipe may carry together; more would be copying.
 MAX_BITS = 400.0
-_CENTER_FAULTS = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})
 _LINES = 3
 _ANY_TIME = 1_600_000_000
@@ -48,22 +53,14 @@ def infer_script(
     `InfrastructureError` and `CancelledError`; whatever else is wrong is in the journal.
     """
     file = JournalFile(session.center.home, target, script_basis(target, build, session))
-    known = file.load()
-    if known and known.finished:
-        return known
-    try:
+
+    def find(_known: SearchJournal | None) -> SearchJournal:
         with trial_workspace(session, script=build.script_bytes) as workspace:
             strategy = ScriptStrategy(target, workspace, build)
             found = search(strategy, limits or SearchLimits(), session.progress, save=file.save)
-            if found.status == "different":
-                found = strategy.confirmed(found)
-        return file.save(found)
-    except RebuildError as error:
-        if error.outcome in _CENTER_FAULTS or isinstance(error, StoreError):
-            raise
-        return file.stamp(
-            SearchJournal.of(target, status="not available", finished=True, reason=str(error))
-        )
+            return strategy.confirmed(found) if found.status == "different" else found
+
+    return kept_search(file, target, find)
 
 
 def script_basis(target: Target, build: ScriptedBuild, session: Session) -> Digest:
@@ -110,13 +107,8 @@ class ScriptStrategy(SearchStrategy[ScriptHypothesis]):
         return [*(h for h in found if total_bits(self.scalars(h)) <= MAX_BITS), *queue]
 
     def run(self, hypothesis: ScriptHypothesis, *, seconds: int) -> TrialResult:
-        """Rebuild and judge; what cannot be rebuilt is the result of that trial."""
-        try:
-            result = super().run(hypothesis, seconds=seconds)
-        except RebuildError as error:
-            if error.outcome in _CENTER_FAULTS:
-                raise
-            result = TrialResult(outcome=error.outcome, reason=str(error))
+        """Rebuild and judge, and keep how the files differ."""
+        result = super().run(hypothesis, seconds=seconds)
         if result.outcome is Outcome.BUILT:
             self._found[hypothesis.key] = tuple(self._compared(result))
         return result

@@ -13,7 +13,7 @@ from builders.methods.clock import ClockStep, format_timestamp
 from pipelines.infer.journal import TIME_BITS, DraftReview, Scalar, Values, scalars_of
 from pipelines.infer.machine_traces import ZONES
 from pipelines.infer.target import Target
-from pipelines.infer.trial import render_draft
+from pipelines.infer.trial import inferred_head, render_draft
 from pipelines.infer.wheel.toolchain import Tool
 
 # Seconds from the first step of a build to its second one, at most.
@@ -156,18 +156,12 @@ def wheel_draft(
     target: Target, hypothesis: WheelHypothesis, review: DraftReview | None = None
 ) -> str:
     """Return the YAML of a draft; with a review, a comment explains each value."""
-    head = []
-    if review:
-        journal = review.journal
-        count = "1 try" if len(journal.tries) == 1 else f"{len(journal.tries)} tries"
-        summary = f"inferred from the shipped file in {count}, {journal.bits:g} bits in all"
-        head = [f"draft: {summary}; review every inferred value before relying on it."]
     values = hypothesis.values()
     return render_draft(
         "wheel.yaml.j2",
         target,
         review,
-        head=head,
+        head=inferred_head(review),
         variables={
             "SOURCE_DATE_EPOCH": values["source_date_epoch"],
             "PYTHONHASHSEED": values["hash_seed"],

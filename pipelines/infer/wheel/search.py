@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import InputUnavailableError, RebuildError, StoreError
+from builders.core.errors import InputUnavailableError, RebuildError
 from builders.images import ImageCatalogue
 from builders.images.provide import claimed_digest
 from builders.locators.package_index import ProjectReader
@@ -22,7 +22,14 @@ from pipelines.infer.journal import (
     WheelDifferences,
     basis_digest,
 )
-from pipelines.infer.search import SearchLimits, SearchStrategy, Trial, search, total_bits
+from pipelines.infer.search import (
+    SearchLimits,
+    SearchStrategy,
+    Trial,
+    kept_search,
+    search,
+    total_bits,
+)
 from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.infer.wheel.clues import clues_of, initial_hypothesis
@@ -41,7 +48,6 @@ from pipelines.verify.session import Session
 
 # Raised whenever the search would go another way, so that old journals are not reused.
 RULES = 5
-_CENTER_FAULTS = frozenset({Outcome.INFRASTRUCTURE_ERROR, Outcome.CANCELLED})
 # What was built under another name is compared too: the name may be all that differs.
 _COMPARED = frozenset({Verdict.DIFFERENT, Verdict.MISSING})
 
@@ -55,25 +61,15 @@ def infer_wheel(
     status of its journal.
     """
     file = JournalFile(session.center.home, target, wheel_basis(session.images))
-    known = file.load()
-    if known and known.finished:
-        return known
-    try:
+
+    def find(known: SearchJournal | None) -> SearchJournal:
         check_distinct(target)
         with trial_workspace(session) as workspace:
             strategy = WheelStrategy(target, workspace, index)
-            limits = limits or SearchLimits()
-            found = search(strategy, limits, session.progress, known=known, save=file.save)
-        return file.save(found)
-    except RebuildError as error:
-        if error.outcome in _CENTER_FAULTS or isinstance(error, StoreError):
-            raise
-        # not kept: it may be served tomorrow
-        return file.stamp(
-            SearchJournal.of(
-                target, status="not available", finished=True, reason=str(error), notes=target.notes
-            )
-        )
+            bounds = limits or SearchLimits()
+            return search(strategy, bounds, session.progress, known=known, save=file.save)
+
+    return kept_search(file, target, find)
 
 
 def wheel_basis(images: ImageCatalogue) -> Digest:
@@ -171,15 +167,6 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
     def draft(self, hypothesis: WheelHypothesis, review: DraftReview | None = None) -> str:
         """Return the recipe of a hypothesis."""
         return wheel_draft(self.target, hypothesis, review)
-
-    def run(self, hypothesis: WheelHypothesis, *, seconds: int) -> TrialResult:
-        """Rebuild and judge; what cannot be rebuilt is the result of that trial."""
-        try:
-            return super().run(hypothesis, seconds=seconds)
-        except RebuildError as error:
-            if error.outcome in _CENTER_FAULTS:
-                raise
-            return TrialResult(outcome=error.outcome, reason=str(error))
 
     def _is_small(self, hypothesis: WheelHypothesis) -> bool:
         return total_bits(self.scalars(hypothesis)) <= MAX_BITS
