@@ -12,7 +12,7 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import screen, show, wants_json
+from pipelines.cli.terminal import counted, screen, show, wants_json
 
 if TYPE_CHECKING:
     from pipelines.center.logs import KnownLog
@@ -228,8 +228,9 @@ def _known(session: Session, peer: str | None) -> KnownLog:
 
 def _check_lines(known: KnownLog, found: LogReport) -> Iterator[str]:
     yield (
-        f"{known.identity.origin}: {found.leaves} leaves of {found.releases} releases, "
-        f"{found.statements} statements in the store"
+        f"{known.identity.origin}: {counted(found.leaves, 'leaf', 'leaves')} of "
+        f"{counted(found.releases, 'release')}, "
+        f"{counted(found.statements, 'statement')} in the store"
     )
     for gap in found.gaps:
         at = "" if gap.index is None else f" at {gap.index}"

@@ -179,5 +179,5 @@ def _mismatch(artefact: Declared, served: FileFact | Unreachable) -> str | None:
         return None
     return (
         f"the file served as shipped is not the published one: got sha256 {served.sha256}, "
-        f"published {artefact.published}"
+        f"the recipe pins {artefact.published}"
     )

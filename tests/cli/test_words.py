@@ -21,7 +21,14 @@ from tests.signer.scene import THEIRS, Scene
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(0, "0 tries"), (1, "1 try"), (1.0, "1 try"), (1.5, "1.5 tries")]
+    ("number", "said"),
+    [
+        (0, "0 tries"),
+        (1, "1 try"),
+        (1.0, "1 try"),
+        (1.5, "1.5 tries"),
+        (2_000_000, "2000000 tries"),
+    ],
 )
 def test_a_number_agrees_with_its_noun(number: float, said: str) -> None:
     assert counted(number, "try", "tries") == said

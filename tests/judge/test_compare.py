@@ -28,7 +28,7 @@ AWAY = Unreachable(reason="no answer")
 COPIED = "copied-input: a.deb is already in the dependency b.deb"
 REPLACED = (
     f"the file served as shipped is not the published one: got sha256 {EVIL.sha256}, "
-    f"published {GOOD.sha256}"
+    f"the recipe pins {GOOD.sha256}"
 )
 BLIND = "input-not-scanned: the source s.zip: broken"
 
@@ -91,7 +91,7 @@ RULES: dict[str, tuple[Facts, Verdict, str]] = {
     "another file is served": (
         facts(rebuilt=built(GOOD), served={"a.deb": EVIL}),
         Verdict.SHIPPED_MISMATCH,
-        f"got sha256 {EVIL.sha256}, published {GOOD.sha256}",
+        f"got sha256 {EVIL.sha256}, the recipe pins {GOOD.sha256}",
     ),
     "the served file is rebuilt, and is not the published one": (
         facts(rebuilt=built(EVIL), served={"a.deb": EVIL}),
