@@ -227,10 +227,11 @@ def _known(session: Session, peer: str | None) -> KnownLog:
 
 
 def _check_lines(known: KnownLog, found: LogReport) -> Iterator[str]:
+    held = found.statements
     yield (
         f"{known.identity.origin}: {counted(found.leaves, 'leaf', 'leaves')} of "
-        f"{counted(found.releases, 'release')}, "
-        f"{counted(found.statements, 'statement')} in the store"
+        f"{counted(found.releases, 'release')}"
+        + ("" if held is None else f", {counted(held, 'statement')} in the store")
     )
     for gap in found.gaps:
         at = "" if gap.index is None else f" at {gap.index}"

@@ -82,8 +82,7 @@ def confirm(question: str) -> bool:
 
 def counted(number: float, one: str, more: str | None = None) -> str:
     """Return a number with its noun; `more` is the plural, by default with an s."""
-    shown = f"{number:g}" if isinstance(number, float) else f"{number}"
-    return f"{shown} {one if number == 1 else more or one + 's'}"
+    return f"{number:.15g} {one if number == 1 else more or one + 's'}"
 
 
 class PlainLines:
