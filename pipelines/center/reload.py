@@ -1,8 +1,8 @@
 """The file of a center while its services run: an edited one counts at the next look.
 
-A file that cannot be used changes nothing: the error goes to the log, and the center goes on as it
-was. For flow runs, which are processes of their own, the last usable file is kept as a copy, whose
-path the services hand on in the environment.
+A file that cannot be used changes nothing: the error goes to the log, and the center keeps its
+settings. For flow runs, which are processes of their own, the last usable file is kept as a copy,
+whose path the services hand on in the environment.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class CenterReader:
                 self.fault = None
                 if new != self._center:
                     self._center = new
-                    _LOG.info("%s has changed; the center goes by it", file)
+                    _LOG.info("%s has changed, and is in use", file)
             except UsageError as error:
                 self.fault = str(error)
                 _log_fault(file, error)
@@ -136,4 +136,4 @@ def _deployed(center: Center) -> Path:
 
 
 def _log_fault(file: Path, error: UsageError) -> None:
-    _LOG.error("%s cannot be used, and the center goes on as it was: %s", file, error)
+    _LOG.error("%s cannot be used, and the center keeps its settings: %s", file, error)

@@ -67,7 +67,7 @@ class Restored:
     """Leaves of the log that was signed last, as the backup knows; None where it does not."""
     stored: int | None
     """Leaves of the log in the store as it is now; None where it cannot be read, or is empty."""
-    recalled: tuple[str, ...]
+    cosigned_since: tuple[str, ...]
     """Logs of others of which the store has newer cosignatures of this center than the backup."""
     keys: dict[str, KeyState]
     """By the use of a key."""
@@ -110,14 +110,14 @@ def restore_backup(
             )
         _move_in(folder, center.home)
     policy = _policy(center)
-    recalled = tuple(_recalled(center, policy)) if policy else ()
+    since = tuple(_cosigned_since(center, policy)) if policy else ()
     return Restored(
         manifest=manifest,
         sha256=digest,
         folders=dict(Counter(file.name.partition("/")[0] for file in manifest.files)),
         signed=_log_size(center, policy, _signed(center)),
         stored=_log_size(center, policy, _stored(center)),
-        recalled=recalled,
+        cosigned_since=since,
         keys=key_states(center, policy),
     )
 
@@ -251,7 +251,7 @@ def _policy(center: Center) -> Policy | None:
     return None
 
 
-def _recalled(center: Center, policy: Policy) -> Iterator[str]:
+def _cosigned_since(center: Center, policy: Policy) -> Iterator[str]:
     """Remember what the center's witness has cosigned after the backup; yields the origins.
 
     Otherwise it would cosign a log that was rolled back as far as its own memory was.

@@ -1,4 +1,4 @@
-"""A center that goes on for another one, whose log has ended: new id, home, store, keys and log.
+"""A center that continues another one, whose log has ended: new id, home, store, keys and log.
 
 The origin of a log follows from the center's id, and two logs of one origin would be a fork. So the
 successor is a center of its own, of the same operator, with a center file made from the other's.
@@ -43,7 +43,7 @@ _COPIED = ("images", "witness")
 
 @dataclass(frozen=True, kw_only=True)
 class Succession:
-    """The end of a center's log, and the center that goes on."""
+    """The end of a center's log, and the center that continues."""
 
     center: Center
     """The successor."""
@@ -80,7 +80,7 @@ def succeed(
     cosigned = max((tree.size for tree in cosigned_trees(center)), default=None)
     size = until if until is not None else stored if cosigned is None else cosigned
     operator = operator_key(center, policy) and center.key_folder / f"{OPERATOR}.key"
-    heading = f"# {id_} goes on for center {center.id}, whose log ended at {size} leaves.\n"
+    heading = f"# {id_} continues center {center.id}, whose log ended at {size} leaves.\n"
     with _described(out, heading + yaml.safe_dump(document, sort_keys=False)) as successor:
         for use in KEY_USES:
             create_key(successor.key_folder, use)

@@ -121,14 +121,14 @@ def restore(center: Center, path: Path, sha256: str | None) -> None:
             "bytes": total,
             "folders": made.folders,
             "log": {"signed": made.signed, "stored": made.stored},
-            "recalled": list(made.recalled),
+            "cosigned_since": list(made.cosigned_since),
             "keys": {use: str(state) for use, state in made.keys.items()},
         },
         f"center {center.id} is as it was on {manifest.made}: {center.home}",
         *(f"  {name:<10} {number} files" for name, number in sorted(made.folders.items())),
         f"  {len(manifest.files)} files, {total} bytes, all with the digests of {path}",
         f"  log: {_leaves(made.signed)} signed, {_leaves(made.stored)} in {center.store}",
-        *(f"  its store has newer cosignatures of {origin}" for origin in made.recalled),
+        *(f"  its store has newer cosignatures of {origin}" for origin in made.cosigned_since),
         *(f"  key for {use}: {state}" for use, state in made.keys.items()),
         *(["Put the keys in place before the center works: keys/<use>.key"] if unready else []),
         f"Next: `samebits log check{_file_option(center)}`, then start the center.",
@@ -172,7 +172,7 @@ def prune(session: Session, *, yes: bool, recipes: tuple[Path, ...]) -> None:
 
     Exit codes: 0 done, 2 something could not be removed.
     """
-    from pipelines.nightly.prune import Needless, find_prunable
+    from pipelines.nightly.prune import PrunableKind, find_prunable
     from pipelines.nightly.prune import prune as remove
 
     for place in recipes:
@@ -181,7 +181,7 @@ def prune(session: Session, *, yes: bool, recipes: tuple[Path, ...]) -> None:
     found = find_prunable(session, now=datetime.now(UTC), recipes=recipes)
     left = remove(session, found) if yes else ()
     total = sum(one.bytes for one in found.found)
-    by_kind = {kind: [one for one in found.found if one.kind is kind] for kind in Needless}
+    by_kind = {kind: [one for one in found.found if one.kind is kind] for kind in PrunableKind}
     verb = "removed" if yes else "would remove"
     show(
         {

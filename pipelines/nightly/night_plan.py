@@ -63,7 +63,7 @@ class DueRelease(Release):
     before: NightEntry | None = None
     """What the last night found, without its artefacts."""
     robustness: bool = False
-    """Whether it is rebuilt once more in a moved environment."""
+    """Whether it is rebuilt once more in a varied environment."""
 
     @property
     def rebuild(self) -> bool:

@@ -27,11 +27,11 @@ from pipelines.storage.store import Store
 from pipelines.verify.session import Session
 
 _DAY = timedelta(days=1)
-_PASSING = ("cache/contents", "infer", "apt", "reports")
+_CACHES = ("cache/contents", "infer", "apt", "reports")
 """Folders below the home whose entries are made again when they are needed."""
 
 
-class Needless(StrEnum):
+class PrunableKind(StrEnum):
     """Why something is not needed."""
 
     INPUT = "inputs"
@@ -49,7 +49,7 @@ class Needless(StrEnum):
 class Prunable:
     """One thing that can be removed."""
 
-    kind: Needless
+    kind: PrunableKind
     name: str
     """A path, an object of the store, or an image."""
     bytes: int
@@ -94,15 +94,15 @@ def prune(session: Session, pruning: Pruning) -> tuple[str, ...]:
     for one in pruning.found:
         try:
             match one.kind:
-                case Needless.INPUT:
+                case PrunableKind.INPUT:
                     vault.remove(one.name)
-                case Needless.NIGHT:
+                case PrunableKind.NIGHT:
                     _local(session.store).remove(one.name)
-                case Needless.IMAGE:
+                case PrunableKind.IMAGE:
                     session.engine.remove_image(one.name)
-                case Needless.RUN:
+                case PrunableKind.RUN:
                     _remove_run(session, Path(one.name))
-                case Needless.CACHE:
+                case PrunableKind.CACHE:
                     _remove(Path(one.name))
         except (SamebitsError, OSError) as error:
             left.append(f"{one.name}: {error}")
@@ -130,7 +130,7 @@ def _inputs(session: Session, now: datetime, recipes: Sequence[Path]) -> Iterato
         about = (folder.root / key).stat()
         digest = content_digest(key)
         if digest is not None and about.st_mtime < before:
-            old[digest] = Prunable(kind=Needless.INPUT, name=key, bytes=about.st_size)
+            old[digest] = Prunable(kind=PrunableKind.INPUT, name=key, bytes=about.st_size)
     if not old:
         return
     places = (center.recipes, center.home / "images", *recipes)
@@ -140,12 +140,12 @@ def _inputs(session: Session, now: datetime, recipes: Sequence[Path]) -> Iterato
 
 
 def _caches(home: Path, before: datetime) -> Iterator[Prunable]:
-    for name in _PASSING:
+    for name in _CACHES:
         folder = home / name
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             size, newest = _measured(path)
             if newest < before.timestamp():
-                yield Prunable(kind=Needless.CACHE, name=str(path), bytes=size)
+                yield Prunable(kind=PrunableKind.CACHE, name=str(path), bytes=size)
 
 
 def _measured(path: Path) -> tuple[int, float]:
@@ -167,7 +167,7 @@ def _runs(session: Session, before: datetime) -> Iterator[Prunable]:
         if newest < before.timestamp():
             log = log or session.logbook().log
             if log.find(f"run:{folder.name}") is None:
-                yield Prunable(kind=Needless.RUN, name=str(folder), bytes=size)
+                yield Prunable(kind=PrunableKind.RUN, name=str(folder), bytes=size)
 
 
 def _remove_run(session: Session, folder: Path) -> None:
@@ -191,7 +191,7 @@ def _nights(store: DirectoryStore, center: str, keep: int) -> Iterator[Prunable]
 
 def _object(store: DirectoryStore, key: str) -> Prunable:
     size = (store.root / key).stat().st_size
-    return Prunable(kind=Needless.NIGHT, name=key, bytes=size)
+    return Prunable(kind=PrunableKind.NIGHT, name=key, bytes=size)
 
 
 def _images(session: Session) -> Iterator[Prunable]:
@@ -200,7 +200,7 @@ def _images(session: Session) -> Iterator[Prunable]:
     for image in session.engine.named_images():
         name, _, tag = image.name.removeprefix("samebits/").partition(":")
         if current.get(name, tag) != tag:
-            yield Prunable(kind=Needless.IMAGE, name=image.name, bytes=image.size)
+            yield Prunable(kind=PrunableKind.IMAGE, name=image.name, bytes=image.size)
 
 
 def _locked(images: ImageCatalogue, derived: Path) -> Iterator[tuple[str, str]]:

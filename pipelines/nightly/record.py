@@ -66,7 +66,7 @@ class ArtefactVerdict(FrozenModel):
 
 
 class RobustnessResult(FrozenModel):
-    """A second rebuild in a moved environment, and what it showed; never part of a verdict."""
+    """A second rebuild in a varied environment, and what it showed; never part of a verdict."""
 
     result: Robustness
     outcome: Outcome | None = None

@@ -163,14 +163,14 @@ def rebuild_for_robustness(session: Session, job: Job, report: Report) -> Robust
     if session.cancellation(job.run).is_set():
         return None
     sink = session.progress
-    sink.step(job.release, "rebuilding in a moved environment")
+    sink.step(job.release, "rebuilding in a varied environment")
     try:
         again = rebuild_elsewhere(session, job)
         publish_robustness(session, job, report, again, job.folder / _FOLDER)
     except CancelledError:
         raise
     except (SamebitsError, OSError) as error:
-        sink.step(job.release, f"the moved rebuild is not told: {error}")
+        sink.step(job.release, f"the robustness rebuild left no record: {error}")
         return RobustnessResult(result=Robustness.FAILED)
     built = again.rebuild.outcome is Outcome.BUILT
     odd = changed_artefacts(judged.rebuild, again.rebuild) if built else ()

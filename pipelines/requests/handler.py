@@ -161,7 +161,7 @@ def fail(handler: RequestHandler, item: OpenRequest, fault: str, now: datetime) 
     return settled(handler, item.signed, item.requester, receipt)
 
 
-def is_withdrawn(handler: RequestHandler, signed: SignedRequest, requester: str) -> bool:
+def is_cancelled(handler: RequestHandler, signed: SignedRequest, requester: str) -> bool:
     """Say whether its requester has cancelled a request, with any key that counts for that name.
 
     Raises `StoreError`.
@@ -174,7 +174,7 @@ def is_withdrawn(handler: RequestHandler, signed: SignedRequest, requester: str)
     return any(not isinstance(s, IgnoreReason) and s.name == requester for s in signers)
 
 
-def withdraw(handler: RequestHandler, item: OpenRequest, now: datetime) -> RequestOutcome:
+def refuse_cancelled(handler: RequestHandler, item: OpenRequest, now: datetime) -> RequestOutcome:
     """Say that a request was cancelled by its requester; raises as `write_receipt` does."""
     reason = RefusalReason.CANCELLED
     receipt = write_receipt(handler, item.signed, LAST, now, answer=Answer.REFUSED, reason=reason)

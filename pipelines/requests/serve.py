@@ -25,10 +25,10 @@ from pipelines.requests.handler import (
     RequestOutcome,
     answer,
     fail,
-    is_withdrawn,
+    is_cancelled,
     read_receipt,
+    refuse_cancelled,
     settled,
-    withdraw,
 )
 from pipelines.requests.messages import LAST, note_run
 from pipelines.requests.offer import publish_offer
@@ -111,13 +111,13 @@ def _served(
     else:  # somebody was faster
         return settled(handler, item.signed, item.requester, receipt)
     try:
-        if is_withdrawn(handler, item.signed, item.requester):
-            return withdraw(handler, item, clock())
+        if is_cancelled(handler, item.signed, item.requester):
+            return refuse_cancelled(handler, item, clock())
         report = run(item)
-        if report.outcome is Outcome.CANCELLED and is_withdrawn(
+        if report.outcome is Outcome.CANCELLED and is_cancelled(
             handler, item.signed, item.requester
         ):
-            return withdraw(handler, item, clock())
+            return refuse_cancelled(handler, item, clock())
         return answer(handler, item, report, clock())
     except CancelledError:
         raise
@@ -130,10 +130,10 @@ def serve_round(session: Session, *, leave: Container[Digest] = ()) -> list[Requ
     handler = open_handler(session, datetime.now(UTC))
 
     def run(item: OpenRequest) -> Report:
-        withdrawn = partial(is_withdrawn, handler, item.signed, item.requester)
+        cancelled = partial(is_cancelled, handler, item.signed, item.requester)
         with (
             job_for(session, item.recipe) as job,
-            cancelled_when(withdrawn, session.cancellation(job.run)),
+            cancelled_when(cancelled, session.cancellation(job.run)),
         ):
             note_run(handler.store, handler.center, item.digest, job.run)
             return verify(session, job, fresh=True)

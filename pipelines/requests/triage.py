@@ -21,7 +21,7 @@ from pipelines.requests.handler import (
     ReceiptConflictError,
     RequestHandler,
     RequestOutcome,
-    is_withdrawn,
+    is_cancelled,
     read_receipt,
     recipe_of,
     settled,
@@ -63,13 +63,13 @@ class TriageResult:
 class _RequestState:
     """A request with its receipts; `doubt` is why its signer is not known, or not any more.
 
-    `withdrawn` is whether the requester has cancelled it.
+    `cancelled` is whether the requester has cancelled it.
     """
 
     signed: SignedRequest
     requester: str
     doubt: IgnoreReason | None
-    withdrawn: bool
+    cancelled: bool
     first: Receipt | None
     last: Receipt | None
 
@@ -147,7 +147,7 @@ class _Triage:
             signed=signed,
             requester=requester,
             doubt=doubt,
-            withdrawn=CANCEL in there and is_withdrawn(self._handler, signed, requester),
+            cancelled=CANCEL in there and is_cancelled(self._handler, signed, requester),
             first=first,
             last=last,
         )
@@ -160,7 +160,7 @@ class _Triage:
                 settled(self._handler, case.signed, case.requester, final)
             elif case.doubt is not None:
                 self._refuse(case, LAST, RefusalReason.NO_LONGER_KNOWN)
-            elif case.withdrawn:
+            elif case.cancelled:
                 self._refuse(case, LAST, RefusalReason.CANCELLED)
             else:
                 self._resume(case)
@@ -178,7 +178,7 @@ class _Triage:
                 recipe=self._recipe,
             )
             why = refusal(case.signed, situation)
-            if why is None and case.withdrawn:
+            if why is None and case.cancelled:
                 why = RefusalReason.CANCELLED
             self._nonces.add(case.nonce)
             if why is not None:

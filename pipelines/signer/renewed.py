@@ -54,7 +54,9 @@ class RenewedSigner:
                 self._center = center
                 try:
                     self._signer = self._make(center)
-                    self._log("goes by the changed file of the center")
+                    self._log("the changed center file is in use")
                 except SamebitsError as error:
-                    self._log(f"goes on as before, the changed file cannot be used: {error}")
+                    self._log(
+                        f"the changed center file cannot be used, and changes nothing: {error}"
+                    )
             return self._signer

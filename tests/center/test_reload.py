@@ -83,7 +83,7 @@ def test_a_bad_file_changes_nothing_and_is_told_once(
     assert reader.fault
     (record,) = caplog.records
     assert record.levelname == "ERROR"
-    assert "cannot be used, and the center goes on as it was" in record.message
+    assert "cannot be used, and the center keeps its settings" in record.message
     place.write(policy="other.json")
     assert reader.current().policy.name == "other.json"
     assert reader.fault is None
@@ -105,7 +105,7 @@ def test_a_flow_run_goes_by_the_copy_while_the_file_is_bad(
         place.write(**fields)
         center = load_running(place.file)
         assert (center.file, center.home) == (place.file, place.file.parent / "home")
-    assert "goes on as it was" in caplog.text
+    assert "keeps its settings" in caplog.text
     place.write(policy="other.json")
     assert load_running(place.file).policy.name == "other.json"
     place.write(nonsense=1)

@@ -47,7 +47,7 @@ def test_a_peer_that_went_back_as_far_as_the_backup_is_refused(tmp_path: Path) -
     shutil.copytree(before.root / "asia", made.root / "asia", symlinks=True)
     shutil.copytree(keys, made.root / "europe/keys")
     told = samebits("center", "restore", backup, "--json", *words, home=tmp_path).document()
-    assert told["recalled"] == ["samebits.example/centers/asia"]
+    assert told["cosigned_since"] == ["samebits.example/centers/asia"]
     made.close()
     commit(made, b"another one")
     assert witnessed(made) is WitnessOutcome.REFUSED

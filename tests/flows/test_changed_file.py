@@ -42,7 +42,7 @@ def test_an_edited_file_counts_within_a_minute_and_a_bad_one_changes_nothing(sta
     try:
         assert stand.wait(stand.ask("reap"))["state_type"] == "COMPLETED", "by the last good file"
         logs = list(service_folder(stand.center).glob("worker-*.log"))
-        wait_until(lambda: any("goes on as it was" in p.read_text() for p in logs), seconds=60)
+        wait_until(lambda: any("keeps its settings" in p.read_text() for p in logs), seconds=60)
         ended = stand.run("center", "status")
         assert ended.code == 64
         assert "nonsense" in ended.err

@@ -1,4 +1,4 @@
-"""The rebuild in a moved environment on the real engine: what it meets, and what becomes of it."""
+"""The rebuild in a varied environment on the real engine: what it meets, and what becomes of it."""
 
 from __future__ import annotations
 

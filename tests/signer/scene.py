@@ -94,7 +94,7 @@ class Scene:
     build: dict[str, Any] = field(default_factory=dict)
     """What the recipe declares of the environment."""
     moved: dict[str, bytes] | None = None
-    """What a rebuild in a moved environment leaves."""
+    """What a rebuild in a varied environment leaves."""
     cores: int = 4
     """Of the machine of that rebuild."""
     store: MemoryStore = field(default_factory=MemoryStore)

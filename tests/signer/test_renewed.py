@@ -38,8 +38,8 @@ def test_a_signer_is_made_anew_when_the_file_changes_and_only_then() -> None:
     now[0] = "bad"
     assert signer.sign_status(order) == "one"
     assert signer.log == "log of one"
-    assert said == ["goes on as before, the changed file cannot be used: no such key"]
+    assert said == ["the changed center file cannot be used, and changes nothing: no such key"]
     now[0] = "two"
     assert signer.sign_status(order) == "two"
     assert made == ["one", "bad", "two"]
-    assert said[1:] == ["goes by the changed file of the center"]
+    assert said[1:] == ["the changed center file is in use"]
