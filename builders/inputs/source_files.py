@@ -1,8 +1,9 @@
 """A source tree on disk: exactly the files that its source digest names, whatever the archive says.
 
-The tree is written from the contents that were hashed. Its modes are those of the digest, 0644 and
-0755, for any umask. No path of it leads through a link, so nothing is written outside of it.
-Owners, times and empty folders are no part of a source digest, and are not restored.
+The tree is written from the contents that were hashed. Who may read it is up to the umask; whether
+a file can be executed is part of the digest. No path of it leads through a link, so nothing is
+written outside of it. Owners, times and empty folders are no part of a source digest, and are not
+restored.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from builders.inputs.source_contents import SourceContents
 from builders.inputs.source_digest import Opener, SourceTree, source_tree, tree_digest
 
 LINK = "120000"
+_EXECUTABLE = "100755"
 MAX_BYTES = ArchiveLimits().unpacked
 """Bytes of one tree on disk: hard links can multiply what an archive holds."""
 
@@ -45,7 +47,7 @@ class SourceFiles:
         Raises `InputMismatchError` for a tree that no folder can hold.
         """
         self._check_size()
-        _make_folder(folder)
+        folder.mkdir()
         for path, (mode, digest) in sorted(self.tree.items()):
             try:
                 self._write_file(folder, path, mode, digest)
@@ -79,13 +81,15 @@ class SourceFiles:
             if above.is_symlink() or above.is_file():
                 raise _unwritable(path, f"{above.relative_to(folder)} is no folder")
             if not above.exists():
-                _make_folder(above)
+                above.mkdir()
         target = folder / path
         if mode == LINK:
             target.symlink_to(self.contents.text(digest))
             return
         self.contents.copy(digest, target)
-        target.chmod(int(mode[-3:], 8))
+        if mode == _EXECUTABLE:
+            allowed = target.stat().st_mode
+            target.chmod(allowed | (allowed & 0o444) >> 2)  # whoever may read it may execute it
 
 
 def folder_digest(folder: Path) -> Digest:
@@ -99,13 +103,8 @@ def folder_digest(folder: Path) -> Digest:
                 tree[key] = (LINK, Digest.of(os.fsencode(path.readlink())))
             elif path.is_file():
                 executable = path.stat().st_mode & 0o100
-                tree[key] = ("100755" if executable else "100644", digest_file(path))
+                tree[key] = (_EXECUTABLE if executable else "100644", digest_file(path))
     return tree_digest(tree)
-
-
-def _make_folder(path: Path) -> None:
-    path.mkdir()
-    path.chmod(0o755)
 
 
 def _leaves(path: str, target: str) -> bool:

@@ -130,10 +130,10 @@ def export(
     )
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file complete or not at all; raises `UsageError`."""
+def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file complete or not at all, a `private` one for its owner; raises `UsageError`."""
     try:
-        durable.replace(path, data, mode=0o644)
+        durable.replace(path, data, mode=0o600 if private else 0o644)
     except InfrastructureError as error:
         raise UsageError(f"{path} cannot be written", got=error.got) from error
 

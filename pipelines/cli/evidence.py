@@ -135,8 +135,9 @@ def export(
     book.settle()
     source, policy = export_source(center, book.log), session.policy(now)
     made = make_bundle(session.store, name, source, policy=policy, now=now, private=with_evidence)
-    write_file(out, made.data)
-    if secret := [one for one in made.evidence if one.private]:
+    secret = [one for one in made.evidence if one.private]
+    write_file(out, made.data, private=bool(secret))
+    if secret:
         warn(f"{out} holds private evidence; whoever gets it can read:")
         for one in secret:
             click.echo(f"  {escaped(one.what)}, {one.size} bytes, sha256 {one.digest}", err=True)

@@ -120,7 +120,6 @@ def write_sources(sources: tuple[ReleaseSource, ...], folder: Path) -> None:
             tree = Path(made, "tree")
             if len(sources) > 1:
                 tree.mkdir()
-                tree.chmod(0o755)
             for source in sources:
                 source.files.write(tree / source.folder if source.folder else tree)
             tree.rename(folder)

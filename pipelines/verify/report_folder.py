@@ -1,6 +1,7 @@
 """One run in a folder to be read: its report, build logs, explanations, and the source it was of.
 
-The folder is there complete or not at all. Names in it are ours. What others wrote is foreign: the
+The folder is there complete or not at all; who may read it is up to the umask, and private evidence
+is in it. Names in it are ours. What others wrote is foreign: the
 HTML of diffoscope, which has read hostile files, stands in a page of ours, as a frame in which
 there are no scripts, no forms, no network and no way out.
 """
@@ -120,7 +121,6 @@ class _Writer:
 
     def write(self, lines: Iterable[str]) -> None:
         self.folder.mkdir()
-        self.folder.chmod(0o755)
         data = self._report.to_json()
         self._keep("report.json", "the report of the run", data)
         self._logs()
@@ -137,7 +137,6 @@ class _Writer:
     def _keep(self, name: str, what: str, data: bytes) -> None:
         path = self.folder / name
         path.write_bytes(data)
-        path.chmod(0o644)
         made = FolderFile(name=name, what=what, size=len(data), digest=Digest.of(data))
         self.files.append(made)
 
@@ -184,7 +183,6 @@ class _Writer:
                 size += len(piece)
                 out.write(_attribute(piece) if framed else piece)
             out.write(BACK if framed else b"")
-        path.chmod(0o644)
         if (found := hasher.hexdigest()) != digest.hex:
             raise DamagedError(f"{what} has other bytes", got=f"sha256 {found}", expected=digest)
         made = FolderFile(name=name, what=what, size=size, digest=digest, framed=framed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def test_private_evidence_is_brought_only_when_told_so_and_with_a_warning(
         "explanation of rules.bin, HTML": b"<p>",
         "explanation of rules.bin, JSON": b"{}",
     }
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (plain, full)] == [0o644, 0o600]
     found = evidence_in(full)
     for what, data in expected.items():
         named = [w for w, one in brought.items() if one["sha256"] == str(Digest.of(data))]

@@ -101,6 +101,17 @@ def test_a_folder_holds_the_run_and_names_each_file(filled: Filled, tmp_path: Pa
     assert document["verdict"] == "DIFFERENT"
 
 
+def test_a_folder_is_no_more_open_than_the_umask(filled: Filled, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    words = ("evidence", "show", str(RELEASE), "--center", filled.file, "--report")
+    try:
+        assert samebits(*words, tmp_path / "run", home=filled.home, fresh=True).code == 0
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o077 for path in [tmp_path / "run", *tmp_path.rglob("run/*")]}
+    assert modes == {0}
+
+
 def explained(tmp_path: Path, html: bytes) -> Filled:
     """Return a store whose report names `html` as the explanation of a difference."""
     filled = Filled(tmp_path, "different")

@@ -65,16 +65,19 @@ def listed(tree: Path) -> list[str]:
     return sorted(str(p.relative_to(tree)) for p in tree.rglob("*") if not p.is_dir())
 
 
-def test_a_tree_is_written_with_the_modes_of_its_digest(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "modes"), [(0o022, (0o755, 0o644)), (0o077, (0o700, 0o600))])
+def test_who_may_read_a_tree_is_up_to_the_umask(
+    tmp_path: Path, umask: int, modes: tuple[int, int]
+) -> None:
     run = ("pkg-1/run", b"#!/bin/sh\n", 0o4777)
-    before = os.umask(0o077)
+    before = os.umask(umask)
     try:
         tree = written(tmp_path, ("a.tar", tar(HELLO, run, ("pkg-1/link", "src/hello.c", 0))))
     finally:
         os.umask(before)
     assert listed(tree) == ["link", "run", "src/hello.c"]
-    modes = [stat.S_IMODE((tree / name).stat().st_mode) for name in ("run", "src/hello.c", "src")]
-    assert modes == [0o755, 0o644, 0o755]
+    found = [stat.S_IMODE((tree / name).stat().st_mode) for name in ("run", "src/hello.c", "src")]
+    assert found == [*modes, modes[0]]
     assert (tree / "link").read_bytes() == b"int x;\n"
 
 
