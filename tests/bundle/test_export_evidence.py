@@ -110,13 +110,13 @@ def test_the_evidence_of_closed_source_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SCENES, "private", {"visibility": "private"})
-    plain = Scene.signer
+    plain = Scene.make
 
-    def salted(scene: Scene, *given: Any) -> Any:
+    def salted(scene: Scene) -> Any:
         keep_salt(scene.store, RELEASE, Salt(secret=bytes(32)))
-        return plain(scene, *given)
+        return plain(scene)
 
-    monkeypatch.setattr(Scene, "signer", salted)
+    monkeypatch.setattr(Scene, "make", salted)
     filled = Filled(tmp_path, "private")
     ended = exported(filled, tmp_path / "out.tar", "--with-evidence")
     assert ended.code == 64
