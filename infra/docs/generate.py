@@ -27,8 +27,8 @@ prints one JSON document on stdout; progress and messages go to stderr. What the
 common is in [results](results.md#exit-codes).
 
 On a terminal, lines are wrapped at its width (the variable `COLUMNS` comes first) and verdicts are
-colored, unless `NO_COLOR` is set. Elsewhere, a row of a table is one line. Digests and ids of runs are cut
-to their first or last digits; `--wide` and `--json` print them whole.
+colored, unless `NO_COLOR` is set. Elsewhere, a row of a table is one line. Digests and ids of runs
+are cut to their first or last digits; `--wide` and `--json` print them whole.
 """
 
 
