@@ -231,7 +231,7 @@ def _check_lines(known: KnownLog, found: LogReport) -> Iterator[str]:
     yield (
         f"{known.identity.origin}: {counted(found.leaves, 'leaf', 'leaves')} of "
         f"{counted(found.releases, 'release')}"
-        + ("" if held is None else f", {counted(held, 'statement')} in the store")
+        + (f", {counted(held, 'statement')} in the store" if held is not None else "")
     )
     for gap in found.gaps:
         at = "" if gap.index is None else f" at {gap.index}"
