@@ -183,10 +183,15 @@ def _wait(
 
 
 def _check(at: AskedCenter, asked: Request, keyid: str) -> None:
-    """Raise `UsageError` for what the center would not answer, as far as it has said so."""
-    from pipelines.requests.offer import check_asked
+    """Raise `UsageError` for what the center would not answer, as far as that is known."""
+    from pipelines.requests.offer import check_asked, offer_of
+    from pipelines.verify.session import Session
 
-    if not check_asked(
+    if at.own is not None:
+        policy = Session(at.own).policy(datetime.now(UTC))
+        offer = offer_of(at.id, policy, at.own.recipes / "releases")
+        offer.check(release=asked.release, requester=asked.requester, keyid=keyid)
+    elif not check_asked(
         at.store,
         center=at.id,
         release=asked.release,

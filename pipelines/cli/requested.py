@@ -18,6 +18,7 @@ from pipelines.cli.layout import short, table
 from pipelines.cli.terminal import show
 
 if TYPE_CHECKING:
+    from pipelines.center.center import Center
     from pipelines.evidence.privatekey import PrivateKey
     from pipelines.evidence.publickey import PublicKey
     from pipelines.requests.messages import SignedRequest
@@ -32,6 +33,8 @@ class AskedCenter:
     id: str
     store: Store
     keys: tuple[PublicKey, ...]
+    own: Center | None = None
+    """The center itself, where it is one of this machine."""
 
 
 def asked_center(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,15 +73,17 @@ def _asked(center: str, store: str | None, key_files: tuple[Path, ...]) -> Asked
     if center.endswith((".yaml", ".yml")):
         own = load_center(Path(center), store=store)
         keys = keys or (public_keys(own)["statements"],)
-        return AskedCenter(id=own.id, store=open_store(own.store), keys=keys)
+        return AskedCenter(id=own.id, store=open_store(own.store), keys=keys, own=own)
     if not named and center != LOCAL:
         raise UsageError(
             f"the store of {center} is not known",
             expected="--store ADDRESS, or SAMEBITS_STORE",
             todo="Ask the center for the address that its requesters may write to",
         )
-    address = store_address(named) if named else load_center(None).store
-    return AskedCenter(id=center, store=open_store(address), keys=keys)
+    if named:
+        return AskedCenter(id=center, store=open_store(store_address(named)), keys=keys)
+    own = load_center(None)
+    return AskedCenter(id=center, store=open_store(own.store), keys=keys, own=own)
 
 
 @click.command("list")

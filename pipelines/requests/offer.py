@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -22,6 +23,7 @@ from builders.core.similar import did_you_mean, with_suggestion
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.people import RecipeRelease, Reviewer
 from pipelines.evidence.statements.statement import Identifier
+from pipelines.policy import Policy
 from pipelines.requests.handler import RequestHandler
 from pipelines.storage import files as durable
 from pipelines.storage.names import check_key, check_prefix, decode, encode
@@ -67,20 +69,24 @@ class Offer(FrozenModel):
             )
 
 
-def offer_of(handler: RequestHandler) -> Offer:
-    """Return what a center can be asked now; whether each recipe can be used is not looked at."""
-    policy, keys = handler.policy, dict[str, list[str]]()
+def offer_of(center: str, policy: Policy, recipes: Path) -> Offer:
+    """Return what a center can be asked, whose policy is `policy`.
+
+    `recipes` is the folder of `<vendor>/<product>/<version>.yaml`; whether each can be used is not
+    looked at.
+    """
+    keys = dict[str, list[str]]()
     for reviewer in policy.reviewers:
         if reviewer.key.keyid not in policy.revoked:
             keys.setdefault(reviewer.name, []).append(reviewer.key.keyid)
     found = set()
-    for path in handler.recipes.glob("*/*/*.yaml"):
-        vendor, product, file = path.relative_to(handler.recipes).parts
+    for path in recipes.glob("*/*/*.yaml"):
+        vendor, product, file = path.relative_to(recipes).parts
         with suppress(UsageError):  # a file that is no recipe
             version = file.removesuffix(".yaml")
             found.add(str(ReleaseName(vendor=vendor, product=product, version=version)))
     return Offer(
-        center=handler.center,
+        center=center,
         requesters={name: tuple(sorted(ids)) for name, ids in sorted(keys.items())},
         releases=tuple(sorted(found)),
     )
@@ -88,7 +94,8 @@ def offer_of(handler: RequestHandler) -> Offer:
 
 def publish_offer(handler: RequestHandler, now: datetime) -> None:
     """Store what a center can be asked, if it is not what was stored last. Raises `StoreError`."""
-    data = offer_of(handler).model_dump_json(by_alias=True).encode()
+    offer = offer_of(handler.center, handler.policy, handler.recipes)
+    data = offer.model_dump_json(by_alias=True).encode()
     told = handler.home / "offer"
     with suppress(FileNotFoundError):
         if told.read_text() == str(Digest.of(data)):

@@ -6,12 +6,19 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import InfrastructureError, NotFoundError, StoreError, UsageError
+from builders.core.errors import (
+    EngineError,
+    InfrastructureError,
+    NotFoundError,
+    StoreError,
+    UsageError,
+)
 from builders.core.runid import parse_run_id
 from builders.core.similar import did_you_mean, with_suggestion
 from builders.rebuild.workspace import is_alive, living_runs
@@ -77,7 +84,7 @@ class CancelResult:
             case CancelState.FINISHED:
                 return f"{what} had ended before{end}"
             case CancelState.GONE:
-                todo = "`samebits reap` removes what a killed one left"
+                todo = "`samebits reap` removes the folder that a killed one left"
                 return f"{what} runs no more, and has no result; {todo}"
             case CancelState.MARKED:
                 return f"{what} is cancelled: the center does not run, and will not go on with it"
@@ -142,7 +149,12 @@ def _ended_run(
         return CancelState.COMPLETED, verdict
     if has_ended(session.store, center.id, name):
         return CancelState.CANCELLED, None  # with the night or command that it was part of
-    return (CancelState.GONE, None) if here else None
+    if not here:
+        return None
+    if (center.runs / name).is_dir():  # it was killed: its containers have no owner
+        with suppress(EngineError):
+            session.engine.sweep(name)
+    return CancelState.GONE, None
 
 
 def _cancel_night(

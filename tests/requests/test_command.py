@@ -183,10 +183,21 @@ def test_the_store_of_another_center_is_not_guessed(
     assert len(list(reviewer.store.list("public/"))) == 1
 
 
-def test_the_own_center_of_this_machine_is_asked_in_its_store(reviewer: Reviewer) -> None:
+def test_the_own_center_of_this_machine_is_asked_in_its_store(
+    reviewer: Reviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMEBITS_RECIPES", str(reviewer.folder))
+    handler = reviewer.center().handler
+    ended = reviewer.ask("--center", "local", store=False)
+    assert isinstance(ended.exception, UsageError)
+    assert "local does not know this key" in str(ended.exception)
+    monkeypatch.setattr("pipelines.verify.session.Session.policy", lambda *_: handler.policy)
+    ended = reviewer.ask("--center", "local", release="lab/engin@1", store=False)
+    assert "Did you mean 'lab/engine@1'?" in str(ended.exception)
+    store = DirectoryStore(reviewer.folder / "own" / "store")
+    assert list(store.list("public/requests/local/")) == []
     ended = reviewer.ask("--center", "local", store=False)
     assert ended.exit_code == 0, ended.output
-    store = DirectoryStore(reviewer.folder / "own" / "store")
     assert len(list(store.list("public/requests/local/"))) == 1
 
 

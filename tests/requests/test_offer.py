@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -69,7 +68,8 @@ def test_an_offer_is_renewed_when_it_changes_and_not_before(open_center: Center)
 
 def test_a_revoked_key_is_not_offered(center: Center) -> None:
     center.revoked = (BOB,)
-    assert set(offer_of(center.handler).requesters) == {"ada"}
+    handler = center.handler
+    assert set(offer_of(HERE, handler.policy, handler.recipes).requesters) == {"ada"}
 
 
 def test_another_host_that_is_as_fast_leaves_this_one_to_compare_again(open_center: Center) -> None:
@@ -89,7 +89,8 @@ def test_a_damaged_offer_is_told(center: Center, data: bytes) -> None:
 
 
 def test_an_offer_under_the_name_of_another_center_is_none(open_center: Center) -> None:
-    made = offer_of(replace(open_center.handler, center="europe"))
+    handler = open_center.handler
+    made = offer_of("europe", handler.policy, handler.recipes)
     data = made.model_dump_json(by_alias=True).encode()
     open_center.store.put_record(f"public/offers/{HERE}/29990101T000000Z.json", data)
     with pytest.raises(UsageError, match="does not look for requests"):

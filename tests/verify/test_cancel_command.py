@@ -50,6 +50,22 @@ def test_one_of_two_runs_is_cancelled_and_then_the_other(
     assert shown.document()["outcome"] == "CANCELLED"
 
 
+def test_a_run_that_was_killed_loses_its_container(
+    session: Session, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    home, engine = tmp_path / "home", session.engine
+    recipe = write_recipe(tmp_path / "one", SLEEP, limits={"time": "5min"})
+    with started("verify", recipe, home=home) as process:
+        wait_until(lambda: bool(running(engine, home)))
+        process.kill()
+        finish(process)
+        (run,) = begun(home, "lab/one@1")
+        assert running(engine, home) == [run]
+        ended = samebits("cancel", run, home=home)
+        assert (ended.code, running(engine, home)) == (0, [])
+        assert "runs no more, and has no result" in ended.out
+
+
 def test_a_night_at_a_prompt_is_cancelled_from_another(
     session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
