@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 
 from builders.core.digest import Digest, keyed_digest_stream
@@ -193,7 +195,7 @@ def check_sealed(opened: OpenedBundle) -> str:
 
     Outputs that are in the bundle as evidence need not be given.
     """
-    report, given = opened.report, {file.sha256: file for file in opened.files}
+    report, at_hand = opened.report, _at_hand(opened)
     if report.seal is None:
         raise NotNeededError("there is no seal")
     if opened.closed:
@@ -204,15 +206,27 @@ def check_sealed(opened: OpenedBundle) -> str:
         rebuilt, name = statement.predicate.rebuilt, statement.name
         if rebuilt is None:
             continue
-        digest = rebuilt.digest.sha256
-        file = given.get(digest) if digest else None
-        data = opened.bundle.members.get(f"{EVIDENCE}{digest}")
-        if file is None and data is None:
+        keyed = at_hand.get(rebuilt.digest.sha256) if rebuilt.digest.sha256 else None
+        if keyed is None:
             raise NotNeededError(
                 f"to make the seal again needs the bytes of every output; give {name} by --file"
             )
-        hmac = file.keyed(key) if file else keyed_digest_stream(key, BytesIO(data or b""))
-        lines.append(SealedFile(name=name, size=rebuilt.size, hmac=hmac))
+        lines.append(SealedFile(name=name, size=rebuilt.size, hmac=keyed(key)))
     found = seal_digest(sorted(lines, key=lambda line: line.name))
     require_equal("the seal is not of these files", found, report.seal)
     return f"made again from {len(lines)} files: {found}"
+
+
+def _at_hand(opened: OpenedBundle) -> dict[Digest, Callable[[bytes], Digest]]:
+    """Return what keys each file that is given, or is in the bundle as evidence, by its digest."""
+    members = opened.bundle.members
+    kept: dict[Digest, Callable[[bytes], Digest]] = {
+        Digest(name.removeprefix(EVIDENCE)): partial(_keyed, data)
+        for name, data in members.items()
+        if name.startswith(EVIDENCE)
+    }
+    return kept | {file.sha256: file.keyed for file in opened.files}
+
+
+def _keyed(data: bytes, key: bytes) -> Digest:
+    return keyed_digest_stream(key, BytesIO(data))
