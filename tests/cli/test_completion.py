@@ -37,6 +37,8 @@ echo "$COMP_WORDBREAKS" | grep -c @
 
 def test_bash_proposes_what_is_there(tmp_path: Path) -> None:
     filled = Filled(tmp_path / "center", "identical")
+    odd = tmp_path / "center/store/public/releases/acme/%zz/1"
+    odd.mkdir(parents=True)
     command = tmp_path / "samebits"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipelines.cli "$@"\n')
     command.chmod(0o700)
