@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -192,10 +191,11 @@ def drawn_lines(data: bytes) -> Iterator[str]:
 
 
 def _stat_line(change: SourceChange) -> bytes:
+    from pipelines.verify.source_diff import quoted
+
     note = f"  ({change.note})" if change.note else ""
     lines = f"+{change.inserted} -{change.deleted}"
-    path = change.path if change.path.isprintable() else jsonlib.dumps(change.path)
-    return f"{change.kind:<8} {lines:>12}  {path}{note}\n".encode()
+    return f"{change.kind:<8} {lines:>12}  {quoted(change.path)}{note}\n".encode()
 
 
 class SinceApproval:

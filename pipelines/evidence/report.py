@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from builders.core.digest import Digest
+from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import FrozenModel
 from builders.rebuild.rebuild_result import RebuildResult
@@ -112,8 +112,14 @@ class Report(FrozenModel):
         return frozenset([*(fact.published for fact in facts), *served])
 
     def to_json(self) -> bytes:
-        """Return the report as the JSON document that is stored and printed."""
-        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+        """Return the report as the JSON document that is stored and printed.
+
+        Fields stand in the order of the models, and names inside a field in their own: a signer
+        that received the report in canonical JSON writes the same bytes.
+        """
+        plain = canonical_json(self.model_dump(mode="json", by_alias=True))
+        whole = Report.model_validate_json(plain)
+        return whole.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
 
 
 class Robustness(StrEnum):

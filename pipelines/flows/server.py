@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -60,9 +61,7 @@ class EmbeddedServer:
                 got=f"{error.strerror}: {self._home}",
                 todo="Set SAMEBITS_HOME to a folder that can be written",
             ) from error
-        for name in ("no_proxy", "NO_PROXY"):  # a proxy of this machine cannot reach its loopback
-            kept = os.environ.get(name)
-            os.environ[name] = f"{kept},127.0.0.1" if kept else "127.0.0.1"
+        os.environ.update(past_the_proxy(os.environ))
         # Two servers that migrate one database at once would collide: the next one waits.
         self._starting.enter_context(held(self._home / "start.lock"))
         port = _free_port()
@@ -78,10 +77,11 @@ class EmbeddedServer:
             "PREFECT__SERVER_FINAL": "1",
         }
         command = [
-            "setpriv", "--pdeathsig", "TERM",  # a killed samebits leaves no server behind
-            sys.executable, "-m", "uvicorn", "--factory", "pipelines.flows.application:create_app",
-            "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--lifespan", "on",
-        ]  # fmt: skip
+            "setpriv",
+            "--pdeathsig",
+            "TERM",  # a killed samebits leaves no server behind
+            *server_command("127.0.0.1", port),
+        ]
         try:
             with log_pipe(self._log) as (log, self._writer):
                 self._process = subprocess.Popen(
@@ -138,6 +138,23 @@ class EmbeddedServer:
         if self._writer is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._writer.wait(timeout=5)
+
+
+def server_command(host: str, port: int) -> list[str]:
+    """Return the command that runs a Prefect server in the foreground."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "--factory", "pipelines.flows.application:create_app"),
+        *("--host", host, "--port", str(port), "--log-level", "error", "--lifespan", "on"),
+    ]
+
+
+def past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which programs reach the loopback interface without a proxy."""
+    found = {}
+    for name in ("no_proxy", "NO_PROXY"):
+        kept = [host for host in environment.get(name, "").split(",") if host]
+        found[name] = ",".join(dict.fromkeys([*kept, "127.0.0.1"]))
+    return found
 
 
 def _free_port() -> int:

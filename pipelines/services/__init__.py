@@ -1,4 +1,4 @@
 """The services of a center: its Prefect server, signer and workers, in the foreground or started.
 
-Imports flows by name alone, since Prefect starts them, and everything from nightly down.
+Imports of flows their server alone, since Prefect starts the flows, and all from nightly down.
 """

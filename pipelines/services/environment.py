@@ -23,6 +23,7 @@ from pathlib import Path
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.reload import COPY, copy_of, keep_copy
+from pipelines.flows.server import past_the_proxy, server_command
 from pipelines.services import postgresql
 from pipelines.services.database import choose
 from pipelines.storage.files import create
@@ -69,11 +70,7 @@ def center_environment(center: Center, base: Mapping[str, str] | None = None) ->
     if center.engine is not None:
         environment["DOCKER_HOST"] = center.engine
     environment["SAMEBITS_RECIPES"] = str(center.recipes)
-    for name in ("no_proxy", "NO_PROXY"):  # a proxy of this machine cannot reach its loopback
-        kept = environment.get(name, "")
-        if "127.0.0.1" not in kept.split(","):
-            environment[name] = f"{kept},127.0.0.1".lstrip(",")
-    return environment
+    return environment | past_the_proxy(environment)
 
 
 def client_environment(center: Center) -> dict[str, str]:
@@ -146,12 +143,7 @@ def run_server(center: Center, *, host: str = "127.0.0.1") -> None:
         )
     make_auth(center)
     _wait_for_database(center)
-    command = [
-        *(sys.executable, "-m", "uvicorn", "--factory", "pipelines.flows.application:create_app"),
-        *("--host", host, "--port", str(center.prefect.port), "--log-level", "error"),
-        *("--lifespan", "on"),
-    ]
-    _become(command, server_environment(center))
+    _become(server_command(host, center.prefect.port), server_environment(center))
 
 
 def run_database(center: Center) -> None:

@@ -8,6 +8,7 @@ configuration in a source can hide a change.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ class SourceChange:
 
     def patch(self) -> bytes:
         """Return the change as git writes it."""
-        old, new = _quoted(f"a/{self.path}"), _quoted(f"b/{self.path}")
+        old, new = quoted(f"a/{self.path}"), quoted(f"b/{self.path}")
         rows = [f"diff --git {old} {new}"]
         if self.before is None:
             rows.append(f"new file mode {self.after.mode if self.after else ''}")
@@ -169,7 +170,7 @@ def _change(
         try:
             lines = _compared(path, before, after)
         except InfrastructureError as error:
-            if "did not end" not in error.what:
+            if not isinstance(error.__cause__, subprocess.TimeoutExpired):
                 raise
             note = "not compared within its time"
     return SourceChange(path=path, before=before, after=after, lines=lines, note=note)
@@ -189,7 +190,7 @@ def _is_binary(file: SourceFile) -> bool:
 
 def _compared(path: str, before: SourceFile | None, after: SourceFile | None) -> bytes:
     sides = [
-        (_quoted(f"{side}/{path}") if file else str(_EMPTY), file.path if file else _EMPTY)
+        (quoted(f"{side}/{path}") if file else str(_EMPTY), file.path if file else _EMPTY)
         for side, file in (("a", before), ("b", after))
     ]
     labels = [f"--label={name}" for name, _ in sides]
@@ -204,7 +205,7 @@ def _compared(path: str, before: SourceFile | None, after: SourceFile | None) ->
     return done.output
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
     """Return a path that stays on one line and shows every character."""
     return path if path.isprintable() and '"' not in path else json.dumps(path)
 
