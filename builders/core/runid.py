@@ -8,13 +8,19 @@ from datetime import UTC, datetime
 from typing import NewType
 
 RunId = NewType("RunId", str)
+_TIME = "%Y%m%dT%H%M%SZ"
 _FORM = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunId:
     """Return `<UTC time>-<8 hex digits>`; ids sort by time."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
-    return RunId(f"{moment:%Y%m%dT%H%M%SZ}-{token or secrets.token_hex(4)}")
+    return RunId(f"{moment:{_TIME}}-{token or secrets.token_hex(4)}")
+
+
+def run_started(run: str) -> datetime:
+    """Return when a run began, which its id says: to the second, UTC."""
+    return datetime.strptime(run[:16], _TIME).replace(tzinfo=UTC)
 
 
 def parse_run_id(text: str) -> RunId:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +25,19 @@ class ReapReport:
 
 
 def reap(
-    engine: Engine, runs: Path, workdir: Path, *, center: str, now: datetime | None = None
+    engine: Engine,
+    runs: Path,
+    workdir: Path,
+    *,
+    center: str,
+    now: datetime | None = None,
+    keep: Collection[str] = (),
 ) -> ReapReport:
     """Remove what belongs to `center` and to no living run.
 
     A container is removed if its deadline has passed, or if its run's folder is here and is held by
     no process. A folder is removed if no process holds it, and incomplete files below `workdir`
-    after a day. Living runs are never touched.
+    after a day. Living runs are never touched, nor the folders of runs in `keep`.
     """
     moment = now or datetime.now(UTC)
     containers, folders = [], []
@@ -41,6 +47,8 @@ def reap(
             engine.sweep(leftover.run)
             containers.append(leftover.id)
     for folder in abandoned_folders(runs):
+        if folder.name in keep:
+            continue
         containers += [c.id for c in engine.containers(run=folder.name)]
         engine.sweep(folder.name)
         with contextlib.suppress(FileNotFoundError):  # its owner is removing it, too

@@ -19,12 +19,15 @@ from builders.container import scratch
 from builders.core.errors import ScratchError
 from builders.core.runid import RunId
 
-_LOCK, _NEW_LOCK, _RELEASE = "lock", "lock.new", "release"
+_LOCK, _NEW_LOCK, _RELEASE, _KEPT = "lock", "lock.new", "release", "kept"
 
 
 @contextmanager
 def workspace(root: Path, run: RunId) -> Iterator[Path]:
-    """Make the folder of `run` below `root`, and remove it, mounts included, on every path out."""
+    """Make the folder of `run` below `root`, and remove it, mounts included, on every path out.
+
+    Only a folder that is kept (`keep_folder`) stays.
+    """
     folder = root / run
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,7 +46,18 @@ def workspace(root: Path, run: RunId) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            remove_folder(folder)
+            if not (folder / _KEPT).exists():
+                remove_folder(folder)
+
+
+def keep_folder(folder: Path) -> None:
+    """Keep the folder of a run beyond the end of its process, however that ends."""
+    (folder / _KEPT).touch()
+
+
+def release_folder(folder: Path) -> None:
+    """Let the folder of a run be removed when its process ends."""
+    (folder / _KEPT).unlink(missing_ok=True)
 
 
 def note_release(folder: Path, release: str) -> None:

@@ -128,26 +128,36 @@ def _open_shell(
 @click.command()
 @options.common
 def reap(session: Session) -> None:
-    """Remove containers, mounts and folders of runs that are no longer alive.
+    """Complete runs that were cut off after their commitment, and remove what others have left.
 
-    Living runs are never touched, so it can run at any time, also from a timer.
+    A run commits to what it built in the log, before it opens what was shipped. If it was killed
+    after that, it is completed from its folder: shipped files are fetched and compared, and the
+    evidence is published. Of all other runs that are no longer alive containers, mounts and folders
+    are removed. Living runs are never touched, so it can run at any time, also from a timer.
 
     \b
     Example:
       samebits reap
-    """
-    from builders.rebuild.reap import reap as remove_leftovers
 
-    center = session.center
-    gone = remove_leftovers(session.engine, center.runs, session.workdir, center=center.id)
-    spooled = session.store.sweep()
+    Exit codes: 0 done, 2 a run could not be completed now.
+    """
+    from pipelines.nightly.periodic import reap_center
+
+    with screen(session):
+        found = reap_center(session)
+    gone = found.removed
     show(
         {
+            "completed": [{"run": one.run, "verdict": str(one.verdict)} for one in found.completed],
+            "uncompleted": list(found.uncompleted),
             "containers": list(gone.containers),
             "folders": list(gone.folders),
             "files": list(gone.files),
-            "half_written": spooled,
+            "half_written": found.half_written,
         },
+        *(f"completed {one.run} of {one.release}: {one.verdict}" for one in found.completed),
+        *(f"not completed yet: {run}" for run in found.uncompleted),
         f"removed {len(gone.containers)} containers, {len(gone.folders)} folders of runs, "
-        f"{len(gone.files)} half-made files, {spooled} half-written objects",
+        f"{len(gone.files)} half-made files, {found.half_written} half-written objects",
     )
+    sys.exit(EXIT_NOT_CHECKED if found.uncompleted else 0)

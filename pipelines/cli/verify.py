@@ -157,11 +157,14 @@ def _try(run: Run, recipe: Path) -> Verified:
 def _in_process(session: Session, *, fresh: bool) -> Iterator[Run]:
     """Yield what verifies a recipe in this process."""
     from pipelines.cli.formats.results import Verified
+    from pipelines.verify.interrupted import complete_interrupted
     from pipelines.verify.retries import retrying
     from pipelines.verify.verify import verify_recipe
 
     wrap = retrying(session)
     with screen(session):
+        for _ in complete_interrupted(session):
+            pass  # what is shown of it is its progress
         yield lambda recipe: Verified(
             recipe=recipe, found=verify_recipe(session, recipe, wrap, fresh=fresh)
         )

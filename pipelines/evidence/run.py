@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Role
+from builders.core.runid import run_started
 from builders.inputs.collect import input_name
 from builders.locators import FileLocator, GitLocator, Locator
 from builders.methods.base import Build
@@ -20,8 +21,6 @@ from builders.recipe.recipe import Input, LoadedRecipe
 from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.statement import DigestSet, Resource
-
-_RUN_TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class Run:
     @property
     def started(self) -> datetime:
         """When the run began, which its id says: UTC, whole seconds."""
-        return datetime.strptime(self.report.run[:16], _RUN_TIME).replace(tzinfo=UTC)
+        return run_started(self.report.run)
 
     @property
     def finished(self) -> datetime:

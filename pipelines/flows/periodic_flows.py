@@ -59,8 +59,9 @@ serve_requests = _flow("serve-requests", _serve)
 def reap(center: str) -> None:
     """Clear away what no living run of the center needs; `center` is the path of its file."""
     with Session(load_running(Path(center))) as session:
-        gone, again = reap_center(session), restart_dead(session)
+        found, again = reap_center(session), restart_dead(session)
+    gone = found.removed
     get_run_logger().info(
-        "removed %d containers and %d folders; started again: %s",
-        len(gone.containers), len(gone.folders), ", ".join(again) or "none",
+        "completed %d runs, removed %d containers and %d folders; started again: %s",
+        len(found.completed), len(gone.containers), len(gone.folders), ", ".join(again) or "none",
     )  # fmt: skip

@@ -31,10 +31,12 @@ from pipelines.consensus.summaries import (
 )
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.night_plan import Release, releases
 from pipelines.signer.orders import status_signer
+from pipelines.verify.interrupted import complete_interrupted
 from pipelines.verify.session import Session
 
 _LOG = logging.getLogger("samebits")
@@ -165,9 +167,31 @@ def join_everything(session: Session) -> JoinSummary:
     return join_round(session, [one.release for one in found if isinstance(one, Release)])
 
 
-def reap_center(session: Session) -> ReapReport:
-    """Remove containers, mounts and folders of no living run, and half-written objects."""
+@dataclass(frozen=True, kw_only=True)
+class Reaped:
+    """What was completed and removed of runs whose process has ended."""
+
+    completed: tuple[Report, ...]
+    uncompleted: tuple[str, ...]
+    """Runs that had committed, and cannot be completed now; their folders stay."""
+    removed: ReapReport
+    half_written: int
+    """Objects of the store."""
+
+
+def reap_center(session: Session) -> Reaped:
+    """Complete what killed runs had committed to, and remove what else they have left.
+
+    That is: containers, mounts and folders, and half-written objects. Living runs are left alone.
+    """
     center = session.center
-    gone = reap(session.engine, center.runs, session.workdir, center=center.id)
-    session.store.sweep()
-    return gone
+    found = list(complete_interrupted(session))
+    uncompleted = tuple(one for one in found if isinstance(one, str))
+    return Reaped(
+        completed=tuple(one for one in found if isinstance(one, Report)),
+        uncompleted=uncompleted,
+        removed=reap(
+            session.engine, center.runs, session.workdir, center=center.id, keep=uncompleted
+        ),
+        half_written=session.store.sweep(),
+    )

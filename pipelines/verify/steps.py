@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builders.core.digest import Digest
+from builders.core.digest import Digest, digest_file
 from builders.core.enums import Role
 from builders.core.errors import InfrastructureError, RebuildError, StoreError
 from builders.images.provide import ProvidedImage, ensure_image
@@ -21,6 +21,7 @@ from builders.rebuild.rebuild import rebuild
 from builders.rebuild.rebuild_result import OutputKind, RebuildResult
 from builders.rebuild.seal import Seal, seal_files
 from builders.rebuild.staging import OUTPUTS
+from builders.rebuild.workspace import remove_folder
 from builders.recipe.claim import recipe_script
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, SourceFact
@@ -187,6 +188,35 @@ def attempts(job: Job) -> tuple[Attempt, ...]:
     if not path.is_file():
         return ()
     return tuple(Attempt.model_validate_json(line) for line in path.read_bytes().splitlines())
+
+
+def return_to(
+    session: Session, job: Job, made: tuple[Attempt, ...], inputs: tuple[InputFile, ...]
+) -> None:
+    """Bring the folder of a run back to where the last of the attempts `made` was sealed.
+
+    Later attempts are removed, and inputs staged again, since neither was durable. Raises
+    `InfrastructureError` for outputs that are not those of the attempt.
+    """
+    (job.folder / _ATTEMPTS).unlink(missing_ok=True)
+    for attempt in made:
+        _record(job, attempt)
+    last = job.attempt(made[-1].number)
+    for path in job.folder.glob("attempt-*"):
+        if path not in {job.attempt(attempt.number) for attempt in made}:
+            remove_folder(path)
+    for output in made[-1].rebuild.outputs:
+        path = last / OUTPUTS / output.name
+        if not path.is_file() or digest_file(path) != output.sha256:
+            raise InfrastructureError(
+                f"the output {output.name} of a run that was cut off is not there any more",
+                got=path,
+                expected=f"sha256 {output.sha256}",
+            )
+    for item in inputs:
+        staged = last / "inputs" / item.role / item.name
+        staged.unlink(missing_ok=True)
+        session.vault.stage(item.sha256, staged)
 
 
 def _record(job: Job, attempt: Attempt) -> Attempt:

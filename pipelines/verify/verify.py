@@ -19,11 +19,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError, RebuildError, StoreError
-from builders.core.runid import new_run_id
+from builders.core.runid import new_run_id, run_started
 from builders.images.provide import ProvidedImage, claimed_digest
 from builders.inputs.input_file import InputFile
 from builders.rebuild.seal import Seal
-from builders.rebuild.workspace import note_release, workspace
+from builders.rebuild.workspace import note_release, release_folder, workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
 from builders.recipe.scope import scope_of
@@ -36,6 +36,7 @@ from pipelines.verify import judging, steps
 from pipelines.verify.cancellation import cancellable_run
 from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
+from pipelines.verify.sealed_run import SealedRun, keep_report, read_kept_report
 from pipelines.verify.session import Job, Session
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 
@@ -142,8 +143,44 @@ def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = Fal
         flow_run=job.flow_run,
     ):
         report = _verified(run, policy, fresh=fresh)
+        keep_report(job, report)
         with run.timed("publish"):
             run.step("publish", publish, report)
+    release_folder(job.folder)
+    session.progress.done(job.release, report.verdict)
+    return report
+
+
+def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
+    """Complete a run that was cut off after it was sealed, and return its report.
+
+    The commitment is logged if it was not. A run that had its report is published. Raises as
+    `verify` does.
+    """
+    session.progress.step(job.release, f"completing the run {job.run}, which was cut off")
+    if (report := read_kept_report(job.folder)) is None:
+        steps.return_to(session, job, sealed.attempts, sealed.inputs)
+        run = _Run(
+            session=session,
+            job=job,
+            wrap=_PLAIN,
+            claim=sealed.claim,
+            image=sealed.image,
+            inputs=sealed.inputs,
+            sources=sealed.sources,
+            reviews=sealed.reviews,
+            attempt=sealed.attempts[-1],
+            seal=sealed.seal,
+            committing=True,
+            outcome=Outcome.BUILT,
+        )
+        steps.commit_seal(session, job, sealed.claim, sealed.seal)
+        findings = _judge(run, fresh=False)
+        taken = datetime.now(UTC) - run_started(job.run)
+        run.timings["total"] = round(taken.total_seconds(), 3)
+        report = _report(run, findings)
+        keep_report(job, report)
+    publish(session, job, report)
     session.progress.done(job.release, report.verdict)
     return report
 
@@ -194,15 +231,15 @@ def _verified(run: _Run, policy: Policy, *, fresh: bool) -> Report:
 def _rebuild(run: _Run, policy: Policy) -> None:
     """Rebuild, seal and commit; nothing here has seen a shipped byte."""
     session, job = run.session, run.job
-    image = claimed_digest(job.recipe.build.image, session.images)
-    run.claim = claim = claim_of(job.loaded, image).digest
+    claimed = claimed_digest(job.recipe.build.image, session.images)
+    run.claim = claim = claim_of(job.loaded, claimed).digest
     with run.timed("inputs"):
         run.inputs = run.step("fetch-inputs", steps.fetch_inputs)
     with run.timed("source"):
         run.sources = steps.source_facts(session, job, run.inputs)
         _require_reviews(run, claim, policy)
     with run.timed("image"):
-        run.image = run.step("provide-image", steps.provide_image)
+        run.image = image = run.step("provide-image", steps.provide_image)
     with run.timed("rebuild"):
         run.attempt = run.step("rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.JUDGED)
     run.outcome, run.reason = run.attempt.rebuild.outcome, run.attempt.rebuild.reason
@@ -210,6 +247,16 @@ def _rebuild(run: _Run, policy: Policy) -> None:
         with run.timed("seal"):
             seal = run.step("seal", steps.seal_outputs, run.attempt)
         with run.timed("commit"):
+            SealedRun(
+                path=job.loaded.path,
+                claim=claim,
+                seal=seal,
+                attempts=steps.attempts(job),
+                image=image,
+                inputs=run.inputs,
+                sources=run.sources,
+                reviews=run.reviews,
+            ).keep(job)
             run.committing = True
             run.step("commit", steps.commit_seal, claim, seal)
         run.seal = seal

@@ -1,0 +1,48 @@
+"""Runs that were cut off after their commitment: each is completed from its folder.
+
+A commitment without a result looks as if the center had not liked what it found, so an honest
+center always completes what it has committed to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from builders.core.errors import SamebitsError
+from builders.core.runid import RunId
+from builders.rebuild.workspace import abandoned_folders, remove_folder
+from pipelines.evidence.report import Report
+from pipelines.verify.sealed_run import read_sealed
+from pipelines.verify.session import Job, Session
+from pipelines.verify.verify import complete
+
+_LOG = logging.getLogger("samebits")
+
+
+def complete_interrupted(session: Session) -> Iterator[Report | str]:
+    """Complete every run of this machine that was cut off, and remove its folder.
+
+    Yields the reports, and the ids of runs that could not be completed: their folders stay. Runs
+    that had not committed are left for `reap`.
+    """
+    for folder in abandoned_folders(session.center.runs):
+        try:
+            sealed = read_sealed(folder)
+            if sealed is None:
+                continue
+            job = Job(
+                loaded=sealed.loaded(folder),
+                center=session.center.id,
+                run=RunId(folder.name),
+                folder=folder,
+            )
+            session.sweep(job.run)
+            report = complete(session, job, sealed)
+            session.sweep(job.run)
+            remove_folder(folder)
+        except (SamebitsError, OSError) as error:
+            _LOG.warning("the run %s could not be completed: %s", folder.name, error)
+            yield folder.name
+        else:
+            yield report
