@@ -27,8 +27,8 @@ _SHORT = 12
 _NARROWEST = 12
 """The least width of the flexible column; below it the rows are wrapped as lines."""
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
-_BREAKS = re.compile(r"(?<=[ /])|(?=@)")
-"""Where a cell is folded first: after a blank or a slash, and before the version of a release."""
+_BREAKS = re.compile(r"(?<=/)|(?=@)")
+"""Where a word that is longer than its cell is folded first: at a slash, or before a version."""
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 """What `click.style` puts around a text."""
 _HANG = re.compile(r" *(?:[-!*] )?(?:\S+(?: \S+)* {2,})?")
@@ -113,10 +113,11 @@ def _folded(cell: str, size: int) -> list[str]:
     if len(plain := click.unstyle(cell)) <= size:
         return [cell]
     lines = [""]
-    for piece in _BREAKS.split(plain):
-        if len(f"{lines[-1]}{piece}".rstrip()) > size:
-            lines.append("")
-        lines[-1] += piece
+    for word in re.split(r"(?<= )", plain):
+        for piece in [word] if len(word.rstrip()) <= size else _BREAKS.split(word):
+            if len(f"{lines[-1]}{piece}".rstrip()) > size:
+                lines.append("")
+            lines[-1] += piece
     return [part for line in lines if line for part in textwrap.wrap(line, size) or [""]]
 
 

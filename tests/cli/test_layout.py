@@ -72,6 +72,8 @@ def test_the_flexible_column_is_folded_on_a_narrow_terminal(
     [
         ("one two three four", ["one two", "three four"]),
         ("lab/example@1", ["lab/example", "@1"]),
+        ("from a/b/c/d", ["from a/b/c/d"]),
+        ("from abc/def/g", ["from", "abc/def/g"]),
         ("abcdefghijklmno", ["abcdefghijkl", "mno"]),
         ("a-long/path/with/folders", ["a-long/path/", "with/folders"]),
     ],
