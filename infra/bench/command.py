@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Measure speed and memory on this machine; figures are printed, never judged."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Set a center up, run its services, and show their state."""
 

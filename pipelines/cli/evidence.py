@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """List, show, export and check what runs have found."""
 

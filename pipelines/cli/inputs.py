@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 
-@click.group()
+@click.group(cls=options.Group)
 def image() -> None:
     """Lock, build and check builder images."""
 
@@ -121,7 +121,7 @@ def _counter(name: str) -> Callable[[int, int, str], None]:
     return count
 
 
-@click.group()
+@click.group(cls=options.Group)
 def vault() -> None:
     """List and add inputs, and transfer them between centers."""
 

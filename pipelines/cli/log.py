@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Read, prove, check and witness transparency logs.
 

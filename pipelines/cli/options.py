@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 
+class Group(click.Group):
+    """A group of commands, whose help has the whole first sentence of each."""
+
+    group_class = type
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands; click itself would cut what is longer than a line."""
+        rows = [
+            (name, command.get_short_help_str(limit=300))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 class _Recipe(click.ParamType[Path]):
     """The path of a recipe."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COUNT = click.IntRange(min=1)
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Join, sign, check and compare policies."""
 

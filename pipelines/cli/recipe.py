@@ -25,7 +25,7 @@ _EXIT = {"identical": 0, "different": 1, "build failed": 1, "not available": EXI
 _COLORS = {"identical": "green", "not available": "yellow"}
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Infer and check recipes, and print their schema."""
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _AN_HOUR = 3600.0
 
 
-class _Requests(click.Group):
+class _Requests(options.Group):
     """Takes `samebits request RELEASE` for `samebits request new RELEASE`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Approve source, withdraw approvals, and show which reviews count."""
 

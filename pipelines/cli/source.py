@@ -37,7 +37,7 @@ def _complete(
     return [*releases(ctx, incomplete), *recipes(incomplete)]
 
 
-@click.group()
+@click.group(cls=options.Group)
 def command() -> None:
     """Get the source of a release, and compare it with that of another."""
 
