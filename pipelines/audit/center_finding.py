@@ -119,7 +119,9 @@ class CenterFinding:
     outcome: Outcome
     verdict: Verdict
     served: Digest | None = None
-    """The digest of the file that the center was served as the shipped one."""
+    """The digest of the file that the center was served as the shipped one, or has from before."""
+    from_vault: bool = False
+    """Whether nothing was served in this run: the center compared with a copy."""
     rebuilt: DigestSet | None = None
     """Keyed where the source is closed and the bytes are not the shipped ones."""
     grafted: Digest | None = None

@@ -192,6 +192,7 @@ def report_lines(
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
             yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding))
     yield from (f"  cause {cause.name}: {escaped(cause.detail)}" for cause in causes)
+    yield from _copy_lines(report)
     if report.claim:
         yield f"  claim {short(report.claim)}  digest of inputs, image, scripts, environment"
     if report.seal:
@@ -204,6 +205,15 @@ def report_lines(
         yield f"  log   {show} --log"
     if any(finding.explanation.html_diff for finding in report.artefacts):
         yield f"  see   {show} --open"
+
+
+def _copy_lines(report: Report) -> Iterator[str]:
+    copies = [f.shipped for f in report.artefacts if f.shipped and f.shipped.from_vault]
+    if copies:
+        times = [copy.fetched_on for copy in copies if copy.fetched_on]
+        since = f", fetched {min(times):%Y-%m-%dT%H:%M:%SZ}" if times else ""
+        many = counted(len(copies), "shipped file")
+        yield f"  from the vault: {many}{since}; --fresh fetches again"
 
 
 def _reason_lines(finding: Finding) -> Iterator[str]:

@@ -70,7 +70,7 @@ def join(
     )
     result = _result(operators, rules)
     about_file = (f for f in given if f.published == subject.published)
-    served = newest_findings(f for f in about_file if f.served is not None)
+    served = newest_findings(f for f in about_file if f.served and not f.from_vault)
     return Consensus(
         subject=subject,
         result=result,

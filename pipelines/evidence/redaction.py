@@ -28,7 +28,7 @@ from pipelines.evidence.run import Run, public_image_name
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
-from pipelines.judge.finding import Cause, Explanation, FileFact, Finding, ShippedFact
+from pipelines.judge.finding import Cause, Explanation, FileFact, Finding
 
 WITHHELD = "withheld"
 _REBUILD_FACTS = (
@@ -143,7 +143,7 @@ class _Redaction:
             **finding.only("verdict", "normalizers"),
             name=name,
             reason=ground(finding, built=built),
-            shipped=ShippedFact(**shipped.only("published", "sha256", "size")) if shipped else None,
+            shipped=shipped,
             rebuilt=FileFact(sha256=self._built(rebuilt.sha256), size=rebuilt.size)
             if rebuilt
             else None,

@@ -14,6 +14,7 @@ from pipelines.evidence.statements.comparison import (
     ExplanationDigests,
     FileDigest,
     Shipped,
+    VaultCopy,
     ground,
 )
 from pipelines.evidence.statements.provenance import (
@@ -160,10 +161,14 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
 
 
 def _shipped(fact: ShippedFact) -> Shipped:
-    served = None
-    if fact.sha256 is not None and fact.size is not None:
-        served = FileDigest(digest=DigestSet(sha256=fact.sha256), size=fact.size)
-    return Shipped(published=DigestSet(sha256=fact.published), served=served)
+    published = DigestSet(sha256=fact.published)
+    if fact.sha256 is None or fact.size is None:
+        return Shipped(published=published)
+    digest = DigestSet(sha256=fact.sha256)
+    if fact.from_vault:
+        copy = VaultCopy(digest=digest, size=fact.size, fetched_on=fact.fetched_on)
+        return Shipped(published=published, from_vault=copy)
+    return Shipped(published=published, served=FileDigest(digest=digest, size=fact.size))
 
 
 def _attempts(run: Run) -> list[AttemptStatement]:

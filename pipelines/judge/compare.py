@@ -27,7 +27,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact
+from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact, VaultFile
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
 
@@ -118,6 +118,7 @@ def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
     file = _file(output) if output else None
     verdict, reason = _verdict(artefact, file, served, facts)
     fetched = served if isinstance(served, FileFact) else None
+    copy = served if isinstance(served, VaultFile) else None
     return Finding(
         name=artefact.name,
         verdict=verdict,
@@ -126,6 +127,8 @@ def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:
             published=artefact.published,
             sha256=fetched.sha256 if fetched else None,
             size=fetched.size if fetched else None,
+            from_vault=copy is not None,
+            fetched_on=copy.fetched_on if copy else None,
         ),
         rebuilt=file,
     )
@@ -145,7 +148,7 @@ def _verdict(
         likeness = "the" if file.sha256 == artefact.published else "not the"
         reason = f"shipped file unreachable: {served.reason}"
         return Verdict.NOT_CHECKED, f"{reason}; the rebuilt file has {likeness} published digest"
-    if file != served:
+    if (file.sha256, file.size) != (served.sha256, served.size):
         sizes = f"{served.size} bytes shipped, {file.size} rebuilt"
         return Verdict.DIFFERENT, f"the bytes differ: {sizes}"
     return Verdict.IDENTICAL, "same SHA-256"

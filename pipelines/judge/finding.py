@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
@@ -157,12 +157,31 @@ class FileFact(FrozenModel):
     size: int
 
 
+class VaultFile(FileFact):
+    """A shipped file that was not fetched in this run: the copy in the vault, by its digest."""
+
+    fetched_on: AwareDatetime | None = None
+    """When that copy was fetched, in UTC; None where that is not known."""
+
+
 class ShippedFact(FrozenModel):
     """The published digest, and what was really fetched; None where nothing was."""
 
     published: Digest
     sha256: Digest | None = None
     size: int | None = None
+    from_vault: bool = False
+    """Whether it is a copy of an earlier fetch: nothing was served in this run."""
+    fetched_on: AwareDatetime | None = None
+    """Of a copy, when it was fetched, if that is known."""
+
+    @model_validator(mode="after")
+    def _published_copy(self) -> Self:
+        if self.from_vault and self.sha256 != self.published:
+            raise ValueError("a copy from the vault is the published file")
+        if self.fetched_on and not self.from_vault:
+            raise ValueError("what was fetched in this run has the time of the run")
+        return self
 
 
 class Finding(FrozenModel):

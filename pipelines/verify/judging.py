@@ -25,8 +25,16 @@ from pipelines.explain.differ import HTML, JSON, DifferLimits, explain, run_in_c
 from pipelines.explain.quickdiff import named_causes, quick_diff
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, carried, contents, input_fault
-from pipelines.judge.finding import Carried, Explanation, ExplanationStatus, FileFact, Finding
+from pipelines.judge.finding import (
+    Carried,
+    Explanation,
+    ExplanationStatus,
+    FileFact,
+    Finding,
+    VaultFile,
+)
 from pipelines.storage.names import Visibility
+from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
 from pipelines.verify.steps import provide_once
 
@@ -41,8 +49,8 @@ Shipped = Mapping[str, FileFact | Unreachable]
 def fetch_shipped(session: Session, job: Job, *, fresh: bool = False) -> Shipped:
     """Fetch every shipped file into the vault, under the digest that it really has.
 
-    A published file that the vault already holds is not fetched again, unless `fresh`; files beside
-    the recipe always are.
+    A published file that the vault already holds is not fetched again, unless `fresh`, and is then
+    a `VaultFile`; files beside the recipe always are fetched.
     """
     session.progress.step(job.release, "fetching shipped files")
     return {a.name: _fetch(session, job, a, fresh=fresh) for a in job.recipe.artefacts}
@@ -64,7 +72,11 @@ def _fetch(
     shipped = artefact.published
     beside = isinstance(shipped.locator, FileLocator)
     if session.vault.has(shipped.sha256) and not beside and not fresh:
-        return FileFact(sha256=shipped.sha256, size=session.vault.verify(shipped.sha256))
+        return VaultFile(
+            sha256=shipped.sha256,
+            size=session.vault.verify(shipped.sha256),
+            fetched_on=fetch_time(session.store, shipped.sha256),
+        )
     want = shipped_want(artefact, job.loaded.folder)
     session.workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=session.workdir, prefix="shipped-") as folder:
@@ -74,6 +86,7 @@ def _fetch(
             return Unreachable(reason=str(error))
         fact = FileFact(sha256=digest_file(path), size=path.stat().st_size)
         session.vault.add(path, fact.sha256, what=artefact.name)
+        note_fetch(session.store, fact.sha256)
     return fact
 
 

@@ -18,8 +18,8 @@ from tests.lab import verified, write_recipe
 
 PLANTED = DATA / "planted"
 FIELDS = [
-    "vendor", "product", "version", "center", "run", "claim", "seal", "outcome", "reason",
-    "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
+    "vendor", "product", "version", "center", "run", "claim", "scope", "seal", "outcome",
+    "reason", "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
 ]  # fmt: skip
 ARTEFACT_FIELDS = [
     "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers", "causes",

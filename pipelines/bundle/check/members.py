@@ -136,7 +136,7 @@ def named_evidence(opened: OpenedBundle) -> dict[Digest, str]:
             (about.mask_ledger, f"mask ledger of {name}"),
             (about.rebuilt.digest if about.rebuilt else None, f"{name}, rebuilt"),
         ]
-        served = about.shipped.served if about.shipped else None
+        served = about.shipped.compared if about.shipped else None
         found.append((served.digest if served else None, f"{name}, as served"))
     if opened.provenance:
         listed = opened.provenance.predicate.run_details.byproducts
@@ -174,7 +174,7 @@ def _not_about(opened: OpenedBundle, file: GivenFile) -> WrongError | UncheckedE
     """Return the error for a file that is the subject of no statement."""
     for statement in opened.comparisons:
         found = statement.predicate
-        served = found.shipped.served if found.shipped else None
+        served = found.shipped.compared if found.shipped else None
         for what, seen in (("served", served), ("rebuilt", found.rebuilt)):
             if seen and seen.digest.sha256 == file.sha256:
                 return WrongError(

@@ -71,7 +71,7 @@ def _signed(statement: ComparisonStatement) -> tuple[object, ...]:
     shipped, explanation = found.shipped, found.explanation
     return (
         *(statement.name, found.verdict),
-        (shipped.published.sha256, *_file(shipped.served)) if shipped else None,
+        (shipped.published.sha256, *_file(shipped.compared)) if shipped else None,
         _file(found.rebuilt) if found.rebuilt else None,
         found.causes,
         tuple(normalizer.name for normalizer in found.normalizers),
@@ -154,7 +154,7 @@ def _allowed(found: Comparison, *, built: bool) -> list[tuple[Verdict, Ground]]:
         grounds = [Ground.NO_REBUILD]
     else:
         grounds = [Ground.COPIED_INPUT, Ground.INPUT_NOT_SCANNED]
-        if found.shipped and found.shipped.served is None:
+        if found.shipped and found.shipped.compared is None:
             grounds.append(Ground.SHIPPED_UNREACHABLE)
     return [(Verdict.NOT_CHECKED, ground) for ground in grounds]
 
@@ -163,7 +163,7 @@ def _judged(found: Comparison) -> Verdict:  # one for each verdict
     """Return the verdict of the judge on these digests."""
     if found.shipped is None:
         return Verdict.UNEXPECTED
-    served = found.shipped.served
+    served = found.shipped.compared
     if served and served.digest != found.shipped.published:
         return Verdict.SHIPPED_MISMATCH
     if found.rebuilt is None:

@@ -64,11 +64,32 @@ class FileDigest(StatementPart):
     size: Count
 
 
+class VaultCopy(FileDigest):
+    """A shipped file that an earlier run fetched, if its time is known."""
+
+    fetched_on: Time | None = None
+
+
 class Shipped(StatementPart):
-    """The published digest, and the file that was really served; None where none was."""
+    """The published digest, and the file that was compared; None where there was none."""
 
     published: DigestSet
     served: FileDigest | None = None
+    """What was fetched in this very run."""
+    from_vault: VaultCopy | None = None
+    """A copy of the published file, in place of one that was served in this run."""
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Self:
+        if self.from_vault and (self.served or self.from_vault.digest != self.published):
+            raise ValueError("expected a served file, or a copy of the published one")
+        return self
+
+    @property
+    def compared(self) -> FileDigest | None:
+        """The file that the rebuilt one was compared with."""
+        copy = self.from_vault
+        return FileDigest(digest=copy.digest, size=copy.size) if copy else self.served
 
 
 class VendorSignature(StatementPart):
@@ -126,6 +147,9 @@ class ComparisonStatement(
     def _names_its_scope(self) -> Self:
         if (self.predicate.scope is None) is not (self.version == 1):
             raise ValueError("expected a scope from version 2 on, and only there")
+        shipped = self.predicate.shipped
+        if self.version == 1 and shipped and shipped.from_vault:
+            raise ValueError("expected no copy from a vault in version 1")
         return self
 
     @property
