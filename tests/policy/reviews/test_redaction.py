@@ -140,8 +140,8 @@ def test_statements_of_a_private_release_are_keyed(
     tmp_path: Any, key: PrivateKey, name: str
 ) -> None:
     scene = Scene(folder=tmp_path, visibility="private", **SCENES[name])
-    evidence = scene.make()
     salt = release_salt(scene.store, RELEASE)
+    evidence = scene.make()
     shipped = {Digest.of(data) for data in scene.shipped.values()}
     shipped |= {Digest.of(d) for d in scene.served.values() if d is not None}
     for envelope in scene.signer(key).sign(evidence):
@@ -168,6 +168,9 @@ def test_statements_of_a_private_release_are_keyed(
         if isinstance(statement, ComparisonStatement | AttemptStatement | RobustnessStatement):
             assert statement.predicate.claim
             assert statement.predicate.claim.hmac_sha256 == salt.keyed(evidence.report.claim)  # type: ignore[arg-type]
+        if isinstance(statement, ComparisonStatement):
+            assert statement.predicate.scope
+            assert statement.predicate.scope.hmac_sha256 == salt.keyed(evidence.report.scope)  # type: ignore[arg-type]
 
 
 def test_two_centers_with_one_salt_tell_equal_claims(tmp_path: Any) -> None:
