@@ -8,12 +8,18 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from builders.images.provide import ProvidedImage, ensure_image
 from pipelines.center.center import Center
 from pipelines.verify.session import Session
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+    from tests.storage.ceph import Gateway
 
 Maker = Callable[..., bytes]
 
@@ -122,3 +128,29 @@ def session(center: Center) -> Iterator[Session]:
 def build_image(session: Session) -> ProvidedImage:
     """The builder image for Debian packages, rebuilt from its lock if the engine lacks it."""
     return ensure_image("debian-trixie-build", session.images, session.engine, session.workdir)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A real object store, one for the session."""
+    from tests.storage.ceph import running_gateway
+
+    with running_gateway(tmp_path_factory.mktemp("ceph")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(gateway: Gateway) -> S3Client:
+    """A client that does what a store must not do."""
+    return gateway.client()
+
+
+@pytest.fixture
+def aws(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual AWS configuration, of this gateway alone."""
+    for name, value in gateway.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -37,8 +37,18 @@ VALID = timedelta(days=365)
 
 
 def public_keys(center: Center) -> dict[str, PublicKey]:
-    """Return a center's public keys by use; raises `KeyFileError` without one for statements."""
+    """Return a center's public keys by use; raises `KeyFileError` without one for statements.
+
+    A public file that is missing beside a private key, as after a restore, is written again.
+    """
     paths = {use: center.key_folder / f"{use}.pub" for use in KEY_USES}
+    for use, path in paths.items():
+        if (
+            use not in center.key_sources
+            and not path.exists()
+            and path.with_suffix(".key").exists()
+        ):
+            load_key(center.key_folder, use)
     paths |= {use: source.public for use, source in center.key_sources.items()}
     return {
         use: load_public_key(path)

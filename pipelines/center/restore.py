@@ -27,9 +27,8 @@ from builders.core.digest import CHUNK, Digest, digest_file
 from builders.core.errors import InfrastructureError, SamebitsError, UsageError
 from pipelines.center.backup import MANIFEST, MARKER, NOT_KEPT, SIGNED, Manifest
 from pipelines.center.center import Center
-from pipelines.center.keys import center_key
-from pipelines.evidence.privatekey import KEY_USES
-from pipelines.evidence.publickey import KeyUse, PublicKey
+from pipelines.evidence.privatekey import KEY_USES, load_key
+from pipelines.evidence.publickey import KeyUse, PublicKey, load_public_key
 from pipelines.log.checkpoint import Checkpoint, LogIdentity, open_checkpoint
 from pipelines.log.cosignatures import cosigned_checkpoints
 from pipelines.log.log_reader import published
@@ -300,8 +299,13 @@ def key_states(center: Center, policy: Policy | None) -> dict[str, KeyState]:
     """Return by use whether the center has the private key that its policy names."""
     found: dict[str, KeyState] = {}
     for use in KEY_USES:
-        try:
-            mine = center_key(center, use).public
+        source = center.key_sources.get(use)
+        try:  # never made, as a center without a file makes keys on first use
+            mine = (
+                load_public_key(source.public)
+                if source
+                else load_key(center.key_folder, use).public
+            )
         except SamebitsError:
             found[use] = KeyState.MISSING
             continue

@@ -131,6 +131,7 @@ def restore(center: Center, path: Path, sha256: str | None) -> None:
         *(f"  its store has newer cosignatures of {origin}" for origin in made.cosigned_since),
         *(f"  key for {use}: {state}" for use, state in made.keys.items()),
         *(["Put the keys in place before the center works: keys/<use>.key"] if unready else []),
+        *(["Start the signer: its memory is part of the check"] if center.signer else []),
         f"Next: `samebits log check{_file_option(center)}`, then start the center.",
     )
 

@@ -18,7 +18,7 @@ from builders.core.digest import Digest, digest_file
 from builders.core.errors import UsageError
 from pipelines.center.backup import MANIFEST, NOT_KEPT
 from pipelines.center.center import Center
-from pipelines.center.keys import center_key
+from pipelines.center.keys import center_key, public_keys
 from pipelines.center.restore import restore_backup
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.log.witness import WitnessOutcome
@@ -125,7 +125,9 @@ def test_an_older_backup_goes_on_with_the_log_of_a_store_elsewhere(tmp_path: Pat
     (file,) = path.iterdir()
     center.commit(2, 3)
     keys = tmp_path / "safe"
-    shutil.copytree(tmp_path / "home/keys", keys, ignore=shutil.ignore_patterns("log"))
+    shutil.copytree(
+        tmp_path / "home/keys", keys, ignore=shutil.ignore_patterns("log", "*.pub", "*.json")
+    )
     shutil.rmtree(tmp_path / "home")
     ended = samebits("center", "restore", file, "--json", *words, home=tmp_path / "user")
     told = ended.document()
@@ -134,6 +136,25 @@ def test_an_older_backup_goes_on_with_the_log_of_a_store_elsewhere(tmp_path: Pat
     shutil.copytree(keys, tmp_path / "home/keys", dirs_exist_ok=True)
     center.commit(4)
     assert center.runs() == ["1", "2", "3", "4"]
+
+
+def test_public_keys_are_written_again_from_the_private_ones(center: Kept) -> None:
+    before = public_keys(center.center)
+    for path in (*center.center.key_folder.glob("*.pub"), *center.center.key_folder.glob("*.json")):
+        path.unlink()
+    assert public_keys(center.center) == before
+
+
+def test_a_center_without_a_file_gets_no_new_keys(tmp_path: Path) -> None:
+    home, path = tmp_path / "home", tmp_path / "local.tar"
+    assert samebits("heartbeat", home=home).code == 0
+    assert samebits("center", "backup", path, home=home).code == 0
+    kept = shutil.copytree(home / "keys", tmp_path / "keys", ignore=shutil.ignore_patterns("log"))
+    shutil.rmtree(home)
+    told = samebits("center", "restore", path, "--json", home=home).document()
+    assert set(told["keys"].values()) == {"missing"}
+    shutil.copytree(kept, home / "keys", dirs_exist_ok=True)
+    assert samebits("log", "check", home=home).code == 0
 
 
 def test_a_home_with_a_log_is_not_replaced(center: Kept) -> None:

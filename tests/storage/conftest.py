@@ -22,25 +22,9 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
     from pipelines.storage.s3settings import S3Place
-    from tests.storage.ceph import Gateway
 
 Opener = Callable[[], Store]
 _prefixes = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A real object store, one for the session."""
-    from tests.storage.ceph import running_gateway
-
-    with running_gateway(tmp_path_factory.mktemp("ceph")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def admin(gateway: Gateway) -> S3Client:
-    """A client that does what a store must not do."""
-    return gateway.client()
 
 
 @pytest.fixture(scope="session")
@@ -79,17 +63,6 @@ def large(tmp_path: Path) -> Path:
     path = tmp_path / "large"
     path.write_bytes(os.urandom(LARGE))
     return path
-
-
-@pytest.fixture
-def aws(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The usual AWS configuration, of this gateway alone."""
-    for name, value in gateway.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @pytest.fixture(params=["directory", "memory", "s3-plain", "s3-versioned", "outbox"])
