@@ -12,7 +12,7 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
-from pipelines.cli.terminal import counted, screen, show, wants_json
+from pipelines.cli.terminal import counted, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
     from pipelines.center.logs import KnownLog
@@ -106,7 +106,8 @@ def check(session: Session, peer: str | None) -> None:
     Reports gaps in sequences, statements that only the log or only the store has, statements
     without a commitment before them, and heads older than those of the heartbeat. The center's own
     log must also continue the newest checkpoint that its signer has signed, and what its peers have
-    cosigned; a peer that does not answer is named in a warning.
+    cosigned; a peer that does not answer is named in a warning. Evidence that waits for the store
+    is sent first.
 
     \b
     Examples:
@@ -122,6 +123,8 @@ def check(session: Session, peer: str | None) -> None:
     origin = known.identity.origin
     if peer is None:
         session.logbook().log.recover()  # refuses a log that was rolled back
+        if (sent := session.flush()) is not None and (note := sent.note()) is not None:
+            warn(note)  # or else it would be missing without a reason
     with screen() as shown:
         found = check_completeness(known, lambda n: shown.detail(origin, f"{n} leaves"))
     show(

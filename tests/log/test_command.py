@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from builders.core.digest import Digest
 from pipelines.center.center import Center
 from pipelines.center.keys import make_local_policy
 from pipelines.center.logbook import Logbook
+from pipelines.cli.log import command
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.privatekey import create_key, load_key
 from pipelines.log.checkpoint import open_checkpoint
@@ -19,6 +21,8 @@ from pipelines.log.proof import LogProof
 from pipelines.signer.local_signer import log_signer
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import release_run
+from pipelines.storage.outbox import Flushed
+from pipelines.verify.session import Session
 from tests.command import Ended, samebits
 from tests.evidence.examples import STATEMENTS
 from tests.log.keys import identity
@@ -122,6 +126,16 @@ def outsider(house: House, home: Path, *words: str | Path) -> Ended:
         *("--key", home / "keys/witness.key", "--name", "witness.example/w1", *words),
         home=home / "user",
     )
+
+
+def test_a_check_sends_what_waits_first_and_says_what_still_does(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.commit(1)
+    monkeypatch.setattr(Session, "flush", lambda _: Flushed(sent=1, waiting=3))
+    done = CliRunner().invoke(command, ["check", "--center", str(house.file)])
+    assert done.exit_code == 0, done.output
+    assert "evidence waits in the outbox (3 objects)" in done.stderr
 
 
 def test_an_outsider_needs_a_key_and_a_name_alone(house: House, tmp_path: Path) -> None:
