@@ -26,6 +26,7 @@ from pipelines.signer import wire
 from pipelines.signer.orders import (
     CenterSigner,
     CheckpointOrder,
+    Evidence,
     NewestOrder,
     StatusOrder,
     TreeHead,
@@ -189,6 +190,18 @@ def test_orders_read_back_to_the_same_bytes() -> None:
     )
     for order in orders:
         assert read_order(order.to_bytes()) == order
+
+
+def test_a_report_that_the_signer_received_is_the_one_that_is_stored(stage: Stage) -> None:
+    """Byte for byte: an attempt names the stored report by its digest."""
+    made = stage("identical").make()
+    timings = {"total": 2.25, "rebuild": 1.5, "fetch": 1e-07, "image": 3.0}
+    evidence = made.model_copy(
+        update={"report": made.report.model_copy(update={"timings": timings})}
+    )
+    received = read_order(evidence.to_bytes())
+    assert isinstance(received, Evidence)
+    assert received.report.to_json() == evidence.report.to_json()
 
 
 @pytest.mark.parametrize(
