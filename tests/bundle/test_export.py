@@ -167,7 +167,8 @@ def test_damaged_records_are_not_exported(tmp_path: Path) -> None:
 
 def test_a_center_without_a_key_exports_nothing(tmp_path: Path) -> None:
     filled = Filled(tmp_path, "identical")
-    filled.public_key.unlink()
+    for path in (filled.public_key, filled.public_key.with_suffix(".key")):
+        path.unlink()
     with pytest.raises(KeyFileError):
         filled.export()
 
