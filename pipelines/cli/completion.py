@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -85,8 +86,9 @@ def _releases(ctx: click.Context) -> Iterator[str]:
         yield f"{vendor}/{product}@{path.stem}"
     if (store := _store(ctx)) is not None:
         for path in (store / "public" / "releases").glob("*/*/*"):
-            vendor, product, version = map(decode, path.parts[-3:])
-            yield f"{vendor}/{product}@{version}"
+            with suppress(SamebitsError):  # others may have made a folder that is no release
+                vendor, product, version = map(decode, path.parts[-3:])
+                yield f"{vendor}/{product}@{version}"
 
 
 def _store(ctx: click.Context) -> Path | None:

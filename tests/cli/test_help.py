@@ -62,7 +62,7 @@ def test_help_of_every_command_fits_a_terminal_of_80_columns() -> None:
 
 
 def test_a_group_shows_the_whole_sentence_of_each_command() -> None:
-    for words in {words[:n] for words in every_command() for n in range(len(words))}:
+    for words in {path[:n] for path in every_command() for n in range(len(path))}:
         with redirect_stdout(StringIO()) as shown:
             samebits.main([*words, "--help"], "samebits", standalone_mode=False)
         _, _, commands = shown.getvalue().partition("Commands:")
