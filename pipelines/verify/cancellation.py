@@ -149,7 +149,7 @@ def cancellable_night(
 def _cancellable(
     store: Store, center: str, name: str, cancelled: threading.Event
 ) -> Iterator[None]:
-    """Set `cancelled` once `name` is cancelled, and note at the end that this was heeded."""
+    """Set `cancelled` once `name` is cancelled, and note at the end that it ended for that."""
     try:
         with cancelled_when(lambda: is_cancelled(store, center, name), cancelled):
             yield
