@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,9 +190,7 @@ def prune(session: Session, *, yes: bool, recipes: tuple[Path, ...]) -> None:
             "center": session.center.id,
             "removed": yes,
             "bytes": total,
-            "found": [
-                {"kind": str(one.kind), "name": one.name, "bytes": one.bytes} for one in found.found
-            ],
+            "found": [asdict(one) for one in found.found],
             "skipped": list(found.skipped),
             "left": list(left),
         },

@@ -111,7 +111,10 @@ def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> C
     runs = read(lambda: _flow_runs(answering, center), none) if answering else none
     online = frozenset(answering.online_workers() if answering else ())
     services = service_states(
-        center, answers=answering is not None, online=online, engine=lambda: _engine(session)
+        center,
+        answers=answering is not None,
+        online=online,
+        engine=lambda: f"version {session.engine.info().version}",
     )
     due = now.astimezone(UTC).isoformat()
     waiting = [r for r in runs if r["state_type"] in _WAITING]
@@ -191,11 +194,6 @@ def _night(session: Session, at_work: list[dict[str, Any]], now: datetime) -> di
 def _local(center: Center, moment: str) -> str:
     zone = ZoneInfo(center.night.timezone)
     return datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="seconds")
-
-
-def _engine(session: Session) -> str:
-    info = session.engine.info()
-    return f"version {info.version}"
 
 
 def _last_night(session: Session) -> dict[str, Any] | None:

@@ -6,20 +6,23 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from builders.methods.clock import EARLIEST, LATEST
 
+_OFFSET = r"Z| ?UTC| ?GMT|\+00:?00"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_MONTH = f"({'|'.join(_MONTHS)})"
-_TIME = r"(\d\d):(\d\d):(\d\d)"
-_ISO = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)[T ]{_TIME}(?:\.\d+)?(Z| UTC| GMT|\+00:?00)?")
-_DATE = re.compile(rf"{_MONTH} +(\d{{1,2}}) {_TIME}(?: ([A-Z]{{3,5}}))? (\d{{4}})")
-_RFC = re.compile(rf"(\d{{1,2}}) {_MONTH} (\d{{4}}) {_TIME}(?: ([+]0000|GMT|UTC))?")
-_DAY = re.compile(rf"{_MONTH} ([ \d]\d) (\d{{4}})")
+_MONTH, _YEAR = f"(?P<month>{'|'.join(_MONTHS)})", r"(?P<year>\d{4})"
+_TIME = r"(?P<time>\d\d:\d\d:\d\d)"
+_FORMS = (
+    re.compile(rf"{_YEAR}-(?P<month>\d\d)-(?P<day>\d\d)[T ]{_TIME}(?:\.\d+)?(?P<zone>{_OFFSET})?"),
+    re.compile(rf"{_MONTH} +(?P<day>\d{{1,2}}) {_TIME}(?: (?P<zone>[A-Z]{{3,5}}))? {_YEAR}"),
+    re.compile(rf"(?P<day>\d{{1,2}}) {_MONTH} {_YEAR} {_TIME}(?: (?P<zone>[+]0000|GMT|UTC))?"),
+)
+_DAY = re.compile(rf"{_MONTH} (?P<day>[ \d]\d) {_YEAR}")
 _CLOCK = re.compile(rf"(?<!\d){_TIME}(?!\d)")
 _EPOCH = re.compile(r"(?<!\d)(1\d{9})(?!\d)")
-_ZERO = frozenset({"UTC", "GMT"})
+_UTC = re.compile(_OFFSET)
 # Texts that are compared with each other at most.
 _FEW, _MANY = 60, 4000
 
@@ -40,46 +43,32 @@ def stamps(texts: Iterable[str]) -> list[Stamp]:
     one day only.
     """
     found: set[Stamp] = set()
-    days: set[tuple[int, int, int]] = set()
-    clocks: set[tuple[int, int, int]] = set()
+    days, clocks = set[tuple[str, str, str]](), set[str]()
     for text in texts:
         rest = text
-        for form, read in ((_ISO, _iso), (_DATE, _date), (_RFC, _rfc)):
-            found |= {read(match) for match in form.finditer(rest)}
+        for form in _FORMS:
+            found |= {
+                _stamp(*match.group("year", "month", "day", "time"), zone=match["zone"])
+                for match in form.finditer(rest)
+            }
             rest = form.sub(" ", rest)
         found |= {
             Stamp(seconds=int(match[1]), absolute=True, text=match[1])
             for match in _EPOCH.finditer(rest)
         }
-        days |= {(int(m[3]), _MONTHS.index(m[1]) + 1, int(m[2])) for m in _DAY.finditer(rest)}
-        clocks |= {(int(m[1]), int(m[2]), int(m[3])) for m in _CLOCK.finditer(rest)}
+        days |= {(m["year"], m["month"], m["day"]) for m in _DAY.finditer(rest)}
+        clocks |= {m["time"] for m in _CLOCK.finditer(rest)}
     if len(days) == 1:
-        found |= {_stamp(*day, *clock, absolute=False) for day in days for clock in clocks}
+        found |= {_stamp(*day, time, zone=None) for day in days for time in clocks}
     return sorted(stamp for stamp in found if EARLIEST <= stamp.seconds <= LATEST)
 
 
-def _iso(match: re.Match[str]) -> Stamp:
-    year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
-    return _stamp(year, month, day, hour, minute, second, absolute=match[7] is not None)
-
-
-def _date(match: re.Match[str]) -> Stamp:
-    day, hour, minute, second, year = (int(match[n]) for n in (2, 3, 4, 5, 7))
-    month = _MONTHS.index(match[1]) + 1
-    return _stamp(year, month, day, hour, minute, second, absolute=match[6] in _ZERO)
-
-
-def _rfc(match: re.Match[str]) -> Stamp:
-    day, year, hour, minute, second = (int(match[n]) for n in (1, 3, 4, 5, 6))
-    month = _MONTHS.index(match[2]) + 1
-    return _stamp(year, month, day, hour, minute, second, absolute=match[7] is not None)
-
-
-def _stamp(
-    year: int, month: int, day: int, hour: int, minute: int, second: int, *, absolute: bool
-) -> Stamp:
+def _stamp(year: str, month: str, day: str, time: str, *, zone: str | None) -> Stamp:
+    """Return a time; one that no calendar has is out of every range."""
+    absolute = zone is not None and _UTC.fullmatch(zone) is not None
+    number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month)
     try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        moment = datetime.fromisoformat(f"{year}-{number:02}-{int(day):02}T{time}+00:00")
     except ValueError:
         return Stamp(seconds=0, absolute=absolute, text="")
     text = f"{moment:%Y-%m-%d %H:%M:%S}"
