@@ -264,14 +264,9 @@ def _reviewers(session: Session) -> dict[str, list[PublicKey]]:
     from builders.core.errors import SamebitsError
 
     try:
-        policy = session.policy(datetime.now(UTC))
+        return session.policy(datetime.now(UTC)).reviewer_keys()
     except SamebitsError:
         return {}
-    found: dict[str, list[PublicKey]] = {}
-    for known in policy.reviewers:
-        if known.key.keyid not in policy.revoked:
-            found.setdefault(known.name, []).append(known.key)
-    return found
 
 
 def _counted_in(totals: DiffTotals, changes: Iterable[SourceChange]) -> Iterator[SourceChange]:

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from builders.core.digest import canonical_json
 from builders.core.enums import Kind
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.people import Reviewer as ReviewerName
 from pipelines.evidence.statements.statement import Time, Uri
 from pipelines.log.notekey import NoteKey
@@ -214,9 +215,13 @@ class Policy(_Strict):
         """The oldest format version of evidence that counts, from 1."""
         return self.min_evidence or 1
 
-    def people(self) -> set[str]:
-        """Return the names of those whose reviews can count."""
-        return {r.name for r in self.reviewers if r.key.keyid not in self.revoked}
+    def reviewer_keys(self) -> dict[str, list[PublicKey]]:
+        """Return the keys of those whose reviews can count, by name; no revoked ones."""
+        found: dict[str, list[PublicKey]] = {}
+        for reviewer in self.reviewers:
+            if reviewer.key.keyid not in self.revoked:
+                found.setdefault(reviewer.name, []).append(reviewer.key)
+        return found
 
     def rules(self, kind: Kind | None) -> ConsensusRules:
         """Return what it takes to confirm a release of that kind, or of any kind if it is None."""

@@ -59,7 +59,7 @@ def _problems(policy: Policy, document: Document) -> Iterator[Problem]:
 def _out_of_reach(policy: Policy) -> Iterator[Problem]:
     """Yield numbers that cannot be reached: nothing would ever be signed, built or confirmed."""
     valid, reviews = "reviewers with a valid key", policy.reviews
-    reviewers = len(policy.people())
+    reviewers = len(policy.reviewer_keys())
     operators = len({center.operator for center in policy.centers})
     regions = independent_regions((c.operator, c.region) for c in policy.centers)
     limits: list[tuple[FieldPath, int, int, str]] = [

@@ -75,10 +75,6 @@ def offer_of(center: str, policy: Policy, recipes: Path) -> Offer:
     `recipes` is the folder of `<vendor>/<product>/<version>.yaml`; whether each can be used is not
     looked at.
     """
-    keys = dict[str, list[str]]()
-    for reviewer in policy.reviewers:
-        if reviewer.key.keyid not in policy.revoked:
-            keys.setdefault(reviewer.name, []).append(reviewer.key.keyid)
     found = set()
     for path in recipes.glob("*/*/*.yaml"):
         vendor, product, file = path.relative_to(recipes).parts
@@ -87,7 +83,10 @@ def offer_of(center: str, policy: Policy, recipes: Path) -> Offer:
             found.add(str(ReleaseName(vendor=vendor, product=product, version=version)))
     return Offer(
         center=center,
-        requesters={name: tuple(sorted(ids)) for name, ids in sorted(keys.items())},
+        requesters={
+            name: tuple(sorted(key.keyid for key in keys))
+            for name, keys in sorted(policy.reviewer_keys().items())
+        },
         releases=tuple(sorted(found)),
     )
 
