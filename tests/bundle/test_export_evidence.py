@@ -90,8 +90,7 @@ def test_the_check_covers_what_was_brought(different: Filled, tmp_path: Path) ->
         altered = tmp_path / "altered.tar"
         raw = full.read_bytes()
         altered.write_bytes(raw.replace(data, bytes([data[0] ^ 1]) + data[1:]))
-        assert checked(different, altered)["exit_code"] == 1
-        assert "wrong" in {step["status"] for step in checked(different, altered)["steps"]}
+        assert checked(different, altered)["steps"][-1]["status"] == "wrong"
 
 
 def test_with_the_outputs_the_seal_is_made_again_without_any_given_file(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from builders.core.digest import Digest
+from pipelines.cli.evidence import command
 from pipelines.storage.names import Visibility
 from pipelines.verify.report_folder import BACK, FRONT
 from tests.bundle.test_export import RELEASE, Filled
@@ -32,8 +34,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
 
 def shown(filled: Filled, *words: str | Path) -> Ended:
     os.environ.pop("SAMEBITS_STORE", None)
-    command = ("evidence", "show", str(RELEASE), "--center", filled.file, *words)
-    return samebits(*command, home=filled.home)
+    return samebits(
+        "evidence", "show", str(RELEASE), "--center", filled.file, *words, home=filled.home
+    )
 
 
 class Page(HTMLParser):
@@ -103,9 +106,9 @@ def test_a_folder_holds_the_run_and_names_each_file(filled: Filled, tmp_path: Pa
 
 def test_a_folder_is_no_more_open_than_the_umask(filled: Filled, tmp_path: Path) -> None:
     before = os.umask(0o077)
-    words = ("evidence", "show", str(RELEASE), "--center", filled.file, "--report")
+    words = ["show", str(RELEASE), "--center", str(filled.file), "--report", f"{tmp_path}/run"]
     try:
-        assert samebits(*words, tmp_path / "run", home=filled.home, fresh=True).code == 0
+        assert CliRunner().invoke(command, words).exit_code == 0
     finally:
         os.umask(before)
     modes = {path.stat().st_mode & 0o077 for path in [tmp_path / "run", *tmp_path.rglob("run/*")]}
@@ -209,8 +212,8 @@ def test_without_a_browser_the_address_is_told(filled: Filled, tmp_path: Path) -
 
 
 def opened(filled: Filled, *words: Any, **env: str) -> Ended:
-    command = ("evidence", "show", str(RELEASE), "--center", filled.file, "--open", *words)
-    return samebits(*command, home=filled.home, env={"DISPLAY": "", **env})
+    line = ("evidence", "show", str(RELEASE), "--center", filled.file, "--open", *words)
+    return samebits(*line, home=filled.home, env={"DISPLAY": "", **env})
 
 
 @pytest.mark.parametrize("html", [b'"></iframe><script>x()</script>', b"&quot;\0\xff<!--", b""])
