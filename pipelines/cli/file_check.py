@@ -95,8 +95,8 @@ def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> Cons
         view = view_under(signed, session.center, session.store)
     sources = list(view.peers)
     for peer in peers:
-        name, equals, address = peer.partition("=")
-        if not equals:
+        name, _, address = peer.partition("=")
+        if not (name and address):
             raise UsageError("not a --peer", got=ascii(peer[:80]), expected="ID=STORE")
         sources.append(Source(center=name, store=open_store(address), peer=True))
     return replace(view, peers=tuple(sources))

@@ -104,7 +104,10 @@ def restore(center: Center, path: Path, sha256: str | None) -> None:
     try:
         wanted = None if sha256 is None else Digest.parse(sha256)
     except ValueError as error:
-        raise UsageError("--sha256 is no digest", got=ascii(sha256)[:80], expected=error) from error
+        expected = "64 lower-case hex digits"
+        raise UsageError(
+            "--sha256 is no digest", got=f"{sha256!a:.80}", expected=expected
+        ) from error
     with screen() as sink:
         sink.step(center.id, "restoring the home")
         made = restore_backup(

@@ -162,8 +162,9 @@ def test_a_policy_that_nobody_signed_is_refused(desk: Desk, data: bytes, tmp_pat
     ended.assert_clear()
 
 
-def test_a_peer_without_a_store_is_wrong_usage(desk: Desk) -> None:
-    ended = desk.ask(CONTENT, "--peer", "asia")
+@pytest.mark.parametrize("peer", ["asia", "asia=", "=/tmp"])
+def test_a_peer_without_an_id_and_a_store_is_wrong_usage(desk: Desk, peer: str) -> None:
+    ended = desk.ask(CONTENT, "--peer", peer)
     assert ended.code == 64
     ended.assert_clear()
 
