@@ -23,7 +23,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from pipelines.center.center import Center
-from pipelines.flows.cancelled_runs import is_run_cancelled
+from pipelines.flows.cancelled_runs import end_waiting, is_run_cancelled
 from pipelines.verify.session import Session
 
 _ID = re.compile(r"[0-9a-f-]{36}")
@@ -113,6 +113,7 @@ def _deal(session: Session, client: SyncPrefectClient, run: FlowRun) -> bool:
         return False
     if is_run_cancelled(session, client, run):
         client.set_flow_run_state(run.id, Cancelled(), force=True)
+        end_waiting(run.id)  # of a night: the shards that have not begun
         return False
     if start_again(client, run):
         return True

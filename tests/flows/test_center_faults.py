@@ -176,6 +176,25 @@ def test_a_night_whose_process_died_is_not_gone_on_with_once_it_is_cancelled(
     stand.assert_nothing_left(engine)
 
 
+def test_a_night_that_is_cancelled_in_prefect_while_all_workers_are_dead_is_not_started_again(
+    stand: Stand, engine: Engine
+) -> None:
+    six(stand)
+    asked = stand.ask_night()
+    wait_until(lambda: stand.builds(engine) and not stand.pending(), seconds=90)
+    night = night_of(stand.api.get(f"/flow_runs/{asked}"))
+    stand.kill_workers()
+    stand.api.post(f"/flow_runs/{asked}/set_state", state={"type": "CANCELLING"})
+    stand.up()
+    stand.wait(stand.ask("reap"))
+    wait_until(lambda: stand.shards(night) == ["CANCELLED"] * 3, seconds=120)
+    found = stand.api.post("/flow_runs/filter", flow_runs={"name": {"like_": f"night {night}"}})
+    states = [stand.api.get(f"/flow_run_states/?flow_run_id={run['id']}") for run in found]
+    again = [s["message"] for shard in states for s in shard if s["message"] == "it was killed"]
+    assert again == [], "none was started again"
+    stand.assert_nothing_left(engine)
+
+
 def test_a_night_that_has_not_begun_never_does_once_it_is_cancelled(
     stand: Stand, engine: Engine
 ) -> None:
