@@ -28,6 +28,7 @@ from pipelines.policy.reviews.review_records import (
     status_of,
 )
 from pipelines.verify import steps
+from pipelines.verify.release_source import is_recipe_path
 from pipelines.verify.session import Job, Session
 
 
@@ -59,9 +60,8 @@ class ReviewSubject:
 
 def review_subject(what: str, session: Session) -> ReviewSubject:
     """Read `vendor/product@version`, or the path of a recipe; raises `UsageError`."""
-    path = Path(what)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
-        return recipe_subject(path, session)
+    if is_recipe_path(what):
+        return recipe_subject(Path(what), session)
     return _release_subject(ReleaseName.parse(what), session)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -29,16 +29,6 @@ _BITS = {
     "folder_order": math.log2(CHOICES),
     "timezone": 5.0,
     "locale": 6.0,
-}
-_DEFAULTS: dict[str, object] = {
-    "umask": _UMASK,
-    "timezone": _ZONE,
-    "locale": LOCALE,
-    "path": PATH,
-    "hostname": HOSTNAME,
-    "folder_order": HASHED,
-    "clock": None,
-    "source_date_epoch": None,
 }
 
 
@@ -68,14 +58,14 @@ class ScriptedBuild:
 class ScriptHypothesis:
     """One declared environment; `evidence` says why each value was chosen, by its name."""
 
-    clock: int | None = None
-    source_date_epoch: int | None = None
     umask: str = _UMASK
     timezone: str = _ZONE
     locale: str = LOCALE
     path: str = PATH
     hostname: str = HOSTNAME
     folder_order: str = HASHED
+    clock: int | None = None
+    source_date_epoch: int | None = None
     evidence: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def with_changes(self, changes: Iterable[Change]) -> ScriptHypothesis:
@@ -89,9 +79,11 @@ class ScriptHypothesis:
 
     def values(self) -> Values:
         """Return what differs from the default environment, as plain data."""
-        moment = None if self.clock is None else format_timestamp(self.clock)
-        own = {name: getattr(self, name) for name in _DEFAULTS} | {"clock": moment}
-        return {name: own[name] if own[name] != _DEFAULTS[name] else None for name in own}
+        own = {f.name: (getattr(self, f.name), f.default) for f in fields(self) if f.compare}
+        found = {
+            name: None if value == default else value for name, (value, default) in own.items()
+        }
+        return found | {"clock": None if self.clock is None else format_timestamp(self.clock)}
 
     @property
     def key(self) -> str:
