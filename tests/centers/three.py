@@ -205,6 +205,7 @@ class Three:
                 "run": "20260102T030405Z-0a1b2c3d",
                 "files": {FILE: MadeUpFile.identical(SHIPPED)},
                 "claim": DigestSet(sha256=position.claim.sha256),
+                "scope": position.scope,
                 **changes,
             }
         )

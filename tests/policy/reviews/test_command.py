@@ -173,7 +173,7 @@ def test_verify_builds_only_what_was_reviewed(office: Office, build_image: Provi
     assert [r["name"] for r in report["environment"]["reviews"]] == ["ada"]
     listed = office.run("review", "list", "lab/engine@1", center=True)
     assert listed.code == 0
-    assert "1 of 1: ada" in listed.out
+    assert "1 reviewer of 1 needed: ada" in listed.out
 
 
 def test_rebuild_asks_nobody(office: Office, build_image: ProvidedImage, tmp_path: Path) -> None:
