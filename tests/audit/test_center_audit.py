@@ -18,7 +18,7 @@ from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError
 from tests.consensus.findings import OTHER_CLAIM
-from tests.consensus.test_work_proofs import replaced
+from tests.consensus.test_crosschecks import replaced
 from tests.consensus.world import (
     CONTENT,
     EARLIER,

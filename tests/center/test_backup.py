@@ -28,8 +28,6 @@ from tests.command import Ended, samebits
 from tests.docs.pages import REFERENCE
 from tests.evidence.examples import STATEMENTS
 
-Members = dict[str, bytes]
-
 
 class Kept(Restored):
     """A center whose store is below its home, as by default."""

@@ -15,7 +15,8 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError
 from tests.consensus.findings import NOW
-from tests.consensus.test_work_proofs import RUN, claimed, crosscheck, own, replaced
+from tests.consensus.test_crosschecks import crosscheck, replaced
+from tests.consensus.test_work_proofs import RUN, claimed, own
 from tests.consensus.world import PRODUCTS, Site, World, reasons
 
 (SYMBOLS,) = PRODUCTS
