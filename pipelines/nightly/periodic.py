@@ -36,7 +36,7 @@ from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.night_plan import Release, releases
 from pipelines.signer.orders import status_signer
-from pipelines.verify.interrupted import complete_interrupted
+from pipelines.verify.interrupted import complete_interrupted, interrupted_runs
 from pipelines.verify.session import Session
 
 _LOG = logging.getLogger("samebits")
@@ -179,13 +179,14 @@ class Reaped:
     """Objects of the store."""
 
 
-def reap_center(session: Session) -> Reaped:
+def reap_center(session: Session, *, complete: bool = True) -> Reaped:
     """Complete what killed runs had committed to, and remove what else they have left.
 
     That is: containers, mounts and folders, and half-written objects. Living runs are left alone.
+    Without `complete`, which may rebuild, the folders of committed runs stay as they are.
     """
     center = session.center
-    found = list(complete_interrupted(session))
+    found = list(complete_interrupted(session) if complete else interrupted_runs(session))
     uncompleted = tuple(one for one in found if isinstance(one, str))
     return Reaped(
         completed=tuple(one for one in found if isinstance(one, Report)),

@@ -85,7 +85,8 @@ def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
     """Stop what `up` started, and nothing else; returns the names of what was running.
 
     Workers go first, so that their runs can still record how they ended. Running rebuilds are
-    ended, and what they leave is removed; without an engine `samebits reap` does that later.
+    ended, and what they leave is removed; without an engine `samebits reap` does that later. What
+    they had committed to is completed by the next `reap` or `up`.
     """
     stopped = []
     for one in reversed(services(center)):
@@ -96,7 +97,7 @@ def down(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
             stopped.append(one.name)
     if stopped:
         with suppress(InfrastructureError), Session(center) as session:
-            reap_center(session)
+            reap_center(session, complete=False)
     return tuple(stopped)
 
 

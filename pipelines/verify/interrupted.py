@@ -13,11 +13,18 @@ from builders.core.errors import SamebitsError
 from builders.core.runid import RunId
 from builders.rebuild.workspace import abandoned_folders, remove_folder
 from pipelines.evidence.report import Report
-from pipelines.verify.sealed_run import read_sealed
+from pipelines.verify.sealed_run import is_sealed, read_sealed
 from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import complete
 
 _LOG = logging.getLogger("samebits")
+
+
+def interrupted_runs(session: Session) -> Iterator[str]:
+    """Yield the ids of the runs of this machine that were cut off after their commitment."""
+    for folder in abandoned_folders(session.center.runs):
+        if is_sealed(folder):
+            yield folder.name
 
 
 def complete_interrupted(session: Session) -> Iterator[Report | str]:

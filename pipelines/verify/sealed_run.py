@@ -73,6 +73,11 @@ class SealedRun(FrozenModel):
         )
 
 
+def is_sealed(folder: Path) -> bool:
+    """Say whether the folder of a run keeps what it had committed to."""
+    return (folder / _SEALED).exists()
+
+
 def read_sealed(folder: Path) -> SealedRun | None:
     """Return what the folder of a run keeps; None for a run that had not committed.
 

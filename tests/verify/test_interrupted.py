@@ -105,6 +105,13 @@ def test_it_is_completed_from_every_step_on(cut: Cut, step: str, *, after: bool)
     assert cut.reap().completed == ()
 
 
+def test_a_center_that_is_stopped_leaves_it_for_the_next_start(cut: Cut) -> None:
+    run = cut.run("publish")
+    found = reap_center(Session(cut.session.center), complete=False)
+    assert (found.completed, found.uncompleted, cut.folders) == ((), (run,), [run])
+    assert [one.run for one in cut.reap().completed] == [run]
+
+
 @pytest.mark.parametrize("record", ["comparison-1.dsse.json", "attempt-1.dsse.json", REPORT])
 def test_half_published_evidence_is_completed_byte_for_byte(
     cut: Cut, record: str, monkeypatch: pytest.MonkeyPatch
