@@ -63,7 +63,7 @@ class Operator(Stand):
             os.kill(pid, signal.SIGKILL)
         for run in runs:
             engine.sweep(run)
-        wait_until(lambda: not any(one.pid() for one in self.services))
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
     def verdicts(self, night: str) -> dict[str, str]:
         with Session(self.center) as session:
