@@ -29,7 +29,7 @@ from pipelines.center.backup import MANIFEST, MARKER, NOT_KEPT, SIGNED, Manifest
 from pipelines.center.center import Center
 from pipelines.evidence.privatekey import KEY_USES, load_key
 from pipelines.evidence.publickey import KeyUse, PublicKey, load_public_key
-from pipelines.log.checkpoint import Checkpoint, LogIdentity, open_checkpoint
+from pipelines.log.checkpoint import LogIdentity, open_checkpoint
 from pipelines.log.cosignatures import cosigned_checkpoints
 from pipelines.log.log_reader import published
 from pipelines.log.witness import memory_file
@@ -110,12 +110,13 @@ def restore_backup(
         _move_in(folder, center.home)
     policy = _policy(center)
     since = tuple(_cosigned_since(center, policy)) if policy else ()
+    signed, stored = _log_sizes(center, policy) if policy else (None, None)
     return Restored(
         manifest=manifest,
         sha256=digest,
         folders=dict(Counter(file.name.partition("/")[0] for file in manifest.files)),
-        signed=_log_size(center, policy, _signed(center)),
-        stored=_log_size(center, policy, _stored(center)),
+        signed=signed,
+        stored=stored,
         cosigned_since=since,
         keys=key_states(center, policy),
     )
@@ -271,28 +272,17 @@ def _cosigned_since(center: Center, policy: Policy) -> Iterator[str]:
                 yield other.log.origin
 
 
-def _log_size(
-    center: Center, policy: Policy | None, read: Callable[[LogIdentity], Checkpoint | None]
-) -> int | None:
-    """Return the size of a checkpoint of the center's log; None where it cannot be read."""
-    if policy is None:
-        return None
-    with suppress(SamebitsError, OSError):
-        found = read(LogIdentity.of(policy.center(center.id).log.key))
-        return found.size if found else None
-    return None
-
-
-def _signed(center: Center) -> Callable[[LogIdentity], Checkpoint]:
-    return lambda log: open_checkpoint((center.home / SIGNED).read_bytes(), log).checkpoint
-
-
-def _stored(center: Center) -> Callable[[LogIdentity], Checkpoint | None]:
-    def read(log: LogIdentity) -> Checkpoint | None:
-        newest = published(open_store(center.store), log)
-        return newest.checkpoint if newest else None
-
-    return read
+def _log_sizes(center: Center, policy: Policy) -> tuple[int | None, int | None]:
+    """Return the sizes of the center's log as signed last and as stored; None where unreadable."""
+    signed, stored = None, None
+    with suppress(SamebitsError):
+        log = LogIdentity.of(policy.center(center.id).log.key)
+        with suppress(SamebitsError, OSError):
+            signed = open_checkpoint((center.home / SIGNED).read_bytes(), log).checkpoint.size
+        with suppress(OSError):
+            if newest := published(open_store(center.store), log):
+                stored = newest.checkpoint.size
+    return signed, stored
 
 
 def key_states(center: Center, policy: Policy | None) -> dict[str, KeyState]:

@@ -96,19 +96,13 @@ def succeed(
 
 def _document(center: Center, id_: str, store: str | None, out: Path) -> dict[str, Any]:
     """Return the content of the successor's file; raises `UsageError`."""
-    if center.file is None or center.key_sources or out.absolute().parent != center.file.parent:
-        what, expected = (
-            (f"center {center.id} has no file", "a center file")
-            if center.file is None
-            else (f"keys of center {center.id} are not files", "keys in the key folder")
-            if center.key_sources
-            else (f"{out} is in another folder", f"a file in {center.file.parent}")
-        )
-        raise UsageError(
-            f"{what}, from which another could be made",
-            expected=expected,
-            todo="Write a file with another id and run `samebits center init`",
-        )
+    todo = "Write a file with another id and run `samebits center init`"
+    if center.file is None:
+        raise UsageError(f"center {center.id} has no file to continue from", todo=todo)
+    if center.key_sources:
+        raise UsageError(f"keys of center {center.id} are not in its key folder", todo=todo)
+    if out.absolute().parent != (folder := center.file.parent):
+        raise UsageError(f"{out} is in another folder", expected=f"a file in {folder}")
     document = {k: v for k, v in load_document(center.file).data.items() if k not in _DROPPED}
     if center.policy == local_policy_file(center.home):
         document.pop("policy", None)

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,7 @@ def _folder_document(path: Path, made: ReportFolder) -> dict[str, Any]:
     return {
         "path": str(path),
         "files": [file.to_dict() for file in made.files],
-        "left_out": [one.to_dict() for one in made.left_out],
+        "left_out": [asdict(one) for one in made.left_out],
     }
 
 

@@ -79,10 +79,6 @@ class LeftOut:
     what: str
     why: str
 
-    def to_dict(self) -> dict[str, str]:
-        """Return it for `--json`."""
-        return {"what": self.what, "why": self.why}
-
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFolder:
