@@ -94,12 +94,6 @@ def block_with(words: str) -> str:
     return found
 
 
-def cosign_block() -> str:
-    """Return the lines with cosign, as the how-to wants them for a bundle as old as the example."""
-    assert "Bundles of before there were scopes have `comparison/v1`" in HOWTO.read_text()
-    return block_with("cosign verify-blob-attestation").replace("comparison/v2", "comparison/v1")
-
-
 def first_line(ended: Ended) -> str:
     return click.unstyle(ended.out).splitlines()[0]
 
@@ -137,7 +131,7 @@ def test_a_script_reads_the_exit_code_and_json(customer: Customer) -> None:
 
 
 def test_cosign_says_the_same_without_samebits(customer: Customer) -> None:
-    ended = customer.pastes(cosign_block())
+    ended = customer.pastes(block_with("cosign verify-blob-attestation"))
     assert ended.code == 0, ended.err
     assert ended.err.count("Verified OK") == 2
     verdict = customer.pastes(block_with("python3 -c"))
@@ -151,7 +145,7 @@ def test_an_altered_file_is_refused_by_both(customer: Customer) -> None:
     (customer.folder / NETBASE).write_bytes(altered)
     try:
         seen = customer.sees(*CHECK, "--file", NETBASE)
-        judged = customer.pastes(cosign_block())
+        judged = customer.pastes(block_with("cosign verify-blob-attestation"))
     finally:
         (customer.folder / NETBASE).write_bytes(whole)
     assert seen.code == 2
