@@ -86,25 +86,19 @@ def _approvals(
     reviews: Iterable[StoredReview], keys: dict[str, list[PublicKey]]
 ) -> list[ReviewStatement]:
     """Return the approvals that are rightly signed and were not withdrawn."""
+    read = [(review_of(review.envelope), review.envelope) for review in reviews if review.envelope]
     newest: dict[tuple[object, ...], ReviewStatement] = {}
-    for review in reviews:
-        if review.envelope is None:
-            continue
-        statement = review_of(review.envelope)
-        made = statement.predicate
-        try:
-            verify_envelope(review.envelope, keys.get(made.reviewer, []))
-        except SignatureError:
-            continue
-        about = (made.reviewer, statement.source, statement.claim)
-        order = (made.decided_on, made.decision is Decision.WITHDRAW)
-        known = newest.get(about)
-        if known is None or order >= (
-            known.predicate.decided_on,
-            known.predicate.decision is Decision.WITHDRAW,
-        ):
-            newest[about] = statement
+    for statement, envelope in sorted(read, key=lambda pair: _order(pair[0].predicate)):
+        reviewer = statement.predicate.reviewer
+        with suppress(SignatureError):
+            verify_envelope(envelope, keys.get(reviewer, []))
+            newest[reviewer, statement.source, statement.claim] = statement
     return [s for s in newest.values() if s.predicate.decision is Decision.APPROVE]
+
+
+def _order(review: Review) -> tuple[datetime, bool]:
+    """Sort by time; of two at one time a withdrawal is the later one."""
+    return review.decided_on, review.decision is Decision.WITHDRAW
 
 
 def _about(statement: ReviewStatement) -> set[Digest]:
