@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +84,7 @@ for _command in (list_requests, show_request, cancel_request):
 def new(
     *,
     release: ReleaseName,
-    asked: Callable[[], AskedCenter],
+    asked: AskedCenter,
     key_file: Path,
     requester: str,
     nonce: str | None,
@@ -118,10 +117,10 @@ def new(
     from pipelines.requests.client import request_errors
     from pipelines.requests.messages import request_key, store_request
 
-    at, private = asked(), options.open_key(key_file)
+    private = options.open_key(key_file)
     with request_errors(valid):
         statement = make_request(
-            center=at.id,
+            center=asked.id,
             release=str(release),
             nonce=nonce or secrets.token_hex(16),
             requester=requester,
@@ -129,17 +128,17 @@ def new(
             valid=valid,
         )
     if not unchecked:
-        _check(at, statement.predicate, private.public.keyid)
-    request = store_request(at.store, sign_envelope(statement.to_bytes(), private))
-    content, record = request.content, request_key(at.id, request.digest)
+        _check(asked, statement.predicate, private.public.keyid)
+    request = store_request(asked.store, sign_envelope(statement.to_bytes(), private))
+    content, record = request.content, request_key(asked.id, request.digest)
     end = show_time(content.expires)
     if not wants_json():
-        click.echo(f"asked {at.id} for {release}, nonce {content.nonce}, until {end}")
+        click.echo(f"asked {asked.id} for {release}, nonce {content.nonce}, until {end}")
         click.echo(record)
     status, code = None, 0
     if wait is not None:
         try:
-            status, code = _wait(at.store, request, list(at.keys), seconds=wait)
+            status, code = _wait(asked.store, request, list(asked.keys), seconds=wait)
         except KeyboardInterrupt:
             code = EXIT_INTERRUPTED
             warn(

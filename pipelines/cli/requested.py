@@ -38,14 +38,11 @@ class AskedCenter:
 
 
 def asked_center(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--center`, `--store` and `--center-key`; the command gets a function `asked`.
-
-    That returns the `AskedCenter`, and raises `UsageError` where its store is not known.
-    """
+    """Add `--center`, `--store` and `--center-key`, and call the command with an `AskedCenter`."""
 
     @functools.wraps(function)
     def run(*, center: str, store: str | None, key_files: tuple[Path, ...], **given: Any) -> Any:
-        return function(asked=lambda: _asked(center, store, key_files), **given)
+        return function(asked=_asked(center, store, key_files), **given)
 
     keyed = options.file(
         "--center-key",
@@ -92,9 +89,7 @@ def _asked(center: str, store: str | None, key_files: tuple[Path, ...]) -> Asked
 @asked_center
 @options.wide
 @options.json
-def list_requests(
-    asked: Callable[[], AskedCenter], requester: str | None, *, only_open: bool
-) -> None:
+def list_requests(asked: AskedCenter, requester: str | None, *, only_open: bool) -> None:
     """List the requests to a center: state, age and answer of each, newest first.
 
     \b
@@ -104,10 +99,9 @@ def list_requests(
     """
     from pipelines.requests.overview import is_over, requests_of, show_age
 
-    place = asked()
     found = [
         one
-        for one in requests_of(place.store, place.id, place.keys, datetime.now(UTC))
+        for one in requests_of(asked.store, asked.id, asked.keys, datetime.now(UTC))
         if requester in {None, one.signed.content.requester}
         and not (only_open and is_over(one.state))
     ]
@@ -123,7 +117,7 @@ def list_requests(
         )
         for one in found
     ]
-    none = [] if rows else [f"no requests to {place.id}"]
+    none = [] if rows else [f"no requests to {asked.id}"]
     show({"requests": [one.to_dict() for one in found]}, *table(header, rows), *none)
 
 
@@ -131,7 +125,7 @@ def list_requests(
 @click.argument("request", metavar="REQUEST|NONCE")
 @asked_center
 @options.json
-def show_request(asked: Callable[[], AskedCenter], request: str) -> None:
+def show_request(asked: AskedCenter, request: str) -> None:
     """Show one request: its state, the runs for it, and the center's receipts.
 
     REQUEST is its digest, or the first 8 digits of that or more.
@@ -141,8 +135,7 @@ def show_request(asked: Callable[[], AskedCenter], request: str) -> None:
       samebits request show 3f2a9c81d004 --center asia --store s3://bucket/asia \\
           --center-key asia.pub
     """
-    place = asked()
-    found = _overview(place, _found(place, request))
+    found = _overview(asked, _found(asked, request))
     show(found.to_dict(), *found.lines())
 
 
@@ -151,7 +144,7 @@ def show_request(asked: Callable[[], AskedCenter], request: str) -> None:
 @asked_center
 @options.key("requester")
 @options.json
-def cancel_request(asked: Callable[[], AskedCenter], request: str, key_file: Path) -> None:
+def cancel_request(asked: AskedCenter, request: str, key_file: Path) -> None:
     """Cancel a request of yours: you sign that you want no answer any more.
 
     The center says so in a receipt. A run for the request is cancelled with it, unless its seal is
@@ -167,17 +160,17 @@ def cancel_request(asked: Callable[[], AskedCenter], request: str, key_file: Pat
     from pipelines.requests.messages import cancellation_of, store_cancellation
     from pipelines.requests.overview import is_over
 
-    place, private = asked(), options.open_key(key_file)
-    signed = _found(place, request)
+    private = options.open_key(key_file)
+    signed = _found(asked, request)
     _require_requester(signed, private)
-    before = _overview(place, signed)
+    before = _overview(asked, signed)
     record = None
     if not is_over(before.state):
         statement = cancellation_of(signed, datetime.now(UTC))
         record = store_cancellation(
-            place.store, signed, sign_envelope(statement.to_bytes(), private)
+            asked.store, signed, sign_envelope(statement.to_bytes(), private)
         )
-    found = _overview(place, signed) if record else before
+    found = _overview(asked, signed) if record else before
     lines = found.lines() if record else [f"it was over before: {found.state}", *found.lines()]
     show({"record": record, **found.to_dict()}, *lines)
 
