@@ -17,6 +17,8 @@ from pipelines.storage.store import DamagedError, Store, TooLargeError
 OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 """What can be wrong with one object."""
 
+_SHORT = 160
+
 
 class UnreachableError(StoreError):
     """The store or the log of a center cannot be read."""
@@ -71,4 +73,5 @@ def _no_answer(error: Exception) -> UnreachableError:
 
 def short(error: Exception) -> str:
     """Return the message of an error in one line of ASCII, cut."""
-    return ascii(str(error))[1:-1][:160]
+    text = ascii(str(error))[1:-1]
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 3]}..."

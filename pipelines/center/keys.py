@@ -103,6 +103,11 @@ def policy_file(center: Center) -> Path:
     )
 
 
+def is_unmade(center: Center) -> bool:
+    """Whether this is the implicit center before its first use, without a policy or evidence."""
+    return _is_made_on_first_use(center) and not center.policy.is_file()
+
+
 def _is_made_on_first_use(center: Center) -> bool:
     return center.id == LOCAL and center.policy == local_policy_file(center.home)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from builders.core.errors import SamebitsError, UsageError
+from builders.core.similar import did_you_mean, similar_path
 from pipelines.cli import options
 from pipelines.cli.findings import RESULT_COLORS
 from pipelines.cli.layout import shortened, started, styled, table
@@ -19,6 +20,7 @@ from pipelines.cli.terminal import VERDICT_COLORS, show
 
 if TYPE_CHECKING:
     from pipelines.audit.center_finding import Excluded
+    from pipelines.audit.source import Source
     from pipelines.consensus.file_check import FileCheck, FileFinding
     from pipelines.consensus.release_consensus import ConsensusView
     from pipelines.verify.session import Session
@@ -74,7 +76,7 @@ def check(session: Session, file: Path, policy: Path | None, peers: tuple[str, .
     found = check_file(view, digest)
     show(
         {"file": file.name, "sha256": str(digest), **found.to_dict()},
-        *_lines(file.name, str(digest), found),
+        *_lines(file.name, str(digest), found, asked=[s.center for s in view.sources if s.center]),
     )
     sys.exit(found.exit_code)
 
@@ -82,29 +84,57 @@ def check(session: Session, file: Path, policy: Path | None, peers: tuple[str, .
 def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> ConsensusView:
     """Return what to look at; raises `UsageError`, and what a policy's reader raises."""
     from builders.core.smallfile import read_small_file
-    from pipelines.audit.source import Source
     from pipelines.center.consensus_view import view_under
+    from pipelines.center.keys import NoPolicyError, is_unmade
     from pipelines.policy.signed_policy import MAX_FILE, open_policy
-    from pipelines.storage.opening import open_store
 
     now = datetime.now(UTC)
-    if policy is None:
-        view = session.consensus_view(now)
-    else:
+    unmade = is_unmade(session.center)
+    if policy is not None:
         signed = open_policy(read_small_file(policy, limit=MAX_FILE, file=str(policy)), now=now)
         view = view_under(signed, session.center, session.store)
-    sources = list(view.peers)
-    for peer in peers:
-        name, _, address = peer.partition("=")
-        if not (name and address):
-            raise UsageError("not a --peer", got=ascii(peer[:80]), expected="ID=STORE")
-        sources.append(Source(center=name, store=open_store(address), peer=True))
-    return replace(view, peers=tuple(sources))
+    elif unmade:  # to ask is no reason to make a center
+        raise NoPolicyError("no policy", got=f"no --policy, and no file {session.center.policy}")
+    else:
+        view = session.consensus_view(now)
+    sources = [_peer(peer, [center.id for center in view.policy.policy.centers]) for peer in peers]
+    # A center that was never named is `local`: the customer's own is not the one of the policy.
+    replaced = unmade or view.center in {source.center for source in sources}
+    own = "" if replaced else view.center
+    return replace(view, center=own, peers=(*view.peers, *sources))
 
 
-def _lines(name: str, digest: str, found: FileCheck) -> Iterator[str]:
+def _peer(given: str, known: list[str]) -> Source:
+    """Return the store of a --peer; raises `UsageError`, also for a center not in `known`."""
+    from pipelines.audit.source import Source
+    from pipelines.storage.opening import open_store, store_address
+
+    name, _, address = given.partition("=")
+    if not (name and address):
+        raise UsageError("not a --peer", got=ascii(given[:80]), expected="ID=STORE")
+    if name not in known:
+        raise UsageError(
+            "the policy has no such center",
+            got=f"--peer {given[:80]!a}",
+            expected=f"one of {', '.join(known)}",
+            todo=did_you_mean(name, known),
+        )
+    place = store_address(address)
+    if isinstance(place, Path) and not place.is_dir():
+        raise UsageError(
+            f"the store of {name} is no folder",
+            got=ascii(address[:200]),
+            expected="a folder, or s3://bucket/prefix",
+            todo=similar_path(place),
+        )
+    return Source(center=name, store=open_store(place), peer=True)
+
+
+def _lines(name: str, digest: str, found: FileCheck, *, asked: list[str]) -> Iterator[str]:
     yield f"{_answer(found)}: {name}"
     yield shortened(f"  sha256 {digest}")
+    if not (found.findings or found.consensus):
+        yield f"  asked: {', '.join(asked) or 'no center; --peer ID=STORE names the store of one'}"
     for release, one in found.consensus:
         result = _colored(one.result, RESULT_COLORS.get(one.result, "red"), found)
         yield (

@@ -10,6 +10,7 @@ import pytest
 
 from builders.core.digest import Digest, canonical_json
 from infra.bench.madeup import MadeUpFile
+from pipelines.center.keys import make_local_policy
 from pipelines.evidence.file_index import entry_folder, index_report
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT
@@ -143,6 +144,49 @@ def test_a_customer_asks_under_a_policy_of_their_own(desk: Desk) -> None:
     assert {r["center"] for r in told["runs"]} == set(NAMES)
     one = desk.told(CONTENT, "--policy", str(policy), *peers[:2], center=None)
     assert one["exit_code"] == 2
+    assert not (desk.root / "customer").exists()  # asking makes neither keys nor a policy
+
+
+def test_a_customer_asks_a_center_that_has_the_name_of_their_own(desk: Desk) -> None:
+    """Every center that was never named is `local`, so that of the customer was once asked too."""
+    desk.centers.file("local").write_text("schema: samebits/center/v1\nid: local\nhome: local\n")
+    center = desk.centers.center("local")
+    make_local_policy(center)
+    desk.centers.publish("local")
+    (desk.root / "a-file").write_bytes(CONTENT)
+    words = ("--policy", center.policy, "--peer", f"local={center.store}", "--json")
+    ended = samebits("check", desk.root / "a-file", *words, home=desk.root / "customer")
+    told = ended.document()
+    assert (ended.code, told["counted_out"]) == (0, [])
+    assert [r["center"] for r in told["runs"]] == ["local"]
+
+
+def test_who_was_asked_is_told_of_an_unknown_file(desk: Desk) -> None:
+    desk.centers.publish("asia")
+    assert "  asked: europe, asia\n" in desk.ask(b"?").out
+    policy = str(desk.root / "policy.dsse.json")
+    nobody = desk.ask(b"?", "--policy", policy, center=None)
+    assert (nobody.code, "asked: no center; --peer ID=STORE" in nobody.out) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("peer", "said"),
+    [
+        ("asai=store", "Did you mean 'asia'?"),
+        ("asia=no/such/folder", "the store of asia is no folder"),
+    ],
+)
+def test_a_peer_that_cannot_be_asked_is_wrong_usage(desk: Desk, peer: str, said: str) -> None:
+    ended = desk.ask(CONTENT, "--peer", peer)
+    assert (ended.code, said in ended.err) == (64, True)
+    ended.assert_clear()
+
+
+def test_asking_without_a_policy_makes_no_center(desk: Desk) -> None:
+    ended = desk.ask(CONTENT, center=None)
+    assert ended.code == 2
+    assert "nothing can be believed of any file without a policy" in ended.err
+    assert not (desk.root / "customer").exists()
 
 
 def test_without_a_policy_nothing_is_believed(desk: Desk) -> None:
