@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import (
@@ -40,6 +41,7 @@ from pipelines.verify.session import Session
 _POLL = 0.5
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 class CancelState(StrEnum):
@@ -125,14 +127,8 @@ def _cancel_run(
         return result(CancelState.FINISHED, verdict)
     cancel(open_store(center.store), center.id, name)
     say(f"run {name} of {release} is told to end")
-    until = time.monotonic() + seconds
-    while True:
-        found = _ended_run(session, name, begun, release)
-        if found is not None:
-            return result(*found)
-        if time.monotonic() > until:
-            return result(CancelState.NO_ANSWER)
-        time.sleep(_POLL)
+    end = _waited(partial(_ended_run, session, name, begun, release), seconds)
+    return result(*(end or (CancelState.NO_ANSWER,)))
 
 
 def _ended_run(
@@ -187,20 +183,23 @@ def _cancel_night(
         return result(CancelState.COMPLETED if done else CancelState.CANCELLED)
     if api is not None and answering is None:
         return result(CancelState.MARKED)
-    return result(_ended_night(session, name, seconds=seconds))
+    return result(_waited(partial(_ended_night, session, name), seconds) or CancelState.NO_ANSWER)
 
 
-def _ended_night(session: Session, name: str, *, seconds: float) -> CancelState:
-    """Wait for the end of a cancelled night."""
-    store, center, until = session.store, session.center.id, time.monotonic() + seconds
-    while True:
-        if store.has(night_key(center, name)):
-            return CancelState.COMPLETED
-        if has_ended(store, center, name):
-            return CancelState.CANCELLED
-        if time.monotonic() > until:
-            return CancelState.NO_ANSWER
+def _ended_night(session: Session, name: str) -> CancelState | None:
+    """Return what a cancelled night came to; None while it has not ended."""
+    store, center = session.store, session.center.id
+    if store.has(night_key(center, name)):
+        return CancelState.COMPLETED
+    return CancelState.CANCELLED if has_ended(store, center, name) else None
+
+
+def _waited(look: Callable[[], T | None], seconds: float) -> T | None:
+    """Return what `look` finds; None where it finds nothing for so long."""
+    until = time.monotonic() + seconds
+    while (found := look()) is None and time.monotonic() <= until:
         time.sleep(_POLL)
+    return found
 
 
 def _report(session: Session, run: str, release: str) -> tuple[Outcome, Verdict] | None:
