@@ -26,7 +26,7 @@ from pipelines.policy import Policy
 MAX_CHECKPOINTS = 100_000
 """Checkpoints of one log that a witness may keep."""
 _LOOK_BACK = 16
-"""Checkpoints of one witness that are read, newest first, and proofs of a fork."""
+"""Records of one witness that are read in search of its newest checkpoint, and as proofs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +46,27 @@ class Witnessed:
 def signed_checkpoints(sources: Iterable[Source], log: LogIdentity) -> Iterator[SignedCheckpoint]:
     """Yield what the witnesses in `sources` have kept of a log: all of it is signed by the log.
 
-    These are the newest checkpoints that each has cosigned, and those in its proofs of a fork. What
-    a witness does not show is left out: it witnesses nothing.
+    That is the newest checkpoint that each has cosigned, which no earlier one can add to, and those
+    in its proofs of a fork. What a witness does not show is left out: it witnesses nothing.
     """
+    folder = origin_folder(log.origin)
     for source in sources:
         with suppress(UnreachableError):
-            folder = origin_folder(log.origin)
             names = sorted(source.names(folder, limit=MAX_CHECKPOINTS))
-            sized = [n for n in names if n.removeprefix(folder)[:20].isdigit()]
-            forks = [n for n in names if n.startswith(f"{folder}fork/")]
-            for name in reversed(sized[-_LOOK_BACK:]):
-                with suppress(LogError, *OBJECT_ERRORS):
-                    yield open_checkpoint(source.get(name, MAX_NOTE), log)
-            for name in forks[:_LOOK_BACK]:
+            if newest := _newest(source, [n for n in names if "/" not in n[len(folder) :]], log):
+                yield newest
+            for name in [n for n in names if n.startswith(f"{folder}fork/")][:_LOOK_BACK]:
                 with suppress(EvidenceError, *OBJECT_ERRORS):
                     proof = ForkProof.parse(source.get(name, MAX_FORK))
                     yield from [open_checkpoint(note, log) for note in (proof.first, proof.second)]
+
+
+def _newest(source: Source, names: list[str], log: LogIdentity) -> SignedCheckpoint | None:
+    """Return the newest of a witness's checkpoints that can be read; its names are in order."""
+    for name in reversed(names[-_LOOK_BACK:]):
+        with suppress(LogError, *OBJECT_ERRORS):
+            return open_checkpoint(source.get(name, MAX_NOTE), log)
+    return None
 
 
 def witnessed_part(
