@@ -99,8 +99,9 @@ def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> Cons
         view = session.consensus_view(now)
     sources = [_peer(peer, [center.id for center in view.policy.policy.centers]) for peer in peers]
     # A center that was never named is `local`: the customer's own is not the one of the policy.
-    replaced = unmade or view.center in {source.center for source in sources}
-    own = "" if replaced else view.center
+    unused = unmade and session.center.store == session.center.home / "store"
+    replaced = view.center in {source.center for source in sources}
+    own = "" if unused or replaced else view.center
     return replace(view, center=own, peers=(*view.peers, *sources))
 
 

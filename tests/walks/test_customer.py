@@ -150,7 +150,9 @@ def test_an_altered_file_is_refused_by_both(customer: Customer) -> None:
         (customer.folder / NETBASE).write_bytes(whole)
     assert seen.code == 2
     assert first_line(seen).startswith("NOT PROVEN: ")
-    assert f"{NETBASE} is no artefact of this bundle" in " ".join(click.unstyle(seen.out).split())
+    told = " ".join(click.unstyle(seen.out).split())
+    assert f"{NETBASE} is no artefact of this bundle" in told
+    assert "expected sha256 76bafa92947e. It is altered, or of another release" in told
     assert GREEN not in seen.out
     assert judged.code != 0
 
@@ -204,9 +206,12 @@ def test_a_release_that_differs_is_never_a_green_ok(customer: Customer, center: 
 
 
 def test_a_file_is_looked_up_where_a_store_can_be_read(customer: Customer, center: Filled) -> None:
-    unknown = customer.types("check", NETBASE)
-    assert unknown.code == 2
-    assert unknown.out.startswith(f"UNKNOWN: {NETBASE}")
+    bare = customer.types("check", NETBASE)
+    assert bare.code == 2
+    assert "Name one with --policy" in bare.err
+    unknown = customer.types("check", NETBASE, "--policy", "policy.dsse.json")
+    assert (unknown.code, unknown.out.partition(":")[0]) == (2, "UNKNOWN")
     store = str(center.file.parent / "store")
-    elsewhere = customer.types("check", NETBASE, "--store", store)
+    elsewhere = customer.types("check", NETBASE, "--policy", "policy.dsse.json", "--store", store)
     assert (elsewhere.code, elsewhere.out.partition(":")[0]) == (2, "UNKNOWN")
+    assert "asked: local" in elsewhere.out
