@@ -218,7 +218,7 @@ def add(session: Session, file: Path) -> None:
     except ValueError as error:
         raise UsageError(f"{file} has no name for a locator", got=error) from error
     with options.file_errors(file):
-        if not file.is_file():
+        if file.exists() and not file.is_file():
             raise UsageError(f"{file} cannot be added", expected="a regular file")
         digest = digest_file(file)
     session.vault.add(file, digest, what=file.name)

@@ -241,7 +241,8 @@ def file_errors(path: Path, verb: str = "read") -> Iterator[None]:
 def require_new(path: Path, what: str = "file") -> None:
     """Raise `UsageError` when there is something at the path of an option `--out`."""
     if path.exists():
-        raise UsageError(f"{path} exists", expected=f"a new {what}", todo="Choose another --out")
+        todo = "Remove it, or choose another --out"
+        raise UsageError(f"{path} exists", expected=f"a new {what}", todo=todo)
 
 
 def key_path(path: Path) -> Path:

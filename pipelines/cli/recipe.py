@@ -62,12 +62,12 @@ def lint(session: Session, recipes: tuple[Path, ...]) -> None:
         row |= {"warnings": recipe_warnings(loaded), "draft": head_notes(text)}
         row["inferred"] = explanations(text)
         if not wants_json():
-            click.echo(f"{path}: {loaded.recipe.release} can be used")
             inferred = [f"inferred: {line}" for line in row["inferred"]]
             notes = [f"note: {warning}" for warning in row["warnings"]]
-            for line in [*notes, *row["draft"], *inferred]:
-                click.echo(f"  {line}")
-    show({"recipes": rows})
+            lines = (f"  {line}" for line in [*notes, *row["draft"], *inferred])
+            show(row, f"{path}: {loaded.recipe.release} can be used", *lines)
+    if wants_json():
+        show({"recipes": rows})
     sys.exit(EXIT_USAGE if any(row["error"] for row in rows) else 0)
 
 
@@ -192,7 +192,8 @@ def _require_one(
         missing = "--source" if shipped else "--from-file"
         raise UsageError(f"{missing} is missing", got=f"{given[0]} alone", expected=expected)
     if not given:
-        raise UsageError("no shipped release was given", expected=expected)
+        todo = "For a build of your own give --script, --release, --source and --from-file"
+        raise UsageError("no shipped release was given", expected=expected, todo=todo)
 
 
 def _wheel_on_disk(shipped: Path, source: Path, folder: Path, session: Session) -> Target:

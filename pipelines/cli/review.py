@@ -298,7 +298,7 @@ def key(name: str, out: Path | None) -> None:
 @click.argument("release", type=options.RELEASE)
 @options.file("--import", "source", help="Import the salt in FILE.")
 @options.file("--out", help="New file for the secret, mode 0600.")
-@options.center
+@options.common
 def salt(session: Session, release: ReleaseName, source: Path | None, out: Path | None) -> None:
     """Export or import the salt that keys the public digests of a private RELEASE.
 
@@ -317,11 +317,18 @@ def salt(session: Session, release: ReleaseName, source: Path | None, out: Path 
     if source is not None:
         data = read_small_file(source, limit=256, file=str(source))
         keep_salt(session.store, release, Salt.parse(data.decode("ascii", errors="replace")))
-        click.echo(f"the salt of {release} is imported")
+        show(
+            {"release": str(release), "file": str(source)},
+            f"the salt of {release} is imported",
+        )
     elif out is not None:
         secret = release_salt(session.store, release).to_text()
+        options.require_new(out)
         with options.file_errors(out, "written"):
             fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "w") as stream:
                 stream.write(secret)
-        click.echo(f"{out} is secret: with it anybody can try guesses at the source of {release}")
+        show(
+            {"release": str(release), "file": str(out)},
+            f"{out} is secret: with it anybody can try guesses at the source of {release}",
+        )

@@ -12,6 +12,7 @@ import pytest
 from tests.command import DATA, Ended, in_terminal, samebits
 
 COLUMNS = 80
+NETBASE = DATA.parents[1] / "recipes" / "releases" / "debian" / "netbase" / "6.5.yaml"
 ESCAPE = "\x1b"
 GREEN = "\x1b[32m"
 COMMANDS = {
@@ -31,6 +32,7 @@ COMMANDS = {
     "log check --center europe.yaml": 0,
     "policy check policy.dsse.json": 0,
     "center status --center europe.yaml": 1,
+    "recipe lint draft.yaml": 0,
     "vault list --center europe.yaml": 0,
     "compare recipes/releases/lab/example/out.bin recipes/releases/lab/example/replaced.bin": 1,
     "recipe lint recipes/releases/lab/example/mde.yaml": 64,
@@ -44,6 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("centers")
     with tarfile.open(DATA / "format-v1" / "centers.tar.xz") as archive:
         archive.extractall(folder, filter="data")
+    (folder / "draft.yaml").write_text(f"# draft: {'a long note ' * 20}\n{NETBASE.read_text()}")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder

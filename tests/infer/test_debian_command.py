@@ -92,7 +92,7 @@ def test_what_is_no_file_is_never_waited_for(tmp_path: Path, refused: Refused) -
         ((PURL, "--from-file", "a.whl", "--source", "b"), "--from-file a.whl and --source b"),
         (("--from-file", "a.whl"), "--source is missing"),
         (("--source", "b"), "--from-file is missing"),
-        ((), "no shipped release was given"),
+        ((), "For a build of your own give --script"),
     ],
 )
 def test_the_release_is_named_in_one_way(

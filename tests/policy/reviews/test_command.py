@@ -200,6 +200,8 @@ def test_a_broken_policy_is_told_before_anything_is_built(office: Office) -> Non
 def test_a_file_is_added_to_the_vault(office: Office, tmp_path: Path) -> None:
     source = tmp_path / "engine-4.2.tar"
     source.write_bytes(b"closed")
+    mistyped = office.run("vault", "add", tmp_path / "engine-4.2.tr")
+    assert (mistyped.code, "engine-4.2.tar'?" in mistyped.err) == (64, True)
     made = office.run("vault", "add", source, "--json").document()
     assert made["locator"] == "vault:engine-4.2.tar"
     assert (
@@ -211,10 +213,12 @@ def test_a_salt_is_carried_to_another_center(office: Office, tmp_path: Path) -> 
     carried = tmp_path / "engine.salt"
     assert office.run("review", "salt", "acme/engine@4.2", "--out", carried).code == 0
     assert stat.S_IMODE(carried.stat().st_mode) == 0o600
+    again = office.run("review", "salt", "acme/engine@4.2", "--out", carried)
+    assert (again.code, "expected a new file" in again.err) == (64, True)
     other = tmp_path / "elsewhere"
     words = ("review", "salt", "acme/engine@4.2")
-    ended = samebits(*words, "--import", carried, home=other)
-    assert ended.code == 0
+    ended = samebits(*words, "--import", carried, "--json", home=other)
+    assert ended.document() == {"release": "acme/engine@4.2", "file": str(carried)}
     assert carried.read_text().strip() not in ended.out + ended.err
     kept = other / "store/private/salts/acme/engine/4.2"
     assert kept.read_text() == carried.read_text()
