@@ -39,10 +39,11 @@ def dist(tmp_path: Path) -> Path:
 
 
 def evidence_of(home: Path) -> list[str]:
-    """Return all that a store has beside the inputs of the vault and its own format."""
+    """Return all that a store has beside the vault, what was fetched into it, and its format."""
     store = home / "store"
     files = [str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()]
-    return [name for name in files if name != "format" and not name.startswith("private/vault/")]
+    vault = ("private/vault/", "private/fetched/")
+    return [name for name in files if name != "format" and not name.startswith(vault)]
 
 
 @pytest.mark.parametrize(
