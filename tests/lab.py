@@ -21,8 +21,9 @@ from builders.rebuild.workspace import workspace
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.evidence.report import Report
+from pipelines.verify.current_run import Wrap
 from pipelines.verify.session import Session
-from pipelines.verify.verify import Wrap, job_for, verify
+from pipelines.verify.verify import job_for, verify
 
 SOURCE = b"int main(void) { return 0; }\n"
 SMALL = {"cpus": 1, "memory": "256MiB", "scratch": "64MiB", "time": "60s"}

@@ -9,88 +9,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import EngineError, RebuildError, StoreError
 from builders.core.runid import new_run_id, run_started
-from builders.images.provide import ProvidedImage, claimed_digest
-from builders.inputs.input_file import InputFile
-from builders.rebuild.seal import Seal
+from builders.images.provide import claimed_digest
 from builders.rebuild.workspace import note_release, release_folder, workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
-from builders.recipe.scope import scope_of
-from pipelines.evidence.report import Attempt, Environment, Purpose, Report, ReviewFact, SourceFact
+from pipelines.evidence.report import Attempt, Purpose, Report, ReviewFact
 from pipelines.judge.compare import Unreachable, confirm_all
-from pipelines.judge.finding import Finding, worst_verdict
+from pipelines.judge.finding import Finding
 from pipelines.policy import Policy
 from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.verify import judging, steps
 from pipelines.verify.cancellation import cancellable_run
+from pipelines.verify.current_run import PLAIN, CurrentRun, Wrap
 from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
 from pipelines.verify.sealed_run import SealedRun, keep_report, read_kept_report
 from pipelines.verify.session import Job, Session
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
-
-P = ParamSpec("P")
-T = TypeVar("T")
-Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
-"""Returns what is called in the place of a step, given its name and the step itself."""
-_PLAIN: Wrap = lambda _name, step: step  # noqa: E731
-
-
-@dataclass(kw_only=True)
-class _Run:
-    """One run, and what is known so far."""
-
-    session: Session
-    job: Job
-    wrap: Wrap
-    published: bool = True
-    """Whether the run leaves evidence; else nothing is signed, stored or logged."""
-    candidates: Path | None = None
-    """The folder of the files that are judged in the place of shipped ones."""
-    timings: dict[str, float] = field(default_factory=dict)
-    claim: Digest | None = None
-    image: ProvidedImage | None = None
-    inputs: tuple[InputFile, ...] = ()
-    sources: tuple[SourceFact, ...] = ()
-    reviews: tuple[ReviewFact, ...] = ()
-    attempt: Attempt | None = None
-    seal: Seal | None = None
-    committing: bool = False
-    """Whether its commitment may be in the log: from then on it is completed."""
-    outcome: Outcome = Outcome.INFRASTRUCTURE_ERROR
-    reason: str | None = None
-
-    def step(
-        self,
-        name: str,
-        function: Callable[Concatenate[Session, Job, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Take a step, which takes long or leaves the process, as it was wrapped."""
-        found: T = self.wrap(name, partial(function, self.session))(self.job, *args, **kwargs)
-        return found
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Add the seconds of the block to those of `name`."""
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            spent = self.timings.get(name, 0.0) + time.monotonic() - start
-            self.timings[name] = round(spent, 3)
 
 
 @contextmanager
@@ -114,14 +56,14 @@ def job_for(
 
 
 def verify_recipe(
-    session: Session, recipe: Path, wrap: Wrap = _PLAIN, *, flow_run: str = "", fresh: bool = False
+    session: Session, recipe: Path, wrap: Wrap = PLAIN, *, flow_run: str = "", fresh: bool = False
 ) -> Report:
     """Verify the release of a recipe in a run of its own; see `job_for` and `verify`."""
     with job_for(session, recipe, flow_run=flow_run) as job:
         return verify(session, job, wrap, fresh=fresh)
 
 
-def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = False) -> Report:
+def verify(session: Session, job: Job, wrap: Wrap = PLAIN, *, fresh: bool = False) -> Report:
     """Verify one release, store the evidence, and return the report.
 
     `fresh` fetches shipped files again, even those in the vault. Raises `UsageError` for a recipe
@@ -129,7 +71,7 @@ def verify(session: Session, job: Job, wrap: Wrap = _PLAIN, *, fresh: bool = Fal
     that was cancelled before the commitment; every other failure is an outcome in the report. So is
     the cancellation of this run alone, by its id.
     """
-    run = _Run(session=session, job=job, wrap=wrap)
+    run = CurrentRun(session=session, job=job, wrap=wrap)
     session.check_store()  # a store that cannot be written fails before anything is built
     policy = session.policy(datetime.now(UTC))
     _ = session.signer  # as does a center without its keys
@@ -160,10 +102,10 @@ def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
     session.progress.step(job.release, f"completing the run {job.run}, which was cut off")
     if (report := read_kept_report(job.folder)) is None:
         steps.return_to(session, job, sealed.attempts, sealed.inputs)
-        run = _Run(
+        run = CurrentRun(
             session=session,
             job=job,
-            wrap=_PLAIN,
+            wrap=PLAIN,
             claim=sealed.claim,
             image=sealed.image,
             inputs=sealed.inputs,
@@ -178,7 +120,7 @@ def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
         findings = _judge(run, fresh=False)
         taken = datetime.now(UTC) - run_started(job.run)
         run.timings["total"] = round(taken.total_seconds(), 3)
-        report = _report(run, findings)
+        report = run.report(findings)
         keep_report(job, report)
     publish(session, job, report)
     session.progress.done(job.release, report.verdict)
@@ -188,7 +130,7 @@ def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
 def verify_unpublished(
     session: Session,
     recipe: Path,
-    wrap: Wrap = _PLAIN,
+    wrap: Wrap = PLAIN,
     *,
     candidates: Path | None = None,
     fresh: bool = False,
@@ -203,7 +145,9 @@ def verify_unpublished(
     """
     why = Unpublished.DRY_RUN if candidates is None else Unpublished.CANDIDATE
     with job_for(session, recipe, unshipped=candidates is not None) as job:
-        run = _Run(session=session, job=job, wrap=wrap, published=False, candidates=candidates)
+        run = CurrentRun(
+            session=session, job=job, wrap=wrap, published=False, candidates=candidates
+        )
         report = _verified(run, session.policy(datetime.now(UTC)), fresh=fresh)
         if seen is not None and run.attempt is not None:
             seen(report, *judging.file_folders(job, run.attempt))
@@ -211,7 +155,7 @@ def verify_unpublished(
     return UnpublishedReport(unpublished=why, report=report)
 
 
-def _verified(run: _Run, policy: Policy, *, fresh: bool) -> Report:
+def _verified(run: CurrentRun, policy: Policy, *, fresh: bool) -> Report:
     """Rebuild and judge; raises as `verify` does."""
     start = time.monotonic()
     try:
@@ -222,13 +166,13 @@ def _verified(run: _Run, policy: Policy, *, fresh: bool) -> Report:
         run.outcome, run.reason = error.outcome, str(error)
     findings = _judge(run, fresh=fresh)
     run.timings["total"] = round(time.monotonic() - start, 3)
-    report = _report(run, findings)
+    report = run.report(findings)
     if report.verdict is Verdict.NOT_CHECKED and not run.committing:
         run.session.raise_if_cancelled()  # that everything was cancelled says nothing of a release
     return report
 
 
-def _rebuild(run: _Run, policy: Policy) -> None:
+def _rebuild(run: CurrentRun, policy: Policy) -> None:
     """Rebuild, seal and commit; nothing here has seen a shipped byte."""
     session, job = run.session, run.job
     claimed = claimed_digest(job.recipe.build.image, session.images)
@@ -262,7 +206,7 @@ def _rebuild(run: _Run, policy: Policy) -> None:
         run.seal = seal
 
 
-def _require_reviews(run: _Run, claim: Digest, policy: Policy) -> None:
+def _require_reviews(run: CurrentRun, claim: Digest, policy: Policy) -> None:
     """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
     recipe, store = run.job.recipe, run.session.store
     digests = [source.source_digest for source in run.sources if source.source_digest]
@@ -272,7 +216,7 @@ def _require_reviews(run: _Run, claim: Digest, policy: Policy) -> None:
     found.require()
 
 
-def _judge(run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
+def _judge(run: CurrentRun, *, fresh: bool) -> tuple[Finding, ...]:
     """Fetch what was shipped, give the verdicts, and only then explain."""
     session, job, attempt = run.session, run.job, run.attempt
     shipped: Shipped = {}
@@ -310,7 +254,7 @@ def _judge(run: _Run, *, fresh: bool) -> tuple[Finding, ...]:
     return findings
 
 
-def _shipped(run: _Run, *, fresh: bool) -> Shipped:
+def _shipped(run: CurrentRun, *, fresh: bool) -> Shipped:
     """Fetch what was shipped; whatever goes wrong there, the rebuild is not lost for it."""
     try:
         return run.step("fetch-shipped", judging.fetch_shipped, fresh=fresh)
@@ -321,55 +265,8 @@ def _shipped(run: _Run, *, fresh: bool) -> Shipped:
         return dict.fromkeys(names, Unreachable(reason=str(error)))
 
 
-def _explained(run: _Run, attempt: Attempt, finding: Finding) -> Finding:
+def _explained(run: CurrentRun, attempt: Attempt, finding: Finding) -> Finding:
     if finding.verdict is not Verdict.DIFFERENT:
         return finding
     explanation = run.step("explain", judging.explain_difference, finding, attempt)
     return finding.model_copy(update={"explanation": explanation})
-
-
-def _report(run: _Run, findings: tuple[Finding, ...]) -> Report:
-    job, recipe = run.job, run.job.recipe
-    by_products = {
-        o.name for o in (run.attempt.rebuild.outputs if run.attempt else ()) if o.part.is_by_product
-    }
-    return Report(
-        vendor=recipe.vendor,
-        product=recipe.product,
-        version=recipe.version,
-        center=job.center,
-        run=job.run,
-        claim=run.claim,
-        scope=scope_of(recipe).digest,
-        seal=run.seal.digest if run.seal else None,
-        outcome=run.outcome,
-        reason=run.reason,
-        verdict=worst_verdict(finding.verdict for finding in findings),
-        artefacts=findings,
-        by_products=tuple(f for f in run.seal.files if f.name in by_products) if run.seal else (),
-        environment=_environment(run),
-        timings=run.timings,
-        attempts=steps.attempts(job),
-    )
-
-
-def _environment(run: _Run) -> Environment:
-    recipe = run.job.recipe
-    build = recipe.build
-    engine: dict[str, str] = {}
-    try:
-        facts = run.session.engine.info()
-        engine = {"engine": facts.version, "kernel": facts.kernel, "cgroup": facts.cgroup}
-    except EngineError:
-        pass  # the outcome says so already
-    return Environment(
-        declared=build.declared_environment(),
-        method=build.method,
-        image=build.image,
-        image_config=run.image.config if run.image else None,
-        sources=run.sources,
-        samebits=version("samebits"),
-        visibility=recipe.visibility,
-        reviews=run.reviews,
-        **engine,
-    )

@@ -37,8 +37,9 @@ from pipelines.policy.model import PolicyRules
 from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify import steps
+from pipelines.verify.current_run import Wrap
 from pipelines.verify.session import Job, Session
-from pipelines.verify.verify import Wrap, job_for, verify
+from pipelines.verify.verify import job_for, verify
 from tests.lab import replacing, write_recipe
 
 NAMES = ("europe", "asia", "americas")
