@@ -98,7 +98,8 @@ def verify(
         warn(f"not judged, since no artefact has the name: {', '.join(others[:5])}")
     now = datetime.now(UTC)
     require_root()  # like a missing engine: one message, before anything starts
-    for warning in expiry_warnings(session.policy(now), now):
+    policy = session.made_policy(now) if unpublished else session.policy(now)
+    for warning in expiry_warnings(policy, now) if policy else ():
         warn(warning)
     session.engine.info()
     if not unpublished:

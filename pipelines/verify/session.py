@@ -29,7 +29,7 @@ from builders.recipe.recipe import LoadedRecipe, Recipe
 from pipelines.audit.log_index import LogCache
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
-from pipelines.center.keys import center_key, log_key, policy_file
+from pipelines.center.keys import center_key, is_unmade, log_key, policy_file
 from pipelines.center.logbook import Logbook
 from pipelines.center.logs import cosigned_trees
 from pipelines.consensus.release_consensus import ConsensusView
@@ -231,6 +231,13 @@ class Session:
     def policy(self, now: datetime) -> Policy:
         """Return the policy that is in force at `now` (UTC); raises what `load_policy` raises."""
         return load_policy(policy_file(self.center), home=self.center.home, now=now)
+
+    def made_policy(self, now: datetime) -> Policy | None:
+        """Return the policy as `policy` does; None where it would have to be made first.
+
+        The one that would be made demands nothing of a release.
+        """
+        return None if is_unmade(self.center) else self.policy(now)
 
     def consensus_view(self, now: datetime) -> ConsensusView:
         """Return the center's view for consensus at `now` (UTC); raises as `open_view` does."""

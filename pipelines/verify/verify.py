@@ -148,14 +148,14 @@ def verify_unpublished(
         run = CurrentRun(
             session=session, job=job, wrap=wrap, published=False, candidates=candidates
         )
-        report = _verified(run, session.policy(datetime.now(UTC)), fresh=fresh)
+        report = _verified(run, session.made_policy(datetime.now(UTC)), fresh=fresh)
         if seen is not None and run.attempt is not None:
             seen(report, *judging.file_folders(job, run.attempt))
     session.progress.done(job.release, report.verdict)
     return UnpublishedReport(unpublished=why, report=report)
 
 
-def _verified(run: CurrentRun, policy: Policy, *, fresh: bool) -> Report:
+def _verified(run: CurrentRun, policy: Policy | None, *, fresh: bool) -> Report:
     """Rebuild and judge; raises as `verify` does."""
     start = time.monotonic()
     try:
@@ -172,7 +172,7 @@ def _verified(run: CurrentRun, policy: Policy, *, fresh: bool) -> Report:
     return report
 
 
-def _rebuild(run: CurrentRun, policy: Policy) -> None:
+def _rebuild(run: CurrentRun, policy: Policy | None) -> None:
     """Rebuild, seal and commit; nothing here has seen a shipped byte."""
     session, job = run.session, run.job
     claimed = claimed_digest(job.recipe.build.image, session.images)
@@ -206,9 +206,16 @@ def _rebuild(run: CurrentRun, policy: Policy) -> None:
         run.seal = seal
 
 
-def _require_reviews(run: CurrentRun, claim: Digest, policy: Policy) -> None:
-    """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough."""
+def _require_reviews(run: CurrentRun, claim: Digest, policy: Policy | None) -> None:
+    """Note who has reviewed; raises `SourceNotReviewedError` when those are not enough.
+
+    Without a policy only the recipe can demand reviews.
+    """
     recipe, store = run.job.recipe, run.session.store
+    if policy is None:
+        if recipe.reviews is None:
+            return
+        policy = run.session.policy(datetime.now(UTC))
     digests = [source.source_digest for source in run.sources if source.source_digest]
     reviewed = review_target(recipe, claim, digests, store, make_salt=run.published)
     found = review_status(recipe, reviewed, policy=policy, store=store, now=datetime.now(UTC))

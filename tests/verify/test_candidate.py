@@ -19,6 +19,7 @@ from tests.lab import SOURCE, write_recipe
 
 BUILD = [["sh", "-c", "tr a-z A-Z < /inputs/source/source.c > /out/out.bin"]]
 BUILT = SOURCE.upper()
+NO_POLICY = "nothing can be believed of any file without a policy"
 UNSHIPPED = [{"name": "out.bin"}]
 
 
@@ -67,7 +68,8 @@ def test_a_candidate_is_judged_and_nothing_is_kept(
         Report.model_validate(document)  # so that no store, signer or bundle takes it
     assert samebits("evidence", "list", "--json", home=home).document()["runs"] == []
     known = samebits("check", dist / "out.bin", "--json", home=home)
-    assert (known.code, known.document()["runs"]) == (2, [])
+    assert (known.code, known.document()["error"]["what"]) == (2, NO_POLICY)
+    assert not {"keys", "policy"} & {path.name for path in home.iterdir()}
 
 
 def test_every_format_says_that_it_was_a_candidate(
