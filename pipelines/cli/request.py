@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipelines.requests.messages import SignedRequest
     from pipelines.storage.store import Store
 
-_AN_HOUR = 3600.0
+_AN_HOUR = 3600
 
 
 class _Requests(options.Group):
@@ -69,7 +69,7 @@ for _command in (list_requests, show_request, cancel_request):
 )
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=click.IntRange(min=0),
     is_flag=False,
     flag_value=_AN_HOUR,
     metavar="[SECONDS]",
@@ -89,7 +89,7 @@ def new(
     requester: str,
     nonce: str | None,
     valid: timedelta,
-    wait: float | None,
+    wait: int | None,
     unchecked: bool,
 ) -> None:
     """Ask a center to verify RELEASE (vendor/product@version) now, before its next night.

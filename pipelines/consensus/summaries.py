@@ -33,7 +33,6 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report
 from pipelines.evidence.statements.consensus_results import (
     FAILED_LEVEL,
     REPRODUCED,
@@ -48,7 +47,7 @@ from pipelines.evidence.statements.consensus_results import (
 )
 from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import NAMESPACE, DigestSet, Statement, subject
-from pipelines.evidence.stored_runs import RunName, read_report
+from pipelines.evidence.stored_runs import RunName, stored_report
 from pipelines.policy.independence import legal_body
 from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.storage.names import check_prefix, encode
@@ -201,7 +200,7 @@ def count_reviews_of(view: ConsensusView, joined: JoinedRelease, now: datetime) 
     if newest is None or joined.recipe is None or newest.claim not in claims:
         return 0
     name = RunName.of(joined.read.release, view.center, newest.run)
-    report = Report.model_validate(read_report(view.store, name, whole=True))
+    report = stored_report(view.store, name, whole=True)
     sources = [s.source_digest for s in report.environment.sources if s.source_digest]
     if report.claim is None or not sources:
         return 0

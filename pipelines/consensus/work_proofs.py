@@ -29,7 +29,6 @@ from pipelines.audit.source import Source, UnreachableError
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.redaction import redact_by_products
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report
 from pipelines.evidence.salt import Salt, read_salt
 from pipelines.evidence.statements.consensus_results import (
     CheckedFile,
@@ -42,7 +41,7 @@ from pipelines.evidence.statements.consensus_results import (
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.statement import DigestSet, Resource
-from pipelines.evidence.stored_runs import RunName, read_report
+from pipelines.evidence.stored_runs import RunName, stored_report
 from pipelines.log.errors import LogError
 from pipelines.storage.names import Visibility, cas, check_key, encode
 from pipelines.storage.store import DamagedError, Store
@@ -88,8 +87,8 @@ def read_own_build(store: Store, release: ReleaseName, center: str, run: str) ->
     """
     name = RunName.of(release, center, run)
     try:
-        report = Report.model_validate(read_report(store, name, whole=True))
-    except (NotFoundError, DamagedError, ValueError):
+        report = stored_report(store, name, whole=True)
+    except (NotFoundError, DamagedError):
         return None
     built = report.judged.rebuild.outputs if report.judged else None
     if report.outcome is not Outcome.BUILT or built is None:
