@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -20,9 +21,10 @@ from builders.core.errors import (
     EXIT_USAGE,
     InfrastructureError,
     SamebitsError,
+    UsageError,
 )
 from builders.core.similar import did_you_mean
-from pipelines.cli.terminal import warn
+from pipelines.cli.terminal import tell, warn
 
 _COMMANDS = {
     "verify": ("verify.verify", "Rebuild releases and compare them with what was shipped."),
@@ -119,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = error.exit_code
     except click.ClickException as error:
         code = EXIT_USAGE
-        error.show()
+        _show_usage(error, as_json=_wants_json(words))
     except SamebitsError as error:
         code = error.exit_code
         fail(error, as_json=_wants_json(words))
@@ -151,6 +153,15 @@ def fail(error: SamebitsError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": error.to_dict()}, indent=2))
     warn(error)
+
+
+def _show_usage(error: click.ClickException, *, as_json: bool) -> None:
+    """Print what click says of wrong words, as `fail` prints an error."""
+    if as_json:
+        click.echo(json.dumps({"error": UsageError(error.format_message()).to_dict()}, indent=2))
+    text = io.StringIO()
+    error.show(text)
+    tell(*text.getvalue().splitlines())
 
 
 def _colored() -> bool:

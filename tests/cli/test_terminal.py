@@ -33,6 +33,8 @@ COMMANDS = {
     "policy check policy.dsse.json": 0,
     "center status --center europe.yaml": 1,
     "recipe lint draft.yaml": 0,
+    "verify --format xml draft.yaml": 64,
+    "verify --candidates dist draft.yaml": 64,
     "vault list --center europe.yaml": 0,
     "compare recipes/releases/lab/example/out.bin recipes/releases/lab/example/replaced.bin": 1,
     "recipe lint recipes/releases/lab/example/mde.yaml": 64,
@@ -118,6 +120,14 @@ def test_a_pipe_gets_no_escape_codes_and_whole_rows(folder: Path, shown: dict[st
         *("8c305136bbc4", "0149d509"),
     ]
     assert [row.split()[:2] for row in runs[:-1]] == sorted(row.split()[:2] for row in runs[:-1])
+
+
+@pytest.mark.parametrize("words", ["verify --json", "verify --jsn --format json", "vault --json"])
+def test_wrong_words_are_a_document_too(words: str, folder: Path) -> None:
+    ended = samebits(*words.split(), home=folder / "local")
+    assert ended.code == 64
+    assert ended.document()["error"]["what"]
+    assert ended.err
 
 
 def test_no_color_is_obeyed(folder: Path) -> None:
