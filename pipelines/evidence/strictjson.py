@@ -77,6 +77,9 @@ def validate(data: bytes | dict[str, Any], model: type[Model], *, what: str) -> 
         given = first["input"]
         shown = ascii(given)[:120] if isinstance(given, str | int | float) else type(given).__name__
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        if first["type"] == "missing":
+            got = f"no field {ascii(field)[1:-1][:200]}{more}"
+            raise malformed(what, got=got, expected="all of its fields") from error
         raise malformed(
             what,
             got=f"{ascii(field)[1:-1][:200] or 'the document'} {shown}{more}",

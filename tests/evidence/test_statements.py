@@ -94,7 +94,7 @@ def test_a_broken_statement_is_refused_with_one_message(path: Path) -> None:
 DEFECTS = {
     "heartbeat-of-other-heads": "digest of its heads",
     "heartbeat-with-two-subjects": "digest of its heads",
-    "heartbeat-without-log": "Field required",
+    "heartbeat-without-log": "no field predicate.log",
     "heartbeat-head-twice": "each release once",
     "heartbeat-heads-unsorted": "each release once, in order",
     "heartbeat-head-beyond-log": "below the size of the log",
