@@ -5,6 +5,8 @@
 #
 #   bootstrap.sh [--postgresql]   with PostgreSQL, for the Prefect of centers that are up; without it
 #                                 those use SQLite
+#   bootstrap.sh --venv           the virtual environment alone, for who checks what others built:
+#                                 needs no root and no engine, but Python 3.11 with venv
 set -euo pipefail
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"  # a plain `su` leaves them out
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,13 +15,15 @@ venv="$root/.venv"
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-[ "$(id -u)" -eq 0 ] || fail "run as root or with sudo: samebits mounts scratch space and builds images"
-
+whole=yes
 case "$*" in
-    '') ;;
-    --postgresql) bash "$root/infra/database.sh" install ;;
-    *) fail "usage: bootstrap.sh [--postgresql]" ;;
+    '' | --postgresql) ;;
+    --venv) whole= ;;
+    *) fail "usage: bootstrap.sh [--postgresql | --venv]" ;;
 esac
+[ -z "$whole" ] || [ "$(id -u)" -eq 0 ] \
+    || fail "run as root or with sudo: samebits mounts scratch space and builds images; to check what others built, --venv is enough"
+[ "$*" != --postgresql ] || bash "$root/infra/database.sh" install
 
 # command=package, for every program that samebits calls
 needed=(
@@ -28,6 +32,7 @@ needed=(
     diff=diffutils
 )
 packages=()
+[ -n "$whole" ] || needed=()
 for pair in "${needed[@]}"; do
     command -v "${pair%%=*}" > /dev/null || packages+=("${pair#*=}")
 done
@@ -44,7 +49,9 @@ if [ -z "$python" ] || ! "$python" -c 'import ensurepip, venv' 2> /dev/null; the
     python=/usr/bin/python3
 fi
 
-if [ "${#packages[@]}" -gt 0 ]; then
+if [ "${#packages[@]}" -gt 0 ] && [ -z "$whole" ]; then
+    fail "Python 3.11 or newer with venv is missing: on Debian, the packages python3 and python3-venv"
+elif [ "${#packages[@]}" -gt 0 ]; then
     command -v apt-get > /dev/null || fail "missing: ${packages[*]}; this script installs them on Debian only"
     say "installing ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
@@ -53,7 +60,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
         || fail "apt-get could not install ${packages[*]}"
 fi
 
-if ! docker version > /dev/null 2>&1; then
+if [ -n "$whole" ] && ! docker version > /dev/null 2>&1; then
     # Rebuilds have no network, so the engine needs none of its own.
     say "starting a container engine (log: /var/log/samebits-dockerd.log)"
     setsid nohup dockerd --bridge=none --iptables=false --ip6tables=false \
@@ -78,8 +85,9 @@ if [ "$(cat "$venv/.samebits-pins" 2> /dev/null)" != "$pins" ] || ! [ -x "$venv/
     PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         --no-deps --no-build-isolation --no-index --editable "$root" || fail "samebits itself could not be installed"
     printf '%s\n' "$pins" > "$venv/.samebits-pins"
+    say "done: the command is $venv/bin/samebits"
 fi
 
-if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null; then
+if [ -n "$whole" ] && ! compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null; then
     say "PostgreSQL is not installed, so the Prefect of a center uses SQLite; --postgresql installs it"
 fi

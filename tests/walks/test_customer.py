@@ -23,7 +23,8 @@ from tests.signer.scene import OURS
 EXAMPLE = DOCS / "example"
 HOWTO = DOCS / "howto" / "customer.md"
 NETBASE = "netbase_6.5_all.deb"
-ARCHIVES = Path(__file__).parents[1] / "data" / "archives"
+ROOT = Path(__file__).parents[2]
+ARCHIVES = ROOT / "tests" / "data" / "archives"
 GREEN = "\x1b[32m"
 CHECK = ("evidence", "check", "netbase.bundle.tar", "--policy", "policy.dsse.json")
 RULES = ("evidence", "check", "rules.bundle.tar", "--policy", "rules.policy.json")
@@ -215,3 +216,31 @@ def test_a_file_is_looked_up_where_a_store_can_be_read(customer: Customer, cente
     elsewhere = customer.types("check", NETBASE, "--policy", "policy.dsse.json", "--store", store)
     assert (elsewhere.code, elsewhere.out.partition(":")[0]) == (2, "UNKNOWN")
     assert "asked: local" in elsewhere.out
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--venv"], 0), ([], 1), (["--vnev"], 1)])
+def test_a_customer_sets_up_without_root_and_engine(
+    tmp_path: Path, words: list[str], code: int
+) -> None:
+    """In a folder whose environment is there already, which would take half a minute."""
+    for name in ("infra/bootstrap.sh", "infra/requirements.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    scripts = {
+        ".venv/bin/samebits": "",
+        "bin/id": "echo 1000",
+        **{f"bin/{name}": f"touch {tmp_path}/called; exit 1" for name in ("docker", "apt-get")},
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    script = f"""
+        cd {tmp_path}
+        sha256sum {tmp_path}/infra/requirements.txt {tmp_path}/pyproject.toml | sha256sum |
+            cut -d ' ' -f 1 > .venv/.samebits-pins
+        PATH={tmp_path}/bin:$PATH exec bash infra/bootstrap.sh {" ".join(words)}
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, "--venv" in done.stderr) == (code, code != 0), done.stderr
+    assert not (tmp_path / "called").exists()
