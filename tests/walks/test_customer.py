@@ -169,6 +169,13 @@ def test_an_altered_bundle_is_refused(customer: Customer) -> None:
     assert GREEN not in seen.out
 
 
+def test_an_age_is_told_as_it_was_asked_for(customer: Customer) -> None:
+    seen = customer.sees(*CHECK, "--max-age", "720h")
+    assert seen.code == 1
+    told = " ".join(click.unstyle(seen.out).split())
+    assert "expected enough witnesses in the last 720h. This policy names no witness" in told
+
+
 def test_without_a_policy_nothing_is_proven(customer: Customer) -> None:
     seen = customer.sees(*CHECK[:3], "--file", NETBASE)
     assert seen.code == 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from builders.core.units import format_duration
 from pipelines.bundle.check.members import require_canonical
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
@@ -191,7 +192,7 @@ def _check_age(opened: OpenedBundle) -> None:
         bool(recent and policy and policy.quorum.satisfied_by(_witnesses(opened, recent))),
         "the checkpoint is stale",
         f"{len(recent)} of {len(cosignatures)} cosignatures are of that time",
-        f"enough witnesses in the last {int(limit.total_seconds())} s",
+        f"enough witnesses in the last {format_duration(int(limit.total_seconds()))}",
         _NO_WITNESSES if policy and not policy.quorum.witnesses else _AGAIN,
     )
 
