@@ -183,15 +183,18 @@ def _not_about(opened: OpenedBundle, file: GivenFile) -> WrongError | UncheckedE
                     got=file.sha256,
                     expected=found.shipped.published.sha256 if found.shipped else None,
                 )
-    todo = "Look for the bundle of the release that the file belongs to"
     named = (s.predicate.shipped for s in opened.comparisons if s.name == file.name)
     if shipped := next(named, None):
-        todo = "It is altered, or of another release that has a file of the same name"
+        return UncheckedError(
+            f"{file.name} has other bytes than the artefact of that name",
+            got=f"sha256 {file.sha256}",
+            expected=f"sha256 {shipped.published.sha256}",
+            todo="It is altered, or of another release that has a file of the same name",
+        )
     return UncheckedError(
         f"{file.name} is no artefact of this bundle",
         got=f"sha256 {file.sha256}",
-        expected=f"sha256 {shipped.published.sha256}" if shipped else None,
-        todo=todo,
+        todo="Look for the bundle of the release that the file belongs to",
     )
 
 
