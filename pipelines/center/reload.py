@@ -76,6 +76,13 @@ def load_running(path: Path | None) -> Center:
     return center
 
 
+def check_takeover(center: Center) -> None:
+    """Refuse a file that services begun with an earlier one cannot take over; `UsageError`."""
+    copy = copy_of(center)
+    if center.file is not None and copy.is_file():
+        _check_fixed(center, load_center(copy, stands_for=center.file))
+
+
 def copy_of(center: Center) -> Path:
     """Return where the copy of a center's file is kept."""
     return center.home / "standing" / "center.yaml"
@@ -105,8 +112,12 @@ def file_digest(center: Center) -> Digest | None:
 def _checked(new: Center, old: Center | None) -> Center:
     """Return `new`, which may follow `old`; raises `UsageError` for what cannot be used so."""
     policy_file(new)
-    if old is None:
-        return new
+    if old is not None:
+        _check_fixed(new, old)
+    return new
+
+
+def _check_fixed(new: Center, old: Center) -> None:
     changed = [name for name in _FIXED if getattr(new, name) != getattr(old, name)]
     if changed:
         raise UsageError(
@@ -115,7 +126,6 @@ def _checked(new: Center, old: Center | None) -> Center:
             expected="the same as when they were started",
             todo="`samebits center down` with the file as it was, then `samebits center up`",
         )
-    return new
 
 
 def keep_copy(center: Center) -> None:

@@ -14,6 +14,7 @@ from builders.core.errors import SamebitsError
 from builders.rebuild.workspace import living_runs
 from pipelines.center.center import Center
 from pipelines.center.keys import public_keys
+from pipelines.center.reload import check_takeover
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.nightly.night import summarise
@@ -121,13 +122,15 @@ def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> C
     at_work = [r for r in runs if r["state_type"] in _AT_WORK]
     nights = [r["expected_start_time"] for r in waiting if r["flow"] == "nightly"]
     next_night = min(nights, default=None)
-    policy = read(lambda: session.policy(now), None)
+    policy, alive = read(lambda: session.policy(now), None), pids(center)
+    if alive:
+        read(lambda: check_takeover(center), None)
     return CenterStatus(
         center=center.id,
         answers=answering is not None,
         url=center.prefect.url if center.prefect else None,
         services=tuple(services),
-        processes=pids(center),
+        processes=alive,
         workers=tuple(sorted(online)),
         running=tuple(map(_named, at_work)),
         queued=tuple(_named(r) for r in waiting if r["expected_start_time"] <= due),

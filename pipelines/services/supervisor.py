@@ -17,6 +17,7 @@ from pathlib import Path
 from builders.core.errors import InfrastructureError, UsageError
 from pipelines.center.center import Center
 from pipelines.center.keys import policy_file
+from pipelines.center.reload import check_takeover
 from pipelines.nightly.periodic import reap_center
 from pipelines.services import postgresql
 from pipelines.services.database import choose
@@ -49,7 +50,8 @@ Say = Callable[[str], None]
 def up(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
     """Start the center's services that do not run; returns the deployments when it answers.
 
-    Raises `UsageError` for a file without a section `prefect`, and `InfrastructureError` naming the
+    Raises `UsageError` for a file without a section `prefect`, and for one that services which run
+    cannot take over, and `InfrastructureError` naming the
     log of what did not start; what did start is left running, and `up` may be tried again.
     """
     if center.prefect is None or center.file is None:
@@ -59,6 +61,8 @@ def up(center: Center, say: Say = lambda _: None) -> tuple[str, ...]:
             todo="infra/centers has examples",
         )
     policy_file(center)  # no night and no request is served without one
+    if pids(center):
+        check_takeover(center)
     make_auth(center)
     api = PrefectApi(center)
     port = center.prefect.port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from pipelines.center.reload import (
     load_running,
     note_deployed,
 )
+from pipelines.services import supervisor
+from pipelines.services.status import status
+from pipelines.verify.session import Session
 from tests.services.stand import free_port
 
 
@@ -163,3 +167,20 @@ def test_the_message_names_what_needs_a_restart(place: Place) -> None:
     reader.current()
     assert "another home, store" in (reader.fault or "")
     assert issubclass(RecipeError, UsageError)
+
+
+@pytest.mark.parametrize("name", ["another-center", "another-store", "another-prefect"])
+def test_up_and_status_refuse_what_running_services_cannot_take_over(
+    place: Place, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    prefect = {"prefect": f"{{port: {free_port()}}}"}
+    place.write(**prefect)
+    keep_copy(place.load())
+    for module in ("supervisor", "status"):
+        monkeypatch.setattr(f"pipelines.services.{module}.pids", lambda _: {"server": 1})
+    place.write(**{**prefect, **BAD[name]})
+    with pytest.raises(UsageError, match="cannot take over this change"):
+        supervisor.up(place.load())
+    with Session(place.load()) as session:
+        faults = status(session, now=datetime.now(UTC)).faults
+    assert any("cannot take over this change" in fault for fault in faults)
