@@ -151,6 +151,13 @@ def _make_keys(center: Center, *, half_done: bool) -> dict[str, PublicKey]:
     elsewhere = center.key_sources
     mine = [use for use in KEY_USES if use not in elsewhere]
     existing = [use for use in mine if (center.key_folder / f"{use}.key").exists()]
+    if mine and not existing and (center.key_folder / "log").exists():
+        raise KeyFileError(
+            f"center {center.id} has a log, and its keys are missing",
+            got=f"no private key in {center.key_folder}",
+            expected="the keys that the log was signed with",
+            todo="Put them back from their copy; another center needs another home",
+        )
     if existing and not (half_done and existing == mine):
         raise KeyFileError(
             f"center {center.id} has keys already",

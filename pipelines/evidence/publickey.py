@@ -152,7 +152,8 @@ def unreadable_key(path: Path, error: OSError) -> KeyFileError:
     return KeyFileError(
         f"the key file {path} cannot be used",
         got=error.strerror or type(error).__name__,
-        todo="`samebits center init` makes the keys of a center",
+        todo="`samebits center init` makes the keys of a new center; put those of an older one "
+        "back from their copy",
     )
 
 

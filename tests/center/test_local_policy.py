@@ -119,6 +119,17 @@ def test_init_that_is_done_replaces_nothing(zurich: Zurich) -> None:
     assert zurich.policy.read_bytes() == before
 
 
+def test_init_makes_no_other_keys_for_a_log_that_was_restored(zurich: Zurich) -> None:
+    zurich.init()
+    (zurich.home / "keys/log").mkdir(exist_ok=True)
+    for key in (zurich.home / "keys").glob("*.key"):
+        key.unlink()
+    ended = zurich.init()
+    assert isinstance(ended, KeyFileError)
+    assert "its keys are missing" in str(ended)
+    assert not list((zurich.home / "keys").glob("*.key"))
+
+
 def test_init_leaves_a_center_with_another_policy_alone(zurich: Zurich) -> None:
     zurich.file.write_text(YAML + "policy: ours.dsse.json\n")
     assert zurich.init() is None
