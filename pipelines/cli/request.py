@@ -13,6 +13,7 @@ import click
 from builders.core.errors import EXIT_INTERRUPTED, EXIT_NOT_CHECKED, SamebitsError
 from builders.core.similar import did_you_mean
 from pipelines.cli import options
+from pipelines.cli.layout import fitted
 from pipelines.cli.requested import (
     AskedCenter,
     asked_center,
@@ -133,7 +134,8 @@ def new(
     content, record = request.content, request_key(asked.id, request.digest)
     end = show_time(content.expires)
     if not wants_json():
-        click.echo(f"asked {asked.id} for {release}, nonce {content.nonce}, until {end}")
+        text = f"asked {asked.id} for {release}, nonce {content.nonce}, until {end}"
+        click.echo("\n".join(fitted([text])))
         click.echo(record)
     status, code = None, 0
     if wait is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from builders.core.errors import UsageError
+from builders.core.similar import similar_path
 from pipelines.cli import options
 from pipelines.cli.layout import short, table
 from pipelines.cli.terminal import show
@@ -77,6 +78,13 @@ def _asked(center: str, store: str | None, key_files: tuple[Path, ...]) -> Asked
             expected="--store ADDRESS, or SAMEBITS_STORE",
             todo="Ask the center for the address that its requesters may write to",
         )
+    if named and "://" not in named and not Path(named).is_dir():
+        raise UsageError(
+            f"there is no store {named}",
+            got="no such folder",
+            expected="the folder of the center's store, or s3://bucket/prefix",
+            todo=similar_path(Path(named)),
+        )
     if named:
         return AskedCenter(id=center, store=open_store(store_address(named)), keys=keys)
     own = load_center(None)
@@ -117,8 +125,10 @@ def list_requests(asked: AskedCenter, requester: str | None, *, only_open: bool)
         )
         for one in found
     ]
-    none = [] if rows else [f"no requests to {asked.id}"]
-    show({"requests": [one.to_dict() for one in found]}, *table(header, rows), *none)
+    notes = [] if rows else [f"no requests to {asked.id}"]
+    if not asked.keys and any(one.answer for one in found):
+        notes.append("answers are UNVERIFIED: no key of the center was given; see --center-key")
+    show({"requests": [one.to_dict() for one in found]}, *table(header, rows), *notes)
 
 
 @click.command("show")

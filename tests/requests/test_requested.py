@@ -42,8 +42,11 @@ def test_requests_are_listed_with_state_age_and_answer(reviewer: Reviewer) -> No
     asked(reviewer, "another-nonce")
     lines = run(reviewer, "list").stdout.splitlines()
     assert lines[0].split() == ["REQUEST", "STATE", "AGE", "RELEASE", "REQUESTER", "ANSWER"]
-    assert {line.split()[1] for line in lines[1:]} == {"waiting", "answered"}
+    assert {line.split()[1] for line in lines[1:-1]} == {"waiting", "answered"}
     assert any(line.startswith(digest[:12]) and line.endswith("IDENTICAL") for line in lines)
+    assert "answers are UNVERIFIED" in lines.pop()
+    key = str(reviewer.folder / "asia.pub")
+    assert run(reviewer, "list", "--center-key", key).stdout.splitlines() == lines
     told = json.loads(run(reviewer, "list", "--open", "--json").stdout)["requests"]
     assert [(one["nonce"], one["state"]) for one in told] == [("another-nonce", "waiting")]
     assert run(reviewer, "list", "--requester", "bob").stdout == "no requests to asia\n"
@@ -114,6 +117,14 @@ def test_a_mistyped_center_is_an_error_at_once(reviewer: Reviewer) -> None:
     ended = reviewer.ask("--center", "aisa")
     assert isinstance(ended.exception, UsageError)
     assert "Did you mean 'asia'" in str(ended.exception)
+
+
+def test_a_mistyped_store_is_an_error_and_not_made(reviewer: Reviewer) -> None:
+    words = ("--store", str(reviewer.folder / "asai"), "--unchecked")
+    ended = reviewer.ask(*words, store=False)
+    assert isinstance(ended.exception, UsageError)
+    assert f"Did you mean '{reviewer.store.root}'" in str(ended.exception)
+    assert not (reviewer.folder / "asai").exists()
 
 
 def test_a_center_that_has_not_said_what_it_can_be_asked_is_a_warning(reviewer: Reviewer) -> None:
