@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.evidence.publickey import PublicKey
     from pipelines.evidence.release_name import ReleaseName
     from pipelines.policy.reviews.review_records import StoredReview
+    from pipelines.verify.review_subject import ReviewSubject
     from pipelines.verify.session import Session
 
 
@@ -111,6 +112,8 @@ def _decide(
         lint = f"`samebits recipe lint {recipe}` shows which values were inferred"
         lines.append(f"  draft     the recipe is a draft: {lint}")
     tell(*lines)
+    if decision is Decision.WITHDRAW:
+        _note_nothing_withdrawn(subject, session, reviewer, private.public)
     if not yes and not confirm(f"{decision} this?"):
         raise UsageError("nothing was signed", got="another answer", expected="y, or --yes")
     now = datetime.now(UTC)
@@ -128,6 +131,19 @@ def _decide(
     show({**subject.to_dict(), **before, **decided}, *names)
     if why:
         warn(f"the review does not count under the center's policy: {why}")
+
+
+def _note_nothing_withdrawn(
+    subject: ReviewSubject, session: Session, reviewer: str, key: PublicKey
+) -> None:
+    """Warn when the store has no approval that would be withdrawn; another store may have one."""
+    from pipelines.policy.reviews.review_records import stored_reviews
+
+    sources = subject.reviewed.sources
+    rows = [_row(review) for source in sources for review in stored_reviews(session.store, source)]
+    wanted = {"reviewer": reviewer, "key": str(key.keyid), "decision": "approve"}
+    if not any(wanted.items() <= row.items() for row in rows):
+        warn(f"this store has no approval of this source by {reviewer} with this key")
 
 
 def _not_counted(key: PublicKey, reviewer: str, session: Session, now: datetime) -> str | None:

@@ -93,10 +93,16 @@ def test_approve_list_withdraw(office: Office) -> None:
     assert name.startswith(f"public/reviews/{made['sources'][0]['source_digest']}/ada-")
     code, standing = office.standing()
     assert (code, [c["reviewer"] for c in standing["counted"]]) == (0, ["ada"])
-    office.decide("withdraw", "ada", "--yes")
+    assert "no approval" not in office.decide("withdraw", "ada", "--yes").err
     code, standing = office.standing()
     assert (code, standing["counted"]) == (2, [])
     assert {u["why"] for u in standing["not_counted"]} == {"it was withdrawn"}
+
+
+def test_a_withdrawal_of_nothing_says_so(office: Office) -> None:
+    ended = office.decide("withdraw", "ada", "--yes")
+    assert ended.code == 0, "the approval may be in another store"
+    assert "has no approval of this source by ada with this key" in ended.err
 
 
 def test_a_draft_is_called_one_before_the_question(office: Office) -> None:
