@@ -239,9 +239,9 @@ def file_errors(path: Path, verb: str = "read") -> Iterator[None]:
 
 
 def require_new(path: Path, what: str = "file") -> None:
-    """Raise `UsageError` when there is something at the path of an option `--out`."""
+    """Raise `UsageError` when there is something at a path that is to be written."""
     if path.exists():
-        todo = "Remove it, or choose another --out"
+        todo = "Remove it, or choose another path"
         raise UsageError(f"{path} exists", expected=f"a new {what}", todo=todo)
 
 

@@ -111,7 +111,8 @@ def status_lines(found: CenterStatus, now: datetime) -> Iterator[str]:
         yield f"waiting for a worker: {escaped(', '.join(found.queued))}"
     yield f"next night: {_next_night(found, now)}"
     yield from _last_night(found)
-    yield f"last heartbeat: {found.last_heartbeat or 'none'}"
+    beat = (found.last_heartbeat or "none").replace("+00:00", "Z")
+    yield f"last heartbeat: {beat}"
     if (policy := found.policy) is not None:
         yield f"policy: {policy['file']}, version {policy['version']}, until {policy['expires']}"
     yield from _disk(found.disk)

@@ -129,8 +129,11 @@ def restore(center: Center, path: Path, sha256: str | None) -> None:
             "keys": {use: str(state) for use, state in made.keys.items()},
         },
         f"center {center.id} is as it was on {manifest.made}: {center.home}",
-        *(f"  {name:<10} {number} files" for name, number in sorted(made.folders.items())),
-        f"  {len(manifest.files)} files, {total} bytes, all with the digests of {path}",
+        *(
+            f"  {name:<10} {counted(number, 'file')}"
+            for name, number in sorted(made.folders.items())
+        ),
+        f"  {counted(len(manifest.files), 'file')}, {total} bytes, all with the digests of {path}",
         f"  log: {_leaves(made.signed)} signed, {_leaves(made.stored)} in {center.store}",
         *(f"  its store has newer cosignatures of {origin}" for origin in made.cosigned_since),
         *(f"  key for {use}: {state}" for use, state in made.keys.items()),

@@ -234,7 +234,7 @@ def nightly(session: Session) -> None:
       samebits nightly --center center.yaml --json
 
     Exit codes: 0 everything reproduced; 1 something did not; 2 something was not checked; 3 there
-    is an open alarm; 64 usage.
+    is an open alarm; 64 usage; 130 cancelled.
     """
     from pipelines.nightly.night import summarise
     from pipelines.nightly.record import last_night, read_night
@@ -263,7 +263,7 @@ def _remote_night(session: Session) -> str:
                 night = night_of(run)
                 if run["state_name"] != last:
                     last = run["state_name"]
-                    sink.step("nightly", f"{last}, night {night} (flow run {flow_run})")
+                    sink.step("nightly", f"{last}, night {night}")
         except KeyboardInterrupt:
             night = night or night_of(api.get(f"/flow_runs/{flow_run}"))
             warn(cancel_by_id(session, night, seconds=300).line)

@@ -54,6 +54,12 @@ def recipe_of(what: str, session: Session) -> LoadedRecipe:
     """
     if is_recipe_path(what):
         return load_recipe(Path(what))
+    if "@" not in what:
+        raise UsageError(
+            "not the name of a release, and no recipe",
+            got=ascii(what[:120]),
+            expected="vendor/product@version, as in debian/netbase@6.5, or the path of a recipe",
+        )
     release, folder = ReleaseName.parse(what), session.center.recipes / "releases"
     found = find_recipe(folder, *release.parts)
     if found is None:
