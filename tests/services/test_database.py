@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,13 @@ from pipelines.services.environment import client_environment, make_auth, server
 from tests.center.test_center_file import center
 
 URL = "PREFECT_API_DATABASE_CONNECTION_URL"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket below it."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *versions: str) -> None:
