@@ -27,11 +27,11 @@ from pipelines.verify.lanes import in_lanes
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify
 
-_NAME, _RUN_NAME = "verify-shard", "shard of night {night}"
+_NAME = "verify-shard"
 LANES = 2
 
 
-@flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
+@flow(name=_NAME, persist_result=False)  # named by its night: a name here would replace that
 def verify_shard(center: str | None, night: str, releases: list[dict[str, Any]]) -> None:
     """Do what is due for each of `releases`; their results are records in the center's store.
 
@@ -46,7 +46,7 @@ def verify_shard(center: str | None, night: str, releases: list[dict[str, Any]])
 def shard_in(session: Session) -> Flow[..., None]:
     """Return the flow `verify-shard` for runs in this process, which share `session`."""
 
-    @flow(name=_NAME, flow_run_name=_RUN_NAME, persist_result=False)
+    @flow(name=_NAME, flow_run_name="shard of night {night}", persist_result=False)
     def verify_shard(night: str, releases: list[dict[str, Any]]) -> None:
         _verify_all(session, night, releases)
 
