@@ -15,7 +15,7 @@ from pipelines.cli import options
 from pipelines.cli.evidence_check import check
 from pipelines.cli.evidence_show import show_
 from pipelines.cli.layout import short, short_run, started, table
-from pipelines.cli.terminal import show, styled_verdict, warn
+from pipelines.cli.terminal import show, styled_verdict, tell, warn
 
 if TYPE_CHECKING:
     from pipelines.evidence.release_name import ReleaseName
@@ -140,7 +140,7 @@ def export(
     if secret:
         warn(f"{out} holds private evidence; whoever gets it can read:")
         for one in secret:
-            click.echo(f"  {escaped(one.what)}, {one.size} bytes, sha256 {one.digest}", err=True)
+            tell(f"  {escaped(one.what)}, {one.size} bytes, sha256 {one.digest}")
     for left in made.left_out:
         warn(f"evidence {left} is too large for a bundle; left out")
     digest, size = Digest.of(made.data), len(made.data)
