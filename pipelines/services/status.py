@@ -120,8 +120,8 @@ def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> C
     due = now.astimezone(UTC).isoformat()
     waiting = [r for r in runs if r["state_type"] in _WAITING]
     at_work = [r for r in runs if r["state_type"] in _AT_WORK]
-    nights = [r["expected_start_time"] for r in waiting if r["flow"] == "nightly"]
-    next_night = min(nights, default=None)
+    starts = [r["expected_start_time"] for r in waiting if r["flow"] == "nightly"]
+    next_night = min((start for start in starts if start > due), default=None)
     policy, alive = read(lambda: session.policy(now), None), pids(center)
     if alive:
         read(lambda: check_takeover(center), None)

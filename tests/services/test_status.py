@@ -67,6 +67,7 @@ class Api:
             flow_run("f1", "night of lab", "RUNNING", **begun),
             flow_run("f2", "shard 1 of night \x1b[31m", "RUNNING", **begun),
             flow_run("f3", "mauve-yak", "SCHEDULED"),
+            flow_run("f1", "teal-elk", "SCHEDULED"),
             flow_run("f1", "lime-owl", "SCHEDULED", expected_start_time=later),
         ]
 
@@ -112,8 +113,9 @@ def test_what_runs_where_is_named_and_shown_without_control_characters(busy: Cen
     assert [w.where for w in busy.flow_runs] == ["lab-host-worker-1"] * 2
     (rebuild,) = busy.rebuilds
     assert (rebuild.what, rebuild.since) == ("lab/r3@1", "2026-01-02T03:02:35+00:00")
-    assert "waiting for a worker: serve-requests\n" in text, "names made up by Prefect say nothing"
-    assert busy.queued == ("serve-requests",), "the next night waits for no worker"
+    waits = "waiting for a worker: serve-requests, nightly\n"
+    assert waits in text, "names made up by Prefect say nothing"
+    assert busy.queued == ("serve-requests", "nightly"), "the next night waits for no worker"
 
 
 def test_the_next_night_is_shown_in_local_time_and_utc(busy: CenterStatus) -> None:
