@@ -161,6 +161,12 @@ def _cancel_night(
     answering = api if api is not None and api.answers() else None
     asked = unended_nights(answering) if answering else {}
     if begun is None and name not in asked and not is_cancelled(store, center.id, name):
+        if api is not None and answering is None:
+            raise InfrastructureError(
+                f"it is not known whether there is a night {name}",
+                got="Prefect does not answer, and no record of it in the store",
+                todo="Cancel it again after `samebits center up`, where it may begin",
+            )
         raise _unknown(session, name, *asked)
 
     def result(state: CancelState) -> CancelResult:

@@ -160,6 +160,18 @@ def test_a_night_of_a_center_that_is_down_is_marked(tmp_path: Path) -> None:
     assert is_cancelled(session.store, "lab", NIGHT)
 
 
+def test_a_night_that_may_wait_in_a_prefect_that_is_down_is_not_called_unknown(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "center.yaml"
+    file.write_text(
+        "schema: samebits/center/v1\nid: lab\nhome: home\n"
+        "prefect: {api: 'http://127.0.0.1:9/api'}\n"
+    )
+    with Session(load_center(file)) as down, pytest.raises(InfrastructureError, match="center up"):
+        cancelled(down)
+
+
 def test_every_state_has_a_line_for_people() -> None:
     lines = [
         CancelResult(id=RUN, kind="run", state=state, release="lab/one@1").line
