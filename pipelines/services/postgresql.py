@@ -13,11 +13,10 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
-
-import psutil
 
 from builders.core.errors import InfrastructureError
 from pipelines.center.center import Center
@@ -42,7 +41,7 @@ _SETTINGS = {
     "log_checkpoints": "off",
     "log_min_messages": "log",  # not the errors of its clients: those have logs of their own
 }
-_INIT_SECONDS, _LOOK_SECONDS = 120, 5
+_INIT_SECONDS, _LOOK_SECONDS, _END_SECONDS = 120, 5, 5
 WITHOUT = "`prefect: {database: sqlite}` in the center's file goes without PostgreSQL"
 
 
@@ -123,7 +122,7 @@ def prepare(center: Center, programs: Path) -> list[str]:
     try:
         with held(folder(center).with_suffix(".lock")):
             _make(center, programs)
-            _forget_earlier_boot(folder(center) / "data")
+            _forget_dead(folder(center) / "data")
     except OSError as error:
         raise InfrastructureError(
             "the center's database cannot be made",
@@ -179,19 +178,29 @@ def _make(center: Center, programs: Path) -> None:
     new.rename(data)
 
 
-def _forget_earlier_boot(data: Path) -> None:
-    """Remove the pid file that a power cut left: another process may have the pid by now."""
-    file = data / "postmaster.pid"
-    try:
-        pid, _, started, *_rest = file.read_text().split("\n")
-        if int(started) >= psutil.boot_time():
-            return
-        with suppress(FileNotFoundError, PermissionError):  # none, or a process of another user
-            if Path(f"/proc/{int(pid)}/cwd").samefile(data):
-                return
-        file.unlink()
-    except (FileNotFoundError, ValueError):
-        return  # PostgreSQL says what is wrong with it
+def _forget_dead(data: Path) -> None:
+    """Remove the pid file of a PostgreSQL that was killed: another process may have the pid by now.
+
+    PostgreSQL would take that one for itself. Its own processes work in the data folder, all of
+    them, so as long as one does the file stays.
+    """
+    until = time.monotonic() + _END_SECONDS
+    while (data / "postmaster.pid").exists():
+        if not _is_worked_in(data):
+            (data / "postmaster.pid").unlink(missing_ok=True)
+        elif time.monotonic() > until:
+            return  # PostgreSQL says that it runs
+        else:
+            time.sleep(0.1)
+
+
+def _is_worked_in(data: Path) -> bool:
+    """Say whether the working folder of any process that can be looked at is `data`."""
+    for folder_of in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # it has ended, or is of another user
+            if folder_of.samefile(data):
+                return True
+    return False
 
 
 def _as_its_user(center: Center) -> list[str]:

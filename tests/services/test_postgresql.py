@@ -116,10 +116,10 @@ def test_it_ends_at_once_though_somebody_is_connected(
     assert service.last_log_line().endswith("database system is shut down")
 
 
-def test_the_pid_file_of_an_earlier_boot_stops_nothing(
+def test_the_pid_file_of_one_that_was_killed_stops_nothing(
     mine: Center, programs: Path, service: Service
 ) -> None:
-    """After a power cut another process of PostgreSQL's user may have the pid that it names."""
+    """Another process of PostgreSQL's user may have the pid that it names."""
     start(service, mine, programs)
     service.stop(seconds=20)
     data = postgresql.folder(mine) / "data"
@@ -139,7 +139,7 @@ def test_a_process_of_another_user_with_that_pid_stops_nothing(
 
     monkeypatch.setattr(Path, "samefile", refused)
     (tmp_path / "postmaster.pid").write_text("1\n/mnt/data\n1000000000\n")
-    postgresql._forget_earlier_boot(tmp_path)
+    postgresql._forget_dead(tmp_path)
     assert not (tmp_path / "postmaster.pid").exists()
 
 
