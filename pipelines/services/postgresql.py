@@ -179,15 +179,17 @@ def _make(center: Center, programs: Path) -> None:
 
 
 def _forget_dead(data: Path) -> None:
-    """Remove the pid file of a PostgreSQL that was killed: another process may have the pid by now.
+    """Remove the pid files of a PostgreSQL that was killed: something else may have the pid by now.
 
-    PostgreSQL would take that one for itself. Its own processes work in the data folder, all of
-    them, so as long as one does the file stays.
+    PostgreSQL would take that for itself. Its own processes work in the data folder, all of them,
+    so as long as one does the files stay.
     """
+    left = (data / "postmaster.pid", data.parent / f".s.PGSQL.{_PORT}.lock")
     until = time.monotonic() + _END_SECONDS
-    while (data / "postmaster.pid").exists():
+    while any(file.exists() for file in left):
         if not _is_worked_in(data):
-            (data / "postmaster.pid").unlink(missing_ok=True)
+            for file in left:
+                file.unlink(missing_ok=True)
         elif time.monotonic() > until:
             return  # PostgreSQL says that it runs
         else:

@@ -127,6 +127,7 @@ def test_the_pid_file_of_one_that_was_killed_stops_nothing(
     with subprocess.Popen(other) as stranger:
         left = f"{stranger.pid}\n/mnt/data\n1000000000\n5432\n/mnt\n\n  0  0\nready   \n"
         (data / "postmaster.pid").write_text(left)
+        (data.parent / ".s.PGSQL.5432.lock").write_text(left)
         start(service, mine, programs)
         stranger.kill()
 
