@@ -112,32 +112,19 @@ def noted(name: str) -> Any:
     return None if ctx is None else ctx.meta.get(f"{_META}{name}")
 
 
-json = click.option(
-    "--json",
-    is_flag=True,
-    expose_value=False,
-    callback=_note,
-    help="Print one JSON document on stdout.",
-)
+def _flag(name: str, text: str) -> Callable[[Function], Function]:
+    """Return a flag that is kept in the metadata of the context, for `noted`."""
+    return click.option(name, is_flag=True, expose_value=False, callback=_note, help=text)
+
+
+json = _flag("--json", "Print one JSON document on stdout.")
 """Adds `--json`, which `show` obeys."""
 
-wide = click.option(
-    "--wide",
-    is_flag=True,
-    expose_value=False,
-    callback=_note,
-    help="Print whole digests, and do not wrap lines.",
-)
+wide = _flag("--wide", "Print whole digests, and do not wrap lines.")
 """Adds `--wide`, which `layout` obeys: for commands that print tables or digests."""
 
 
-offline = click.option(
-    "--offline",
-    is_flag=True,
-    expose_value=False,
-    callback=_note,
-    help="Fetch nothing: use the vault and files of this machine alone.",
-)
+offline = _flag("--offline", "Fetch nothing: use the vault and files of this machine alone.")
 """Adds `--offline` to a command with a `Session`."""
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from builders.images.provide import ProvidedImage
 from pipelines.verify.session import Session
-from tests.command import RELEASES, finish, samebits, started, wait_until
+from tests.command import finish, samebits, started, wait_until
 from tests.lab import write_recipe
-from tests.verify.test_faults import SLEEP, assert_nothing_left, running
+from tests.verify.test_faults import SLEEP, assert_nothing_left, running, slow_night
 
 
 def begun(home: Path, release: str | None = None, *, center: str = "local") -> list[str]:
@@ -69,16 +68,7 @@ def test_a_run_that_was_killed_loses_its_container(
 def test_a_night_at_a_prompt_is_cancelled_from_another(
     session: Session, tmp_path: Path, build_image: ProvidedImage
 ) -> None:
-    home, recipes = tmp_path / "home", tmp_path / "recipes"
-    shutil.copytree(RELEASES.parent / "images", recipes / "images")
-    for name in ("one", "two", "three"):
-        write_recipe(recipes / "releases/lab" / name, SLEEP, limits={"time": "5min"})
-    center = tmp_path / "center.yaml"
-    center.write_text(
-        f"schema: samebits/center/v1\nid: lab\nhome: {home}\nrecipes: {recipes}\n"
-        "night: {shard: 1}\nlimits: {concurrency: 1}\n"
-    )
-    samebits("center", "init", "--center", center, home=home)
+    home, center = slow_night(tmp_path)
     with started("nightly", "--center", center, home=home) as process:
         wait_until(lambda: bool(running(session.engine, home)), seconds=120)
         (night,) = begun(home, center="lab")

@@ -92,19 +92,24 @@ def test_an_interrupted_command_leaves_nothing(
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
-def test_an_interrupted_night_begins_no_other_shard(
-    session: Session, tmp_path: Path, build_image: ProvidedImage
-) -> None:
-    home, recipes = tmp_path / "home", tmp_path / "recipes"
+def slow_night(folder: Path) -> tuple[Path, Path]:
+    """Set up a center with three slow releases, one a shard; return its home and its file."""
+    home, recipes, center = folder / "home", folder / "recipes", folder / "center.yaml"
     shutil.copytree(RELEASES.parent / "images", recipes / "images")
     for name in ("one", "two", "three"):
         write_recipe(recipes / "releases/lab" / name, SLEEP, limits={"time": "5min"})
-    center = tmp_path / "center.yaml"
     center.write_text(
         f"schema: samebits/center/v1\nid: lab\nhome: {home}\nrecipes: {recipes}\n"
         "night: {shard: 1}\nlimits: {concurrency: 1}\n"
     )
     samebits("center", "init", "--center", center, home=home)
+    return home, center
+
+
+def test_an_interrupted_night_begins_no_other_shard(
+    session: Session, tmp_path: Path, build_image: ProvidedImage
+) -> None:
+    home, center = slow_night(tmp_path)
     with started("nightly", "--center", center, home=home) as process:
         wait_until(lambda: bool(running(session.engine, home)), seconds=120)
         interrupt(process, signal.SIGINT)
