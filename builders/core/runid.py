@@ -13,9 +13,14 @@ _FORM = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 def new_run_id(now: datetime | None = None, *, token: str | None = None) -> RunId:
-    """Return `<UTC time>-<8 hex digits>`; ids sort by time."""
+    """Return `<UTC time>-<8 hex digits>`; ids sort by time, to 1/4096 s.
+
+    The first three digits are the part of the second that has passed, the other five are random:
+    two runs of one second have an order too, and the newest run of a release is the last in order.
+    """
     moment = (now or datetime.now(UTC)).astimezone(UTC)
-    return RunId(f"{moment:{_TIME}}-{token or secrets.token_hex(4)}")
+    passed = moment.microsecond * 4096 // 1_000_000
+    return RunId(f"{moment:{_TIME}}-{token or f'{passed:03x}{secrets.randbits(20):05x}'}")
 
 
 def run_started(run: str) -> datetime:
