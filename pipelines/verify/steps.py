@@ -176,9 +176,9 @@ def commit_seal(session: Session, job: Job, claim: Digest, seal: Seal) -> int:
         )
     except StoreError as error:
         raise InfrastructureError(
-            "the commitment could not be logged, so nothing that was shipped was opened",
+            f"the commitment of {job.run} may not be logged, so nothing shipped was opened",
             got=error,
-            todo="Verify again once the store of the center answers",
+            todo="`samebits reap` completes the run once the store of the center answers",
         ) from error
 
 

@@ -68,8 +68,9 @@ def verify(session: Session, job: Job, wrap: Wrap = PLAIN, *, fresh: bool = Fals
 
     `fresh` fetches shipped files again, even those in the vault. Raises `UsageError` for a recipe
     that cannot be used, `StoreError` when nothing can be stored, and `CancelledError` for a session
-    that was cancelled before the commitment; every other failure is an outcome in the report. So is
-    the cancellation of this run alone, by its id.
+    that was cancelled before the commitment. A run whose commitment could not be logged for certain
+    raises `InfrastructureError`, and is left to be completed. Every other failure is an outcome in
+    the report. So is the cancellation of this run alone, by its id.
     """
     run = CurrentRun(session=session, job=job, wrap=wrap)
     session.check_store()  # a store that cannot be written fails before anything is built
@@ -163,6 +164,8 @@ def _verified(run: CurrentRun, policy: Policy | None, *, fresh: bool) -> Report:
     except StoreError:
         raise
     except RebuildError as error:
+        if run.committing:  # the log may have the commitment, after which no failure may be stated
+            raise
         run.outcome, run.reason = error.outcome, str(error)
     findings = _judge(run, fresh=fresh)
     run.timings["total"] = round(time.monotonic() - start, 3)

@@ -25,6 +25,7 @@ from pipelines.verify.cancellation import (
     note_ended,
     read_begun,
 )
+from pipelines.verify.interrupted import interrupted_runs
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
 from tests.command import wait_until
@@ -144,5 +145,6 @@ def test_a_run_whose_commitment_may_be_in_the_log_is_not_dropped(
         raise InfrastructureError("the commitment could not be logged")
 
     recipe = write_recipe(tmp_path / "lost", [["sh", "-c", "echo one > /out/out.bin"]])
-    _, report = run(own, recipe, commit=commit)
-    assert report.outcome is Outcome.INFRASTRUCTURE_ERROR
+    with pytest.raises(InfrastructureError, match="could not be logged"):
+        run(own, recipe, commit=commit)
+    assert len(list(interrupted_runs(own))) == 1

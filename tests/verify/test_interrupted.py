@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from builders.core.enums import Outcome, Verdict
+from builders.core.errors import InfrastructureError, StoreError
 from builders.images.provide import ProvidedImage
 from pipelines.audit.center_audit import AuditedRun, audit_center
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.center.center import Center
+from pipelines.center.logbook import Logbook
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.periodic import Reaped, reap_center
@@ -160,6 +162,31 @@ def test_outputs_that_are_damaged_complete_nothing_and_are_kept(cut: Cut) -> Non
     found = cut.reap()
     assert (found.completed, found.uncompleted) == ((), (run,))
     assert cut.folders == [run]
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_a_commitment_that_is_uncertain_leaves_the_run_to_be_completed(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch, *, logged: bool
+) -> None:
+    """The store fails at the commitment, which it may or may not have taken."""
+    commit = Logbook.commit
+
+    def uncertain(self: Logbook, **given: Any) -> int:
+        if logged:
+            commit(self, **given)
+        raise StoreError("the store does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Logbook, "commit", uncertain)
+        with (
+            pytest.raises(InfrastructureError, match="may not be logged"),
+            job_for(cut.session, cut.recipe) as job,
+        ):
+            verify(cut.session, job)
+    assert cut.folders == [job.run]
+    assert [str(one.state) for one in cut.runs()] == ["open"][: int(logged)]
+    assert [(r.run, r.verdict) for r in cut.reap().completed] == [(job.run, Verdict.IDENTICAL)]
+    assert [str(one.state) for one in cut.runs()] == ["stated"]
 
 
 def test_a_run_that_had_not_committed_is_removed(cut: Cut) -> None:
