@@ -122,11 +122,12 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
     except LogError as error:
         return _nothing(source, ExclusionReason.LOG_BROKEN, short(error))
-    withheld = sorted(digest.hex for digest in logged.results if digest not in seen)
+    withheld = {digest: index for digest, index in logged.results.items() if digest not in seen}
     whole = [*_leaf_faults(source, logged)]
     if withheld:
-        detail = f"{len(withheld)} that its log has, such as {withheld[0][:16]}"
-        whole.append(_whole(source, ExclusionReason.WITHHELD, detail))
+        detail = f"{len(withheld)} that its log has, such as {min(d.hex for d in withheld)[:16]}"
+        missing = sorted(withheld.values())
+        whole.append(_whole(source, ExclusionReason.WITHHELD, detail, missing))
     elif not names:
         whole.append(_whole(source, ExclusionReason.NOTHING))
     if withheld or (runs and not runs[-1].is_readable):
@@ -155,9 +156,9 @@ def _open_runs(
         AuditedRun(
             run=None,
             state=RunState.OPEN,
-            excluded=(_whole(source, ExclusionReason.OPEN, f"committed at {found[0].index}"),),
+            excluded=(_whole(source, ExclusionReason.OPEN, f"committed at {index}", [index]),),
         )
-        for tag, found in logged.commitments.items()
+        for tag, index in ((t, found[0].index) for t, found in logged.commitments.items())
         if tag not in told
     ]
 
@@ -309,5 +310,7 @@ def _nothing(source: Source, reason: ExclusionReason, detail: str = "") -> Cente
     return CenterAudit(center=source.center, whole=(_whole(source, reason, detail),))
 
 
-def _whole(source: Source, reason: ExclusionReason, detail: str = "") -> Excluded:
-    return Excluded(center=source.center, reason=reason, detail=detail)
+def _whole(
+    source: Source, reason: ExclusionReason, detail: str = "", indexes: Iterable[int] = ()
+) -> Excluded:
+    return Excluded(center=source.center, reason=reason, detail=detail, indexes=tuple(indexes))

@@ -74,6 +74,8 @@ class Excluded:
     detail: str = ""
     pae: Digest | None = field(default=None, compare=False)
     """The digest of what is signed, if a key of the center has signed the statement."""
+    indexes: tuple[int, ...] = field(default=(), compare=False)
+    """The leaves of the center's log that it is about, as far as that is known, in order."""
 
     def __str__(self) -> str:
         """Return it in one line."""
@@ -161,7 +163,11 @@ class CenterFinding:
     def excluded(self, reason: ExclusionReason, detail: str = "") -> Excluded:
         """Return why it does not count."""
         return Excluded(
-            center=self.center.id, reason=reason, record=self.comparison.name, detail=detail
+            center=self.center.id,
+            reason=reason,
+            record=self.comparison.name,
+            detail=detail,
+            indexes=(self.index,),
         )
 
 

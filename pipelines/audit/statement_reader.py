@@ -56,7 +56,12 @@ class VerifiedStatement:
     def excluded(self, reason: ExclusionReason, detail: str = "") -> Excluded:
         """Return why it does not count all the same."""
         return Excluded(
-            center=self.center.id, reason=reason, record=self.ref.name, detail=detail, pae=self.pae
+            center=self.center.id,
+            reason=reason,
+            record=self.ref.name,
+            detail=detail,
+            pae=self.pae,
+            indexes=(self.index,),
         )
 
 

@@ -242,6 +242,7 @@ def test_what_is_withheld_is_counted_and_the_first_is_named() -> None:
     (excluded,) = world.read().excluded
     first = min(digest.hex for digest in world["ada-1"].about.results)
     assert excluded.detail == f"4 that its log has, such as {first[:16]}"
+    assert excluded.indexes == tuple(sorted(world["ada-1"].about.results.values()))
 
 
 def test_an_empty_store_of_what_the_log_has_withholds_it() -> None:
