@@ -31,7 +31,7 @@ from pipelines.log.log_reader import LogReader, published
 from pipelines.log.notekey import NoteKey
 from pipelines.log.proof import LogProof
 from pipelines.log.writer import LogWriter
-from pipelines.policy import Policy
+from pipelines.policy import Policy, read_signed
 from pipelines.storage import files as durable
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError, Store, TooLargeError
@@ -237,7 +237,7 @@ def log_members(
         if isinstance(leaf, StatementLeaf) and leaf.pae not in own:
             others[leaf.pae] = index
     if source.policy is not None:
-        found[layout.POLICY] = source.policy
+        found[layout.POLICY] = read_signed(source.policy).envelope.to_bytes() + b"\n"
     return found | _others(store, name, others) | _heartbeat(store, source, signed, now)
 
 

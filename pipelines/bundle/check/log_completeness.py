@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from builders.core.enums import Outcome
-from pipelines.bundle.check.members import require_canonical
+from pipelines.bundle.check.members import require_canonical, require_key_ids
 from pipelines.bundle.check.opened import LoggedLeaf, OpenedBundle
 from pipelines.bundle.check.result import (
     NotNeededError,
@@ -133,6 +133,7 @@ def _check_foreign(opened: OpenedBundle, index: int, leaf: StatementLeaf) -> Non
     require_equal(f"{name} is of another leaf", envelope.digest(), leaf.pae)
     require_canonical(opened, name, envelope)
     signers = verify_envelope(envelope, opened.signers)
+    require_key_ids(name, envelope, signers)
     _check_keyid(index, leaf, name, [key.keyid for key in signers])
     about = read_statement(envelope.payload).run_reference
     run = about.run if about else "no run"

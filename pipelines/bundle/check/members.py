@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
 
@@ -19,8 +19,16 @@ from pipelines.bundle.check.result import (
     require_fields,
     require_list,
 )
-from pipelines.bundle.layout import EVIDENCE, MEDIA_TYPE, STATEMENTS, check_members, sums_of
+from pipelines.bundle.layout import (
+    EVIDENCE,
+    KEYS,
+    MEDIA_TYPE,
+    STATEMENTS,
+    check_members,
+    sums_of,
+)
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.publickey import PublicKey
 from pipelines.judge.finding import worst_verdict
 
 _KINDS = ("provenance", "comparison", "attempt", "robustness")
@@ -56,10 +64,14 @@ def check_card(opened: OpenedBundle) -> str:
 
 
 def check_keys(opened: OpenedBundle) -> str:
-    """Require the public keys that the card names, and no others."""
+    """Require the public keys that the card names, and no others, as they are written."""
     found = {use: key.keyid for use, key in opened.keys.items()}
     named: dict[str, str] = {key.use: key.keyid for key in opened.card.keys}
     require_fields("the keys are not those on the center's card:", found, named)
+    for use, key in opened.keys.items():
+        name = f"{KEYS}{use}.pub"
+        as_written = opened.bundle.members[name] == key.to_pem()
+        require(as_written, f"{name} is written in another way", expected="PEM, as keys are made")
     return f"keys for {', '.join(found)}"
 
 
@@ -78,6 +90,12 @@ def require_canonical(opened: OpenedBundle, name: str, envelope: Envelope) -> No
     """Require the member `name` to be the canonical JSON of its envelope."""
     canonical = envelope.to_bytes() == opened.bundle.members[name]
     require(canonical, f"{name} is not canonical", expected="canonical JSON (RFC 8785)")
+
+
+def require_key_ids(name: str, envelope: Envelope, signers: Sequence[PublicKey]) -> None:
+    """Require the signatures of `signers` alone, each under its own id, which is not signed."""
+    found, ids = [s.keyid for s in envelope.signatures], [key.keyid for key in signers]
+    require_list(f"{name} names other keys than those that signed it:", found, ids)
 
 
 def check_schema(opened: OpenedBundle) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from builders.core.units import format_duration
-from pipelines.bundle.check.members import require_canonical
+from pipelines.bundle.check.members import require_canonical, require_key_ids
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
     NotNeededError,
@@ -25,6 +26,9 @@ from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.log.checkpoint import Cosignature
 from pipelines.log.leaf import StatementLeaf
+
+if TYPE_CHECKING:
+    from pipelines.policy.signed_policy import SignedPolicy
 
 SKEW = timedelta(minutes=5)
 """How far the clock of a witness may be ahead."""
@@ -54,18 +58,44 @@ def check_policy(opened: OpenedBundle) -> str:
 
 
 def check_given_policy(opened: OpenedBundle) -> str:
-    """Compare the policy in the bundle with that of the reader, which alone counts."""
+    """Compare the policy in the bundle with that of the reader, which alone counts.
+
+    Both are signed by their own operators. Two of one version, signed by the same ones, are none.
+    """
     data, mine = opened.bundle.members.get(POLICY), opened.trust.policy
     if data is None:
         raise NotNeededError("the bundle contains no policy")
     if mine is None:
         raise NotNeededError("the bundle contains a policy, which is not trusted")
-    from pipelines.policy.signed_policy import read_signed  # noqa: PLC0415  # a tenth of a second
+    from pipelines.policy import signed_policy  # noqa: PLC0415  # a tenth of a second
 
-    theirs = read_signed(data)
-    if theirs.digest == read_signed(mine).digest:
+    theirs, trusted = signed_policy.read_signed(data), signed_policy.read_signed(mine)
+    written = theirs.envelope.to_bytes()
+    canonical = data in (written, written + b"\n")  # with one, as `policy sign` writes it
+    require(canonical, f"{POLICY} is not canonical", expected="canonical JSON (RFC 8785)")
+    signed_policy.check_operator_signatures(theirs)
+    _check_every_signature(theirs, trusted)
+    if theirs.digest == trusted.digest:
         return "the center has the same one"
+    if len(signed_policy.signed_by(theirs, trusted.policy)) >= trusted.policy.threshold:
+        what = "the operators of your policy have signed another one of its version"
+        got, version = f"version {theirs.policy.version}", trusted.policy.version
+        require(theirs.policy.version != version, what, got, f"one policy of version {version}")
     raise NotNeededError(f"the center has version {theirs.policy.version}; yours counts")
+
+
+def _check_every_signature(theirs: SignedPolicy, mine: SignedPolicy) -> None:
+    """Require every signature of an operator that is known to be good, and under its key id.
+
+    Those of operators before them, whom neither policy names, cannot be checked.
+    """
+    keys = [operator.key for signed in (theirs, mine) for operator in signed.policy.operators]
+    message = theirs.envelope.pae()
+    for signature in theirs.envelope.signatures:
+        named = {key.material for key in keys if key.keyid == signature.keyid}
+        good = {key.material for key in keys if key.verifies(signature.sig, message)}
+        what = f"the policy in the bundle has a wrong signature of {signature.keyid!a:.66}"
+        require(named == good, what, expected="those that its operators made")
 
 
 def check_signatures(opened: OpenedBundle) -> str:
@@ -172,6 +202,7 @@ def check_fresh(opened: OpenedBundle) -> str:
     heartbeat = statement.predicate
     require_canonical(opened, HEARTBEAT, envelope)
     signers = verify_envelope(envelope, opened.signers)
+    require_key_ids(HEARTBEAT, envelope, signers)
     require_equal("the heartbeat is of another center", heartbeat.center, opened.card.id)
     if opened.policy is not None:
         for key in signers:
