@@ -220,10 +220,10 @@ class Altered:
         """Return what one relies on who has the policy, or the key alone."""
         if not policy:
             return Trust(keys=(self.key.public,), now=self.now, max_age=self.max_age)
-        policy = self.policy
-        if policy != policy_for(self.key):  # a change needs a new version
-            policy = {**policy, "version": policy["version"] + 1}
-        signed = envelope(canonical_json(policy), *self.signers)
+        rules = self.policy
+        if rules != policy_for(self.key):  # a change needs a new version
+            rules = {**rules, "version": rules["version"] + 1}
+        signed = envelope(canonical_json(rules), *self.signers)
         return Trust(policy=signed, now=self.now, max_age=self.max_age)
 
     def check(self, *files: GivenFile, trusted: bool = True, policy: bool = True) -> CheckResult:
