@@ -102,11 +102,12 @@ class StatementReader:
                 detail=f"at index {index} of its log",
                 pae=pae,
             )
-        valid = [k.key for k in member.keys if k.key in signers and k.counts_at(index)]
+        signed = [k for k in member.keys if k.key in signers]
+        valid = [k.key for k in signed if k.counts_at(index)]
         if not valid:
-            return excluded(
-                reason=ExclusionReason.KEY_NOT_VALID, detail=f"at index {index} of its log", pae=pae
-            )
+            early = all(index < k.start for k in signed)
+            reason = ExclusionReason.KEY_NOT_YET if early else ExclusionReason.KEY_ENDED
+            return excluded(reason=reason, detail=f"at index {index} of its log", pae=pae)
         center, builder = _author(statement, member)
         if center != member.id:
             return excluded(reason=ExclusionReason.MISPLACED, pae=pae)

@@ -241,7 +241,7 @@ def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
     bob.run(run=EARLIER, files=DIFFERENT)
     bob.start = len(bob.log)
     bob.run()
-    assert reasons(world.consensus()) == {("bob-1", "key-not-valid")}
+    assert reasons(world.consensus()) == {("bob-1", "key-ended")}
     assert world.result() == "CONFIRMED"
 
 
