@@ -102,10 +102,6 @@ def by_product(named: str, **changes: Any) -> Tell:
     )
 
 
-def pop_artefact(index: int) -> Tell:
-    return lambda a, _: a.report(lambda d: d["artefacts"].pop(index))
-
-
 def both(*tells: Tell) -> Tell:
     def tell(altered: Altered, other: PrivateKey) -> None:
         for one in tells:

@@ -159,8 +159,8 @@ def test_a_build_that_left_by_products_alone_has_no_provenance(
 ) -> None:
     monkeypatch.setitem(SCENES, "debug-alone", {"outputs": {"rules.debug": b"symbols"}})
     result = made(tmp_path, key, scene="debug-alone").check()
-    assert message_of(result, "by-products") == "there is no provenance to compare with"
-    assert status_of(result, "by-products") is CheckStatus.NOTE, "nothing was compared"
+    assert message_of(result, "by-products") == "there is no provenance, which would name them"
+    assert status_of(result, "by-products") is CheckStatus.NOTE
     assert message_of(result, "provenance") == "nothing was built, so there is none"
     assert len([step for step in result.steps if step.status is CheckStatus.WRONG]) == 0
 
@@ -236,7 +236,10 @@ def test_a_file_that_is_equal_after_normalizers_may_be_called_so(bundle: Maker) 
     )
     result = altered.check()
     assert status_of(result, "verdicts") is CheckStatus.OK
-    assert (message_of(result, "release-verdict"), result.exit_code) == ("EQUIVALENT", 1)
+    assert ([str(a.verdict) for a in result.artefacts], result.exit_code) == (
+        ["EQUIVALENT", "IDENTICAL"],
+        1,
+    )
 
 
 def test_what_is_not_there_is_not_shown_as_a_word() -> None:

@@ -20,7 +20,7 @@ from tests.bundle.corpus import BROKEN
 from tests.bundle.lies import LIES as LIES_IN_STATEMENTS
 from tests.bundle.loglies import LIES as LIES_IN_LOGS
 from tests.bundle.logtells import amid
-from tests.bundle.tells import member_of, payload_of
+from tests.bundle.tells import OTHER, in_report, member_of, payload_of
 from tests.log.keys import FixedKey
 from tests.signer.conftest import SCENES
 from tests.signer.scene import OURS
@@ -307,3 +307,41 @@ def test_a_result_can_be_read_by_programs(bundle: Maker, tmp_path: Path) -> None
     assert document["artefacts"][0] == {"name": "rules.bin", "verdict": "DIFFERENT"}
     assert document["files"][0]["verdict"] == "DIFFERENT"
     assert set(document["steps"][0]) == {"step", "status", "message"}
+
+
+TALES = {
+    "another-outcome": ("identical", "outcome", "TIMED_OUT"),
+    "a-build-that-never-ran": ("unavailable", "outcome", "BUILT"),
+    "another-claim": ("identical", "claim", OTHER),
+    "another-scope": ("identical", "scope", OTHER),
+    "another-seal": ("identical", "seal", OTHER),
+    "another-seal-of-no-build": ("failed", "seal", OTHER),
+    "no-attempts": ("identical", "attempts", []),
+    "no-by-products": ("identical", "by_products", []),
+    "another-method": ("identical", "environment/method", "wheel"),
+    "another-image": ("identical", "environment/image_config", OTHER),
+    "another-verdict": ("different", "verdict", "IDENTICAL"),
+    "another-explanation": ("different", "artefacts/0/explanation/json", OTHER),
+    "no-artefacts": ("different", "artefacts", []),
+}
+"""What a center might write into a report that it then signs: scene, place and value."""
+
+
+@pytest.mark.parametrize("name", TALES)
+def test_no_answer_comes_from_the_report(bundle: Maker, name: str) -> None:
+    """All answers and their exit code come from statements, whatever the report says."""
+    scene, path, value = TALES[name]
+    altered, honest = bundle(scene), bundle(scene).check().to_dict()
+    true = Report.model_validate_json(altered.members[REPORT])
+    committed = [(true.run, true.claim, true.seal)] if true.claim and true.seal else []
+    altered.book.commitments = committed
+    in_report(path, value)(altered, altered.key)
+    found = altered.check().to_dict()
+    told = [step.pop("message") for step in found["steps"] if step["step"] == "signed-report"]
+    assert told != [
+        step.pop("message") for step in honest["steps"] if step["step"] == "signed-report"
+    ]
+    for document in (found, honest):
+        for step in document["steps"]:
+            step.pop("message", None)  # sizes and digests of what was signed again
+    assert found == honest

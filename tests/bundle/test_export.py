@@ -307,7 +307,7 @@ def test_the_newest_heartbeat_comes_along_unless_it_is_younger(tmp_path: Path) -
     bundle.write_bytes(filled.export())
     ended = filled.command("evidence", "check", bundle, "--policy", filled.policy)
     assert ended.code == 0
-    assert "ok      fresh            nothing newer" in ended.out
+    assert "ok      fresh          nothing newer" in ended.out
 
 
 def test_a_file_is_known_by_its_digest(filled: Filled, different: Filled, tmp_path: Path) -> None:

@@ -51,7 +51,6 @@ CHECKS: dict[str, Check] = {
     "claim": run_consistency.check_claim,
     "scope": run_consistency.check_scope,
     "attempts": run_consistency.check_attempts,
-    "outcome": run_consistency.check_outcome,
     "seal": run_consistency.check_seal,
     "leaves": log_completeness.check_leaves,
     "inclusion": log_completeness.check_inclusion,
@@ -63,15 +62,12 @@ CHECKS: dict[str, Check] = {
     "fresh": reader_trust.check_fresh,
     "subjects": verdict_consistency.check_subjects,
     "complete": verdict_consistency.check_complete,
-    "artefacts": verdict_consistency.check_artefacts,
     "built": verdict_consistency.check_built,
     "provenance": verdict_consistency.check_provenance,
     "log": run_consistency.check_log,
-    "by-products": run_consistency.check_by_products,
-    "environment": run_consistency.check_environment,
+    "by-products": members.check_by_products,
     "inputs": verdict_consistency.check_not_copied,
     "verdicts": verdict_consistency.check_verdicts,
-    "release-verdict": verdict_consistency.check_release_verdict,
     "tested": run_consistency.check_tested,
     "moved": run_consistency.check_moved,
     "evidence": members.check_evidence,
@@ -93,13 +89,12 @@ def check_bundle(data: bytes, *, trust: Trust, files: Iterable[GivenFile] = ()) 
         steps.append(Step(name=name, status=status, message=message))
         if status is CheckStatus.WRONG:
             return CheckResult(steps=tuple(steps))
-    report = opened.report
     return CheckResult(
         steps=tuple(steps),
-        release=report.release,
-        center=report.center,
-        run=report.run,
-        outcome=report.outcome,
+        release=opened.about.release,
+        center=opened.card.id,
+        run=opened.about.run,
+        outcome=opened.outcome,
         artefacts=tuple(
             ArtefactAnswer(name=b.name, verdict=b.predicate.verdict) for b in opened.comparisons
         ),

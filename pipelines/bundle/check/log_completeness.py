@@ -21,6 +21,7 @@ from pipelines.bundle.check.result import (
 from pipelines.bundle.layout import LEAF, LOG, OTHER, PROOF
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.statements.reader import read_statement
+from pipelines.evidence.statements.statement import value_of
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.leaf import CommitmentLeaf, ReleaseChains, StatementLeaf
 
@@ -85,7 +86,7 @@ def check_logged(opened: OpenedBundle) -> str:
         require_equal(
             f"leaf {index} is about something else",
             f"{leaf.release} of {leaf.center}",
-            f"{opened.report.release} of {opened.card.id}",
+            f"{opened.about.release} of {opened.card.id}",
         )
         if not isinstance(leaf, StatementLeaf):
             continue
@@ -137,7 +138,7 @@ def _check_foreign(opened: OpenedBundle, index: int, leaf: StatementLeaf) -> Non
     _check_keyid(index, leaf, name, [key.keyid for key in signers])
     about = read_statement(envelope.payload).run_reference
     run = about.run if about else "no run"
-    other = about is not None and run != opened.report.run
+    other = about is not None and run != opened.about.run
     require(other, f"{name} is not of another run", run, "those of this run among its statements")
 
 
@@ -156,15 +157,15 @@ def check_chain(opened: OpenedBundle) -> str:
 
 def check_commitment(opened: OpenedBundle) -> str:
     """Require that claim and seal were logged before anything that was found with them."""
-    leaves, report = _leaves(opened), opened.report
+    leaves, about, seal = _leaves(opened), opened.about, opened.seal
     found = {
         index: logged.leaf
         for index, logged in leaves.items()
-        if isinstance(logged.leaf, CommitmentLeaf) and logged.leaf.run == report.run
+        if isinstance(logged.leaf, CommitmentLeaf) and logged.leaf.run == about.run
     }
     single = len(found) <= 1
     require(single, "the run committed more than once", f"{len(found)} commitments", "one")
-    if report.seal is None:
+    if seal is None:
         if found and not any(a.predicate.outcome is Outcome.BUILT for a in opened.attempts):
             raise WrongError("a commitment to a build that never was", got=f"leaf {min(found)}")
         return "nothing was found, whatever was built or committed to"
@@ -172,13 +173,13 @@ def check_commitment(opened: OpenedBundle) -> str:
         raise WrongError(
             "the run committed to nothing before the shipped files were opened",
             got="no commitment in the log",
-            expected=f"one with the seal {report.seal}",
+            expected=f"one with the seal {seal}",
         )
     ((index, leaf),) = found.items()
     require_equal(
         "the run committed to something else",
         f"claim {leaf.claim}, seal {leaf.seal}",
-        f"claim {report.claim}, seal {report.seal}",
+        f"claim {value_of(about.claim)}, seal {seal}",
     )
     stated = {envelope.digest() for envelope in opened.envelopes.values()}
     for early, logged in leaves.items():

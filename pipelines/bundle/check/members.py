@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
@@ -29,10 +30,12 @@ from pipelines.bundle.layout import (
 )
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.judge.finding import worst_verdict
 
 _KINDS = ("provenance", "comparison", "attempt", "robustness")
 _AT_MOST_ONE = ("provenance", "robustness")
+_SIZE = re.compile("[0-9]{1,15}")
 
 
 def check_form(opened: OpenedBundle) -> str:
@@ -141,6 +144,29 @@ def check_evidence(opened: OpenedBundle) -> str:
     return f"{len(evidence)} objects, each named by a statement: {', '.join(found)}"
 
 
+def check_by_products(opened: OpenedBundle) -> str:
+    """Require by-products under keyed digests alone, which prove work, and their sizes."""
+    if opened.built and opened.provenance is None:
+        raise NotNeededError("there is no provenance, which would name them")
+    lines = by_product_lines(opened.provenance) if opened.provenance else ()
+    return f"{len(lines)} by-products"
+
+
+def by_product_lines(provenance: ProvenanceStatement) -> list[SealedFile]:
+    """Return the lines of the seal for the by-products of a build; raises `WrongError`."""
+    lines = []
+    for product in provenance.by_products:
+        keyed, size = product.digest.hmac_sha256, product.annotation("size") or ""
+        if keyed is None or product.digest.sha256 or not _SIZE.fullmatch(size):
+            raise WrongError(
+                f"the by-product {product.name} makes no line of the seal",
+                got=f"{product.digest.to_dict()}, size {size!a:.40}",
+                expected="a keyed digest alone, and a size",
+            )
+        lines.append(SealedFile(name=product.name, size=int(size), hmac=keyed))
+    return lines
+
+
 def named_evidence(opened: OpenedBundle) -> dict[Digest, str]:
     """Return what each piece of evidence is that the statements name, by its plain digest."""
     found = [(s.predicate.log, f"log of attempt {s.predicate.number}") for s in opened.attempts]
@@ -221,13 +247,15 @@ def check_sealed(opened: OpenedBundle) -> str:
 
     Outputs that are in the bundle as evidence need not be given.
     """
-    report, at_hand = opened.report, _at_hand(opened)
-    if report.seal is None:
+    seal, at_hand = opened.seal, _at_hand(opened)
+    if seal is None:
         raise NotNeededError("there is no seal")
     if opened.closed:
         raise NotNeededError("the source is closed: of what else was sealed only the center knows")
-    key = seal_key(report.center, report.run)
-    lines = list(report.by_products)
+    if opened.provenance is None:
+        raise NotNeededError("no provenance names what else was sealed")
+    key = seal_key(opened.card.id, opened.about.run)
+    lines = by_product_lines(opened.provenance)
     for statement in opened.comparisons:
         rebuilt, name = statement.predicate.rebuilt, statement.name
         if rebuilt is None:
@@ -239,7 +267,7 @@ def check_sealed(opened: OpenedBundle) -> str:
             )
         lines.append(SealedFile(name=name, size=rebuilt.size, hmac=keyed(key)))
     found = seal_digest(sorted(lines, key=lambda line: line.name))
-    require_equal("the seal is not of these files", found, report.seal)
+    require_equal("the seal is not of these files", found, seal)
     return f"made again from {len(lines)} files: {found}"
 
 

@@ -28,6 +28,7 @@ from pipelines.evidence.statements.statement import (
     MAX_STATEMENT,
     RunReference,
     Statement,
+    value_of,
 )
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
@@ -105,7 +106,7 @@ class OpenedBundle:
 
     @cached_property
     def report(self) -> Report:
-        """The report; statements of format version 1 do not name it."""
+        """The report; nothing that it says is believed."""
         data = self.bundle.members[layout.REPORT]
         return read_model(data, Report, what="the report", limit=layout.MAX_REPORT, floats=True)
 
@@ -177,13 +178,18 @@ class OpenedBundle:
                 yield name, statement.run_reference
 
     @cached_property
+    def about(self) -> RunReference:
+        """The run, as its first statement names it; the others are compared with that."""
+        return next(about for _, about in self.references)
+
+    @cached_property
     def provenance(self) -> ProvenanceStatement | None:
         """Statement A; None for a run that left nothing."""
         return next(iter(self._of(ProvenanceStatement)), None)
 
     @cached_property
     def comparisons(self) -> tuple[ComparisonStatement, ...]:
-        """Statements B in the order of their numbers, which is that of the report."""
+        """Statements B in the order of their numbers."""
         return self._of(ComparisonStatement)
 
     @cached_property
@@ -210,6 +216,11 @@ class OpenedBundle:
     def built(self) -> bool:
         """Whether the outcome of the run is BUILT."""
         return self.outcome is Outcome.BUILT
+
+    @property
+    def seal(self) -> Digest | None:
+        """What the run committed to, as the attempt with its outcome names it."""
+        return value_of(self.judged.predicate.seal) if self.judged else None
 
     @property
     def closed(self) -> bool:

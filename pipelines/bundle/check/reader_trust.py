@@ -246,7 +246,7 @@ def _check_head(opened: OpenedBundle, heartbeat: Heartbeat) -> str:
     """Require that the release's head in the heartbeat is a leaf here, where it is that old."""
     leaves = {logged.leaf.sequence: logged for logged in opened.leaves.values()}
     when, last = show_time(heartbeat.beat_on), max(leaves)
-    head = next((h for h in heartbeat.heads if h.release == opened.report.release), None)
+    head = next((h for h in heartbeat.heads if h.release == opened.about.release), None)
     if head is not None and head.sequence > last:
         raise _not_newest(
             opened,

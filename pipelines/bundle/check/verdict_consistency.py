@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
@@ -16,13 +15,10 @@ from pipelines.bundle.check.result import (
 from pipelines.evidence.statements.comparison import (
     GROUNDS,
     Comparison,
-    ComparisonStatement,
-    FileDigest,
     Ground,
     unmatched_artefact,
 )
-from pipelines.evidence.statements.statement import value_of
-from pipelines.judge.finding import Finding, verdicts_exit_code, worst_verdict
+from pipelines.judge.finding import verdicts_exit_code
 
 
 def check_subjects(opened: OpenedBundle) -> str:
@@ -44,43 +40,6 @@ def check_complete(opened: OpenedBundle) -> str:
         require(not odd, what, expected="each artefact in both, with its published digest")
     shipped = [b for b in opened.comparisons if b.predicate.shipped]
     return f"{len(shipped)} artefacts, none left out"
-
-
-def check_artefacts(opened: OpenedBundle) -> str:
-    """Require the comparisons of the report, one by one, and no others."""
-    reported = [_reported(finding) for finding in opened.report.artefacts]
-    signed = [_signed(statement) for statement in opened.comparisons]
-    require_list("the report has other artefacts than the statements:", reported, signed)
-    return f"{len(reported)} artefacts, as the report has them"
-
-
-def _reported(finding: Finding) -> tuple[object, ...]:
-    shipped, rebuilt, explanation = finding.shipped, finding.rebuilt, finding.explanation
-    return (
-        *(finding.name, finding.verdict),
-        (shipped.published, shipped.sha256, shipped.size) if shipped else None,
-        (rebuilt.sha256, rebuilt.size) if rebuilt else None,
-        tuple(cause.name for cause in finding.causes),
-        finding.normalizers,
-        (explanation.status, explanation.json_diff, explanation.html_diff),
-    )
-
-
-def _signed(statement: ComparisonStatement) -> tuple[object, ...]:
-    found = statement.predicate
-    shipped, explanation = found.shipped, found.explanation
-    return (
-        *(statement.name, found.verdict),
-        (shipped.published.sha256, *_file(shipped.compared)) if shipped else None,
-        _file(found.rebuilt) if found.rebuilt else None,
-        found.causes,
-        tuple(normalizer.name for normalizer in found.normalizers),
-        (explanation.status, value_of(explanation.json_diff), value_of(explanation.html_diff)),
-    )
-
-
-def _file(file: FileDigest | None) -> tuple[Digest | None, int | None]:
-    return (value_of(file.digest), file.size) if file else (None, None)
 
 
 def check_built(opened: OpenedBundle) -> str:
@@ -173,10 +132,3 @@ def _judged(found: Comparison) -> Verdict:  # one for each verdict
     if found.rebuilt == served:
         return Verdict.IDENTICAL
     return Verdict.EQUIVALENT if found.normalizers else Verdict.DIFFERENT
-
-
-def check_release_verdict(opened: OpenedBundle) -> str:
-    """Require the worst verdict as that of the release."""
-    expected = worst_verdict(b.predicate.verdict for b in opened.comparisons)
-    require_equal("another verdict on the release", opened.report.verdict, expected)
-    return f"{expected}"
