@@ -234,14 +234,14 @@ def test_a_store_that_shows_nothing_of_what_its_log_has_withholds_it() -> None:
     assert reasons(world.consensus()) == {("ada-1", "withheld")}
 
 
-def test_what_an_ended_key_said_is_there_and_withholds_nothing() -> None:
+def test_what_a_key_said_before_its_beginning_is_there_and_withholds_nothing() -> None:
     world = World("ada", "bob")
     world["ada-1"].run()
     bob = world["bob-1"]
     bob.run(run=EARLIER, files=DIFFERENT)
     bob.start = len(bob.log)
     bob.run()
-    assert reasons(world.consensus()) == {("bob-1", "key-ended")}
+    assert reasons(world.consensus()) == {("bob-1", "key-not-yet")}
     assert world.result() == "CONFIRMED"
 
 
