@@ -247,7 +247,7 @@ def _policy(center: Center) -> Policy | None:
     """Return the policy that the center accepted last, or its file; None for neither."""
     with suppress(SamebitsError, OSError):
         known = accepted(center.home)
-        return (known or read_signed(center.policy.read_bytes())).policy
+        return (known or read_signed(center.policy.read_bytes(), accepted_before=True)).policy
     return None
 
 

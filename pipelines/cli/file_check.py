@@ -14,7 +14,7 @@ import click
 from builders.core.errors import SamebitsError, UsageError
 from builders.core.similar import did_you_mean, similar_path
 from pipelines.cli import options
-from pipelines.cli.findings import RESULT_COLORS
+from pipelines.cli.findings import RESULT_COLORS, UNWITNESSED
 from pipelines.cli.layout import shortened, started, styled, table
 from pipelines.cli.terminal import VERDICT_COLORS, show
 
@@ -134,6 +134,8 @@ def _peer(given: str, known: list[str]) -> Source:
 def _lines(name: str, digest: str, found: FileCheck, *, asked: list[str]) -> Iterator[str]:
     yield f"{_answer(found)}: {name}"
     yield shortened(f"  sha256 {digest}")
+    if found.unwitnessed:
+        yield f"  {UNWITNESSED}"
     if not (found.findings or found.consensus):
         yield f"  asked: {', '.join(asked) or 'no center; --peer ID=STORE names the store of one'}"
     for release, one in found.consensus:

@@ -36,6 +36,7 @@ _PROOFS = {
     "none": "none can be made, as no by-product is kept private",
 }
 """Whether the operators that match have built, or could have hashed the shipped file."""
+UNWITNESSED = "unwitnessed: the policy requires no witness, so its one operator vouches alone"
 RESULT_COLORS = {"CONFIRMED": "green"} | dict.fromkeys(
     ("NOT_CHECKED", "UNBUILDABLE", "PENDING"), "yellow"
 )
@@ -151,6 +152,8 @@ def _artefact_lines(one: Consensus) -> Iterator[str]:
         f"{counted(len(one.matched), 'operator')} of {rules.k} needed match, in "
         f"{counted(len(one.regions), 'region')} of {rules.regions} needed"
     )
+    if one.unwitnessed:
+        yield UNWITNESSED
     if one.matched:
         yield f"work proof: {_PROOFS[one.work_proof]}"
 

@@ -162,6 +162,8 @@ class Consensus:
     served: tuple[CenterFinding, ...]
     """The newest finding of each center that was served a file."""
     alarms: tuple[ServedFileAlarm, ...]
+    unwitnessed: bool = False
+    """Whether the policy, of one operator, requires no witness: then no summary is made."""
 
     @property
     def matched(self) -> tuple[str, ...]:
@@ -202,6 +204,7 @@ class Consensus:
             "scope": subject.scope.to_dict() if subject.scope else None,
             "consensus": str(self.result),
             "passed": self.passed,
+            "unwitnessed": self.unwitnessed,
             "k": self.rules.k,
             "minimum_regions": self.rules.regions,
             "max_dissent": self.rules.max_dissent,

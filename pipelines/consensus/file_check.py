@@ -79,6 +79,8 @@ class FileCheck:
     """Statements about those releases that do not count."""
     silent: tuple[str, ...]
     """Centers whose store does not answer, or names too many releases."""
+    unwitnessed: bool
+    """Whether the policy requires no witness of the logs."""
 
     @property
     def exit_code(self) -> int:
@@ -104,6 +106,7 @@ class FileCheck:
                 {"release": str(release), **one.to_dict()} for release, one in self.excluded
             ],
             "silent": list(self.silent),
+            "unwitnessed": self.unwitnessed,
             "exit_code": self.exit_code,
         }
 
@@ -149,6 +152,7 @@ def check_file(view: ConsensusView, digest: Digest) -> FileCheck:
         consensus=tuple(consensus),
         excluded=tuple(excluded),
         silent=tuple(silent),
+        unwitnessed=not view.policy.policy.requires_witnesses,
     )
 
 

@@ -52,11 +52,16 @@ _ORDER = tuple(Conclusion)
 
 
 def join(
-    subject: ConsensusSubject, findings: Iterable[CenterFinding], rules: ConsensusRules
+    subject: ConsensusSubject,
+    findings: Iterable[CenterFinding],
+    rules: ConsensusRules,
+    *,
+    unwitnessed: bool = False,
 ) -> Consensus:
     """Return what the operators together found of one artefact, by the rules of this module.
 
     `findings` are about the artefact of that name, under any claim and published digest.
+    `unwitnessed` says that the policy requires no witness of their logs; it labels the result.
     """
     given = tuple(findings)
     about = [f for f in given if subject.is_of(f)]
@@ -83,6 +88,7 @@ def join(
         ),
         served=served,
         alarms=served_file_alarms(served, subject.published),
+        unwitnessed=unwitnessed,
     )
 
 

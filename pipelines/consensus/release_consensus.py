@@ -124,6 +124,7 @@ def consensus_of(
     claim: DigestSet | None = None,
     scope: DigestSet | None = None,
     expected: Iterable[tuple[str, Digest]] = (),
+    unwitnessed: bool = False,
 ) -> ReleaseConsensus:
     """Join the findings on each artefact, by its name and published digest.
 
@@ -147,6 +148,7 @@ def consensus_of(
                 ConsensusSubject(artefact=name, published=published, claim=claim, scope=scope),
                 by_name.get(name, ()),
                 rules,
+                unwitnessed=unwitnessed,
             )
             for name, published in sorted(files)
         ),
@@ -212,6 +214,7 @@ def join_release(
         claim=claim,
         scope=scope,
         expected=[(a.name, a.published.sha256) for a in artefacts],
+        unwitnessed=not view.policy.policy.requires_witnesses,
     )
     return JoinedRelease(read=read, consensus=consensus, recipe=recipe)
 

@@ -84,10 +84,11 @@ class Summarizer:
     ) -> SummaryStatement | None:
         """Return statement D, made at `now` (UTC); None for a consensus without a pass or fail.
 
+        Nor is there one of logs that nobody has witnessed: it would be passed on without the label.
         `number` counts the summaries of this file from 1.
         """
         about = consensus.subject
-        if consensus.passed is None or about.claim is None:
+        if consensus.passed is None or consensus.unwitnessed or about.claim is None:
             return None
         return SummaryStatement(
             subject=(subject(about.artefact, about.published),),

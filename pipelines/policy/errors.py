@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from builders.core.errors import EXIT_USAGE
 from pipelines.evidence.errors import EvidenceError
 
-_OTHER_TOOL = "It was signed with another tool: do not rely on it"
+_NEW_VERSION = "Do not rely on it: its operators mend it and sign a new version"
 _MORE_SIGNATURES = "More of them must sign it: `samebits policy sign`"
 
 
@@ -26,7 +26,7 @@ class Fault(StrEnum):
 
     EMPTY = "empty", "the policy is empty: it names no one", "Name the signed policy of the centers"
     EXPIRED = "expired", "the policy has expired", "Sign a new version with a later `expires`"
-    INVALID = "invalid", "the signed policy contradicts itself", _OTHER_TOOL
+    INVALID = "invalid", "the signed policy contradicts itself", _NEW_VERSION
     KEY_ENDED = "key-ended", "the key has ended", "It may have been stolen: do not rely on it"
     KEY_NOT_YET = "key-not-yet", "the key does not count yet"
     NOT_AN_OPERATOR = "not-an-operator", "the policy has no such operator"

@@ -215,6 +215,11 @@ class Policy(_Strict):
         """The oldest format version of evidence that counts, from 1."""
         return self.min_evidence or 1
 
+    @property
+    def requires_witnesses(self) -> bool:
+        """Whether a statement counts only once witnesses have cosigned its log that far."""
+        return not self.quorum.satisfied_by(())
+
     def reviewer_keys(self) -> dict[str, list[PublicKey]]:
         """Return the keys of those whose reviews can count, by name; no revoked ones."""
         found: dict[str, list[PublicKey]] = {}

@@ -54,6 +54,10 @@ def _problems(policy: Policy, document: Document) -> Iterator[Problem]:
         yield from _center_problems(center, ("centers", number), operators)
     yield from _revoked(policy, document.data.get("revoked", ()))
     yield from _out_of_reach(policy)
+    if len(policy.operators) > 1 and not policy.requires_witnesses:
+        what = "several operators, and no witness is required: each could show two logs"
+        todo = "Name the centers' witnesses, and a quorum of them; `samebits policy join` does so"
+        yield Problem(("witnesses",), what, "quorum none", "a quorum of witnesses", todo)
 
 
 def _out_of_reach(policy: Policy) -> Iterator[Problem]:

@@ -246,6 +246,11 @@ LIES: dict[str, Lie] = {
         says="does not count yet",
     ),
     "one-witness-of-two": Lie("witnesses", book(witnesses=("w1",)), says="too few witnesses"),
+    "witness-of-the-operator-itself": Lie(
+        "witnesses",
+        in_policy(lambda p: p["centers"][0].update(witness=p["witnesses"].split()[2])),
+        says="too few witnesses; got w2;",
+    ),
     "no-witness": Lie("witnesses", book(witnesses=()), says="got none"),
     "checkpoint-too-old": Lie(
         "fresh",

@@ -37,7 +37,7 @@ ADDED = {
     },
     "evidence-list": {"claim"},
     "evidence-export": {"evidence"},
-    "consensus": {"requires_work_proof", "scope", "evidence"},
+    "consensus": {"requires_work_proof", "scope", "evidence", "unwitnessed"},
     "evidence-show": {"causes", "scope"},
     "review": {"scope", "scoped"},
 }

@@ -18,13 +18,16 @@ from builders.recipe.scope import scope_of
 from infra.bench.madeup import MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
+from pipelines.center.logs import witness_peers
 from pipelines.cli.findings import consensus as command
 from pipelines.evidence.dsse import EnvelopeSigner
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.policy import ConsensusRules, Policy, PolicyCenter
+from pipelines.log.notekey import COSIGNATURE, NoteKey
+from pipelines.policy import ConsensusRules, Policy, PolicyCenter, read_signed
 from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyLog, PolicyRules
+from pipelines.policy.quorum import Quorum, QuorumWitness, WitnessGroup
 from pipelines.policy.signed_policy import add_signature
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
@@ -73,7 +76,7 @@ class TwoCenters:
     def publish(self, name: str, *, key: EnvelopeSigner | None = None, **changes: Any) -> MadeUpRun:
         """Do what a run does at its end: store its outputs and statements, and log those.
 
-        They are signed with the center's key, or with another `key`.
+        They are signed with the center's key, or with another `key`; the centers witness them.
         """
         center = self.center(name)
         run = MadeUpRun(
@@ -102,9 +105,19 @@ class TwoCenters:
         store.put_record(private_twin(run.folder() + REPORT), report.to_json())
         index_report(store, report.model_dump(mode="json", by_alias=True))
         book.settle()
+        self.witness()
         return run
 
+    def witness(self) -> None:
+        """Let each center cosign the log of the other, as far as there is one."""
+        policy = read_signed((self.root / "policy.dsse.json").read_bytes()).policy
+        for name in NAMES:
+            store = DirectoryStore(self.root / name / "store")
+            list(witness_peers(self.center(name), policy, store))
+
     def sign_policy(self, *, version: int = 1, rules: ConsensusRules | None = None) -> None:
+        centers = tuple(self.known(name) for name in NAMES)
+        witnesses = tuple(QuorumWitness(name=c.id, key=c.witness) for c in centers if c.witness)
         policy = Policy(
             schema=SCHEMA,
             version=version,
@@ -113,7 +126,12 @@ class TwoCenters:
                 Operator(name=f"{n}-body", legal=f"{n} Ltd", key=law(n).public) for n in NAMES
             ),
             threshold=2,
-            centers=tuple(self.known(name) for name in NAMES),
+            centers=centers,
+            quorum=Quorum(
+                witnesses=witnesses,
+                groups=(WitnessGroup(name="any", threshold=1, members=NAMES),),
+                name="any",
+            ),
             consensus=PolicyRules(**vars(rules or ConsensusRules(k=2, regions=2))),
         )
         self.put_in_force(policy)
@@ -128,6 +146,7 @@ class TwoCenters:
 
     def known(self, name: str) -> PolicyCenter:
         center = self.center(name)
+        keys = public_keys(center)
         return PolicyCenter(
             id=name,
             operator=f"{name}-body",
@@ -135,7 +154,8 @@ class TwoCenters:
             builder=center.builder_id,
             verifier=center.verifier_id,
             log=PolicyLog(origin=center.origin, key=log_key(center)),
-            keys=(CenterKey(key=public_keys(center)["statements"]),),
+            witness=NoteKey.of(f"{center.origin}/witness", COSIGNATURE, keys["witness"]),
+            keys=(CenterKey(key=keys["statements"]),),
         )
 
     def run(self, *words: str, center: str = "europe") -> tuple[int, Any]:
@@ -143,6 +163,8 @@ class TwoCenters:
             command, [str(RELEASE), "--json", "--center", str(self.file(center)), *words]
         )
         assert isinstance(done.exception, SystemExit | None), done.exception
+        if "--publish" in words:
+            self.witness()
         return done.exit_code, json.loads(done.stdout)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError, RecipeError
-from pipelines.policy import CenterPolicyError, Policy, load_policy
+from pipelines.policy import CenterPolicyError, Policy, load_policy, read_signed
 from pipelines.policy.errors import Fault
-from pipelines.policy.signed_policy import accepted
+from pipelines.policy.signed_policy import accept, accepted
 from pipelines.storage import files as durable
 from tests.policy.world import ALPHA, EXPIRES, NOW, Data, draft, policy_of, signed_bytes
 
@@ -93,6 +93,22 @@ def test_a_step_that_the_old_operators_did_not_sign_is_refused(office: Office) -
     found = accepted(office.home)
     assert found is not None
     assert found.policy.version == 4
+
+
+def test_several_operators_without_a_witness_are_refused_and_can_be_followed(
+    office: Office,
+) -> None:
+    """As before there was the rule, the policy was signed and accepted."""
+    old = draft(witnesses="quorum none\n")
+    office.put(old)
+    refused = office.refused()
+    assert refused.fault is Fault.INVALID
+    assert "no witness is required" in str(refused.got)
+    before = read_signed(signed_bytes(old), accepted_before=True)
+    accept(office.home, before)
+    assert office.refused().fault is Fault.INVALID
+    office.put(version=5)
+    assert office.load().version == 5
 
 
 def test_what_does_not_count_is_not_remembered(office: Office) -> None:

@@ -150,12 +150,19 @@ def test_a_center_without_a_witness_and_one_that_is_named_already() -> None:
     europe = alone("europe")
     bare = replace(europe, centers=(replace(europe.centers[0], witness=None),))
     own = Key("asia witness").witness(f"{ORIGIN}asia/witness")
-    asia = alone("asia", witnesses=f"witness again {own}\nquorum again\n")
+    third = Key("third").witness("third.example/w")
+    asia = alone("asia", witnesses=f"witness again {own}\nwitness w {third}\nquorum w\n")
     joint = join_policies([bare, asia], JoinOptions())
-    assert [w.name for w in joint.quorum.witnesses] == ["asia"]
-    assert joint.quorum.satisfied_by(set()), "one witness proves nothing about its own log"
-    assert joint.witness_keys("europe").keys() == {joint.quorum.witnesses[0].key}
-    assert not joint.witness_keys("asia")
+    assert [w.name for w in joint.quorum.witnesses] == ["asia", "w"]
+    assert set(joint.witness_keys("europe").values()) == {"asia", "w"}
+    assert set(joint.witness_keys("asia").values()) == {"w"}
+
+
+def test_one_witness_alone_proves_nothing_about_its_own_log() -> None:
+    europe = alone("europe")
+    bare = replace(europe, centers=(replace(europe.centers[0], witness=None),))
+    with pytest.raises(RecipeError, match="no witness is required"):
+        join_policies([bare, alone("asia")], JoinOptions())
 
 
 def test_two_witnesses_are_a_group() -> None:

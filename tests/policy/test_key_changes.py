@@ -74,6 +74,8 @@ def successor() -> PolicyCenter:
     data = center("asia-2", "beta", "apac")
     (made,) = policy_of(
         draft(
+            operators=draft()["operators"][1:2],
+            threshold=1,
             centers=[data],
             witnesses="quorum none\n",
             consensus={"k": 1, "regions": 1, "max_dissent": 0, "kinds": {}},

@@ -217,8 +217,10 @@ MALFORMED = {
     "numbers-as-text": canonical_json(draft(version="4")),
     "a-default-left-out": canonical_json({k: v for k, v in draft().items() if k != "revoked"}),
     "yes-for-one": canonical_json(draft(threshold=True)),
-    "a-loose-quorum": canonical_json(draft(witnesses="quorum  none\n")),
-    "a-comment": canonical_json(draft(witnesses="# words\nquorum none\n")),
+    "a-loose-quorum": canonical_json(
+        draft(witnesses=draft()["witnesses"].replace("quorum ", "quorum  "))
+    ),
+    "a-comment": canonical_json(draft(witnesses="# words\n" + draft()["witnesses"])),
     "key-twice": canonical_json(draft()).replace(b'{"centers"', b'{"version":4,"centers"', 1),
     "fraction": canonical_json(draft()).replace(b'"version":4', b'"version":4.0'),
     "huge-number": canonical_json(draft()).replace(b'"version":4', b'"version":99999999999999999'),

@@ -104,6 +104,9 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
     "threshold-out-of-reach": (
         put("threshold", value=4), "more operators are required", "threshold",
     ),
+    "several-operators-without-a-witness": (
+        put("witnesses", value="quorum none\n"), "no witness is required", "witnesses",
+    ),
     "no-operators": (put("operators", value=[]), "at least 1 item", "operators"),
     "no-centers": (put("centers", value=[]), "at least 1 item", "centers"),
     "center-without-keys": (put(*FIRST, "keys", value=[]), "at least 1 item", "centers.0.keys"),
@@ -305,13 +308,13 @@ def test_what_is_read_is_written_the_same() -> None:
 
 
 def test_what_is_left_out_is_written_out() -> None:
-    data = draft()
+    data = draft(operators=draft()["operators"][:1], threshold=1, centers=draft()["centers"][:1])
     for name in ("witnesses", "reviewers", "reviews", "consensus", "revoked"):
         del data[name]
     for name in ("builder", "verifier", "witness"):
         del data["centers"][0][name]
     written = policy_of(data).to_dict()
     assert written["witnesses"] == "quorum none\n"
-    assert written["consensus"]["k"] == 2
+    assert written["consensus"]["k"] == 1
     assert written["centers"][0]["builder"] == draft()["centers"][0]["builder"]
     assert written["centers"][0]["witness"] is None
