@@ -19,7 +19,7 @@ import click
 from builders.core.digest import Digest
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.source import Source
+from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus.release_consensus import consensus_of, read_release
@@ -110,7 +110,7 @@ def join_all(root: Path, releases: int) -> dict[str, int]:
     """Join the first `releases` releases as the first center; returns how many end how."""
     policy = _policy()
     sources = [Source(center=c, store=DirectoryStore(root / c)) for c in CENTERS]
-    own = Source(center=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
+    own = OwnSource(center=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
     reader = StatementReader(policy=policy, logs=_Logs(root))
     counts: dict[str, int] = {}
     for number in range(releases):

@@ -10,16 +10,17 @@ mismatch; nor one whose run did not commit to claim and seal before it was state
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
 from pipelines.audit.logged_release import LoggedRelease, run_tag
-from pipelines.audit.source import Source, UnreachableError, short
+from pipelines.audit.source import BehindError, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
@@ -101,6 +102,21 @@ def center_prefix(release: ReleaseName, center: str) -> str:
     return f"{release_prefix(*release.parts)}{encode(center)}/"
 
 
+def audit_centers(
+    reader: StatementReader, sources: Iterable[Source], release: ReleaseName
+) -> list[CenterAudit]:
+    """Audit what each center has on a release, side by side."""
+    waits = [(one, one.begin(partial(audit_center, reader, one, release))) for one in sources]
+    return [_waited(source, wait) for source, wait in waits]
+
+
+def _waited(source: Source, wait: Callable[[], CenterAudit]) -> CenterAudit:
+    try:
+        return wait()
+    except BehindError as error:
+        return _nothing(source, ExclusionReason.BEHIND, str(error.got))
+
+
 def audit_center(reader: StatementReader, source: Source, release: ReleaseName) -> CenterAudit:
     """Audit what a center has on a release. A fault of its store or log is part of the result."""
     if all(center.id != source.center for center in reader.policy.centers):
@@ -118,6 +134,8 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
             seen |= {record.pae for record in placed if not _is_misplaced(record)}
             audited = _audit_run(run, placed, logged)
             runs.append(_without_old(audited, reader.policy.oldest_evidence))
+    except BehindError as error:
+        return _nothing(source, ExclusionReason.BEHIND, str(error.got))
     except UnreachableError as error:
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
     except LogError as error:

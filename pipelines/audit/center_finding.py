@@ -45,6 +45,8 @@ class ExclusionReason(StrEnum):
     UNDECLARED = "undeclared-output"
     NO_CLAIM = "no-claim"
     UNREACHABLE = "silent"
+    BEHIND = "behind"
+    """More is left to be read of the center than one round allows."""
     LOG_BROKEN = "log-broken"
     NOTHING = "nothing-of-this-release"
     OTHER_CLAIM = "other-claim"

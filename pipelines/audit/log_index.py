@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.rebuilds import AttemptStatement
-from pipelines.log.checkpoint import Checkpoint, LogIdentity
+from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import LeafFields, own_key
 from pipelines.log.log_reader import LogReader
@@ -196,6 +197,28 @@ class LogIndex:
         self._cache = cache
         self._witnesses = tuple(witnesses)
         self._logs: dict[str, _KnownLog | LogError | UnreachableError] = {}
+        self._signed: dict[str, list[SignedCheckpoint]] | None = None
+
+    def read_ahead(self) -> None:
+        """Read the logs of all centers, side by side: first what their witnesses have kept."""
+        known = [c.id for c in self._policy.centers if c.id in self._sources]
+        signed: dict[str, list[SignedCheckpoint]] = {center: [] for center in known}
+        for wait in [one.begin(partial(self._kept_by, one, known)) for one in self._witnesses]:
+            with suppress(UnreachableError):
+                for center, kept in wait().items():
+                    signed[center] += kept
+        self._signed = signed
+        sources = [(center, self._sources[center]) for center in known]
+        for center, wait_for in [
+            (c, s.begin(partial(self._outcome, c))) for c, s in sources if isinstance(s, Source)
+        ]:
+            try:
+                self._logs[center] = wait_for()
+            except UnreachableError as error:
+                self._logs[center] = error
+
+    def _kept_by(self, witness: Source, logs: list[str]) -> dict[str, list[SignedCheckpoint]]:
+        return {c: list(signed_checkpoints([witness], self._identity(c))) for c in logs}
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of the statement in the center's log; None where it is not there.
@@ -214,28 +237,41 @@ class LogIndex:
         return self._log(center).witnessed
 
     def _log(self, center: str) -> _KnownLog:
-        if center not in self._logs:
-            try:
-                self._logs[center] = self._read(center)
-            except (LogError, UnreachableError) as error:
-                self._logs[center] = error  # a broken log is not read again for every statement
+        if center not in self._logs:  # a broken log is not read again for every statement
+            self._logs[center] = self._outcome(center)
         found = self._logs[center]
         if isinstance(found, Exception):
             raise found
         return found
 
+    def _outcome(self, center: str) -> _KnownLog | LogError | UnreachableError:
+        try:
+            return self._read(center)
+        except (LogError, UnreachableError) as error:
+            return error
+
+    def _identity(self, center: str) -> LogIdentity:
+        key = self._policy.center(center).log.key
+        return LogIdentity.of(key, *self._policy.witness_keys(center))
+
     def _read(self, center: str) -> _KnownLog:
         source, member = self._sources.get(center), self._policy.center(center)
         if source is None:
             return _KnownLog(_SelectedLeaves(), Witnessed(size=0, required=True))
-        log = LogIdentity.of(member.log.key, *self._policy.witness_keys(center))
-        signed = list(signed_checkpoints(self._witnesses, log))  # before the log, which may grow
+        log = self._identity(center)
+        signed = (  # read before the log, which may grow
+            list(signed_checkpoints(self._witnesses, log))
+            if self._signed is None
+            else self._signed[center]
+        )
         reader = LogReader(source, log)
         try:
             witnessed = witnessed_part(reader, self._policy, center, signed)
             if self._cache is not None and reader.size <= self._cache.limit:
                 return _KnownLog(self._cache.read(reader, member.log.key), witnessed)
             return _KnownLog(self._select(reader, own_key(center)), witnessed)
+        except UnreachableError:
+            raise
         except (StoreError, OSError) as error:
             raise UnreachableError(
                 f"the log of {center} cannot be read", got=short(error)

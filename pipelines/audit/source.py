@@ -6,22 +6,31 @@ What is wrong with one object concerns that object alone. A store that does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from builders.core.errors import NotFoundError, SamebitsError, StoreError
-from pipelines.storage.store import DamagedError, Store, TooLargeError
+from pipelines.storage.bounded import BoundedStore, BudgetError
+from pipelines.storage.store import DamagedError, ReadableStore, Store, TooLargeError
 
 OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 """What can be wrong with one object."""
 
 _SHORT = 160
+_T = TypeVar("_T")
 
 
 class UnreachableError(StoreError):
     """The store or the log of a center cannot be read."""
+
+
+class BehindError(UnreachableError):
+    """A center has more than the budget of this round lets it send; another round goes on."""
 
 
 @dataclass(kw_only=True)
@@ -33,7 +42,7 @@ class Source:
     """
 
     center: str
-    store: Store
+    store: ReadableStore
     peer: bool = False
     _failure: UnreachableError | None = field(default=None, init=False)
 
@@ -53,10 +62,21 @@ class Source:
             raise UnreachableError("a store lists too much", got=f"more than {limit} records")
         return found
 
+    def begin(self, job: Callable[[], _T]) -> Callable[[], _T]:
+        """Begin a job that reads this source, and return what waits for its result.
+
+        Jobs of several peers run side by side, each within the budget of its store; that of another
+        store runs when it is waited for. Raises what the job does, and `BehindError`.
+        """
+        if not isinstance(self.store, BoundedStore):
+            return job
+        return partial(_result, self.store, self.store.begin(job))
+
     @contextmanager
     def _reachable(self) -> Iterator[None]:
         if self._failure is not None:
-            raise UnreachableError("a store did not answer before", got=self._failure.got)
+            kind = type(self._failure)
+            raise kind("a store did not answer before", got=self._failure.got)
         try:
             yield
         except OBJECT_ERRORS:
@@ -67,8 +87,24 @@ class Source:
             raise failure from error
 
 
+@dataclass(kw_only=True)
+class OwnSource(Source):
+    """The center that looks, and its store."""
+
+    store: Store
+
+
+def _result(store: BoundedStore, future: Future[_T]) -> _T:
+    try:
+        return store.result(future)
+    except BudgetError as error:
+        raise _no_answer(error) from error
+
+
 def _no_answer(error: Exception) -> UnreachableError:
-    return UnreachableError("a store does not answer", got=short(error))
+    kind = BehindError if isinstance(error, BudgetError) else UnreachableError
+    got = error.got if isinstance(error, BudgetError) else short(error)
+    return kind("a store does not answer", got=got)
 
 
 def short(error: Exception) -> str:

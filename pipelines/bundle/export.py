@@ -34,7 +34,7 @@ from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy, read_signed
 from pipelines.storage import files as durable
 from pipelines.storage.names import Visibility, cas
-from pipelines.storage.store import DamagedError, Store, TooLargeError
+from pipelines.storage.store import DamagedError, ReadableStore, Store, TooLargeError
 
 _PAGE = 25_000
 
@@ -50,7 +50,7 @@ class ExportSource:
     log: LogWriter
     policy: bytes | None
     """The signed policy that it goes by, if it has one."""
-    peers: tuple[Store, ...] = ()
+    peers: tuple[ReadableStore, ...] = ()
     """The stores in which its witnesses keep their cosignatures."""
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from builders.core.yamlfile import load_document, parse_model
 from pipelines.center.file import NAMESPACE, CenterFile, CenterSettings, samebits_home
-from pipelines.storage.opening import StoreAddress, store_address
+from pipelines.storage.bounded import BYTES, SECONDS, BoundedStore, PeerBudget
+from pipelines.storage.opening import StoreAddress, open_peer_store, store_address
 from pipelines.storage.s3settings import S3Settings
 
 LOCAL = "local"
@@ -23,6 +24,14 @@ class Peer:
 
     id: str
     store: StoreAddress
+    time: int = SECONDS
+    """Seconds that reading it may take in one round."""
+    traffic: int = BYTES
+    """Bytes that it may send in one round."""
+
+    def open(self) -> BoundedStore:
+        """Open its store for one round."""
+        return open_peer_store(self.store, PeerBudget(self.time, self.traffic))
 
 
 class Center(CenterSettings):
@@ -80,7 +89,9 @@ def load_center(
         prefect = prefect.model_copy(update={"auth": given.home / "standing" / "auth"})
     settings = dict(given) | {
         "store": store_address(store) if store else _address(given.store, base, given.home),
-        "peers": tuple(Peer(id=p.id, store=store_address(p.store, base)) for p in given.peers),
+        "peers": tuple(
+            Peer(**{**dict(p), "store": store_address(p.store, base)}) for p in given.peers
+        ),
         "prefect": prefect,
     }
     del settings["schema_"]

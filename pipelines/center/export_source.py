@@ -11,7 +11,6 @@ from pipelines.center.center import Center
 from pipelines.center.keys import log_key, public_keys
 from pipelines.evidence.publickey import PublicKey
 from pipelines.log.writer import LogWriter
-from pipelines.storage.opening import open_store
 
 
 def export_source(center: Center, log: LogWriter) -> ExportSource:
@@ -24,7 +23,7 @@ def export_source(center: Center, log: LogWriter) -> ExportSource:
         log_key=log_key(center),
         log=log,
         policy=read_small_file(path, limit=MAX_POLICY, file=str(path)) if path.is_file() else None,
-        peers=tuple(open_store(peer.store) for peer in center.peers),
+        peers=tuple(peer.open() for peer in center.peers),
     )
 
 

@@ -21,8 +21,9 @@ from pydantic import (
 )
 
 from builders.core.errors import UsageError
-from builders.core.units import Size, between, parse_size
+from builders.core.units import Duration, Size, between, parse_duration, parse_size
 from pipelines.evidence.publickey import KeyUse
+from pipelines.storage.bounded import BYTES, SECONDS
 from pipelines.storage.s3settings import S3Settings
 
 
@@ -108,10 +109,12 @@ class KeySource(Section):
 
 
 class PeerSection(Section):
-    """Another center, and the address of its store."""
+    """Another center, the address of its store, and what reading it may cost in one round."""
 
     id: Identifier
     store: str
+    time: Annotated[Duration, between("1s", "1h", parse_duration)] = SECONDS
+    traffic: Annotated[Size, between("1MiB", "1TiB", parse_size)] = BYTES
 
 
 class PrefectSection(Section):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from builders.core.errors import StoreError, UsageError
 from builders.core.similar import did_you_mean
@@ -22,11 +23,12 @@ from pipelines.log.completeness import GapKind, LogReport, StoredStatement, veri
 from pipelines.log.cosignatures import collect, newest_accepted
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.log_reader import LogReader
-from pipelines.log.witness import Witness, WitnessResult
+from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult
 from pipelines.log.writer import LogWriter
 from pipelines.policy import Policy, PolicyError
+from pipelines.storage.bounded import BudgetError
 from pipelines.storage.opening import open_store
-from pipelines.storage.store import Store
+from pipelines.storage.store import ReadableStore, Store
 
 _LOG = logging.getLogger("samebits")
 _OTHERS = ("public/log/", "public/reviews/")
@@ -43,7 +45,7 @@ class KnownLog:
 
     center: str
     identity: LogIdentity
-    store: Store
+    store: ReadableStore
     statement_keys: tuple[PublicKey, ...]
     """The keys that sign the center's statements."""
 
@@ -73,7 +75,7 @@ def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     return KnownLog(
         center=known.id,
         identity=LogIdentity.of(known.log.key),
-        store=open_store(peer.store),
+        store=peer.open(),
         statement_keys=tuple(key.key for key in known.keys),
     )
 
@@ -92,14 +94,21 @@ def own_witness(center: Center, store: Store) -> Witness:
 def witness_peers(
     center: Center, policy: Policy, store: Store
 ) -> Iterator[tuple[str, WitnessResult]]:
-    """Witness the log of every peer; yields the peer's id and the result.
+    """Witness the logs of all peers, side by side; yields the peer's id and the result.
 
     Raises `PolicyError` for a peer that is not in the policy, `StoreError` for the own store.
     """
-    witness = own_witness(center, store)
+    witness, begun = own_witness(center, store), []
     for peer in center.peers:
-        known = peer_log(policy, peer)
-        yield peer.id, witness.cosign(known.store, known.identity)
+        known, read = peer_log(policy, peer), peer.open()
+        begun.append((known, read, read.begin(partial(witness.cosign, read, known.identity))))
+    for known, read, future in begun:
+        try:
+            result = read.result(future)
+        except BudgetError as error:
+            silent, origin = WitnessOutcome.SILENT, known.identity.origin
+            result = WitnessResult(origin=origin, outcome=silent, reason=str(error))
+        yield known.center, result
 
 
 def cosigned_trees(center: Center) -> Iterator[Checkpoint]:
@@ -110,7 +119,7 @@ def cosigned_trees(center: Center) -> Iterator[Checkpoint]:
     log = LogIdentity.of(log_key(center))
     for peer in center.peers:
         try:
-            newest = newest_accepted(open_store(peer.store), log)
+            newest = newest_accepted(peer.open(), log)
         except (StoreError, UsageError) as error:
             _LOG.warning("the log is not compared with what %s has cosigned: %s", peer.id, error)
             continue
@@ -125,11 +134,11 @@ def collect_cosignatures(center: Center, policy: Policy, log: LogWriter) -> None
     """
     with suppress(PolicyError):
         known = LogIdentity.of(policy.center(center.id).log.key, *policy.witness_keys(center.id))
-        stores = [open_store(peer.store) for peer in center.peers]
+        stores = [peer.open() for peer in center.peers]
         collect(open_store(center.store), stores, known, log)
 
 
-def stored_statements(log: KnownLog, store: Store) -> Iterator[StoredStatement]:
+def stored_statements(log: KnownLog, store: ReadableStore) -> Iterator[StoredStatement]:
     """Yield the statements in `store` that the log must contain: those signed by its center."""
     signers = {key.keyid for key in log.statement_keys}
     for key in store.list("public/"):

@@ -92,7 +92,7 @@ def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> Cons
     unmade = is_unmade(session.center)
     if policy is not None:
         signed = open_policy(read_small_file(policy, limit=MAX_FILE, file=str(policy)), now=now)
-        view = view_under(signed, session.center, session.store)
+        view = view_under(signed, session.center, session.store, session.peer_stores)
     elif unmade:  # to ask is no reason to make a center
         raise NoPolicyError("no policy", got=f"no --policy, and no file {session.center.policy}")
     else:
@@ -108,7 +108,8 @@ def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> Cons
 def _peer(given: str, known: list[str]) -> Source:
     """Return the store of a --peer; raises `UsageError`, also for a center not in `known`."""
     from pipelines.audit.source import Source
-    from pipelines.storage.opening import open_store, store_address
+    from pipelines.storage.bounded import PeerBudget
+    from pipelines.storage.opening import open_peer_store, store_address
 
     name, _, address = given.partition("=")
     if not (name and address):
@@ -128,7 +129,7 @@ def _peer(given: str, known: list[str]) -> Source:
             expected="a folder, or s3://bucket/prefix",
             todo=similar_path(place),
         )
-    return Source(center=name, store=open_store(place), peer=True)
+    return Source(center=name, store=open_peer_store(place, PeerBudget()), peer=True)
 
 
 def _lines(name: str, digest: str, found: FileCheck, *, asked: list[str]) -> Iterator[str]:

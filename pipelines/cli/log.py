@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,11 +162,15 @@ def witness(session: Session, places: tuple[str, ...], **given: Any) -> None:
     """
     from pipelines.center.logs import witness_peers
     from pipelines.log.witness import WitnessOutcome
-    from pipelines.storage.opening import open_store
+    from pipelines.storage.bounded import PeerBudget
+    from pipelines.storage.opening import open_peer_store, store_address
 
     if places:
         log, one = _witness(**given)
-        found = [(place, one.cosign(open_store(place), log)) for place in places]
+        found = [
+            (place, one.cosign(open_peer_store(store_address(place), PeerBudget()), log))
+            for place in places
+        ]
     else:
         policy = session.policy(datetime.now(UTC))
         found = list(witness_peers(session.center, policy, session.store))
@@ -221,12 +226,15 @@ def _witness(
 def _known(session: Session, peer: str | None) -> KnownLog:
     """Return the log of a peer, or the center's own; raises `UsageError`, `PolicyError`."""
     from pipelines.center.logs import find_peer, own_log, peer_log
+    from pipelines.storage.opening import open_store
 
     policy = session.policy(datetime.now(UTC))
     if peer is None:
         session.logbook()  # makes the keys of a center that was never used
         return own_log(session.center, policy)
-    return peer_log(policy, find_peer(session.center, peer))
+    found = find_peer(session.center, peer)
+    # Who asks for one log waits until it is read.
+    return replace(peer_log(policy, found), store=open_store(found.store))
 
 
 def _check_lines(known: KnownLog, found: LogReport) -> Iterator[str]:

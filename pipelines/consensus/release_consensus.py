@@ -15,10 +15,10 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.recipe.recipe import LoadedRecipe, find_recipe
-from pipelines.audit.center_audit import MATCHES, audit_center
+from pipelines.audit.center_audit import MATCHES, audit_centers
 from pipelines.audit.center_finding import CenterFinding, Excluded, newest_findings
 from pipelines.audit.log_index import LogCache, LogIndex
-from pipelines.audit.source import Source
+from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
 from pipelines.consensus.join import join
@@ -43,9 +43,14 @@ class ConsensusView:
     """The center's folder of recipes."""
 
     @property
+    def own(self) -> OwnSource:
+        """The center itself."""
+        return OwnSource(center=self.center, store=self.store)
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """The center itself, and its peers."""
-        return (Source(center=self.center, store=self.store), *self.peers)
+        return (self.own, *self.peers)
 
     @property
     def former_keys(self) -> tuple[PublicKey, ...]:
@@ -97,7 +102,7 @@ def read_release(
     release: ReleaseName,
     sources: Iterable[Source],
     reader: StatementReader,
-    own: Source | None = None,
+    own: OwnSource | None = None,
 ) -> ReleaseFindings:
     """Return the findings of the centers on a release.
 
@@ -105,7 +110,7 @@ def read_release(
     claim. Raises `StoreError` for the store of `own` alone.
     """
     centers = tuple(sources)
-    audits = [audit_center(reader, source, release) for source in centers]
+    audits = audit_centers(reader, centers, release)
     findings = tuple(finding for audit in audits for finding in audit.findings)
     proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
     return ReleaseFindings(
@@ -184,8 +189,11 @@ def read_logs(
 
     With a `cache` only the growth of a log since the last call is read.
     """
-    sources = {source.center: source for source in view.sources}
-    return LogIndex(sources, view.policy.policy, releases, cache, view.sources)
+    sources, names = {source.center: source for source in view.sources}, list(releases)
+    logs = LogIndex(sources, view.policy.policy, names, cache, view.sources)
+    if names:
+        logs.read_ahead()
+    return logs
 
 
 def join_release(
@@ -205,7 +213,7 @@ def join_release(
     reader = StatementReader(
         policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
     )
-    read = read_release(release, view.sources, reader, view.sources[0])
+    read = read_release(release, view.sources, reader, view.own)
     artefacts = recipe.recipe.artefacts if recipe else ()
     consensus = consensus_of(
         read,

@@ -25,7 +25,7 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
-from pipelines.audit.source import Source, UnreachableError
+from pipelines.audit.source import OwnSource, Source, UnreachableError
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.redaction import redact_by_products
 from pipelines.evidence.release_name import ReleaseName
@@ -198,7 +198,7 @@ class WorkProofs:
         findings: Iterable[CenterFinding],
         *,
         reader: StatementReader,
-        own: Source | None = None,
+        own: OwnSource | None = None,
     ) -> None:
         """Check the runs behind `findings`, whose statements are in `sources`.
 

@@ -23,13 +23,15 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import origin_folder
 from pipelines.log.writer import LogWriter
-from pipelines.storage.store import Store
+from pipelines.storage.store import ReadableStore
 
 _LOOK_BACK = 64
 """Cosigned checkpoints of one witness that are read, newest first."""
 
 
-def cosigned_checkpoints(stores: Iterable[Store], log: LogIdentity) -> Iterator[SignedCheckpoint]:
+def cosigned_checkpoints(
+    stores: Iterable[ReadableStore], log: LogIdentity
+) -> Iterator[SignedCheckpoint]:
     """Yield the log's checkpoints that witnesses have in their `stores`, newest first in each.
 
     What cannot be read, or does not verify, is skipped.
@@ -39,7 +41,7 @@ def cosigned_checkpoints(stores: Iterable[Store], log: LogIdentity) -> Iterator[
             yield from (signed for signed in _accepted(store, log) if signed.cosignatures)
 
 
-def newest_accepted(store: Store, log: LogIdentity) -> Checkpoint | None:
+def newest_accepted(store: ReadableStore, log: LogIdentity) -> Checkpoint | None:
     """Return the newest checkpoint of the log that the witness with that `store` has accepted.
 
     Its log has signed it, which is enough for the log's owner: the witness need not be known.
@@ -48,7 +50,7 @@ def newest_accepted(store: Store, log: LogIdentity) -> Checkpoint | None:
     return next((signed.checkpoint for signed in _accepted(store, log)), None)
 
 
-def _accepted(store: Store, log: LogIdentity) -> Iterator[SignedCheckpoint]:
+def _accepted(store: ReadableStore, log: LogIdentity) -> Iterator[SignedCheckpoint]:
     """Yield the log's checkpoints that a witness has in its store, newest first."""
     names = store.list(origin_folder(log.origin))
     sizes = [name for name in names if name.rpartition("/")[2][:20].isdigit()]
@@ -58,7 +60,9 @@ def _accepted(store: Store, log: LogIdentity) -> Iterator[SignedCheckpoint]:
             yield open_checkpoint(data, log)
 
 
-def collect(own: Store, stores: Iterable[Store], log: LogIdentity, writer: LogWriter) -> int:
+def collect(
+    own: ReadableStore, stores: Iterable[ReadableStore], log: LogIdentity, writer: LogWriter
+) -> int:
     """Join the cosignatures of the published checkpoint's own tree to it, and publish it again.
 
     Returns how many were added. Raises `LogError` when the published checkpoint is not the log's,

@@ -29,7 +29,7 @@ from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.writer_cache import ReleaseHead
 from pipelines.storage.names import check_prefix, encode
-from pipelines.storage.store import DamagedError, Store, TooLargeError
+from pipelines.storage.store import DamagedError, ReadableStore, TooLargeError
 
 SKEW = timedelta(hours=1)
 """How far the clock of a center may be ahead."""
@@ -77,7 +77,7 @@ def heartbeat_key(statement: HeartbeatStatement) -> str:
 
 
 def newest_heartbeat(
-    store: Store, center: str, keys: Sequence[PublicKey], *, now: datetime
+    store: ReadableStore, center: str, keys: Sequence[PublicKey], *, now: datetime
 ) -> HeartbeatStatement | None:
     """Return the newest heartbeat of a center that one of `keys` has signed; None without one.
 

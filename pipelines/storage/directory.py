@@ -55,9 +55,13 @@ _TODO = {
 class DirectoryStore:
     """A `Store` below one folder, for several threads and processes."""
 
-    def __init__(self, root: Path) -> None:
-        """Use the store below `root`; nothing is read or written yet."""
+    def __init__(self, root: Path, *, most: int | None = None) -> None:
+        """Use the store below `root`; nothing is read or written yet.
+
+        A folder with more than `most` names is not listed.
+        """
         self.root = root
+        self._most = most
         self._known = False
         self._ready = False
 
@@ -174,7 +178,7 @@ class DirectoryStore:
     def _walk(self, prefix: str) -> Iterator[str]:
         folder = prefix.rstrip("/").split("/")
         with suppress(NotFoundError), self._opened(f"cannot list {prefix}", folder) as fd:
-            for name in walk(fd):
+            for name in walk(fd, self._most):
                 yield prefix + name
 
     @contextmanager

@@ -6,6 +6,7 @@ it is complete. Its writer locks it, so that `sweep` can tell the files of dead 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -56,16 +57,16 @@ def open_file(name: str, folder: int) -> int:
     return fd
 
 
-def walk(folder: int) -> Iterator[str]:
+def walk(folder: int, most: int | None = None) -> Iterator[str]:
     """Yield the relative names of all regular files below `folder`, in order of their bytes.
 
     Only one folder a level is held in memory. Links, devices and names that no key can have are
-    skipped. Raises OSError.
+    skipped. Raises OSError, also for a folder with more than `most` entries.
     """
     with os.scandir(folder) as entries:
         names = sorted(
             entry.name + "/" * entry.is_dir(follow_symlinks=False)
-            for entry in entries
+            for entry in _at_most(most, entries)
             if _is_segment(entry.name)
             and (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False))
         )
@@ -76,7 +77,7 @@ def walk(folder: int) -> Iterator[str]:
         with suppress(FileNotFoundError):
             child = os.open(name[:-1], _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             try:
-                for below in walk(child):
+                for below in walk(child, most):
                     yield name + below
             finally:
                 os.close(child)
@@ -153,6 +154,13 @@ def sweep(folder: int) -> int:
             os.close(fd)
         removed += 1
     return removed
+
+
+def _at_most(most: int | None, entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+    for number, entry in enumerate(entries):
+        if most is not None and number >= most:
+            raise OSError(errno.EFBIG, f"more than {most} names in one folder")
+        yield entry
 
 
 def _make(segment: str, mode: int, folder: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -54,12 +54,17 @@ _TODO = {
 
 
 def connect(
-    place: S3Place, *, connect_seconds: float = CONNECT_SECONDS, read_seconds: float = READ_SECONDS
+    place: S3Place,
+    *,
+    connect_seconds: float = CONNECT_SECONDS,
+    read_seconds: float = READ_SECONDS,
+    before: Callable[[], None] | None = None,
 ) -> S3Client:
     """Return a client for `place`, safe for threads; raises `UsageError` for bad configuration.
 
-    No request is sent yet. Checksums that only some servers know are not sent: the SHA-256 of the
-    body is signed, or over HTTPS its `Content-MD5`, and the store itself checks every read.
+    `before` is called before each request, and may raise. No request is sent yet. Checksums that
+    only some servers know are not sent: the SHA-256 of the body is signed, or over HTTPS its
+    `Content-MD5`, and the store itself checks every read.
     """
     config = Config(
         connect_timeout=connect_seconds,
@@ -84,6 +89,8 @@ def connect(
     client.meta.events.register("before-call.s3.PutObject", _add_checksum)
     client.meta.events.register("before-sign.s3", _send_at_once)
     client.meta.events.register("before-send.s3", _send_whole)
+    if before is not None:
+        client.meta.events.register("before-send.s3", lambda **_: before())
     return client
 
 

@@ -35,8 +35,8 @@ class DamagedError(StoreError):
     """An object does not hold what its name or its kind promises."""
 
 
-class Store(ByteStore, Protocol):
-    """Evidence, inputs and logs of one center."""
+class ReadableStore(Protocol):
+    """What is read of the store of another center."""
 
     def get(self, key: str, limit: int) -> bytes:
         """Return a small object: its oldest version, checked against the digest in its name.
@@ -45,6 +45,16 @@ class Store(ByteStore, Protocol):
 
         Raises `NotFoundError`, `TooLargeError` above `limit` bytes, `DamagedError`.
         """
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below the folder `prefix` (ends with a slash), in order of their bytes.
+
+        An empty or absent folder yields nothing.
+        """
+
+
+class Store(ByteStore, ReadableStore, Protocol):
+    """Evidence, inputs and logs of one center."""
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under a name that its content determines; an existing one is left alone.
@@ -67,12 +77,6 @@ class Store(ByteStore, Protocol):
         """Write the object that is replaced: in one step, readers see the old bytes or the new.
 
         Raises `UsageError` for every other name. Of racing writers the last one wins.
-        """
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below the folder `prefix` (ends with a slash), in order of their bytes.
-
-        An empty or absent folder yields nothing.
         """
 
     def sweep(self) -> int:

@@ -39,6 +39,7 @@ from pipelines.log.checkpoint import Checkpoint
 from pipelines.policy import Policy, load_policy
 from pipelines.signer import CenterSigner, LocalSigner, SocketSigner
 from pipelines.signer.local_signer import log_signer
+from pipelines.storage.bounded import BoundedStore
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.files import FolderCache
 from pipelines.storage.names import Visibility
@@ -49,6 +50,8 @@ from pipelines.verify.budget import Ledger
 from pipelines.verify.cancellation import RunCancellation
 
 _LOG = logging.getLogger("samebits")
+_ROUND = 60.0
+"""Seconds in which a peer costs its budget once, whoever reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +243,18 @@ class Session:
         return None if is_unmade(self.center) else self.policy(now)
 
     def consensus_view(self, now: datetime) -> ConsensusView:
-        """Return the center's view for consensus at `now` (UTC); raises as `open_view` does."""
-        return open_view(self.center, self.store, now)
+        """Return the center's view for consensus at `now` (UTC); raises as `open_view` does.
+
+        It shares what peers may cost with other views of the same minute.
+        """
+        for peer in self.peer_stores.values():
+            peer.budget.renew(after=_ROUND)
+        return open_view(self.center, self.store, now, self.peer_stores)
+
+    @cached_property
+    def peer_stores(self) -> dict[str, BoundedStore]:
+        """The stores of the center's peers, each with its budget."""
+        return {peer.id: peer.open() for peer in self.center.peers}
 
     @cached_property
     def states(self) -> AptStates:

@@ -10,7 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.source import Source
+from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus import ReleaseConsensus
@@ -172,7 +172,7 @@ class World:
 
     def read(self, own: str | None = "ada-1", *, also: tuple[Source, ...] = ()) -> ReleaseFindings:
         sources = [Source(center=site.id, store=site.store) for site in self.sites.values()]
-        center = Source(center=own, store=self.sites[own].store) if own else None
+        center = OwnSource(center=own, store=self.sites[own].store) if own else None
         return read_release(RELEASE, [*sources, *also], self.reader, center)
 
     def consensus(self, own: str | None = "ada-1", **changes: Any) -> ReleaseConsensus:
