@@ -194,7 +194,9 @@ def _in_place(record: _Record, release: ReleaseName, run: str) -> _Record:
             about = statement.predicate
             if (about.release, encode(about.run)) == (str(release), run):
                 return record
-    return record.excluded(ExclusionReason.MISPLACED)
+            of = "run" if about.release == str(release) else "release"
+            return record.excluded(ExclusionReason.MISPLACED, f"of another {of}")
+    return record.excluded(ExclusionReason.MISPLACED, "of another kind")
 
 
 def _is_misplaced(record: _Record) -> bool:

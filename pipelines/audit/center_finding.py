@@ -23,6 +23,8 @@ class ExclusionReason(StrEnum):
     UNREADABLE = "unreadable"
     UNKNOWN_CENTER = "unknown-center"
     UNKNOWN_KEY = "unknown-key"
+    OTHER_CENTER = "other-center"
+    """It names a key of another center of the policy."""
     KEY_NOT_YET = "key-not-yet"
     KEY_ENDED = "key-ended"
     BAD_SIGNATURE = "bad-signature"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from builders.core.digest import Digest
 from pipelines.audit.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
@@ -85,8 +85,7 @@ class StatementReader:
             envelope = Envelope.from_bytes(source.get(key, MAX_ENVELOPE))
             signers = _signers(envelope, member)
             if not signers:
-                keyids = ", ".join(ascii(s.keyid)[1:-1][:16] for s in envelope.signatures[:4])
-                return excluded(reason=ExclusionReason.UNKNOWN_KEY, detail=keyids)
+                return excluded(**_not_its_own(envelope, self.policy))
             statement = read_statement(envelope.payload)
         except SignatureError as error:
             return excluded(reason=ExclusionReason.BAD_SIGNATURE, detail=str(error.got))
@@ -110,7 +109,8 @@ class StatementReader:
             return excluded(reason=reason, detail=f"at index {index} of its log", pae=pae)
         center, builder = _author(statement, member)
         if center != member.id:
-            return excluded(reason=ExclusionReason.MISPLACED, pae=pae)
+            detail = "of another center" if center else "of another kind"
+            return excluded(reason=ExclusionReason.MISPLACED, detail=detail, pae=pae)
         if builder != member.builder:
             return excluded(reason=ExclusionReason.OTHER_BUILDER, pae=pae)
         return VerifiedStatement(
@@ -128,6 +128,19 @@ def _signers(envelope: Envelope, member: PolicyCenter) -> tuple[PublicKey, ...]:
     named = {signature.keyid for signature in envelope.signatures}
     known = [k.key for k in member.keys if k.key.keyid in named]
     return verify_envelope(envelope, known) if known else ()
+
+
+def _not_its_own(envelope: Envelope, policy: Policy) -> dict[str, Any]:
+    """Return why an envelope that names no key of the center in whose store it is does not count.
+
+    No signature is verified: what a stranger signs in the name of another center is no better.
+    """
+    named = [signature.keyid for signature in envelope.signatures[:4]]
+    for center in policy.centers:
+        if any(known.key.keyid in named for known in center.keys):
+            return {"reason": ExclusionReason.OTHER_CENTER, "detail": f"under a key of {center.id}"}
+    keyids = ", ".join(ascii(keyid)[1:-1][:16] for keyid in named)
+    return {"reason": ExclusionReason.UNKNOWN_KEY, "detail": keyids}
 
 
 def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str]:

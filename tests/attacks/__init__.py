@@ -1,0 +1,1 @@
+"""The named attacks: what each of them tells its readers in the end."""
