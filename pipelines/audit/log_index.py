@@ -172,6 +172,8 @@ class _KnownLog(NamedTuple):
 
     leaves: _SelectedLeaves | CachedLog
     witnessed: Witnessed
+    end: int | None = None
+    """Where the log ended with a fork: no later leaf is one of it."""
 
 
 class LogIndex:
@@ -218,7 +220,12 @@ class LogIndex:
                 self._logs[center] = error
 
     def _kept_by(self, witness: Source, logs: list[str]) -> dict[str, list[SignedCheckpoint]]:
-        return {c: list(signed_checkpoints([witness], self._identity(c))) for c in logs}
+        return {center: self._kept([witness], center) for center in logs}
+
+    def _kept(self, witnesses: Iterable[Source], center: str) -> list[SignedCheckpoint]:
+        log = self._identity(center)
+        newest = self._policy.resolution(log.origin) is None
+        return list(signed_checkpoints(witnesses, log, newest=newest))
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of the statement in the center's log; None where it is not there.
@@ -226,11 +233,15 @@ class LogIndex:
         Raises `LogError` for a log that cannot be trusted, `UnreachableError` for one that cannot
         be read.
         """
-        return self._log(center).leaves.index_of(pae)
+        log = self._log(center)
+        index = log.leaves.index_of(pae)
+        return None if index is None or (log.end is not None and index >= log.end) else index
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what the center's log has about the runs of a release; raises as above."""
-        return self._log(center).leaves.about(release)
+        log = self._log(center)
+        found = log.leaves.about(release)
+        return found if log.end is None else found.before(log.end)
 
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
@@ -260,16 +271,16 @@ class LogIndex:
             return _KnownLog(_SelectedLeaves(), Witnessed(size=0, required=True))
         log = self._identity(center)
         signed = (  # read before the log, which may grow
-            list(signed_checkpoints(self._witnesses, log))
-            if self._signed is None
-            else self._signed[center]
+            self._kept(self._witnesses, center) if self._signed is None else self._signed[center]
         )
+        resolution = self._policy.resolution(log.origin)
+        end = resolution.accepted.size if resolution else None
         reader = LogReader(source, log)
         try:
             witnessed = witnessed_part(reader, self._policy, center, signed)
             if self._cache is not None and reader.size <= self._cache.limit:
-                return _KnownLog(self._cache.read(reader, member.log.key), witnessed)
-            return _KnownLog(self._select(reader, own_key(center)), witnessed)
+                return _KnownLog(self._cache.read(reader, member.log.key), witnessed, end)
+            return _KnownLog(self._select(reader, own_key(center)), witnessed, end)
         except UnreachableError:
             raise
         except (StoreError, OSError) as error:

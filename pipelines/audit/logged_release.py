@@ -42,6 +42,19 @@ class LoggedRelease:
     unknown: list[int] = field(default_factory=list)
     """Leaves of a kind that this version does not know."""
 
+    def before(self, end: int) -> LoggedRelease:
+        """Return what the first `end` leaves have."""
+        commitments = {
+            run: [one for one in found if one.index < end]
+            for run, found in self.commitments.items()
+        }
+        return LoggedRelease(
+            results={pae: index for pae, index in self.results.items() if index < end},
+            commitments={run: found for run, found in commitments.items() if found},
+            repeated=[index for index in self.repeated if index < end],
+            unknown=[index for index in self.unknown if index < end],
+        )
+
     def committed_at(self, run: str, digest: Digest) -> int | None:
         """Return the index of the run's only commitment; None if it is another one, or not one."""
         found = self.commitments.get(run_tag(run), [])

@@ -12,16 +12,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
 from pipelines.evidence.errors import EvidenceError
-from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
+from pipelines.log.checkpoint import (
+    Checkpoint,
+    LogIdentity,
+    SignedCheckpoint,
+    open_checkpoint,
+)
 from pipelines.log.errors import LogError
 from pipelines.log.fork import MAX_FORK, ForkProof
 from pipelines.log.log_reader import LogReader
 from pipelines.log.note import MAX_NOTE
 from pipelines.log.witness import origin_folder
 from pipelines.policy import Policy
+from pipelines.policy.resolution import ForkResolution
 
 MAX_CHECKPOINTS = 100_000
 """Checkpoints of one log that a witness may keep."""
@@ -43,30 +50,32 @@ class Witnessed:
     """The time of their newest cosignature, UTC."""
 
 
-def signed_checkpoints(sources: Iterable[Source], log: LogIdentity) -> Iterator[SignedCheckpoint]:
+def signed_checkpoints(
+    sources: Iterable[Source], log: LogIdentity, *, newest: bool = True
+) -> Iterator[SignedCheckpoint]:
     """Yield what the witnesses in `sources` have kept of a log: all of it is signed by the log.
 
-    That is the newest checkpoint that each has cosigned, which no earlier one can add to, and those
-    in its proofs of a fork. What a witness does not show is left out: it witnesses nothing.
+    That is the newest checkpoint that each has cosigned, which no earlier one of the same history
+    can add to, and those in its proofs of a fork; without `newest`, earlier ones too. What a
+    witness does not show is left out: it witnesses nothing.
     """
     folder = origin_folder(log.origin)
     for source in sources:
         with suppress(UnreachableError):
             names = sorted(source.names(folder, limit=MAX_CHECKPOINTS))
-            if newest := _newest(source, [n for n in names if "/" not in n[len(folder) :]], log):
-                yield newest
+            cosigned = [n for n in names if "/" not in n[len(folder) :]]
+            yield from islice(_newest_first(source, cosigned, log), 1 if newest else None)
             for name in [n for n in names if n.startswith(f"{folder}fork/")][:_LOOK_BACK]:
                 with suppress(EvidenceError, *OBJECT_ERRORS):
                     proof = ForkProof.parse(source.get(name, MAX_FORK))
                     yield from [open_checkpoint(note, log) for note in (proof.first, proof.second)]
 
 
-def _newest(source: Source, names: list[str], log: LogIdentity) -> SignedCheckpoint | None:
-    """Return the newest of a witness's checkpoints that can be read; its names are in order."""
+def _newest_first(source: Source, names: list[str], log: LogIdentity) -> Iterator[SignedCheckpoint]:
+    """Yield those of a witness's checkpoints that can be read; its names are in order."""
     for name in reversed(names[-_LOOK_BACK:]):
         with suppress(LogError, *OBJECT_ERRORS):
-            return open_checkpoint(source.get(name, MAX_NOTE), log)
-    return None
+            yield open_checkpoint(source.get(name, MAX_NOTE), log)
 
 
 def witnessed_part(
@@ -74,24 +83,45 @@ def witnessed_part(
 ) -> Witnessed:
     """Return the part of a center's log that counts; `signed` was read before the reader.
 
-    Raises `LogError` for a log that is not what its own key has signed before, and what reading
-    it raises.
+    Raises `LogError` for a log that is not what its own key has signed before, unless the policy
+    resolves that; for one that is not what a resolution accepts; and what reading it raises.
     """
-    found = [*signed, reader.checkpoint]
-    for tree in {(c.size, c.root): c for c in (one.checkpoint for one in found)}.values():
-        if tree.size > reader.size or reader.tree(tree.size).root != tree.root:
+    resolution, found = policy.resolution(reader.log.origin), [*signed, reader.checkpoint]
+    if resolution is not None:
+        require_accepted(reader, resolution)
+    for tree in conflicts(reader, found):
+        if resolution is None or not resolution.settles(tree):
             raise LogError(
                 f"the log {tree.origin} is not what it has signed and a witness has seen",
                 got=f"{reader.size} leaves",
                 expected=f"a log that begins with {tree.size} leaves, root {tree.root.hex()}",
-                todo="The log was shortened or forked: keep both checkpoints as a proof",
+                todo="It was shortened or forked: `samebits log forks` shows what to decide",
             )
+        found = [one for one in found if one.checkpoint != tree]
     if not policy.requires_witnesses:
         return Witnessed(size=reader.size, required=False)
-    return _below_quorum(found, policy, center)
+    return below_quorum(found, policy, center)
 
 
-def _below_quorum(found: Iterable[SignedCheckpoint], policy: Policy, center: str) -> Witnessed:
+def conflicts(reader: LogReader, found: Iterable[SignedCheckpoint]) -> list[Checkpoint]:
+    """Return the checkpoints that are not of the tree that the log shows, each once."""
+    trees = dict.fromkeys(one.checkpoint for one in found)
+    return [t for t in trees if t.size > reader.size or reader.tree(t.size).root != t.root]
+
+
+def require_accepted(reader: LogReader, resolution: ForkResolution) -> None:
+    """Raise `LogError` unless a log begins with the history that its resolution accepts."""
+    accepted = resolution.accepted
+    if reader.size < accepted.size or not resolution.accepts(reader.tree(accepted.size)):
+        raise LogError(
+            f"the log {resolution.log} is not the history that its operators have accepted",
+            got=f"{reader.size} leaves",
+            expected=f"a log that begins with {accepted.size} leaves, root {accepted.root}",
+            todo="Its owner puts the accepted history in the place of the other one",
+        )
+
+
+def below_quorum(found: Iterable[SignedCheckpoint], policy: Policy, center: str) -> Witnessed:
     """Return the largest part that a quorum has cosigned, each witness that or a larger one."""
     names = policy.witness_keys(center)
     seen = [

@@ -285,6 +285,8 @@ def _checkpoint(store: Store, source: ExportSource, policy: Policy, last: int) -
             todo="`samebits log checkpoint` publishes one",
         )
     found = [newest, *cosigned_checkpoints(source.peers, known)]
+    if resolution := policy.resolution(known.origin):  # no other proof counts any more
+        found = [one for one in found if resolution.accepts(one.checkpoint)]
     for signed in checkpoints_with_leaf(found, index=last):
         if policy.quorum.satisfied_by({witnesses[c.key] for c in signed.cosignatures}):
             return signed

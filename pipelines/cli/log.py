@@ -13,6 +13,7 @@ import click
 
 from builders.core.errors import EXIT_NOT_CHECKED, UsageError
 from pipelines.cli import options
+from pipelines.cli.forks import forks
 from pipelines.cli.terminal import counted, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def command() -> None:
     it signs. The log consists of plain files in the store (C2SP tlog-tiles); its checkpoints are
     signed notes.
     """
+
+
+command.add_command(forks)
 
 
 @command.command()

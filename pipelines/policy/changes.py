@@ -47,6 +47,7 @@ def changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
 
 def _parts(policy: Policy) -> Iterator[tuple[str, str]]:
     plain = policy.to_dict()
+    yield from ((f"resolution of {one.log}", str(one)) for one in policy.resolutions)
     for name in filter(plain.__contains__, ("version", "expires", "threshold", "min_evidence")):
         yield name, str(plain[name])
     for operator in policy.operators:

@@ -88,6 +88,7 @@ def _read_quorum(value: object) -> Quorum:
 Minimum = Annotated[int, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=1, le=MAX_CENTERS)]
 LogSize = Annotated[int, Field(ge=0, le=MAX_LOG_SIZE)]
+RootHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]

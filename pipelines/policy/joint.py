@@ -80,6 +80,7 @@ def join_policies(policies: Sequence[Policy], options: JoinOptions) -> Policy:
             },
         ),
         min_evidence=max((p.min_evidence for p in policies if p.min_evidence), default=None),
+        resolutions=_unique(r for policy in policies for r in policy.resolutions),
         revoked=frozenset[str]().union(*(policy.revoked for policy in policies)),
         consensus=PolicyRules(
             **vars(_rules([p.consensus for p in policies], centers, options)),

@@ -38,6 +38,7 @@ from pipelines.policy.fields import (
     WorkProofRule,
 )
 from pipelines.policy.quorum import Quorum
+from pipelines.policy.resolution import ForkResolution
 
 SCHEMA: Literal["samebits/policy/v1"] = "samebits/policy/v1"
 NAMESPACE = "https://samebits.example/centers/"
@@ -191,6 +192,11 @@ class Policy(_Strict):
     """Key ids of reviewers; a center's key ends at a log size instead."""
     min_evidence: MinEvidence = None
     """The oldest format version of evidence that counts."""
+    resolutions: Annotated[
+        tuple[ForkResolution, ...],
+        Field(max_length=MAX_CENTERS, exclude_if=lambda found: not found),
+    ] = ()
+    """Of logs that forked; left out where there are none, as in policies of before."""
     consensus: Annotated[
         PolicyRules,
         BeforeValidator(_with_defaults),
@@ -219,6 +225,10 @@ class Policy(_Strict):
     def requires_witnesses(self) -> bool:
         """Whether a statement counts only once witnesses have cosigned its log that far."""
         return not self.quorum.satisfied_by(())
+
+    def resolution(self, origin: str) -> ForkResolution | None:
+        """Return what the operators have decided about a log that forked; None for any other."""
+        return next((one for one in self.resolutions if one.log == origin), None)
 
     def reviewer_keys(self) -> dict[str, list[PublicKey]]:
         """Return the keys of those whose reviews can count, by name; no revoked ones."""

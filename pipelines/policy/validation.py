@@ -15,6 +15,7 @@ from builders.core.errors import RecipeError
 from builders.core.yamlfile import Document, FieldPath, load_document, parse_model
 from pipelines.policy.independence import Problem, counted_twice, independent_regions
 from pipelines.policy.model import ConsensusRules, Policy, PolicyCenter, adapter
+from pipelines.policy.resolution import ForkResolution
 
 
 def read_policy(path: Path) -> Policy:
@@ -54,6 +55,8 @@ def _problems(policy: Policy, document: Document) -> Iterator[Problem]:
         yield from _center_problems(center, ("centers", number), operators)
     yield from _revoked(policy, document.data.get("revoked", ()))
     yield from _out_of_reach(policy)
+    for number, resolution in enumerate(policy.resolutions):
+        yield from _resolution_problems(policy, resolution, ("resolutions", number))
     if len(policy.operators) > 1 and not policy.requires_witnesses:
         what = "several operators, and no witness is required: each could show two logs"
         todo = "Name the centers' witnesses, and a quorum of them; `samebits policy join` does so"
@@ -119,6 +122,33 @@ def _overlapping_ranges(center: PolicyCenter, place: FieldPath) -> Iterator[Prob
                 "an end of the key before" if end is None else f"{end} or more",
             )
         end = key.end
+
+
+def _resolution_problems(
+    policy: Policy, resolution: ForkResolution, place: FieldPath
+) -> Iterator[Problem]:
+    """Yield what would leave open which history of a log counts, or let the log go on."""
+    center = next((c for c in policy.centers if c.log.origin == resolution.log), None)
+    if center is None:
+        logs = ", ".join(c.log.origin for c in policy.centers)
+        what = "no center has the log of a resolution"
+        yield Problem((*place, "log"), what, ascii(resolution.log), f"one of {logs}")
+        return
+    if policy.resolution(resolution.log) is not resolution:
+        yield Problem((*place, "log"), "two resolutions for one log", resolution.log, "one")
+    if resolution.accepted in resolution.rejected:
+        what, root = "a tree is accepted and rejected", f"root {resolution.accepted.root}"
+        yield Problem((*place, "rejected"), what, root, "other trees than the accepted one")
+    size = resolution.accepted.size
+    for number, key in enumerate(center.keys):
+        if key.end is None or key.end > size:
+            yield Problem(
+                ("centers", policy.centers.index(center), "keys", number, "until"),
+                "a key goes on in a log that ended with a fork",
+                "no end" if key.end is None else key.end,
+                f"until {size}, where the accepted history ends",
+                f"`samebits center new-log --until {size}` gives the center a new log",
+            )
 
 
 def _revoked(policy: Policy, written: list[str]) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ from tests.bundle.logtells import (
     in_policy,
     last_leaf,
     last_proof,
+    log_that_forked,
     logged_again,
     nothing,
     reader,
@@ -250,6 +251,9 @@ LIES: dict[str, Lie] = {
         "witnesses",
         in_policy(lambda p: p["centers"][0].update(witness=p["witnesses"].split()[2])),
         says="too few witnesses; got w2;",
+    ),
+    "proof-of-a-history-that-was-not-accepted": Lie(
+        "witnesses", log_that_forked, says="not of the history that its operators accept"
     ),
     "no-witness": Lie("witnesses", book(witnesses=()), says="got none"),
     "checkpoint-too-old": Lie(

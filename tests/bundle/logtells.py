@@ -130,6 +130,20 @@ def book(**changes: Any) -> Tell:
     return tell
 
 
+def log_that_forked(altered: Altered, _: PrivateKey) -> None:
+    """Let the policy accept another history of the log than that of the proofs."""
+    tree = {"size": 1000, "root": "d" * 64}
+    altered.policy["centers"][0]["keys"][0]["until"] = tree["size"]
+    altered.policy["resolutions"] = [
+        {
+            "log": altered.book.origin,
+            "accepted": tree,
+            "rejected": [tree | {"root": "e" * 64}],
+            "reason": "restored",
+        }
+    ]
+
+
 def in_policy(change: Callable[[Document], object]) -> Tell:
     return lambda a, _: change(a.policy)
 

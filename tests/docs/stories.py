@@ -295,6 +295,7 @@ STORIES: dict[str, Story] = {
             "log check --center europe.yaml --peer asia": Run(),
             "log witness --center europe.yaml": Run(),
             "review key w1": Run(),
+            "log forks --center europe.yaml": Run(),
             "evidence list --center europe.yaml": Run(),
             "evidence flush --center europe.yaml": Run(),
             "vault import netbase.tar": Run(first=_archive),

@@ -178,7 +178,16 @@ def check_witnesses(opened: OpenedBundle) -> str:
     policy = opened.policy
     if policy is None or not opened.leaves:
         raise NotNeededError("no policy, or no leaves")
-    found = _witnesses(opened, opened.checkpoint.cosignatures)
+    signed = opened.checkpoint
+    if resolution := policy.resolution(signed.checkpoint.origin):
+        require(
+            resolution.accepts(signed.checkpoint),
+            "the log has forked, and the proofs are not of the history that its operators accept",
+            f"{signed.checkpoint.size} leaves with root {signed.checkpoint.root.hex()}",
+            resolution.accepted,
+            "Ask the center to export it again",
+        )
+    found = _witnesses(opened, signed.cosignatures)
     require(
         policy.quorum.satisfied_by(found),
         "the checkpoint has too few witnesses",
