@@ -27,7 +27,7 @@ from pipelines.evidence.statements.comparison import ComparisonStatement, unmatc
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.rebuilds import AttemptStatement, final_attempt
 from pipelines.evidence.statements.statement import value_of
-from pipelines.log.errors import LogError
+from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.leaf import commitment_digest
 from pipelines.storage.names import encode, release_prefix
 
@@ -138,6 +138,8 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
         return _nothing(source, ExclusionReason.BEHIND, str(error.got))
     except UnreachableError as error:
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
+    except ForkedLogError as error:
+        return _nothing(source, ExclusionReason.LOG_FORKED, short(error))
     except LogError as error:
         return _nothing(source, ExclusionReason.LOG_BROKEN, short(error))
     withheld = {digest: index for digest, index in logged.results.items() if digest not in seen}

@@ -50,6 +50,8 @@ class ExclusionReason(StrEnum):
     BEHIND = "behind"
     """More is left to be read of the center than one round allows."""
     LOG_BROKEN = "log-broken"
+    LOG_FORKED = "log-forked"
+    """The log's key has signed two histories, and the policy does not say which one counts."""
     NOTHING = "nothing-of-this-release"
     OTHER_CLAIM = "other-claim"
     OLD_EVIDENCE = "old-evidence"

@@ -22,7 +22,7 @@ from pipelines.log.checkpoint import (
     SignedCheckpoint,
     open_checkpoint,
 )
-from pipelines.log.errors import LogError
+from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.fork import MAX_FORK, ForkProof
 from pipelines.log.log_reader import LogReader
 from pipelines.log.note import MAX_NOTE
@@ -91,7 +91,8 @@ def witnessed_part(
         require_accepted(reader, resolution)
     for tree in conflicts(reader, found):
         if resolution is None or not resolution.settles(tree):
-            raise LogError(
+            broken = LogError if tree.size > reader.size else ForkedLogError
+            raise broken(
                 f"the log {tree.origin} is not what it has signed and a witness has seen",
                 got=f"{reader.size} leaves",
                 expected=f"a log that begins with {tree.size} leaves, root {tree.root.hex()}",

@@ -23,3 +23,7 @@ class ProofError(LogError):
 
 class ForkError(LogError):
     """Two checkpoints that do not show a fork of the log."""
+
+
+class ForkedLogError(LogError):
+    """A log shows another tree than its key has signed before, of the same or fewer leaves."""

@@ -128,6 +128,9 @@ def audit_alarms(release: str, excluded: Excluded) -> Iterator[NightAlarm]:
         case ExclusionReason.UNCOMMITTED:
             text = f"{center} states a match that its run had not committed to"
             yield _alarm(AlarmKind.WITHHELD, release, text)
+        case ExclusionReason.LOG_FORKED:
+            text = f"the key of the log of {center} has signed two histories: `samebits log forks`"
+            yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)
         case ExclusionReason.LOG_BROKEN:
             text = f"the log of {center} is altered, or is not what its witnesses have seen"
             yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)

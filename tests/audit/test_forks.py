@@ -11,7 +11,7 @@ from builders.core.digest import Digest
 from pipelines.audit.forks import LogForks, find_forks
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import Source
-from pipelines.log.errors import LogError
+from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.log_reader import LogReader
 from pipelines.log.witness import WitnessOutcome
 from pipelines.policy import Policy
@@ -72,7 +72,7 @@ def log(tmp_path: Path) -> Forked:
 
 
 def test_a_fork_stops_the_log_until_it_is_resolved(log: Forked) -> None:
-    with pytest.raises(LogError, match="not what it has signed"):
+    with pytest.raises(ForkedLogError, match="not what it has signed"):
         log.part(TWO)
     found = log.index()
     assert found.witnessed("east").size == 5
@@ -128,7 +128,7 @@ def test_a_fork_that_came_to_light_later_stops_the_log_again(log: Forked, tmp_pa
     third = MemoryStore()
     opened(third, tmp_path / "third").append(entries(range(200, 205)))
     log.witness("west").cosign(third, identity(KEY))
-    with pytest.raises(LogError, match="not what it has signed"):
+    with pytest.raises(ForkedLogError, match="not what it has signed"):
         log.index().witnessed("east")
     both = replace(log.resolution(), rejected=(log.tree(log.other), log.tree(third)))
     assert log.index(both).witnessed("east").size == 5

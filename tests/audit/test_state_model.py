@@ -32,7 +32,10 @@ UNBUILT: dict[str, Any] = {
     },
     "by_products": {},
 }
-ACCUSED = {"withheld", "misplaced", "uncommitted", "bad-signature", "unreadable", "log-broken"}
+ACCUSED = {
+    *("withheld", "misplaced", "uncommitted", "bad-signature", "unreadable"),
+    *("log-broken", "log-forked"),
+}
 NAMES = ["x-1", "comparison-9", "attempt-7", "provenance-7", "robustness-7"]
 HONEST = st.sampled_from(["ada-1", "bob-1"])
 NUMBER = st.integers(min_value=0, max_value=2**32)

@@ -14,7 +14,7 @@ from infra.bench.madeup import EMPTY_POLICY
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import Source
 from pipelines.audit.witnessed import Witnessed
-from pipelines.log.errors import LogError
+from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.fork import TYPE
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import Witness, WitnessOutcome, origin_folder
@@ -155,8 +155,9 @@ def test_another_log_than_a_witness_has_seen_is_broken(
     start = 0 if size < 5 else 100
     opened(other, tmp_path / "other").append(entries(range(start, start + size)))
     log.store.objects = other.objects
-    with pytest.raises(LogError, match="not what it has signed"):
+    with pytest.raises(LogError, match="not what it has signed") as caught:
         log.part(ANY)
+    assert isinstance(caught.value, ForkedLogError) is (size >= 5)
 
 
 def test_a_fork_that_is_shown_to_one_witness_alone_is_broken_for_all(

@@ -83,7 +83,7 @@ def resolved(centers: TwoCenters) -> Policy:
 def test_a_forked_log_counts_for_nothing_and_people_are_told_what_to_decide(
     forked: TwoCenters,
 ) -> None:
-    assert result(forked) == ("PENDING", {("asia", "log-broken")})
+    assert result(forked) == ("PENDING", {("asia", "log-forked")})
     found = of_asia(forked)
     assert (found["code"], found["size"]) == (1, 8)
     assert [c["size"] for c in found["conflicts"]] == [8]
@@ -117,4 +117,4 @@ def test_one_operator_alone_resolves_nothing(forked: TwoCenters) -> None:
         load_policy(path, home=forked.root / "europe", now=datetime.now(UTC))
     assert caught.value.fault is Fault.NOT_ENOUGH_SIGNATURES
     path.write_bytes(before)
-    assert result(forked) == ("PENDING", {("asia", "log-broken")})
+    assert result(forked) == ("PENDING", {("asia", "log-forked")})

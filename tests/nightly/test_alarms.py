@@ -85,6 +85,7 @@ def test_a_consensus_that_speaks_of_tampering(word: str, kind: str) -> None:
         (ExclusionReason.WITHHELD, "withheld", "lab/one@1"),
         (ExclusionReason.UNCOMMITTED, "withheld", "lab/one@1"),
         (ExclusionReason.LOG_BROKEN, "peer-rolled-back", "asia"),
+        (ExclusionReason.LOG_FORKED, "peer-rolled-back", "asia"),
     ],
 )
 def test_what_no_honest_center_leaves_behind(
