@@ -24,6 +24,7 @@ from pipelines.audit.statement_reader import StatementReader
 from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus.release_consensus import consensus_of, read_release
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.log.leaf import CommitmentLeaf
 from pipelines.policy import Policy, PolicyCenter
 from pipelines.policy.model import CenterKey, Operator, PolicyRules
 from pipelines.storage.directory import DirectoryStore
@@ -101,6 +102,9 @@ class _Logs:
 
     def about(self, center: str, release: str) -> LoggedRelease:
         return self._about[center].get(release) or LoggedRelease()
+
+    def commitment(self, center: str, index: int) -> CommitmentLeaf:
+        raise LookupError(f"nothing is open in the log of {center}, at {index} neither")
 
     def witnessed(self, center: str) -> Witnessed:
         return Witnessed(size=len(self._indexes[center]) * 2, required=False)

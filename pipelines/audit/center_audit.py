@@ -1,79 +1,44 @@
 """The audit of one center on one release: its runs, their states, and what may be believed of them.
 
-A run counts as a whole: a comparison without its attempt, or an attempt whose artefacts were not
-all compared, gives no finding. In a run with a record that cannot be read no match counts, and for
-a center whose newest run is such a one no match at all, since what that run found is not known. A
-mismatch still counts: nobody can hide one by adding an unreadable record. No match counts either
-where the log has a statement about the release that is not among the records, since it may be a
-mismatch; nor one whose run did not commit to claim and seal before it was stated.
+In a run with a record that cannot be read no match counts, and for a center whose newest run is
+such a one no match at all, since what that run found is not known. A mismatch still counts: nobody
+can hide one by adding an unreadable record. No match counts either where the log has a statement
+about the release that is not among the records, since it may be a mismatch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 
-from builders.core.digest import Digest
-from builders.core.enums import Outcome, Verdict
-from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
-from pipelines.audit.logged_release import LoggedRelease, run_tag
+from pipelines.audit.center_finding import (
+    CenterFinding,
+    CenterInfo,
+    Dissent,
+    DissentReason,
+    Excluded,
+    ExclusionReason,
+)
+from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
+from pipelines.audit.run_findings import RunFindings, run_findings
+from pipelines.audit.run_state import UNSTATED, AuditedRun, RunState, mark_superseded, state_of
 from pipelines.audit.source import BehindError, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
+from pipelines.audit.witnessed import Witnessed
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
+from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import SUFFIX
-from pipelines.evidence.statements.rebuilds import AttemptStatement, final_attempt
-from pipelines.evidence.statements.statement import value_of
+from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import ForkedLogError, LogError
-from pipelines.log.leaf import commitment_digest
 from pipelines.storage.names import encode, release_prefix
 
 MAX_RECORDS = 20_000
 """Of one release, by one center."""
-MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
-"""The verdicts that can be a match."""
 _NOT_READ = ("provenance-", "robustness-")
 """Records that hold no finding."""
 _Record = VerifiedStatement | Excluded
-_Comparison = tuple[VerifiedStatement, ComparisonStatement]
-_Attempt = tuple[VerifiedStatement, AttemptStatement]
-
-
-class RunState(StrEnum):
-    """How far a run came, by the log and the records of its center."""
-
-    STATED = "stated"
-    """Every artefact was compared, and the attempt says how it ended."""
-    FAILED = "failed"
-    """It was stated, and nothing was built."""
-    INCOMPLETE = "incomplete"
-    """Statements are missing, or do not agree with each other."""
-    OPEN = "open"
-    """The log has its commitment, and nothing says what was found."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditedRun:
-    """One run of one center."""
-
-    run: str | None
-    """None for a run that the log has a commitment of and the store no record."""
-    state: RunState
-    findings: tuple[CenterFinding, ...] = ()
-    excluded: tuple[Excluded, ...] = ()
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether every record could be read."""
-        return all(e.reason is not ExclusionReason.UNREADABLE for e in self.excluded)
-
-    def without_matches(self) -> AuditedRun:
-        """Return the same run without the findings that could be a match."""
-        kept = tuple(f for f in self.findings if f.verdict not in MATCHES)
-        return replace(self, findings=kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +60,11 @@ class CenterAudit:
     def excluded(self) -> tuple[Excluded, ...]:
         """What does not count, with the reasons."""
         return tuple(e for run in self.runs for e in run.excluded) + self.whole
+
+    @property
+    def dissents(self) -> tuple[Dissent, ...]:
+        """The runs that committed, and did not state what they found."""
+        return tuple(dissent for run in self.runs for dissent in run.dissents)
 
 
 def center_prefix(release: ReleaseName, center: str) -> str:
@@ -121,19 +91,10 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
     """Audit what a center has on a release. A fault of its store or log is part of the result."""
     if all(center.id != source.center for center in reader.policy.centers):
         return _nothing(source, ExclusionReason.UNKNOWN_CENTER)
-    prefix = center_prefix(release, source.center)
-    runs: list[AuditedRun] = []
-    seen: set[Digest | None] = set()
     try:
         # First the log, then the store: a run that ends meanwhile is in both, or in the store.
         logged = reader.logs.about(source.center, str(release))
-        names = sorted(source.names(prefix, limit=MAX_RECORDS))
-        for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0]):
-            records = [reader.read(source, key) for key in keys if _may_hold_finding(key)]
-            placed = [_in_place(record, release, run) for record in records]
-            seen |= {record.pae for record in placed if not _is_misplaced(record)}
-            audited = _audit_run(run, placed, logged)
-            runs.append(_without_old(audited, reader.policy.oldest_evidence))
+        return _Audit(reader, source, release, logged).audit()
     except BehindError as error:
         return _nothing(source, ExclusionReason.BEHIND, str(error.got))
     except UnreachableError as error:
@@ -142,19 +103,120 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
         return _nothing(source, ExclusionReason.LOG_FORKED, short(error))
     except LogError as error:
         return _nothing(source, ExclusionReason.LOG_BROKEN, short(error))
-    withheld = {digest: index for digest, index in logged.results.items() if digest not in seen}
-    whole = [*_leaf_faults(source, logged)]
-    if withheld:
-        detail = f"{len(withheld)} that its log has, such as {min(d.hex for d in withheld)[:16]}"
-        missing = sorted(withheld.values())
-        whole.append(_whole(source, ExclusionReason.WITHHELD, detail, missing))
-    elif not names:
-        whole.append(_whole(source, ExclusionReason.NOTHING))
-    if withheld or (runs and not runs[-1].is_readable):
-        runs = [run.without_matches() for run in runs]
-    if not withheld:  # what is withheld may be what such a run found
-        runs += _open_runs(source, logged, runs)
-    return CenterAudit(center=source.center, runs=tuple(runs), whole=tuple(whole))
+
+
+@dataclass(frozen=True)
+class _Audit:
+    """The audit of one center on one release; methods raise `UnreachableError`, `LogError`."""
+
+    reader: StatementReader
+    source: Source
+    release: ReleaseName
+    logged: LoggedRelease
+
+    def audit(self) -> CenterAudit:
+        """Return what may be believed of the center."""
+        prefix = center_prefix(self.release, self.source.center)
+        names = sorted(self.source.names(prefix, limit=MAX_RECORDS))
+        folders: dict[str, list[_Record]] = {}
+        for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0]):
+            records = [self.reader.read(self.source, key) for key in keys if _may_hold_finding(key)]
+            folders[run] = [_in_place(record, self.release, run) for record in records]
+        found = [record for records in folders.values() for record in records]
+        seen = {record.pae for record in found if not _is_misplaced(record)}
+        withheld = {d: index for d, index in self.logged.results.items() if d not in seen}
+        whole = [*_leaf_faults(self.source, self.logged)]
+        if withheld:
+            first = min(d.hex for d in withheld)[:16]
+            detail = f"{len(withheld)} that its log has, such as {first}"
+            missing = sorted(withheld.values())
+            whole.append(_whole(self.source, ExclusionReason.WITHHELD, detail, missing))
+        elif not names:
+            whole.append(_whole(self.source, ExclusionReason.NOTHING))
+        # What is withheld may be what a run found whose commitment seems to be open.
+        runs = [self._run(*one, is_whole=not withheld) for one in folders.items()]
+        if withheld or (runs and not runs[-1].is_readable):
+            runs = [run.without_matches() for run in runs]
+        if not withheld:
+            runs += self._runs_without_records(folders)
+        return CenterAudit(
+            center=self.source.center, runs=tuple(mark_superseded(runs)), whole=tuple(whole)
+        )
+
+    def _run(self, run: str, records: list[_Record], *, is_whole: bool) -> AuditedRun:
+        """Return one run, from the records in its folder."""
+        commitments = self.logged.commitments.get(run_tag(run), [])
+        told = run_findings(
+            [record for record in records if isinstance(record, VerifiedStatement)], commitments
+        )
+        binding = self._binding(commitments)
+        state = state_of(told, binding, self._witnessed)
+        if state is RunState.ABANDONED and not is_whole:
+            state = RunState.OPEN
+        dissents = self._dissents(binding, state, unbuilt=told.is_unbuilt)
+        excluded = [*(r for r in records if isinstance(r, Excluded)), *told.excluded]
+        if is_whole and not excluded and state in UNSTATED:
+            excluded.append(_open(self.source, binding))
+        audited = AuditedRun(
+            run=run,
+            state=state,
+            findings=told.findings,
+            excluded=(*excluded, *(dissent.excluded for dissent in dissents)),
+            dissents=dissents,
+        )
+        counted = audited if audited.is_readable else audited.without_matches()
+        return _without_old(counted, self.reader.policy.oldest_evidence)
+
+    def _runs_without_records(self, folders: Collection[str]) -> Iterator[AuditedRun]:
+        """Yield the runs that committed to a seal, and of which there is no record."""
+        told = {run_tag(run) for run in folders}
+        for tag, commitments in self.logged.commitments.items():
+            if tag in told:
+                continue
+            binding = self._binding(commitments)
+            state = state_of(RunFindings(), binding, self._witnessed) if binding else RunState.OPEN
+            dissents = self._dissents(binding, state)
+            excluded = [dissent.excluded for dissent in dissents]
+            yield AuditedRun(
+                run=dissents[0].run if dissents else None,
+                state=state,
+                excluded=tuple(excluded or [_open(self.source, commitments)]),
+                dissents=dissents,
+            )
+
+    def _binding(self, commitments: Iterable[LoggedCommitment]) -> list[LoggedCommitment]:
+        """Return those made while a key of the center counts: nobody can fulfil any other."""
+        keys = self.reader.policy.center(self.source.center).keys
+        return [one for one in commitments if any(key.counts_at(one.index) for key in keys)]
+
+    def _dissents(
+        self, commitments: Iterable[LoggedCommitment], state: RunState, *, unbuilt: bool = False
+    ) -> tuple[Dissent, ...]:
+        """Return what a run dissents from, if it is abandoned, or was unbuilt once committed."""
+        if state is not RunState.ABANDONED and not unbuilt:
+            return ()
+        reason = DissentReason.FAILED_AFTER_COMMITMENT if unbuilt else DissentReason.ABANDONED
+        return tuple(
+            self._dissent(one.index, reason)
+            for one in commitments
+            if one.index < self._witnessed.size
+        )
+
+    def _dissent(self, index: int, reason: DissentReason) -> Dissent:
+        """Return the dissent of the run with the commitment at that index of the log."""
+        member = self.reader.policy.center(self.source.center)
+        leaf = self.reader.logs.commitment(member.id, index)
+        return Dissent(
+            center=CenterInfo(id=member.id, operator=member.operator, region=member.region),
+            run=leaf.run,
+            claim=leaf.claim,
+            reason=reason,
+            index=index,
+        )
+
+    @cached_property
+    def _witnessed(self) -> Witnessed:
+        return self.reader.logs.witnessed(self.source.center)
 
 
 def _leaf_faults(source: Source, logged: LoggedRelease) -> Iterable[Excluded]:
@@ -167,20 +229,10 @@ def _leaf_faults(source: Source, logged: LoggedRelease) -> Iterable[Excluded]:
         yield _whole(source, ExclusionReason.UNKNOWN_KIND, detail)
 
 
-def _open_runs(
-    source: Source, logged: LoggedRelease, runs: Iterable[AuditedRun]
-) -> list[AuditedRun]:
-    """Return the runs that committed to a seal, and of which there is no record."""
-    told = {run_tag(run.run) for run in runs if run.run}
-    return [
-        AuditedRun(
-            run=None,
-            state=RunState.OPEN,
-            excluded=(_whole(source, ExclusionReason.OPEN, f"committed at {index}", [index]),),
-        )
-        for tag, index in ((t, found[0].index) for t, found in logged.commitments.items())
-        if tag not in told
-    ]
+def _open(source: Source, commitments: Sequence[LoggedCommitment]) -> Excluded:
+    """Return that the commitment of a run is open."""
+    index = commitments[0].index
+    return _whole(source, ExclusionReason.OPEN, f"committed at {index}", [index])
 
 
 def _may_hold_finding(key: str) -> bool:
@@ -209,28 +261,6 @@ def _is_misplaced(record: _Record) -> bool:
     return isinstance(record, Excluded) and record.reason is ExclusionReason.MISPLACED
 
 
-def _audit_run(run: str, records: list[_Record], logged: LoggedRelease) -> AuditedRun:
-    """Return one run, from the records in its folder."""
-    comparisons: list[_Comparison] = []
-    attempts: list[_Attempt] = []
-    excluded: list[Excluded] = []
-    for record in records:
-        if isinstance(record, Excluded):
-            excluded.append(record)
-        elif isinstance(record.statement, ComparisonStatement):
-            comparisons.append((record, record.statement))
-        elif isinstance(record.statement, AttemptStatement):
-            attempts.append((record, record.statement))
-    state, found = _findings(comparisons, attempts, logged)
-    audited = AuditedRun(
-        run=run,
-        state=state,
-        findings=tuple(one for one in found if isinstance(one, CenterFinding)),
-        excluded=(*excluded, *(one for one in found if isinstance(one, Excluded))),
-    )
-    return audited if audited.is_readable else audited.without_matches()
-
-
 def _without_old(run: AuditedRun, oldest: int) -> AuditedRun:
     """Return a run without the findings of an older format version than those that count."""
     old = [f for f in run.findings if f.version < oldest]
@@ -241,90 +271,6 @@ def _without_old(run: AuditedRun, oldest: int) -> AuditedRun:
             *run.excluded,
             *(f.excluded(ExclusionReason.OLD_EVIDENCE, f"version {f.version}") for f in old),
         ),
-    )
-
-
-def _findings(
-    comparisons: list[_Comparison], attempts: list[_Attempt], logged: LoggedRelease
-) -> tuple[RunState, list[CenterFinding | Excluded]]:
-    """Return the findings of a run, or for each of its statements why it gives none."""
-    verified = [v for v, _ in comparisons]
-    last = final_attempt(statement for _, statement in attempts)
-    if last is None:
-        return RunState.INCOMPLETE, [
-            v.excluded(ExclusionReason.INCOMPLETE, "no attempt") for v in verified
-        ]
-    attempt = next(v for v, statement in attempts if statement is last)
-    if odd := unmatched_artefact(last, [statement for _, statement in comparisons]):
-        return RunState.INCOMPLETE, [
-            v.excluded(ExclusionReason.INCOMPLETE, odd) for v in (*verified, attempt)
-        ]
-    seals = {a.predicate.seal.sha256 for _, a in attempts if a.predicate.seal}
-    seal = seals.pop() if len(seals) == 1 else None
-    first = min(v.index for v in (*verified, *(v for v, _ in attempts)))
-    committed = _committed_before(first, last, seal, logged)
-    found: list[CenterFinding | Excluded] = []
-    for comparison in comparisons:
-        one = _finding(comparison, (attempt, last), seal)
-        if isinstance(one, CenterFinding) and one.verdict in MATCHES and not committed:
-            detail = "no commitment to its claim and seal before it in the log"
-            one = one.excluded(ExclusionReason.UNCOMMITTED, detail)
-        found.append(one)
-    state = RunState.STATED if last.predicate.outcome is Outcome.BUILT else RunState.FAILED
-    return state, found
-
-
-def _committed_before(
-    index: int, attempt: AttemptStatement, seal: Digest | None, logged: LoggedRelease
-) -> bool:
-    """Return whether the run committed to its claim and seal, and to nothing else, before that."""
-    claim = value_of(attempt.predicate.claim)
-    if claim is None or seal is None:
-        return False
-    run = attempt.predicate.run
-    place = logged.committed_at(run, commitment_digest(run, claim, seal))
-    return place is not None and place < index
-
-
-def _finding(
-    comparison: _Comparison, attempt: _Attempt, seal: Digest | None
-) -> CenterFinding | Excluded:
-    verified, statement = comparison
-    compared, attempted = statement.predicate, attempt[1].predicate
-    shipped = compared.shipped
-    if shipped is None:
-        return verified.excluded(ExclusionReason.UNDECLARED, statement.name)
-    if compared.claim is None:
-        return verified.excluded(ExclusionReason.NO_CLAIM)
-    published = shipped.published.sha256
-    if published is None or compared.claim != attempted.claim or len(statement.subject) != 1:
-        detail = "another claim or subject than its attempt"
-        return verified.excluded(ExclusionReason.INCOMPLETE, detail)
-    if statement.subject[0].digest != shipped.published:
-        detail = "about other bytes than its published digest"
-        return verified.excluded(ExclusionReason.INCOMPLETE, detail)
-    signed = compared.verdict is Verdict.IDENTICAL_SIGNED and compared.signature is not None
-    return CenterFinding(
-        center=verified.center,
-        key=verified.key.material,
-        artefact=statement.name,
-        published=published,
-        claim=compared.claim,
-        scope=compared.scope,
-        version=min(statement.version, attempt[1].version),
-        run=compared.run,
-        outcome=attempted.outcome,
-        verdict=compared.verdict,
-        served=shipped.compared.digest.sha256 if shipped.compared else None,
-        from_vault=shipped.from_vault is not None,
-        rebuilt=compared.rebuilt.digest if compared.rebuilt else None,
-        grafted=published if signed else None,
-        normalizers=frozenset(n.name for n in compared.normalizers),
-        causes=frozenset(compared.causes),
-        comparison=verified.ref,
-        attempt=attempt[0].ref,
-        index=verified.index,
-        seal=seal,
     )
 
 

@@ -41,6 +41,10 @@ class ExclusionReason(StrEnum):
     """A match of a run whose claim and seal the log does not have before its statements."""
     OPEN = "open"
     """The log has the commitment of a run, and the store nothing that says what it found."""
+    ABANDONED = "abandoned"
+    """So it is for longer than the policy allows: counts as dissent."""
+    FAILED_AFTER_COMMITMENT = "failed-after-commitment"
+    """A run that had committed to what it built states that nothing was: counts as dissent."""
     MISPLACED = "misplaced"
     OTHER_BUILDER = "other-builder"
     INCOMPLETE = "incomplete"
@@ -108,6 +112,36 @@ class StatementRef:
 
     name: str
     digest: Digest
+
+
+class DissentReason(StrEnum):
+    """Why a run that committed to what it built counts as dissent, whatever it states."""
+
+    ABANDONED = "abandoned"
+    FAILED_AFTER_COMMITMENT = "failed-after-commitment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dissent:
+    """A run that committed to what it built, and does not state what it found of that."""
+
+    center: CenterInfo
+    run: str
+    claim: Digest
+    """That it committed to: plain, or keyed where the source is closed."""
+    reason: DissentReason
+    index: int
+    """Of the commitment in the center's log."""
+
+    @property
+    def excluded(self) -> Excluded:
+        """What is shown of it."""
+        return Excluded(
+            center=self.center.id,
+            reason=ExclusionReason(self.reason),
+            detail=f"{self.run}, committed at {self.index}",
+            indexes=(self.index,),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def find_forks(policy: Policy, source: Source, witnesses: Iterable[Source]) -> L
     """
     member = policy.center(source.center)
     log = LogIdentity.of(member.log.key, *policy.witness_keys(member.id))
-    signed = list(signed_checkpoints(witnesses, log, newest=False))
+    signed = list(signed_checkpoints(witnesses, log, policy.longest_open, newest=False))
     reader = LogReader(source, log)
     found, resolution = conflicts(reader, signed), policy.resolution(log.origin)
     if resolution is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -28,7 +28,7 @@ from pipelines.evidence.statements.reader import STATEMENT_TYPES
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint
 from pipelines.log.errors import LogError
-from pipelines.log.leaf import LeafFields, own_key
+from pipelines.log.leaf import CommitmentLeaf, LeafFields, own_key
 from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
@@ -172,8 +172,20 @@ class _KnownLog(NamedTuple):
 
     leaves: _SelectedLeaves | CachedLog
     witnessed: Witnessed
+    reader: LogReader | None = None
     end: int | None = None
     """Where the log ended with a fork: no later leaf is one of it."""
+
+
+@contextmanager
+def _reachable(center: str) -> Iterator[None]:
+    """Raise `UnreachableError` where the store of a log fails."""
+    try:
+        yield
+    except UnreachableError:
+        raise
+    except (StoreError, OSError) as error:
+        raise UnreachableError(f"the log of {center} cannot be read", got=short(error)) from error
 
 
 class LogIndex:
@@ -223,9 +235,9 @@ class LogIndex:
         return {center: self._kept([witness], center) for center in logs}
 
     def _kept(self, witnesses: Iterable[Source], center: str) -> list[SignedCheckpoint]:
-        log = self._identity(center)
+        log, before = self._identity(center), self._policy.longest_open
         newest = self._policy.resolution(log.origin) is None
-        return list(signed_checkpoints(witnesses, log, newest=newest))
+        return list(signed_checkpoints(witnesses, log, before, newest=newest))
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of the statement in the center's log; None where it is not there.
@@ -242,6 +254,15 @@ class LogIndex:
         log = self._log(center)
         found = log.leaves.about(release)
         return found if log.end is None else found.before(log.end)
+
+    def commitment(self, center: str, index: int) -> CommitmentLeaf:
+        """Return the commitment at that index of the center's log; raises as above."""
+        reader = self._log(center).reader
+        with _reachable(center):
+            leaf = reader.leaf(index) if reader else None
+        if not isinstance(leaf, CommitmentLeaf):
+            raise LogError(f"no commitment in the log of {center}", got=f"leaf {index}")
+        return leaf
 
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
@@ -276,17 +297,11 @@ class LogIndex:
         resolution = self._policy.resolution(log.origin)
         end = resolution.accepted.size if resolution else None
         reader = LogReader(source, log)
-        try:
+        with _reachable(center):
             witnessed = witnessed_part(reader, self._policy, center, signed)
             if self._cache is not None and reader.size <= self._cache.limit:
-                return _KnownLog(self._cache.read(reader, member.log.key), witnessed, end)
-            return _KnownLog(self._select(reader, own_key(center)), witnessed, end)
-        except UnreachableError:
-            raise
-        except (StoreError, OSError) as error:
-            raise UnreachableError(
-                f"the log of {center} cannot be read", got=short(error)
-            ) from error
+                return _KnownLog(self._cache.read(reader, member.log.key), witnessed, reader, end)
+            return _KnownLog(self._select(reader, own_key(center)), witnessed, reader, end)
 
     def _select(self, reader: LogReader, own: str) -> _SelectedLeaves:
         found = _SelectedLeaves()

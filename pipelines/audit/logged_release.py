@@ -54,8 +54,3 @@ class LoggedRelease:
             repeated=[index for index in self.repeated if index < end],
             unknown=[index for index in self.unknown if index < end],
         )
-
-    def committed_at(self, run: str, digest: Digest) -> int | None:
-        """Return the index of the run's only commitment; None if it is another one, or not one."""
-        found = self.commitments.get(run_tag(run), [])
-        return found[0].index if [one.digest for one in found] == [digest] else None

@@ -20,6 +20,7 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
+from pipelines.log.leaf import CommitmentLeaf
 from pipelines.policy import Policy, PolicyCenter
 
 
@@ -35,6 +36,9 @@ class LogLookup(Protocol):
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what a center's log has about the runs of a release."""
+
+    def commitment(self, center: str, index: int) -> CommitmentLeaf:
+        """Return the commitment at that index of a center's log."""
 
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of a center's log that counts."""

@@ -8,10 +8,10 @@ checkpoint that the log has signed must be of one tree: two that are not prove a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
@@ -32,6 +32,8 @@ from pipelines.policy.resolution import ForkResolution
 
 MAX_CHECKPOINTS = 100_000
 """Checkpoints of one log that a witness may keep."""
+_DIGITS = 16
+"""More than a time in seconds has."""
 _LOOK_BACK = 16
 """Records of one witness that are read in search of its newest checkpoint, and as proofs."""
 
@@ -48,16 +50,23 @@ class Witnessed:
     """Those who have cosigned that many leaves or more, by the policy's names."""
     on: datetime | None = None
     """The time of their newest cosignature, UTC."""
+    overdue: int = 0
+    """A quorum has seen the leaves below this index for longer than the policy lets a run be open.
+
+    That is the time between two cosignatures of one witness, for each of the quorum: no clock is
+    compared with another, and one witness that lies neither accuses nor excuses.
+    """
 
 
 def signed_checkpoints(
-    sources: Iterable[Source], log: LogIdentity, *, newest: bool = True
+    sources: Iterable[Source], log: LogIdentity, before: timedelta, *, newest: bool = True
 ) -> Iterator[SignedCheckpoint]:
     """Yield what the witnesses in `sources` have kept of a log: all of it is signed by the log.
 
     That is the newest checkpoint that each has cosigned, which no earlier one of the same history
-    can add to, and those in its proofs of a fork; without `newest`, earlier ones too. What a
-    witness does not show is left out: it witnesses nothing.
+    can add to, the newest of those that it cosigned longer ago than `before` that, and those in its
+    proofs of a fork; without `newest`, earlier ones too. What a witness does not show is left out:
+    it witnesses nothing.
     """
     folder = origin_folder(log.origin)
     for source in sources:
@@ -65,10 +74,19 @@ def signed_checkpoints(
             names = sorted(source.names(folder, limit=MAX_CHECKPOINTS))
             cosigned = [n for n in names if "/" not in n[len(folder) :]]
             yield from islice(_newest_first(source, cosigned, log), 1 if newest else None)
+            last = max(map(_cosigned_on, cosigned), default=0)
+            old = [n for n in cosigned if 0 < _cosigned_on(n) < last - before.total_seconds()]
+            yield from islice(_newest_first(source, old, log), 1)
             for name in [n for n in names if n.startswith(f"{folder}fork/")][:_LOOK_BACK]:
                 with suppress(EvidenceError, *OBJECT_ERRORS):
                     proof = ForkProof.parse(source.get(name, MAX_FORK))
                     yield from [open_checkpoint(note, log) for note in (proof.first, proof.second)]
+
+
+def _cosigned_on(name: str) -> int:
+    """Return the time in the name of a cosigned checkpoint; 0 where there is none."""
+    time = name.rpartition("-")[2]
+    return int(time) if time.isdecimal() and len(time) < _DIGITS else 0
 
 
 def _newest_first(source: Source, names: list[str], log: LogIdentity) -> Iterator[SignedCheckpoint]:
@@ -132,9 +150,30 @@ def below_quorum(found: Iterable[SignedCheckpoint], policy: Policy, center: str)
         if cosignature.key in names
     ]
     by: dict[str, int] = {}
+    overdue = _overdue(seen, policy)
     for size, time, witness in sorted(seen, reverse=True):
         by.setdefault(witness, time)
         if policy.quorum.satisfied_by(by):
-            on = datetime.fromtimestamp(max(by.values()), UTC)
-            return Witnessed(size=size, required=True, witnesses=tuple(sorted(by)), on=on)
+            on, names_of = datetime.fromtimestamp(max(by.values()), UTC), tuple(sorted(by))
+            return Witnessed(
+                size=size, required=True, witnesses=names_of, on=on, overdue=min(size, overdue)
+            )
     return Witnessed(size=0, required=True)
+
+
+def _overdue(seen: Sequence[tuple[int, int, str]], policy: Policy) -> int:
+    """Return how many leaves each witness of a quorum has cosigned so long before its newest.
+
+    `seen` has sizes, times and names of witnesses.
+    """
+    last: dict[str, int] = {}
+    for _, time, witness in seen:
+        last[witness] = max(time, last.get(witness, time))
+    by: set[str] = set()
+    limit = policy.longest_open.total_seconds()
+    for size, time, witness in sorted(seen, reverse=True):
+        if last[witness] - time > limit:
+            by.add(witness)
+            if policy.quorum.satisfied_by(by):
+                return size
+    return 0

@@ -21,6 +21,10 @@ class Conclusion(StrEnum):
 
     CONTRADICTORY = "contradicts-itself"
     """Counts as dissent, and agrees with no other finding."""
+    ABANDONED = "abandoned"
+    """Committed to what it built, and never said what it found: counts as dissent."""
+    FAILED_AFTER_COMMITMENT = "failed-after-commitment"
+    """Committed to what it built, and then states that nothing was: counts as dissent."""
     MATCH = "match"
     MISMATCH = "mismatch"
     EQUIVALENT = "equivalent"

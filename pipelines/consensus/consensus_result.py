@@ -24,6 +24,15 @@ from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 
+_DISSENT = frozenset(
+    {
+        Conclusion.CONTRADICTORY,
+        Conclusion.ABANDONED,
+        Conclusion.FAILED_AFTER_COMMITMENT,
+        Conclusion.MISMATCH,
+    }
+)
+
 
 class AlarmName(StrEnum):
     """What is wrong with the files that centers were served."""
@@ -121,7 +130,7 @@ class OperatorFinding:
     @property
     def dissents(self) -> bool:
         """Whether it is counted against the published bytes."""
-        return self.conclusion in {Conclusion.CONTRADICTORY, Conclusion.MISMATCH}
+        return self.conclusion in _DISSENT
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""

@@ -4,8 +4,9 @@ For each operator the newest findings of its centers for the claim count, by the
 logs. A later run that could judge nothing takes no finding away: it is named beside it. An
 operator that contradicts itself counts as dissent, and agrees with no other: two centers,
 or two statements, that found other bytes for the same claim; a build that it found to be
-nondeterministic; a verdict that its own digests do not support. The result is the first of these
-that holds:
+nondeterministic; a verdict that its own digests do not support. So does one with a run that
+committed to the claim, and then states that nothing was built, or nothing at all. The result is
+the first of these that holds:
 
 1. NOT_CHECKED: no finding says anything about the bytes, or that they cannot be built.
 2. UNBUILDABLE: no operator has built, and at least one found that it cannot be built.
@@ -28,8 +29,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
-from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason, newest_findings
+from pipelines.audit.center_finding import (
+    CenterFinding,
+    Dissent,
+    Excluded,
+    ExclusionReason,
+    newest_findings,
+)
 from pipelines.consensus.conclusion import Conclusion, conclusion_of
 from pipelines.consensus.consensus_result import (
     Consensus,
@@ -55,13 +63,15 @@ def join(
     subject: ConsensusSubject,
     findings: Iterable[CenterFinding],
     rules: ConsensusRules,
+    dissents: Iterable[Dissent] = (),
     *,
     unwitnessed: bool = False,
 ) -> Consensus:
     """Return what the operators together found of one artefact, by the rules of this module.
 
-    `findings` are about the artefact of that name, under any claim and published digest.
-    `unwitnessed` says that the policy requires no witness of their logs; it labels the result.
+    `findings` are about the artefact of that name, under any claim and published digest. `dissents`
+    are of any claim too, and about every artefact of the release. `unwitnessed` says that the
+    policy requires no witness of their logs; it labels the result.
     """
     given = tuple(findings)
     about = [f for f in given if subject.is_of(f)]
@@ -69,9 +79,13 @@ def join(
     by_operator: dict[str, list[CenterFinding]] = defaultdict(list)
     for finding in about:
         by_operator[finding.center.operator].append(finding)
+    dissenting = {d.center.operator: d for d in dissents if d.claim == value_of(subject.claim)}
     operators = tuple(
-        _operator_finding(operator, found, rules, shared)
-        for operator, found in sorted(by_operator.items())
+        _with_dissent(
+            _operator_finding(operator, by_operator[operator], rules, shared),
+            dissenting.get(operator),
+        )
+        for operator in sorted({*by_operator, *dissenting})
     )
     result = _result(operators, rules)
     about_file = (f for f in given if f.published == subject.published)
@@ -122,7 +136,10 @@ def _operator_finding(
     rules: ConsensusRules,
     shared: AbstractSet[str],
 ) -> OperatorFinding:
-    """Return the finding of one operator: of its centers' newest the first by `Conclusion`."""
+    """Return the finding of one operator: of its centers' newest the first by `Conclusion`.
+
+    One without any finding is `NOT_TRIED`.
+    """
     normalizers = rules.normalizers
     judged = newest_findings(f for f in findings if conclusion_of(f, normalizers).judged)
     last = newest_findings(findings)
@@ -137,12 +154,14 @@ def _operator_finding(
             basis=tuple(findings),
         )
     concluded = [(f, conclusion_of(f, normalizers)) for f in newest]
-    first, conclusion = min(concluded, key=lambda pair: _ORDER.index(pair[1]))
+    first, conclusion = min(
+        concluded, key=lambda pair: _ORDER.index(pair[1]), default=(None, Conclusion.NOT_TRIED)
+    )
     reasons = [(f, c, _exclusion_reason(f, c, shared, rules)) for f, c in concluded]
     return OperatorFinding(
         operator=operator,
         conclusion=conclusion,
-        built=first.built,
+        built=first.built if first else None,
         newest=newest,
         basis=newest,
         matching=tuple(f for f, c, reason in reasons if c is Conclusion.MATCH and not reason),
@@ -155,6 +174,16 @@ def _operator_finding(
             ),
         ),
     )
+
+
+def _with_dissent(found: OperatorFinding, dissent: Dissent | None) -> OperatorFinding:
+    """Return the finding of an operator that has a run which did not state what it committed to.
+
+    What the operator has found against the published bytes stays as it is.
+    """
+    if dissent is None or found.dissents:
+        return found
+    return replace(found, conclusion=Conclusion(dissent.reason), built=None, matching=())
 
 
 def _contradicts(concluded: list[tuple[CenterFinding, Conclusion]]) -> bool:

@@ -15,9 +15,10 @@ from typing import Any
 
 from builders.core.digest import Digest
 from builders.recipe.recipe import LoadedRecipe, find_recipe
-from pipelines.audit.center_audit import MATCHES, audit_centers
-from pipelines.audit.center_finding import CenterFinding, Excluded, newest_findings
+from pipelines.audit.center_audit import audit_centers
+from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded, newest_findings
 from pipelines.audit.log_index import LogCache, LogIndex
+from pipelines.audit.run_findings import MATCHES
 from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
@@ -65,6 +66,8 @@ class ReleaseFindings:
 
     release: ReleaseName
     findings: tuple[CenterFinding, ...]
+    dissents: tuple[Dissent, ...]
+    """The runs that committed, and did not state what they found."""
     excluded: tuple[Excluded, ...]
     proofs: WorkProofs
 
@@ -116,6 +119,7 @@ def read_release(
     return ReleaseFindings(
         release=release,
         findings=tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings),
+        dissents=tuple(one for audit in audits for one in audit.dissents),
         excluded=tuple(one for audit in audits for one in audit.excluded),
         proofs=proofs,
     )
@@ -153,6 +157,7 @@ def consensus_of(
                 ConsensusSubject(artefact=name, published=published, claim=claim, scope=scope),
                 by_name.get(name, ()),
                 rules,
+                read.dissents,
                 unwitnessed=unwitnessed,
             )
             for name, published in sorted(files)

@@ -131,6 +131,9 @@ def audit_alarms(release: str, excluded: Excluded) -> Iterator[NightAlarm]:
         case ExclusionReason.LOG_FORKED:
             text = f"the key of the log of {center} has signed two histories: `samebits log forks`"
             yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)
+        case ExclusionReason.ABANDONED:
+            text = f"{center} committed to a run, and never said what it found: {excluded.detail}"
+            yield _alarm(AlarmKind.ABANDONED, release, text)
         case ExclusionReason.LOG_BROKEN:
             text = f"the log of {center} is altered, or is not what its witnesses have seen"
             yield _alarm(AlarmKind.PEER_ROLLED_BACK, center, text)

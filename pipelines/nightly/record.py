@@ -138,6 +138,7 @@ class AlarmKind(StrEnum):
     SHIPPED_MISMATCH = "shipped-mismatch"
     SPLIT = "split"
     WITHHELD = "withheld"
+    ABANDONED = "abandoned"
     WORSE = "worse"
     PEER_SILENT = "peer-silent"
     PEER_ROLLED_BACK = "peer-rolled-back"

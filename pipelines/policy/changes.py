@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.evidence.statements.statement import show_time
 from pipelines.policy.model import CenterKey, Policy, PolicyCenter
 
+_SCALARS = ("version", "expires", "threshold", "min_evidence", "max_open")
 AHEAD = timedelta(days=30)
 """Of its expiry a policy is warned of in this time."""
 
@@ -48,7 +49,7 @@ def changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
 def _parts(policy: Policy) -> Iterator[tuple[str, str]]:
     plain = policy.to_dict()
     yield from ((f"resolution of {one.log}", str(one)) for one in policy.resolutions)
-    for name in filter(plain.__contains__, ("version", "expires", "threshold", "min_evidence")):
+    for name in filter(plain.__contains__, _SCALARS):
         yield name, str(plain[name])
     for operator in policy.operators:
         yield f"operator {operator.name}: legal", operator.legal

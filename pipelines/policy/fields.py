@@ -20,6 +20,7 @@ from pydantic import (
 
 from builders.core.errors import RecipeError
 from builders.core.smallfile import read_small_file
+from builders.core.units import Duration, between, parse_duration
 from builders.core.yamlfile import FieldError
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import MAX_KEY_FILE, PublicKey, read_public_key
@@ -102,4 +103,8 @@ WorkProofRule = Annotated[
 """None is as optional, and left out, as in policies that were signed before there was the rule."""
 MinEvidence = Annotated[int | None, Field(ge=1, le=2, exclude_if=lambda version: version is None)]
 """None is as 1, and left out, as in policies that were signed before there was a version 2."""
+MaxOpen = Annotated[
+    Duration | None, between("1h", "8760h", parse_duration), Field(exclude_if=lambda time: not time)
+]
+"""Seconds. None is as 24 h, and left out, as in policies that were signed before there was one."""
 QuorumText = Annotated[Quorum, PlainValidator(_read_quorum), PlainSerializer(Quorum.to_text)]

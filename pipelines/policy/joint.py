@@ -81,6 +81,7 @@ def join_policies(policies: Sequence[Policy], options: JoinOptions) -> Policy:
         ),
         min_evidence=max((p.min_evidence for p in policies if p.min_evidence), default=None),
         resolutions=_unique(r for policy in policies for r in policy.resolutions),
+        max_open=_shortest_open(policies),
         revoked=frozenset[str]().union(*(policy.revoked for policy in policies)),
         consensus=PolicyRules(
             **vars(_rules([p.consensus for p in policies], centers, options)),
@@ -91,6 +92,12 @@ def join_policies(policies: Sequence[Policy], options: JoinOptions) -> Policy:
         ),
     )
     return policy_from(Document(file=_FILE, data=joint.to_dict(), lines={}), None)
+
+
+def _shortest_open(policies: Sequence[Policy]) -> int | None:
+    """Return the shortest time that one of them leaves a run open; None where none names one."""
+    named = any(policy.max_open for policy in policies)
+    return int(min(p.longest_open for p in policies).total_seconds()) if named else None
 
 
 def to_yaml(policy: Policy, heading: str = JOINT) -> str:

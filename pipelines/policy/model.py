@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache, reduce
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -29,6 +30,7 @@ from pipelines.policy.fields import (
     Line,
     LogKey,
     LogSize,
+    MaxOpen,
     MinEvidence,
     Minimum,
     Name,
@@ -197,6 +199,8 @@ class Policy(_Strict):
         Field(max_length=MAX_CENTERS, exclude_if=lambda found: not found),
     ] = ()
     """Of logs that forked; left out where there are none, as in policies of before."""
+    max_open: MaxOpen = None
+    """How long a run may leave open what it found, once it has committed to what it built."""
     consensus: Annotated[
         PolicyRules,
         BeforeValidator(_with_defaults),
@@ -229,6 +233,11 @@ class Policy(_Strict):
     def resolution(self, origin: str) -> ForkResolution | None:
         """Return what the operators have decided about a log that forked; None for any other."""
         return next((one for one in self.resolutions if one.log == origin), None)
+
+    @property
+    def longest_open(self) -> timedelta:
+        """How long a commitment may be open, and a statement absent, before it is misconduct."""
+        return timedelta(seconds=self.max_open or 24 * 3600)
 
     def reviewer_keys(self) -> dict[str, list[PublicKey]]:
         """Return the keys of those whose reviews can count, by name; no revoked ones."""

@@ -9,7 +9,7 @@ taken in all, 2,000 by default.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import HealthCheck, assume, settings
@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from builders.core.enums import Outcome, Verdict
-from infra.bench.madeup import MadeUpFile, MadeUpKey
+from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError
+from pipelines.policy import ConsensusRules
 from tests.consensus.world import CONTENT, FILE, FILES, Site, World, reasons
 
 STEPS_EACH = 20
@@ -34,7 +35,7 @@ UNBUILT: dict[str, Any] = {
 }
 ACCUSED = {
     *("withheld", "misplaced", "uncommitted", "bad-signature", "unreadable"),
-    *("log-broken", "log-forked"),
+    *("log-broken", "log-forked", "abandoned", "failed-after-commitment"),
 }
 NAMES = ["x-1", "comparison-9", "attempt-7", "provenance-7", "robustness-7"]
 HONEST = st.sampled_from(["ada-1", "bob-1"])
@@ -48,20 +49,30 @@ class Truth:
     matched: bool = False
     """A match, to which its run had committed before."""
     differed: bool = False
+    evaded: bool = False
+    """A run that committed, and did not state what it found while there was time for it."""
     runs: int = 0
+    crashed: list[MadeUpRun] = field(default_factory=list)
+    """Runs that have committed and are not completed yet."""
     seen: list[dict[str, str]] = field(default_factory=list)
     """The records of its runs by name, as they were stored."""
 
 
 class Centers(RuleBasedStateMachine):
-    """Ada and Bob are honest, Cyd is not; two operators that match confirm a file."""
+    """Ada and Bob are honest, Cyd is not; three operators that match confirm a file.
+
+    Dan joins: it has built too, without which nobody's work would be proved, and no match count.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World("ada", "bob", "cyd")
+        self.world = World("ada", "bob", "cyd", "dan")
+        self.world.rules = ConsensusRules(k=3)
         self.truth = {center: Truth() for center in self.world.sites}
         self.down: set[str] = set()
+        self.made = 0
         self.steps = 0
+        self._run("dan-1")
 
     @property
     def cyd(self) -> Site:
@@ -71,13 +82,27 @@ class Centers(RuleBasedStateMachine):
         """Do what a center does honestly, from the commitment to the statements."""
         truth = self.truth[center]
         truth.runs += 1
+        committed = changes.pop("committed", True)
+        made = self._made(center, **changes)
+        truth.seen.append(self.world[center].publish(made, committed=committed))
+        truth.matched |= made.files is FILES and committed
+        truth.differed |= made.files is DIFFERENT
+
+    def _made(self, center: str, **changes: Any) -> MadeUpRun:
+        """Return a run with an id of its own."""
+        self.made += 1
         # No two centers have a run of one id: what Cyd replays would stand in the way of its own.
-        run = f"2026010{1 + truth.runs % 9}T030405Z-{ord(center[0]):02x}{truth.runs:06x}"
-        committed = changes.get("committed", True)
-        truth.seen.append(self.world[center].run(run=run, **changes))
-        files = changes.get("files", FILES)
-        truth.matched |= files is FILES and committed
-        truth.differed |= files is DIFFERENT
+        run = f"2026010{1 + self.made % 9}T030405Z-{ord(center[0]):02x}{self.made:06x}"
+        return self.world[center].made(run=run, **changes)
+
+    def _complete(self, center: str) -> None:
+        """State what the runs found that were cut off after their commitment."""
+        truth = self.truth[center]
+        for made in truth.crashed:
+            truth.runs += 1
+            truth.seen.append(self.world[center].publish(made, committed=False))
+            truth.matched = True
+        truth.crashed = []
 
     @rule(center=HONEST)
     def match(self, center: str) -> None:
@@ -90,6 +115,26 @@ class Centers(RuleBasedStateMachine):
     @rule(center=HONEST)
     def failure(self, center: str) -> None:
         self._run(center, **UNBUILT)
+
+    @rule(center=HONEST)
+    def crash(self, center: str) -> None:
+        """It commits, and is cut off."""
+        made = self._made(center)
+        self.world[center].commit(made)
+        self.truth[center].crashed.append(made)
+
+    @rule(center=HONEST)
+    def restart(self, center: str) -> None:
+        self._complete(center)
+
+    @rule()
+    def a_day_passes(self) -> None:
+        """For the witnesses; within a day an honest center is back, and completes its runs."""
+        for center, truth in self.truth.items():
+            if center != "cyd-1":
+                self._complete(center)
+            truth.evaded |= bool(truth.crashed)
+            self.world[center].overdue = len(self.world[center].log)
 
     @rule(center=HONEST)
     def outage(self, center: str) -> None:
@@ -115,9 +160,18 @@ class Centers(RuleBasedStateMachine):
     def cyd_matches_after_a_look_at_the_shipped_file(self) -> None:
         self._run("cyd-1", committed=False)
 
-    @rule(number=NUMBER)
-    def cyd_commits_and_says_nothing(self, number: int) -> None:
-        self.cyd.commit(self.cyd.made(run=f"20260108T030405Z-{number:08x}"))
+    @rule()
+    def cyd_commits_and_says_nothing(self) -> None:
+        made = self._made("cyd-1")
+        self.cyd.commit(made)
+        self.truth["cyd-1"].crashed.append(made)
+
+    @rule()
+    def cyd_commits_and_says_that_it_could_not_build(self) -> None:
+        truth, made = self.truth["cyd-1"], self._made("cyd-1")
+        self.cyd.commit(made)
+        truth.seen.append(self.cyd.publish(replace(made, **UNBUILT)))
+        truth.evaded = True
 
     def _record(self, number: int) -> str:
         """Return the name of one of Cyd's records."""
@@ -202,14 +256,15 @@ class Centers(RuleBasedStateMachine):
         self.only_what_was_truly_stated_counts()
 
     def only_what_was_truly_stated_counts(self) -> None:
-        found = self.world.consensus(None)
+        found = self.world.consensus("dan-1")
         for one in found.artefacts:
             for operator in one.matched:
                 truth = self.truth[f"{operator}-1"]
                 assert truth.matched, f"{operator} never matched"
                 assert not truth.differed, f"{operator} has logged a mismatch"
+                assert not truth.evaded, f"{operator} has not said what a run of its found"
             if one.result == "CONFIRMED":
-                assert len(one.matched) >= 2
+                assert len(one.matched) >= 3
         accused = {why for center, why in reasons(found) if center != "cyd-1"}
         assert not accused & ACCUSED
         if not self.down:  # whoever is honest and reachable is heard, whatever Cyd does

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,10 @@ class Watched:
         default_factory=lambda: {n: MemoryStore() for n in NAMES}
     )
 
+    after: timedelta = timedelta()
+    """How long after noon the witnesses look."""
+    max_open: int | None = None
+
     def __post_init__(self) -> None:
         self.log: LogWriter = opened(self.store, self.folder / "log")
 
@@ -49,7 +53,7 @@ class Watched:
             store=self.stores[name],
             private=FixedKey(name),
             name=f"{name}.example/witness",
-            clock=lambda: NOON,
+            clock=lambda: NOON + self.after,
         )
 
     def grow(self, size: int, *witnesses: str) -> None:
@@ -70,7 +74,12 @@ class Watched:
             keys=(),
             witness=self.witness(own).key if own else None,
         )
-        return replace(EMPTY_POLICY, centers=(center,), quorum=Quorum.parse(lines + quorum))
+        return replace(
+            EMPTY_POLICY,
+            centers=(center,),
+            quorum=Quorum.parse(lines + quorum),
+            max_open=self.max_open,
+        )
 
     def part(
         self, quorum: str, *, own: str | None = None, seen: Iterable[str] = NAMES
@@ -192,3 +201,73 @@ def test_a_fork_that_a_witness_makes_up_stops_nothing(log: Watched) -> None:
     log.stores["asia"].put_record(f"{origin_folder(ORIGIN)}fork/{5:020d}-x.json", forged)
     log.stores["asia"].put_record(f"{origin_folder(ORIGIN)}refused/shortened-x.dsse.json", b"{}")
     assert log.part(TWO).size == 5
+
+
+DAY = timedelta(days=1)
+
+
+def seen(log: Watched, *sights: tuple[str, int, timedelta]) -> Watched:
+    """Let witnesses cosign the log at a size, so long after noon by their own clocks."""
+    for name, size, after in sights:
+        log.after = after
+        log.grow(size, name)
+    return log
+
+
+@pytest.mark.parametrize(
+    ("between", "overdue"), [(DAY, 0), (DAY + timedelta(seconds=1), 5), (2 * DAY, 5)]
+)
+def test_leaves_are_overdue_once_a_witness_has_seen_them_for_longer_than_a_day(
+    log: Watched, between: timedelta, overdue: int
+) -> None:
+    seen(log, ("asia", 5, timedelta()), ("asia", 9, between))
+    assert log.part(ANY).overdue == overdue
+
+
+def test_the_policy_says_how_long_that_is(log: Watched) -> None:
+    seen(log, ("asia", 5, timedelta()), ("asia", 9, 2 * DAY))
+    log.max_open = 48 * 3600
+    assert log.part(ANY).overdue == 0
+    log.max_open -= 1
+    assert log.part(ANY).overdue == 5
+
+
+def test_of_several_old_checkpoints_the_largest_is_overdue(log: Watched) -> None:
+    seen(log, *(("asia", 2 + n, n * timedelta(hours=8)) for n in range(7)))
+    assert log.part(ANY).overdue == 4
+
+
+def test_one_witness_that_lies_about_the_time_does_not_make_a_leaf_overdue(log: Watched) -> None:
+    seen(log, ("asia", 5, timedelta()), ("asia", 9, 900 * DAY))
+    seen(log, ("south", 9, timedelta()), ("west", 9, timedelta()))
+    assert log.part(TWO).overdue == 0
+
+
+def test_nor_does_one_that_is_late_excuse_what_others_have_seen(log: Watched) -> None:
+    both = ("asia", "south")
+    seen(log, *((name, 5, timedelta()) for name in both), *((name, 9, 2 * DAY) for name in both))
+    seen(log, ("west", 9, timedelta()))
+    assert log.part(TWO).overdue == 5
+
+
+def test_clocks_of_witnesses_are_not_compared_with_each_other(log: Watched) -> None:
+    seen(log, ("asia", 5, timedelta()), ("south", 9, 9 * DAY), ("asia", 9, timedelta(hours=1)))
+    assert log.part(ANY).overdue == 0
+
+
+def test_the_own_witness_makes_nothing_overdue(log: Watched) -> None:
+    seen(log, ("asia", 5, timedelta()), ("asia", 9, 2 * DAY), ("south", 9, timedelta()))
+    assert log.part(ANY, own="asia").overdue == 0
+
+
+def test_where_no_witness_is_required_nothing_is_overdue(log: Watched) -> None:
+    seen(log, ("asia", 5, timedelta()), ("asia", 9, 2 * DAY))
+    assert log.part("quorum none\n").overdue == 0
+
+
+def test_a_name_without_a_time_is_passed_over(log: Watched) -> None:
+    seen(log, ("asia", 5, timedelta()), ("asia", 9, 2 * DAY))
+    folder = origin_folder(ORIGIN)
+    for name in (f"{0:020d}-x", f"{0:020d}-{'9' * 5000}", f"{0:020d}"):
+        log.stores["asia"].objects[folder + name] = [b"rubbish"]
+    assert log.part(ANY).overdue == 5

@@ -20,6 +20,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import Statement
+from pipelines.log.leaf import FIRST, CommitmentLeaf
 from pipelines.policy import ConsensusRules, Policy, PolicyCenter
 from pipelines.policy.model import CenterKey, Operator, PolicyRules
 from pipelines.storage.names import REPORT, Visibility, private_twin
@@ -51,6 +52,9 @@ class Site:
     end: int | None = None
     witnessed: int = 1 << 40
     """How many leaves of its log are witnessed."""
+    overdue: int = 0
+    """How many of them for longer than a run may be open."""
+    committed: dict[int, CommitmentLeaf] = field(default_factory=dict)
 
     @property
     def builder(self) -> str:
@@ -65,7 +69,9 @@ class Site:
 
     def commit(self, run: MadeUpRun) -> None:
         """Log the commitment of a run."""
-        digest = run.commitment().digest
+        entry = run.commitment()
+        digest = entry.digest
+        self.committed[len(self.log)] = entry.leaf(0, FIRST)
         found = self.about.commitments.setdefault(run_tag(run.run), [])
         found.append(LoggedCommitment(len(self.log), digest))
         self.log.append(digest)
@@ -164,7 +170,11 @@ class World:
         return self.sites[center].about if release == str(RELEASE) else LoggedRelease()
 
     def witnessed(self, center: str) -> Witnessed:
-        return Witnessed(size=self.sites[center].witnessed, required=True, witnesses=("w",))
+        site = self.sites[center]
+        return Witnessed(size=site.witnessed, required=True, witnesses=("w",), overdue=site.overdue)
+
+    def commitment(self, center: str, index: int) -> CommitmentLeaf:
+        return self.sites[center].committed[index]
 
     @property
     def reader(self) -> StatementReader:

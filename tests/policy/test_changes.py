@@ -19,6 +19,7 @@ def one_thing_else() -> Iterator[tuple[str, Data]]:
     moved: dict[str, Any] = {
         "expiry": {"expires": "2028-01-01T00:00:00Z"},
         "threshold": {"threshold": 3},
+        "open": {"max_open": "36h"},
         "legal": {"operators": [{**alpha, "legal": "Other"}, *others]},
         "operator-key": {"operators": [{**alpha, "key": Key("new").pem}, *others]},
         "region": {"centers": [{**europe, "region": "north"}, asia, americas]},
@@ -73,6 +74,7 @@ def test_nothing_that_changes_is_left_out(name: str) -> None:
             "witness",
             f"center europe: witness: {draft()['centers'][0]['witness']} becomes none",
         ),
+        ("open", "max_open: added, 36h"),
         ("expiry", "expires: 2027-03-01T12:00:00Z becomes 2028-01-01T00:00:00Z"),
     ],
 )

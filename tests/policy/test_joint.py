@@ -47,6 +47,13 @@ def joined(*names: str, **options: int) -> Policy:
     return join_policies([alone(name) for name in names or OPERATORS], JoinOptions(**options))
 
 
+def test_the_shortest_time_that_a_run_may_be_open_counts() -> None:
+    assert joined().max_open is None
+    long, longer = alone("europe", max_open="36h"), alone("asia", max_open="48h")
+    assert join_policies([long, longer], JoinOptions()).max_open == 36 * 3600
+    assert join_policies([long, longer, alone("americas")], JoinOptions()).max_open == 24 * 3600
+
+
 def test_three_centers_confirm_by_two_and_watch_each_other() -> None:
     joint = joined()
     assert [o.name for o in joint.operators] == ["alpha", "beta", "gamma"]

@@ -198,6 +198,8 @@ BAD: dict[str, tuple[Callable[[Data], None], str, str]] = {
         "a group that cannot be satisfied", "witnesses",
     ),
     "version-zero": (put("version", value=0), "greater than or equal to 1", "version"),
+    "open-for-no-time": (put("max_open", value="a day"), "expected a time", "max_open"),
+    "open-for-too-short": (put("max_open", value="59min"), "between 1h and 8760h", "max_open"),
     "expires-no-time": (put("expires", value="tomorrow"), "does not match", "expires"),
     "expires-in-another-zone": (
         put("expires", value="2027-03-01T12:00:00+01:00"), "does not match", "expires",

@@ -13,8 +13,9 @@ import pytest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InfrastructureError, StoreError
 from builders.images.provide import ProvidedImage
-from pipelines.audit.center_audit import AuditedRun, audit_center
+from pipelines.audit.center_audit import audit_center
 from pipelines.audit.log_index import LogIndex
+from pipelines.audit.run_state import AuditedRun
 from pipelines.audit.source import Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.center.center import Center

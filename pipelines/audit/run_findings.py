@@ -1,0 +1,145 @@
+"""From the verified statements of one run to its findings, or why each of them gives none.
+
+A run counts as a whole: a comparison without its attempt, or an attempt whose artefacts were not
+all compared, gives no finding. No match counts whose run did not commit to claim and seal before it
+was stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from builders.core.digest import Digest
+from builders.core.enums import Outcome, Verdict
+from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
+from pipelines.audit.logged_release import LoggedCommitment
+from pipelines.audit.statement_reader import VerifiedStatement
+from pipelines.evidence.statements.comparison import ComparisonStatement, unmatched_artefact
+from pipelines.evidence.statements.rebuilds import AttemptStatement, final_attempt
+from pipelines.evidence.statements.statement import value_of
+from pipelines.log.leaf import commitment_digest
+
+MATCHES = frozenset({Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED})
+"""The verdicts that can be a match."""
+_Comparison = tuple[VerifiedStatement, ComparisonStatement]
+_Attempt = tuple[VerifiedStatement, AttemptStatement]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFindings:
+    """What the statements of one run say together."""
+
+    attempt: AttemptStatement | None = None
+    """The one that has the outcome; None where not all is there, or not in agreement."""
+    seal: Digest | None = None
+    """Of the run; None where it has none, or several."""
+    findings: tuple[CenterFinding, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+
+    @property
+    def is_unbuilt(self) -> bool:
+        """Whether it is stated that nothing was built."""
+        return self.attempt is not None and self.attempt.predicate.outcome is not Outcome.BUILT
+
+    def fulfils(self, commitments: Iterable[LoggedCommitment]) -> bool:
+        """Return whether it was built, and states what it committed to and nothing else."""
+        committed = _commitment(self.attempt, self.seal)
+        built = committed is not None and not self.is_unbuilt
+        return built and {one.digest for one in commitments} == {committed}
+
+
+def run_findings(
+    records: Iterable[VerifiedStatement], commitments: Sequence[LoggedCommitment]
+) -> RunFindings:
+    """Return what the statements of a run, which made those `commitments`, say together."""
+    comparisons: list[_Comparison] = []
+    attempts: list[_Attempt] = []
+    for record in records:
+        if isinstance(record.statement, ComparisonStatement):
+            comparisons.append((record, record.statement))
+        elif isinstance(record.statement, AttemptStatement):
+            attempts.append((record, record.statement))
+    verified = [v for v, _ in comparisons]
+    last = final_attempt(statement for _, statement in attempts)
+    if last is None:
+        return _incomplete(verified, "no attempt")
+    attempt = next(v for v, statement in attempts if statement is last)
+    if odd := unmatched_artefact(last, [statement for _, statement in comparisons]):
+        return _incomplete([*verified, attempt], odd)
+    seals = {a.predicate.seal.sha256 for _, a in attempts if a.predicate.seal}
+    seal = seals.pop() if len(seals) == 1 else None
+    first = min(v.index for v in (*verified, *(v for v, _ in attempts)))
+    committed = [(c.digest, c.index < first) for c in commitments] == [
+        (_commitment(last, seal), True)
+    ]
+    found: list[CenterFinding | Excluded] = []
+    for comparison in comparisons:
+        one = _finding(comparison, (attempt, last), seal)
+        if isinstance(one, CenterFinding) and one.verdict in MATCHES and not committed:
+            detail = "no commitment to its claim and seal before it in the log"
+            one = one.excluded(ExclusionReason.UNCOMMITTED, detail)
+        found.append(one)
+    excluded = tuple(one for one in found if isinstance(one, Excluded))
+    whole = all(one.reason is not ExclusionReason.INCOMPLETE for one in excluded)
+    return RunFindings(
+        attempt=last if whole else None,
+        seal=seal,
+        findings=tuple(one for one in found if isinstance(one, CenterFinding)),
+        excluded=excluded,
+    )
+
+
+def _incomplete(verified: Iterable[VerifiedStatement], detail: str) -> RunFindings:
+    reason = ExclusionReason.INCOMPLETE
+    return RunFindings(excluded=tuple(one.excluded(reason, detail) for one in verified))
+
+
+def _commitment(attempt: AttemptStatement | None, seal: Digest | None) -> Digest | None:
+    """Return the digest of the commitment that a run must have made; None if it made none."""
+    claim = value_of(attempt.predicate.claim) if attempt else None
+    if attempt is None or claim is None or seal is None:
+        return None
+    return commitment_digest(attempt.predicate.run, claim, seal)
+
+
+def _finding(
+    comparison: _Comparison, attempt: _Attempt, seal: Digest | None
+) -> CenterFinding | Excluded:
+    verified, statement = comparison
+    compared, attempted = statement.predicate, attempt[1].predicate
+    shipped = compared.shipped
+    if shipped is None:
+        return verified.excluded(ExclusionReason.UNDECLARED, statement.name)
+    if compared.claim is None:
+        return verified.excluded(ExclusionReason.NO_CLAIM)
+    published = shipped.published.sha256
+    if published is None or compared.claim != attempted.claim or len(statement.subject) != 1:
+        detail = "another claim or subject than its attempt"
+        return verified.excluded(ExclusionReason.INCOMPLETE, detail)
+    if statement.subject[0].digest != shipped.published:
+        detail = "about other bytes than its published digest"
+        return verified.excluded(ExclusionReason.INCOMPLETE, detail)
+    signed = compared.verdict is Verdict.IDENTICAL_SIGNED and compared.signature is not None
+    return CenterFinding(
+        center=verified.center,
+        key=verified.key.material,
+        artefact=statement.name,
+        published=published,
+        claim=compared.claim,
+        scope=compared.scope,
+        version=min(statement.version, attempt[1].version),
+        run=compared.run,
+        outcome=attempted.outcome,
+        verdict=compared.verdict,
+        served=shipped.compared.digest.sha256 if shipped.compared else None,
+        from_vault=shipped.from_vault is not None,
+        rebuilt=compared.rebuilt.digest if compared.rebuilt else None,
+        grafted=published if signed else None,
+        normalizers=frozenset(n.name for n in compared.normalizers),
+        causes=frozenset(compared.causes),
+        comparison=verified.ref,
+        attempt=attempt[0].ref,
+        index=verified.index,
+        seal=seal,
+    )
