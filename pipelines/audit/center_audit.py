@@ -99,10 +99,10 @@ def audit_center(reader: StatementReader, source: Source, release: ReleaseName) 
         return _nothing(source, ExclusionReason.BEHIND, str(error.got))
     except UnreachableError as error:
         return _nothing(source, ExclusionReason.UNREACHABLE, str(error.got))
-    except ForkedLogError as error:
-        return _nothing(source, ExclusionReason.LOG_FORKED, short(error))
     except LogError as error:
-        return _nothing(source, ExclusionReason.LOG_BROKEN, short(error))
+        forked = isinstance(error, ForkedLogError)
+        reason = ExclusionReason.LOG_FORKED if forked else ExclusionReason.LOG_BROKEN
+        return _nothing(source, reason, short(error))
 
 
 @dataclass(frozen=True)
