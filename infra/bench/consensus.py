@@ -106,6 +106,9 @@ class _Logs:
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
         raise LookupError(f"nothing is open in the log of {center}, at {index} neither")
 
+    def upgraded_at(self, center: str) -> int | None:
+        return 0 if self._indexes[center] else None
+
     def witnessed(self, center: str) -> Witnessed:
         return Witnessed(size=len(self._indexes[center]) * 2, required=False)
 

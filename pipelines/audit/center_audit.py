@@ -22,7 +22,7 @@ from pipelines.audit.center_finding import (
     ExclusionReason,
 )
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
-from pipelines.audit.run_findings import RunFindings, run_findings
+from pipelines.audit.run_findings import MATCHES, RunFindings, run_findings
 from pipelines.audit.run_state import UNSTATED, AuditedRun, RunState, mark_superseded, state_of
 from pipelines.audit.source import BehindError, Source, UnreachableError, short
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
@@ -165,7 +165,10 @@ class _Audit:
             dissents=dissents,
         )
         counted = audited if audited.is_readable else audited.without_matches()
-        return _without_old(counted, self.reader.policy.oldest_evidence)
+        upgraded_at = self.reader.logs.upgraded_at(self.source.center)
+        return _without_old(
+            _without_downgraded(counted, upgraded_at), self.reader.policy.oldest_evidence
+        )
 
     def _runs_without_records(self, folders: Collection[str]) -> Iterator[AuditedRun]:
         """Yield the runs that committed to a seal, and of which there is no record."""
@@ -264,13 +267,30 @@ def _is_misplaced(record: _Record) -> bool:
 def _without_old(run: AuditedRun, oldest: int) -> AuditedRun:
     """Return a run without the findings of an older format version than those that count."""
     old = [f for f in run.findings if f.version < oldest]
+    return _without(run, old, ExclusionReason.OLD_EVIDENCE)
+
+
+def _without_downgraded(run: AuditedRun, upgraded_at: int | None) -> AuditedRun:
+    """Return a run without matches in a format that its center had given up before.
+
+    The first format leaves open what was hidden by the recipe. A mismatch in it hides nothing.
+    """
+    if upgraded_at is None:
+        return run
+    old = [
+        f for f in run.findings if f.version == 1 and f.index > upgraded_at and f.verdict in MATCHES
+    ]
+    return _without(run, old, ExclusionReason.DOWNGRADED)
+
+
+def _without(
+    run: AuditedRun, findings: Collection[CenterFinding], reason: ExclusionReason
+) -> AuditedRun:
+    """Return a run without some findings, which are excluded for a reason."""
     return replace(
         run,
-        findings=tuple(f for f in run.findings if f not in old),
-        excluded=(
-            *run.excluded,
-            *(f.excluded(ExclusionReason.OLD_EVIDENCE, f"version {f.version}") for f in old),
-        ),
+        findings=tuple(f for f in run.findings if f not in findings),
+        excluded=(*run.excluded, *(f.excluded(reason, f"version {f.version}") for f in findings)),
     )
 
 

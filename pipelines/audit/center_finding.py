@@ -60,6 +60,8 @@ class ExclusionReason(StrEnum):
     OTHER_CLAIM = "other-claim"
     OLD_EVIDENCE = "old-evidence"
     """Of an older format version than the policy lets count."""
+    DOWNGRADED = "downgraded"
+    """A match in the first format version, after its center has stated results in a later one."""
     OTHER_SCOPE = "other-scope"
     """Of the same claim, and judged by another scope of the recipe."""
     OTHER_PUBLISHED = "other-published"

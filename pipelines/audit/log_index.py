@@ -41,6 +41,12 @@ _WIDTH = _DIGEST + 2 * _TAG
 _NOTHING = bytes(_TAG)
 _UNKNOWN = b"\xff" * _TAG
 _RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
+_FIRST_FORMAT = {ComparisonStatement.PREDICATE_TYPES[0], AttemptStatement.PREDICATE_TYPES[0]}
+
+
+def _is_upgraded(leaf: LeafFields) -> bool:
+    """Return whether a leaf is a result of a run in a later format version than the first."""
+    return leaf.predicate_type in _RESULTS - _FIRST_FORMAT
 
 
 class _Packed(NamedTuple):
@@ -85,6 +91,7 @@ class CachedLog:
     checkpoint: Checkpoint | None = None
     packed: bytearray = field(default_factory=bytearray)
     """Of each leaf its digest and tags, as in `_Packed`."""
+    upgraded_at: int | None = None
 
     def __len__(self) -> int:
         """Return how many leaves there are."""
@@ -144,11 +151,14 @@ def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
         with suppress(LogError):
             cached.checkpoint.verify_growth(signed, reader.consistency(cached.checkpoint.size))
             log = cached
-    new = bytearray()
-    for _, leaf in reader.fields(len(log)):
+    new, upgraded_at = bytearray(), log.upgraded_at
+    for index, leaf in reader.fields(len(log)):
         new += b"".join(_Packed.of(leaf))
+        if upgraded_at is None and _is_upgraded(leaf):
+            upgraded_at = index
     log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
     log.packed += new
+    log.upgraded_at = upgraded_at
     log.checkpoint = signed
     return log
 
@@ -159,6 +169,7 @@ class _SelectedLeaves:
 
     indexes: dict[bytes, int] = field(default_factory=dict)
     by_release: dict[str, LoggedRelease] = field(default_factory=dict)
+    upgraded_at: int | None = None
 
     def index_of(self, pae: Digest) -> int | None:
         return self.indexes.get(bytes.fromhex(pae.hex))
@@ -264,6 +275,13 @@ class LogIndex:
             raise LogError(f"no commitment in the log of {center}", got=f"leaf {index}")
         return leaf
 
+    def upgraded_at(self, center: str) -> int | None:
+        """Return the index of the first result, of any release, in a later format than the first.
+
+        None for a log without one; raises as above.
+        """
+        return self._log(center).leaves.upgraded_at
+
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
         return self._log(center).witnessed
@@ -307,6 +325,8 @@ class LogIndex:
         found = _SelectedLeaves()
         selected = None if self._releases is None else self._releases | {own}
         for index, leaf in reader.fields():
+            if found.upgraded_at is None and _is_upgraded(leaf):
+                found.upgraded_at = index
             if selected is not None and leaf.release not in selected:
                 continue
             packed = _Packed.of(leaf)

@@ -40,6 +40,9 @@ class LogLookup(Protocol):
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
         """Return the commitment at that index of a center's log."""
 
+    def upgraded_at(self, center: str) -> int | None:
+        """Return where a center's log has its first result in a later format, None for nowhere."""
+
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of a center's log that counts."""
 

@@ -110,10 +110,14 @@ class TwoCenters:
 
     def witness(self) -> None:
         """Let each center cosign the log of the other, as far as there is one."""
-        policy = read_signed((self.root / "policy.dsse.json").read_bytes()).policy
         for name in NAMES:
             store = DirectoryStore(self.root / name / "store")
-            list(witness_peers(self.center(name), policy, store))
+            list(witness_peers(self.center(name), self.policy, store))
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return read_signed((self.root / "policy.dsse.json").read_bytes()).policy
 
     def sign_policy(self, *, version: int = 1, rules: ConsensusRules | None = None) -> None:
         centers = tuple(self.known(name) for name in NAMES)

@@ -55,6 +55,7 @@ class Site:
     overdue: int = 0
     """How many of them for longer than a run may be open."""
     committed: dict[int, CommitmentLeaf] = field(default_factory=dict)
+    upgraded_at: int | None = None
 
     @property
     def builder(self) -> str:
@@ -63,8 +64,11 @@ class Site:
     def put(self, key: str, envelope: Envelope, *, logged: bool = True) -> None:
         self.store.put_record(key, envelope.to_bytes())
         if logged:
-            if json.loads(envelope.payload)["predicateType"] in OF_A_RUN:
+            kind = json.loads(envelope.payload)["predicateType"]
+            if kind in OF_A_RUN:
                 self.about.results.setdefault(envelope.digest(), len(self.log))
+            if kind in OF_A_RUN and kind.endswith("/v2") and self.upgraded_at is None:
+                self.upgraded_at = len(self.log)
             self.log.append(envelope.digest())
 
     def commit(self, run: MadeUpRun) -> None:
@@ -172,6 +176,9 @@ class World:
     def witnessed(self, center: str) -> Witnessed:
         site = self.sites[center]
         return Witnessed(size=site.witnessed, required=True, witnesses=("w",), overdue=site.overdue)
+
+    def upgraded_at(self, center: str) -> int | None:
+        return self.sites[center].upgraded_at
 
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
         return self.sites[center].committed[index]
