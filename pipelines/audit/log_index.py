@@ -1,187 +1,34 @@
 """Where the logs of the centers have a statement; each log is read and verified once.
 
-A `LogIndex` keeps one small entry for each leaf of the releases in question. A `LogCache` keeps
-whole logs between readings, so that of a log that grew only the growth is read: a signer checks
-summaries one by one, and would read every log in full for each. Nothing is kept that a signed
-checkpoint did not cover. A log that does not continue what is cached is read again.
+What is read is kept (`kept_logs`), so that of a log that grew only the growth is read. No log
+counts that is not what it has signed before, as its witnesses and we have seen it.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
-from threading import Lock
 from typing import NamedTuple
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
-from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag, tag_of
+from pipelines.audit.kept_logs import KeptLog, KeptLogs
+from pipelines.audit.logged_release import LoggedRelease
 from pipelines.audit.source import Source, UnreachableError, short
 from pipelines.audit.witnessed import Witnessed, signed_checkpoints, witnessed_part
-from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.statements.comparison import ComparisonStatement
-from pipelines.evidence.statements.reader import STATEMENT_TYPES
-from pipelines.evidence.statements.rebuilds import AttemptStatement
-from pipelines.log.checkpoint import Checkpoint, LogIdentity, SignedCheckpoint
+from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint
 from pipelines.log.errors import LogError
-from pipelines.log.leaf import CommitmentLeaf, LeafFields, own_key
+from pipelines.log.leaf import CommitmentLeaf
 from pipelines.log.log_reader import LogReader
-from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
 from pipelines.policy import Policy
-
-LIMIT = 1_500_000
-"""Leaves of all logs together that are kept by default, in 96 MB."""
-_DIGEST, _TAG = 32, 16
-_WIDTH = _DIGEST + 2 * _TAG
-_NOTHING = bytes(_TAG)
-_UNKNOWN = b"\xff" * _TAG
-_RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
-_FIRST_FORMAT = {ComparisonStatement.PREDICATE_TYPES[0], AttemptStatement.PREDICATE_TYPES[0]}
-
-
-def _is_upgraded(leaf: LeafFields) -> bool:
-    """Return whether a leaf is a result of a run in a later format version than the first."""
-    return leaf.predicate_type in _RESULTS - _FIRST_FORMAT
-
-
-class _Packed(NamedTuple):
-    """A leaf, packed."""
-
-    digest: bytes
-    """Of a statement its PAE digest, of a commitment its `commitment_digest`."""
-    release: bytes
-    """A tag of the release; zeros for a statement of a known kind that is no result of a run."""
-    run: bytes
-    """A tag of the run of a commitment; zeros for a statement, ones for one of unknown kind."""
-
-    @classmethod
-    def of(cls, leaf: LeafFields) -> _Packed:
-        if leaf.committed is not None:
-            run = run_tag(leaf.identity.removeprefix("run:"))
-            return cls(bytes.fromhex(leaf.committed.hex), tag_of(leaf.release), run)
-        digest = bytes.fromhex(leaf.identity.removeprefix("pae:"))
-        if leaf.predicate_type in _RESULTS:
-            return cls(digest, tag_of(leaf.release), _NOTHING)
-        if leaf.predicate_type in STATEMENT_TYPES:
-            return cls(digest, _NOTHING, _NOTHING)
-        return cls(digest, tag_of(leaf.release), _UNKNOWN)
-
-    def add_to(self, found: LoggedRelease, index: int) -> None:
-        """Add the leaf, which is about that release, in the order of the log."""
-        digest = Digest(self.digest.hex())
-        if self.run == _UNKNOWN:
-            found.unknown.append(index)
-        elif self.run != _NOTHING:
-            found.commitments.setdefault(self.run, []).append(LoggedCommitment(index, digest))
-        elif digest in found.results:
-            found.repeated.append(index)
-        else:
-            found.results[digest] = index
-
-
-@dataclass(kw_only=True)
-class CachedLog:
-    """The leaves of one log up to a checkpoint, 64 bytes each, in their order."""
-
-    checkpoint: Checkpoint | None = None
-    packed: bytearray = field(default_factory=bytearray)
-    """Of each leaf its digest and tags, as in `_Packed`."""
-    upgraded_at: int | None = None
-
-    def __len__(self) -> int:
-        """Return how many leaves there are."""
-        return len(self.packed) // _WIDTH
-
-    def index_of(self, pae: Digest) -> int | None:
-        """Return the index of the first leaf of a statement; None where there is none."""
-        return next(self._find(bytes.fromhex(pae.hex), 0), None)
-
-    def about(self, release: str) -> LoggedRelease:
-        """Return what the log has about the runs of a release."""
-        found = LoggedRelease()
-        for index in self._find(tag_of(release), _DIGEST):
-            self._leaf(index).add_to(found, index)
-        return found
-
-    def _leaf(self, index: int) -> _Packed:
-        start = index * _WIDTH
-        ends = (start, start + _DIGEST, start + _DIGEST + _TAG, start + _WIDTH)
-        return _Packed(*(bytes(self.packed[a:b]) for a, b in pairwise(ends)))
-
-    def _find(self, word: bytes, offset: int) -> Iterator[int]:
-        found = self.packed.find(word)
-        while found >= 0:
-            index, position = divmod(found, _WIDTH)
-            if position == offset:
-                yield index
-            found = self.packed.find(word, found + 1)
-
-
-class LogCache:
-    """The logs that were read last, in at most `limit` leaves; thread-safe."""
-
-    def __init__(self, limit: int = LIMIT) -> None:
-        """Start empty."""
-        self.limit = limit
-        self._logs: OrderedDict[NoteKey, CachedLog] = OrderedDict()
-        self._lock = Lock()
-
-    def read(self, reader: LogReader, key: NoteKey) -> CachedLog:
-        """Return all leaves of the log signed by `key`; cached ones are not read again.
-
-        Raises what the reader does; then the cache stays as it was.
-        """
-        with self._lock:
-            log = self._logs[key] = _updated(self._logs.get(key), reader)
-            self._logs.move_to_end(key)
-            while sum(map(len, self._logs.values())) > self.limit:
-                self._logs.popitem(last=False)
-            return log
-
-
-def _updated(cached: CachedLog | None, reader: LogReader) -> CachedLog:
-    """Return the log as it is read now, with the leaves of `cached` if it starts with them."""
-    log, signed = CachedLog(), reader.checkpoint.checkpoint
-    if cached is not None and cached.checkpoint is not None:
-        with suppress(LogError):
-            cached.checkpoint.verify_growth(signed, reader.consistency(cached.checkpoint.size))
-            log = cached
-    new, upgraded_at = bytearray(), log.upgraded_at
-    for index, leaf in reader.fields(len(log)):
-        new += b"".join(_Packed.of(leaf))
-        if upgraded_at is None and _is_upgraded(leaf):
-            upgraded_at = index
-    log.checkpoint = None  # if interrupted here, the leaves are covered by no checkpoint
-    log.packed += new
-    log.upgraded_at = upgraded_at
-    log.checkpoint = signed
-    return log
-
-
-@dataclass(kw_only=True)
-class _SelectedLeaves:
-    """The leaves of one log that are about the releases in question."""
-
-    indexes: dict[bytes, int] = field(default_factory=dict)
-    by_release: dict[str, LoggedRelease] = field(default_factory=dict)
-    upgraded_at: int | None = None
-
-    def index_of(self, pae: Digest) -> int | None:
-        return self.indexes.get(bytes.fromhex(pae.hex))
-
-    def about(self, release: str) -> LoggedRelease:
-        return self.by_release.get(release) or LoggedRelease()
 
 
 class _KnownLog(NamedTuple):
     """A log that was read."""
 
-    leaves: _SelectedLeaves | CachedLog
+    leaves: KeptLog
     witnessed: Witnessed
     reader: LogReader | None = None
     end: int | None = None
@@ -206,20 +53,16 @@ class LogIndex:
         self,
         sources: Mapping[str, LogSource],
         policy: Policy,
-        releases: Iterable[ReleaseName] | None = None,
-        cache: LogCache | None = None,
+        kept: KeptLogs | None = None,
         witnesses: Iterable[Source] = (),
     ) -> None:
-        """Read the log of each center in its source.
+        """Read the log of each center in its source, from where what is `kept` of it ends.
 
-        If `releases` are named, only their leaves are kept, and those of no release, such as
-        cross-checks. A `cache` takes whole logs, unless they are too large for it. Cosignatures are
-        taken from the logs themselves, and from the stores of `witnesses`.
+        Cosignatures are taken from the logs themselves, and from the stores of `witnesses`.
         """
         self._sources = sources
         self._policy = policy
-        self._releases = None if releases is None else frozenset(str(name) for name in releases)
-        self._cache = cache
+        self._leaves = kept or KeptLogs()
         self._witnesses = tuple(witnesses)
         self._logs: dict[str, _KnownLog | LogError | UnreachableError] = {}
         self._signed: dict[str, list[SignedCheckpoint]] | None = None
@@ -307,31 +150,20 @@ class LogIndex:
     def _read(self, center: str) -> _KnownLog:
         source, member = self._sources.get(center), self._policy.center(center)
         if source is None:
-            return _KnownLog(_SelectedLeaves(), Witnessed(size=0, required=True))
+            return _KnownLog(KeptLogs().of(member.log.key), Witnessed(size=0, required=True))
         log = self._identity(center)
-        signed = (  # read before the log, which may grow
+        # Read before the log, which may grow: what witnesses have kept of it, and what we have.
+        signed = (
             self._kept(self._witnesses, center) if self._signed is None else self._signed[center]
         )
+        leaves = self._leaves.of(member.log.key)
+        seen = leaves.checkpoint
         resolution = self._policy.resolution(log.origin)
         end = resolution.accepted.size if resolution else None
         reader = LogReader(source, log)
         with _reachable(center):
-            witnessed = witnessed_part(reader, self._policy, center, signed)
-            if self._cache is not None and reader.size <= self._cache.limit:
-                return _KnownLog(self._cache.read(reader, member.log.key), witnessed, reader, end)
-            return _KnownLog(self._select(reader, own_key(center)), witnessed, reader, end)
-
-    def _select(self, reader: LogReader, own: str) -> _SelectedLeaves:
-        found = _SelectedLeaves()
-        selected = None if self._releases is None else self._releases | {own}
-        for index, leaf in reader.fields():
-            if found.upgraded_at is None and _is_upgraded(leaf):
-                found.upgraded_at = index
-            if selected is not None and leaf.release not in selected:
-                continue
-            packed = _Packed.of(leaf)
-            if leaf.committed is None:
-                found.indexes.setdefault(packed.digest, index)
-            if packed.release != _NOTHING:
-                packed.add_to(found.by_release.setdefault(leaf.release, LoggedRelease()), index)
-        return found
+            witnessed = witnessed_part(
+                reader, self._policy, center, [*signed, *([seen] if seen else [])]
+            )
+            leaves.read(reader)
+            return _KnownLog(leaves, witnessed, reader, end)

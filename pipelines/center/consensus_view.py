@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from builders.core.errors import UsageError
+from pipelines.audit.kept_logs import KeptLogs
 from pipelines.audit.source import Source
 from pipelines.center.center import Center
 from pipelines.center.keys import policy_file
@@ -16,23 +17,31 @@ from pipelines.storage.store import Store
 
 
 def open_view(
-    center: Center, store: Store, now: datetime, peers: Mapping[str, BoundedStore]
+    center: Center,
+    store: Store,
+    now: datetime,
+    peers: Mapping[str, BoundedStore],
+    kept: KeptLogs,
 ) -> ConsensusView:
     """Return the view of a center whose evidence is in `store`, under its policy valid at `now`.
 
-    `now` is UTC; `peers` are the stores of its peers. Raises what `load_policy` raises, and
-    `UsageError` for a center without a policy.
+    `now` is UTC; `peers` are the stores of its peers, `kept` is what was read of logs. Raises what
+    `load_policy` raises, and `UsageError` for a center without a policy.
     """
     path = policy_file(center)
     policy = load_policy(path, home=center.home, now=now)
     signed = read_signed(path.read_bytes())
     if signed.policy != policy:
         raise UsageError(f"{path} changed while it was read", todo="Try again")
-    return view_under(signed, center, store, peers)
+    return view_under(signed, center, store, peers, kept)
 
 
 def view_under(
-    policy: SignedPolicy, center: Center, store: Store, peers: Mapping[str, BoundedStore]
+    policy: SignedPolicy,
+    center: Center,
+    store: Store,
+    peers: Mapping[str, BoundedStore],
+    kept: KeptLogs,
 ) -> ConsensusView:
     """Return the view of a center under a policy, which is verified."""
     return ConsensusView(
@@ -42,4 +51,5 @@ def view_under(
         policy=policy,
         peers=tuple(Source(center=name, store=one, peer=True) for name, one in peers.items()),
         recipes=center.recipes,
+        kept=kept,
     )

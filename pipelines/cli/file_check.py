@@ -92,7 +92,9 @@ def _view(session: Session, policy: Path | None, peers: tuple[str, ...]) -> Cons
     unmade = is_unmade(session.center)
     if policy is not None:
         signed = open_policy(read_small_file(policy, limit=MAX_FILE, file=str(policy)), now=now)
-        view = view_under(signed, session.center, session.store, session.peer_stores)
+        view = view_under(
+            signed, session.center, session.store, session.peer_stores, session.kept_logs
+        )
     elif unmade:  # to ask is no reason to make a center
         raise NoPolicyError("no policy", got=f"no --policy, and no file {session.center.policy}")
     else:

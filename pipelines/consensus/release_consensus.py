@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from builders.core.digest import Digest
 from builders.recipe.recipe import LoadedRecipe, find_recipe
 from pipelines.audit.center_audit import audit_centers
 from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded, newest_findings
-from pipelines.audit.log_index import LogCache, LogIndex
+from pipelines.audit.kept_logs import KeptLogs
+from pipelines.audit.log_index import LogIndex
 from pipelines.audit.run_findings import MATCHES
 from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
@@ -42,6 +43,8 @@ class ConsensusView:
     peers: tuple[Source, ...]
     recipes: Path
     """The center's folder of recipes."""
+    kept: KeptLogs = field(default_factory=KeptLogs)
+    """What was read of logs before."""
 
     @property
     def own(self) -> OwnSource:
@@ -187,16 +190,11 @@ class JoinedRelease:
     """None for a release that this center has no recipe of."""
 
 
-def read_logs(
-    view: ConsensusView, releases: Iterable[ReleaseName], *, cache: LogCache | None = None
-) -> LogIndex:
-    """Return the index of the logs of all centers, for `releases`; each log is read once.
-
-    With a `cache` only the growth of a log since the last call is read.
-    """
-    sources, names = {source.center: source for source in view.sources}, list(releases)
-    logs = LogIndex(sources, view.policy.policy, names, cache, view.sources)
-    if names:
+def read_logs(view: ConsensusView, releases: Iterable[ReleaseName]) -> LogIndex:
+    """Return the index of the logs of all centers; they are read now if there are `releases`."""
+    sources = {source.center: source for source in view.sources}
+    logs = LogIndex(sources, view.policy.policy, view.kept, view.sources)
+    if any(releases):
         logs.read_ahead()
     return logs
 

@@ -20,7 +20,6 @@ from urllib.parse import quote
 
 from builders.core.errors import StoreConflictError
 from builders.recipe.scope import scope_of
-from pipelines.audit.log_index import LogCache
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject
 from pipelines.consensus.release_consensus import (
     ConsensusView,
@@ -163,16 +162,11 @@ def summarizer_of(view: ConsensusView, joined: JoinedRelease, now: datetime) -> 
     )
 
 
-def check_summary(
-    view: ConsensusView, statement: SummaryStatement, now: datetime, *, cache: LogCache
-) -> None:
-    """Recompute the consensus that a summary states; raises `RefusedError` when it differs.
-
-    `cache` keeps what was read of logs between calls, since one round has many summaries.
-    """
+def check_summary(view: ConsensusView, statement: SummaryStatement, now: datetime) -> None:
+    """Recompute the consensus that a summary states; raises `RefusedError` when it differs."""
     stated = statement.predicate
     release = ReleaseName.parse(stated.consensus.release)
-    logs = read_logs(view, [release], cache=cache)
+    logs = read_logs(view, [release])
     joined = join_release(
         view, release, claim=stated.consensus.claim, scope=stated.consensus.scope, logs=logs
     )

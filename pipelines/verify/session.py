@@ -6,6 +6,7 @@ Services are made once in a process and passed explicitly. A `Job` is small, fro
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from builders.locators.fetcher import Fetcher
 from builders.locators.machine import MachineFetcher
 from builders.locators.offline import OfflineFetcher
 from builders.recipe.recipe import LoadedRecipe, Recipe
-from pipelines.audit.log_index import LogCache
+from pipelines.audit.kept_logs import KeptLogs
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, is_unmade, log_key, policy_file
@@ -133,7 +134,6 @@ class Session:
         self.cancelled = threading.Event()
         self._runs: dict[str, RunCancellation] = {}
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._log_cache = LogCache()
 
     def __enter__(self) -> Self:
         """Return the session."""
@@ -213,7 +213,7 @@ class Session:
 
     def check_summary(self, statement: SummaryStatement, now: datetime) -> None:
         """Recompute the consensus that a summary states; raises `RefusedError` when it differs."""
-        check_summary(self.consensus_view(now), statement, now, cache=self._log_cache)
+        check_summary(self.consensus_view(now), statement, now)
 
     def logbook(self) -> Logbook:
         """Return the center's log for writing; raises `KeyFileError` without its key."""
@@ -249,7 +249,12 @@ class Session:
         """
         for peer in self.peer_stores.values():
             peer.budget.renew(after=_ROUND)
-        return open_view(self.center, self.store, now, self.peer_stores)
+        return open_view(self.center, self.store, now, self.peer_stores, self.kept_logs)
+
+    @cached_property
+    def kept_logs(self) -> KeptLogs:
+        """What this user has read of the logs of centers; a signer believes no other user's."""
+        return KeptLogs(self.center.home / "cache" / f"logs-{os.geteuid()}")
 
     @cached_property
     def peer_stores(self) -> dict[str, BoundedStore]:

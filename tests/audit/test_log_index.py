@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpFile
-from pipelines.audit.log_index import LogCache, LogIndex
+from pipelines.audit.kept_logs import KeptLogs
+from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import UnreachableError
 from pipelines.center.keys import center_key
 from pipelines.consensus.summaries import check_summary
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.errors import LogError
-from pipelines.log.note import MAX_NOTE
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.storage.directory import DirectoryStore
 from tests.consensus.two_centers import NAMES, TwoCenters
@@ -30,17 +30,17 @@ def test_whoever_checks_summaries_reads_no_leaf_of_a_log_twice(centers: TwoCente
     for name in NAMES:
         centers.publish(name)
     _, told = centers.run("--publish")
-    view, cache = centers.session("europe").consensus_view(datetime.now(UTC)), LogCache()
+    view = centers.session("europe").consensus_view(datetime.now(UTC))
     (name,) = (n for n in told["published"] if n.startswith("public/consensus"))
     store = DirectoryStore(centers.root / "europe" / "store")
     summary = read_statement(Envelope.from_bytes(store.get(name, 1 << 20)).payload)
     assert isinstance(summary, SummaryStatement)
-    check_summary(view, summary, datetime.now(UTC), cache=cache)
+    check_summary(view, summary, datetime.now(UTC))
     for bundle in (centers.root / "asia/store/public/log/tile/entries/000.p").iterdir():
         bundle.unlink()
-    check_summary(view, summary, datetime.now(UTC), cache=cache)
+    check_summary(view, summary, datetime.now(UTC))
     with pytest.raises(RefusedError):
-        check_summary(view, summary, datetime.now(UTC), cache=LogCache())
+        check_summary(replace(view, kept=KeptLogs()), summary, datetime.now(UTC))
 
 
 def test_what_a_peer_has_logged_and_shows_no_more_takes_its_match_away(centers: TwoCenters) -> None:
@@ -90,68 +90,36 @@ def test_a_log_that_is_broken_is_read_once(centers: TwoCenters) -> None:
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError("reset")])
 def test_a_log_that_cannot_be_read_is_silence(centers: TwoCenters, error: OSError | None) -> None:
-    store, cache = MemoryStore(), LogCache()
+    store = MemoryStore()
     store.fail_on("get", error=error)
     view = centers.session("europe").consensus_view(datetime.now(UTC))
-    for logs in (
-        LogIndex({"asia": store}, view.policy.policy),
-        LogIndex({"asia": store}, view.policy.policy, cache=cache),
-    ):
-        store.calls.clear()
-        for _ in range(3):
-            with pytest.raises(UnreachableError):
-                logs.about("asia", str(RELEASE))
-        assert len(store.calls) == 1
+    logs = LogIndex({"asia": store}, view.policy.policy)
+    for _ in range(3):
+        with pytest.raises(UnreachableError):
+            logs.about("asia", str(RELEASE))
+    assert len(store.calls) == 1
 
 
-@pytest.mark.parametrize(("room", "again"), [(0, True), (-1, False)])
-def test_a_log_that_is_too_large_for_a_memory_is_read_and_not_taken_in(
-    centers: TwoCenters, room: int, *, again: bool
+def test_a_log_that_is_too_large_is_silence(
+    centers: TwoCenters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = centers.publish("asia")
-    folder = centers.root / "asia" / "store"
+    store = DirectoryStore(centers.root / "asia" / "store")
     policy = centers.session("europe").consensus_view(datetime.now(UTC)).policy.policy
     envelopes = run.envelopes(center_key(centers.center("asia"))).values()
-    cache = LogCache(limit=len(envelopes) + 1 + room)  # they, and the commitment
-    logs = LogIndex({"asia": DirectoryStore(folder)}, policy, cache=cache)
-    assert sorted(logs.index_of("asia", e.digest()) or 0 for e in envelopes) == [1, 2, 3]
-    for bundle in (folder / "public/log/tile/entries/000.p").iterdir():
-        bundle.unlink()
-    logs = LogIndex({"asia": DirectoryStore(folder)}, policy, cache=cache)
-    if again:
-        assert sorted(logs.index_of("asia", e.digest()) or 0 for e in envelopes) == [1, 2, 3]
-    else:
-        with pytest.raises(LogError):
-            logs.about("asia", str(RELEASE))
+    for most, silent in ((len(envelopes), True), (len(envelopes) + 1, False)):  # the commitment
+        monkeypatch.setattr("pipelines.audit.kept_logs.MAX_LEAVES", most)
+        logs = LogIndex({"asia": store}, policy)
+        if silent:
+            with pytest.raises(UnreachableError, match="too large"):
+                logs.about("asia", str(RELEASE))
+        else:
+            assert sorted(logs.index_of("asia", e.digest()) or 0 for e in envelopes) == [1, 2, 3]
 
 
-def test_a_log_that_is_too_large_for_a_memory_drives_no_other_out(centers: TwoCenters) -> None:
-    small = centers.publish("europe")
-    for run in ("20260102T030405Z-00000002", "20260103T030405Z-00000003"):
-        centers.publish("asia", run=run)
-    stores = {name: DirectoryStore(centers.root / name / "store") for name in NAMES}
+def test_of_a_center_that_has_no_source_nothing_is_logged(centers: TwoCenters) -> None:
     policy = centers.session("europe").consensus_view(datetime.now(UTC)).policy.policy
-    cache = LogCache(limit=len(small.envelopes(center_key(centers.center("europe")))) + 1)
-    before = LogIndex(stores, policy, cache=cache)
-    told = [before.about(name, str(RELEASE)) for name in NAMES]
-    assert [len(one.results) for one in told] == [2, 4]
-    for bundle in (centers.root / "europe/store/public/log/tile/entries/000.p").iterdir():
-        bundle.unlink()
-    after = LogIndex(stores, policy, cache=cache)
-    assert [after.about(name, str(RELEASE)) for name in NAMES] == told
-
-
-def test_only_the_releases_that_are_asked_about_are_kept(centers: TwoCenters) -> None:
-    run = centers.publish("asia")
-    store = DirectoryStore(centers.root / "asia" / "store")
-    view = centers.session("europe").consensus_view(datetime.now(UTC))
-    envelope = next(iter(run.envelopes(center_key(centers.center("asia"))).values()))
-    other = ReleaseName(vendor="acme", product="other", version="1.0")
-    for releases, expected in (([RELEASE], True), ([other], False), (None, True)):
-        logs = LogIndex({"asia": store}, view.policy.policy, releases)
-        assert (logs.index_of("asia", envelope.digest()) is not None) is expected
-    assert LogIndex({}, view.policy.policy).index_of("asia", envelope.digest()) is None
-    empty = LogIndex({"asia": DirectoryStore(centers.root / "none")}, view.policy.policy)
+    assert LogIndex({}, policy).index_of("asia", Digest.of(b"")) is None
+    empty = LogIndex({"asia": DirectoryStore(centers.root / "none")}, policy)
     with pytest.raises(LogError):
-        empty.index_of("asia", envelope.digest())
-    assert store.get(CHECKPOINT, MAX_NOTE)
+        empty.index_of("asia", Digest.of(b""))

@@ -18,7 +18,6 @@ from builders.core.digest import Digest
 from builders.core.enums import Kind
 from builders.recipe.recipe import find_recipe
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey
-from pipelines.audit.log_index import LogCache
 from pipelines.center.keys import public_keys
 from pipelines.consensus.release_consensus import ConsensusView, join_release, rules_for
 from pipelines.consensus.summaries import Summarizer, check_summary, summarizer_of
@@ -163,7 +162,7 @@ def test_the_summary_of_each_file_is_found_to_be_true(
     summaries: tuple[ConsensusView, dict[str, SummaryStatement]], file: str
 ) -> None:
     view, made = summaries
-    check_summary(view, made[file], NOW, cache=LogCache())
+    check_summary(view, made[file], NOW)
 
 
 def test_a_summary_of_a_file_that_nobody_has_built_is_refused(
@@ -173,7 +172,7 @@ def test_a_summary_of_a_file_that_nobody_has_built_is_refused(
     for about in (subject("b.deb", Digest.of(CONTENT)), subject(FILE, Digest.of(b"replaced"))):
         other = made[FILE].model_copy(update={"subject": (about,)})
         with pytest.raises(RefusedError, match="no center has a finding on it"):
-            check_summary(view, other, NOW, cache=LogCache())
+            check_summary(view, other, NOW)
 
 
 def test_a_summary_that_the_findings_do_not_give_is_refused(
@@ -184,6 +183,4 @@ def test_a_summary_that_the_findings_do_not_give_is_refused(
     matched = told.consensus.model_copy(update={"matched": ("asia-body",)})
     other = told.model_copy(update={"consensus": matched})
     with pytest.raises(RefusedError, match="give another result"):
-        check_summary(
-            view, made[FILE].model_copy(update={"predicate": other}), NOW, cache=LogCache()
-        )
+        check_summary(view, made[FILE].model_copy(update={"predicate": other}), NOW)

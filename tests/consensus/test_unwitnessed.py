@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.audit.log_index import LogCache
 from pipelines.center.keys import make_local_policy
 from pipelines.consensus.release_consensus import join_release
 from pipelines.consensus.summaries import check_summary, summarizer_of
@@ -64,7 +63,7 @@ def test_the_signer_refuses_a_summary_of_what_nobody_has_witnessed(alone: TwoCen
     forged = author.summary(replace(found, unwitnessed=False), 1, None, NOW)
     assert forged is not None
     with pytest.raises(RefusedError, match="summary"):
-        check_summary(view, forged, NOW, cache=LogCache())
+        check_summary(view, forged, NOW)
 
 
 def test_under_witnesses_nothing_is_labelled(centers: TwoCenters) -> None:
