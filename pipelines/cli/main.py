@@ -39,6 +39,7 @@ _COMMANDS = {
     "log": ("log.command", "Read, prove, check and witness transparency logs."),
     "policy": ("policy.command", "Join, sign, check and compare policies."),
     "consensus": ("findings.consensus", "Combine what the centers found for a release."),
+    "alarm": ("alarm.command", "List alarms, and acknowledge them."),
     "nightly": ("verify.nightly", "Verify everything that is due, as a center does every night."),
     "cancel": ("cancel.command", "Cancel a run or a night, wherever it is."),
     "request": (

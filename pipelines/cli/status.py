@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pipelines.verify.session import Session
 
 _MISSING = 1
-_EVERY, _DISK_EVERY = 2.0, 60.0
-"""Seconds from one look to the next; the disk is measured less often."""
+_EVERY, _SLOW_EVERY = 2.0, 60.0
+"""Seconds from one look to the next; disk and alarms are looked at less often."""
 _CLEAR = "\x1b[H\x1b[J"
 
 
@@ -53,24 +53,28 @@ def status(session: Session, *, watch: bool) -> None:
             expected="one of them",
             todo="`samebits center status --json` prints one document each time it is called",
         )
-    found, disk, measured = _look(session, None), None, time.monotonic()
+    found, measured = _look(session), time.monotonic()
     try:
         while watch:
             _draw(found, datetime.now(UTC))
             time.sleep(_EVERY)
-            disk = found.disk if time.monotonic() - measured < _DISK_EVERY else None
-            measured = measured if disk else time.monotonic()
-            found = _look(session, disk)
+            recent = time.monotonic() - measured < _SLOW_EVERY
+            measured = measured if recent else time.monotonic()
+            found = _look(session, found if recent else None)
     except KeyboardInterrupt:
         sys.exit(_exit_code(found))
     show(asdict(found), *status_lines(found, datetime.now(UTC)))
     sys.exit(_exit_code(found))
 
 
-def _look(session: Session, disk: DiskUse | None) -> CenterStatus:
+def _look(session: Session, before: CenterStatus | None = None) -> CenterStatus:
+    """Return the status, with the parts that take a while as they were `before`."""
     from pipelines.services.status import status as read_status
 
-    return read_status(session, now=datetime.now(UTC), disk=disk)
+    now = datetime.now(UTC)
+    if before is None:
+        return read_status(session, now=now)
+    return read_status(session, now=now, disk=before.disk, night=before.last_night)
 
 
 def _exit_code(found: CenterStatus) -> int:
@@ -157,7 +161,12 @@ def _last_night(found: CenterStatus) -> Iterator[str]:
     yield f"last night: {night['night']}: {verdicts or 'nothing'}"
     for alarm in night["alarms"]:
         text = escaped(f"{alarm['kind']}: {alarm['about']}: {alarm['text']}")
-        yield f"{click.style('ALARM', fg='red')} {text}"
+        if "acknowledged" in alarm:
+            yield f"acknowledged by {escaped(alarm['acknowledged'])}: {text}"
+        else:
+            yield f"{click.style('ALARM', fg='red')} {text}"
+    known = len(night["alarms"]) - found.open_alarms
+    yield f"open alarms: {found.open_alarms}, {known} acknowledged; see `samebits alarm list`"
 
 
 def _disk(disk: DiskUse) -> Iterator[str]:

@@ -228,7 +228,7 @@ def _releases(plan: NightPlan, number: int) -> list[dict[str, Any]]:
 def _tell(owner: Center, summary: NightSummary) -> None:
     """Write the table and send the alarms; that this fails never fails a night."""
     safely("the table of the night", lambda: _table(summary))
-    for alarm in summary.record.alarms:
+    for alarm in filter(lambda alarm: alarm.is_open, summary.record.alarms):
         safely(f"the alarm {alarm.kind}", partial(_event, owner, summary.record, alarm))
     for line in summary.lines():
         get_run_logger().info("%s", line)

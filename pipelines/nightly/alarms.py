@@ -190,7 +190,7 @@ def _entry_alarms(entry: NightEntry, before: NightEntry | None) -> Iterator[Nigh
     for artefact in entry.artefacts:
         if artefact.verdict is Verdict.SHIPPED_MISMATCH:
             text = f"{artefact.name}: what is served is not what was published"
-            yield _alarm(AlarmKind.SHIPPED_MISMATCH, entry.release, text)
+            yield _alarm(AlarmKind.SHIPPED_MISMATCH, entry.release, text, run=entry.run)
     # The same verdict as last night was told last night.
     told = before is not None and before.verdict is entry.verdict
     known = before.settled if before else entry.expected
@@ -232,5 +232,5 @@ def _gap(center: str, text: str) -> NightAlarm:
     return _alarm(AlarmKind.GAP, center, f"the log of {center}: {text}")
 
 
-def _alarm(kind: AlarmKind, about: str, text: str) -> NightAlarm:
-    return NightAlarm(kind=kind, about=about, text=text)
+def _alarm(kind: AlarmKind, about: str, text: str, *, run: str | None = None) -> NightAlarm:
+    return NightAlarm(kind=kind, about=about, text=text, run=run)

@@ -13,6 +13,7 @@ from builders.core.enums import Verdict
 from builders.core.errors import NotFoundError
 from pipelines.evidence.statements.log_status import Work
 from pipelines.nightly.alarms import alarms, is_worse
+from pipelines.nightly.lasting import lasting_alarms
 from pipelines.nightly.night_plan import DueRelease, NightPlan
 from pipelines.nightly.record import (
     MAX_ERROR,
@@ -68,7 +69,7 @@ class NightSummary:
                 if e.moved is not None
             ],
             **({"errors": errors} if errors else {}),
-            "alarms": [alarm.model_dump(mode="json") for alarm in self.record.alarms],
+            "alarms": [a.model_dump(mode="json", exclude_none=True) for a in self.record.alarms],
         }
 
     def lines(self) -> list[str]:
@@ -76,7 +77,7 @@ class NightSummary:
         record = self.record
         counts = ", ".join(f"{n} {verdict}" for verdict, n in self.verdicts().items()) or "nothing"
         return [
-            *(f"ALARM {a.kind}: {a.about}: {a.text}" for a in record.alarms),
+            *map(str, sorted(record.alarms, key=lambda alarm: not alarm.is_open)),
             f"night {record.night} of {record.center}: {counts}",
             f"{self.count(Mode.REBUILT)} rebuilt, {self.count(Mode.FRESH)} only fetched and hashed",
             *(f"{_WORDS[w]}: {', '.join(n)}" for w, n in self.releases.items() if n),
@@ -119,7 +120,7 @@ def end_night(
         finished=_text(now),
         releases=entries,
         unusable=plan.unusable,
-        alarms=alarms(entries, known, outside),
+        alarms=lasting_alarms(session, alarms(entries, known, outside), plan.before, now=now),
     )
     store_night(store, record)
     session.flush()

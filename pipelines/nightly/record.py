@@ -17,6 +17,7 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
 from builders.core.frozen_model import FrozenModel
 from builders.rebuild.robustness_factors import Factor, KeptFactor
+from pipelines.alarms.cause import ALARM_EXIT
 from pipelines.evidence.report import Robustness
 from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
@@ -28,7 +29,6 @@ _MAX_RESULT = 1 << 20
 _BY_THE_BUILD = frozenset({Outcome.BUILD_FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_RESOURCES})
 MAX_ERROR = 4096
 """Bytes of the reason for which a release has no result."""
-ALARM_EXIT = 3
 Model = TypeVar("Model", "NightRecord", "NightEntry")
 
 
@@ -139,6 +139,7 @@ class AlarmKind(StrEnum):
     SPLIT = "split"
     WITHHELD = "withheld"
     ABANDONED = "abandoned"
+    FORK = "fork"
     WORSE = "worse"
     PEER_SILENT = "peer-silent"
     PEER_ROLLED_BACK = "peer-rolled-back"
@@ -154,6 +155,20 @@ class NightAlarm(FrozenModel):
     about: str
     """A release, or the id of a center, or the name of a key or policy."""
     text: str
+    run: str | None = None
+    """The run of this center that shows it, if one does."""
+    acknowledged: str | None = None
+    """The operators who have acknowledged it; None for an open alarm."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.acknowledged is None
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        state = "ALARM" if self.is_open else f"acknowledged by {self.acknowledged},"
+        return f"{state} {self.kind}: {self.about}: {self.text}"
 
 
 class NightRecord(FrozenModel):
@@ -183,8 +198,8 @@ class NightRecord(FrozenModel):
         return text.encode() + b"\n"
 
     def exit_code(self) -> int:
-        """Return 3 if anybody has to look; else 1, 2 or 0 as for reports."""
-        if self.alarms:
+        """Return 3 if an alarm is open; else 1, 2 or 0 as for reports."""
+        if any(alarm.is_open for alarm in self.alarms):
             return ALARM_EXIT
         verdicts = [entry.verdict for entry in self.releases]
         return verdicts_exit_code([*verdicts, *(Verdict.NOT_CHECKED for _ in self.unusable)])

@@ -17,6 +17,7 @@ from pipelines.center.keys import public_keys
 from pipelines.center.reload import check_takeover
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.heartbeats import newest_heartbeat
+from pipelines.nightly.lasting import lasting_alarms
 from pipelines.nightly.night import summarise
 from pipelines.nightly.progress import NightProgress, night_progress
 from pipelines.nightly.record import last_night
@@ -72,7 +73,9 @@ class CenterStatus:
     """The same in `timezone`, that of the center's nights."""
     timezone: str
     last_night: dict[str, Any] | None
-    """What it found, with its alarms."""
+    """What it found, with its alarms, and those of nights before that are open."""
+    open_alarms: int
+    """Those of the last night that nobody has acknowledged."""
     last_heartbeat: str | None
     """ISO 8601, UTC."""
     policy: dict[str, Any] | None
@@ -90,10 +93,16 @@ class CenterStatus:
         return tuple(service for service in self.services if not service.runs)
 
 
-def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> CenterStatus:
+def status(
+    session: Session,
+    *,
+    now: datetime,
+    disk: DiskUse | None = None,
+    night: dict[str, Any] | None = None,
+) -> CenterStatus:
     """Look at a center; whatever cannot be read is named, and the rest is shown.
 
-    `disk` is what was measured before, since that takes a while.
+    `disk` and the last `night` are what was found before, since those take a while.
     """
     center = session.center
     faults: list[str] = []
@@ -122,6 +131,7 @@ def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> C
     at_work = [r for r in runs if r["state_type"] in _AT_WORK]
     starts = [r["expected_start_time"] for r in waiting if r["flow"] == "nightly"]
     next_night = min((start for start in starts if start > due), default=None)
+    night = night or read(lambda: _last_night(session, now), None)
     policy, alive = read(lambda: session.policy(now), None), pids(center)
     if alive:
         read(lambda: check_takeover(center), None)
@@ -140,7 +150,8 @@ def status(session: Session, *, now: datetime, disk: DiskUse | None = None) -> C
         next_night=next_night,
         next_night_local=None if next_night is None else _local(center, next_night),
         timezone=center.night.timezone,
-        last_night=read(lambda: _last_night(session), None),
+        last_night=night,
+        open_alarms=sum("acknowledged" not in alarm for alarm in night["alarms"]) if night else 0,
         last_heartbeat=read(lambda: _last_heartbeat(session, now), None),
         policy=None if policy is None else _shown_policy(center, policy),
         warnings=() if policy is None else expiry_warnings(policy, now),
@@ -199,11 +210,14 @@ def _local(center: Center, moment: str) -> str:
     return datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="seconds")
 
 
-def _last_night(session: Session) -> dict[str, Any] | None:
+def _last_night(session: Session, now: datetime) -> dict[str, Any] | None:
+    """Return what the last night found; its alarms as they are acknowledged by now."""
     center, store = session.center, session.store
     night = last_night(store, center.id)
     if night is None:
         return None
+    alarms = lasting_alarms(session, night.alarms, None, now=now)
+    night = night.model_copy(update={"alarms": alarms})
     return summarise(night, last_night(store, center.id, before=night.night)).to_dict()
 
 

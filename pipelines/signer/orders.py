@@ -79,7 +79,7 @@ class Evidence(_Order):
 
 
 class StatusOrder(_Order):
-    """Sign what a center states about itself: a heartbeat, a receipt, a cross-check, a summary."""
+    """Sign what a center states about itself, such as a heartbeat, a receipt or a summary."""
 
     schema_: Annotated[Literal["samebits/status-order/v1"], Field(alias="schema")] = (
         "samebits/status-order/v1"

@@ -21,6 +21,7 @@ from builders.rebuild.rebuild_result import OutputKind
 from builders.recipe.claim import claim_of
 from builders.recipe.scope import scope_of
 from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
@@ -199,6 +200,8 @@ def status_conditions(statement: Statement, center: str, now: datetime) -> Itera
             author, time = statement.predicate.center, statement.predicate.answered_on
         case CrosscheckStatement():
             author, time = statement.predicate.center, statement.predicate.checked_on
+        case AcknowledgementStatement():
+            author, time = statement.predicate.center, statement.predicate.acknowledged_on
         case SummaryStatement():
             summary = statement.predicate
             author, time = summary.consensus.center, summary.time_verified
@@ -207,7 +210,7 @@ def status_conditions(statement: Statement, center: str, now: datetime) -> Itera
                 "kind",
                 "that is not signed on request",
                 got=statement.KIND,
-                expected="heartbeat, receipt, crosscheck or summary",
+                expected="heartbeat, receipt, crosscheck, acknowledgement or summary",
             )
     yield equal("center", "the statement is by another center", author, center)
     yield Condition(

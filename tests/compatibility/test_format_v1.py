@@ -30,6 +30,7 @@ ADDED = {
         "flow_runs",
         "next_night_local",
         "night",
+        "open_alarms",
         "policy",
         "rebuilds",
         "services",

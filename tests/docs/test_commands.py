@@ -27,6 +27,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "log prove": ("tests/log/test_command.py", 'house.log("prove", "1", "--out"'),
     "log witness": ("tests/log/test_command.py", '("log", "witness", house.folder / "store"'),
     "consensus": ("infra/demo-centers.sh", '"$samebits" consensus "$release" --publish'),
+    "alarm list": ("tests/alarms/two_operators.py", 'self.invoke("list", "--json"'),
+    "alarm acknowledge": ("tests/alarms/two_operators.py", '"acknowledge", about, "--cause"'),
     "nightly": ("infra/demo-centers.sh", 'for_all "the night" nightly'),
     "cancel": ("tests/flows/test_center_faults.py", 'stand.run("cancel", night'),
     "request list": ("tests/requests/test_requested.py", 'run(reviewer, "list", "--requester"'),

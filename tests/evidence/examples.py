@@ -10,6 +10,11 @@ from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
 from pipelines.evidence.report import Purpose, Robustness
+from pipelines.evidence.statements.acknowledgement import (
+    Acknowledgement,
+    LeafRange,
+    acknowledgement_statement,
+)
 from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
@@ -317,5 +322,19 @@ STATEMENTS: dict[str, Statement] = {
             artefacts=(ComparedArtefact(name="rules.bin", judged=SET, same=False),),
             tested_on=NOW,
         ),
+    ),
+    "acknowledgement": acknowledgement_statement(
+        Acknowledgement(
+            operator="acme",
+            center="zurich",
+            cause="suspect",
+            release=RELEASE,
+            leaves=(
+                LeafRange(log="bern", first=3, last=7),
+                LeafRange(log="zurich", first=4, last=4),
+            ),
+            reason="the vendor's compiler is older",
+            acknowledged_on=NOW,
+        )
     ),
 }

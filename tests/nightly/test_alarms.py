@@ -11,6 +11,7 @@ import pytest
 
 from builders.core.enums import Verdict
 from builders.core.errors import StoreError
+from pipelines.alarms.cause import ALARM_EXIT
 from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
@@ -26,7 +27,7 @@ from pipelines.nightly.alarms import (
     peer_alarms,
 )
 from pipelines.nightly.night import summarise
-from pipelines.nightly.record import ALARM_EXIT, AlarmKind, NightAlarm, NightEntry
+from pipelines.nightly.record import AlarmKind, NightAlarm, NightEntry
 from tests.nightly.nights import entry, night
 from tests.policy.test_expiry import ending
 from tests.policy.world import EXPIRES, policy_of

@@ -162,9 +162,12 @@ def test_an_engine_that_does_not_answer_is_no_service_that_runs(tmp_path: Path) 
 
 def test_alarms_of_the_last_night_stay_until_the_next(busy: CenterStatus) -> None:
     alarm = {"kind": "worse", "about": "lab/\x1b[2Jr1@1", "text": "it was IDENTICAL"}
-    night = {"night": "20260101T030000Z-0", "verdicts": {"DIFFERENT": 1}, "alarms": [alarm]}
-    text = shown(replace(busy, last_night=night))
+    known = {**alarm, "kind": "suspect", "acknowledged": "lab"}
+    night = {"night": "20260101T030000Z-0", "verdicts": {"DIFFERENT": 1}, "alarms": [alarm, known]}
+    text = shown(replace(busy, last_night=night, open_alarms=1))
     assert r"ALARM worse: lab/\x1b[2Jr1@1: it was IDENTICAL" in text
+    assert r"acknowledged by lab: suspect: lab/\x1b[2Jr1@1: it was IDENTICAL" in text
+    assert "open alarms: 1, 1 acknowledged; see `samebits alarm list`" in text
 
 
 def test_the_parts_of_a_center_have_their_sizes_and_a_full_disk_its_warning(

@@ -94,7 +94,12 @@ def test_what_a_run_found_is_not_signed_on_request(signer: CenterSigner, kind: s
     assert caught.value.check == "kind"
 
 
-TIMES = {"receipt": "answered_on", "crosscheck": "checked_on", "summary": "time_verified"}
+TIMES = {
+    "receipt": "answered_on",
+    "crosscheck": "checked_on",
+    "summary": "time_verified",
+    "acknowledgement": "acknowledged_on",
+}
 
 
 def made_now(kind: str) -> StatusOrder:
@@ -103,7 +108,7 @@ def made_now(kind: str) -> StatusOrder:
     return StatusOrder(statement=statement.model_copy(update={"predicate": predicate}).to_bytes())
 
 
-@pytest.mark.parametrize("kind", ["receipt", "crosscheck"])
+@pytest.mark.parametrize("kind", ["receipt", "crosscheck", "acknowledgement"])
 def test_what_a_center_states_about_itself_is_signed(signer: CenterSigner, kind: str) -> None:
     order = made_now(kind)
     assert signer.sign_status(order).payload == order.statement

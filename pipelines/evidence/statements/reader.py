@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement, RefusalStatement
@@ -31,6 +32,7 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
         HeartbeatStatement,
         ReceiptStatement,
         RobustnessStatement,
+        AcknowledgementStatement,
     )
     for predicate_type in kind.PREDICATE_TYPES
 }

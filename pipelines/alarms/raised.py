@@ -1,0 +1,140 @@
+"""The alarms of one release: from every run of every center, whatever came later.
+
+Findings of a center on a file that follow each other and say the same are one `Repeated`: only the
+first of them is a leaf of an alarm. SUSPECT is raised where enough operators have ever built the
+same other bytes. SPLIT is raised as long as the consensus is one; no later match of an operator
+that dissented ends it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import groupby
+from typing import TypeAlias, TypeVar
+
+from pipelines.alarms.alarm import OF_EXCLUSIONS, Alarm, Leaf
+from pipelines.alarms.cause import AlarmCause
+from pipelines.audit.center_finding import CenterFinding, Excluded
+from pipelines.consensus.conclusion import Conclusion, conclusion_of
+from pipelines.consensus.consensus_result import Consensus, Result
+from pipelines.consensus.release_consensus import JoinedRelease
+from pipelines.policy import ConsensusRules
+
+Repeated: TypeAlias = tuple[CenterFinding, ...]
+"""Findings of one center that follow each other in its log and say the same; one or more."""
+_T = TypeVar("_T")
+_K = TypeVar("_K", bound=Hashable)
+
+
+def release_alarms(joined: JoinedRelease, rules: ConsensusRules) -> tuple[Alarm, ...]:
+    """Return the alarms of a release, each once; `rules` are those of its kind."""
+    return tuple(dict.fromkeys(_release_alarms(joined, rules)))
+
+
+def _release_alarms(joined: JoinedRelease, rules: ConsensusRules) -> Iterator[Alarm]:
+    release, read = str(joined.read.release), joined.read
+    files = _by(read.findings, lambda f: (f.artefact, f.published))
+    for (artefact, _), findings in files.items():
+        yield from _served(release, artefact, findings)
+        yield from _suspect(release, artefact, findings, rules)
+    for consensus in joined.consensus.artefacts:
+        if consensus.result is Result.SPLIT:
+            yield _split(release, consensus, read.findings)
+    yield from _excluded(release, read.excluded)
+
+
+def _served(release: str, artefact: str, findings: Iterable[CenterFinding]) -> Iterator[Alarm]:
+    """Yield an alarm for each center and other file that it was served."""
+    for repeated in _repeated((f for f in findings if f.served), lambda f: f.served):
+        first = repeated[0]
+        if first.served != first.published:
+            text = f"{artefact}: {first.center.id} was served {first.served}"
+            yield _alarm(AlarmCause.SHIPPED_MISMATCH, release, text, [repeated])
+
+
+def _suspect(
+    release: str, artefact: str, findings: Iterable[CenterFinding], rules: ConsensusRules
+) -> Iterator[Alarm]:
+    """Yield an alarm for all bytes but the published ones that enough operators have built."""
+    conclusions = {f: conclusion_of(f, rules.normalizers) for f in findings}
+    judged = [f for f, conclusion in conclusions.items() if conclusion.judged]
+    for claimed in _by(judged, lambda f: f.claim).values():
+        scopes = {f.scope for f in claimed if f.scope}
+        for scope in scopes or (None,):
+            about = (f for f in claimed if f.scope in {None, scope})
+            wrong = [
+                repeated
+                for repeated in _repeated(about, lambda f: f.built)
+                if conclusions[repeated[0]] is Conclusion.MISMATCH
+            ]
+            for alike in _by(wrong, lambda repeated: repeated[0].built).values():
+                operators = sorted({repeated[0].center.operator for repeated in alike})
+                if len(operators) >= max(rules.k, 1):
+                    text = f"{artefact}: other bytes than those shipped: {', '.join(operators)}"
+                    yield _alarm(AlarmCause.SUSPECT, release, text, alike)
+
+
+def _split(release: str, consensus: Consensus, findings: Iterable[CenterFinding]) -> Alarm:
+    """Return the alarm of a consensus in which some dissent."""
+    subject = consensus.subject
+    dissent = {f.comparison for o in consensus.operators if o.dissents for f in o.basis}
+    about = (f for f in findings if subject.is_of(f))
+    shown = [
+        repeated
+        for repeated in _repeated(about, lambda f: f.built)
+        if dissent & {f.comparison for f in repeated}
+    ]
+    text = (
+        f"{subject.artefact}: {', '.join(consensus.matched)} match the shipped bytes, "
+        f"{', '.join(consensus.dissenting)} do not"
+    )
+    return _alarm(AlarmCause.SPLIT, release, text, shown)
+
+
+def _excluded(release: str, excluded: Iterable[Excluded]) -> Iterator[Alarm]:
+    """Yield an alarm for each center and reason for which an audit has excluded something."""
+    for (center, reason), found in _by(excluded, lambda e: (e.center, e.reason)).items():
+        if reason in OF_EXCLUSIONS:
+            cause, what = OF_EXCLUSIONS[reason]
+            yield Alarm(
+                cause=cause,
+                release=release,
+                center=center,
+                text=f"{center} {what}: {found[0].detail or found[0].record}",
+                leaves=tuple(sorted({Leaf(log=center, index=i) for e in found for i in e.indexes})),
+                record=found[0].record,
+            )
+
+
+def _alarm(cause: AlarmCause, release: str, text: str, shown: Iterable[Repeated]) -> Alarm:
+    """Return the alarm that findings show; `shown` is not empty."""
+    found = sorted(shown, key=lambda repeated: (repeated[0].run, repeated[0].center.id))
+    first = found[0][0]
+    return Alarm(
+        cause=cause,
+        release=release,
+        center=first.center.id,
+        text=text,
+        leaves=tuple(sorted(Leaf(log=r[0].center.id, index=r[0].index) for r in found)),
+        record=first.comparison.name,
+        since=first.run,
+        runs=frozenset(f.run for repeated in found for f in repeated),
+    )
+
+
+def _repeated(
+    findings: Iterable[CenterFinding], said: Callable[[CenterFinding], object]
+) -> Iterator[Repeated]:
+    """Yield the findings of each center in the order of its log, those that say the same as one."""
+    for of_center in _by(findings, lambda f: f.center.id).values():
+        ordered = sorted(of_center, key=lambda f: f.index)
+        yield from (tuple(same) for _, same in groupby(ordered, key=said))
+
+
+def _by(values: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    """Return values by a key of theirs, in their order."""
+    found: dict[_K, list[_T]] = defaultdict(list)
+    for value in values:
+        found[key(value)].append(value)
+    return found
