@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from infra.bench.madeup import MadeUpFile
-from pipelines.audit.log_index import LogCache, LogIndex
+from pipelines.audit.kept_logs import KeptLogs
+from pipelines.audit.log_index import LogIndex
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.storage.directory import DirectoryStore
 from tests.audit.test_center_audit import two
 from tests.consensus.two_centers import TwoCenters
-from tests.consensus.world import CONTENT, EARLIER, FILE, LATER, RELEASE, World, reasons
+from tests.consensus.world import CONTENT, EARLIER, FILE, LATER, World, reasons
 
 
 def stated(*formats: str) -> World:
@@ -65,10 +66,10 @@ def test_a_log_says_where_its_first_result_in_a_later_format_is(centers: TwoCent
     """Whatever release it is about, and whether the log is kept between readings."""
     centers.publish("asia", scope=None)
     sources = {"asia": DirectoryStore(centers.root / "asia" / "store")}
-    policy, cache = centers.policy, LogCache()
+    policy, kept = centers.policy, KeptLogs()
 
     def found() -> set[int | None]:
-        logs = [LogIndex(sources, policy, [RELEASE]), LogIndex(sources, policy, cache=cache)]
+        logs = [LogIndex(sources, policy), LogIndex(sources, policy, kept)]
         return {one.upgraded_at("asia") for one in logs}
 
     assert found() == {None}
