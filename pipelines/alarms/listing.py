@@ -17,7 +17,7 @@ from pipelines.audit.log_faults import LogFault, has_begun, log_faults
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import UnreachableError
 from pipelines.audit.statement_reader import StatementReader
-from pipelines.consensus.release_consensus import ConsensusView, join_release, rules_for
+from pipelines.consensus.release_consensus import ConsensusView, join_release, read_logs, rules_for
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.leaf import own_key
@@ -26,6 +26,7 @@ from pipelines.policy import Policy
 Count = Callable[[int, int], None]
 """Is told how many releases are done, of how many."""
 _ORDER = tuple(AlarmCause)
+_UNREAD = frozenset({ExclusionReason.UNREACHABLE, ExclusionReason.BEHIND})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,8 @@ def list_alarms(
     """
     policy = view.policy.policy
     chosen = None if names is None else sorted(set(names))
-    sources = {source.center: source for source in view.sources}
-    logs = LogIndex(sources, policy, chosen, witnesses=view.sources)
+    logs = read_logs(view, ())
+    logs.read_ahead()
     wanted = sorted({*_of_recipes(view), *_of_log(view, logs)}) if chosen is None else chosen
     raised = [*_of_logs(view, logs)]
     faults: dict[str, None] = {}
@@ -79,8 +80,8 @@ def list_alarms(
             faults[f"{name}: {error}"] = None
             continue
         raised += release_alarms(joined, rules_for(view, joined.recipe))
-        silent = [e for e in joined.read.excluded if e.reason is ExclusionReason.UNREACHABLE]
-        faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in silent)
+        unread = [e for e in joined.read.excluded if e.reason in _UNREAD]
+        faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in unread)
     reader = StatementReader(policy=policy, logs=logs)
     known, excluded = read_acknowledgements(reader, view.sources)
     listed = (

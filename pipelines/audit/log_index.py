@@ -126,12 +126,10 @@ class LogIndex:
         return self._log(center).leaves.upgraded_at
 
     def releases(self, center: str) -> frozenset[str]:
-        """Return the releases that the center's log is about, of those in question.
-
-        An index with a cache does not know their names. Raises as above.
-        """
-        leaves = self._log(center).leaves
-        return frozenset(leaves.by_release if isinstance(leaves, _SelectedLeaves) else ())
+        """Return the release keys of the center's log, which is read in full; raises as above."""
+        reader = self._log(center).reader
+        with _reachable(center):
+            return frozenset(leaf.release for _, leaf in reader.fields()) if reader else frozenset()
 
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
