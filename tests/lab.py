@@ -20,7 +20,9 @@ from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.workspace import workspace
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, load_recipe
+from pipelines.cli.differences import explanation_of
 from pipelines.evidence.report import Report
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.verify.current_run import Wrap
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
@@ -139,6 +141,13 @@ def verified(session: Session, recipe: Path, **steps: Callable[..., Any]) -> Rep
     """Verify a recipe; `steps` replaces steps by name, with `_` for `-`."""
     with job_for(session, recipe) as job:
         return verify(session, job, replacing(**steps))
+
+
+def explained(session: Session, report: Report) -> RunExplanation:
+    """Return what explains a run, as the store has it; there must be something."""
+    found = explanation_of(session.store, report)
+    assert found is not None
+    return found
 
 
 def replacing(**steps: Callable[..., Any]) -> Wrap:

@@ -17,7 +17,6 @@ from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError
 from infra.bench.show import spread
 from pipelines.evidence.privatekey import create_key
-from pipelines.log.batch import MAX_LEAVES
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.leaf import StatementEntry
 from pipelines.log.log_reader import LogReader
@@ -31,6 +30,7 @@ from pipelines.storage.directory import DirectoryStore
 _ORIGIN = "samebits.example/centers/bench"
 _RELEASES = 1000
 _SOME = 10  # batches that stand for the start, and for the end
+_BATCH = 1000
 
 
 class CountingStore(DirectoryStore):
@@ -83,8 +83,8 @@ def _built(
     log: LogWriter, store: CountingStore, leaves: int, progress: Callable[[int], None]
 ) -> dict[str, Any]:
     seconds, objects, busy = [], [], []
-    for start in range(0, leaves, MAX_LEAVES):
-        entries = [_entry(number) for number in range(start, min(leaves, start + MAX_LEAVES))]
+    for start in range(0, leaves, _BATCH):
+        entries = [_entry(number) for number in range(start, min(leaves, start + _BATCH))]
         before = store.written
         moment, processor = time.perf_counter(), time.process_time()
         log.append(entries)
@@ -92,9 +92,9 @@ def _built(
         busy.append(time.process_time() - processor)
         objects.append(store.written - before)
         progress(start + len(entries))
-    full = slice(leaves // MAX_LEAVES or None)
+    full = slice(leaves // _BATCH or None)
     return {
-        "batch": min(leaves, MAX_LEAVES),
+        "batch": min(leaves, _BATCH),
         "build_seconds": round(sum(seconds), 1),
         "batch_seconds_at_start": spread(seconds[full][:_SOME]),
         "batch_seconds_at_end": spread(seconds[full][-_SOME:]),

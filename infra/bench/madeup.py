@@ -31,7 +31,6 @@ from pipelines.evidence.statements.statement import (
     value_of,
 )
 from pipelines.judge.finding import (
-    CauseName,
     ExplanationStatus,
     FileFact,
     Finding,
@@ -69,7 +68,6 @@ class MadeUpFile:
     served: bytes | None
     built: bytes | None
     verdict: Verdict
-    causes: tuple[CauseName, ...] = ()
 
     @classmethod
     def identical(cls, content: bytes) -> MadeUpFile:
@@ -192,6 +190,7 @@ class MadeUpRun:
         """Return statement B of one file."""
         file = self.files[name]
         published = DigestSet(sha256=Digest.of(file.published))
+        former = self.scope is None
         return ComparisonStatement(
             subject=(subject(name, Digest.of(file.published)),),
             predicate_type=ComparisonStatement.PREDICATE_TYPES[self.scope is not None],
@@ -210,8 +209,8 @@ class MadeUpRun:
                 shipped=b.Shipped(published=published, served=_file(file.served)),
                 rebuilt=_file(file.built),
                 normalizers=(),
-                causes=file.causes,
-                explanation=b.ExplanationDigests(status=ExplanationStatus.NONE),
+                causes=() if former else None,
+                explanation=b.ExplanationDigests(status=ExplanationStatus.NONE) if former else None,
                 provenance=DigestSet(sha256=made.digest()) if made else None,
             ),
         )

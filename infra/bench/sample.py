@@ -23,7 +23,7 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.evidence.statements.statement import DigestSet, Resource, subject
-from pipelines.judge.finding import ExplanationStatus, FileFact, Finding, ShippedFact
+from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.note import NoteSigner
 from pipelines.policy import PolicyCenter
@@ -169,13 +169,12 @@ def _comparison(name: str, file: FileFact, made: ProvenanceStatement) -> Compari
             run=_RUN,
             compared_on=_FINISHED,
             claim=_SET,
+            scope=_SET,
             verdict=Verdict.IDENTICAL,
             ground=b.Ground.SAME_DIGEST,
             shipped=b.Shipped(published=digest.digest, served=digest),
             rebuilt=digest,
             normalizers=(),
-            causes=(),
-            explanation=b.ExplanationDigests(status=ExplanationStatus.NONE),
             provenance=DigestSet(sha256=made.digest()),
         ),
     )

@@ -36,7 +36,7 @@ from pipelines.storage.names import encode, release_prefix
 
 MAX_RECORDS = 20_000
 """Of one release, by one center."""
-_NOT_READ = ("provenance-", "robustness-")
+_NOT_READ = ("provenance-", "robustness-", "explanation-")
 """Records that hold no finding."""
 _Record = VerifiedStatement | Excluded
 

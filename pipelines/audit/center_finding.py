@@ -173,6 +173,7 @@ class CenterFinding:
     """The digest of the rebuilt bytes with the vendor's signature attached."""
     normalizers: frozenset[str] = frozenset()
     causes: frozenset[CauseName] = frozenset()
+    """Of evidence of format version 1 alone: later explanations count for nothing."""
     comparison: StatementRef
     """Statement B."""
     attempt: StatementRef

@@ -137,7 +137,7 @@ def _finding(
         rebuilt=compared.rebuilt.digest if compared.rebuilt else None,
         grafted=published if signed else None,
         normalizers=frozenset(n.name for n in compared.normalizers),
-        causes=frozenset(compared.causes),
+        causes=frozenset(compared.causes or ()),
         comparison=verified.ref,
         attempt=attempt[0].ref,
         index=verified.index,

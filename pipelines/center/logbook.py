@@ -2,8 +2,10 @@
 
 A process can die, or lose the store, after it stored a statement and before it logged it. So the
 place of future statements is first noted in `log/pending` of the center's home, and the note is
-removed once they are logged. The next process that calls `settle` logs what is left. A log is never
-written through an outbox: an entry that waits there is in no log.
+removed once they are logged. The next process that calls `settle` logs what is left. Those of a run
+are noted once all of them are stored, and are logged in one commit: a run that was cut off between
+two of them is not stated, and is completed from its folder. A log is never written through an
+outbox: an entry that waits there is in no log.
 """
 
 from __future__ import annotations
@@ -69,34 +71,44 @@ class Logbook:
         return self.log.append([entry]).leaves[0].index
 
     @contextmanager
-    def storing(self, place: str) -> Iterator[None]:
+    def storing(self, place: str, *, whole: bool = False) -> Iterator[None]:
         """Note that statements will be stored in `place`, the key of one or a folder.
 
-        No process settles that place while the block runs; afterwards any process may.
+        No process settles that place while the block runs; afterwards any process may. With
+        `whole`, none does unless the block ended well: half of it is never logged.
         """
         note = self._hold(place)
         try:
+            if not whole:
+                self._write_down(note, place)
             yield
+            if whole:
+                self._write_down(note, place)
         finally:
             os.close(note)
 
     def settle(self, *places: str) -> AppendResult | None:
         """Log all statements that are stored and not logged, those in `places` among them.
 
-        Returns None when there was nothing to do. A record that cannot be read keeps its note, and
-        the others are logged. Raises `LogError`, `StoreError`; what was not logged keeps its note.
+        Returns what came of the last commit, None when there was nothing to do. A record that
+        cannot be read keeps its note, and the others are logged. Raises `LogError`, `StoreError`;
+        what was not logged keeps its note.
         """
         with ExitStack() as held:
             waiting = dict(self._waiting(held))
-            entries, damaged = list[StatementEntry](), set[str]()
+            commits, damaged = dict[str, list[StatementEntry]](), set[str]()
             for place in sorted({*places, *waiting}):
+                # A run is stated by a commit of its own.
+                entries = commits.setdefault(place if _is_run(place) else "", [])
                 for key in self._records(place):
                     try:
                         entries.append(self._entry(key))
                     except EvidenceError as error:
                         _LOG.warning("%s is not logged: %s", key, error)
                         damaged.add(place)
-            appended = self.log.append(entries) if entries else None
+            appended = None
+            for entries in filter(None, commits.values()):
+                appended = self.log.append(entries)
             for place, path in waiting.items():
                 if place not in damaged:
                     path.unlink(missing_ok=True)
@@ -127,16 +139,14 @@ class Logbook:
         return key, statement
 
     def _hold(self, place: str) -> int:
-        """Write a note durably and return it, open and locked; raises `InfrastructureError`."""
-        path = self._pending / Digest.of(place.encode()).hex
+        """Make a note and return it, open and locked; raises `InfrastructureError`."""
+        path = self._note(place)
         try:
             self._pending.mkdir(mode=0o700, parents=True, exist_ok=True)
             while True:
                 note = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
                     fcntl.flock(note, fcntl.LOCK_EX)
-                    os.write(note, place.encode())
-                    os.fsync(note)
                     with suppress(FileNotFoundError):
                         if os.path.samestat(os.fstat(note), path.stat()):
                             return note
@@ -147,6 +157,17 @@ class Logbook:
                 os.close(note)
         except OSError as error:
             raise write_error(path, error) from error
+
+    def _note(self, place: str) -> Path:
+        return self._pending / Digest.of(place.encode()).hex
+
+    def _write_down(self, note: int, place: str) -> None:
+        """Write the place into its note, durably; raises `InfrastructureError`."""
+        try:
+            os.write(note, place.encode())
+            os.fsync(note)
+        except OSError as error:
+            raise write_error(self._note(place), error) from error
 
     def _waiting(self, held: ExitStack) -> Iterator[tuple[str, Path]]:
         """Yield the places that no process is storing into; their notes are locked by `held`."""
@@ -160,6 +181,8 @@ class Logbook:
                 continue  # settled by another process, or being stored into
             if place := note.read().decode():
                 yield place, path
+            else:  # whoever began to store there did not come to its end
+                path.unlink(missing_ok=True)
 
     def _records(self, place: str) -> Iterator[str]:
         if not place.endswith("/"):
@@ -187,3 +210,7 @@ def release_key(key: str, center: str) -> str:
         return own_key(center)
     vendor, product, version = map(decode, key.removeprefix(_RELEASES).split("/")[:3])
     return f"{vendor}/{product}@{version}"
+
+
+def _is_run(place: str) -> bool:
+    return place.startswith(_RELEASES) and place.endswith("/")

@@ -286,7 +286,8 @@ def signer(
             key=center_key(now),
             log=log_signer(now),
             cache=None if cache is None else FolderCache(cache),
-            summaries=session.renewed(now).check_summary,
+            summaries=(renewed := session.renewed(now)).check_summary,
+            is_logged=renewed.is_logged,
         )
 
     key = center_key(center)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builders.core.enums import Outcome, Verdict
+from builders.core.errors import StoreError
 from builders.core.escaping import escaped
 
 if TYPE_CHECKING:
     from builders.locators import Fetcher
     from pipelines.evidence.report import Report
+    from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
     from pipelines.infer.journal import RemainingCause
-    from pipelines.judge.finding import ChangedMetadata, MemberDiff, QuickDiff
+    from pipelines.judge.finding import ChangedMetadata, Finding, MemberDiff, QuickDiff
+    from pipelines.storage.store import Store
     from pipelines.verify.session import Session
 
+_CONFIRMED = {
+    "same": "gave the same bytes as the first",
+    "absent": "left no such file",
+}
 _SHOWN = 2
 """Members of each kind that are shown; the rest is counted, and is in `--json`."""
 
@@ -34,6 +42,33 @@ def causes_of(
     from pipelines.infer.verified import files_in, verified_causes
 
     return verified_causes(session, report, fetcher, opener=files_in(*folders) if folders else None)
+
+
+def explanation_of(store: Store, report: Report) -> RunExplanation | None:
+    """Return what the store has that explains a run; None where it has nothing that is whole."""
+    from pipelines.evidence.release_name import ReleaseName
+    from pipelines.evidence.stored_runs import RunName, read_explanation
+
+    name = RunName.of(ReleaseName.parse(report.release), report.center, report.run)
+    with suppress(StoreError):
+        return read_explanation(store, name, whole=True)
+    return None
+
+
+def told_of(finding: Finding, explanation: RunExplanation | None) -> ExplainedArtefact | Finding:
+    """Return what holds the explanation of a finding: of old reports the finding itself."""
+    return (explanation.about(finding.name) if explanation else None) or finding
+
+
+def confirmation_lines(name: str, explanation: RunExplanation | None) -> Iterator[str]:
+    """Yield what a second rebuild left of an artefact, where no cause says it."""
+    about = explanation.about(name) if explanation else None
+    if explanation is None or about is None or explanation.confirming is None:
+        return
+    if about.confirmation in _CONFIRMED:
+        yield f"- a second rebuild {_CONFIRMED[about.confirmation]}"
+    elif (outcome := explanation.confirming.rebuild.outcome) is not Outcome.BUILT:
+        yield f"- a second rebuild ended as {outcome}"
 
 
 def member_lines(look: QuickDiff | None) -> Iterator[str]:

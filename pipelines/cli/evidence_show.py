@@ -48,8 +48,9 @@ def show_(
 ) -> None:
     """Show the report of one run of RELEASE (vendor/product@version).
 
-    The result of its robustness test follows, if there was one. Of a private release the whole
-    report is shown, which is not public.
+    What explains its differences stands below them, with --json as `explanation`. The result of its
+    robustness test follows, if there was one. Of a private release the whole report is shown, which
+    is not public.
 
     --report writes a folder with an index of its files: the report, the build logs, diffoscope's
     HTML where a difference was explained, and the source that was built. --open shows the index in
@@ -64,7 +65,13 @@ def show_(
       samebits evidence show debian/hostname@3.25 --report hostname-report --open
     """
     from builders.locators.offline import OfflineFetcher
-    from pipelines.evidence.stored_runs import find_run, read_report, read_robustness, stored_report
+    from pipelines.evidence.stored_runs import (
+        find_run,
+        read_explanation,
+        read_report,
+        read_robustness,
+        stored_report,
+    )
     from pipelines.storage.store import DamagedError
 
     store = session.store
@@ -76,23 +83,27 @@ def show_(
             raise UsageError("--log prints the log alone", expected="no other output option")
         _print_log(store, report)
         return
-    elsewhere, damaged = None, None
+    elsewhere, explanation, damaged = None, None, None
     try:
         elsewhere = read_robustness(store, name)
+        explanation = read_explanation(store, name, whole=True)
     except DamagedError as error:  # no verdict rests on it, so the report is shown first
         damaged = error
     causes = causes_of(session, report, fetcher=OfflineFetcher())
     more: dict[str, Any] = {"robustness": elsewhere.to_dict()} if elsewhere else {}
+    if explanation:
+        more["explanation"] = explanation.model_dump(mode="json", by_alias=True)
     if causes:
         more["causes"] = [cause.model_dump() for cause in causes]
-    lines = list(report_lines(report, causes))
+    lines = list(report_lines(report, causes, explanation=explanation))
     lines += [f"  {line}" for line in robustness_lines(elsewhere)] if elsewhere else []
     path = folder or (_own_folder(session, report) if opened else None)
     if path is not None:
         from pipelines.verify.report_folder import write_report_folder
 
         options.require_new(path, "folder")
-        made = write_report_folder(path, report, session, map(click.unstyle, lines))
+        shown = map(click.unstyle, lines)
+        made = write_report_folder(path, report, session, shown, explanation=explanation)
         more["folder"] = _folder_document(path, made)
         lines += _folder_lines(path, made)
     show(document | more, *lines)

@@ -15,7 +15,7 @@ import click
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import UsageError
 from builders.core.escaping import escaped
-from pipelines.cli.differences import member_lines
+from pipelines.cli.differences import confirmation_lines, member_lines, told_of
 from pipelines.cli.layout import fitted, short, shortened, styled
 from pipelines.cli.options import noted
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
     from pipelines.evidence.report import Report
+    from pipelines.evidence.run_explanation import RunExplanation
     from pipelines.evidence.statements.rebuilds import RobustnessTest
     from pipelines.infer.journal import RemainingCause
     from pipelines.judge.finding import Finding
@@ -177,12 +178,17 @@ def styled_verdict(verdict: str, *, width: int = 16) -> str:
 
 
 def report_lines(
-    report: Report, causes: Iterable[RemainingCause] = (), *, evidence: bool = True
+    report: Report,
+    causes: Iterable[RemainingCause] = (),
+    *,
+    explanation: RunExplanation | None = None,
+    evidence: bool = True,
 ) -> Iterator[str]:
     """Yield a line for each artefact, and below it the reason of a verdict that is no pass.
 
-    `causes` are those that the readers of its formats have named for the run. Without `evidence`
-    there is nothing in the store that the run could be looked up by.
+    `causes` are those that the readers of its formats have named for the run, `explanation` is what
+    is stored beside its report. Without `evidence` there is nothing in the store that the run could
+    be looked up by.
     """
     seconds = report.timings.get("total", 0.0)
     built = "" if report.outcome is Outcome.BUILT else f", outcome {report.outcome}"
@@ -190,7 +196,7 @@ def report_lines(
     for finding in report.artefacts:
         yield f"  {styled_verdict(finding.verdict)} {escaped(finding.name)}"
         if finding.verdict not in {Verdict.IDENTICAL, Verdict.IDENTICAL_SIGNED}:
-            yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding))
+            yield from (f"{'':19}{shortened(line)}" for line in _reason_lines(finding, explanation))
     yield from (f"  cause {cause.name}: {escaped(cause.detail)}" for cause in causes)
     yield from _copy_lines(report)
     if report.claim:
@@ -203,7 +209,7 @@ def report_lines(
     show = f"samebits evidence show {report.release} --run {report.run}"
     if built and any(attempt.rebuild.log for attempt in report.attempts):
         yield f"  log   {show} --log"
-    if any(finding.explanation.html_diff for finding in report.artefacts):
+    if any(told_of(f, explanation).explanation.html_diff for f in report.artefacts):
         yield f"  see   {show} --open"
 
 
@@ -216,15 +222,19 @@ def _copy_lines(report: Report) -> Iterator[str]:
         yield f"  from the vault: {many}{since}; --fresh fetches again"
 
 
-def _reason_lines(finding: Finding) -> Iterator[str]:
+def _reason_lines(finding: Finding, explanation: RunExplanation | None) -> Iterator[str]:
     yield escaped(finding.reason, keep="\n\t")
-    for cause in finding.causes[:_SHOWN_CAUSES]:
+    told = told_of(finding, explanation)
+    for cause in told.causes[:_SHOWN_CAUSES]:
         yield f"- {cause.name}: {escaped(cause.detail)}"
-    explanation = finding.explanation
-    yield from member_lines(explanation.first_look)
-    if explanation.tool:
-        kept = f", report sha256 {explanation.html_diff}" if explanation.html_diff else ""
-        yield f"- {explanation.tool}: {explanation.status}{kept}"
+    yield from confirmation_lines(finding.name, explanation)
+    found = told.explanation
+    yield from member_lines(found.first_look)
+    if found.tool:
+        kept = f", report sha256 {found.html_diff}" if found.html_diff else ""
+        yield f"- {found.tool}: {found.status}{kept}"
+    elif found.status != "none":
+        yield f"- explanation {found.status}: {escaped(found.note or 'no reason is published')}"
 
 
 def robustness_lines(test: RobustnessTest) -> list[str]:

@@ -16,7 +16,7 @@ import click
 
 from builders.core.errors import CancelledError, InfrastructureError, SamebitsError, UsageError
 from pipelines.cli import options
-from pipelines.cli.differences import causes_of
+from pipelines.cli.differences import causes_of, explanation_of
 from pipelines.cli.formats.printing import FORMATS, chosen_format, print_results
 from pipelines.cli.terminal import screen, show, warn
 
@@ -69,8 +69,10 @@ def verify(
     DIR are judged in the place of shipped ones. As with --dry-run, nothing is signed, stored or
     logged, and the report says so: it is no evidence. Both run in this process.
 
-    Where a file differs, or a Debian package or a wheel was not built, the causes are named as by
-    `samebits recipe new`: on the terminal, and with --json as `causes`, beside `reports`.
+    Each verdict is published before anything is explained. What explains a difference stands below
+    it, and with --json in `explanations`, beside `reports`: each names the run, and the comparisons
+    that it explains. Where a file differs, or a Debian package or a wheel was not built, further
+    causes are named as by `samebits recipe new`, with --json as `causes`.
 
     \b
     Examples:
@@ -117,7 +119,11 @@ def verify(
         results = [
             one
             if one.note or one.report is None
-            else replace(one, causes=causes_of(session, one.report))
+            else replace(
+                one,
+                causes=causes_of(session, one.report),
+                stored=explanation_of(session.store, one.report),
+            )
             for one in found
         ]
     print_results(results, form)

@@ -25,6 +25,7 @@ from pipelines.evidence.report import (
     SourceFact,
 )
 from pipelines.evidence.run import Run, public_image_name
+from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.evidence.salt import Salt
 from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.rebuilds import FailureReason, failure_reason
@@ -35,8 +36,7 @@ _REBUILD_FACTS = (
     "outcome", "exit_code", "signal", "oom_killed", "peak_memory", "wall_seconds", "log_truncated",
 )  # fmt: skip
 _STEPS = (
-    "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "look", "confirm",
-    "explain", "total",
+    "inputs", "source", "image", "rebuild", "seal", "commit", "shipped", "judge", "total",
 )  # fmt: skip
 
 
@@ -57,6 +57,27 @@ def public_form(report: Report) -> Report:
             "reason": None if broken else report.reason,
             "artefacts": findings,
             "attempts": tuple(_public_attempt(attempt) for attempt in report.attempts),
+        }
+    )
+
+
+def public_explanation(explanation: RunExplanation) -> RunExplanation:
+    """Return the public form of what explains the run of a public release; see `public_form`.
+
+    The note of an explanation that no tool has made is that of an error of our own machinery.
+    """
+    confirming = explanation.confirming
+    return explanation.model_copy(
+        update={
+            "confirming": _public_attempt(confirming) if confirming else None,
+            "artefacts": tuple(
+                one
+                if one.explanation.tool
+                else one.model_copy(
+                    update={"explanation": one.explanation.model_copy(update={"note": None})}
+                )
+                for one in explanation.artefacts
+            ),
         }
     )
 
@@ -83,10 +104,7 @@ def redact(report: Report, salt: Salt) -> Report:
         by_products=redact_by_products(report.by_products, salt),
         environment=redaction.environment(report.environment),
         timings={step: report.timings[step] for step in _STEPS if step in report.timings},
-        attempts=tuple(
-            Attempt(**a.only("number", "purpose"), rebuild=redaction.rebuild(a.rebuild))
-            for a in report.attempts
-        ),
+        attempts=tuple(redaction.attempt(attempt) for attempt in report.attempts),
     )
 
 
@@ -114,6 +132,27 @@ def redact_robustness(
     return RobustnessRebuild(**robustness.only("moved", "kept", "tested_on"), rebuild=rebuild)
 
 
+def redact_explanation(explanation: RunExplanation, report: Report, salt: Salt) -> RunExplanation:
+    """Return the public form of what explains the run that the whole `report` is about."""
+    redaction = _Redaction(report, salt)
+    return RunExplanation(
+        **explanation.only("vendor", "product", "version", "center", "run", "explained_on"),
+        confirming=redaction.attempt(explanation.confirming) if explanation.confirming else None,
+        artefacts=tuple(
+            ExplainedArtefact(
+                **one.only("name", "comparison", "confirmation"),
+                causes=tuple(Cause(name=cause.name, detail=WITHHELD) for cause in one.causes),
+                explanation=Explanation(
+                    status=one.explanation.status,
+                    json_diff=redaction.keyed(one.explanation.json_diff),
+                    html_diff=redaction.keyed(one.explanation.html_diff),
+                ),
+            )
+            for one in explanation.artefacts
+        ),
+    )
+
+
 class _Redaction:
     """Redacts each part of one report."""
 
@@ -138,7 +177,7 @@ class _Redaction:
         )
 
     def _finding(self, finding: Finding, name: str, *, built: bool) -> Finding:
-        shipped, rebuilt, explanation = finding.shipped, finding.rebuilt, finding.explanation
+        shipped, rebuilt = finding.shipped, finding.rebuilt
         return Finding(
             **finding.only("verdict", "normalizers"),
             name=name,
@@ -147,12 +186,6 @@ class _Redaction:
             rebuilt=FileFact(sha256=self._built(rebuilt.sha256), size=rebuilt.size)
             if rebuilt
             else None,
-            causes=tuple(Cause(name=cause.name, detail=WITHHELD) for cause in finding.causes),
-            explanation=Explanation(
-                status=explanation.status,
-                json_diff=self.keyed(explanation.json_diff),
-                html_diff=self.keyed(explanation.html_diff),
-            ),
         )
 
     def environment(self, environment: Environment) -> Environment:
@@ -170,6 +203,10 @@ class _Redaction:
             ),
             reviews=tuple(ReviewFact(**r.only("name", "key")) for r in environment.reviews),
         )
+
+    def attempt(self, attempt: Attempt) -> Attempt:
+        rebuild = self.rebuild(attempt.rebuild)
+        return Attempt(**attempt.only("number", "purpose"), rebuild=rebuild)
 
     def rebuild(self, rebuild: RebuildResult) -> RebuildResult:
         return RebuildResult(

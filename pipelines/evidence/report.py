@@ -56,6 +56,7 @@ class Purpose(StrEnum):
     JUDGED = "judged"
     RETRY = "retry"
     CONFIRMING = "confirming"
+    """Made after the verdict: it is in the explanation of a run; in old reports an attempt."""
     RUN = "run"
     """Of statements alone: the run ended without an attempt of its outcome."""
 
@@ -68,8 +69,22 @@ class Attempt(FrozenModel):
     rebuild: RebuildResult
 
 
-class Report(FrozenModel):
-    """One run of one release."""
+class StoredDocument(FrozenModel):
+    """A document about a run that is stored and printed."""
+
+    def to_json(self) -> bytes:
+        """Return the JSON document that is stored and printed.
+
+        Fields stand in the order of the models, and names inside a field in their own: a signer
+        that received the document in canonical JSON writes the same bytes.
+        """
+        plain = canonical_json(self.model_dump(mode="json", by_alias=True))
+        whole = type(self).model_validate_json(plain)
+        return whole.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+
+
+class Report(StoredDocument):
+    """One run of one release, as it was at the verdict; what explains it is stored beside it."""
 
     vendor: str
     product: str
@@ -100,26 +115,11 @@ class Report(FrozenModel):
         return next((a for a in reversed(self.attempts) if a.purpose != Purpose.CONFIRMING), None)
 
     @property
-    def confirming(self) -> Attempt | None:
-        """The attempt that was made to confirm a difference, if one was."""
-        return next((a for a in reversed(self.attempts) if a.purpose == Purpose.CONFIRMING), None)
-
-    @property
     def shipped_digests(self) -> frozenset[Digest]:
         """The digests of what is shipped, as published and as served: they are public."""
         facts = [finding.shipped for finding in self.artefacts if finding.shipped]
         served = (fact.sha256 for fact in facts if fact.sha256)
         return frozenset([*(fact.published for fact in facts), *served])
-
-    def to_json(self) -> bytes:
-        """Return the report as the JSON document that is stored and printed.
-
-        Fields stand in the order of the models, and names inside a field in their own: a signer
-        that received the report in canonical JSON writes the same bytes.
-        """
-        plain = canonical_json(self.model_dump(mode="json", by_alias=True))
-        whole = Report.model_validate_json(plain)
-        return whole.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
 
 
 class Robustness(StrEnum):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
 from builders.rebuild.rebuild_result import RebuildResult
-from pipelines.evidence.redaction import public_form
+from pipelines.evidence.redaction import public_explanation, public_form
 from pipelines.evidence.report import Purpose, Robustness, RobustnessRebuild
 from pipelines.evidence.run import Run
+from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.evidence.statements.comparison import (
     Comparison,
     ComparisonStatement,
@@ -16,6 +17,12 @@ from pipelines.evidence.statements.comparison import (
     Shipped,
     VaultCopy,
     ground,
+)
+from pipelines.evidence.statements.explanation import (
+    ConfirmingRebuild,
+    ExplainedComparison,
+    ExplanationStatement,
+    RunExplained,
 )
 from pipelines.evidence.statements.provenance import (
     BuildDefinition,
@@ -43,21 +50,28 @@ from pipelines.judge.finding import Finding, ShippedFact
 
 
 def statements_for(
-    run: Run, *, sbom: Digest, robustness: RobustnessRebuild | None = None
+    run: Run,
+    *,
+    sbom: Digest,
+    robustness: RobustnessRebuild | None = None,
+    explanation: RunExplanation | None = None,
 ) -> list[Statement]:
     """Return all statements about a run, in the order of their records.
 
     A if it was built, B for each finding, E for each attempt, and what the robustness rebuild
-    showed, if one was made. `sbom` is the digest of the SBOM. There is always at least one E.
+    showed and what explains the run, if that is known. `sbom` is the digest of the SBOM. There is
+    always at least one E. Raises ValueError for an explanation of what was not compared.
     """
     made = _provenance(run, sbom)
     digest = made.digest() if made else None
+    comparisons = [_comparison(run, finding, digest) for finding in run.report.artefacts]
     attempts = _attempts(run)
     return [
         *([made] if made else []),
-        *(_comparison(run, finding, digest) for finding in run.report.artefacts),
+        *comparisons,
         *attempts,
         *([_robustness(run, robustness, attempts)] if robustness else []),
+        *([_explanation(run, explanation, comparisons)] if explanation else []),
     ]
 
 
@@ -135,7 +149,6 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
     about = shipped.published if shipped else rebuilt.sha256 if rebuilt else None
     if about is None:
         raise ValueError(f"{finding.name!r} is about no bytes")
-    explanation = finding.explanation
     return ComparisonStatement(
         subject=(Subject(name=finding.name, digest=run.digest_set(about)),),
         predicate=Comparison(
@@ -149,12 +162,6 @@ def _comparison(run: Run, finding: Finding, provenance: Digest | None) -> Compar
             if rebuilt
             else None,
             normalizers=(),
-            causes=tuple(cause.name for cause in finding.causes),
-            explanation=ExplanationDigests(
-                status=explanation.status,
-                json_diff=run.digest_set_or_none(explanation.json_diff),
-                html_diff=run.digest_set_or_none(explanation.html_diff),
-            ),
             provenance=DigestSet(sha256=provenance) if provenance and rebuilt else None,
         ),
     )
@@ -242,6 +249,57 @@ def _robustness(
             ),
             artefacts=artefacts,
             tested_on=again.tested_on,
+        ),
+    )
+
+
+def _explanation(
+    run: Run, explanation: RunExplanation, comparisons: list[ComparisonStatement]
+) -> ExplanationStatement:
+    """Return what explains a run; raises ValueError for a comparison that it has not."""
+    compared = {statement.name: statement for statement in comparisons}
+    if odd := [a.name for a in explanation.artefacts if a.name not in compared]:
+        raise ValueError(f"{odd[0]!r} was not compared")
+    about = [compared[artefact.name] for artefact in explanation.artefacts]
+    again = explanation.confirming.rebuild if explanation.confirming else None
+    built = _artefacts(run, again) if again else {}
+    public = explanation if run.salt else public_explanation(explanation)
+    return ExplanationStatement(
+        subject=tuple(statement.subject[0] for statement in about),
+        predicate=RunExplained(
+            **run.reference,
+            explained_on=explanation.explained_on,
+            confirming=ConfirmingRebuild(
+                outcome=again.outcome,
+                reason=failure_reason(again),
+                wall_milliseconds=wall_milliseconds(again),
+                log=run.digest_set_or_none(again.log),
+            )
+            if again
+            else None,
+            artefacts=tuple(
+                _explained(run, artefact, statement, built.get(artefact.name))
+                for artefact, statement in zip(explanation.artefacts, about, strict=True)
+            ),
+            document=DigestSet(sha256=Digest.of(public.to_json())),
+        ),
+    )
+
+
+def _explained(
+    run: Run, artefact: ExplainedArtefact, comparison: ComparisonStatement, built: DigestSet | None
+) -> ExplainedComparison:
+    found = artefact.explanation
+    return ExplainedComparison(
+        name=artefact.name,
+        comparison=DigestSet(sha256=comparison.digest()),
+        confirmation=artefact.confirmation,
+        rebuilt=built if artefact.confirmation else None,
+        causes=tuple(cause.name for cause in artefact.causes),
+        explanation=ExplanationDigests(
+            status=found.status,
+            json_diff=run.digest_set_or_none(found.json_diff),
+            html_diff=run.digest_set_or_none(found.html_diff),
         ),
     )
 

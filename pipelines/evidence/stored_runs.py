@@ -25,10 +25,14 @@ from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
+from pipelines.evidence.run_explanation import RunExplanation
+from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.rebuilds import RobustnessStatement, RobustnessTest
 from pipelines.evidence.strictjson import printable, read_object
 from pipelines.storage.names import (
     REPORT,
+    Visibility,
+    cas,
     check_prefix,
     decode,
     private_twin,
@@ -40,6 +44,10 @@ from pipelines.storage.store import DamagedError, Store, TooLargeError
 MAX_REPORT = 32 << 20
 ROBUSTNESS_RECORD = "robustness-1.dsse.json"
 """In the folder of a run: what the robustness rebuild showed, if one was made."""
+EXPLANATION_RECORD = "explanation-1.dsse.json"
+"""In the folder of a run: what explains its differences, once it is stated."""
+EXPLANATION = "explanation.json"
+"""In the private folder of a run: the whole explanation, where its public form is less."""
 _ROOT = "public/releases/"
 _RANDOM = 8
 """Digits of the random part of a run's id."""
@@ -231,6 +239,37 @@ def read_robustness(store: Store, name: RunName) -> RobustnessTest | None:
     if (test.release, test.center, test.run) != (str(name.release), name.center, name.run):
         raise _damaged(key, got=f"run {test.run} of {test.release}", expected=expected, todo=todo)
     return test
+
+
+def read_explanation(store: Store, name: RunName, *, whole: bool = False) -> RunExplanation | None:
+    """Return what explains a run; None where nothing does, or the store has not got it.
+
+    Of a private release that is its public form, unless the `whole` is asked for and the store has
+    it. No signature is verified. Raises `DamagedError` for what is not about exactly that run.
+    """
+    key = name.prefix + EXPLANATION_RECORD
+    todo = "Find out who wrote that record; the verdict does not rest on it"
+    try:
+        envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
+        document = ExplanationStatement.from_bytes(envelope.payload).predicate.document.sha256
+        if document is None:
+            return None
+        data = store.get(cas(Visibility.PUBLIC, document), MAX_REPORT)
+        if Digest.of(data) != document:
+            raise _damaged(key, got=f"sha256 {Digest.of(data)}", expected=document, todo=todo)
+        kept = private_twin(name.prefix + EXPLANATION)
+        if whole and store.has(kept):
+            data = store.get(kept, MAX_REPORT)
+        found = RunExplanation.model_validate_json(data)
+    except NotFoundError:
+        return None
+    except (MalformedError, TooLargeError, ValidationError) as error:
+        got = getattr(error, "got", None) or "another document"
+        raise _damaged(key, got=got, expected="an explanation", todo=todo) from error
+    if found.only(*RunName.model_fields) != name.to_dict():
+        what = f"run {found.run} of {found.release}"
+        raise _damaged(key, got=what, expected="an explanation of this run", todo=todo)
+    return found
 
 
 def _robustness(store: Store, name: RunName) -> str:

@@ -20,14 +20,14 @@ IDENTICAL is only ever the result of two equal digests that are both there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.frozen_model import duplicate
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact, VaultFile
+from pipelines.judge.finding import Confirmation, FileFact, Finding, ShippedFact, VaultFile
 
 _COVERED = frozenset({OutputKind.BY_PRODUCT, OutputKind.PUBLISHED, OutputKind.IGNORED})
 
@@ -84,33 +84,19 @@ def compare(facts: Facts) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def confirm_difference(finding: Finding, again: Digest | None) -> Finding:
-    """Add what a confirming rebuild showed to the DIFFERENT `finding`; the verdict stays.
+def confirm_difference(finding: Finding, again: Digest | None) -> Confirmation:
+    """Return what a second rebuild says of the DIFFERENT `finding`, whose verdict stays.
 
     `again` is the digest of the same artefact in the second rebuild, None when that left none.
     Raises ValueError for any other verdict.
     """
     if finding.verdict is not Verdict.DIFFERENT or not finding.shipped or not finding.rebuilt:
         raise ValueError(f"only DIFFERENT is confirmed by a second rebuild, got {finding.verdict}")
-    if again is not None and again != finding.rebuilt.sha256:
-        detail = (
-            "a second rebuild gave the shipped bytes, the first did not"
-            if again == finding.shipped.published
-            else f"a second rebuild gave a third set of bytes: sha256 {again}"
-        )
-        cause = Cause(name=CauseName.NONDETERMINISTIC, detail=detail)
-        return finding.model_copy(update={"causes": (*finding.causes, cause)})
-    gave = "left no such file" if again is None else "gave the same bytes as the first"
-    return finding.model_copy(update={"reason": f"{finding.reason}; a second rebuild {gave}"})
-
-
-def confirm_all(findings: tuple[Finding, ...], again: Iterable[Output]) -> tuple[Finding, ...]:
-    """Add to every DIFFERENT what a second rebuild showed; no verdict changes."""
-    digests = {output.name: output.sha256 for output in again}
-    return tuple(
-        confirm_difference(f, digests.get(f.name)) if f.verdict is Verdict.DIFFERENT else f
-        for f in findings
-    )
+    if again is None:
+        return Confirmation.ABSENT
+    if again == finding.rebuilt.sha256:
+        return Confirmation.SAME
+    return Confirmation.SHIPPED if again == finding.shipped.published else Confirmation.OTHER
 
 
 def _judge(artefact: Declared, output: Output | None, facts: Facts) -> Finding:

@@ -1,16 +1,23 @@
 """What was found for one artefact: its verdict in the report, and what explains a difference.
 
 A finding cannot be built with a verdict that its own digests contradict, so a pass never comes out
-of a default or a slip. What explains it stands beside the verdict and never changes it.
+of a default or a slip. What explains it comes later, and never changes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from builders.core.digest import Digest
 from builders.core.enums import Verdict
@@ -132,6 +139,24 @@ class Carried(FrozenModel):
     input_member: str
 
 
+class Confirmation(StrEnum):
+    """What a second rebuild left of an artefact that differs from the shipped one."""
+
+    SAME = "same"
+    """The bytes of the first rebuild."""
+    SHIPPED = "shipped"
+    """The shipped bytes, which the first rebuild did not leave."""
+    OTHER = "other"
+    """A third set of bytes."""
+    ABSENT = "absent"
+    """No such file."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether the same build gave two sets of bytes."""
+        return self in {Confirmation.SHIPPED, Confirmation.OTHER}
+
+
 class Explanation(FrozenModel):
     """What is known of a difference. It stands beside a verdict and never changes one."""
 
@@ -195,7 +220,23 @@ class Finding(FrozenModel):
     signature: None = None
     normalizers: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
+    """Of reports from before explanations were statements of their own, as is the next field."""
     explanation: Explanation = Explanation()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_stored_beside_it(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.is_explained:
+            for field in ("causes", "explanation"):
+                document.pop(field, None)
+        return document
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it holds an explanation itself, as findings of old reports do."""
+        return bool(self.causes) or self.explanation != Explanation()
 
     @model_validator(mode="after")
     def _verdict_holds(self) -> Self:

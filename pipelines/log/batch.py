@@ -17,8 +17,8 @@ from pipelines.log.text import check_range
 from pipelines.log.tiles import PREFIX
 
 SCHEMA = "samebits/log-commit/v1"
-MAX_LEAVES = 1000
-"""Leaves of the largest batch."""
+MAX_LEAVES = 25_000
+"""Leaves of the largest batch: more than a run has statements."""
 MAX_BATCH = MAX_LEAVES * MAX_LEAF * 2
 """Bytes of the object: in JSON text a quote is two."""
 

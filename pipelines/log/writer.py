@@ -94,7 +94,7 @@ class LogWriter:
         self._integrator = Integrator(store, signer)
 
     def append(self, entries: Sequence[Entry]) -> AppendResult:
-        """Log `entries`, in batches of at most 1,000, and publish the checkpoint that covers them.
+        """Log `entries` in as few batches as hold them, and publish the checkpoint over them.
 
         An entry that the log has already is not logged again. Raises `LogError` when the log has it
         with other fields, or is not what was signed, and `StoreError` when the store cannot be read

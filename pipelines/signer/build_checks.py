@@ -34,11 +34,10 @@ def build_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
 
 
 def _attempts(opened: OpenedEvidence) -> Condition:
-    """Require numbered attempts: a judged one, then retries, then at most one to confirm."""
+    """Require numbered attempts: a judged one, then retries."""
     attempts = opened.report.attempts
-    last = [a.purpose for a in attempts[-1:] if a.purpose == Purpose.CONFIRMING]
-    due = [Purpose.JUDGED, *[Purpose.RETRY] * MAX_ATTEMPTS][: len(attempts) - len(last)]
-    expected = [f"{n} {purpose}" for n, purpose in enumerate((due + last)[:MAX_ATTEMPTS], start=1)]
+    due = [Purpose.JUDGED, *[Purpose.RETRY] * (MAX_ATTEMPTS - 1)][: len(attempts)]
+    expected = [f"{n} {purpose}" for n, purpose in enumerate(due, start=1)]
     given = [f"{a.number} {a.purpose}" for a in attempts]
     return equal("attempts", "the attempts are out of order", given, expected)
 

@@ -13,7 +13,7 @@ from pipelines.center.center import Center
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.errors import RefusedError
-from pipelines.evidence.redaction import redact_robustness, redact_run
+from pipelines.evidence.redaction import redact_explanation, redact_robustness, redact_run
 from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.evidence.statements.reader import read_statement
@@ -22,6 +22,7 @@ from pipelines.judge.copied import ContentsCache
 from pipelines.log.note import NoteSigner
 from pipelines.log.notekey import NoteKey
 from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
+from pipelines.signer.explanation_checks import IsLogged, stated_conditions
 from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence, enforce
 from pipelines.signer.orders import Evidence, StatusOrder
 from pipelines.signer.run_checks import run_conditions, status_conditions
@@ -42,6 +43,7 @@ class LocalSigner:
     """Of statements."""
     log: CheckpointSigner
     summaries: CheckSummary
+    is_logged: IsLogged
     vault: Vault | None = None
     """Of inputs and shipped files; by default that of `store`."""
     cache: ContentsCache | None = None
@@ -61,6 +63,7 @@ class LocalSigner:
                 "the report fits into no statement",
                 got=error.errors(include_url=False)[0]["msg"],
             ) from error
+        enforce(stated_conditions(opened, statements, self.is_logged))
         return [sign_envelope(statement.to_bytes(), self.key) for statement in statements]
 
     def sign_status(self, order: StatusOrder) -> Envelope:
@@ -77,12 +80,15 @@ class LocalSigner:
 
     def _statements(self, opened: OpenedEvidence) -> list[Statement]:
         """Return the statements to sign; those of a private release are redacted."""
-        run, sbom, robustness = opened.run, opened.evidence.sbom, opened.evidence.robustness
+        run, sbom = opened.run, opened.evidence.sbom
+        robustness, explanation = opened.evidence.robustness, opened.evidence.explanation
         if (salt := opened.salt) is not None:
             run, sbom = redact_run(run, salt), salt.keyed(sbom)
             if robustness is not None:
                 robustness = redact_robustness(robustness, opened.report, salt)
-        return statements_for(run, sbom=sbom, robustness=robustness)
+            if explanation is not None:
+                explanation = redact_explanation(explanation, opened.report, salt)
+        return statements_for(run, sbom=sbom, robustness=robustness, explanation=explanation)
 
 
 def log_signer(center: Center) -> LocalCheckpointSigner:

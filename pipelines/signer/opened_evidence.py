@@ -33,7 +33,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.run import Run
 from pipelines.evidence.salt import Salt, read_salt
-from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_all
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.copied import CheckedInput, Contents, ContentsCache, contents, input_fault
 from pipelines.judge.finding import FileFact, Finding
 from pipelines.signer.orders import Evidence
@@ -176,11 +176,13 @@ class OpenedEvidence:
 
     @property
     def rebuilds(self) -> tuple[tuple[str, RebuildResult], ...]:
-        """Every rebuild by its name in messages: the attempts, then the robustness rebuild."""
-        robustness = self.evidence.robustness
+        """Every rebuild by its name in messages: the attempts, then those made after the run."""
+        robustness, explanation = self.evidence.robustness, self.evidence.explanation
+        confirming = explanation.confirming if explanation else None
         return (
             *((f"attempt {a.number}", a.rebuild) for a in self.report.attempts),
             *([("the robustness rebuild", robustness.rebuild)] if robustness else []),
+            *([("the confirming rebuild", confirming.rebuild)] if confirming else []),
         )
 
     @property
@@ -212,7 +214,7 @@ class OpenedEvidence:
     def recomputed(self) -> tuple[Finding, ...]:
         """The verdict recomputed: the judge's own code, over facts that are hashed here.
 
-        With the confirming attempt, if there is one. Raises `RefusedError`.
+        Raises `RefusedError`.
         """
         report, published = self.report, {a.name: a.published.sha256 for a in self.recipe.artefacts}
         facts = Facts(
@@ -229,8 +231,7 @@ class OpenedEvidence:
             },
             input_fault=input_fault(self._contents(), published) if self.outputs else None,
         )
-        findings, again = compare(facts), report.confirming
-        return confirm_all(findings, again.rebuild.outputs) if again else findings
+        return compare(facts)
 
     def _contents(self) -> Iterator[tuple[CheckedInput, Contents]]:
         """Yield every file of the inputs with what it contains."""

@@ -17,6 +17,7 @@ from builders.core.frozen_model import FrozenModel
 from builders.recipe.claim import MAX_SCRIPT
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Report, RobustnessRebuild
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.evidence.statements.statement import Count, Statement
 from pipelines.evidence.strictbase64 import Base64
 from pipelines.evidence.strictjson import malformed, read_model, read_object
@@ -72,6 +73,8 @@ class Evidence(_Order):
     report: Report
     robustness: RobustnessRebuild | None = Field(default=None, alias="moved")
     """The robustness rebuild, if one was made; it is no part of the report."""
+    explanation: RunExplanation | None = None
+    """What explains the run, once its comparisons are logged; no part of the report either."""
 
     def about(self) -> str:
         """Return the release and the run."""

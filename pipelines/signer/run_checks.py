@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from builders.core.digest import Digest
-from builders.core.enums import Verdict
 from builders.core.errors import UsageError
 from builders.core.runid import parse_run_id
 from builders.images.lock import ImageLock, load_lock
@@ -27,8 +26,9 @@ from pipelines.evidence.statements.consensus_results import CrosscheckStatement,
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.people import ReceiptStatement
 from pipelines.evidence.statements.statement import Statement
-from pipelines.judge.finding import CauseName, Finding, worst_verdict
+from pipelines.judge.finding import worst_verdict
 from pipelines.signer.build_checks import build_conditions, robustness_conditions
+from pipelines.signer.explanation_checks import explanation_conditions
 from pipelines.signer.opened_evidence import MAX_RUN, SKEW, Condition, OpenedEvidence, equal
 
 
@@ -40,8 +40,8 @@ def run_conditions(opened: OpenedEvidence) -> Iterator[Condition]:
     yield from _artefacts(opened)
     yield from _shipped(opened)
     yield from _recomputed(opened)
-    yield from _explanations(opened)
     yield from robustness_conditions(opened)
+    yield from explanation_conditions(opened)
 
 
 def _identity(opened: OpenedEvidence) -> Iterator[Condition]:
@@ -159,30 +159,9 @@ def _recomputed(opened: OpenedEvidence) -> Iterator[Condition]:
         yield equal("ground", f"another ground for {claimed.name}", *grounds)
     expected = worst_verdict(finding.verdict for finding in opened.recomputed)
     yield equal("worst", "another verdict on the release", opened.report.verdict, expected)
-    differs = any(found.verdict is Verdict.DIFFERENT for found in opened.recomputed)
-    error, none = "a confirming rebuild without a difference", opened.report.confirming is None
-    yield Condition("confirming", error, differs or none, "one", "none")
-    for claimed, found in pairs:
-        error = f"what the confirming rebuild showed of {claimed.name}"
-        yield equal("confirming", error, _confirmed(claimed), _confirmed(found))
-
-
-def _confirmed(finding: Finding) -> str:
-    causes = {cause.name for cause in finding.causes}
-    return "nondeterministic" if CauseName.NONDETERMINISTIC in causes else "the same bytes"
-
-
-def _explanations(opened: OpenedEvidence) -> Iterator[Condition]:
-    """Require a difference for an explanation, and the explanation in the store."""
-    for finding in opened.report.artefacts:
-        explanation, what = finding.explanation, f"explanation of {finding.name}"
-        digests = [d for d in (explanation.json_diff, explanation.html_diff) if d is not None]
-        allowed = not digests or finding.verdict is Verdict.DIFFERENT
-        yield Condition(
-            "explanation", f"{finding.name} is explained", allowed, finding.verdict, "DIFFERENT"
-        )
-        for digest in digests:
-            opened.source.measure(digest, check="explanation", what=what)
+    early = [finding.name for finding in opened.report.artefacts if finding.is_explained]
+    error = "the report explains a difference: that comes after the verdict is stated"
+    yield Condition("final", error, not early, early[:3], "verdicts alone")
 
 
 def status_conditions(statement: Statement, center: str, now: datetime) -> Iterator[Condition]:

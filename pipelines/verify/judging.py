@@ -1,7 +1,4 @@
-"""The judge's steps: fetch what was shipped, judge it, explain what differs.
-
-The verdict comes first and from digests alone. Explaining starts afterwards and can only add.
-"""
+"""The judge's steps: fetch what was shipped, and judge it, from digests alone."""
 
 from __future__ import annotations
 
@@ -12,33 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from builders.archives import ArchiveError, members
 from builders.core.digest import Digest, digest_file
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import InputUnavailableError, RebuildError, UsageError
+from builders.core.errors import InputUnavailableError, UsageError
 from builders.inputs.input_file import InputFile
 from builders.locators import FetchRequest, FileLocator
 from builders.rebuild.staging import OUTPUTS
 from builders.recipe.recipe import Artefact
 from pipelines.evidence.report import Attempt
-from pipelines.explain.differ import HTML, JSON, DifferLimits, explain, run_in_container
-from pipelines.explain.quickdiff import named_causes, quick_diff
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
-from pipelines.judge.copied import CheckedInput, Contents, carried, contents, input_fault
-from pipelines.judge.finding import (
-    Carried,
-    Explanation,
-    ExplanationStatus,
-    FileFact,
-    Finding,
-    VaultFile,
-)
+from pipelines.judge.copied import CheckedInput, Contents, contents, input_fault
+from pipelines.judge.finding import FileFact, Finding, VaultFile
 from pipelines.storage.names import Visibility
 from pipelines.verify.fetched import fetch_time, note_fetch
 from pipelines.verify.session import Job, Session
-from pipelines.verify.steps import provide_once
 
-DIFFER_IMAGE = "differ"
 _SHIPPED = "shipped"
 
 
@@ -124,7 +109,7 @@ def judge(
     """Give every artefact its verdict."""
     session.progress.step(job.release, "judging")
     outputs = attempt.rebuild.outputs if attempt else ()
-    scanned = list(_scan(session, job, inputs, attempt)) if attempt and outputs else []
+    scanned = list(scanned_inputs(session, job, inputs, attempt)) if attempt and outputs else []
     published = {a.name: _published(a, shipped.get(a.name)) for a in job.recipe.artefacts}
     facts = Facts(
         outcome=outcome,
@@ -149,80 +134,14 @@ def _published(artefact: Artefact, served: FileFact | Unreachable | None) -> Dig
     return artefact.published.sha256
 
 
-def look(
-    session: Session,
-    job: Job,
-    inputs: tuple[InputFile, ...],
-    attempt: Attempt,
-    findings: tuple[Finding, ...],
-) -> tuple[Finding, ...]:
-    """Take a first look at every artefact that differs, and name the causes it shows."""
-    scanned: list[tuple[CheckedInput, Contents]] | None = None
-    looked = []
-    for finding in findings:
-        if finding.rebuilt is None or finding.verdict is Verdict.NOT_CHECKED:
-            looked.append(finding)
-            continue
-        if scanned is None:
-            scanned = list(_scan(session, job, inputs, attempt))
-        rebuilt = job.attempt(attempt.number) / OUTPUTS / finding.name
-        explanation = finding.explanation.model_copy(update={"carried": _carried(rebuilt, scanned)})
-        found = finding.causes
-        if finding.verdict is Verdict.DIFFERENT:
-            with rebuilt.open("rb") as ours, _shipped(session, job, finding).open("rb") as theirs:
-                seen = quick_diff(theirs, ours)
-            explanation = explanation.model_copy(update={"first_look": seen})
-            found = (*found, *named_causes(seen))
-        looked.append(finding.model_copy(update={"explanation": explanation, "causes": found}))
-    return tuple(looked)
-
-
-def explain_difference(
-    session: Session, job: Job, finding: Finding, attempt: Attempt
-) -> Explanation:
-    """Run diffoscope on one DIFFERENT artefact; whatever happens to it is part of the answer."""
-    session.progress.step(job.release, f"explaining {finding.name}")
-    cancelled = session.cancellation(job.run)
-    try:
-        image = provide_once(session, job, DIFFER_IMAGE)
-        runner = partial(
-            run_in_container,
-            engine=session.engine,
-            image=image.reference,
-            workdir=job.folder,
-            labels=job.labels,
-            cancelled=cancelled,
-        )
-        outputs = Path(tempfile.mkdtemp(dir=job.folder, prefix="explained-"))
-        limits = DifferLimits()
-        with session.budget.share(cpus=1, memory=limits.memory, cancelled=cancelled):
-            session.raise_if_cancelled(job.run)
-            explanation = explain(
-                finding.explanation,
-                shipped=_shipped(session, job, finding),
-                rebuilt=job.attempt(attempt.number) / OUTPUTS / finding.name,
-                outputs=outputs,
-                runner=runner,
-                limits=limits,
-            )
-    except RebuildError as error:
-        return finding.explanation.model_copy(
-            update={"status": ExplanationStatus.CRASHED, "note": str(error)}
-        )
-    for kept, digest in ((JSON, explanation.json_diff), (HTML, explanation.html_diff)):
-        if digest is not None:
-            session.store.put_cas(Visibility.PRIVATE, outputs / kept)
-    return explanation
-
-
 def keep_shipped(session: Session, job: Job, findings: tuple[Finding, ...]) -> None:
     """Store the shipped bytes of whatever did not match, as evidence."""
     for finding in findings:
         if finding.verdict in {Verdict.DIFFERENT, Verdict.SHIPPED_MISMATCH}:
-            session.store.put_cas(Visibility.PRIVATE, _shipped(session, job, finding))
+            session.store.put_cas(Visibility.PRIVATE, shipped_copy(session, job, finding))
 
 
-def _shipped(session: Session, job: Job, finding: Finding) -> Path:
+def shipped_copy(session: Session, job: Job, finding: Finding) -> Path:
     """Return a checked copy of what was served for an artefact, in the folder of the run."""
     if finding.shipped is None or finding.shipped.sha256 is None:
         message = f"nothing was served for {finding.name}"
@@ -235,7 +154,7 @@ def _shipped(session: Session, job: Job, finding: Finding) -> Path:
     return path
 
 
-def _scan(
+def scanned_inputs(
     session: Session, job: Job, inputs: tuple[InputFile, ...], attempt: Attempt
 ) -> Iterator[tuple[CheckedInput, Contents]]:
     """Look into the staged inputs, whose digests were checked when they were staged."""
@@ -246,14 +165,6 @@ def _scan(
             role=item.role, name=item.name, digest=item.sha256, open=partial(_opened, path)
         )
         yield checked, contents(checked, cache=session.contents)
-
-
-def _carried(path: Path, scanned: list[tuple[CheckedInput, Contents]]) -> tuple[Carried, ...]:
-    try:
-        with path.open("rb") as stream:
-            return carried(list(members(stream)), scanned)
-    except ArchiveError:
-        return ()
 
 
 def _opened(path: Path) -> BinaryIO:

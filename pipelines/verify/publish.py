@@ -1,11 +1,13 @@
 """From a finished report to signed, logged statements: evidence is stored first.
 
-A run's logs and outputs are stored, then its statements, which are logged, then its report.
+A run's logs and outputs are stored, then its statements, then one commit to the log states the run,
+and then its report is stored. What is stated of the run later is stored and logged by itself.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from builders.core.digest import Digest
@@ -18,12 +20,20 @@ from builders.recipe.claim import recipe_script
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.file_index import index_report
-from pipelines.evidence.redaction import public_form, redact
+from pipelines.evidence.redaction import (
+    public_explanation,
+    public_form,
+    redact,
+    redact_explanation,
+)
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report, RobustnessRebuild
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.sbom import sbom
-from pipelines.evidence.statements.reader import name_records
+from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.reader import name_records, read_statement
+from pipelines.evidence.stored_runs import EXPLANATION, EXPLANATION_RECORD, ROBUSTNESS_RECORD
 from pipelines.signer import Evidence
 from pipelines.signer.orders import MAX_RECIPE
 from pipelines.storage.names import REPORT, Visibility, cas, private_twin, release_run
@@ -32,11 +42,21 @@ from pipelines.storage.store import Store, TooLargeError
 from pipelines.verify.session import Job, Session
 
 
-def publish(session: Session, job: Job, report: Report) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What became of the statements of a run."""
+
+    comparisons: dict[str, Digest]
+    """By artefact, the digest of the payload."""
+    logged: bool
+    """Whether the log has them; else they wait for it in the outbox."""
+
+
+def publish(session: Session, job: Job, report: Report) -> Published:
     """Store logs and outputs, then signed statements, log them, then the report.
 
-    Returns the name of the report's record. Raises `RefusedError` when the signer does not agree,
-    `SignerError` when it cannot be reached, `StoreError`.
+    Raises `RefusedError` when the signer does not agree, `SignerError` when it cannot be reached,
+    `StoreError`.
     """
     session.progress.step(job.release, "storing evidence")
     for attempt in report.attempts:
@@ -44,11 +64,16 @@ def publish(session: Session, job: Job, report: Report) -> str:
     salt = None
     if job.recipe.visibility == "private":  # made now, since the signer only reads it
         salt = release_salt(session.store, ReleaseName.parse(job.release))
-    _publish_statements(session, job, report)
-    key = _store_report(session.store, report, salt)
+    folder = run_folder(report)
+    with session.logbook().storing(folder, whole=True):
+        signed = sign_and_store(session, job, report)
+    logged = _log(session, job, folder)
+    _store_report(session.store, report, salt)
     if (flushed := session.flush()) and (note := flushed.note()):
         session.progress.step(job.release, note)
-    return key
+    statements = [read_statement(envelope.payload) for envelope in signed.values()]
+    compared = [s for s in statements if isinstance(s, ComparisonStatement)]
+    return Published(comparisons={s.name: s.digest() for s in compared}, logged=logged)
 
 
 def publish_robustness(
@@ -56,28 +81,61 @@ def publish_robustness(
 ) -> None:
     """Store the robustness rebuild in `folder`, and its statement beside those of the run."""
     _store_rebuild(session.store, robustness.rebuild, folder)
-    _publish_statements(session, job, report, robustness)
+    key = f"{run_folder(report)}{ROBUSTNESS_RECORD}"
+    with session.logbook().storing(key):
+        sign_and_store(session, job, report, robustness=robustness)
+    _log(session, job, key)
+
+
+def publish_explanation(
+    session: Session, job: Job, report: Report, explanation: RunExplanation
+) -> None:
+    """Store what explains a run that is logged, and its statement beside those of the run.
+
+    The statement names the public form, which is in the store by its digest. Where that is not the
+    whole, the whole is in the private prefix.
+    """
+    store, confirming = session.store, explanation.confirming
+    if confirming is not None:
+        _store_rebuild(store, confirming.rebuild, job.attempt(confirming.number))
+    public = public_explanation(explanation)
+    if job.recipe.visibility == "private":
+        salt = release_salt(store, ReleaseName.parse(job.release))
+        public = redact_explanation(explanation, report, salt)
+    if public != explanation:
+        key = f"{run_folder(report)}{EXPLANATION}"
+        store.put_record(private_twin(key), explanation.to_json())
+    store.put_cas(Visibility.PUBLIC, public.to_json())
+    key = f"{run_folder(report)}{EXPLANATION_RECORD}"
+    with session.logbook().storing(key):
+        sign_and_store(session, job, report, explanation=explanation)
+    _log(session, job, key)
 
 
 def sign_and_store(
-    session: Session, job: Job, report: Report, robustness: RobustnessRebuild | None = None
-) -> tuple[str, ...]:
-    """Sign what a run found and store it; returns the names of the records.
+    session: Session,
+    job: Job,
+    report: Report,
+    *,
+    robustness: RobustnessRebuild | None = None,
+    explanation: RunExplanation | None = None,
+) -> dict[str, Envelope]:
+    """Sign what a run found and store it; returns the envelopes by the names of their records.
 
-    What report and `robustness` name by digest must be in the store already; statements of the run
-    that are already stored are left as they are. Raises as `publish` does.
+    What all of it names by digest must be in the store already; statements of the run that are
+    already stored are left as they are. Raises as `publish` does.
     """
-    evidence = _evidence(session, job, report, robustness)
-    envelopes = name_records(session.signer.sign(evidence))
+    evidence = _evidence(session, job, report).model_copy(
+        update={"robustness": robustness, "explanation": explanation}
+    )
     folder = run_folder(report)
+    envelopes = {f"{folder}{n}": e for n, e in name_records(session.signer.sign(evidence)).items()}
     for name, envelope in envelopes.items():
-        _put(session.store, f"{folder}{name}", envelope)
-    return tuple(f"{folder}{name}" for name in envelopes)
+        _put(session.store, name, envelope)
+    return envelopes
 
 
-def _evidence(
-    session: Session, job: Job, report: Report, robustness: RobustnessRebuild | None
-) -> Evidence:
+def _evidence(session: Session, job: Job, report: Report) -> Evidence:
     """Return what the signer needs, and store the SBOM."""
     name = job.recipe.build.image
     digest = claimed_digest(name, session.images)
@@ -97,12 +155,11 @@ def _evidence(
         image=digest,
         sbom=Digest.of(bill),
         report=report,
-        moved=robustness,
     )
 
 
-def _store_report(store: Store, report: Report, salt: Salt | None) -> str:
-    """Store the public form of the report and return its name.
+def _store_report(store: Store, report: Report, salt: Salt | None) -> None:
+    """Store the public form of the report.
 
     Where that is not the whole report, the whole goes under the same name into the private prefix.
     """
@@ -112,7 +169,6 @@ def _store_report(store: Store, report: Report, salt: Salt | None) -> str:
         store.put_record(private_twin(key), report.to_json())
     index_report(store, public.model_dump(mode="json", by_alias=True))
     store.put_record(key, public.to_json())
-    return key
 
 
 def run_folder(report: Report) -> str:
@@ -120,20 +176,17 @@ def run_folder(report: Report) -> str:
     return release_run(report.vendor, report.product, report.version, report.center, report.run)
 
 
-def _publish_statements(
-    session: Session, job: Job, report: Report, robustness: RobustnessRebuild | None = None
-) -> None:
-    """Store and log statements; those that wait in the outbox are logged with later ones."""
-    logbook, folder = session.logbook(), run_folder(report)
-    with logbook.storing(folder):
-        sign_and_store(session, job, report, robustness)
+def _log(session: Session, job: Job, place: str) -> bool:
+    """Log statements and say so; those that wait in the outbox are logged with later ones."""
     session.flush()
     try:
-        logbook.settle(folder)
+        session.logbook().settle(place)
     except StoreError as error:
         if not isinstance(session.store, OutboxStore):
             raise
         session.progress.step(job.release, f"the statements are not logged yet: {error}")
+        return False
+    return True
 
 
 def _store_rebuild(store: Store, made: RebuildResult, folder: Path) -> None:

@@ -25,6 +25,7 @@ from builders.core.escaping import escaped
 from builders.inputs.source_files import SourceFiles
 from builders.recipe.recipe import Input
 from pipelines.evidence.report import Purpose, Report, SourceFact
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.signer.opened_evidence import ByteSource
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import DamagedError
@@ -89,7 +90,12 @@ class ReportFolder:
 
 
 def write_report_folder(
-    folder: Path, report: Report, session: Session, lines: Iterable[str]
+    folder: Path,
+    report: Report,
+    session: Session,
+    lines: Iterable[str],
+    *,
+    explanation: RunExplanation | None = None,
 ) -> ReportFolder:
     """Write the new `folder`; `lines` is the report as a terminal shows it.
 
@@ -98,7 +104,7 @@ def write_report_folder(
     """
     try:
         with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".report-") as made:
-            writer = _Writer(Path(made, "report"), report, session)
+            writer = _Writer(Path(made, "report"), report, session, explanation)
             writer.write(lines)
             writer.folder.rename(folder)
     except OSError as error:
@@ -109,16 +115,21 @@ def write_report_folder(
 class _Writer:
     """Writes one folder."""
 
-    def __init__(self, folder: Path, report: Report, session: Session) -> None:
+    def __init__(
+        self, folder: Path, report: Report, session: Session, explanation: RunExplanation | None
+    ) -> None:
         self.folder = folder
         self.files: list[FolderFile] = []
         self.left_out: list[LeftOut] = []
-        self._report, self._session = report, session
+        self._report, self._session, self._explanation = report, session, explanation
 
     def write(self, lines: Iterable[str]) -> None:
         self.folder.mkdir()
         data = self._report.to_json()
         self._keep("report.json", "the report of the run", data)
+        if self._explanation is not None:
+            told = self._explanation.to_json()
+            self._keep("explanation.json", "what explains the run", told)
         self._logs()
         self._explanations()
         self._sources(self._report.environment.sources)
@@ -138,7 +149,9 @@ class _Writer:
 
     def _logs(self) -> None:
         """Write the log of each attempt; a name in .txt is never taken for HTML."""
-        logs = [a for a in self._report.attempts if a.rebuild.log]
+        again = self._explanation.confirming if self._explanation else None
+        attempts = (*self._report.attempts, *([again] if again else []))
+        logs = [a for a in attempts if a.rebuild.log]
         judged = self._report.judged
         for attempt in logs:
             own = attempt is judged
@@ -149,8 +162,12 @@ class _Writer:
 
     def _explanations(self) -> None:
         for number, finding in enumerate(self._report.artefacts, start=1):
-            explanation, about = finding.explanation, escaped(finding.name)
-            html, data = explanation.html_diff, explanation.json_diff
+            told = (self._explanation.about(finding.name) if self._explanation else None) or finding
+            about, html, data = (
+                escaped(finding.name),
+                told.explanation.html_diff,
+                told.explanation.json_diff,
+            )
             what = f"what differs in {about}"
             self._object(f"explained-{number}.html", what, html, framed=True)
             self._object(f"explained-{number}.json", f"{what}, for programs", data)

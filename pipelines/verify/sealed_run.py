@@ -1,13 +1,15 @@
-"""What a run keeps in its folder from before its commitment until its evidence is published.
+"""What a run keeps in its folder from before its commitment until all of it is published.
 
 A process that dies in between leaves the folder behind, and the run is completed from it: the bytes
-that were built, all that is known of them, and, once there is a verdict, the report.
+that were built, all that is known of them, once there is a verdict the report, and then what
+explains it.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -24,11 +26,15 @@ from builders.rebuild.workspace import keep_folder
 from builders.recipe.claim import recipe_script
 from builders.recipe.recipe import LoadedRecipe, parse_recipe
 from pipelines.evidence.report import Attempt, Report, ReviewFact, SourceFact
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.storage import files as durable
 from pipelines.storage.folders import opened_folder
 from pipelines.verify.session import Job
 
 _SEALED, _REPORT, _RECIPE, _SCRIPT = "sealed.json", "report.json", "recipe.yaml", "script"
+_EXPLAINING, _EXPLANATION = "explaining", "explanation.json"
+
+Kept = TypeVar("Kept", Report, RunExplanation)
 
 
 class SealedRun(FrozenModel):
@@ -104,13 +110,35 @@ def keep_report(job: Job, report: Report) -> None:
 
 def read_kept_report(folder: Path) -> Report | None:
     """Return the report that the folder of a run keeps; None for a run without a verdict."""
-    path = folder / _REPORT
+    return _read_kept(folder / _REPORT, Report)
+
+
+def _read_kept(path: Path, kind: type[Kept]) -> Kept | None:
     try:
-        return Report.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
         raise InfrastructureError(f"{path} cannot be read", got=error) from error
+
+
+def begin_explaining(job: Job) -> int:
+    """Note in the folder of a run that a process begins to explain it; returns how many have."""
+    path = job.folder / _EXPLAINING
+    count = (int(path.read_bytes()) if path.exists() else 0) + 1
+    durable.replace(path, str(count).encode())
+    return count
+
+
+def keep_explanation(job: Job, explanation: RunExplanation) -> None:
+    """Write what explains a run durably into its folder, before it is signed."""
+    _sync(job, (explanation.confirming,) if explanation.confirming else ())
+    durable.replace(job.folder / _EXPLANATION, explanation.to_json())
+
+
+def read_kept_explanation(folder: Path) -> RunExplanation | None:
+    """Return what the folder of a run keeps of its explanation; None before there is one."""
+    return _read_kept(folder / _EXPLANATION, RunExplanation)
 
 
 def _sync(job: Job, attempts: tuple[Attempt, ...]) -> None:

@@ -10,12 +10,13 @@ import os
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
 from builders.container.spec import RunLabels
+from builders.core.digest import Digest
 from builders.core.errors import CancelledError
 from builders.core.runid import RunId
 from builders.engine import Engine
@@ -28,6 +29,7 @@ from builders.locators.machine import MachineFetcher
 from builders.locators.offline import OfflineFetcher
 from builders.recipe.recipe import LoadedRecipe, Recipe
 from pipelines.audit.kept_logs import KeptLogs
+from pipelines.audit.log_index import LogIndex
 from pipelines.center.center import Center
 from pipelines.center.consensus_view import open_view
 from pipelines.center.keys import center_key, is_unmade, log_key, policy_file
@@ -209,11 +211,23 @@ class Session:
             vault=self.vault,
             cache=self.contents,
             summaries=self.check_summary,
+            is_logged=self.is_logged,
         )
 
     def check_summary(self, statement: SummaryStatement, now: datetime) -> None:
         """Recompute the consensus that a summary states; raises `RefusedError` when it differs."""
         check_summary(self.consensus_view(now), statement, now)
+
+    def is_logged(self, pae: Digest) -> bool:
+        """Say whether the center's log has the statement with that digest (`Envelope.digest`).
+
+        A signer behind a socket reads the log as everybody does: it writes none.
+        """
+        if self.center.signer is None:
+            return self.logbook().log.find(f"pae:{pae}") is not None
+        policy = self.policy(datetime.now(UTC))
+        logs = LogIndex({self.center.id: self.store}, policy, self.kept_logs)
+        return logs.index_of(self.center.id, pae) is not None
 
     def logbook(self) -> Logbook:
         """Return the center's log for writing; raises `KeyFileError` without its key."""

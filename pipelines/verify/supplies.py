@@ -15,7 +15,8 @@ from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
 from builders.methods.base import Build
 from builders.preload.preload_lock import preload_lock
 from builders.recipe.recipe import LoadedRecipe
-from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
+from pipelines.verify.explaining import DIFFER_IMAGE
+from pipelines.verify.judging import shipped_want
 from pipelines.verify.session import Session
 
 

@@ -14,6 +14,7 @@ from builders.core.errors import UsageError
 from builders.core.frozen_model import FrozenModel
 from builders.recipe.recipe import LoadedRecipe
 from pipelines.evidence.report import Report
+from pipelines.evidence.run_explanation import RunExplanation
 
 
 class Unpublished(StrEnum):
@@ -31,6 +32,8 @@ class UnpublishedReport(FrozenModel):
 
     unpublished: Unpublished
     report: Report
+    explanation: RunExplanation | None = None
+    """What explains its differences; there is no comparison that it could name."""
 
     def to_document(self) -> dict[str, Any]:
         """Return the report as plain data, with `unpublished` in front."""

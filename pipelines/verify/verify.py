@@ -1,5 +1,7 @@
 """One verification from recipe to report: the order of the steps, and what each failure means.
 
+The report is final at the verdict, and is published before anything is explained.
+
 A scheduler can wrap each step that takes long in a task of its own; the order, and every decision,
 is here and nowhere else.
 """
@@ -14,23 +16,29 @@ from pathlib import Path
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import EngineError, RebuildError, StoreError
+from builders.core.errors import EngineError, InfrastructureError, RebuildError, StoreError
 from builders.core.runid import new_run_id, run_started
 from builders.images.provide import claimed_digest
 from builders.rebuild.workspace import note_release, release_folder, workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
-from pipelines.evidence.report import Attempt, Purpose, Report, ReviewFact
-from pipelines.judge.compare import Unreachable, confirm_all
+from pipelines.evidence.report import Purpose, Report, ReviewFact
+from pipelines.judge.compare import Unreachable
 from pipelines.judge.finding import Finding
 from pipelines.policy import Policy
 from pipelines.policy.reviews.review_records import review_status, review_target
 from pipelines.verify import judging, steps
 from pipelines.verify.cancellation import cancellable_run
 from pipelines.verify.current_run import PLAIN, CurrentRun, Wrap
+from pipelines.verify.explaining import explain_published, explain_run
 from pipelines.verify.judging import Shipped
 from pipelines.verify.publish import publish
-from pipelines.verify.sealed_run import SealedRun, keep_report, read_kept_report
+from pipelines.verify.sealed_run import (
+    SealedRun,
+    keep_report,
+    read_kept_explanation,
+    read_kept_report,
+)
 from pipelines.verify.session import Job, Session
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 
@@ -88,8 +96,9 @@ def verify(session: Session, job: Job, wrap: Wrap = PLAIN, *, fresh: bool = Fals
         report = _verified(run, policy, fresh=fresh)
         keep_report(job, report)
         with run.timed("publish"):
-            run.step("publish", publish, report)
-    release_folder(job.folder)
+            published = run.step("publish", publish, report)
+        if explain_published(run, report, published):
+            release_folder(job.folder)
     session.progress.done(job.release, report.verdict)
     return report
 
@@ -97,33 +106,44 @@ def verify(session: Session, job: Job, wrap: Wrap = PLAIN, *, fresh: bool = Fals
 def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
     """Complete a run that was cut off after it was sealed, and return its report.
 
-    The commitment is logged if it was not. A run that had its report is published. Raises as
-    `verify` does.
+    The commitment is logged if it was not. A run that had its report is published, and one that is
+    published is explained. Raises as `verify` does, and `InfrastructureError` for a run that is not
+    explained yet.
     """
     session.progress.step(job.release, f"completing the run {job.run}, which was cut off")
+    run = CurrentRun(
+        session=session,
+        job=job,
+        wrap=PLAIN,
+        claim=sealed.claim,
+        image=sealed.image,
+        inputs=sealed.inputs,
+        sources=sealed.sources,
+        reviews=sealed.reviews,
+        attempt=sealed.attempts[-1],
+        seal=sealed.seal,
+        committing=True,
+        outcome=Outcome.BUILT,
+    )
     if (report := read_kept_report(job.folder)) is None:
         steps.return_to(session, job, sealed.attempts, sealed.inputs)
-        run = CurrentRun(
-            session=session,
-            job=job,
-            wrap=PLAIN,
-            claim=sealed.claim,
-            image=sealed.image,
-            inputs=sealed.inputs,
-            sources=sealed.sources,
-            reviews=sealed.reviews,
-            attempt=sealed.attempts[-1],
-            seal=sealed.seal,
-            committing=True,
-            outcome=Outcome.BUILT,
-        )
         steps.commit_seal(session, job, sealed.claim, sealed.seal)
         findings = _judge(run, fresh=False)
         taken = datetime.now(UTC) - run_started(job.run)
         run.timings["total"] = round(taken.total_seconds(), 3)
         report = run.report(findings)
         keep_report(job, report)
-    publish(session, job, report)
+        published = publish(session, job, report)
+    else:
+        published = publish(session, job, report)
+        if read_kept_explanation(job.folder) is None:
+            steps.return_to(session, job, sealed.attempts, sealed.inputs)
+    if not explain_published(run, report, published):
+        raise InfrastructureError(
+            "it is published, and not explained yet",
+            got=f"{report.verdict}, statements {'logged' if published.logged else 'not logged'}",
+            todo="Run `samebits reap` once the store of the center answers",
+        )
     session.progress.done(job.release, report.verdict)
     return report
 
@@ -152,8 +172,9 @@ def verify_unpublished(
         report = _verified(run, session.made_policy(datetime.now(UTC)), fresh=fresh)
         if seen is not None and run.attempt is not None:
             seen(report, *judging.file_folders(job, run.attempt))
+        explanation = explain_run(run, report, {})
     session.progress.done(job.release, report.verdict)
-    return UnpublishedReport(unpublished=why, report=report)
+    return UnpublishedReport(unpublished=why, report=report, explanation=explanation)
 
 
 def _verified(run: CurrentRun, policy: Policy | None, *, fresh: bool) -> Report:
@@ -227,8 +248,8 @@ def _require_reviews(run: CurrentRun, claim: Digest, policy: Policy | None) -> N
 
 
 def _judge(run: CurrentRun, *, fresh: bool) -> tuple[Finding, ...]:
-    """Fetch what was shipped, give the verdicts, and only then explain."""
-    session, job, attempt = run.session, run.job, run.attempt
+    """Fetch what was shipped, give the verdicts, and keep what did not match."""
+    session, job = run.session, run.job
     shipped: Shipped = {}
     if run.candidates is not None:
         shipped = judging.take_candidates(session, job, run.candidates)
@@ -240,27 +261,13 @@ def _judge(run: CurrentRun, *, fresh: bool) -> tuple[Finding, ...]:
             "judge",
             judging.judge,
             run.inputs,
-            attempt,
+            run.attempt,
             shipped,
             outcome=run.outcome,
             reason=run.reason,
         )
-    if attempt is None or run.image is None or run.outcome is not Outcome.BUILT:
-        return findings
-    with run.timed("look"):
-        findings = judging.look(session, job, run.inputs, attempt, findings)
-    if any(f.verdict is Verdict.DIFFERENT for f in findings):
-        with run.timed("confirm"):
-            again = run.step(
-                "rebuild", steps.run_rebuild, run.inputs, run.image, Purpose.CONFIRMING
-            )
-            findings = confirm_all(findings, again.rebuild.outputs)
-    if not run.published:
-        return findings
-    if any(f.verdict is Verdict.DIFFERENT for f in findings):
-        with run.timed("explain"):
-            findings = tuple(_explained(run, attempt, f) for f in findings)
-    judging.keep_shipped(session, job, findings)
+    if run.published and run.outcome is Outcome.BUILT:
+        judging.keep_shipped(session, job, findings)
     return findings
 
 
@@ -273,10 +280,3 @@ def _shipped(run: CurrentRun, *, fresh: bool) -> Shipped:
     except RebuildError as error:
         names = [artefact.name for artefact in run.job.recipe.artefacts]
         return dict.fromkeys(names, Unreachable(reason=str(error)))
-
-
-def _explained(run: CurrentRun, attempt: Attempt, finding: Finding) -> Finding:
-    if finding.verdict is not Verdict.DIFFERENT:
-        return finding
-    explanation = run.step("explain", judging.explain_difference, finding, attempt)
-    return finding.model_copy(update={"explanation": explanation})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from builders.core.digest import Digest
 from tests.bundle import stories
 from tests.bundle.bundles import EVIDENCE, REPORT
+from tests.bundle.explanationlies import EXPLANATION_LIES
 from tests.bundle.formlies import FORM_LIES
 from tests.bundle.tells import (
     ATTEMPT,
@@ -31,7 +32,9 @@ from tests.signer.scene import OURS
 _BUILD = "predicate/buildDefinition"
 _OURS = str(Digest.of(OURS))
 
-LIES: dict[str, Lie] = FORM_LIES | {
+LIES: dict[str, Lie] = {
+    **FORM_LIES,
+    **EXPLANATION_LIES,
     "moved-by-another-builder": Lie(
         "builder", in_one(ROBUSTNESS, "predicate/builder", "https://samebits.example/b"), "moved"
     ),
@@ -114,7 +117,7 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "report-that-one-attempt-does-not-name": Lie(
         "signed-report",
         in_one("attempt-2", "predicate/report", {"sha256": OTHER}),
-        "confirmed",
+        "retried",
     ),
     "comparison-of-another-scope": Lie(
         "scope", in_one(COMPARISON, "predicate/scope", {"sha256": OTHER})
@@ -127,7 +130,7 @@ LIES: dict[str, Lie] = FORM_LIES | {
     ),
     "attempt-of-another-claim": Lie("claim", in_one(ATTEMPT, "predicate/claim", {"sha256": OTHER})),
     "no-attempt": Lie("attempts", without(ATTEMPT)),
-    "attempts-swapped": Lie("attempts", swap("attempt-1", "attempt-2"), "confirmed"),
+    "attempts-swapped": Lie("attempts", swap("attempt-1", "attempt-2"), "retried"),
     "attempt-numbered-two": Lie(
         "attempts", in_one(ATTEMPT, "predicate/number", 2), says="out of order"
     ),
@@ -137,7 +140,7 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "attempt-judged-twice": Lie(
         "attempts",
         in_one("attempt-2", "predicate/purpose", "judged"),
-        "confirmed",
+        "retried",
         says="out of order",
     ),
     "attempt-with-another-log": Lie("log", in_one(ATTEMPT, "predicate/log", {"sha256": OTHER})),
@@ -155,8 +158,8 @@ LIES: dict[str, Lie] = FORM_LIES | {
     "sealed-by-the-run-alone": Lie(
         "seal", in_one("attempt-2", "predicate/seal", {"sha256": OTHER}), "broken"
     ),
-    "confirming-attempt-sealed": Lie(
-        "seal", in_one("attempt-2", "predicate/seal", {"sha256": OTHER}), "confirmed"
+    "failed-attempt-sealed": Lie(
+        "seal", in_one("attempt-1", "predicate/seal", {"sha256": OTHER}), "retried"
     ),
     "provenance-with-another-seal": Lie("seal", by_product("seal", digest={"sha256": OTHER})),
     "provenance-without-a-seal": Lie("seal", by_product("seal", name="sealed")),

@@ -140,14 +140,8 @@ LIES: dict[str, Lie] = {
         "different",
         says="the bundle has not",
     ),
-    "attempt-left-out-but-logged": Lie(
-        "logged",
-        settled(
-            without("attempt-2"),
-            lambda a, _: a.report(lambda d: d["attempts"].pop(1)),
-        ),
-        "confirmed",
-        says="the bundle has not",
+    "explanation-left-out-but-logged": Lie(
+        "logged", settled(without("explanation-1")), "confirmed", says="the bundle has not"
     ),
     "predicate-type-that-is-a-number": Lie(
         "schema", settled(in_one(ATTEMPT, "predicateType", 7)), says="predicateType"

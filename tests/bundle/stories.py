@@ -42,7 +42,7 @@ def hidden(altered: Altered, other: PrivateKey) -> None:
 
 def glossed(altered: Altered, other: PrivateKey) -> None:
     """Call a difference identical, everywhere."""
-    altered.every("comparison", lambda d: d["predicate"].update(verdict="IDENTICAL", causes=[]))
+    altered.every("comparison", lambda d: d["predicate"].update(verdict="IDENTICAL"))
     altered.statement(COMPARISON, lambda d: d["predicate"].update(ground="same-digest"))
     altered.report(lambda d: d.update(verdict="IDENTICAL"))
     told_as(altered, "IDENTICAL")
@@ -72,7 +72,7 @@ def told_as(altered: Altered, verdict: str) -> None:
 
     def change(document: Document) -> None:
         finding = document["artefacts"][0]
-        finding.update(verdict=verdict, causes=[])
+        finding.update(verdict=verdict)
         finding["rebuilt"] = {k: finding["shipped"][k] for k in ("sha256", "size")}
 
     altered.report(change)
@@ -116,6 +116,8 @@ def as_before_there_were_scopes(altered: Altered, other: PrivateKey) -> None:
             del document["predicate"][field]
 
         altered.every(kind, older)
+    inside = {"causes": [], "explanation": {"status": "none"}}
+    altered.every("comparison", lambda d: d["predicate"].update(inside))
     altered.report(lambda d: d.update(scope=None))
     altered.policy.update(min_evidence=2)
 

@@ -321,7 +321,7 @@ TALES = {
     "another-method": ("identical", "environment/method", "wheel"),
     "another-image": ("identical", "environment/image_config", OTHER),
     "another-verdict": ("different", "verdict", "IDENTICAL"),
-    "another-explanation": ("different", "artefacts/0/explanation/json", OTHER),
+    "an-explanation": ("different", "artefacts/0/explanation", {"json": OTHER}),
     "no-artefacts": ("different", "artefacts", []),
 }
 """What a center might write into a report that it then signs: scene, place and value."""

@@ -24,7 +24,7 @@ from pipelines.evidence.dsse import Envelope, sign_envelope
 from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.privatekey import PrivateKey, create_key, load_key
-from pipelines.evidence.redaction import public_form
+from pipelines.evidence.redaction import public_explanation, public_form
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.reader import name_records
 from pipelines.evidence.stored_runs import find_run
@@ -46,8 +46,8 @@ COMPARISON = "https://samebits.example/comparison/v2"
 class Filled:
     """A center's store with one run in it, as `publish` leaves it."""
 
-    def __init__(self, folder: Path, scene: str, *, logged: bool = True) -> None:
-        self.stage = Scene(folder=folder, **SCENES[scene])
+    def __init__(self, folder: Path, scene: str, *, logged: bool = True, **told: Any) -> None:
+        self.stage = Scene(folder=folder, **SCENES[scene], **told)
         self.center: Center = self.stage.center
         self.store = DirectoryStore(folder / "store")
         self.home = folder / "home"
@@ -82,6 +82,9 @@ class Filled:
             book.settle()
         index_report(self.store, evidence.report.model_dump(mode="json", by_alias=True))
         self.store.put_record(f"{prefix}report.json", public_form(evidence.report).to_json())
+        if evidence.explanation is not None:
+            told = public_explanation(evidence.explanation)
+            self.store.put_cas(Visibility.PUBLIC, told.to_json())
         return prefix
 
     @property

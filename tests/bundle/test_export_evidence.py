@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ def test_private_evidence_is_brought_only_when_told_so_and_with_a_warning(
 ) -> None:
     plain, full = tmp_path / "plain.tar", tmp_path / "full.tar"
     quiet = exported(different, plain)
-    assert (quiet.code, evidence_in(plain)) == (0, {})
+    (explanation,) = evidence_in(plain).values()
+    assert json.loads(explanation)["artefacts"][0]["name"] == "rules.bin"
+    assert quiet.code == 0
     assert "private evidence" not in quiet.err
     told = exported(different, full, "--with-evidence", "--json")
     assert told.code == 0, told.err
@@ -71,6 +74,7 @@ def test_private_evidence_is_brought_only_when_told_so_and_with_a_warning(
         named = [w for w, one in brought.items() if one["sha256"] == str(Digest.of(data))]
         assert named, what
         assert found[str(Digest.of(data))] == data
+    assert not brought.pop("explanation")["private"]
     for one in brought.values():
         assert one["private"]
         assert f"{one['what']}, {one['size']} bytes, sha256 {one['sha256']}" in told.err

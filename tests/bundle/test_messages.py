@@ -53,6 +53,7 @@ inputs: 3 inputs, none of them a file that is judged
 verdicts: every verdict follows from its digests
 tested: no robustness rebuild was made, or none is in the bundle
 moved: no robustness rebuild was made, or none is in the bundle
+explained: nothing explains the run, or nothing of it is in the bundle
 evidence: 1 objects, each named by a statement: log of attempt 1
 files: no file was given; --file ARTEFACT looks one up
 sealed: to make the seal again needs the bytes of every output; give rules.bin by --file
@@ -76,10 +77,16 @@ OTHERS = {
         "no part of a verdict",
         "moved": "1 of 2 artefacts had the same bytes",
     },
-    "confirmed": {
+    "retried": {
         "kinds": "1 provenance, 2 comparison, 2 attempt",
         "attempts": "2 attempts: BUILT",
     },
+    "confirmed": {
+        "kinds": "1 provenance, 2 comparison, 1 attempt, 1 explanation",
+        "attempts": "1 attempts: BUILT",
+        "explained": "1 artefacts, 0 causes: no part of a verdict",
+    },
+    "nondeterministic": {"explained": "1 artefacts, 1 causes: no part of a verdict"},
     "unexpected": {
         "subjects": "3 comparisons, each about one file",
         "complete": "2 artefacts, none left out",
@@ -106,7 +113,8 @@ def test_a_run_that_ended_otherwise_is_told_otherwise(bundle: Maker, scene: str)
 
 def test_a_check_that_had_nothing_to_check_is_a_note(bundle: Maker) -> None:
     status = {step.name: step.status for step in bundle("failed").check().steps}
-    notes = {"log", "inputs", "files", "sealed", "tested", "moved", "fresh"}
+    notes = {"log", "inputs", "files", "sealed", "fresh"}
+    notes |= {"tested", "moved", "explained"}
     assert {name for name in status if status[name] is CheckStatus.NOTE} == notes
 
 

@@ -160,7 +160,7 @@ class Three:
             mine = replace(job, loaded=load_recipe(other))
             return steps.run_rebuild(self.session(name), mine, inputs, image, purpose)
 
-        return replacing(rebuild=rebuild, explain=lambda _, finding, __: finding.explanation)
+        return replacing(rebuild=rebuild, explain=lambda *given: given[-1])
 
     def join(self, name: str, product: str, *, publish: bool = False) -> ReleaseConsensus:
         """Let a center join a release, once all have witnessed, and sign what came of it."""

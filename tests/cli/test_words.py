@@ -118,7 +118,10 @@ def test_a_failed_build_says_how_its_log_is_read(tmp_path: Path) -> None:
 
 def test_an_explained_difference_says_how_it_is_seen(tmp_path: Path) -> None:
     outputs = {"rules.bin": THEIRS, "rules.idx": b"index"}
-    differs = Scene(folder=tmp_path / "differs", outputs=outputs, explained=True).make().report
+    made = Scene(folder=tmp_path / "differs", outputs=outputs, explained=True).make()
+    differs, told = made.report, made.explanation
     command = f"samebits evidence show acme/rules@1.10 --run {differs.run} --open"
-    assert list(report_lines(differs))[-1] == f"  see   {command}"
-    assert not any("--open" in line for line in report_lines(differs, evidence=False))
+    assert list(report_lines(differs, explanation=told))[-1] == f"  see   {command}"
+    assert not any("--open" in line for line in report_lines(differs))
+    lines = report_lines(differs, explanation=told, evidence=False)
+    assert not any("--open" in line for line in lines)

@@ -43,7 +43,7 @@ ADDED = {
     "review": {"scope", "scoped"},
 }
 """Fields that a command prints since, wherever in its document."""
-ADDED_CHECKS = {"scope", "signed-report", "version"}
+ADDED_CHECKS = {"explained", "scope", "signed-report", "version"}
 """Of a bundle."""
 REMOVED_CHECKS = {"outcome", "artefacts", "environment", "release-verdict"}
 """Of a bundle: they compared the report with the statements. Nothing is read from the report now,

@@ -36,6 +36,12 @@ from pipelines.evidence.statements.consensus_results import (
     VerificationSummary,
     Verifier,
 )
+from pipelines.evidence.statements.explanation import (
+    ConfirmingRebuild,
+    ExplainedComparison,
+    ExplanationStatement,
+    RunExplained,
+)
 from pipelines.evidence.statements.log_status import (
     Complaint,
     Head,
@@ -83,7 +89,7 @@ from pipelines.evidence.statements.statement import (
     Subject,
     subject,
 )
-from pipelines.judge.finding import CauseName, ExplanationStatus
+from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = "20260102T030405Z-0a1b2c3d"
@@ -153,9 +159,35 @@ def example_comparison() -> ComparisonStatement:
             shipped=Shipped(published=SET, served=FileDigest(digest=SET, size=3)),
             rebuilt=FileDigest(digest=DigestSet(sha256=B), size=4),
             normalizers=(),
-            causes=(CauseName.CONTENT,),
-            explanation=ExplanationDigests(status=ExplanationStatus.COMPLETE, json_diff=SET),
             provenance=SET,
+        ),
+    )
+
+
+def example_explanation() -> ExplanationStatement:
+    return ExplanationStatement(
+        subject=(subject("rules.bin", A),),
+        predicate=RunExplained(
+            release=RELEASE,
+            center="zurich",
+            builder=BUILDER,
+            run=RUN,
+            claim=SET,
+            explained_on=NOW,
+            confirming=ConfirmingRebuild(outcome=Outcome.BUILT, wall_milliseconds=1500, log=SET),
+            artefacts=(
+                ExplainedComparison(
+                    name="rules.bin",
+                    comparison=SET,
+                    confirmation=Confirmation.OTHER,
+                    rebuilt=SET,
+                    causes=(CauseName.CONTENT, CauseName.NONDETERMINISTIC),
+                    explanation=ExplanationDigests(
+                        status=ExplanationStatus.COMPLETE, json_diff=SET
+                    ),
+                ),
+            ),
+            document=SET,
         ),
     )
 
@@ -222,6 +254,7 @@ STATEMENTS: dict[str, Statement] = {
     "provenance": example_provenance(),
     "comparison": example_comparison(),
     "attempt": example_attempt(),
+    "explanation": example_explanation(),
     "review": review(
         source=DigestSet(sha256=A),
         claim=DigestSet(sha256=B),

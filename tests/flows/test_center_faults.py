@@ -11,10 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from builders.engine import Engine
+from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.stored_runs import RunName, read_explanation
 from pipelines.nightly.night_plan import Release, due, releases
 from pipelines.nightly.periodic import reap_center
 from pipelines.services import supervisor
 from pipelines.services.prefect_api import night_of
+from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.command import COMMAND, finish, interrupt, started, wait_until
 from tests.services.stand import Stand
@@ -100,7 +103,12 @@ def test_a_run_that_is_cancelled_from_prefect_after_its_seal_was_logged_is_compl
     report = json.loads((folder / "report.json").read_text())
     attempts = [(a["purpose"], a["rebuild"]["outcome"]) for a in report["attempts"]]
     assert (report["verdict"], report["outcome"]) == ("DIFFERENT", "BUILT")
-    assert attempts == [("judged", "BUILT"), ("confirming", "CANCELLED")]
+    assert attempts == [("judged", "BUILT")]
+    name = RunName.of(ReleaseName.parse("lab/late@1"), "stand", run)
+    told = read_explanation(DirectoryStore(stand.center.home / "store"), name, whole=True)
+    assert told is not None
+    assert told.confirming is not None
+    assert (told.confirming.purpose, told.confirming.rebuild.outcome) == ("confirming", "CANCELLED")
     stand.assert_nothing_left(engine)
 
 

@@ -10,15 +10,8 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.judge.compare import (
-    Declared,
-    Facts,
-    Unreachable,
-    compare,
-    confirm_all,
-    confirm_difference,
-)
-from pipelines.judge.finding import CauseName, FileFact, Finding
+from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
+from pipelines.judge.finding import Confirmation, FileFact, Finding
 
 GOOD = FileFact(sha256=Digest.of(b"good"), size=4)
 OTHER = FileFact(sha256=Digest.of(b"other"), size=5)
@@ -238,43 +231,19 @@ def different() -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("again", "detail"),
+    ("again", "shows", "varies"),
     [
-        (GOOD.sha256, "a second rebuild gave the shipped bytes, the first did not"),
-        (EVIL.sha256, f"a second rebuild gave a third set of bytes: sha256 {EVIL.sha256}"),
+        (GOOD.sha256, Confirmation.SHIPPED, True),
+        (EVIL.sha256, Confirmation.OTHER, True),
+        (OTHER.sha256, Confirmation.SAME, False),
+        (None, Confirmation.ABSENT, False),
     ],
 )
-def test_a_second_rebuild_that_differs_names_the_cause_and_keeps_the_verdict(
-    again: Digest, detail: str
+def test_a_second_rebuild_confirms_a_difference_or_does_not(
+    again: Digest | None, shows: Confirmation, *, varies: bool
 ) -> None:
     confirmed = confirm_difference(different(), again)
-    assert confirmed.verdict is Verdict.DIFFERENT
-    assert [(c.name, c.detail) for c in confirmed.causes] == [(CauseName.NONDETERMINISTIC, detail)]
-
-
-@pytest.mark.parametrize(
-    ("again", "note"),
-    [
-        (OTHER.sha256, "a second rebuild gave the same bytes as the first"),
-        (None, "a second rebuild left no such file"),
-    ],
-)
-def test_a_second_rebuild_that_shows_nothing_new_is_noted(again: Digest | None, note: str) -> None:
-    confirmed = confirm_difference(different(), again)
-    assert confirmed.verdict is Verdict.DIFFERENT
-    assert confirmed.causes == ()
-    assert confirmed.reason.endswith(f"; {note}")
-
-
-def test_of_all_findings_the_differences_are_confirmed() -> None:
-    (identical,) = compare(facts(rebuilt=built(GOOD)))
-    (another,) = compare(facts(rebuilt=built(GOOD)))
-    again = facts(rebuilt=built(EVIL)).rebuilt
-    found = confirm_all((identical, different(), another), again)
-    assert (found[0], found[2]) == (identical, another)
-    assert found[1] == confirm_difference(different(), EVIL.sha256)
-    left = confirm_all((different(),), ())
-    assert left == (confirm_difference(different(), None),)
+    assert (confirmed, confirmed.varies) == (shows, varies)
 
 
 def test_only_a_difference_is_confirmed() -> None:

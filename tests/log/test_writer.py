@@ -10,7 +10,7 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
 from pipelines.log import writer
-from pipelines.log.batch import MAX_LEAVES, batch_key
+from pipelines.log.batch import batch_key
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import FIRST, CommitmentEntry, CommitmentLeaf, StatementEntry, StatementLeaf
 from pipelines.log.merkle import leaf_hash
@@ -140,8 +140,11 @@ def test_one_identity_says_one_thing(store: MemoryStore, log: LogWriter) -> None
     assert store.objects == before
 
 
-def test_a_long_input_becomes_several_batches(store: MemoryStore, log: LogWriter) -> None:
-    done = log.append(entries(range(2 * MAX_LEAVES + 1)))
+def test_a_long_input_becomes_several_batches(
+    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MAX_LEAVES", 1000)
+    done = log.append(entries(range(2001)))
     assert done.size == len(done.leaves) == 2001
     commits = [key for key in store.objects if "/commit/" in key]
     assert commits == [batch_key(0), batch_key(1000), batch_key(2000)]

@@ -30,6 +30,7 @@ SCENES: dict[str, dict[str, Any]] = {
         "outputs": {"rules.bin": THEIRS, "rules.idx": b"index"},
         "again": {"rules.bin": THEIRS, "rules.idx": b"index"},
     },
+    "retried": {"retried": True},
     "missing": {"outputs": {"rules.bin": OURS}},
     "nothing": {"outputs": {}},
     "unexpected": {"outputs": {"rules.bin": OURS, "rules.idx": b"index", "surprise": b"!"}},

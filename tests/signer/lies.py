@@ -10,6 +10,7 @@ from builders.inputs.vault import Vault
 from builders.recipe.claim import MAX_SCRIPT
 from pipelines.storage.names import Visibility
 from tests.signer.bytelies import BYTE_LIES
+from tests.signer.explanationlies import CONTENT, EXPLANATION_LIES
 from tests.signer.lie import OTHER, Change, Document, Lie
 from tests.signer.robustnesslies import ROBUSTNESS_LIES
 from tests.signer.scene import OURS, THEIRS, Scene
@@ -224,24 +225,6 @@ def _second_rebuild(evidence: Document, _: Scene) -> None:
     evidence["report"]["attempts"].append(attempt)
 
 
-def _hushed(evidence: Document, _: Scene) -> None:
-    evidence["report"]["artefacts"][0]["causes"] = []
-
-
-def _invented(evidence: Document, _: Scene) -> None:
-    cause = {"name": "nondeterministic", "detail": "so we say"}
-    evidence["report"]["artefacts"][0]["causes"].append(cause)
-
-
-def _explained_identical(evidence: Document, scene: Scene) -> None:
-    digest = scene.store.put_cas(Visibility.PRIVATE, b"{}")
-    evidence["report"]["artefacts"][0]["explanation"]["json"] = str(digest)
-
-
-def _explained_by_nothing(evidence: Document, _: Scene) -> None:
-    evidence["report"]["artefacts"][0]["explanation"]["html"] = OTHER
-
-
 def _failed_sealed(evidence: Document, _: Scene) -> None:
     evidence["report"]["seal"] = OTHER
 
@@ -253,6 +236,7 @@ def _failed_by_products(evidence: Document, _: Scene) -> None:
 
 LIES: dict[str, Lie] = (
     ROBUSTNESS_LIES
+    | EXPLANATION_LIES
     | BYTE_LIES
     | {
         "center-not-ours": Lie("center", "identical", _report(center="geneva")),
@@ -304,7 +288,8 @@ LIES: dict[str, Lie] = (
         "other-sbom": Lie("sbom", "identical", lambda e, _: e.update(sbom=OTHER)),
         "attempt-skipped": Lie("attempts", "identical", _attempt(number=2)),
         "attempt-begins-as-retry": Lie("attempts", "identical", _attempt(purpose="retry")),
-        "attempt-of-odd-purpose": Lie("attempts", "confirmed", _attempt(1, purpose="judged")),
+        "attempt-of-odd-purpose": Lie("attempts", "identical", _attempt(purpose="moved")),
+        "confirmed-in-the-report": Lie("attempts", "different", _second_rebuild),
         "attempts-without-end": Lie("attempts", "failed", _many_attempts),
         "built-without-a-build": Lie("outcome", "failed", _report(outcome="BUILT")),
         "built-without-an-attempt": Lie("outcome", "unavailable", _report(outcome="BUILT")),
@@ -371,11 +356,10 @@ LIES: dict[str, Lie] = (
         "other-ground": Lie("ground", "unreachable", _other_ground),
         "release-better-than-its-worst": Lie("worst", "different", _report(verdict="IDENTICAL")),
         "release-worse-than-its-worst": Lie("worst", "identical", _report(verdict="MISSING")),
-        "confirmed-without-a-difference": Lie("confirming", "identical", _second_rebuild),
-        "nondeterminism-hushed": Lie("confirming", "nondeterministic", _hushed),
-        "nondeterminism-invented": Lie("confirming", "confirmed", _invented),
-        "identical-explained": Lie("explanation", "identical", _explained_identical),
-        "explained-by-nothing": Lie("explanation", "different", _explained_by_nothing),
+        "cause-in-the-report": Lie("final", "different", _finding(causes=[CONTENT])),
+        "explanation-in-the-report": Lie(
+            "final", "different", _finding(explanation={"status": "complete"})
+        ),
         "line-break-in-the-version": Lie("statement", "identical", _environment(samebits="1\n2")),
         "identical-by-schema": Lie(
             "schema", "different", _finding(verdict="IDENTICAL", reason="same SHA-256")

@@ -27,13 +27,25 @@ from builders.recipe.scope import scope_of
 from pipelines.center.center import Center
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.evidence.redaction import redact_run
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Environment, Report, RobustnessRebuild, SourceFact
+from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
+from pipelines.evidence.run_statements import statements_for
 from pipelines.evidence.salt import read_salt
 from pipelines.evidence.sbom import sbom
+from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import SummaryStatement
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare, confirm_difference
-from pipelines.judge.finding import Explanation, ExplanationStatus, FileFact, Finding, worst_verdict
+from pipelines.judge.finding import (
+    Cause,
+    CauseName,
+    Explanation,
+    ExplanationStatus,
+    FileFact,
+    Finding,
+    worst_verdict,
+)
 from pipelines.log.note import NoteSigner
 from pipelines.log.signers import LocalCheckpointSigner
 from pipelines.signer.local_signer import LocalSigner
@@ -90,13 +102,19 @@ class Scene:
     attempted: bool = True
     attempt: Outcome | None = None
     """How the attempt ended, if not as the run."""
+    retried: bool = False
+    """Whether a first attempt failed for the center's own machinery."""
     explained: bool = False
+    html: bytes = b"<p>"
+    """What diffoscope writes of a difference that is explained."""
     build: dict[str, Any] = field(default_factory=dict)
     """What the recipe declares of the environment."""
     moved: dict[str, bytes] | None = None
     """What a rebuild in a varied environment leaves."""
     cores: int = 4
     """Of the machine of that rebuild."""
+    logged: bool = True
+    """Whether the log has the comparisons."""
     store: MemoryStore = field(default_factory=MemoryStore)
 
     @property
@@ -113,6 +131,7 @@ class Scene:
                 NoteSigner(self.center.origin, FixedKey("log")), self.folder / "signed"
             ),
             summaries=refuse_summaries,
+            is_logged=lambda _: self.logged,
             clock=lambda: NOW,
         )
 
@@ -124,7 +143,7 @@ class Scene:
         loaded = self._recipe()
         lock, image = self._image()
         attempts = self._attempts(loaded)
-        seal = self._seal(attempts[0].rebuild) if self.outcome is Outcome.BUILT else None
+        seal = self._seal(attempts[-1].rebuild) if self.outcome is Outcome.BUILT else None
         findings = self._judge(loaded, attempts)
         source = loaded.recipe.inputs[0]
         bill = sbom(loaded.recipe, image=image, lock=lock)
@@ -159,13 +178,68 @@ class Scene:
             timings={"rebuild": 1.5, "total": 2.25},
             attempts=attempts,
         )
-        return Evidence(
+        made = Evidence(
             recipe=loaded.path.read_bytes(),
             script=recipe_script(loaded),
             image=image,
             sbom=Digest.of(bill),
             report=report,
             moved=self.moved_rebuild(loaded) if self.moved is not None else None,
+        )
+        return made.model_copy(update={"explanation": self._explanation(loaded, made)})
+
+    def stated(self) -> Evidence:
+        """Return the evidence of the run as it was at the verdict."""
+        return self.make().model_copy(update={"explanation": None})
+
+    def _explanation(self, loaded: LoadedRecipe, made: Evidence) -> RunExplanation | None:
+        """Return what explains the artefacts that differ, if that is told."""
+        if not self.explained and self.again is None:
+            return None
+        opened, report = self.opened(made), made.report
+        run, bill, salt = opened.run, made.sbom, opened.salt
+        if salt is not None:
+            run, bill = redact_run(run, salt), salt.keyed(bill)
+        compared = {
+            s.name: s.digest()
+            for s in statements_for(run, sbom=bill)
+            if isinstance(s, ComparisonStatement)
+        }
+        again = self._rebuild(loaded, self.again) if self.again is not None else None
+        return RunExplanation(
+            **report.only("vendor", "product", "version", "center", "run"),
+            explained_on=TESTED,
+            confirming=Attempt(number=len(report.attempts) + 1, purpose="confirming", rebuild=again)
+            if again
+            else None,
+            artefacts=tuple(
+                self._explained(finding, compared[finding.name], again)
+                for finding in report.artefacts
+                if finding.verdict == "DIFFERENT"
+            ),
+        )
+
+    def _explained(
+        self, finding: Finding, comparison: Digest, again: RebuildResult | None
+    ) -> ExplainedArtefact:
+        told, causes, found = Explanation(), list[Cause](), None
+        if self.explained:
+            told = Explanation(
+                status=ExplanationStatus.COMPLETE,
+                json_diff=self.store.put_cas(Visibility.PRIVATE, b"{}"),
+                html_diff=self.store.put_cas(Visibility.PRIVATE, self.html),
+            )
+            causes.append(Cause(name=CauseName.CONTENT, detail="told in words"))
+        if again is not None:
+            found = confirm_difference(finding, again.artefacts.get(finding.name))
+            if found.varies:
+                causes.append(Cause(name=CauseName.NONDETERMINISTIC, detail="told in words"))
+        return ExplainedArtefact(
+            name=finding.name,
+            comparison=comparison,
+            confirmation=found,
+            causes=tuple(causes),
+            explanation=told,
         )
 
     def moved_rebuild(self, loaded: LoadedRecipe) -> RobustnessRebuild:
@@ -228,11 +302,14 @@ class Scene:
     def _attempts(self, loaded: LoadedRecipe) -> tuple[Attempt, ...]:
         if not self.attempted:
             return ()
-        found = [Attempt(number=1, purpose="judged", rebuild=self._rebuild(loaded, self.outputs))]
-        if self.again is not None:
-            rebuild = self._rebuild(loaded, self.again)
-            found.append(Attempt(number=2, purpose="confirming", rebuild=rebuild))
-        return tuple(found)
+        made = self._rebuild(loaded, self.outputs)
+        if not self.retried:
+            return (Attempt(number=1, purpose="judged", rebuild=made),)
+        away = RebuildResult(outcome=Outcome.INFRASTRUCTURE_ERROR, reason="the engine is away")
+        return (
+            Attempt(number=1, purpose="judged", rebuild=away),
+            Attempt(number=2, purpose="retry", rebuild=made),
+        )
 
     def _rebuild(self, loaded: LoadedRecipe, outputs: dict[str, bytes]) -> RebuildResult:
         log = self.store.put_cas(Visibility.PRIVATE, LOG)
@@ -271,7 +348,7 @@ class Scene:
         return seal_files(paths, center=self.center.id, run=self.run, secret=secret)
 
     def _judge(self, loaded: LoadedRecipe, attempts: tuple[Attempt, ...]) -> tuple[Finding, ...]:
-        outputs = attempts[0].rebuild.outputs if attempts else ()
+        outputs = attempts[-1].rebuild.outputs if attempts else ()
         served: dict[str, FileFact | Unreachable] = {}
         for name, published in self.shipped.items() if self.outcome is Outcome.BUILT else ():
             data = self.served.get(name, published)
@@ -289,24 +366,7 @@ class Scene:
             served=served,
             input_fault=None,
         )
-        found = compare(facts)
-        if self.explained:
-            found = tuple(self._explained(f) if f.verdict == "DIFFERENT" else f for f in found)
-        if self.again is None:
-            return found
-        digests = {name: Digest.of(data) for name, data in self.again.items()}
-        return tuple(
-            confirm_difference(f, digests.get(f.name)) if f.verdict == "DIFFERENT" else f
-            for f in found
-        )
-
-    def _explained(self, finding: Finding) -> Finding:
-        told = Explanation(
-            status=ExplanationStatus.COMPLETE,
-            json_diff=self.store.put_cas(Visibility.PRIVATE, b"{}"),
-            html_diff=self.store.put_cas(Visibility.PRIVATE, b"<p>"),
-        )
-        return finding.model_copy(update={"explanation": told})
+        return compare(facts)
 
     def _vault(self, name: str, data: bytes) -> Digest:
         path = self.folder / f"vaulted-{name}"

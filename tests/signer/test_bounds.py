@@ -40,6 +40,10 @@ def rebuild(**changes: object) -> Callable[[Document], None]:
     return lambda e: e["report"]["attempts"][0]["rebuild"].update(changes)
 
 
+def explanation(**changes: object) -> Callable[[Document], None]:
+    return lambda e: e["explanation"].update(changes)
+
+
 def robustness(**changes: object) -> Callable[[Document], None]:
     return lambda e: e["moved"].update(changes)
 
@@ -50,7 +54,7 @@ def _in_no_time(evidence: Document) -> None:
 
 
 def _explained_in_one_form(evidence: Document) -> None:
-    evidence["report"]["artefacts"][0]["explanation"]["html"] = None
+    evidence["explanation"]["artefacts"][0]["explanation"]["html"] = None
 
 
 WITHIN: dict[str, tuple[str, Callable[[Document], None]]] = {
@@ -67,6 +71,12 @@ WITHIN: dict[str, tuple[str, Callable[[Document], None]]] = {
     "a run that ended before the image was known": ("unavailable", environment(image_config=None)),
     "a run that ended before the sources were there": ("unavailable", environment(sources=[])),
     "an explanation in one form": ("different", _explained_in_one_form),
+    "an explanation at the end of the run": (
+        "different", explanation(explained_on="2026-01-02T03:04:08Z"),
+    ),
+    "an explanation as late as a clock may be ahead": (
+        "different", explanation(explained_on="2026-01-02T03:35:00Z"),
+    ),
     "a robustness rebuild at the end of the run": (
         "moved", robustness(tested_on="2026-01-02T03:04:08Z"),
     ),

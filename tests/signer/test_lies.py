@@ -10,6 +10,9 @@ import pytest
 from builders.core.digest import canonical_json
 from pipelines.evidence.errors import EvidenceError, MalformedError, RefusedError
 from pipelines.evidence.privatekey import PrivateKey
+from pipelines.evidence.run_statements import statements_for
+from pipelines.signer.explanation_checks import stated_conditions
+from pipelines.signer.opened_evidence import Condition
 from pipelines.signer.orders import Evidence
 from pipelines.signer.run_checks import run_conditions
 from tests.signer.conftest import Stage
@@ -32,11 +35,18 @@ def test_a_lie_is_refused_by_its_own_check(stage: Stage, key: PrivateKey, name: 
 
 
 def test_every_check_has_a_lie_of_its_own(stage: Stage) -> None:
-    scene = stage("moved")
-    conditions = list(run_conditions(scene.opened(scene.make())))
+    conditions: list[Condition] = []
+    for name in ("moved", "different"):
+        scene = stage(name)
+        opened = scene.opened(scene.make())
+        statements = statements_for(
+            opened.run, sbom=opened.evidence.sbom, explanation=opened.evidence.explanation
+        )
+        conditions += run_conditions(opened)
+        conditions += stated_conditions(opened, statements, lambda _: True)
     assert all(condition.holds for condition in conditions)
     checks = {condition.check for condition in conditions}
-    assert len(checks) == 33
+    assert len(checks) == 37
     assert checks <= {lie.check for lie in LIES.values()}
 
 

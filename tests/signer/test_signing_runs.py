@@ -9,6 +9,7 @@ from builders.rebuild.robustness_factors import Factor
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import name_records, read_statement
 from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
@@ -19,9 +20,11 @@ EXPECTED = {
     "identical": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "unread": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "pulled": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
-    "different": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
-    "nondeterministic": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
-    "confirmed": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
+    **{
+        name: ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "explanation-1"]
+        for name in ("different", "nondeterministic", "confirmed")
+    },
+    "retried": ["provenance-1", "comparison-1", "comparison-2", "attempt-1", "attempt-2"],
     "missing": ["provenance-1", "comparison-1", "comparison-2", "attempt-1"],
     "nothing": ["comparison-1", "comparison-2", "attempt-1"],
     "unexpected": ["provenance-1", *[f"comparison-{n}" for n in (1, 2, 3)], "attempt-1"],
@@ -65,6 +68,25 @@ def test_provenance_is_about_the_rebuilt_bytes(stage: Stage, key: PrivateKey) ->
     assert first.predicate.verdict is Verdict.DIFFERENT
     assert first.predicate.provenance
     assert first.predicate.provenance.sha256 == made.digest()
+
+
+@pytest.mark.parametrize("name", ["different", "nondeterministic", "confirmed"])
+def test_an_explanation_names_the_comparison_and_changes_nothing_of_the_run(
+    stage: Stage, key: PrivateKey, name: str
+) -> None:
+    scene = stage(name)
+    evidence = scene.make()
+    alone = scene.signer(key).sign(evidence.model_copy(update={"explanation": None}))
+    *before, told = scene.signer(key).sign(evidence)
+    assert before == alone
+    statement = read_statement(told.payload)
+    assert isinstance(statement, ExplanationStatement)
+    comparison = read_statement(alone[1].payload)
+    assert isinstance(comparison, ComparisonStatement)
+    (about,) = statement.predicate.artefacts
+    assert about.comparison.sha256 == comparison.digest()
+    assert statement.subject == comparison.subject
+    assert (comparison.predicate.causes, comparison.predicate.explanation) == (None, None)
 
 
 def test_a_moved_rebuild_is_told_beside_the_run_and_changes_nothing_of_it(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,75 +11,19 @@ import pytest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InfrastructureError, StoreError
 from builders.images.provide import ProvidedImage
-from pipelines.audit.center_audit import audit_center
-from pipelines.audit.log_index import LogIndex
-from pipelines.audit.run_state import AuditedRun
-from pipelines.audit.source import Source
-from pipelines.audit.statement_reader import StatementReader
-from pipelines.center.center import Center
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.stored_runs import RunName, read_report
-from pipelines.nightly.periodic import Reaped, reap_center
+from pipelines.nightly.periodic import reap_center
 from pipelines.storage.names import REPORT
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
-from tests.lab import write_recipe
-
-SHIPPED = b"shipped\n"
-STEPS = [["sh", "-c", "echo shipped > /out/out.bin; date > /out/when.dbg"]]
-OTHER = [["sh", "-c", "cat /proc/sys/kernel/random/uuid > /out/out.bin"]]
-
-
-class CutOffError(BaseException):
-    """What ends a process on the spot."""
-
-
-@dataclass
-class Cut:
-    """One center of its own, whose runs are cut off at a step."""
-
-    session: Session
-    recipe: Path
-
-    def run(self, at: str, *, after: bool = False) -> str:
-        """Verify the release until a step, or until after it; return the id of the run."""
-
-        def wrap(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
-            def cut(*given: Any, **named: Any) -> Any:
-                if after:
-                    step(*given, **named)
-                raise CutOffError
-
-            return cut if name == at else step
-
-        with pytest.raises(CutOffError), job_for(self.session, self.recipe) as job:
-            verify(self.session, job, wrap)
-        return job.run
-
-    def reap(self) -> Reaped:
-        """Do what the next process does."""
-        return reap_center(Session(self.session.center))
-
-    @property
-    def folders(self) -> list[str]:
-        return [path.name for path in self.session.center.runs.iterdir()]
-
-    def runs(self) -> tuple[AuditedRun, ...]:
-        """Return what others see of the center's runs."""
-        session, release = Session(self.session.center), ReleaseName.parse("lab/cut@1")
-        policy = session.policy(datetime.now(UTC))
-        logs = LogIndex({session.center.id: session.store}, policy)
-        source = Source(center=session.center.id, store=session.store)
-        return audit_center(StatementReader(policy=policy, logs=logs), source, release).runs
+from tests.verify.cutoff import Cut, CutOffError, own_center
 
 
 @pytest.fixture
 def cut(session: Session, build_image: ProvidedImage, tmp_path: Path) -> Cut:
-    home = tmp_path / "home"
-    center = Center(id="local", home=home, store=home / "store", recipes=session.center.recipes)
-    recipe = write_recipe(tmp_path / "cut", STEPS, shipped=SHIPPED, by_products=["*.dbg"])
-    return Cut(session=Session(center), recipe=recipe)
+    return own_center(session, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -130,18 +72,13 @@ def test_half_published_evidence_is_completed_byte_for_byte(
     with monkeypatch.context() as patched:
         patched.setattr(store, "put_record", put_record)
         run = cut.run("nowhere")
+    Session(cut.session.center).logbook().settle()
+    stated = record == REPORT
+    assert cut.commits() == ([1, 3] if stated else [1]), "half of a run is never logged"
     (report,) = cut.reap().completed
     assert (report.run, report.verdict) == (run, Verdict.IDENTICAL)
     assert [str(one.state) for one in cut.runs()] == ["stated"]
-
-
-def test_a_difference_is_completed_and_confirmed_anew(cut: Cut, tmp_path: Path) -> None:
-    cut.recipe = write_recipe(tmp_path / "cut2", OTHER, shipped=SHIPPED, product="cut")
-    run = cut.run("explain")
-    (report,) = cut.reap().completed
-    assert (report.run, report.verdict) == (run, Verdict.DIFFERENT)
-    assert [attempt.purpose for attempt in report.attempts] == ["judged", "confirming"]
-    assert "nondeterministic" in [cause.name for cause in report.artefacts[0].causes]
+    assert cut.commits() == [1, 3], "one commit states a run"
 
 
 def test_what_is_changed_meanwhile_does_not_count(cut: Cut) -> None:

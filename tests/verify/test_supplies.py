@@ -18,7 +18,8 @@ from builders.locators import FetchRequest
 from builders.preload.preload_lock import preload_lock
 from builders.recipe.recipe import load_recipe
 from pipelines.center.center import Center, load_center
-from pipelines.verify.judging import DIFFER_IMAGE, shipped_want
+from pipelines.verify.explaining import DIFFER_IMAGE
+from pipelines.verify.judging import shipped_want
 from pipelines.verify.session import Session
 from pipelines.verify.supplies import Supplies, images_of, supplies_of
 from tests.command import samebits

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.images.provide import ProvidedImage
 from builders.recipe.recipe import load_recipe
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.report import Purpose
+from pipelines.judge.finding import Confirmation
 from pipelines.verify import steps
 from pipelines.verify.session import Session
 from tests.command import DATA, RELEASES, Ended, samebits
-from tests.lab import verified, write_recipe
+from tests.lab import explained, verified, write_recipe
 
 PLANTED = DATA / "planted"
 FIELDS = [
@@ -22,8 +25,7 @@ FIELDS = [
     "reason", "verdict", "artefacts", "by_products", "environment", "timings", "attempts",
 ]  # fmt: skip
 ARTEFACT_FIELDS = [
-    "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers", "causes",
-    "explanation",
+    "name", "verdict", "reason", "shipped", "rebuilt", "signature", "normalizers",
 ]  # fmt: skip
 
 
@@ -41,6 +43,16 @@ def reports(planted: Ended) -> dict[str, Any]:
     return {report["product"]: report for report in planted.document()["reports"]}
 
 
+@pytest.fixture(scope="module")
+def explanation(planted: Ended) -> dict[str, Any]:
+    """What explains the flipped bit: nothing else differs."""
+    (found,) = planted.document()["explanations"]
+    assert list(found) == [
+        "vendor", "product", "version", "center", "run", "explained_on", "confirming", "artefacts",
+    ]  # fmt: skip
+    return dict(found)
+
+
 def test_one_document_holds_a_report_for_every_recipe_in_order(planted: Ended) -> None:
     products = [report["product"] for report in planted.document()["reports"]]
     assert products == ["copied-input", "flipped", "shipped-mismatch", "netbase"]
@@ -53,7 +65,6 @@ def test_a_report_has_exactly_the_fields_that_programs_read(reports: dict[str, A
         assert list(report) == FIELDS
         for artefact in report["artefacts"]:
             assert list(artefact) == ARTEFACT_FIELDS
-            assert "status" in artefact["explanation"]
             assert {"sha256", "size"} <= set(artefact["shipped"])
             assert set(artefact["rebuilt"]) == {"sha256", "size"}
 
@@ -66,26 +77,36 @@ def test_the_sound_release_is_identical(reports: dict[str, Any]) -> None:
     assert len(report["attempts"]) == 1
 
 
-def test_one_flipped_bit_is_found_explained_and_confirmed(reports: dict[str, Any]) -> None:
+def test_one_flipped_bit_is_found_explained_and_confirmed(
+    reports: dict[str, Any], explanation: dict[str, Any], home: Path
+) -> None:
     report = reports["flipped"]
-    assert report["verdict"] == "DIFFERENT"
-    (artefact,) = report["artefacts"]
+    assert (report["verdict"], report["run"]) == ("DIFFERENT", explanation["run"])
+    (artefact,) = explanation["artefacts"]
     look = artefact["explanation"]["first_look"]
     assert look["first_offset"] == look["last_offset"]
     assert look["differing_bytes"] == 1
     assert artefact["explanation"]["status"] == "complete"
     assert artefact["explanation"]["tool"] == "diffoscope"
-    assert [a["purpose"] for a in report["attempts"]] == ["judged", "confirming"]
-    assert artefact["reason"].endswith("a second rebuild gave the same bytes as the first")
+    assert [a["purpose"] for a in report["attempts"]] == ["judged"]
+    assert explanation["confirming"]["purpose"] == "confirming"
+    assert artefact["confirmation"] == "same"
+    record = f"public/releases/planted/flipped/6.5/local/{report['run']}/comparison-1.dsse.json"
+    envelope = Envelope.from_bytes((home / "store" / record).read_bytes())
+    assert artefact["comparison"] == str(Digest.of(envelope.payload))
 
 
-def test_both_sides_and_the_explanation_are_kept(reports: dict[str, Any], home: Path) -> None:
+def test_both_sides_and_the_explanation_are_kept(
+    reports: dict[str, Any], explanation: dict[str, Any], home: Path
+) -> None:
     (artefact,) = reports["flipped"]["artefacts"]
+    (explained,) = explanation["artefacts"]
     wanted = [
         artefact["shipped"]["sha256"],
         artefact["rebuilt"]["sha256"],
-        artefact["explanation"]["json"],
-        artefact["explanation"]["html"],
+        explained["explanation"]["json"],
+        explained["explanation"]["html"],
+        explanation["confirming"]["rebuild"]["log"],
         reports["flipped"]["attempts"][0]["rebuild"]["log"],
     ]
     for digest in wanted:
@@ -114,14 +135,14 @@ def test_a_file_that_is_not_the_published_one_is_an_alarm(reports: dict[str, Any
 
 
 def test_evidence_of_every_run_can_be_listed_and_shown(
-    planted: Ended, reports: dict[str, Any], home: Path
+    planted: Ended, reports: dict[str, Any], explanation: dict[str, Any], home: Path
 ) -> None:
     listed = samebits("evidence", "list", "--json", home=home).document()["runs"]
     assert {r["run"] for r in reports.values()} <= {row["run"] for row in listed}
     flipped = reports["flipped"]
     shown = samebits("evidence", "show", "planted/flipped@6.5", "--json", home=home)
     causes = [{k: c[k] for k in ("name", "detail")} for c in planted.document()["causes"]]
-    assert shown.document() == flipped | {"causes": causes}
+    assert shown.document() == flipped | {"explanation": explanation, "causes": causes}
     log = samebits("evidence", "show", "planted/flipped@6.5", "--log", home=home).out
     assert "dpkg-buildpackage" in log
 
@@ -167,10 +188,12 @@ def test_a_build_of_chance_is_two_containers_even_with_results_persisted(
     }
     ended = samebits("verify", "--flow", "--json", recipe, home=home, env=forced, fresh=True)
     (report,) = ended.document()["reports"]
-    first, second = (a["rebuild"]["outputs"][0]["sha256"] for a in report["attempts"])
+    (explanation,) = ended.document()["explanations"]
+    attempts = (*report["attempts"], explanation["confirming"])
+    first, second = (a["rebuild"]["outputs"][0]["sha256"] for a in attempts)
     assert first != second
-    (artefact,) = report["artefacts"]
-    assert artefact["verdict"] == "DIFFERENT"
+    assert report["verdict"] == "DIFFERENT"
+    (artefact,) = explanation["artefacts"]
     assert "nondeterministic" in [cause["name"] for cause in artefact["causes"]]
 
 
@@ -194,5 +217,7 @@ def test_a_second_rebuild_that_matches_never_turns_different_into_a_pass(
     report = verified(session, recipe, rebuild=run_rebuild)
     (finding,) = report.artefacts
     assert finding.verdict == "DIFFERENT"
-    assert "nondeterministic" in [cause.name for cause in finding.causes]
-    assert [a.purpose for a in report.attempts] == ["judged", "confirming"]
+    told = explained(session, report)
+    (artefact,) = told.artefacts
+    assert artefact.confirmation is Confirmation.SHIPPED
+    assert "nondeterministic" in [cause.name for cause in artefact.causes]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pipelines.bundle.check import (
+    explanations,
     log_completeness,
     members,
     reader_trust,
@@ -70,6 +71,7 @@ CHECKS: dict[str, Check] = {
     "verdicts": verdict_consistency.check_verdicts,
     "tested": run_consistency.check_tested,
     "moved": run_consistency.check_moved,
+    "explained": explanations.check_explained,
     "evidence": members.check_evidence,
     "files": members.check_files,
     "sealed": members.check_sealed,

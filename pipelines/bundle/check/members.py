@@ -30,11 +30,13 @@ from pipelines.bundle.layout import (
 )
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.statements.comparison import ExplanationDigests
 from pipelines.evidence.statements.provenance import ProvenanceStatement
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import worst_verdict
 
-_KINDS = ("provenance", "comparison", "attempt", "robustness")
-_AT_MOST_ONE = ("provenance", "robustness")
+_KINDS = ("provenance", "comparison", "attempt", "robustness", "explanation")
+_AT_MOST_ONE = ("provenance", "robustness", "explanation")
 _SIZE = re.compile("[0-9]{1,15}")
 
 
@@ -173,19 +175,35 @@ def named_evidence(opened: OpenedBundle) -> dict[Digest, str]:
     found += [(s.predicate.log, "log of the robustness rebuild") for s in opened.robustness]
     for statement in opened.comparisons:
         about, name = statement.predicate, statement.name
-        explanation = about.explanation
+        found += _of_explanation(name, about.explanation)
         found += [
-            (explanation.json_diff, f"explanation of {name}, JSON"),
-            (explanation.html_diff, f"explanation of {name}, HTML"),
             (about.mask_ledger, f"mask ledger of {name}"),
             (about.rebuilt.digest if about.rebuilt else None, f"{name}, rebuilt"),
         ]
         served = about.shipped.compared if about.shipped else None
         found.append((served.digest if served else None, f"{name}, as served"))
+    for explained in (statement.predicate for statement in opened.explanations):
+        found.append((explained.document, "explanation"))
+        again = explained.confirming
+        found.append((again.log if again else None, "log of the confirming rebuild"))
+        for one in explained.artefacts:
+            found += _of_explanation(one.name, one.explanation)
+            found.append((one.rebuilt, f"{one.name}, rebuilt to confirm"))
     if opened.provenance:
         listed = opened.provenance.predicate.run_details.byproducts
         found += [(r.digest, r.name) for r in listed if r.name != "seal"]
     return {d.sha256: what for d, what in reversed(found) if d and d.sha256}
+
+
+def _of_explanation(
+    name: str, explanation: ExplanationDigests | None
+) -> list[tuple[DigestSet | None, str]]:
+    if explanation is None:
+        return []
+    return [
+        (explanation.json_diff, f"explanation of {name}, JSON"),
+        (explanation.html_diff, f"explanation of {name}, HTML"),
+    ]
 
 
 def check_files(opened: OpenedBundle) -> str:

@@ -16,6 +16,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.comparison import ComparisonStatement
+from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.reader import STATEMENT_TYPES, read_statement
@@ -201,6 +202,11 @@ class OpenedBundle:
     def robustness(self) -> tuple[RobustnessStatement, ...]:
         """The robustness tests of the run."""
         return self._of(RobustnessStatement)
+
+    @cached_property
+    def explanations(self) -> tuple[ExplanationStatement, ...]:
+        """What explains the run."""
+        return self._of(ExplanationStatement)
 
     @property
     def judged(self) -> AttemptStatement | None:

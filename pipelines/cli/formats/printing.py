@@ -47,14 +47,21 @@ def _json(results: Sequence[Verified]) -> str:
         if one.report
         for cause in one.causes
     ]
-    return json.dumps({"reports": reports + faults, "causes": causes}, indent=2)
+    explanations = [
+        one.explanation.model_dump(mode="json", by_alias=True) for one in results if one.explanation
+    ]
+    return json.dumps(
+        {"reports": reports + faults, "explanations": explanations, "causes": causes}, indent=2
+    )
 
 
 def _text(results: Sequence[Verified]) -> str:
     lines: list[str] = []
     for one in results:
         if one.report is not None:
-            lines += report_lines(one.report, one.causes, evidence=one.note is None)
+            lines += report_lines(
+                one.report, one.causes, explanation=one.explanation, evidence=one.note is None
+            )
         if one.note is not None:
             lines.append(f"  {one.note}")
     return "".join(f"{line}\n" for line in fitted(lines))

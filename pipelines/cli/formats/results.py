@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
-from pipelines.cli.differences import member_lines
+from pipelines.cli.differences import confirmation_lines, member_lines, told_of
 from pipelines.evidence.report import Report
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.judge.finding import Finding, verdicts_exit_code
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 
@@ -32,6 +33,8 @@ class Verified:
     found: Report | UnpublishedReport | SamebitsError
     causes: tuple[RemainingCause, ...] = ()
     """What the readers of formats have named."""
+    stored: RunExplanation | None = None
+    """What explains the run, as the store has it."""
 
     @property
     def report(self) -> Report | None:
@@ -43,6 +46,13 @@ class Verified:
                 return report
             case _:
                 return None
+
+    @property
+    def explanation(self) -> RunExplanation | None:
+        """What explains the run."""
+        if isinstance(self.found, UnpublishedReport):
+            return self.found.explanation
+        return self.stored
 
     @property
     def fault(self) -> SamebitsError | None:
@@ -108,8 +118,13 @@ def rows_of(one: Verified) -> Iterator[Row]:
 
 def _text(finding: Finding, one: Verified) -> Iterator[str]:
     yield finding.reason
-    yield from (f"{cause.name}: {cause.detail}" for cause in finding.causes)
-    yield from (line.removeprefix("- ") for line in member_lines(finding.explanation.first_look))
+    told = told_of(finding, one.explanation)
+    yield from (f"{cause.name}: {cause.detail}" for cause in told.causes)
+    lines = (
+        *confirmation_lines(finding.name, one.explanation),
+        *member_lines(told.explanation.first_look),
+    )
+    yield from (line.removeprefix("- ") for line in lines)
     yield from (f"{c.name}: {c.detail}" for c in one.causes if finding.name in c.detail)
     if one.note is not None:
         yield f"({one.note})"

@@ -2,7 +2,7 @@
 
 An output that no declaration covers has no shipped bytes: its own digest is the subject then.
 No field holds free text: no message, path or address. From version 2 on it names the scope of the
-recipe; version 1 named none.
+recipe, and holds no explanation: that is a later statement (`explanation`).
 """
 
 from __future__ import annotations
@@ -127,8 +127,10 @@ class Comparison(RunPredicate):
     signature: VendorSignature | None = None
     normalizers: Annotated[tuple[Normalizer, ...], Field(max_length=64)]
     mask_ledger: DigestSet | None = None
-    causes: Annotated[tuple[CauseName, ...], Field(max_length=64)]
-    explanation: ExplanationDigests
+    causes: Annotated[tuple[CauseName, ...] | None, Field(max_length=64)] = None
+    """Of a difference; in version 1 alone."""
+    explanation: ExplanationDigests | None = None
+    """In version 1 alone."""
     provenance: DigestSet | None = None
     """Digest of statement A's payload."""
 
@@ -147,7 +149,11 @@ class ComparisonStatement(
     def _names_its_scope(self) -> Self:
         if (self.predicate.scope is None) is not (self.version == 1):
             raise ValueError("expected a scope from version 2 on, and only there")
-        shipped = self.predicate.shipped
+        shipped, about = self.predicate.shipped, self.predicate
+        explained = about.causes is not None and about.explanation is not None
+        bare = about.causes is None and about.explanation is None
+        if not (explained if self.version == 1 else bare):
+            raise ValueError("expected an explanation in version 1, and only there")
         if self.version == 1 and shipped and shipped.from_vault:
             raise ValueError("expected no copy from a vault in version 1")
         return self

@@ -10,6 +10,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
+from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement, RefusalStatement
 from pipelines.evidence.statements.people import ReceiptStatement, ReviewStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
@@ -32,6 +33,7 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
         HeartbeatStatement,
         ReceiptStatement,
         RobustnessStatement,
+        ExplanationStatement,
         AcknowledgementStatement,
     )
     for predicate_type in kind.PREDICATE_TYPES

@@ -14,6 +14,7 @@ from builders.images.provide import ProvidedImage
 from builders.rebuild.rebuild_result import OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.center.center import Center
+from pipelines.cli.differences import explanation_of
 from pipelines.evidence.privatekey import create_key
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
@@ -25,7 +26,7 @@ from pipelines.policy.reviews.review_records import sign_reviews, stored_reviews
 from pipelines.storage.names import Visibility, cas
 from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
 from pipelines.verify.session import Session
-from tests.lab import verified
+from tests.lab import explained, verified
 from tests.policy.reviews.closed import ARCHIVE, TEXTS, files, write_private
 from tests.policy.reviews.leaks import digest_needles, leaks, needles
 from tests.policy.world import signed_file
@@ -105,8 +106,9 @@ def assert_nothing_leaks(center: Center, recipe: Path, report: Report) -> None:
     for source in report.environment.sources:
         if source.source_digest:
             wanted |= digest_needles("source", bytes.fromhex(source.source_digest.hex))
-    for finding in report.artefacts:
-        for digest in (finding.explanation.json_diff, finding.explanation.html_diff):
+    explanation = explanation_of(Session(center).store, report)
+    for artefact in explanation.artefacts if explanation else ():
+        for digest in (artefact.explanation.json_diff, artefact.explanation.html_diff):
             if digest:
                 wanted |= digest_needles("diff", bytes.fromhex(digest.hex))
     if report.claim:
@@ -179,9 +181,12 @@ def test_a_source_file_given_out_as_the_artefact_is_not_told_by_its_digest(
     )
     report = run(recipe, closed)
     assert report.verdict == "DIFFERENT"
-    assert report.artefacts[0].explanation.html_diff
+    (whole,) = explained(Session(closed), report).artefacts
+    assert whole.explanation.html_diff
     assert_nothing_leaks(closed, recipe, report)
-    assert told(closed).artefacts[0].explanation.html_diff
+    (statement,) = statements(closed, "explanation")
+    (artefact,) = statement["predicate"]["artefacts"]  # type: ignore[index]
+    assert list(artefact["explanation"]["html"]) == ["hmac_sha256"]
     (made,) = statements(closed, "provenance")
     assert [list(s["digest"]) for s in made["subject"]] == [["hmac_sha256"]]  # type: ignore[attr-defined]
 

@@ -12,9 +12,10 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
-from pipelines.evidence.redaction import redact
+from pipelines.evidence.redaction import redact, redact_explanation
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
+from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.statements.comparison import ComparisonStatement, Ground
 from pipelines.evidence.statements.provenance import ProvenanceStatement
@@ -24,7 +25,7 @@ from pipelines.evidence.statements.rebuilds import (
     FailureReason,
     RobustnessStatement,
 )
-from pipelines.judge.finding import ExplanationStatus
+from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
 from tests.signer.conftest import SCENES
 from tests.signer.scene import Scene
 
@@ -36,7 +37,17 @@ PUBLIC = {
     "judged", "confirming", "artefact", "none",
 }  # fmt: skip
 WORDS = {
-    str(w) for words in (Ground, FailureReason, Outcome, Verdict, ExplanationStatus) for w in words
+    str(w)
+    for words in (
+        Ground,
+        FailureReason,
+        Outcome,
+        Verdict,
+        ExplanationStatus,
+        CauseName,
+        Confirmation,
+    )
+    for w in words
 }
 RELEASE = ReleaseName(vendor="acme", product="rules", version="1.10")
 
@@ -53,7 +64,10 @@ def values(value: object) -> Iterator[str]:
 
 
 def private(scene: Scene) -> Report:
-    report = scene.make().report
+    return private_form(scene.make().report)
+
+
+def private_form(report: Report) -> Report:
     environment = report.environment.model_copy(update={"visibility": "private"})
     return report.model_copy(update={"environment": environment})
 
@@ -61,19 +75,23 @@ def private(scene: Scene) -> Report:
 @pytest.mark.parametrize("name", SCENES)
 def test_only_public_words_and_digests_are_left(tmp_path: Any, name: str) -> None:
     scene = Scene(folder=tmp_path, **SCENES[name])
-    report = private(scene)
-    shown = redact(report, SALT)
+    made = scene.make()
+    report, explanation = private_form(made.report), made.explanation
+    told = [explanation] if explanation else []
+    documents = [redact(report, SALT), *(redact_explanation(e, report, SALT) for e in told)]
     shipped = {Digest.of(data).hex for data in scene.shipped.values()}
     served = {Digest.of(d).hex for d in scene.served.values() if d is not None}
-    plain = set(values(json.loads(report.to_json())))
-    for text in values(json.loads(shown.to_json())):
+    named = {str(a.comparison) for e in told for a in e.artefacts}
+    whole = [report, *told]
+    plain = {text for one in whole for text in values(json.loads(one.to_json()))} - named
+    for text in (text for shown in documents for text in values(json.loads(shown.to_json()))):
         if len(text) == 64 and text in plain:
             assert text in shipped | served | {
                 str(report.seal), str(report.environment.image_config)
             }  # fmt: skip
         elif len(text) != 64:
             pinned = text.startswith("image@sha256:")
-            assert pinned or text in PUBLIC | WORDS | {report.run, "nondeterministic"}, text
+            assert pinned or text in PUBLIC | WORDS | {report.run, "2026-01-02T03:20:00Z"}, text
 
 
 def test_redacting_changes_no_outcome_and_no_verdict(tmp_path: Any) -> None:
@@ -91,7 +109,9 @@ def test_redacting_changes_no_outcome_and_no_verdict(tmp_path: Any) -> None:
 
 def test_every_text_that_could_quote_the_source_is_dropped(tmp_path: Any) -> None:
     """Fill every place for text with a secret; none of them comes through."""
-    document = json.loads(private(Scene(folder=tmp_path, **SCENES["confirmed"])).to_json())
+    made = Scene(folder=tmp_path, **SCENES["confirmed"]).make()
+    document, explanation = json.loads(private_form(made.report).to_json()), made.explanation
+    assert explanation is not None
     report, planted = document, "sesame-street"
     report["reason"] = planted
     report["timings"][planted] = 1.0
@@ -101,20 +121,23 @@ def test_every_text_that_could_quote_the_source_is_dropped(tmp_path: Any) -> Non
     report["environment"]["image"] = f"{planted}.example/{planted}@sha256:{'a' * 64}"
     artefact = report["artefacts"][0]
     artefact["reason"] = planted
-    for cause in artefact["causes"]:
-        cause["detail"] = planted
-    artefact["explanation"].update(note=planted, tool=planted)
-    artefact["explanation"]["carried"] = [
+    told = json.loads(explanation.to_json())
+    about = told["artefacts"][0]
+    about["causes"] = [{"name": "content", "detail": planted}]
+    about["explanation"].update(note=planted, tool=planted)
+    about["explanation"]["carried"] = [
         {"member": planted, "sha256": "a" * 64, "size": 1, "input": planted, "input_member": "x"}
     ]
-    for attempt in report["attempts"]:
+    for attempt in (*report["attempts"], told["confirming"]):
         attempt["rebuild"]["reason"] = planted
         attempt["rebuild"]["outputs"].append(
             {"name": planted, "size": 1, "sha256": "b" * 64, "part": "unexpected"}
         )
     for line in report["by_products"]:
         line["name"] = planted
-    shown = redact(Report.model_validate(document), SALT).to_json().decode()
+    whole, beside = Report.model_validate(document), RunExplanation.model_validate(told)
+    shown = redact(whole, SALT).to_json().decode()
+    shown += redact_explanation(beside, whole, SALT).to_json().decode()
     assert planted not in shown
     assert "b" * 64 not in shown
 
