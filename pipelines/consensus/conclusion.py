@@ -12,6 +12,7 @@ from enum import StrEnum
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding
+from pipelines.audit.verdict_rule import follows
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName
 
@@ -73,20 +74,14 @@ def conclusion_of(  # noqa: PLR0911  # one return for each conclusion
 
 def _consistent(finding: CenterFinding) -> bool:
     """Return whether the digests support the verdict."""
-    published, rebuilt = finding.published, finding.rebuilt
-    genuine = finding.served == published
-    other = rebuilt is not None and not _is(rebuilt, published)
-    consistent = {
-        Verdict.SHIPPED_MISMATCH: finding.served is not None and not genuine,
-        Verdict.DIFFERENT: genuine and other,
-        Verdict.UNEXPECTED: False,  # what was published is expected
-        Verdict.MISSING: rebuilt is None,
-        Verdict.NOT_CHECKED: True,
-        Verdict.EQUIVALENT: genuine and other and bool(finding.normalizers),
-        Verdict.IDENTICAL_SIGNED: genuine and rebuilt is not None and finding.grafted == published,
-        Verdict.IDENTICAL: genuine and _is(rebuilt, published),
-    }
-    return consistent[finding.verdict]
+    return follows(
+        finding.verdict,
+        published=finding.published,
+        served=finding.served,
+        rebuilt=finding.rebuilt,
+        normalized=bool(finding.normalizers),
+        grafted=finding.grafted,
+    )
 
 
 def _is(rebuilt: DigestSet | None, digest: Digest) -> bool:
