@@ -34,6 +34,10 @@ class RunFindings:
     """The one that has the outcome; None where not all is there, or not in agreement."""
     seal: Digest | None = None
     """Of the run; None where it has none, or several."""
+    commitments: tuple[LoggedCommitment, ...] = ()
+    """That it made."""
+    uncommitted: str | None = None
+    """Why they are not what it should have committed to before it was stated; None if they are."""
     findings: tuple[CenterFinding, ...] = ()
     excluded: tuple[Excluded, ...] = ()
 
@@ -65,26 +69,27 @@ def run_findings(
     if last is None:
         return _incomplete(verified, "no attempt")
     attempt = next(v for v, statement in attempts if statement is last)
-    if odd := unmatched_artefact(last, [statement for _, statement in comparisons]):
-        return _incomplete([*verified, attempt], odd)
+    compared = [statement for _, statement in comparisons]
+    for _, statement in attempts:
+        if odd := unmatched_artefact(statement, compared):
+            return _incomplete([*verified, attempt], odd)
     seals = {a.predicate.seal.sha256 for _, a in attempts if a.predicate.seal}
     seal = seals.pop() if len(seals) == 1 else None
     first = min(v.index for v in (*verified, *(v for v, _ in attempts)))
-    committed = [(c.digest, c.index < first) for c in commitments] == [
-        (_commitment(last, seal), True)
-    ]
+    uncommitted = _uncommitted(commitments, _commitment(last, seal), before=first)
     found: list[CenterFinding | Excluded] = []
     for comparison in comparisons:
         one = _finding(comparison, (attempt, last), seal)
-        if isinstance(one, CenterFinding) and one.verdict in MATCHES and not committed:
-            detail = "no commitment to its claim and seal before it in the log"
-            one = one.excluded(ExclusionReason.UNCOMMITTED, detail)
+        if isinstance(one, CenterFinding) and one.verdict in MATCHES and uncommitted:
+            one = one.excluded(ExclusionReason.UNCOMMITTED, uncommitted)
         found.append(one)
     excluded = tuple(one for one in found if isinstance(one, Excluded))
     whole = all(one.reason is not ExclusionReason.INCOMPLETE for one in excluded)
     return RunFindings(
         attempt=last if whole else None,
         seal=seal,
+        commitments=tuple(commitments),
+        uncommitted=uncommitted,
         findings=tuple(one for one in found if isinstance(one, CenterFinding)),
         excluded=excluded,
     )
@@ -101,6 +106,20 @@ def _commitment(attempt: AttemptStatement | None, seal: Digest | None) -> Digest
     if attempt is None or claim is None or seal is None:
         return None
     return commitment_digest(attempt.predicate.run, claim, seal)
+
+
+def _uncommitted(
+    commitments: Sequence[LoggedCommitment], expected: Digest | None, *, before: int
+) -> str | None:
+    """Return what is wrong with the commitments of a run that was stated from `before` on."""
+    if not commitments:
+        return "no commitment in the log"
+    if len(commitments) > 1:
+        return f"it committed more than once, at {commitments[0].index} and {commitments[1].index}"
+    (one,) = commitments
+    if one.digest != expected:
+        return f"the commitment at {one.index} is to another claim or seal"
+    return None if one.index < before else f"the commitment at {one.index} is after its statements"
 
 
 def _finding(

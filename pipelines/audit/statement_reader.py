@@ -5,6 +5,7 @@ For every other record the reason is returned.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 from builders.core.digest import Digest
 from pipelines.audit.center_finding import CenterInfo, Excluded, ExclusionReason, StatementRef
 from pipelines.audit.logged_release import LoggedRelease
-from pipelines.audit.source import OBJECT_ERRORS, Source, short
+from pipelines.audit.source import OBJECT_ERRORS, short
 from pipelines.audit.witnessed import Witnessed
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
@@ -25,8 +26,8 @@ from pipelines.log.leaf import CommitmentLeaf
 from pipelines.policy import Policy, PolicyCenter
 
 
-class LogLookup(Protocol):
-    """Where the logs of the centers have statements.
+class StatementLog(Protocol):
+    """Where the logs of centers have statements.
 
     Raises `LogError` for a log that cannot be trusted, `UnreachableError` for one that cannot be
     read.
@@ -34,6 +35,13 @@ class LogLookup(Protocol):
 
     def index_of(self, center: str, pae: Digest) -> int | None:
         """Return the index of a statement in a center's log, by the digest of its PAE, or None."""
+
+    def witnessed(self, center: str) -> Witnessed:
+        """Return the part of a center's log that counts."""
+
+
+class LogLookup(StatementLog, Protocol):
+    """The same, and what logs have about releases."""
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what a center's log has about the runs of a release."""
@@ -44,8 +52,16 @@ class LogLookup(Protocol):
     def upgraded_at(self, center: str) -> int | None:
         """Return where a center's log has its first result in a later format, None for nowhere."""
 
-    def witnessed(self, center: str) -> Witnessed:
-        """Return the part of a center's log that counts."""
+
+class RecordSource(Protocol):
+    """Where the records of a center are: its store, or a bundle."""
+
+    @property
+    def center(self) -> str:
+        """The id of the center."""
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return a record; raises one of `OBJECT_ERRORS`, or `UnreachableError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,55 +96,67 @@ class StatementReader:
     policy: Policy
     logs: LogLookup
 
-    def read(  # noqa: PLR0911  # one return for each reason
-        self, source: Source, key: str
-    ) -> VerifiedStatement | Excluded:
+    def read(self, source: RecordSource, key: str) -> VerifiedStatement | Excluded:
         """Return the statement in one record, or why it does not count.
 
         Raises `UnreachableError`, `LogError`, and `PolicyError` for an unknown center.
         """
-        excluded = partial(Excluded, center=source.center, record=key)
         member = self.policy.center(source.center)
-        try:
-            envelope = Envelope.from_bytes(source.get(key, MAX_ENVELOPE))
-            signers = _signers(envelope, member)
-            if not signers:
-                return excluded(**_not_its_own(envelope, self.policy))
-            statement = read_statement(envelope.payload)
-        except SignatureError as error:
-            return excluded(reason=ExclusionReason.BAD_SIGNATURE, detail=str(error.got))
-        except (EvidenceError, *OBJECT_ERRORS) as error:
-            return excluded(reason=ExclusionReason.UNREADABLE, detail=short(error))
-        pae = envelope.digest()
-        index = self.logs.index_of(source.center, pae)
-        if index is None:
-            return excluded(reason=ExclusionReason.NOT_LOGGED)
-        if index >= self.logs.witnessed(source.center).size:
-            return excluded(
-                reason=ExclusionReason.AWAITING_WITNESS,
-                detail=f"at index {index} of its log",
-                pae=pae,
-            )
-        signed = [k for k in member.keys if k.key in signers]
-        valid = [k.key for k in signed if k.counts_at(index)]
-        if not valid:
-            early = all(index < k.start for k in signed)
-            reason = ExclusionReason.KEY_NOT_YET if early else ExclusionReason.KEY_ENDED
-            return excluded(reason=reason, detail=f"at index {index} of its log", pae=pae)
-        center, builder = _author(statement, member)
-        if center != member.id:
-            detail = "of another center" if center else "of another kind"
-            return excluded(reason=ExclusionReason.MISPLACED, detail=detail, pae=pae)
-        if builder != member.builder:
-            return excluded(reason=ExclusionReason.OTHER_BUILDER, pae=pae)
-        return VerifiedStatement(
-            statement=statement,
-            ref=StatementRef(name=key, digest=Digest.of(envelope.payload)),
+        return read_record(source, key, member, self.logs, self.policy.centers)
+
+
+def read_record(  # noqa: PLR0911  # one return for each reason
+    source: RecordSource,
+    key: str,
+    member: PolicyCenter,
+    log: StatementLog,
+    centers: Iterable[PolicyCenter] = (),
+) -> VerifiedStatement | Excluded:
+    """Return the statement in one record of the center `member`, or why it does not count.
+
+    A key of another one of `centers` is told as that. Raises `UnreachableError`, `LogError`.
+    """
+    excluded = partial(Excluded, center=source.center, record=key)
+    try:
+        envelope = Envelope.from_bytes(source.get(key, MAX_ENVELOPE))
+        signers = _signers(envelope, member)
+        if not signers:
+            return excluded(**_not_its_own(envelope, centers))
+        statement = read_statement(envelope.payload)
+    except SignatureError as error:
+        return excluded(reason=ExclusionReason.BAD_SIGNATURE, detail=str(error.got))
+    except (EvidenceError, *OBJECT_ERRORS) as error:
+        return excluded(reason=ExclusionReason.UNREADABLE, detail=short(error))
+    pae = envelope.digest()
+    index = log.index_of(source.center, pae)
+    if index is None:
+        return excluded(reason=ExclusionReason.NOT_LOGGED)
+    if index >= log.witnessed(source.center).size:
+        return excluded(
+            reason=ExclusionReason.AWAITING_WITNESS,
+            detail=f"at index {index} of its log",
             pae=pae,
-            center=CenterInfo(id=member.id, operator=member.operator, region=member.region),
-            key=valid[0],
-            index=index,
         )
+    signed = [k for k in member.keys if k.key in signers]
+    valid = [k.key for k in signed if k.counts_at(index)]
+    if not valid:
+        early = all(index < k.start for k in signed)
+        reason = ExclusionReason.KEY_NOT_YET if early else ExclusionReason.KEY_ENDED
+        return excluded(reason=reason, detail=f"at index {index} of its log", pae=pae)
+    center, builder = _author(statement, member)
+    if center != member.id:
+        detail = "of another center" if center else "of another kind"
+        return excluded(reason=ExclusionReason.MISPLACED, detail=detail, pae=pae)
+    if builder != member.builder:
+        return excluded(reason=ExclusionReason.OTHER_BUILDER, pae=pae)
+    return VerifiedStatement(
+        statement=statement,
+        ref=StatementRef(name=key, digest=Digest.of(envelope.payload)),
+        pae=pae,
+        center=CenterInfo(id=member.id, operator=member.operator, region=member.region),
+        key=valid[0],
+        index=index,
+    )
 
 
 def _signers(envelope: Envelope, member: PolicyCenter) -> tuple[PublicKey, ...]:
@@ -138,13 +166,13 @@ def _signers(envelope: Envelope, member: PolicyCenter) -> tuple[PublicKey, ...]:
     return verify_envelope(envelope, known) if known else ()
 
 
-def _not_its_own(envelope: Envelope, policy: Policy) -> dict[str, Any]:
+def _not_its_own(envelope: Envelope, centers: Iterable[PolicyCenter]) -> dict[str, Any]:
     """Return why an envelope that names no key of the center in whose store it is does not count.
 
     No signature is verified: what a stranger signs in the name of another center is no better.
     """
     named = [signature.keyid for signature in envelope.signatures[:4]]
-    for center in policy.centers:
+    for center in centers:
         if any(known.key.keyid in named for known in center.keys):
             return {"reason": ExclusionReason.OTHER_CENTER, "detail": f"under a key of {center.id}"}
     keyids = ", ".join(ascii(keyid)[1:-1][:16] for keyid in named)

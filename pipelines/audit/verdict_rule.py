@@ -58,6 +58,8 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
         return None if as_expected else "NOT_CHECKED, as nothing was built"
     shipped, rebuilt = found.shipped, found.rebuilt
     compared = shipped.compared if shipped else None
+    if shipped is None and [s.digest for s in statement.subject] != [rebuilt and rebuilt.digest]:
+        return "a verdict on the output itself"
     if compared and rebuilt and compared.digest == rebuilt.digest and compared.size != rebuilt.size:
         return "one size for one digest"
     supported = follows(

@@ -15,7 +15,7 @@ from pipelines.judge.compare import Declared, Facts, Unreachable, compare
 from pipelines.judge.finding import FileFact
 
 SHIPPED, OTHER, THIRD = (Digest.of(name) for name in (b"shipped", b"other", b"third"))
-FILES = (None, SHIPPED, OTHER, THIRD)
+PAIRS = list(product((None, SHIPPED, OTHER, THIRD), repeat=2))
 
 
 def judged(served: Digest | None, rebuilt: Digest | None, *, declared: bool = True) -> Verdict:
@@ -34,7 +34,7 @@ def judged(served: Digest | None, rebuilt: Digest | None, *, declared: bool = Tr
     return finding.verdict
 
 
-@pytest.mark.parametrize(("served", "rebuilt"), product(FILES, FILES))
+@pytest.mark.parametrize(("served", "rebuilt"), PAIRS)
 def test_the_verdict_of_the_judge_follows_and_no_other(
     served: Digest | None, rebuilt: Digest | None
 ) -> None:
@@ -61,7 +61,7 @@ def test_an_output_that_nobody_declared_is_unexpected() -> None:
     ("verdict", "normalized", "grafted"),
     [(Verdict.EQUIVALENT, True, None), (Verdict.IDENTICAL_SIGNED, False, SHIPPED)],
 )
-@pytest.mark.parametrize(("served", "rebuilt"), product(FILES, FILES))
+@pytest.mark.parametrize(("served", "rebuilt"), PAIRS)
 def test_what_is_equal_but_for_something_was_compared_with_the_published_file(
     verdict: Verdict,
     served: Digest | None,

@@ -63,13 +63,15 @@ FORM_LIES: dict[str, Lie] = {
     ),
     "another-key-on-the-card": Lie("key-use", forgeries.card_of_another_key),
     "signed-with-the-key-for-witnessing": Lie("key-use", forgeries.witness_key_on_card),
-    "signed-under-another-key-id": Lie("key-use", forgeries.under_another_key_id),
-    "key-on-the-card-that-has-signed-nothing": Lie("key-use", forgeries.all_under_another_key_id),
+    "signed-under-another-key-id": Lie("signatures", forgeries.under_another_key_id),
+    "key-on-the-card-that-has-signed-nothing": Lie(
+        "signatures", forgeries.all_under_another_key_id
+    ),
     "signed-by-another-too": Lie("key-use", forgeries.by_another_too),
     "field-nobody-knows": Lie("schema", in_one(ATTEMPT, "predicate/extra", 1)),
     "subject-without-digest": Lie("schema", in_one(COMPARISON, "subject/0/digest", {})),
     "predicate-nobody-knows": Lie("schema", stories.unknown, unchecked=True),
-    "review-among-the-statements": Lie("kinds", put("review-1", EXAMPLES["review"].to_dict())),
+    "review-among-the-statements": Lie("run", put("review-1", EXAMPLES["review"].to_dict())),
     "statement-under-another-name": Lie("kinds", rename("comparison-2", "attempt-2")),
     "a-gap-in-the-numbers": Lie("kinds", rename("comparison-2", "comparison-3")),
     "two-provenances": Lie("kinds", stories.second_provenance),

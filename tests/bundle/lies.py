@@ -77,7 +77,7 @@ LIES: dict[str, Lie] = {
         "run", in_one(COMPARISON, "predicate/release", "acme/rules@1.11")
     ),
     "attempt-of-another-center": Lie("run", in_one(ATTEMPT, "predicate/center", "basel")),
-    "card-of-another-center": Lie("report", in_card("id", "basel"), policy=False),
+    "card-of-another-center": Lie("inclusion", in_card("id", "basel"), policy=False),
     "attempt-finished-later": Lie(
         "times", in_one(ATTEMPT, "predicate/finishedOn", LATER), says="different times"
     ),
@@ -164,13 +164,13 @@ LIES: dict[str, Lie] = {
     "provenance-with-another-seal": Lie("seal", by_product("seal", digest={"sha256": OTHER})),
     "provenance-without-a-seal": Lie("seal", by_product("seal", name="sealed")),
     "comparison-about-other-bytes": Lie(
-        "subjects", in_one(COMPARISON, "subject/0/digest/sha256", OTHER)
+        "complete", in_one(COMPARISON, "subject/0/digest/sha256", OTHER)
     ),
     "comparison-about-nothing": Lie(
-        "subjects", in_one(COMPARISON, "predicate/shipped", None), "failed"
+        "complete", in_one(COMPARISON, "predicate/shipped", None), "failed"
     ),
     "comparison-about-two-files": Lie(
-        "subjects",
+        "complete",
         in_one(
             COMPARISON,
             "subject",
@@ -249,6 +249,9 @@ LIES: dict[str, Lie] = {
         "verdicts", in_one("comparison-2", "predicate/ground", "no-rebuild"), "unreachable"
     ),
     "served-called-unreachable": Lie("verdicts", stories.unchecked),
+    "undeclared-output-of-other-bytes": Lie(
+        "verdicts", in_one("comparison-3", "subject/0/digest/sha256", OTHER), "unexpected"
+    ),
     "undeclared-output-called-unchecked": Lie("verdicts", stories.undeclared, "unexpected"),
     "judged-without-a-build": Lie(
         "verdicts", stories.passed_unbuilt, "failed", says="NOT_CHECKED, as nothing was built"

@@ -94,7 +94,6 @@ LIES: dict[str, Lie] = {
         "leaves",
         afterwards(without_leaves),
         says="nothing of the center's log",
-        unchecked=True,
     ),
     "leaf-without-its-proof": Lie(
         "leaves",
@@ -107,9 +106,9 @@ LIES: dict[str, Lie] = {
         says="stands alone",
     ),
     "statement-of-a-leaf-that-is-not-there": Lie(
-        "leaves",
+        "envelopes",
         lambda a, _: a.members.update({f"{LOG}999{OTHER}": a.members[member_of(ATTEMPT)]}),
-        says="stands alone",
+        says="in the bundle twice",
     ),
     "proof-of-another-leaf": Lie(
         "leaves", last_proof(lambda p: replace(p, index=p.index + 1)), says="of another leaf"
@@ -158,9 +157,9 @@ LIES: dict[str, Lie] = {
         says="the bundle has not",
     ),
     "statement-that-was-never-logged": Lie("logged", unshown(PROVENANCE), says="is not in the log"),
-    "leaf-of-another-center": Lie("logged", last_leaf(center="basel"), says="about something else"),
+    "leaf-of-another-center": Lie("chain", last_leaf(center="basel"), says="about something else"),
     "leaf-of-another-release": Lie(
-        "logged", last_leaf(release="acme/rules@1.11"), says="about something else"
+        "chain", last_leaf(release="acme/rules@1.11"), says="about something else"
     ),
     "leaf-of-another-kind": Lie(
         "logged", last_leaf(predicateType="https://samebits.example/x/v1"), says="another type"
@@ -171,33 +170,33 @@ LIES: dict[str, Lie] = {
         "logged", beside(lambda a, m: a.members.pop(m)), says="the bundle has not"
     ),
     "another-statement-shown-for-it": Lie(
-        "logged",
+        "envelopes",
         beside(lambda a, m: a.members.update({m: a.members[member_of(ATTEMPT)]})),
-        says="is of another leaf",
+        says="in the bundle twice",
     ),
     "another-runs-statement-indented": Lie(
-        "logged",
+        "envelopes",
         beside(lambda a, m: a.members.update({m: json.dumps(json.loads(a.members[m])).encode()})),
         says="is not canonical",
     ),
     "another-runs-statement-by-another": Lie(
-        "logged", lambda a, o: amid(a, signer=o), says="not signed by the known keys"
+        "signatures", lambda a, o: amid(a, signer=o), says="not signed by the known keys"
     ),
     "another-runs-statement-under-another-key-id": Lie(
         "logged", beside(nothing, keyid="e" * 64), says="names another key"
     ),
     "this-runs-statement-shown-as-anothers": Lie(
-        "logged", afterwards(shown_as_anothers), says="not of another run"
+        "run", afterwards(shown_as_anothers), says="not of another run"
     ),
     "statement-of-no-run-among-the-leaves": Lie(
-        "logged", beside(nothing, run=None), says="not of another run"
+        "run", beside(nothing, run=None), says="not about a run"
     ),
     "another-runs-statement-of-no-leaf": Lie(
-        "logged",
+        "envelopes",
         afterwards(
             lambda a: a.members.update({first_leaf(a, OTHER): a.members[member_of(ATTEMPT)]})
         ),
-        says="is of no leaf",
+        says="in the bundle twice",
     ),
     "difference-and-its-leaf-left-out": Lie(
         "chain",
@@ -215,20 +214,20 @@ LIES: dict[str, Lie] = {
             lambda a, _: a.members.pop(member_of(PROVENANCE)),
         ),
     ),
-    "no-commitment": Lie("commitment", commitments(), says="committed to nothing"),
+    "no-commitment": Lie("commitment", commitments(), says="no commitment"),
     "commitment-to-another-seal": Lie(
-        "commitment", commitments({"seal": Digest("e" * 64)}), says="something else"
+        "commitment", commitments({"seal": Digest("e" * 64)}), says="another claim or seal"
     ),
     "commitment-to-another-claim": Lie(
-        "commitment", commitments({"claim": Digest("e" * 64)}), says="something else"
+        "commitment", commitments({"claim": Digest("e" * 64)}), says="another claim or seal"
     ),
     "commitment-of-another-run": Lie(
-        "commitment", commitments({"run": SIDE}), says="committed to nothing"
+        "commitment", commitments({"run": SIDE}), says="no commitment"
     ),
     "commitment-after-the-look": Lie(
         "commitment",
         book(order=lambda own: [own[1], own[0], *own[2:]]),
-        says="opened before the commitment",
+        says="after its statements",
     ),
     "committed-twice": Lie("commitment", two_commitments, says="more than once"),
     "commitment-without-a-build": Lie(

@@ -9,7 +9,8 @@ from io import BytesIO
 
 from builders.core.digest import Digest, keyed_digest_stream
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
-from pipelines.bundle.check.opened import GivenFile, OpenedBundle
+from pipelines.audit.center_finding import ExclusionReason
+from pipelines.bundle.check.opened import GivenFile, OpenedBundle, refuse
 from pipelines.bundle.check.result import (
     FileAnswer,
     NotNeededError,
@@ -105,14 +106,14 @@ def require_key_ids(name: str, envelope: Envelope, signers: Sequence[PublicKey])
 
 def check_schema(opened: OpenedBundle) -> str:
     """Require statements as their types have them; an unknown type cannot be checked."""
-    count = len(opened.statements)
+    refuse(opened, "is no statement of its type", ExclusionReason.UNREADABLE)
     for name, predicate_type in opened.unknown.items():
         raise UncheckedError(
             f"{name} has a predicate that this version does not know",
             got=f"{predicate_type!a:.120}",
             todo="A newer samebits may know it",
         )
-    return f"{count} statements"
+    return f"{len(opened.statements)} statements"
 
 
 def check_kinds(opened: OpenedBundle) -> str:

@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome
+from pipelines.audit.center_finding import Excluded, ExclusionReason
+from pipelines.audit.logged_release import LoggedCommitment
+from pipelines.audit.run_findings import RunFindings, run_findings
+from pipelines.audit.statement_reader import VerifiedStatement, read_record
+from pipelines.audit.witnessed import Witnessed
 from pipelines.bundle import layout
-from pipelines.bundle.layout import LOG, Bundle, CenterCard
+from pipelines.bundle.check.result import WrongError
+from pipelines.bundle.layout import LOG, STATEMENTS, Bundle, CenterCard
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.publickey import PublicKey, read_public_key
 from pipelines.evidence.report import Report
@@ -19,7 +25,7 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.explanation import ExplanationStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
-from pipelines.evidence.statements.reader import STATEMENT_TYPES, read_statement
+from pipelines.evidence.statements.reader import STATEMENT_TYPES, SUFFIX
 from pipelines.evidence.statements.rebuilds import (
     AttemptStatement,
     RobustnessStatement,
@@ -33,15 +39,14 @@ from pipelines.evidence.statements.statement import (
 )
 from pipelines.evidence.strictjson import malformed, read_model, read_object
 from pipelines.log.checkpoint import LogIdentity, SignedCheckpoint, open_checkpoint
-from pipelines.log.leaf import Leaf, LeafFields, read_fields, read_leaf
+from pipelines.log.leaf import CommitmentLeaf, Leaf, LeafFields, read_fields, read_leaf
 from pipelines.log.notekey import ED25519, NoteKey
 from pipelines.log.proof import LogProof
+from pipelines.policy import Policy, open_policy
+from pipelines.policy.model import CenterKey, PolicyCenter, PolicyLog
 
-if TYPE_CHECKING:
-    from pipelines.policy import Policy
-
-ORIGINS = "samebits.example/centers/"
 _NEVER = datetime.max.replace(tzinfo=UTC)
+ORIGINS = "samebits.example/centers/"
 S = TypeVar("S", bound=Statement)
 
 
@@ -118,8 +123,6 @@ class OpenedBundle:
         """The reader's policy, verified; None when there is none. Raises `PolicyError`."""
         if self.trust.policy is None:
             return None
-        from pipelines.policy import open_policy  # noqa: PLC0415  # a tenth of a second
-
         return open_policy(self.trust.policy, now=self.trust.now).policy
 
     @property
@@ -128,11 +131,6 @@ class OpenedBundle:
         if self.policy is None:
             return self.trust.keys
         return tuple(key.key for key in self.policy.center(self.card.id).keys)
-
-    @property
-    def signers(self) -> tuple[PublicKey, ...]:
-        """The keys to verify with: those trusted, or else the one in the bundle."""
-        return self.trusted or (self.keys["statements"],)
 
     @property
     def log_key(self) -> NoteKey:
@@ -144,12 +142,54 @@ class OpenedBundle:
             raise malformed("the bundle", got="no Ed25519 key of the log", expected="keys/log.pub")
         return NoteKey.of(f"{ORIGINS}{self.card.id}", ED25519, key)
 
+    @cached_property
+    def member(self) -> PolicyCenter:
+        """The center as statements are believed: the policy's, or one of the keys at hand."""
+        if self.policy is not None:
+            return self.policy.center(self.card.id)
+        return PolicyCenter(
+            **self.card.model_dump(include={"id", "operator", "region"}),
+            builder=self.card.builder_id,
+            verifier=self.card.verifier_id,
+            log=PolicyLog(origin=self.log_key.name, key=self.log_key),
+            keys=tuple(CenterKey(key=key) for key in self.trusted or (self.keys["statements"],)),
+        )
+
     # The statements
 
     @cached_property
     def envelopes(self) -> Mapping[str, Envelope]:
-        """The envelopes by the name of their member."""
-        return {name: Envelope.from_bytes(data) for name, data in self._folder(layout.STATEMENTS)}
+        """Those of the run, and of others among its leaves, by the name of their member."""
+        return {
+            name: Envelope.from_bytes(data)
+            for name, data in self.bundle.members.items()
+            if name.endswith(SUFFIX) and name.startswith((STATEMENTS, LOG))
+        }
+
+    @cached_property
+    def records(self) -> Mapping[str, VerifiedStatement | Excluded]:
+        """What the audit says of each envelope."""
+        return {name: read_record(self, name, self.member, self) for name in self.envelopes}
+
+    # To the audit, a bundle is the store of a center, and the part of its log that was proved.
+
+    @property
+    def center(self) -> str:
+        """Return the id of the center."""
+        return self.card.id
+
+    def get(self, key: str, limit: int) -> bytes:  # noqa: ARG002  # no member is larger
+        """Return a record."""
+        return self.bundle.members[key]
+
+    def index_of(self, center: str, pae: Digest) -> int | None:  # noqa: ARG002  # there is one
+        """Return the index of a statement's leaf, None without it."""
+        found = (i for i, logged in self.leaves.items() if logged.fields.identity == f"pae:{pae}")
+        return next(found, None)
+
+    def witnessed(self, center: str) -> Witnessed:  # noqa: ARG002  # there is one
+        """Return the tree that all leaves are in; who cosigned it is a check of its own."""
+        return Witnessed(size=self.checkpoint.checkpoint.size, required=False)
 
     @cached_property
     def unknown(self) -> Mapping[str, str]:
@@ -163,13 +203,26 @@ class OpenedBundle:
         return found
 
     @cached_property
+    def verified(self) -> Mapping[str, VerifiedStatement]:
+        """The statements of the run by the name of their member, in order of their numbers."""
+        own = sorted((n for n in self.records if n.startswith(STATEMENTS)), key=_number)
+        found = ((name, self.records[name]) for name in own)
+        return {name: one for name, one in found if isinstance(one, VerifiedStatement)}
+
+    @cached_property
+    def run_findings(self) -> RunFindings:
+        """What the audit finds in the statements of the run."""
+        commitments = [
+            LoggedCommitment(index, logged.leaf.digest)
+            for index, logged in self.leaves.items()
+            if isinstance(logged.leaf, CommitmentLeaf) and logged.leaf.run == self.about.run
+        ]
+        return run_findings(self.verified.values(), commitments)
+
+    @property
     def statements(self) -> Mapping[str, Statement]:
-        """The statements of known types by the name of their member, in order of their numbers."""
-        return {
-            name: read_statement(self.envelopes[name].payload)
-            for name in sorted(self.envelopes, key=_number)
-            if name not in self.unknown
-        }
+        """The same, as they were written."""
+        return {name: one.statement for name, one in self.verified.items()}
 
     @property
     def references(self) -> Iterator[tuple[str, RunReference]]:
@@ -181,7 +234,10 @@ class OpenedBundle:
     @cached_property
     def about(self) -> RunReference:
         """The run, as its first statement names it; the others are compared with that."""
-        return next(about for _, about in self.references)
+        found = next((about for _, about in self.references), None)
+        if found is None:
+            raise malformed("the bundle", got="no statement in its log", expected="those of a run")
+        return found
 
     @cached_property
     def provenance(self) -> ProvenanceStatement | None:
@@ -250,15 +306,6 @@ class OpenedBundle:
         }
 
     @cached_property
-    def others(self) -> Mapping[int, Envelope]:
-        """The statements of other runs by the index of their leaf."""
-        return {
-            int(name.removeprefix(LOG).removesuffix(layout.OTHER)): Envelope.from_bytes(data)
-            for name, data in self._folder(LOG)
-            if name.endswith(layout.OTHER)
-        }
-
-    @cached_property
     def checkpoint(self) -> SignedCheckpoint:
         """The checkpoint in the proofs, signed by the log; raises `LogError`."""
         witnesses = self.policy.quorum.witnesses if self.policy else ()
@@ -281,6 +328,18 @@ class OpenedBundle:
         for name, data in self.bundle.members.items():
             if name.startswith(prefix):
                 yield name, data
+
+
+def refuse(opened: OpenedBundle, what: str, *reasons: ExclusionReason) -> None:
+    """Raise `WrongError` for the first envelope that the audit excludes for one of `reasons`.
+
+    One of an unknown type is left to the check of the schema.
+    """
+    for name, record in opened.records.items():
+        if not isinstance(record, Excluded) or record.reason not in reasons:
+            continue
+        if record.reason is not ExclusionReason.UNREADABLE or name not in opened.unknown:
+            raise WrongError(f"{name} {what}", got=record.detail or None)
 
 
 def _number(name: str) -> int:

@@ -11,21 +11,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from builders.core.units import format_duration
+from pipelines.audit.center_finding import ExclusionReason as Reason
+from pipelines.audit.statement_reader import VerifiedStatement
 from pipelines.bundle.check.members import require_canonical, require_key_ids
-from pipelines.bundle.check.opened import OpenedBundle
+from pipelines.bundle.check.opened import OpenedBundle, refuse
 from pipelines.bundle.check.result import (
     NotNeededError,
     UncheckedError,
     require,
     require_equal,
 )
-from pipelines.bundle.layout import HEARTBEAT, POLICY
+from pipelines.bundle.layout import HEARTBEAT, LOG, POLICY
 from pipelines.evidence.dsse import verify_envelope
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Heartbeat
 from pipelines.evidence.statements.statement import show_time, value_of
 from pipelines.log.checkpoint import Cosignature
-from pipelines.log.leaf import StatementLeaf
 
 if TYPE_CHECKING:
     from pipelines.policy.signed_policy import SignedPolicy
@@ -100,12 +101,9 @@ def _check_every_signature(theirs: SignedPolicy, mine: SignedPolicy) -> None:
 
 def check_signatures(opened: OpenedBundle) -> str:
     """Require a good signature on every envelope; without a trusted key none can be trusted."""
-    signers = {
-        key.keyid
-        for envelope in opened.envelopes.values()
-        for key in verify_envelope(envelope, opened.signers)
-    }
-    named = ", ".join(sorted(keyid[:16] for keyid in signers))
+    refuse(opened, "is not signed by the known keys", Reason.UNKNOWN_KEY, Reason.BAD_SIGNATURE)
+    verified = (r for r in opened.records.values() if isinstance(r, VerifiedStatement))
+    named = ", ".join(sorted({record.key.keyid[:16] for record in verified}))
     if not opened.trusted:
         raise UncheckedError(
             "signed by the key in the bundle, which is not trusted",
@@ -119,16 +117,21 @@ def check_signatures(opened: OpenedBundle) -> str:
 def check_key_use(opened: OpenedBundle) -> str:
     """Require the key that the center's card has for statements, by its id, and no other.
 
-    A key id is not signed, and a second signature would be one that nothing has checked.
+    A key id is not signed, and a second signature would be one that nothing has checked. Statements
+    of other runs may be signed with a former key.
     """
     key = opened.keys["statements"]
-    for name, envelope in opened.envelopes.items():
+    for name, record in opened.records.items():
+        signer = key
+        if name.startswith(LOG) and isinstance(record, VerifiedStatement):
+            signer = record.key
+        envelope = opened.envelopes[name]
         ids = [signature.keyid for signature in envelope.signatures]
         require(
-            ids == [key.keyid] and key.verifies(envelope.signatures[0].sig, envelope.pae()),
+            ids == [signer.keyid] and signer.verifies(envelope.signatures[0].sig, envelope.pae()),
             f"{name} is not signed by the center's key for statements alone",
             ", ".join(f"{keyid!a:.66}" for keyid in ids[:4]),
-            key.keyid,
+            signer.keyid,
         )
     trusted = key.material in {known.material for known in opened.trusted}
     whose = "trusted and the center's" if trusted else "the center's own"
@@ -147,8 +150,7 @@ def check_version(opened: OpenedBundle) -> str:
 def check_builder(opened: OpenedBundle) -> str:
     """Require one builder in all statements: the one on the card, whose key the reader trusts."""
     expected, trust = opened.card.builder_id, opened.trust
-    for name, about in opened.references:
-        require_equal(f"{name} is of another builder", about.builder, expected)
+    refuse(opened, f"is not of builder {expected}", Reason.OTHER_BUILDER)
     if opened.policy is not None:
         return f"all of builder {expected}, as the policy names it"
     builder = expected if trust.builder is None else trust.builder
@@ -164,20 +166,20 @@ def check_builder(opened: OpenedBundle) -> str:
 
 def check_key_time(opened: OpenedBundle) -> str:
     """Require that the key was valid at the place of each statement in the log."""
-    policy = opened.policy
-    if policy is None or not opened.leaves:
-        raise NotNeededError("no policy, or no leaves")
-    for index, logged in opened.leaves.items():
-        if isinstance(logged.leaf, StatementLeaf):
-            policy.center_of_key(logged.leaf.keyid, index)
+    refuse(
+        opened, "was logged before the start of its key: it does not count yet", Reason.KEY_NOT_YET
+    )
+    refuse(opened, "was logged after its key has ended", Reason.KEY_ENDED)
+    if opened.policy is None:
+        raise NotNeededError("no policy says for how long a key is valid")
     return "every statement is in the log where its key is valid"
 
 
 def check_witnesses(opened: OpenedBundle) -> str:
     """Require the cosignatures that the policy demands, on the checkpoint of the proofs."""
     policy = opened.policy
-    if policy is None or not opened.leaves:
-        raise NotNeededError("no policy, or no leaves")
+    if policy is None:
+        raise NotNeededError("no policy names witnesses")
     signed = opened.checkpoint
     if resolution := policy.resolution(signed.checkpoint.origin):
         require(
@@ -202,15 +204,13 @@ def check_witnesses(opened: OpenedBundle) -> str:
 
 def check_fresh(opened: OpenedBundle) -> str:
     """Require a checkpoint no older than the heartbeat, and no older than the reader allows."""
-    if not opened.leaves:
-        raise NotNeededError("no leaves")
     _check_age(opened)
     if opened.heartbeat is None:
         raise _not_newest(opened, "no heartbeat says what came later")
     envelope, statement = opened.heartbeat
     heartbeat = statement.predicate
     require_canonical(opened, HEARTBEAT, envelope)
-    signers = verify_envelope(envelope, opened.signers)
+    signers = verify_envelope(envelope, [known.key for known in opened.member.keys])
     require_key_ids(HEARTBEAT, envelope, signers)
     require_equal("the heartbeat is of another center", heartbeat.center, opened.card.id)
     if opened.policy is not None:

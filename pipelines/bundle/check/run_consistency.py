@@ -10,7 +10,9 @@ from datetime import datetime
 
 from builders.core.digest import Digest
 from builders.rebuild.robustness_factors import Factor
-from pipelines.bundle.check.opened import OpenedBundle
+from pipelines.audit.center_finding import ExclusionReason as Reason
+from pipelines.audit.statement_reader import VerifiedStatement
+from pipelines.bundle.check.opened import OpenedBundle, refuse
 from pipelines.bundle.check.result import (
     NotNeededError,
     WrongError,
@@ -19,7 +21,7 @@ from pipelines.bundle.check.result import (
     require_fields,
     require_list,
 )
-from pipelines.bundle.layout import REPORT
+from pipelines.bundle.layout import REPORT, STATEMENTS
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.provenance import DeclaredEnvironment
 from pipelines.evidence.statements.rebuilds import RobustnessStatement, RobustnessTest
@@ -53,13 +55,19 @@ def check_signed_report(opened: OpenedBundle) -> str:
 
 
 def check_run(opened: OpenedBundle) -> str:
-    """Require one release, center and run everywhere."""
-    about, center = opened.about, opened.card.id
-    expected = {"release": about.release, "center": center, "run": about.run}
+    """Require statements of one run, of the release of the leaves; others only of other runs."""
+    refuse(opened, f"is not about a run of center {opened.center}", Reason.MISPLACED)
+    about, leaf = opened.about, next(iter(opened.leaves.values())).leaf
+    require_equal("the leaves are of another release", leaf.release, about.release)
     for name, one in opened.references:
-        found = {"release": one.release, "center": one.center or center, "run": one.run}
-        require_fields(f"{name} is about another run:", found, expected)
-    return f"{about.release}, center {center}, run {about.run}"
+        what = f"{name} is about another run:"
+        require_equal(what, f"{one.run} of {one.release}", f"{about.run} of {about.release}")
+    for name, record in opened.records.items():
+        other = record.statement.run_reference if isinstance(record, VerifiedStatement) else None
+        same = other and (other.run, other.release) == (about.run, about.release)
+        apart = name.startswith(STATEMENTS) or not same
+        require(apart, f"{name} is not of another run", about.run, "it among the statements")
+    return f"{about.release}, center {opened.center}, run {about.run}"
 
 
 def check_times(opened: OpenedBundle) -> str:

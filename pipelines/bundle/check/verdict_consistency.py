@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builders.core.enums import Verdict
+from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.verdict_rule import contradiction
 from pipelines.bundle.check.opened import OpenedBundle
 from pipelines.bundle.check.result import (
@@ -11,29 +12,15 @@ from pipelines.bundle.check.result import (
     require,
     require_equal,
     require_fields,
-    require_list,
 )
-from pipelines.evidence.statements.comparison import unmatched_artefact
 from pipelines.judge.finding import verdicts_exit_code
 
 
-def check_subjects(opened: OpenedBundle) -> str:
-    """Require of every comparison one subject: the published digest, or an undeclared output."""
-    for statement in opened.comparisons:
-        found = statement.predicate
-        about = found.shipped.published if found.shipped else None
-        about = about or (found.rebuilt.digest if found.rebuilt else None)
-        what = f"the comparison of {statement.name} is about other bytes:"
-        require_list(what, [s.digest for s in statement.subject], [about])
-    return f"{len(opened.comparisons)} comparisons, each about one file"
-
-
 def check_complete(opened: OpenedBundle) -> str:
-    """Require a comparison for every artefact that the attempts name, and all to name the same."""
-    for attempt in opened.attempts:
-        odd = unmatched_artefact(attempt, opened.comparisons)
-        what = f"{odd} is not the same in the attempts and in the comparisons"
-        require(not odd, what, expected="each artefact in both, with its published digest")
+    """Require what the audit does of a run: each artefact compared once, as the attempts say."""
+    for excluded in opened.run_findings.excluded:
+        incomplete = excluded.reason is ExclusionReason.INCOMPLETE
+        require(not incomplete, f"{excluded.record} does not fit its run", excluded.detail)
     shipped = [b for b in opened.comparisons if b.predicate.shipped]
     return f"{len(shipped)} artefacts, none left out"
 
