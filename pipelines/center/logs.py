@@ -12,42 +12,45 @@ from functools import partial
 
 from builders.core.errors import StoreError, UsageError
 from builders.core.similar import did_you_mean
+from pipelines.audit.log_audit import GapKind, LogReport, audit_log
+from pipelines.audit.source import Source
 from pipelines.center.center import Center, Peer
 from pipelines.center.keys import center_key, log_key, public_keys
-from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope
-from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.publickey import PublicKey
-from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.log.checkpoint import Checkpoint, LogIdentity
-from pipelines.log.completeness import GapKind, LogReport, StoredStatement, verify_completeness
 from pipelines.log.cosignatures import collect, newest_accepted
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.log_reader import LogReader
 from pipelines.log.witness import Witness, WitnessOutcome, WitnessResult
 from pipelines.log.writer import LogWriter
-from pipelines.policy import Policy, PolicyError
+from pipelines.policy import Policy, PolicyCenter, PolicyError
+from pipelines.policy.model import CenterKey, PolicyLog
 from pipelines.storage.bounded import BudgetError
 from pipelines.storage.opening import open_store
-from pipelines.storage.store import ReadableStore, Store
+from pipelines.storage.store import Store
 
 _LOG = logging.getLogger("samebits")
-_OTHERS = ("public/log/", "public/reviews/")
-"""Folders of envelopes that are not logged, or signed by others."""
-_RELEASES = "public/releases/"
-_RUN_DEPTH = 8
 _LOGGING_SECONDS = 20.0
 """Seconds in which a stored statement is logged, unless its process has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownLog:
-    """A transparency log, and its store."""
+    """A transparency log, its center as its statements are believed, and its store."""
 
-    center: str
+    member: PolicyCenter
     identity: LogIdentity
-    store: ReadableStore
-    statement_keys: tuple[PublicKey, ...]
-    """The keys that sign the center's statements."""
+    store: Store
+
+    @property
+    def center(self) -> str:
+        """The id of the center."""
+        return self.member.id
+
+    @property
+    def statement_keys(self) -> tuple[PublicKey, ...]:
+        """The keys that sign the center's statements."""
+        return tuple(key.key for key in self.member.keys)
 
     def reader(self) -> LogReader:
         """Return a reader of its newest checkpoint."""
@@ -59,24 +62,26 @@ def own_log(center: Center, policy: Policy) -> KnownLog:
 
     Raises `KeyFileError` when it has no key for a log.
     """
-    mine = public_keys(center)["statements"]
-    known = [k.key for c in policy.centers if c.id == center.id for k in c.keys]
-    return KnownLog(
-        center=center.id,
-        identity=LogIdentity.of(log_key(center)),
-        store=open_store(center.store),
-        statement_keys=(mine, *(key for key in known if key.material != mine.material)),
+    mine, log = public_keys(center)["statements"], log_key(center)
+    known = (key for c in policy.centers if c.id == center.id for key in c.keys)
+    former = (key for key in known if key.key.material != mine.material)
+    member = PolicyCenter(
+        id=center.id,
+        operator=center.operator,
+        region=center.region,
+        builder=center.builder_id,
+        verifier=center.verifier_id,
+        log=PolicyLog(origin=center.origin, key=log),
+        keys=(CenterKey(key=mine), *former),
     )
+    return KnownLog(member=member, identity=LogIdentity.of(log), store=open_store(center.store))
 
 
 def peer_log(policy: Policy, peer: Peer) -> KnownLog:
     """Return the log of a peer, with the keys in the policy; raises `PolicyError`."""
     known = policy.center(peer.id)
     return KnownLog(
-        center=known.id,
-        identity=LogIdentity.of(known.log.key),
-        store=peer.open(),
-        statement_keys=tuple(key.key for key in known.keys),
+        member=known, identity=LogIdentity.of(known.log.key), store=open_store(peer.store)
     )
 
 
@@ -138,27 +143,6 @@ def collect_cosignatures(center: Center, policy: Policy, log: LogWriter) -> None
         collect(open_store(center.store), stores, known, log)
 
 
-def stored_statements(log: KnownLog, store: ReadableStore) -> Iterator[StoredStatement]:
-    """Yield the statements in `store` that the log must contain: those signed by its center."""
-    signers = {key.keyid for key in log.statement_keys}
-    for key in store.list("public/"):
-        if not key.endswith(SUFFIX) or key.startswith(_OTHERS):
-            continue
-        parts = key.split("/")
-        run = parts[6] if key.startswith(_RELEASES) and len(parts) == _RUN_DEPTH else None
-        if run is not None and parts[5] != log.center:
-            continue
-        try:
-            envelope = Envelope.from_bytes(store.get(key, MAX_ENVELOPE))
-            statement = read_statement(envelope.payload)
-        except EvidenceError:
-            continue  # not a statement: `evidence list` names it
-        if signers & {s.keyid for s in envelope.signatures}:
-            yield StoredStatement(
-                key=key, identity=f"pae:{envelope.digest()}", statement=statement, run=run
-            )
-
-
 def find_peer(center: Center, name: str) -> Peer:
     """Return a peer by its id; raises `UsageError`."""
     for peer in center.peers:
@@ -195,9 +179,10 @@ def check_completeness(
 
 def _compare(log: KnownLog, count: Callable[[int], None]) -> LogReport:
     heartbeat = newest_heartbeat(log.store, log.center, log.statement_keys, now=datetime.now(UTC))
-    return verify_completeness(
+    return audit_log(
         log.reader(),
-        stored=stored_statements(log, log.store),
+        log.member,
+        source=Source(center=log.center, store=log.store),
         heartbeat=None if heartbeat is None else heartbeat.predicate,
         count=count,
     )

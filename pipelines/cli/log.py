@@ -17,9 +17,9 @@ from pipelines.cli.forks import forks
 from pipelines.cli.terminal import counted, screen, show, wants_json, warn
 
 if TYPE_CHECKING:
+    from pipelines.audit.log_audit import LogReport
     from pipelines.center.logs import KnownLog
     from pipelines.log.checkpoint import LogIdentity
-    from pipelines.log.completeness import LogReport
     from pipelines.log.witness import Witness, WitnessResult
     from pipelines.verify.session import Session
 

@@ -19,6 +19,7 @@ from builders.core.errors import RecipeError
 from builders.images.provide import ProvidedImage
 from builders.rebuild.seal import SealedFile
 from infra.bench.madeup import MadeUpKey, MadeUpRun
+from pipelines.audit.log_audit import GapKind
 from pipelines.bundle import Bundle
 from pipelines.bundle.check import CheckStatus
 from pipelines.bundle.layout import PROOF
@@ -30,7 +31,6 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, Proof
 from pipelines.evidence.statements.log_status import Complaint
 from pipelines.evidence.statements.reader import read_statement
-from pipelines.log.completeness import GapKind
 from pipelines.log.proof import LogProof
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import WitnessOutcome

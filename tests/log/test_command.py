@@ -28,7 +28,7 @@ from tests.evidence.examples import STATEMENTS
 from tests.log.keys import identity
 
 RUN = "20260102T030405Z-0a1b2c3d"
-PLACE = release_run("debian", "netbase", "6.5", "zurich", RUN)
+PLACE = release_run("acme", "rules", "1.10", "zurich", RUN)
 ORIGIN = "samebits.example/centers/zurich"
 
 

@@ -13,9 +13,9 @@ from builders.core.enums import Verdict
 from builders.core.errors import StoreError
 from pipelines.alarms.cause import ALARM_EXIT
 from pipelines.audit.center_finding import Excluded, ExclusionReason
+from pipelines.audit.log_audit import Gap, GapKind, LogReport
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
-from pipelines.log.completeness import Gap, GapKind, LogReport
 from pipelines.log.witness import WitnessOutcome, WitnessResult
 from pipelines.nightly.alarms import (
     alarms,
