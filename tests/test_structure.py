@@ -24,6 +24,16 @@ SIBLINGS = (
 three implementations of one thing."""
 EVERYWHERE = {"errors.py"}
 """Modules that several packages have: their errors."""
+READ_STATEMENTS = {
+    "pipelines.audit.statement_reader": "believes what centers say of their runs",
+    "pipelines.center.logbook": "logs what its own center has stored",
+    "pipelines.consensus.summaries": "goes on from the summaries of its own center",
+    "pipelines.log.heartbeats": "finds the newest heartbeat, which is compared with its log",
+    "pipelines.policy.reviews.count": "counts reviews, which people sign",
+    "pipelines.requests.messages": "reads requests, which people sign, and their receipts",
+    "pipelines.signer.local_signer": "signs what it has found out itself",
+}
+"""The modules that read statements of any kind, and for what."""
 _NAME = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+)`")
 _FILE = re.compile(r"\.(d|py|sh|c|md|yaml|yml|json|dsse|tar|pub|key|toml|txt|log|deb|whl|dsc|git)$")
 
@@ -133,6 +143,23 @@ def test_no_two_files_import_each_other_in_a_cycle() -> None:
 
     for dotted in graph:
         visit(dotted, ())
+
+
+def test_what_centers_say_of_their_runs_is_read_by_the_audit_alone() -> None:
+    """Whoever reads a statement decides whether to believe it: these few modules, and no other."""
+    read = set()
+    for dotted in modules():
+        for node in ast.walk(tree(dotted)):
+            match node:
+                case ast.ImportFrom(names=aliases) if "read_statement" in {a.name for a in aliases}:
+                    read.add(dotted)
+                case ast.Attribute(
+                    value=ast.Name(id="ComparisonStatement" | "AttemptStatement"), attr="from_bytes"
+                ):
+                    read.add(dotted)
+                case _:
+                    pass
+    assert read == READ_STATEMENTS.keys()
 
 
 def test_no_two_classes_have_one_name() -> None:

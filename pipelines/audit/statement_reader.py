@@ -18,6 +18,7 @@ from pipelines.audit.witnessed import Witnessed
 from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
 from pipelines.evidence.errors import EvidenceError, SignatureError
 from pipelines.evidence.publickey import PublicKey
+from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.people import ReceiptStatement

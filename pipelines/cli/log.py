@@ -108,8 +108,9 @@ def prove(session: Session, index: int, out: Path | None) -> None:
 def check(session: Session, peer: str | None) -> None:
     """Read a whole log, and compare it with the store and the newest heartbeat.
 
-    Reports gaps in sequences, statements that only the log or only the store has, statements
-    without a commitment before them, and heads older than those of the heartbeat. The center's own
+    Reports gaps in sequences, statements that only the log or only the store has or that are in the
+    folder of another run, runs without a commitment before their statements, and heads older than
+    those of the heartbeat. The center's own
     log must also continue the newest checkpoint that its signer has signed, and what its peers have
     cosigned; a peer that does not answer is named in a warning. Evidence that waits for the store
     is sent first.

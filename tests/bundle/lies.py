@@ -239,6 +239,11 @@ LIES: dict[str, Lie] = {
         ),
         unchecked=True,
     ),
+    "signed-identical-without-a-signature": Lie(
+        "verdicts",
+        in_one(COMPARISON, "predicate/verdict", "IDENTICAL_SIGNED"),
+        unchecked=True,
+    ),
     "identical-on-another-ground": Lie(
         "verdicts", in_one(COMPARISON, "predicate/ground", "bytes-differ")
     ),
