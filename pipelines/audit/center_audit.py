@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import groupby
 
+from builders.core.digest import Digest
 from pipelines.audit.center_finding import (
     CenterFinding,
     CenterInfo,
@@ -121,10 +122,9 @@ class _Audit:
         folders: dict[str, list[_Record]] = {}
         for run, keys in groupby(names, key=lambda n: n.removeprefix(prefix).split("/")[0]):
             records = [self.reader.read(self.source, key) for key in keys if _may_hold_finding(key)]
-            folders[run] = [_in_place(record, self.release, run) for record in records]
+            folders[run] = [self._placed(record, run) for record in records]
         found = [record for records in folders.values() for record in records]
-        seen = {record.pae for record in found if not _is_misplaced(record)}
-        withheld = {d: index for d, index in self.logged.results.items() if d not in seen}
+        withheld = self._withheld(found)
         whole = [*_leaf_faults(self.source, self.logged)]
         if withheld:
             first = min(d.hex for d in withheld)[:16]
@@ -135,13 +135,26 @@ class _Audit:
             whole.append(_whole(self.source, ExclusionReason.NOTHING))
         # What is withheld may be what a run found whose commitment seems to be open.
         runs = [self._run(*one, is_whole=not withheld) for one in folders.items()]
-        if withheld or (runs and not runs[-1].is_readable):
+        mislabelled = any(e.reason is ExclusionReason.MISLABELLED for r in runs for e in r.excluded)
+        if withheld or mislabelled or (runs and not runs[-1].is_readable):
             runs = [run.without_matches() for run in runs]
         if not withheld:
             runs += self._runs_without_records(folders)
         return CenterAudit(
             center=self.source.center, runs=tuple(mark_superseded(runs)), whole=tuple(whole)
         )
+
+    def _placed(self, record: _Record, run: str) -> _Record:
+        """Return a record that belongs to that folder and whose leaf says so."""
+        placed = _in_place(record, self.release, run)
+        if isinstance(placed, Excluded) or _is_labelled(placed, self.logged):
+            return placed
+        return placed.excluded(ExclusionReason.MISLABELLED, f"at index {placed.index} of its log")
+
+    def _withheld(self, found: Iterable[_Record]) -> dict[Digest, int]:
+        """Return what the log has of the release that is in its place in no folder, by index."""
+        seen = {record.pae for record in found if not _is_misplaced(record)}
+        return {d: index for d, index in self.logged.results.items() if d not in seen}
 
     def _run(self, run: str, records: list[_Record], *, is_whole: bool) -> AuditedRun:
         """Return one run, from the records in its folder."""
@@ -220,6 +233,14 @@ class _Audit:
     @cached_property
     def _witnessed(self) -> Witnessed:
         return self.reader.logs.witnessed(self.source.center)
+
+
+def _is_labelled(record: VerifiedStatement, logged: LoggedRelease) -> bool:
+    """Return whether the leaf of a record says that it is a result of a run of this release.
+
+    If it did not, nobody would miss the record once it is gone.
+    """
+    return record.pae in logged.results
 
 
 def _leaf_faults(source: Source, logged: LoggedRelease) -> Iterable[Excluded]:

@@ -46,6 +46,8 @@ class ExclusionReason(StrEnum):
     FAILED_AFTER_COMMITMENT = "failed-after-commitment"
     """A run that had committed to what it built states that nothing was: counts as dissent."""
     MISPLACED = "misplaced"
+    MISLABELLED = "mislabelled"
+    """Its leaf says that it is of another kind or release: gone, it would not be missed."""
     OTHER_BUILDER = "other-builder"
     INCOMPLETE = "incomplete"
     UNDECLARED = "undeclared-output"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey, made_up_log
@@ -66,6 +67,21 @@ def of_another_key(town: Town, store: MemoryStore) -> None:
     store.objects[CHECKPOINT] = [sign_note(text, stranger)]
 
 
+def fork_for_one_peer(folder: Path) -> set[str]:
+    """Bob alone is shown another log of the same size; Ada reads what everybody else is shown."""
+    town, store = honest(folder), MemoryStore()
+    real = list(town.cyd.leaves)
+    town.cyd.leaves.pop()
+    town.cyd.append(town.cyd.made(run=LATER).commitment())
+    town.cyd.show(store)
+    town.look("bob", "cyd", store)
+    town.cyd.leaves = real
+    town.round()
+    told = town.told()
+    assert "CONFIRMED" not in told, "CONFIRMED"
+    return told
+
+
 def forged_entries(stage: Stage) -> set[str]:
     """Nobody has signed that Cyd matched: an entry and a report say so."""
     town = honest(stage.folder, runs=False)
@@ -107,6 +123,12 @@ ATTACKS: dict[str, Attack] = {
     "past-rewritten": shown(CENTER, "inconsistent", rewritten),
     "tiles-of-another-log": shown(NETWORK, "altered", without_tiles),
     "checkpoint-of-another-key": shown(NETWORK, "unsigned", of_another_key),
+    "fork-shown-to-one-peer": Attack(
+        by=CENTER,
+        reader=Reader.CONSENSUS,
+        ends="log-forked",
+        play=lambda stage: fork_for_one_peer(stage.folder),
+    ),
     "report-that-nobody-signed": Attack(
         by=STORE, reader=Reader.CHECK, ends="nothing-of-this-release", play=forged_entries
     ),

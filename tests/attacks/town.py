@@ -22,7 +22,7 @@ from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.file_index import index_report
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.log.checkpoint import Checkpoint, LogIdentity
-from pipelines.log.leaf import Entry, Leaf, ReleaseChains, StatementEntry, own_key, read_fields
+from pipelines.log.leaf import Entry, Leaf, ReleaseChains, StatementEntry, read_fields
 from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.tiles import CHECKPOINT, Frontier, Tile, pack_entries
@@ -32,7 +32,7 @@ from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyRules
 from pipelines.policy.quorum import Quorum
 from pipelines.policy.signed_policy import SignedPolicy, add_signature
 from pipelines.storage.names import REPORT, Visibility, private_twin
-from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE
+from tests.consensus.world import CONTENT, FILES, PRODUCTS, RELEASE
 from tests.fakes.store import MemoryStore
 
 NAMES = ("ada", "bob", "cyd")
@@ -140,6 +140,8 @@ class Town:
     rules: ConsensusRules = field(default_factory=lambda: ConsensusRules(k=3))
     changes: dict[str, Any] = field(default_factory=dict)
     """Other fields of the policy."""
+    now: datetime = NOW
+    """By the clocks of the witnesses."""
 
     def __getitem__(self, name: str) -> House:
         return self.houses[name]
@@ -156,7 +158,7 @@ class Town:
             store=self.houses[name].store,
             private=MadeUpKey(f"witness {name}"),
             name=f"samebits.example/centers/{name}-1/witness",
-            clock=lambda: NOW,
+            clock=lambda: self.now,
         )
 
     @property
@@ -245,6 +247,3 @@ def honest(folder: Path, *, runs: bool = True) -> Town:
     for name in NAMES if runs else NAMES[:2]:
         town[name].run()
     return town
-
-
-__all__ = ["FILE", "NOW", "RELEASE", "House", "Town", "entry_of", "honest", "own_key"]

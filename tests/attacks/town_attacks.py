@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from builders.core.enums import Verdict
+from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.log.leaf import own_key
 from pipelines.policy import ConsensusRules
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
 from tests.attacks.town import Town, entry_of, honest
@@ -100,6 +102,22 @@ def after_a_look(town: Town) -> None:
 
 def silent_after_commitment(town: Town) -> None:
     town.cyd.append(town.cyd.made(run=LATER).commitment())
+    town.round()
+
+
+def abandoned(town: Town) -> None:
+    """It did not like what it found; its witnesses come by for two days."""
+    silent_after_commitment(town)
+    town.now += timedelta(days=2)
+    town.round()
+
+
+def failed_after_commitment(town: Town) -> None:
+    """It did not like what it found, and says that nothing was built."""
+    made = town.cyd.made(run=LATER)
+    town.cyd.append(made.commitment())
+    unbuilt = replace(FILES[FILE], served=None, built=None, verdict=Verdict.NOT_CHECKED)
+    town.cyd.publish(replace(made, outcome=Outcome.BUILD_FAILED, files={FILE: unbuilt}))
     town.round()
 
 
@@ -211,6 +229,17 @@ def unknown_kind(town: Town) -> None:
     town.round()
 
 
+def relabelled(town: Town) -> None:
+    """The leaf of the mismatch says that it is a heartbeat, so that nobody would miss it."""
+    made = town.cyd.made(run=LATER, files=DIFFERENT)
+    town.cyd.append(made.commitment())
+    for name, envelope in made.envelopes(town.cyd.key).items():
+        kind = STATEMENTS["heartbeat"].predicate_type
+        town.cyd.store.put_record(made.folder() + name, envelope.to_bytes())
+        town.cyd.append(entry_of(envelope, "cyd-1", own_key("cyd-1"), predicate_type=kind))
+    town.round()
+
+
 def another_file_to_a_region(town: Town) -> None:
     """The vendor gives Cyd's region another file than it has published."""
     files = {
@@ -283,6 +312,10 @@ ATTACKS: dict[str, Attack] = {
     "commitment-without-a-word": stated(
         CENTER, "open", silent_after_commitment, runs=True, confirmed=True
     ),
+    "commitment-abandoned": stated(CENTER, "abandoned", abandoned, runs=True),
+    "failure-after-the-commitment": stated(
+        CENTER, "failed-after-commitment", failed_after_commitment, runs=True
+    ),
     "replay-of-another-center": stated(CENTER, "other-center", of_another_center),
     "match-in-the-name-of-another-center": stated(
         CENTER, "misplaced: of another center", in_the_name_of_another
@@ -295,6 +328,7 @@ ATTACKS: dict[str, Attack] = {
     "mismatch-removed": hidden(CENTER, "withheld", removed),
     "mismatch-moved-to-another-run": hidden(CENTER, "misplaced: of another run", moved),
     "mismatch-damaged": hidden(STORE, "unreadable", damaged),
+    "mismatch-logged-as-something-else": stated(CENTER, "mislabelled", relabelled, runs=True),
     "match-without-a-build": stated(CENTER, "work-wrong", echo),
     "proof-of-work-held-back": stated(CENTER, "work-absent", without_provenance),
     "nothing-that-could-prove-the-work": stated(VENDOR, "work-none", nothing_to_prove),

@@ -77,7 +77,6 @@ ODD: dict[str, tuple[Callable[[Document], object], str, str]] = {
 def test_a_comparison_that_contradicts_itself_or_its_attempt_is_no_finding(name: str) -> None:
     change, reason, detail = ODD[name]
     world = two()
-    world["bob-1"].about.results.clear()
     statement = comparison_by(world["bob-1"], change)
     replaced(world, "bob-1", "comparison-1.dsse.json", statement)
     (excluded,) = world.read().excluded
@@ -93,7 +92,6 @@ def test_a_statement_of_another_run_beside_the_right_ones_is_no_part_of_a_findin
     bob = world["bob-1"]
     other = bob.made(**changes)
     statement = other.attempt() if kind == "attempt" else other.comparison(FILE, None)
-    bob.about.results.clear()
     replaced(world, "bob-1", f"{kind}-1.dsse.json", statement)
     found = world.read()
     assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete", "withheld"]
@@ -115,7 +113,6 @@ def test_a_signature_counts_as_attached_for_its_own_verdict_alone(
     verdict: str, signature: Document | None, grafted: Digest | None
 ) -> None:
     world = two()
-    world["bob-1"].about.results.clear()
 
     def change(document: Document) -> None:
         document["predicate"]["verdict"] = verdict

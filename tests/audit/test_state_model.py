@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import HealthCheck, reject, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -39,23 +40,36 @@ ACCUSED = {
 }
 NAMES = ["x-1", "comparison-9", "attempt-7", "provenance-7", "robustness-7"]
 HONEST = st.sampled_from(["ada-1", "bob-1"])
+ALL = 1 << 40
 NUMBER = st.integers(min_value=0, max_value=2**32)
+
+
+class Saying(StrEnum):
+    """What a run of a center comes down to, once it is in the log."""
+
+    MATCH = "match"
+    """To which its run had committed before."""
+    MISMATCH = "mismatch"
+    NOTHING = "nothing"
+    """It could not build, or has stated nothing that may count."""
+    EVASION = "evasion"
+    """It committed, and did not state what it found while there was time for it."""
 
 
 @dataclass
 class Truth:
-    """What a center has truly stated, logged, and had witnessed."""
+    """What a center has truly stated and logged."""
 
-    matched: bool = False
-    """A match, to which its run had committed before."""
-    differed: bool = False
-    evaded: bool = False
-    """A run that committed, and did not state what it found while there was time for it."""
-    runs: int = 0
+    said: list[tuple[Saying, int]] = field(default_factory=list)
+    """In its order, each with how many leaves the log had then; what its key could say alone."""
     crashed: list[MadeUpRun] = field(default_factory=list)
     """Runs that have committed and are not completed yet."""
     seen: list[dict[str, str]] = field(default_factory=list)
     """The records of its runs by name, as they were stored."""
+
+    def witnessed(self, size: int) -> set[Saying]:
+        """Return what stands below that size."""
+        return {saying for saying, leaves in self.said if leaves <= size}
 
 
 class Centers(RuleBasedStateMachine):
@@ -72,21 +86,24 @@ class Centers(RuleBasedStateMachine):
         self.down: set[str] = set()
         self.made = 0
         self.steps = 0
-        self._run("dan-1")
+        self.world.min_evidence = 2
+        self._run("dan-1", Saying.MATCH)
 
     @property
     def cyd(self) -> Site:
         return self.world["cyd-1"]
 
-    def _run(self, center: str, **changes: Any) -> None:
+    def _run(self, center: str, saying: Saying, **changes: Any) -> None:
         """Do what a center does honestly, from the commitment to the statements."""
-        truth = self.truth[center]
-        truth.runs += 1
-        committed = changes.pop("committed", True)
         made = self._made(center, **changes)
-        truth.seen.append(self.world[center].publish(made, committed=committed))
-        truth.matched |= made.files is FILES and committed
-        truth.differed |= made.files is DIFFERENT
+        self.truth[center].seen.append(self.world[center].publish(made))
+        self._say(center, saying)
+
+    def _say(self, center: str, saying: Saying) -> None:
+        """Note what a center has said; under a key that has ended it says nothing."""
+        site = self.world[center]
+        if site.end is None:
+            self.truth[center].said.append((saying, len(site.log)))
 
     def _made(self, center: str, **changes: Any) -> MadeUpRun:
         """Return a run with an id of its own."""
@@ -99,22 +116,21 @@ class Centers(RuleBasedStateMachine):
         """State what the runs found that were cut off after their commitment."""
         truth = self.truth[center]
         for made in truth.crashed:
-            truth.runs += 1
             truth.seen.append(self.world[center].publish(made, committed=False))
-            truth.matched = True
+            self._say(center, Saying.MATCH)
         truth.crashed = []
 
     @rule(center=HONEST)
     def match(self, center: str) -> None:
-        self._run(center)
+        self._run(center, Saying.MATCH)
 
     @rule(center=HONEST)
     def mismatch(self, center: str) -> None:
-        self._run(center, files=DIFFERENT)
+        self._run(center, Saying.MISMATCH, files=DIFFERENT)
 
     @rule(center=HONEST)
     def failure(self, center: str) -> None:
-        self._run(center, **UNBUILT)
+        self._run(center, Saying.NOTHING, **UNBUILT)
 
     @rule(center=HONEST)
     def crash(self, center: str) -> None:
@@ -131,10 +147,21 @@ class Centers(RuleBasedStateMachine):
     def a_day_passes(self) -> None:
         """For the witnesses; within a day an honest center is back, and completes its runs."""
         for center, truth in self.truth.items():
+            site = self.world[center]
             if center != "cyd-1":
                 self._complete(center)
-            truth.evaded |= bool(truth.crashed)
-            self.world[center].overdue = len(self.world[center].log)
+            elif truth.crashed:
+                self._say(center, Saying.EVASION)
+            site.witnessed, site.overdue = ALL, len(site.log)
+
+    @rule(center=st.sampled_from(["ada-1", "bob-1", "cyd-1"]))
+    def slow_witnesses(self, center: str) -> None:
+        """They see nothing of what comes next, until they are back."""
+        self.world[center].witnessed = len(self.world[center].log)
+
+    @rule(center=st.sampled_from(["ada-1", "bob-1", "cyd-1"]))
+    def witnesses_are_back(self, center: str) -> None:
+        self.world[center].witnessed = ALL
 
     @rule(center=HONEST)
     def outage(self, center: str) -> None:
@@ -150,15 +177,63 @@ class Centers(RuleBasedStateMachine):
 
     @rule()
     def cyd_matches(self) -> None:
-        self._run("cyd-1")
+        self._run("cyd-1", Saying.MATCH)
 
     @rule()
     def cyd_differs(self) -> None:
-        self._run("cyd-1", files=DIFFERENT)
+        self._run("cyd-1", Saying.MISMATCH, files=DIFFERENT)
 
     @rule()
     def cyd_matches_after_a_look_at_the_shipped_file(self) -> None:
-        self._run("cyd-1", committed=False)
+        made = self._made("cyd-1")
+        self.truth["cyd-1"].seen.append(self.cyd.publish(made, committed=False))
+
+    @rule()
+    def cyd_matches_in_an_old_format(self) -> None:
+        """It names no scope, and the policy wants one."""
+        self._run("cyd-1", Saying.NOTHING, scope=None)
+
+    @rule()
+    def cyd_leaves_an_artefact_out(self) -> None:
+        """Its attempt names two, and it never says that its source builds one of them alone."""
+        gone = MadeUpFile(published=b"i", served=b"i", built=None, verdict=Verdict.MISSING)
+        other = {"tool.idx": gone}
+        made = self._made("cyd-1", files={**FILES, **other})
+        self.cyd.commit(made)
+        for name, envelope in made.envelopes(self.cyd.key).items():
+            if name != "comparison-2.dsse.json":
+                self.cyd.put(made.folder() + name, envelope)
+
+    @rule()
+    def cyd_lets_a_stranger_sign(self) -> None:
+        """Under the id of its key, so that it could deny the match later."""
+        made, key = self._made("cyd-1"), MadeUpKey("a stranger")
+        self.cyd.commit(made)
+        for name, envelope in made.envelopes(key).items():
+            signature = Signature(keyid=self.cyd.key.public.keyid, sig=key.sign(envelope.pae()))
+            forged = envelope.model_copy(update={"signatures": (signature,)})
+            self.cyd.put(made.folder() + name, forged)
+
+    @rule()
+    def cyd_never_logs_what_it_states(self) -> None:
+        made = self._made("cyd-1")
+        self.cyd.commit(made)
+        self.cyd.publish(made, logged=False)
+
+    @rule()
+    def cyd_logs_a_match_as_something_else(self) -> None:
+        """Its leaves are of no run, so that nobody would miss the records later."""
+        made = self._made("cyd-1")
+        self.cyd.commit(made)
+        for name, envelope in made.envelopes(self.cyd.key).items():
+            self.cyd.store.put_record(made.folder() + name, envelope.to_bytes())
+            self.cyd.log.append(envelope.digest())
+
+    @rule()
+    def cyd_loses_its_key(self) -> None:
+        """Whoever has it goes on; the policy says where it ended."""
+        if self.cyd.end is None:
+            self.cyd.end = len(self.cyd.log)
 
     @rule()
     def cyd_commits_and_says_nothing(self) -> None:
@@ -171,13 +246,14 @@ class Centers(RuleBasedStateMachine):
         truth, made = self.truth["cyd-1"], self._made("cyd-1")
         self.cyd.commit(made)
         truth.seen.append(self.cyd.publish(replace(made, **UNBUILT)))
-        truth.evaded = True
+        self._say("cyd-1", Saying.EVASION)
 
     def _record(self, number: int) -> str:
         """Return the name of one of Cyd's records."""
         names = sorted(self.cyd.store.objects)
         statements = [name for name in names if name.endswith(".dsse.json")]
-        assume(statements)
+        if not statements:
+            reject()
         return statements[number % len(statements)]
 
     @rule(number=NUMBER)
@@ -220,7 +296,8 @@ class Centers(RuleBasedStateMachine):
     @rule(center=HONEST, number=NUMBER)
     def cyd_replays_what_others_signed(self, center: str, number: int) -> None:
         theirs = sorted(n for n in self.world[center].store.objects if n.endswith(".dsse.json"))
-        assume(theirs)
+        if not theirs:
+            reject()
         name = theirs[number % len(theirs)]
         data = self.world[center].store.objects[name]
         self.cyd.store.objects[name.replace(f"/{center}/", "/cyd-1/")] = list(data)
@@ -257,19 +334,21 @@ class Centers(RuleBasedStateMachine):
 
     def only_what_was_truly_stated_counts(self) -> None:
         found = self.world.consensus("dan-1")
+        sites = self.world.sites
+        said = {c: truth.witnessed(sites[c].witnessed) for c, truth in self.truth.items()}
         for one in found.artefacts:
             for operator in one.matched:
-                truth = self.truth[f"{operator}-1"]
-                assert truth.matched, f"{operator} never matched"
-                assert not truth.differed, f"{operator} has logged a mismatch"
-                assert not truth.evaded, f"{operator} has not said what a run of its found"
+                truth = said[f"{operator}-1"]
+                assert Saying.MATCH in truth, f"{operator} never matched"
+                assert Saying.MISMATCH not in truth, f"{operator} has logged a mismatch"
+                assert Saying.EVASION not in truth, f"{operator} keeps from us what it found"
             if one.result == "CONFIRMED":
                 assert len(one.matched) >= 3
         accused = {why for center, why in reasons(found) if center != "cyd-1"}
         assert not accused & ACCUSED
         if not self.down:  # whoever is honest and reachable is heard, whatever Cyd does
             heard = {o.operator for one in found.artefacts for o in one.operators}
-            assert {c[:3] for c, t in self.truth.items() if t.runs and c != "cyd-1"} <= heard
+            assert {c[:3] for c, told in said.items() if told and c != "cyd-1"} <= heard
 
 
 TestCenters = Centers.TestCase

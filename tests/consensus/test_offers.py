@@ -79,7 +79,6 @@ def test_without_a_seal_in_the_attempt_nothing_was_committed_to() -> None:
     bob = world["bob-1"]
     attempt = bob.made().attempt().to_dict()
     del attempt["predicate"]["seal"]
-    bob.about.results.clear()
     replaced(world, "bob-1", "attempt-1.dsse.json", AttemptStatement.model_validate(attempt))
     replaced(world, "bob-1", "provenance-1.dsse.json", provenance_by(bob, unsealed))
     assert reasons(world.consensus()) == {("bob-1", "uncommitted")}
