@@ -134,7 +134,7 @@ def set_up(operator: Operator, safe: Path) -> None:
 def lose_power_in_a_night(operator: Operator, engine: Engine) -> None:
     """Nothing that was done is lost, and the night ends by itself once the power is back."""
     asked = operator.ask_night()
-    wait_until(lambda: operator.builds(engine, seconds=2) and not operator.pending(), seconds=90)
+    wait_until(lambda: operator.builds(engine, seconds=2) and not operator.pending(), seconds=240)
     operator.lose_power(engine)
     operator.types("center", "up")
     operator.wait(asked, seconds=300)  # for a machine on which much else runs
