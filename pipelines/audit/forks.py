@@ -6,21 +6,30 @@ it. A witness that has kept another checkpoint has seen the history of that one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.audit.source import Source
+from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
 from pipelines.audit.witnessed import (
+    MAX_CHECKPOINTS,
     below_quorum,
     conflicts,
     require_accepted,
     signed_checkpoints,
 )
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
+from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.statements.log_status import RefusalStatement
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.log_reader import LogReader
+from pipelines.log.witness import origin_folder
 from pipelines.policy import Policy
 from pipelines.policy.resolution import LogTree
+
+MAX_REFUSALS = 16
+"""Of one log by one witness that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +46,18 @@ class LogForks:
     """Those that the policy does not settle."""
     proposed: LogTree
     """What could be accepted of the tree that it shows."""
+    refused: tuple[str, ...]
+    """The centers whose witness has refused to cosign the log, with the complaint.
+
+    That alone proves nothing: it costs the log this cosignature and no more.
+    """
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
         return asdict(self)
 
 
-def find_forks(policy: Policy, source: Source, witnesses: Iterable[Source]) -> LogForks:
+def find_forks(policy: Policy, source: Source, witnesses: Collection[Source]) -> LogForks:
     """Compare the log in `source` with what `witnesses` have kept of it.
 
     Raises `PolicyError` for an unknown center, `LogError` for a log that cannot be trusted at all,
@@ -67,4 +81,20 @@ def find_forks(policy: Policy, source: Source, witnesses: Iterable[Source]) -> L
             LogTree.of(one) for one in found if not (resolution and resolution.settles(one))
         ),
         proposed=LogTree.of(reader.tree(size)),
+        refused=tuple(dict.fromkeys(_refusals(policy, log.origin, witnesses))),
     )
+
+
+def _refusals(policy: Policy, origin: str, witnesses: Iterable[Source]) -> Iterator[str]:
+    """Yield who has refused a log, and why: as far as the witness of a center has signed it."""
+    keys = {c.id: c.witness.public for c in policy.centers if c.witness}
+    folder = f"{origin_folder(origin)}refused/"
+    for source in (one for one in witnesses if one.center in keys):
+        with suppress(UnreachableError):
+            for name in source.names(folder, limit=MAX_CHECKPOINTS)[:MAX_REFUSALS]:
+                with suppress(EvidenceError, *OBJECT_ERRORS):
+                    envelope = Envelope.from_bytes(source.get(name, MAX_ENVELOPE))
+                    verify_envelope(envelope, [keys[source.center]])
+                    refusal = RefusalStatement.from_bytes(envelope.payload).predicate
+                    if refusal.origin == origin:
+                        yield f"{source.center}: {refusal.complaint}"

@@ -28,7 +28,8 @@ def forks(session: Session, peer: str | None) -> None:
     The logs are the center's own and those of its peers. Whatever its key has signed and a witness
     has kept must be of the log that is shown. If it is not, the log counts for nothing until its
     operators sign a policy that says which history they accept. For each such log the entry for
-    `resolutions` in that policy is printed; it accepts what the log shows now.
+    `resolutions` in that policy is printed; it accepts what the log shows now. Witnesses that have
+    refused to cosign a log are named too; without two checkpoints a refusal proves nothing.
 
     \b
     Examples:
@@ -73,6 +74,7 @@ def _fork_lines(found: LogForks) -> Iterator[str]:
     for tree in found.conflicts:
         what = "signed, and not its own" if tree in found.unresolved else "rejected"
         yield f"  {counted(tree.size, 'leaf', 'leaves')} with root {tree.root}: {what}"
+    yield from (f"  not cosigned by the witness of {refusal}" for refusal in found.refused)
     if found.unresolved:
         yield "  Compare the histories. If that which the log shows now is the true one, its center"
         yield f"  gets a new log (`samebits center new-log --until {found.proposed.size}`), and the"

@@ -13,7 +13,7 @@ from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import Source
 from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.log.log_reader import LogReader
-from pipelines.log.witness import WitnessOutcome
+from pipelines.log.witness import WitnessOutcome, origin_folder
 from pipelines.policy import Policy
 from pipelines.policy.resolution import ForkResolution, LogTree
 from tests.audit.test_witnessed import NAMES, TWO, Watched
@@ -155,6 +155,19 @@ def test_people_are_told_what_contradicts_a_log_and_what_to_put_into_the_policy(
     assert log.forks(log.resolved()).unresolved == ()
     log.grow(7)
     assert log.forks(log.policy(TWO)).proposed.size == 5, "as far as witnesses have seen it"
+
+
+def test_a_refusal_is_told_if_its_witness_has_signed_it(log: Forked) -> None:
+    """A bare refusal, of a log that was not there, stops nothing."""
+    center = replace(
+        log.policy(TWO).centers[0], id="asia", operator="asia", witness=log.witness("asia").key
+    )
+    policy = replace(log.resolved(), centers=(*log.policy(TWO).centers, center))
+    log.stores["west"].put_record(f"{origin_folder(ORIGIN)}refused/x.dsse.json", b"{}")
+    assert log.forks(policy).refused == ("asia: forked",)
+    assert log.forks(log.resolved()).refused == (), "no center of the policy has that key"
+    other = replace(center, witness=log.witness("south").key)
+    assert log.forks(replace(policy, centers=(policy.centers[0], other))).refused == ()
 
 
 def test_a_log_without_a_fork_has_nothing_to_decide(tmp_path: Path) -> None:

@@ -90,6 +90,8 @@ def test_a_forked_log_counts_for_nothing_and_people_are_told_what_to_decide(
     assert found["proposed"]["size"] == 4, "as far as the other witness has seen the same"
     shown = forks(forked)
     assert shown.code == 1
+    assert found["refused"] == ["europe: forked"]
+    assert "  not cosigned by the witness of europe: forked\n" in shown.out
     assert "europe: samebits.example/centers/europe, 4 leaves: no fork\n" in shown.out
     assert "8 leaves: FORKED, and not resolved\n" in shown.out
     assert f"    accepted: {{size: 4, root: {found['proposed']['root']}}}\n" in shown.out
