@@ -2,13 +2,14 @@
 
 The model keeps what each center has truly stated, committed and logged. Whatever is done to records
 afterwards: a center counts as a match only if its log has a match that was committed to before, and
-no mismatch; and an honest center is accused of nothing. `SAMEBITS_STEPS` sets how many steps are
-taken in all, 2,000 by default.
+no mismatch; no result that its log has is missing from its store unnoticed; and an honest center is
+accused of nothing. `SAMEBITS_STEPS` sets how many steps are taken in all, 2,000 by default.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,7 @@ from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError
+from pipelines.evidence.statements.reader import read_statement
 from pipelines.policy import ConsensusRules
 from tests.consensus.world import CONTENT, FILE, FILES, Site, World, reasons
 
@@ -41,6 +43,7 @@ ACCUSED = {
 NAMES = ["x-1", "comparison-9", "attempt-7", "provenance-7", "robustness-7"]
 HONEST = st.sampled_from(["ada-1", "bob-1"])
 ALL = 1 << 40
+FOLDER = "public/releases/acme/tool/1.0/cyd-1/"
 NUMBER = st.integers(min_value=0, max_value=2**32)
 
 
@@ -331,6 +334,7 @@ class Centers(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.only_what_was_truly_stated_counts()
+        self.no_logged_result_is_missing_unnoticed()
 
     def only_what_was_truly_stated_counts(self) -> None:
         found = self.world.consensus("dan-1")
@@ -349,6 +353,19 @@ class Centers(RuleBasedStateMachine):
         if not self.down:  # whoever is honest and reachable is heard, whatever Cyd does
             heard = {o.operator for one in found.artefacts for o in one.operators}
             assert {c[:3] for c, told in said.items() if told and c != "cyd-1"} <= heard
+
+    def no_logged_result_is_missing_unnoticed(self) -> None:
+        """Results of runs that Cyd's log has are in their place in its store, or it is said."""
+        shown = set()
+        for name, versions in self.cyd.store.objects.items():
+            with suppress(EvidenceError):
+                envelope = Envelope.from_bytes(versions[-1])
+                about = read_statement(envelope.payload).run_reference
+                if about and name.startswith(f"{FOLDER}{about.run}/"):
+                    shown.add(envelope.digest())
+        if not self.cyd.about.results.keys() <= shown:
+            told = reasons(self.world.consensus("dan-1"))
+            assert told & {("cyd-1", "withheld"), ("cyd-1", "missing")}
 
 
 TestCenters = Centers.TestCase
