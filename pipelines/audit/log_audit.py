@@ -45,6 +45,7 @@ class GapKind(StrEnum):
     TWICE = "twice"
     MISSING = "missing"
     MISPLACED = "misplaced"
+    MISLABELLED = "mislabelled"
     UNLOGGED = "unlogged"
     UNCOMMITTED = "uncommitted"
     STALE = "stale"
@@ -101,7 +102,7 @@ def audit_log(
     with closing(sqlite3.connect("")) as rows:  # on disk, and gone afterwards
         rows.execute(
             "CREATE TABLE leaves (identity TEXT PRIMARY KEY, place INTEGER, release TEXT,"
-            " committed TEXT, seen INTEGER) WITHOUT ROWID"
+            " kind TEXT, committed TEXT, seen INTEGER) WITHOUT ROWID"
         )
         audit = _LogAudit(reader, member, rows)
         audit.chains(count)
@@ -193,7 +194,21 @@ class _LogAudit:
         else:
             identity = f"pae:{record.pae}"
             self._rows.execute("UPDATE leaves SET seen = 1 WHERE identity = ?", (identity,))
+            if isinstance(record, VerifiedStatement):
+                self._label(record)
         return is_logged and in_place
+
+    def _label(self, record: VerifiedStatement) -> None:
+        """Require of a leaf the kind and the release of its statement."""
+        found = self._rows.execute(
+            "SELECT kind, release FROM leaves WHERE identity = ?", (f"pae:{record.pae}",)
+        ).fetchone()
+        statement = record.statement
+        about = statement.run_reference
+        expected = (statement.predicate_type, about.release if about else found[1])
+        if found != expected:
+            message = f"its leaf says {found[0]} of {found[1]}; expected {' of '.join(expected)}"
+            self.report.add(GapKind.MISLABELLED, record.ref.name, message, record.index)
 
     def _commitment(self, folder: str, records: Sequence[VerifiedStatement]) -> None:
         """Require that a build was committed to before anything that was found with it."""
@@ -228,9 +243,15 @@ class _LogAudit:
         """Note the places of leaves; an identity that the log has already is a gap."""
         before = self._rows.total_changes
         self._rows.executemany(
-            "INSERT OR IGNORE INTO leaves VALUES (?, ?, ?, ?, 0)",
+            "INSERT OR IGNORE INTO leaves VALUES (?, ?, ?, ?, ?, 0)",
             [
-                (leaf.identity, place, leaf.release, leaf.committed and leaf.committed.hex)
+                (
+                    leaf.identity,
+                    place,
+                    leaf.release,
+                    leaf.predicate_type,
+                    leaf.committed and leaf.committed.hex,
+                )
                 for place, leaf in batch
             ],
         )

@@ -33,6 +33,7 @@ class Reader(StrEnum):
 
     CONSENSUS = "consensus"
     CHECK = "check FILE"
+    LOG_CHECK = "log check"
     WITNESS = "log witness"
     BUNDLE = "evidence check"
     POLICY = "policy"

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from builders.core.digest import Digest
 from infra.bench.madeup import MadeUpKey, made_up_log
+from pipelines.audit.log_audit import audit_log
+from pipelines.audit.source import Source
 from pipelines.evidence.file_index import index_report
+from pipelines.evidence.statements.log_status import Heartbeat, Tree
+from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.leaf import StatementLeaf
+from pipelines.log.log_reader import LogReader
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.witness import WitnessOutcome
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
-from tests.attacks.town import RUN, Town, honest
+from tests.attacks.town import NOW, RUN, Town, honest
 from tests.consensus.world import CONTENT, EARLIER, LATER
+from tests.evidence.examples import STATEMENTS, heartbeat
 from tests.fakes.store import MemoryStore
 
 CENTER, STORE, NETWORK = Attacker.CENTER, Attacker.STORE, Attacker.NETWORK
@@ -67,6 +75,62 @@ def of_another_key(town: Town, store: MemoryStore) -> None:
     store.objects[CHECKPOINT] = [sign_note(text, stranger)]
 
 
+def audited(ends: str, deed: Callable[[Town], Heartbeat | None]) -> Attack:
+    """Return an attack on a whole log and its store, by their center; `deed` may beat."""
+
+    def play(stage: Stage) -> set[str]:
+        town = honest(stage.folder)
+        beat = deed(town)
+        town.cyd.show()
+        (member,) = (c for c in town.policy.policy.centers if c.id == "cyd-1")
+        reader = LogReader(town.cyd.store, LogIdentity.of(member.log.key))
+        source = Source(center="cyd-1", store=town.cyd.store)
+        found = audit_log(reader, member, source=source, heartbeat=beat)
+        return {str(gap.kind) for gap in found.gaps}
+
+    return Attack(by=CENTER, reader=Reader.LOG_CHECK, ends=ends, play=play)
+
+
+def leaf_left_out(town: Town) -> None:
+    """The leaf and the record of one statement are gone."""
+    del town.cyd.leaves[1]
+    (name,) = (n for n in town.cyd.store.objects if n.endswith("/provenance-1.dsse.json"))
+    del town.cyd.store.objects[name]
+
+
+def chain_bent(town: Town) -> None:
+    last = town.cyd.leaves[-1]
+    assert isinstance(last, StatementLeaf)
+    town.cyd.leaves[-1] = replace(last, previous=Digest("e" * 64))
+
+
+def record_taken_back(town: Town) -> None:
+    (name,) = (n for n in town.cyd.store.objects if n.endswith("/comparison-1.dsse.json"))
+    del town.cyd.store.objects[name]
+
+
+def leaf_taken_back(town: Town) -> None:
+    """Only its newest leaf is gone, which no chain misses."""
+    town.cyd.leaves.pop()
+
+
+def leaf_of_another_kind(town: Town) -> None:
+    last = town.cyd.leaves[-1]
+    assert isinstance(last, StatementLeaf)
+    town.cyd.leaves[-1] = replace(last, predicate_type=STATEMENTS["heartbeat"].predicate_type)
+
+
+def beaten(size: int) -> Callable[[Town], Heartbeat]:
+    """Return the deed of a center whose heartbeat spoke of another tree of that size."""
+
+    def deed(_: Town) -> Heartbeat:
+        tree = Tree(size=size, root=Digest.of(b"another tree"))
+        made = heartbeat(center="cyd-1", log=tree, heads=[], releases=1, now=NOW)
+        return made.predicate
+
+    return deed
+
+
 def fork_for_one_peer(folder: Path) -> set[str]:
     """Bob alone is shown another log of the same size; Ada reads what everybody else is shown."""
     town, store = honest(folder), MemoryStore()
@@ -118,6 +182,13 @@ def of_other_bytes(stage: Stage) -> set[str]:
 
 
 ATTACKS: dict[str, Attack] = {
+    "leaf-left-out-of-its-chain": audited("skipped", leaf_left_out),
+    "leaf-behind-another-one": audited("unchained", chain_bent),
+    "record-taken-back": audited("missing", record_taken_back),
+    "leaf-taken-back": audited("unlogged", leaf_taken_back),
+    "leaf-of-another-kind": audited("mislabelled", leaf_of_another_kind),
+    "log-shorter-than-it-was": audited("stale", beaten(9)),
+    "log-of-another-tree": audited("altered", beaten(3)),
     "log-rolled-back": shown(CENTER, "shortened", rolled_back),
     "two-roots-of-one-size": shown(CENTER, "forked", forked),
     "past-rewritten": shown(CENTER, "inconsistent", rewritten),

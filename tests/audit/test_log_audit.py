@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -66,7 +67,7 @@ def leaf_of(envelope: Envelope, run: MadeUpRun = MADE) -> StatementEntry:
         release=run.release,
         pae=envelope.digest(),
         keyid=SIGNER.public.keyid,
-        predicate_type="https://samebits.example/attempt/v1",
+        predicate_type=json.loads(envelope.payload)["predicateType"],
     )
 
 
