@@ -103,6 +103,9 @@ class _Logs:
     def about(self, center: str, release: str) -> LoggedRelease:
         return self._about[center].get(release) or LoggedRelease()
 
+    def reported(self, center: str, release: str) -> frozenset[int]:
+        raise LookupError(f"nothing is missing of {release} by {center}")
+
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
         raise LookupError(f"nothing is open in the log of {center}, at {index} neither")
 

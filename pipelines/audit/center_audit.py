@@ -8,7 +8,7 @@ about the release that is not among the records, since it may be a mismatch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import groupby
@@ -124,21 +124,16 @@ class _Audit:
             records = [self.reader.read(self.source, key) for key in keys if _may_hold_finding(key)]
             folders[run] = [self._placed(record, run) for record in records]
         found = [record for records in folders.values() for record in records]
-        withheld = self._withheld(found)
-        whole = [*_leaf_faults(self.source, self.logged)]
-        if withheld:
-            first = min(d.hex for d in withheld)[:16]
-            detail = f"{len(withheld)} that its log has, such as {first}"
-            missing = sorted(withheld.values())
-            whole.append(_whole(self.source, ExclusionReason.WITHHELD, detail, missing))
-        elif not names:
+        missing = self._missing(found)
+        whole = [*_leaf_faults(self.source, self.logged), *self._absent(missing)]
+        if not missing and not names:
             whole.append(_whole(self.source, ExclusionReason.NOTHING))
-        # What is withheld may be what a run found whose commitment seems to be open.
-        runs = [self._run(*one, is_whole=not withheld) for one in folders.items()]
+        # What is missing may be what a run found whose commitment seems to be open.
+        runs = [self._run(*one, is_whole=not missing) for one in folders.items()]
         mislabelled = any(e.reason is ExclusionReason.MISLABELLED for r in runs for e in r.excluded)
-        if withheld or mislabelled or (runs and not runs[-1].is_readable):
+        if missing or mislabelled or (runs and not runs[-1].is_readable):
             runs = [run.without_matches() for run in runs]
-        if not withheld:
+        if not missing:
             runs += self._runs_without_records(folders)
         return CenterAudit(
             center=self.source.center, runs=tuple(mark_superseded(runs)), whole=tuple(whole)
@@ -151,10 +146,22 @@ class _Audit:
             return placed
         return placed.excluded(ExclusionReason.MISLABELLED, f"at index {placed.index} of its log")
 
-    def _withheld(self, found: Iterable[_Record]) -> dict[Digest, int]:
+    def _missing(self, found: Iterable[_Record]) -> dict[Digest, int]:
         """Return what the log has of the release that is in its place in no folder, by index."""
         seen = {record.pae for record in found if not _is_misplaced(record)}
         return {d: index for d, index in self.logged.results.items() if d not in seen}
+
+    def _absent(self, missing: Mapping[Digest, int]) -> Iterator[Excluded]:
+        """Yield the statements that the log has and the store does not show."""
+        reported: Collection[int] = ()
+        if missing:
+            reported = self.reader.logs.reported(self.source.center, str(self.release))
+        for reason in (ExclusionReason.WITHHELD, ExclusionReason.MISSING):
+            wanted = reason is ExclusionReason.WITHHELD
+            found = {d.hex: i for d, i in missing.items() if (i in reported) is wanted}
+            if found:
+                detail = f"{len(found)} that its log has, such as {min(found)[:16]}"
+                yield _whole(self.source, reason, detail, sorted(found.values()))
 
     def _run(self, run: str, records: list[_Record], *, is_whole: bool) -> AuditedRun:
         """Return one run, from the records in its folder."""
@@ -280,7 +287,7 @@ def _in_place(record: _Record, release: ReleaseName, run: str) -> _Record:
 def _is_misplaced(record: _Record) -> bool:
     """Return whether a record is elsewhere than its statement belongs.
 
-    There it hides from those who look for it in its place, so it is as good as withheld.
+    There it hides from those who look for it in its place, so it is as good as missing.
     """
     return isinstance(record, Excluded) and record.reason is ExclusionReason.MISPLACED
 

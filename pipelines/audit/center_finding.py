@@ -31,8 +31,12 @@ class ExclusionReason(StrEnum):
     NOT_LOGGED = "not-logged"
     AWAITING_WITNESS = "awaiting-witness"
     """Logged, and not yet cosigned by the witnesses that the policy requires."""
+    MISSING = "missing"
+    """The center's log has statements about the release that its store does not show.
+
+    That takes its matches away for as long as it lasts, and accuses nobody."""
     WITHHELD = "withheld"
-    """The center's log has statements about the release that its store does not show."""
+    """So it is, and a witness of another operator has reported it twice, `max_open` apart."""
     LOGGED_TWICE = "logged-twice"
     """Leaves of the log are equal to earlier ones."""
     UNKNOWN_KIND = "unknown-kind"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
+from pipelines.audit.absences import Reports, read_reports, withheld_leaves
 from pipelines.audit.kept_logs import KeptLog, KeptLogs
 from pipelines.audit.logged_release import LoggedRelease
 from pipelines.audit.source import Source, UnreachableError, short
@@ -65,6 +66,7 @@ class LogIndex:
         self._leaves = kept or KeptLogs()
         self._witnesses = tuple(witnesses)
         self._logs: dict[str, _KnownLog | LogError | UnreachableError] = {}
+        self._reports: dict[str, Reports] = {}
         self._signed: dict[str, list[SignedCheckpoint]] | None = None
 
     def read_ahead(self) -> None:
@@ -73,8 +75,10 @@ class LogIndex:
         signed: dict[str, list[SignedCheckpoint]] = {center: [] for center in known}
         for wait in [one.begin(partial(self._kept_by, one, known)) for one in self._witnesses]:
             with suppress(UnreachableError):
-                for center, kept in wait().items():
+                for center, (kept, reports) in wait().items():
                     signed[center] += kept
+                    for key, found in reports.items():
+                        self._reports.setdefault(center, {}).setdefault(key, []).extend(found)
         self._signed = signed
         sources = [(center, self._sources[center]) for center in known]
         for center, wait_for in [
@@ -85,8 +89,23 @@ class LogIndex:
             except UnreachableError as error:
                 self._logs[center] = error
 
-    def _kept_by(self, witness: Source, logs: list[str]) -> dict[str, list[SignedCheckpoint]]:
-        return {center: self._kept([witness], center) for center in logs}
+    def _kept_by(
+        self, witness: Source, logs: list[str]
+    ) -> dict[str, tuple[list[SignedCheckpoint], Reports]]:
+        """Return what one witness has kept of each log, and what it has reported absent."""
+        return {
+            center: (
+                self._kept([witness], center),
+                read_reports([witness], self._identity(center)),
+            )
+            for center in logs
+        }
+
+    def reported(self, center: str, release: str) -> frozenset[int]:
+        """Return the leaves about a release that witnesses have reported absent for too long."""
+        if self._signed is None and center not in self._reports:
+            self._reports[center] = read_reports(self._witnesses, self._identity(center))
+        return withheld_leaves(self._reports.get(center, {}), release, self._policy.longest_open)
 
     def _kept(self, witnesses: Iterable[Source], center: str) -> list[SignedCheckpoint]:
         log, before = self._identity(center), self._policy.longest_open

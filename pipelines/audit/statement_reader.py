@@ -54,6 +54,9 @@ class LogLookup(StatementLog, Protocol):
     def upgraded_at(self, center: str) -> int | None:
         """Return where a center's log has its first result in a later format, None for nowhere."""
 
+    def reported(self, center: str, release: str) -> frozenset[int]:
+        """Return the leaves about a release that witnesses have reported absent for too long."""
+
 
 class RecordSource(Protocol):
     """Where the records of a center are: its store, or a bundle."""

@@ -8,7 +8,7 @@ files; what is written is C2SP tlog-cosignature.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,12 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.evidence.dsse import EnvelopeSigner, sign_envelope
+from pipelines.evidence.statements.absence import (
+    MAX_ABSENT,
+    Absence,
+    AbsentLeaves,
+    absence_statement,
+)
 from pipelines.evidence.statements.log_status import (
     MAX_REASON,
     Complaint,
@@ -67,6 +73,11 @@ def origin_folder(origin: str) -> str:
     return f"{PREFIX}witness/{Digest.of(origin.encode())}/"
 
 
+def absence_folder(origin: str) -> str:
+    """Return the folder of a store that holds what its witness did not find of the log's center."""
+    return f"{origin_folder(origin)}absent/"
+
+
 def memory_file(home: Path, origin: str) -> Path:
     """Return the file in which a witness with that folder remembers the log `origin`."""
     return home / f"{Digest.of(origin.encode())}.note"
@@ -112,6 +123,24 @@ class Witness:
             # Stored durably before its cosignature can be read.
             durable.replace(self._path(origin), new.note.to_bytes())
             return self._write_cosignature(origin, new)
+
+    def report_absent(
+        self, origin: str, absent: Mapping[str, Collection[int]], now: datetime
+    ) -> str:
+        """Sign and keep which leaves of a log have no statement in its center's store.
+
+        `absent` has their indexes by release. Returns the name of the record.
+        """
+        leaves = tuple(
+            AbsentLeaves(release=release, indexes=tuple(sorted(indexes)[:MAX_ABSENT]))
+            for release, indexes in sorted(absent.items())[:MAX_ABSENT]
+        )
+        report = Absence(witness=self.key.name, origin=origin, absent=leaves, looked_on=now)
+        statement = absence_statement(report).to_bytes()
+        key = f"{absence_folder(origin)}{now:%Y%m%dT%H%M%SZ}-{Digest.of(statement)}.dsse.json"
+        if not self.store.has(key):
+            self.store.put_record(key, sign_envelope(statement, self.private).to_bytes())
+        return key
 
     def _write_cosignature(self, origin: str, new: SignedCheckpoint) -> WitnessResult:
         size = new.checkpoint.size

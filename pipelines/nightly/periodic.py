@@ -34,6 +34,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
+from pipelines.nightly.missing_statements import report_missing
 from pipelines.nightly.night_plan import Release, releases
 from pipelines.signer.orders import status_signer
 from pipelines.verify.interrupted import complete_interrupted, interrupted_runs
@@ -77,6 +78,8 @@ def join_round(
 ) -> JoinSummary:
     """Join the findings of all centers on the releases `names`; sign and log a summary of each.
 
+    What other centers do not show of what their logs have is reported, signed by our witness.
+
     What is wrong with one release costs no other its turn. `clock` gives the time in UTC; it is
     asked for every release, since a signer takes no summary of another moment than its own. Raises
     `CenterPolicyError`.
@@ -91,6 +94,10 @@ def join_round(
         except SamebitsError as error:
             _LOG.warning("%s could not be joined: %s", name, error)
             failed.append((str(name), str(error)))
+    try:
+        report_missing(session, view, joined, clock())
+    except SamebitsError as error:
+        _LOG.warning("what is missing in other logs is not reported: %s", error)
     return JoinSummary(joined=tuple(joined), failed=tuple(failed))
 
 

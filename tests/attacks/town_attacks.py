@@ -325,7 +325,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "match-of-another-builder": stated(CENTER, "other-builder", of_another_builder),
     "one-artefact-left-out": stated(CENTER, "incomplete", one_file_left_out),
-    "mismatch-removed": hidden(CENTER, "withheld", removed),
+    "mismatch-removed": hidden(CENTER, "missing", removed),
     "mismatch-moved-to-another-run": hidden(CENTER, "misplaced: of another run", moved),
     "mismatch-damaged": hidden(STORE, "unreadable", damaged),
     "mismatch-logged-as-something-else": stated(CENTER, "mislabelled", relabelled, runs=True),

@@ -66,14 +66,14 @@ COUNTEREXAMPLES: dict[str, Counterexample] = {
         off=put("center_audit._in_place", lambda record, *_: record),
         steps=[MATCHED, DIFFERED, ("cyd_moves_a_record", MOVED)],
     ),
-    "withheld": Counterexample(
-        off=put("center_audit._Audit._withheld", lambda *_: {}),
+    "missing": Counterexample(
+        off=put("center_audit._Audit._missing", lambda *_: {}),
         steps=[MATCHED, DIFFERED, ("cyd_removes_a_record", {"number": 4})],
     ),
     "unreadable": Counterexample(
         off=put("run_state.AuditedRun.is_readable", True),
         steps=[MATCHED, DIFFERED, ("cyd_damages_a_record", {"number": 4, "rubbish": b"{}"})],
-        also_off=("withheld",),
+        also_off=("missing",),
     ),
     "incomplete": Counterexample(
         off=put("run_findings.unmatched_artefact", lambda *_: None),

@@ -94,7 +94,7 @@ def test_a_statement_of_another_run_beside_the_right_ones_is_no_part_of_a_findin
     statement = other.attempt() if kind == "attempt" else other.comparison(FILE, None)
     replaced(world, "bob-1", f"{kind}-1.dsse.json", statement)
     found = world.read()
-    assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete", "withheld"]
+    assert [str(one.reason) for one in found.excluded] == ["misplaced", "incomplete", "missing"]
     assert [finding.center.id for finding in found.findings] == ["ada-1"]
 
 
@@ -246,7 +246,7 @@ def test_an_empty_store_of_what_the_log_has_withholds_it() -> None:
     world = World("ada")
     world["ada-1"].run()
     world["ada-1"].store.objects.clear()
-    assert [str(one.reason) for one in world.read(None).excluded] == ["withheld"]
+    assert [str(one.reason) for one in world.read(None).excluded] == ["missing"]
 
 
 def test_only_a_match_needs_a_proof_of_work() -> None:

@@ -109,7 +109,7 @@ def test_a_mismatch_that_is_moved_elsewhere_takes_the_match_away(elsewhere: str)
     world, names = _bob_who_found_other_bytes_later()
     objects = world["bob-1"].store.objects
     objects[elsewhere] = objects.pop(names["comparison-1.dsse.json"])
-    assert ("bob-1", "withheld") in reasons(world.consensus())
+    assert ("bob-1", "missing") in reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -119,5 +119,5 @@ def test_a_copy_of_a_mismatch_elsewhere_hides_nothing_and_withholds_nothing() ->
     objects[names["comparison-1.dsse.json"].replace(LATER, EARLIER)] = list(
         objects[names["comparison-1.dsse.json"]]
     )
-    assert ("bob-1", "withheld") not in reasons(world.consensus())
+    assert ("bob-1", "missing") not in reasons(world.consensus())
     assert world.result() == "SPLIT"

@@ -54,7 +54,7 @@ def test_what_a_peer_has_logged_and_shows_no_more_takes_its_match_away(centers: 
     code, told = centers.run()
     assert code == 2
     assert [a["consensus"] for a in told["artefacts"]] == ["PENDING"]
-    assert [o["why"] for o in told["counted_out"]] == ["withheld"]
+    assert [o["why"] for o in told["counted_out"]] == ["missing"]
 
 
 def test_a_log_that_was_altered_silences_its_center(centers: TwoCenters) -> None:

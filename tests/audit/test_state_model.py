@@ -20,11 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from pipelines.audit.center_audit import audit_center
+from pipelines.audit.center_finding import ExclusionReason
+from pipelines.audit.source import Source
 from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.policy import ConsensusRules
-from tests.consensus.world import CONTENT, FILE, FILES, Site, World, reasons
+from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, Site, World, reasons
 
 STEPS_EACH = 20
 STEPS = int(os.environ.get("SAMEBITS_STEPS", "2000"))
@@ -37,9 +40,10 @@ UNBUILT: dict[str, Any] = {
     "by_products": {},
 }
 ACCUSED = {
-    *("withheld", "misplaced", "uncommitted", "bad-signature", "unreadable"),
+    *("withheld", "missing", "misplaced", "uncommitted", "bad-signature", "unreadable"),
     *("log-broken", "log-forked", "abandoned", "failed-after-commitment"),
 }
+ABSENT = {ExclusionReason.MISSING, ExclusionReason.WITHHELD}
 NAMES = ["x-1", "comparison-9", "attempt-7", "provenance-7", "robustness-7"]
 HONEST = st.sampled_from(["ada-1", "bob-1"])
 ALL = 1 << 40
@@ -88,6 +92,8 @@ class Centers(RuleBasedStateMachine):
         self.truth = {center: Truth() for center in self.world.sites}
         self.down: set[str] = set()
         self.made = 0
+        self.missed: dict[str, set[int]] = {}
+        """What a witness did not find when it looked last."""
         self.steps = 0
         self.world.min_evidence = 2
         self._run("dan-1", Saying.MATCH)
@@ -156,6 +162,15 @@ class Centers(RuleBasedStateMachine):
             elif truth.crashed:
                 self._say(center, Saying.EVASION)
             site.witnessed, site.overdue = ALL, len(site.log)
+            absent = self._absent(center)
+            site.reported = absent & self.missed.get(center, set())
+            self.missed[center] = absent
+
+    def _absent(self, center: str) -> set[int]:
+        """Return the leaves whose statements a witness does not find now; none in an outage."""
+        source = Source(center=center, store=self.world[center].store)
+        excluded = audit_center(self.world.reader, source, RELEASE).excluded
+        return {i for e in excluded if e.reason in ABSENT for i in e.indexes}
 
     @rule(center=st.sampled_from(["ada-1", "bob-1", "cyd-1"]))
     def slow_witnesses(self, center: str) -> None:
@@ -348,6 +363,8 @@ class Centers(RuleBasedStateMachine):
                 assert Saying.EVASION not in truth, f"{operator} keeps from us what it found"
             if one.result == "CONFIRMED":
                 assert len(one.matched) >= 3
+        if self.cyd.reported & self._absent("cyd-1"):
+            assert ("cyd-1", "withheld") in reasons(found)
         accused = {why for center, why in reasons(found) if center != "cyd-1"}
         assert not accused & ACCUSED
         if not self.down:  # whoever is honest and reachable is heard, whatever Cyd does

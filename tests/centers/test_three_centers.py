@@ -250,7 +250,7 @@ def test_a_statement_by_an_unknown_key_counts_for_nothing(three: Three) -> None:
     run = three.echo("americas", "echo", by_products={PRODUCT: SYMBOLS})
     three.say(run, "americas", MadeUpKey("a stranger"))
     whole = three.join("europe", "echo")
-    assert outs(whole) == {("americas", "unknown-key"), ("americas", "withheld")}
+    assert outs(whole) == {("americas", "unknown-key"), ("americas", "missing")}
     assert list(whole.artefacts[0].matched) == ["asia-trust", "europe-trust"]
 
 

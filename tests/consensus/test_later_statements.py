@@ -115,5 +115,5 @@ def test_a_difference_hidden_under_its_name_is_missed(kind: str) -> None:
     later = site.made(run="20260109T030405Z-00000009")
     hidden = next(e for n, e in later.envelopes(site.key).items() if n.startswith("comparison-"))
     site.put(f"{later.folder()}{kind}-1.dsse.json", hidden)
-    assert ("bob-1", "withheld") in reasons(world.consensus())
+    assert ("bob-1", "missing") in reasons(world.consensus())
     assert world.result() == "PENDING"

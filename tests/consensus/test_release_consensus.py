@@ -113,7 +113,7 @@ def test_rubbish_is_named_and_its_run_does_not_count(world: World, name: str) ->
     assert reasons(found) == {
         ("cyd-1", "unreadable"),
         ("cyd-1", "incomplete"),
-        ("cyd-1", "withheld"),
+        ("cyd-1", "missing"),
     }
     assert list(found.artefacts[0].matched) == ["ada", "bob"]
 
@@ -181,7 +181,7 @@ def test_a_statement_in_another_spelling_cannot_be_read(world: World) -> None:
     site = world["cyd-1"]
     spaced = sign_envelope(site.made().attempt().to_bytes().replace(b'":', b'": '), site.key)
     site.put("public/releases/acme/tool/1.0/cyd-1/" + f"{EARLIER}/attempt-1.dsse.json", spaced)
-    assert reasons(world.consensus()) == {("cyd-1", "unreadable"), ("cyd-1", "withheld")}
+    assert reasons(world.consensus()) == {("cyd-1", "unreadable"), ("cyd-1", "missing")}
 
 
 def _bob_who_found_otherwise_later() -> tuple[World, dict[str, str]]:
@@ -197,7 +197,7 @@ def test_a_mismatch_that_is_taken_out_of_the_store_is_missed_by_the_log() -> Non
     world, names = _bob_who_found_otherwise_later()
     for name in names.values():
         del world["bob-1"].store.objects[name]
-    assert reasons(world.consensus()) == {("bob-1", "withheld")}
+    assert reasons(world.consensus()) == {("bob-1", "missing")}
     assert world.result() == "PENDING"
 
 
@@ -209,7 +209,7 @@ def test_a_mismatch_whose_signature_is_spoilt_takes_the_match_away() -> None:
         (signature,) = honest.signatures
         spoilt = Signature(keyid=signature.keyid, sig=signature.sig[::-1])
         store.objects[name] = [honest.model_copy(update={"signatures": (spoilt,)}).to_bytes()]
-    assert {("bob-1", "bad-signature"), ("bob-1", "withheld")} <= reasons(world.consensus())
+    assert {("bob-1", "bad-signature"), ("bob-1", "missing")} <= reasons(world.consensus())
     assert world.result() == "PENDING"
 
 
@@ -231,7 +231,7 @@ def test_a_store_that_shows_nothing_of_what_its_log_has_withholds_it() -> None:
     world = World("ada")
     for name in world["ada-1"].run().values():
         del world["ada-1"].store.objects[name]
-    assert reasons(world.consensus()) == {("ada-1", "withheld")}
+    assert reasons(world.consensus()) == {("ada-1", "missing")}
 
 
 def test_what_a_key_said_before_its_beginning_is_there_and_withholds_nothing() -> None:

@@ -54,6 +54,8 @@ class Site:
     """How many leaves of its log are witnessed."""
     overdue: int = 0
     """How many of them for longer than a run may be open."""
+    reported: set[int] = field(default_factory=set)
+    """The leaves that witnesses have reported absent for too long."""
     committed: dict[int, CommitmentLeaf] = field(default_factory=dict)
     upgraded_at: int | None = None
 
@@ -179,6 +181,9 @@ class World:
 
     def upgraded_at(self, center: str) -> int | None:
         return self.sites[center].upgraded_at
+
+    def reported(self, center: str, release: str) -> frozenset[int]:
+        return frozenset(self.sites[center].reported)
 
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
         return self.sites[center].committed[index]

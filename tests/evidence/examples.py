@@ -10,6 +10,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
 from pipelines.evidence.report import Purpose, Robustness
+from pipelines.evidence.statements.absence import Absence, AbsentLeaves, absence_statement
 from pipelines.evidence.statements.acknowledgement import (
     Acknowledgement,
     LeafRange,
@@ -309,6 +310,14 @@ STATEMENTS: dict[str, Statement] = {
             refused_on=NOW,
         ),
         checkpoint=Digest.of(b"note"),
+    ),
+    "absence": absence_statement(
+        Absence(
+            witness="samebits.example/centers/bern/witness",
+            origin="samebits.example/centers/zurich",
+            absent=(AbsentLeaves(release=RELEASE, indexes=(5, 7)),),
+            looked_on=NOW,
+        )
     ),
     "heartbeat": heartbeat(
         center="zurich",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.statements.absence import AbsenceStatement
 from pipelines.evidence.statements.acknowledgement import AcknowledgementStatement
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
@@ -30,6 +31,7 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
         SummaryStatement,
         CrosscheckStatement,
         RefusalStatement,
+        AbsenceStatement,
         HeartbeatStatement,
         ReceiptStatement,
         RobustnessStatement,

@@ -1,0 +1,110 @@
+"""What witnesses have reported absent: leaves of a log whose statements its center did not show.
+
+A statement that is missing may be there tomorrow: a store fails, a copy lags behind. It is withheld
+once a witness of another operator has reported it twice, with the policy's `max_open` between, and
+in each report between those. That a reader misses it too is for the audit to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
+from pipelines.evidence.dsse import MAX_ENVELOPE, Envelope, verify_envelope
+from pipelines.evidence.errors import EvidenceError, SignatureError
+from pipelines.evidence.publickey import ed25519_key
+from pipelines.evidence.statements.absence import Absence, AbsenceStatement
+from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.notekey import NoteKey
+from pipelines.log.witness import absence_folder
+
+MAX_REPORTS = 1000
+"""Reports of one witness about one log that are read, newest first."""
+Reports = dict[NoteKey, list[Absence]]
+"""By the key of their witness."""
+
+
+def read_reports(sources: Iterable[Source], log: LogIdentity) -> Reports:
+    """Return the reports about a log that its witnesses have signed, wherever they lie.
+
+    What cannot be read, or is not signed by a witness of the log, reports nothing.
+    """
+    found: Reports = {}
+    for source in sources:
+        with suppress(UnreachableError):
+            names = sorted(source.names(absence_folder(log.origin), limit=MAX_REPORTS))
+            for name in names:
+                with suppress(EvidenceError, *OBJECT_ERRORS):
+                    witness, report = _read(source.get(name, MAX_ENVELOPE), log)
+                    found.setdefault(witness, []).append(report)
+    return found
+
+
+def _read(data: bytes, log: LogIdentity) -> tuple[NoteKey, Absence]:
+    """Return a report and the witness that signed it; raises `EvidenceError`."""
+    envelope = Envelope.from_bytes(data)
+    keys = {ed25519_key(witness.key).material: witness for witness in log.witnesses}
+    (key, *_) = verify_envelope(envelope, [ed25519_key(w.key) for w in log.witnesses])
+    report = AbsenceStatement.from_bytes(envelope.payload).predicate
+    if report.origin != log.origin:
+        raise SignatureError(
+            "a report is about another log", got=ascii(report.origin), expected=log.origin
+        )
+    return keys[key.material], report
+
+
+def withheld_leaves(reports: Reports, release: str, limit: timedelta) -> frozenset[int]:
+    """Return the leaves about a release that a witness has not found twice, so far apart."""
+    return frozenset(
+        index
+        for found in reports.values()
+        for index, (first, last) in absent_since(found, release).items()
+        if last - first >= limit
+    )
+
+
+def absent_since(reports: Iterable[Absence], release: str) -> dict[int, tuple[datetime, datetime]]:
+    """Return the leaves about a release that are absent by the newest report of one witness.
+
+    With each come the times of the first and the last report in a row that say so.
+    """
+    since: dict[int, tuple[datetime, datetime]] = {}
+    for looked_on, absent in _looks(reports, release):
+        since = {index: (since.get(index, (looked_on,))[0], looked_on) for index in absent}
+    return since
+
+
+def _looks(reports: Iterable[Absence], release: str) -> Iterator[tuple[datetime, tuple[int, ...]]]:
+    """Yield when one witness looked at a release, and what it did not find, in order of time."""
+    for report in sorted(reports, key=lambda one: one.looked_on):
+        for one in report.absent:
+            if one.release == release:
+                yield report.looked_on, one.indexes
+
+
+def due_reports(
+    reports: Iterable[Absence],
+    missing: Mapping[str, frozenset[int]],
+    limit: timedelta,
+    now: datetime,
+) -> dict[str, frozenset[int]]:
+    """Return of what is `missing` now, by release, what a witness has to report beside its reports.
+
+    That is what its newest report does not say, and what it said first so long ago that saying it
+    again is a second report. A release that lacks nothing is named if its newest report says that
+    it does.
+    """
+    before = list(reports)
+    due = {}
+    for release, indexes in missing.items():
+        since = absent_since(before, release)
+        repeated = any(
+            now - first >= limit > last - first
+            for index, (first, last) in since.items()
+            if index in indexes
+        )
+        if indexes != since.keys() or repeated:
+            due[release] = indexes
+    return due

@@ -1,0 +1,75 @@
+"""A statement that a center does not show is missing, and withheld once it was missed twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pipelines.consensus import ReleaseConsensus
+from pipelines.consensus.release_consensus import join_release
+from pipelines.nightly.alarms import audit_alarms
+from pipelines.nightly.missing_statements import report_missing
+from pipelines.storage.directory import DirectoryStore
+from tests.consensus.two_centers import TwoCenters
+from tests.consensus.world import RELEASE, reasons
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+def joined(centers: TwoCenters) -> ReleaseConsensus:
+    return join_release(centers.session("europe").consensus_view(NOW), RELEASE).consensus
+
+
+def report(centers: TwoCenters, now: datetime, by: str = "europe") -> int:
+    session = centers.session(by)
+    view = session.consensus_view(NOW)
+    return len(report_missing(session, view, [join_release(view, RELEASE).consensus], now))
+
+
+def absent(found: ReleaseConsensus) -> set[tuple[str, str]]:
+    return {(center, why) for center, why in reasons(found) if why in {"missing", "withheld"}}
+
+
+def alarms(found: ReleaseConsensus) -> list[str]:
+    return [str(a.kind) for e in found.excluded for a in audit_alarms(str(RELEASE), e)]
+
+
+def test_it_is_missing_until_an_outside_witness_has_missed_it_twice(centers: TwoCenters) -> None:
+    for name in ("europe", "asia"):
+        run = centers.publish(name)
+    assert str(joined(centers).artefacts[0].result) == "CONFIRMED"
+    record = centers.root / "asia/store" / f"{run.folder()}comparison-1.dsse.json"
+    data = record.read_bytes()
+    record.unlink()
+
+    assert absent(joined(centers)) == {("asia", "missing")}
+    assert str(joined(centers).artefacts[0].result) == "PENDING", "it may be a mismatch"
+    assert alarms(joined(centers)) == [], "and nobody is accused"
+
+    assert report(centers, NOW) == 1
+    assert report(centers, NOW + DAY / 2) == 0, "it is said already"
+    assert absent(joined(centers)) == {("asia", "missing")}
+    assert report(centers, NOW + DAY) == 1
+    assert report(centers, NOW + 9 * DAY) == 0
+    assert absent(joined(centers)) == {("asia", "withheld")}
+    assert alarms(joined(centers)) == ["withheld"]
+
+    DirectoryStore(centers.root / "asia/store").put_record(
+        f"{run.folder()}comparison-1.dsse.json", data
+    )
+    assert absent(joined(centers)) == set(), "what is there again is not missing"
+    assert report(centers, NOW + 10 * DAY) == 1, "and that is reported too"
+
+
+def test_what_its_own_center_reports_accuses_nobody(centers: TwoCenters) -> None:
+    for name in ("europe", "asia"):
+        run = centers.publish(name)
+    (centers.root / "asia/store" / f"{run.folder()}comparison-1.dsse.json").unlink()
+    assert report(centers, NOW, by="asia") == 0
+
+
+def test_who_cannot_be_read_is_reported_by_nobody(centers: TwoCenters) -> None:
+    for name in ("europe", "asia"):
+        centers.publish(name)
+    (centers.root / "asia/store").rename(centers.root / "asia/gone")
+    assert report(centers, NOW) == 0
