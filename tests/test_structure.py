@@ -32,6 +32,7 @@ READ_STATEMENTS = {
     "pipelines.policy.reviews.count": "counts reviews, which people sign",
     "pipelines.requests.messages": "reads requests, which people sign, and their receipts",
     "pipelines.signer.local_signer": "signs what it has found out itself",
+    "pipelines.verify.publish": "stores what its own signer has just signed",
 }
 """The modules that read statements of any kind, and for what."""
 _NAME = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+)`")
