@@ -37,6 +37,8 @@ for pair in "${needed[@]}"; do
     command -v "${pair%%=*}" > /dev/null || packages+=("${pair#*=}")
 done
 
+[ -z "$whole" ] || ldconfig -p | grep -q 'libseccomp\.so\.2 ' || packages+=(libseccomp2)
+
 python=
 for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
