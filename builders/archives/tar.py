@@ -30,6 +30,9 @@ _KINDS: dict[bytes, MemberKind] = {
 
 Overrides = dict[str, bytes]
 """Fields from extended headers, which replace those of the member's own header."""
+_FIELDS = frozenset({"path", "linkpath", "size", "mtime"})
+"""What is read of extended headers; others are checked for their form and left out."""
+_SPARSE = "GNU.sparse"
 
 
 def looks_like_tar(head: bytes) -> bool:
@@ -55,6 +58,7 @@ def tar_entries(reader: ByteReader, budget: Budget) -> Iterator[Entry]:
         size = _size(block[124:136])
         if flag in b"LKxg":
             budget.member()
+            budget.time()
             data = _extended(reader, size)
             if flag == b"g":
                 shared.update(_pax(data))
@@ -65,7 +69,7 @@ def tar_entries(reader: ByteReader, budget: Budget) -> Iterator[Entry]:
             continue
         overrides = {**shared, **own}
         own = {}
-        if flag == b"S" or any(key.startswith("GNU.sparse") for key in overrides):
+        if flag == b"S" or _SPARSE in overrides:
             raise UnsupportedArchiveError("sparse members of a tar are not read", got="one")
         yield from _member(reader, block, overrides, size)
 
@@ -140,7 +144,10 @@ def _pax(data: bytes) -> Overrides:
         if end > len(data) or not equals or data[end - 1 : end] != b"\n":
             got = repr(data[at : at + 24])
             raise _broken("pax record", got=got, expected="<length> <key>=<value>")
-        found[_text(key)] = value
+        if key.startswith(_SPARSE.encode()):
+            found[_SPARSE] = value
+        elif (name := _text(key)) in _FIELDS:
+            found[name] = value
         at = end
     return found
 
