@@ -12,7 +12,7 @@ from builders.archives.limits import (
     UnsupportedArchiveError,
 )
 from builders.archives.member import Member, MemberKind
-from builders.archives.walk import Copier, members
+from builders.archives.walk import Copier, Scratch, members
 
 __all__ = [
     "ArchiveError",
@@ -23,6 +23,7 @@ __all__ = [
     "Member",
     "MemberKind",
     "MonotonicClock",
+    "Scratch",
     "UnsupportedArchiveError",
     "members",
 ]

@@ -7,9 +7,11 @@ raised as `ArchiveError`.
 
 from __future__ import annotations
 
+import io
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
@@ -42,6 +44,9 @@ _DEFAULT = ArchiveLimits()
 Copier = Callable[[str, str], BinaryIO | None]
 """Given path and container of a file, returns where its content is copied to; None for nowhere."""
 
+Scratch = Callable[[], AbstractContextManager[IO[bytes]]]
+"""Opens an empty file to write to and read again, which is gone when it is closed."""
+
 
 def archive_format(head: bytes) -> ArchiveFormat | None:
     """Return the format of an archive by its first 512 bytes (or all, if it is shorter)."""
@@ -60,6 +65,7 @@ def members(
     *,
     clock: MonotonicClock = time.monotonic,
     copier: Copier | None = None,
+    scratch: Scratch = tempfile.TemporaryFile,
 ) -> Iterator[Member]:
     """Yield the members of the archive in the seekable `stream`; none if it is not an archive.
 
@@ -70,7 +76,7 @@ def members(
     when the member is yielded. Raises `ArchiveError` if the outermost archive is broken, and its
     subclass `ArchiveLimitError` if any other limit is exceeded, at any depth.
     """
-    listing = _Listing(Budget(limits, clock), set_aside=limits.set_aside, copier=copier)
+    listing = _Listing(Budget(limits, clock), limits.set_aside, copier, scratch)
     head = ByteReader(stream).peek(_HEAD)
     stream.seek(0)
     if found := archive_format(head):
@@ -91,10 +97,13 @@ class _Location:
 class _Listing:
     """One listing; all nested archives share its budget."""
 
-    def __init__(self, budget: Budget, *, set_aside: int, copier: Copier | None) -> None:
+    def __init__(
+        self, budget: Budget, set_aside: int, copier: Copier | None, scratch: Scratch
+    ) -> None:
         self.budget = budget
         self._set_aside = set_aside
         self._copier = copier
+        self._scratch = scratch
 
     def archive(
         self, found: ArchiveFormat, stream: IO[bytes] | ByteReader, location: _Location
@@ -114,11 +123,17 @@ class _Listing:
         if not isinstance(stream, ByteReader):
             yield from self._entries(zipfiles.zip_entries(stream, self.budget), location)
             return
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+        with ExitStack() as held:
+            memory = io.BytesIO()
+            copy: IO[bytes] = memory
             for piece in stream.pieces():
                 size = copy.tell() + len(piece)
                 what = "a zip inside an archive is too large"
                 require_at_most(what, size, self._set_aside, "bytes")
+                if copy is memory and size > _IN_MEMORY:
+                    copy = held.enter_context(self._scratch())
+                    copy.write(memory.getvalue())
+                    memory.close()
                 copy.write(piece)
             yield from self._entries(zipfiles.zip_entries(copy, self.budget), location)
 

@@ -17,8 +17,10 @@ from builders.archives import ArchiveLimits
 from builders.core.digest import Digest, digest_file
 from builders.core.errors import InputMismatchError
 from builders.inputs.input_file import InputFile
+from builders.inputs.source_archive import SourceTree
 from builders.inputs.source_contents import SourceContents
-from builders.inputs.source_digest import Opener, SourceTree, source_tree, tree_digest
+from builders.inputs.source_digest import Opener, source_tree, tree_digest
+from builders.jail.file_reader import Jail
 
 LINK = "120000"
 _EXECUTABLE = "100755"
@@ -35,10 +37,10 @@ class SourceFiles:
     contents: SourceContents
 
     @classmethod
-    def read(cls, files: list[InputFile], opener: Opener, folder: Path) -> SourceFiles:
-        """Read a source into the new `folder`; raises `InputMismatchError`."""
-        with SourceContents(folder) as contents:
-            tree = source_tree(files, opener, contents)
+    def read(cls, files: list[InputFile], opener: Opener, folder: Path, jail: Jail) -> SourceFiles:
+        """Read a source into the new `folder`; raises as `source_digest` does."""
+        contents = SourceContents(folder)
+        tree = source_tree(files, opener, jail, contents)
         return cls(tree=tree, digest=tree_digest(tree), contents=contents)
 
     def write(self, folder: Path) -> None:

@@ -285,6 +285,7 @@ def signer(
             open_store(now.store),
             key=center_key(now),
             log=log_signer(now),
+            jail=session.jail,
             cache=None if cache is None else FolderCache(cache),
             summaries=(renewed := session.renewed(now)).check_summary,
             is_logged=renewed.is_logged,

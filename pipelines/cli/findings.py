@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from builders.core.escaping import escaped
 from pipelines.cli import options
 from pipelines.cli.differences import member_lines
 from pipelines.cli.layout import short, short_run, styled, table
-from pipelines.cli.terminal import counted, show
+from pipelines.cli.terminal import counted, show, warn
 
 if TYPE_CHECKING:
     from pipelines.consensus import Consensus, OperatorFinding, ReleaseConsensus
@@ -56,15 +57,25 @@ def compare(shipped: Path, rebuilt: Path) -> None:
     Exit codes: 0 the same, 1 different, 64 a file cannot be read.
     """
     from builders.core.digest import digest_file
-    from pipelines.explain.quickdiff import named_causes, quick_diff
+    from builders.jail import JailFailedError, JailUnavailableError, ParserJail
+    from pipelines.explain.first_look import LOOK, look_at
+    from pipelines.explain.quickdiff import named_causes
 
     try:
         digests = [digest_file(path) for path in (shipped, rebuilt)]
-        with shipped.open("rb") as theirs, rebuilt.open("rb") as ours:
-            seen = None if digests[0] == digests[1] else quick_diff(theirs, ours)
+        with (
+            shipped.open("rb") as theirs,
+            rebuilt.open("rb") as ours,
+            closing(ParserJail([LOOK.name])) as jail,
+        ):
+            same = digests[0] == digests[1]
+            seen = None if same else look_at(jail, theirs, ours)
+    except (JailFailedError, JailUnavailableError) as error:
+        seen = None
+        warn(f"they were not compared: {error}")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read", got=error.strerror) from error
-    verdict = "IDENTICAL" if seen is None else "DIFFERENT"
+    verdict = "IDENTICAL" if same else "DIFFERENT"
     lines = [f"{digests[0]}  {shipped}", f"{digests[1]}  {rebuilt}", verdict]
     found = [] if seen is None else list(named_causes(seen))
     lines += [f"  {cause.name}: {escaped(cause.detail)}" for cause in found]
@@ -81,7 +92,7 @@ def compare(shipped: Path, rebuilt: Path) -> None:
         },
         *lines,
     )
-    sys.exit(0 if seen is None else 1)
+    sys.exit(0 if same else 1)
 
 
 @click.command()

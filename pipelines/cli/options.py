@@ -159,14 +159,23 @@ def center_file(function: Function) -> Function:
     return file("--center", "center_file", help=text)(run)
 
 
-def center(function: Function) -> Function:
-    """Add `--center` and `--store`, and call the command with a `Session` as its first argument."""
+def center(function: Function, *, reads: bool = False) -> Function:
+    """Add `--center` and `--store`, and call the command with a `Session` as its first argument.
+
+    With `reads`, its parser jail starts at once: it imports what it needs while we do.
+    """
 
     @functools.wraps(function)
     def run(center: Center, **given: Any) -> Any:
+        from builders.jail.parser_jail import ParserJail
+        from pipelines.verify.readers import READERS
+
+        jail = ParserJail(READERS)
+        if reads:
+            jail.start()
         from pipelines.verify.session import Session  # heavy
 
-        with Session(center, offline=bool(noted("offline"))) as session:
+        with Session(center, offline=bool(noted("offline")), jail=jail) as session:
             return function(session, **given)
 
     stored = click.option(
@@ -182,6 +191,11 @@ def center(function: Function) -> Function:
 def common(function: Function) -> Function:
     """Add `--json`, `--center` and `--store`; see `json` and `center`."""
     return json(center(function))
+
+
+def common_reading(function: Function) -> Function:
+    """Add what `common` adds to a command that reads foreign files."""
+    return json(center(function, reads=True))
 
 
 def file(*names: str, metavar: str = "FILE", **settings: Any) -> Callable[[Function], Function]:

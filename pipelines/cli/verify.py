@@ -48,7 +48,7 @@ _SIDE_BY_SIDE = 8  # runs; how many of them build at once is a matter of cores a
 )
 @options.offline
 @options.wide
-@options.common
+@options.common_reading
 def verify(
     session: Session,
     recipes: tuple[Path, ...],

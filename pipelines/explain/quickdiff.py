@@ -6,13 +6,21 @@ into the time is left out, and the result says so.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, get_args
 
-from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
+from builders.archives import (
+    ArchiveError,
+    ArchiveLimits,
+    Member,
+    MonotonicClock,
+    Scratch,
+    members,
+)
 from pipelines.judge.finding import (
     Cause,
     CauseName,
@@ -51,14 +59,20 @@ class Listing:
 
 
 def listing(
-    stream: BinaryIO, limits: ArchiveLimits, *, seconds: float, clock: MonotonicClock
+    stream: BinaryIO,
+    limits: ArchiveLimits,
+    *,
+    seconds: float,
+    clock: MonotonicClock,
+    scratch: Scratch,
 ) -> Listing | None:
     """List an archive within `seconds`; None when it is not one."""
     stream.seek(0)
     found: dict[_Key, Member] = {}
     seen: Counter[str] = Counter()
     try:
-        for member in members(stream, replace(limits, seconds=seconds), clock=clock):
+        bounded = replace(limits, seconds=seconds)
+        for member in members(stream, bounded, clock=clock, scratch=scratch):
             found[member.path, seen[member.path]] = member
             seen[member.path] += 1
     except ArchiveError as error:
@@ -157,6 +171,7 @@ def quick_diff(
     seconds: float = 2.0,
     limits: ArchiveLimits = MEMBER_LIMITS,
     clock: MonotonicClock = time.monotonic,
+    scratch: Scratch = tempfile.TemporaryFile,
 ) -> QuickDiff:
     """Return what two seekable files show within `seconds`, at most half of it spent on bytes."""
     start = clock()
@@ -170,7 +185,8 @@ def quick_diff(
     left: list[Listing | None] = []
     for at, stream in enumerate((shipped, rebuilt)):
         allowed = (start + seconds - clock()) / (2 - at)
-        left.append(listing(stream, limits, seconds=max(0.0, allowed), clock=clock))
+        seconds_left = max(0.0, allowed)
+        left.append(listing(stream, limits, seconds=seconds_left, clock=clock, scratch=scratch))
     members = compare_members(left[0], left[1]) if left[0] and left[1] else None
     cut = members is not None and (members.capped or not members.complete)
     return QuickDiff(

@@ -1,22 +1,26 @@
 """No copying: an input that already holds an artefact under test proves nothing about its source.
 
-Inputs never change, so what is inside one is found once and can be cached under its digest.
+Inputs never change, so what is inside one is found once and can be cached under its digest. Inputs
+and outputs are read in the parser jail.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, Protocol
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from builders.archives import ArchiveError, ArchiveLimits, Member, MonotonicClock, members
+from builders.archives import ArchiveError, ArchiveLimits, MonotonicClock, Scratch, members
 from builders.core.digest import Digest
 from builders.core.enums import Role
 from builders.core.frozen_model import FrozenModel
+from builders.jail.errors import JailFailedError, JailUnavailableError
+from builders.jail.file_reader import Jail, JailLimits, Nothing, Reader
 from pipelines.judge.finding import Carried
 
 TINY = 32
@@ -59,38 +63,96 @@ class ContentsCache(Protocol):
         """Keep a row."""
 
 
-def contents(
-    file: CheckedInput,
-    *,
-    limits: ArchiveLimits = _DEFAULT,
-    clock: MonotonicClock = time.monotonic,
-    cache: ContentsCache | None = None,
-) -> Contents:
+def contents(file: CheckedInput, jail: Jail, *, cache: ContentsCache | None = None) -> Contents:
     """Return what is inside `file`, from `cache` if it is there.
 
-    Never raises for what the file holds: a fault is part of the answer, and is not cached, since
-    other limits or another machine may do better.
+    Never raises for what the file holds, nor for a jail that could not read it: a fault is part of
+    the answer, and is not cached, since other limits or another machine may do better.
     """
     if cache and (row := cache.get(file.digest)) and (known := _from_row(row, file.digest)):
         return known
+    try:
+        with file.open() as stream:
+            result = jail.run(CONTENTS, [stream], InputDigest(digest=file.digest))
+    except (JailFailedError, JailUnavailableError) as error:
+        return Contents(format=1, input=file.digest, fault=str(error))
+    if cache and result.fault is None:
+        cache.put(file.digest, result.model_dump_json().encode())
+    return result
+
+
+def read_contents(
+    stream: BinaryIO,
+    digest: Digest,
+    limits: ArchiveLimits = _DEFAULT,
+    *,
+    clock: MonotonicClock = time.monotonic,
+    scratch: Scratch = tempfile.TemporaryFile,
+) -> Contents:
+    """Return what is inside the input of that `digest`; whatever it holds, it does not raise."""
     found: dict[str, str] = {}
     unread: dict[str, str] = {}
     fault = None
     try:
-        with file.open() as stream:
-            for member in members(stream, limits, clock=clock):
-                if member.sha256 and member.size:
-                    found.setdefault(member.sha256.hex, member.path)
-                if member.missed:
-                    fault = f"{member.path}: {member.unread}"
-                elif member.unread and len(unread) < _SHOWN:
-                    unread[member.path] = member.unread
+        for member in members(stream, limits, clock=clock, scratch=scratch):
+            if member.sha256 and member.size:
+                found.setdefault(member.sha256.hex, member.path)
+            if member.missed:
+                fault = f"{member.path}: {member.unread}"
+            elif member.unread and len(unread) < _SHOWN:
+                unread[member.path] = member.unread
     except ArchiveError as error:
         fault = str(error)
-    result = Contents(format=1, input=file.digest, files=found, unread=unread, fault=fault)
-    if cache and fault is None:
-        cache.put(file.digest, result.model_dump_json().encode())
-    return result
+    return Contents(format=1, input=digest, files=found, unread=unread, fault=fault)
+
+
+class InputDigest(FrozenModel):
+    """Which input is searched."""
+
+    digest: Digest
+
+
+def _read_contents(
+    files: Sequence[BinaryIO], parameters: InputDigest, scratch: Scratch
+) -> Contents:
+    return read_contents(files[0], parameters.digest, scratch=scratch)
+
+
+CONTENTS = Reader(
+    name="pipelines.judge.copied:CONTENTS",
+    read=_read_contents,
+    parameters=InputDigest,
+    result=TypeAdapter(Contents),
+    limits=JailLimits(seconds=_DEFAULT.seconds + 10, answer=64 << 20, scratch_files=_DEFAULT.depth),
+)
+"""Searches an input."""
+
+
+class FileMember(FrozenModel):
+    """A file in a rebuilt artefact, not tiny: its path, digest and size in bytes."""
+
+    path: str
+    sha256: Digest
+    size: int
+
+
+def _read_files(files: Sequence[BinaryIO], _: Nothing, scratch: Scratch) -> tuple[FileMember, ...]:
+    return tuple(
+        FileMember(path=member.path, sha256=member.sha256, size=member.size)
+        for member in members(files[0], scratch=scratch)
+        if member.sha256 and member.size and member.size >= TINY
+    )
+
+
+FILES = Reader(
+    name="pipelines.judge.copied:FILES",
+    read=_read_files,
+    parameters=Nothing,
+    result=TypeAdapter(tuple[FileMember, ...]),
+    limits=JailLimits(seconds=_DEFAULT.seconds, answer=64 << 20, scratch_files=_DEFAULT.depth),
+    errors=(ArchiveError,),
+)
+"""Lists the files of a rebuilt artefact, for `carried`."""
 
 
 def input_fault(
@@ -114,7 +176,7 @@ def input_fault(
 
 
 def carried(
-    rebuilt: Iterable[Member], scanned: Iterable[tuple[CheckedInput, Contents]]
+    rebuilt: Iterable[FileMember], scanned: Iterable[tuple[CheckedInput, Contents]]
 ) -> tuple[Carried, ...]:
     """List members of a rebuilt artefact that are unchanged in an input that is no source.
 
@@ -139,7 +201,6 @@ def carried(
             input_member=others[member.sha256.hex][1],
         )
         for member in rebuilt
-        if member.sha256 and member.size and member.size >= TINY
         if member.sha256.hex in others and member.sha256.hex not in reviewed
     )
 

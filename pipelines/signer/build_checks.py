@@ -129,7 +129,9 @@ def _sources(opened: OpenedEvidence) -> Iterator[Condition]:
     for fact, item in [(f, i) for f, i in pairs if f.source_digest is not None]:
         try:
             files = list(opened.source.input_files(item))
-            digest = source_digest(files, lambda file: opened.source.vault.open(file.sha256))
+            digest = source_digest(
+                files, lambda file: opened.source.vault.open(file.sha256), opened.source.jail
+            )
         except RefusedError:
             raise
         except SamebitsError as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from builders.inputs.vault import ByteStore, Vault
+from builders.jail.file_reader import Jail
 from pipelines.center.center import Center
 from pipelines.center.keys import center_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
@@ -42,6 +43,8 @@ class LocalSigner:
     key: EnvelopeSigner
     """Of statements."""
     log: CheckpointSigner
+    jail: Jail
+    """Where inputs are read: not in the process that holds the key."""
     summaries: CheckSummary
     is_logged: IsLogged
     vault: Vault | None = None
@@ -52,7 +55,7 @@ class LocalSigner:
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
-        source = ByteSource(self.store, self.vault or Vault(self.store), self.cache)
+        source = ByteSource(self.store, self.vault or Vault(self.store), self.jail, self.cache)
         opened = OpenedEvidence(evidence, self.center, source, self.clock())
         enforce(run_conditions(opened))
         try:

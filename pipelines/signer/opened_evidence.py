@@ -23,6 +23,7 @@ from builders.core.yamlfile import parse_document
 from builders.inputs.collect import input_name
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import ByteStore, Vault
+from builders.jail.file_reader import Jail
 from builders.locators.dsc import MAX_DSC_BYTES, companions
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
@@ -52,6 +53,8 @@ class ByteSource:
     """Of outputs and logs."""
     vault: Vault
     """Of inputs and shipped files."""
+    jail: Jail
+    """Where inputs are read."""
     cache: ContentsCache | None = None
     """The contents of inputs that were hashed before."""
 
@@ -243,7 +246,7 @@ class OpenedEvidence:
                     digest=file.sha256,
                     open=partial(self.source.vault.open, file.sha256),
                 )
-                yield checked, contents(checked, cache=self.source.cache)
+                yield checked, contents(checked, self.source.jail, cache=self.source.cache)
 
 
 @dataclass(frozen=True)

@@ -13,22 +13,22 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from builders.archives import ArchiveError, members
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import SamebitsError
 from builders.images.provide import ProvidedImage
+from builders.jail import JailEnd, JailFailedError
 from builders.rebuild.rebuild_result import RebuildResult
 from builders.rebuild.staging import OUTPUTS
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Attempt, Purpose, Report
 from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.explain.differ import HTML, JSON, DifferLimits, explain, run_in_container
-from pipelines.explain.quickdiff import named_causes, quick_diff
+from pipelines.explain.first_look import FirstLooks
+from pipelines.explain.quickdiff import named_causes
 from pipelines.judge.compare import confirm_difference
-from pipelines.judge.copied import CheckedInput, Contents, carried
+from pipelines.judge.copied import CheckedInput, Contents
 from pipelines.judge.finding import (
-    Carried,
     Cause,
     CauseName,
     Confirmation,
@@ -53,6 +53,11 @@ TRIES = 2
 """Processes that may die of explaining a run."""
 _LOG = logging.getLogger("samebits")
 _MAX_NOTE = 500
+_ENDS = {
+    JailEnd.TIMED_OUT: ExplanationStatus.TIMED_OUT,
+    JailEnd.OUT_OF_MEMORY: ExplanationStatus.OUT_OF_MEMORY,
+}
+"""Of a process that read a file; any other end is a crash."""
 _Scanned = list[tuple[CheckedInput, Contents]]
 
 
@@ -154,6 +159,7 @@ def _look(
     """Take a first look at every artefact that was judged; return those that it tells of."""
     found = []
     scanned: _Scanned | None = None
+    looks = FirstLooks(run.session.jail)
     for finding in report.artefacts:
         if not finding.shipped or not finding.rebuilt or finding.verdict is Verdict.NOT_CHECKED:
             continue
@@ -161,9 +167,9 @@ def _look(
         try:
             if scanned is None:
                 scanned = list(scanned_inputs(run.session, run.job, run.inputs, attempt))
-            looked = _looked_at(run.session, run.job, finding, attempt, scanned)
+            looked = _looked_at(looks, run, finding, attempt, scanned)
         except Exception as error:  # noqa: BLE001  # hostile bytes may end a reader in any way
-            looked = {"explanation": _crashed(Explanation(), "the first look", error)}
+            looked = {"explanation": failed(Explanation(), "the first look", error)}
         one = about.model_copy(update=looked)
         if finding.verdict is Verdict.DIFFERENT or one.explanation != Explanation():
             found.append(one)
@@ -171,24 +177,17 @@ def _look(
 
 
 def _looked_at(
-    session: Session, job: Job, finding: Finding, attempt: Attempt, scanned: _Scanned
+    looks: FirstLooks, run: CurrentRun, finding: Finding, attempt: Attempt, scanned: _Scanned
 ) -> dict[str, object]:
-    rebuilt = job.attempt(attempt.number) / OUTPUTS / finding.name
-    explanation = Explanation(carried=_carried(rebuilt, scanned))
-    if finding.verdict is not Verdict.DIFFERENT:
-        return {"explanation": explanation}
-    with rebuilt.open("rb") as ours, shipped_copy(session, job, finding).open("rb") as theirs:
-        seen = quick_diff(theirs, ours)
+    rebuilt = run.job.attempt(attempt.number) / OUTPUTS / finding.name
+    with rebuilt.open("rb") as ours:
+        explanation = Explanation(carried=looks.carried(ours, scanned))
+        if finding.verdict is not Verdict.DIFFERENT:
+            return {"explanation": explanation}
+        with shipped_copy(run.session, run.job, finding).open("rb") as theirs:
+            seen = looks.difference(theirs, ours)
     explanation = explanation.model_copy(update={"first_look": seen})
     return {"explanation": explanation, "causes": named_causes(seen)}
-
-
-def _carried(path: Path, scanned: _Scanned) -> tuple[Carried, ...]:
-    try:
-        with path.open("rb") as stream:
-            return carried(list(members(stream)), scanned)
-    except ArchiveError:
-        return ()
 
 
 def _rebuilt_again(run: CurrentRun, image: ProvidedImage, number: int) -> Attempt:
@@ -224,7 +223,7 @@ def _explained(
     try:
         made = run.step("explain", explain_difference, finding, attempt, first)
     except Exception as error:  # noqa: BLE001  # as with the first look
-        made = _crashed(first, "explaining it", error)
+        made = failed(first, "explaining it", error)
     return artefact.model_copy(update={"explanation": made})
 
 
@@ -264,8 +263,11 @@ def explain_difference(
     return explanation.model_copy(update={"note": note})
 
 
-def _crashed(before: Explanation, what: str, error: Exception) -> Explanation:
+def failed(before: Explanation, what: str, error: Exception) -> Explanation:
     """Return that `what` failed, beside what is known from before."""
     said = str(error) if isinstance(error, SamebitsError) else f"{type(error).__name__}: {error}"
     note = "; ".join(filter(None, (before.note, f"{what} failed: {said}"[:_MAX_NOTE])))
-    return before.model_copy(update={"status": ExplanationStatus.CRASHED, "note": note})
+    status = ExplanationStatus.CRASHED
+    if isinstance(error, JailFailedError):
+        status = _ENDS.get(error.end, status)
+    return before.model_copy(update={"status": status, "note": note})

@@ -164,7 +164,7 @@ def scanned_inputs(
         checked = CheckedInput(
             role=item.role, name=item.name, digest=item.sha256, open=partial(_opened, path)
         )
-        yield checked, contents(checked, cache=session.contents)
+        yield checked, contents(checked, session.jail, cache=session.contents)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -107,6 +107,7 @@ def unpacked_sources(
                     [file for file in files if item.sha256 in {file.sha256, file.of}],
                     lambda file: session.vault.open(file.sha256),
                     Path(folder, str(number)),
+                    session.jail,
                 ),
                 folder="" if len(declared) == 1 else f"source-{number}",
             )

@@ -219,13 +219,13 @@ class _Writer:
             self.files.append(made)
 
     def _source(self, fact: SourceFact, number: int) -> SourceFiles:
-        vault = self._session.vault
+        vault, jail = self._session.vault, self._session.jail
         item = Input.model_validate(
             {"role": Role.SOURCE, "locator": fact.locator, "sha256": fact.sha256}
         )
-        files = list(ByteSource(self._session.store, vault).input_files(item))
+        files = list(ByteSource(self._session.store, vault, jail).input_files(item))
         contents = self.folder.parent / f"contents-{number}"
-        source = SourceFiles.read(files, lambda file: vault.open(file.sha256), contents)
+        source = SourceFiles.read(files, lambda file: vault.open(file.sha256), contents, jail)
         if source.digest != fact.source_digest:
             what = "the source is not the one that was built"
             raise InputMismatchError(what, got=source.digest, expected=fact.source_digest)

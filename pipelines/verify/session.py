@@ -23,6 +23,7 @@ from builders.engine import Engine
 from builders.images import ImageCatalogue
 from builders.inputs.fetching import FetchProgress
 from builders.inputs.vault import Vault
+from builders.jail import Jail, ParserJail
 from builders.locators.aptstate import AptStates
 from builders.locators.fetcher import Fetcher
 from builders.locators.machine import MachineFetcher
@@ -51,6 +52,7 @@ from pipelines.storage.outbox import CachingStore, Flushed, OutboxStore
 from pipelines.storage.store import Store
 from pipelines.verify.budget import Ledger
 from pipelines.verify.cancellation import RunCancellation
+from pipelines.verify.readers import READERS
 
 _LOG = logging.getLogger("samebits")
 _ROUND = 60.0
@@ -120,19 +122,26 @@ class Session:
     """Store, vault, signer, log, images, engine and policy of one center; each made on first use.
 
     Made at the edge (a command, a flow run, a service) and passed on as an argument. A context
-    manager: leaving it closes the connection to the engine.
+    manager: leaving it closes the connection to the engine, and ends the jail.
     """
 
     def __init__(
-        self, center: Center, *, progress: Sink | None = None, offline: bool = False
+        self,
+        center: Center,
+        *,
+        progress: Sink | None = None,
+        offline: bool = False,
+        jail: Jail | None = None,
     ) -> None:
         """Work for `center`, and report progress to `progress`, by default the process's log.
 
-        `offline`: inputs, images and shipped files come from this machine alone.
+        `offline`: inputs, images and shipped files come from this machine alone. `jail`: where
+        foreign files are read; by default one that starts when it is first needed.
         """
         self.center = center
         self.offline = offline
         self.progress = progress or LogSink()
+        self.jail: Jail = jail or ParserJail(READERS)
         self.cancelled = threading.Event()
         self._runs: dict[str, RunCancellation] = {}
         self._image_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -142,13 +151,14 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the connection to the engine, if there is one."""
+        """Close the connection to the engine, if there is one, and end the jail."""
         if "engine" in self.__dict__:
             self.engine.close()
+        self.jail.close()
 
     def renewed(self, center: Center) -> Self:
         """Return a session for the center as its file has it now, cancelled with this one."""
-        session = type(self)(center, progress=self.progress, offline=self.offline)
+        session = type(self)(center, progress=self.progress, offline=self.offline, jail=self.jail)
         session.cancelled = self.cancelled
         return session
 
@@ -157,6 +167,7 @@ class Session:
 
         Runs that leave no evidence need no signer.
         """
+        self.jail.start()
         _ = self.vault, self.fetcher, self.images, self.engine, self.budget
         if signs:
             _ = self.signer
@@ -208,6 +219,7 @@ class Session:
             self.store,
             key=center_key(self.center),
             log=log_signer(self.center),
+            jail=self.jail,
             vault=self.vault,
             cache=self.contents,
             summaries=self.check_summary,

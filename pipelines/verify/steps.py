@@ -50,6 +50,7 @@ def source_facts(
             source_digest=source_digest(
                 [i for i in inputs if declared.sha256 in {i.sha256, i.of}],
                 lambda file: session.vault.open(file.sha256),
+                session.jail,
             ),
         )
         for declared in job.recipe.inputs

@@ -31,6 +31,7 @@ from pipelines.infer.wheel.facts import read_sdist
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.verify.session import Session
+from tests.fakes.jail import OpenJail
 from tests.infer.workbench import (
     RELEASED,
     TIMED_OUT,
@@ -169,7 +170,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = vendors(tmp_path)
     home = tmp_path / "home"
     center = Center(id="local", home=home, store=home / "store", recipes=tmp_path / "recipes")
-    session: Any = Session(center)
+    session: Any = Session(center, jail=OpenJail())
     made_image(
         tmp_path / "recipes" / "images",
         "python-wheel",

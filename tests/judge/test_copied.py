@@ -10,13 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from builders.archives import ArchiveLimits, members
+from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from pipelines.judge.copied import TINY, CheckedInput, carried, contents, input_fault
+from builders.jail.file_reader import Nothing
+from pipelines.judge.copied import (
+    FILES,
+    TINY,
+    CheckedInput,
+    FileMember,
+    carried,
+    contents,
+    input_fault,
+    read_contents,
+)
+from tests.fakes.jail import OpenJail
 
 Maker = Callable[..., bytes]
 ARTEFACT = b"the artefact under test, long enough not to be tiny"
+JAIL = OpenJail()
 PUBLISHED = {"a.deb": Digest.of(ARTEFACT)}
 
 
@@ -40,8 +52,13 @@ def input_file(
 
 def fault(content: bytes, limits: ArchiveLimits | None = None) -> str | None:
     file = input_file(content)
-    inside = contents(file, limits=limits or ArchiveLimits())
+    with file.open() as stream:
+        inside = read_contents(stream, file.digest, limits or ArchiveLimits())
     return input_fault([(file, inside)], PUBLISHED)
+
+
+def files_in(rebuilt: bytes) -> tuple[FileMember, ...]:
+    return JAIL.run(FILES, [io.BytesIO(rebuilt)], Nothing())
 
 
 def test_an_input_that_is_the_artefact() -> None:
@@ -51,7 +68,7 @@ def test_an_input_that_is_the_artefact() -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_no_role_may_hold_the_artefact(role: Role, make_tar: Maker) -> None:
     file = input_file(make_tar({"deep/a": ARTEFACT}), "s.tar", role)
-    check = input_fault([(file, contents(file))], PUBLISHED)
+    check = input_fault([(file, contents(file, JAIL))], PUBLISHED)
     assert check == f"copied-input: a.deb is already in the {role} s.tar, in its member deep/a"
 
 
@@ -63,7 +80,7 @@ def test_an_input_that_is_the_compressed_artefact(pack: Callable[[bytes], bytes]
 def test_an_artefact_that_is_itself_compressed_or_a_tar_is_found(make_tar: Maker) -> None:
     tar = make_tar({"a": b"content of the artefact"})
     file = input_file(gzip.compress(tar))
-    check = input_fault([(file, contents(file))], {"a.tar": Digest.of(tar)})
+    check = input_fault([(file, contents(file, JAIL))], {"a.tar": Digest.of(tar)})
     assert check is not None
     assert "in its member (unpacked)" in check
 
@@ -115,7 +132,7 @@ def test_an_archive_too_deep_or_not_read_here_fails_closed(data: Path, make_tar:
 def test_a_broken_archive_among_test_data_is_a_plain_file(data: Path, make_tar: Maker) -> None:
     truncated = (data / "truncated.deb").read_bytes()
     file = input_file(make_tar({"tests/bad.deb": truncated}))
-    inside = contents(file)
+    inside = contents(file, JAIL)
     assert inside.fault is None
     assert list(inside.unread) == ["tests/bad.deb"]
     assert input_fault([(file, inside)], {"a": Digest.of(truncated)}) is not None
@@ -123,7 +140,7 @@ def test_a_broken_archive_among_test_data_is_a_plain_file(data: Path, make_tar: 
 
 def test_a_copy_counts_before_an_input_not_scanned(data: Path) -> None:
     pairs = [
-        (file, contents(file))
+        (file, contents(file, JAIL))
         for file in (input_file((data / "truncated.deb").read_bytes()), input_file(ARTEFACT))
     ]
     assert str(input_fault(pairs, PUBLISHED)).startswith("copied-input: ")
@@ -132,31 +149,31 @@ def test_a_copy_counts_before_an_input_not_scanned(data: Path) -> None:
 def test_of_several_inputs_not_scanned_the_first_is_named(data: Path) -> None:
     broken = [(data / name).read_bytes() for name in ("truncated.deb", "encrypted.zip")]
     files = [input_file(content, f"{n}.bin") for n, content in enumerate(broken)]
-    check = input_fault([(file, contents(file)) for file in files], PUBLISHED)
+    check = input_fault([(file, contents(file, JAIL)) for file in files], PUBLISHED)
     assert str(check).startswith("input-not-scanned: the dependency 0.bin: ")
 
 
 def test_of_many_broken_archives_some_are_named(data: Path, make_tar: Maker) -> None:
     broken = (data / "truncated.deb").read_bytes()
     file = input_file(make_tar({f"{n:02}.deb": broken for n in range(25)}))
-    assert list(contents(file).unread) == [f"{n:02}.deb" for n in range(20)]
+    assert list(contents(file, JAIL).unread) == [f"{n:02}.deb" for n in range(20)]
 
 
 def test_empty_files_are_no_copies(make_tar: Maker) -> None:
     file = input_file(make_tar({"__init__.py": b""}))
-    assert input_fault([(file, contents(file))], {"a": Digest.of(b"")}) is None
+    assert input_fault([(file, contents(file, JAIL))], {"a": Digest.of(b"")}) is None
 
 
 def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:
     cache = Cache()
     file = input_file(make_tar({"a": ARTEFACT}))
-    fresh = contents(file, cache=cache)
+    fresh = contents(file, JAIL, cache=cache)
 
     def never() -> io.BytesIO:
         raise AssertionError
 
     again = CheckedInput(role=file.role, name=file.name, digest=file.digest, open=never)
-    assert contents(again, cache=cache) == fresh
+    assert contents(again, JAIL, cache=cache) == fresh
     row = json.loads(cache.rows[file.digest])
     assert (row["format"], row["input"]) == (1, file.digest.hex)
 
@@ -175,16 +192,16 @@ def test_a_row_of_another_format_or_input_is_not_used(
 ) -> None:
     cache = Cache()
     file = input_file(make_tar({"a": ARTEFACT}))
-    fresh = contents(file, cache=cache)
+    fresh = contents(file, JAIL, cache=cache)
     row = spoil({**json.loads(cache.rows[file.digest]), "files": {}})
     cache.rows[file.digest] = json.dumps(row).encode()
-    assert contents(file, cache=cache) == fresh
+    assert contents(file, JAIL, cache=cache) == fresh
 
 
 def test_a_fault_is_never_cached(data: Path) -> None:
     cache = Cache()
     file = input_file((data / "truncated.deb").read_bytes())
-    assert contents(file, cache=cache).fault
+    assert contents(file, JAIL, cache=cache).fault
     assert cache.rows == {}
 
 
@@ -205,7 +222,7 @@ def test_members_carried_from_a_dependency_are_listed(make_tar: Maker, make_zip:
         }
     )
     found = carried(
-        members(io.BytesIO(rebuilt)), [(file, contents(file)) for file in (source, dependency)]
+        files_in(rebuilt), [(file, contents(file, JAIL)) for file in (source, dependency)]
     )
     assert [c.model_dump(mode="json") for c in found] == [
         {
@@ -221,20 +238,22 @@ def test_members_carried_from_a_dependency_are_listed(make_tar: Maker, make_zip:
 def test_a_member_of_32_bytes_is_listed_and_a_smaller_one_is_not(make_zip: Maker) -> None:
     files = {"a": b"a" * TINY, "b": b"b" * (TINY - 1)}
     dependency = input_file(make_zip(files), "d.whl")
-    rebuilt = members(io.BytesIO(make_zip(files)))
-    found = carried(rebuilt, [(dependency, contents(dependency))])
+    rebuilt = files_in(make_zip(files))
+    found = carried(rebuilt, [(dependency, contents(dependency, JAIL))])
     assert [one.member for one in found] == ["a"]
 
 
 def test_a_whole_input_carried_into_the_artefact(make_zip: Maker) -> None:
     whole = b"one file that is an input by itself"
     file = input_file(whole, "logo.bin", Role.TOOLCHAIN)
-    (found,) = carried(members(io.BytesIO(make_zip({"l": whole}))), [(file, contents(file))])
+    (found,) = carried(files_in(make_zip({"l": whole})), [(file, contents(file, JAIL))])
     assert (found.input, found.input_member) == ("logo.bin", "")
 
 
 def test_an_input_that_takes_too_long_fails_closed(make_tar: Maker) -> None:
     ticks = itertools.count(step=10)
     file = input_file(make_tar({"a": b"x"}))
-    late = contents(file, limits=ArchiveLimits(seconds=5), clock=lambda: float(next(ticks)))
+    limits, clock = ArchiveLimits(seconds=5), lambda: float(next(ticks))
+    with file.open() as stream:
+        late = read_contents(stream, file.digest, limits, clock=clock)
     assert "too long to read" in str(late.fault)

@@ -52,6 +52,7 @@ from pipelines.signer.local_signer import LocalSigner
 from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence
 from pipelines.signer.orders import Evidence
 from pipelines.storage.names import Visibility
+from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
 from tests.log.keys import FixedKey
 
@@ -130,13 +131,14 @@ class Scene:
             log=LocalCheckpointSigner(
                 NoteSigner(self.center.origin, FixedKey("log")), self.folder / "signed"
             ),
+            jail=OpenJail(),
             summaries=refuse_summaries,
             is_logged=lambda _: self.logged,
             clock=lambda: NOW,
         )
 
     def opened(self, evidence: Evidence) -> OpenedEvidence:
-        source = ByteSource(self.store, Vault(self.store))
+        source = ByteSource(self.store, Vault(self.store), OpenJail())
         return OpenedEvidence(evidence, self.center, source, NOW)
 
     def make(self) -> Evidence:
@@ -377,4 +379,4 @@ class Scene:
 
     def _source_digest(self, sha256: Digest) -> Digest:
         file = InputFile(role=Role.SOURCE, name="rules.tar", sha256=sha256)
-        return source_digest([file], lambda f: Vault(self.store).open(f.sha256))
+        return source_digest([file], lambda f: Vault(self.store).open(f.sha256), OpenJail())

@@ -21,6 +21,7 @@ from pipelines.log.checkpoint import Checkpoint
 from pipelines.signer.local_signer import log_signer
 from pipelines.signer.opened_evidence import ByteSource, equal
 from pipelines.signer.orders import Evidence
+from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
 from tests.signer.conftest import Stage
 from tests.signer.lie import Document
@@ -193,7 +194,7 @@ def files_of(name: str, data: bytes, role: Role = Role.SOURCE) -> list[str]:
     item = Input.model_validate(
         {"role": role, "locator": f"file:{name}", "sha256": str(Digest.of(data))}
     )
-    return [file.name for file in ByteSource(store, Vault(store)).input_files(item)]
+    return [file.name for file in ByteSource(store, Vault(store), OpenJail()).input_files(item)]
 
 
 def test_a_source_package_has_the_files_that_it_names() -> None:

@@ -14,10 +14,12 @@ import pytest
 from builders.core.enums import Verdict
 from builders.core.errors import CancelledError, InfrastructureError
 from builders.images.provide import ProvidedImage
+from builders.jail import JailEnd, JailFailedError
 from pipelines.audit.run_state import AuditedRun
 from pipelines.evidence.report import Purpose, Report
+from pipelines.explain.first_look import FirstLooks
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import CauseName, Confirmation, ExplanationStatus
+from pipelines.judge.finding import CauseName, Confirmation, Explanation, ExplanationStatus
 from pipelines.storage.names import REPORT, release_run
 from pipelines.verify import explaining, steps
 from pipelines.verify.session import Session
@@ -53,7 +55,7 @@ def test_the_comparison_is_stored_and_logged_before_a_file_is_looked_into(
 ) -> None:
     seen: list[AuditedRun] = []
 
-    def look(*files: Any) -> Any:
+    def look(_: FirstLooks, *files: Any) -> Any:
         seen.append(stated(cut))
         assert seen[0].run is not None
         store = cut.session.store
@@ -61,7 +63,7 @@ def test_the_comparison_is_stored_and_logged_before_a_file_is_looked_into(
         assert cut.explanation(seen[0].run) is None
         return quick_diff(*files)
 
-    monkeypatch.setattr(explaining, "quick_diff", look)
+    monkeypatch.setattr(FirstLooks, "difference", look)
     report = verified(cut.session, cut.recipe, explain=plain)
     assert [run.run for run in seen] == [report.run]
     assert stated(cut).findings == seen[0].findings, "nothing of it changes what was found"
@@ -104,7 +106,7 @@ def test_what_breaks_while_explaining_is_a_status_and_nothing_else(
 ) -> None:
     replaced: dict[str, Callable[..., Any]] = {"explain": plain}
     if where == "look":
-        monkeypatch.setattr(explaining, "quick_diff", how)
+        monkeypatch.setattr(FirstLooks, "difference", how)
     elif where == "confirm":
         monkeypatch.setattr(steps, "run_rebuild", broken_when_confirming(how))
     else:
@@ -126,6 +128,23 @@ def test_what_breaks_while_explaining_is_a_status_and_nothing_else(
     assert not [text for text in texts if b"engine.internal" in text]
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (JailEnd.TIMED_OUT, ExplanationStatus.TIMED_OUT),
+        (JailEnd.OUT_OF_MEMORY, ExplanationStatus.OUT_OF_MEMORY),
+        (JailEnd.FLOODED, ExplanationStatus.CRASHED),
+    ],
+)
+def test_how_the_process_that_looked_ended_is_the_status(
+    end: JailEnd, status: ExplanationStatus
+) -> None:
+    error = JailFailedError(end, "reading a file went wrong", got="this")
+    told = explaining.failed(Explanation(), "the first look", error)
+    assert told.status is status
+    assert told.note == "the first look failed: reading a file went wrong; got this"
+
+
 def broken_when_confirming(how: Callable[..., Any]) -> Callable[..., Any]:
     run_rebuild = steps.run_rebuild
 
@@ -141,12 +160,12 @@ def _is_killed(*_: Any) -> None:
 
 def _verifies(cut: Cut) -> None:
     """Verify in a process that is killed by what it looks into."""
-    pytest.MonkeyPatch().setattr(explaining, "quick_diff", _is_killed)
+    pytest.MonkeyPatch().setattr(FirstLooks, "difference", _is_killed)
     verify_recipe(Session(cut.session.center), cut.recipe)
 
 
 def _completes(cut: Cut) -> None:
-    pytest.MonkeyPatch().setattr(explaining, "quick_diff", _is_killed)
+    pytest.MonkeyPatch().setattr(FirstLooks, "difference", _is_killed)
     cut.reap()
 
 

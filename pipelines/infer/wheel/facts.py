@@ -19,10 +19,8 @@ from pathlib import Path
 
 from builders.archives import ArchiveLimits, Member
 from builders.core.digest import Digest
-from builders.core.enums import Role
 from builders.core.errors import InputMismatchError
-from builders.inputs.input_file import InputFile
-from builders.inputs.source_digest import source_tree
+from builders.inputs.source_archive import read_archive
 from pipelines.infer.archive import LIMITS, read_members, read_texts
 
 MAX_TEXT = 4 << 20
@@ -162,8 +160,8 @@ class SourceFacts:
 def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceFacts:
     """Read the facts of the sdist at `path`; raises `InputMismatchError` for a hostile one."""
     found = [m for m in read_members(path, what=f"source {name}", limits=limits) if _is_own(m)]
-    listed = InputFile(role=Role.SOURCE, name=name, sha256=Digest("0" * 64))
-    source_tree([listed], lambda _: path.open("rb"))  # refuses paths that leave its folder
+    with path.open("rb") as stream:
+        read_archive(stream, name)  # refuses paths that leave its folder
     files = {}
     for member in found:
         top, *below = _parts(member.path)

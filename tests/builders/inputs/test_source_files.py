@@ -21,6 +21,7 @@ from builders.inputs import source_files
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_digest import source_digest
 from builders.inputs.source_files import SourceFiles
+from tests.fakes.jail import OpenJail
 
 Entry = tuple[str, bytes | str, int]
 """Path, content (or what a link leads to) and mode."""
@@ -51,8 +52,8 @@ def read(folder: Path, *named: tuple[str, bytes]) -> SourceFiles:
     def opener(file: InputFile) -> io.BytesIO:
         return io.BytesIO(by_digest[file.sha256])
 
-    source = SourceFiles.read(files, opener, folder / "contents")
-    assert source.digest == source_digest(files, opener)
+    source = SourceFiles.read(files, opener, folder / "contents", OpenJail())
+    assert source.digest == source_digest(files, opener, OpenJail())
     return source
 
 

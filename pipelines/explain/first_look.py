@@ -1,0 +1,103 @@
+"""First looks: what the artefacts of one run show at once, read in the parser jail.
+
+All looks of a run share one deadline, so that no number of files can hold it. A look that does not
+come to its end raises, and decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+from pydantic import TypeAdapter
+
+from builders.archives import ArchiveError, MonotonicClock, Scratch
+from builders.core.frozen_model import FrozenModel
+from builders.jail.errors import JailEnd, JailFailedError
+from builders.jail.file_reader import Jail, JailLimits, Nothing, Reader
+from pipelines.explain.quickdiff import MEMBER_LIMITS, quick_diff
+from pipelines.judge.copied import FILES, CheckedInput, Contents, carried
+from pipelines.judge.finding import Carried, QuickDiff
+
+DEADLINE = 60.0
+"""Seconds for all looks of a run."""
+DIFFERENCE = 2.0
+"""Seconds for the difference of one artefact."""
+_GRACE = 1.0
+_CARRIED = 10.0
+"""Seconds for listing the files of one artefact."""
+
+
+class LookTime(FrozenModel):
+    """How long to look."""
+
+    seconds: float
+
+
+def _look(files: Sequence[BinaryIO], parameters: LookTime, scratch: Scratch) -> QuickDiff:
+    shipped, rebuilt = files
+    return quick_diff(shipped, rebuilt, seconds=parameters.seconds, scratch=scratch)
+
+
+LOOK = Reader(
+    name="pipelines.explain.first_look:LOOK",
+    read=_look,
+    parameters=LookTime,
+    result=TypeAdapter(QuickDiff),
+    limits=JailLimits(
+        seconds=DEADLINE,
+        answer=32 << 20,
+        scratch_files=MEMBER_LIMITS.depth,
+        scratch=MEMBER_LIMITS.set_aside,
+    ),
+)
+"""Compares a shipped and a rebuilt file."""
+
+
+def look_at(
+    jail: Jail, shipped: BinaryIO, rebuilt: BinaryIO, *, seconds: float = DIFFERENCE
+) -> QuickDiff:
+    """Compare two files within `seconds`; raises as `Jail.run` does."""
+    given = LookTime(seconds=seconds)
+    return jail.run(LOOK, [shipped, rebuilt], given, seconds=seconds + _GRACE)
+
+
+class FirstLooks:
+    """The looks of one run, until their time is used up.
+
+    Each raises as `Jail.run` does; a look that is not begun in time is one that timed out.
+    """
+
+    def __init__(
+        self, jail: Jail, seconds: float = DEADLINE, clock: MonotonicClock = time.monotonic
+    ) -> None:
+        """Begin now; no look is begun after `seconds`, nor goes on beyond them."""
+        self._jail = jail
+        self._clock = clock
+        self._seconds = seconds
+        self._deadline = clock() + seconds
+
+    def difference(self, shipped: BinaryIO, rebuilt: BinaryIO) -> QuickDiff:
+        """Compare two files that differ."""
+        return look_at(self._jail, shipped, rebuilt, seconds=self._share(DIFFERENCE))
+
+    def carried(
+        self, rebuilt: BinaryIO, scanned: Iterable[tuple[CheckedInput, Contents]]
+    ) -> tuple[Carried, ...]:
+        """Return the files carried over from inputs; none of what is no sound archive."""
+        try:
+            files = self._jail.run(FILES, [rebuilt], Nothing(), seconds=self._share(_CARRIED))
+        except ArchiveError:
+            return ()
+        return carried(files, scanned)
+
+    def _share(self, most: float) -> float:
+        left = self._deadline - self._clock() - _GRACE
+        if left <= 0:
+            raise JailFailedError(
+                JailEnd.TIMED_OUT,
+                "the time for the first looks of a run is used up",
+                got=f"more than {self._seconds:g} s",
+            )
+        return min(most, left)

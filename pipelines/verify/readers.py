@@ -1,0 +1,8 @@
+"""Which readers the jail of a session has. Names alone: it starts before anything is imported."""
+
+READERS = (
+    "builders.inputs.source_archive:ARCHIVE",
+    "pipelines.explain.first_look:LOOK",
+    "pipelines.judge.copied:CONTENTS",
+    "pipelines.judge.copied:FILES",
+)

@@ -1,0 +1,59 @@
+"""First looks in the jail: within their time, and with an end that is told."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from builders.core.digest import Digest
+from builders.core.enums import Role
+from builders.jail import JailEnd, JailFailedError, ParserJail
+from pipelines.explain.first_look import FirstLooks
+from pipelines.judge.copied import CheckedInput, contents
+from pipelines.judge.finding import QuickDiff
+from pipelines.verify.readers import READERS
+from tests.fakes.jail import OpenJail
+
+Maker = Callable[..., bytes]
+HELPER = b"a helper that was copied in from a dependency"
+
+
+def test_a_look_is_the_same_in_the_jail_and_outside(make_tar: Maker) -> None:
+    one, other = make_tar({"a": b"1", "b": b"2"}), make_tar({"a": b"1", "b": b"3"})
+    jail = ParserJail(READERS)
+    found: list[QuickDiff] = []
+    for place in (jail, OpenJail()):
+        looks = FirstLooks(place)
+        found.append(looks.difference(io.BytesIO(one), io.BytesIO(other)))
+        archive = make_tar({"helper.py": HELPER})
+        file = CheckedInput(
+            role=Role.DEPENDENCY,
+            name="d.tar",
+            digest=Digest.of(archive),
+            open=partial(io.BytesIO, archive),
+        )
+        (carried,) = looks.carried(io.BytesIO(archive), [(file, contents(file, place))])
+        assert (carried.member, carried.input) == ("helper.py", "d.tar")
+    jail.close()
+    assert found[0] == found[1]
+    assert found[0].members is not None
+    assert [member.path for member in found[0].members.changed] == ["b"]
+
+
+def test_a_file_that_is_no_archive_carries_nothing() -> None:
+    assert FirstLooks(OpenJail()).carried(io.BytesIO(b"\x1f\x8b\x08 broken"), []) == ()
+
+
+def test_all_looks_of_a_run_share_one_deadline() -> None:
+    now = [0.0]
+    looks = FirstLooks(OpenJail(), seconds=10, clock=lambda: now[0])
+    looks.difference(io.BytesIO(b"a"), io.BytesIO(b"b"))
+    now[0] = 9.5
+    with pytest.raises(JailFailedError, match="used up; got more than 10 s") as caught:
+        looks.difference(io.BytesIO(b"a"), io.BytesIO(b"b"))
+    assert caught.value.end is JailEnd.TIMED_OUT
+    with pytest.raises(JailFailedError):
+        looks.carried(io.BytesIO(b"a"), [])
