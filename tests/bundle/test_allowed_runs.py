@@ -216,8 +216,8 @@ def test_the_seal_of_closed_source_is_for_its_center_alone(bundle: Maker) -> Non
 
 def test_one_keyed_claim_is_enough_for_a_closed_source(bundle: Maker) -> None:
     altered = bundle("retried")
-    claim = payload_of(altered, member_of("attempt-2"))["predicate"]["claim"]["sha256"]
-    in_one("attempt-2", "predicate/claim", {"hmac_sha256": claim})(altered, altered.key)
+    claim = payload_of(altered, member_of("attempt-1"))["predicate"]["claim"]["sha256"]
+    in_one("attempt-1", "predicate/claim", {"hmac_sha256": claim})(altered, altered.key)
     assert message_of(altered.check(), "sealed").startswith("the source is closed")
 
 
