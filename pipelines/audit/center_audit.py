@@ -252,12 +252,14 @@ def _is_labelled(record: VerifiedStatement, logged: LoggedRelease) -> bool:
 
 def _leaf_faults(source: Source, logged: LoggedRelease) -> Iterable[Excluded]:
     """Yield what is odd about leaves, which takes nothing away."""
-    if logged.repeated:
-        detail = f"{len(logged.repeated)} leaves, such as {logged.repeated[0]}"
-        yield _whole(source, ExclusionReason.LOGGED_TWICE, detail)
-    if logged.unknown:
-        detail = f"{len(logged.unknown)} leaves, such as {logged.unknown[0]}"
-        yield _whole(source, ExclusionReason.UNKNOWN_KIND, detail)
+    for reason, indexes in (
+        (ExclusionReason.LOGGED_TWICE, logged.repeated),
+        (ExclusionReason.UNKNOWN_KIND, logged.unknown),
+        (ExclusionReason.UNCHAINED, logged.unchained),
+    ):
+        if indexes:
+            detail = f"{len(indexes)} leaves, such as {indexes[0]}"
+            yield _whole(source, reason, detail, indexes)
 
 
 def _open(source: Source, commitments: Sequence[LoggedCommitment]) -> Excluded:

@@ -41,6 +41,8 @@ class ExclusionReason(StrEnum):
     """Leaves of the log are equal to earlier ones."""
     UNKNOWN_KIND = "unknown-kind"
     """Leaves of the log are of a kind that this version does not know."""
+    UNCHAINED = "unchained"
+    """Leaves of the log do not follow the one before them of the release."""
     UNCOMMITTED = "uncommitted"
     """A match of a run whose claim and seal the log does not have before its statements."""
     OPEN = "open"

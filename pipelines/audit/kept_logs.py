@@ -29,7 +29,7 @@ from pipelines.log.checkpoint import (
     open_checkpoint,
 )
 from pipelines.log.errors import LogError, ProofError
-from pipelines.log.leaf import LeafFields, read_fields
+from pipelines.log.leaf import LeafFields, Link, ReleaseChains, read_fields
 from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
 from pipelines.log.writer_cache import remove_cache
@@ -40,7 +40,7 @@ _NOTHING = b""
 _UNKNOWN = b"?"
 _RESULTS = frozenset(ComparisonStatement.PREDICATE_TYPES + AttemptStatement.PREDICATE_TYPES)
 _FIRST_FORMAT = {ComparisonStatement.PREDICATE_TYPES[0], AttemptStatement.PREDICATE_TYPES[0]}
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE log (checkpoint BLOB, upgraded INTEGER);
 CREATE TABLE leaves (
@@ -48,6 +48,10 @@ CREATE TABLE leaves (
 );
 CREATE INDEX by_digest ON leaves (digest);
 CREATE INDEX by_release ON leaves (release) WHERE release != x'';
+CREATE TABLE heads (
+    release BLOB PRIMARY KEY, sequence INTEGER NOT NULL, previous TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE unchained (place INTEGER PRIMARY KEY, release BLOB NOT NULL);
 INSERT INTO log VALUES (NULL, NULL);
 """
 _ABOUT = """
@@ -143,6 +147,8 @@ class KeptLog:
         with _explained():
             for index, *packed in self._database.execute(_ABOUT, (tag_of(release),)):
                 _Packed(*packed).add_to(found, index)
+            query = "SELECT place FROM unchained WHERE release = ? ORDER BY place"
+            found.unchained.extend(p for (p,) in self._database.execute(query, (tag_of(release),)))
         return found
 
     def read(self, reader: LogReader) -> None:
@@ -190,12 +196,29 @@ class KeptLog:
                 "INSERT INTO leaves VALUES (?, ?, ?, ?)",
                 [(index, *_Packed.of(leaf)) for index, leaf in placed],
             )
+            self._follow(run, placed)
+
+    def _follow(self, run: sqlite3.Connection, placed: list[tuple[int, LeafFields]]) -> None:
+        """Keep which leaves do not follow the one before them of their release, and the last."""
+        chains = ReleaseChains(self._link)
+        broken = [(index, tag_of(leaf.release)) for index, leaf in placed if chains.follow(leaf)]
+        run.executemany("INSERT INTO unchained VALUES (?, ?)", broken)
+        run.executemany(
+            "INSERT OR REPLACE INTO heads VALUES (?, ?, ?)",
+            [(tag_of(name), *chains.next(name)) for name in {leaf.release for _, leaf in placed}],
+        )
+
+    def _link(self, release: str) -> Link | None:
+        """Return what the next leaf of a release has to say, by what is kept."""
+        query = "SELECT sequence, previous FROM heads WHERE release = ?"
+        found: Link | None = self._database.execute(query, (tag_of(release),)).fetchone()
+        return found
 
     def clear(self) -> None:
         """Forget everything."""
         with _explained(), self._database as run:
             run.execute("BEGIN IMMEDIATE")
-            for table in ("log", "leaves"):
+            for table in ("log", "leaves", "heads", "unchained"):
                 run.execute(f"DROP TABLE IF EXISTS {table}")
             for statement in filter(str.strip, _TABLES.split(";")):
                 run.execute(statement)

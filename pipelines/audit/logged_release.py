@@ -41,6 +41,8 @@ class LoggedRelease:
     """Leaves that are equal to an earlier one."""
     unknown: list[int] = field(default_factory=list)
     """Leaves of a kind that this version does not know."""
+    unchained: list[int] = field(default_factory=list)
+    """Leaves, of provenance and the like too, that do not follow the one before them."""
 
     def before(self, end: int) -> LoggedRelease:
         """Return what the first `end` leaves have."""
@@ -53,4 +55,5 @@ class LoggedRelease:
             commitments={run: found for run, found in commitments.items() if found},
             repeated=[index for index in self.repeated if index < end],
             unknown=[index for index in self.unknown if index < end],
+            unchained=[index for index in self.unchained if index < end],
         )

@@ -121,3 +121,14 @@ def test_a_copy_of_a_mismatch_elsewhere_hides_nothing_and_withholds_nothing() ->
     )
     assert ("bob-1", "missing") not in reasons(world.consensus())
     assert world.result() == "SPLIT"
+
+
+@pytest.mark.parametrize("odd", ["repeated", "unknown", "unchained"])
+def test_leaves_that_are_odd_are_named_and_take_nothing_away(odd: str) -> None:
+    world = World("ada", "bob")
+    for site in world.sites.values():
+        site.run()
+    getattr(world["bob-1"].about, odd).append(1)
+    names = {"repeated": "logged-twice", "unknown": "unknown-kind", "unchained": "unchained"}
+    assert reasons(world.consensus()) == {("bob-1", names[odd])}
+    assert world.result() == "CONFIRMED"

@@ -19,7 +19,8 @@ from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.errors import LogError
-from pipelines.log.leaf import FIRST, Entry, StatementEntry
+from pipelines.log.leaf import FIRST, Entry, StatementEntry, StatementLeaf
+from pipelines.log.merkle import leaf_hash
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
 from pipelines.log.writer import LogWriter
@@ -310,3 +311,41 @@ def test_what_others_could_have_written_is_not_believed(
     assert len(KeptLogs(folder).of(KEY)) == 0
     folder.chmod(0o700)
     assert len(KeptLogs(folder).of(KEY)) == 600
+
+
+def chain(*places: tuple[int, Digest | None]) -> list[StatementLeaf]:
+    """Return leaves of one release with these sequence numbers and previous hashes.
+
+    None is the hash of the leaf before.
+    """
+    leaves: list[StatementLeaf] = []
+    for number, (sequence, previous) in enumerate(places):
+        one = statements([1])[0]
+        made = replace(one, release="acme/tool@1", pae=Digest.of(b"%d" % number))
+        before = Digest(leaf_hash(leaves[-1].to_bytes()).hex()) if leaves else FIRST
+        leaves.append(made.leaf(sequence, previous or before))
+    return leaves
+
+
+@pytest.mark.parametrize(
+    ("leaves", "unchained"),
+    [
+        (chain((0, None), (1, None), (2, None)), []),
+        (chain((0, None), (2, None), (3, None)), [1]),
+        (chain((0, None), (1, GONE), (2, None)), [1]),
+        (chain((1, None), (2, None), (3, GONE)), [0, 2]),
+    ],
+    ids=["whole", "left-out", "another-before", "first-and-last"],
+)
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_leaves_that_do_not_follow_are_named_in_whichever_round_they_come(
+    leaves: list[StatementLeaf], unchained: list[int], rounds: int
+) -> None:
+    kept = KeptLogs()
+    for size in range(3 - rounds + 1, 4):
+        store = MemoryStore()
+        write_log(store, leaves[:size])
+        found = read(kept, store)
+    assert found.about("acme/tool@1").unchained == unchained
+    assert found.about("acme/tool@1").before(2).unchained == [i for i in unchained if i < 2]
+    assert found.about("acme/tool@2").unchained == []
