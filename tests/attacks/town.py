@@ -32,6 +32,7 @@ from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyRules
 from pipelines.policy.quorum import Quorum
 from pipelines.policy.signed_policy import SignedPolicy, add_signature
 from pipelines.storage.names import REPORT, Visibility, private_twin
+from pipelines.storage.store import ReadableStore
 from tests.consensus.world import CONTENT, FILES, PRODUCTS, RELEASE
 from tests.fakes.store import MemoryStore
 
@@ -142,6 +143,8 @@ class Town:
     """Other fields of the policy."""
     now: datetime = NOW
     """By the clocks of the witnesses."""
+    shown: dict[str, ReadableStore] = field(default_factory=dict)
+    """What others read in the place of the stores of these centers."""
 
     def __getitem__(self, name: str) -> House:
         return self.houses[name]
@@ -218,7 +221,7 @@ class Town:
             store=self["ada"].store,
             policy=self.policy,
             peers=tuple(
-                Source(center=house.id, store=house.store, peer=True)
+                Source(center=house.id, store=self.shown.get(name, house.store), peer=True)
                 for name, house in self.houses.items()
                 if name != "ada"
             ),

@@ -17,10 +17,12 @@ from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.log.leaf import own_key
 from pipelines.policy import ConsensusRules
+from pipelines.storage.bounded import BoundedStore, PeerBudget
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
 from tests.attacks.town import Town, entry_of, honest
 from tests.consensus.findings import OTHER_CLAIM
-from tests.consensus.world import CONTENT, EARLIER, FILE, FILES, LATER
+from tests.consensus.test_peers import TinyRecords
+from tests.consensus.world import CONTENT, EARLIER, FILE, FILES, LATER, RELEASE
 from tests.evidence.examples import STATEMENTS
 
 DIFFERENT = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
@@ -278,6 +280,40 @@ def endless(town: Town) -> None:
     town.cyd.store.fail_on("list")
 
 
+def without_end(town: Town) -> None:
+    """A million tiny records, of which a round reads as many as its budget has room for."""
+    town.round()
+    budget = PeerBudget(seconds=5, size=100_000)
+    town.shown["cyd"] = BoundedStore(TinyRecords(town.cyd.store), budget)
+
+
+def missed_twice(town: Town, names: dict[str, str]) -> None:
+    """The witness of Ada misses it on two days."""
+    indexes = [i for i, leaf in enumerate(town.cyd.leaves) if leaf.release == str(RELEASE)][-1:]
+    removed(town, {"": names["attempt-1.dsse.json"]})
+    for day in (0, 2):
+        now = town.now + timedelta(days=day)
+        origin = town.cyd.log_key.key.name
+        town.witness("ada").report_absent(origin, {str(RELEASE): indexes}, now)
+
+
+def missed_by_nobody_else(town: Town) -> None:
+    """The witness of Bob reports leaves of Cyd whose statements are all there."""
+    town.round()
+    for day in (0, 2):
+        now = town.now + timedelta(days=day)
+        origin = town.cyd.log_key.key.name
+        town.witness("bob").report_absent(origin, {str(RELEASE): [1, 2, 3]}, now)
+    assert town.told() == {"CONFIRMED"}
+
+
+def back_to_an_old_format(town: Town) -> None:
+    """It has stated another release in version 2, which says more."""
+    town.cyd.run(release="acme/other@1.0")
+    town.cyd.run(run=LATER, scope=None)
+    town.round()
+
+
 def old_format(town: Town) -> None:
     """Version 1 names no scope, so that a file could be hidden in it."""
     town.changes["min_evidence"] = 2
@@ -326,6 +362,10 @@ ATTACKS: dict[str, Attack] = {
     "match-of-another-builder": stated(CENTER, "other-builder", of_another_builder),
     "one-artefact-left-out": stated(CENTER, "incomplete", one_file_left_out),
     "mismatch-removed": hidden(CENTER, "missing", removed),
+    "mismatch-that-is-missed-twice": hidden(CENTER, "withheld", missed_twice),
+    "false-report-of-an-absence": stated(
+        Attacker.CENTER, "CONFIRMED", missed_by_nobody_else, runs=True, confirmed=True
+    ),
     "mismatch-moved-to-another-run": hidden(CENTER, "misplaced: of another run", moved),
     "mismatch-damaged": hidden(STORE, "unreadable", damaged),
     "mismatch-logged-as-something-else": stated(CENTER, "mislabelled", relabelled, runs=True),
@@ -343,6 +383,8 @@ ATTACKS: dict[str, Attack] = {
     "file-hidden-by-the-recipe": stated(VENDOR, "other-scope", other_scope),
     "two-published-digests": stated(VENDOR, "other-published", two_published),
     "store-that-does-not-answer": stated(NETWORK, "silent", endless),
+    "records-without-end": stated(CENTER, "behind", without_end, runs=True),
+    "back-to-an-older-format": stated(CENTER, "downgraded", back_to_an_old_format),
     "evidence-of-an-older-format": stated(CENTER, "old-evidence", old_format),
     "log-altered-on-the-way": stated(NETWORK, "log-broken", altered_on_the_way, runs=True),
     "center-that-nobody-knows": stated(CENTER, "unknown-center", no_such_center, runs=True),

@@ -108,6 +108,14 @@ COUNTEREXAMPLES: dict[str, Counterexample] = {
         off=put("center_audit._without_old", lambda run, _: run),
         steps=[("cyd_matches_in_an_old_format", {})],
     ),
+    "downgraded": Counterexample(
+        off=put("center_audit._without_downgraded", lambda run, _: run),
+        steps=[
+            ("cyd_matches_after_a_look_at_the_shipped_file", {}),
+            ("cyd_matches_in_an_old_format", {}),
+        ],
+        also_off=("old-evidence",),
+    ),
     "abandoned": Counterexample(
         off=_witnessed(overdue=0),
         steps=[MATCHED, ("cyd_commits_and_says_nothing", {}), ("a_day_passes", {})],
