@@ -54,10 +54,8 @@ CREATE TABLE heads (
 CREATE TABLE unchained (place INTEGER PRIMARY KEY, release BLOB NOT NULL);
 INSERT INTO log VALUES (NULL, NULL);
 """
-_ABOUT = """
-SELECT place, digest, release, run FROM leaves
-WHERE release = ? AND release != x'' ORDER BY place
-"""
+_OF_RELEASE = " FROM leaves WHERE release = ? AND release != x''"
+_ABOUT = f"SELECT place, digest, release, run{_OF_RELEASE} ORDER BY place"
 
 
 def _is_upgraded(leaf: LeafFields) -> bool:
@@ -151,6 +149,17 @@ class KeptLog:
             found.unchained.extend(p for (p,) in self._database.execute(query, (tag_of(release),)))
         return found
 
+    def mark(self, release: str, *ends: int) -> tuple[int, ...]:
+        """Return the number and the last of the leaves about the runs of a release.
+
+        Then, how many of them are below each of `ends`.
+        """
+        below = "".join(", total(place < ?)" for _ in ends)
+        query = f"SELECT count(*), max(place){below}{_OF_RELEASE}"
+        with _explained():
+            row = self._database.execute(query, (*ends, tag_of(release))).fetchone()
+        return tuple(int(number or 0) for number in row)
+
     def read(self, reader: LogReader) -> None:
         """Keep what the log has more than is kept, as far as the reader gets.
 
@@ -237,6 +246,11 @@ class KeptLogs:
         self._folder = folder
         self._logs: dict[NoteKey, KeptLog] = {}
         self._lock = Lock()
+
+    @property
+    def size(self) -> int:
+        """How many leaves are kept of the logs that were asked for."""
+        return sum(map(len, self._logs.values()))
 
     def of(self, key: NoteKey) -> KeptLog:
         """Return what is kept of the log that is signed by `key`."""

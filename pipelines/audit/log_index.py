@@ -150,6 +150,16 @@ class LogIndex:
         with _reachable(center):
             return frozenset(leaf.release for _, leaf in reader.fields()) if reader else frozenset()
 
+    def mark(self, center: str, release: str) -> tuple[int, ...]:
+        """Return numbers that change when what the log says of a release does; raises as above.
+
+        The last two, how many leaves are witnessed and overdue, never fall, but in an outage.
+        """
+        log = self._log(center)
+        ends = (log.witnessed.size, log.witnessed.overdue)
+        upgraded = log.leaves.upgraded_at
+        return (-1 if upgraded is None else upgraded, *log.leaves.mark(release, *ends))
+
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
         return self._log(center).witnessed

@@ -16,7 +16,13 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.recipe.recipe import LoadedRecipe, find_recipe
 from pipelines.audit.center_audit import audit_centers
-from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded, newest_findings
+from pipelines.audit.center_finding import (
+    CenterFinding,
+    Dissent,
+    Excluded,
+    ExclusionReason,
+    newest_findings,
+)
 from pipelines.audit.kept_logs import KeptLogs
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.run_findings import MATCHES
@@ -119,11 +125,16 @@ def read_release(
     audits = audit_centers(reader, centers, release)
     findings = tuple(finding for audit in audits for finding in audit.findings)
     proofs = WorkProofs(release, centers, findings, reader=reader, own=own)
+    proved = tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings)
+    behind = (
+        Excluded(center=center, reason=ExclusionReason.BEHIND, detail=detail)
+        for center, detail in proofs.behind.items()
+    )
     return ReleaseFindings(
         release=release,
-        findings=tuple(proofs.proved(f) if f.verdict in MATCHES else f for f in findings),
+        findings=proved,
         dissents=tuple(one for audit in audits for one in audit.dissents),
-        excluded=tuple(one for audit in audits for one in audit.excluded),
+        excluded=(*(one for audit in audits for one in audit.excluded), *behind),
         proofs=proofs,
     )
 

@@ -25,7 +25,7 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
-from pipelines.audit.source import OwnSource, Source, UnreachableError
+from pipelines.audit.source import BehindError, OwnSource, Source, UnreachableError
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.redaction import redact_by_products
 from pipelines.evidence.release_name import ReleaseName
@@ -210,6 +210,10 @@ class WorkProofs:
         self._reader = reader
         self._own = own
         self._runs = {(f.center.id, f.run): f for f in self._findings}
+        self.asked_others = False
+        """Whether cross-checks of others decided over a run, more of which may come."""
+        self.behind: dict[str, str] = {}
+        """The centers of which more was to be read than their budgets allow, and why."""
         self._own_build = cache(self._read_own_build)
         self._check = cache(self._check_run)
 
@@ -304,6 +308,7 @@ class WorkProofs:
         """Yield what centers of other operators have signed about the run of a finding."""
         about = (str(self._release), finding.claim, finding.center.id, finding.run)
         operators = {c.id: c.operator for c in self._reader.policy.centers}
+        self.asked_others = True
         for center in self._sources:
             if operators.get(center) in {None, finding.center.operator}:
                 continue
@@ -318,6 +323,9 @@ class WorkProofs:
     def _read(self, center: str, key: str) -> VerifiedStatement | None:
         try:
             found = self._reader.read(self._sources[center], key)
+        except BehindError as error:
+            self.behind[center] = str(error.got)
+            return None
         except (UnreachableError, LogError):
             return None
         return found if isinstance(found, VerifiedStatement) else None

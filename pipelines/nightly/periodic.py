@@ -6,13 +6,15 @@ Plain functions over a session; flows, commands and nights call them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from builders.core.errors import SamebitsError, StoreConflictError
+from builders.core.errors import SamebitsError, StoreConflictError, UsageError
 from builders.rebuild.reap import ReapReport, reap
+from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.log_index import LogIndex
 from pipelines.center.keys import public_keys
 from pipelines.center.logs import collect_cosignatures, witness_peers
@@ -35,13 +37,16 @@ from pipelines.evidence.report import Report
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.missing_statements import report_missing
-from pipelines.nightly.night_plan import Release, releases
+from pipelines.nightly.settled import open_settled
 from pipelines.signer.orders import status_signer
+from pipelines.storage.bounded import PeerBudget
 from pipelines.verify.interrupted import complete_interrupted, interrupted_runs
 from pipelines.verify.session import Session
 
 _LOG = logging.getLogger("samebits")
 _TRIES = 5
+_ROUNDS = 30
+"""Rounds of one joining in which peers that are behind are read on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +55,29 @@ class JoinSummary:
 
     joined: tuple[ReleaseConsensus, ...]
     failed: tuple[tuple[str, str], ...]
+    unchanged: int = 0
+    """How many were not joined, since nothing that they depend on has changed."""
+
+    @property
+    def behind(self) -> dict[ReleaseName, frozenset[str]]:
+        """The releases of which peers have more than could be read, with these peers."""
+        found = {
+            one.release: frozenset(
+                e.center for e in one.excluded if e.reason is ExclusionReason.BEHIND
+            )
+            for one in self.joined
+        }
+        return {release: centers for release, centers in found.items() if centers}
 
     def __str__(self) -> str:
         """Return one line."""
-        return f"{len(self.joined)} joined, {len(self.failed)} failed"
+        counts = {
+            "joined": len(self.joined),
+            "unchanged": self.unchanged,
+            "behind": len(self.behind),
+            "failed": len(self.failed),
+        }
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def witness_round(session: Session) -> tuple[tuple[str, WitnessResult], ...]:
@@ -80,25 +104,60 @@ def join_round(
 
     What other centers do not show of what their logs have is reported, signed by our witness.
 
-    What is wrong with one release costs no other its turn. `clock` gives the time in UTC; it is
-    asked for every release, since a signer takes no summary of another moment than its own. Raises
-    `CenterPolicyError`.
+    A release is left out while nothing that it depends on has changed. What is wrong with one costs
+    no other its turn. Those of which a peer is behind are joined again with a new budget, as long
+    as there is progress. `clock` gives the time in UTC; it is asked for every release, since a
+    signer takes no summary of another moment than its own. Raises `CenterPolicyError`.
     """
-    view = session.consensus_view(clock())
-    parsed = [ReleaseName.parse(name) for name in names]
-    logs = read_logs(view, parsed)
-    joined, failed = [], []
-    for name in parsed:
-        try:
-            joined.append(_joined(session, view, name, logs, clock))
-        except SamebitsError as error:
-            _LOG.warning("%s could not be joined: %s", name, error)
-            failed.append((str(name), str(error)))
+    found = _round(session, [ReleaseName.parse(name) for name in names], clock)
+    for _ in range(_ROUNDS):
+        behind, kept = found.behind, session.kept_logs.size
+        if not behind:
+            break
+        late = [session.peer_stores[peer].budget for peer in frozenset().union(*behind.values())]
+        for budget in late:
+            budget.renew()
+        later = _round(session, list(behind), clock, late)
+        again = {one.release for one in later.joined}
+        found = replace(
+            found,
+            joined=(*(one for one in found.joined if one.release not in again), *later.joined),
+            failed=(*found.failed, *later.failed),
+        )
+        if len(found.behind) == len(behind) and session.kept_logs.size == kept:
+            break
     try:
-        report_missing(session, view, joined, clock())
+        now = clock()
+        report_missing(session, session.consensus_view(now), found.joined, now)
     except SamebitsError as error:
         _LOG.warning("what is missing in other logs is not reported: %s", error)
-    return JoinSummary(joined=tuple(joined), failed=tuple(failed))
+    return found
+
+
+def _round(
+    session: Session,
+    names: Sequence[ReleaseName],
+    clock: Callable[[], datetime],
+    late: Sequence[PeerBudget] = (),
+) -> JoinSummary:
+    """Join releases within one budget for each peer, until those of all `late` ones are used up."""
+    view = session.consensus_view(clock())
+    logs = read_logs(view, names)
+    joined, failed, due = [], [], 0
+    with open_settled(session.center.home / "cache" / "settled.sqlite", view, logs) as settled:
+        for name, state in settled.due(names):
+            if late and all(budget.is_used_up for budget in late):
+                break
+            due += 1
+            try:
+                found = _joined(session, view, name, logs, clock)
+            except SamebitsError as error:
+                _LOG.warning("%s could not be joined: %s", name, error)
+                failed.append((str(name), str(error)))
+            else:
+                settled.keep(found, state, clock())
+                joined.append(found.consensus)
+    return JoinSummary(joined=tuple(joined), failed=tuple(failed), unchanged=len(names) - due)
 
 
 def _joined(
@@ -107,7 +166,7 @@ def _joined(
     name: ReleaseName,
     logs: LogIndex,
     clock: Callable[[], datetime],
-) -> ReleaseConsensus:
+) -> JoinedRelease:
     """Join one release and publish what came of it.
 
     A peer may speak between the joining and the signer's own; then it is joined again.
@@ -121,7 +180,7 @@ def _joined(
                 raise
             logs = read_logs(view, [name])
         else:
-            return found.consensus
+            return found
     raise StoreConflictError(
         "the centers do not stop speaking of it",
         got=f"{_TRIES} tries",
@@ -169,9 +228,15 @@ def publish_own_heartbeat(
 
 
 def join_everything(session: Session) -> JoinSummary:
-    """Join every release of which the center has a recipe."""
-    found = releases(session.center.recipes, session.images)
-    return join_round(session, [one.release for one in found if isinstance(one, Release)])
+    """Join every release of which the center has a recipe; raises as `join_round` does."""
+    folder = session.center.recipes / "releases"
+    # Their names say which releases they are of, as `find_recipe` expects it.
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*/*.yaml"))
+    names = []
+    for vendor, product, version in (path.removesuffix(".yaml").split("/") for path in found):
+        with suppress(UsageError):  # no release has that name
+            names.append(str(ReleaseName(vendor=vendor, product=product, version=version)))
+    return join_round(session, names)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,6 +64,11 @@ class PeerBudget:
         """What is left of the bytes."""
         return self.size - self.read
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing more is read in this round."""
+        return self.hangs or self.seconds_left <= 0 or self.bytes_left <= 0
+
     def start(self) -> None:
         """Begin to count time."""
         self._since = time.monotonic()

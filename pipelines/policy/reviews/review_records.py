@@ -44,7 +44,8 @@ from pipelines.storage.store import DamagedError, Store, TooLargeError
 
 MAX_REVIEW = 64 << 10
 MAX_REVIEWS = 10_000
-_ROOT = "public/reviews/"
+REVIEWS = "public/reviews/"
+"""The folder of all reviews."""
 _SHOWN = 10
 
 
@@ -121,9 +122,9 @@ def stored_reviews(store: Store, source: DigestSet | None = None) -> Iterator[St
 
     Raises `StoreError`, also for more of them than any release has.
     """
-    for number, key in enumerate(store.list(_folder(source) if source else _ROOT)):
+    for number, key in enumerate(store.list(_folder(source) if source else REVIEWS)):
         if number >= MAX_REVIEWS:
-            raise _too_many(_ROOT)
+            raise _too_many(REVIEWS)
         try:
             yield StoredReview(name=key, envelope=read_review(store.get(key, MAX_REVIEW)))
         except (MalformedError, DamagedError, TooLargeError, NotFoundError) as error:
@@ -157,7 +158,7 @@ def _from_file(path: Path) -> StoredReview:
 
 
 def _folder(source: DigestSet) -> str:
-    return f"{_ROOT}{value_of(source)}/"
+    return f"{REVIEWS}{value_of(source)}/"
 
 
 def _too_many(place: str) -> DamagedError:

@@ -1,0 +1,191 @@
+"""Which releases need no joining, since nothing that their consensus depends on has changed.
+
+A consensus is a function of the policy, the recipe, the leaves of each log about the release and
+the records that they name. So a release is settled once it was joined, all of it was read, nobody
+is accused and no cross-check was asked for. It stays settled until a leaf, a cosignature that
+makes leaves count, a policy, a recipe or a review is new. To notice a center that removes its
+records later, some settled releases are joined in each round all the same: those that were joined
+longest ago.
+
+What is kept here only says what may be skipped, and can be lost at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from importlib.metadata import version
+from operator import le
+from pathlib import Path
+
+from builders.core.digest import digest_file
+from builders.core.errors import SamebitsError
+from pipelines.audit.center_finding import ExclusionReason
+from pipelines.audit.log_index import LogIndex
+from pipelines.audit.source import UnreachableError
+from pipelines.consensus.consensus_result import Result
+from pipelines.consensus.release_consensus import ConsensusView, JoinedRelease
+from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.log.writer_cache import remove_cache
+from pipelines.policy.reviews.count import review_of
+from pipelines.policy.reviews.review_records import MAX_REVIEW, REVIEWS, read_review
+
+AGAIN = 500
+"""Settled releases that are joined in a round all the same."""
+_VERSION = 1
+_TABLES = """
+CREATE TABLE settled (
+    release TEXT PRIMARY KEY, base TEXT NOT NULL, marks TEXT NOT NULL, claim TEXT NOT NULL,
+    joined REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE reviews (name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_LASTING = frozenset(
+    {
+        ExclusionReason.NOTHING,
+        ExclusionReason.UNKNOWN_CENTER,
+        ExclusionReason.AWAITING_WITNESS,
+        ExclusionReason.OLD_EVIDENCE,
+        ExclusionReason.OTHER_CLAIM,
+        ExclusionReason.OTHER_SCOPE,
+        ExclusionReason.OTHER_PUBLISHED,
+        ExclusionReason.LATER_FAILURE,
+        ExclusionReason.EQUIVALENT,
+        ExclusionReason.WORK_NONE,
+    }
+)
+"""Reasons that follow from policy, recipe and leaves alone."""
+_ACCUSING = {Result.SUSPECT, Result.SPLIT, Result.NONDETERMINISTIC}
+_KEYED = "keyed"
+State = tuple[str, dict[str, list[int] | None]]
+"""What a consensus depends on: policy and recipe, and of each center's log a mark."""
+
+
+class SettledReleases:
+    """The settled releases of one round; open them with `open_settled`."""
+
+    def __init__(self, database: sqlite3.Connection, view: ConsensusView, logs: LogIndex) -> None:
+        """Use an open database, whose tables are made if they are missing or of another version."""
+        self._database, self._view, self._logs = database, view, logs
+        self._policy = f"{view.center} {view.policy.digest} {version('samebits')}"
+        if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            self._make()
+        self._forget_reviewed()
+
+    def due(self, releases: Iterable[ReleaseName]) -> Iterator[tuple[ReleaseName, State]]:
+        """Yield the releases that are to be joined now, each with what it depends on."""
+        rows = self._database.execute(
+            "SELECT release, base, marks FROM settled ORDER BY joined, release"
+        ).fetchall()
+        again = {row[0] for row in rows[:AGAIN]}
+        known = {release: (base, json.loads(marks)) for release, base, marks in rows[AGAIN:]}
+        for release in releases:
+            state = self._state(release)
+            if str(release) in again or not _equal(known.get(str(release)), state):
+                yield release, state
+
+    def keep(self, joined: JoinedRelease, state: State, now: datetime) -> None:
+        """Keep of a release that was joined that it is settled, if it is."""
+        name, (base, marks) = str(joined.read.release), state
+        claims = {one.subject.claim for one in joined.consensus.artefacts}
+        with self._database as run:
+            run.execute("DELETE FROM settled WHERE release = ?", (name,))
+            if _is_settled(joined) and None not in marks.values() and len(claims) == 1:
+                row = (name, base, json.dumps(marks), _claim(claims.pop()), now.timestamp())
+                run.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", row)
+
+    def _state(self, release: ReleaseName) -> State:
+        recipe = self._view.recipes.joinpath(
+            "releases", *release.parts[:2], f"{release.version}.yaml"
+        )
+        read = str(digest_file(recipe)) if recipe.is_file() else "none"
+        return f"{self._policy} {read}", {
+            source.center: self._mark(source.center, str(release)) for source in self._view.sources
+        }
+
+    def _mark(self, center: str, release: str) -> list[int] | None:
+        """Return the mark of a center's log; None where it cannot be read, [] where it is bad."""
+        try:
+            return list(self._logs.mark(center, release))
+        except UnreachableError:
+            return None
+        except SamebitsError:  # an unknown center, or a log that is broken
+            return []
+
+    def _forget_reviewed(self) -> None:
+        """Forget the releases whose claims have new reviews."""
+        store, run = self._view.store, self._database
+        seen = {name for (name,) in run.execute("SELECT name FROM reviews")}
+        new = [name for name in store.list(REVIEWS) if name not in seen]
+        (some,) = run.execute("SELECT count(*) FROM settled").fetchone()
+        claims = set()
+        for name in new if some else ():
+            with suppress(SamebitsError):  # it counts for nothing
+                claims.add(_claim(review_of(read_review(store.get(name, MAX_REVIEW))).claim))
+        with run:
+            run.executemany("DELETE FROM settled WHERE claim = ?", [(claim,) for claim in claims])
+            run.executemany("INSERT INTO reviews VALUES (?)", [(name,) for name in new])
+
+    def _make(self) -> None:
+        with self._database as run:
+            for table in ("settled", "reviews"):
+                run.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in filter(str.strip, _TABLES.split(";")):
+                run.execute(statement)
+            run.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+@contextmanager
+def open_settled(path: Path, view: ConsensusView, logs: LogIndex) -> Iterator[SettledReleases]:
+    """Open what is kept in the file `path`; a broken file is made anew. Raises `StoreError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        database = _connected(path)
+        settled = SettledReleases(database, view, logs)
+    except sqlite3.DatabaseError:
+        remove_cache(path)
+        database = _connected(path)
+        settled = SettledReleases(database, view, logs)
+    with closing(database):
+        yield settled
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")  # a lost end is joined again
+    return database
+
+
+def _equal(known: State | None, state: State) -> bool:
+    """Return whether nothing has changed; a log that cannot be read now says nothing new."""
+    if known is None or known[0] != state[0] or known[1].keys() != state[1].keys():
+        return False
+    return all(_says_nothing_new(known[1][center], mark) for center, mark in state[1].items())
+
+
+def _says_nothing_new(known: list[int] | None, mark: list[int] | None) -> bool:
+    """Compare marks of a log; what was witnessed once is, even if the witness does not answer."""
+    if not mark or not known:
+        return mark is None or mark == known
+    return mark[:-2] == known[:-2] and all(map(le, mark[-2:], known[-2:]))
+
+
+def _is_settled(joined: JoinedRelease) -> bool:
+    artefacts = joined.consensus.artefacts
+    excluded = [*joined.consensus.excluded, *(e for one in artefacts for e in one.excluded)]
+    return not (
+        joined.read.dissents
+        or joined.read.proofs.asked_others
+        or any(one.alarms or one.result in _ACCUSING for one in artefacts)
+        or any(e.reason not in _LASTING for e in excluded)
+    )
+
+
+def _claim(claim: DigestSet | None) -> str:
+    """Return a claim in one word; those of private releases are all told as one."""
+    return str(claim.sha256) if claim and claim.sha256 else _KEYED
