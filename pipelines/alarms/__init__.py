@@ -1,5 +1,4 @@
 """Alarms: what was once found wrong, which stays listed until an operator acknowledges it.
 
-They are derived from the audit of all runs, and stored nowhere. May import what stands below
-nights.
+They are derived from the audit of all runs. May import what stands below nights.
 """

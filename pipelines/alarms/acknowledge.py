@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
-from pipelines.alarms.alarm import Leaf, ListedAlarm
+from pipelines.alarms.alarm import Leaf, ListedAlarm, ranges_of
 from pipelines.alarms.cause import ABOUT_CENTERS, AlarmCause
 from pipelines.audit.acknowledgements import acknowledgements_prefix, operators_of
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, envelope_of
@@ -117,19 +117,9 @@ def _batches(
     for one in listed:
         leaves[one.alarm.cause, one.alarm.release] |= {*one.alarm.leaves}
     for (cause, release), found in leaves.items():
-        ranges = list(_ranges(found))
+        ranges = ranges_of(found)
         for start in range(0, len(ranges), MAX_RANGES):
             yield cause, release, tuple(ranges[start : start + MAX_RANGES])
-
-
-def _ranges(leaves: Iterable[Leaf]) -> Iterator[LeafRange]:
-    """Yield the leaves, those that follow each other as one range; none between them is added."""
-    ordered = sorted(leaves)
-    while ordered:
-        first = last = ordered.pop(0)
-        while ordered and ordered[0] == Leaf(log=first.log, index=last.index + 1):
-            last = ordered.pop(0)
-        yield LeafRange(log=first.log, first=first.index, last=last.index)
 
 
 def _with_operator(envelope: Envelope, key: EnvelopeSigner | None) -> Envelope:

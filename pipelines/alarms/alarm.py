@@ -6,6 +6,7 @@ what is found for the first time, or again after it was gone, is another.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,18 @@ class Leaf:
     def in_range(self, leaves: LeafRange) -> bool:
         """Return whether it is one of `leaves`."""
         return self.log == leaves.log and leaves.first <= self.index <= leaves.last
+
+
+def ranges_of(leaves: Iterable[Leaf]) -> tuple[LeafRange, ...]:
+    """Return leaves, those that follow each other as one range; none between them is added."""
+    found: list[LeafRange] = []
+    for leaf in sorted(set(leaves)):
+        last = found[-1] if found else None
+        if last and (last.log, last.last + 1) == (leaf.log, leaf.index):
+            found[-1] = LeafRange(log=leaf.log, first=last.first, last=leaf.index)
+        else:
+            found.append(LeafRange(log=leaf.log, first=leaf.index, last=leaf.index))
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from builders.core.errors import UsageError
@@ -26,6 +26,7 @@ from pipelines.policy import Policy
 Count = Callable[[int, int], None]
 """Is told how many releases are done, of how many."""
 _ORDER = tuple(AlarmCause)
+_GONE = " (does not show any more)"
 _UNREAD = frozenset({ExclusionReason.UNREACHABLE, ExclusionReason.BEHIND})
 
 
@@ -58,12 +59,15 @@ class AlarmList:
 def list_alarms(
     view: ConsensusView,
     names: Iterable[ReleaseName] | None = None,
+    *,
+    told: Iterable[Alarm] = (),
     count: Count = lambda _done, _total: None,
 ) -> AlarmList:
     """Return the alarms about logs and about the releases `names`.
 
     By default these are the releases of the center's recipes, and those that its log is about.
-    Raises `StoreError` for the center's own store.
+    `told` are alarms of before: what of them does not show any more is listed all the same. Raises
+    `StoreError` for the center's own store.
     """
     policy = view.policy.policy
     chosen = None if names is None else sorted(set(names))
@@ -82,6 +86,8 @@ def list_alarms(
         raised += release_alarms(joined, rules_for(view, joined.recipe))
         unread = [e for e in joined.read.excluded if e.reason in _UNREAD]
         faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in unread)
+    about = {None, *map(str, wanted)}
+    raised += [*_gone((alarm for alarm in told if alarm.release in about), raised)]
     reader = StatementReader(policy=policy, logs=logs)
     known, excluded = read_acknowledgements(reader, view.sources)
     listed = (
@@ -90,6 +96,16 @@ def list_alarms(
     return AlarmList(
         alarms=tuple(sorted(listed, key=_order)), excluded=excluded, faults=tuple(faults)
     )
+
+
+def _gone(told: Iterable[Alarm], raised: Iterable[Alarm]) -> Iterator[Alarm]:
+    """Yield the alarms of before of which leaves do not show any more."""
+    shown = {(one.cause, one.release, leaf) for one in raised for leaf in one.leaves}
+    for alarm in told:
+        kept = (o for o in alarm.leaves if (alarm.cause, alarm.release, o) not in shown)
+        if leaves := tuple(kept):
+            text = f"{alarm.text.removesuffix(_GONE)}{_GONE}"
+            yield replace(alarm, leaves=leaves, text=text)
 
 
 def with_acknowledgements(

@@ -174,11 +174,16 @@ def _list(
     session: Session, view: ConsensusView, release: ReleaseName | None, *, of_releases: bool = True
 ) -> AlarmList:
     from pipelines.alarms.listing import list_alarms
+    from pipelines.nightly.record import last_night
 
+    night = last_night(session.store, session.center.id)
     names = [release] if release else None if of_releases else []
     with screen(session) as sink:
         return list_alarms(
-            view, names, lambda done, total: sink.detail("alarms", f"{done} of {total} releases")
+            view,
+            names,
+            told=[one.alarm() for one in night.lasting] if night else (),
+            count=lambda done, total: sink.detail("alarms", f"{done} of {total} releases"),
         )
 
 

@@ -112,6 +112,7 @@ def end_night(
         return summarise(record, plan.before)
     known = by_release(plan.before)
     entries = tuple(_entry(session, plan, one, known.get(one.release)) for one in plan.dues)
+    found = lasting_alarms(session, alarms(entries, known, outside), plan.before, now=now)
     record = NightRecord(
         center=center.id,
         night=plan.night,
@@ -120,7 +121,8 @@ def end_night(
         finished=_text(now),
         releases=entries,
         unusable=plan.unusable,
-        alarms=lasting_alarms(session, alarms(entries, known, outside), plan.before, now=now),
+        alarms=found.alarms,
+        lasting=found.lasting,
     )
     store_night(store, record)
     session.flush()

@@ -17,8 +17,10 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import NotFoundError
 from builders.core.frozen_model import FrozenModel
 from builders.rebuild.robustness_factors import Factor, KeptFactor
-from pipelines.alarms.cause import ALARM_EXIT
+from pipelines.alarms.alarm import Alarm, Leaf, ranges_of
+from pipelines.alarms.cause import ALARM_EXIT, AlarmCause
 from pipelines.evidence.report import Robustness
+from pipelines.evidence.statements.acknowledgement import LeafRange
 from pipelines.judge.finding import verdicts_exit_code
 from pipelines.storage.names import check_key, check_prefix, encode, private_twin
 from pipelines.storage.store import DamagedError, Store
@@ -171,6 +173,41 @@ class NightAlarm(FrozenModel):
         return f"{state} {self.kind}: {self.about}: {self.text}"
 
 
+class LastingAlarm(FrozenModel):
+    """An open alarm that is told until it is acknowledged, though it may not show any more."""
+
+    cause: AlarmCause
+    release: str | None = None
+    center: str
+    text: str
+    leaves: tuple[LeafRange, ...]
+    record: str = ""
+    since: str = ""
+
+    @classmethod
+    def of(cls, alarm: Alarm) -> LastingAlarm:
+        """Return it as it is recorded."""
+        return cls(
+            cause=alarm.cause,
+            release=alarm.release,
+            center=alarm.center,
+            text=alarm.text,
+            leaves=ranges_of(alarm.leaves),
+            record=alarm.record,
+            since=alarm.since,
+        )
+
+    def alarm(self) -> Alarm:
+        """Return the alarm."""
+        leaves = (
+            Leaf(log=r.log, index=index)
+            for r in self.leaves
+            for index in range(r.first, r.last + 1)
+        )
+        kept = self.only("cause", "release", "center", "text", "record", "since")
+        return Alarm(**kept, leaves=tuple(leaves))
+
+
 class NightRecord(FrozenModel):
     """One night of one center."""
 
@@ -185,6 +222,8 @@ class NightRecord(FrozenModel):
     releases: tuple[NightEntry, ...]
     unusable: tuple[UnusableRecipe, ...] = ()
     alarms: tuple[NightAlarm, ...] = ()
+    lasting: tuple[LastingAlarm, ...] = ()
+    """The open alarms that last, of this night and those before."""
 
     def to_json(self) -> bytes:
         """Return the whole record as it is stored."""

@@ -216,8 +216,8 @@ def _last_night(session: Session, now: datetime) -> dict[str, Any] | None:
     night = last_night(store, center.id)
     if night is None:
         return None
-    alarms = lasting_alarms(session, night.alarms, None, now=now)
-    night = night.model_copy(update={"alarms": alarms})
+    found = lasting_alarms(session, night.alarms, night, now=now)
+    night = night.model_copy(update={"alarms": found.alarms})
     return summarise(night, last_night(store, center.id, before=night.night)).to_dict()
 
 

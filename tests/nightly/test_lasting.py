@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipelines.alarms.cause import ALARM_EXIT, AlarmCause
+from pipelines.audit.center_finding import ExclusionReason
+from pipelines.center.logs import own_witness
+from pipelines.consensus.release_consensus import join_release
 from pipelines.nightly.lasting import lasting_alarms
 from pipelines.nightly.night import summarise
-from pipelines.nightly.record import AlarmKind, NightAlarm, NightRecord
+from pipelines.nightly.record import AlarmKind, NightAlarm, NightRecord, store_night
+from pipelines.storage.directory import DirectoryStore
 from tests.alarms.alarming import served
 from tests.alarms.conftest import two
 from tests.alarms.two_operators import Alarms, suspect
@@ -30,12 +33,11 @@ def mismatch(run: str) -> NightAlarm:
     return NightAlarm(kind=kind, about=str(RELEASE), text="tool.deb", run=run)
 
 
-def after(two: Alarms, *found: NightAlarm, before: Iterable[NightAlarm] = ()) -> NightRecord:
-    """Return a night of europe that raised these alarms, after one with those."""
+def after(two: Alarms, *found: NightAlarm, before: NightRecord | None = None) -> NightRecord:
+    """Return a night of europe that raised these alarms, after another one."""
     with two.centers.session("europe") as session:
-        last = night(alarms=tuple(before))
-        alarms = lasting_alarms(session, found, last, now=datetime.now(UTC))
-    return night(entry(verdict="DIFFERENT"), alarms=alarms)
+        made = lasting_alarms(session, found, before, now=datetime.now(UTC))
+    return night(entry(verdict="DIFFERENT"), alarms=made.alarms, lasting=made.lasting)
 
 
 def test_every_cause_is_a_kind_of_alarm() -> None:
@@ -65,15 +67,58 @@ def test_another_alarm_beside_it_fails_the_night(two: Alarms) -> None:
 
 def test_an_alarm_of_the_last_night_goes_on_though_its_cause_is_gone(two: Alarms) -> None:
     two.centers.publish("europe", files=served(b"another"), run=RUN)
+    first = after(two, mismatch(RUN))
     two.centers.publish("europe", run="20260104T030405Z-0a1b2c3d")
-    record = after(two, before=[mismatch(RUN)])
-    assert (record.exit_code(), [a.kind for a in record.alarms]) == (
+    second = after(two, before=first)
+    assert (second.exit_code(), [a.kind for a in second.alarms]) == (
         ALARM_EXIT,
         ["shipped-mismatch"],
     )
-    assert after(two, before=record.alarms).alarms == record.alarms
+    assert after(two, before=second) == second
     two.acknowledge(str(RELEASE), "shipped-mismatch")
-    assert after(two, before=record.alarms).alarms == ()
+    assert (after(two, before=second).alarms, after(two, before=second).lasting) == ((), ())
+
+
+def report_twice(two: Alarms, peer: str) -> None:
+    """Let the witness of europe report twice what a peer does not show, with two days between."""
+    now = datetime.now(UTC)
+    with two.centers.session("europe") as session:
+        view = session.consensus_view(now)
+        (missing,) = [
+            e.indexes
+            for e in join_release(view, RELEASE).read.excluded
+            if e.reason is ExclusionReason.MISSING
+        ]
+        witness = own_witness(session.center, session.store)
+        log = view.policy.policy.center(peer).log
+        for days in (3, 1):
+            moment = now - timedelta(days=days)
+            witness.report_absent(log.origin, {str(RELEASE): missing}, moment)
+
+
+def test_a_statement_that_was_withheld_stays_an_alarm_when_it_is_shown_again(two: Alarms) -> None:
+    two.centers.publish("asia")
+    (shown,) = (two.root / "asia/store/public/releases").rglob("comparison-1.dsse.json")
+    data = shown.read_bytes()
+    shown.unlink()
+    report_twice(two, "asia")
+    withheld = NightAlarm(kind=AlarmKind.WITHHELD, about=str(RELEASE), text="asia withholds")
+    first = after(two, withheld)
+    assert first.alarms == (withheld,)
+    shown.write_bytes(data)
+    second = after(two, before=first)
+    third = after(two, before=second)
+    (alarm,) = third.alarms
+    assert (alarm.kind, alarm.is_open) == ("withheld", True)
+    assert alarm.text.endswith("(does not show any more)")
+    assert alarm.text.count("any more") == 1
+    kept = third.model_copy(update={"center": "europe"})
+    store_night(DirectoryStore(two.root / "europe/store"), kept)
+    code, found = two.list()
+    assert (code, [one["cause"] for one in found["alarms"]]) == (ALARM_EXIT, ["withheld"])
+    two.acknowledge(str(RELEASE), "withheld")
+    assert two.list()[0] == 0
+    assert after(two, before=third).alarms == ()
 
 
 def test_a_run_that_no_statement_tells_of_is_not_acknowledged_with_others(two: Alarms) -> None:
@@ -85,10 +130,25 @@ def test_a_run_that_no_statement_tells_of_is_not_acknowledged_with_others(two: A
 
 @pytest.mark.parametrize("raised", [(), (SUSPECT,)])
 def test_what_cannot_be_looked_up_is_open(two: Alarms, raised: tuple[NightAlarm, ...]) -> None:
+    suspect(two)
+    first = after(two, SUSPECT)
     (two.root / "policy.dsse.json").write_text("{}")
-    assert after(two, *raised, before=[SUSPECT]).alarms == (SUSPECT,)
+    second = after(two, *raised, before=first)
+    assert [alarm.kind for alarm in second.alarms] == ["suspect"]
+    assert second.lasting == first.lasting
+
+
+def test_an_alarm_that_could_not_be_looked_up_is_looked_up_in_the_next_night(two: Alarms) -> None:
+    two.centers.publish("europe", files=served(b"another"), run=RUN)
+    policy = two.root / "policy.dsse.json"
+    data = policy.read_bytes()
+    policy.write_text("{}")
+    first = after(two, mismatch(RUN))
+    policy.write_bytes(data)
+    second = after(two, before=first)
+    assert [alarm.kind for alarm in second.alarms] == ["shipped-mismatch"]
 
 
 def test_a_night_without_such_alarms_looks_nothing_up(two: Alarms) -> None:
     (two.root / "policy.dsse.json").write_text("{}")
-    assert after(two, SILENT, before=[SILENT]).alarms == (SILENT,)
+    assert after(two, SILENT, before=after(two, SILENT)).alarms == (SILENT,)
