@@ -103,7 +103,7 @@ def test_a_release_is_joined_again_until_everything_of_it_was_read(centers: TwoC
     hidden = [path.rename(path.with_suffix(".hidden")) for path in records]
     for _ in range(2):
         (one,) = joined(centers).joined
-        assert "withheld" in {e.reason for e in one.excluded}
+        assert "missing" in {e.reason for e in one.excluded}
     for path, record in zip(hidden, records, strict=True):
         path.rename(record)
     assert [len(joined(centers).joined) for _ in range(2)] == [1, 0]
