@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from builders.core.digest import Digest, canonical_json
 from builders.core.enums import Kind, Outcome, Verdict
@@ -297,6 +298,7 @@ class MadeUpKey:
         return self._private.sign(message)
 
 
+@cache
 def made_up_log(center: str) -> PolicyLog:
     """Return the log of a center as a policy knows it; the log itself is nowhere."""
     origin = f"samebits.example/centers/{center}"

@@ -12,14 +12,17 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, reject, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
+from pipelines.audit import statement_reader
 from pipelines.audit.center_audit import audit_center
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.source import Source
@@ -385,7 +388,13 @@ class Centers(RuleBasedStateMachine):
             assert told & {("cyd-1", "withheld"), ("cyd-1", "missing")}
 
 
-TestCenters = Centers.TestCase
+@pytest.fixture
+def statements_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same few hundred statements are read again after each step."""
+    monkeypatch.setattr(statement_reader, "read_statement", lru_cache(10_000)(read_statement))
+
+
+TestCenters = pytest.mark.usefixtures("statements_read_once")(Centers.TestCase)
 TestCenters.settings = settings(
     max_examples=max(STEPS // STEPS_EACH, 1),
     stateful_step_count=STEPS_EACH,

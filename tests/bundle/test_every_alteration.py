@@ -12,7 +12,7 @@ import base64
 import json
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from builders.core.digest import canonical_json
 from pipelines.bundle import Bundle
 from pipelines.bundle.check import CheckStatus, check_bundle
 from pipelines.bundle.layout import BLOCK, CARD, HEARTBEAT, REPORT, STATEMENTS, sums_of
+from pipelines.policy import signed_policy
 from tests.bundle.bundles import POLICY, Altered, Maker
 from tests.bundle.logtells import amid
 from tests.bundle.test_check import statuses
@@ -39,6 +40,12 @@ def whole(bundle: Maker) -> Altered:
     altered.beat()
     assert altered.check().exit_code == 0
     return altered
+
+
+@pytest.fixture(autouse=True)
+def policies_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all alterations leave the policy alone, and reading it takes a third of a check."""
+    monkeypatch.setattr(signed_policy, "read_signed", lru_cache(signed_policy.read_signed))
 
 
 def unnoticed(whole: Altered, altered: Iterator[tuple[str, bytes]]) -> list[str]:

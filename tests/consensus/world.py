@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from builders.core.digest import Digest
@@ -16,6 +17,7 @@ from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import ReleaseFindings, consensus_of, read_release
 from pipelines.evidence.dsse import Envelope, sign_envelope
+from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
@@ -126,6 +128,12 @@ class Site:
         return self.publish(self.made(**changes), committed=committed)
 
 
+@cache
+def law(operator: str) -> PublicKey:
+    """Return the key with which an operator signs policies."""
+    return MadeUpKey(f"law {operator}").public
+
+
 class World:
     """Centers that know each other by one policy, and where their logs have statements."""
 
@@ -148,10 +156,7 @@ class World:
         return replace(
             EMPTY_POLICY,
             version=1,
-            operators=tuple(
-                Operator(name=n, legal=LAWS.get(n, n), key=MadeUpKey(f"law {n}").public)
-                for n in operators
-            ),
+            operators=tuple(Operator(name=n, legal=LAWS.get(n, n), key=law(n)) for n in operators),
             centers=tuple(
                 PolicyCenter(
                     id=site.id,
