@@ -83,7 +83,7 @@ def read_acknowledgements(
             continue
         try:
             folder = acknowledgements_prefix(source.center)
-            for key in sorted(source.names(folder, limit=MAX_ACKNOWLEDGEMENTS)):
+            for key in source.names(folder, limit=MAX_ACKNOWLEDGEMENTS):
                 one = _read(reader, source, key)
                 if isinstance(one, Excluded):
                     excluded.append(one)

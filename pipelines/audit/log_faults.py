@@ -44,12 +44,12 @@ class LogFault:
 def log_faults(policy: Policy, sources: Iterable[Source], own: str) -> tuple[LogFault, ...]:
     """Return what is on record about the logs of the policy; `own` is the center that reads.
 
-    Of equal faults the first is returned. A store that does not answer adds nothing.
+    Of equal faults one is returned. A store that does not answer adds nothing.
     """
     found = {
         (fault.center, fault.size, fault.complaint, fault.proved): fault
         for source in sources
-        for fault in sorted(_faults(policy, source, own=source.center == own), reverse=True)
+        for fault in _faults(policy, source, own=source.center == own)
     }
     return tuple(sorted(found.values()))
 
@@ -106,5 +106,5 @@ def _refusals(
 
 def _names(source: Source, folder: str) -> list[str]:
     with suppress(UnreachableError):
-        return sorted(source.names(folder, limit=MAX_FAULTS))
+        return source.names(folder, limit=MAX_FAULTS)
     return []

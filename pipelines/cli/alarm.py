@@ -160,7 +160,8 @@ def acknowledge(
     made = publish_acknowledgements(
         session, listed, operator=operator, key=key, reason=reason, now=now
     )
-    after = _list(session, view, release, of_releases=release is not None)
+    again = session.consensus_view(datetime.now(UTC))
+    after = _list(session, again, release, of_releases=release is not None)
     waiting = [one.reason for one in after.excluded if one.record in made]
     show(
         {"operator": operator, "records": made, "waiting": waiting},

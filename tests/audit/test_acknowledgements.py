@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from infra.bench.madeup import MadeUpKey
 from pipelines.alarms.alarm import Alarm, Leaf
 from pipelines.alarms.cause import AlarmCause
-from pipelines.audit.acknowledgements import acknowledgements_prefix
+from pipelines.audit.acknowledgements import acknowledgements_prefix, read_acknowledgements
+from pipelines.audit.source import Source
 from pipelines.evidence.statements.acknowledgement import LeafRange
+from pipelines.log.errors import LogError
 from tests.alarms.alarming import (
     OTHER,
     acknowledge,
@@ -190,6 +192,50 @@ def test_a_store_that_does_not_answer_acknowledges_nothing(world: World, mismatc
     assert states(world, [mismatch]) == ["open"]
     _, excluded = listed(world, [mismatch])
     assert [str(one.reason) for one in excluded] == ["silent"]
+
+
+def test_a_log_that_is_not_believed_acknowledges_nothing(
+    world: World, mismatch: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledge(world, mismatch, "ada-1")
+
+    def broken(_center: str, _pae: object) -> int:
+        raise LogError("altered")
+
+    monkeypatch.setattr(world, "index_of", broken)
+    assert states(world, [mismatch]) == ["open"]
+    _, excluded = listed(world, [mismatch])
+    assert [(str(one.reason), one.detail) for one in excluded] == [("log-broken", "altered")]
+
+
+def test_a_center_that_the_policy_does_not_know_hides_no_other(
+    world: World, mismatch: Alarm
+) -> None:
+    envelope = acknowledge(world, mismatch, "ada-1")
+    name = f"{acknowledgements_prefix('eve-1')}1.dsse.json"
+    world["ada-1"].store.put_record(name, envelope.to_bytes())
+    sources = [Source(center=name, store=world["ada-1"].store) for name in ("eve-1", "ada-1")]
+    known, excluded = read_acknowledgements(world.reader, sources)
+    assert ([one.content.center for one in known], excluded) == (["ada-1"], ())
+
+
+def test_a_store_that_shows_another_record_the_second_time(
+    world: World, mismatch: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the operator has signed is not what the center has logged."""
+    store, keys = world["ada-1"].store, (world["ada-1"].key, law("ada"))
+    other = signed(mismatch, "ada-1", *keys, leaves=[LeafRange(log="bob-1", first=0, last=0)])
+    put(world, "ada-1", signed(mismatch, "ada-1", keys[0]))
+    first, get = set[str](), store.get
+
+    def changing(key: str, limit: int) -> bytes:
+        if key.startswith("public/alarms/") and key in first:
+            return other.to_bytes()
+        first.add(key)
+        return get(key, limit)
+
+    monkeypatch.setattr(store, "get", changing)
+    assert states(world, [mismatch]) == ["open"]
 
 
 def test_one_that_another_center_shows_is_not_its_own(world: World) -> None:
