@@ -2,7 +2,7 @@
 
 A run counts as a whole: a comparison without its attempt, or an attempt whose artefacts were not
 all compared, gives no finding. No match counts whose run did not commit to claim and seal before it
-was stated.
+was stated, nor one of a run that was not stated by one commit, whose leaves follow each other.
 """
 
 from __future__ import annotations
@@ -77,14 +77,16 @@ def run_findings(
     seal = seals.pop() if len(seals) == 1 else None
     first = min(v.index for v in (*verified, *(v for v, _ in attempts)))
     uncommitted = _uncommitted(commitments, _commitment(last, seal), before=first)
+    scattered = _is_scattered(comparisons, attempts)
+    barred = _barred(uncommitted, scattered=scattered)
     found: list[CenterFinding | Excluded] = []
     for comparison in comparisons:
         one = _finding(comparison, (attempt, last), seal)
-        if isinstance(one, CenterFinding) and one.verdict in MATCHES and uncommitted:
-            one = one.excluded(ExclusionReason.UNCOMMITTED, uncommitted)
+        if barred and isinstance(one, CenterFinding) and one.verdict in MATCHES:
+            one = one.excluded(*barred)
         found.append(one)
     excluded = tuple(one for one in found if isinstance(one, Excluded))
-    whole = all(one.reason is not ExclusionReason.INCOMPLETE for one in excluded)
+    whole = not scattered and all(e.reason is not ExclusionReason.INCOMPLETE for e in excluded)
     return RunFindings(
         attempt=last if whole else None,
         seal=seal,
@@ -98,6 +100,25 @@ def run_findings(
 def _incomplete(verified: Iterable[VerifiedStatement], detail: str) -> RunFindings:
     reason = ExclusionReason.INCOMPLETE
     return RunFindings(excluded=tuple(one.excluded(reason, detail) for one in verified))
+
+
+def _barred(uncommitted: str | None, *, scattered: bool) -> tuple[ExclusionReason, str] | None:
+    """Return why no match of a run counts; None where it may."""
+    if uncommitted:
+        return ExclusionReason.UNCOMMITTED, uncommitted
+    return (ExclusionReason.INCOMPLETE, "not stated by one commit") if scattered else None
+
+
+def _is_scattered(comparisons: list[_Comparison], attempts: list[_Attempt]) -> bool:
+    """Return whether something else stands between the leaves of a run, so that it is half stated.
+
+    Their provenance may be there. Runs of format version 1 were logged statement by statement.
+    """
+    if any(statement.version == 1 for _, statement in (*comparisons, *attempts)):
+        return False
+    indexes = [verified.index for verified, _ in (*comparisons, *attempts)]
+    provenance = any(statement.predicate.provenance for _, statement in comparisons)
+    return max(indexes) - min(indexes) + 1 > len(set(indexes)) + provenance
 
 
 def _commitment(attempt: AttemptStatement | None, seal: Digest | None) -> Digest | None:

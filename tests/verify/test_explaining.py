@@ -22,6 +22,7 @@ from pipelines.explain.quickdiff import quick_diff
 from pipelines.judge.finding import CauseName, Confirmation, Explanation, ExplanationStatus
 from pipelines.storage.names import REPORT, release_run
 from pipelines.verify import explaining, steps
+from pipelines.verify import publish as publishing
 from pipelines.verify.session import Session
 from pipelines.verify.verify import verify_recipe
 from tests.lab import verified, write_recipe
@@ -221,4 +222,24 @@ def test_a_refused_explanation_costs_nothing(cut: Cut, monkeypatch: pytest.Monke
     assert report.verdict is Verdict.DIFFERENT
     assert stated(cut).run == report.run
     assert cut.explanation(report.run) is None
+    assert cut.folders == []
+
+
+def test_a_run_whose_statements_are_not_logged_yet_is_explained_later(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away, and the statements wait in the outbox."""
+    with monkeypatch.context() as away:
+        away.setattr(publishing, "_log", lambda *_: False)
+        report = verified(cut.session, cut.recipe, explain=plain)
+        assert report.verdict is Verdict.DIFFERENT
+        assert cut.folders == [report.run]
+        found = cut.reap()
+        assert (found.completed, found.uncompleted) == ((), (report.run,))
+    assert cut.explanation(report.run) is None
+    monkeypatch.setattr(explaining, "explain_difference", lambda *given: given[-1])
+    (completed,) = cut.reap().completed
+    assert completed == report
+    assert stated(cut).run == report.run
+    assert cut.explanation(report.run) is not None
     assert cut.folders == []
