@@ -26,6 +26,7 @@ from pipelines.evidence.statements.reader import read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.leaf import CommitmentLeaf
 from pipelines.policy import Policy, PolicyCenter
+from pipelines.policy.model import CenterKey
 
 
 class StatementLog(Protocol):
@@ -145,9 +146,7 @@ def read_record(  # noqa: PLR0911  # one return for each reason
     signed = [k for k in member.keys if k.key in signers]
     valid = [k.key for k in signed if k.counts_at(index)]
     if not valid:
-        early = all(index < k.start for k in signed)
-        reason = ExclusionReason.KEY_NOT_YET if early else ExclusionReason.KEY_ENDED
-        return excluded(reason=reason, detail=f"at index {index} of its log", pae=pae)
+        return excluded(**_out_of_time(index, signed), pae=pae)
     center, builder = _author(statement, member)
     if center != member.id:
         detail = "of another center" if center else "of another kind"
@@ -182,6 +181,17 @@ def _not_its_own(envelope: Envelope, centers: Iterable[PolicyCenter]) -> dict[st
             return {"reason": ExclusionReason.OTHER_CENTER, "detail": f"under a key of {center.id}"}
     keyids = ", ".join(ascii(keyid)[1:-1][:16] for keyid in named)
     return {"reason": ExclusionReason.UNKNOWN_KEY, "detail": keyids}
+
+
+def _out_of_time(index: int, keys: list[CenterKey]) -> dict[str, Any]:
+    """Return why none of the keys that signed a statement counts at its index."""
+    begins = min(key.start for key in keys)
+    if index < begins:
+        detail = f"at index {index} of its log, and the key begins at size {begins}"
+        return {"reason": ExclusionReason.KEY_NOT_YET, "detail": detail}
+    ended = max(key.end for key in keys if key.end is not None)
+    detail = f"at index {index} of its log, and the key ended at size {ended}"
+    return {"reason": ExclusionReason.KEY_ENDED, "detail": detail}
 
 
 def _author(statement: Statement, member: PolicyCenter) -> tuple[str | None, str]:

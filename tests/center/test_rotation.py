@@ -76,7 +76,7 @@ def test_what_each_key_signs_in_its_time_counts_and_nothing_else(filled: Filled)
         assert ended.code == 0, ended.out
     late = checked(filled, THIRD)
     assert late.code == 1
-    assert "where the key ended or was revoked" in late.out
+    assert "and the key ended at size" in late.out
     words = ("check", filled.stage.folder / "outputs/rules.bin", "--json", "--center", filled.file)
     runs = {one["run"]: one for one in samebits(*words, home=filled.home).document()["runs"]}
     assert runs[SECOND]["verdict"] == "IDENTICAL"
@@ -86,7 +86,7 @@ def test_a_lost_key_ends_earlier(filled: Filled) -> None:
     assert rotate(filled, "statements", "--until", "1").code == 0
     ended = checked(filled, RUN)
     assert ended.code == 1
-    assert "before log size 1" in ended.out
+    assert "the key ended at size 1" in ended.out
 
 
 def test_a_policy_of_several_operators_is_proposed(filled: Filled, tmp_path: Path) -> None:
