@@ -1,8 +1,7 @@
-"""Which verdict follows from which digests: one rule for whoever reads evidence."""
+"""Whether verdict and ground of a comparison follow from its digests, by the rule of the judge."""
 
 from __future__ import annotations
 
-from builders.core.digest import Digest
 from builders.core.enums import Verdict
 from pipelines.evidence.statements.comparison import (
     GROUNDS,
@@ -10,40 +9,7 @@ from pipelines.evidence.statements.comparison import (
     ComparisonStatement,
     Ground,
 )
-from pipelines.evidence.statements.statement import DigestSet
-
-
-def follows(
-    verdict: Verdict,
-    *,
-    published: Digest | None,
-    served: Digest | None,
-    rebuilt: DigestSet | None,
-    normalized: bool,
-    grafted: Digest | None = None,
-) -> bool:
-    """Return whether digests support the verdict of the judge on a file that was to be built.
-
-    `published` is None for an output that nobody declared, `served` where no file was compared,
-    `rebuilt` where the build left none. `grafted` is the digest of the rebuilt file with the
-    vendor's signature.
-    """
-    if published is None:
-        return verdict is Verdict.UNEXPECTED and rebuilt is not None
-    genuine = served == published
-    same = rebuilt is not None and rebuilt.sha256 == published
-    other = rebuilt is not None and not same
-    supported = {
-        Verdict.SHIPPED_MISMATCH: served is not None and not genuine,
-        Verdict.DIFFERENT: genuine and other,
-        Verdict.UNEXPECTED: False,
-        Verdict.MISSING: rebuilt is None and (served is None or genuine),
-        Verdict.NOT_CHECKED: True,
-        Verdict.EQUIVALENT: genuine and other and normalized,
-        Verdict.IDENTICAL_SIGNED: genuine and rebuilt is not None and grafted == published,
-        Verdict.IDENTICAL: genuine and same,
-    }
-    return supported[verdict]
+from pipelines.judge.finding import verdict_follows
 
 
 def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
@@ -60,13 +26,11 @@ def contradiction(statement: ComparisonStatement, *, built: bool) -> str | None:
     compared = shipped.compared if shipped else None
     if shipped is None and [s.digest for s in statement.subject] != [rebuilt and rebuilt.digest]:
         return "a verdict on the output itself"
-    if compared and rebuilt and compared.digest == rebuilt.digest and compared.size != rebuilt.size:
-        return "one size for one digest"
-    supported = follows(
+    supported = verdict_follows(
         found.verdict,
         published=shipped.published.sha256 if shipped else None,
         served=compared.digest.sha256 if compared else None,
-        rebuilt=rebuilt.digest if rebuilt else None,
+        same=rebuilt == compared if rebuilt else None,
         normalized=bool(found.normalizers),
     )
     if not supported:

@@ -12,9 +12,8 @@ from enum import StrEnum
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from pipelines.audit.center_finding import CenterFinding
-from pipelines.audit.verdict_rule import follows
 from pipelines.evidence.statements.statement import DigestSet
-from pipelines.judge.finding import CauseName
+from pipelines.judge.finding import CauseName, verdict_follows
 
 
 class Conclusion(StrEnum):
@@ -74,13 +73,13 @@ def conclusion_of(  # noqa: PLR0911  # one return for each conclusion
 
 def _consistent(finding: CenterFinding) -> bool:
     """Return whether the digests support the verdict."""
-    return follows(
+    return verdict_follows(
         finding.verdict,
         published=finding.published,
         served=finding.served,
-        rebuilt=finding.rebuilt,
+        same=_is(finding.rebuilt, finding.published) if finding.rebuilt else None,
         normalized=bool(finding.normalizers),
-        grafted=finding.grafted,
+        grafted=finding.grafted == finding.published,
     )
 
 

@@ -241,24 +241,47 @@ class Finding(FrozenModel):
     @model_validator(mode="after")
     def _verdict_holds(self) -> Self:
         shipped, rebuilt = self.shipped, self.rebuilt
-        served = shipped.sha256 if shipped else None
-        genuine = shipped is not None and served == shipped.published
-        same = rebuilt is not None and shipped is not None and rebuilt.sha256 == served
-        same_size = rebuilt is not None and shipped is not None and rebuilt.size == shipped.size
-        both = genuine and rebuilt is not None
-        holds = {
-            Verdict.SHIPPED_MISMATCH: served is not None and not genuine,
-            Verdict.DIFFERENT: both and not (same and same_size),
-            Verdict.UNEXPECTED: shipped is None and rebuilt is not None,
-            Verdict.MISSING: shipped is not None and rebuilt is None,
-            Verdict.NOT_CHECKED: True,
-            Verdict.EQUIVALENT: both and bool(self.normalizers),
-            Verdict.IDENTICAL_SIGNED: False,  # nothing makes one until signatures are judged
-            Verdict.IDENTICAL: both and same and same_size,
-        }
-        if not holds[self.verdict]:
+        known = shipped and (shipped.sha256, shipped.size)
+        if not verdict_follows(
+            self.verdict,
+            published=shipped.published if shipped else None,
+            served=shipped.sha256 if shipped else None,
+            same=known == (rebuilt.sha256, rebuilt.size) if rebuilt else None,
+            normalized=bool(self.normalizers),
+        ):
             raise ValueError(f"{self.verdict} is contradicted by the digests of {self.name!r}")
         return self
+
+
+def verdict_follows(
+    verdict: Verdict,
+    *,
+    published: Digest | None,
+    served: Digest | None,
+    same: bool | None,
+    normalized: bool,
+    grafted: bool = False,
+) -> bool:
+    """Return whether digests support a verdict on a file that was to be built.
+
+    `published` is None for an output that nobody declared, `served` where no file was compared.
+    `same` says whether the rebuilt file is that one, and is None where the build left none;
+    `grafted`, whether it is with the vendor's signature attached.
+    """
+    if published is None:
+        return same is not None and verdict in {Verdict.UNEXPECTED, Verdict.NOT_CHECKED}
+    genuine = served == published
+    supported = {
+        Verdict.SHIPPED_MISMATCH: served is not None and not genuine,
+        Verdict.DIFFERENT: genuine and same is False,
+        Verdict.UNEXPECTED: False,
+        Verdict.MISSING: same is None and (served is None or genuine),
+        Verdict.NOT_CHECKED: True,
+        Verdict.EQUIVALENT: genuine and same is False and normalized,
+        Verdict.IDENTICAL_SIGNED: genuine and same is not None and grafted,
+        Verdict.IDENTICAL: genuine and same is True,
+    }
+    return supported[verdict]
 
 
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:

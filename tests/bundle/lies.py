@@ -247,9 +247,7 @@ LIES: dict[str, Lie] = {
     "identical-on-another-ground": Lie(
         "verdicts", in_one(COMPARISON, "predicate/ground", "bytes-differ")
     ),
-    "identical-of-another-size": Lie(
-        "verdicts", in_one(COMPARISON, "predicate/rebuilt/size", 1), says="one size"
-    ),
+    "identical-of-another-size": Lie("verdicts", in_one(COMPARISON, "predicate/rebuilt/size", 1)),
     "unchecked-on-no-ground": Lie(
         "verdicts", in_one("comparison-2", "predicate/ground", "no-rebuild"), "unreachable"
     ),

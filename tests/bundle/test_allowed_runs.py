@@ -248,3 +248,11 @@ def test_what_is_not_there_is_not_shown_as_a_word() -> None:
     with pytest.raises(WrongError) as caught:
         require_equal("another claim", None, "a claim")
     assert (caught.value.got, caught.value.expected) == (None, "a claim")
+
+
+def test_an_undeclared_output_of_a_copied_input_is_not_checked_either(bundle: Maker) -> None:
+    altered = bundle("unexpected")
+    told = {"verdict": "NOT_CHECKED", "ground": "copied-input"}
+    altered.every("comparison", lambda document: document["predicate"].update(told))
+    result = altered.check()
+    assert (status_of(result, "verdicts"), result.exit_code) == (CheckStatus.OK, 2)

@@ -31,7 +31,7 @@ ALLOWED: dict[Verdict, set[tuple[ShippedFact | None, FileFact | None]]] = {
     Verdict.IDENTICAL: {(GENUINE, SAME)},
     Verdict.DIFFERENT: {(GENUINE, OTHER), (GENUINE, LONGER)},
     Verdict.SHIPPED_MISMATCH: {(REPLACED, r) for r in (None, SAME, OTHER, LONGER)},
-    Verdict.MISSING: {(s, None) for s in (PUBLISHED, GENUINE, REPLACED)},
+    Verdict.MISSING: {(s, None) for s in (PUBLISHED, GENUINE)},
     Verdict.UNEXPECTED: {(None, r) for r in (SAME, OTHER, LONGER)},
     Verdict.IDENTICAL_SIGNED: set(),
     Verdict.EQUIVALENT: set(),  # none without a normalizer

@@ -9,10 +9,8 @@ import pytest
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind
-from pipelines.audit.verdict_rule import follows
-from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.compare import Declared, Facts, Unreachable, compare
-from pipelines.judge.finding import FileFact
+from pipelines.judge.finding import FileFact, verdict_follows
 
 SHIPPED, OTHER, THIRD = (Digest.of(name) for name in (b"shipped", b"other", b"third"))
 PAIRS = list(product((None, SHIPPED, OTHER, THIRD), repeat=2))
@@ -34,32 +32,38 @@ def judged(served: Digest | None, rebuilt: Digest | None, *, declared: bool = Tr
     return finding.verdict
 
 
+def same(served: Digest | None, rebuilt: Digest | None) -> bool | None:
+    return None if rebuilt is None else rebuilt == served
+
+
 @pytest.mark.parametrize(("served", "rebuilt"), PAIRS)
 def test_the_verdict_of_the_judge_follows_and_no_other(
     served: Digest | None, rebuilt: Digest | None
 ) -> None:
-    made = None if rebuilt is None else DigestSet(sha256=rebuilt)
     found = {
         verdict
         for verdict in Verdict
-        if follows(verdict, published=SHIPPED, served=served, rebuilt=made, normalized=False)
+        if verdict_follows(
+            verdict, published=SHIPPED, served=served, same=same(served, rebuilt), normalized=False
+        )
     }
     assert found == {judged(served, rebuilt), Verdict.NOT_CHECKED}
 
 
 def test_an_output_that_nobody_declared_is_unexpected() -> None:
-    made = DigestSet(sha256=OTHER)
-    found = [
+    found = {
         verdict
         for verdict in Verdict
-        if follows(verdict, published=None, served=None, rebuilt=made, normalized=True)
-    ]
-    assert found == [judged(None, OTHER, declared=False)] == [Verdict.UNEXPECTED]
+        if verdict_follows(verdict, published=None, served=None, same=False, normalized=True)
+    }
+    assert found == {judged(None, OTHER, declared=False), Verdict.NOT_CHECKED}
+    for verdict in Verdict:  # what is not there is not even that
+        assert not verdict_follows(verdict, published=None, served=None, same=None, normalized=True)
 
 
 @pytest.mark.parametrize(
     ("verdict", "normalized", "grafted"),
-    [(Verdict.EQUIVALENT, True, None), (Verdict.IDENTICAL_SIGNED, False, SHIPPED)],
+    [(Verdict.EQUIVALENT, True, False), (Verdict.IDENTICAL_SIGNED, False, True)],
 )
 @pytest.mark.parametrize(("served", "rebuilt"), PAIRS)
 def test_what_is_equal_but_for_something_was_compared_with_the_published_file(
@@ -68,14 +72,13 @@ def test_what_is_equal_but_for_something_was_compared_with_the_published_file(
     rebuilt: Digest | None,
     *,
     normalized: bool,
-    grafted: Digest | None,
+    grafted: bool,
 ) -> None:
-    made = None if rebuilt is None else DigestSet(sha256=rebuilt)
-    supported = follows(
+    supported = verdict_follows(
         verdict,
         published=SHIPPED,
         served=served,
-        rebuilt=made,
+        same=same(served, rebuilt),
         normalized=normalized,
         grafted=grafted,
     )
