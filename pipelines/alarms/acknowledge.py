@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from builders.core.digest import Digest
 from builders.core.errors import UsageError
@@ -18,6 +18,7 @@ from pipelines.evidence.statements.acknowledgement import (
     MAX_RANGES,
     Acknowledgement,
     LeafRange,
+    Reason,
     acknowledgement_statement,
 )
 from pipelines.evidence.statements.reader import SUFFIX
@@ -64,6 +65,18 @@ def require_operator(
     return own
 
 
+def require_reason(text: str) -> None:
+    """Raise `UsageError` for a reason that is not one line of printable text."""
+    try:
+        TypeAdapter(Reason).validate_python(text)
+    except ValidationError as error:
+        raise UsageError(
+            "not a reason",
+            got=ascii(text)[:120],
+            expected="1 to 1000 printable characters in one line",
+        ) from error
+
+
 def publish_acknowledgements(
     session: Session,
     listed: Sequence[ListedAlarm],
@@ -75,15 +88,15 @@ def publish_acknowledgements(
 ) -> list[str]:
     """Sign, store and log an acknowledgement of alarms; returns the names of the records.
 
-    `key` is that of the operator, None where the center's own is enough. `now` is UTC. Raises
-    `UsageError` for a reason that is no line of text, `StoreError`, `LogError`.
+    `key` is that of the operator, None where the center's own is enough, and `reason` one that
+    `require_reason` accepts. `now` is UTC. Raises `StoreError`, `LogError`.
     """
     center, book = session.center.id, session.logbook()
     sign = status_signer(session.signer)
     made = []
     for cause, release, leaves in _batches(listed):
-        try:
-            content = Acknowledgement(
+        statement = acknowledgement_statement(
+            Acknowledgement(
                 operator=operator,
                 center=center,
                 cause=str(cause),
@@ -92,13 +105,7 @@ def publish_acknowledgements(
                 reason=reason,
                 acknowledged_on=now,
             )
-        except ValidationError as error:
-            raise UsageError(
-                "not a reason",
-                got=ascii(reason)[:120],
-                expected="1 to 1000 printable characters in one line",
-            ) from error
-        statement = acknowledgement_statement(content)
+        )
         envelope = _with_operator(sign(statement), key)
         digits = Digest.of(envelope.to_bytes()).hex[:12]
         name = f"{acknowledgements_prefix(center)}{now:%Y%m%dT%H%M%SZ}-{digits}{SUFFIX}"

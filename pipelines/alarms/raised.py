@@ -68,10 +68,11 @@ def _suspect(
                 for repeated in _repeated(about, lambda f: f.built)
                 if conclusions[repeated[0]] is Conclusion.MISMATCH
             ]
-            for alike in _by(wrong, lambda repeated: repeated[0].built).values():
+            for built, alike in _by(wrong, lambda repeated: repeated[0].built).items():
                 operators = sorted({repeated[0].center.operator for repeated in alike})
                 if len(operators) >= max(rules.k, 1):
-                    text = f"{artefact}: other bytes than those shipped: {', '.join(operators)}"
+                    what = "other bytes than those shipped" if built else "no such file"
+                    text = f"{artefact}: {', '.join(operators)} built {what}"
                     yield _alarm(AlarmCause.SUSPECT, release, text, alike)
 
 

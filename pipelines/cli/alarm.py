@@ -81,7 +81,7 @@ def list_(
         *(line for one in shown for line in _lines(one)),
         *(f"NOT LOOKED AT  {fault}" for fault in found.faults),
         *(f"not counted: acknowledgement of {one}" for one in found.excluded),
-        _summary(chosen),
+        *_summary(chosen, everything=everything),
     )
     if chosen.open:
         sys.exit(ALARM_EXIT)
@@ -131,8 +131,13 @@ def acknowledge(
     Exit codes: 0 acknowledged; 3 acknowledged, and open until its log is cosigned; 64 usage, and no
     such open alarm.
     """
-    from pipelines.alarms.acknowledge import publish_acknowledgements, require_operator
+    from pipelines.alarms.acknowledge import (
+        publish_acknowledgements,
+        require_operator,
+        require_reason,
+    )
 
+    require_reason(reason)
     now = datetime.now(UTC)
     view, key = session.consensus_view(now), options.open_key(key_file) if key_file else None
     release = _release(about, view)
@@ -153,7 +158,8 @@ def acknowledge(
     operator = require_operator(view.policy.policy, view.center, key, listed)
     tell(
         *(line for one in listed for line in _lines(one)),
-        f"acknowledged by {operator}, in public: {reason}",
+        f"  operator  {operator}",
+        f"  reason    {reason} (it is public)",
     )
     if not yes and not confirm("acknowledge this?"):
         raise UsageError("nothing was signed", got="another answer", expected="y, or --yes")
@@ -249,6 +255,10 @@ def _lines(one: ListedAlarm) -> Iterator[str]:
         yield f"  an acknowledgement does not count: {objection}"
 
 
-def _summary(found: AlarmList) -> str:
+def _summary(found: AlarmList, *, everything: bool) -> Iterator[str]:
     rest = len(found.alarms) - len(found.open)
-    return f"{counted(len(found.open), 'open alarm')}, {rest} acknowledged"
+    hint = "" if everything or not rest else "; --all lists them"
+    yield f"{counted(len(found.open), 'open alarm')}, {rest} acknowledged{hint}"
+    if first := next((one.alarm for one in found.open if one.alarm.leaves), None):
+        about = f"{first.about} --cause {first.cause}"
+        yield f"to acknowledge: samebits alarm acknowledge {about} --reason TEXT"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
 from builders.core.errors import UsageError
 from pipelines.alarms.cause import ABOUT_CENTERS, AlarmCause
 from pipelines.center.keys import center_key
+from pipelines.cli.log import command as log
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.fork import ForkProof
 from pipelines.log.note import NoteSigner, sign_note
@@ -60,6 +63,19 @@ def test_an_acknowledgement_changes_no_consensus(two: Alarms) -> None:
     before = two.centers.run()
     two.acknowledge(str(RELEASE), "suspect")
     assert two.centers.run() == before
+
+
+def test_what_is_acknowledged_is_in_the_log_and_in_the_store(two: Alarms) -> None:
+    suspect(two)
+    _, made = two.acknowledge(str(RELEASE), "suspect")
+    (record,) = made["records"]
+    signatures = json.loads((two.root / "europe/store" / record).read_bytes())["signatures"]
+    assert len(signatures) == 2
+    for words in ([], ["--peer", "europe"]):
+        center = "asia" if words else "europe"
+        file = str(two.centers.file(center))
+        done = CliRunner().invoke(log, ["check", *words, "--center", file])
+        assert done.exit_code == 0, done.output
 
 
 def test_a_later_alarm_of_the_same_cause_is_open(two: Alarms) -> None:
