@@ -25,7 +25,7 @@ DEADLINE = 60.0
 DIFFERENCE = 2.0
 """Seconds for the difference of one artefact."""
 _GRACE = 1.0
-_CARRIED = 10.0
+_CARRIED = 30.0
 """Seconds for listing the files of one artefact."""
 
 

@@ -1,0 +1,85 @@
+"""Whatever a file does to its reader ends in time, within memory, and with an answer or a name."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from builders.archives import tar
+from builders.core.digest import Digest
+from builders.core.enums import Role
+from builders.jail import JailEnd, JailFailedError, ParserJail
+from pipelines.explain.first_look import FirstLooks
+from pipelines.judge.copied import CheckedInput, contents, input_fault
+from pipelines.verify.readers import READERS
+from tests.judge import attacks
+from tests.judge.attacks import ATTACKS, gzip_bomb
+
+SLACK = 4
+"""Seconds that a busy machine may add to the three of a look."""
+
+
+@pytest.fixture(scope="module")
+def jail() -> Iterator[ParserJail]:
+    jail = ParserJail(READERS)
+    jail.start()
+    yield jail
+    jail.close()
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_on_a_look_ends_in_time(jail: ParserJail, name: str) -> None:
+    attack = ATTACKS[name](1)
+    start = time.monotonic()
+    looks = FirstLooks(jail, seconds=10)
+    assert looks.difference(io.BytesIO(attack), io.BytesIO(b"rebuilt")).first_offset == 0
+    assert time.monotonic() - start < 3 + SLACK
+
+
+@pytest.mark.parametrize("name", ["gzip_bomb", "nested_zips", "global_headers_and_members"])
+def test_what_takes_too_long_to_list_is_named(jail: ParserJail, name: str) -> None:
+    looks = FirstLooks(jail, seconds=1.3)
+    start = time.monotonic()
+    with pytest.raises(JailFailedError) as caught:
+        looks.carried(io.BytesIO(ATTACKS[name](2)), [])
+    assert caught.value.end is JailEnd.TIMED_OUT
+    assert time.monotonic() - start < 1.3 + SLACK
+
+
+def test_a_thousand_bombs_share_the_time_of_all_looks(jail: ParserJail) -> None:
+    bomb, timed_out = gzip_bomb(8), 0
+    start = time.monotonic()
+    looks = FirstLooks(jail, seconds=3)
+    for _ in range(1000):
+        try:
+            looks.difference(io.BytesIO(bomb), io.BytesIO(b"rebuilt"))
+        except JailFailedError as error:
+            timed_out += error.end is JailEnd.TIMED_OUT
+    assert time.monotonic() - start < 3 + SLACK
+    assert 900 < timed_out < 1000
+
+
+def test_an_input_that_the_jail_cannot_read_is_not_searched() -> None:
+    """Nothing of it counts as read, and no verdict comes of it."""
+    jail = ParserJail(["pipelines.judge.copied:NONE"])
+    content = b"an input"
+    file = CheckedInput(
+        role=Role.DEPENDENCY,
+        name="x.tar",
+        digest=Digest.of(content),
+        open=lambda: io.BytesIO(content),
+    )
+    fault = input_fault([(file, contents(file, jail))], {"a": Digest.of(b"a")})
+    jail.close()
+    assert str(fault).startswith(
+        "input-not-scanned: the dependency x.tar: the parser jail cannot be started; got "
+    )
+
+
+def test_nothing_is_kept_of_extended_headers_but_what_is_read() -> None:
+    names = attacks.extended_names(0, 1000)
+    assert len(names) > 900
+    assert tar._pax(names + attacks.record(b"path", b"a")) == {"path": b"a"}
