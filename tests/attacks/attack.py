@@ -40,6 +40,7 @@ class Reader(StrEnum):
     RECIPE = "recipe lint"
     SIGNER = "signer"
     REQUEST = "request"
+    ALARMS = "alarm list"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from builders.core.digest import canonical_json
 from pipelines.bundle.check import CheckStatus
 from pipelines.bundle.layout import POLICY
+from pipelines.evidence.statements.comparison import ComparisonStatement
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
 from tests.bundle.lies import LIES as IN_STATEMENTS
 from tests.bundle.loglies import LIES as IN_LOGS
+from tests.bundle.tells import ATTEMPT, Lie, in_one
 from tests.policy.world import ALPHA, envelope
 
 CENTER, NETWORK, STORE = Attacker.CENTER, Attacker.NETWORK, Attacker.STORE
 LIES = IN_STATEMENTS | IN_LOGS
+SWAPPED = Lie("schema", in_one(ATTEMPT, "predicateType", ComparisonStatement.PREDICATE_TYPE))
+"""The attempt says that it is a comparison."""
 
 
-def told(by: Attacker, name: str) -> Attack:
+def told(by: Attacker, lie: Lie) -> Attack:
     """Return the attack that is a lie in a bundle; it ends in the check that is wrong."""
-    lie = LIES[name]
 
     def play(stage: Stage) -> set[str]:
         altered = stage.bundle(lie.scene)
@@ -41,17 +44,17 @@ def two_policies(stage: Stage) -> set[str]:
 
 
 ATTACKS: dict[str, Attack] = {
-    "difference-left-out-of-a-bundle": told(CENTER, "difference-left-out-but-logged"),
-    "difference-and-its-leaf-left-out": told(CENTER, "difference-and-its-leaf-left-out"),
-    "statement-of-another-run-in-a-bundle": told(CENTER, "attempt-of-another-center"),
-    "report-altered-in-a-bundle": told(STORE, "report-exchanged"),
-    "commitment-after-the-statements": told(CENTER, "commitment-after-the-look"),
-    "bundle-under-a-key-that-has-ended": told(CENTER, "statement-after-the-end-of-its-key"),
-    "bundle-without-its-witnesses": told(CENTER, "one-witness-of-two"),
-    "bundle-of-long-ago": told(NETWORK, "checkpoint-too-old"),
-    "proof-of-another-tree": told(CENTER, "proof-forged"),
-    "predicate-type-swapped": told(CENTER, "predicate-type-that-is-a-number"),
-    "bundle-signed-by-another-center": told(CENTER, "signed-with-another-centers-key"),
+    "difference-left-out-of-a-bundle": told(CENTER, LIES["difference-left-out-but-logged"]),
+    "difference-and-its-leaf-left-out": told(CENTER, LIES["difference-and-its-leaf-left-out"]),
+    "statement-of-another-run-in-a-bundle": told(CENTER, LIES["attempt-of-another-center"]),
+    "report-altered-in-a-bundle": told(STORE, LIES["report-exchanged"]),
+    "commitment-after-the-statements": told(CENTER, LIES["commitment-after-the-look"]),
+    "bundle-under-a-key-that-has-ended": told(CENTER, LIES["statement-after-the-end-of-its-key"]),
+    "bundle-without-its-witnesses": told(CENTER, LIES["one-witness-of-two"]),
+    "bundle-of-long-ago": told(NETWORK, LIES["checkpoint-too-old"]),
+    "proof-of-another-tree": told(CENTER, LIES["proof-forged"]),
+    "predicate-type-swapped": told(CENTER, SWAPPED),
+    "bundle-signed-by-another-center": told(CENTER, LIES["signed-with-another-centers-key"]),
     "two-policies-of-one-version-in-a-bundle": Attack(
         by=Attacker.OPERATOR, reader=Reader.BUNDLE, ends="given-policy", play=two_policies
     ),

@@ -14,8 +14,12 @@ from builders.core.yamlfile import parse_document
 from builders.recipe.recipe import parse_recipe
 from pipelines.evidence.errors import RefusedError
 from pipelines.signer.orders import Evidence, StatusOrder
+from tests.alarms.alarming import acknowledge, law, listed, put, states
+from tests.alarms.alarming import signed as signed_alarm
+from tests.alarms.test_acknowledged import FORK
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
 from tests.consensus.two_centers import TEXT
+from tests.consensus.world import World
 from tests.evidence.examples import STATEMENTS
 from tests.policy.reviews.people import ADA, EVE
 from tests.requests.office import ELSEWHERE, Center
@@ -86,6 +90,33 @@ def recipe(ends: str, old: str, new: str) -> Attack:
     return Attack(by=VENDOR, reader=Reader.RECIPE, ends=ends, play=play)
 
 
+def acknowledged(by: Attacker, ends: str, silence: Callable[[World], object]) -> Attack:
+    """Return an attack on the alarm that the log of Bob's center is forked: it stays open."""
+
+    def play(_: Stage) -> set[str]:
+        world = World()
+        silence(world)
+        assert states(world, [FORK]) == ["open"]
+        ((row,), excluded) = listed(world, [FORK])
+        return {*row.objections, *(str(one.reason) for one in excluded)}
+
+    return Attack(by=by, reader=Reader.ALARMS, ends=ends, play=play)
+
+
+def by_its_own_operator(world: World) -> None:
+    acknowledge(world, FORK, "bob-1")
+
+
+def with_the_key_of_a_center(world: World) -> None:
+    """Whoever has captured Ada's center has not the key of its operator."""
+    put(world, "ada-1", signed_alarm(FORK, "ada-1", world["ada-1"].key))
+
+
+def of_another_center(world: World) -> None:
+    """What Cyd has acknowledged stands in the store of Bob."""
+    put(world, "bob-1", signed_alarm(FORK, "cyd-1", world["cyd-1"].key, law("cyd")))
+
+
 AGO = timedelta(days=2)
 ATTACKS: dict[str, Attack] = {
     "verdict-that-the-bytes-do-not-bear-out": false_evidence("identical-over-different"),
@@ -106,6 +137,13 @@ ATTACKS: dict[str, Attack] = {
     "request-to-another-center": asked("other-center", {"center": ELSEWHERE}),
     "request-after-its-end": asked("expired", {"ago": AGO}),
     "request-from-the-future": asked("from-the-future", {"ago": -AGO}),
+    "fork-acknowledged-by-its-own-operator": acknowledged(
+        Attacker.OPERATOR, "bob runs bob-1 itself", by_its_own_operator
+    ),
+    "alarm-silenced-with-the-key-of-a-center": acknowledged(
+        CENTER, "unknown-key", with_the_key_of_a_center
+    ),
+    "acknowledgement-of-another-center": acknowledged(CENTER, "other-center", of_another_center),
     "unicode-twin-of-an-artefact": recipe(
         "artefacts.0.name", "name: tool.deb", "name: t\u043e\u043el.deb"
     ),

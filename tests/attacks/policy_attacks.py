@@ -84,6 +84,10 @@ def own_witness(data: Data) -> None:
     data["witnesses"] = f"witness outside {vkey}\nquorum outside\n"
 
 
+def without_witnesses(data: Data) -> None:
+    data["witnesses"] = "quorum none\n"
+
+
 ATTACKS: dict[str, Attack] = {
     "old-policy-put-in-place": put_in_place(
         STORE, "rollback", lambda: signed_bytes(draft(version=3))
@@ -107,6 +111,11 @@ ATTACKS: dict[str, Attack] = {
     ),
     "one-key-for-two-operators": written(
         OPERATOR, "operators.1.key: one key is used twice", one_key_twice
+    ),
+    "policy-without-witnesses": written(
+        OPERATOR,
+        "witnesses: several operators, and no witness is required: each could show two logs",
+        without_witnesses,
     ),
     "witness-with-the-key-of-a-center": written(
         OPERATOR, "witnesses: one key is used twice", own_witness

@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey
 from pipelines.evidence.dsse import Envelope, Signature, sign_envelope
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.log.leaf import own_key
+from pipelines.log.leaf import StatementLeaf, own_key
 from pipelines.policy import ConsensusRules
 from pipelines.storage.bounded import BoundedStore, PeerBudget
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
@@ -223,6 +224,13 @@ def equal_leaves(town: Town) -> None:
     town.round()
 
 
+def chain_bent(town: Town) -> None:
+    last = town.cyd.leaves[-1]
+    assert isinstance(last, StatementLeaf)
+    town.cyd.leaves[-1] = replace(last, previous=Digest("e" * 64))
+    town.round()
+
+
 def unknown_kind(town: Town) -> None:
     envelope = sign_envelope(STATEMENTS["review"].to_bytes(), town.cyd.key)
     town.cyd.append(
@@ -374,6 +382,7 @@ ATTACKS: dict[str, Attack] = {
     "nothing-that-could-prove-the-work": stated(VENDOR, "work-none", nothing_to_prove),
     "one-key-of-two-operators": stated(Attacker.OPERATOR, "shared-key", one_key),
     "equal-leaves": stated(CENTER, "logged-twice", equal_leaves, runs=True, confirmed=True),
+    "leaf-behind-another-leaf": stated(CENTER, "unchained", chain_bent, runs=True, confirmed=True),
     "leaf-of-an-unknown-kind": stated(
         CENTER, "unknown-kind", unknown_kind, runs=True, confirmed=True
     ),
