@@ -16,8 +16,8 @@ from pipelines.evidence.errors import RefusedError
 from pipelines.signer.orders import Evidence, StatusOrder
 from tests.alarms.alarming import acknowledge, law, listed, put, states
 from tests.alarms.alarming import signed as signed_alarm
-from tests.alarms.test_acknowledged import FORK
 from tests.attacks.attack import Attack, Attacker, Reader, Stage
+from tests.audit.test_acknowledgements import FORK
 from tests.consensus.two_centers import TEXT
 from tests.consensus.world import World
 from tests.evidence.examples import STATEMENTS
