@@ -14,7 +14,7 @@ from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.privatekey import PrivateKey
 from pipelines.evidence.redaction import redact, redact_explanation
 from pipelines.evidence.release_name import ReleaseName
-from pipelines.evidence.report import Report
+from pipelines.evidence.report import Purpose, Report
 from pipelines.evidence.run_explanation import RunExplanation
 from pipelines.evidence.salt import Salt, release_salt
 from pipelines.evidence.statements.comparison import ComparisonStatement, Ground
@@ -34,7 +34,7 @@ PUBLIC = {
     "acme", "rules", "1.10", "zurich", "script", "python-wheel", "0.1.0", "private", "withheld",
     "rules.bin", "rules.idx", "by-product-1", "undeclared-1", "undeclared-2",
     "exit code 3",
-    "judged", "confirming", "artefact", "none",
+    "artefact", "none",
 }  # fmt: skip
 WORDS = {
     str(w)
@@ -42,6 +42,7 @@ WORDS = {
         Ground,
         FailureReason,
         Outcome,
+        Purpose,
         Verdict,
         ExplanationStatus,
         CauseName,
