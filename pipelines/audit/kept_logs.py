@@ -177,11 +177,11 @@ class KeptLog:
             raise UnreachableError(
                 "a log is too large", got=f"{signed.size} leaves", expected=f"at most {MAX_LEAVES}"
             )
-        known = self.checkpoint
+        kept, known = self._value("SELECT checkpoint FROM log"), self.checkpoint
         if known is not None and not _continues(known.checkpoint, reader):
             self.clear()
-            known = None
-        self._keep(known.note.to_bytes() if known else None, note, len(self), [])
+            kept = None
+        self._keep(kept, note, len(self), [])
         for start, leaves, hashes in reader.entries(len(self)):
             fields = [read_fields(*leaf) for leaf in zip(leaves, hashes, strict=True)]
             self._keep(note, note, start, fields)

@@ -18,17 +18,22 @@ from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
+from pipelines.log.checkpoint import LogIdentity
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import FIRST, Entry, StatementEntry, StatementLeaf
+from pipelines.log.log_reader import LogReader
 from pipelines.log.merkle import leaf_hash
+from pipelines.log.note import MAX_NOTE, Note, NoteSigner
 from pipelines.log.notekey import NoteKey
 from pipelines.log.tile_reader import LogSource
+from pipelines.log.tiles import CHECKPOINT
 from pipelines.log.writer import LogWriter
 from pipelines.policy import PolicyCenter
 from pipelines.policy.model import PolicyLog
 from pipelines.storage.bounded import BoundedStore, BudgetError, PeerBudget
+from tests.audit.test_witnessed import NOON
 from tests.fakes.store import MemoryStore
-from tests.log.keys import ORIGIN
+from tests.log.keys import ORIGIN, FixedKey
 from tests.log.logs import KEY, entry, opened, reader
 from tests.log.raw import write_log
 
@@ -164,6 +169,26 @@ def test_of_a_log_that_grew_the_growth_is_read(
     assert [found.index_of(e.pae) for e in statements(range(604, 605))] == [604]
     read(kept, store)
     assert not bundles(store)
+
+
+def test_a_log_that_a_witness_has_cosigned_is_read_again(
+    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint that is kept has signatures of others too."""
+    witness = NoteSigner("west.example/witness", FixedKey("west"), clock=lambda: NOON)
+    cosigned = Note.parse(store.get(CHECKPOINT, MAX_NOTE)).signed_by(witness)
+    store.put_latest(CHECKPOINT, cosigned.to_bytes())
+    found, tries = KeptLogs().of(KEY), iter(range(3))
+    whole = KeptLog._read
+
+    def counted(self: KeptLog, log: LogReader) -> None:
+        next(tries)
+        whole(self, log)
+
+    monkeypatch.setattr(KeptLog, "_read", counted)
+    for _ in range(2):
+        found.read(LogReader(store, LogIdentity.of(KEY, witness.key)))
+    assert len(found) == 600
 
 
 @pytest.mark.parametrize("more", [0, 3, 5, 20])
