@@ -16,12 +16,11 @@ from itertools import groupby
 from builders.core.digest import Digest
 from pipelines.audit.center_finding import (
     CenterFinding,
-    CenterInfo,
     Dissent,
-    DissentReason,
     Excluded,
     ExclusionReason,
 )
+from pipelines.audit.dissents import Obligations
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
 from pipelines.audit.run_findings import MATCHES, RunFindings, run_findings
 from pipelines.audit.run_state import UNSTATED, AuditedRun, RunState, mark_superseded, state_of
@@ -32,6 +31,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.reader import SUFFIX
 from pipelines.evidence.statements.rebuilds import AttemptStatement
+from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.log.errors import ForkedLogError, LogError
 from pipelines.storage.names import encode, release_prefix
 
@@ -144,6 +144,8 @@ class _Audit:
         placed = _in_place(record, self.release, run)
         if isinstance(placed, Excluded) or _is_labelled(placed, self.logged):
             return placed
+        if isinstance(placed.statement, SealLinesStatement):  # no result of a run
+            return placed
         return placed.excluded(ExclusionReason.MISLABELLED, f"at index {placed.index} of its log")
 
     def _missing(self, found: Iterable[_Record]) -> dict[Digest, int]:
@@ -166,14 +168,14 @@ class _Audit:
     def _run(self, run: str, records: list[_Record], *, is_whole: bool) -> AuditedRun:
         """Return one run, from the records in its folder."""
         commitments = self.logged.commitments.get(run_tag(run), [])
-        told = run_findings(
-            [record for record in records if isinstance(record, VerifiedStatement)], commitments
-        )
-        binding = self._binding(commitments)
+        verified = [record for record in records if isinstance(record, VerifiedStatement)]
+        told = run_findings(verified, commitments)
+        binding = self._obligations.binding(commitments)
         state = state_of(told, binding, self._witnessed)
         if state is RunState.ABANDONED and not is_whole:
             state = RunState.OPEN
-        dissents = self._dissents(binding, state, unbuilt=told.is_unbuilt)
+        lines = [r.statement for r in verified if isinstance(r.statement, SealLinesStatement)]
+        dissents = self._obligations.dissents(binding, state, unbuilt=told.is_unbuilt, lines=lines)
         excluded = [*(r for r in records if isinstance(r, Excluded)), *told.excluded]
         if is_whole and not excluded and state in UNSTATED:
             excluded.append(_open(self.source, binding))
@@ -196,9 +198,9 @@ class _Audit:
         for tag, commitments in self.logged.commitments.items():
             if tag in told:
                 continue
-            binding = self._binding(commitments)
+            binding = self._obligations.binding(commitments)
             state = state_of(RunFindings(), binding, self._witnessed) if binding else RunState.OPEN
-            dissents = self._dissents(binding, state)
+            dissents = self._obligations.dissents(binding, state)
             excluded = [dissent.excluded for dissent in dissents]
             yield AuditedRun(
                 run=dissents[0].run if dissents else None,
@@ -207,35 +209,9 @@ class _Audit:
                 dissents=dissents,
             )
 
-    def _binding(self, commitments: Iterable[LoggedCommitment]) -> list[LoggedCommitment]:
-        """Return those made while a key of the center counts: nobody can fulfil any other."""
-        keys = self.reader.policy.center(self.source.center).keys
-        return [one for one in commitments if any(key.counts_at(one.index) for key in keys)]
-
-    def _dissents(
-        self, commitments: Iterable[LoggedCommitment], state: RunState, *, unbuilt: bool = False
-    ) -> tuple[Dissent, ...]:
-        """Return what a run dissents from, if it is abandoned, or was unbuilt once committed."""
-        if state is not RunState.ABANDONED and not unbuilt:
-            return ()
-        reason = DissentReason.FAILED_AFTER_COMMITMENT if unbuilt else DissentReason.ABANDONED
-        return tuple(
-            self._dissent(one.index, reason)
-            for one in commitments
-            if one.index < self._witnessed.size
-        )
-
-    def _dissent(self, index: int, reason: DissentReason) -> Dissent:
-        """Return the dissent of the run with the commitment at that index of the log."""
-        member = self.reader.policy.center(self.source.center)
-        leaf = self.reader.logs.commitment(member.id, index)
-        return Dissent(
-            center=CenterInfo(id=member.id, operator=member.operator, region=member.region),
-            run=leaf.run,
-            claim=leaf.claim,
-            reason=reason,
-            index=index,
-        )
+    @property
+    def _obligations(self) -> Obligations:
+        return Obligations(reader=self.reader, center=self.source.center)
 
     @cached_property
     def _witnessed(self) -> Witnessed:
@@ -277,7 +253,7 @@ def _in_place(record: _Record, release: ReleaseName, run: str) -> _Record:
     if isinstance(record, Excluded):
         return record
     match record.statement:
-        case ComparisonStatement() | AttemptStatement() as statement:
+        case ComparisonStatement() | AttemptStatement() | SealLinesStatement() as statement:
             about = statement.predicate
             if (about.release, encode(about.run)) == (str(release), run):
                 return record

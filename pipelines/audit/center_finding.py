@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.rebuild.seal import SealedFile
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import CauseName
@@ -51,6 +52,9 @@ class ExclusionReason(StrEnum):
     """So it is for longer than the policy allows: counts as dissent."""
     FAILED_AFTER_COMMITMENT = "failed-after-commitment"
     """A run that had committed to what it built states that nothing was: counts as dissent."""
+    OUTPUTS_LOST = "outputs-lost"
+    """Open for longer than the policy allows, and the center has published the lines of its seal:
+    counts as dissent unless the published file has the keyed digest of a line."""
     MISPLACED = "misplaced"
     MISLABELLED = "mislabelled"
     """Its leaf says that it is of another kind or release: gone, it would not be missed."""
@@ -129,6 +133,7 @@ class DissentReason(StrEnum):
 
     ABANDONED = "abandoned"
     FAILED_AFTER_COMMITMENT = "failed-after-commitment"
+    OUTPUTS_LOST = "outputs-lost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +147,8 @@ class Dissent:
     reason: DissentReason
     index: int
     """Of the commitment in the center's log."""
+    lines: tuple[SealedFile, ...] = ()
+    """Of its seal, where its outputs are lost."""
 
     @property
     def excluded(self) -> Excluded:

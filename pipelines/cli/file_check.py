@@ -73,7 +73,7 @@ def check(session: Session, file: Path, policy: Path | None, peers: tuple[str, .
             expected="a policy that names the centers and their keys",
             todo="Name one with --policy, from a source that you trust",
         ) from error
-    found = check_file(view, digest)
+    found = check_file(view, digest, file)
     show(
         {"file": file.name, "sha256": str(digest), **found.to_dict()},
         *_lines(file.name, str(digest), found, asked=[s.center for s in view.sources if s.center]),
@@ -151,6 +151,9 @@ def _lines(name: str, digest: str, found: FileCheck, *, asked: list[str]) -> Ite
         header = ("VERDICT", "STARTED (UTC)", "RELEASE", "CENTER", "LEAF", "WITNESSES")
         yield ""
         yield from table(header, [_row(one, name, found) for one in found.findings], flexible=2)
+    for lost in found.sealed:
+        said = "had built this file" if lost.matches else "had not built this file"
+        yield f"  {lost.center} {said}, by the seal of its run {lost.run}, whose outputs are lost"
     reasons = [shortened(f"not counted: {one}") for one in _excluded(found)]
     reasons += [f"no answer: {center}" for center in found.silent]
     if reasons:

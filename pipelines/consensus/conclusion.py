@@ -25,6 +25,8 @@ class Conclusion(StrEnum):
     """Committed to what it built, and never said what it found: counts as dissent."""
     FAILED_AFTER_COMMITMENT = "failed-after-commitment"
     """Committed to what it built, and then states that nothing was: counts as dissent."""
+    OUTPUTS_LOST = "outputs-lost"
+    """Committed to what it built, and lost it; the file is not known to be in the seal: dissent."""
     MATCH = "match"
     MISMATCH = "mismatch"
     EQUIVALENT = "equivalent"

@@ -29,6 +29,7 @@ _DISSENT = frozenset(
         Conclusion.CONTRADICTORY,
         Conclusion.ABANDONED,
         Conclusion.FAILED_AFTER_COMMITMENT,
+        Conclusion.OUTPUTS_LOST,
         Conclusion.MISMATCH,
     }
 )

@@ -7,9 +7,10 @@ from the audit alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from builders.core.digest import Digest
@@ -18,10 +19,17 @@ from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionRea
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
 from pipelines.audit.witnessed import Witnessed
 from pipelines.consensus.consensus_result import EXIT_FAILED, Consensus, consensus_exit_code
-from pipelines.consensus.release_consensus import ConsensusView, join_release, read_logs
+from pipelines.consensus.release_consensus import (
+    ConsensusView,
+    ReleaseConsensus,
+    ReleaseFindings,
+    join_release,
+    read_logs,
+)
 from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.file_index import MAX_ENTRY, entry_folder, read_entry
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.statements.statement import value_of
 from pipelines.judge.finding import verdicts_exit_code
 
 MAX_ENTRIES = 10_000
@@ -68,6 +76,27 @@ class FileFinding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SealedFinding:
+    """Whether a run whose outputs are lost had built the file, by the lines of its seal."""
+
+    release: ReleaseName
+    center: str
+    run: str
+    artefact: str
+    matches: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {
+            **asdict(self.release),
+            "center": self.center,
+            "run": self.run,
+            "artefact": self.artefact,
+            "matches": self.matches,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileCheck:
     """What is known of a file."""
 
@@ -79,6 +108,8 @@ class FileCheck:
     """Statements about those releases that do not count."""
     silent: tuple[str, ...]
     """Centers whose store does not answer, or names too many releases."""
+    sealed: tuple[SealedFinding, ...]
+    """What is known by the seals of runs whose outputs are lost."""
     unwitnessed: bool
     """Whether the policy requires no witness of the logs."""
 
@@ -105,14 +136,18 @@ class FileCheck:
             "counted_out": [
                 {"release": str(release), **one.to_dict()} for release, one in self.excluded
             ],
+            "sealed": [found.to_dict() for found in self.sealed],
             "silent": list(self.silent),
             "unwitnessed": self.unwitnessed,
             "exit_code": self.exit_code,
         }
 
 
-def check_file(view: ConsensusView, digest: Digest) -> FileCheck:
-    """Audit every release that a center names for a file; raises `StoreError` for the own store."""
+def check_file(view: ConsensusView, digest: Digest, file: Path | None = None) -> FileCheck:
+    """Audit every release that a center names for a file; raises `StoreError` for the own store.
+
+    `file` has the bytes, which are compared with the seals of runs whose outputs are lost.
+    """
     releases: set[ReleaseName] = set()
     silent = []
     for source in view.sources:
@@ -126,8 +161,10 @@ def check_file(view: ConsensusView, digest: Digest) -> FileCheck:
     findings: list[FileFinding] = []
     consensus: list[tuple[ReleaseName, Consensus]] = []
     excluded: list[tuple[ReleaseName, Excluded]] = []
+    sealed: list[SealedFinding] = []
     for release in sorted(releases, key=str):
-        joined = join_release(view, release, logs=logs)
+        joined = join_release(view, release, logs=logs, given=(digest, file) if file else None)
+        sealed += _sealed(joined.read, joined.consensus, digest)
         findings += (
             FileFinding(
                 release=release,
@@ -153,7 +190,26 @@ def check_file(view: ConsensusView, digest: Digest) -> FileCheck:
         excluded=tuple(excluded),
         silent=tuple(silent),
         unwitnessed=not view.policy.policy.requires_witnesses,
+        sealed=tuple(sealed),
     )
+
+
+def _sealed(
+    read: ReleaseFindings, consensus: ReleaseConsensus, digest: Digest
+) -> Iterator[SealedFinding]:
+    """Yield what the lines of lost runs say of a file, for each artefact that is published so."""
+    for one in consensus.artefacts:
+        about = one.subject
+        for dissent in read.dissents if about.published == digest else ():
+            matches = read.held.has_line(dissent, about.artefact, digest)
+            if matches is not None and dissent.claim == value_of(about.claim):
+                yield SealedFinding(
+                    release=read.release,
+                    center=dissent.center.id,
+                    run=dissent.run,
+                    artefact=about.artefact,
+                    matches=matches,
+                )
 
 
 def _named(source: Source, digest: Digest) -> set[ReleaseName]:

@@ -30,6 +30,7 @@ from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
 from pipelines.consensus.consensus_result import Consensus, ConsensusSubject, consensus_exit_code
 from pipelines.consensus.join import join
+from pipelines.consensus.seal_comparison import HeldFiles
 from pipelines.consensus.work_proofs import WorkProofs
 from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
@@ -79,6 +80,8 @@ class ReleaseFindings:
     """The runs that committed, and did not state what they found."""
     excluded: tuple[Excluded, ...]
     proofs: WorkProofs
+    held: HeldFiles
+    """What can be compared with the lines of lost runs."""
 
     def newest_of(self, center: str | None) -> CenterFinding | None:
         """Return the newest finding of a center on any artefact, by its log."""
@@ -115,11 +118,13 @@ def read_release(
     sources: Iterable[Source],
     reader: StatementReader,
     own: OwnSource | None = None,
+    given: tuple[Digest, Path] | None = None,
 ) -> ReleaseFindings:
     """Return the findings of the centers on a release.
 
     With `own`, the proofs of work are checked with our own bytes where we have built the same
-    claim. Raises `StoreError` for the store of `own` alone.
+    claim. `given` is a file that we hold, and its digest. Raises `StoreError` for the store of
+    `own` alone.
     """
     centers = tuple(sources)
     audits = audit_centers(reader, centers, release)
@@ -136,6 +141,7 @@ def read_release(
         dissents=tuple(one for audit in audits for one in audit.dissents),
         excluded=(*(one for audit in audits for one in audit.excluded), *behind),
         proofs=proofs,
+        held=HeldFiles(store=own.store if own else None, given=given),
     )
 
 
@@ -171,7 +177,7 @@ def consensus_of(
                 ConsensusSubject(artefact=name, published=published, claim=claim, scope=scope),
                 by_name.get(name, ()),
                 rules,
-                read.dissents,
+                read.held.dissenting(read.dissents, name, published),
                 unwitnessed=unwitnessed,
             )
             for name, published in sorted(files)
@@ -217,17 +223,19 @@ def join_release(
     claim: DigestSet | None = None,
     scope: DigestSet | None = None,
     logs: LogIndex | None = None,
+    given: tuple[Digest, Path] | None = None,
 ) -> JoinedRelease:
     """Read the findings of all centers on a release, and join them.
 
-    A caller that joins many releases reads the `logs` once for all of them. Raises `StoreError`
+    A caller that joins many releases reads the `logs` once for all of them. `given` is a file that
+    it holds, and its digest. Raises `StoreError`
     for the center's own store.
     """
     recipe = find_recipe(view.recipes / "releases", *release.parts)
     reader = StatementReader(
         policy=view.policy.policy, logs=logs if logs is not None else read_logs(view, [release])
     )
-    read = read_release(release, view.sources, reader, view.own)
+    read = read_release(release, view.sources, reader, view.own, given)
     artefacts = recipe.recipe.artefacts if recipe else ()
     consensus = consensus_of(
         read,

@@ -36,6 +36,7 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Report
 from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
+from pipelines.nightly.lost_runs import publish_lost
 from pipelines.nightly.missing_statements import report_missing
 from pipelines.nightly.settled import open_settled
 from pipelines.signer.orders import status_signer
@@ -102,7 +103,8 @@ def join_round(
 ) -> JoinSummary:
     """Join the findings of all centers on the releases `names`; sign and log a summary of each.
 
-    What other centers do not show of what their logs have is reported, signed by our witness.
+    What other centers do not show of what their logs have is reported, signed by our witness. Of
+    own runs whose outputs are lost the seals are published.
 
     A release is left out while nothing that it depends on has changed. What is wrong with one costs
     no other its turn. Those of which a peer is behind are joined again with a new budget, as long
@@ -157,6 +159,10 @@ def _round(
             else:
                 settled.keep(found, state, clock())
                 joined.append(found.consensus)
+    try:
+        publish_lost(session, joined, logs)
+    except SamebitsError as error:
+        _LOG.warning("the seals of lost runs are not published: %s", error)
     return JoinSummary(joined=tuple(joined), failed=tuple(failed), unchanged=len(names) - due)
 
 

@@ -25,6 +25,7 @@ from pipelines.evidence.statements.comparison import ground
 from pipelines.evidence.statements.consensus_results import CrosscheckStatement, SummaryStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.people import ReceiptStatement
+from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.judge.finding import worst_verdict
 from pipelines.signer.build_checks import build_conditions, robustness_conditions
@@ -179,6 +180,8 @@ def status_conditions(statement: Statement, center: str, now: datetime) -> Itera
             author, time = statement.predicate.center, statement.predicate.answered_on
         case CrosscheckStatement():
             author, time = statement.predicate.center, statement.predicate.checked_on
+        case SealLinesStatement():
+            author, time = statement.predicate.center, statement.predicate.published_on
         case AcknowledgementStatement():
             author, time = statement.predicate.center, statement.predicate.acknowledged_on
         case SummaryStatement():
@@ -189,7 +192,7 @@ def status_conditions(statement: Statement, center: str, now: datetime) -> Itera
                 "kind",
                 "that is not signed on request",
                 got=statement.KIND,
-                expected="heartbeat, receipt, crosscheck, acknowledgement or summary",
+                expected="heartbeat, receipt, crosscheck, seal, acknowledgement or summary",
             )
     yield equal("center", "the statement is by another center", author, center)
     yield Condition(

@@ -13,8 +13,10 @@ from builders.core.errors import SamebitsError
 from builders.core.runid import RunId
 from builders.rebuild.workspace import abandoned_folders, remove_folder
 from pipelines.evidence.report import Report
-from pipelines.verify.sealed_run import is_sealed, read_sealed
+from pipelines.verify.kept_seal import publish_seal_lines
+from pipelines.verify.sealed_run import SealedRun, is_sealed, read_sealed
 from pipelines.verify.session import Job, Session
+from pipelines.verify.steps import LostOutputsError
 from pipelines.verify.verify import complete
 
 _LOG = logging.getLogger("samebits")
@@ -30,8 +32,9 @@ def interrupted_runs(session: Session) -> Iterator[str]:
 def complete_interrupted(session: Session) -> Iterator[Report | str]:
     """Complete every run of this machine that was cut off, and remove its folder.
 
-    Yields the reports, and the ids of runs that could not be completed: their folders stay. Runs
-    that had not committed are left for `reap`.
+    Yields the reports, and the ids of runs that could not be completed: their folders stay. Of one
+    whose outputs are lost the lines of its seal are published. Runs that had not committed are left
+    for `reap`.
     """
     for folder in abandoned_folders(session.center.runs):
         try:
@@ -45,7 +48,7 @@ def complete_interrupted(session: Session) -> Iterator[Report | str]:
                 folder=folder,
             )
             session.sweep(job.run)
-            report = complete(session, job, sealed)
+            report = _complete(session, job, sealed)
             session.sweep(job.run)
             remove_folder(folder)
         except (SamebitsError, OSError) as error:
@@ -53,3 +56,11 @@ def complete_interrupted(session: Session) -> Iterator[Report | str]:
             yield folder.name
         else:
             yield report
+
+
+def _complete(session: Session, job: Job, sealed: SealedRun) -> Report:
+    try:
+        return complete(session, job, sealed)
+    except LostOutputsError:
+        publish_seal_lines(session, job.release, job.run)
+        raise

@@ -26,10 +26,15 @@ from builders.recipe.claim import recipe_script
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.report import Attempt, Purpose, SourceFact
 from pipelines.evidence.salt import release_salt
+from pipelines.verify.kept_seal import keep_seal
 from pipelines.verify.session import Job, Session
 
 _PRELOAD = "the declared clock"
 _ATTEMPTS = "attempts.jsonl"
+
+
+class LostOutputsError(InfrastructureError):
+    """What a run built is gone, so that it cannot be completed."""
 
 
 def fetch_inputs(session: Session, job: Job) -> tuple[InputFile, ...]:
@@ -166,12 +171,13 @@ def commit_seal(session: Session, job: Job, claim: Digest, seal: Seal) -> int:
     """Log claim and seal, and return the index; nothing shipped may be opened before that.
 
     Of a private release the claim is keyed, as in every public record. Raises
-    `InfrastructureError` when the log cannot be reached.
+    `InfrastructureError` when the log cannot be reached. The lines of the seal are stored before.
     """
     session.progress.step(job.release, "logging the commitment")
     if job.recipe.visibility == "private":
         claim = release_salt(session.store, ReleaseName.parse(job.release)).keyed(claim)
     try:
+        keep_seal(session.store, job, claim, seal)
         return session.logbook().commit(
             release=job.release, run=job.run, claim=claim, seal=seal.digest
         )
@@ -197,7 +203,7 @@ def return_to(
     """Bring the folder of a run back to where the last of the attempts `made` was sealed.
 
     Later attempts are removed, and inputs staged again, since neither was durable. Raises
-    `InfrastructureError` for outputs that are not those of the attempt.
+    `LostOutputsError` for outputs that are not those of the attempt.
     """
     (job.folder / _ATTEMPTS).unlink(missing_ok=True)
     for attempt in made:
@@ -209,7 +215,7 @@ def return_to(
     for output in made[-1].rebuild.outputs:
         path = last / OUTPUTS / output.name
         if not path.is_file() or digest_file(path) != output.sha256:
-            raise InfrastructureError(
+            raise LostOutputsError(
                 f"the output {output.name} of a run that was cut off is not there any more",
                 got=path,
                 expected=f"sha256 {output.sha256}",

@@ -10,6 +10,7 @@ from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile
 from pipelines.audit.center_audit import audit_center
 from pipelines.audit.source import Source
+from pipelines.consensus.release_consensus import consensus_of
 from tests.consensus.findings import OTHER_CLAIM
 from tests.consensus.world import CONTENT, EARLIER, FILE, LATER, RELEASE, World, reasons
 
@@ -197,3 +198,54 @@ def test_a_commitment_that_no_key_of_the_center_could_fulfil_accuses_nobody(worl
     bob.start = bob.overdue = len(bob.log)
     assert states(world) == [(EARLIER, "incomplete"), (None, "open")]
     assert (world.result(), stand(world)) == ("CONFIRMED", None)
+
+
+def lost(world: World, **made: Any) -> None:
+    """Let Bob commit to a run, lose its outputs, and publish the lines of its seal."""
+    bob = world["bob-1"]
+    run = bob.made(run=EARLIER, **made)
+    bob.commit(run)
+    bob.lose(run)
+
+
+def test_lines_of_a_seal_leave_the_run_open_until_it_would_be_abandoned(world: World) -> None:
+    lost(world)
+    assert (states(world), world.result()) == ([(EARLIER, "open")], "CONFIRMED")
+    world["bob-1"].overdue = 1
+    assert states(world) == [(EARLIER, "abandoned")]
+    assert {why for center, why in reasons(world.consensus()) if center == "bob-1"} == {
+        "outputs-lost"
+    }
+
+
+def test_who_holds_the_file_finds_it_in_the_seal_of_a_lost_run(world: World) -> None:
+    """Ada has built it herself; a reader without the file cannot know."""
+    lost(world)
+    world["bob-1"].overdue = 1
+    assert (world.result(), stand(world)) == ("CONFIRMED", None)
+    (found,) = consensus_of(world.read(None), world.rules).artefacts
+    assert [str(o.conclusion) for o in found.operators if o.operator == "bob"] == ["outputs-lost"]
+
+
+@pytest.mark.parametrize("files", [DIFFERENT, {"other.deb": MadeUpFile.identical(CONTENT)}])
+def test_a_lost_run_that_had_built_something_else_is_dissent(
+    world: World, files: dict[str, MadeUpFile]
+) -> None:
+    lost(world, files=files)
+    world["bob-1"].overdue = 1
+    assert (world.result(), stand(world)) == ("SPLIT", "outputs-lost")
+
+
+def test_lines_that_the_run_had_not_committed_to_are_none(world: World) -> None:
+    bob = world["bob-1"]
+    bob.commit(bob.made(run=EARLIER, files=DIFFERENT))
+    bob.lose(bob.made(run=EARLIER))
+    bob.overdue = 1
+    assert (world.result(), stand(world)) == ("SPLIT", "abandoned")
+
+
+def test_lines_do_not_excuse_a_run_that_says_it_could_not_build(world: World) -> None:
+    bob = world["bob-1"]
+    lost(world)
+    bob.publish(bob.made(run=EARLIER, **UNBUILT))
+    assert stand(world) == "failed-after-commitment"

@@ -21,6 +21,7 @@ from pipelines.evidence.publickey import PublicKey
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
+from pipelines.evidence.statements.seal_lines import SealLines, seal_lines_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.leaf import FIRST, CommitmentLeaf
 from pipelines.policy import ConsensusRules, Policy, PolicyCenter
@@ -83,6 +84,19 @@ class Site:
         found = self.about.commitments.setdefault(run_tag(run.run), [])
         found.append(LoggedCommitment(len(self.log), digest))
         self.log.append(digest)
+
+    def lose(self, run: MadeUpRun, **changes: Any) -> None:
+        """Publish the lines of a run's seal, or other ones with these `changes`, without more."""
+        lines = SealLines(
+            release=run.release,
+            center=run.center,
+            builder=run.builder,
+            run=run.run,
+            claim=run.claim,
+            files=tuple(run.line(name) for name in sorted(run.outputs)),
+            published_on=run.finished,
+        ).model_copy(update=changes)
+        self.put(f"{run.folder()}seal-1.dsse.json", self.sign(seal_lines_statement(lines)))
 
     def sign(self, statement: Statement) -> Envelope:
         return sign_envelope(statement.to_bytes(), self.key)

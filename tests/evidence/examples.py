@@ -9,6 +9,7 @@ from typing import Any
 from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.robustness_factors import Factor, KeptFactor, KeptReason
+from builders.rebuild.seal import SealedFile
 from pipelines.evidence.report import Purpose, Robustness
 from pipelines.evidence.statements.absence import Absence, AbsentLeaves, absence_statement
 from pipelines.evidence.statements.acknowledgement import (
@@ -83,6 +84,7 @@ from pipelines.evidence.statements.rebuilds import (
     RobustnessTest,
     VariedEntry,
 )
+from pipelines.evidence.statements.seal_lines import SealLines, seal_lines_statement
 from pipelines.evidence.statements.statement import (
     DigestSet,
     Resource,
@@ -310,6 +312,17 @@ STATEMENTS: dict[str, Statement] = {
             refused_on=NOW,
         ),
         checkpoint=Digest.of(b"note"),
+    ),
+    "seal": seal_lines_statement(
+        SealLines(
+            release=RELEASE,
+            center="zurich",
+            builder=BUILDER,
+            run=RUN,
+            claim=SET,
+            files=(SealedFile(name="rules.bin", size=9, hmac=A),),
+            published_on=NOW,
+        )
     ),
     "absence": absence_statement(
         Absence(

@@ -99,6 +99,7 @@ TIMES = {
     "crosscheck": "checked_on",
     "summary": "time_verified",
     "acknowledgement": "acknowledged_on",
+    "seal": "published_on",
 }
 
 
@@ -108,7 +109,7 @@ def made_now(kind: str) -> StatusOrder:
     return StatusOrder(statement=statement.model_copy(update={"predicate": predicate}).to_bytes())
 
 
-@pytest.mark.parametrize("kind", ["receipt", "crosscheck", "acknowledgement"])
+@pytest.mark.parametrize("kind", ["receipt", "crosscheck", "acknowledgement", "seal"])
 def test_what_a_center_states_about_itself_is_signed(signer: CenterSigner, kind: str) -> None:
     order = made_now(kind)
     assert signer.sign_status(order).payload == order.statement

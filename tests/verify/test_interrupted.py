@@ -12,10 +12,13 @@ from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InfrastructureError, StoreError
 from builders.images.provide import ProvidedImage
 from pipelines.center.logbook import Logbook
+from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.periodic import reap_center
 from pipelines.storage.names import REPORT
+from pipelines.verify.kept_seal import read_kept_seal
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
 from tests.verify.cutoff import Cut, CutOffError, own_center
@@ -100,6 +103,28 @@ def test_outputs_that_are_damaged_complete_nothing_and_are_kept(cut: Cut) -> Non
     found = cut.reap()
     assert (found.completed, found.uncompleted) == ((), (run,))
     assert cut.folders == [run]
+    store = Session(cut.session.center).store
+    folder = f"public/releases/lab/cut/1/local/{run}/"
+    lines = SealLinesStatement.from_bytes(
+        Envelope.from_bytes(store.get(f"{folder}seal-1.dsse.json", 1 << 20)).payload
+    )
+    names = [line.name for line in lines.predicate.files]
+    assert (names, lines.predicate.run) == (["out.bin", "when.dbg"], run)
+    assert [str(one.state) for one in cut.runs()] == ["open"]
+    assert cut.reap().uncompleted == (run,), "and again, without a second statement"
+
+
+def test_the_lines_of_the_seal_are_stored_before_the_commitment(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit(self: Logbook, *, run: str, **_: Any) -> int:
+        kept = read_kept_seal(cut.session.store, "lab/cut@1", "local", run)
+        assert kept is not None
+        assert kept.is_here
+        raise CutOffError
+
+    monkeypatch.setattr(Logbook, "commit", commit)
+    cut.run("nowhere")
 
 
 @pytest.mark.parametrize("logged", [False, True])

@@ -36,7 +36,7 @@ from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.judge.finding import worst_verdict
 
-_KINDS = ("provenance", "comparison", "attempt", "robustness", "explanation")
+_KINDS = ("provenance", "comparison", "attempt", "robustness", "explanation", "seal")
 _AT_MOST_ONE = ("provenance", "robustness", "explanation")
 _SIZE = re.compile("[0-9]{1,15}")
 

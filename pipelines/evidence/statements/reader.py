@@ -16,6 +16,7 @@ from pipelines.evidence.statements.log_status import HeartbeatStatement, Refusal
 from pipelines.evidence.statements.people import ReceiptStatement, ReviewStatement
 from pipelines.evidence.statements.provenance import ProvenanceStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement, RobustnessStatement
+from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.evidence.statements.statement import MAX_STATEMENT, WHAT, Statement
 from pipelines.evidence.strictjson import malformed, read_object
 
@@ -27,6 +28,7 @@ STATEMENT_TYPES: dict[str, type[Statement]] = {
         ProvenanceStatement,
         ComparisonStatement,
         AttemptStatement,
+        SealLinesStatement,
         ReviewStatement,
         SummaryStatement,
         CrosscheckStatement,

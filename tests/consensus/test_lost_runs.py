@@ -1,0 +1,126 @@
+"""A run whose outputs are lost: its center publishes the seal, and who has the file compares it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.rebuild.seal import Seal
+from infra.bench.madeup import MadeUpFile, MadeUpRun
+from pipelines.center.keys import log_key
+from pipelines.center.logs import own_witness
+from pipelines.consensus import ReleaseConsensus
+from pipelines.consensus.release_consensus import join_release, read_logs
+from pipelines.evidence.statements.statement import DigestSet
+from pipelines.log.checkpoint import LogIdentity
+from pipelines.nightly.alarms import audit_alarms
+from pipelines.nightly.lost_runs import publish_lost
+from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.names import private_twin
+from pipelines.verify.kept_seal import KeptSeal
+from tests.command import samebits
+from tests.consensus.two_centers import SCOPE, TwoCenters
+from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE, reasons
+
+NOW = datetime.now(UTC)
+RUN = "20260104T030405Z-00000004"
+DIFFERENT = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
+
+
+def commit(centers: TwoCenters, *, host: str = platform.node(), **changes: Any) -> MadeUpRun:
+    """Let Asia commit to a run, of which only what is in its store is left.
+
+    Europe's witness saw the commitment two days ago, and sees it now.
+    """
+    center, store = centers.center("asia"), DirectoryStore(centers.root / "asia/store")
+    run = MadeUpRun(
+        **{
+            "center": "asia",
+            "builder": center.builder_id,
+            "release": str(RELEASE),
+            "run": RUN,
+            "files": FILES,
+            "by_products": PRODUCTS,
+            "scope": DigestSet(sha256=SCOPE),
+            **changes,
+        }
+    )
+    lines = tuple(run.line(name) for name in sorted(run.outputs))
+    made, seal = run.commitment(), Seal(digest=run.seal(), files=lines)
+    kept = KeptSeal(claim=made.claim, seal=seal, host=host, private=False)
+    store.put_record(private_twin(f"{run.folder()}seal.json"), kept.model_dump_json().encode())
+    centers.session("asia").logbook().commit(
+        release=made.release, run=made.run, claim=made.claim, seal=made.seal
+    )
+    europe = own_witness(centers.center("europe"), DirectoryStore(centers.root / "europe/store"))
+    earlier = replace(europe, clock=lambda: NOW - timedelta(days=2))
+    earlier.cosign(store, LogIdentity.of(log_key(center)))
+    return run
+
+
+def joined(centers: TwoCenters, by: str = "asia") -> ReleaseConsensus:
+    return join_release(centers.session(by).consensus_view(NOW), RELEASE).consensus
+
+
+def publish(centers: TwoCenters) -> tuple[str, ...]:
+    session = centers.session("asia")
+    view = session.consensus_view(NOW)
+    found = publish_lost(session, [joined(centers)], read_logs(view, [RELEASE]))
+    centers.witness()
+    return found
+
+
+def check(centers: TwoCenters) -> Any:
+    file = centers.root / FILE
+    file.write_bytes(CONTENT)
+    return samebits(
+        "check", file, "--json", "--center", centers.file("europe"), home=centers.root / "home"
+    ).document()
+
+
+@pytest.mark.parametrize(
+    ("files", "matches", "exit_code"), [(FILES, True, 2), (DIFFERENT, False, 1)]
+)
+def test_who_holds_the_file_learns_whether_the_lost_run_had_built_it(
+    centers: TwoCenters, files: dict[str, MadeUpFile], matches: bool, exit_code: int
+) -> None:
+    centers.publish("europe")
+    run = commit(centers, files=files)
+    centers.witness()
+    assert ("asia", "abandoned") in reasons(joined(centers))
+    assert publish(centers) == (f"{run.folder()}seal-1.dsse.json",)
+    assert publish(centers) == (), "once is enough"
+    found = joined(centers)
+    assert ("asia", "outputs-lost") in reasons(found)
+    assert not [a for e in found.excluded for a in audit_alarms(str(RELEASE), e)]
+    told = check(centers)
+    assert [(s["center"], s["run"], s["matches"]) for s in told["sealed"]] == [
+        ("asia", RUN, matches)
+    ]
+    assert told["exit_code"] == exit_code
+
+
+def test_the_lines_of_a_run_that_can_still_be_completed_are_not_published(
+    centers: TwoCenters,
+) -> None:
+    centers.publish("europe")
+    commit(centers)
+    folder = Path(centers.center("asia").runs / RUN)
+    folder.mkdir(parents=True)
+    assert publish(centers) == ()
+    folder.rmdir()
+    assert publish(centers) != ()
+
+
+def test_another_machine_may_complete_its_run_until_it_is_abandoned(centers: TwoCenters) -> None:
+    centers.publish("europe")
+    commit(centers, host="another")
+    assert ("asia", "open") in reasons(joined(centers))
+    assert publish(centers) == ()
+    assert ("asia", "abandoned") in reasons(joined(centers))
+    assert publish(centers) != ()
