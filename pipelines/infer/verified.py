@@ -76,7 +76,7 @@ def verified_causes(
             return _failure(session, report, method)
         if method == _DEBIAN:
             tools = _tools(session, report, fetcher or session.fetcher)
-            return _of_packages(differing, tools, both)
+            return _of_packages(session, differing, tools, both)
         return tuple(c for f in differing for c in _of_wheel(session, report, f, both))
     except _UNREADABLE:
         return ()
@@ -100,12 +100,12 @@ def _failure(session: Session, report: Report, method: str) -> tuple[RemainingCa
 
 
 def _of_packages(
-    differing: list[Finding], tools: tuple[DatedTool, ...], both: Opener
+    session: Session, differing: list[Finding], tools: tuple[DatedTool, ...], both: Opener
 ) -> tuple[RemainingCause, ...]:
     pairs = []
     for finding in differing:
         with both(finding) as (shipped, rebuilt):
-            pairs.append(package_pair(finding.name, shipped, rebuilt))
+            pairs.append(package_pair(session.jail, finding.name, shipped, rebuilt))
     return debian_causes(pairs, tools)
 
 
@@ -116,7 +116,8 @@ def _of_script(
     found = []
     for finding in differing:
         with _both_files(session, finding, both) as (shipped, rebuilt):
-            found.append(compare_parts(finding.name, read_parts(shipped), read_parts(rebuilt)))
+            parts = (read_parts(path, session.jail) for path in (shipped, rebuilt))
+            found.append(compare_parts(finding.name, *parts))
     built_in = ScriptHypothesis(path=str(report.environment.declared.get("path", PATH)))
     return (*remaining_causes(found), *undeclarable(built_in, found))
 

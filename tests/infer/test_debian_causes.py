@@ -20,7 +20,8 @@ from pipelines.infer.debian.causes import (
     debian_causes,
     first_trimmed,
 )
-from pipelines.infer.debian.comparison import DatedTool, PackagePair, changelog_date, read_deb
+from pipelines.infer.debian.comparison import DatedTool, PackagePair, changelog_date
+from pipelines.infer.debian.deb_content import read_deb
 
 RELEASED = datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(20)

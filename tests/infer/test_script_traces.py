@@ -17,6 +17,7 @@ from pipelines.infer.script.hypothesis import PATH, Change, ScriptHypothesis
 from pipelines.infer.script.parts import Parts, read_parts, texts_of
 from pipelines.infer.script.refinement import refined, undeclarable
 from pipelines.infer.script.traces import stamps, values_for
+from tests.fakes.jail import OpenJail
 
 AT = int(datetime(2026, 3, 5, 6, 7, 8, tzinfo=UTC).timestamp())
 MAKE = Callable[..., Parts]
@@ -67,7 +68,7 @@ def tarred(tmp_path: Path) -> MAKE:
                 archive.addfile(info, io.BytesIO(data))
         path = tmp_path / "a.tar.gz"
         path.write_bytes(gzip.compress(out.getvalue(), mtime=0))
-        return read_parts(path)
+        return read_parts(path, OpenJail())
 
     return make
 
@@ -80,10 +81,10 @@ def test_the_parts_of_an_archive_are_its_members_and_of_another_file_itself(
     assert (parts["d/main"].mode, parts["d/main"].mtime) == (0o644, AT)
     assert parts["d/main"].texts == {"one two", "four five"}
     (tmp_path / "plain").write_bytes(b"\x7fELF text inside \0")
-    assert read_parts(tmp_path / "plain")[""].texts == {"ELF text inside "}
+    assert read_parts(tmp_path / "plain", OpenJail())[""].texts == {"ELF text inside "}
     broken = tmp_path / "broken.gz"
     broken.write_bytes(b"\x1f\x8bxxxxxxxxxxxxx")
-    assert list(read_parts(broken)) == [""]
+    assert list(read_parts(broken, OpenJail())) == [""]
     assert texts_of(b"ab\ncdef\xff") == {"cdef"}
 
 
@@ -152,7 +153,7 @@ def test_every_difference_is_a_cause_that_says_where(tarred: MAKE) -> None:
 
 def test_an_archive_in_the_place_of_a_file_is_other_content(tarred: MAKE, tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("plain text")
-    difference = compare_parts("f", read_parts(tmp_path / "plain"), tarred("member"))
+    difference = compare_parts("f", read_parts(tmp_path / "plain", OpenJail()), tarred("member"))
     (cause,) = remaining_causes([difference])
     assert cause.detail == "f: its bytes; shipped has 'plain text', rebuilt has 'member'"
 

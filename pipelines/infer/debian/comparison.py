@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 
-from builders.archives import ArchiveError, ar
-from builders.archives.limits import ArchiveLimits, Budget
-from builders.archives.streams import ByteReader
+from builders.archives import ArchiveError
 from builders.core.enums import Verdict
 from builders.inputs.fetching import fetch_missing
+from builders.jail import Jail, JailFailedError, Nothing
 from builders.locators import Fetcher
-from pipelines.explain.quickdiff import quick_diff
-from pipelines.infer.archive import tarred
+from pipelines.explain.first_look import look_at
+from pipelines.infer.debian.deb_content import DEB, DebContent
 from pipelines.infer.target import Pin
 from pipelines.infer.trial import TrialResult
 from pipelines.judge.finding import MemberDiff
 from pipelines.verify.session import Session
 
-_LIMITS = ArchiveLimits(members=50_000, unpacked=1 << 30, seconds=20)
-_HEAD = 16
 _TEXT = 1 << 18
-_WHOLE = ("control.tar/", "data.tar/./usr/share/doc/")
-_COMPILED = (b"\x7fELF", b"!<arch>\n", b"!<thin>\n")
-_MARK = re.compile(rb"dded by (dh_\w+)/([0-9][0-9A-Za-z.+~]*)")
 _ENTRY = re.compile(rb"^\S+ \(([^)\s]+)\) .*$|^ -- .*  (\S.*)$", re.MULTILINE)
 # Security fixes do not change headers: the date of the upstream version counts.
 _HEADERS = "libc6-dev"
@@ -41,61 +35,6 @@ _TOOLS = frozenset({"binutils-common", "debhelper", "dpkg-dev", _HEADERS})
 _TRIMMED = re.compile(
     r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DebContent:
-    """The starts of the files of a .deb by member path; `newest` in seconds since 1970 (UTC)."""
-
-    heads: Mapping[str, bytes]
-    newest: int
-
-    def file_of(self, path: str) -> str:
-        """Return the file that a member belongs to: itself, or what it was unpacked from."""
-        for suffix in ("", ".gz", ".xz", ".bz2", ".zst"):
-            if path + suffix in self.heads:
-                return path + suffix
-        parts = path.split("/")
-        above = ("/".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
-        return next((name for name in above if name in self.heads), path)
-
-    def compiled(self, path: str) -> bool:
-        """Say whether a member is, or is part of, compiled and linked code."""
-        return self.heads.get(self.file_of(path), b"").startswith(_COMPILED)
-
-    def helpers(self) -> dict[str, str]:
-        """Return the versions of debhelper that its own marks in the control files name."""
-        return {
-            match[1].decode(): match[2].decode()
-            for path, head in self.heads.items()
-            if path.startswith("control.tar/")
-            for match in _MARK.finditer(head)
-        }
-
-    def control(self, path: str) -> bytes:
-        """Return a control file without the versions in debhelper's marks."""
-        return _MARK.sub(rb"dded by \1", self.heads.get(path, b""))
-
-
-def read_deb(stream: BinaryIO) -> DebContent:
-    """Read a .deb; raises `ArchiveError`."""
-    budget = Budget(_LIMITS)
-    heads: dict[str, bytes] = {}
-    newest = 0
-    for outer in ar.ar_entries(ByteReader(stream)):
-        budget.member()
-        if outer.body is None or not outer.header.path.startswith(("control.tar", "data.tar")):
-            continue
-        prefix = outer.header.path.partition(".")[0] + ".tar/"
-        for entry in tarred(ByteReader(outer.body), budget):
-            budget.member()
-            newest = max(newest, entry.header.mtime or 0)
-            if entry.body is not None:
-                path = prefix + entry.header.path
-                size = _TEXT if path.startswith(_WHOLE) else _HEAD
-                heads[path] = ByteReader(entry.body).upto(size)
-                budget.text(len(path) + len(heads[path]))
-    return DebContent(heads=heads, newest=newest)
 
 
 def changelog_date(content: DebContent, package: str, *, upstream: bool = False) -> datetime | None:
@@ -192,14 +131,18 @@ def compare_packages(
     found = []
     for pin in pins:
         with session.vault.open(pin.sha256) as shipped, own[pin.name].open("rb") as rebuilt:
-            found.append(package_pair(pin.name, shipped, rebuilt))
+            found.append(package_pair(session.jail, pin.name, shipped, rebuilt))
     return tuple(found)
 
 
-def package_pair(name: str, shipped: BinaryIO, rebuilt: BinaryIO) -> PackagePair:
+def package_pair(jail: Jail, name: str, shipped: BinaryIO, rebuilt: BinaryIO) -> PackagePair:
     """Read one artefact that differs on both sides, from seekable files."""
-    look = quick_diff(shipped, rebuilt, seconds=20).members
-    return PackagePair(name=name, look=look, shipped=_content(shipped), rebuilt=_content(rebuilt))
+    try:
+        look = look_at(jail, shipped, rebuilt, seconds=20).members
+    except JailFailedError:
+        look = None
+    one, other = _content(jail, shipped), _content(jail, rebuilt)
+    return PackagePair(name=name, look=look, shipped=one, rebuilt=other)
 
 
 def dated_tools(
@@ -215,16 +158,15 @@ def dated_tools(
     tools = []
     for package in found:
         with session.vault.open(package.sha256) as stream:
-            content = _content(stream)
+            content = _content(session.jail, stream)
         released = changelog_date(content, package.name, upstream=package.name == _HEADERS)
         if released is not None:
             tools.append(DatedTool(name=package.name, version=package.version, released=released))
     return tuple(tools)
 
 
-def _content(stream: BinaryIO) -> DebContent:
-    stream.seek(0)
+def _content(jail: Jail, stream: BinaryIO) -> DebContent:
     try:
-        return read_deb(stream)
-    except ArchiveError:
+        return jail.run(DEB, [stream], Nothing())
+    except (ArchiveError, JailFailedError):
         return DebContent(heads={}, newest=0)

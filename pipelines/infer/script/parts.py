@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
-from builders.archives import ArchiveError, members
-from builders.core.digest import Digest, digest_file
+from pydantic import TypeAdapter
+
+from builders.archives import ArchiveError, Scratch, members
+from builders.core.digest import Digest, digest_file, digest_stream
+from builders.jail import Jail, JailFailedError, JailLimits, Nothing, Reader
 from pipelines.infer.archive import LIMITS
 
 # Bytes of one member whose texts are read.
@@ -38,7 +43,16 @@ Parts = Mapping[str, Part]
 """By path, in the order of the archive."""
 
 
-def read_parts(path: Path) -> Parts:
+def read_parts(path: Path, jail: Jail) -> Parts:
+    """Return the parts of a file, read in the jail; what cannot be read there is one part."""
+    try:
+        with path.open("rb") as stream:
+            return jail.run(PARTS, [stream], Nothing())
+    except JailFailedError:
+        return {"": Part(path="", digest=digest_file(path))}
+
+
+def parts_of(stream: BinaryIO, scratch: Scratch = tempfile.TemporaryFile) -> dict[str, Part]:
     """Return the parts of a file; one that is no sound archive is one part."""
     copies: dict[str, _Capped] = {}
 
@@ -47,28 +61,29 @@ def read_parts(path: Path) -> Parts:
 
     found: dict[str, Part] = {}
     try:
-        with path.open("rb") as stream:
-            for member in members(stream, LIMITS, copier=copier):  # type: ignore[arg-type]
-                copy = copies.pop(member.path, None)
-                if member.container:
-                    continue
-                found[member.path] = Part(
-                    path=member.path,
-                    digest=member.sha256,
-                    mode=member.mode,
-                    mtime=member.mtime,
-                    owner=member.owner,
-                    target=member.target,
-                    folder=member.kind == "directory",
-                    texts=texts_of(bytes(copy.kept)) if copy else frozenset(),
-                )
+        listed = members(stream, LIMITS, copier=copier, scratch=scratch)  # type: ignore[arg-type]
+        for member in listed:
+            copy = copies.pop(member.path, None)
+            if member.container:
+                continue
+            found[member.path] = Part(
+                path=member.path,
+                digest=member.sha256,
+                mode=member.mode,
+                mtime=member.mtime,
+                owner=member.owner,
+                target=member.target,
+                folder=member.kind == "directory",
+                texts=texts_of(bytes(copy.kept)) if copy else frozenset(),
+            )
     except ArchiveError:
         found = {}
     if found:
         return found
-    with path.open("rb") as stream:
-        whole = Part(path="", digest=digest_file(path), texts=texts_of(stream.read(_MOST)))
-    return {"": whole}
+    stream.seek(0)
+    texts = texts_of(stream.read(_MOST))
+    stream.seek(0)
+    return {"": Part(path="", digest=digest_stream(stream), texts=texts)}
 
 
 def texts_of(data: bytes) -> frozenset[str]:
@@ -89,3 +104,22 @@ class _Capped(io.RawIOBase):
     def write(self, data: bytes) -> int:  # type: ignore[override]
         self.kept += data[: max(0, _MOST - len(self.kept))]
         return len(data)
+
+
+def _read(files: Sequence[BinaryIO], _: Nothing, scratch: Scratch) -> dict[str, Part]:
+    return parts_of(files[0], scratch)
+
+
+PARTS = Reader(
+    name="pipelines.infer.script.parts:PARTS",
+    read=_read,
+    parameters=Nothing,
+    result=TypeAdapter(dict[str, Part]),
+    limits=JailLimits(
+        seconds=LIMITS.seconds + 5,
+        answer=256 << 20,
+        memory=2 << 30,  # the texts of all members are kept
+        scratch_files=LIMITS.depth,
+    ),
+)
+"""Reads the parts of a file."""

@@ -84,7 +84,8 @@ class ScriptStrategy(SearchStrategy[ScriptHypothesis]):
         super().__init__(target, workspace)
         self._build = build
         self._shipped: dict[str, Parts] = {
-            pin.name: read_parts(workspace.copy(pin)) for pin in target.artefacts
+            pin.name: read_parts(workspace.copy(pin), workspace.session.jail)
+            for pin in target.artefacts
         }
         self._nearest = ScriptHypothesis()
         self._found: dict[str, tuple[Differences, ...]] = {}
@@ -117,7 +118,9 @@ class ScriptStrategy(SearchStrategy[ScriptHypothesis]):
         built = {path.name: path for path in result.outputs}
         differing = [f.name for f in result.findings if f.verdict in _COMPARED]
         return [
-            compare_parts(name, self._shipped[name], read_parts(built[name]))
+            compare_parts(
+                name, self._shipped[name], read_parts(built[name], self._workspace.session.jail)
+            )
             if name in built
             else Differences(name=name, missing=True)
             for name in differing
