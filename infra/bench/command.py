@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,18 +156,62 @@ def log(leaves: int) -> None:
 
 @command.command()
 @click.option("--releases", default=1_000, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="COMMIT",
+    help="Measure this commit of the checkout too, in turn; may be given again.",
+)
 @options.json
-def consensus(releases: int) -> None:
+def consensus(releases: int, against: tuple[str, ...]) -> None:
     """Measure the consensus over many made-up releases of three centers.
 
     \b
-    Example:
+    Examples:
       samebits bench consensus --releases 1000 --json
+      samebits bench consensus --against HEAD~10 --json
     """
     from infra.bench.consensus import measure
     from infra.bench.show import show_figures
 
-    show_figures(measure(releases, told=lambda line: click.echo(line, err=True)))
+    told = partial(click.echo, err=True)
+    show_figures(measure(releases, against=against, told=told))
+
+
+@command.command()
+@click.option("--leaves", default=1_000_000, show_default=True, type=click.IntRange(1))
+@options.json
+def peers(leaves: int) -> None:
+    """Measure what hostile peers cost a round, and how an honest log is read over rounds.
+
+    Each attack is one peer beside an honest one: a server that stalls, drips, lists names or sends
+    objects without end, a million tiny records, and a log of equal leaves.
+
+    \b
+    Example:
+      samebits bench peers --leaves 100000 --json
+    """
+    from infra.bench.peers import measure
+    from infra.bench.show import show_figures
+
+    show_figures(measure(leaves, told=partial(click.echo, err=True)))
+
+
+@command.command()
+@click.option("--releases", default=100_000, show_default=True, type=click.IntRange(1))
+@click.option("--changed", default=100, show_default=True, type=click.IntRange(0, 10_000))
+@options.json
+def joining(releases: int, changed: int) -> None:
+    """Measure a night's joining of many releases, of which few have changed.
+
+    \b
+    Example:
+      samebits bench joining --releases 10000 --changed 100 --json
+    """
+    from infra.bench.changed import measure
+    from infra.bench.show import show_figures
+
+    show_figures(measure(releases, changed, told=partial(click.echo, err=True)))
 
 
 def _told(leaves: int) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from builders.core.digest import Digest
+from infra.bench.commits import HERE, files_of
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
+from infra.bench.show import spread
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
 from pipelines.audit.source import OwnSource, Source
 from pipelines.audit.statement_reader import StatementReader
@@ -27,32 +31,60 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.log.leaf import CommitmentLeaf
 from pipelines.policy import Policy, PolicyCenter
 from pipelines.policy.model import CenterKey, Operator, PolicyRules
+from pipelines.storage.bounded import PeerBudget
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT, Visibility, private_twin
+from pipelines.storage.opening import open_peer_store
 
 CENTERS = ("europe", "asia", "americas")
 _RUN = "20260102T030405Z-0a1b2c3d"
+_FIGURES = ("seconds", "cpu_seconds", "peak_mib")
+_MAKE = """
+import sys, pathlib, infra.bench.consensus
+root = pathlib.Path(sys.argv[1])
+root.mkdir()
+infra.bench.consensus.make(root, int(sys.argv[2]))
+"""
 
 
-def measure(releases: int, *, told: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+def measure(
+    releases: int,
+    *,
+    against: Sequence[str] = (),
+    runs: int = 3,
+    told: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
     """Join `releases` releases of three centers that are made up, signed and stored first.
 
     Each center has a directory store, and of each release one run of one artefact: three signed
     statements. The indexes of the logs are at hand, the proofs of work are checked. A process of
-    its own joins a tenth of them, and another one all; seconds are of the joining alone.
+    its own joins a tenth of them, and others all, `runs` times; seconds are of the joining alone.
+
+    `against` holds commits of this checkout that join what they have made up themselves, in turn.
+    Raises `UsageError` for an unknown commit.
     """
     with tempfile.TemporaryDirectory(prefix="samebits-bench-") as name:
         root = Path(name)
-        start = time.perf_counter()
-        make(root, releases)
-        told(f"made {releases} releases of {len(CENTERS)} centers")
-        made = time.perf_counter() - start
+        trees = {commit: files_of(commit, root) for commit in (HERE, *against)}
+        for commit, tree in trees.items():
+            _in_tree(tree, _MAKE, str(_stores(root, commit)), str(releases))
+            told(f"made {releases} releases of {len(CENTERS)} centers ({commit})")
+        joined: dict[str, list[dict[str, Any]]] = {commit: [] for commit in trees}
+        for _ in range(runs):
+            for commit, tree in trees.items():
+                joined[commit].append(_joined(tree, _stores(root, commit), releases))
+        few = _joined(trees[HERE], _stores(root, HERE), max(releases // 10, 1))
         return {
             "releases": releases,
             "centers": len(CENTERS),
-            "make_seconds": round(made, 1),
-            "few": _measured(root, max(releases // 10, 1)),
-            "all": _measured(root, releases),
+            "few": few,
+            "all": {
+                commit: {
+                    "results": found[0]["results"],
+                    **{key: spread([one[key] for one in found]) for key in _FIGURES},
+                }
+                for commit, found in joined.items()
+            },
         }
 
 
@@ -78,7 +110,7 @@ def make(root: Path, releases: int) -> None:
         (root / f"{center}.log").write_text("\n".join(lines))
 
 
-class _Logs:
+class MadeUpLogs:
     """What the files of `make` tell of the logs; a `LogLookup`."""
 
     def __init__(self, root: Path) -> None:
@@ -98,30 +130,38 @@ class _Logs:
                     about.results[Digest(digest)] = number
 
     def index_of(self, center: str, pae: Digest) -> int | None:
+        """Return the index of a statement, or None."""
         return self._indexes[center].get(bytes.fromhex(pae.hex))
 
     def about(self, center: str, release: str) -> LoggedRelease:
+        """Return what a log has about a release."""
         return self._about[center].get(release) or LoggedRelease()
 
-    def reported(self, center: str, release: str) -> frozenset[int]:
-        raise LookupError(f"nothing is missing of {release} by {center}")
+    def reported(self, _center: str, _release: str) -> frozenset[int]:
+        """Return no leaf: no witness has missed any."""
+        return frozenset()
 
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
+        """Raise: nobody asks."""
         raise LookupError(f"nothing is open in the log of {center}, at {index} neither")
 
     def upgraded_at(self, center: str) -> int | None:
+        """Return the first index: all results are of the later format."""
         return 0 if self._indexes[center] else None
 
     def witnessed(self, center: str) -> Witnessed:
+        """Return the whole log."""
         return Witnessed(size=len(self._indexes[center]) * 2, required=False)
 
 
 def join_all(root: Path, releases: int) -> dict[str, int]:
     """Join the first `releases` releases as the first center; returns how many end how."""
-    policy = _policy()
-    sources = [Source(center=c, store=DirectoryStore(root / c)) for c in CENTERS]
+    policy = made_up_policy()
     own = OwnSource(center=CENTERS[0], store=DirectoryStore(root / CENTERS[0]))
-    reader = StatementReader(policy=policy, logs=_Logs(root))
+    budget = partial(PeerBudget, 3600, 1 << 40)
+    peers = {c: open_peer_store(root / c, budget()) for c in CENTERS[1:]}
+    sources = [own, *(Source(center=c, store=one, peer=True) for c, one in peers.items())]
+    reader = StatementReader(policy=policy, logs=MadeUpLogs(root))
     counts: dict[str, int] = {}
     for number in range(releases):
         release = ReleaseName.parse(_run(CENTERS[0], number).release)
@@ -146,11 +186,27 @@ def main(root: Path, releases: int) -> None:
     click.echo(json.dumps(figures))
 
 
-def _measured(root: Path, releases: int) -> dict[str, Any]:
-    words = [sys.executable, "-m", "infra.bench.consensus", str(root), str(releases)]
-    done = subprocess.run(words, check=True, capture_output=True, text=True)
-    figures: dict[str, Any] = json.loads(done.stdout)
+def _joined(tree: Path, stores: Path, releases: int) -> dict[str, Any]:
+    """Join in a process of its own, with the code of `tree`."""
+    done = _in_tree(tree, "", str(stores), str(releases))
+    figures: dict[str, Any] = json.loads(done)
     return {"releases": releases, **figures}
+
+
+def _in_tree(tree: Path, code: str, *words: str) -> str:
+    command = ["-c", code] if code else ["-m", "infra.bench.consensus"]
+    return subprocess.run(
+        [sys.executable, *command, *words],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def _stores(root: Path, commit: str) -> Path:
+    return root / f"stores-{commit.replace('/', '-')}"
 
 
 def _run(center: str, number: int) -> MadeUpRun:
@@ -164,7 +220,8 @@ def _run(center: str, number: int) -> MadeUpRun:
     )
 
 
-def _policy() -> Policy:
+def made_up_policy() -> Policy:
+    """Return a policy of the centers, each of an operator of its own."""
     return replace(
         EMPTY_POLICY,
         version=1,

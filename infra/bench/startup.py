@@ -6,11 +6,9 @@ every command once in every tree, so that whatever else the machine does meets a
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from builders.core.errors import UsageError
+from infra.bench.commits import HERE, files_of
 from infra.bench.nightcenter import write_recipes
 from infra.bench.show import spread
 
-HERE = "here"
-_CHECKOUT = Path(__file__).resolve().parents[2]
 _RELEASE, _RECIPE = "bench/r0000@1", "recipes/releases/bench/r0000/1.yaml"
 _SHIPPED = "recipes/releases/bench/r0000/out.bin"
 _BUNDLE = ("infra/docs/example/netbase.bundle.tar", "infra/docs/example/policy.dsse.json")
@@ -150,23 +146,4 @@ def _tree(folder: Path, commit: str) -> Tree:
     """Return this checkout as it is, or the files of a commit of it, with an empty home."""
     home = folder / f"home-{commit.replace('/', '-')}"
     write_recipes(home / "recipes", count=1, real=False, seconds=0)
-    if commit == HERE:
-        return Tree(name=HERE, folder=_CHECKOUT, home=home)
-    place = folder / f"tree-{commit.replace('/', '-')}"
-    found = _git("rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
-    if found.returncode:
-        raise UsageError(
-            "there is no such commit",
-            got=commit,
-            expected="a commit of this checkout",
-            todo="`git log --oneline` lists them",
-        )
-    done = _git("archive", "--format=tar", found.stdout.decode().strip())
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(place, filter="data")
-    return Tree(name=commit, folder=place, home=home)
-
-
-def _git(*words: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["git", "-C", str(_CHECKOUT), *words]
-    return subprocess.run(command, capture_output=True, check=False)
+    return Tree(name=commit, folder=files_of(commit, folder), home=home)

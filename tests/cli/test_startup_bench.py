@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bench.startup import COMMANDS, HERE, measure
+from infra.bench.commits import HERE
+from infra.bench.startup import COMMANDS, measure
 from tests.command import samebits
 from tests.docs.commands import parse
 
