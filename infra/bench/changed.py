@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from builders.core.digest import Digest
-from infra.bench.commits import CHECKOUT
+from infra.bench.commits import CHECKOUT, UNDER_SHELL
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.center.center import Center, load_center
 from pipelines.center.keys import center_key, log_key, public_keys
@@ -82,7 +82,8 @@ def measure(
         for center in CENTERS:
             world.log(center, _SECOND, range(real - changed, real), range(0))
         world.witness()
-        words = [sys.executable, "-m", "infra.bench.changed", str(world.file(CENTERS[0]))]
+        command = [*UNDER_SHELL, sys.executable, "-m", "infra.bench.changed"]
+        words = [*command, str(world.file(CENTERS[0]))]
         done = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=True)
         return {"releases": releases, "changed": changed, **json.loads(done.stdout)}
 

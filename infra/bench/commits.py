@@ -10,6 +10,8 @@ from pathlib import Path
 from builders.core.errors import UsageError
 
 HERE = "here"
+UNDER_SHELL = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
+"""Words before a command whose peak memory is to be its own: at first it has that of its parent."""
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 

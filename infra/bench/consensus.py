@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from builders.core.digest import Digest
-from infra.bench.commits import HERE, files_of
+from infra.bench.commits import HERE, UNDER_SHELL, files_of
 from infra.bench.madeup import EMPTY_POLICY, MadeUpFile, MadeUpKey, MadeUpRun, made_up_log
 from infra.bench.show import spread
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
@@ -196,7 +196,7 @@ def _joined(tree: Path, stores: Path, releases: int) -> dict[str, Any]:
 def _in_tree(tree: Path, code: str, *words: str) -> str:
     command = ["-c", code] if code else ["-m", "infra.bench.consensus"]
     return subprocess.run(
-        [sys.executable, *command, *words],
+        [*UNDER_SHELL, sys.executable, *command, *words],
         cwd=tree,
         env={**os.environ, "PYTHONPATH": str(tree)},
         check=True,

@@ -76,12 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", '"0"')
         self.send_header("Content-Length", str(10_000_000_000))
         self.end_headers()
+        piece, pause = (_PIECE, 0.0) if self.attack is Attack.LARGE else (b"{", 0.05)
         while True:
-            if self.attack is Attack.DRIPS:
-                self.wfile.write(b"{")
-                time.sleep(0.05)
-            else:
-                self.wfile.write(_PIECE)
+            self.wfile.write(piece)
+            time.sleep(pause)
 
     def _xml(self, text: str) -> None:
         data = text.encode()

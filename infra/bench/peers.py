@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from builders.core.digest import Digest
-from infra.bench.commits import CHECKOUT
+from infra.bench.commits import CHECKOUT, UNDER_SHELL
 from infra.bench.consensus import CENTERS, MadeUpLogs, made_up_policy, make
 from infra.bench.hostile import Attack, EqualLeaves, TinyRecords, hostile_server
 from infra.bench.madeup import MadeUpKey
@@ -193,7 +193,7 @@ class _Logs:
 
 
 def _run(*words: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "infra.bench.peers", *words]
+    command = [*UNDER_SHELL, sys.executable, "-m", "infra.bench.peers", *words]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
