@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,23 @@ from sarif_kit.validate import validation_errors
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InputUnavailableError
+from builders.rebuild.rebuild_result import RebuildResult
 from pipelines.cli.formats.github import github
 from pipelines.cli.formats.junit import junit
 from pipelines.cli.formats.results import Verified, exit_code
 from pipelines.cli.formats.sarif import sarif
-from pipelines.evidence.report import Environment, Report
+from pipelines.evidence.report import Attempt, Environment, Report
+from pipelines.evidence.run_explanation import ExplainedArtefact, RunExplanation
 from pipelines.explain.quickdiff import quick_diff
-from pipelines.judge.finding import Cause, CauseName, FileFact, Finding, ShippedFact
+from pipelines.judge.finding import (
+    Cause,
+    CauseName,
+    Confirmation,
+    Explanation,
+    FileFact,
+    Finding,
+    ShippedFact,
+)
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
 from tests.conftest import Maker
 
@@ -152,14 +163,30 @@ def test_a_newline_of_any_kind_starts_no_annotation() -> None:
         assert len(github([found]).splitlines()) == 1, ascii(mark)
 
 
-def test_members_that_differ_are_named_in_every_format(make_tar: Maker) -> None:
+@pytest.mark.parametrize("inside", [False, True])
+def test_members_that_differ_are_named_in_every_format(make_tar: Maker, *, inside: bool) -> None:
+    """What explains them stands beside the report, and inside one of before that was so."""
     theirs, ours = (io.BytesIO(make_tar({"tool": b"x"}, mtime=at)) for at in (60, 120))
     differs = finding("a.tar", Verdict.DIFFERENT)
-    look = differs.explanation.model_copy(update={"first_look": quick_diff(theirs, ours)})
-    found = report(differs.model_copy(update={"explanation": look}))
+    look = Explanation(first_look=quick_diff(theirs, ours))
+    found = report(differs.model_copy(update={"explanation": look}) if inside else differs)
+    beside = None if inside else beside_a_report(found, "a.tar", look)
+    one = Verified(recipe=Path("r.yaml"), found=found, stored=beside)
     for form in (junit, sarif, github):
-        told = form([Verified(recipe=Path("r.yaml"), found=found)])
+        told = form([one])
         assert "mtime: tool: 1970-01-01T00:01:00Z shipped, 1970-01-01T00:02:00Z rebuilt" in told
+        assert ("a second rebuild gave the same bytes as the first" in told) is not inside
+
+
+def beside_a_report(found: Report, name: str, look: Explanation) -> RunExplanation:
+    again = RebuildResult(outcome=Outcome.BUILT)
+    about = ExplainedArtefact(name=name, confirmation=Confirmation.SAME, explanation=look)
+    return RunExplanation(
+        **found.only("vendor", "product", "version", "center", "run"),
+        explained_on=datetime(2026, 11, 27, 11, tzinfo=UTC),
+        confirming=Attempt(number=2, purpose="confirming", rebuild=again),
+        artefacts=(about,),
+    )
 
 
 @pytest.mark.parametrize(
