@@ -121,6 +121,17 @@ def test_a_statement_in_the_folder_of_another_run_hides_it(
     assert found.gaps[0].about == f"{elsewhere}attempt-1.dsse.json"
 
 
+@pytest.mark.parametrize("changes", [{"release": "acme/rules@1.9"}, {"predicate_type": "x"}])
+def test_a_leaf_that_names_another_release_or_kind_than_its_statement_is_named(
+    store: MemoryStore, log: LogWriter, changes: dict[str, Any]
+) -> None:
+    *others, last = shown(store, MADE)
+    log.append([MADE.commitment(), *others, replace(last, **changes)])
+    (gap,) = checked(store, records=True).gaps
+    assert (gap.kind, gap.index) == (GapKind.MISLABELLED, 3)
+    assert gap.about == f"{MADE.folder()}{list(MADE.envelopes(SIGNER))[-1]}"
+
+
 def test_a_statement_of_a_run_outside_of_all_runs_is_misplaced(
     store: MemoryStore, log: LogWriter
 ) -> None:

@@ -159,6 +159,15 @@ def test_what_is_too_large_is_left_out_and_told(
     assert made.result.exit_code == 2  # nobody has given a policy yet
 
 
+def test_a_policy_that_was_written_otherwise_is_exported_as_it_is_signed(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, "identical")
+    signed = json.loads(filled.policy.read_bytes())
+    filled.policy.write_text(json.dumps(signed, indent=2))
+    assert Bundle.from_bytes(filled.export()).members["policy.dsse.json"] == (
+        canonical_json(signed) + b"\n"
+    )
+
+
 def test_damaged_records_are_not_exported(tmp_path: Path) -> None:
     filled = Filled(tmp_path, "identical")
     path = tmp_path / "store" / filled.prefix / "comparison-1.dsse.json"
