@@ -104,6 +104,12 @@ def test_what_the_operators_accept_counts_again_and_what_they_reject_never_does(
     assert result(forked) == ("CONFIRMED", {("asia", "not-logged")})
     shown = forks(forked)
     assert (shown.code, "8 leaves: forked, and resolved\n" in shown.out) == (0, True)
+    listed = samebits(
+        *("alarm", "list", "--json", "--cause", "fork", "--center", str(forked.file("europe"))),
+        home=forked.root / "home",
+    )
+    (alarm,) = listed.document()["alarms"]
+    assert (listed.code, alarm["center"], alarm["state"]) == (3, "asia", "open")
     # Its owner puts the other history back: the mismatch in it is not what was accepted.
     shutil.rmtree(forked.root / "asia")
     (forked.root / "hidden").rename(forked.root / "asia")
