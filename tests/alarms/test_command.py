@@ -58,6 +58,17 @@ def test_an_alarm_is_listed_until_it_is_acknowledged(two: Alarms) -> None:
     assert two.list(center="asia")[0] == 3, "each operator acknowledges it for itself"
 
 
+def test_only_alarms_of_a_release_or_cause_are_listed(two: Alarms) -> None:
+    suspect(two)
+    two.centers.publish("asia", files=served(b"one"), run="20260103T030405Z-0a1b2c3d")
+    _, found = two.list()
+    assert [one["cause"] for one in found["alarms"]] == ["suspect", "shipped-mismatch"]
+    assert two.list("acme/other@1.0")[0] == 0
+    assert two.list("--cause", "withheld")[0] == 0
+    _, found = two.list(str(RELEASE), "--cause", "shipped-mismatch")
+    assert [one["cause"] for one in found["alarms"]] == ["shipped-mismatch"]
+
+
 def test_an_acknowledgement_changes_no_consensus(two: Alarms) -> None:
     suspect(two)
     before = two.centers.run()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile
 from pipelines.alarms.alarm import Leaf
+from pipelines.evidence.statements.statement import DigestSet
 from pipelines.policy import ConsensusRules
 from tests.alarms.alarming import OTHER, alarms, run_id, served
 from tests.consensus.world import CONTENT, FILE, FILES, World
@@ -72,6 +74,22 @@ def test_other_bytes_of_enough_operators_stay_suspect() -> None:
         world[center].run(run=run_id(5))
     assert world.result() != "SUSPECT"
     assert alarm in alarms(world)
+
+
+def test_the_same_other_bytes_by_two_scopes_are_not_one_finding() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run(files=OTHER)
+    scope = DigestSet(sha256=Digest.of(b"another scope"))
+    world["bob-1"].run(files=OTHER, scope=scope)
+    assert "suspect" not in causes(world)
+
+
+def test_a_file_that_nobody_built_is_suspect_too() -> None:
+    world = alone()
+    missing = MadeUpFile(published=CONTENT, served=CONTENT, built=None, verdict=Verdict.MISSING)
+    world["ada-1"].run(files={FILE: missing, "other.deb": MadeUpFile.identical(b"other")})
+    (alarm,) = alarms(world)
+    assert (alarm.cause, alarm.text) == ("suspect", "tool.deb: ada built no such file")
 
 
 def test_other_bytes_of_too_few_operators_are_not_suspect(world: World) -> None:
