@@ -249,9 +249,14 @@ def _may_hold_finding(key: str) -> bool:
 
 
 def _in_place(record: _Record, release: ReleaseName, run: str) -> _Record:
-    """Return a record of the folder of that run, or that it is misplaced there."""
+    """Return a record of the folder of that run, or that it is misplaced there.
+
+    One that does not count anyway keeps its reason, and shows nothing of its leaf elsewhere.
+    """
     if isinstance(record, Excluded):
-        return record
+        named = record.about
+        here = named is None or (named.release, encode(named.run)) == (str(release), run)
+        return record if here else replace(record, pae=None)
     match record.statement:
         case ComparisonStatement() | AttemptStatement() | SealLinesStatement() as statement:
             about = statement.predicate

@@ -14,7 +14,7 @@ from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from builders.rebuild.seal import SealedFile
 from pipelines.evidence.statements.consensus_results import Proof
-from pipelines.evidence.statements.statement import DigestSet
+from pipelines.evidence.statements.statement import DigestSet, RunReference
 from pipelines.judge.finding import CauseName
 
 
@@ -99,6 +99,8 @@ class Excluded:
     detail: str = ""
     pae: Digest | None = field(default=None, compare=False)
     """The digest of what is signed, if a key of the center has signed the statement."""
+    about: RunReference | None = field(default=None, compare=False)
+    """The run that such a statement is about, if it is about one."""
     indexes: tuple[int, ...] = field(default=(), compare=False)
     """The leaves of the center's log that it is about, as far as that is known, in order."""
 

@@ -137,22 +137,20 @@ def read_record(  # noqa: PLR0911  # one return for each reason
     index = log.index_of(source.center, pae)
     if index is None:
         return excluded(reason=ExclusionReason.NOT_LOGGED)
+    excluded = partial(excluded, pae=pae, about=statement.run_reference)
     if index >= log.witnessed(source.center).size:
-        return excluded(
-            reason=ExclusionReason.AWAITING_WITNESS,
-            detail=f"at index {index} of its log",
-            pae=pae,
-        )
+        detail = f"at index {index} of its log"
+        return excluded(reason=ExclusionReason.AWAITING_WITNESS, detail=detail)
     signed = [k for k in member.keys if k.key in signers]
     valid = [k.key for k in signed if k.counts_at(index)]
     if not valid:
-        return excluded(**_out_of_time(index, signed), pae=pae)
+        return excluded(**_out_of_time(index, signed))
     center, builder = _author(statement, member)
     if center != member.id:
         detail = "of another center" if center else "of another kind"
-        return excluded(reason=ExclusionReason.MISPLACED, detail=detail, pae=pae)
+        return excluded(reason=ExclusionReason.MISPLACED, detail=detail)
     if builder != member.builder:
-        return excluded(reason=ExclusionReason.OTHER_BUILDER, pae=pae)
+        return excluded(reason=ExclusionReason.OTHER_BUILDER)
     return VerifiedStatement(
         statement=statement,
         ref=StatementRef(name=key, digest=Digest.of(envelope.payload)),

@@ -8,13 +8,14 @@ night. The texts are told to the public, and so name no place of this machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
 from pipelines.audit.center_finding import Excluded, ExclusionReason
+from pipelines.audit.log_audit import GapKind
 from pipelines.center.center import Peer
 from pipelines.center.logs import KnownLog, check_completeness, own_log, peer_log
 from pipelines.evidence.errors import EvidenceError
@@ -98,7 +99,7 @@ def outside_alarms(
             for peer in center.peers
             for alarm in peer_alarms(peer.id, seen.get(peer.id), heard.get(peer.id), now)
         ),
-        *_all_gaps(session, policy),
+        *_all_gaps(session, policy, {str(joined.release) for joined in joining.joined}),
         *(_gap(center.id, f"{release} could not be joined") for release, _ in joining.failed),
         *expiry_alarms(center.id, policy, sizes, now),
     )
@@ -157,10 +158,16 @@ def peer_alarms(
         yield _alarm(AlarmKind.PEER_SILENT, peer, f"{peer} {what}; last heard of: {last}")
 
 
-def gap_alarms(log: KnownLog, recover: Callable[[], object] = lambda: None) -> Iterator[NightAlarm]:
+def gap_alarms(
+    log: KnownLog,
+    recover: Callable[[], object] = lambda: None,
+    *,
+    joined: Collection[str] = (),
+) -> Iterator[NightAlarm]:
     """Yield what is wrong with a log; one that is silent or not there is told as that elsewhere.
 
-    `recover` opens the center's own log, and refuses one that was rolled back.
+    `recover` opens the center's own log, and refuses one that was rolled back. What is missing of
+    `joined` releases is told once it is withheld, by `audit_alarms`.
     """
     try:
         recover()
@@ -170,9 +177,10 @@ def gap_alarms(log: KnownLog, recover: Callable[[], object] = lambda: None) -> I
         return
     except SamebitsError:
         return
-    for gap in found.gaps[:_TOLD]:
+    gaps = [g for g in found.gaps if g.kind is not GapKind.MISSING or g.about not in joined]
+    for gap in gaps[:_TOLD]:
         yield _gap(log.center, f"{gap.kind}, {gap.about}: {gap.message}")
-    if (more := len(found.gaps) + found.more - _TOLD) > 0:
+    if (more := len(gaps) + found.more - _TOLD) > 0:
         yield _gap(log.center, f"and {more} more")
 
 
@@ -215,7 +223,7 @@ def _heard(policy: Policy, peer: Peer, now: datetime) -> datetime | None:
     return None
 
 
-def _all_gaps(session: Session, policy: Policy) -> Iterator[NightAlarm]:
+def _all_gaps(session: Session, policy: Policy, joined: Collection[str]) -> Iterator[NightAlarm]:
     center = session.center
     yield from gap_alarms(own_log(center, policy), session.logbook().log.recover)
     for peer in center.peers:
@@ -224,7 +232,7 @@ def _all_gaps(session: Session, policy: Policy) -> Iterator[NightAlarm]:
         except PolicyError as error:
             yield _gap(peer.id, error.what)
             continue
-        yield from gap_alarms(known)
+        yield from gap_alarms(known, joined=joined)
 
 
 def _gap(center: str, text: str) -> NightAlarm:

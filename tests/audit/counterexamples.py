@@ -14,6 +14,8 @@ import pytest
 
 from builders.core.digest import Digest
 from pipelines.audit.witnessed import Witnessed
+from pipelines.consensus.seal_comparison import HeldFiles
+from tests.audit.test_state_model import DIFFERENT
 from tests.consensus.world import World
 
 Step = tuple[str, dict[str, Any]]
@@ -119,6 +121,14 @@ COUNTEREXAMPLES: dict[str, Counterexample] = {
     "abandoned": Counterexample(
         off=_witnessed(overdue=0),
         steps=[MATCHED, ("cyd_commits_and_says_nothing", {}), ("a_day_passes", {})],
+    ),
+    "outputs-lost": Counterexample(
+        off=lambda patch: patch.setattr(HeldFiles, "has_line", lambda *_: True),
+        steps=[
+            MATCHED,
+            ("cyd_says_that_its_disk_is_lost", {"files": DIFFERENT}),
+            ("a_day_passes", {}),
+        ],
     ),
     "failed-after-commitment": Counterexample(
         off=put("run_findings.RunFindings.is_unbuilt", False),

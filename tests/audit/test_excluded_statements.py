@@ -132,3 +132,15 @@ def test_leaves_that_are_odd_are_named_and_take_nothing_away(odd: str) -> None:
     names = {"repeated": "logged-twice", "unknown": "unknown-kind", "unchained": "unchained"}
     assert reasons(world.consensus()) == {("bob-1", names[odd])}
     assert world.result() == "CONFIRMED"
+
+
+def test_a_statement_that_does_not_count_is_missed_in_its_place_all_the_same() -> None:
+    world, names = _bob_who_found_other_bytes_later()
+    bob = world["bob-1"]
+    bob.witnessed = len(bob.log) - 3
+    objects = bob.store.objects
+    assert ("bob-1", "missing") not in reasons(world.consensus())
+    objects[names["comparison-1.dsse.json"].replace(LATER, EARLIER)] = objects.pop(
+        names["comparison-1.dsse.json"]
+    )
+    assert {("bob-1", "missing"), ("bob-1", "awaiting-witness")} <= reasons(world.consensus())

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +29,7 @@ from pipelines.evidence.dsse import Envelope, Signature
 from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.reader import read_statement
 from pipelines.policy import ConsensusRules
+from tests.audit.truth import Saying, Truth
 from tests.consensus.world import CONTENT, FILE, FILES, RELEASE, Site, World, reasons
 
 STEPS_EACH = 20
@@ -52,34 +52,6 @@ HONEST = st.sampled_from(["ada-1", "bob-1"])
 ALL = 1 << 40
 FOLDER = "public/releases/acme/tool/1.0/cyd-1/"
 NUMBER = st.integers(min_value=0, max_value=2**32)
-
-
-class Saying(StrEnum):
-    """What a run of a center comes down to, once it is in the log."""
-
-    MATCH = "match"
-    """To which its run had committed before."""
-    MISMATCH = "mismatch"
-    NOTHING = "nothing"
-    """It could not build, or has stated nothing that may count."""
-    EVASION = "evasion"
-    """It committed, and did not state what it found while there was time for it."""
-
-
-@dataclass
-class Truth:
-    """What a center has truly stated and logged."""
-
-    said: list[tuple[Saying, int]] = field(default_factory=list)
-    """In its order, each with how many leaves the log had then; what its key could say alone."""
-    crashed: list[MadeUpRun] = field(default_factory=list)
-    """Runs that have committed and are not completed yet."""
-    seen: list[dict[str, str]] = field(default_factory=list)
-    """The records of its runs by name, as they were stored."""
-
-    def witnessed(self, size: int) -> set[Saying]:
-        """Return what stands below that size."""
-        return {saying for saying, leaves in self.said if leaves <= size}
 
 
 class Centers(RuleBasedStateMachine):
@@ -150,6 +122,13 @@ class Centers(RuleBasedStateMachine):
         made = self._made(center)
         self.world[center].commit(made)
         self.truth[center].crashed.append(made)
+
+    @rule(center=HONEST)
+    def disk_is_lost(self, center: str) -> None:
+        """It publishes the seals of what it cannot complete; Dan has the file, and compares."""
+        for made in self.truth[center].crashed:
+            self.world[center].lose(made)
+        self.truth[center].crashed = []
 
     @rule(center=HONEST)
     def restart(self, center: str) -> None:
@@ -255,6 +234,14 @@ class Centers(RuleBasedStateMachine):
         """Whoever has it goes on; the policy says where it ended."""
         if self.cyd.end is None:
             self.cyd.end = len(self.cyd.log)
+
+    @rule(files=st.sampled_from([FILES, DIFFERENT]))
+    def cyd_says_that_its_disk_is_lost(self, files: dict[str, MadeUpFile]) -> None:
+        made = self._made("cyd-1", files=files)
+        self.cyd.commit(made)
+        self.cyd.lose(made)
+        if files is DIFFERENT:
+            self.truth["cyd-1"].crashed.append(made)
 
     @rule()
     def cyd_commits_and_says_nothing(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -180,13 +180,33 @@ def test_a_peer_whose_log_was_refused_and_that_says_nothing() -> None:
     }
 
 
-def of_log(monkeypatch: pytest.MonkeyPatch, check: Callable[[object], LogReport]) -> list[str]:
+def of_log(
+    monkeypatch: pytest.MonkeyPatch,
+    check: Callable[[object], LogReport],
+    joined: Collection[str] = (),
+) -> list[str]:
     """Return the texts of the alarms about a log of which `check` says what it lacks."""
     monkeypatch.setattr("pipelines.nightly.alarms.check_completeness", check)
     log: Any = SimpleNamespace(center="asia")
-    found = list(gap_alarms(log))
+    found = list(gap_alarms(log, joined=joined))
     assert {(alarm.kind, alarm.about) for alarm in found} <= {("gap", "asia")}
     return [alarm.text for alarm in found]
+
+
+def test_what_is_missing_of_a_release_that_was_joined_is_told_once_it_is_withheld(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gaps = [
+        Gap(kind=kind, about=about, message="-")
+        for kind in (GapKind.MISSING, GapKind.UNLOGGED)
+        for about in ("lab/one@1", "lab/two@1")
+    ]
+    told = of_log(monkeypatch, lambda _: LogReport(gaps=gaps), {"lab/one@1"})
+    assert [text.removeprefix("the log of asia: ") for text in told] == [
+        "missing, lab/two@1: -",
+        "unlogged, lab/one@1: -",
+        "unlogged, lab/two@1: -",
+    ]
 
 
 def test_a_log_that_lacks_statements(monkeypatch: pytest.MonkeyPatch) -> None:
