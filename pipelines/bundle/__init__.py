@@ -1,6 +1,6 @@
 """Bundles: everything public that a center has about one run, in one file.
 
-May import policy, the log, evidence and storage; no center and no signer.
+May import the audit, policy, the log, evidence and storage; no center and no signer.
 """
 
 from pipelines.bundle.layout import MAX_BUNDLE, MEDIA_TYPE, Bundle, CenterCard, KeyEntry

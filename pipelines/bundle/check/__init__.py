@@ -1,6 +1,7 @@
 """The offline check of a bundle: bytes in, the result of each check out.
 
-May import policy, the log and evidence; it reads no file, store or network.
+May import the audit, policy, the log and evidence; it reads no file, store or network. Whether a
+statement counts is found out by the audit.
 """
 
 from pipelines.bundle.check.checker import check_bundle
