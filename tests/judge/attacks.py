@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 
 BLOCK = 512
+_DATE = (2024, 2, 29, 12, 30, 58)
 
 
 def _header(name: bytes, size: int, flag: bytes, target: bytes = b"") -> bytes:
@@ -114,7 +115,9 @@ def nested_zips(scale: int) -> bytes:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for number in range(10):
-                archive.writestr(f"{number}.zip", data)
+                archive.writestr(
+                    zipfile.ZipInfo(f"{number}.zip", _DATE), data, zipfile.ZIP_DEFLATED
+                )
         data = out.getvalue()
     return data
 
@@ -123,7 +126,7 @@ def large_zips_in_a_tar(scale: int) -> bytes:
     """Zips in a tar, each too large for memory."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("zeros", bytes(8 << 20))
+        archive.writestr(zipfile.ZipInfo("zeros", _DATE), bytes(8 << 20))
     body = out.getvalue()
     return _packed([*(_member(b"%d.zip" % n, body) for n in range(8 * scale)), bytes(1024)])
 
