@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builders.core.enums import Outcome, Verdict
-from builders.core.errors import StoreError
+from builders.core.errors import InfrastructureError, StoreError
 from builders.images.provide import ProvidedImage
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import Center
@@ -19,6 +19,7 @@ from pipelines.center.logs import check_completeness, own_log
 from pipelines.evidence.privatekey import KEY_USES, create_key
 from pipelines.evidence.report import Report
 from pipelines.nightly.night_plan import Release, due, releases
+from pipelines.nightly.periodic import reap_center
 from pipelines.nightly.record import NightEntry
 from pipelines.nightly.release_task import run_release
 from pipelines.storage.names import REPORT
@@ -106,23 +107,26 @@ def nights(
     nights.session.engine.close()
 
 
-@pytest.mark.parametrize(
-    ("stops", "outcome", "verdict"),
-    [
-        ("rebuild", Outcome.INFRASTRUCTURE_ERROR, Verdict.NOT_CHECKED),
-        ("fetch-shipped", Outcome.BUILT, Verdict.IDENTICAL),
-    ],
-)
-def test_a_store_that_stops_in_mid_night_costs_and_doubles_nothing(
-    nights: Nights, stops: str, outcome: Outcome, verdict: Verdict
-) -> None:
-    entry = nights.run(FIRST, stops=stops)
-    assert (entry.outcome, entry.verdict) == (outcome, verdict)
+def test_a_store_that_stops_after_the_commitment_costs_and_doubles_nothing(nights: Nights) -> None:
+    entry = nights.run(FIRST, stops="fetch-shipped")
+    assert (entry.outcome, entry.verdict) == (Outcome.BUILT, Verdict.IDENTICAL)
     nights.gateway.start()
     assert not nights.stored(), "nothing was announced of what the store had no evidence for"
     assert nights.session.flush()
     assert nights.run(FIRST) == entry, "a night does no release twice"
     assert nights.run(SECOND).verdict is Verdict.IDENTICAL
+    nights.assert_whole()
+
+
+def test_a_run_that_a_store_kept_from_its_commitment_is_completed(nights: Nights) -> None:
+    with pytest.raises(InfrastructureError, match="may not be logged"):
+        nights.run(FIRST, stops="rebuild")
+    nights.gateway.start()
+    assert not nights.stored(), "nothing was announced of what the store had no evidence for"
+    (completed,) = reap_center(nights.session).completed
+    assert completed.verdict is Verdict.IDENTICAL
+    nights.reports.append(completed)
+    assert nights.run(FIRST).verdict is Verdict.IDENTICAL
     nights.assert_whole()
 
 
