@@ -97,7 +97,8 @@ def attacked(attack: str, root: Path, releases: int) -> dict[str, Any]:
     return {
         "results": results,
         "seconds": round(time.perf_counter() - start, 1),
-        "megabytes_read": round(hostile.budget.read / 1e6, 1),
+        "seconds_of_peer": round(hostile.budget.seconds - hostile.budget.seconds_left, 1),
+        "megabytes_of_peer": round(hostile.budget.read / 1e6, 1),
         "above_mib": round(_peak() - before, 1),
         "peak_mib": _peak(),
     }

@@ -34,6 +34,7 @@ from pipelines.log.log_reader import LogReader
 from pipelines.log.notekey import NoteKey
 from pipelines.log.writer_cache import remove_cache
 
+_TRIES = 16
 MAX_LEAVES = 1 << 24
 """Leaves of one log that are kept, in some 3 GB."""
 _NOTHING = b""
@@ -167,9 +168,10 @@ class KeptLog:
         Raises what the reader does.
         """
         with self._lock:
-            while True:
+            for _ in range(_TRIES):
                 with suppress(_OvertakenError):
                     return self._read(reader)
+            raise UnreachableError("a log is read by many at once", got=f"{_TRIES} tries")
 
     def _read(self, reader: LogReader) -> None:
         signed, note = reader.checkpoint.checkpoint, reader.checkpoint.note.to_bytes()

@@ -283,9 +283,9 @@ def test_a_log_that_could_not_be_read_whole_is_read_on_the_next_time(
 
 
 def test_a_first_reading_completes_over_rounds(store: MemoryStore, log: LogWriter) -> None:
-    log.append(entries(range(600, 3000)))
+    log.append(entries(range(600, 1600)))
     kept, rounds = KeptLogs(), 0
-    bounded = BoundedStore(store, PeerBudget(size=400_000))
+    bounded = BoundedStore(store, PeerBudget(size=250_000))
     while True:
         rounds += 1
         bounded.budget.renew()
@@ -303,12 +303,12 @@ def test_a_log_that_changes_in_the_middle_of_its_first_reading_is_found_out(
     store: MemoryStore, log: LogWriter, tmp_path: Path
 ) -> None:
     other = copied(store)
-    log.append(entries(range(600, 3000)))
-    opened(other, tmp_path / "other").append(entries(range(5000, 9000)))
+    log.append(entries(range(600, 1200)))
+    opened(other, tmp_path / "other").append(entries(range(5000, 5700)))
     kept = KeptLogs()
     with pytest.raises(BudgetError):
-        read(kept, BoundedStore(store, PeerBudget(size=400_000)))
-    assert 0 < len(kept.of(KEY)) < 3000
+        read(kept, BoundedStore(store, PeerBudget(size=250_000)))
+    assert 0 < len(kept.of(KEY)) < 1200
     with pytest.raises(LogError, match="is not what it has signed"):
         index_of_east(other, kept).about("east", "vendor/product@4")
 

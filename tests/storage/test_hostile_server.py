@@ -15,7 +15,7 @@ from pipelines.storage.s3settings import S3Settings
 from pipelines.storage.store import TooLargeError
 
 KEY, FOLDER = "public/x/y", "public/x/"
-BUDGET = 1_000_000
+BUDGET = 300_000
 
 
 @pytest.fixture
