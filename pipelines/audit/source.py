@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -22,6 +22,7 @@ OBJECT_ERRORS = (DamagedError, TooLargeError, NotFoundError)
 """What can be wrong with one object."""
 
 _SHORT = 160
+_PATIENCE = 0.02  # seconds in which a peer that is quick is done, before the next one is begun
 _T = TypeVar("_T")
 
 
@@ -70,7 +71,10 @@ class Source:
         """
         if not isinstance(self.store, BoundedStore):
             return job
-        return partial(_result, self.store, self.store.begin(job))
+        future = self.store.begin(job)
+        with suppress(TimeoutError):  # threads that all compute are in each other's way
+            future.exception(timeout=_PATIENCE)
+        return partial(_result, self.store, future)
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
