@@ -35,7 +35,7 @@ from pipelines.log.merkle import leaf_hash
 from pipelines.log.note import NoteSigner, sign_note
 from pipelines.log.tiles import CHECKPOINT, WIDTH, Frontier, Tile, pack_entries
 from pipelines.storage.bounded import BoundedStore, BudgetError, PeerBudget
-from pipelines.storage.directory import DirectoryStore
+from pipelines.storage.directory import FORMAT, DirectoryStore
 from pipelines.storage.opening import open_peer_store
 from pipelines.storage.s3settings import S3Settings
 from pipelines.storage.store import ReadableStore
@@ -131,14 +131,14 @@ def read_in_rounds(log: Path, kept: Path) -> dict[str, Any]:
 def write_log(store: DirectoryStore, leaves: int) -> None:
     """Write a log of that many leaves, of runs of a thousand releases, in one step."""
     edge = Frontier()
+    _write(store, "format", FORMAT)
     for start in range(0, leaves, WIDTH):
         data = [_leaf(number) for number in range(start, min(leaves, start + WIDTH))]
         place = Tile(level=None, index=start // WIDTH, width=len(data))
         _write(store, place.key, pack_entries(data))
         edge, tiles = edge.grown([leaf_hash(leaf) for leaf in data])
         for tile, hashes in tiles:
-            if tile.width == WIDTH or start + WIDTH >= leaves:
-                _write(store, tile.key, hashes)
+            _write(store, tile.key, hashes)
     tree = Checkpoint(origin=_ORIGIN, size=leaves, root=edge.root())
     store.put_latest(CHECKPOINT, sign_note(tree.to_text(), NoteSigner(_ORIGIN, MadeUpKey("log"))))
 

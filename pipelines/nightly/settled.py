@@ -82,10 +82,16 @@ class SettledReleases:
             "SELECT release, base, marks FROM settled ORDER BY joined, release"
         ).fetchall()
         again = {row[0] for row in rows[:AGAIN]}
-        known = {release: (base, json.loads(marks)) for release, base, marks in rows[AGAIN:]}
+        known = {row[0]: row[1:] for row in rows[AGAIN:]}
+        del rows
         for release in releases:
             state = self._state(release)
-            if str(release) in again or not _equal(known.get(str(release)), state):
+            before = known.get(str(release))
+            if (
+                before is None
+                or str(release) in again
+                or not _equal((before[0], json.loads(before[1])), state)
+            ):
                 yield release, state
 
     def keep(self, joined: JoinedRelease, state: State, now: datetime) -> None:
@@ -161,9 +167,9 @@ def _connected(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _equal(known: State | None, state: State) -> bool:
+def _equal(known: State, state: State) -> bool:
     """Return whether nothing has changed; a log that cannot be read now says nothing new."""
-    if known is None or known[0] != state[0] or known[1].keys() != state[1].keys():
+    if known[0] != state[0] or known[1].keys() != state[1].keys():
         return False
     return all(_says_nothing_new(known[1][center], mark) for center, mark in state[1].items())
 

@@ -26,6 +26,7 @@ BYTES = 190 << 20
 _NAME = 200  # bytes that a name in a listing costs beside its own
 _PAGE = 1000
 _IDLE = 5.0
+_LAST = 0.1  # the share of the time in which work ends by itself, and nothing more is read
 _T = TypeVar("_T")
 
 
@@ -67,7 +68,7 @@ class PeerBudget:
     @property
     def is_used_up(self) -> bool:
         """Whether nothing more is read in this round."""
-        return self.hangs or self.seconds_left <= 0 or self.bytes_left <= 0
+        return self.hangs or self.seconds_left <= self.seconds * _LAST or self.bytes_left <= 0
 
     def start(self) -> None:
         """Begin to count time."""
@@ -83,7 +84,7 @@ class PeerBudget:
         """Raise `BudgetError` when it is used up."""
         if self.hangs:
             raise _used_up("a call that has not ended")
-        if self.seconds_left <= 0:
+        if self.seconds_left <= self.seconds * _LAST:
             raise _used_up(f"{self.seconds:g} seconds of reading")
         if self.bytes_left <= 0:
             raise _used_up(f"{self.read} bytes")
