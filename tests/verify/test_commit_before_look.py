@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from builders.core.enums import Outcome, Verdict
-from builders.core.errors import StoreError
+from builders.core.enums import Verdict
+from builders.core.errors import InfrastructureError, StoreError
 from builders.images.provide import ProvidedImage
 from infra.bench.madeup import EMPTY_POLICY
 from pipelines.center.center import Center
@@ -18,6 +18,7 @@ from pipelines.evidence.report import Report
 from pipelines.log.leaf import CommitmentLeaf, Entry, Leaf
 from pipelines.log.writer import AppendResult, LogWriter
 from pipelines.verify import steps
+from pipelines.verify.interrupted import complete_interrupted
 from pipelines.verify.judging import fetch_shipped
 from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for, verify
@@ -81,7 +82,7 @@ def test_the_seal_is_in_the_log_before_a_shipped_file_is_opened(
 def test_nothing_is_opened_while_the_log_cannot_be_reached(
     session: Session, build_image: ProvidedImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run ends as the center's own fault, and its statements say so once the log is back."""
+    """The log may have the commitment all the same: nothing is stated until it is completed."""
     faults = iter([StoreError("the store is away")])
     append = LogWriter.append
 
@@ -92,12 +93,11 @@ def test_nothing_is_opened_while_the_log_cannot_be_reached(
 
     monkeypatch.setattr(LogWriter, "append", failing)
     looked = Looked(session)
-    report = run(session, tmp_path / "away", looked)
+    with pytest.raises(InfrastructureError, match="nothing shipped was opened"):
+        run(session, tmp_path / "away", looked)
     assert looked.seen == []
-    assert (report.outcome, report.seal) == (Outcome.INFRASTRUCTURE_ERROR, None)
-    assert {f.verdict for f in report.artefacts} == {Verdict.NOT_CHECKED}
-    assert report.reason is not None
-    assert "nothing that was shipped was opened" in report.reason
-    found = leaves_of(session.center, report.release)
-    assert found
-    assert not [leaf for leaf in found if isinstance(leaf, CommitmentLeaf)]
+    assert leaves_of(session.center, "lab/away@1") == []
+    (report,) = complete_interrupted(session)
+    assert isinstance(report, Report)
+    assert (report.release, report.verdict) == ("lab/away@1", Verdict.IDENTICAL)
+    assert isinstance(leaves_of(session.center, report.release)[0], CommitmentLeaf)
