@@ -70,11 +70,12 @@ def report(release: str = RELEASE, *, center: str = HERE, verdict: Verdict) -> R
     published, other = Digest("a" * 64), Digest("b" * 64)
     rebuilt = FileFact(sha256=published if verdict is Verdict.IDENTICAL else other, size=3)
     checked = verdict is not Verdict.NOT_CHECKED
+    served = {"sha256": published, "size": 3} if checked else {}
     finding = Finding(
         name="out.bin",
         verdict=verdict,
         reason="a test",
-        shipped=ShippedFact(published=published, sha256=published, size=3) if checked else None,
+        shipped=ShippedFact(published=published, **served),
         rebuilt=rebuilt if checked else None,
     )
     return Report(
