@@ -112,9 +112,9 @@ def _barred(uncommitted: str | None, *, scattered: bool) -> tuple[ExclusionReaso
 def _is_scattered(comparisons: list[_Comparison], attempts: list[_Attempt]) -> bool:
     """Return whether something else stands between the leaves of a run, so that it is half stated.
 
-    Their provenance may be there. Runs of format version 1 were logged statement by statement.
+    Their provenance may be there. A run wholly of format version 1 was logged piece by piece.
     """
-    if any(statement.version == 1 for _, statement in (*comparisons, *attempts)):
+    if all(statement.version == 1 for _, statement in (*comparisons, *attempts)):
         return False
     indexes = [verified.index for verified, _ in (*comparisons, *attempts)]
     provenance = any(statement.predicate.provenance for _, statement in comparisons)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.enums import Outcome
 from infra.bench.madeup import MadeUpFile
 from pipelines.audit.center_audit import audit_center
 from pipelines.audit.run_state import AuditedRun
 from pipelines.audit.source import Source
+from pipelines.evidence.report import Purpose
 from tests.consensus.world import CONTENT, FILE, RELEASE, Site, World, reasons
 
 TWO = {FILE: MadeUpFile.identical(CONTENT), "z.deb": MadeUpFile.identical(b"another file\n")}
@@ -102,3 +107,28 @@ def test_runs_of_the_first_format_were_logged_one_by_one() -> None:
         site.log.append(Digest.of(name.encode()))
         site.put(run.folder() + name, envelope)
     assert str(audited(world).state) == "stated"
+
+
+def test_one_statement_of_the_first_format_lifts_no_rule_from_the_others() -> None:
+    world = World("ada", "bob")
+    world["ada-1"].run(files=TWO)
+    site = world["bob-1"]
+    run = site.made(files=TWO)
+    site.commit(run)
+    failed = replace(run, scope=None).attempt()
+    changes: dict[str, Any] = {"outcome": Outcome.INFRASTRUCTURE_ERROR, "seal": None}
+    failed = failed.model_copy(update={"predicate": failed.predicate.model_copy(update=changes)})
+    last = run.attempt()
+    changes = {"number": 2, "purpose": Purpose.RETRY}
+    last = last.model_copy(update={"predicate": last.predicate.model_copy(update=changes)})
+    envelopes = {n: e for n, e in run.envelopes(site.key).items() if not n.startswith("attempt")}
+    for name, envelope in envelopes.items():
+        if name == "comparison-2.dsse.json":
+            site.log += [Digest.of(b"a heartbeat"), Digest.of(b"and another")]
+        site.put(run.folder() + name, envelope)
+    for name, statement in (("attempt-1", failed), ("attempt-2", last)):
+        site.put(f"{run.folder()}{name}.dsse.json", site.sign(statement))
+    assert (failed.version, last.version) == (1, 2)
+    assert str(audited(world).state) == "open"
+    assert ("bob-1", "incomplete") in reasons(world.consensus())
+    assert results(world) == {"PENDING"}
