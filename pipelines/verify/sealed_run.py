@@ -113,6 +113,15 @@ def read_kept_report(folder: Path) -> Report | None:
     return _read_kept(folder / _REPORT, Report)
 
 
+def drop_kept_report(folder: Path) -> None:
+    """Remove the report that the folder of a run keeps; raises `InfrastructureError`."""
+    path = folder / _REPORT
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise durable.write_error(path, error) from error
+
+
 def _read_kept(path: Path, kind: type[Kept]) -> Kept | None:
     try:
         return kind.model_validate_json(path.read_bytes())

@@ -22,25 +22,31 @@ from builders.images.provide import claimed_digest
 from builders.rebuild.workspace import note_release, release_folder, workspace
 from builders.recipe.claim import claim_of
 from builders.recipe.recipe import load_recipe
+from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Purpose, Report, ReviewFact
 from pipelines.judge.compare import Unreachable
 from pipelines.judge.finding import Finding
 from pipelines.policy import Policy
 from pipelines.policy.reviews.review_records import review_status, review_target
+from pipelines.signer.opened_evidence import MAX_RUN
 from pipelines.verify import judging, steps
 from pipelines.verify.cancellation import cancellable_run
 from pipelines.verify.current_run import PLAIN, CurrentRun, Wrap
 from pipelines.verify.explaining import explain_published, explain_run
 from pipelines.verify.judging import Shipped
-from pipelines.verify.publish import publish
+from pipelines.verify.publish import Published, publish, run_folder
 from pipelines.verify.sealed_run import (
     SealedRun,
+    drop_kept_report,
     keep_report,
     read_kept_explanation,
     read_kept_report,
 )
 from pipelines.verify.session import Job, Session
 from pipelines.verify.unpublished import Unpublished, UnpublishedReport
+
+_OF_THE_CLOCK = frozenset({"times", "figures"})
+"""Checks of the signer that a wrong clock fails."""
 
 
 @contextmanager
@@ -129,13 +135,12 @@ def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
         steps.return_to(session, job, sealed.attempts, sealed.inputs)
         steps.commit_seal(session, job, sealed.claim, sealed.seal)
         findings = _judge(run, fresh=False)
-        taken = datetime.now(UTC) - run_started(job.run)
-        run.timings["total"] = round(taken.total_seconds(), 3)
+        run.timings["total"] = _taken(job, sealed)
         report = run.report(findings)
         keep_report(job, report)
-        published = publish(session, job, report)
+        published = _publish_kept(session, job, report)
     else:
-        published = publish(session, job, report)
+        published = _publish_kept(session, job, report)
         if read_kept_explanation(job.folder) is None:
             steps.return_to(session, job, sealed.attempts, sealed.inputs)
     if not explain_published(run, report, published):
@@ -146,6 +151,31 @@ def complete(session: Session, job: Job, sealed: SealedRun) -> Report:
         )
     session.progress.done(job.release, report.verdict)
     return report
+
+
+def _taken(job: Job, sealed: SealedRun) -> float:
+    """Return the seconds from a run's start until now, as the signer can accept them.
+
+    The clock may have been set since, and the run may be completed late: no fewer than its rebuilds
+    took, and no more than a run may take.
+    """
+    taken = (datetime.now(UTC) - run_started(job.run)).total_seconds()
+    rebuilt = sum(attempt.rebuild.wall_seconds or 0 for attempt in sealed.attempts)
+    return round(max(rebuilt, min(taken, MAX_RUN.total_seconds())), 3)
+
+
+def _publish_kept(session: Session, job: Job, report: Report) -> Published:
+    """Publish the kept report of a run; raises as `publish` does.
+
+    One that the signer refuses for its times is made anew by the next try, unless a part of it is
+    stored: the clock that it was made by was wrong, and the report would stay refused.
+    """
+    try:
+        return publish(session, job, report)
+    except RefusedError as error:
+        if error.check in _OF_THE_CLOCK and not any(session.store.list(run_folder(report))):
+            drop_kept_report(job.folder)
+        raise
 
 
 def verify_unpublished(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from builders.core.enums import Outcome, Verdict
 from builders.core.errors import InfrastructureError, StoreError
+from builders.core.runid import RunId
 from builders.images.provide import ProvidedImage
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import Envelope
@@ -17,7 +19,9 @@ from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.periodic import reap_center
+from pipelines.signer.opened_evidence import MAX_RUN
 from pipelines.storage.names import REPORT
+from pipelines.verify import verify as verifying
 from pipelines.verify.kept_seal import read_kept_seal
 from pipelines.verify.session import Session
 from pipelines.verify.verify import job_for, verify
@@ -58,6 +62,35 @@ def test_a_center_that_is_stopped_leaves_it_for_the_next_start(cut: Cut) -> None
     found = reap_center(Session(cut.session.center), complete=False)
     assert (found.completed, found.uncompleted, cut.folders) == ((), (run,), [run])
     assert [one.run for one in cut.reap().completed] == [run]
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=-10), timedelta(days=31)])
+def test_a_clock_that_was_wrong_meanwhile_does_not_keep_a_run_from_being_stated(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch, off: timedelta
+) -> None:
+    run = cut.run("fetch-shipped")
+
+    class WrongClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> WrongClock:
+            return super().now(tz) + off
+
+    with monkeypatch.context() as patched:
+        patched.setattr(verifying, "datetime", WrongClock)
+        first = cut.reap()
+    completed = [*first.completed, *cut.reap().completed]
+    assert [(one.run, one.verdict) for one in completed] == [(run, Verdict.IDENTICAL)]
+    assert [str(one.state) for one in cut.runs()] == ["stated"]
+
+
+def test_a_run_that_is_completed_late_has_taken_no_longer_than_a_run_may(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was far behind when the run began."""
+    monkeypatch.setattr(verifying, "new_run_id", lambda: RunId("20200102T030405Z-0a1b2c3d"))
+    run = cut.run("fetch-shipped")
+    (report,) = cut.reap().completed
+    assert (report.run, report.timings["total"]) == (run, MAX_RUN.total_seconds())
 
 
 @pytest.mark.parametrize("record", ["comparison-1.dsse.json", "attempt-1.dsse.json", REPORT])
