@@ -69,7 +69,6 @@ def list_alarms(
     `told` are alarms of before: what of them does not show any more is listed all the same. Raises
     `StoreError` for the center's own store.
     """
-    policy = view.policy.policy
     chosen = None if names is None else sorted(set(names))
     logs = read_logs(view, ())
     logs.read_ahead()
@@ -88,14 +87,29 @@ def list_alarms(
         faults |= dict.fromkeys(f"{e.center} cannot be read: {e.detail}" for e in unread)
     about = {None, *map(str, wanted)}
     raised += [*_gone((alarm for alarm in told if alarm.release in about), raised)]
+    listed, excluded = _listed(view, logs, raised)
+    return AlarmList(
+        alarms=tuple(sorted(listed, key=_order)), excluded=excluded, faults=tuple(faults)
+    )
+
+
+def open_alarms(view: ConsensusView, raised: Iterable[Alarm]) -> tuple[Alarm, ...]:
+    """Return those of `raised` that nobody has acknowledged; raises as `list_alarms` does."""
+    listed, _ = _listed(view, read_logs(view, ()), raised)
+    return tuple(one.alarm for one in listed if one.is_open)
+
+
+def _listed(
+    view: ConsensusView, logs: LogIndex, raised: Iterable[Alarm]
+) -> tuple[tuple[ListedAlarm, ...], tuple[Excluded, ...]]:
+    """Return alarms with their acknowledgements, and acknowledgements that do not count."""
+    policy = view.policy.policy
     reader = StatementReader(policy=policy, logs=logs)
     known, excluded = read_acknowledgements(reader, view.sources)
     listed = (
         with_acknowledgements(alarm, known, policy, view.center) for alarm in dict.fromkeys(raised)
     )
-    return AlarmList(
-        alarms=tuple(sorted(listed, key=_order)), excluded=excluded, faults=tuple(faults)
-    )
+    return tuple(listed), excluded
 
 
 def _gone(told: Iterable[Alarm], raised: Iterable[Alarm]) -> Iterator[Alarm]:

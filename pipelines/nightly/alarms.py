@@ -8,12 +8,15 @@ night. The texts are told to the public, and so name no place of this machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
 from builders.core.errors import SamebitsError
+from pipelines.alarms.alarm import Alarm
+from pipelines.alarms.listing import open_alarms
 from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.log_audit import GapKind
 from pipelines.center.center import Peer
@@ -22,12 +25,14 @@ from pipelines.evidence.errors import EvidenceError
 from pipelines.evidence.statements.log_status import Complaint
 from pipelines.log.heartbeats import newest_heartbeat
 from pipelines.log.witness import WitnessResult
-from pipelines.nightly.periodic import join_round, witness_round
+from pipelines.nightly.lasting import untold
+from pipelines.nightly.periodic import JoinSummary, join_round, witness_round
 from pipelines.nightly.record import AlarmKind, NightAlarm, NightEntry
 from pipelines.policy import CenterPolicyError, Policy, PolicyError
 from pipelines.policy.changes import expiry_warnings, key_endings
 from pipelines.verify.session import Session
 
+_LOG = logging.getLogger("samebits")
 SILENT_AFTER = timedelta(hours=36)
 """A night may be late; two nights without a word are silence."""
 _TOLD = 20
@@ -80,20 +85,10 @@ def outside_alarms(
     joining = join_round(session, releases)
     session.logbook().settle()  # what a join that failed had stored already
     sizes = {name: result.size for name, result in seen.items() if result.size is not None}
+    newest = tuple(_newest_alarms(joining))
     return (
-        *(
-            alarm
-            for joined in joining.joined
-            for one in joined.artefacts
-            for word in (one.result, *(alarm.name for alarm in one.alarms))
-            for alarm in consensus_alarms(str(joined.release), one.subject.artefact, str(word))
-        ),
-        *(
-            alarm
-            for joined in joining.joined
-            for excluded in joined.excluded
-            for alarm in audit_alarms(str(joined.release), excluded)
-        ),
+        *newest,
+        *untold(_open_alarms(session, joining.raised, now), newest),
         *(
             alarm
             for peer in center.peers
@@ -205,6 +200,28 @@ def _entry_alarms(entry: NightEntry, before: NightEntry | None) -> Iterator[Nigh
     if not told and is_worse(entry.verdict, known):
         text = f"{entry.verdict}, was {known}" if before else f"{entry.verdict}, expected {known}"
         yield _alarm(AlarmKind.WORSE, entry.release, text)
+
+
+def _newest_alarms(joining: JoinSummary) -> Iterator[NightAlarm]:
+    """Yield what the newest findings on the releases joined show, acknowledged or not."""
+    for joined in joining.joined:
+        release = str(joined.release)
+        for one in joined.artefacts:
+            for word in (one.result, *(alarm.name for alarm in one.alarms)):
+                yield from consensus_alarms(release, one.subject.artefact, str(word))
+        for excluded in joined.excluded:
+            yield from audit_alarms(release, excluded)
+
+
+def _open_alarms(session: Session, raised: Sequence[Alarm], now: datetime) -> Sequence[Alarm]:
+    """Return the alarms that nobody has acknowledged; all of them where that is not known."""
+    if not raised:
+        return ()
+    try:
+        return open_alarms(session.consensus_view(now), raised)
+    except SamebitsError as error:
+        _LOG.warning("whether alarms are acknowledged is not known: %s", error)
+        return raised
 
 
 def _seen(session: Session) -> dict[str, WitnessResult]:

@@ -7,7 +7,7 @@ night does not grow with all that was ever verified. An alarm that cannot be loo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,12 +54,12 @@ def lasting_alarms(
     except SamebitsError as error:
         _LOG.warning("whether alarms are acknowledged is not known: %s", error)
         return NightAlarms(
-            alarms=(*alarms, *_untold((one.alarm() for one in last), alarms)), lasting=last
+            alarms=(*alarms, *untold((one.alarm() for one in last), alarms)), lasting=last
         )
     marked = tuple(_marked(alarm, listed) for alarm in alarms)
     open_ = [one.alarm for one in listed if one.is_open]
     return NightAlarms(
-        alarms=(*marked, *_untold(open_, alarms)),
+        alarms=(*marked, *untold(open_, alarms)),
         lasting=tuple(LastingAlarm.of(alarm) for alarm in open_ if alarm.leaves),
     )
 
@@ -75,7 +75,7 @@ def _same(one: Alarm, alarm: NightAlarm) -> bool:
     return alike and one.about == alarm.about
 
 
-def _untold(lasting: Iterable[Alarm], alarms: tuple[NightAlarm, ...]) -> Iterator[NightAlarm]:
+def untold(lasting: Iterable[Alarm], alarms: Sequence[NightAlarm]) -> Iterator[NightAlarm]:
     """Yield the alarms of which a night has told none of the same cause."""
     for one in lasting:
         if not any(_same(one, alarm) for alarm in alarms):

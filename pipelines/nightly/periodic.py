@@ -14,6 +14,8 @@ from functools import partial
 
 from builders.core.errors import SamebitsError, StoreConflictError, UsageError
 from builders.rebuild.reap import ReapReport, reap
+from pipelines.alarms.alarm import Alarm
+from pipelines.alarms.raised import release_alarms
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.log_index import LogIndex
 from pipelines.center.keys import public_keys
@@ -24,6 +26,7 @@ from pipelines.consensus.release_consensus import (
     JoinedRelease,
     join_release,
     read_logs,
+    rules_for,
 )
 from pipelines.consensus.summaries import (
     publish_crosschecks,
@@ -56,6 +59,8 @@ class JoinSummary:
 
     joined: tuple[ReleaseConsensus, ...]
     failed: tuple[tuple[str, str], ...]
+    raised: tuple[Alarm, ...] = ()
+    """The alarms of the releases joined, from every run of theirs; also those acknowledged."""
     unchanged: int = 0
     """How many were not joined, since nothing that they depend on has changed."""
 
@@ -121,10 +126,12 @@ def join_round(
             budget.renew()
         later = _round(session, list(behind), clock, late)
         again = {one.release for one in later.joined}
+        told = {str(release) for release in again}
         found = replace(
             found,
             joined=(*(one for one in found.joined if one.release not in again), *later.joined),
             failed=(*found.failed, *later.failed),
+            raised=(*(a for a in found.raised if a.release not in told), *later.raised),
         )
         if len(found.behind) == len(behind) and session.kept_logs.size == kept:
             break
@@ -145,7 +152,7 @@ def _round(
     """Join releases within one budget for each peer, until those of all `late` ones are used up."""
     view = session.consensus_view(clock())
     logs = read_logs(view, names)
-    joined, failed, due = [], [], 0
+    joined, failed, raised, due = [], [], list[Alarm](), 0
     with open_settled(session.center.home / "cache" / "settled.sqlite", view, logs) as settled:
         for name, state in settled.due(names):
             if late and all(budget.is_used_up for budget in late):
@@ -157,13 +164,20 @@ def _round(
                 _LOG.warning("%s could not be joined: %s", name, error)
                 failed.append((str(name), str(error)))
             else:
-                settled.keep(found, state, clock())
+                alarms = release_alarms(found, rules_for(view, found.recipe))
+                settled.keep(found, alarms, state, clock())
+                raised += alarms
                 joined.append(found.consensus)
     try:
         publish_lost(session, joined, logs)
     except SamebitsError as error:
         _LOG.warning("the seals of lost runs are not published: %s", error)
-    return JoinSummary(joined=tuple(joined), failed=tuple(failed), unchanged=len(names) - due)
+    return JoinSummary(
+        joined=tuple(joined),
+        failed=tuple(failed),
+        raised=tuple(raised),
+        unchanged=len(names) - due,
+    )
 
 
 def _joined(

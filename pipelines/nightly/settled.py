@@ -1,8 +1,8 @@
 """Which releases need no joining, since nothing that their consensus depends on has changed.
 
 A consensus is a function of the policy, the recipe, the leaves of each log about the release and
-the records that they name. So a release is settled once it was joined, all of it was read, nobody
-is accused and no cross-check was asked for. It stays settled until a leaf, a cosignature that
+the records that they name. So a release is settled once it was joined, all of it was read, it
+has no alarm and no cross-check was asked for. It stays settled until a leaf, a cosignature that
 makes leaves count, a policy, a recipe or a review is new. To notice a center that removes its
 records later, some settled releases are joined in each round all the same: those that were joined
 longest ago.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from builders.core.digest import digest_file
 from builders.core.errors import SamebitsError
+from pipelines.alarms.alarm import Alarm
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.source import UnreachableError
@@ -36,7 +37,7 @@ from pipelines.policy.reviews.review_records import MAX_REVIEW, REVIEWS, read_re
 
 AGAIN = 500
 """Settled releases that are joined in a round all the same."""
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE settled (
     release TEXT PRIMARY KEY, base TEXT NOT NULL, marks TEXT NOT NULL, claim TEXT NOT NULL,
@@ -94,13 +95,23 @@ class SettledReleases:
             ):
                 yield release, state
 
-    def keep(self, joined: JoinedRelease, state: State, now: datetime) -> None:
-        """Keep of a release that was joined that it is settled, if it is."""
+    def keep(
+        self, joined: JoinedRelease, raised: Collection[Alarm], state: State, now: datetime
+    ) -> None:
+        """Keep of a release that was joined that it is settled, if it is; `raised` are its alarms.
+
+        Acknowledged ones count too: an acknowledgement may come to count no more.
+        """
         name, (base, marks) = str(joined.read.release), state
         claims = {one.subject.claim for one in joined.consensus.artefacts}
         with self._database as run:
             run.execute("DELETE FROM settled WHERE release = ?", (name,))
-            if _is_settled(joined) and None not in marks.values() and len(claims) == 1:
+            if (
+                not raised
+                and _is_settled(joined)
+                and None not in marks.values()
+                and len(claims) == 1
+            ):
                 row = (name, base, json.dumps(marks), _claim(claims.pop()), now.timestamp())
                 run.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", row)
 

@@ -10,6 +10,7 @@ from pipelines.alarms.cause import ALARM_EXIT, AlarmCause
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.center.logs import own_witness
 from pipelines.consensus.release_consensus import join_release
+from pipelines.nightly.alarms import outside_alarms
 from pipelines.nightly.lasting import lasting_alarms
 from pipelines.nightly.night import summarise
 from pipelines.nightly.record import AlarmKind, NightAlarm, NightRecord, store_night
@@ -77,6 +78,25 @@ def test_an_alarm_of_the_last_night_goes_on_though_its_cause_is_gone(two: Alarms
     assert after(two, before=second) == second
     two.acknowledge(str(RELEASE), "shipped-mismatch")
     assert (after(two, before=second).alarms, after(two, before=second).lasting) == ((), ())
+
+
+def joined_night(two: Alarms, before: NightRecord | None = None) -> NightRecord:
+    """Return a night of europe that joined the release."""
+    with two.centers.session("europe") as session:
+        found = outside_alarms(session, [str(RELEASE)], now=datetime.now(UTC))
+    about = (alarm for alarm in found if alarm.about == str(RELEASE))
+    return after(two, *about, before=before)
+
+
+def test_a_night_tells_what_a_run_before_the_newest_of_a_peer_has_found(two: Alarms) -> None:
+    two.centers.publish("europe")
+    two.centers.publish("asia", files=served(b"another"), run=RUN)
+    two.centers.publish("asia", run="20260104T030405Z-0a1b2c3d")
+    first = joined_night(two)
+    assert [(alarm.kind, alarm.is_open) for alarm in first.alarms] == [("shipped-mismatch", True)]
+    assert joined_night(two, first) == first
+    two.acknowledge(str(RELEASE), "shipped-mismatch")
+    assert joined_night(two, first).alarms == ()
 
 
 def report_twice(two: Alarms, peer: str) -> None:

@@ -18,6 +18,7 @@ from pipelines.policy.reviews.count import ReviewTarget
 from pipelines.policy.reviews.review_records import sign_reviews
 from pipelines.storage.bounded import BoundedStore, PeerBudget
 from pipelines.storage.directory import DirectoryStore
+from tests.alarms.alarming import served
 from tests.consensus.conftest import centers
 from tests.consensus.two_centers import NAMES, TwoCenters, law
 from tests.consensus.world import CONTENT, FILE, LATER, RELEASE
@@ -94,6 +95,16 @@ def test_a_release_of_which_somebody_is_accused_is_joined_in_each_round(
         ["SPLIT"],
         ["SPLIT"],
     ]
+
+
+def test_a_release_with_an_alarm_of_an_older_run_is_joined_in_each_round(
+    centers: TwoCenters,
+) -> None:
+    centers.publish("europe")
+    centers.publish("asia", files=served(b"another"))
+    centers.publish("asia", run=LATER)
+    for _ in range(2):
+        assert [alarm.cause for alarm in joined(centers).raised] == ["shipped-mismatch"]
 
 
 def test_a_release_is_joined_again_until_everything_of_it_was_read(centers: TwoCenters) -> None:
