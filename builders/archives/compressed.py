@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from builders.archives.limits import CHUNK, ArchiveError, Budget
+from builders.archives.limits import CHUNK, ArchiveError, Budget, UnsupportedArchiveError
 from builders.archives.streams import ByteReader
 
 if sys.version_info >= (3, 14):
@@ -149,6 +149,9 @@ class DecompressedStream:
         try:
             return self._frame.decompress(data, size)
         except _ERRORS as error:
+            if "memory" in str(error).lower():  # the modules have no class for their limits
+                what = f"a {self._name} stream that asks for too much memory"
+                raise UnsupportedArchiveError(what, got=error) from error
             what = f"broken {self._name} stream"
             raise ArchiveError(what, got=error, expected=f"valid {self._name}") from error
 

@@ -42,7 +42,7 @@ class CheckedInput:
 class Contents(FrozenModel):
     """The digests of all files inside one input, nested ones included; empty files are left out."""
 
-    format: Literal[1]
+    format: Literal[2]
     """Raised whenever the same input would be read differently, so that cached rows expire."""
     input: Digest
     files: dict[str, str] = Field(default_factory=dict)
@@ -75,7 +75,7 @@ def contents(file: CheckedInput, jail: Jail, *, cache: ContentsCache | None = No
         with file.open() as stream:
             result = jail.run(CONTENTS, [stream], InputDigest(digest=file.digest))
     except (JailFailedError, JailUnavailableError) as error:
-        return Contents(format=1, input=file.digest, fault=str(error))
+        return Contents(format=2, input=file.digest, fault=str(error))
     if cache and result.fault is None:
         cache.put(file.digest, result.model_dump_json().encode())
     return result
@@ -103,7 +103,7 @@ def read_contents(
                 unread[member.path] = member.unread
     except ArchiveError as error:
         fault = str(error)
-    return Contents(format=1, input=digest, files=found, unread=unread, fault=fault)
+    return Contents(format=2, input=digest, files=found, unread=unread, fault=fault)
 
 
 class InputDigest(FrozenModel):

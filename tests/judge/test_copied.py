@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from backports import zstd
 
 from builders.archives import ArchiveLimits
 from builders.core.digest import Digest
@@ -129,6 +130,27 @@ def test_an_archive_too_deep_or_not_read_here_fails_closed(data: Path, make_tar:
     assert "sparse" in str(fault(make_tar({"in": sparse})))
 
 
+def pack_xz(content: bytes) -> bytes:
+    """Pack with a dictionary of 192 MiB, which `xz -d` reads."""
+    lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 192 << 20}
+    return lzma.compress(content, lzma.FORMAT_XZ, filters=[lzma2])
+
+
+def pack_zstd(content: bytes) -> bytes:
+    """Pack with a window of 256 MiB, which `zstd -d --long=28` reads."""
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 28})
+    return packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize("pack", [pack_xz, pack_zstd])
+def test_a_stream_that_asks_for_too_much_memory_is_no_plain_file(
+    pack: Callable[[bytes], bytes], make_tar: Maker
+) -> None:
+    text = str(fault(make_tar({"doc/a": pack(ARTEFACT)})))
+    assert text.startswith("input-not-scanned: the dependency x.tar.gz: doc/a: ")
+    assert "too much memory" in text
+
+
 def test_a_broken_archive_among_test_data_is_a_plain_file(data: Path, make_tar: Maker) -> None:
     truncated = (data / "truncated.deb").read_bytes()
     file = input_file(make_tar({"tests/bad.deb": truncated}))
@@ -175,13 +197,13 @@ def test_rows_are_cached_by_digest_and_read_back_equal(make_tar: Maker) -> None:
     again = CheckedInput(role=file.role, name=file.name, digest=file.digest, open=never)
     assert contents(again, JAIL, cache=cache) == fresh
     row = json.loads(cache.rows[file.digest])
-    assert (row["format"], row["input"]) == (1, file.digest.hex)
+    assert (row["format"], row["input"]) == (2, file.digest.hex)
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda row: {**row, "format": 2},
+        lambda row: {**row, "format": 1},
         lambda row: {k: v for k, v in row.items() if k != "format"},
         lambda row: {**row, "input": Digest.of(b"another").hex},
         lambda row: [row],
