@@ -26,6 +26,7 @@ from pipelines.evidence.statements.log_status import HeartbeatStatement, Tree, W
 from pipelines.evidence.statements.reader import SUFFIX, read_statement
 from pipelines.evidence.statements.statement import Statement
 from pipelines.log.checkpoint import Checkpoint
+from pipelines.log.errors import LogError
 from pipelines.log.heartbeats import heartbeat_key, make_heartbeat
 from pipelines.log.leaf import CommitmentEntry, StatementEntry, own_key
 from pipelines.log.merkle import EMPTY_ROOT
@@ -91,12 +92,13 @@ class Logbook:
         """Log all statements that are stored and not logged, those in `places` among them.
 
         Returns what came of the last commit, None when there was nothing to do. A record that
-        cannot be read keeps its note, and the others are logged. Raises `LogError`, `StoreError`;
-        what was not logged keeps its note.
+        cannot be read keeps its note, and the others are logged, but none of the same run. Raises
+        `StoreError`, and `LogError`, also for a run of `places` that was not logged; what was not
+        logged keeps its note.
         """
         with ExitStack() as held:
             waiting = dict(self._waiting(held))
-            commits, damaged = dict[str, list[StatementEntry]](), set[str]()
+            commits, damaged = dict[str, list[StatementEntry]](), dict[str, str]()
             for place in sorted({*places, *waiting}):
                 # A run is stated by a commit of its own.
                 entries = commits.setdefault(place if _is_run(place) else "", [])
@@ -105,13 +107,19 @@ class Logbook:
                         entries.append(self._entry(key))
                     except EvidenceError as error:
                         _LOG.warning("%s is not logged: %s", key, error)
-                        damaged.add(place)
+                        damaged[place] = key
+                if _is_run(place) and place in damaged:
+                    del commits[place]  # half of a run is never logged
             appended = None
             for entries in filter(None, commits.values()):
                 appended = self.log.append(entries)
             for place, path in waiting.items():
                 if place not in damaged:
                     path.unlink(missing_ok=True)
+        if unlogged := [
+            key for place, key in damaged.items() if _is_run(place) and place in places
+        ]:
+            raise LogError("a run is not logged: a record of it is damaged", got=unlogged[0])
         return appended
 
     def waiting(self) -> int:

@@ -51,8 +51,11 @@ def complete_interrupted(session: Session) -> Iterator[Report | str]:
             report = _complete(session, job, sealed)
             session.sweep(job.run)
             remove_folder(folder)
-        except (SamebitsError, OSError) as error:
-            _LOG.warning("the run %s could not be completed: %s", folder.name, error)
+        except Exception as error:  # noqa: BLE001  # one run must not keep the others from completion
+            unknown = not isinstance(error, SamebitsError | OSError)
+            _LOG.warning(
+                "the run %s could not be completed: %s", folder.name, error, exc_info=unknown
+            )
             yield folder.name
         else:
             yield report

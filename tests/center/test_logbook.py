@@ -17,6 +17,7 @@ from pipelines.center.center import Center
 from pipelines.center.logbook import Logbook, release_key
 from pipelines.evidence.dsse import sign_envelope
 from pipelines.evidence.errors import EvidenceError
+from pipelines.log.errors import LogError
 from pipelines.log.leaf import CommitmentLeaf, StatementLeaf
 from pipelines.log.log_reader import LogReader
 from pipelines.log.note import NoteSigner
@@ -194,7 +195,9 @@ def test_a_home_that_cannot_be_written_is_one_message(store: MemoryStore, tmp_pa
         raise AssertionError
 
 
-def test_a_damaged_record_does_not_hold_the_others_up(store: MemoryStore, tmp_path: Path) -> None:
+def test_a_damaged_record_holds_up_its_run_and_no_other_place(
+    store: MemoryStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     made = book(tmp_path, store)
     with made.storing(PLACE):
         put(store, f"{PLACE}attempt-1.dsse.json")
@@ -202,8 +205,11 @@ def test_a_damaged_record_does_not_hold_the_others_up(store: MemoryStore, tmp_pa
     with made.storing(BEAT):
         put(store, BEAT, "heartbeat")
     made.settle()
-    assert len(leaves(store)) == 2
+    assert [leaf.release for leaf in leaves(store)] == ["samebits/zurich@log"]
+    assert f"{PLACE}attempt-2.dsse.json is not logged" in caplog.text
     assert len(list((tmp_path / "home" / "log" / "pending").iterdir())) == 1, "it is not forgotten"
+    with pytest.raises(LogError, match=r"damaged; got .*attempt-2\.dsse\.json"):
+        made.settle(PLACE)
 
 
 def test_a_note_that_was_settled_away_is_written_again(

@@ -16,14 +16,17 @@ from builders.images.provide import ProvidedImage
 from pipelines.center.logbook import Logbook
 from pipelines.evidence.dsse import Envelope
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.report import Report
 from pipelines.evidence.statements.seal_lines import SealLinesStatement
 from pipelines.evidence.stored_runs import RunName, read_report
 from pipelines.nightly.periodic import reap_center
 from pipelines.signer.opened_evidence import MAX_RUN
 from pipelines.storage.names import REPORT
+from pipelines.verify import interrupted
 from pipelines.verify import verify as verifying
 from pipelines.verify.kept_seal import read_kept_seal
-from pipelines.verify.session import Session
+from pipelines.verify.sealed_run import SealedRun
+from pipelines.verify.session import Job, Session
 from pipelines.verify.verify import job_for, verify
 from tests.verify.cutoff import Cut, CutOffError, own_center
 
@@ -55,6 +58,25 @@ def test_it_is_completed_from_every_step_on(cut: Cut, step: str, *, after: bool)
     assert [finding.verdict for finding in one.findings] == [Verdict.IDENTICAL]
     assert cut.folders == []
     assert cut.reap().completed == ()
+
+
+def test_a_run_that_fails_in_a_way_of_its_own_keeps_no_other_from_completion(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = sorted(cut.run("fetch-shipped") for _ in range(2))
+    complete = verifying.complete
+
+    def fails_once(session: Session, job: Job, sealed: SealedRun) -> Report:
+        if not caplog.text:
+            raise ValueError("a fault of a library")
+        return complete(session, job, sealed)
+
+    monkeypatch.setattr(interrupted, "complete", fails_once)
+    found = cut.reap()
+    assert sorted([*found.uncompleted, *(one.run for one in found.completed)]) == runs
+    assert len(found.completed) == 1
+    assert "a fault of a library" in caplog.text
+    assert cut.folders == list(found.uncompleted)
 
 
 def test_a_center_that_is_stopped_leaves_it_for_the_next_start(cut: Cut) -> None:
