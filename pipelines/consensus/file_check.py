@@ -148,22 +148,25 @@ def check_file(view: ConsensusView, digest: Digest, file: Path | None = None) ->
 
     `file` has the bytes, which are compared with the seals of runs whose outputs are lost.
     """
-    releases: set[ReleaseName] = set()
+    named: list[set[ReleaseName]] = []
     silent = []
     for source in view.sources:
         try:
-            releases |= _named(source, digest)
+            named.append(_named(source, digest))
         except UnreachableError:
             if not source.peer:
                 raise
             silent.append(source.center)
+    releases = _in_turn(named)
     logs = read_logs(view, releases)
+    given = (digest, file) if file else None
+    all_joined = [join_release(view, release, logs=logs, given=given) for release in releases]
     findings: list[FileFinding] = []
     consensus: list[tuple[ReleaseName, Consensus]] = []
     excluded: list[tuple[ReleaseName, Excluded]] = []
     sealed: list[SealedFinding] = []
-    for release in sorted(releases, key=str):
-        joined = join_release(view, release, logs=logs, given=(digest, file) if file else None)
+    for joined in sorted(all_joined, key=lambda one: str(one.read.release)):
+        release = joined.read.release
         sealed += _sealed(joined.read, joined.consensus, digest)
         findings += (
             FileFinding(
@@ -225,6 +228,19 @@ def _named(source: Source, digest: Digest) -> set[ReleaseName]:
                 "a store names too many releases for one file", got=f"more than {MAX_RELEASES}"
             )
     return found
+
+
+def _in_turn(named: Iterable[set[ReleaseName]]) -> list[ReleaseName]:
+    """Return the releases that stores name: the first of each store, the second of each, and so on.
+
+    Each release costs part of every peer's budget. Releases that one store invents so leave enough
+    for those that the others name.
+    """
+    places: dict[ReleaseName, int] = {}
+    for releases in named:
+        for place, release in enumerate(sorted(releases, key=str)):
+            places[release] = min(place, places.get(release, place))
+    return sorted(places, key=lambda release: (places[release], str(release)))
 
 
 def _role(finding: CenterFinding, digest: Digest) -> FileRole | None:

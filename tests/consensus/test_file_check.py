@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ import pytest
 
 from builders.core.digest import Digest, canonical_json
 from infra.bench.madeup import MadeUpFile
+from pipelines.audit.source import Source
 from pipelines.center.keys import make_local_policy
+from pipelines.consensus.file_check import check_file
 from pipelines.evidence.file_index import entry_folder, index_report
+from pipelines.storage.bounded import BudgetError
 from pipelines.storage.directory import DirectoryStore
 from pipelines.storage.names import REPORT
 from tests.command import Ended, samebits
@@ -218,3 +223,31 @@ def test_a_file_that_cannot_be_read_is_one_message(tmp_path: Path) -> None:
     ended = samebits("check", tmp_path / "none", home=tmp_path)
     assert ended.code == 64
     ended.assert_clear()
+
+
+class Metered:
+    """A store that answers 60 calls in a round."""
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self.store, self.left = store, 60
+
+    def __getattr__(self, name: str) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise BudgetError("the budget for this peer is used up", got="60 calls")
+        return getattr(self.store, name)
+
+
+def test_releases_that_one_store_invents_hide_no_mismatch_of_another(desk: Desk) -> None:
+    """The invented ones come first by name, and looking for all of them would use up Asia."""
+    run = desk.centers.publish("europe")
+    desk.centers.publish("asia", files=DIFFERENT)
+    document = run.report().model_dump(mode="json", by_alias=True)
+    for number in range(60):
+        made_up = {"vendor": f"a{number}", "run": f"20260102T030405Z-{number:08x}"}
+        index_report(desk.store("europe"), {**document, **made_up})
+    view = desk.centers.session("europe").consensus_view(datetime.now(UTC))
+    asia = Source(center="asia", store=Metered(desk.store("asia")), peer=True)
+    found = check_file(replace(view, peers=(asia,)), Digest.of(CONTENT))
+    assert (found.exit_code, [str(c.result) for _, c in found.consensus]) == (1, ["SPLIT"])
+    assert "behind" in {str(one.reason) for _, one in found.excluded}
