@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, NamedTuple
 
 from builders.core.digest import Digest
@@ -35,6 +35,7 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.writer_cache import remove_cache
 
 _TRIES = 16
+_PATIENCE = 5  # seconds that a lock of another process may last
 MAX_LEAVES = 1 << 24
 """Leaves of one log that are kept, in some 3 GB."""
 _NOTHING = b""
@@ -99,6 +100,10 @@ class _Packed(NamedTuple):
             found.results[digest] = index
 
 
+class ReadAgainError(UnreachableError):
+    """What is kept of a log has changed in the meantime; a new reader of the log may succeed."""
+
+
 class _OvertakenError(Exception):
     """Another process has kept more of the same log in the meantime."""
 
@@ -106,16 +111,19 @@ class _OvertakenError(Exception):
 class KeptLog:
     """The first leaves of one log; safe for threads and processes.
 
-    All methods raise `UnreachableError` when the database cannot be used.
+    All methods raise `UnreachableError` when the database cannot be used. A damaged one is removed,
+    and the method that found the damage raises `ReadAgainError`.
     """
 
-    def __init__(self, key: NoteKey, database: sqlite3.Connection) -> None:
-        """Use an open database, whose tables are made if they are missing or of another version."""
+    def __init__(self, key: NoteKey, path: Path | None = None) -> None:
+        """Use the database at `path`, which is made where it is missing, or a temporary one."""
         self._identity = LogIdentity.of(key)
-        self._database = database
-        self._lock = Lock()
-        if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-            self.clear()
+        self._path = path
+        self._lock = RLock()
+        try:
+            self._database = _opened(path)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
 
     def __len__(self) -> int:
         """Return how many leaves there are."""
@@ -143,11 +151,11 @@ class KeptLog:
     def about(self, release: str) -> LoggedRelease:
         """Return what the log has about the runs of a release."""
         found = LoggedRelease()
-        with _explained():
-            for index, *packed in self._database.execute(_ABOUT, (tag_of(release),)):
+        with self._used() as database:
+            for index, *packed in database.execute(_ABOUT, (tag_of(release),)):
                 _Packed(*packed).add_to(found, index)
             query = "SELECT place FROM unchained WHERE release = ? ORDER BY place"
-            found.unchained.extend(p for (p,) in self._database.execute(query, (tag_of(release),)))
+            found.unchained.extend(p for (p,) in database.execute(query, (tag_of(release),)))
         return found
 
     def mark(self, release: str, *ends: int) -> tuple[int, ...]:
@@ -157,23 +165,27 @@ class KeptLog:
         """
         below = "".join(", total(place < ?)" for _ in ends)
         query = f"SELECT count(*), max(place){below}{_OF_RELEASE}"
-        with _explained():
-            row = self._database.execute(query, (*ends, tag_of(release))).fetchone()
+        with self._used() as database:
+            row = database.execute(query, (*ends, tag_of(release))).fetchone()
         return tuple(int(number or 0) for number in row)
 
-    def read(self, reader: LogReader) -> None:
+    def read(
+        self, reader: LogReader, settled: Callable[[Checkpoint], bool] = lambda _: False
+    ) -> None:
         """Keep what the log has more than is kept, as far as the reader gets.
 
-        Of a log that does not continue what is kept nothing stays, and it is read from its start.
-        Raises what the reader does.
+        Raises `ReadAgainError` for a log that does not continue what is kept, such as one of which
+        others have kept more since the reader began; and what the reader does. What is kept stays
+        then, unless its checkpoint is `settled` to be of no account: then the log is read from its
+        start.
         """
         with self._lock:
             for _ in range(_TRIES):
                 with suppress(_OvertakenError):
-                    return self._read(reader)
+                    return self._read(reader, settled)
             raise UnreachableError("a log is read by many at once", got=f"{_TRIES} tries")
 
-    def _read(self, reader: LogReader) -> None:
+    def _read(self, reader: LogReader, settled: Callable[[Checkpoint], bool]) -> None:
         signed, note = reader.checkpoint.checkpoint, reader.checkpoint.note.to_bytes()
         if signed.size > MAX_LEAVES:
             raise UnreachableError(
@@ -181,6 +193,13 @@ class KeptLog:
             )
         kept, known = self._value("SELECT checkpoint FROM log"), self.checkpoint
         if known is not None and not _continues(known.checkpoint, reader):
+            if not settled(known.checkpoint):
+                raise ReadAgainError(
+                    "a log does not continue what is kept of it",
+                    got=f"{signed.size} leaves",
+                    expected=f"a log that continues the {known.checkpoint.size} leaves kept",
+                    todo="Another process may be reading it: try again",
+                )
             self.clear()
             kept = None
         self._keep(kept, note, len(self), [])
@@ -194,7 +213,7 @@ class KeptLog:
         """Keep leaves from `start` on, and the checkpoint that covers them, in one step."""
         placed = list(enumerate(leaves, start))
         upgraded = next((index for index, leaf in placed if _is_upgraded(leaf)), None)
-        with _explained(), self._database as run:
+        with self._used() as database, database as run:
             run.execute("BEGIN IMMEDIATE")
             changed = run.execute(
                 "UPDATE log SET checkpoint = ?, upgraded = coalesce(upgraded, ?)"
@@ -227,17 +246,43 @@ class KeptLog:
 
     def clear(self) -> None:
         """Forget everything."""
-        with _explained(), self._database as run:
+        with self._used() as database, database as run:
             run.execute("BEGIN IMMEDIATE")
-            for table in ("log", "leaves", "heads", "unchained"):
-                run.execute(f"DROP TABLE IF EXISTS {table}")
-            for statement in filter(str.strip, _TABLES.split(";")):
-                run.execute(statement)
-            run.execute(f"PRAGMA user_version = {_VERSION}")
+            _make_tables(run)
 
     def _value(self, query: str, *words: bytes) -> Any:
-        with _explained():
-            return self._database.execute(query, words).fetchone()[0]
+        with self._used() as database:
+            return database.execute(query, words).fetchone()[0]
+
+    @contextmanager
+    def _used(self) -> Iterator[sqlite3.Connection]:
+        database = self._database
+        try:
+            yield database
+        except sqlite3.Error as error:
+            if not _is_damage(error):
+                raise self._unusable(error) from error
+            self._replace(database)
+            raise ReadAgainError("what was kept of a log was damaged", got=error) from error
+
+    def _replace(self, damaged: sqlite3.Connection) -> None:
+        """Begin with an empty database, unless another thread has done so."""
+        with self._lock:
+            if self._database is damaged:
+                try:
+                    if self._path is not None:
+                        remove_cache(self._path)
+                    self._database = _opened(self._path)
+                except (OSError, sqlite3.Error) as error:
+                    raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> UnreachableError:
+        return UnreachableError(
+            "what is kept of a log cannot be used",
+            got=f"{self._path or 'a temporary file'}: {error}",
+            expected="a database on a disk with free space, which no other process locks",
+            todo="Free disk space, or remove the file: the log is then read from its start",
+        )
 
 
 class KeptLogs:
@@ -262,16 +307,16 @@ class KeptLogs:
             return self._logs[key]
 
     def _opened(self, key: NoteKey) -> KeptLog:
-        if self._folder is not None and _is_ours(self._folder):
-            path = self._folder / f"{Digest.of(str(key).encode()).hex}.sqlite"
-            for _ in range(2):
-                with suppress(sqlite3.Error, UnreachableError, LogError):
-                    found = KeptLog(key, _connected(str(path)))
-                    _ = found.checkpoint, len(found)
-                    return found
-                with suppress(OSError):
-                    remove_cache(path)  # what is damaged is read again
-        return KeptLog(key, _connected(""))
+        if self._folder is None or not _is_ours(self._folder):
+            return KeptLog(key)
+        found = KeptLog(key, self._folder / f"{Digest.of(str(key).encode()).hex}.sqlite")
+        try:
+            _ = found.checkpoint
+        except LogError:
+            found.clear()  # what is damaged is read again
+        except ReadAgainError:
+            pass  # it was cleared
+        return found
 
 
 def _continues(known: Checkpoint, reader: LogReader) -> bool:
@@ -290,20 +335,56 @@ def _is_ours(folder: Path) -> bool:
         found = folder.stat()
     except OSError:
         return False
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return (
+        found.st_uid == os.geteuid()
+        and not found.st_mode & 0o022
+        and os.access(folder, os.W_OK | os.X_OK)
+    )
 
 
-def _connected(path: str) -> sqlite3.Connection:
-    """Open a database, or a temporary one for an empty path."""
-    database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+def _opened(path: Path | None) -> sqlite3.Connection:
+    """Open a database, or a temporary one; a damaged one is made anew."""
+    try:
+        return _connected(path)
+    except sqlite3.Error as error:
+        if path is None or not _is_damage(error):
+            raise
+        remove_cache(path)
+        return _connected(path)
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path or "", timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")  # a lost end is read again
+    if not _is_current(database):
+        with database as run:
+            run.execute("BEGIN IMMEDIATE")
+            if not _is_current(run):  # another process may have made the tables, and filled them
+                _make_tables(run)
     return database
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise UnreachableError("what is kept of a log cannot be used", got=error) from error
+def _is_current(database: sqlite3.Connection) -> bool:
+    """Return whether the tables are there, and of this version."""
+    return bool(database.execute("PRAGMA user_version").fetchone() == (_VERSION,))
+
+
+def _make_tables(run: sqlite3.Connection) -> None:
+    for table in ("log", "leaves", "heads", "unchained"):
+        run.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in filter(str.strip, _TABLES.split(";")):
+        run.execute(statement)
+    run.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Return whether a database has other content than it was given.
+
+    A full disk, a lock and the like are no damage. A missing table is.
+    """
+    if isinstance(error, sqlite3.OperationalError):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return isinstance(error, sqlite3.DatabaseError)

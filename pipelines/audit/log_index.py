@@ -14,7 +14,7 @@ from typing import NamedTuple
 from builders.core.digest import Digest
 from builders.core.errors import StoreError
 from pipelines.audit.absences import Reports, read_reports, withheld_leaves
-from pipelines.audit.kept_logs import KeptLog, KeptLogs
+from pipelines.audit.kept_logs import KeptLog, KeptLogs, ReadAgainError
 from pipelines.audit.logged_release import LoggedRelease
 from pipelines.audit.source import Source, UnreachableError, short
 from pipelines.audit.witnessed import Witnessed, signed_checkpoints, witnessed_part
@@ -118,14 +118,14 @@ class LogIndex:
         Raises `LogError` for a log that cannot be trusted, `UnreachableError` for one that cannot
         be read.
         """
-        log = self._log(center)
-        index = log.leaves.index_of(pae)
+        with self._whole(center) as log:
+            index = log.leaves.index_of(pae)
         return None if index is None or (log.end is not None and index >= log.end) else index
 
     def about(self, center: str, release: str) -> LoggedRelease:
         """Return what the center's log has about the runs of a release; raises as above."""
-        log = self._log(center)
-        found = log.leaves.about(release)
+        with self._whole(center) as log:
+            found = log.leaves.about(release)
         return found if log.end is None else found.before(log.end)
 
     def commitment(self, center: str, index: int) -> CommitmentLeaf:
@@ -142,7 +142,8 @@ class LogIndex:
 
         None for a log without one; raises as above.
         """
-        return self._log(center).leaves.upgraded_at
+        with self._whole(center) as log:
+            return log.leaves.upgraded_at
 
     def releases(self, center: str) -> frozenset[str]:
         """Return the release keys of the center's log, which is read in full; raises as above."""
@@ -155,14 +156,31 @@ class LogIndex:
 
         The last two, how many leaves are witnessed and overdue, never fall, but in an outage.
         """
-        log = self._log(center)
-        ends = (log.witnessed.size, log.witnessed.overdue)
-        upgraded = log.leaves.upgraded_at
-        return (-1 if upgraded is None else upgraded, *log.leaves.mark(release, *ends))
+        with self._whole(center) as log:
+            ends = (log.witnessed.size, log.witnessed.overdue)
+            upgraded = log.leaves.upgraded_at
+            return (-1 if upgraded is None else upgraded, *log.leaves.mark(release, *ends))
 
     def witnessed(self, center: str) -> Witnessed:
         """Return the part of the center's log that counts; raises as above."""
         return self._log(center).witnessed
+
+    @contextmanager
+    def _whole(self, center: str) -> Iterator[_KnownLog]:
+        """Give the log for a question, and require that all leaves that were read are still kept.
+
+        Another process may have cleared them: the answer would leave out what the log has.
+        """
+        log = self._log(center)
+        yield log
+        kept, expected = len(log.leaves), log.reader.size if log.reader else 0
+        if kept < expected:
+            raise UnreachableError(
+                f"what was kept of the log of {center} is not there any more",
+                got=f"{kept} leaves",
+                expected=f"the {expected} that were read",
+                todo="Run the command again: the log is read again",
+            )
 
     def _log(self, center: str) -> _KnownLog:
         if center not in self._logs:  # a broken log is not read again for every statement
@@ -192,13 +210,18 @@ class LogIndex:
             self._kept(self._witnesses, center) if self._signed is None else self._signed[center]
         )
         leaves = self._leaves.of(member.log.key)
-        seen = leaves.checkpoint
         resolution = self._policy.resolution(log.origin)
         end = resolution.accepted.size if resolution else None
-        reader = LogReader(source, log)
-        with _reachable(center):
-            witnessed = witnessed_part(
-                reader, self._policy, center, [*signed, *([seen] if seen else [])]
-            )
-            leaves.read(reader)
+        seen: list[SignedCheckpoint] = []
+
+        def read() -> _KnownLog:
+            seen.extend(filter(None, [leaves.checkpoint]))
+            reader = LogReader(source, log)
+            witnessed = witnessed_part(reader, self._policy, center, [*signed, *seen])
+            leaves.read(reader, resolution.settles if resolution else lambda _: False)
             return _KnownLog(leaves, witnessed, reader, end)
+
+        with _reachable(center):
+            with suppress(ReadAgainError):  # others have kept more: the newest checkpoint tells
+                return read()
+            return read()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -15,10 +15,11 @@ from infra.bench.madeup import EMPTY_POLICY
 from pipelines.audit.kept_logs import KeptLog, KeptLogs
 from pipelines.audit.log_index import LogIndex
 from pipelines.audit.logged_release import LoggedCommitment, LoggedRelease, run_tag
+from pipelines.audit.source import UnreachableError
 from pipelines.evidence.statements.comparison import ComparisonStatement
 from pipelines.evidence.statements.log_status import HeartbeatStatement
 from pipelines.evidence.statements.rebuilds import AttemptStatement
-from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.checkpoint import Checkpoint, LogIdentity
 from pipelines.log.errors import LogError
 from pipelines.log.leaf import FIRST, Entry, StatementEntry, StatementLeaf
 from pipelines.log.log_reader import LogReader
@@ -65,9 +66,9 @@ def statements(numbers: Iterable[int]) -> list[StatementEntry]:
     return [one for one in entries(numbers) if isinstance(one, StatementEntry)]
 
 
-def read(kept: KeptLogs, store: LogSource, key: NoteKey = KEY) -> KeptLog:
+def read(kept: KeptLogs, store: LogSource, key: NoteKey = KEY, *, settled: bool = False) -> KeptLog:
     found = kept.of(key)
-    found.read(reader(store))
+    found.read(reader(store), lambda _: settled)
     return found
 
 
@@ -181,9 +182,9 @@ def test_a_log_that_a_witness_has_cosigned_is_read_again(
     found, tries = KeptLogs().of(KEY), iter(range(3))
     whole = KeptLog._read
 
-    def counted(self: KeptLog, log: LogReader) -> None:
+    def counted(self: KeptLog, log: LogReader, settled: Callable[[Checkpoint], bool]) -> None:
         next(tries)
-        whole(self, log)
+        whole(self, log, settled)
 
     monkeypatch.setattr(KeptLog, "_read", counted)
     for _ in range(2):
@@ -192,14 +193,17 @@ def test_a_log_that_a_witness_has_cosigned_is_read_again(
 
 
 @pytest.mark.parametrize("more", [0, 3, 5, 20])
-def test_of_a_log_that_was_shortened_or_split_nothing_stays(
+def test_of_a_log_that_was_shortened_or_split_nothing_stays_once_it_is_settled(
     store: MemoryStore, log: LogWriter, tmp_path: Path, more: int
 ) -> None:
     kept, other = KeptLogs(), copied(store)
     log.append(entries(range(600, 605)))
     assert read(kept, store).index_of(Digest.of(b"604")) == 604
     opened(other, tmp_path / "other").append(entries(range(1000, 1000 + more)))
-    found = read(kept, other)
+    with pytest.raises(UnreachableError, match="does not continue"):
+        read(kept, other)
+    assert kept.of(KEY).index_of(Digest.of(b"604")) == 604
+    found = read(kept, other, settled=True)
     assert (len(found), found.index_of(Digest.of(b"604"))) == (600 + more, None)
     assert Digest.of(b"604") not in found.about("vendor/product@4").results
     assert told(found) == told(read(KeptLogs(), other))
@@ -227,7 +231,7 @@ def test_another_log_of_the_same_key_is_read_anew(
     kept, other = KeptLogs(), MemoryStore()
     read(kept, store)
     opened(other, tmp_path / "other").append(entries(range(1000, 1000 + size)))
-    found = read(kept, other)
+    found = read(kept, other, settled=True)
     (first,) = statements(range(1000, 1001))
     assert (len(found), found.index_of(first.pae)) == (size, 0)
     assert found.index_of(Digest.of(b"0")) is None
@@ -321,6 +325,7 @@ def test_what_is_damaged_is_read_again(
     kept = read(KeptLogs(folder), store)
     (path,) = folder.glob("*.sqlite")
     whole = told(kept)
+    kept._database.close()
     for file in folder.glob("*.sqlite*"):
         file.write_bytes(damage)
     assert told(read(KeptLogs(folder), store)) == whole
