@@ -144,7 +144,7 @@ class EngineError(InfrastructureError):
 
 
 class ScratchError(InfrastructureError):
-    """The scratch file system could not be made or removed."""
+    """Scratch space could not be made, used or removed."""
 
 
 class StoreError(InfrastructureError):

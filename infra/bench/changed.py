@@ -32,7 +32,7 @@ from pipelines.evidence.statements.rebuilds import AttemptStatement
 from pipelines.log.leaf import CommitmentEntry, Entry, StatementEntry
 from pipelines.log.notekey import COSIGNATURE, NoteKey
 from pipelines.nightly.periodic import join_everything, join_round
-from pipelines.nightly.settled import AGAIN, open_settled
+from pipelines.nightly.settled import AGAIN, SettledReleases
 from pipelines.policy import Policy, PolicyCenter
 from pipelines.policy.model import SCHEMA, CenterKey, Operator, PolicyLog, PolicyRules
 from pipelines.policy.quorum import Quorum, QuorumWitness, WitnessGroup
@@ -188,7 +188,7 @@ class _World:
             view = session.consensus_view(datetime.now(UTC))
             others = [ReleaseName.parse(_release(number)) for number in range(real, releases)]
             path = session.center.home / "cache" / "settled.sqlite"
-            with open_settled(path, view, read_logs(view, others)) as settled:
+            with closing(SettledReleases(path, view, read_logs(view, others))) as settled:
                 rows = [
                     (str(release), base, json.dumps(marks), "none", time.time())
                     for release, (base, marks) in settled.due(others)

@@ -7,14 +7,15 @@ number of leaves.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import groupby, islice
 from typing import Any
 
 from builders.core.digest import Digest
+from builders.core.errors import ScratchError
 from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.logged_release import LoggedCommitment
 from pipelines.audit.run_findings import run_findings
@@ -97,9 +98,10 @@ def audit_log(
     """Read every leaf of the log of `member`; compare its store and newest heartbeat with it.
 
     Who has cosigned the log does not matter here. `count` is called with the number of leaves read
-    so far. Raises `LogError` for a log whose tiles are not those of its checkpoint, `StoreError`.
+    so far. Raises `LogError` for a log whose tiles are not those of its checkpoint, `StoreError`,
+    and `ScratchError` where there is no space for the table of leaves.
     """
-    with closing(sqlite3.connect("")) as rows:  # on disk, and gone afterwards
+    with _explained(), closing(sqlite3.connect("")) as rows:  # on disk, and gone afterwards
         rows.execute(
             "CREATE TABLE leaves (identity TEXT PRIMARY KEY, place INTEGER, release TEXT,"
             " kind TEXT, committed TEXT, seen INTEGER) WITHOUT ROWID"
@@ -111,6 +113,18 @@ def audit_log(
     if heartbeat is not None:
         audit.heads(heartbeat)
     return audit.report
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ScratchError(
+            "its leaves cannot be checked, since no temporary database can be used",
+            got=error,
+            todo="Free space in the folder of temporary files, TMPDIR or else /var/tmp",
+        ) from error
 
 
 class _LogAudit:

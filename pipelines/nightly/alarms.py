@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from builders.core.enums import Verdict
-from builders.core.errors import SamebitsError
+from builders.core.errors import SamebitsError, ScratchError
 from pipelines.alarms.alarm import Alarm
 from pipelines.alarms.listing import open_alarms
 from pipelines.audit.center_finding import Excluded, ExclusionReason
@@ -167,7 +167,7 @@ def gap_alarms(
     try:
         recover()
         found = check_completeness(log)
-    except EvidenceError as error:
+    except (EvidenceError, ScratchError) as error:
         yield _gap(log.center, error.what)
         return
     except SamebitsError:

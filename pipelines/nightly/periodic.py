@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,7 +41,7 @@ from pipelines.evidence.statements.log_status import HeartbeatStatement, Work
 from pipelines.log.witness import WitnessResult
 from pipelines.nightly.lost_runs import publish_lost
 from pipelines.nightly.missing_statements import report_missing
-from pipelines.nightly.settled import open_settled
+from pipelines.nightly.settled import SettledReleases
 from pipelines.signer.orders import status_signer
 from pipelines.storage.bounded import PeerBudget
 from pipelines.verify.interrupted import complete_interrupted, interrupted_runs
@@ -153,7 +153,8 @@ def _round(
     view = session.consensus_view(clock())
     logs = read_logs(view, names)
     joined, failed, raised, due = [], [], list[Alarm](), 0
-    with open_settled(session.center.home / "cache" / "settled.sqlite", view, logs) as settled:
+    path = session.center.home / "cache" / "settled.sqlite"
+    with closing(SettledReleases(path, view, logs)) as settled:
         for name, state in settled.due(names):
             if late and all(budget.is_used_up for budget in late):
                 break

@@ -13,16 +13,17 @@ What is kept here only says what may be skipped, and can be lost at any time.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from operator import le
 from pathlib import Path
 
 from builders.core.digest import digest_file
-from builders.core.errors import SamebitsError
+from builders.core.errors import SamebitsError, StoreError
 from pipelines.alarms.alarm import Alarm
 from pipelines.audit.center_finding import ExclusionReason
 from pipelines.audit.log_index import LogIndex
@@ -35,6 +36,7 @@ from pipelines.log.writer_cache import remove_cache
 from pipelines.policy.reviews.count import review_of
 from pipelines.policy.reviews.review_records import MAX_REVIEW, REVIEWS, read_review
 
+_LOG = logging.getLogger("samebits")
 AGAIN = 500
 """Settled releases that are joined in a round all the same."""
 _VERSION = 2
@@ -67,21 +69,39 @@ State = tuple[str, dict[str, list[int] | None]]
 
 
 class SettledReleases:
-    """The settled releases of one round; open them with `open_settled`."""
+    """The settled releases of one round, kept in a file; close them afterwards.
 
-    def __init__(self, database: sqlite3.Connection, view: ConsensusView, logs: LogIndex) -> None:
-        """Use an open database, whose tables are made if they are missing or of another version."""
-        self._database, self._view, self._logs = database, view, logs
+    Where the file cannot be read or written, a warning names it, and nothing more is kept.
+    """
+
+    def __init__(self, path: Path, view: ConsensusView, logs: LogIndex) -> None:
+        """Open the file `path`; a broken one is made anew. Raises `StoreError`."""
+        self._path, self._view, self._logs = path, view, logs
         self._policy = f"{view.center} {view.policy.digest} {version('samebits')}"
-        if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-            self._make()
-        self._forget_reviewed()
+        self._database: sqlite3.Connection | None = None
+        with self._usable():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._open()
+            except sqlite3.DatabaseError:
+                self.close()
+                remove_cache(path)
+                self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._database is not None:
+            self._database.close()
+        self._database = None
 
     def due(self, releases: Iterable[ReleaseName]) -> Iterator[tuple[ReleaseName, State]]:
         """Yield the releases that are to be joined now, each with what it depends on."""
-        rows = self._database.execute(
-            "SELECT release, base, marks FROM settled ORDER BY joined, release"
-        ).fetchall()
+        rows: list[tuple[str, str, str]] = []
+        if (run := self._database) is not None:
+            with self._usable():
+                rows = run.execute(
+                    "SELECT release, base, marks FROM settled ORDER BY joined, release"
+                ).fetchall()
         again = {row[0] for row in rows[:AGAIN]}
         known = {row[0]: row[1:] for row in rows[AGAIN:]}
         del rows
@@ -102,9 +122,11 @@ class SettledReleases:
 
         Acknowledged ones count too: an acknowledgement may come to count no more.
         """
+        if self._database is None:
+            return
         name, (base, marks) = str(joined.read.release), state
         claims = {one.subject.claim for one in joined.consensus.artefacts}
-        with self._database as run:
+        with self._usable(), self._database as run:
             run.execute("DELETE FROM settled WHERE release = ?", (name,))
             if (
                 not raised
@@ -133,49 +155,56 @@ class SettledReleases:
         except SamebitsError:  # an unknown center, or a log that is broken
             return []
 
-    def _forget_reviewed(self) -> None:
-        """Forget the releases whose claims have new reviews."""
-        store, run = self._view.store, self._database
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Close a file that cannot be read or written, with a warning."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            _LOG.warning(
+                "%s cannot be used, so releases that have not changed are joined too: %s",
+                self._path,
+                error,
+            )
+            self.close()
+
+    def _open(self) -> None:
+        self._database = run = sqlite3.connect(self._path, timeout=60)
+        run.execute("PRAGMA journal_mode = WAL")
+        run.execute("PRAGMA synchronous = NORMAL")  # a lost end is joined again
+        if run.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            _make(run)
+        self._forget_reviewed(run)
+
+    def _forget_reviewed(self, run: sqlite3.Connection) -> None:
+        """Forget the releases whose claims have new reviews.
+
+        A review that cannot be read now is looked at again in the next round.
+        """
+        store = self._view.store
         seen = {name for (name,) in run.execute("SELECT name FROM reviews")}
         new = [name for name in store.list(REVIEWS) if name not in seen]
         (some,) = run.execute("SELECT count(*) FROM settled").fetchone()
         claims = set()
-        for name in new if some else ():
-            with suppress(SamebitsError):  # it counts for nothing
+        for name in tuple(new) if some else ():
+            try:
                 claims.add(_claim(review_of(read_review(store.get(name, MAX_REVIEW))).claim))
+            except StoreError:
+                new.remove(name)
+            except SamebitsError:  # it counts for nothing
+                continue
         with run:
             run.executemany("DELETE FROM settled WHERE claim = ?", [(claim,) for claim in claims])
             run.executemany("INSERT INTO reviews VALUES (?)", [(name,) for name in new])
 
-    def _make(self) -> None:
-        with self._database as run:
-            for table in ("settled", "reviews"):
-                run.execute(f"DROP TABLE IF EXISTS {table}")
-            for statement in filter(str.strip, _TABLES.split(";")):
-                run.execute(statement)
-            run.execute(f"PRAGMA user_version = {_VERSION}")
 
-
-@contextmanager
-def open_settled(path: Path, view: ConsensusView, logs: LogIndex) -> Iterator[SettledReleases]:
-    """Open what is kept in the file `path`; a broken file is made anew. Raises `StoreError`."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        database = _connected(path)
-        settled = SettledReleases(database, view, logs)
-    except sqlite3.DatabaseError:
-        remove_cache(path)
-        database = _connected(path)
-        settled = SettledReleases(database, view, logs)
-    with closing(database):
-        yield settled
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=60)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")  # a lost end is joined again
-    return database
+def _make(database: sqlite3.Connection) -> None:
+    with database as run:
+        for table in ("settled", "reviews"):
+            run.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            run.execute(statement)
+        run.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _equal(known: State, state: State) -> bool:

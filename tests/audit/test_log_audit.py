@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
+from builders.core.errors import ScratchError
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.audit import log_audit
 from pipelines.audit.log_audit import MAX_GAPS, GapKind, LogReport, audit_log
@@ -244,6 +246,22 @@ def test_leaves_that_are_all_in_the_log_already_are_named(
     write_log(store, leaves)
     found = checked(store)
     assert [(gap.kind, gap.index) for gap in found.gaps] == [(GapKind.TWICE, 2), (GapKind.TWICE, 3)]
+
+
+def test_a_full_disk_is_told_as_such(
+    store: MemoryStore, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def full(path: str) -> sqlite3.Connection:
+        database = connect(path)
+        database.execute("PRAGMA max_page_count = 1")
+        return database
+
+    log.append(entries(range(10)))
+    monkeypatch.setattr("pipelines.audit.log_audit.sqlite3.connect", full)
+    with pytest.raises(ScratchError, match=r"got database or disk is full\. Free space"):
+        checked(store)
 
 
 def test_a_log_shorter_than_its_heartbeat_said_is_named(store: MemoryStore, log: LogWriter) -> None:

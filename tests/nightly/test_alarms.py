@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builders.core.enums import Verdict
-from builders.core.errors import StoreError
+from builders.core.errors import ScratchError, StoreError
 from pipelines.alarms.cause import ALARM_EXIT
 from pipelines.audit.center_finding import Excluded, ExclusionReason
 from pipelines.audit.log_audit import Gap, GapKind, LogReport
@@ -222,6 +222,7 @@ def test_a_log_that_lacks_statements(monkeypatch: pytest.MonkeyPatch) -> None:
     ("error", "texts"),
     [
         (EvidenceError("it is altered", got="/srv/secret"), ["the log of asia: it is altered"]),
+        (ScratchError("no space", got="/srv/secret"), ["the log of asia: no space"]),
         (StoreError("no route to host"), []),
     ],
 )

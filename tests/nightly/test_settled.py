@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from builders.core.digest import Digest
+from builders.core.errors import StoreError
 from infra.bench.madeup import MadeUpFile
 from pipelines.evidence.statements.people import Decision
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.nightly.periodic import JoinSummary, join_everything, join_round
 from pipelines.policy import ConsensusRules
 from pipelines.policy.reviews.count import ReviewTarget
-from pipelines.policy.reviews.review_records import sign_reviews
+from pipelines.policy.reviews.review_records import REVIEWS, sign_reviews
 from pipelines.storage.bounded import BoundedStore, PeerBudget
 from pipelines.storage.directory import DirectoryStore
 from tests.alarms.alarming import served
@@ -149,6 +152,51 @@ def test_what_is_damaged_is_made_anew(centers: TwoCenters) -> None:
         one.write_bytes(b"no database")
     assert [len(joined(centers).joined) for _ in range(2)] == [1, 0]
     assert sqlite3.connect(path).execute("SELECT count(*) FROM settled").fetchone() == (1,)
+
+
+def in_the_way(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def no_space(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        full = "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        database.execute(f"CREATE TRIGGER no_space BEFORE INSERT ON settled {full}")
+
+
+@pytest.mark.parametrize("spoil", [in_the_way, no_space])
+def test_a_file_that_cannot_be_used_has_everything_joined(
+    centers: TwoCenters, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    both(centers)
+    joined(centers)
+    path = centers.center("europe").home / "cache" / "settled.sqlite"
+    spoil(path)
+    add_run(centers)
+    for _ in range(2):
+        caplog.clear()
+        assert str(joined(centers)) == "1 joined, 0 unchanged, 0 behind, 0 failed"
+        (told,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
+        assert told.startswith(f"{path} cannot be used")
+
+
+def test_a_review_that_could_not_be_read_is_looked_at_in_the_next_round(
+    centers: TwoCenters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both(centers)
+    add_review(centers)
+    read = DirectoryStore.get
+
+    def unread(self: DirectoryStore, key: str, limit: int) -> bytes:
+        if key.startswith(REVIEWS):
+            raise StoreError("no such device")
+        return read(self, key, limit)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DirectoryStore, "get", unread)
+        assert joined(centers).unchanged == 1
+    assert [len(joined(centers).joined) for _ in range(2)] == [1, 0]
 
 
 def test_every_release_with_a_recipe_is_joined(centers: TwoCenters) -> None:
