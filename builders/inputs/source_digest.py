@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 from builders.core.digest import Digest, canonical_json
-from builders.core.errors import InputMismatchError
+from builders.core.errors import InfrastructureError
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_archive import ARCHIVE, ArchiveName, SourceTree
 from builders.inputs.source_contents import SourceContents
@@ -36,7 +36,8 @@ _DIFF = re.compile(r".+\.diff\.gz")
 def source_digest(files: Iterable[InputFile], opener: Opener, jail: Jail) -> Digest:
     """Return the source digest of one source: its file, or a .dsc with the files it names.
 
-    Raises `InputMismatchError` for an archive that cannot be read, and `JailUnavailableError`.
+    Raises `InputMismatchError` for an archive that is not sound, and `InfrastructureError` where
+    its reader gave no answer or the jail could not be started.
     """
     return tree_digest(source_tree(list(files), opener, jail))
 
@@ -53,7 +54,7 @@ def source_tree(
     """Return mode and digest of every file of the unpacked tree, by path; read in the jail.
 
     The contents of the files are kept in `contents`, as the very bytes that were hashed, and with
-    them the targets of symbolic links. Raises `InputMismatchError` and `JailUnavailableError`.
+    them the targets of symbolic links. Raises as `source_digest` does.
     """
     if not any(file.name.endswith(".dsc") for file in files):
         (file,) = files
@@ -84,7 +85,10 @@ def _order(file: InputFile) -> tuple[int, str]:
 def _unpacked(
     file: InputFile, opener: Opener, jail: Jail, contents: SourceContents | None
 ) -> SourceTree:
-    """Read one archive in the jail; contents it wrote are hashed again outside of it."""
+    """Read one archive in the jail; contents it wrote are hashed again outside of it.
+
+    A reader that gave no answer says nothing of the archive: the machine may have been too slow.
+    """
     name = ArchiveName(name=file.name)
     try:
         with opener(file) as stream:
@@ -95,6 +99,6 @@ def _unpacked(
                 contents.take(output, found.written)
                 return found.tree
     except JailFailedError as error:
-        raise InputMismatchError(
-            f"source {file.name} cannot be read", got=error, expected="a sound archive"
+        raise InfrastructureError(
+            f"source {file.name} was not read", got=error, expected="an answer of its reader"
         ) from error

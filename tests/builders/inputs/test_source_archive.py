@@ -10,7 +10,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.enums import Role
-from builders.core.errors import InputMismatchError, SamebitsError
+from builders.core.errors import InfrastructureError, InputMismatchError, SamebitsError
 from builders.inputs.input_file import InputFile
 from builders.inputs.source_archive import ContentsWriter
 from builders.inputs.source_contents import SourceContents
@@ -41,16 +41,19 @@ def test_the_jail_writes_and_names_what_is_read_without_it(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("error", "raised"),
     [
-        (JailFailedError(JailEnd.TIMED_OUT, "too long", got="x"), InputMismatchError),
-        (JailUnavailableError("no jail", got="x"), JailUnavailableError),
+        *((JailFailedError(end, "no answer", got="x"), InfrastructureError) for end in JailEnd),
+        (JailUnavailableError("no jail", got="x"), InfrastructureError),
+        (InputMismatchError("a broken archive"), InputMismatchError),
     ],
 )
-def test_a_source_that_was_not_read_has_no_digest(
+def test_a_source_that_was_not_read_has_no_digest_and_only_its_reader_blames_it(
     error: SamebitsError, raised: type[SamebitsError]
 ) -> None:
     file = InputFile(role=Role.SOURCE, name="a.tar", sha256=Digest.of(ONE))
-    with pytest.raises(raised):
+    with pytest.raises(raised) as caught:
         source_digest([file], lambda _: io.BytesIO(ONE), OpenJail(error))
+    blamed = isinstance(error, InputMismatchError)
+    assert isinstance(caught.value, InputMismatchError) is blamed
 
 
 @pytest.mark.parametrize(
