@@ -21,7 +21,7 @@ from pipelines.log.notekey import NoteKey
 from pipelines.log.witness import absence_folder
 
 MAX_REPORTS = 1000
-"""Reports of one witness about one log that are read, newest first."""
+"""Reports in one store about one log that are read, the newest ones: names begin with a time."""
 Reports = dict[NoteKey, list[Absence]]
 """By the key of their witness."""
 
@@ -34,8 +34,7 @@ def read_reports(sources: Iterable[Source], log: LogIdentity) -> Reports:
     found: Reports = {}
     for source in sources:
         with suppress(UnreachableError):
-            names = sorted(source.names(absence_folder(log.origin), limit=MAX_REPORTS))
-            for name in names:
+            for name in source.last_names(absence_folder(log.origin), limit=MAX_REPORTS):
                 with suppress(EvidenceError, *OBJECT_ERRORS):
                     witness, report = _read(source.get(name, MAX_ENVELOPE), log)
                     found.setdefault(witness, []).append(report)

@@ -6,11 +6,12 @@ What is wrong with one object concerns that object alone. A store that does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import nlargest
 from itertools import islice
 from typing import TypeVar
 
@@ -54,14 +55,24 @@ class Source:
 
     def names(self, prefix: str, *, limit: int) -> list[str]:
         """Return the names below a folder; raises `UnreachableError`, also for over `limit`."""
-        try:
-            with self._reachable():
-                found = list(islice(self.store.list(prefix), limit + 1))
-        except OBJECT_ERRORS as error:
-            raise _no_answer(error) from error
+        found = self._listed(prefix, lambda names: list(islice(names, limit + 1)))
         if len(found) > limit:
             raise UnreachableError("a store lists too much", got=f"more than {limit} records")
         return found
+
+    def last_names(self, prefix: str, *, limit: int) -> list[str]:
+        """Return the names below a folder in order, of more than `limit` the last ones.
+
+        Raises `UnreachableError`.
+        """
+        return self._listed(prefix, lambda names: nlargest(limit, names))[::-1]
+
+    def _listed(self, prefix: str, taken: Callable[[Iterable[str]], list[str]]) -> list[str]:
+        try:
+            with self._reachable():
+                return taken(self.store.list(prefix))
+        except OBJECT_ERRORS as error:
+            raise _no_answer(error) from error
 
     def begin(self, job: Callable[[], _T]) -> Callable[[], _T]:
         """Begin a job that reads this source, and return what waits for its result.

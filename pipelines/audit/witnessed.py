@@ -31,7 +31,7 @@ from pipelines.policy import Policy
 from pipelines.policy.resolution import ForkResolution
 
 MAX_CHECKPOINTS = 100_000
-"""Checkpoints of one log that a witness may keep."""
+"""Records of one witness about one log that are looked through: the newest checkpoints."""
 _DIGITS = 16
 """More than a time in seconds has."""
 _LOOK_BACK = 16
@@ -71,7 +71,7 @@ def signed_checkpoints(
     folder = origin_folder(log.origin)
     for source in sources:
         with suppress(UnreachableError):
-            names = sorted(source.names(folder, limit=MAX_CHECKPOINTS))
+            names = source.last_names(folder, limit=MAX_CHECKPOINTS)
             cosigned = [n for n in names if "/" not in n[len(folder) :]]
             yield from islice(_newest_first(source, cosigned, log), 1 if newest else None)
             last = max(map(_cosigned_on, cosigned), default=0)

@@ -108,6 +108,19 @@ def test_a_report_about_another_log_or_release_is_none_about_this(told: Reporter
     assert told.withheld() == set()
 
 
+def test_of_many_reports_the_newest_are_read(
+    told: Reporters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.audit.absences.MAX_REPORTS", 10)
+    told.report(timedelta(), 5)
+    for number in range(9):
+        told.report(DAY + number * SECOND, 6, release="acme/other@1")
+    told.report(2 * DAY, 5)
+    assert told.withheld() == set(), "the first report is none of the newest ten"
+    told.report(3 * DAY, 5)
+    assert told.withheld() == {5}
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff"])
 def test_what_is_no_report_is_passed_over(told: Reporters, data: bytes) -> None:
     told.stores["asia"].objects[f"{absence_folder(ORIGIN)}x.dsse.json"] = [data]

@@ -58,6 +58,18 @@ def test_a_store_may_list_as_many_records_as_the_limit_and_no_more() -> None:
         asked.names("public/x/", limit=2)
 
 
+def test_of_many_records_the_last_are_named_in_order() -> None:
+    store = MemoryStore()
+    for name in "cabd":
+        store.put_record(f"public/x/{name}", b"z")
+    asked = Source(center="asia", store=store)
+    assert [n[-1] for n in asked.last_names("public/x/", limit=3)] == ["b", "c", "d"]
+    assert [n[-1] for n in asked.last_names("public/x/", limit=9)] == ["a", "b", "c", "d"]
+    store.fail_on("list", times=1)
+    with pytest.raises(UnreachableError):
+        asked.last_names("public/x/", limit=3)
+
+
 def test_the_message_of_a_peer_is_one_line_of_ascii_and_cut() -> None:
     assert short(ValueError("\x1b[31mred\nline \u202e")) == "\\x1b[31mred\\nline \\u202e"
     assert len(short(ValueError("x" * 1000))) == 160

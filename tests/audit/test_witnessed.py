@@ -121,6 +121,15 @@ def test_who_cosigned_a_later_checkpoint_has_seen_its_beginning(log: Watched) ->
     assert log.part(TWO) == Witnessed(size=7, required=True, witnesses=("south", "west"), on=NOON)
 
 
+def test_of_a_witness_with_many_checkpoints_the_newest_count(
+    log: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.audit.witnessed.MAX_CHECKPOINTS", 2)
+    for size in (5, 7, 9):
+        log.grow(size, "asia")
+    assert log.part(ANY).size == 9
+
+
 def test_one_witness_is_no_quorum_of_two_however_often_it_cosigns(log: Watched) -> None:
     for size in (5, 7, 9):
         log.grow(size, "asia")
