@@ -45,6 +45,7 @@ from pipelines.verify.sealed_run import (
     begin_explaining,
     keep_explanation,
     read_kept_explanation,
+    uncount_explaining,
 )
 from pipelines.verify.session import Job, Session
 
@@ -77,6 +78,9 @@ def explain_published(run: CurrentRun, report: Report, published: Published) -> 
                 session.progress.step(job.release, f"{report.verdict} is published; explaining it")
             if begin_explaining(job) <= TRIES:
                 explanation = explain_run(run, report, published.comparisons)
+                if explanation is not None and session.cancelled.is_set():
+                    uncount_explaining(job)  # an orderly stop says nothing of the files
+                    session.raise_if_cancelled()
             else:
                 explanation = _unexplained(report, published.comparisons)
             if explanation is None:

@@ -133,8 +133,17 @@ def _read_kept(path: Path, kind: type[Kept]) -> Kept | None:
 
 def begin_explaining(job: Job) -> int:
     """Note in the folder of a run that a process begins to explain it; returns how many have."""
+    return _count_explaining(job, 1)
+
+
+def uncount_explaining(job: Job) -> None:
+    """Take back `begin_explaining`: the process was stopped, and did not die of it."""
+    _count_explaining(job, -1)
+
+
+def _count_explaining(job: Job, change: int) -> int:
     path = job.folder / _EXPLAINING
-    count = (int(path.read_bytes()) if path.exists() else 0) + 1
+    count = (int(path.read_bytes()) if path.exists() else 0) + change
     durable.replace(path, str(count).encode())
     return count
 

@@ -39,9 +39,9 @@ def cut(session: Session, build_image: ProvidedImage, tmp_path: Path) -> Cut:
     return made
 
 
-def plain(_job: Any, _finding: Any, _attempt: Any, first: Any) -> Any:
-    """Explain no further: what diffoscope does has tests of its own."""
-    return first
+def plain(*given: Any) -> Any:
+    """Explain no further than the first look: what diffoscope does has tests of its own."""
+    return given[-1]
 
 
 def stated(cut: Cut) -> AuditedRun:
@@ -185,7 +185,7 @@ def test_a_process_that_is_killed_while_explaining_leaves_a_stated_run_and_the_n
     before = stated(cut)
     assert cut.folders == [before.run]
     commits = cut.commits()
-    monkeypatch.setattr(explaining, "explain_difference", lambda *given: given[-1])
+    monkeypatch.setattr(explaining, "explain_difference", plain)
     (report,) = cut.reap().completed
     assert (report.run, report.verdict) == (before.run, Verdict.DIFFERENT)
     assert stated(cut) == before, "it is stated once"
@@ -215,6 +215,32 @@ def test_a_run_that_kills_whoever_explains_it_stays_unexplained(cut: Cut) -> Non
     assert cut.reap().completed == ()
 
 
+@pytest.mark.parametrize("where", ["confirm", "explain"])
+def test_a_run_whose_session_is_stopped_while_explaining_is_explained_by_the_next(
+    cut: Cut, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def stop(*_: Any) -> Any:
+        cut.session.cancelled.set()
+        raise CancelledError("the run was cancelled")
+
+    monkeypatch.setattr(explaining, "TRIES", 1)  # the stopped one does not count
+    with monkeypatch.context() as stopped:
+        if where == "confirm":
+            stopped.setattr(steps, "run_rebuild", broken_when_confirming(stop))
+        report = verified(cut.session, cut.recipe, explain=stop)
+    assert stated(cut).run == report.run
+    assert cut.explanation(report.run) is None
+    assert cut.folders == [report.run]
+    monkeypatch.setattr(explaining, "explain_difference", plain)
+    assert [one.run for one in cut.reap().completed] == [report.run]
+    told = cut.explanation(report.run)
+    assert told is not None
+    (about,) = told.artefacts
+    assert about.confirmation is Confirmation.SAME
+    assert about.explanation.status is not ExplanationStatus.CRASHED
+    assert cut.folders == []
+
+
 def test_a_refused_explanation_costs_nothing(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signer that does not find the comparison in the log signs no explanation of it."""
     monkeypatch.setattr(cut.session, "is_logged", lambda _: False)
@@ -237,7 +263,7 @@ def test_a_run_whose_statements_are_not_logged_yet_is_explained_later(
         found = cut.reap()
         assert (found.completed, found.uncompleted) == ((), (report.run,))
     assert cut.explanation(report.run) is None
-    monkeypatch.setattr(explaining, "explain_difference", lambda *given: given[-1])
+    monkeypatch.setattr(explaining, "explain_difference", plain)
     (completed,) = cut.reap().completed
     assert completed == report
     assert stated(cut).run == report.run
