@@ -196,8 +196,7 @@ class KeptLog:
             if not settled(known.checkpoint):
                 raise ReadAgainError(
                     "a log does not continue what is kept of it",
-                    got=f"{signed.size} leaves",
-                    expected=f"a log that continues the {known.checkpoint.size} leaves kept",
+                    got=f"{signed.size} leaves, and {known.checkpoint.size} are kept",
                     todo="Another process may be reading it: try again",
                 )
             self.clear()

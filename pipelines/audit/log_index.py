@@ -177,8 +177,7 @@ class LogIndex:
         if kept < expected:
             raise UnreachableError(
                 f"what was kept of the log of {center} is not there any more",
-                got=f"{kept} leaves",
-                expected=f"the {expected} that were read",
+                got=f"{kept} leaves of the {expected} that were read",
                 todo="Run the command again: the log is read again",
             )
 

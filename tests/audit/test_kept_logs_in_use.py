@@ -60,7 +60,7 @@ def test_a_reader_that_was_overtaken_takes_no_leaf_from_others(
     log.append(entries(range(600, 900)))
     logs = index_of_east(store, KeptLogs(tmp_path / "kept"))
     assert logs.index_of("east", NEWEST) == 898
-    with pytest.raises(UnreachableError, match=r"got 600 leaves; expected .* the 900 leaves kept"):
+    with pytest.raises(UnreachableError, match="got 600 leaves, and 900 are kept"):
         KeptLogs(tmp_path / "kept").of(KEY).read(slow)
     assert logs.index_of("east", NEWEST) == 898
     assert len(logs.about("east", RELEASE).results) == len(
@@ -98,7 +98,7 @@ def test_of_fewer_leaves_than_were_read_nothing_is_answered(
         lambda: logs.upgraded_at("east"),
         lambda: logs.mark("east", RELEASE),
     ):
-        with pytest.raises(UnreachableError, match="got 0 leaves; expected the 600"):
+        with pytest.raises(UnreachableError, match="got 0 leaves of the 600"):
             question()
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from infra.bench.madeup import MadeUpFile
+from pipelines.audit.kept_logs import KeptLogs
+from pipelines.audit.source import UnreachableError
 from pipelines.consensus import ReleaseConsensus
-from pipelines.consensus.release_consensus import join_release
+from pipelines.consensus.release_consensus import join_release, read_logs
+from pipelines.log.checkpoint import LogIdentity
+from pipelines.log.log_reader import LogReader
 from pipelines.nightly.alarms import audit_alarms
 from pipelines.nightly.missing_statements import report_missing
 from pipelines.storage.directory import DirectoryStore
 from tests.consensus.two_centers import TwoCenters
-from tests.consensus.world import RELEASE, reasons
+from tests.consensus.world import CONTENT, FILE, LATER, RELEASE, reasons
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -73,3 +82,33 @@ def test_who_cannot_be_read_is_reported_by_nobody(centers: TwoCenters) -> None:
         centers.publish(name)
     (centers.root / "asia/store").rename(centers.root / "asia/gone")
     assert report(centers, NOW) == 0
+
+
+@pytest.mark.parametrize(("cleared", "why"), [(False, "missing"), (True, "silent")])
+def test_another_process_does_not_make_a_missing_mismatch_forgotten(
+    centers: TwoCenters, *, cleared: bool, why: str
+) -> None:
+    """It has fetched an older checkpoint of the log, or clears what is kept of it."""
+    for name in ("europe", "asia"):
+        centers.publish(name)
+    session = centers.session("europe")
+    policy = session.consensus_view(NOW).policy.policy
+    log = LogIdentity.of(policy.center("asia").log.key, *policy.witness_keys("asia"))
+    slow = LogReader(DirectoryStore(centers.root / "asia/store"), log)
+    assert slow.size
+    differs = {FILE: MadeUpFile.different(CONTENT, b"other")}
+    run = centers.publish("asia", run=LATER, files=differs)
+    for record in (centers.root / "asia/store" / run.folder()).glob("*.dsse.json"):
+        record.unlink()
+    view = session.consensus_view(NOW)
+    logs = read_logs(view, [RELEASE])
+    folder = session.center.home / "cache" / f"logs-{os.geteuid()}"
+    other = KeptLogs(folder).of(policy.center("asia").log.key)
+    if cleared:
+        other.clear()
+    else:
+        with suppress(UnreachableError):
+            other.read(slow)
+    found = join_release(view, RELEASE, logs=logs).consensus
+    assert str(found.artefacts[0].result) == "PENDING"
+    assert ("asia", why) in set(reasons(found))
