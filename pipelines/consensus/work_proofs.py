@@ -6,7 +6,8 @@ vendor proves nothing: its bytes are known to all.
 
 Where this center has built the same claim, its own check decides. Else the cross-checks that other
 operators signed are taken: one `wrong` among them is enough to doubt, and without any there is
-no proof.
+no proof. Matches count together only if each of their operators has checked all others: where
+those who built nothing vouch for each other, one that is honest is enough to find out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from builders.rebuild.rebuild_result import Output, OutputKind
 from builders.rebuild.seal import SealedFile, seal_digest, seal_key
 from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
+from pipelines.audit.run_findings import MATCHES
 from pipelines.audit.source import BehindError, OwnSource, Source, UnreachableError
 from pipelines.audit.statement_reader import StatementReader, VerifiedStatement
 from pipelines.evidence.redaction import redact_by_products
@@ -47,6 +49,9 @@ from pipelines.storage.names import Visibility, cas, check_key, encode
 from pipelines.storage.store import DamagedError, Store
 
 _NOTHING = Digest.of(b"")
+_Word = tuple[str, Proof, StatementRef]
+"""What an operator has signed about a run, and where."""
+_COUNTS = frozenset({Proof.PROVED, Proof.NONE})
 _WORST_FIRST = (Proof.WRONG, Proof.ABSENT, Proof.PROVED, Proof.NONE)
 
 
@@ -216,6 +221,7 @@ class WorkProofs:
         """The centers of which more was to be read than their budgets allow, and why."""
         self._own_build = cache(self._read_own_build)
         self._check = cache(self._check_run)
+        self._words = cache(self._crosschecks_of)
 
     def proved(self, finding: CenterFinding) -> CenterFinding:
         """Return a finding with the proof of work of its run, and the statements that give it."""
@@ -224,19 +230,53 @@ class WorkProofs:
             proof = Proof.PROVED if build and build.provable else Proof.NONE
             return replace(finding, work=Proof.ABSENT if build is None else proof)
         if build is None:
-            signed = list(self._crosschecks_of(finding))
-            found = {proof for proof, _ in signed}
-            alone = {center.operator for center in self._reader.policy.centers}
-            nothing = Proof.ABSENT if len(alone) > 1 else Proof.NONE  # nobody else could sign one
-            return replace(
-                finding,
-                work=next((proof for proof in _WORST_FIRST if proof in found), nothing),
-                work_evidence=tuple(ref for _, ref in signed),
-            )
+            refs = tuple(ref for _, _, ref in self._words(finding.center.id, finding.run))
+            work = self._work(finding)
+            if work in _COUNTS and finding not in self._vouched(finding):
+                work = Proof.ABSENT
+            return replace(finding, work=work, work_evidence=refs)
         checked = self._check(finding.center.id, finding.run)
         if checked is None:
             return replace(finding, work=Proof.ABSENT)
         return replace(finding, work=checked.proof, work_evidence=(checked.offer.provenance,))
+
+    def _work(self, finding: CenterFinding) -> Proof:
+        """Return the worst that other operators have signed about the run of a finding."""
+        found = {proof for _, proof, _ in self._words(finding.center.id, finding.run)}
+        alone = {center.operator for center in self._reader.policy.centers}
+        nothing = Proof.ABSENT if len(alone) > 1 else Proof.NONE  # nobody else could sign one
+        return next((proof for proof in _WORST_FIRST if proof in found), nothing)
+
+    def _vouched(self, finding: CenterFinding) -> list[CenterFinding]:
+        """Return the matches beside a finding whose operators have all checked each other.
+
+        Who lacks the most checks is left out first: one that checks nobody stops nobody else.
+        """
+        about = (finding.artefact, finding.published, finding.claim)
+        rivals = newest_findings(
+            f
+            for f in self._findings
+            if (f.artefact, f.published, f.claim) == about
+            and (f.scope == finding.scope or None in {f.scope, finding.scope})
+            and f.verdict in MATCHES
+        )
+        left = [f for f in rivals if self._work(f) in _COUNTS]
+        while True:
+            lacks = [(sum(self._lacks(f, other) for other in left), f.center.id) for f in left]
+            most, center = max(lacks, default=(0, ""))
+            if not most:
+                return left
+            left = [f for f in left if f.center.id != center]
+
+    def _lacks(self, one: CenterFinding, other: CenterFinding) -> bool:
+        """Return whether the operator of one of two findings has not checked the other."""
+        if one.center.operator == other.center.operator:
+            return False
+        pairs = ((one, other), (other, one))
+        return any(
+            by.center.operator not in {o for o, _, _ in self._words(of.center.id, of.run)}
+            for by, of in pairs
+        )
 
     def crosschecks(self, now: datetime) -> Iterator[tuple[str, CrosscheckStatement]]:
         """Yield this center's cross-checks of others' runs, with the names of their records."""
@@ -304,8 +344,9 @@ class WorkProofs:
             center=center, run=run, lines=lines, seal=finding.seal, provenance=verified.ref
         )
 
-    def _crosschecks_of(self, finding: CenterFinding) -> Iterator[tuple[Proof, StatementRef]]:
-        """Yield what centers of other operators have signed about the run of a finding."""
+    def _crosschecks_of(self, checked: str, run: str) -> tuple[_Word, ...]:
+        """Return what centers of other operators have signed about a run of a center."""
+        finding, found = self._runs[checked, run], []
         about = (str(self._release), finding.claim, finding.center.id, finding.run)
         operators = {c.id: c.operator for c in self._reader.policy.centers}
         self.asked_others = True
@@ -318,7 +359,8 @@ class WorkProofs:
             check = verified.statement.predicate
             named = (check.release, check.claim, check.checked.center, check.checked.run)
             if named == about and verified.statement.subject[0].digest.sha256 == finding.seal:
-                yield check.proof, verified.ref
+                found.append((operators[center], check.proof, verified.ref))
+        return tuple(found)
 
     def _read(self, center: str, key: str) -> VerifiedStatement | None:
         try:

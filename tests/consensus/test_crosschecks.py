@@ -20,6 +20,7 @@ from pipelines.evidence.statements.consensus_results import (
     overall,
 )
 from pipelines.evidence.statements.statement import Statement
+from pipelines.policy import ConsensusRules
 from tests.consensus.findings import NOW, OTHER_CLAIM
 from tests.consensus.world import FILE, FILES, PRODUCTS, Site, World, reasons
 
@@ -131,6 +132,64 @@ def test_no_operator_vouches_for_itself() -> None:
         site.run()
     crosscheck(world, "bob-2")
     assert {("bob-1", "work-absent"), ("bob-2", "work-absent")} <= reasons(world.consensus(None))
+
+
+def vouch(world: World, name: str) -> None:
+    """Publish that a center has found all work of others proved, whatever it is."""
+    site = world[name]
+
+    def sign(statement: Statement) -> Envelope:
+        assert isinstance(statement, CrosscheckStatement)
+        about = statement.predicate
+        proved = {"proof": Proof.PROVED}
+        files = tuple(file.model_copy(update=proved) for file in about.files)
+        lie = about.model_copy(update={**proved, "seal": Proof.PROVED, "files": files})
+        return site.sign(statement.model_copy(update={"predicate": lie}))
+
+    made = publish_crosschecks(site.store, world.read(name).proofs, sign=sign, now=NOW)
+    site.log += [Envelope.from_bytes(site.store.get(key, 1 << 20)).digest() for key in made]
+
+
+@pytest.mark.parametrize("changes", [{}, {"scope": None}])
+def test_those_who_built_nothing_and_vouch_for_each_other_need_one_more(
+    changes: dict[str, Any],
+) -> None:
+    """They vouch for Ada too, who has not checked them yet; the first format is no way out."""
+    world = World()
+    world.rules = ConsensusRules(k=3)
+    world["ada-1"].run()
+    for name in ("bob-1", "cyd-1"):
+        world[name].run(by_products={"tool-dbgsym.deb": b"made up by both"}, **changes)
+    for name in ("bob-1", "cyd-1"):
+        vouch(world, name)
+    assert world.result(None) == "PENDING"
+    assert reasons(world.consensus(None)) == {("ada-1", "work-absent")}
+    crosscheck(world, "ada-1")
+    assert world.result(None) == "PENDING"
+    assert reasons(world.consensus(None)) == {("bob-1", "work-wrong"), ("cyd-1", "work-wrong")}
+
+
+def test_a_match_needs_no_check_by_one_that_found_other_bytes() -> None:
+    world = World()
+    world["ada-1"].run(files={FILE: MadeUpFile.different(b"shipped", b"other")})
+    for name in ("bob-1", "cyd-1"):
+        world[name].run(files={FILE: MadeUpFile.identical(b"shipped")})
+    crosscheck(world, "cyd-1")
+    assert world.result(None) == "SPLIT"
+
+
+def test_an_operator_that_checks_nobody_stops_nobody_else() -> None:
+    """Nor does a later run of another scope, whose findings are about something else."""
+    world = World()
+    both = {**FILES, "tool.idx": MadeUpFile.identical(b"index")}
+    for site in world.sites.values():
+        site.run(files=both)
+    world["ada-1"].run(files=both, run="20260103T030405Z-0a1b2c3d", scope=OTHER_CLAIM)
+    for name in ("ada-1", "bob-1"):
+        crosscheck(world, name)
+    found = world.consensus(None)
+    assert [str(one.result) for one in found.artefacts] == ["CONFIRMED", "CONFIRMED"]
+    assert reasons(found) == {("cyd-1", "work-absent")}
 
 
 def replaced(world: World, center: str, name: str, statement: Statement) -> None:

@@ -141,7 +141,13 @@ def test_of_several_peers_each_that_has_a_cross_check_is_heard() -> None:
     for site in world.sites.values():
         site.run()
     crosscheck(world, "cyd-1")
-    assert reasons(world.consensus(None)) == {("cyd-1", "work-absent")}
+    told = {f.center.id: len(f.work_evidence) for f in world.read(None).findings}
+    assert told == {"ada-1": 1, "bob-1": 1, "cyd-1": 0}
+    absent = {("bob-1", "work-absent"), ("cyd-1", "work-absent")}
+    assert reasons(world.consensus(None)) == absent, "Ada and Bob have not checked each other"
+    crosscheck(world, "ada-1")
+    crosscheck(world, "bob-1")
+    assert reasons(world.consensus(None)) == set()
 
 
 def test_the_files_of_a_check_are_in_order() -> None:
