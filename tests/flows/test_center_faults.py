@@ -39,6 +39,8 @@ def test_workers_that_are_killed_in_mid_build_cost_no_verdict(stand: Stand, engi
     stand.release("quick")
     stand.release("slow", "sleep 12; echo one > /out/out.bin")
     asked = stand.ask_night()
+    done = "store/private/nights/stand/*.results/*quick*"
+    wait_until(lambda: bool(list(stand.center.home.glob(done))), seconds=240)
     # A run that is killed before it begins is started again after ten minutes only.
     wait_until(lambda: stand.builds(engine, seconds=2) and not stand.pending(), seconds=240)
     stand.kill_workers()

@@ -246,7 +246,7 @@ def look_at_a_release_that_differs(ada: Reviewer, center: Center) -> None:
     words = ("evidence", "show", "lab/tool@0.9", "--store", center.store, "--report", folder)
     ada.types(*words)
     assert {path.name for path in folder.iterdir()} == {
-        "index.html", "report.json", "build.log.txt", "build-2.log.txt",
+        "index.html", "report.json", "explanation.json", "build.log.txt", "build-2.log.txt",
         "explained-1.html", "explained-1.json", "source",
     }  # fmt: skip
     assert (folder / "source/limit.c").read_bytes() == BEFORE
