@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.errors import InfrastructureError
+from pipelines.log.batch import batch_key
 from pipelines.log.checkpoint import Checkpoint
 from pipelines.log.errors import LogError
 from pipelines.log.signers import LocalCheckpointSigner
@@ -22,6 +23,7 @@ from tests.log.logs import (
     KEY,
     audited,
     entries,
+    opened,
     reader,
     refused,
     signer,
@@ -96,6 +98,23 @@ class Overtaken(LocalCheckpointSigner):
         return super().sign(old, new, proof)
 
 
+class Outrun(LocalCheckpointSigner):
+    """A signer that signs a longer log of another writer right before it is asked."""
+
+    outrun = False
+
+    def newest(self) -> Checkpoint | None:
+        if batch_key(0) in self.store.objects and not self.outrun:
+            self.outrun = True
+            other = opened(self.store, self.home / "other", signed=self.home)
+            assert other.append(entries(range(6))).size == 6
+        return super().newest()
+
+    def __init__(self, store: MemoryStore, home: Path) -> None:
+        super().__init__(keys.log(), home)
+        self.store, self.home = store, home
+
+
 class Unwilling(LocalCheckpointSigner):
     """A signer that refuses the first time."""
 
@@ -121,6 +140,14 @@ def test_a_writer_that_comes_second_at_the_signer_asks_again(
     log = LogWriter(store, origin=ORIGIN, signer=Overtaken(keys.log(), home), home=home)
     assert [log.append(entries(range(size))).size for size in (3, 300)] == [3, 300]
     audited(store)
+
+
+def test_a_writer_that_was_outrun_takes_what_was_signed(store: MemoryStore, home: Path) -> None:
+    signer = Outrun(store, home)
+    log = LogWriter(store, origin=ORIGIN, signer=signer, home=home)
+    assert log.append(entries(range(3))).size == 3
+    assert signer.outrun
+    assert len(audited(store)) == 6
 
 
 def test_a_signer_that_refuses_is_not_asked_again(store: MemoryStore, home: Path) -> None:
