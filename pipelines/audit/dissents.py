@@ -1,4 +1,4 @@
-"""What a center owes for its commitments, and what comes of not giving it: dissent."""
+"""The dissent of runs that committed and did not state what they found."""
 
 from __future__ import annotations
 

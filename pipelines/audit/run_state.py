@@ -1,9 +1,9 @@
 """How far the runs of a center came: by its log, its records, and the times of the witnesses.
 
-A run commits to what it built before it opens a shipped file. From then on it owes its center's
-finding: a commitment that no statement of its run fulfils is open, and abandoned once the witnesses
-have seen it for longer than the policy lets it be open. Who committed and then says nothing, or
-that nothing was built, dissents: else a center could so hide a difference.
+A run commits to what it built before it opens a shipped file. A commitment
+that no statement of its run fulfils is open, and abandoned once the witnesses have seen it for
+longer than the policy lets it be open. A center that committed and then states nothing, or that
+nothing was built, dissents: else it could so hide a difference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The states of runs: what a center owes once it has committed, and what comes of owing it."""
+"""The states of runs: what a center must state once it has committed, and what counts if it does not."""
 
 from __future__ import annotations
 
