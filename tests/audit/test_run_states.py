@@ -1,4 +1,4 @@
-"""The states of runs: what a center must state once it has committed, and what counts if it does not."""
+"""The states of runs, and what counts of one that committed and did not state what it found."""
 
 from __future__ import annotations
 
