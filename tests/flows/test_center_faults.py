@@ -91,7 +91,7 @@ def test_a_run_that_is_cancelled_from_prefect_leaves_nothing(stand: Stand, engin
     assert stand.runs("endless") == []
 
 
-def test_a_run_that_is_cancelled_from_prefect_after_its_seal_was_logged_is_completed(
+def test_a_run_that_is_cancelled_from_prefect_after_its_verdict_is_explained_by_reap(
     stand: Stand, engine: Engine
 ) -> None:
     """It differs, so that a confirming rebuild keeps it busy after the verdict."""
@@ -107,10 +107,13 @@ def test_a_run_that_is_cancelled_from_prefect_after_its_seal_was_logged_is_compl
     assert (report["verdict"], report["outcome"]) == ("DIFFERENT", "BUILT")
     assert attempts == [("judged", "BUILT")]
     name = RunName.of(ReleaseName.parse("lab/late@1"), "stand", run)
-    told = read_explanation(DirectoryStore(stand.center.home / "store"), name, whole=True)
+    store = DirectoryStore(stand.center.home / "store")
+    assert read_explanation(store, name, whole=True) is None
+    stand.wait(stand.ask("reap"))
+    told = read_explanation(store, name, whole=True)
     assert told is not None
     assert told.confirming is not None
-    assert (told.confirming.purpose, told.confirming.rebuild.outcome) == ("confirming", "CANCELLED")
+    assert (told.confirming.purpose, told.confirming.rebuild.outcome) == ("confirming", "BUILT")
     stand.assert_nothing_left(engine)
 
 
