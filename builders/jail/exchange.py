@@ -74,5 +74,3 @@ class ReaderEnd(FrozenModel):
     timed_out: bool = False
     code: int | None = None
     """The exit code, or the negated signal."""
-    memory: int = 0
-    """The most memory that it used, in bytes."""

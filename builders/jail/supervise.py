@@ -7,7 +7,6 @@ ends everything in there.
 from __future__ import annotations
 
 import os
-import resource
 import select
 import signal
 import socket
@@ -105,9 +104,7 @@ def _wait(child: int, client: socket.socket, seconds: float) -> exchange.ReaderE
     timed_out = not watched.poll(seconds * 1000)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    code = os.waitstatus_to_exitcode(status)
-    return exchange.ReaderEnd(timed_out=timed_out, code=code, memory=used << 10)
+    return exchange.ReaderEnd(timed_out=timed_out, code=os.waitstatus_to_exitcode(status))
 
 
 class _ScratchFiles:
