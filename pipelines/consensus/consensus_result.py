@@ -22,6 +22,7 @@ from pipelines.audit.center_finding import (
 from pipelines.consensus.conclusion import Conclusion
 from pipelines.evidence.statements.consensus_results import Proof
 from pipelines.evidence.statements.statement import DigestSet
+from pipelines.judge.finding import EXIT_FAILED
 from pipelines.policy import ConsensusRules
 
 _DISSENT = frozenset(
@@ -75,9 +76,6 @@ def served_file_alarms(
     if len({s.served for s in served}) > 1:
         alarms.append(ServedFileAlarm(name=AlarmName.SERVED_DIFFERENTLY, served=served))
     return tuple(alarms)
-
-
-EXIT_FAILED = 1
 
 
 class Result(StrEnum):

@@ -18,7 +18,7 @@ from builders.core.errors import EXIT_NOT_CHECKED
 from pipelines.audit.center_finding import CenterFinding, Excluded, ExclusionReason
 from pipelines.audit.source import OBJECT_ERRORS, Source, UnreachableError
 from pipelines.audit.witnessed import Witnessed
-from pipelines.consensus.consensus_result import EXIT_FAILED, Consensus, consensus_exit_code
+from pipelines.consensus.consensus_result import Consensus, consensus_exit_code
 from pipelines.consensus.release_consensus import (
     ConsensusView,
     ReleaseConsensus,
@@ -30,7 +30,7 @@ from pipelines.evidence.errors import MalformedError
 from pipelines.evidence.file_index import MAX_ENTRY, entry_folder, read_entry
 from pipelines.evidence.release_name import ReleaseName
 from pipelines.evidence.statements.statement import value_of
-from pipelines.judge.finding import verdicts_exit_code
+from pipelines.judge.finding import EXIT_FAILED, verdicts_exit_code
 
 MAX_ENTRIES = 10_000
 """Entries of one file in one store; more than that cannot be listed."""
