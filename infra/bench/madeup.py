@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from builders.core.digest import Digest, canonical_json
+from builders.core.digest import Digest
 from builders.core.enums import Kind, Outcome, Verdict
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
-from builders.rebuild.seal import SealedFile, seal_key
+from builders.rebuild.seal import SealedFile, hide_names, seal_digest, seal_key
 from pipelines.evidence.dsse import Envelope, EnvelopeSigner, sign_envelope
 from pipelines.evidence.publickey import ed25519_key
 from pipelines.evidence.release_name import ReleaseName
@@ -95,6 +95,8 @@ class MadeUpRun:
     scope: DigestSet | None = _SET
     """None for statements of format version 1."""
     outcome: Outcome = Outcome.BUILT
+    secret: bytes = b""
+    """Of a private release: its salt."""
 
     @property
     def started(self) -> datetime:
@@ -114,8 +116,16 @@ class MadeUpRun:
 
     def seal(self) -> Digest:
         """Return the seal over what was built."""
-        lines = [self.line(name) for name in sorted(self.outputs)]
-        return Digest.of(canonical_json([line.model_dump(mode="json") for line in lines]))
+        return seal_digest(self.sealed_lines())
+
+    def sealed_lines(self) -> tuple[SealedFile, ...]:
+        """Return the lines of the seal, as they may be published."""
+        lines = tuple(self.line(name) for name in sorted(self.outputs))
+        return hide_names(lines, self._seal_key) if self.secret else lines
+
+    @property
+    def _seal_key(self) -> bytes:
+        return seal_key(self.center, self.run, self.secret)
 
     def commitment(self) -> CommitmentEntry:
         """Return what it commits to before a shipped file is opened."""
@@ -126,9 +136,9 @@ class MadeUpRun:
         )
 
     def line(self, name: str) -> SealedFile:
-        """Return the line of one output in the seal."""
+        """Return the line of one output, by its own name."""
         content = self.outputs[name]
-        mac = hmac.new(seal_key(self.center, self.run), content, hashlib.sha256)
+        mac = hmac.new(self._seal_key, content, hashlib.sha256)
         return SealedFile(name=name, size=len(content), hmac=Digest(mac.hexdigest()))
 
     def statements(self) -> list[Statement]:

@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
-from builders.rebuild.seal import SealedFile
 from pipelines.evidence.statements.consensus_results import Proof
+from pipelines.evidence.statements.seal_lines import SealLines
 from pipelines.evidence.statements.statement import DigestSet, RunReference
 from pipelines.judge.finding import CauseName
 
@@ -149,8 +149,8 @@ class Dissent:
     reason: DissentReason
     index: int
     """Of the commitment in the center's log."""
-    lines: tuple[SealedFile, ...] = ()
-    """Of its seal, where its outputs are lost."""
+    sealed: SealLines | None = None
+    """The lines of its seal, where its outputs are lost."""
 
     @property
     def excluded(self) -> Excluded:

@@ -60,7 +60,7 @@ class Obligations:
             claim=leaf.claim,
             reason=DissentReason.FAILED_AFTER_COMMITMENT if unbuilt else reason,
             index=commitment.index,
-            lines=sealed.predicate.files if sealed and not unbuilt else (),
+            sealed=sealed.predicate if sealed and not unbuilt else None,
         )
 
 

@@ -1,7 +1,7 @@
 """Comparing a published file with the lines of a seal whose outputs are lost.
 
 Whoever holds the file can: the keyed digest of its bytes under the center and the run is in the
-line of that name, if the run built those bytes.
+line of that name, if the run built those bytes. Of a private release it takes the salt as well.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import BinaryIO
 
 from builders.core.digest import Digest, keyed_digest_stream
 from builders.core.errors import NotFoundError
-from builders.rebuild.seal import seal_key
+from builders.rebuild.seal import hidden_name, seal_key
 from pipelines.audit.center_finding import Dissent
+from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.salt import read_salt
 from pipelines.storage.names import Visibility, cas
 from pipelines.storage.store import Store
 
@@ -30,17 +32,25 @@ class HeldFiles:
     def has_line(self, dissent: Dissent, artefact: str, published: Digest) -> bool | None:
         """Return whether a run has sealed the published bytes of an artefact under its name.
 
-        None where it published no lines, or the file is not held. Raises `StoreError`.
+        None where it published no lines, or the file or the salt is not held. Raises `StoreError`,
+        and `DamagedError` for the salt.
         """
-        if not dissent.lines:
+        sealed, secret = dissent.sealed, b""
+        if sealed is None:
             return None
+        if is_private := sealed.claim.hmac_sha256 is not None:
+            name = ReleaseName.parse(sealed.release)
+            if self.store is None or (salt := read_salt(self.store, name)) is None:
+                return None
+            secret = salt.secret
+        key = seal_key(dissent.center.id, dissent.run, secret)
         try:
             with self._opened(published) as stream:
-                key = seal_key(dissent.center.id, dissent.run)
                 found = keyed_digest_stream(key, stream)
         except NotFoundError:
             return None
-        return (artefact, found) in {(line.name, line.hmac) for line in dissent.lines}
+        line = hidden_name(artefact, key) if is_private else artefact
+        return (line, found) in {(line.name, line.hmac) for line in sealed.files}
 
     def dissenting(
         self, dissents: Iterable[Dissent], artefact: str, published: Digest

@@ -23,7 +23,7 @@ from builders.core.digest import Digest, keyed_digest_stream
 from builders.core.enums import Outcome
 from builders.core.errors import NotFoundError
 from builders.rebuild.rebuild_result import Output, OutputKind
-from builders.rebuild.seal import SealedFile, seal_digest, seal_key
+from builders.rebuild.seal import SealedFile, hide_names, seal_digest, seal_key
 from pipelines.audit.center_audit import center_prefix
 from pipelines.audit.center_finding import CenterFinding, StatementRef, newest_findings
 from pipelines.audit.run_findings import MATCHES
@@ -158,7 +158,8 @@ def _check_under(
     proving = {e.name for (o, _), e in zip(pairs, expected, strict=True) if own.proves(o)}
     seal = Proof.NONE
     if same_outputs:
-        seal = Proof.PROVED if seal_digest(lines) == offer.seal else Proof.WRONG
+        found = seal_digest(hide_names(lines, key) if secret else lines)
+        seal = Proof.PROVED if found == offer.seal else Proof.WRONG
     return WorkCheck(
         offer=offer, own=own, seal=seal, files=_compare(offer.lines, expected, proving)
     )

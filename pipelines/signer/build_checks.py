@@ -11,7 +11,7 @@ from builders.inputs.source_digest import source_digest
 from builders.rebuild.outputs import part_of
 from builders.rebuild.robustness_factors import Factor, KeptReason
 from builders.rebuild.robustness_plan import declares, default_value, varied_values
-from builders.rebuild.seal import seal_digest
+from builders.rebuild.seal import hide_names, seal_digest
 from pipelines.evidence.errors import RefusedError
 from pipelines.evidence.report import Purpose
 from pipelines.evidence.statements.rebuilds import MAX_ATTEMPTS
@@ -108,12 +108,13 @@ def _outputs(opened: OpenedEvidence) -> Iterator[Condition]:
 def _seal(opened: OpenedEvidence) -> Iterator[Condition]:
     """Require the seal of the outputs under this center and run, and all by-products."""
     report = opened.report
-    expected = seal_digest(opened.sealed) if opened.run.built else None
+    lines = hide_names(opened.sealed, opened.seal_key) if opened.salt else opened.sealed
+    expected = seal_digest(lines) if opened.run.built else None
     yield equal("seal", "the seal is not of these outputs", report.seal, expected)
     names = {o.name for o in opened.outputs if o.part.is_by_product}
-    lines = [line for line in opened.sealed if line.name in names]
+    made = [line for line in opened.sealed if line.name in names]
     error = "the by-products are not those of the build"
-    yield equal("by-products", error, list(report.by_products), lines)
+    yield equal("by-products", error, list(report.by_products), made)
 
 
 def _sources(opened: OpenedEvidence) -> Iterator[Condition]:

@@ -194,13 +194,18 @@ class OpenedEvidence:
         judged = self.run.judged
         return judged.outputs if judged and self.run.built else ()
 
+    @property
+    def seal_key(self) -> bytes:
+        """The key of the seal; raises `RefusedError`."""
+        return seal_key(self.center.id, self.report.run, self.salt.secret if self.salt else b"")
+
     @cached_property
     def sealed(self) -> tuple[SealedFile, ...]:
-        """The lines of the seal, from the bytes in the store; raises `RefusedError`.
+        """The lines of the seal by file name, from the bytes in the store; raises `RefusedError`.
 
         The outputs are known to be sorted.
         """
-        key = seal_key(self.center.id, self.report.run, self.salt.secret if self.salt else b"")
+        key = self.seal_key
         return tuple(
             SealedFile(
                 name=o.name,

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from builders.core.digest import Digest
 from builders.core.errors import InfrastructureError, NotFoundError
 from builders.core.frozen_model import FrozenModel
-from builders.rebuild.seal import Seal
+from builders.rebuild.seal import Seal, hide_names, seal_key
 from pipelines.evidence.release_name import ReleaseName
+from pipelines.evidence.salt import read_salt
 from pipelines.evidence.statements.seal_lines import SealLines, seal_lines_statement
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.signer.orders import status_signer
@@ -35,7 +36,7 @@ class KeptSeal(FrozenModel):
     host: str
     """The machine that has the outputs."""
     private: bool
-    """Whether the names of the outputs are no more public than the source."""
+    """Whether the claim and the lines are keyed with the release's salt."""
 
     @property
     def is_here(self) -> bool:
@@ -65,14 +66,20 @@ def read_kept_seal(store: Store, release: str, center: str, run: str) -> KeptSea
 def publish_seal_lines(session: Session, release: str, run: str) -> str | None:
     """Sign, store and log the lines of a run's seal; returns the name of the record.
 
-    None for a run of which nothing was kept, and one of a private release, whose lines would tell
-    the names of its outputs. Lines that are stored stay as they are. Raises `StoreError`,
-    `LogError`, and what the signer raises.
+    None for a run of which nothing was kept, and of a private release where its salt is gone. Its
+    lines have keyed names, and tell nothing without the salt. Lines that are stored stay as they
+    are. Raises `StoreError`, `LogError`, and what the signer raises.
     """
     center, store = session.center, session.store
     kept = read_kept_seal(store, release, center.id, run)
-    if kept is None or kept.private:
+    if kept is None:
         return None
+    claim, files = DigestSet(sha256=kept.claim), kept.seal.files
+    if kept.private:
+        if (salt := read_salt(store, ReleaseName.parse(release))) is None:
+            return None
+        claim = DigestSet(hmac_sha256=kept.claim)
+        files = hide_names(files, seal_key(center.id, run, salt.secret))
     key = f"{_folder(release, center.id, run)}{_RECORD}"
     book = session.logbook()
     if not store.has(key):
@@ -81,8 +88,8 @@ def publish_seal_lines(session: Session, release: str, run: str) -> str | None:
             center=center.id,
             builder=center.builder_id,
             run=run,
-            claim=DigestSet(sha256=kept.claim),
-            files=kept.seal.files,
+            claim=claim,
+            files=files,
             published_on=datetime.now(UTC).replace(microsecond=0),
         )
         with book.storing(key):

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from builders.core.digest import Digest
 from builders.rebuild.seal import Seal
 from infra.bench.madeup import MadeUpFile, MadeUpRun
 from pipelines.center.keys import log_key
 from pipelines.center.logs import own_witness
 from pipelines.consensus import ReleaseConsensus
 from pipelines.consensus.release_consensus import join_release, read_logs
+from pipelines.evidence.dsse import Envelope
+from pipelines.evidence.salt import Salt, keep_salt
 from pipelines.evidence.statements.statement import DigestSet
 from pipelines.log.checkpoint import LogIdentity
 from pipelines.nightly.alarms import audit_alarms
@@ -29,11 +32,15 @@ from tests.consensus.world import CONTENT, FILE, FILES, PRODUCTS, RELEASE, reaso
 
 NOW = datetime.now(UTC)
 RUN = "20260104T030405Z-00000004"
+SALT = Salt(secret=b"s" * 32)
+KEYED = DigestSet(hmac_sha256=Digest.of(b"a keyed claim"))
 DIFFERENT = {FILE: MadeUpFile.different(CONTENT, b"other bytes")}
 
 
 def commit(centers: TwoCenters, *, host: str = platform.node(), **changes: Any) -> MadeUpRun:
     """Let Asia commit to a run, of which only what is in its store is left.
+
+    With `secret` it is of a private release, whose salt that is.
 
     Europe's witness saw the commitment two days ago, and sees it now.
     """
@@ -52,7 +59,7 @@ def commit(centers: TwoCenters, *, host: str = platform.node(), **changes: Any) 
     )
     lines = tuple(run.line(name) for name in sorted(run.outputs))
     made, seal = run.commitment(), Seal(digest=run.seal(), files=lines)
-    kept = KeptSeal(claim=made.claim, seal=seal, host=host, private=False)
+    kept = KeptSeal(claim=made.claim, seal=seal, host=host, private=bool(run.secret))
     store.put_record(private_twin(f"{run.folder()}seal.json"), kept.model_dump_json().encode())
     centers.session("asia").logbook().commit(
         release=made.release, run=made.run, claim=made.claim, seal=made.seal
@@ -103,6 +110,33 @@ def test_who_holds_the_file_learns_whether_the_lost_run_had_built_it(
         ("asia", RUN, matches)
     ]
     assert told["exit_code"] == exit_code
+
+
+@pytest.mark.parametrize(
+    ("files", "salt", "told", "exit_code"),
+    [(FILES, SALT, [True], 2), (DIFFERENT, SALT, [False], 1), (FILES, None, [], 1)],
+)
+def test_of_a_private_release_that_takes_the_salt_and_the_lines_name_nothing(
+    centers: TwoCenters,
+    files: dict[str, MadeUpFile],
+    salt: Salt | None,
+    told: list[bool],
+    exit_code: int,
+) -> None:
+    """A holder of the file without the salt learns nothing, and counts the run as dissent."""
+    keep_salt(DirectoryStore(centers.root / "asia/store"), RELEASE, SALT)
+    if salt:
+        keep_salt(DirectoryStore(centers.root / "europe/store"), RELEASE, salt)
+    centers.publish("europe", claim=KEYED)
+    run = commit(centers, files=files, claim=KEYED, secret=SALT.secret)
+    centers.witness()
+    (record,) = publish(centers)
+    assert ("asia", "outputs-lost") in reasons(joined(centers))
+    payload = Envelope.from_bytes((centers.root / "asia/store" / record).read_bytes()).payload
+    assert not [name for name in run.outputs if name.encode() in payload]
+    told_now = check(centers)
+    assert [one["matches"] for one in told_now["sealed"]] == told
+    assert told_now["exit_code"] == exit_code
 
 
 def test_the_lines_of_a_run_that_can_still_be_completed_are_not_published(

@@ -177,6 +177,11 @@ def test_of_closed_source_the_lines_are_keyed_once_more_and_numbered() -> None:
     )
     hidden = claimed(lines=veiled)
     assert check_work(hidden, own(salt=salt), same_outputs=True).proof is Proof.PROVED
+    salted = claimed(replace(RUN, secret=salt.secret))
+    salted = replace(salted, lines=redact_by_products(salted.lines, salt))
+    assert check_work(salted, own(salt=salt), same_outputs=True).proof is Proof.PROVED
+    other_seal = replace(salted, seal=RUN.seal())
+    assert check_work(other_seal, own(salt=salt), same_outputs=True).seal is Proof.WRONG
     assert check_work(hidden, own(salt=other), same_outputs=True).proof is Proof.WRONG
     assert check_work(hidden, own(), same_outputs=True).proof is Proof.WRONG
 

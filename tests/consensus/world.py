@@ -93,7 +93,7 @@ class Site:
             builder=run.builder,
             run=run.run,
             claim=run.claim,
-            files=tuple(run.line(name) for name in sorted(run.outputs)),
+            files=run.sealed_lines(),
             published_on=run.finished,
         ).model_copy(update=changes)
         self.put(f"{run.folder()}seal-1.dsse.json", self.sign(seal_lines_statement(lines)))

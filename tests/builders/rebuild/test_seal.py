@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders.core.digest import Digest
-from builders.rebuild.seal import seal_files, seal_key
+from builders.rebuild.seal import hide_names, seal_digest, seal_files, seal_key
 
 CENTER, RUN = "geneva", "20260102T030405Z-0a1b2c3d"
 FILES = {"b.deb": b"second\n", "a.deb": b"first\n", "c-dbgsym.deb": b""}
@@ -46,6 +46,13 @@ def test_of_a_private_release_only_who_has_the_secret_can_make_the_seal(paths: l
     assert seal_key(CENTER, RUN, b"secret") == key
     sealed = seal_files(paths, center=CENTER, run=RUN, secret=b"secret")
     assert str(sealed.files[0].hmac) == hmac.new(key, FILES["a.deb"], hashlib.sha256).hexdigest()
+    assert [file.name for file in sealed.files] == sorted(FILES), "its center knows the names"
+    lines = hide_names(sealed.files, key)
+    assert {line.name for line in lines} == {
+        hmac.new(key, name.encode(), hashlib.sha256).hexdigest() for name in FILES
+    }
+    assert list(lines) == sorted(lines, key=lambda line: line.name), "not in the order of the files"
+    assert sealed.digest == seal_digest(lines) != seal_digest(sealed.files)
     assert sealed.digest != seal(paths)
 
 

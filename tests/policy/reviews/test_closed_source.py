@@ -24,6 +24,7 @@ from pipelines.evidence.stored_runs import find_run, read_report
 from pipelines.policy import load_policy
 from pipelines.policy.reviews.review_records import sign_reviews, stored_reviews
 from pipelines.storage.names import Visibility, cas
+from pipelines.verify.kept_seal import publish_seal_lines
 from pipelines.verify.review_subject import recipe_subject, review_subject, standing_of
 from pipelines.verify.session import Session
 from tests.lab import explained, verified
@@ -136,7 +137,10 @@ def test_a_private_release_that_matches_tells_only_that(closed: Center, tmp_path
     )
     report = run(recipe, closed)
     assert (report.outcome, report.verdict) == ("BUILT", "IDENTICAL"), report.reason
+    publish_seal_lines(Session(closed), report.release, report.run)  # as if the outputs were lost
     assert_nothing_leaks(closed, recipe, report)
+    (lines,) = statements(closed, "seal")
+    assert lines["subject"] == [{"name": "seal", "digest": {"sha256": str(report.seal)}}]
     shown = told(closed)
     assert shown.verdict == "IDENTICAL"
     assert shown.artefacts[0].rebuilt == report.artefacts[0].rebuilt
