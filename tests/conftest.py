@@ -19,6 +19,7 @@ from pipelines.verify.session import Session
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+    from tests.softhsm import SoftToken
     from tests.storage.ceph import Gateway
 
 Maker = Callable[..., bytes]
@@ -29,6 +30,7 @@ MARKERS = {
     "prefect": {"standing_center", "api", "database"},
     "network": {"states", "index"},
     "root": {"small_disk", "build_image", "own"},
+    "host": {"soft_token"},
 }
 """What a test needs beside this process, by marker: known from the fixtures that it uses."""
 
@@ -128,6 +130,18 @@ def session(center: Center) -> Iterator[Session]:
 def build_image(session: Session) -> ProvidedImage:
     """The builder image for Debian packages, rebuilt from its lock if the engine lacks it."""
     return ensure_image("debian-trixie-build", session.images, session.engine, session.workdir)
+
+
+@pytest.fixture(scope="session")
+def soft_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftToken]:
+    """A PKCS#11 token by SoftHSM, one for the session: a module is configured once a process."""
+    from tests.softhsm import SoftToken
+
+    token = SoftToken(tmp_path_factory.mktemp("token"))
+    token.make()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(token.configuration))
+        yield token
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -22,7 +23,10 @@ from pydantic import (
 
 from builders.core.errors import UsageError
 from builders.core.units import Duration, Size, between, parse_duration, parse_size
+from builders.core.yamlfile import FieldError
+from pipelines.evidence.errors import KeyFileError
 from pipelines.evidence.publickey import KeyUse
+from pipelines.evidence.tokenuri import names_token, parse_token_uri
 from pipelines.storage.bounded import BYTES, SECONDS
 from pipelines.storage.s3settings import S3Settings
 
@@ -101,10 +105,23 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class KeySource(Section):
-    """A private key outside the key folder: its securesystemslib URI, and its public key file."""
+def _key_uri(text: object) -> object:
+    """Check a `pkcs11:` URI before anything shows it; raises `FieldError`."""
+    if isinstance(text, str) and names_token(text):
+        try:
+            parse_token_uri(text)
+        except KeyFileError as error:
+            raise FieldError(
+                error.what, got=error.got, expected=error.expected, todo=error.todo
+            ) from error
+    return text
 
-    uri: Uri
+
+class KeySource(Section):
+    """A private key outside the key folder: its URI, and its public key file."""
+
+    uri: Annotated[Uri, BeforeValidator(_key_uri)]
+    """`pkcs11:` (RFC 7512), or what securesystemslib has a signer for."""
     public: LocalPath
 
 

@@ -21,9 +21,11 @@ from pipelines.evidence.privatekey import (
     key_from_uri,
     load_key,
     load_or_create,
+    make_key_at,
 )
 from pipelines.evidence.publickey import KeyUse, PublicKey, load_public_key
 from pipelines.evidence.statements.statement import show_time
+from pipelines.evidence.tokenuri import names_token
 from pipelines.log.notekey import COSIGNATURE, ED25519, NoteKey
 from pipelines.policy.model import SCHEMA
 from pipelines.policy.signed_policy import FOLDER, LOCK, add_signature
@@ -80,6 +82,28 @@ def center_key(center: Center, use: KeyUse = "statements") -> PrivateKey:
     if _is_made_on_first_use(center):
         make_local_policy(center)
     return key
+
+
+def key_elsewhere(center: Center, use: KeyUse) -> PrivateKey:
+    """Load the key for which the center's file has a URI.
+
+    One in a token is made there when its public key file is missing, which is then written. Raises
+    `KeyFileError`.
+    """
+    source = center.key_sources[use]
+    if names_token(source.uri) and not source.public.exists():
+        make_key_at(source.uri, source.public)
+    return center_key(center, use)
+
+
+def key_places(center: Center) -> dict[str, str]:
+    """Return where each private key of a center is: a file, or its URI without the query."""
+    return {
+        use: center.key_sources[use].uri.partition("?")[0]
+        if use in center.key_sources
+        else str(center.key_folder / f"{use}.key")
+        for use in KEY_USES
+    }
 
 
 class NoPolicyError(UsageError):

@@ -106,8 +106,11 @@ def init(session: Session) -> None:
 
     There is a key for statements, one for the log and one as a witness. Each is three files below
     the center's home: `keys/<use>.key` (private, mode 0600), `<use>.pub` (PEM, as cosign reads it)
-    and `<use>.json`. An existing key is never replaced. A use for which the center's file has a key
-    URI (`hsm:`, `gcpkms:`, `awskms:`, ...) gets no file.
+    and `<use>.json`. An existing key is never replaced.
+
+    A use for which the center's file has a key URI gets no file. A key in a PKCS#11 token is made
+    there (`pkcs11:`), unless the token has one of that name, and its public part is written to the
+    file that `public` names. A key elsewhere (`gcpkms:`, `awskms:`, ...) has to be there.
 
     The policy, of one operator with its own key, is `policy/policy.yaml` below the home, and signed
     `policy.dsse.json`. It is not made for a center whose file names another policy.
@@ -144,7 +147,7 @@ def init(session: Session) -> None:
 
 def _make_keys(center: Center, *, half_done: bool) -> dict[str, PublicKey]:
     """Make every key that is a file: all must be new, or all exist in a center `half_done`."""
-    from pipelines.center.keys import center_key
+    from pipelines.center.keys import key_elsewhere
     from pipelines.evidence.errors import KeyFileError
     from pipelines.evidence.privatekey import KEY_USES, create_key, load_key
 
@@ -167,7 +170,7 @@ def _make_keys(center: Center, *, half_done: bool) -> dict[str, PublicKey]:
         )
     make = load_key if existing else create_key
     keys = {use: make(center.key_folder, use).public for use in mine}
-    keys |= {use: center_key(center, use).public for use in elsewhere}
+    keys |= {use: key_elsewhere(center, use).public for use in elsewhere}
     return {use: keys[use] for use in KEY_USES}
 
 

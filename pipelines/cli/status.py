@@ -119,6 +119,7 @@ def status_lines(found: CenterStatus, now: datetime) -> Iterator[str]:
     yield f"last heartbeat: {beat}"
     if (policy := found.policy) is not None:
         yield f"policy: {policy['file']}, version {policy['version']}, until {policy['expires']}"
+    yield from (f"key for {use}: {escaped(place)}" for use, place in found.keys.items())
     yield from _disk(found.disk)
     if found.waiting_evidence:
         yield f"evidence that waits to be sent: {found.waiting_evidence}"

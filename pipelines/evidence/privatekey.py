@@ -1,4 +1,4 @@
-"""Private keys: files of our own by default, anything securesystemslib has a signer for by URI.
+"""Private keys: files of our own by default, and by URI keys in a token or a cloud KMS.
 
 A file key is three files: `<name>.key` (PKCS#8 PEM, mode 0600), `<name>.pub` (PEM, for cosign) and
 `<name>.json` (securesystemslib's key JSON). Making one never replaces one: the private file appears
@@ -7,8 +7,6 @@ complete or not at all, and the public ones are written again from it whenever t
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pipelines.evidence.errors import KeyFileError
-from pipelines.evidence.publickey import (
-    MAX_KEY_FILE,
-    KeyUse,
-    PublicKey,
-    ed25519_key,
-    unreadable_key,
-)
+from pipelines.evidence.publickey import KeyUse, PublicKey, ed25519_key, unreadable_key
+from pipelines.evidence.secretfile import read_secret_file
+from pipelines.evidence.tokenuri import names_token, parse_token_uri
 from pipelines.storage.files import create
 
 KEY_USES: tuple[KeyUse, ...] = ("statements", "log", "witness")
@@ -47,6 +41,8 @@ class PrivateKey:
         """Return the signature over `message`; raises `KeyFileError` when the key does not sign."""
         try:
             return self.signer(message)
+        except KeyFileError:
+            raise
         except Exception as error:  # what a PKCS#11 module or a cloud raises is not documented
             raise KeyFileError(
                 "the key does not sign", got=f"{type(error).__name__}: {error}"
@@ -76,7 +72,9 @@ def load_key(folder: Path, name: str) -> PrivateKey:
     """Read a key file; raises `KeyFileError` when it is missing, open to others, or no key."""
     path = _private_file(folder, name)
     try:
-        private = load_pem_private_key(_read_private(path), None)
+        private = load_pem_private_key(read_secret_file(path, "private key"), None)
+    except OSError as error:
+        raise unreadable_key(path, error) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyFileError(
             "a key file cannot be used", got=path, expected="an Ed25519 key as PKCS#8 PEM"
@@ -87,6 +85,21 @@ def load_key(folder: Path, name: str) -> PrivateKey:
     for suffix, data in ((".pub", public.to_pem()), (".json", public.to_json())):
         _publish(folder / f"{name}{suffix}", data)
     return PrivateKey(public=public, signer=private.sign)
+
+
+def make_key_at(uri: str, file: Path) -> None:
+    """Write the public part of a key in a token to the new `file`; a missing key is made first.
+
+    Raises `KeyFileError`.
+    """
+    from pipelines.evidence.tokenkey import find_or_make_key  # noqa: PLC0415  # loads a C library
+
+    public = find_or_make_key(parse_token_uri(uri))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unreadable_key(file, error) from error
+    _publish(file, public.to_pem())
 
 
 def load_or_create(folder: Path, name: str) -> PrivateKey:
@@ -101,18 +114,22 @@ def load_or_create(folder: Path, name: str) -> PrivateKey:
 
 
 def key_from_uri(uri: str, public: PublicKey) -> PrivateKey:
-    """Open a key elsewhere (`hsm:`, `gcpkms:`, `awskms:`, ... as securesystemslib has).
+    """Open a key elsewhere: `pkcs11:`, or `gcpkms:`, `awskms:`, ... as securesystemslib has.
 
     Raises `KeyFileError`.
     """
+    if names_token(uri):
+        from pipelines.evidence.tokenkey import TokenKey  # noqa: PLC0415  # loads a C library
+
+        return PrivateKey(public=public, signer=TokenKey(parse_token_uri(uri), public).sign)
     from securesystemslib import signer as keys  # noqa: PLC0415  # half a second
 
-    scheme = uri.partition(":")[0]
-    if scheme not in keys.SIGNER_FOR_URI_SCHEME:
+    scheme, schemes = uri.partition(":")[0], keys.SIGNER_FOR_URI_SCHEME
+    if scheme not in schemes:
         raise KeyFileError(
             "no signer for that key",
             got=ascii(uri[:80]),
-            expected=f"one of {', '.join(f'{s}:' for s in sorted(keys.SIGNER_FOR_URI_SCHEME))}",
+            expected=f"one of {', '.join(f'{s}:' for s in sorted({'pkcs11', *schemes}))}",
         )
     try:
         signer = keys.Signer.from_priv_key_uri(uri, public.to_securesystemslib())
@@ -129,27 +146,6 @@ def key_from_uri(uri: str, public: PublicKey) -> PrivateKey:
 
 def _private_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.key"
-
-
-def _read_private(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            data = stream.read(MAX_KEY_FILE + 1)
-    except OSError as error:
-        raise unreadable_key(path, error) from error
-    if mode & 0o077:
-        raise KeyFileError(
-            f"the private key {path} is open to others",
-            got=f"mode {mode:04o}",
-            expected="mode 0600",
-            todo="Find out who could read it, and make a new key",
-        )
-    if len(data) > MAX_KEY_FILE:
-        raise KeyFileError(
-            "a key file cannot be used", got="more", expected=f"{MAX_KEY_FILE} bytes"
-        )
-    return data
 
 
 def _publish(path: Path, data: bytes) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from builders.core.errors import SamebitsError
 from builders.rebuild.workspace import living_runs
 from pipelines.center.center import Center
-from pipelines.center.keys import public_keys
+from pipelines.center.keys import key_places, public_keys
 from pipelines.center.reload import check_takeover
 from pipelines.evidence.statements.statement import show_time
 from pipelines.log.heartbeats import newest_heartbeat
@@ -80,6 +80,8 @@ class CenterStatus:
     """ISO 8601, UTC."""
     policy: dict[str, Any] | None
     """File, version and expiry (ISO 8601, UTC) of the policy in force."""
+    keys: dict[str, str]
+    """By use, the file of the private key, or its URI without the query."""
     warnings: tuple[str, ...]
     """What of the policy and its keys ends soon."""
     waiting_evidence: int
@@ -154,6 +156,7 @@ def status(
         open_alarms=sum("acknowledged" not in alarm for alarm in night["alarms"]) if night else 0,
         last_heartbeat=read(lambda: _last_heartbeat(session, now), None),
         policy=None if policy is None else _shown_policy(center, policy),
+        keys=key_places(center),
         warnings=() if policy is None else expiry_warnings(policy, now),
         waiting_evidence=_outbox(center),
         disk=disk or disk_use(center),

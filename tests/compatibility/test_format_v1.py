@@ -28,6 +28,7 @@ ADDED = {
     "center": {
         "disk",
         "flow_runs",
+        "keys",
         "next_night_local",
         "night",
         "open_alarms",
