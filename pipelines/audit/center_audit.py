@@ -1,9 +1,8 @@
 """The audit of one center on one release: its runs, their states, and what may be believed of them.
 
-In a run with a record that cannot be read no match counts, and for a center whose newest run is
-such a one no match at all, since what that run found is not known. A mismatch still counts: nobody
-can hide one by adding an unreadable record. No match counts either where the log has a statement
-about the release that is not among the records, since it may be a mismatch.
+No match counts where the log has a statement about the release that is not among the records, since
+it may be a mismatch: nobody can hide one by removing, moving or damaging its record. A record that
+cannot be read counts neither way.
 """
 
 from __future__ import annotations
@@ -131,7 +130,7 @@ class _Audit:
         # What is missing may be what a run found whose commitment seems to be open.
         runs = [self._run(*one, is_whole=not missing) for one in folders.items()]
         mislabelled = any(e.reason is ExclusionReason.MISLABELLED for r in runs for e in r.excluded)
-        if missing or mislabelled or (runs and not runs[-1].is_readable):
+        if missing or mislabelled:
             runs = [run.without_matches() for run in runs]
         if not missing:
             runs += self._runs_without_records(folders)
@@ -179,14 +178,13 @@ class _Audit:
         excluded = [*(r for r in records if isinstance(r, Excluded)), *told.excluded]
         if is_whole and not excluded and state in UNSTATED:
             excluded.append(_open(self.source, binding))
-        audited = AuditedRun(
+        counted = AuditedRun(
             run=run,
             state=state,
             findings=told.findings,
             excluded=(*excluded, *(dissent.excluded for dissent in dissents)),
             dissents=dissents,
         )
-        counted = audited if audited.is_readable else audited.without_matches()
         upgraded_at = self.reader.logs.upgraded_at(self.source.center)
         return _without_old(
             _without_downgraded(counted, upgraded_at), self.reader.policy.oldest_evidence

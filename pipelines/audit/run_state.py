@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded, ExclusionReason
+from pipelines.audit.center_finding import CenterFinding, Dissent, Excluded
 from pipelines.audit.logged_release import LoggedCommitment
 from pipelines.audit.run_findings import MATCHES, RunFindings
 from pipelines.audit.witnessed import Witnessed
@@ -51,11 +51,6 @@ class AuditedRun:
     findings: tuple[CenterFinding, ...] = ()
     excluded: tuple[Excluded, ...] = ()
     dissents: tuple[Dissent, ...] = ()
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether every record could be read."""
-        return all(e.reason is not ExclusionReason.UNREADABLE for e in self.excluded)
 
     def without_matches(self) -> AuditedRun:
         """Return the same run without the findings that could be a match."""

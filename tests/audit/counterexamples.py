@@ -72,10 +72,13 @@ COUNTEREXAMPLES: dict[str, Counterexample] = {
         off=put("center_audit._Audit._missing", lambda *_: {}),
         steps=[MATCHED, DIFFERED, ("cyd_removes_a_record", {"number": 4})],
     ),
-    "unreadable": Counterexample(
-        off=put("run_state.AuditedRun.is_readable", True),
+    "missing-as-damaged": Counterexample(
+        off=put("center_audit._Audit._missing", lambda *_: {}),
         steps=[MATCHED, DIFFERED, ("cyd_damages_a_record", {"number": 4, "rubbish": b"{}"})],
-        also_off=("missing",),
+    ),
+    "one-commit": Counterexample(
+        off=put("run_findings._is_scattered", lambda *_: False),
+        steps=[("cyd_states_a_match_in_pieces", {})],
     ),
     "incomplete": Counterexample(
         off=put("run_findings.unmatched_artefact", lambda *_: None),

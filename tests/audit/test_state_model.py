@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, reject, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from builders.core.digest import Digest
 from builders.core.enums import Outcome, Verdict
 from infra.bench.madeup import MadeUpFile, MadeUpKey, MadeUpRun
 from pipelines.audit import statement_reader
@@ -175,6 +176,12 @@ class Centers(RuleBasedStateMachine):
 
     # What Cyd does
 
+    def _committed(self, **changes: Any) -> MadeUpRun:
+        """Return a run that Cyd has committed to."""
+        made = self._made("cyd-1", **changes)
+        self.cyd.commit(made)
+        return made
+
     @rule()
     def cyd_matches(self) -> None:
         self._run("cyd-1", Saying.MATCH)
@@ -198,33 +205,41 @@ class Centers(RuleBasedStateMachine):
         """Its attempt names two, and it never says that its source builds one of them alone."""
         gone = MadeUpFile(published=b"i", served=b"i", built=None, verdict=Verdict.MISSING)
         other = {"tool.idx": gone}
-        made = self._made("cyd-1", files={**FILES, **other})
-        self.cyd.commit(made)
+        made = self._committed(files={**FILES, **other})
         for name, envelope in made.envelopes(self.cyd.key).items():
             if name != "comparison-2.dsse.json":
                 self.cyd.put(made.folder() + name, envelope)
 
     @rule()
+    def cyd_states_a_match_in_pieces(self) -> None:
+        """Something else is logged between them, so that it could stop wherever it likes."""
+        made = self._committed()
+        for name, envelope in made.envelopes(self.cyd.key).items():
+            self.cyd.log += [Digest.of(b"a heartbeat"), Digest.of(b"and another")]
+            self.cyd.put(made.folder() + name, envelope)
+        self.truth["cyd-1"].crashed.append(made)
+
+    @rule()
     def cyd_lets_a_stranger_sign(self) -> None:
         """Under the id of its key, so that it could deny the match later."""
-        made, key = self._made("cyd-1"), MadeUpKey("a stranger")
-        self.cyd.commit(made)
+        made, key = self._committed(), MadeUpKey("a stranger")
         for name, envelope in made.envelopes(key).items():
-            signature = Signature(keyid=self.cyd.key.public.keyid, sig=key.sign(envelope.pae()))
-            forged = envelope.model_copy(update={"signatures": (signature,)})
-            self.cyd.put(made.folder() + name, forged)
+            self.cyd.put(made.folder() + name, self._signed(envelope, key))
+
+    def _signed(self, envelope: Envelope, key: MadeUpKey) -> Envelope:
+        """Return an envelope signed by a key under the id of Cyd's."""
+        signature = Signature(keyid=self.cyd.key.public.keyid, sig=key.sign(envelope.pae()))
+        return envelope.model_copy(update={"signatures": (signature,)})
 
     @rule()
     def cyd_never_logs_what_it_states(self) -> None:
-        made = self._made("cyd-1")
-        self.cyd.commit(made)
+        made = self._committed()
         self.cyd.publish(made, logged=False)
 
     @rule()
     def cyd_logs_a_match_as_something_else(self) -> None:
         """Its leaves are of no run, so that nobody would miss the records later."""
-        made = self._made("cyd-1")
-        self.cyd.commit(made)
+        made = self._committed()
         for name, envelope in made.envelopes(self.cyd.key).items():
             self.cyd.store.put_record(made.folder() + name, envelope.to_bytes())
             self.cyd.log.append(envelope.digest())
@@ -237,22 +252,19 @@ class Centers(RuleBasedStateMachine):
 
     @rule(files=st.sampled_from([FILES, DIFFERENT]))
     def cyd_says_that_its_disk_is_lost(self, files: dict[str, MadeUpFile]) -> None:
-        made = self._made("cyd-1", files=files)
-        self.cyd.commit(made)
+        made = self._committed(files=files)
         self.cyd.lose(made)
         if files is DIFFERENT:
             self.truth["cyd-1"].crashed.append(made)
 
     @rule()
     def cyd_commits_and_says_nothing(self) -> None:
-        made = self._made("cyd-1")
-        self.cyd.commit(made)
+        made = self._committed()
         self.truth["cyd-1"].crashed.append(made)
 
     @rule()
     def cyd_commits_and_says_that_it_could_not_build(self) -> None:
-        truth, made = self.truth["cyd-1"], self._made("cyd-1")
-        self.cyd.commit(made)
+        truth, made = self.truth["cyd-1"], self._committed()
         truth.seen.append(self.cyd.publish(replace(made, **UNBUILT)))
         self._say("cyd-1", Saying.EVASION)
 
@@ -297,9 +309,7 @@ class Centers(RuleBasedStateMachine):
         except EvidenceError:
             return
         key = MadeUpKey("a stranger") if stranger else self.cyd.key
-        signature = Signature(keyid=self.cyd.key.public.keyid, sig=key.sign(old.pae()))
-        new = old.model_copy(update={"signatures": (signature,)})
-        self.cyd.store.objects[name] = [new.to_bytes()]
+        self.cyd.store.objects[name] = [self._signed(old, key).to_bytes()]
 
     @rule(center=HONEST, number=NUMBER)
     def cyd_replays_what_others_signed(self, center: str, number: int) -> None:
