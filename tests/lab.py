@@ -85,7 +85,11 @@ class Lab:
 
     def plan(self, loaded: LoadedRecipe, *, log: int | None = None) -> Plan:
         inputs = collect_inputs(
-            loaded, self.session.vault, self.session.fetcher, self.session.workdir
+            loaded,
+            self.session.vault,
+            self.session.fetcher,
+            self.session.workdir,
+            self.session.jail,
         )
         cores = self.session.engine.info().cpus
         plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=cores)
@@ -97,7 +101,11 @@ class Lab:
         """Rebuild a recipe with these steps; log and outputs are copied to `kept`."""
         loaded = load_recipe(write_recipe(self.folder / "recipe", steps, **fields))
         inputs = collect_inputs(
-            loaded, self.session.vault, self.session.fetcher, self.session.workdir
+            loaded,
+            self.session.vault,
+            self.session.fetcher,
+            self.session.workdir,
+            self.session.jail,
         )
         with workspace(self.runs, self.run_id) as folder:
             result = rebuild(

@@ -12,7 +12,8 @@ from builders.core.frozen_model import duplicate
 from builders.inputs.fetching import FetchProgress, fetch_missing, no_progress
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import Vault
-from builders.locators.dsc import MAX_DSC_BYTES, companions
+from builders.jail.file_reader import Jail
+from builders.locators.dsc import companions
 from builders.locators.fetcher import CompanionLocator, Fetcher, FetchRequest
 from builders.locators.locator import FileLocator, GitLocator, PurlLocator, VaultLocator
 from builders.recipe.recipe import Input, LoadedRecipe
@@ -23,12 +24,13 @@ def collect_inputs(
     vault: Vault,
     fetcher: Fetcher,
     workdir: Path,
+    jail: Jail,
     progress: FetchProgress = no_progress,
 ) -> tuple[InputFile, ...]:
     """Fetch the inputs that the vault lacks, and list the files that the container will see.
 
-    A .dsc is followed by the files that it names. Raises `InputUnavailableError`,
-    `InputMismatchError` or `RecipeError`.
+    A .dsc, which is read in `jail`, is followed by the files that it names. Raises
+    `InputUnavailableError`, `InputMismatchError` or `RecipeError`.
     """
     fetch = partial(fetch_missing, vault, fetcher, workdir=workdir, progress=progress)
     inputs = loaded.recipe.inputs
@@ -40,7 +42,7 @@ def collect_inputs(
         files.append(InputFile(role=item.role, name=name, sha256=item.sha256))
         if item.role is Role.SOURCE and name.endswith(".dsc"):
             with vault.open(item.sha256) as stream:
-                found = companions(stream.read(MAX_DSC_BYTES + 1), what=name)
+                found = companions(stream, jail, what=name)
             beside = _companion_locator(item, loaded)
             fetch([request(locator=beside(c.name), name=c.name, sha256=c.sha256) for c in found])
             files += [

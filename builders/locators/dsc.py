@@ -1,19 +1,24 @@
 """The files that a Debian source control file (.dsc) names and pins.
 
 The .dsc itself is pinned by digest, so its checksums count as pins; its OpenPGP signature is not
-checked. Format: deb-src-control(5), dsc(5).
+checked. It is read in the parser jail. Format: deb-src-control(5), dsc(5).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from debian.deb822 import Dsc
+from pydantic import TypeAdapter
 
 from builders.core.digest import Digest
-from builders.core.errors import InputMismatchError
-from builders.core.frozen_model import duplicate
+from builders.core.errors import InfrastructureError, InputMismatchError
+from builders.core.frozen_model import FrozenModel, duplicate
+from builders.jail.errors import JailFailedError
+from builders.jail.file_reader import Jail, JailLimits, Reader, Scratch
 
 MAX_DSC_BYTES = 1 << 20
 MAX_FILES = 100
@@ -30,12 +35,29 @@ class Companion:
     sha256: Digest
 
 
-def companions(dsc: bytes, *, what: str) -> list[Companion]:
+class DscName(FrozenModel):
+    """What a .dsc is called in messages."""
+
+    name: str
+
+
+def companions(dsc: BinaryIO, jail: Jail, *, what: str) -> tuple[Companion, ...]:
     """Return the other files of a source package, in the order of the .dsc.
 
     `what` names the .dsc in messages. Raises `InputMismatchError` for a file that is no .dsc, or
-    that names files without SHA-256, outside its own folder, or beyond the limits.
+    that names files without SHA-256, outside its own folder, or beyond the limits, and
+    `InfrastructureError` where its reader gave no answer.
     """
+    try:
+        return jail.run(COMPANIONS, [dsc], DscName(name=what))
+    except JailFailedError as error:
+        raise InfrastructureError(
+            f"{what} was not read", got=error, expected="an answer of its reader"
+        ) from error
+
+
+def read_companions(dsc: bytes, *, what: str) -> tuple[Companion, ...]:
+    """Read a .dsc in the jail; see `companions`."""
     if len(dsc) > MAX_DSC_BYTES:
         raise _refused(what, got=f"{len(dsc)} bytes", expected=f"at most {MAX_DSC_BYTES}")
     try:
@@ -47,7 +69,7 @@ def companions(dsc: bytes, *, what: str) -> list[Companion]:
         raise _refused(what, got="no such fields", expected="Source and Checksums-Sha256")
     if len(entries) > MAX_FILES:
         raise _refused(what, got=f"{len(entries)} files", expected=f"at most {MAX_FILES}")
-    found = [_companion(entry, what) for entry in entries]
+    found = tuple(_companion(entry, what) for entry in entries)
     if duplicate(companion.name for companion in found):
         raise _refused(what, got="one file name twice", expected="each file once")
     return found
@@ -74,3 +96,18 @@ def _refused(what: str, *, got: object, expected: object) -> InputMismatchError:
         expected=expected,
         todo="Pin the .dsc that the archive serves with arch=source",
     )
+
+
+def _read(files: Sequence[BinaryIO], parameters: DscName, _: Scratch) -> tuple[Companion, ...]:
+    return read_companions(files[0].read(MAX_DSC_BYTES + 1), what=parameters.name)
+
+
+COMPANIONS = Reader(
+    name="builders.locators.dsc:COMPANIONS",
+    read=_read,
+    parameters=DscName,
+    result=TypeAdapter(tuple[Companion, ...]),
+    limits=JailLimits(seconds=20, answer=1 << 20),
+    errors=(InputMismatchError,),
+)
+"""Reads a .dsc."""

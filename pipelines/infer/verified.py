@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -31,8 +29,9 @@ from pipelines.infer.script.hypothesis import PATH, ScriptHypothesis
 from pipelines.infer.script.parts import read_parts
 from pipelines.infer.script.refinement import undeclarable
 from pipelines.infer.wheel.clues import clues_of
+from pipelines.infer.wheel.comparison import compare_wheels
 from pipelines.infer.wheel.differences import build_failure as wheel_failure
-from pipelines.infer.wheel.differences import compare_wheels, wheel_causes
+from pipelines.infer.wheel.differences import wheel_causes
 from pipelines.infer.wheel.facts import read_sdist, read_wheel
 from pipelines.infer.wheel.toolchain import python_images
 from pipelines.judge.finding import Finding
@@ -41,10 +40,7 @@ from pipelines.verify.session import Session
 
 _DEBIAN, _WHEEL, _SCRIPT = "debian", "wheel", "script"
 _TAIL = 1 << 16
-_UNREADABLE = (
-    SamebitsError, OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile,
-    zlib.error,
-)  # fmt: skip
+_UNREADABLE = (SamebitsError, OSError, ValueError)
 """What reading the evidence of a run can raise: it is foreign, or not there."""
 
 
@@ -139,11 +135,10 @@ def _of_wheel(
     with _both_files(session, finding, both) as paths:
         sdist = paths[0].with_name("source")
         session.vault.stage(source.sha256, sdist)
-        shipped, rebuilt = (read_wheel(path, finding.name) for path in paths)
-        clues = clues_of(
-            shipped, read_sdist(sdist, source.locator), None, python_images(session.images)
-        )
-        return wheel_causes(clues, compare_wheels(shipped, paths[0], rebuilt, paths[1]))
+        shipped = read_wheel(paths[0], finding.name, session.jail)
+        facts = read_sdist(sdist, source.locator, session.jail)
+        clues = clues_of(shipped, facts, None, python_images(session.images))
+        return wheel_causes(clues, compare_wheels(*paths, finding.name, session.jail))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from builders.inputs.collect import input_name
 from builders.inputs.input_file import InputFile
 from builders.inputs.vault import ByteStore, Vault
 from builders.jail.file_reader import Jail
-from builders.locators.dsc import MAX_DSC_BYTES, companions
+from builders.locators.dsc import companions
 from builders.rebuild.rebuild_result import Output, OutputKind, RebuildResult
 from builders.rebuild.seal import SealedFile, seal_key
 from builders.recipe.recipe import Input, LoadedRecipe, Recipe, parse_recipe
@@ -97,10 +97,9 @@ class ByteSource:
         yield self._input_file(item.role, name, item.sha256)
         if item.role is not Role.SOURCE or not name.endswith(".dsc"):
             return
-        with self.vault.open(item.sha256) as stream:
-            dsc = stream.read(MAX_DSC_BYTES + 1)
         try:
-            found = companions(dsc, what=name)
+            with self.vault.open(item.sha256) as stream:
+                found = companions(stream, self.jail, what=name)
         except InputMismatchError as error:
             what = "a source package cannot be read"
             raise RefusedError("input-bytes", what, got=error) from error

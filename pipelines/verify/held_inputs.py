@@ -10,7 +10,7 @@ from builders.core.digest import Digest
 from builders.core.errors import SamebitsError
 from builders.core.frozen_model import FrozenModel
 from builders.inputs.collect import input_name
-from builders.locators.dsc import MAX_DSC_BYTES, companions
+from builders.locators.dsc import companions
 from builders.recipe.recipe import LoadedRecipe, load_recipe
 from pipelines.verify.session import Session
 
@@ -57,7 +57,7 @@ def _of_recipe(loaded: LoadedRecipe, session: Session) -> Iterator[_Use]:
         yield item.sha256, name, f"{release} ({item.role})"
         if name.endswith(".dsc") and session.vault.has(item.sha256):
             with session.vault.open(item.sha256) as stream:
-                found = companions(stream.read(MAX_DSC_BYTES + 1), what=name)
+                found = companions(stream, session.jail, what=name)
             yield from ((c.sha256, c.name, f"{release} ({item.role})") for c in found)
     for artefact in loaded.recipe.artefacts:
         if artefact.shipped is not None:

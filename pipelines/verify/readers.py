@@ -2,9 +2,14 @@
 
 READERS = (
     "builders.inputs.source_archive:ARCHIVE",
+    "builders.locators.dsc:COMPANIONS",
     "pipelines.explain.first_look:LOOK",
     "pipelines.infer.debian.deb_content:DEB",
     "pipelines.infer.script.parts:PARTS",
+    "pipelines.infer.wheel.comparison:COMPARISON",
+    "pipelines.infer.wheel.facts:REQUIREMENTS",
+    "pipelines.infer.wheel.facts:SDIST",
+    "pipelines.infer.wheel.facts:WHEEL",
     "pipelines.judge.copied:CONTENTS",
     "pipelines.judge.copied:FILES",
 )

@@ -94,7 +94,7 @@ def unpacked_sources(
     session.progress.step(release, "fetching the source")
     counter = session.counter(release)
     files = collect_inputs(
-        alone, session.vault, fetcher or session.fetcher, session.workdir, counter
+        alone, session.vault, fetcher or session.fetcher, session.workdir, session.jail, counter
     )
     for file in files:
         session.vault.verify(file.sha256)

@@ -41,7 +41,9 @@ def fetch_inputs(session: Session, job: Job) -> tuple[InputFile, ...]:
     """Bring every input into the vault; raises `InputUnavailableError`, `InputMismatchError`."""
     session.progress.step(job.release, "fetching inputs")
     counter = session.counter(job.release, job.run)
-    return collect_inputs(job.loaded, session.vault, session.fetcher, session.workdir, counter)
+    return collect_inputs(
+        job.loaded, session.vault, session.fetcher, session.workdir, session.jail, counter
+    )
 
 
 def source_facts(

@@ -48,7 +48,9 @@ def supplies_of(
     for name in images_of(build):
         wants += session.images.lock(name).fetch_requests()
     fetch_missing(session.vault, session.fetcher, wants, session.workdir, progress)
-    inputs = collect_inputs(loaded, session.vault, session.fetcher, session.workdir, progress)
+    inputs = collect_inputs(
+        loaded, session.vault, session.fetcher, session.workdir, session.jail, progress
+    )
     return Supplies(
         digests=frozenset({w.sha256 for w in wants} | {i.sha256 for i in inputs}),
         files=tuple(p for name in images_of(build) for p in session.images.unpublished(name)),

@@ -11,6 +11,7 @@ import pytest
 from pipelines.infer.wheel.clues import initial_hypothesis
 from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver
+from tests.fakes.jail import OpenJail
 from tests.infer.refinement_bench import LATER, Bench, Make
 from tests.infer.search_lab import Lab
 from tests.infer.workbench import (
@@ -35,7 +36,7 @@ def made(tmp_path: Path) -> Make:
         nothing = tmp_path / "nothing.whl"
         with zipfile.ZipFile(nothing, "w") as archive:
             archive.writestr("x-1.dist-info/METADATA", "Name: x\n")
-        resolver = Resolver(index, lambda _: nothing, without="tool")
+        resolver = Resolver(index, lambda _: nothing, OpenJail(), without="tool")
         return Bench(found, Refinement(found, resolver), initial_hypothesis(found, resolver))
 
     return make

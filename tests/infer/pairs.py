@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipelines.infer.journal import WheelDifferences
 from pipelines.infer.wheel.clues import Clues
-from pipelines.infer.wheel.differences import compare_wheels
-from pipelines.infer.wheel.facts import read_wheel
+from pipelines.infer.wheel.comparison import compare_wheels
+from tests.fakes.jail import OpenJail
 from tests.infer.workbench import Entries, Entry, clues, source_files, wheel, wheel_files
 
 DIST = "tool-1.0.dist-info"
@@ -38,8 +38,7 @@ class Pair:
             reverse_record=self.reverse_record,
             record=self.record,
         )
-        facts = read_wheel(other, NAME)
-        return found, compare_wheels(found.shipped, folder / NAME, facts, other)
+        return found, compare_wheels(folder / NAME, other, NAME, OpenJail())
 
     def clues(self, folder: Path) -> Clues:
         """Return what is known before anything is rebuilt."""

@@ -26,8 +26,8 @@ from pipelines.center.center import Center
 from pipelines.infer.journal import SearchJournal
 from pipelines.infer.search import SearchLimits
 from pipelines.infer.trial import TrialResult
-from pipelines.infer.wheel import search
-from pipelines.infer.wheel.facts import read_sdist
+from pipelines.infer.wheel import facts, search
+from pipelines.infer.wheel.facts import sdist_facts
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.verify.session import Session
@@ -78,11 +78,11 @@ class Vendors:
     index: FakeIndex = field(default_factory=FakeIndex)
     files: dict[Digest, bytes] = field(default_factory=dict)
 
-    def put(self, project: str, name: str, data: bytes, **facts: Any) -> None:
+    def put(self, project: str, name: str, data: bytes, **about: Any) -> None:
         """Serve a file of version 1.0, under its digest or, to be found out, under another."""
-        facts = {"kind": "wheel", "sha256": Digest.of(data), **facts}
-        self.index.put(project, "1.0", RELEASED, name=name, **facts)
-        self.files[facts["sha256"]] = data
+        about = {"kind": "wheel", "sha256": Digest.of(data), **about}
+        self.index.put(project, "1.0", RELEASED, name=name, **about)
+        self.files[about["sha256"]] = data
 
     def release(
         self,
@@ -183,7 +183,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(Tries, "made", made, raising=False)
     monkeypatch.setattr(search, "WheelStrategy", Tries)
     small = ArchiveLimits(unpacked=4 << 20)
-    monkeypatch.setattr(search, "read_sdist", partial(read_sdist, limits=small))
+    monkeypatch.setattr(facts, "sdist_facts", partial(sdist_facts, limits=small))
 
     def forbidden(*words: object, **_: object) -> None:
         pytest.fail(f"a program was started: {words}")

@@ -14,6 +14,7 @@ from pipelines.infer.machine_traces import ZONES, local, zones_for
 from pipelines.infer.wheel.clues import initial_hypothesis
 from pipelines.infer.wheel.hypothesis import WheelHypothesis
 from pipelines.infer.wheel.toolchain import Resolver
+from tests.fakes.jail import OpenJail
 from tests.infer.workbench import (
     BUILT,
     FLIT,
@@ -34,7 +35,7 @@ FIXED = int(datetime(2016, 1, 1, tzinfo=UTC).timestamp())
 
 def guess(folder: Path, shipped: Entries, source: Entries | None = None) -> WheelHypothesis:
     found = clues(folder, shipped=shipped, source=source)
-    return initial_hypothesis(found, Resolver(backends(), no_requirements(folder)))
+    return initial_hypothesis(found, Resolver(backends(), no_requirements(folder), OpenJail()))
 
 
 def test_generated_files_tell_the_clock(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_record_that_alone_is_newer_tells_when_the_files_were_packed(
     at = BUILT + 2 if "RECORD" in late else BUILT
     found = initial_hypothesis(
         clues_with_record_at(tmp_path, shipped, at),
-        Resolver(backends(), no_requirements(tmp_path)),
+        Resolver(backends(), no_requirements(tmp_path), OpenJail()),
     )
     assert (found.clock, found.then, found.before) == (BUILT, BUILT + 2, before)
 
@@ -109,7 +110,7 @@ def test_times_that_a_backend_always_writes_tell_nothing(tmp_path: Path) -> None
         shipped[path] = replace(shipped[path], at=FIXED)
     found = initial_hypothesis(
         clues_with_record_at(tmp_path, shipped, FIXED),
-        Resolver(backends(), no_requirements(tmp_path)),
+        Resolver(backends(), no_requirements(tmp_path), OpenJail()),
     )
     assert (found.clock, found.epoch, found.timezone) == (None, None, "UTC")
 
@@ -122,7 +123,12 @@ def clues_with_record_at(folder: Path, shipped: Entries, at: int):  # type: igno
     name = "tool-1.0-py3-none-any.whl"
     made = wheel(folder / name, shipped, at=at)
     source = sdist(folder / "tool-1.0.tar.gz", source_files())
-    return clues_of(read_wheel(made, name), read_sdist(source, "tool-1.0.tar.gz"), RELEASED, IMAGES)
+    return clues_of(
+        read_wheel(made, name, OpenJail()),
+        read_sdist(source, "tool-1.0.tar.gz", OpenJail()),
+        RELEASED,
+        IMAGES,
+    )
 
 
 def test_local_times_tell_the_time_zone(tmp_path: Path) -> None:
@@ -133,7 +139,7 @@ def test_local_times_tell_the_time_zone(tmp_path: Path) -> None:
         shipped[path] = replace(shipped[path], at=FIXED)
     found = initial_hypothesis(
         clues_with_record_at(tmp_path, shipped, FIXED),
-        Resolver(backends(), no_requirements(tmp_path)),
+        Resolver(backends(), no_requirements(tmp_path), OpenJail()),
     )
     assert found.timezone == "America/Los_Angeles"
     assert found.image != "python311-wheel", "that image knows no time zones"

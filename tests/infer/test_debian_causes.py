@@ -20,8 +20,8 @@ from pipelines.infer.debian.causes import (
     debian_causes,
     first_trimmed,
 )
-from pipelines.infer.debian.comparison import DatedTool, PackagePair, changelog_date
-from pipelines.infer.debian.deb_content import read_deb
+from pipelines.infer.debian.comparison import DatedTool, PackagePair
+from pipelines.infer.debian.deb_content import Released, read_deb
 
 RELEASED = datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(20)
@@ -266,21 +266,20 @@ def test_a_failed_build_has_one_named_reason(
 
 
 def test_the_newest_entry_of_a_changelog_dates_a_tool() -> None:
-    content = read_deb(io.BytesIO(deb(FILES)))
-    assert changelog_date(content, "tool") == datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
-    assert changelog_date(content, "other") is None
+    first = datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
+    (tool,) = read_deb(io.BytesIO(deb(FILES))).released.items()
+    assert (tool[0], tool[1].version) == ("tool", first)
     fixed = CHANGELOG.replace("2.0-1", "2.0-1+deb13u5").format("Mon, 02 Feb 2026 00:00:00 +0000")
     entries = fixed + CHANGELOG.format("Fri, 11 Oct 2024 08:12:34 +0200")
     entries += OLDER.replace("2.0-1", "1.9-1")
     fixed_files = {f"{DOC}/changelog.gz": gzip.compress(entries.encode())}
-    content = read_deb(io.BytesIO(deb(fixed_files)))
-    assert changelog_date(content, "tool") == datetime(2026, 2, 2, tzinfo=UTC)
-    first = changelog_date(content, "tool", upstream=True)
-    assert first == datetime(2024, 10, 11, 6, 12, 34, tzinfo=UTC)
-    broken = {f"{DOC}/changelog.gz": b"no gzip"}
-    assert changelog_date(read_deb(io.BytesIO(deb(broken))), "tool") is None
-    undated = {f"{DOC}/changelog.gz": gzip.compress(CHANGELOG.format("soon").encode())}
-    assert changelog_date(read_deb(io.BytesIO(deb(undated))), "tool") is None
+    assert read_deb(io.BytesIO(deb(fixed_files))).released == {
+        "tool": Released(version=datetime(2026, 2, 2, tzinfo=UTC), upstream=first)
+    }
+    undated = gzip.compress(CHANGELOG.format("soon").encode())
+    for log in (b"no gzip", undated):
+        found = read_deb(io.BytesIO(deb({f"{DOC}/changelog.gz": log}))).released
+        assert found == {"tool": Released(version=None, upstream=None)}
 
 
 @pytest.mark.parametrize("data", [b"no package", deb(FILES)[:700]])

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.infer.journal import WheelDifferences
-from pipelines.infer.wheel import differences
-from pipelines.infer.wheel.differences import compare_wheels
-from pipelines.infer.wheel.facts import read_wheel
+from pipelines.infer.wheel import comparison
+from pipelines.infer.wheel.comparison import compare_wheels
+from tests.fakes.jail import OpenJail
 from tests.infer.pairs import DIST, NAME, Changes, Pair
 from tests.infer.workbench import BUILT, METADATA, Entry, wheel, wheel_files
 
@@ -101,7 +101,7 @@ def test_lines_or_words_in_another_order_are_counted(
 def test_large_files_are_not_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: str
 ) -> None:
-    monkeypatch.setattr(differences, "_MAX_TEXT", 14)
+    monkeypatch.setattr(comparison, "_MAX_TEXT", 14)
     pair = (b'v = "1.0.1.1.1"\n', b'v = "1.0"\n')
     found = of(tmp_path, *(pair if large == "shipped" else reversed(pair)))
     assert (found.content, found.version_strings) == ((DATA,), ())
@@ -117,7 +117,7 @@ def test_another_level_packs_the_same_content_to_another_size(tmp_path: Path) ->
 
 def test_what_is_packed_in_another_way_to_the_same_size_is_seen(tmp_path: Path) -> None:
     same: Changes = {DATA: Entry(data=b"aaaaa")}
-    clues, found = Pair(shipped=same, rebuilt=same).compared(tmp_path)
+    found = Pair(shipped=same, rebuilt=same).compared(tmp_path)[1]
     assert found == WheelDifferences()
     stored = tmp_path / "stored.whl"
     with zipfile.ZipFile(tmp_path / NAME) as one, zipfile.ZipFile(stored, "w") as other:
@@ -127,7 +127,7 @@ def test_what_is_packed_in_another_way_to_the_same_size_is_seen(tmp_path: Path) 
                 info.compress_type = zipfile.ZIP_STORED
             other.writestr(info, data)
             assert info.compress_size == size, "five letters cannot be packed smaller"
-    found = compare_wheels(clues.shipped, tmp_path / NAME, read_wheel(stored, NAME), stored)
+    found = compare_wheels(tmp_path / NAME, stored, NAME, OpenJail())
     assert found == WheelDifferences(packing=(DATA,))
 
 
@@ -185,9 +185,9 @@ def test_the_order_of_members_is_told_apart_from_that_of_record(tmp_path: Path) 
     turned = wheel(
         tmp_path / "turned.whl",
         dict(reversed(PLAIN.items())),
-        record=clues.shipped.texts["RECORD"].decode(),
+        record="".join(f"{path},,\n" for path in clues.shipped.record),
     )
-    found = compare_wheels(clues.shipped, tmp_path / NAME, read_wheel(turned, NAME), turned)
+    found = compare_wheels(tmp_path / NAME, turned, NAME, OpenJail())
     assert found == WheelDifferences(order=True, reordered=("tool", DIST))
     assert found.weight == 1
 

@@ -14,6 +14,7 @@ from pipelines.infer.machine_traces import order_of
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange
 from pipelines.infer.wheel.refinement import Refinement
 from pipelines.infer.wheel.toolchain import Resolver
+from tests.fakes.jail import OpenJail
 from tests.infer.refinement_bench import DATA, DIST, NEWEST, TIMES, Make, values
 from tests.infer.workbench import (
     BUILT,
@@ -58,10 +59,9 @@ def test_a_seed_keeps_the_order_of_metadata_where_it_can(made: Make) -> None:
 def test_an_order_of_record_alone_may_be_that_of_one_seed(tmp_path: Path, made: Make) -> None:
     bench = made()
     turned = [*reversed(LISTED), f"{DIST}/RECORD"]
-    texts = {**bench.clues.shipped.texts, "RECORD": "".join(f"{p},,\n" for p in turned).encode()}
-    facts = replace(bench.clues.shipped, texts=texts)
+    facts = replace(bench.clues.shipped, record=tuple(turned))
     refiner = Refinement(
-        replace(bench.clues, shipped=facts), Resolver(backends(), lambda _: tmp_path)
+        replace(bench.clues, shipped=facts), Resolver(backends(), lambda _: tmp_path, OpenJail())
     )
     other = replace(bench, refiner=refiner)
     seeds = order_of(LISTED, (DIST,), DIST), order_of(turned, (DIST,), DIST)

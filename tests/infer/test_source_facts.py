@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from builders.archives import ArchiveLimits
 from builders.core.errors import InputMismatchError
-from pipelines.infer.wheel.facts import read_sdist
+from pipelines.infer.wheel.facts import read_sdist, sdist_facts
+from tests.fakes.jail import OpenJail
 from tests.infer.workbench import Entry, sdist, source_files
 
 NAME = "tool-1.0.tar.gz"
@@ -16,13 +18,13 @@ NAME = "tool-1.0.tar.gz"
 
 def test_files_are_known_by_path_mode_and_time(tmp_path: Path) -> None:
     files = source_files(tool=Entry(data=b"#!/bin/sh\n", mode=0o775, at=1_600_000_001))
-    facts = read_sdist(sdist(tmp_path / NAME, files), NAME)
+    facts = read_sdist(sdist(tmp_path / NAME, files), NAME, OpenJail())
     assert set(facts.files) == set(files)
     assert (facts.files["tool"].mode, facts.files["tool"].mtime) == (0o775, 1_600_000_001)
 
 
 def test_without_a_pyproject_setuptools_builds_it(tmp_path: Path) -> None:
-    facts = read_sdist(sdist(tmp_path / NAME, source_files()), NAME)
+    facts = read_sdist(sdist(tmp_path / NAME, source_files()), NAME, OpenJail())
     assert facts.requires == ()
 
 
@@ -30,9 +32,8 @@ def test_the_build_system_is_read(tmp_path: Path) -> None:
     text = (
         b'[build-system]\r\nrequires = ["flit_core >=3.2,<4"]\r\nbuild-backend = "flit_core.x"\r\n'
     )
-    facts = read_sdist(
-        sdist(tmp_path / NAME, {**source_files(), "pyproject.toml": Entry(data=text)}), NAME
-    )
+    files = {**source_files(), "pyproject.toml": Entry(data=text)}
+    facts = read_sdist(sdist(tmp_path / NAME, files), NAME, OpenJail())
     assert facts.requires == ("flit_core >=3.2,<4",)
 
 
@@ -43,20 +44,21 @@ def test_the_build_system_is_read(tmp_path: Path) -> None:
 def test_a_broken_pyproject_is_one_finding(tmp_path: Path, text: bytes, message: str) -> None:
     files = {**source_files(), "pyproject.toml": Entry(data=text)}
     with pytest.raises(InputMismatchError, match=message):
-        read_sdist(sdist(tmp_path / NAME, files), NAME)
+        read_sdist(sdist(tmp_path / NAME, files), NAME, OpenJail())
 
 
 def test_a_path_that_leaves_the_source_is_refused(tmp_path: Path) -> None:
     files = {**source_files(), "../../etc/passwd": Entry(data=b"x")}
     with pytest.raises(InputMismatchError, match="leaves its tree"):
-        read_sdist(sdist(tmp_path / NAME, files), NAME)
+        read_sdist(sdist(tmp_path / NAME, files), NAME, OpenJail())
 
 
 @pytest.mark.parametrize("limits", [ArchiveLimits(unpacked=1 << 20), ArchiveLimits(members=3)])
 def test_a_bomb_is_refused(tmp_path: Path, limits: ArchiveLimits) -> None:
     files = {**source_files(), "zeros": Entry(data=bytes(2 << 20))}
-    with pytest.raises(InputMismatchError, match="cannot be read"):
-        read_sdist(sdist(tmp_path / NAME, files), NAME, limits)
+    made = sdist(tmp_path / NAME, files)
+    with made.open("rb") as stream, pytest.raises(InputMismatchError, match="cannot be read"):
+        sdist_facts(stream, NAME, tempfile.TemporaryFile, limits)
 
 
 @pytest.mark.parametrize("name", [NAME, "tool-1.0.zip", "tool-1.0.tar.xz"])
@@ -67,7 +69,7 @@ def test_a_bomb_is_refused(tmp_path: Path, limits: ArchiveLimits) -> None:
 def test_what_is_no_archive_is_one_finding(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputMismatchError) as caught:
-        read_sdist(tmp_path / name, name)
+        read_sdist(tmp_path / name, name, OpenJail())
     assert "\n" not in str(caught.value)
 
 
@@ -75,4 +77,4 @@ def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     whole = sdist(tmp_path / "whole", source_files()).read_bytes()
     (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputMismatchError, match="cannot be read"):
-        read_sdist(tmp_path / NAME, NAME)
+        read_sdist(tmp_path / NAME, NAME, OpenJail())

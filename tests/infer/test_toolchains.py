@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from builders.core.errors import InputUnavailableError
 from pipelines.infer.target import Pin
 from pipelines.infer.wheel.toolchain import PythonImage, Resolver, generator_of, parse_requirements
+from tests.fakes.jail import OpenJail
 from tests.infer.workbench import IMAGES, FakeIndex, backends
 
 DAY = datetime(2022, 6, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ def resolver(index: FakeIndex, wheels: dict[str, Path], without: str = "") -> Re
             wheels[pin.name] = path
         return wheels[pin.name]
 
-    return Resolver(index, wheel_of, without=without)
+    return Resolver(index, wheel_of, OpenJail(), without=without)
 
 
 def requiring(wheels: dict[str, Path], name: str, *requirements: str) -> None:

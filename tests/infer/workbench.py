@@ -30,6 +30,7 @@ from pipelines.infer.wheel.search import WheelStrategy
 from pipelines.infer.wheel.toolchain import PythonImage
 from pipelines.judge.finding import FileFact, Finding, ShippedFact
 from pipelines.verify.session import LogSink, Session
+from tests.fakes.jail import OpenJail
 
 RELEASED = datetime(2022, 6, 1, tzinfo=UTC)
 BUILT = int(datetime(2022, 6, 1, 10, 0, 20, tzinfo=UTC).timestamp())
@@ -155,7 +156,12 @@ def clues(
     """Return the clues of a wheel and a source."""
     made = wheel(folder / name, shipped or wheel_files())
     archive = sdist(folder / "tool-1.0.tar.gz", source or source_files())
-    return clues_of(read_wheel(made, name), read_sdist(archive, "tool-1.0.tar.gz"), dated, IMAGES)
+    return clues_of(
+        read_wheel(made, name, OpenJail()),
+        read_sdist(archive, "tool-1.0.tar.gz", OpenJail()),
+        dated,
+        IMAGES,
+    )
 
 
 @dataclass

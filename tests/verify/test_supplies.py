@@ -23,6 +23,7 @@ from pipelines.verify.judging import shipped_want
 from pipelines.verify.session import Session
 from pipelines.verify.supplies import Supplies, images_of, supplies_of
 from tests.command import samebits
+from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
 from tests.lab import SOURCE, write_recipe
 from tests.madeimages import made_image
@@ -112,7 +113,7 @@ def test_a_fresh_vault_wants_for_nothing(ground: Ground) -> None:
     vault, work = Vault(MemoryStore()), ground.folder / "work"
     import_vault(vault, archive)
     (path.parent / "source.c").unlink()
-    collect_inputs(loaded, vault, AirGap(), work)
+    collect_inputs(loaded, vault, AirGap(), work, OpenJail())
     fetch_missing(
         vault, AirGap(), [shipped_want(a, path.parent) for a in loaded.recipe.artefacts], work
     )

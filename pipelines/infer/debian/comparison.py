@@ -8,11 +8,9 @@ deb(5).
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import BinaryIO
 
 from builders.archives import ArchiveError
@@ -27,54 +25,12 @@ from pipelines.infer.trial import TrialResult
 from pipelines.judge.finding import MemberDiff
 from pipelines.verify.session import Session
 
-_TEXT = 1 << 18
-_ENTRY = re.compile(rb"^\S+ \(([^)\s]+)\) .*$|^ -- .*  (\S.*)$", re.MULTILINE)
 # Security fixes do not change headers: the date of the upstream version counts.
 _HEADERS = "libc6-dev"
 _TOOLS = frozenset({"binutils-common", "debhelper", "dpkg-dev", _HEADERS})
 _TRIMMED = re.compile(
     r"data\.tar/\./usr/share/doc/[^/]+/(?:changelog|NEWS)(?:\.Debian(?:\.amd64)?)?(?:\.gz)?"
 )
-
-
-def changelog_date(content: DebContent, package: str, *, upstream: bool = False) -> datetime | None:
-    """Return the date of a package's version in its own changelog; None without one.
-
-    With `upstream`, it is the date of the first package of the same upstream version.
-    """
-    for name in ("changelog.Debian.gz", "changelog.gz"):
-        packed = content.heads.get(f"data.tar/./usr/share/doc/{package}/{name}")
-        if packed is None:
-            continue
-        entries = list(_entries(_unpacked(packed)))
-        same = [date for version, date in entries if version == entries[0][0]]
-        return (same[-1] if upstream else same[0]) if same else None
-    return None
-
-
-def _entries(text: bytes) -> Iterator[tuple[bytes, datetime | None]]:
-    """Yield upstream version and date of each entry, the newest first."""
-    upstream = b""
-    for match in _ENTRY.finditer(text):
-        if match[1]:
-            upstream = match[1].rpartition(b"-")[0] or match[1]
-        else:
-            yield upstream, _date(match[2])
-
-
-def _unpacked(packed: bytes) -> bytes:
-    """Return the start of a gzip file; empty for one that cannot be read."""
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(packed, _TEXT)
-    except zlib.error:
-        return b""
-
-
-def _date(text: bytes) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text.decode("ascii", "replace")).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +115,9 @@ def dated_tools(
     for package in found:
         with session.vault.open(package.sha256) as stream:
             content = _content(session.jail, stream)
-        released = changelog_date(content, package.name, upstream=package.name == _HEADERS)
-        if released is not None:
+        dates = content.released.get(package.name)
+        released = dates and (dates.upstream if package.name == _HEADERS else dates.version)
+        if released:
             tools.append(DatedTool(name=package.name, version=package.version, released=released))
     return tuple(tools)
 

@@ -1,4 +1,4 @@
-"""What is read of a .deb: the starts of its files, and the newest time of one. Read in the jail.
+"""What is read of a .deb: starts of its files, dates of its changelogs. Read in the jail.
 
 Packages are read forward and bounded, as every archive of a vendor, and nothing of them reaches a
 build. Format: deb(5).
@@ -7,8 +7,11 @@ build. Format: deb(5).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter
@@ -22,14 +25,29 @@ from pipelines.infer.archive import tarred
 _LIMITS = ArchiveLimits(members=50_000, unpacked=1 << 30, seconds=20)
 _HEAD = 16
 _TEXT = 1 << 18
-_WHOLE = ("control.tar/", "data.tar/./usr/share/doc/")
+_CONTROL = "control.tar/"
+_CHANGELOG = re.compile(r"data\.tar/\./usr/share/doc/([^/]+)/(changelog(?:\.Debian)?\.gz)")
+_NATIVE = "changelog.gz"
+_ENTRY = re.compile(rb"^\S+ \(([^)\s]+)\) .*$|^ -- .*  (\S.*)$", re.MULTILINE)
 _COMPILED = (b"\x7fELF", b"!<arch>\n", b"!<thin>\n")
 _MARK = re.compile(rb"dded by (dh_\w+)/([0-9][0-9A-Za-z.+~]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Released:
+    """When the version of a package was released, by its changelog; None without a date."""
+
+    version: datetime | None
+    upstream: datetime | None
+    """The first package of the same upstream version."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DebContent:
-    """The starts of the files of a .deb by member path; `newest` in seconds since 1970 (UTC)."""
+    """The starts of the files of a .deb by member path; `newest` in seconds since 1970 (UTC).
+
+    `released` has the packages of which it holds a changelog, by name.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         ser_json_bytes="base64", val_json_bytes="base64"
@@ -37,6 +55,7 @@ class DebContent:
 
     heads: Mapping[str, bytes]
     newest: int
+    released: Mapping[str, Released] = field(default_factory=dict)
 
     def file_of(self, path: str) -> str:
         """Return the file that a member belongs to: itself, or what it was unpacked from."""
@@ -56,7 +75,7 @@ class DebContent:
         return {
             match[1].decode(): match[2].decode()
             for path, head in self.heads.items()
-            if path.startswith("control.tar/")
+            if path.startswith(_CONTROL)
             for match in _MARK.finditer(head)
         }
 
@@ -69,6 +88,7 @@ def read_deb(stream: BinaryIO) -> DebContent:
     """Read a .deb; raises `ArchiveError`."""
     budget = Budget(_LIMITS)
     heads: dict[str, bytes] = {}
+    changelogs: dict[str, bytes] = {}
     newest = 0
     for outer in ar.ar_entries(ByteReader(stream)):
         budget.member()
@@ -80,10 +100,44 @@ def read_deb(stream: BinaryIO) -> DebContent:
             newest = max(newest, entry.header.mtime or 0)
             if entry.body is not None:
                 path = prefix + entry.header.path
-                size = _TEXT if path.startswith(_WHOLE) else _HEAD
-                heads[path] = ByteReader(entry.body).upto(size)
-                budget.text(len(path) + len(heads[path]))
-    return DebContent(heads=heads, newest=newest)
+                log = _CHANGELOG.fullmatch(path)
+                start = ByteReader(entry.body).upto(
+                    _TEXT if log or path.startswith(_CONTROL) else _HEAD
+                )
+                if log and (log[2] != _NATIVE or log[1] not in changelogs):
+                    changelogs[log[1]] = start
+                heads[path] = start[:_HEAD] if log else start
+                budget.text(len(path) + len(start))
+    released = {package: _released(packed) for package, packed in changelogs.items()}
+    return DebContent(heads=heads, newest=newest, released=released)
+
+
+def _released(packed: bytes) -> Released:
+    """Read a changelog that gzip has packed: the start of it, and none of a damaged one."""
+    try:
+        text = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(packed, _TEXT)
+    except zlib.error:
+        text = b""
+    entries = list(_entries(text))
+    same = [date for version, date in entries if version == entries[0][0]]
+    return Released(version=same[0] if same else None, upstream=same[-1] if same else None)
+
+
+def _entries(text: bytes) -> Iterator[tuple[bytes, datetime | None]]:
+    """Yield upstream version and date of each entry, the newest first."""
+    upstream = b""
+    for match in _ENTRY.finditer(text):
+        if match[1]:
+            upstream = match[1].rpartition(b"-")[0] or match[1]
+        else:
+            yield upstream, _date(match[2])
+
+
+def _date(text: bytes) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text.decode("ascii", "replace")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _read(files: Sequence[BinaryIO], _: Nothing, __: Scratch) -> DebContent:

@@ -240,7 +240,7 @@ def _fetch(package: SourcePackage, base: str, session: Session) -> SearchJournal
     draft = debian_draft(package, DebianHypothesis(image=base, options=()))
     try:
         loaded = load_draft(draft, session.workdir)
-        collect_inputs(loaded, session.vault, session.fetcher, session.workdir)
+        collect_inputs(loaded, session.vault, session.fetcher, session.workdir, session.jail)
     except (InputUnavailableError, InputMismatchError) as error:
         served = isinstance(error, InputMismatchError)
         name = DebianCause.MISMATCH if served else DebianCause.NOT_SERVED

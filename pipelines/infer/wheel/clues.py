@@ -14,7 +14,7 @@ from packaging.version import Version
 from builders.archives import Member
 from builders.core.errors import InputUnavailableError
 from pipelines.infer.machine_traces import TOLERANCE, zones_for
-from pipelines.infer.wheel.facts import SourceFacts, WheelFacts, headers
+from pipelines.infer.wheel.facts import SourceFacts, WheelFacts
 from pipelines.infer.wheel.hypothesis import MAX_STEP, WheelHypothesis
 from pipelines.infer.wheel.toolchain import (
     OWN_WHEEL,
@@ -77,7 +77,7 @@ class Clues:
         """Return the bounds on setuptools that the fields of METADATA give."""
         if self.generator.project != "wheel":
             return ""
-        fields, folder = headers(self.shipped.texts["METADATA"]), self.shipped.dist_info
+        fields, folder = self.shipped.fields, self.shipped.dist_info
         unknown = "UNKNOWN" in {fields.get("Platform"), fields.get("License")}
         bounds = [f"<{PLAIN}"] if unknown else []
         if fields.get("Platform") is None:

@@ -1,7 +1,7 @@
 """What a wheel and its source distribution show of the build: files, times, modes and metadata.
 
 Only typed scalars leave this module for a rebuild, which never sees a member of the shipped file.
-Both archives are read with our own bounded readers, and nothing is unpacked on this machine.
+Both archives are read in the parser jail, and nothing is unpacked on this machine.
 """
 
 from __future__ import annotations
@@ -11,22 +11,30 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import BinaryIO
 
-from builders.archives import ArchiveLimits, Member
+from pydantic import TypeAdapter
+
+from builders.archives import ArchiveLimits, Member, Scratch
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
+from builders.core.frozen_model import FrozenModel
 from builders.inputs.source_archive import read_archive
-from pipelines.infer.archive import LIMITS, read_members, read_texts
+from builders.jail.file_reader import Jail, JailLimits, Reader
+from pipelines.infer.archive import LIMITS, read_members, read_texts, run_reader
 
 MAX_TEXT = 4 << 20
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _MAX_PYPROJECT = 1 << 20
 _PYPROJECT = "pyproject.toml"
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+_MOST_FIELDS, _LONGEST_FIELD = 1000, 2000
+_JAIL = JailLimits(seconds=LIMITS.seconds + 5, answer=64 << 20, scratch_files=LIMITS.depth)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +43,19 @@ class WheelFacts:
 
     - `members`: of the wheel itself, in its order; nested archives are single files.
     - `dist_info`: the folder, without a slash.
-    - `texts`: the content of the files of `.dist-info`, by the path below it; large ones are left
-      out.
+    - `generator`: the `Generator:` line of WHEEL.
+    - `fields`: those of METADATA that a wheel has once, by name; long ones are cut.
+    - `record`: the paths of RECORD in their order; none of one that cannot be read.
     - `record_faults`: what RECORD states wrongly of the members.
     """
 
     name: str
     members: tuple[Member, ...]
     dist_info: str
-    texts: Mapping[str, bytes]
+    generator: str
+    fields: Mapping[str, str]
+    record: tuple[str, ...]
     record_faults: tuple[str, ...]
-
-    @property
-    def generator(self) -> str:
-        """Return the `Generator:` line of WHEEL."""
-        return str(headers(self.texts["WHEEL"]).get("Generator", "")).strip()
 
     @property
     def newest(self) -> int:
@@ -70,9 +76,32 @@ class WheelFacts:
         return member.path.removeprefix(f"{self.dist_info}/")
 
 
-def read_wheel(path: Path, name: str) -> WheelFacts:
+@dataclass(frozen=True, kw_only=True)
+class WheelContent:
+    """A wheel as it is read in the jail.
+
+    - `texts`: the content of the files of `.dist-info`, by the path below it; large ones are left
+      out.
+    """
+
+    facts: WheelFacts
+    texts: Mapping[str, bytes]
+
+
+class FileName(FrozenModel):
+    """What a file is called in messages."""
+
+    name: str
+
+
+def read_wheel(path: Path, name: str, jail: Jail) -> WheelFacts:
     """Read the facts of the wheel at `path`; raises `InputMismatchError` for anything else."""
-    found = tuple(m for m in read_members(path, what=name) if m.inside == "")
+    return run_reader(jail, WHEEL, [path], FileName(name=name), what=name)
+
+
+def wheel_content(stream: BinaryIO, name: str, scratch: Scratch) -> WheelContent:
+    """Read a wheel, in the jail; raises `InputMismatchError` for anything else."""
+    found = tuple(m for m in read_members(stream, scratch, what=name) if m.inside == "")
     tops = {m.path.partition("/")[0] for m in found}
     folders = {top for top in tops if top.endswith(".dist-info")}
     if len(folders) != 1:
@@ -80,19 +109,40 @@ def read_wheel(path: Path, name: str) -> WheelFacts:
             f"{name} is not a wheel", got=f"{len(folders)} folders .dist-info", expected="one"
         )
     prefix = f"{folders.pop()}/"
-    texts = read_texts(path, lambda p: p.startswith(prefix), most=MAX_TEXT, what=name)
+    texts = read_texts(stream, lambda p: p.startswith(prefix), most=MAX_TEXT, what=name)
     texts = {path.removeprefix(prefix): data for path, data in texts.items()}
     if missing := [n for n in ("WHEEL", "METADATA", "RECORD") if n not in texts]:
         raise InputMismatchError(
             f"{name} is not a wheel", got=f"no {missing[0]} of readable size", expected="one"
         )
-    return WheelFacts(
+    fields = headers(texts["METADATA"])
+    facts = WheelFacts(
         name=name,
         members=found,
         dist_info=prefix.rstrip("/"),
-        texts=texts,
+        generator=_text(headers(texts["WHEEL"]).get("Generator", "")).strip(),
+        fields={n: _text(fields[n]) for n in list(dict.fromkeys(fields.keys()))[:_MOST_FIELDS]},
+        record=record_paths(texts["RECORD"]),
         record_faults=tuple(_record_faults(texts["RECORD"], found, prefix)),
     )
+    return WheelContent(facts=facts, texts=texts)
+
+
+def read_requirements(path: Path, jail: Jail) -> tuple[str, ...]:
+    """Read `Requires-Dist` of a wheel; raises `InputMismatchError`."""
+    return run_reader(jail, REQUIREMENTS, [path], FileName(name=path.name), what=path.name)
+
+
+def _requirements(files: Sequence[BinaryIO], parameters: FileName, _: Scratch) -> tuple[str, ...]:
+    texts = read_texts(
+        files[0], lambda p: bool(_METADATA.fullmatch(p)), most=MAX_TEXT, what=parameters.name
+    )
+    found = headers(next(iter(texts.values()), b"")).get_all("Requires-Dist") or ()
+    return tuple(_text(one) for one in found[:_MOST_FIELDS])
+
+
+def _text(field: object) -> str:
+    return str(field)[:_LONGEST_FIELD]
 
 
 def headers(text: bytes) -> Message:
@@ -106,12 +156,12 @@ def record_rows(text: bytes) -> list[list[str]]:
     return [row for row in rows if row]
 
 
-def record_paths(text: bytes) -> list[str]:
+def record_paths(text: bytes) -> tuple[str, ...]:
     """Return the paths of a RECORD in their order; none of one that cannot be read."""
     try:
-        return [row[0] for row in record_rows(text)]
+        return tuple(row[0] for row in record_rows(text))
     except csv.Error:
-        return []
+        return ()
 
 
 def _record_faults(text: bytes, found: tuple[Member, ...], prefix: str) -> list[str]:
@@ -157,18 +207,25 @@ class SourceFacts:
         return found
 
 
-def read_sdist(path: Path, name: str, limits: ArchiveLimits = LIMITS) -> SourceFacts:
+def read_sdist(path: Path, name: str, jail: Jail) -> SourceFacts:
     """Read the facts of the sdist at `path`; raises `InputMismatchError` for a hostile one."""
-    found = [m for m in read_members(path, what=f"source {name}", limits=limits) if _is_own(m)]
-    with path.open("rb") as stream:
-        read_archive(stream, name)  # refuses paths that leave its folder
+    return run_reader(jail, SDIST, [path], FileName(name=name), what=f"source {name}")
+
+
+def sdist_facts(
+    stream: BinaryIO, name: str, scratch: Scratch, limits: ArchiveLimits = LIMITS
+) -> SourceFacts:
+    """Read an sdist, in the jail; raises `InputMismatchError` for a hostile one."""
+    listed = read_members(stream, scratch, what=f"source {name}", limits=limits)
+    stream.seek(0)
+    read_archive(stream, name, scratch=scratch)  # refuses paths that leave its folder
     files = {}
-    for member in found:
+    for member in filter(_is_own, listed):
         top, *below = _parts(member.path)
         inner, mode = "/".join(below) or top, 0o644 if member.mode is None else member.mode
         files[inner] = replace(member, path=inner, mode=mode & 0o777)
     texts = read_texts(
-        path,
+        stream,
         lambda path: _parts(path)[1:] == [_PYPROJECT],
         most=_MAX_PYPROJECT,
         what=f"source {name}",
@@ -204,3 +261,40 @@ def _build_requires(text: bytes | None, name: str) -> tuple[str, ...]:
             f"source {name} has a broken build-system", got=table, expected="PEP 518"
         )
     return tuple(str(item) for item in requires)
+
+
+def _wheel(files: Sequence[BinaryIO], parameters: FileName, scratch: Scratch) -> WheelFacts:
+    return wheel_content(files[0], parameters.name, scratch).facts
+
+
+def _sdist(files: Sequence[BinaryIO], parameters: FileName, scratch: Scratch) -> SourceFacts:
+    return sdist_facts(files[0], parameters.name, scratch)
+
+
+WHEEL = Reader(
+    name="pipelines.infer.wheel.facts:WHEEL",
+    read=_wheel,
+    parameters=FileName,
+    result=TypeAdapter(WheelFacts),
+    limits=_JAIL,
+    errors=(InputMismatchError,),
+)
+"""Reads a wheel."""
+SDIST = Reader(
+    name="pipelines.infer.wheel.facts:SDIST",
+    read=_sdist,
+    parameters=FileName,
+    result=TypeAdapter(SourceFacts),
+    limits=_JAIL,
+    errors=(InputMismatchError,),
+)
+"""Reads a source distribution."""
+REQUIREMENTS = Reader(
+    name="pipelines.infer.wheel.facts:REQUIREMENTS",
+    read=_requirements,
+    parameters=FileName,
+    result=TypeAdapter(tuple[str, ...]),
+    limits=_JAIL,
+    errors=(InputMismatchError,),
+)
+"""Reads what a wheel of a tool requires."""

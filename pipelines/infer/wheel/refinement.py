@@ -21,7 +21,6 @@ from pipelines.infer.journal import WheelDifferences
 from pipelines.infer.machine_traces import order_of
 from pipelines.infer.search import Trial
 from pipelines.infer.wheel.clues import LICENSES_NAMED, PLAIN, Clues
-from pipelines.infer.wheel.facts import record_paths
 from pipelines.infer.wheel.hypothesis import MAX_FILES, SEEDS, FileChange, WheelHypothesis
 from pipelines.infer.wheel.toolchain import KNOWN_SETUPTOOLS, Resolver, parse_requirements
 
@@ -145,7 +144,7 @@ class Refinement:
         """Yield the orders of folders that may explain what differs, and why each."""
         shipped = self._clues.shipped
         members = [m.path for m in shipped.files()]
-        paths = members if d.order else record_paths(shipped.texts["RECORD"])
+        paths = members if d.order else shipped.record
         order = order_of(paths, d.reordered, shipped.dist_info) if d.reordered else None
         if order is not None:
             folder = min(d.reordered, key=lambda f: (f != shipped.dist_info, f)) or "."

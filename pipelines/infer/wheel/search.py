@@ -33,12 +33,8 @@ from pipelines.infer.search import (
 from pipelines.infer.target import Target
 from pipelines.infer.trial import TrialResult, TrialWorkspace, trial_workspace
 from pipelines.infer.wheel.clues import clues_of, initial_hypothesis
-from pipelines.infer.wheel.differences import (
-    build_failure,
-    compare_wheels,
-    is_hopeless,
-    wheel_causes,
-)
+from pipelines.infer.wheel.comparison import compare_wheels
+from pipelines.infer.wheel.differences import build_failure, is_hopeless, wheel_causes
 from pipelines.infer.wheel.distributions import check_distinct
 from pipelines.infer.wheel.facts import read_sdist, read_wheel
 from pipelines.infer.wheel.hypothesis import MAX_BITS, WheelHypothesis, wheel_draft
@@ -95,12 +91,13 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         """
         super().__init__(target, workspace)
         self._wheel_file = workspace.copy(target.shipped)
-        self._wheel = read_wheel(self._wheel_file, target.shipped.name)
+        self._jail = workspace.session.jail
+        self._wheel = read_wheel(self._wheel_file, target.shipped.name, self._jail)
         self.notes = (*target.notes, *self._wheel.record_faults[:3])
-        source = read_sdist(workspace.copy(target.source), target.source.name)
+        source = read_sdist(workspace.copy(target.source), target.source.name, self._jail)
         images = python_images(workspace.session.images)
         self._clues = clues_of(self._wheel, source, target.uploaded, images)
-        self._resolver = Resolver(index, workspace.copy, without=target.product)
+        self._resolver = Resolver(index, workspace.copy, self._jail, without=target.product)
         self._refinement = Refinement(self._clues, self._resolver)
 
     def first(self) -> WheelHypothesis:
@@ -144,10 +141,9 @@ class WheelStrategy(SearchStrategy[WheelHypothesis]):
         if built is None or self.judge(result)[0] not in _COMPARED:
             return None
         try:
-            rebuilt = read_wheel(built, built.name)
+            return compare_wheels(self._wheel_file, built, built.name, self._jail)
         except RebuildError:
             return None
-        return compare_wheels(self._wheel, self._wheel_file, rebuilt, built)
 
     def distance(self, trial: Trial[WheelHypothesis]) -> tuple[float, ...]:
         """Return the weight of the differences; a build that failed is the furthest."""

@@ -22,11 +22,11 @@ from packaging.version import InvalidVersion, Version
 
 from builders.core.errors import InputUnavailableError, UsageError
 from builders.images import ImageCatalogue
+from builders.jail import Jail
 from builders.locators.package_index import ProjectReader
-from pipelines.infer.archive import read_texts
 from pipelines.infer.target import Pin
 from pipelines.infer.wheel.distributions import index_pin
-from pipelines.infer.wheel.facts import MAX_TEXT, headers
+from pipelines.infer.wheel.facts import read_requirements
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _NEEDED = frozenset({"python3-pip", "python3-venv"})
@@ -133,14 +133,21 @@ class Resolver:
     """Resolves toolchains in one index."""
 
     def __init__(
-        self, index: ProjectReader, wheel_of: Callable[[Pin], Path], *, without: str = ""
+        self,
+        index: ProjectReader,
+        wheel_of: Callable[[Pin], Path],
+        jail: Jail,
+        *,
+        without: str = "",
     ) -> None:
         """Look projects up in `index`; `wheel_of` returns a wheel whose metadata is needed.
 
         `without` is the project under test, which is never one of its own tools.
         """
         self._index, self._without = index, canonicalize_name(without)
-        self._requires = cache(lambda pin: _requirements(wheel_of(pin)))
+        self._requires = cache(
+            lambda pin: parse_requirements(read_requirements(wheel_of(pin), jail))
+        )
 
     def resolve(
         self, wanted: Sequence[Requirement], python: PythonImage, before: datetime
@@ -226,11 +233,3 @@ def _allows(text: str | None, python: PythonImage) -> bool:
         return not text or SpecifierSet(text).contains(f"{python}.99", prereleases=True)
     except InvalidSpecifier:
         return True
-
-
-def _requirements(wheel: Path) -> tuple[Requirement, ...]:
-    """Read `Requires-Dist` of a wheel of the index."""
-    metadata = re.compile(r"[^/]+\.dist-info/METADATA").fullmatch
-    texts = read_texts(wheel, lambda path: bool(metadata(path)), most=MAX_TEXT, what=wheel.name)
-    found = next(iter(texts.values()), b"")
-    return tuple(parse_requirements(headers(found).get_all("Requires-Dist") or ()))

@@ -15,6 +15,7 @@ from builders.locators.aptstate import AptStates
 from builders.locators.machine import MachineFetcher
 from builders.recipe.recipe import LoadedRecipe
 from tests.builders.recipes import SCRIPT, recipe
+from tests.fakes.jail import OpenJail
 from tests.fakes.store import MemoryStore
 
 DATA = b"closed source"
@@ -50,7 +51,7 @@ def test_what_the_vault_has_is_used_under_that_name(tmp_path: Path) -> None:
     assert input_name(loaded.recipe.inputs[0]) == "engine.tar"
     vault = stocked(tmp_path, ("engine.tar", DATA))
     (file,) = collect_inputs(
-        loaded, vault, MachineFetcher(AptStates(tmp_path / "apt")), tmp_path / "work"
+        loaded, vault, MachineFetcher(AptStates(tmp_path / "apt")), tmp_path / "work", OpenJail()
     )
     assert (file.name, file.sha256) == ("engine.tar", Digest.of(DATA))
 
@@ -58,7 +59,9 @@ def test_what_the_vault_has_is_used_under_that_name(tmp_path: Path) -> None:
 def test_what_it_lacks_is_never_fetched(tmp_path: Path) -> None:
     fetcher = MachineFetcher(AptStates(tmp_path / "apt"))
     with pytest.raises(InputUnavailableError, match="cannot be fetched"):
-        collect_inputs(private("engine.tar", DATA), stocked(tmp_path), fetcher, tmp_path / "work")
+        collect_inputs(
+            private("engine.tar", DATA), stocked(tmp_path), fetcher, tmp_path / "work", OpenJail()
+        )
 
 
 def test_a_source_package_brings_its_files_from_the_vault(tmp_path: Path) -> None:
@@ -69,7 +72,9 @@ def test_a_source_package_brings_its_files_from_the_vault(tmp_path: Path) -> Non
     ).encode()
     vault = stocked(tmp_path, ("engine_4.2.dsc", dsc), ("engine_4.2.tar.xz", tar))
     fetcher = MachineFetcher(AptStates(tmp_path / "apt"))
-    files = collect_inputs(private("engine_4.2.dsc", dsc), vault, fetcher, tmp_path / "work")
+    files = collect_inputs(
+        private("engine_4.2.dsc", dsc), vault, fetcher, tmp_path / "work", OpenJail()
+    )
     assert [f.name for f in files] == ["engine_4.2.dsc", "engine_4.2.tar.xz"]
 
 

@@ -13,7 +13,7 @@ from builders.core.errors import InfrastructureError, InputUnavailableError
 from builders.locators import FetchRequest, PoolLocator, PurlLocator, parse_locator
 from builders.locators.apt import AptFetcher
 from builders.locators.aptstate import AptState, AptStates
-from builders.locators.dsc import companions
+from builders.locators.dsc import read_companions
 from builders.locators.fetcher import CompanionLocator
 
 DSC = Digest("e8691899f57c06fcc383b0f2214b662137df539227d9d7811dc8223f32ebe4c7")
@@ -40,7 +40,7 @@ def test_every_form_of_a_debian_locator_brings_its_file(states: AptStates, tmp_p
     paths = AptFetcher(states).fetch(wants, tmp_path)
     assert [digest_file(path) for path in paths] == [w.sha256 for w in wants]
     assert len(set(paths)) == len(wants)
-    (companion,) = companions(paths[0].read_bytes(), what="netbase_6.5.dsc")
+    (companion,) = read_companions(paths[0].read_bytes(), what="netbase_6.5.dsc")
     assert (companion.name, companion.size, companion.sha256) == ("netbase_6.5.tar.xz", 32544, TAR)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from builders.core.digest import Digest
 from builders.core.errors import InputMismatchError
-from builders.locators.dsc import Companion, companions
+from builders.locators.dsc import Companion, read_companions
 
 ONE = Digest.of(b"one")
 PLAIN = f"""Format: 3.0 (native)
@@ -29,10 +29,10 @@ iQ==
 
 @pytest.mark.parametrize("text", [PLAIN, SIGNED], ids=["plain", "clear-signed"])
 def test_the_files_of_a_dsc_are_listed_with_their_digests(text: str) -> None:
-    assert companions(text.encode(), what="tool.dsc") == [
+    assert read_companions(text.encode(), what="tool.dsc") == (
         Companion(name="tool_2.0.orig.tar.xz", size=3, sha256=ONE),
         Companion(name="tool_2.0-1.debian.tar.xz", size=3, sha256=ONE),
-    ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_the_files_of_a_dsc_are_listed_with_their_digests(text: str) -> None:
 def test_a_dsc_that_pins_too_little_or_too_much_is_refused(old: str, new: str) -> None:
     assert old in PLAIN
     with pytest.raises(InputMismatchError, match=r"tool\.dsc is not a \.dsc"):
-        companions(PLAIN.replace(old, new).encode(), what="tool.dsc")
+        read_companions(PLAIN.replace(old, new).encode(), what="tool.dsc")
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(InputMismatchError):
-        companions(b"Source: \xff\xfe", what="tool.dsc")
+        read_companions(b"Source: \xff\xfe", what="tool.dsc")

@@ -203,7 +203,9 @@ def run_plan(
 def run_wheel(lab: Lab, **build: Any) -> tuple[Outcome, str, Path]:
     """Rebuild the tiny wheel; returns the outcome, its reason or log, and the output folder."""
     loaded = load_recipe(wheel_recipe(lab.folder / "tiny", **build))
-    inputs = collect_inputs(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
+    inputs = collect_inputs(
+        loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir, lab.session.jail
+    )
     plan = make_plan(loaded, inputs, script=None, cores=1)
     result = run_plan(lab, loaded, plan, inputs)
     said = result.reason or (lab.folder / "attempt/build.log").read_text()
@@ -325,7 +327,9 @@ def test_a_static_program_is_told_in_the_log(lab: Lab) -> None:
 
 def test_an_image_that_refuses_the_clock_builds_nothing(lab: Lab) -> None:
     loaded = load_recipe_with(lab, ["sh", "-c", "echo built > /out/out.bin"])
-    inputs = collect_inputs(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
+    inputs = collect_inputs(
+        loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir, lab.session.jail
+    )
     plan = lab.plan(loaded)
     refused = replace(plan, control={**plan.control, "preload": b"/samebits/nothing.so\n"})
     result = run_plan(lab, loaded, refused, inputs)
@@ -342,7 +346,9 @@ def load_recipe_with(lab: Lab, *steps: list[str]) -> LoadedRecipe:
 
 def test_a_clock_file_that_cannot_be_read_ends_every_program(lab: Lab) -> None:
     loaded = load_recipe_with(lab, ["true"])
-    inputs = collect_inputs(loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir)
+    inputs = collect_inputs(
+        loaded, lab.session.vault, lab.session.fetcher, lab.session.workdir, lab.session.jail
+    )
     plan = lab.plan(loaded)
     broken = replace(plan, control={**plan.control, "clock": b"frozen x\n"})
     try:

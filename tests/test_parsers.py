@@ -1,0 +1,135 @@
+"""Which modules parse foreign bytes, and where: in the jail, or for a reason outside of it.
+
+Read from the source alone, as in `tests.test_structure`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from pipelines.verify.readers import READERS
+from tests.test_structure import modules, tree
+
+LIBRARIES = {
+    "bz2", "csv", "debian", "elftools", "email", "gzip", "html", "lzma", "pefile", "plistlib",
+    "tarfile", "tomllib", "xml", "yaml", "zipfile", "zlib",
+}  # fmt: skip
+ARCHIVES = "builders.archives"
+IN_JAIL = {
+    ARCHIVES,
+    "builders.inputs.source_archive",
+    "builders.locators.dsc",
+    "pipelines.explain.first_look",
+    "pipelines.explain.quickdiff",
+    "pipelines.infer.archive",
+    "pipelines.infer.debian.deb_content",
+    "pipelines.infer.script.parts",
+    "pipelines.infer.wheel.comparison",
+    "pipelines.infer.wheel.facts",
+    "pipelines.judge.copied",
+}
+OUTSIDE = {
+    "builders.core.yamlfile": "recipes and policies, which people review: no tags, size bounded",
+    "builders.images.assemble": "the list that dpkg keeps of an image, whose packages are pinned",
+    "builders.images.definition": "writes YAML",
+    "builders.images.layer": "writes a tar",
+    "builders.images.lock": "writes YAML",
+    "builders.images.oci_archive": "writes a tar",
+    "builders.inputs.vault_archive": "headers of 512 bytes, each of which must be the one we write",
+    "builders.locators.aptstate": "lists that apt has verified",
+    "builders.locators.git_tree": "writes a tar",
+    "pipelines.center.backup": "writes a tar",
+    "pipelines.center.restore": "a backup of the center's own",
+    "pipelines.center.successor": "writes YAML",
+    "pipelines.cli.formats.junit": "writes XML",
+    "pipelines.flows.deploy": "a file of the product",
+    "pipelines.infer.debian.builddepends": "fields of lists that apt has verified",
+    "pipelines.infer.debian.buildinfo": "lines whose form is checked first, at most a MiB",
+    "pipelines.infer.debian.source": "lists that apt has verified",
+    "pipelines.policy.joint": "writes YAML",
+}
+"""What imports a parser and runs outside of the jail, and why it may."""
+_BYTES = re.compile(r"\b(?:BinaryIO|ByteReader|IO|Path|Readable|bytes)\b")
+
+
+def parses(dotted: str) -> bool:
+    """Say whether a module imports a parser."""
+    for node in ast.walk(tree(dotted)):
+        match node:
+            case ast.Import(names=aliases):
+                names = [alias.name for alias in aliases]
+            case ast.ImportFrom(module=str(name), level=0):
+                names = [name]
+            case _:
+                continue
+        if any(name.partition(".")[0] in LIBRARIES for name in names):
+            return True
+    return False
+
+
+def of_archives(dotted: str) -> bool:
+    return dotted == ARCHIVES or dotted.startswith(f"{ARCHIVES}.")
+
+
+def in_jail(dotted: str) -> bool:
+    return dotted in IN_JAIL or of_archives(dotted)
+
+
+@cache
+def functions(dotted: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions of a module; those of the archives stand in any module of theirs."""
+    places = [m for m in modules() if of_archives(m)] if of_archives(dotted) else [dotted]
+    return {
+        node.name: node
+        for place in places
+        for node in tree(place).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def reads_here(function: ast.FunctionDef) -> bool:
+    """Say whether a function takes bytes, or a file, and no jail to read it in."""
+    given = [*function.args.args, *function.args.kwonlyargs]
+    types = [ast.unparse(argument.annotation) for argument in given if argument.annotation]
+    return any(map(_BYTES.search, types)) and "Jail" not in types
+
+
+def imported(dotted: str) -> Iterator[tuple[str, str]]:
+    """Yield module and name of what a module imports from those whose functions parse."""
+    for node in ast.walk(tree(dotted)):
+        if isinstance(node, ast.ImportFrom) and node.module and in_jail(node.module):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def test_every_parser_runs_in_the_jail_or_has_a_reason_not_to() -> None:
+    found = {dotted for dotted in modules() if parses(dotted) and not of_archives(dotted)}
+    assert found - IN_JAIL == OUTSIDE.keys()
+
+
+def test_what_parses_in_the_jail_is_called_nowhere_else() -> None:
+    called = []
+    for dotted in modules():
+        for module, name in () if in_jail(dotted) else imported(dotted):
+            function = functions(module).get(name)
+            submodule = f"{module}.{name}" in modules()
+            if submodule or (function is not None and reads_here(function)):
+                called.append((dotted, f"{module}.{name}"))
+    assert called == []
+
+
+def test_every_reader_is_of_a_module_that_parses_in_the_jail() -> None:
+    declared = {
+        f"{dotted}:{target.id}"
+        for dotted in modules()
+        for node in tree(dotted).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "Reader"
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    assert declared == set(READERS)
+    assert {name.partition(":")[0] for name in declared} <= IN_JAIL
