@@ -41,7 +41,7 @@ class Vault:
 
     def __init__(self, store: ByteStore) -> None:
         """Keep inputs in `store` under `private/vault/sha256/<aa>/<hex>`."""
-        self._store = store
+        self.store = store
 
     @staticmethod
     def key(digest: Digest) -> str:
@@ -50,7 +50,7 @@ class Vault:
 
     def has(self, digest: Digest) -> bool:
         """Say whether the vault holds `digest`."""
-        return self._store.has(self.key(digest))
+        return self.store.has(self.key(digest))
 
     def add(self, path: Path, expected: Digest, *, what: str) -> None:
         """Add the file at `path`; raises `InputMismatchError` if its digest is not `expected`."""
@@ -62,7 +62,7 @@ class Vault:
                 expected=expected,
                 todo="Other bytes are served under that name: find out why before changing the pin",
             )
-        self._store.put_file(self.key(expected), path)
+        self.store.put_file(self.key(expected), path)
 
     @contextmanager
     def open(self, digest: Digest) -> Iterator[BinaryIO]:
@@ -87,7 +87,7 @@ class Vault:
                 got=f"sha256 {digest}",
                 todo="Fetch it, or import it with `samebits vault import`",
             )
-        return self._store.open(self.key(digest))
+        return self.store.open(self.key(digest))
 
     def pieces(self, digest: Digest) -> Iterator[bytes]:
         """Yield the bytes of `digest`, and check them.
@@ -123,7 +123,7 @@ class Vault:
 
     def digests(self) -> Iterator[Digest]:
         """Yield the digest of every input held."""
-        for key in self._store.list(PREFIX):
+        for key in self.store.list(PREFIX):
             try:
                 digest = Digest(key.rpartition("/")[2])
             except ValueError:

@@ -101,7 +101,9 @@ def _outputs(opened: OpenedEvidence) -> Iterator[Condition]:
             what, part = f"output {output.name}", part_of(output.name, opened.recipe)
             error = f"{what} is something else to the recipe"
             yield equal("output-parts", error, output.part, part)
-            size, _ = opened.source.measure(output.sha256, check="output-bytes", what=what)
+            size, _ = opened.source.measure(
+                output.sha256, check="output-bytes", what=what, key=opened.seal_key
+            )
             yield equal("output-bytes", f"{what} has another size", output.size, size)
 
 

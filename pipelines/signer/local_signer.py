@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
@@ -26,6 +28,7 @@ from pipelines.log.signers import CheckpointSigner, LocalCheckpointSigner
 from pipelines.signer.explanation_checks import IsLogged, stated_conditions
 from pipelines.signer.opened_evidence import ByteSource, OpenedEvidence, enforce
 from pipelines.signer.orders import Evidence, StatusOrder
+from pipelines.signer.own_copies import OwnCopies
 from pipelines.signer.run_checks import run_conditions, status_conditions
 
 CheckSummary = Callable[[SummaryStatement, datetime], None]
@@ -49,14 +52,21 @@ class LocalSigner:
     is_logged: IsLogged
     vault: Vault | None = None
     """Of inputs and shipped files; by default that of `store`."""
+    scratch: Path | None = None
+    """The folder for own copies of inputs; by default that of temporary files."""
     cache: ContentsCache | None = None
     """The contents of inputs."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def sign(self, evidence: Evidence) -> list[Envelope]:
         """Return the signed statements of a run; raises `RefusedError` for false evidence."""
-        source = ByteSource(self.store, self.vault or Vault(self.store), self.jail, self.cache)
-        opened = OpenedEvidence(evidence, self.center, source, self.clock())
+        with TemporaryDirectory(dir=self.scratch, prefix="signer-") as folder:
+            vault = OwnCopies(self.vault or Vault(self.store), Path(folder))
+            source = ByteSource(self.store, vault, self.jail, self.cache)
+            opened = OpenedEvidence(evidence, self.center, source, self.clock())
+            return self._signed(opened)
+
+    def _signed(self, opened: OpenedEvidence) -> list[Envelope]:
         enforce(run_conditions(opened))
         try:
             statements = self._statements(opened)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
+from typing import BinaryIO
 
 from builders.core.digest import Digest, chunks
 from builders.core.enums import Role
@@ -47,16 +49,18 @@ MAX_RUN = timedelta(days=30)
 
 @dataclass(frozen=True)
 class ByteSource:
-    """Outputs, logs and inputs of one center by digest; all are hashed before they are used."""
+    """Outputs, logs and inputs of one run by digest; all are hashed as they are read."""
 
     store: ByteStore
     """Of outputs and logs."""
     vault: Vault
-    """Of inputs and shipped files."""
+    """Of inputs and shipped files: a signer's `OwnCopies`."""
     jail: Jail
     """Where inputs are read."""
     cache: ContentsCache | None = None
     """The contents of inputs that were hashed before."""
+    measured: dict[tuple[Digest, bytes], tuple[int, Digest]] = field(default_factory=dict)
+    """What `measure` has returned by digest and key: an object is read once."""
 
     def measure(
         self, digest: Digest, *, check: str, what: str, key: bytes = b""
@@ -66,6 +70,8 @@ class ByteSource:
         `key` is that of the keyed digest. `what` names the object in messages. Raises
         `RefusedError` when it is not there.
         """
+        if (known := self.measured.get((digest, key))) is not None:
+            return known
         plain, keyed, size = hashlib.sha256(), hmac.new(key, digestmod=hashlib.sha256), 0
         try:
             with self.store.open(cas(Visibility.PRIVATE, digest)) as stream:
@@ -79,17 +85,13 @@ class ByteSource:
         if found != digest:
             what = f"{what} has other bytes in the store"
             raise RefusedError(check, what, got=f"sha256 {found}", expected=digest)
-        return size, Digest(keyed.hexdigest())
+        self.measured[digest, key] = size, Digest(keyed.hexdigest())
+        return self.measured[digest, key]
 
     def vaulted_size(self, digest: Digest, *, check: str, what: str) -> int:
         """Hash an object of the vault and return its size in bytes; raises `RefusedError`."""
-        try:
+        with _vaulted(digest, check=check, what=what):
             return self.vault.verify(digest)
-        except InputUnavailableError as error:
-            raise _absent(check, f"{what} is not in the vault", digest) from error
-        except InputMismatchError as error:
-            what = f"{what} has other bytes in the vault"
-            raise RefusedError(check, what, got=error.got, expected=digest) from error
 
     def input_files(self, item: Input) -> Iterator[InputFile]:
         """Yield the files of an input, each hashed unless its contents are cached already."""
@@ -97,19 +99,28 @@ class ByteSource:
         yield self._input_file(item.role, name, item.sha256)
         if item.role is not Role.SOURCE or not name.endswith(".dsc"):
             return
-        try:
-            with self.vault.open(item.sha256) as stream:
-                found = companions(stream, self.jail, what=name)
-        except InputMismatchError as error:
-            what = "a source package cannot be read"
-            raise RefusedError("input-bytes", what, got=error) from error
+        with self._input(item.sha256, name) as dsc:
+            try:
+                found = companions(dsc, self.jail, what=name)
+            except InputMismatchError as error:
+                what = "a source package cannot be read"
+                raise RefusedError("input-bytes", what, got=error) from error
         for companion in found:
             yield self._input_file(item.role, companion.name, companion.sha256)
 
     def _input_file(self, role: Role, name: str, digest: Digest) -> InputFile:
         if self.cache is None or self.cache.get(digest) is None:
-            self.vaulted_size(digest, check="input-bytes", what=f"input {name}")
+            with self._input(digest, name):
+                pass  # a signer has copied and hashed it by now
         return InputFile(role=role, name=name, sha256=digest)
+
+    @contextmanager
+    def _input(self, digest: Digest, name: str) -> Iterator[BinaryIO]:
+        with (
+            _vaulted(digest, check="input-bytes", what=f"input {name}"),
+            self.vault.open(digest) as stream,
+        ):
+            yield stream
 
 
 @dataclass(frozen=True)
@@ -204,13 +215,12 @@ class OpenedEvidence:
 
         The outputs are known to be sorted.
         """
-        key = self.seal_key
         return tuple(
             SealedFile(
                 name=o.name,
                 size=o.size,
                 hmac=self.source.measure(
-                    o.sha256, check="output-bytes", what=f"output {o.name}", key=key
+                    o.sha256, check="output-bytes", what=f"output {o.name}", key=self.seal_key
                 )[1],
             )
             for o in self.outputs
@@ -287,6 +297,18 @@ def enforce(conditions: Iterable[Condition]) -> None:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else ascii(str(value))[1:-1][:300]
+
+
+@contextmanager
+def _vaulted(digest: Digest, *, check: str, what: str) -> Iterator[None]:
+    """Raise `RefusedError` for an object of the vault that is not there or has other bytes."""
+    try:
+        yield
+    except InputUnavailableError as error:
+        raise _absent(check, f"{what} is not in the vault", digest) from error
+    except InputMismatchError as error:
+        what = f"{what} has other bytes in the vault"
+        raise RefusedError(check, what, got=error.got, expected=digest) from error
 
 
 def _absent(check: str, what: str, digest: Digest) -> RefusedError:

@@ -214,6 +214,7 @@ class Session:
         """
         if self.center.signer is not None:
             return SocketSigner(self.center.signer)
+        self.workdir.mkdir(parents=True, exist_ok=True)
         return LocalSigner(
             self.center,
             self.store,
@@ -221,6 +222,7 @@ class Session:
             log=log_signer(self.center),
             jail=self.jail,
             vault=self.vault,
+            scratch=self.workdir,
             cache=self.contents,
             summaries=self.check_summary,
             is_logged=self.is_logged,

@@ -1,0 +1,90 @@
+"""What the signer hashes is what it reads, whatever the store does meanwhile."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from builders.core.digest import Digest
+from builders.core.enums import Role
+from builders.inputs.input_file import InputFile
+from builders.inputs.source_digest import source_digest
+from builders.inputs.vault import Vault
+from pipelines.evidence.errors import RefusedError
+from pipelines.evidence.privatekey import PrivateKey
+from pipelines.signer.orders import Evidence
+from tests.fakes.jail import OpenJail
+from tests.fakes.store import MemoryStore
+from tests.signer.scene import OURS, Scene
+
+
+class SwappingStore(MemoryStore):
+    """Gives other bytes at every second opening: the first is hashed, the second is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.swapped: dict[str, bytes] = {}
+        self.openings = Counter[str]()
+
+    def open(self, key: str) -> BinaryIO:
+        self.openings[key] += 1
+        if key in self.swapped and self.openings[key] % 2 == 0:
+            return io.BytesIO(self.swapped[key])
+        return super().open(key)
+
+
+@pytest.fixture
+def reviewed(make_tar: Callable[..., bytes]) -> bytes:
+    """The source that reviewers know."""
+    return make_tar({"src/rule": b"match everything\n"})
+
+
+def run_of(source: dict[str, bytes], reviewed: bytes, scene: Scene) -> dict[str, Any]:
+    """Return the evidence of a run of `source`, which the store swaps for what was reviewed."""
+    scene.source = source
+    evidence = scene.make()
+    assert isinstance(scene.store, SwappingStore)
+    (fact,) = evidence.report.environment.sources
+    scene.store.swapped[Vault.key(fact.sha256)] = reviewed
+    scene.store.openings.clear()
+    return evidence.to_dict()
+
+
+def test_a_source_that_is_swapped_once_it_is_hashed_is_not_the_one_that_was_read(
+    tmp_path: Path, key: PrivateKey, reviewed: bytes
+) -> None:
+    scene = Scene(folder=tmp_path, store=SwappingStore())
+    evidence = run_of({"src/rule": b"match nothing of ours\n"}, reviewed, scene)
+    file = InputFile(role=Role.SOURCE, name="rules.tar", sha256=Digest.of(reviewed))
+    known = source_digest([file], lambda _: nullcontext(io.BytesIO(reviewed)), OpenJail())
+    evidence["report"]["environment"]["sources"][0]["source_digest"] = str(known)
+    with pytest.raises(RefusedError, match="another source digest"):
+        scene.signer(key).sign(Evidence.model_validate(evidence))
+
+
+def test_an_input_that_is_swapped_once_it_is_hashed_hides_no_copy(
+    tmp_path: Path, key: PrivateKey, reviewed: bytes
+) -> None:
+    scene = Scene(folder=tmp_path, store=SwappingStore(), read=False)
+    evidence = run_of({"src/copy": OURS}, reviewed, scene)
+    with pytest.raises(RefusedError, match=r"another verdict on rules\.bin"):
+        scene.signer(key).sign(Evidence.model_validate(evidence))
+
+
+def test_everything_is_read_once_and_no_copy_is_left(tmp_path: Path, key: PrivateKey) -> None:
+    store = SwappingStore()
+    scene = Scene(folder=tmp_path / "scene", store=store)
+    evidence = scene.make()
+    store.openings.clear()
+    signer = scene.signer(key)
+    signer.scratch = tmp_path / "scratch"
+    signer.scratch.mkdir()
+    assert signer.sign(evidence)
+    assert set(store.openings.values()) == {1}
+    assert not [*signer.scratch.iterdir()]
