@@ -4,15 +4,21 @@ A build can fill this space and nothing else. Identifiers and hash seeds are fix
 which folders list their files depends only on what the recipe declares. A robustness rebuild uses
 another seed. (A file system in user space could give any order, but would need a privileged process
 between the build and its files.)
+
+Every container reads in /sys which files are behind loop devices, by their paths. Those would name
+the center's folder, the run and the attempt, so the device is attached in a mount namespace of its
+own that ends at once: the kernel then knows the file as `/scratch.img`.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from builders.container.folderorder import CREATED, HASHED, hash_seed
 from builders.container.spec import BUILDER, User
@@ -23,6 +29,12 @@ IMAGE = "scratch.img"
 MOUNT_POINT = "scratch"
 FOLDERS = ("work", "out", "tmp")
 _UUID = "5a3eb175-0000-4000-8000-000000000000"
+_ATTACH = f'mount --bind "$1" /tmp && exec losetup --find --show /tmp/{IMAGE}'
+"""Run in a new mount namespace: binds the folder over a name that says nothing."""
+
+
+def _nothing(mount_point: Path) -> None:
+    """Put nothing into a new scratch space."""
 
 
 @contextmanager
@@ -33,11 +45,13 @@ def scratch(
     order: str = HASHED,
     seed: str | None = None,
     owner: User = BUILDER,
+    fill: Callable[[Path], None] = _nothing,
 ) -> Iterator[Path]:
     """Yield a mount point of `size` bytes below `folder`, with `work`, `out` and `tmp` in it.
 
-    `owner` owns all of it. `order` is the order of folders; `seed`, a UUID, replaces the hash seed
-    of that order. The space is unmounted and deleted on every path out. Raises `ScratchError`.
+    `owner` owns these three. `order` is the order of folders; `seed`, a UUID, replaces the hash
+    seed of that order. `fill` is called with the mount point before the three folders are made.
+    The space is unmounted and deleted on every path out. Raises `ScratchError`.
     """
     require_root()
     image, mount_point = folder / IMAGE, folder / MOUNT_POINT
@@ -47,9 +61,15 @@ def scratch(
         _tool(
             "mkfs.ext4", "-q", "-F", "-m", "0", "-O", features, "-U", _UUID,
             "-E", f"nodiscard,hash_seed={seed or hash_seed(order)},root_owner={owner}",
-            str(image),
+            image,
         )  # fmt: skip
-        _tool("mount", "-o", "loop,nosuid,nodev,noatime", str(image), str(mount_point))
+        device = _tool(
+            *("unshare", "--mount", "--propagation", "private"),
+            *("sh", "-c", _ATTACH, "sh", folder),
+        )
+        _tool("mount", "-o", "nosuid,nodev,noatime", device, mount_point)
+        _tool("losetup", "--detach", device)  # it is in use, so this happens when it is unmounted
+        fill(mount_point)
         for name in FOLDERS:
             make_mounted_folder(mount_point / name)
             os.chown(mount_point / name, owner.uid, owner.gid)
@@ -96,19 +116,61 @@ def release(folder: Path) -> None:
             break
         # It is busy for a moment after the engine has removed a container.
         try:
-            _tool("umount", str(mount_point))
+            _tool("umount", mount_point)
         except ScratchError:
             time.sleep(0.1)
-    else:
-        _tool("umount", "--lazy", str(mount_point))
-    (folder / IMAGE).unlink(missing_ok=True)
-    if mount_point.is_dir():
-        mount_point.rmdir()
+    discard(folder)
 
 
-def _tool(*command: str) -> None:
+def discard(folder: Path) -> None:
+    """Delete the scratch space of `folder`, also one that is in use, without reading what is in it.
+
+    What a build has left there may be endless; all of it goes with the image file.
+    """
+    image, mount_point = folder / IMAGE, folder / MOUNT_POINT
+    while mount_point in mounts_below(folder):
+        _tool("umount", "--lazy", mount_point)
+    try:
+        for device in _devices(image) if image.exists() else ():
+            _detach(device, image)
+    finally:
+        image.unlink(missing_ok=True)
+        if mount_point.is_dir():
+            mount_point.rmdir()
+
+
+def _detach(device: str, image: Path) -> None:
+    try:
+        _tool("losetup", "--detach", device)
+    except ScratchError:
+        if device in _devices(image):  # else it was detached by being unmounted
+            raise
+
+
+def _devices(image: Path) -> list[str]:
+    return _tool("losetup", "--noheadings", "--output", "NAME", "-j", image).split()
+
+
+def detach_deleted() -> None:
+    """Detach the devices of scratch spaces that no folder holds any more, and nothing mounts."""
+    for device in Path("/sys/block").glob("loop*/loop"):
+        with suppress(FileNotFoundError):  # it was detached just now
+            name, auto = ((device / f).read_text().strip() for f in ("backing_file", "autoclear"))
+            if (name, auto) == (f"/{IMAGE} (deleted)", "0"):
+                _tool("losetup", "--detach", f"/dev/{device.parent.name}")
+
+
+def mounts_below(folder: Path) -> list[Path]:
+    """Return what is mounted below a folder, in the order in which it was mounted."""
+    real = Path(os.path.realpath(folder.parent)) / folder.name  # a link has nothing below it
+    points = (Path(part.mountpoint) for part in psutil.disk_partitions(all=True))
+    return [folder / point.relative_to(real) for point in points if real in point.parents]
+
+
+def _tool(*command: str | Path) -> str:
+    """Run a tool, and return what it printed."""
     done = run_tool(
-        command,
+        [str(word) for word in command],
         environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
         timeout=120,
         error=ScratchError,
@@ -120,3 +182,4 @@ def _tool(*command: str) -> None:
             got=done.error_text[-300:] or done.exit_code,
             todo="samebits mounts scratch space: it needs root and a free loop device",
         )
+    return done.text.strip()

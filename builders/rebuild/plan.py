@@ -59,13 +59,12 @@ class Plan:
         self,
         *,
         image: str,
-        folder: Path,
         scratch: Path,
         labels: RunLabels,
         interactive: bool = False,
     ) -> ContainerSpec:
-        """Return the container of this plan, with the folders of one attempt."""
-        control = folder / "control"
+        """Return the container of this plan, whose folders are in the space of an attempt."""
+        control = scratch / "control"
         preload = (Mount(source=control / "preload", target=PRELOAD),) if self.preload else ()
         return ContainerSpec(
             image=image,
@@ -76,7 +75,7 @@ class Plan:
             mounts=(
                 Mount(source=control, target=CONTROL),
                 *preload,
-                Mount(source=folder / "inputs", target=INPUTS),
+                Mount(source=scratch / "inputs", target=INPUTS),
                 Mount(source=scratch / "work", target=self.path, read_only=False),
                 Mount(source=scratch / "out", target=OUTPUTS, read_only=False),
                 Mount(source=scratch / "tmp", target="/tmp", read_only=False),  # noqa: S108

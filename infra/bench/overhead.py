@@ -22,7 +22,7 @@ from builders.core.enums import Outcome
 from builders.core.errors import EngineError, InfrastructureError
 from builders.rebuild.lint import check_recipes
 from builders.rebuild.plan import make_plan
-from builders.rebuild.staging import stage_attempt
+from builders.rebuild.staging import stage_control, stage_inputs
 from builders.recipe.claim import recipe_script
 from infra.bench.show import spread
 from pipelines.center.center import Center
@@ -137,15 +137,15 @@ def _bare_run(session: Session, job: Job, folder: Path) -> float:
     inputs = steps.fetch_inputs(session, job)
     image = steps.provide_image(session, job)
     plan = make_plan(loaded, inputs, script=recipe_script(loaded), cores=session.engine.info().cpus)
-    attempt = folder / "attempt"
-    stage_attempt(plan, inputs, session.vault, attempt)
+    stage_control(plan, session.vault, folder / "control")
+    stage_inputs(inputs, session.vault, folder / "inputs")
     writable = {plan.path: "work", "/out": "out", "/tmp": "tmp"}  # noqa: S108
     command = ["docker", "run", "--rm", "--network", "none", "--hostname", plan.hostname]
     command += ["--user", f"{BUILDER}", "--workdir", plan.path]
     for name, value in plan.environment.items():
         command += ["--env", f"{name}={value}"]
     for target, name in (("/samebits", "control"), ("/inputs", "inputs")):
-        command += ["--volume", f"{attempt / name}:{target}:ro"]
+        command += ["--volume", f"{folder / name}:{target}:ro"]
     for target, name in writable.items():
         (folder / name).mkdir()
         shutil.chown(folder / name, BUILDER.uid, BUILDER.gid)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from builders.container.folderorder import CREATED, HASHED, ORDER_SEED, hashed
-from builders.container.scratch import IMAGE, MOUNT_POINT, release, scratch
+from builders.container.scratch import IMAGE, MOUNT_POINT, detach_deleted, release, scratch
 from builders.container.spec import BUILDER, User
 from builders.core.errors import ScratchError
 
@@ -25,9 +25,18 @@ def mounted(folder: Path) -> bool:
     return str(folder) in Path("/proc/self/mountinfo").read_text()
 
 
-def loops() -> str:
-    done = subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True)
-    return done.stdout
+def device_of(image: Path) -> str:
+    """Return the loop device of an image; empty if it has none."""
+    command = ["losetup", "-j", str(image), "--noheadings", "--output", "NAME"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def backing(device: str) -> str:
+    """Return what the kernel says of a loop device to everybody."""
+    try:
+        return Path(f"/sys/block/{Path(device).name}/loop/backing_file").read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def fill(path: Path) -> int:
@@ -123,10 +132,19 @@ def test_a_seed_that_is_asked_for_goes_before_the_declared_one(tmp_path: Path) -
 def test_nothing_is_left(tmp_path: Path) -> None:
     with scratch(tmp_path, SIZE) as mount:
         assert mounted(mount)
-        assert str(tmp_path / IMAGE) in loops()
+        inode, device = (tmp_path / IMAGE).stat().st_ino, device_of(tmp_path / IMAGE)
+        assert backing(device) == "/scratch.img\n", "its path would name the run"
+        assert f" {inode} " in used_inodes()
     assert list(tmp_path.iterdir()) == []
     assert not mounted(tmp_path)
-    assert str(tmp_path) not in loops()
+    assert f" {inode} " not in used_inodes()
+
+
+def used_inodes() -> str:
+    """Return inode, path and autoclear of the files behind loop devices, between blanks."""
+    command = ["losetup", "--list", "--noheadings", "--output", "BACK-INO,BACK-FILE,AUTOCLEAR"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return f" {' '.join(done.stdout.split())} "
 
 
 def test_nothing_is_left_after_a_failure_or_an_interruption(tmp_path: Path) -> None:
@@ -142,7 +160,7 @@ def test_a_process_that_lingers_is_waited_for(tmp_path: Path) -> None:
         lingers = subprocess.Popen(["sleep", "0.4"], cwd=mount / "work")
     assert lingers.poll() is not None or lingers.wait(1) == 0
     assert list(tmp_path.iterdir()) == []
-    assert str(tmp_path) not in loops()
+    assert not mounted(tmp_path)
 
 
 def test_a_file_that_stays_open_does_not_keep_it(
@@ -156,7 +174,7 @@ def test_a_file_that_stays_open_does_not_keep_it(
         assert not mounted(tmp_path)
 
 
-@pytest.mark.parametrize("tool", ["mkfs.ext4", "mount"])
+@pytest.mark.parametrize("tool", ["mkfs.ext4", "unshare", "mount", "losetup"])
 @pytest.mark.parametrize("how", ["fails", "is missing"])
 def test_nothing_is_left_when_a_tool_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, how: str
@@ -173,6 +191,9 @@ def test_nothing_is_left_when_a_tool_fails(
         pytest.fail("it was never made")
     assert caught.value.todo is not None
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    detach_deleted()
+    assert "/scratch.img (deleted) 0" not in used_inodes()
 
 
 def test_a_size_that_no_file_can_have_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from builders.inputs.vault import Vault
 from builders.preload.preload_lock import preload_lock, sources_digest
 from builders.rebuild.clock_library import check_library, compile_library, provide_library
 from builders.rebuild.plan import make_plan
-from builders.rebuild.staging import stage_attempt
+from builders.rebuild.staging import stage_control
 from pipelines.storage.directory import DirectoryStore
 from pipelines.verify.session import Session
 from tests.builders.recipes import SCRIPT, recipe
@@ -55,4 +55,4 @@ def test_without_the_library_nothing_runs(tmp_path: Path) -> None:
         recipe({**SCRIPT, "clock": {"time": "2021-05-05T14:18:17Z"}}), [], script=None, cores=1
     )
     with pytest.raises(InputUnavailableError):
-        stage_attempt(plan, [], Vault(DirectoryStore(tmp_path / "store")), tmp_path / "attempt")
+        stage_control(plan, Vault(DirectoryStore(tmp_path / "store")), tmp_path / "control")

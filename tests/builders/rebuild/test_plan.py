@@ -52,8 +52,8 @@ def test_the_container_of_a_debian_package() -> None:
     }
     limits = {"cpus": "2", "memory": "1GiB", "time": "5min", "pids": "99"}
     planned = plan(build, "source/r.dsc", "source/r.tar.xz", limits=limits)
-    folder, scratch = Path("/runs/r/1"), Path("/runs/r/1/scratch")
-    spec = planned.spec(image="sha256:11", folder=folder, scratch=scratch, labels=LABELS)
+    scratch = Path("/runs/r/1/scratch")
+    spec = planned.spec(image="sha256:11", scratch=scratch, labels=LABELS)
     assert spec == ContainerSpec(
         image="sha256:11",
         command=(
@@ -71,15 +71,15 @@ def test_the_container_of_a_debian_package() -> None:
         hostname="forge",
         workdir="/build/rules",
         mounts=(
-            Mount(source=folder / "control", target="/samebits"),
-            Mount(source=folder / "inputs", target="/inputs"),
+            Mount(source=scratch / "control", target="/samebits"),
+            Mount(source=scratch / "inputs", target="/inputs"),
             Mount(source=scratch / "work", target="/build/rules", read_only=False),
             Mount(source=scratch / "out", target="/out", read_only=False),
             Mount(source=scratch / "tmp", target="/tmp", read_only=False),
         ),
         limits=ContainerLimits(cpus=2, memory=1 << 30, pids=99, seconds=300),
         labels=LABELS,
-        gate=folder / "control" / "gate",
+        gate=scratch / "control" / "gate",
         user=User(uid=1000, gid=1000),
     )
     assert planned.control == {
@@ -91,9 +91,8 @@ def test_the_container_of_a_debian_package() -> None:
 
 def test_a_shell_takes_the_place_of_the_build_and_nothing_else() -> None:
     planned = plan(DEBIAN, "source/r.dsc")
-    folder = Path("/runs/r/1")
     specs = [
-        planned.spec(image="i", folder=folder, scratch=folder, labels=LABELS, interactive=shell)
+        planned.spec(image="i", scratch=Path("/r"), labels=LABELS, interactive=shell)
         for shell in (False, True)
     ]
     assert specs[1].command == ("/bin/sh", "-i")
